@@ -1,0 +1,16 @@
+"""Stands in for dbt's `adapter` while sqlfluff renders the models, for DuckDB."""
+
+from collections.abc import Callable
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+
+def dispatch(name: str) -> Callable[..., str]:
+    """The DuckDB version of a macro, looked up when it is called."""
+
+    @pass_context
+    def call(context: Context, *args: object) -> str:
+        return context.resolve(f"duckdb__{name}")(*args)
+
+    return call

@@ -1,0 +1,55 @@
+SHELL := /usr/bin/env bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+# Tools that are found by name (dbt by sqlfluff, dagster by dg) come from the environment too.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: help
+help: ## List what can be made.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: constraints.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: install
+install: .venv/installed-dev ## Make .venv with everything, tools for development too.
+
+.PHONY: demo
+demo: .venv/installed ## Load the demo data, run the main job, print what came out.
+	$(BIN)/basemodel run
+
+.PHONY: ui
+ui: .venv/installed ## Open Dagster at http://127.0.0.1:3000.
+	$(BIN)/basemodel ui
+
+.PHONY: test
+test: check ## All checks, then pytest.
+	$(BIN)/pytest
+
+.PHONY: check
+check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, dbt and Dagster.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/dbt --quiet parse --project-dir dbt --profiles-dir dbt
+	$(BIN)/dg check defs
+
+.PHONY: sqlfluff
+sqlfluff: .venv/installed-dev
+	$(BIN)/sqlfluff lint dbt/models
+
+.PHONY: format
+format: .venv/installed-dev ## Format and mend what can be mended.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .

@@ -1,0 +1,5 @@
+"""Artifacts: directories of safetensors, Parquet, JSON and text, each with a manifest of hashes."""
+
+from basemodel_ops.artifacts.store import Artifact, ArtifactStore, Draft, version_of
+
+__all__ = ["Artifact", "ArtifactStore", "Draft", "version_of"]

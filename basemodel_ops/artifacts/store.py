@@ -1,0 +1,171 @@
+"""One directory per artifact version, written under a temporary name and renamed; the manifest goes last.
+
+An artifact's version is the hash of what it was made from, so a stage whose inputs did not change finds its
+artifact there and does nothing.
+"""
+
+import hashlib
+import json
+import posixpath
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from basemodel_ops.errors import ArtifactError
+
+Arrays = dict[str, np.ndarray]
+
+
+def version_of(*parts: object) -> str:
+    """A hash of `parts` (JSON-able values): 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+class Draft:
+    """An artifact being written; files are hashed as they are added."""
+
+    def __init__(self, filesystem: Any, folder: str) -> None:
+        self._filesystem, self._folder = filesystem, folder
+        self.hashes: dict[str, str] = {}
+
+    def _write(self, name: str, data: bytes) -> None:
+        with self._filesystem.open(posixpath.join(self._folder, name), "wb") as file:
+            file.write(data)
+        self.hashes[name] = hashlib.sha256(data).hexdigest()
+
+    def arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write arrays as `name`.safetensors."""
+        self._write(f"{name}.safetensors", save_arrays({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
+
+    def table(self, name: str, table: pa.Table) -> None:
+        """Write a table as `name`.parquet."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self._write(f"{name}.parquet", sink.getvalue().to_pybytes())
+
+    def json(self, name: str, value: object) -> None:
+        """Write a JSON-able value as `name`.json."""
+        self._write(f"{name}.json", json.dumps(value, sort_keys=True, indent=1).encode())
+
+    def text(self, name: str, value: str) -> None:
+        """Write text as `name`.txt."""
+        self._write(f"{name}.txt", value.encode())
+
+    def picture(self, name: str, value: bytes) -> None:
+        """Write a PNG as `name`.png."""
+        self._write(f"{name}.png", value)
+
+
+class Artifact:
+    """A committed artifact. Every file is checked against its hash when it is read."""
+
+    def __init__(self, filesystem: Any, folder: str, key: str, manifest: dict[str, Any]) -> None:
+        self._filesystem, self._folder, self.key, self.manifest = filesystem, folder, key, manifest
+
+    @property
+    def version(self) -> str:
+        """The hash of what the artifact was made from."""
+        return self.manifest["version"]
+
+    @property
+    def names(self) -> list[str]:
+        """File names, sorted."""
+        return sorted(self.manifest["files"])
+
+    def _read(self, name: str) -> bytes:
+        if name not in self.manifest["files"]:
+            raise ArtifactError(f"Artifact {self.key} {self.version} has no file {name}. It has: {self.names}.")
+        with self._filesystem.open(posixpath.join(self._folder, name), "rb") as file:
+            data = file.read()
+        if hashlib.sha256(data).hexdigest() != self.manifest["files"][name]:
+            raise ArtifactError(
+                f"File {name} of artifact {self.key} {self.version} does not match its hash. "
+                f"Remove {self._folder} and materialise {self.key} again."
+            )
+        return data
+
+    def arrays(self, name: str) -> Arrays:
+        """Arrays of `name`.safetensors."""
+        return load_arrays(self._read(f"{name}.safetensors"))
+
+    def table(self, name: str) -> pa.Table:
+        """Table of `name`.parquet."""
+        return pq.read_table(pa.BufferReader(self._read(f"{name}.parquet")))
+
+    def json(self, name: str) -> Any:
+        """Value of `name`.json."""
+        return json.loads(self._read(f"{name}.json"))
+
+    def text(self, name: str) -> str:
+        """Text of `name`.txt."""
+        return self._read(f"{name}.txt").decode()
+
+
+class ArtifactStore:
+    """Artifacts under an fsspec root: `<root>/<key>/<version>/`, and `<root>/<key>/current.json`."""
+
+    def __init__(self, root: str) -> None:
+        self._filesystem, self._root = fsspec.core.url_to_fs(root)
+
+    def _folder(self, *parts: str) -> str:
+        return posixpath.join(self._root, *parts)
+
+    def find(self, key: str, version: str) -> Artifact | None:
+        """The committed artifact of that version, or None."""
+        folder = self._folder(key, version)
+        path = posixpath.join(folder, "manifest.json")
+        if not self._filesystem.exists(path):
+            return None
+        with self._filesystem.open(path, "rb") as file:
+            return Artifact(self._filesystem, folder, key, json.loads(file.read()))
+
+    def current(self, key: str) -> Artifact:
+        """The newest artifact of `key`; ArtifactError if it was never made."""
+        path = self._folder(key, "current.json")
+        if not self._filesystem.exists(path):
+            raise ArtifactError(f"There is no artifact {key}. Materialise the asset {key} first.")
+        with self._filesystem.open(path, "rb") as file:
+            version = json.loads(file.read())["version"]
+        artifact = self.find(key, version)
+        if artifact is None:
+            raise ArtifactError(f"Artifact {key} {version} is incomplete. Materialise the asset {key} again.")
+        return artifact
+
+    def write(
+        self, key: str, version: str, fill: Callable[[Draft], None], about: Mapping[str, object] | None = None
+    ) -> Artifact:
+        """Make the artifact with `fill`, commit it by a rename, and point `current` at it."""
+        temporary = self._folder(key, f".{version}-{uuid.uuid4().hex}")
+        self._filesystem.makedirs(temporary, exist_ok=True)
+        try:
+            draft = Draft(self._filesystem, temporary)
+            fill(draft)
+            manifest = {"key": key, "version": version, "files": draft.hashes, "about": dict(about or {})}
+            with self._filesystem.open(posixpath.join(temporary, "manifest.json"), "wb") as file:
+                file.write(json.dumps(manifest, sort_keys=True, indent=1, default=str).encode())
+            target = self._folder(key, version)
+            if self._filesystem.exists(target):
+                self._filesystem.rm(target, recursive=True)
+            self._filesystem.mv(temporary, target, recursive=True)
+        except BaseException:
+            self._filesystem.rm(temporary, recursive=True)
+            raise
+        self.point(key, version)
+        artifact = self.find(key, version)
+        if artifact is None:
+            raise ArtifactError(f"Artifact {key} {version} vanished as it was written.")
+        return artifact
+
+    def point(self, key: str, version: str) -> None:
+        """Make `version` the current one."""
+        temporary = self._folder(key, f".current-{uuid.uuid4().hex}")
+        with self._filesystem.open(temporary, "wb") as file:
+            file.write(json.dumps({"version": version}).encode())
+        self._filesystem.mv(temporary, self._folder(key, "current.json"))

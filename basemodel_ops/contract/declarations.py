@@ -1,0 +1,63 @@
+"""What may stand under `config.meta.basemodel` of a model or a column."""
+
+from datetime import date
+
+from pydantic import Field
+
+from basemodel_ops.contract.types import ColumnType, Frozen, TaskType
+
+
+class EventMeta(Frozen):
+    """Rows that happen at a time to an entity."""
+
+    entity: str
+    time: str
+    session: str | None = None
+
+
+class AttributeMeta(Frozen):
+    """Facts about an entity or a thing."""
+
+    key: str
+    valid_from: str | None = None
+
+
+class Horizon(Frozen):
+    """The length of the window that a task looks into."""
+
+    days: int = Field(gt=0)
+
+
+class Predicts(Frozen):
+    """The event column whose future is asked for."""
+
+    source: str
+    column: str
+
+
+class TaskMeta(Frozen):
+    """A question."""
+
+    type: TaskType
+    entity: str
+    cutoff: str
+    target: str
+    horizon: Horizon | None = None
+    population: str | None = None
+    predicts: Predicts | None = None
+
+
+class GridMeta(Frozen):
+    """The weekly cutoffs."""
+
+    cutoff: str
+    data_end: str
+    start: date
+    now: date | None = None
+
+
+class ColumnMeta(Frozen):
+    """A column's type, and the attribute source it refers to."""
+
+    type: ColumnType | None = None
+    references: str | None = None

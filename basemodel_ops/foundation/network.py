@@ -1,0 +1,106 @@
+"""The residual network, with skips from inputs to the outputs of the same cells."""
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of inputs and outputs.
+
+    Inputs are laid out as the representation, outputs as the futures: activity, then things, then composition.
+    `thing_inputs[f]` are the input positions of a thing's feature f; likewise `sketch_inputs`.
+    """
+
+    inputs: int
+    scalars: tuple[int, ...]
+    """Positions of the scalars, which reach the activity outputs directly."""
+    activity: int
+    thing_inputs: tuple[tuple[int, ...], ...]
+    thing_spans: int
+    sketch_inputs: tuple[tuple[int, ...], ...]
+    composition_spans: int
+    width: int
+    hidden: int
+
+    @property
+    def things(self) -> int:
+        """Exactly kept values over all columns."""
+        return len(self.thing_inputs[0]) if self.thing_inputs else 0
+
+    @property
+    def cells(self) -> int:
+        """Density cells over all sketched columns."""
+        return len(self.sketch_inputs[0]) if self.sketch_inputs else 0
+
+    def plain(self) -> dict[str, object]:
+        """A JSON-able form."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: dict) -> "Shape":
+        """The inverse of `plain`."""
+        tuples = {
+            k: tuple(tuple(x) if isinstance(x, list) else x for x in v) for k, v in plain.items() if isinstance(v, list)
+        }
+        return cls(**{**plain, **tuples})
+
+
+def _index(rows: tuple[tuple[int, ...], ...]) -> torch.Tensor:
+    return torch.tensor(rows, dtype=torch.long).reshape(len(rows), -1)
+
+
+class FutureNetwork(nn.Module):
+    """Four hidden layers with batch norm and leaky ReLU; three families of outputs.
+
+    A linear projection of the first layer joins at the third, and the first layer's output at the last. Each thing and
+    each sketch cell has a skip from its own inputs: what an entity did with a thing says most of what it will do.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        hidden = shape.hidden
+        self.first = nn.Linear(shape.inputs, hidden)
+        self.second, self.third, self.fourth = (nn.Linear(hidden, hidden) for _ in range(3))
+        self.project = nn.Linear(hidden, hidden)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(hidden) for _ in range(4))
+        self.activate = nn.LeakyReLU(0.01)
+        self.dropout = nn.Dropout(0.1)
+        self.activity = nn.Linear(hidden, shape.activity)
+        self.activity_skip = nn.Linear(len(shape.scalars), shape.activity)
+        self.things = nn.Linear(hidden, 2 * shape.thing_spans * shape.things)
+        self.thing_skip = nn.Parameter(torch.zeros(len(shape.thing_inputs), 2 * shape.thing_spans, shape.things))
+        self.composition = nn.Linear(hidden, shape.composition_spans * shape.cells)
+        self.cell_skip = nn.Parameter(torch.zeros(len(shape.sketch_inputs), shape.composition_spans))
+        for head in (self.things, self.composition):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+        self.register_buffer("scalar_index", torch.tensor(shape.scalars, dtype=torch.long), persistent=False)
+        self.register_buffer("thing_index", _index(shape.thing_inputs), persistent=False)
+        self.register_buffer("cell_index", _index(shape.sketch_inputs), persistent=False)
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Futures of standardised `inputs` (rows, inputs).
+
+        Returns:
+            Activity (rows, activity): logits of "any" and amounts; things (rows, 2, spans, things): logits of any and
+            log counts; composition (rows, spans, cells): logits of shares, to be soft-maxed over each row's width.
+        """
+        shape = self.shape
+        first = self.dropout(self.activate(self.norms[0](self.first(inputs))))  # (rows, hidden)
+        second = self.dropout(self.activate(self.norms[1](self.second(first))))
+        third = self.activate(self.norms[2](self.third(second) + self.project(first)))
+        last = self.activate(self.norms[3](self.fourth(third))) + first
+        activity = self.activity(last) + self.activity_skip(inputs[:, self.get_buffer("scalar_index")])
+        own = inputs[:, self.get_buffer("thing_index")]  # (rows, features, things)
+        things = self.things(last) + torch.einsum("rft,fot->rot", own, self.thing_skip).flatten(1)
+        cells = inputs[:, self.get_buffer("cell_index")]  # (rows, features, cells)
+        composition = self.composition(last) + torch.einsum("rfc,fs->rsc", cells, self.cell_skip).flatten(1)
+        return (
+            activity,
+            things.reshape(-1, 2, shape.thing_spans, shape.things),
+            composition.reshape(-1, shape.composition_spans, shape.cells),
+        )

@@ -1,0 +1,109 @@
+"""Pretraining: one-cycle AdamW over (representation, futures) rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from basemodel_ops.foundation.loss import family_losses, split_targets
+from basemodel_ops.foundation.model import FoundationModel
+from basemodel_ops.foundation.network import FutureNetwork, Shape
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """Loss per step, and per family on held-out rows beside that of knowing only averages."""
+
+    steps: list[float]
+    heldout: dict[str, float]
+    unigram: dict[str, float]
+
+
+def _unigram(futures: np.ndarray, is_any: np.ndarray, shape: Shape) -> tuple[torch.Tensor, ...]:
+    """Outputs that know only the averages of the training rows, one row each."""
+    activity, things, composition = split_targets(torch.from_numpy(futures.astype(np.float32)), shape)
+    mean = torch.nanmean(activity, 0)
+    rate = mean.clamp(1e-4, 1 - 1e-4)
+    any_rate = torch.nanmean(torch.where(things.isnan(), things, (things > 0).float()), 0).clamp(1e-5, 1 - 1e-5)
+    shares = torch.nanmean(composition, 0)
+    return (
+        torch.where(torch.from_numpy(is_any), torch.logit(rate), mean)[None],
+        torch.stack([torch.logit(any_rate), torch.nanmean(things, 0)])[None],
+        torch.log(shares + 1e-6)[None],
+    )
+
+
+def pretrain(
+    inputs: np.ndarray,
+    futures: np.ndarray,
+    is_any: np.ndarray,
+    shape: Shape,
+    epochs: int,
+    seed: int,
+    log: Callable[[str], None],
+    batch: int = 512,
+    rate: float = 1.5e-3,
+) -> tuple[FoundationModel, TrainingCurve]:
+    """Learn the futures from the representation; the same rows and seed give the same weights on a CPU.
+
+    Args:
+        inputs: (rows, inputs) float16.
+        futures: (rows, futures) float16, not-a-number where unknown.
+        is_any: (activity,) bool, which activity outputs are yes or no.
+        shape: Sizes of the network.
+        epochs: Passes over the rows.
+        seed: Seed of weights and order.
+        log: Called with a line of progress.
+        batch: Rows in a step.
+        rate: Peak learning rate.
+    """
+    torch.manual_seed(seed)
+    order = np.random.default_rng(seed).permutation(len(inputs))
+    held, rows = order[: max(len(order) // 20, 1)], order[max(len(order) // 20, 1) :]
+    sample = inputs[np.sort(rows[:8192])].astype(np.float32)
+    mean, deviation = sample.mean(0), np.maximum(sample.std(0), 0.05)
+    amounts = futures[np.sort(rows[:8192]), : shape.activity].astype(np.float32)
+    known = ~np.isnan(amounts)
+    total = np.maximum(known.sum(0), 1)
+    center = np.where(known, amounts, 0).sum(0) / total
+    spread = np.sqrt(np.where(known, (np.nan_to_num(amounts) - center) ** 2, 0).sum(0) / total)
+    scale = torch.from_numpy(np.maximum(spread, 0.05).astype(np.float32))
+    yes_or_no = torch.from_numpy(is_any)
+    network = FutureNetwork(shape)
+    unigram = _unigram(futures[np.sort(rows[:8192])], is_any, shape)
+    with torch.no_grad():
+        network.activity.bias.copy_(torch.nan_to_num(unigram[0][0]))
+        network.things.bias.copy_(torch.nan_to_num(unigram[1][0]).flatten())
+        network.composition.bias.copy_(torch.nan_to_num(unigram[2][0]).flatten())
+    model = FoundationModel(network, torch.from_numpy(mean), torch.from_numpy(deviation))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
+    per_epoch = max(len(rows) // batch, 1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=epochs * per_epoch)
+    curve: list[float] = []
+    network.train()
+    for epoch in range(epochs):
+        shuffled = np.random.default_rng((seed, epoch)).permutation(rows)
+        for step in range(per_epoch):
+            chosen = np.sort(shuffled[step * batch : (step + 1) * batch])
+            target = torch.from_numpy(futures[chosen].astype(np.float32))
+            outputs = network(model.standardise(torch.from_numpy(inputs[chosen].astype(np.float32))))
+            loss = torch.stack(list(family_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimiser.step()
+            schedule.step()
+            curve.append(float(loss.detach()))
+        log(f"pretraining pass {epoch + 1} of {epochs}: loss {np.mean(curve[-per_epoch:]):.4f}")
+    network.eval()
+    held = np.sort(held[:4096])
+    with torch.no_grad():
+        target = torch.from_numpy(futures[held].astype(np.float32))
+        outputs = network(model.standardise(torch.from_numpy(inputs[held].astype(np.float32))))
+        mine = family_losses(outputs, target, yes_or_no, scale, shape)
+        averages = tuple(part.expand(len(held), *part.shape[1:]) for part in unigram)
+        theirs = family_losses(averages, target, yes_or_no, scale, shape)  # type: ignore[arg-type]
+    return model, TrainingCurve(
+        curve, {name: float(loss) for name, loss in mine.items()}, {name: float(loss) for name, loss in theirs.items()}
+    )

@@ -1,0 +1,85 @@
+"""Automatic scalars: counts, sums, recency and gaps per source and window."""
+
+import numpy as np
+
+from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.representation.history import DAY, History
+
+RECENT_DAYS = (1, 2, 3, 5, 8)
+"""Recency is measured to the k-th last active day."""
+
+
+def _totals(history: History) -> np.ndarray:
+    """Running totals before each event, float64 (events + 1, 3 + numbers): events, sessions, active days, sums."""
+    owner = np.repeat(np.arange(history.entities), np.diff(history.start))
+    day = history.time // DAY
+    first = np.ones(len(day), bool)
+    first[1:] = (day[1:] != day[:-1]) | (owner[1:] != owner[:-1])
+    columns = [np.ones(len(day)), _starts(history, owner), first]
+    columns += [np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0) for values in history.numbers.values()]
+    totals = np.zeros((len(day) + 1, len(columns)))
+    np.cumsum(np.stack(columns, axis=1), axis=0, out=totals[1:])
+    return totals
+
+
+def _starts(history: History, owner: np.ndarray) -> np.ndarray:
+    """1 for the first event of a session, (events,)."""
+    if history.session is None or len(owner) == 0:
+        return np.ones(len(owner))
+    order = np.lexsort((np.arange(len(owner)), history.session, owner))
+    starts = np.zeros(len(owner))
+    fresh = np.ones(len(owner), bool)
+    fresh[1:] = (history.session[order][1:] != history.session[order][:-1]) | (owner[order][1:] != owner[order][:-1])
+    starts[order[fresh]] = 1
+    return starts
+
+
+def scalar_names(history_numbers: list[str], windows: tuple[int, ...]) -> list[str]:
+    """Names of the scalars of a source, in order."""
+    measures = ["events", "sessions", "active_days", *[f"sum_{name}" for name in history_numbers]]
+    names = [f"{measure}_{window}d" for window in (*windows, "all") for measure in measures]
+    return [*names, *[f"recency_{k}" for k in RECENT_DAYS], "tenure", "mean_gap", "overdue"]
+
+
+def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, ...]) -> np.ndarray:
+    """Scalars of what happened before each cutoff, float32 (entities, cutoffs, scalars), squashed."""
+    totals = _totals(history)
+    end = history.positions(cutoffs)
+    begin = np.broadcast_to(history.start[:-1, None], end.shape)
+    blocks = []
+    for window in (*windows, None):
+        low = begin if window is None else history.positions(cutoffs - window * DAY)
+        blocks.append(totals[end] - totals[low])
+    day_rows = np.flatnonzero(np.diff(totals[:, 2]) > 0)
+    day_time = history.time[day_rows] // DAY * DAY
+    last, first = totals[end, 2].astype(np.int64), totals[begin, 2].astype(np.int64)
+    horizon = (cutoffs - cutoffs.min()) / DAY + 400.0  # what an absent event looks like: longer ago than any other
+    recency = []
+    for k in RECENT_DAYS:
+        there = last - k >= first
+        moment = day_time[np.where(there, last - k, 0)] if len(day_time) else np.zeros(end.shape, np.int64)
+        recency.append(np.where(there, (cutoffs - moment) / DAY, horizon))
+    active = last - first
+    oldest = day_time[np.where(active > 0, first, 0)] if len(day_time) else np.zeros(end.shape, np.int64)
+    tenure = np.where(active > 0, (cutoffs - oldest) / DAY, 0)
+    span = np.where(active > 1, tenure - recency[0], 0)
+    gap = np.where(active > 1, span / np.maximum(active - 1, 1), horizon)
+    rest = np.stack([*recency, tenure, gap, recency[0] / np.maximum(gap, 0.5)], axis=2)
+    return squash(np.concatenate([*blocks, rest], axis=2)).astype(np.float32)
+
+
+def future_scalars(history: History, cutoffs: np.ndarray, horizons: tuple[int, ...]) -> np.ndarray:
+    """Activity in [cutoff, cutoff + horizon): any event, log counts and log sums, then the log days to the next event.
+
+    float32 (entities, cutoffs, horizons x (4 + numbers) + 1).
+    """
+    totals, begin = _totals(history), history.positions(cutoffs)
+    blocks = []
+    for days in horizons:
+        change = totals[history.positions(cutoffs + days * DAY)] - totals[begin]
+        blocks += [change[..., :1] > 0, squash(change)]
+    longest = max(horizons)
+    there = begin < history.start[1:, None]
+    following = history.time[np.minimum(begin, max(len(history.time) - 1, 0))] if len(history.time) else begin
+    wait = np.where(there, np.minimum((following - cutoffs) / DAY, longest), longest)
+    return np.concatenate([*blocks, np.log1p(wait)[..., None]], axis=2).astype(np.float32)

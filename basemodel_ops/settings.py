@@ -1,0 +1,47 @@
+"""Settings of a project, from `BASEMODEL_*` environment variables. Few dials; the rest is derived."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things live and how large the model is."""
+
+    model_config = SettingsConfigDict(env_prefix="BASEMODEL_", frozen=True, extra="ignore")
+
+    dbt_project_dir: Path = Field(default=Path("dbt"), description="The dbt project that carries the contract.")
+    home: Path = Field(default=Path(".basemodel"), description="Embedded warehouse, artifacts and reports.")
+    target: Literal["duckdb", "snowflake"] = Field(default="duckdb", description="The dbt target.")
+    artifacts: str = Field(default="", description="fsspec root of artifacts; `<home>/artifacts` when empty.")
+    seed: int = Field(default=0, ge=0, description="Seed of everything random.")
+    batch_rows: int = Field(default=131_072, gt=0, description="Rows in one streamed Arrow batch.")
+
+    dimension: int = Field(default=64, gt=0, description="Length of a Cleora vector.")
+    iterations: int = Field(default=8, gt=0, description="Cleora iterations, whitened each.")
+    depth: int = Field(default=8, gt=0, description="Density rows of a sketch.")
+    width: int = Field(default=128, gt=1, description="Cells in a sketch row; a power of two.")
+    half_lives: tuple[float, ...] = Field(default=(28.0, 365.0), description="Half-lives of sketches, in days.")
+    windows: tuple[int, ...] = Field(default=(7, 14, 28, 56, 112, 365), description="Windows of scalars, in days.")
+    horizons: tuple[int, ...] = Field(default=(1, 3, 7, 14, 28, 56), description="Pretraining horizons, in days.")
+    things: int = Field(default=100, gt=0, description="Largest values of a category kept exactly.")
+    hidden: int = Field(default=512, gt=0, description="Hidden units of the foundation network.")
+    epochs: int = Field(default=2, gt=0, description="Passes of pretraining over its rows.")
+    pretraining_rows: int = Field(default=24_000, gt=0, description="Rows pretraining learns from, at most.")
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The embedded DuckDB file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def artifact_root(self) -> str:
+        """The fsspec root under which artifacts live."""
+        return self.artifacts or str(self.home / "artifacts")
+
+    @property
+    def manifest_path(self) -> Path:
+        """dbt's manifest, from which the contract is read."""
+        return self.home / "dbt" / self.target / "manifest.json"

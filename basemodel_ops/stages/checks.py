@@ -1,0 +1,106 @@
+"""Checks between the stages; each claims one property of one artifact or table."""
+
+from datetime import datetime
+
+import numpy as np
+from sqlglot import exp
+
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.emde import element_scores
+from basemodel_ops.stages.report import Finding
+from basemodel_ops.stages.scoring import score_relation
+from basemodel_ops.stages.workspace import Workspace, table_of
+
+LEAST_RANK_CORRELATION = 0.3
+"""Between decoded and true counts of one history's elements; chance is 0."""
+
+
+def check_embeddings(ws: Workspace, source: str, column: str) -> Finding:
+    """Vectors are finite, and of unit length wherever a value has neighbours."""
+    vectors = ws.current(f"embeddings/{source}__{column}").arrays("embedding")["vectors"]
+    length = np.linalg.norm(vectors, axis=1)
+    unit = np.isclose(length, 1, atol=1e-3) | (length == 0)
+    return Finding(
+        "vectors_have_unit_length",
+        bool(np.isfinite(vectors).all() and unit.all()),
+        f"{int((~unit).sum())} of {len(unit)} vectors of {source}.{column} have neither length 1 nor 0.",
+        {"embedded_share": float((length > 0).mean()) if len(length) else 0.0, "values": len(length)},
+    )
+
+
+def check_codes(ws: Workspace, source: str, column: str, sample: int = 200) -> Finding:
+    """A sketch of random histories, asked for its elements, ranks them as their true counts do."""
+    codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
+    generator = np.random.default_rng(ws.settings.seed)
+    values, depth, width = len(codes), codes.shape[1], ws.settings.width
+    if values < 50:
+        inside = bool(((codes >= 0) & (codes < width)).all())
+        return Finding("sketches_answer_queries", inside, f"{values} values are kept exactly.", {"values": values})
+    correlations = []
+    for _ in range(sample):
+        elements = generator.choice(values, 40, replace=False)
+        counts = np.where(np.arange(40) < 20, generator.integers(1, 20, 40), 0)
+        sketch = np.zeros((depth, width))
+        for row in range(depth):
+            np.add.at(sketch[row], codes[elements, row], counts)
+        decoded = element_scores(sketch, codes[elements])
+        correlations.append(np.corrcoef(np.argsort(np.argsort(decoded)), np.argsort(np.argsort(counts)))[0, 1])
+    mean = float(np.mean(correlations))
+    return Finding(
+        "sketches_answer_queries",
+        mean > LEAST_RANK_CORRELATION,
+        f"Rank correlation of decoded and true counts is {mean:.3f}; at least {LEAST_RANK_CORRELATION} is asked for. "
+        "Raise BASEMODEL_DEPTH or BASEMODEL_WIDTH.",
+        {"rank_correlation": mean, "values": values},
+    )
+
+
+def check_model(ws: Workspace) -> Finding:
+    """Losses on held-out rows are finite and below those of knowing only averages."""
+    numbers = ws.current("foundation_model").json("report")
+    families = [name.removeprefix("loss_") for name in numbers if name.startswith("loss_")]
+    better = {name: numbers[f"unigram_{name}"] - numbers[f"loss_{name}"] for name in families}
+    return Finding(
+        "loss_is_below_the_averages",
+        all(np.isfinite(gain) and gain > 0 for gain in better.values()),
+        f"Gain over knowing only averages, per family: { {k: round(v, 4) for k, v in better.items()} }.",
+        {f"gain_{name}": float(gain) for name, gain in better.items()},
+    )
+
+
+def check_task(ws: Workspace, task: str) -> Finding:
+    """On the test cutoffs the shipped model is not clearly worse than the automatic baseline."""
+    numbers = ws.current(f"{task}/evaluation").json("report")
+    gain = float(numbers["shipped_value"]) - float(numbers["baseline_value"])
+    return Finding(
+        "not_worse_than_the_baseline",
+        gain > -0.02,
+        f"{numbers['metric']}: {numbers['shipped']} {numbers['shipped_value']}, baseline {numbers['baseline_value']}.",
+        {"gain": gain},
+    )
+
+
+def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
+    """The partition has rows, no repeated key and no answer that is null or out of range."""
+    declared = ws.contract.task(task)
+    relation = table_of(score_relation(task))
+    answer = {
+        TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability",
+    }.get(declared.type, "score")  # fmt: skip
+    ranked = declared.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
+    key = [declared.entity, *(["item"] if ranked else [])]
+    columns = [exp.column(name, quoted=True) for name in (*key, answer)]
+    moment = exp.cast(exp.Literal.string(f"{as_of:%Y-%m-%d %H:%M:%S}"), "timestamp")
+    with ws.warehouse() as warehouse:
+        query = exp.select(*columns).from_(relation).where(exp.column("as_of", quoted=True).eq(moment))
+        table = warehouse.read(query)
+    values = table.column(answer).to_numpy()
+    repeated = table.num_rows - table.group_by(key).aggregate([]).num_rows
+    bounded = declared.type in (TaskType.BINARY, TaskType.MULTICLASS, TaskType.MULTILABEL)
+    inside = np.isfinite(values) & ((values >= 0) & (values <= 1) if bounded else True)
+    return Finding(
+        "scores_are_complete",
+        table.num_rows > 0 and repeated == 0 and bool(inside.all()),
+        f"{table.num_rows} rows, {repeated} repeated keys, {int((~inside).sum())} answers null or out of range.",
+        {"rows": table.num_rows, "repeated": repeated},
+    )

@@ -1,0 +1,181 @@
+"""The stage that fits a task: candidates on training rows, choice on later ones, refit through the newest label."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from basemodel_ops.artifacts import Draft
+from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.foundation import FoundationModel
+from basemodel_ops.stages.encoding import vocabulary_of
+from basemodel_ops.stages.examples import Examples
+from basemodel_ops.stages.labels import Rows, newest_per_entity, pair_views, population, single_views
+from basemodel_ops.stages.positives import positives, read_things, truth_matrix
+from basemodel_ops.stages.pretraining import load_foundation
+from basemodel_ops.stages.report import Report
+from basemodel_ops.stages.workspace import Times, Workspace
+from basemodel_ops.tasks.heads import Calibration
+from basemodel_ops.tasks.metrics import multilabel_metrics, ranking_metrics
+from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
+from basemodel_ops.tasks.recommendation import CANDIDATES, choose_blend, gather_evidence
+from basemodel_ops.tasks.single import METRICS, choose, fit_candidates, refit, save_heads
+from basemodel_ops.warehouse.base import Warehouse
+
+PAIR_ROWS = 12_000
+"""Rows from which pairs are drawn, at most."""
+
+Metrics = dict[str, dict[str, float]]
+
+
+def task_model(ws: Workspace, task: str) -> Report:
+    """Fit, choose and refit; the artifact holds the shipped model and the metrics of all candidates."""
+    declared = ws.contract.task(task)
+    examples, foundation = Examples(ws.current("training_examples")), ws.current("foundation_model")
+    with ws.warehouse() as warehouse:
+        times = ws.times(warehouse)
+        marks = [warehouse.fingerprint(declared.relation, [declared.entity, declared.cutoff, declared.target])]
+        if declared.population is not None:
+            marks.append(warehouse.fingerprint(declared.population, [declared.entity, declared.cutoff]))
+
+        def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+            model = load_foundation(ws)
+            rows = population(warehouse, declared, times)
+            if declared.type is TaskType.MULTILABEL:
+                shipped, validation, test = _fit_multilabel(ws, warehouse, declared, rows, examples, model, draft)
+            elif declared.type is TaskType.RECOMMENDATION:
+                shipped, validation, test = _fit_recommendation(ws, warehouse, declared, rows, times, draft)
+            else:
+                shipped, validation, test = _fit_single(ws, declared, rows, examples, model, draft)
+            draft.json("metrics", {"shipped": shipped, "validation": validation, "test": test})
+            labelled = int((rows.part != "open").sum())
+            return {"shipped": shipped, "labelled_rows": labelled, "open_rows": len(rows.part) - labelled}, {}
+
+        return ws.made(f"{task}/model", [examples.artifact.version, foundation.version, marks], fill)
+
+
+def trait_parts(rows: Rows, seed: int) -> Rows:
+    """Traits do not move in time, so entities are split instead: a quarter tests, a fifth of the rest validates."""
+    codes = np.random.default_rng(seed).random(len(rows.cutoff))
+    part = np.where(codes < 0.25, "test", np.where(codes < 0.40, "validation", "train"))
+    return Rows(rows.entity, rows.cutoff, rows.target, part)
+
+
+def _targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
+    """Targets as numbers, and the class names of a multiclass task."""
+    if rows.target is None:
+        raise DataError(f"Task {task.name} has no target column {task.target}.")
+    if task.type is TaskType.MULTICLASS:
+        names = sorted(str(value) for value in pc.unique(rows.target).to_pylist())
+        classes = pa.array(names)
+        return np.asarray(pc.index_in(pc.cast(rows.target, pa.string()), value_set=classes)), names
+    values = pc.cast(rows.target, pa.float64()).to_numpy()
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"Target {task.target} of {task.name} is null or not finite in rows whose window is complete. "
+            "Return a number for every complete window."
+        )
+    if task.type is TaskType.BINARY and len(np.unique(values)) < 2:
+        raise DataError(f"Target {task.target} of {task.name} has one value only, {values[0]:g}: nothing to learn.")
+    return values, None
+
+
+def _fit_single(
+    ws: Workspace, task: Task, rows: Rows, examples: Examples, model: FoundationModel, draft: Draft
+) -> tuple[str, Metrics, Metrics]:
+    if task.horizon is None:
+        rows = trait_parts(newest_per_entity(rows), ws.settings.seed)
+    else:
+        rows = rows.take(np.flatnonzero(rows.part != "open"))
+    place = examples.locate(rows.entity, rows.cutoff)
+    rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
+    target, classes = _targets(task, rows)
+    views = single_views(examples, model, place, task)
+    train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
+    candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
+    shipped, metrics = choose(candidates, views.rows(validation), target[validation])
+    calibration = None
+    if task.type is TaskType.BINARY:
+        calibration = Calibration.fit(candidates[shipped].predict(views.rows(validation)), target[validation])
+    metric = METRICS[task.type]
+    on_test = {name: metric(target[test], fitted.predict(views.rows(test))) for name, fitted in candidates.items()}
+    fitted = refit(candidates[shipped], views, target, ws.settings.seed, calibration)
+    arrays, texts = save_heads(fitted)
+    if arrays:
+        draft.arrays("heads", arrays)
+    for name, text in texts.items():
+        draft.text(name, text)
+    draft.json("recipe", {"parts": fitted.parts, "texts": sorted(texts), "arrays": bool(arrays), "classes": classes})
+    return shipped, metrics, on_test
+
+
+def _fit_multilabel(
+    ws: Workspace,
+    warehouse: Warehouse,
+    task: Task,
+    rows: Rows,
+    examples: Examples,
+    model: FoundationModel,
+    draft: Draft,
+) -> tuple[str, Metrics, Metrics]:
+    generator = np.random.default_rng(ws.settings.seed)
+    rows = rows.take(np.flatnonzero(rows.part != "open"))
+    keep = np.isin(rows.part, ["validation", "test"])
+    for part in ("train", "gap"):
+        mine = np.flatnonzero(rows.part == part)
+        keep[generator.choice(mine, min(len(mine), PAIR_ROWS), replace=False)] = True
+    rows = rows.take(np.flatnonzero(keep))
+    place = examples.locate(rows.entity, rows.cutoff)
+    rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
+    found = positives(warehouse, task)
+    labels = found.labels
+    target = truth_matrix(found, rows)
+    views = pair_views(ws, examples, model, place, task, labels)
+    train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
+    candidates = fit_pairs(
+        ("baseline", "zero-shot", "boosted", "blend"), views.rows(train), target[train], ws.settings.seed
+    )
+    shipped, metrics = choose_pairs(candidates, views.rows(validation), target[validation])
+    on_test = {
+        name: multilabel_metrics(target[test], candidate.predict(views.rows(test)))
+        for name, candidate in candidates.items()
+    }
+    fitted = fit_pairs((shipped,), views, target, ws.settings.seed)[shipped]
+    arrays, texts = fitted.state()
+    draft.arrays("heads", arrays)
+    for name, text in texts.items():
+        draft.text(name, text)
+    draft.table("labels", pa.table({"label": labels}))
+    draft.json("recipe", {"kind": shipped, "texts": sorted(texts)})
+    return shipped, metrics, on_test
+
+
+def _fit_recommendation(
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, times: Times, draft: Draft
+) -> tuple[str, Metrics, Metrics]:
+    history, vectors, entities = read_things(ws, warehouse, task, times.data_end)
+    found = positives(warehouse, task)
+    items = (
+        vocabulary_of(ws.current(f"encoders/{task.predicts.source}"), task.predicts.column) if task.predicts else None
+    )
+    if task.predicts is None or items is None:
+        raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
+    evidence: dict[str, list] = {"validation": [], "test": []}
+    truth: dict[str, list[list[np.ndarray]]] = {"validation": [], "test": []}
+    for part in evidence:
+        for cutoff in np.unique(rows.cutoff[rows.part == part])[-2:]:
+            mine = rows.take(np.flatnonzero(rows.cutoff == cutoff))
+            codes = entities.encode(mine.entity)
+            truth[part].append(found.items_of(mine, items))
+            evidence[part].append(gather_evidence(history, task.predicts.column, vectors, codes, int(cutoff)))
+    weights, tried = choose_blend(evidence["validation"], truth["validation"], vectors)
+
+    def measure(part: str, chosen: tuple[float, float]) -> dict[str, float]:
+        ranked = np.concatenate([one.rank(vectors, chosen, 20)[0] for one in evidence[part]])
+        return ranking_metrics([row for rows_of in truth[part] for row in rows_of], ranked)
+
+    candidates = {"baseline": CANDIDATES["personal"], "popularity": CANDIDATES["popularity"], "blend": weights}
+    metrics = {part: {name: measure(part, chosen) for name, chosen in candidates.items()} for part in evidence}
+    shipped = max(metrics["validation"], key=lambda name: metrics["validation"][name]["ndcg_10"])
+    draft.json("recipe", {"weights": candidates[shipped], "tried": tried})
+    return shipped, metrics["validation"], metrics["test"]

@@ -1,0 +1,23 @@
+"""What a stage says of itself when it is done."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Report:
+    """The artifact version, whether it was there already, numbers to plot and pictures (PNG bytes)."""
+
+    version: str
+    reused: bool
+    numbers: dict[str, float | int | str] = field(default_factory=dict)
+    plots: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check; a failed one says what was found and the way out."""
+
+    name: str
+    passed: bool
+    description: str
+    numbers: dict[str, float | int | str] = field(default_factory=dict)

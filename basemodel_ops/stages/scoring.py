@@ -1,0 +1,138 @@
+"""Stages after the fit: the evaluation report, and the scores that go back into the warehouse."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.artifacts import Artifact, Draft, version_of
+from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages.encoding import vocabulary_of
+from basemodel_ops.stages.examples import Examples
+from basemodel_ops.stages.labels import Rows, pair_views, population, single_views
+from basemodel_ops.stages.plots import candidate_bars
+from basemodel_ops.stages.positives import read_things
+from basemodel_ops.stages.pretraining import load_foundation
+from basemodel_ops.stages.report import Report
+from basemodel_ops.stages.workspace import CODE_VERSION, Workspace, to_datetime, to_microseconds
+from basemodel_ops.tasks.multilabel import PairModel
+from basemodel_ops.tasks.recommendation import gather_evidence
+from basemodel_ops.tasks.single import load_heads
+from basemodel_ops.warehouse.base import Warehouse
+
+TOP = 20
+"""Items written per entity."""
+
+
+def task_evaluation(ws: Workspace, task: str) -> Report:
+    """Metrics of every candidate on the test cutoffs."""
+    fitted = ws.current(f"{task}/model")
+
+    def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+        metrics = fitted.json("metrics")
+        test, shipped = metrics["test"], metrics["shipped"]
+        metric = {"multilabel": "macro_auroc", "recommendation": "ndcg_10"}.get(
+            ws.contract.task(task).type.value, next(iter(test[shipped]))
+        )
+        numbers: dict[str, float | int | str] = {
+            "shipped": shipped, "metric": metric, "shipped_value": round(test[shipped][metric], 5),
+            "baseline": "baseline", "baseline_value": round(test["baseline"][metric], 5),
+        }  # fmt: skip
+        for name, values in test.items():
+            numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}
+        draft.json("metrics", metrics)
+        return numbers, {"candidates": candidate_bars({name: values[metric] for name, values in test.items()}, metric)}
+
+    return ws.made(f"{task}/evaluation", [fitted.version], fill)
+
+
+def score_relation(task: str) -> Relation:
+    """Where the scores of a task are written."""
+    return Relation(schema_name="basemodel", name=f"{task}_scores")
+
+
+def _open_rows(warehouse: Warehouse, ws: Workspace, task: Task, as_of: datetime) -> Rows:
+    """Rows at `as_of`; of a trait those without a known answer."""
+    rows = population(warehouse, task, ws.times(warehouse))
+    chosen = rows.cutoff == to_microseconds(as_of)
+    if task.horizon is None:
+        chosen &= rows.part == "open"
+    if not chosen.any():
+        newest = to_datetime(int(rows.cutoff.max()))
+        raise DataError(
+            f"Task {task.name} has no rows to score as of {as_of:%Y-%m-%d}. Its cutoffs end at {newest:%Y-%m-%d}. "
+            "Score one of its cutoffs, or bring newer events into the warehouse."
+        )
+    return rows.take(np.flatnonzero(chosen))
+
+
+def _texts(fitted: Artifact, recipe: dict) -> dict[str, str]:
+    return {name: fitted.text(name) for name in recipe["texts"]}
+
+
+def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of: datetime) -> pa.Table:
+    """The answer table without its bookkeeping columns."""
+    fitted = ws.current(f"{task.name}/model")
+    recipe = fitted.json("recipe")
+    if task.type is TaskType.RECOMMENDATION and task.predicts is not None:
+        cutoff = to_microseconds(as_of)
+        history, vectors, entities = read_things(ws, warehouse, task, cutoff)
+        codes = entities.encode(rows.entity)
+        evidence = gather_evidence(history, task.predicts.column, vectors, codes, cutoff)
+        best, values = evidence.rank(vectors, tuple(recipe["weights"]), TOP)
+        items = vocabulary_of(ws.current(f"encoders/{task.predicts.source}"), task.predicts.column).values
+        return _ranked(task, rows, items.take(pa.array(best.ravel())), values)
+    examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
+    place = examples.locate(rows.entity, rows.cutoff)
+    if (place < 0).any():
+        raise DataError(
+            f"{(place < 0).sum()} of {len(place)} rows of {task.name} as of {as_of:%Y-%m-%d} name a {task.entity} without "
+            "events before that moment. Restrict the task to entities with events."
+        )
+    model = load_foundation(ws)
+    if task.type is TaskType.MULTILABEL:
+        labels = fitted.table("labels").column("label").combine_chunks()
+        pairs = PairModel.restore(recipe["kind"], (fitted.arrays("heads"), _texts(fitted, recipe)))
+        scores = pairs.predict(pair_views(ws, examples, model, place, task, labels))
+        best = np.argsort(-scores, axis=1, kind="stable")
+        return _ranked(task, rows, labels.take(pa.array(best.ravel())), np.take_along_axis(scores, best, axis=1))
+    arrays = fitted.arrays("heads") if recipe["arrays"] else {}
+    heads = load_heads(task.type, tuple(recipe["parts"]), (arrays, _texts(fitted, recipe)))
+    answer = heads.predict(single_views(examples, model, place, task))
+    if task.type is TaskType.MULTICLASS:
+        names = pa.array(recipe["classes"])
+        chosen = {"class": names.take(pa.array(answer.argmax(1))), "probability": answer.max(1)}
+        return pa.table({task.entity: rows.entity, **chosen})
+    return pa.table({task.entity: rows.entity, "score" if task.type is TaskType.BINARY else "prediction": answer})
+
+
+def _ranked(task: Task, rows: Rows, items: pa.Array, scores: np.ndarray) -> pa.Table:
+    count, width = scores.shape
+    owner = pa.array(np.repeat(np.arange(count), width))
+    rank = np.tile(np.arange(1, width + 1, dtype=np.int32), count)
+    return pa.table(
+        {task.entity: rows.entity.take(owner), "item": items, "score": scores.ravel().astype(float), "rank": rank}
+    )
+
+
+def task_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Report:
+    """Score the rows at `as_of` and replace that partition in the warehouse, unless it is there already."""
+    declared = ws.contract.task(task)
+    fitted = ws.current(f"{task}/model")
+    representation = ws.current(f"entity_representation/{as_of:%Y-%m-%d}")
+    with ws.warehouse() as warehouse:
+        rows = _open_rows(warehouse, ws, declared, as_of)
+        mark = warehouse.fingerprint(declared.population or declared.relation, [declared.entity, declared.cutoff])
+        version = version_of("scores", task, as_of, fitted.version, representation.version, mark)
+        answers = _answers(ws, warehouse, declared, rows, as_of)
+        count = answers.num_rows
+        moment = pa.scalar(as_of, pa.timestamp("us"))
+        stamp = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
+        table = answers.add_column(1, "as_of", pa.repeat(moment, count))
+        for name, value in (("model_version", fitted.version), ("run_id", run_id)):
+            table = table.append_column(name, pa.repeat(pa.scalar(value), count))
+        table = table.append_column("scored_at", pa.repeat(stamp, count))
+        written = warehouse.publish(score_relation(task), table, {"as_of": as_of}, version, CODE_VERSION, run_id)
+    ws.log(f"{count} rows of {task}_scores as of {as_of:%Y-%m-%d} " + ("are written" if written else "were there"))
+    return Report(version, not written, {"rows": count, "entities": len(rows.cutoff), "written": int(written)})

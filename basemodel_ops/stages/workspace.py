@@ -1,0 +1,123 @@
+"""What every stage is given: settings, contract, artifacts and the way to the warehouse."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from basemodel_ops import __version__
+from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
+from basemodel_ops.contract.types import Contract, Relation
+from basemodel_ops.errors import DataError
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages.report import Report
+from basemodel_ops.tasks.split import split_cutoffs
+from basemodel_ops.warehouse import open_warehouse
+from basemodel_ops.warehouse.base import Warehouse
+
+CODE_VERSION = "1"
+"""Part of every artifact's version; raised when a stage's result changes."""
+
+Fill = Callable[[Draft], tuple[dict[str, float | int | str], dict[str, bytes]]]
+
+
+def microseconds(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    """Timestamps or dates as microseconds since 1970, int64."""
+    return pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """A naive moment (UTC) as microseconds since 1970."""
+    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)
+
+
+def to_datetime(moment: int) -> datetime:
+    """The inverse of `to_microseconds`."""
+    return datetime.fromtimestamp(moment / 1_000_000, UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Times:
+    """The grid and what follows from it, in microseconds."""
+
+    cutoffs: np.ndarray
+    data_end: int
+    training_end: int
+    """No encoder, embedding or pretraining target sees anything from here on: the tasks' validation begins here."""
+
+
+class Workspace:
+    """One project: its contract, its artifacts, its warehouse (opened per stage, never held)."""
+
+    def __init__(self, settings: Settings, contract: Contract, log: Callable[[str], None]) -> None:
+        self.settings, self.contract, self.log = settings, contract, log
+        self.store = ArtifactStore(settings.artifact_root)
+
+    @classmethod
+    def open(cls, settings: Settings, contract: Contract, log: Callable[[str], None]) -> "Workspace":
+        """The workspace of a project; opens nothing yet."""
+        return cls(settings, contract, log)
+
+    def warehouse(self) -> AbstractContextManager[Warehouse]:
+        """A fresh connection; close it before dbt runs."""
+        return open_warehouse(self.settings)
+
+    def times(self, warehouse: Warehouse) -> Times:
+        """The grid's cutoffs, the end of the data and of training.
+
+        Raises:
+            DataError: the grid is empty.
+        """
+        grid = self.contract.grid
+        query = exp.select(exp.column(grid.cutoff, quoted=True), exp.column(grid.data_end, quoted=True)).from_(
+            table_of(grid.relation)
+        )
+        rows = warehouse.read(query)
+        if rows.num_rows == 0:
+            raise DataError(f"Model {grid.relation} has no cutoffs. Start its grid before the end of the data.")
+        cutoffs = np.sort(microseconds(rows.column(0)))
+        data_end = int(microseconds(rows.column(1)).max())
+        starts = [
+            int(split_cutoffs(cutoffs, data_end, task.horizon, task.name).validation[0])
+            for task in self.contract.tasks
+            if task.horizon is not None
+        ]
+        return Times(cutoffs, data_end, min(starts, default=int(cutoffs[-1])))
+
+    def made(self, key: str, inputs: list[object], fill: Fill) -> Report:
+        """Make the artifact `key` with `fill` unless the same inputs made it before."""
+        version = version_of(key, CODE_VERSION, __version__, inputs)
+        found = self.store.find(key, version)
+        if found is not None:
+            self.store.point(key, version)
+            self.log(f"{key} is up to date ({version})")
+            return Report(version, True, found.json("report"))
+        began = time.perf_counter()
+        plots: dict[str, bytes] = {}
+
+        def write(draft: Draft) -> None:
+            numbers, pictures = fill(draft)
+            plots.update(pictures)
+            for name, picture in pictures.items():
+                draft.picture(name, picture)
+            draft.json("report", {**numbers, "seconds": round(time.perf_counter() - began, 3)})
+
+        artifact = self.store.write(key, version, write)
+        report = Report(version, False, artifact.json("report"), plots)
+        self.log(f"{key} is made in {report.numbers['seconds']} s ({version})")
+        return report
+
+    def current(self, key: str) -> Artifact:
+        """The newest artifact of `key`."""
+        return self.store.current(key)
+
+
+def table_of(relation: Relation) -> exp.Table:
+    """The relation as a quoted table."""
+    return exp.table_(relation.name, db=relation.schema_name, catalog=relation.database, quoted=True)

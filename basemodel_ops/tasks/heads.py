@@ -1,0 +1,125 @@
+"""Heads: linear and boosted, for every single-answer task. They save as arrays and text, never as pickles."""
+
+from typing import Protocol
+
+import lightgbm as lgb
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from basemodel_ops.contract.types import TaskType
+
+State = tuple[dict[str, np.ndarray], dict[str, str]]
+
+OBJECTIVES = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}
+
+
+class Head(Protocol):
+    """Learns from (rows, features); answers a probability, a number or (rows, classes) probabilities."""
+
+    def fit(self, features: np.ndarray, target: np.ndarray) -> None:
+        """Learn, in place."""
+        ...
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Answers for the rows."""
+        ...
+
+    def state(self) -> State:
+        """Arrays and texts from which `restore` makes the head again."""
+        ...
+
+
+class LinearHead:
+    """Logistic regression or ridge on standardised features."""
+
+    def __init__(self, kind: TaskType, strength: float = 1.0) -> None:
+        self.kind, self.strength = kind, strength
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def fit(self, features: np.ndarray, target: np.ndarray) -> None:
+        """Learn, in place."""
+        mean, deviation = features.mean(0), np.maximum(features.std(0), 1e-3)
+        scaled = np.clip((features - mean) / deviation, -8, 8)
+        if self.kind is TaskType.REGRESSION:
+            line = Ridge(alpha=100.0 / self.strength).fit(scaled, target)
+            weights, bias = line.coef_.reshape(1, -1), np.atleast_1d(line.intercept_)
+        else:
+            curve = LogisticRegression(C=0.01 * self.strength, max_iter=400, tol=1e-3).fit(scaled, target)
+            weights, bias = curve.coef_, curve.intercept_
+        self._arrays = {"mean": mean, "deviation": deviation, "weights": weights, "bias": np.asarray(bias)}
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Answers for the rows."""
+        arrays = self._arrays
+        scaled = np.clip((features - arrays["mean"]) / arrays["deviation"], -8, 8)
+        logits = scaled @ arrays["weights"].T + arrays["bias"]
+        if self.kind is TaskType.REGRESSION:
+            return logits[:, 0]
+        if logits.shape[1] == 1:
+            probability = 1 / (1 + np.exp(-logits[:, 0]))
+            return probability if self.kind is TaskType.BINARY else np.stack([1 - probability, probability], 1)
+        exponents = np.exp(logits - logits.max(1, keepdims=True))
+        return exponents / exponents.sum(1, keepdims=True)
+
+    def state(self) -> State:
+        """Arrays and texts from which `restore` makes the head again."""
+        return self._arrays, {}
+
+    def restore(self, state: State) -> "LinearHead":
+        """Take over a saved state."""
+        self._arrays = state[0]
+        return self
+
+
+class BoostedHead:
+    """LightGBM with a fixed number of rounds."""
+
+    def __init__(self, kind: TaskType, rounds: int = 120, seed: int = 0, leaves: int = 15, least: int = 100) -> None:
+        self.kind, self.rounds, self.seed, self.leaves, self.least = kind, rounds, seed, leaves, least
+        self._booster: lgb.Booster | None = None
+
+    def fit(self, features: np.ndarray, target: np.ndarray) -> None:
+        """Learn, in place."""
+        settings = {
+            "objective": OBJECTIVES[self.kind], "learning_rate": 0.05, "num_leaves": self.leaves, "seed": self.seed,
+            "min_data_in_leaf": self.least, "feature_fraction": 0.5, "bagging_fraction": 0.8, "bagging_freq": 1,
+            "lambda_l2": 5.0, "verbosity": -1, "deterministic": True, "force_row_wise": True, "num_threads": 2,
+        }  # fmt: skip
+        if self.kind is TaskType.MULTICLASS:
+            settings["num_class"] = int(target.max()) + 1
+        self._booster = lgb.train(settings, lgb.Dataset(features, target), num_boost_round=self.rounds)
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Answers for the rows."""
+        if self._booster is None:
+            raise ValueError("The head was not fitted.")
+        return np.asarray(self._booster.predict(features, num_threads=2))
+
+    def state(self) -> State:
+        """Arrays and texts from which `restore` makes the head again."""
+        if self._booster is None:
+            raise ValueError("The head was not fitted.")
+        return {}, {"booster": self._booster.model_to_string()}
+
+    def restore(self, state: State) -> "BoostedHead":
+        """Take over a saved state."""
+        self._booster = lgb.Booster(model_str=state[1]["booster"])
+        return self
+
+
+class Calibration:
+    """Isotonic map from scores to probabilities, kept as its knots."""
+
+    def __init__(self, knots: np.ndarray, values: np.ndarray) -> None:
+        self.knots, self.values = knots, values
+
+    @classmethod
+    def fit(cls, score: np.ndarray, target: np.ndarray) -> "Calibration":
+        """The isotonic regression of the target on the score, blended with it so that ties stay apart."""
+        curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, target)
+        return cls(np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_))
+
+    def apply(self, score: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities; a little of the score remains so that the order within a step is kept."""
+        return 0.98 * np.interp(score, self.knots, self.values) + 0.02 * np.clip(score, 0, 1)

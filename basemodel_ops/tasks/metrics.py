@@ -1,0 +1,60 @@
+"""Metrics per type of task. The first of each dictionary is the one that choices are made by; higher is better."""
+
+import numpy as np
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+)
+
+
+def binary_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float]:
+    """AUROC, average precision and Brier score of probabilities (rows,)."""
+    return {
+        "auroc": float(roc_auc_score(target, score)),
+        "average_precision": float(average_precision_score(target, score)),
+        "brier": float(brier_score_loss(target, np.clip(score, 0, 1))),
+    }
+
+
+def regression_metrics(target: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    """R2 of log(1 + x), mean absolute error and R2 as they are, (rows,)."""
+    return {
+        "r2_log": float(r2_score(np.log1p(np.maximum(target, 0)), np.log1p(np.maximum(prediction, 0)))),
+        "mae": float(mean_absolute_error(target, prediction)),
+        "r2": float(r2_score(target, prediction)),
+    }
+
+
+def multiclass_metrics(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """Macro one-against-rest AUROC, log loss and accuracy; target (rows,), probability (rows, classes)."""
+    present = [c for c in range(probability.shape[1]) if 0 < (target == c).sum() < len(target)]
+    return {
+        "macro_auroc": float(np.mean([roc_auc_score(target == c, probability[:, c]) for c in present])),
+        "log_loss": float(log_loss(target, probability, labels=np.arange(probability.shape[1]))),
+        "accuracy": float((probability.argmax(1) == target).mean()),
+    }
+
+
+def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float]:
+    """Macro AUROC and mean average precision over labels that occur, (rows, labels)."""
+    present = [k for k in range(target.shape[1]) if 0 < target[:, k].sum() < len(target)]
+    return {
+        "macro_auroc": float(np.mean([roc_auc_score(target[:, k], score[:, k]) for k in present])),
+        "map": float(np.mean([average_precision_score(target[:, k], score[:, k]) for k in present])),
+    }
+
+
+def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:
+    """Recall@k and NDCG@10 over the rows with a positive; `ranked` (rows, >= k) holds item codes."""
+    recall, gain = [], []
+    discount = 1 / np.log2(np.arange(2, 12))
+    for items, row in zip(truth, ranked, strict=True):
+        if len(items):
+            hits = np.isin(row[:k], items)
+            recall.append(hits.sum() / len(items))
+            gain.append((hits[:10] * discount).sum() / discount[: min(len(items), 10)].sum())
+    return {"recall_20": float(np.mean(recall)), "ndcg_10": float(np.mean(gain))}

@@ -1,0 +1,95 @@
+"""Which of many labels: pairs of (entity, label) in long format, boosted, beside the untouched checkpoint."""
+
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+from basemodel_ops.tasks.heads import State
+from basemodel_ops.tasks.metrics import multilabel_metrics
+
+
+@dataclass(frozen=True)
+class PairViews:
+    """Features of every pair: `own` (rows, labels, features) is what the entity did with the label; `learnt`
+    (rows, labels, spans) the foundation model's logits; `entity` (rows, features) is shared by all labels."""
+
+    own: np.ndarray
+    learnt: np.ndarray
+    entity: np.ndarray
+
+    def rows(self, chosen: np.ndarray) -> "PairViews":
+        """The chosen rows."""
+        return PairViews(self.own[chosen], self.learnt[chosen], self.entity[chosen])
+
+    def pairs(self, row: np.ndarray, label: np.ndarray, rate: np.ndarray, with_learnt: bool) -> np.ndarray:
+        """Features of pairs, float32 (pairs, features)."""
+        parts = [self.own[row, label], rate[label][:, None], self.entity[row]]
+        return np.hstack([*parts, self.learnt[row, label]] if with_learnt else parts).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class PairModel:
+    """A boosted model over pairs, or none: then the mean of the checkpoint's logits answers alone."""
+
+    kind: str
+    rate: np.ndarray  # (labels,) log base rates
+    boosters: dict[str, lgb.Booster]
+
+    def predict(self, views: PairViews) -> np.ndarray:
+        """Probabilities (rows, labels)."""
+        rows, labels = views.own.shape[:2]
+        answers = []
+        if self.kind in ("zero-shot", "blend"):
+            answers.append(1 / (1 + np.exp(-views.learnt.mean(axis=2))))
+        for name, booster in self.boosters.items():
+            out = np.empty((rows, labels))
+            for low in range(0, rows, 512):
+                high = min(low + 512, rows)
+                row, label = np.divmod(np.arange(low * labels, high * labels), labels)
+                pairs = views.pairs(row, label, self.rate, name == "boosted")
+                out[low:high] = np.asarray(booster.predict(pairs, num_threads=2)).reshape(-1, labels)
+            answers.append(out)
+        return np.mean(answers, axis=0)
+
+    def state(self) -> State:
+        """Arrays and texts from which `restore` makes the model again."""
+        return {"rate": self.rate}, {name: booster.model_to_string() for name, booster in self.boosters.items()}
+
+    @classmethod
+    def restore(cls, kind: str, state: State) -> "PairModel":
+        """The inverse of `state`."""
+        return cls(kind, state[0]["rate"], {name: lgb.Booster(model_str=text) for name, text in state[1].items()})
+
+
+PARTS = {"baseline": ("baseline",), "zero-shot": (), "boosted": ("boosted",), "blend": ("boosted",)}
+
+
+def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool, seed: int, pairs: int) -> lgb.Booster:
+    generator = np.random.default_rng(seed)
+    chosen = generator.choice(target.size, min(pairs, target.size), replace=False)
+    row, label = np.divmod(np.sort(chosen), target.shape[1])
+    settings = {
+        "objective": "binary", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
+        "verbosity": -1, "deterministic": True, "force_row_wise": True, "num_threads": 2, "feature_fraction": 0.8,
+    }  # fmt: skip
+    data = lgb.Dataset(views.pairs(row, label, rate, learnt), target[row, label])
+    return lgb.train(settings, data, num_boost_round=80)
+
+
+def fit_pairs(
+    names: tuple[str, ...], views: PairViews, target: np.ndarray, seed: int, pairs: int = 300_000
+) -> dict[str, PairModel]:
+    """The named candidates, fitted on the rows; target (rows, labels) bool."""
+    rate = np.log(target.mean(axis=0) + 1e-5)
+    needed = {part for name in names for part in PARTS[name]}
+    boosters = {part: _boost(views, target, rate, part == "boosted", seed, pairs) for part in sorted(needed)}
+    return {name: PairModel(name, rate, {part: boosters[part] for part in PARTS[name]}) for name in names}
+
+
+def choose_pairs(
+    candidates: dict[str, PairModel], views: PairViews, target: np.ndarray
+) -> tuple[str, dict[str, dict[str, float]]]:
+    """Name of the best candidate on validation rows, and the metrics of all."""
+    metrics = {name: multilabel_metrics(target, model.predict(views)) for name, model in candidates.items()}
+    return max(metrics, key=lambda name: metrics[name]["macro_auroc"]), metrics

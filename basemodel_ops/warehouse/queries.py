@@ -1,0 +1,71 @@
+"""Queries as sqlglot expressions: every identifier quoted, every read of events bounded in time."""
+
+from datetime import datetime
+
+from sqlglot import exp
+
+from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation
+
+
+def table_of(relation: Relation) -> exp.Table:
+    """The relation as a quoted table."""
+    return exp.table_(relation.name, db=relation.schema_name, catalog=relation.database, quoted=True)
+
+
+def column_of(name: str) -> exp.Column:
+    """A quoted column."""
+    return exp.column(name, quoted=True)
+
+
+def moment_of(moment: datetime) -> exp.Cast:
+    """A timestamp literal."""
+    return exp.cast(exp.Literal.string(moment.isoformat(sep=" ")), "timestamp")
+
+
+def _earlier(source: EventSource, before: datetime) -> exp.Expression:
+    return exp.LT(this=column_of(source.time), expression=moment_of(before))
+
+
+def events_query(source: EventSource, columns: list[str], before: datetime, ordered: bool = True) -> exp.Select:
+    """Events strictly before `before`: entity, time and `columns`, ordered by all of them so that runs repeat."""
+    names = list(dict.fromkeys([source.entity, source.time, *columns]))
+    query = exp.select(*map(column_of, names)).from_(table_of(source.relation)).where(_earlier(source, before))
+    return query.order_by(*map(column_of, names)) if ordered else query
+
+
+def entities_query(contract: Contract, before: datetime) -> exp.Select:
+    """Distinct entities with an event before `before`, as one ordered column `entity`."""
+    parts: list[exp.Select] = []
+    for source in contract.events:
+        name = exp.alias_(column_of(source.entity), "entity", quoted=True)
+        parts.append(exp.select(name).from_(table_of(source.relation)).where(_earlier(source, before)))
+    union: exp.Query = parts[0]
+    for part in parts[1:]:
+        union = exp.union(union, part, distinct=True)
+    outer = exp.select(column_of("entity")).distinct().from_(union.subquery("entities"))
+    return outer.order_by(column_of("entity"))
+
+
+def attributes_query(source: AttributeSource, columns: list[str]) -> exp.Select:
+    """Facts: key and `columns`, ordered by key."""
+    names = list(dict.fromkeys([source.key, *columns]))
+    return exp.select(*map(column_of, names)).from_(table_of(source.relation)).order_by(*map(column_of, names))
+
+
+def counts_query(source: EventSource, column: str, before: datetime) -> exp.Select:
+    """How often each value of a column occurs before `before`: `value`, `count`, the most frequent first."""
+    value, count = column_of(column), exp.alias_(exp.Count(this=exp.Star()), "count", quoted=True)
+    return (
+        exp.select(exp.alias_(value, "value", quoted=True), count)
+        .from_(table_of(source.relation))
+        .where(_earlier(source, before))
+        .where(value.copy().is_(exp.null()).not_())
+        .group_by(value.copy())
+        .order_by(exp.Ordered(this=column_of("count"), desc=True), column_of("value"))
+    )
+
+
+def sample_query(relation: Relation, columns: list[str], rows: int) -> exp.Select:
+    """Any `rows` rows, unbounded in time: for checks of quality only, never for learning."""
+    names = list(dict.fromkeys(columns))
+    return exp.select(*map(column_of, names)).from_(table_of(relation)).limit(rows)

@@ -1,0 +1,1 @@
+"""Dagster assets, checks, schedules and the command line around `basemodel_ops`."""

@@ -1,0 +1,147 @@
+"""Checks between the stages. Blocking: what depends on a failed one does not start. Scores are checked where made."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation
+from dagster_project import representation
+from dagster_project.partitions import moment
+from dagster_project.project import Project
+from dagster_project.stage import checked, open_workspace
+
+if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.stages import Workspace
+    from basemodel_ops.stages.report import Finding
+
+
+def checks(project: Project) -> list[dg.AssetChecksDefinition]:
+    """Every check, built from the contract."""
+    contract = project.contract
+    sources = [_quality(project, source) for source in (*contract.events, *contract.attributes)]
+    columns = representation.category_columns(contract)
+    vectors = [_embeddings(project, source, column) for source, column in columns]
+    cells = [_codes(project, source, column) for source, column in columns]
+    models = [_task(project, task.name) for task in contract.tasks]
+    return [_preflight(project), *sources, *vectors, *cells, _foundation(project), *models]
+
+
+def relations(contract: Contract) -> list[Relation]:
+    """The dbt models that the science reads, once each."""
+    sources = [item.relation for item in (*contract.events, *contract.attributes, contract.grid, *contract.tasks)]
+    populations = [task.population for task in contract.tasks if task.population]
+    return list({str(relation): relation for relation in (*sources, *populations)}.values())
+
+
+def _preflight(project: Project) -> dg.AssetChecksDefinition:
+    models = relations(project.contract)
+
+    @dg.multi_asset_check(
+        name="preflight",
+        specs=[
+            dg.AssetCheckSpec(
+                "preflight",
+                asset=project.key(model),
+                blocking=True,
+                description="Not empty, keys sound, nothing after now, joins that match, labels in complete windows.",
+            )
+            for model in models
+        ],
+    )
+    def preflight() -> Iterator[dg.AssetCheckResult]:
+        from basemodel_ops.warehouse.validate import preflight as find
+
+        from basemodel_ops.warehouse import open_warehouse
+
+        with open_warehouse(project.settings) as warehouse:
+            findings = find(warehouse, project.contract, moment(project.contract.grid))
+        for model in models:
+            yield _summary(project.key(model), [finding for finding in findings if is_about(finding, model)])
+
+    return preflight
+
+
+def is_about(finding: "Finding", relation: Relation) -> bool:
+    """Whether the finding names this model, as `model` or `model: property`."""
+    return finding.name.split(":")[0].strip().split(".")[-1].split(" ")[0] == relation.name
+
+
+def _summary(key: dg.AssetKey, findings: Sequence["Finding"]) -> dg.AssetCheckResult:
+    failed = [finding for finding in findings if not finding.passed]
+    return dg.AssetCheckResult(
+        check_name="preflight",
+        asset_key=key,
+        passed=not failed,
+        description=" ".join(finding.description for finding in failed) or "Sound.",
+        metadata={"properties": len(findings), "failed": len(failed)},
+    )
+
+
+def _quality(project: Project, source: EventSource | AttributeSource) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=project.key(source.relation),
+        name="quality",
+        blocking=True,
+        description="Great Expectations on a bounded batch: keys and times are there and columns are of their type.",
+    )
+    def quality() -> dg.AssetCheckResult:
+        from basemodel_ops.warehouse import open_warehouse
+        from dagster_project.quality import check_source
+
+        with open_warehouse(project.settings) as warehouse:
+            return checked(check_source(warehouse, source, moment(project.contract.grid)))
+
+    return quality
+
+
+def _stage(
+    project: Project,
+    asset: Sequence[str],
+    name: str,
+    description: str,
+    find: Callable[["Workspace"], "Finding"],
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=asset, name=name, blocking=True, description=description)
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        return checked(find(open_workspace(project, context)))
+
+    return check
+
+
+def _embeddings(project: Project, source: str, column: str) -> dg.AssetChecksDefinition:
+    def find(workspace: "Workspace") -> "Finding":
+        from basemodel_ops.stages.checks import check_embeddings
+
+        return check_embeddings(workspace, source, column)
+
+    text = "Every value has a finite vector of unit length."
+    return _stage(project, ["embeddings", f"{source}__{column}"], "vectors", text, find)
+
+
+def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefinition:
+    def find(workspace: "Workspace") -> "Finding":
+        from basemodel_ops.stages.checks import check_codes
+
+        return check_codes(workspace, source, column)
+
+    text = "Codes fall inside the sketch, and sketches conserve mass."
+    return _stage(project, ["codes", f"{source}__{column}"], "cells", text, find)
+
+
+def _foundation(project: Project) -> dg.AssetChecksDefinition:
+    def find(workspace: "Workspace") -> "Finding":
+        from basemodel_ops.stages.checks import check_model
+
+        return check_model(workspace)
+
+    return _stage(project, ["foundation_model"], "loss", "The loss is finite and below the baseline's.", find)
+
+
+def _task(project: Project, task: str) -> dg.AssetChecksDefinition:
+    def find(workspace: "Workspace") -> "Finding":
+        from basemodel_ops.stages.checks import check_task
+
+        return check_task(workspace, task)
+
+    return _stage(project, [task, "model"], "sound", "Trained on enough labels, with a finite metric.", find)

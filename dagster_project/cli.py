@@ -1,0 +1,90 @@
+"""The command line: `basemodel contract`, `basemodel run`, `basemodel ui`."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from basemodel_ops.errors import BaseModelError, ContractError, SettingsError
+from basemodel_ops.settings import Settings
+
+app = typer.Typer(
+    help="From the behaviour in a dbt project to one foundation model and its answers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """End with one clear message, not a traceback, when an error was foreseen."""
+    try:
+        yield
+    except BaseModelError as error:
+        Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+
+
+def read_settings() -> Settings:
+    """Settings from the environment; SettingsError names each variable that is out of bounds."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"BASEMODEL_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()
+        )
+        raise SettingsError(f"Settings are wrong. {problems}.") from error
+
+
+@app.command()
+def contract(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Print sources, columns, tasks and problems of the dbt project; exit 1 if there are problems."""
+    from dagster_project.project import load_project
+    from dagster_project.tables import print_contract
+
+    with plain_errors():
+        try:
+            project = load_project(read_settings())
+        except ContractError as error:
+            if not as_json:
+                raise
+            typer.echo(json.dumps({"contract": None, "problems": error.problems}, indent=2))
+            raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps({"contract": project.contract.model_dump(mode="json"), "problems": []}, indent=2))
+    else:
+        print_contract(project.contract, Console())
+
+
+@app.command()
+def run(
+    task: Annotated[list[str] | None, typer.Option(help="Only this task, and what it needs. Repeatable.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+) -> None:
+    """Run the main job here and now, with its progress on this terminal."""
+    from dagster_project.execution import run_main_job
+
+    with plain_errors():
+        run_main_job(read_settings(), tuple(task or ()), as_of, Console())
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> None:
+    """Open Dagster on 127.0.0.1 with everything loaded, ready to press Materialize."""
+    from dagster_project.home import ensure_dagster_home
+    from dagster_project.project import load_project
+
+    with plain_errors():
+        settings = read_settings()
+        load_project(settings)  # so that mistakes in the contract show here, not inside the UI
+        ensure_dagster_home(settings)
+    arguments = ["dev", "-m", "dagster_project.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", "dagster", *arguments])

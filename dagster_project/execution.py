@@ -1,0 +1,97 @@
+"""The main job in this process, and the summary of what came out."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from rich.console import Console
+
+from basemodel_ops.errors import BaseModelError, SettingsError
+from basemodel_ops.settings import Settings
+from dagster_project.automation import MAIN_JOB
+from dagster_project.definitions import build
+from dagster_project.home import ensure_dagster_home
+from dagster_project.partitions import newest_key, weekly
+from dagster_project.project import Project, load_project
+from dagster_project.tables import print_summary
+
+
+class RunError(BaseModelError):
+    """The job did not finish; says which step or check stopped it."""
+
+
+def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, console: Console) -> None:
+    """Execute the job for some tasks, or all, and print a table of the results."""
+    console.print("[bold]Reading the dbt project[/bold]")
+    project = load_project(settings)
+    home = ensure_dagster_home(settings)
+    names = _tasks(project, tasks)
+    key = _partition(project, as_of)
+    definitions = build(project)
+    console.print(f"[bold]Running {MAIN_JOB}[/bold] as of {key}")
+    with dg.DagsterInstance.get() as instance:
+        result = definitions.resolve_job_def(MAIN_JOB).execute_in_process(
+            instance=instance,
+            partition_key=key,
+            asset_selection=_selection(definitions, tasks),
+            run_config={"loggers": {"progress": {}}},
+            raise_on_error=False,
+        )
+    if not result.success:
+        raise RunError(_failure(result) + f"\nLogs of every step: `basemodel ui` (run {result.run_id}, in {home}).")
+    print_summary(project, names, _metadata(result), console)
+
+
+def _tasks(project: Project, wanted: Sequence[str]) -> list[str]:
+    existing = [task.name for task in project.contract.tasks]
+    unknown = [name for name in wanted if name not in existing]
+    if unknown:
+        raise SettingsError(f"No task {', '.join(unknown)}. There are: {', '.join(existing)}.")
+    return list(wanted) or existing
+
+
+def _partition(project: Project, as_of: str | None) -> str:
+    partitions = weekly(project.contract.grid)
+    if as_of is None:
+        return newest_key(partitions)
+    keys = partitions.get_partition_keys()
+    if as_of not in keys:
+        raise SettingsError(f"No cutoff at {as_of}. Cutoffs are weekly, from {keys[0]} to {keys[-1]}.")
+    return as_of
+
+
+def _selection(definitions: dg.Definitions, tasks: Sequence[str]) -> list[dg.AssetKey] | None:
+    """Assets of the tasks and all they need; None for everything."""
+    if not tasks:
+        return None
+    graph = definitions.resolve_asset_graph()
+    keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores")]
+    return list(dg.AssetSelection.assets(*keys).upstream().resolve(graph) & graph.executable_asset_keys)
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    """What stopped the run: foreseen errors by their message, failed checks by their description."""
+    checks = [
+        f"{check.asset_key.to_user_string()}, check {check.check_name}: {check.description or 'failed'}"
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    ]
+    steps = []
+    for event in result.all_events:
+        if event.event_type is not dg.DagsterEventType.STEP_FAILURE:
+            continue
+        error = event.step_failure_data.error
+        while error and error.cause:
+            error = error.cause
+        if error and error.cls_name != "DagsterAssetCheckFailedError":
+            steps.append(f"{event.step_key}: {error.message.strip()}")
+    return "The run stopped.\n" + "\n".join(f"  - {line}" for line in (*steps, *checks))
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
+    """Metadata values by asset, as `task/part`."""
+    materializations = [event.materialization for event in result.all_events if event.is_step_materialization]
+    return {
+        item.asset_key.to_user_string(): {name: value.value for name, value in item.metadata.items()}
+        for item in materializations
+        if item.asset_key
+    }

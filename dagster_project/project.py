@@ -1,0 +1,127 @@
+"""The dbt project as Dagster sees it: its manifest, kept fresh, and the contract read from it."""
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator
+
+from basemodel_ops.contract.manifest import read_contract
+from basemodel_ops.contract.types import Contract, Relation
+from basemodel_ops.errors import ContractError, SettingsError
+from basemodel_ops.settings import Settings
+
+SCORES_SOURCE = "basemodel"
+"""The dbt source that holds score tables; models below it are built after scoring."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Settings, contract and dbt manifest of one dbt project."""
+
+    settings: Settings
+    contract: Contract
+    manifest: dict[str, Any]
+
+    @cached_property
+    def keys(self) -> dict[tuple[str, str], dg.AssetKey]:
+        """Asset keys of dbt's relations, by schema and name."""
+        translator = DagsterDbtTranslator()
+        return {
+            (node["schema"].lower(), (node.get("alias") or node["name"]).lower()): translator.get_asset_key(node)
+            for node in self.manifest["nodes"].values()
+            if node["resource_type"] in ("model", "seed", "snapshot")
+        }
+
+    def key(self, relation: Relation) -> dg.AssetKey:
+        """The asset that dbt materialises as this relation."""
+        return self.keys[relation.schema_name.lower(), relation.name.lower()]
+
+    def source_tables(self, source: str) -> set[str]:
+        """Names of the tables of a dbt source; empty when there is no such source."""
+        return {node["name"] for node in self.manifest["sources"].values() if node["source_name"] == source}
+
+
+def load_project(settings: Settings) -> Project:
+    """Parse the dbt project if it changed and read its contract."""
+    ensure_manifest(settings)
+    contract = read_contract(settings.manifest_path)
+    return Project(settings, contract, json.loads(settings.manifest_path.read_text()))
+
+
+def dbt_executable() -> str:
+    """The dbt of this Python environment, which need not be on PATH."""
+    return str(Path(sys.executable).parent / "dbt")
+
+
+@contextlib.contextmanager
+def dbt_environment(settings: Settings) -> Iterator[None]:
+    """Environment variables that dbt needs, set for as long as a dbt process is being started."""
+    values = {
+        "BASEMODEL_TARGET": settings.target,
+        "BASEMODEL_WAREHOUSE_PATH": str(settings.warehouse_path.resolve()),
+        # dagster-dbt copies dbt's partial parse from here into the target path of each invocation.
+        "DBT_TARGET_PATH": str(settings.manifest_path.parent.resolve()),
+        "DBT_LOG_PATH": str(settings.manifest_path.parent.resolve()),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def ensure_manifest(settings: Settings) -> None:
+    """Run `dbt parse` unless the manifest was made from the same files, target and dbt."""
+    directory = settings.dbt_project_dir
+    if not (directory / "dbt_project.yml").is_file():
+        raise SettingsError(f"No dbt project in {directory.resolve()}. Set BASEMODEL_DBT_PROJECT_DIR to one.")
+    stamp = settings.manifest_path.with_name("fingerprint")
+    fingerprint = project_fingerprint(settings)
+    if settings.manifest_path.exists() and stamp.exists() and stamp.read_text() == fingerprint:
+        return
+    settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    with dbt_environment(settings):
+        parsed = subprocess.run(
+            [dbt_executable(), "--no-use-colors", "--quiet", "parse", "--target", settings.target],
+            cwd=directory,
+            env={**os.environ, "DBT_PROFILES_DIR": str(profiles_directory(settings))},
+            capture_output=True,
+            text=True,
+        )
+    if parsed.returncode:
+        raise ContractError([f"dbt parse of {directory} failed: {(parsed.stdout + parsed.stderr).strip()[-2000:]}"])
+    stamp.write_text(fingerprint)
+
+
+def profiles_directory(settings: Settings) -> Path:
+    """Where dbt finds profiles.yml: the project itself, else dbt's own default."""
+    inside = settings.dbt_project_dir.resolve()
+    default = Path(os.environ.get("DBT_PROFILES_DIR", Path.home() / ".dbt"))
+    return inside if (inside / "profiles.yml").is_file() else default
+
+
+def project_fingerprint(settings: Settings) -> str:
+    """A hash of the dbt project's files, the target and the environment of this Python."""
+    digest = hashlib.sha256(f"{settings.target} {sys.prefix}".encode())
+    skipped = {"target", "logs", ".git"}
+    for path in sorted(settings.dbt_project_dir.rglob("*")):
+        relative = path.relative_to(settings.dbt_project_dir)
+        if path.is_file() and not skipped & set(relative.parts):
+            digest.update(str(relative).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,112 @@
+"""Encoders, embeddings, codes and the weekly representation of every entity."""
+
+import dagster as dg
+
+from basemodel_ops.contract.types import ColumnType, Contract, EventSource
+from dagster_project.automation import newest_week
+from dagster_project.partitions import as_of, weekly
+from dagster_project.project import Project
+from dagster_project.stage import code_version, materialized, open_workspace
+
+GROUP = "representation"
+
+
+def assets(project: Project) -> list[dg.AssetsDefinition]:
+    """All assets of this group, built from the contract."""
+    sources = [_encoders(project, source) for source in project.contract.events]
+    columns = category_columns(project.contract)
+    embeddings = [_embeddings(project, source, column) for source, column in columns]
+    codes = [_codes(project, source, column) for source, column in columns]
+    return [*sources, *embeddings, *codes, _entity_representation(project)]
+
+
+def category_columns(contract: Contract) -> list[tuple[str, str]]:
+    """Source and name of every event column that is embedded."""
+    return [
+        (source.name, column.name)
+        for source in contract.events
+        for column in source.columns
+        if column.type is ColumnType.CATEGORY
+    ]
+
+
+def inputs(project: Project) -> list[dg.AssetKey]:
+    """What a representation is computed from."""
+    contract = project.contract
+    encoders = [dg.AssetKey(["encoders", source.name]) for source in contract.events]
+    codes = [dg.AssetKey(["codes", f"{source}__{column}"]) for source, column in category_columns(contract)]
+    return [*encoders, *codes, *(project.key(item.relation) for item in (*contract.attributes, contract.grid))]
+
+
+def _encoders(project: Project, source: EventSource) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["encoders", source.name],
+        deps=[project.key(source.relation)],
+        group_name=GROUP,
+        kinds={"python", "numpy"},
+        description=f"Vocabularies and number scales of `{source.name}`.",
+        code_version=code_version("encoders"),
+    )
+    def encoders(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from basemodel_ops import stages
+
+        workspace = open_workspace(project, context)
+        return materialized(lambda: stages.encoders(workspace, source.name))
+
+    return encoders
+
+
+def _embeddings(project: Project, source: str, column: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["embeddings", f"{source}__{column}"],
+        deps=[["encoders", source]],
+        group_name=GROUP,
+        kinds={"python", "cleora"},
+        description=f"A vector for each value of `{source}.{column}`, from the sessions that share it.",
+        code_version=code_version("cleora"),
+    )
+    def embeddings(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from basemodel_ops import stages
+
+        workspace = open_workspace(project, context)
+        return materialized(lambda: stages.embeddings(workspace, source, column))
+
+    return embeddings
+
+
+def _codes(project: Project, source: str, column: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["codes", f"{source}__{column}"],
+        deps=[["embeddings", f"{source}__{column}"]],
+        group_name=GROUP,
+        kinds={"python", "emde"},
+        description=f"The sketch cells that each value of `{source}.{column}` falls into.",
+        code_version=code_version("emde"),
+    )
+    def codes(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from basemodel_ops import stages
+
+        workspace = open_workspace(project, context)
+        return materialized(lambda: stages.codes(workspace, source, column))
+
+    return codes
+
+
+def _entity_representation(project: Project) -> dg.AssetsDefinition:
+    @dg.asset(
+        key="entity_representation",
+        deps=inputs(project),
+        partitions_def=weekly(project.contract.grid),
+        group_name=GROUP,
+        kinds={"python", "emde"},
+        description=f"Everything known of each {project.contract.entity} before `as_of`: sketches and scalars.",
+        code_version=code_version("representation"),
+        automation_condition=newest_week(),
+    )
+    def entity_representation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from basemodel_ops import stages
+
+        workspace = open_workspace(project, context)
+        return materialized(lambda: stages.entity_representation(workspace, as_of(context.partition_key)))
+
+    return entity_representation

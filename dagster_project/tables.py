@@ -1,0 +1,70 @@
+"""Tables on the terminal: the contract, and what a run brought."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from basemodel_ops.contract.types import AttributeSource, Column, Contract, EventSource
+from dagster_project.project import Project
+
+
+def print_contract(contract: Contract, console: Console) -> None:
+    """Sources with their columns, then tasks, then the grid."""
+    for source in contract.events:
+        session = f", session {source.session}" if source.session else ""
+        console.print(_columns(source, f"event: entity {source.entity}, time {source.time}{session}"))
+    for source in contract.attributes:
+        known = f", known from {source.valid_from}" if source.valid_from else ""
+        console.print(_columns(source, f"attribute: key {source.key}{known}"))
+    tasks = Table(title="Tasks", title_justify="left")
+    for heading in ("task", "type", "target", "horizon", "population"):
+        tasks.add_column(heading)
+    for task in contract.tasks:
+        horizon = f"{task.horizon} days" if task.horizon else "-"
+        tasks.add_row(task.name, task.type.value, task.target, horizon, str(task.population or "-"))
+    console.print(tasks)
+    grid = contract.grid
+    console.print(f"Cutoffs: weekly from {grid.start}, now = {grid.now or 'the clock'}, in {grid.relation}.")
+    console.print("No problems.")
+
+
+def _columns(source: EventSource | AttributeSource, title: str) -> Table:
+    table = Table(title=f"{source.relation}  ({title})", title_justify="left")
+    for heading in ("column", "data type", "read as", "from", "references"):
+        table.add_column(heading)
+    for column in source.columns:
+        table.add_row(*_row(column))
+    return table
+
+
+def _row(column: Column) -> tuple[str, ...]:
+    origin = "inferred" if column.inferred else "annotated"
+    return column.name, column.data_type, column.type.value, origin, column.references or "-"
+
+
+def print_summary(
+    project: Project, tasks: Sequence[str], metadata: Mapping[str, Mapping[str, object]], console: Console
+) -> None:
+    """Per task the shipped model, its baseline, both metrics and rows scored; then where to look next."""
+    table = Table(title="\nTasks, on the last complete cutoffs", title_justify="left")
+    for heading in ("task", "shipped model", "metric", "value", "baseline", "value", "rows scored"):
+        table.add_column(heading, justify="right" if heading in ("value", "rows scored") else "left")
+    for task in tasks:
+        evaluation, scores = metadata[f"{task}/evaluation"], metadata[f"{task}/scores"]
+        names = (evaluation["shipped"], evaluation["metric"], evaluation["shipped_value"])
+        against = (evaluation["baseline"], evaluation["baseline_value"], scores["rows"])
+        table.add_row(task, *map(_cell, names), *map(_cell, against))
+    console.print(table)
+    console.print("[bold]Where to look next[/bold]")
+    settings = project.settings
+    where = settings.warehouse_path if settings.target == "duckdb" else "the Snowflake database"
+    console.print(f"  Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.")
+    console.print("  Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000")
+    console.print("  What was declared and inferred: `basemodel contract`")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

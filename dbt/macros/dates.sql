@@ -1,0 +1,25 @@
+{# Moments are timestamps without a zone, in UTC. #}
+{% macro add_days(moment, days) -%}
+    {{ adapter.dispatch('add_days')(moment, days) }}
+{%- endmacro %}
+
+{% macro duckdb__add_days(moment, days) -%}
+    ({{ moment }} + interval '{{ days }} days')
+{%- endmacro %}
+
+{% macro snowflake__add_days(moment, days) -%}
+    dateadd(day, {{ days }}, {{ moment }})
+{%- endmacro %}
+
+
+{% macro current_moment() -%}
+    {{ adapter.dispatch('current_moment')() }}
+{%- endmacro %}
+
+{% macro duckdb__current_moment() -%}
+    cast(current_timestamp at time zone 'UTC' as timestamp)
+{%- endmacro %}
+
+{% macro snowflake__current_moment() -%}
+    sysdate()
+{%- endmacro %}

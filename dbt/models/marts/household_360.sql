@@ -1,0 +1,79 @@
+with purchases as (
+    select * from {{ ref('purchases') }}
+),
+
+households as (
+    select * from {{ ref('households') }}
+),
+
+churn as (
+    {{ newest(source('basemodel', 'churn_28d_scores')) }}
+),
+
+spend as (
+    {{ newest(source('basemodel', 'spend_28d_scores')) }}
+),
+
+income as (
+    {{ newest(source('basemodel', 'income_band_scores')) }}
+),
+
+categories as (
+    {{ newest(source('basemodel', 'category_14d_scores')) }}
+),
+
+products as (
+    {{ newest(source('basemodel', 'next_products_14d_scores')) }}
+),
+
+shoppers as (
+    select
+        household_id,
+        max(purchased_at) as last_purchased_at
+    from purchases
+    group by household_id
+),
+
+next_categories as (
+    select
+        household_id,
+        {{ join_text('item', 'rank') }} as next_categories
+    from categories
+    where rank <= 5
+    group by household_id
+),
+
+next_products as (
+    select
+        household_id,
+        {{ join_text('item', 'rank') }} as next_products
+    from products
+    where rank <= 10
+    group by household_id
+),
+
+final as (
+    select
+        shoppers.household_id,
+        shoppers.last_purchased_at,
+        households.age,
+        households.household_comp,
+        churn.score as churn_score,
+        churn.as_of as churn_as_of,
+        spend.prediction as expected_spend,
+        spend.as_of as spend_as_of,
+        income.class as income_band,
+        income.probability as income_band_probability,
+        income.as_of as income_band_as_of,
+        next_categories.next_categories,
+        next_products.next_products
+    from shoppers
+    left join households on shoppers.household_id = households.household_id
+    left join churn on shoppers.household_id = churn.household_id
+    left join spend on shoppers.household_id = spend.household_id
+    left join income on shoppers.household_id = income.household_id
+    left join next_categories on shoppers.household_id = next_categories.household_id
+    left join next_products on shoppers.household_id = next_products.household_id
+)
+
+select * from final

@@ -1,0 +1,12 @@
+with source as (
+    select * from {{ source('raw', 'campaigns') }}
+),
+
+final as (
+    select
+        household_id,
+        campaign_id
+    from source
+)
+
+select * from final

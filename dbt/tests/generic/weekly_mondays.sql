@@ -1,0 +1,8 @@
+{# Moments that are not whole weeks after a Monday, at midnight. #}
+{% test weekly_mondays(model, column_name, start) %}
+select {{ column_name }}
+from {{ model }}
+where
+    mod(datediff('day', cast('{{ start }}' as date), cast({{ column_name }} as date)), 7) <> 0
+    or {{ column_name }} <> cast(cast({{ column_name }} as date) as timestamp)
+{% endtest %}

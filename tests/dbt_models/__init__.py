@@ -1,0 +1,1 @@
+"""Tests of the dbt project, run on small raw tables."""
