@@ -1,5 +1,6 @@
 """The main job in this process, and the summary of what came out."""
 
+import contextlib
 from collections.abc import Sequence
 
 import dagster as dg
@@ -28,7 +29,9 @@ def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, co
     key = _partition(project, as_of)
     definitions = build(project)
     console.print(f"[bold]Running {MAIN_JOB}[/bold] as of {key}")
-    with dg.DagsterInstance.get() as instance:
+    # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
+    log = home / "dbt.log"
+    with dg.DagsterInstance.get() as instance, log.open("w") as file, contextlib.redirect_stdout(file):
         result = definitions.resolve_job_def(MAIN_JOB).execute_in_process(
             instance=instance,
             partition_key=key,
@@ -37,7 +40,7 @@ def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, co
             raise_on_error=False,
         )
     if not result.success:
-        raise RunError(_failure(result) + f"\nLogs of every step: `basemodel ui` (run {result.run_id}, in {home}).")
+        raise RunError(_failure(result) + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}.")
     print_summary(project, names, _metadata(result), console)
 
 

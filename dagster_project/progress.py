@@ -10,7 +10,7 @@ class StepLines(logging.Handler):
     """Turns Dagster's events into lines a person follows."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)
         self.console = console
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -34,8 +34,8 @@ class StepLines(logging.Handler):
 
 
 def _terminal(_: dg.InitLoggerContext) -> logging.Logger:
-    logger = logging.Logger("basemodel.progress", logging.INFO)
-    logger.addHandler(StepLines(Console()))
+    logger = logging.Logger("basemodel.progress", logging.DEBUG)
+    logger.addHandler(StepLines(Console(stderr=True, soft_wrap=True)))
     return logger
 
 

@@ -107,7 +107,8 @@ class _Reader:
             except ValidationError as error:
                 for problem in error.errors(include_url=False):
                     self.problems.append(
-                        f"Model {model.name}: column {name!r}: {problem['msg']}. Types: {[t.value for t in ColumnType]}."
+                        f"Model {model.name}: column {name!r}: {problem['msg']}. "
+                        f"Types: {[t.value for t in ColumnType]}."
                     )
                 continue
             kind = given.type or (ColumnType.CATEGORY if given.references else infer_type(name, data_type))
@@ -286,5 +287,3 @@ def read_contract(manifest_path: Path) -> Contract:
     if reader.problems or grid is None:
         raise ContractError(reader.problems)
     return Contract(entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid)
-
-

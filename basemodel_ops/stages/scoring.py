@@ -16,6 +16,7 @@ from basemodel_ops.stages.positives import read_things
 from basemodel_ops.stages.pretraining import load_foundation
 from basemodel_ops.stages.report import Report
 from basemodel_ops.stages.workspace import CODE_VERSION, Workspace, to_datetime, to_microseconds
+from basemodel_ops.tasks.metrics import PRIMARY
 from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.recommendation import gather_evidence
 from basemodel_ops.tasks.single import load_heads
@@ -32,9 +33,7 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
     def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         metrics = fitted.json("metrics")
         test, shipped = metrics["test"], metrics["shipped"]
-        metric = {"multilabel": "macro_auroc", "recommendation": "ndcg_10"}.get(
-            ws.contract.task(task).type.value, next(iter(test[shipped]))
-        )
+        metric = PRIMARY[ws.contract.task(task).type]
         numbers: dict[str, float | int | str] = {
             "shipped": shipped, "metric": metric, "shipped_value": round(test[shipped][metric], 5),
             "baseline": "baseline", "baseline_value": round(test["baseline"][metric], 5),
@@ -87,8 +86,8 @@ def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of:
     place = examples.locate(rows.entity, rows.cutoff)
     if (place < 0).any():
         raise DataError(
-            f"{(place < 0).sum()} of {len(place)} rows of {task.name} as of {as_of:%Y-%m-%d} name a {task.entity} without "
-            "events before that moment. Restrict the task to entities with events."
+            f"{(place < 0).sum()} of {len(place)} rows of {task.name} as of {as_of:%Y-%m-%d} name a "
+            f"{task.entity} without events before that moment. Restrict the task to entities with events."
         )
     model = load_foundation(ws)
     if task.type is TaskType.MULTILABEL:

@@ -1,4 +1,4 @@
-"""Metrics per type of task. The first of each dictionary is the one that choices are made by; higher is better."""
+"""Metrics per type of task. Choices are made by `PRIMARY`; higher is better."""
 
 import numpy as np
 from sklearn.metrics import (
@@ -9,6 +9,17 @@ from sklearn.metrics import (
     r2_score,
     roc_auc_score,
 )
+
+from basemodel_ops.contract.types import TaskType
+
+PRIMARY = {
+    TaskType.BINARY: "auroc",
+    TaskType.REGRESSION: "r2_log",
+    TaskType.MULTICLASS: "macro_auroc",
+    TaskType.MULTILABEL: "macro_auroc",
+    TaskType.RECOMMENDATION: "ndcg_10",
+}
+"""What choices are made by."""
 
 
 def binary_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float]:

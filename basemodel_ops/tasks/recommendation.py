@@ -53,7 +53,11 @@ def gather_evidence(history: History, column: str, vectors: np.ndarray, entities
     seen = (history.time < cutoff) & (codes >= 0)
     age = (cutoff - history.time[seen]) / DAY
     weight = np.exp2(-age / PERSONAL_HALF_LIFE)
-    personal = csr_matrix((weight, (owner[seen], codes[seen])), shape=(history.entities, items))[entities]
+    everyone = csr_matrix((weight, (owner[seen], codes[seen])), shape=(history.entities, items))
+    chosen = csr_matrix(
+        (np.ones(len(entities)), (np.arange(len(entities)), entities)), (len(entities), history.entities)
+    )
+    personal = csr_matrix(chosen @ everyone)
     length = np.sqrt(np.asarray(personal.multiply(personal).sum(axis=1)).ravel())
     scale = csr_matrix((1 / np.maximum(length, 1e-9), (np.arange(len(entities)), np.arange(len(entities)))))
     recent = np.bincount(codes[seen][age < RECENT_DAYS], minlength=items).astype(np.float64)

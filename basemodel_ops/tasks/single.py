@@ -6,7 +6,7 @@ import numpy as np
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.heads import BoostedHead, Calibration, Head, LinearHead, State
-from basemodel_ops.tasks.metrics import binary_metrics, multiclass_metrics, regression_metrics
+from basemodel_ops.tasks.metrics import PRIMARY, binary_metrics, multiclass_metrics, regression_metrics
 
 METRICS = {
     TaskType.BINARY: binary_metrics,
@@ -82,7 +82,8 @@ def fit_candidates(kind: TaskType, views: Views, target: np.ndarray, seed: int) 
 def choose(candidates: dict[str, Fitted], views: Views, target: np.ndarray) -> tuple[str, dict[str, dict[str, float]]]:
     """Name of the best candidate on validation rows, and the metrics of all."""
     metrics = {name: METRICS[fitted.kind](target, fitted.predict(views)) for name, fitted in candidates.items()}
-    return max(metrics, key=lambda name: next(iter(metrics[name].values()))), metrics
+    primary = PRIMARY[next(iter(candidates.values())).kind]
+    return max(metrics, key=lambda name: metrics[name][primary]), metrics
 
 
 def refit(chosen: Fitted, views: Views, target: np.ndarray, seed: int, calibration: Calibration | None) -> Fitted:

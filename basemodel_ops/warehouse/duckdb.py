@@ -152,9 +152,7 @@ class DuckDBWarehouse:
             try:
                 connection.execute(f"delete from {target} where {where}")
                 connection.execute(f"insert into {target} ({names}) select {names} from {stage}")
-                connection.execute(
-                    f"delete from {ledger} where table_name = ? and partition = ?", [str(relation), key]
-                )
+                connection.execute(f"delete from {ledger} where table_name = ? and partition = ?", [str(relation), key])
                 stamp = datetime.now(UTC).replace(tzinfo=None)
                 connection.execute(
                     f"insert into {ledger} values (?, ?, ?, ?, ?, ?, ?)",

@@ -22,7 +22,7 @@ def moment_of(moment: datetime) -> exp.Cast:
     return exp.cast(exp.Literal.string(moment.isoformat(sep=" ")), "timestamp")
 
 
-def _earlier(source: EventSource, before: datetime) -> exp.Expression:
+def _earlier(source: EventSource, before: datetime) -> exp.Expr:
     return exp.LT(this=column_of(source.time), expression=moment_of(before))
 
 

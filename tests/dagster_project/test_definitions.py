@@ -64,10 +64,7 @@ def test_the_newest_week_holds_the_moment_the_data_stopped(project: Project) -> 
 
 def test_loading_the_definitions_loads_nothing_heavy(project: Project) -> None:
     program = (
-        "import json, sys\n"
-        "from dagster_project.definitions import defs\n"
-        "defs()\n"
-        "print(json.dumps(sorted(sys.modules)))"
+        "import json, sys\nfrom dagster_project.definitions import defs\ndefs()\nprint(json.dumps(sorted(sys.modules)))"
     )
     environment = {**os.environ, "BASEMODEL_HOME": str(project.settings.home)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
