@@ -86,7 +86,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
         while error and error.cause:
             error = error.cause
         if error and error.cls_name != "DagsterAssetCheckFailedError":
-            steps.append(f"{event.step_key}: {error.message.strip()}")
+            foreseen = error.message.strip().removeprefix(f"basemodel_ops.errors.{error.cls_name}: ")
+            steps.append(f"{event.step_key}: {foreseen}")
     return "The run stopped.\n" + "\n".join(f"  - {line}" for line in (*steps, *checks))
 
 

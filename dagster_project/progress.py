@@ -12,6 +12,7 @@ class StepLines(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__(logging.DEBUG)
         self.console = console
+        self.status = console.status("")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print step starts, ends and failed checks; skip everything else."""
@@ -19,8 +20,11 @@ class StepLines(logging.Handler):
         if event is None:
             return
         step = (event.step_key or "").replace("__", "/", 1)
-        if event.event_type is dg.DagsterEventType.STEP_START:
-            self.console.print(f"  [dim]…[/dim] {step}")
+        if event.event_type in (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE):
+            self.status.stop()
+        elif event.event_type is dg.DagsterEventType.STEP_START:
+            self.status.update(step)
+            self.status.start()
         elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.event_specific_data.duration_ms / 1000
             self.console.print(f"  [green]✓[/green] {step} [dim]{seconds:.1f} s[/dim]")

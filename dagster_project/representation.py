@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from basemodel_ops.contract.types import ColumnType, Contract, EventSource
+from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource
 from dagster_project.automation import newest_week
 from dagster_project.partitions import as_of, weekly
 from dagster_project.project import Project
@@ -13,7 +13,7 @@ GROUP = "representation"
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
     """All assets of this group, built from the contract."""
-    sources = [_encoders(project, source) for source in project.contract.events]
+    sources = [_encoders(project, source) for source in (*project.contract.events, *project.contract.attributes)]
     columns = category_columns(project.contract)
     embeddings = [_embeddings(project, source, column) for source, column in columns]
     codes = [_codes(project, source, column) for source, column in columns]
@@ -33,12 +33,12 @@ def category_columns(contract: Contract) -> list[tuple[str, str]]:
 def inputs(project: Project) -> list[dg.AssetKey]:
     """What a representation is computed from."""
     contract = project.contract
-    encoders = [dg.AssetKey(["encoders", source.name]) for source in contract.events]
+    encoders = [dg.AssetKey(["encoders", source.name]) for source in (*contract.events, *contract.attributes)]
     codes = [dg.AssetKey(["codes", f"{source}__{column}"]) for source, column in category_columns(contract)]
     return [*encoders, *codes, *(project.key(item.relation) for item in (*contract.attributes, contract.grid))]
 
 
-def _encoders(project: Project, source: EventSource) -> dg.AssetsDefinition:
+def _encoders(project: Project, source: EventSource | AttributeSource) -> dg.AssetsDefinition:
     @dg.asset(
         key=["encoders", source.name],
         deps=[project.key(source.relation)],

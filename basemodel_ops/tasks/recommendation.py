@@ -36,8 +36,8 @@ class Evidence:
     def rank(self, vectors: np.ndarray, weights: tuple[float, float], k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k best items and their scores, the best first: (entities, k) each."""
         items, values = [], []
-        for low in range(0, self.personal.shape[0], 256):
-            scores = self.scores(vectors, weights, low, min(low + 256, self.personal.shape[0]))
+        for low in range(0, len(self.query), 256):
+            scores = self.scores(vectors, weights, low, min(low + 256, len(self.query)))
             best = np.argpartition(-scores, k, axis=1)[:, :k]
             own = np.take_along_axis(scores, best, axis=1)
             order = np.lexsort((best, -own), axis=1)
