@@ -50,9 +50,8 @@ def _preflight(project: Project) -> dg.AssetChecksDefinition:
         ],
     )
     def preflight() -> Iterator[dg.AssetCheckResult]:
-        from basemodel_ops.warehouse.validate import preflight as find
-
         from basemodel_ops.warehouse import open_warehouse
+        from basemodel_ops.warehouse.validate import preflight as find
 
         with open_warehouse(project.settings) as warehouse:
             findings = find(warehouse, project.contract, moment(project.contract.grid))

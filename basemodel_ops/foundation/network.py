@@ -75,7 +75,7 @@ class FutureNetwork(nn.Module):
         self.thing_skip = nn.Parameter(torch.zeros(len(shape.thing_inputs), 2 * shape.thing_spans, shape.things))
         self.composition = nn.Linear(hidden, shape.composition_spans * shape.cells)
         self.cell_skip = nn.Parameter(torch.zeros(len(shape.sketch_inputs), shape.composition_spans))
-        for head in (self.things, self.composition):
+        for head in (self.activity, self.activity_skip, self.things, self.composition):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
         self.register_buffer("scalar_index", torch.tensor(shape.scalars, dtype=torch.long), persistent=False)
