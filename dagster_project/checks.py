@@ -12,8 +12,8 @@ from dagster_project.project import Project
 from dagster_project.stage import checked, open_workspace
 
 if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.report import Finding
     from basemodel_ops.stages import Workspace
-    from basemodel_ops.stages.report import Finding
 
 
 def checks(project: Project) -> list[dg.AssetChecksDefinition]:
@@ -50,8 +50,8 @@ def _preflight(project: Project) -> dg.AssetChecksDefinition:
         ],
     )
     def preflight() -> Iterator[dg.AssetCheckResult]:
+        from basemodel_ops.preflight import preflight as find
         from basemodel_ops.warehouse import open_warehouse
-        from basemodel_ops.warehouse.validate import preflight as find
 
         with open_warehouse(project.settings) as warehouse:
             findings = find(warehouse, project.contract, moment(project.contract.grid))
@@ -114,7 +114,7 @@ def _embeddings(project: Project, source: str, column: str) -> dg.AssetChecksDef
 
         return check_embeddings(workspace, source, column)
 
-    text = "Every value has a finite vector of unit length."
+    text = "Vectors are finite and of unit length wherever a value has neighbours."
     return _stage(project, ["embeddings", f"{source}__{column}"], "vectors", text, find)
 
 
@@ -124,8 +124,8 @@ def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefiniti
 
         return check_codes(workspace, source, column)
 
-    text = "Codes fall inside the sketch, and sketches conserve mass."
-    return _stage(project, ["codes", f"{source}__{column}"], "cells", text, find)
+    text = "Codes fall inside the sketch, which then ranks what it holds as the true counts do."
+    return _stage(project, ["codes", f"{source}__{column}"], "queries", text, find)
 
 
 def _foundation(project: Project) -> dg.AssetChecksDefinition:
@@ -134,7 +134,9 @@ def _foundation(project: Project) -> dg.AssetChecksDefinition:
 
         return check_model(workspace)
 
-    return _stage(project, ["foundation_model"], "loss", "The loss is finite and below the baseline's.", find)
+    return _stage(
+        project, ["foundation_model"], "loss", "Losses are finite and below those of knowing only averages.", find
+    )
 
 
 def _task(project: Project, task: str) -> dg.AssetChecksDefinition:
@@ -143,4 +145,5 @@ def _task(project: Project, task: str) -> dg.AssetChecksDefinition:
 
         return check_task(workspace, task)
 
-    return _stage(project, [task, "model"], "sound", "Trained on enough labels, with a finite metric.", find)
+    text = "The shipped model is not clearly worse than the automatic baseline."
+    return _stage(project, [task, "evaluation"], "baseline", text, find)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
+from basemodel_ops.warehouse import open_warehouse
 from dagster_project.automation import MAIN_JOB
 from dagster_project.definitions import build
 from dagster_project.home import ensure_dagster_home
@@ -28,6 +29,8 @@ def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, co
     names = _tasks(project, tasks)
     key = _partition(project, as_of)
     definitions = build(project)
+    with open_warehouse(settings):  # a warehouse that cannot be reached is found before any work
+        pass
     console.print(f"[bold]Running {MAIN_JOB}[/bold] as of {key}")
     # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
     log = home / "dbt.log"

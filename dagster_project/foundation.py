@@ -2,9 +2,10 @@
 
 import dagster as dg
 
+from basemodel_ops.code import code_version
 from dagster_project import representation
 from dagster_project.project import Project
-from dagster_project.stage import code_version, materialized, open_workspace
+from dagster_project.stage import materialized, open_workspace
 
 GROUP = "foundation"
 

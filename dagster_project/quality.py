@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from basemodel_ops.contract.types import AttributeSource, ColumnType, EventSource
-from basemodel_ops.stages.report import Finding
+from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import sample_query
 

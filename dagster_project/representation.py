@@ -2,11 +2,12 @@
 
 import dagster as dg
 
+from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource
 from dagster_project.automation import newest_week
 from dagster_project.partitions import as_of, weekly
 from dagster_project.project import Project
-from dagster_project.stage import code_version, materialized, open_workspace
+from dagster_project.stage import materialized, open_workspace
 
 GROUP = "representation"
 

@@ -1,20 +1,18 @@
 """What all stage assets share: the workspace, the result of a stage, and code versions."""
 
 import base64
-import hashlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-import basemodel_ops
+from basemodel_ops.memory import peak_mb, reset_peak
 from dagster_project.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.report import Finding, Report
     from basemodel_ops.stages import Workspace
-    from basemodel_ops.stages.report import Finding, Report
 
 
 def open_workspace(project: Project, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> "Workspace":
@@ -25,8 +23,9 @@ def open_workspace(project: Project, context: dg.AssetExecutionContext | dg.Asse
 
 
 def materialized(stage: Callable[[], "Report"]) -> dg.MaterializeResult:
-    """Run a stage and report its numbers, pictures and seconds."""
+    """Run a stage and report its numbers, pictures, seconds and peak memory."""
     started = time.monotonic()
+    reset_peak()
     report = stage()
     metadata: dict[str, dg.MetadataValue] = {name: number(value) for name, value in report.numbers.items()}
     if "rows" in report.numbers:
@@ -36,6 +35,7 @@ def materialized(stage: Callable[[], "Report"]) -> dg.MaterializeResult:
     metadata["reused"] = dg.MetadataValue.bool(report.reused)
     metadata["version"] = dg.MetadataValue.text(report.version)
     metadata["seconds"] = dg.MetadataValue.float(round(time.monotonic() - started, 2))
+    metadata["peak_mb"] = dg.MetadataValue.float(round(peak_mb(), 1))
     return dg.MaterializeResult(metadata=metadata)
 
 
@@ -54,12 +54,3 @@ def number(value: float | int | str) -> dg.MetadataValue:
     if isinstance(value, str):
         return dg.MetadataValue.text(value)
     return dg.MetadataValue.int(int(value)) if isinstance(value, int) else dg.MetadataValue.float(float(value))
-
-
-def code_version(*packages: str) -> str:
-    """A hash of the sources of these packages of `basemodel_ops`: it changes when the code does."""
-    root = Path(str(basemodel_ops.__file__)).parent
-    digest = hashlib.sha256()
-    for path in sorted(path for package in packages for path in (root / package).rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]

@@ -2,11 +2,12 @@
 
 import dagster as dg
 
+from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import Task
 from dagster_project.automation import newest_week
 from dagster_project.partitions import as_of, weekly
 from dagster_project.project import Project
-from dagster_project.stage import checked, code_version, materialized, open_workspace
+from dagster_project.stage import checked, materialized, open_workspace
 
 GROUP = "tasks"
 
@@ -58,7 +59,7 @@ def _evaluation(project: Project, task: Task) -> dg.AssetsDefinition:
 def _scores(project: Project, task: Task) -> dg.AssetsDefinition:
     @dg.asset(
         key=[task.name, "scores"],
-        deps=[[task.name, "model"], "entity_representation"],
+        deps=[[task.name, "model"], [task.name, "evaluation"], "entity_representation"],
         partitions_def=weekly(project.contract.grid),
         group_name=GROUP,
         kinds={"python", project.settings.target},

@@ -1,5 +1,7 @@
 """A checkpoint: the network with the scale of its inputs, saved as arrays and a JSON-able shape."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -16,17 +18,25 @@ class FoundationModel:
         """Inputs at mean 0 and deviation 1, clipped at 8."""
         return ((inputs - self.mean) / self.deviation).clamp(-8, 8)
 
-    def futures(self, inputs: np.ndarray, batch: int = 2048) -> tuple[np.ndarray, np.ndarray]:
-        """Predicted activity (rows, activity) and logits of things (rows, spans, things), float32."""
+    def activity(self, inputs: np.ndarray) -> np.ndarray:
+        """Predicted activity, float32 (rows, activity)."""
+        return self._answers(inputs, self.network.activity_of)
+
+    def things(self, inputs: np.ndarray) -> np.ndarray:
+        """Logits of whether things will be seen, float32 (rows, spans, things)."""
+        return self._answers(inputs, lambda last, scaled: self.network.things_of(last, scaled)[:, 0])
+
+    def _answers(
+        self, inputs: np.ndarray, head: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], batch: int = 2048
+    ) -> np.ndarray:
         self.network.eval()
-        activity, things = [], []
+        found = []
         with torch.no_grad():
-            for low in range(0, len(inputs), batch):
-                rows = torch.from_numpy(inputs[low : low + batch].astype(np.float32))
-                first, second, _ = self.network(self.standardise(rows))
-                activity.append(first.numpy())
-                things.append(second[:, 0].numpy())
-        return np.concatenate(activity), np.concatenate(things)
+            # One batch even without rows, so that the answer has its shape.
+            for low in range(0, max(len(inputs), 1), batch):
+                scaled = self.standardise(torch.from_numpy(inputs[low : low + batch].astype(np.float32)))
+                found.append(head(self.network.trunk(scaled), scaled).numpy())
+        return np.concatenate(found)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything learnt, by name."""

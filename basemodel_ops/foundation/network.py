@@ -82,25 +82,30 @@ class FutureNetwork(nn.Module):
         self.register_buffer("thing_index", _index(shape.thing_inputs), persistent=False)
         self.register_buffer("cell_index", _index(shape.sketch_inputs), persistent=False)
 
-    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Futures of standardised `inputs` (rows, inputs).
-
-        Returns:
-            Activity (rows, activity): logits of "any" and amounts; things (rows, 2, spans, things): logits of any and
-            log counts; composition (rows, spans, cells): logits of shares, to be soft-maxed over each row's width.
-        """
-        shape = self.shape
-        first = self.dropout(self.activate(self.norms[0](self.first(inputs))))  # (rows, hidden)
+    def trunk(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The last hidden layer (rows, hidden) of standardised `inputs` (rows, inputs)."""
+        first = self.dropout(self.activate(self.norms[0](self.first(inputs))))
         second = self.dropout(self.activate(self.norms[1](self.second(first))))
         third = self.activate(self.norms[2](self.third(second) + self.project(first)))
-        last = self.activate(self.norms[3](self.fourth(third))) + first
-        activity = self.activity(last) + self.activity_skip(inputs[:, self.get_buffer("scalar_index")])
+        return self.activate(self.norms[3](self.fourth(third))) + first
+
+    def activity_of(self, last: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits of "any" and amounts, (rows, activity)."""
+        return self.activity(last) + self.activity_skip(inputs[:, self.get_buffer("scalar_index")])
+
+    def things_of(self, last: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits of any and log counts of each thing, (rows, 2, spans, things)."""
         own = inputs[:, self.get_buffer("thing_index")]  # (rows, features, things)
         things = self.things(last) + torch.einsum("rft,fot->rot", own, self.thing_skip).flatten(1)
-        cells = inputs[:, self.get_buffer("cell_index")]  # (rows, features, cells)
-        composition = self.composition(last) + torch.einsum("rfc,fs->rsc", cells, self.cell_skip).flatten(1)
-        return (
-            activity,
-            things.reshape(-1, 2, shape.thing_spans, shape.things),
-            composition.reshape(-1, shape.composition_spans, shape.cells),
-        )
+        return things.reshape(-1, 2, self.shape.thing_spans, self.shape.things)
+
+    def composition_of(self, last: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits of shares, to be soft-maxed over each row's width, (rows, spans, cells)."""
+        own = inputs[:, self.get_buffer("cell_index")]  # (rows, features, cells)
+        cells = self.composition(last) + torch.einsum("rfc,fs->rsc", own, self.cell_skip).flatten(1)
+        return cells.reshape(-1, self.shape.composition_spans, self.shape.cells)
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Activity, things and composition of standardised `inputs` (rows, inputs)."""
+        last = self.trunk(inputs)
+        return self.activity_of(last, inputs), self.things_of(last, inputs), self.composition_of(last, inputs)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Block:
@@ -39,6 +41,15 @@ class Layout:
             for block in self.blocks
             if kind in (None, block.kind) and source in (None, block.source) and column in (None, block.column)
         ]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of blocks, in order of their first."""
+        return tuple(dict.fromkeys(block.kind for block in self.blocks))
+
+    def positions(self, kind: str) -> np.ndarray:
+        """Positions of all numbers of a kind, ascending, int64."""
+        return np.concatenate([np.arange(b.offset, b.end) for b in self.select(kind)] or [np.zeros(0, np.int64)])
 
     def explain(self) -> list[dict[str, object]]:
         """One row per block."""

@@ -1,10 +1,10 @@
 """Stages: each reads its parents, calls the science, writes one artifact or table, and reports."""
 
+from basemodel_ops.report import Finding, Report
 from basemodel_ops.stages.encoding import codes, embeddings, encoders
 from basemodel_ops.stages.examples import entity_representation, training_examples
 from basemodel_ops.stages.fitting import task_model
 from basemodel_ops.stages.pretraining import foundation_model
-from basemodel_ops.stages.report import Finding, Report
 from basemodel_ops.stages.scoring import task_evaluation, task_scores
 from basemodel_ops.stages.workspace import Workspace
 

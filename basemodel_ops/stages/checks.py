@@ -7,9 +7,10 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.emde import element_scores
-from basemodel_ops.stages.report import Finding
+from basemodel_ops.report import Finding
 from basemodel_ops.stages.scoring import score_relation
-from basemodel_ops.stages.workspace import Workspace, table_of
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
 LEAST_RANK_CORRELATION = 0.3
 """Between decoded and true counts of one history's elements; chance is 0."""
@@ -83,16 +84,16 @@ def check_task(ws: Workspace, task: str) -> Finding:
 def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
     """The partition has rows, no repeated key and no answer that is null or out of range."""
     declared = ws.contract.task(task)
-    relation = table_of(score_relation(task))
     answer = {
         TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability",
     }.get(declared.type, "score")  # fmt: skip
     ranked = declared.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
     key = [declared.entity, *(["item"] if ranked else [])]
-    columns = [exp.column(name, quoted=True) for name in (*key, answer)]
-    moment = exp.cast(exp.Literal.string(f"{as_of:%Y-%m-%d %H:%M:%S}"), "timestamp")
+    columns = [column_of(name) for name in (*key, answer)]
     with ws.warehouse() as warehouse:
-        query = exp.select(*columns).from_(relation).where(exp.column("as_of", quoted=True).eq(moment))
+        query = (
+            exp.select(*columns).from_(table_of(score_relation(task))).where(column_of("as_of").eq(moment_of(as_of)))
+        )
         table = warehouse.read(query)
     values = table.column(answer).to_numpy()
     repeated = table.num_rows - table.group_by(key).aggregate([]).num_rows

@@ -10,11 +10,11 @@ from basemodel_ops.contract.types import AttributeSource, ColumnType, EventSourc
 from basemodel_ops.emde import density_codes, identity_codes
 from basemodel_ops.encoders import NumberScale, Vocabulary
 from basemodel_ops.errors import DataError
+from basemodel_ops.report import Report
 from basemodel_ops.stages.reading import Reader
-from basemodel_ops.stages.report import Report
 from basemodel_ops.stages.workspace import Workspace, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import attributes_query, counts_query, entities_query
+from basemodel_ops.warehouse.queries import counts_query, entities_query, rows_query
 
 IDENTITY_ROWS = 2
 """Depth rows of identity codes beside the density rows."""
@@ -72,7 +72,7 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, before: 
         if not column.references:
             continue
         thing = ws.contract.attribute(column.references)
-        facts = warehouse.read(attributes_query(thing, categories(thing)))
+        facts = warehouse.read(rows_query(thing.relation, [thing.key, *categories(thing)]))
         code = vocabulary.encode(facts.column(thing.key))
         if len(vocabulary) and not (code >= 0).any():
             raise DataError(
@@ -93,7 +93,7 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, before: 
 
 def _fit_attributes(warehouse: Warehouse, facts: AttributeSource, draft: Draft) -> dict[str, int]:
     names = [*categories(facts), *numbers(facts)]
-    table = warehouse.read(attributes_query(facts, names))
+    table = warehouse.read(rows_query(facts.relation, [facts.key, *names]))
     sizes, scales = {}, {}
     for name in categories(facts):
         values = table.column(name).combine_chunks()

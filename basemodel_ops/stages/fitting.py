@@ -7,18 +7,17 @@ import pyarrow.compute as pc
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
-from basemodel_ops.foundation import FoundationModel
+from basemodel_ops.report import Report
 from basemodel_ops.stages.encoding import vocabulary_of
-from basemodel_ops.stages.examples import Examples
 from basemodel_ops.stages.labels import Rows, newest_per_entity, pair_views, population, single_views
 from basemodel_ops.stages.positives import positives, read_things, truth_matrix
-from basemodel_ops.stages.pretraining import load_foundation
-from basemodel_ops.stages.report import Report
+from basemodel_ops.stages.pretraining import Checkpoint
+from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Times, Workspace
 from basemodel_ops.tasks.heads import Calibration
-from basemodel_ops.tasks.metrics import multilabel_metrics, ranking_metrics
+from basemodel_ops.tasks.metrics import multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
-from basemodel_ops.tasks.recommendation import CANDIDATES, choose_blend, gather_evidence
+from basemodel_ops.tasks.recommendation import BASELINES, Shortlist, choose_blend, gather_evidence, measure
 from basemodel_ops.tasks.single import METRICS, choose, fit_candidates, refit, save_heads
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -39,14 +38,14 @@ def task_model(ws: Workspace, task: str) -> Report:
             marks.append(warehouse.fingerprint(declared.population, [declared.entity, declared.cutoff]))
 
         def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-            model = load_foundation(ws)
+            checkpoint = Checkpoint(ws)
             rows = population(warehouse, declared, times)
             if declared.type is TaskType.MULTILABEL:
-                shipped, validation, test = _fit_multilabel(ws, warehouse, declared, rows, examples, model, draft)
+                shipped, validation, test = _fit_multilabel(ws, warehouse, declared, rows, examples, checkpoint, draft)
             elif declared.type is TaskType.RECOMMENDATION:
                 shipped, validation, test = _fit_recommendation(ws, warehouse, declared, rows, times, draft)
             else:
-                shipped, validation, test = _fit_single(ws, declared, rows, examples, model, draft)
+                shipped, validation, test = _fit_single(ws, declared, rows, examples, checkpoint, draft)
             draft.json("metrics", {"shipped": shipped, "validation": validation, "test": test})
             labelled = int((rows.part != "open").sum())
             return {"shipped": shipped, "labelled_rows": labelled, "open_rows": len(rows.part) - labelled}, {}
@@ -81,7 +80,7 @@ def _targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
 
 
 def _fit_single(
-    ws: Workspace, task: Task, rows: Rows, examples: Examples, model: FoundationModel, draft: Draft
+    ws: Workspace, task: Task, rows: Rows, examples: Examples, checkpoint: Checkpoint, draft: Draft
 ) -> tuple[str, Metrics, Metrics]:
     if task.horizon is None:
         rows = trait_parts(newest_per_entity(rows), ws.settings.seed)
@@ -90,7 +89,7 @@ def _fit_single(
     place = examples.locate(rows.entity, rows.cutoff)
     rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
     target, classes = _targets(task, rows)
-    views = single_views(examples, model, place, task)
+    views = single_views(examples, checkpoint, place, task)
     train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
     candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
     shipped, metrics = choose(candidates, views.rows(validation), target[validation])
@@ -115,7 +114,7 @@ def _fit_multilabel(
     task: Task,
     rows: Rows,
     examples: Examples,
-    model: FoundationModel,
+    checkpoint: Checkpoint,
     draft: Draft,
 ) -> tuple[str, Metrics, Metrics]:
     generator = np.random.default_rng(ws.settings.seed)
@@ -130,7 +129,7 @@ def _fit_multilabel(
     found = positives(warehouse, task)
     labels = found.labels
     target = truth_matrix(found, rows)
-    views = pair_views(ws, examples, model, place, task, labels)
+    views = pair_views(ws, examples, checkpoint, place, task, labels)
     train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
     candidates = fit_pairs(
         ("baseline", "zero-shot", "boosted", "blend"), views.rows(train), target[train], ws.settings.seed
@@ -155,27 +154,25 @@ def _fit_recommendation(
 ) -> tuple[str, Metrics, Metrics]:
     history, vectors, entities = read_things(ws, warehouse, task, times.data_end)
     found = positives(warehouse, task)
-    items = (
-        vocabulary_of(ws.current(f"encoders/{task.predicts.source}"), task.predicts.column) if task.predicts else None
-    )
-    if task.predicts is None or items is None:
+    if task.predicts is None:
         raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
-    evidence: dict[str, list] = {"validation": [], "test": []}
+    items = vocabulary_of(ws.current(f"encoders/{task.predicts.source}"), task.predicts.column)
+    shortlists: dict[str, list[Shortlist]] = {"validation": [], "test": []}
     truth: dict[str, list[list[np.ndarray]]] = {"validation": [], "test": []}
-    for part in evidence:
+    for part in shortlists:
         for cutoff in np.unique(rows.cutoff[rows.part == part])[-2:]:
             mine = rows.take(np.flatnonzero(rows.cutoff == cutoff))
-            codes = entities.encode(mine.entity)
             truth[part].append(found.items_of(mine, items))
-            evidence[part].append(gather_evidence(history, task.predicts.column, vectors, codes, int(cutoff)))
-    weights, tried = choose_blend(evidence["validation"], truth["validation"], vectors)
-
-    def measure(part: str, chosen: tuple[float, float]) -> dict[str, float]:
-        ranked = np.concatenate([one.rank(vectors, chosen, 20)[0] for one in evidence[part]])
-        return ranking_metrics([row for rows_of in truth[part] for row in rows_of], ranked)
-
-    candidates = {"baseline": CANDIDATES["personal"], "popularity": CANDIDATES["popularity"], "blend": weights}
-    metrics = {part: {name: measure(part, chosen) for name, chosen in candidates.items()} for part in evidence}
+            evidence = gather_evidence(
+                history, task.predicts.column, vectors, entities.encode(mine.entity), int(cutoff)
+            )
+            shortlists[part].append(evidence.shortlist(vectors))
+    weights, tried = choose_blend(shortlists["validation"], truth["validation"])
+    candidates = {**BASELINES, "blend": weights}
+    metrics = {
+        part: {name: measure(shortlists[part], truth[part], chosen) for name, chosen in candidates.items()}
+        for part in shortlists
+    }
     shipped = max(metrics["validation"], key=lambda name: metrics["validation"][name]["ndcg_10"])
     draft.json("recipe", {"weights": candidates[shipped], "tried": tried})
     return shipped, metrics["validation"], metrics["test"]

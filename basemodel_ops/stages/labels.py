@@ -5,18 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
-from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
-from basemodel_ops.foundation import FoundationModel
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.examples import Examples
-from basemodel_ops.stages.workspace import Times, Workspace, microseconds, table_of
+from basemodel_ops.stages.pretraining import Checkpoint
+from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.workspace import Times, Workspace, microseconds
 from basemodel_ops.tasks.multilabel import PairViews
 from basemodel_ops.tasks.single import Views
 from basemodel_ops.tasks.split import split_cutoffs
 from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import rows_query
+
+UNKNOWN_LOGIT = -8.0
+"""What the checkpoint is taken to say of a label it never learnt."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,6 @@ class Rows:
         return Rows(self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen])
 
 
-def _read(warehouse: Warehouse, relation: Relation, columns: list[str]) -> pa.Table:
-    query = exp.select(*[exp.column(name, quoted=True) for name in columns]).from_(table_of(relation))
-    return warehouse.read(query.order_by(*[exp.column(name, quoted=True) for name in columns]))
-
-
 def population(warehouse: Warehouse, task: Task, times: Times) -> Rows:
     """The rows of a task, ordered by entity and cutoff, with their parts.
 
@@ -47,7 +45,7 @@ def population(warehouse: Warehouse, task: Task, times: Times) -> Rows:
     """
     has_target = task.population is None
     columns = [task.entity, task.cutoff, *([task.target] if has_target else [])]
-    table = _read(warehouse, task.population or task.relation, columns)
+    table = warehouse.read(rows_query(task.population or task.relation, columns))
     cutoff = microseconds(table.column(task.cutoff))
     target = table.column(task.target) if has_target else None
     part = np.full(len(cutoff), "open", dtype="<U10")
@@ -74,43 +72,19 @@ def newest_per_entity(rows: Rows) -> Rows:
     return rows.take(np.sort(labelled[order[last]]))
 
 
-def _gather(
-    examples: Examples, model: FoundationModel | None, place: np.ndarray, pick: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """Chosen inputs, predicted activity and thing logits of the rows at `place` (float32, float32, float16)."""
-    chosen = np.zeros((len(place), len(pick)), np.float32)
-    activity, things, index = [], [], []
-    for first, arrays in examples.shards():
-        mine = np.flatnonzero((place >= first) & (place < first + len(arrays["values"])))
-        if len(mine) == 0:
-            continue
-        rows = arrays["values"][place[mine] - first]
-        chosen[mine] = rows[:, pick]
-        index.append(mine)
-        if model is not None:
-            own_activity, own_things = model.futures(rows)
-            activity.append(own_activity)
-            things.append(own_things.astype(np.float16))
-    order = np.argsort(np.concatenate(index)) if index else np.zeros(0, np.int64)
-    if model is None:
-        return chosen, np.zeros((len(place), 0), np.float32), np.zeros((len(place), 0, 0), np.float16)
-    return chosen, np.concatenate(activity)[order], np.concatenate(things)[order]
-
-
-def single_views(examples: Examples, model: FoundationModel, place: np.ndarray, task: Task) -> Views:
+def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, task: Task) -> Views:
     """Views for a single-answer task. A trait is read from the raw representation, without the facts it is made of."""
-    if task.type is TaskType.MULTICLASS or task.horizon is None:
+    if task.horizon is None:
         automatic = examples.positions("scalar", "count", "attribute", without=task.reads)
         raw = examples.positions("scalar", "count", "sketch", "pooled", "attribute", without=task.reads)
-        values, _, _ = _gather(examples, None, place, np.concatenate([automatic, raw]))
+        values = examples.gather(place, np.concatenate([automatic, raw])).astype(np.float32)
         return Views(values[:, : len(automatic)], values[:, len(automatic) :])
     pick = examples.positions("scalar", "attribute", "calendar", without=task.reads)
-    values, activity, _ = _gather(examples, model, place, pick)
-    return Views(values, activity)
+    return Views(examples.gather(place, pick).astype(np.float32), checkpoint.activity(examples, place))
 
 
 def pair_views(
-    ws: Workspace, examples: Examples, model: FoundationModel, place: np.ndarray, task: Task, labels: pa.Array
+    ws: Workspace, examples: Examples, checkpoint: Checkpoint, place: np.ndarray, task: Task, labels: pa.Array
 ) -> PairViews:
     """Views of (row, label) pairs; a label among the exactly kept things carries its own features, others zeros."""
     if task.predicts is None:
@@ -121,16 +95,16 @@ def pair_views(
     encoder = ws.current(f"encoders/{source}").table(column)
     at = pc.index_in(labels.cast(encoder.column("value").type), value_set=encoder.column("value").combine_chunks())
     at = np.asarray(at.fill_null(2**31 - 1))
-    size = blocks[0].length
-    known = at < size
-    pick = np.concatenate([*[b.offset + np.where(known, at, 0) for b in blocks], scalars])
-    values, _, things = _gather(examples, model, place, pick)
+    known = at < blocks[0].length
+    at = np.where(known, at, 0)
+    values = examples.gather(place, np.concatenate([*[b.offset + at for b in blocks], scalars])).astype(np.float32)
     own = values[:, : len(blocks) * len(labels)].reshape(len(place), len(blocks), len(labels)).transpose(0, 2, 1)
-    own = np.where(known[None, :, None], own, 0)
-    offset = _thing_offset(examples, source, column)
-    learnt = things[:, :, np.where(known, offset + at, 0)].transpose(0, 2, 1).astype(np.float32)
-    learnt = np.where(known[None, :, None], learnt, -8.0)
-    return PairViews(own, learnt, values[:, len(blocks) * len(labels) :])
+    learnt = checkpoint.things(examples, place, _thing_offset(examples, source, column) + at).transpose(0, 2, 1)
+    return PairViews(
+        np.where(known[None, :, None], own, 0),
+        np.where(known[None, :, None], learnt, UNKNOWN_LOGIT),
+        values[:, len(blocks) * len(labels) :],
+    )
 
 
 def _thing_offset(examples: Examples, source: str, column: str) -> int:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
 from basemodel_ops.contract.types import Task
 from basemodel_ops.encoders import Vocabulary
@@ -14,9 +13,9 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
 from basemodel_ops.stages.labels import Rows
 from basemodel_ops.stages.reading import Reader
-from basemodel_ops.stages.workspace import Workspace, microseconds, table_of, to_datetime
+from basemodel_ops.stages.workspace import Workspace, microseconds, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import entities_query
+from basemodel_ops.warehouse.queries import entities_query, rows_query
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,7 @@ class Positives:
 
 def positives(warehouse: Warehouse, task: Task) -> Positives:
     """All positive rows of a task; DataError if there are none."""
-    columns = [exp.column(name, quoted=True) for name in (task.entity, task.cutoff, task.target)]
-    table = warehouse.read(exp.select(*columns).from_(table_of(task.relation)).order_by(*columns))
+    table = warehouse.read(rows_query(task.relation, [task.entity, task.cutoff, task.target]))
     if table.num_rows == 0:
         raise DataError(f"Task {task.name} has no positive rows in {task.relation}.")
     labels = pc.unique(table.column(task.target).combine_chunks())

@@ -1,13 +1,15 @@
-"""The stage that trains the foundation model ."""
+"""The stage that trains the foundation model, and the checkpoint that answers."""
+
+from collections.abc import Callable
 
 import numpy as np
 
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.foundation import FoundationModel, Shape, pretrain
+from basemodel_ops.report import Report
 from basemodel_ops.representation import Layout
-from basemodel_ops.stages.examples import Examples
 from basemodel_ops.stages.plots import loss_curve
-from basemodel_ops.stages.report import Report
+from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace
 
 
@@ -50,21 +52,20 @@ def composition_order(futures: Layout, spans: int) -> np.ndarray:
 
 
 def foundation_model(ws: Workspace) -> Report:
-    """Pretrain on activity, things and composition futures."""
+    """Pretrain on activity, things and composition futures; keep the predicted activity of all training examples."""
     examples, settings = Examples(ws.current("training_examples")), ws.settings
     inputs = [examples.artifact.version, settings.hidden, settings.epochs, settings.seed]
 
     def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        futures_layout = Layout.from_rows(examples.artifact.json("futures"))
-        shape = network_shape(examples.layout, futures_layout, settings.width, settings.hidden)
+        layout = Layout.from_rows(examples.artifact.json("futures"))
+        shape = network_shape(examples.layout, layout, settings.width, settings.hidden)
         rows, futures = [], []
-        for first, arrays in examples.shards():
-            rows.append(arrays["values"][arrays["row"]])
-            futures.append(arrays["futures"])
-            ws.log(f"read training examples from row {first:,}")
+        for (first, values), (_, arrays) in zip(examples.whole(), examples.shards("futures"), strict=True):
+            rows.append(values[arrays["row"] - first])
+            futures.append(arrays["values"])
         head = shape.activity + shape.thing_spans * shape.things
-        order = np.concatenate([np.arange(head), composition_order(futures_layout, shape.composition_spans)])
-        is_any = np.array([b.kind == "any" for b in futures_layout.blocks if b.offset < shape.activity])
+        order = np.concatenate([np.arange(head), composition_order(layout, shape.composition_spans)])
+        is_any = np.array([b.kind == "any" for b in layout.blocks if b.offset < shape.activity])
         model, curve = pretrain(
             np.concatenate(rows),
             np.concatenate(futures)[:, order],
@@ -76,6 +77,8 @@ def foundation_model(ws: Workspace) -> Report:
         )
         draft.arrays("weights", model.arrays())
         draft.json("shape", shape.plain())
+        draft.json("examples", examples.artifact.version)
+        draft.arrays("activity", {"values": np.concatenate([model.activity(values) for _, values in examples.whole()])})
         numbers: dict[str, float | int | str] = {f"loss_{k}": round(v, 5) for k, v in curve.heldout.items()}
         numbers |= {f"unigram_{k}": round(v, 5) for k, v in curve.unigram.items()}
         numbers["steps"] = len(curve.steps)
@@ -85,7 +88,28 @@ def foundation_model(ws: Workspace) -> Report:
     return ws.made("foundation_model", inputs, fill)
 
 
-def load_foundation(ws: Workspace) -> FoundationModel:
-    """The current checkpoint."""
-    artifact = ws.current("foundation_model")
-    return FoundationModel.from_arrays(artifact.arrays("weights"), Shape.from_plain(artifact.json("shape")))
+class Checkpoint:
+    """The current foundation model and its answers for rows of representations."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self._artifact = ws.current("foundation_model")
+        shape = Shape.from_plain(self._artifact.json("shape"))
+        self._model = FoundationModel.from_arrays(self._artifact.arrays("weights"), shape)
+
+    def activity(self, examples: Examples, place: np.ndarray) -> np.ndarray:
+        """Predicted activity of the rows at `place`, float32 (places, activity)."""
+        if examples.artifact.version == self._artifact.json("examples"):
+            return self._artifact.arrays("activity")["values"][place]
+        return self._answers(examples, place, self._model.activity)
+
+    def things(self, examples: Examples, place: np.ndarray, things: np.ndarray) -> np.ndarray:
+        """Logits of the chosen things of the rows at `place`, float32 (places, spans, things)."""
+        return self._answers(examples, place, lambda rows: self._model.things(rows)[:, :, things])
+
+    def _answers(self, examples: Examples, place: np.ndarray, answer: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        found, index = [], []
+        for first, values in examples.whole():
+            mine = np.flatnonzero((place >= first) & (place < first + len(values)))
+            found.append(answer(values[place[mine] - first]))
+            index.append(mine)
+        return np.concatenate(found)[np.argsort(np.concatenate(index))]

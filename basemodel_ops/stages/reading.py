@@ -3,8 +3,8 @@
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+from pandas.util import hash_array
 
 from basemodel_ops.contract.types import ColumnType, EventSource
 from basemodel_ops.encoders import Vocabulary
@@ -13,6 +13,8 @@ from basemodel_ops.representation import History
 from basemodel_ops.stages.workspace import Workspace, microseconds
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import events_query
+
+NO_SESSION = np.iinfo(np.int64).min
 
 
 class Reader:
@@ -60,14 +62,24 @@ class Reader:
         return History(
             np.searchsorted(owner, np.arange(len(self._entities) + 1)).astype(np.int64),
             np.concatenate(times),
-            np.concatenate(sessions) if event.session else None,
+            _separated(np.concatenate(sessions)) if event.session else None,
             joined,
             {name: np.concatenate(parts) for name, parts in values.items()},
         )
 
 
 def _session_ids(column: pa.Array) -> np.ndarray:
-    """Sessions as int64: integers as they are, anything else by a hash of its text."""
+    """Sessions as int64: integers as they are, anything else by a hash of its text; nulls as `NO_SESSION`."""
     if pa.types.is_integer(column.type):
-        return column.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    return pd.util.hash_array(column.to_numpy(zero_copy_only=False).astype(object)).view(np.int64)
+        return column.cast(pa.int64()).fill_null(NO_SESSION).to_numpy(zero_copy_only=False)
+    text = column.cast(pa.string())
+    values = text.fill_null("").to_numpy(zero_copy_only=False).astype(object)
+    hashed = hash_array(values).view(np.int64)  # pyright: ignore[reportCallIssue]
+    return np.where(np.asarray(text.is_null()), NO_SESSION, hashed)
+
+
+def _separated(sessions: np.ndarray) -> np.ndarray:
+    """Every event without a session gets one of its own."""
+    alone = np.flatnonzero(sessions == NO_SESSION)
+    sessions[alone] = NO_SESSION + 1 + alone
+    return sessions

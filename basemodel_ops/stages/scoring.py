@@ -6,16 +6,17 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.artifacts import Artifact, Draft, version_of
+from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.errors import DataError
+from basemodel_ops.report import Report
 from basemodel_ops.stages.encoding import vocabulary_of
-from basemodel_ops.stages.examples import Examples
 from basemodel_ops.stages.labels import Rows, pair_views, population, single_views
 from basemodel_ops.stages.plots import candidate_bars
 from basemodel_ops.stages.positives import read_things
-from basemodel_ops.stages.pretraining import load_foundation
-from basemodel_ops.stages.report import Report
-from basemodel_ops.stages.workspace import CODE_VERSION, Workspace, to_datetime, to_microseconds
+from basemodel_ops.stages.pretraining import Checkpoint
+from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.workspace import Workspace, to_datetime, to_microseconds
 from basemodel_ops.tasks.metrics import PRIMARY
 from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.recommendation import gather_evidence
@@ -79,7 +80,7 @@ def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of:
         history, vectors, entities = read_things(ws, warehouse, task, cutoff)
         codes = entities.encode(rows.entity)
         evidence = gather_evidence(history, task.predicts.column, vectors, codes, cutoff)
-        best, values = evidence.rank(vectors, tuple(recipe["weights"]), TOP)
+        best, values = evidence.shortlist(vectors).rank(tuple(recipe["weights"]), TOP)
         items = vocabulary_of(ws.current(f"encoders/{task.predicts.source}"), task.predicts.column).values
         return _ranked(task, rows, items.take(pa.array(best.ravel())), values)
     examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
@@ -89,16 +90,16 @@ def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of:
             f"{(place < 0).sum()} of {len(place)} rows of {task.name} as of {as_of:%Y-%m-%d} name a "
             f"{task.entity} without events before that moment. Restrict the task to entities with events."
         )
-    model = load_foundation(ws)
+    checkpoint = Checkpoint(ws)
     if task.type is TaskType.MULTILABEL:
         labels = fitted.table("labels").column("label").combine_chunks()
         pairs = PairModel.restore(recipe["kind"], (fitted.arrays("heads"), _texts(fitted, recipe)))
-        scores = pairs.predict(pair_views(ws, examples, model, place, task, labels))
+        scores = pairs.predict(pair_views(ws, examples, checkpoint, place, task, labels))
         best = np.argsort(-scores, axis=1, kind="stable")
         return _ranked(task, rows, labels.take(pa.array(best.ravel())), np.take_along_axis(scores, best, axis=1))
     arrays = fitted.arrays("heads") if recipe["arrays"] else {}
     heads = load_heads(task.type, tuple(recipe["parts"]), (arrays, _texts(fitted, recipe)))
-    answer = heads.predict(single_views(examples, model, place, task))
+    answer = heads.predict(single_views(examples, checkpoint, place, task))
     if task.type is TaskType.MULTICLASS:
         names = pa.array(recipe["classes"])
         chosen = {"class": names.take(pa.array(answer.argmax(1))), "probability": answer.max(1)}
@@ -132,6 +133,6 @@ def task_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Repor
         for name, value in (("model_version", fitted.version), ("run_id", run_id)):
             table = table.append_column(name, pa.repeat(pa.scalar(value), count))
         table = table.append_column("scored_at", pa.repeat(stamp, count))
-        written = warehouse.publish(score_relation(task), table, {"as_of": as_of}, version, CODE_VERSION, run_id)
+        written = warehouse.publish(score_relation(task), table, {"as_of": as_of}, version, code_version(), run_id)
     ws.log(f"{count} rows of {task}_scores as of {as_of:%Y-%m-%d} " + ("are written" if written else "were there"))
     return Report(version, not written, {"rows": count, "entities": len(rows.cutoff), "written": int(written)})

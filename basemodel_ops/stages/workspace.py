@@ -9,20 +9,17 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
-from basemodel_ops import __version__
 from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
-from basemodel_ops.contract.types import Contract, Relation
+from basemodel_ops.code import code_version
+from basemodel_ops.contract.types import Contract
 from basemodel_ops.errors import DataError
+from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.report import Report
 from basemodel_ops.tasks.split import split_cutoffs
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.base import Warehouse
-
-CODE_VERSION = "1"
-"""Part of every artifact's version; raised when a stage's result changes."""
+from basemodel_ops.warehouse.queries import rows_query
 
 Fill = Callable[[Draft], tuple[dict[str, float | int | str], dict[str, bytes]]]
 
@@ -75,10 +72,7 @@ class Workspace:
             DataError: the grid is empty.
         """
         grid = self.contract.grid
-        query = exp.select(exp.column(grid.cutoff, quoted=True), exp.column(grid.data_end, quoted=True)).from_(
-            table_of(grid.relation)
-        )
-        rows = warehouse.read(query)
+        rows = warehouse.read(rows_query(grid.relation, [grid.cutoff, grid.data_end]))
         if rows.num_rows == 0:
             raise DataError(f"Model {grid.relation} has no cutoffs. Start its grid before the end of the data.")
         cutoffs = np.sort(microseconds(rows.column(0)))
@@ -92,7 +86,7 @@ class Workspace:
 
     def made(self, key: str, inputs: list[object], fill: Fill) -> Report:
         """Make the artifact `key` with `fill` unless the same inputs made it before."""
-        version = version_of(key, CODE_VERSION, __version__, inputs)
+        version = version_of(key, code_version(), inputs)
         found = self.store.find(key, version)
         if found is not None:
             self.store.point(key, version)
@@ -116,8 +110,3 @@ class Workspace:
     def current(self, key: str) -> Artifact:
         """The newest artifact of `key`."""
         return self.store.current(key)
-
-
-def table_of(relation: Relation) -> exp.Table:
-    """The relation as a quoted table."""
-    return exp.table_(relation.name, db=relation.schema_name, catalog=relation.database, quoted=True)

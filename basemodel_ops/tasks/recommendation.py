@@ -11,8 +11,31 @@ from basemodel_ops.tasks.metrics import ranking_metrics
 PERSONAL_HALF_LIFE = 60.0
 RECENT_DAYS = 56
 
-GRID = [(p, c) for p in (0.01, 0.03, 0.1) for c in (0.0, 0.01, 0.03, 0.1)]
-"""Weights of popularity and closeness beside personal history at weight 1."""
+GRID = [(1.0, p, c) for p in (0.01, 0.03, 0.1) for c in (0.0, 0.01, 0.03, 0.1)]
+"""Weights of personal history, popularity and closeness."""
+
+BASELINES = {"baseline": (1.0, 1e-6, 0.0), "popularity": (0.0, 1.0, 0.0)}
+"""Personal frequency, filled up with popularity; and popularity alone."""
+
+EACH = 200
+"""Items that each kind of evidence puts forward per entity."""
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Items put forward per entity, and what speaks for each; an item put forward twice counts once."""
+
+    items: np.ndarray  # (entities, candidates) int32
+    evidence: np.ndarray  # (entities, candidates, 3) float32: personal, popular, close
+    is_first: np.ndarray  # (entities, candidates) bool
+
+    def rank(self, weights: tuple[float, float, float], k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k best items and their scores, the best first, (entities, k) each; fewer where there are fewer items."""
+        k = min(k, int(self.is_first.sum(axis=1).min(initial=k)))
+        scores = np.where(self.is_first, self.evidence @ np.asarray(weights, np.float32), -np.inf)
+        # Candidates are sorted by item, so equal scores keep that order.
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(self.items, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
 @dataclass(frozen=True)
@@ -20,30 +43,31 @@ class Evidence:
     """What ranks items for a set of entities at one cutoff."""
 
     personal: csr_matrix  # (entities, items) decayed counts, each row at length 1
-    popularity: np.ndarray  # (items,) recent counts, the largest at 1; items not sold recently at 0
+    popularity: np.ndarray  # (items,) recent counts, the largest at 1; items not seen recently at 0
     query: np.ndarray  # (entities, dimension) unit length
 
-    def scores(self, vectors: np.ndarray, weights: tuple[float, float], low: int, high: int) -> np.ndarray:
-        """Scores of all items for entities `low` to `high`, float32; items not sold recently last."""
-        popular, close = weights
-        scores = np.asarray(self.personal[low:high].todense(), dtype=np.float32)
-        scores += popular * self.popularity.astype(np.float32)
-        if close:
-            scores += close * np.maximum(self.query[low:high] @ vectors.T, 0)
-        scores[:, self.popularity == 0] = -1
-        return scores
+    def shortlist(self, vectors: np.ndarray) -> Shortlist:
+        """The items seen recently that each kind of evidence puts forward."""
+        seen = np.flatnonzero(self.popularity > 0)
+        each = min(EACH, len(seen))
+        popular = self.popularity[seen].astype(np.float32)
+        most = np.argpartition(-popular, each - 1)[:each] if each else seen
+        parts = [
+            self._part(vectors, seen, popular, most, low, min(low + 256, len(self.query)))
+            for low in range(0, len(self.query), 256)
+        ]
+        return Shortlist(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
 
-    def rank(self, vectors: np.ndarray, weights: tuple[float, float], k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k best items and their scores, the best first: (entities, k) each."""
-        items, values = [], []
-        for low in range(0, len(self.query), 256):
-            scores = self.scores(vectors, weights, low, min(low + 256, len(self.query)))
-            best = np.argpartition(-scores, k, axis=1)[:, :k]
-            own = np.take_along_axis(scores, best, axis=1)
-            order = np.lexsort((best, -own), axis=1)
-            items.append(np.take_along_axis(best, order, axis=1))
-            values.append(np.take_along_axis(own, order, axis=1))
-        return np.concatenate(items), np.concatenate(values)
+    def _part(
+        self, vectors: np.ndarray, seen: np.ndarray, popular: np.ndarray, most: np.ndarray, low: int, high: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        personal = np.asarray(self.personal[low:high][:, seen].todense(), dtype=np.float32)
+        close = np.maximum(self.query[low:high] @ vectors[seen].T, 0)
+        own = [np.argpartition(-scores, len(most) - 1, axis=1)[:, : len(most)] for scores in (personal, close)]
+        chosen = np.sort(np.hstack([*own, np.broadcast_to(most, (high - low, len(most)))]), axis=1)
+        found = [np.take_along_axis(scores, chosen, axis=1) for scores in (personal, close)]
+        is_first = np.diff(chosen, axis=1, prepend=-1) != 0
+        return seen[chosen].astype(np.int32), np.stack([found[0], popular[chosen], found[1]], axis=2), is_first
 
 
 def gather_evidence(history: History, column: str, vectors: np.ndarray, entities: np.ndarray, cutoff: int) -> Evidence:
@@ -67,17 +91,18 @@ def gather_evidence(history: History, column: str, vectors: np.ndarray, entities
     return Evidence(csr_matrix(scale @ personal), recent / max(recent.max(), 1), query)
 
 
-CANDIDATES = {"popularity": (1000.0, 0.0), "personal": (1e-6, 0.0)}
-"""Baselines as weights: popularity alone; personal frequency filled up with popularity."""
-
-
 def choose_blend(
-    evidence: list[Evidence], truth: list[list[np.ndarray]], vectors: np.ndarray
-) -> tuple[tuple[float, float], dict[str, float]]:
-    """Weights with the best NDCG@10 over validation cutoffs, and that metric per tried pair."""
-    tried = {}
-    for weights in GRID:
-        ranked = np.concatenate([part.rank(vectors, weights, 20)[0] for part in evidence])
-        tried[weights] = ranking_metrics([items for part in truth for items in part], ranked)["ndcg_10"]
+    shortlists: list[Shortlist], truth: list[list[np.ndarray]]
+) -> tuple[tuple[float, float, float], dict[str, float]]:
+    """Weights with the best NDCG@10 over validation cutoffs, and that metric per tried triple."""
+    tried = {weights: measure(shortlists, truth, weights)["ndcg_10"] for weights in GRID}
     best = max(tried, key=lambda weights: tried[weights])
-    return best, {f"popularity {p:g}, closeness {c:g}": value for (p, c), value in tried.items()}
+    return best, {f"popularity {p:g}, closeness {c:g}": value for (_, p, c), value in tried.items()}
+
+
+def measure(
+    shortlists: list[Shortlist], truth: list[list[np.ndarray]], weights: tuple[float, float, float]
+) -> dict[str, float]:
+    """Ranking metrics over the entities of all shortlists; `truth` holds the items of each entity."""
+    ranked = [shortlist.rank(weights, 20)[0] for shortlist in shortlists]
+    return ranking_metrics([items for part in truth for items in part], np.concatenate(ranked))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation
+from basemodel_ops.contract.types import Contract, EventSource, Relation
 
 
 def table_of(relation: Relation) -> exp.Table:
@@ -46,10 +46,10 @@ def entities_query(contract: Contract, before: datetime) -> exp.Select:
     return outer.order_by(column_of("entity"))
 
 
-def attributes_query(source: AttributeSource, columns: list[str]) -> exp.Select:
-    """Facts: key and `columns`, ordered by key."""
-    names = list(dict.fromkeys([source.key, *columns]))
-    return exp.select(*map(column_of, names)).from_(table_of(source.relation)).order_by(*map(column_of, names))
+def rows_query(relation: Relation, columns: list[str]) -> exp.Select:
+    """All rows of a table that holds no events (facts, labels, the grid): `columns`, ordered by all of them."""
+    names = list(dict.fromkeys(columns))
+    return exp.select(*map(column_of, names)).from_(table_of(relation)).order_by(*map(column_of, names))
 
 
 def counts_query(source: EventSource, column: str, before: datetime) -> exp.Select:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
-from basemodel_ops.stages.report import Finding
+from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 

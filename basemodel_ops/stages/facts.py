@@ -1,0 +1,55 @@
+"""Facts about entities, encoded; each is seen only after it was known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.contract.types import AttributeSource
+from basemodel_ops.encoders import NumberScale, Vocabulary
+from basemodel_ops.stages.encoding import categories, numbers
+from basemodel_ops.stages.workspace import Workspace, microseconds
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import rows_query
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Encoded facts of entities, one row per entity and moment from which it is known."""
+
+    layout: list[tuple[str, str, str, str, int]]
+    values: np.ndarray  # (facts, length) float16
+    owner: np.ndarray  # (facts,) entity index, sorted
+    since: np.ndarray  # (facts,) microseconds
+
+    def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
+        """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
+        out = np.zeros((high - low, len(cutoffs), self.values.shape[1]), np.float16)
+        for row in range(*np.searchsorted(self.owner, [low, high])):
+            out[self.owner[row] - low, cutoffs > self.since[row]] = self.values[row]
+        return out
+
+
+def read_facts(ws: Workspace, warehouse: Warehouse, source: AttributeSource, entities: Vocabulary) -> Facts:
+    """The facts of a source, in the codes and scales of its encoder."""
+    encoder = ws.current(f"encoders/{source.name}")
+    names = [*categories(source), *numbers(source), *([source.valid_from] if source.valid_from else [])]
+    table = warehouse.read(rows_query(source.relation, [source.key, *names]))
+    owner = entities.encode(table.column(source.key))
+    since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(owner), -(2**62))
+    layout, blocks = [], []
+    for name in categories(source):
+        vocabulary = Vocabulary.from_table(encoder.table(name))
+        size = min(len(vocabulary), ws.settings.things)
+        code = vocabulary.encode(table.column(name))
+        layout.append(("attribute", source.name, name, "", size))
+        blocks.append((code[:, None] == np.arange(size)).astype(np.float16))
+    scales = encoder.json("scales")
+    for name in numbers(source):
+        layout.append(("attribute", source.name, name, "", 1))
+        values = table.column(name).cast(pa.float64()).to_numpy()
+        blocks.append(NumberScale(*scales[name]).encode(values)[:, None].astype(np.float16))
+    order = np.lexsort((since, owner))
+    order = order[owner[order] >= 0]
+    values = np.hstack(blocks) if blocks else np.zeros((len(owner), 0), np.float16)
+    return Facts(layout, values[order], owner[order], since[order])
