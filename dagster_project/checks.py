@@ -35,35 +35,37 @@ def relations(contract: Contract) -> list[Relation]:
 
 
 def _preflight(project: Project) -> dg.AssetChecksDefinition:
-    models = relations(project.contract)
+    models = {project.key(relation): relation for relation in relations(project.contract)}
 
     @dg.multi_asset_check(
         name="preflight",
         specs=[
             dg.AssetCheckSpec(
                 "preflight",
-                asset=project.key(model),
+                asset=key,
                 blocking=True,
                 description="Not empty, keys sound, nothing after now, joins that match, labels in complete windows.",
             )
-            for model in models
+            for key in models
         ],
+        can_subset=True,
     )
-    def preflight() -> Iterator[dg.AssetCheckResult]:
+    def preflight(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         from basemodel_ops.preflight import preflight as find
         from basemodel_ops.warehouse import open_warehouse
 
+        keys = sorted(check.asset_key for check in context.selected_asset_check_keys)
         with open_warehouse(project.settings) as warehouse:
             findings = find(warehouse, project.contract, moment(project.contract.grid))
-        for model in models:
-            yield _summary(project.key(model), [finding for finding in findings if is_about(finding, model)])
+        for key in keys:
+            yield _summary(key, [finding for finding in findings if is_about(finding, models[key])])
 
     return preflight
 
 
 def is_about(finding: "Finding", relation: Relation) -> bool:
-    """Whether the finding names this model, as `model` or `model: property`."""
-    return finding.name.split(":")[0].strip().split(".")[-1].split(" ")[0] == relation.name
+    """Whether the finding is about this model: its name starts `model: `."""
+    return finding.name.split(":")[0] == relation.name
 
 
 def _summary(key: dg.AssetKey, findings: Sequence["Finding"]) -> dg.AssetCheckResult:

@@ -77,7 +77,7 @@ def _selection(definitions: dg.Definitions, tasks: Sequence[str]) -> list[dg.Ass
 def _failure(result: dg.ExecuteInProcessResult) -> str:
     """What stopped the run: foreseen errors by their message, failed checks by their description."""
     checks = [
-        f"{check.asset_key.to_user_string()}, check {check.check_name}: {check.description or 'failed'}"
+        f"{check.asset_key.to_user_string()}, check {check.check_name}: {_reason(check)}"
         for check in result.get_asset_check_evaluations()
         if not check.passed
     ]
@@ -88,10 +88,20 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
         error = event.step_failure_data.error
         while error and error.cause:
             error = error.cause
-        if error and error.cls_name != "DagsterAssetCheckFailedError":
+        # A failed check has said what is wrong; that its step stopped over it says nothing more.
+        if error and not (checks and error.cls_name in ("DagsterAssetCheckFailedError", "DagsterDbtCliRuntimeError")):
             foreseen = error.message.strip().removeprefix(f"basemodel_ops.errors.{error.cls_name}: ")
             steps.append(f"{event.step_key}: {foreseen}")
     return "The run stopped.\n" + "\n".join(f"  - {line}" for line in (*steps, *checks))
+
+
+def _reason(check: dg.AssetCheckEvaluation) -> str:
+    """Why a check failed; a dbt test says how many rows it found."""
+    if check.description:
+        return check.description
+    rows = check.metadata.get("dagster_dbt/failed_row_count")
+    found = f"{rows.value} rows break it" if rows else "rows break it"
+    return f"{found}. Mend the model or its sources: `dbt build --select` the model shows the query."
 
 
 def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:

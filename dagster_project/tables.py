@@ -13,10 +13,10 @@ def print_contract(contract: Contract, console: Console) -> None:
     """Sources with their columns, then tasks, then the grid."""
     for source in contract.events:
         session = f", session {source.session}" if source.session else ""
-        console.print(_columns(source, f"event: entity {source.entity}, time {source.time}{session}"))
+        _print_columns(console, source, f"event: entity {source.entity}, time {source.time}{session}")
     for source in contract.attributes:
         known = f", known from {source.valid_from}" if source.valid_from else ""
-        console.print(_columns(source, f"attribute: key {source.key}{known}"))
+        _print_columns(console, source, f"attribute: key {source.key}{known}")
     tasks = Table(title="Tasks", title_justify="left")
     for heading in ("task", "type", "target", "horizon", "population"):
         tasks.add_column(heading)
@@ -29,13 +29,14 @@ def print_contract(contract: Contract, console: Console) -> None:
     console.print("No problems.")
 
 
-def _columns(source: EventSource | AttributeSource, title: str) -> Table:
-    table = Table(title=f"{source.relation}  ({title})", title_justify="left")
+def _print_columns(console: Console, source: EventSource | AttributeSource, role: str) -> None:
+    console.print(f"[bold]{source.relation}[/bold]  {role}", soft_wrap=True)
+    table = Table()
     for heading in ("column", "data type", "read as", "from", "references"):
         table.add_column(heading)
     for column in source.columns:
         table.add_row(*_row(column))
-    return table
+    console.print(table)
 
 
 def _row(column: Column) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def embed(
         graph: Hypergraph over `len(ids)` nodes.
         ids: The nodes' ids; equal ids start equal, on any machine.
         dimension: Length of a vector.
-        iterations: Steps; plain steps collapse on baskets, whitened ones do not.
+        iterations: Steps; plain steps collapse where few things are in most hyperedges, whitened ones do not.
         whiten: Centre and whiten before the L2 step.
         seed: Seed of the start.
     """

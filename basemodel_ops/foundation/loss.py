@@ -15,8 +15,8 @@ def split_targets(futures: torch.Tensor, shape: Shape) -> tuple[torch.Tensor, to
     middle = shape.activity + shape.thing_spans * shape.things
     return (
         futures[:, : shape.activity],
-        futures[:, shape.activity : middle].reshape(-1, shape.thing_spans, shape.things),
-        futures[:, middle:].reshape(-1, shape.composition_spans, shape.cells),
+        futures[:, shape.activity : middle].reshape(len(futures), shape.thing_spans, shape.things),
+        futures[:, middle:].reshape(len(futures), shape.composition_spans, shape.cells),
     )
 
 

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 import numpy as np
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.emde import element_scores
 from basemodel_ops.report import Finding
-from basemodel_ops.stages.scoring import score_relation
+from basemodel_ops.stages.scoring import rows_to_score, score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
@@ -82,7 +83,7 @@ def check_task(ws: Workspace, task: str) -> Finding:
 
 
 def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
-    """The partition has rows, no repeated key and no answer that is null or out of range."""
+    """The partition holds every entity of the task, no repeated key and no answer that is null or out of range."""
     declared = ws.contract.task(task)
     answer = {
         TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability",
@@ -95,13 +96,16 @@ def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
             exp.select(*columns).from_(table_of(score_relation(task))).where(column_of("as_of").eq(moment_of(as_of)))
         )
         table = warehouse.read(query)
+        asked = len(rows_to_score(ws, warehouse, declared, as_of).cutoff)
+    answered = pc.count_distinct(table.column(declared.entity)).as_py()
     values = table.column(answer).to_numpy()
     repeated = table.num_rows - table.group_by(key).aggregate([]).num_rows
     bounded = declared.type in (TaskType.BINARY, TaskType.MULTICLASS, TaskType.MULTILABEL)
     inside = np.isfinite(values) & ((values >= 0) & (values <= 1) if bounded else True)
     return Finding(
         "scores_are_complete",
-        table.num_rows > 0 and repeated == 0 and bool(inside.all()),
-        f"{table.num_rows} rows, {repeated} repeated keys, {int((~inside).sum())} answers null or out of range.",
-        {"rows": table.num_rows, "repeated": repeated},
+        answered == asked and repeated == 0 and bool(inside.all()),
+        f"{table.num_rows} rows for {answered} of {asked} entities, {repeated} repeated keys, "
+        f"{int((~inside).sum())} answers null or out of range.",
+        {"rows": table.num_rows, "entities": answered, "repeated": repeated},
     )

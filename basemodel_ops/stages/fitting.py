@@ -1,5 +1,7 @@
 """The stage that fits a task: candidates on training rows, choice on later ones, refit through the newest label."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,12 +95,13 @@ def _fit_single(
     train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
     candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
     shipped, metrics = choose(candidates, views.rows(validation), target[validation])
-    calibration = None
     if task.type is TaskType.BINARY:
-        calibration = Calibration.fit(candidates[shipped].predict(views.rows(validation)), target[validation])
+        for name, fitted in candidates.items():
+            raw = fitted.predict(views.rows(validation))
+            candidates[name] = replace(fitted, calibration=Calibration.fit(raw, target[validation]))
     metric = METRICS[task.type]
     on_test = {name: metric(target[test], fitted.predict(views.rows(test))) for name, fitted in candidates.items()}
-    fitted = refit(candidates[shipped], views, target, ws.settings.seed, calibration)
+    fitted = refit(candidates[shipped], views, target, ws.settings.seed)
     arrays, texts = save_heads(fitted)
     if arrays:
         draft.arrays("heads", arrays)

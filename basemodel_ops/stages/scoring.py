@@ -52,8 +52,12 @@ def score_relation(task: str) -> Relation:
     return Relation(schema_name="basemodel", name=f"{task}_scores")
 
 
-def _open_rows(warehouse: Warehouse, ws: Workspace, task: Task, as_of: datetime) -> Rows:
-    """Rows at `as_of`; of a trait those without a known answer."""
+def rows_to_score(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Rows:
+    """Rows at `as_of`; of a trait those without a known answer.
+
+    Raises:
+        DataError: there are none.
+    """
     rows = population(warehouse, task, ws.times(warehouse))
     chosen = rows.cutoff == to_microseconds(as_of)
     if task.horizon is None:
@@ -122,7 +126,7 @@ def task_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Repor
     fitted = ws.current(f"{task}/model")
     representation = ws.current(f"entity_representation/{as_of:%Y-%m-%d}")
     with ws.warehouse() as warehouse:
-        rows = _open_rows(warehouse, ws, declared, as_of)
+        rows = rows_to_score(ws, warehouse, declared, as_of)
         mark = warehouse.fingerprint(declared.population or declared.relation, [declared.entity, declared.cutoff])
         version = version_of("scores", task, as_of, fitted.version, representation.version, mark)
         answers = _answers(ws, warehouse, declared, rows, as_of)

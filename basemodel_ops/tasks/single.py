@@ -86,14 +86,14 @@ def choose(candidates: dict[str, Fitted], views: Views, target: np.ndarray) -> t
     return max(metrics, key=lambda name: metrics[name][primary]), metrics
 
 
-def refit(chosen: Fitted, views: Views, target: np.ndarray, seed: int, calibration: Calibration | None) -> Fitted:
-    """The chosen candidate, fitted again on all labelled rows."""
+def refit(chosen: Fitted, views: Views, target: np.ndarray, seed: int) -> Fitted:
+    """The chosen candidate, fitted again on all labelled rows; its calibration stays."""
     heads: dict[str, Head] = {}
     for part in chosen.parts:
         recipe, view = RECIPES[part]
         heads[part] = _head(recipe, chosen.kind, len(target), seed)
         heads[part].fit(views.view(view), _target(chosen.kind, target))
-    return Fitted(chosen.kind, chosen.parts, heads, calibration)
+    return Fitted(chosen.kind, chosen.parts, heads, chosen.calibration)
 
 
 def save_heads(fitted: Fitted) -> State:

@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +20,12 @@ from basemodel_ops.errors import SettingsError, WarehouseError
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
-REQUIRED = ("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_DATABASE", "SNOWFLAKE_WAREHOUSE")
-OPTIONAL = ("SNOWFLAKE_ROLE", "SNOWFLAKE_HOST", "SNOWFLAKE_PORT", "SNOWFLAKE_PROTOCOL")
+REQUIRED = ("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_ROLE", "SNOWFLAKE_DATABASE", "SNOWFLAKE_WAREHOUSE")
+OPTIONAL = ("SNOWFLAKE_HOST", "SNOWFLAKE_PORT", "SNOWFLAKE_PROTOCOL")
 TYPES = {"int": "bigint", "float": "double", "double": "double", "timestamp": "timestamp_ntz", "bool": "boolean"}
 
 
-def connection_settings(environment: dict[str, str]) -> dict[str, Any]:
+def connection_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     """Arguments of the connector from `SNOWFLAKE_*` variables.
 
     Raises:
@@ -57,7 +57,7 @@ class SnowflakeWarehouse:
     @classmethod
     def from_environment(cls) -> "SnowflakeWarehouse":
         """A session from `SNOWFLAKE_*` variables."""
-        settings = connection_settings(dict(os.environ))
+        settings = connection_settings(os.environ)
         import snowflake.connector
 
         return cls(snowflake.connector.connect(**settings))

@@ -1,0 +1,74 @@
+"""Runs of the main job on small dbt projects."""
+
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from rich.console import Console
+
+from basemodel_ops.settings import Settings
+from dagster_project.execution import run_main_job
+
+VISITS = Path(__file__).parents[1] / "projects" / "visits"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the main job printed, and where it left its tables and artifacts."""
+
+    settings: Settings
+    printed: str
+
+    def rows(self, query: str) -> list[tuple]:
+        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    @property
+    def artifacts(self) -> dict[str, bytes]:
+        """Content of every file of every artifact, without the version in its path."""
+        root = self.settings.home / "artifacts"
+        files = (path for path in root.rglob("*") if path.is_file() and path.suffix in (".safetensors", ".parquet"))
+        return {f"{path.parent.parent.relative_to(root)}/{path.name}": path.read_bytes() for path in files}
+
+
+RunJob = Callable[..., Run]
+
+
+@pytest.fixture(scope="session")
+def run_job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunJob]:
+    """Runs the main job of a dbt project, in a home of its own unless one is given."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("unused")))
+
+        def run(project: Path, as_of: str | None = None, home: Path | None = None) -> Run:
+            settings = Settings(dbt_project_dir=project, home=home or tmp_path_factory.mktemp("home"))
+            out = io.StringIO()
+            run_main_job(settings, (), as_of, Console(file=out, width=200))
+            return Run(settings, out.getvalue())
+
+        yield run
+
+
+@pytest.fixture(scope="session")
+def visits(run_job: RunJob) -> Run:
+    """The main job on another domain: patients, clinics, one event source, one task."""
+    return run_job(VISITS)
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Callable[[str, str, str], Path]:
+    """A copy of the project of visits in which one text of a file is replaced."""
+
+    def edit(file: str, old: str, new: str) -> Path:
+        copy = tmp_path / "project"
+        shutil.copytree(VISITS, copy, ignore=shutil.ignore_patterns("target", "logs"))
+        text = (copy / file).read_text()
+        assert old in text
+        (copy / file).write_text(text.replace(old, new))
+        return copy
+
+    return edit

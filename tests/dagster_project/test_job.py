@@ -1,0 +1,205 @@
+"""The main job on a dbt project of another domain: nothing in it is about the demo."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from basemodel_ops.errors import BaseModelError, ContractError, SettingsError, WarehouseError
+from basemodel_ops.settings import Settings
+from dagster_project.execution import RunError
+
+from .conftest import VISITS, Run, RunJob
+
+SCORES = "select * exclude (run_id, scored_at) from basemodel.returns_14d_scores order by all"
+EVERYTHING = "select * from basemodel.returns_14d_scores order by all"
+LEDGER = "select * from basemodel.ledger order by all"
+
+
+def test_answers_of_the_newest_week_are_in_the_warehouse(visits: Run) -> None:
+    columns = [name for name, *_ in visits.rows("describe basemodel.returns_14d_scores")]
+    assert columns == ["patient", "as_of", "score", "model_version", "run_id", "scored_at"]
+    asked = visits.rows("select patient from tasks.returns_14d where cutoff = '2024-09-30' order by 1")
+    assert visits.rows("select patient from basemodel.returns_14d_scores order by 1") == asked
+    assert len(asked) > 50
+    ((low, high, weeks),) = visits.rows(
+        "select min(score), max(score), count(distinct as_of) from basemodel.returns_14d_scores"
+    )
+    assert 0 <= low < high <= 1
+    assert weeks == 1
+
+
+def test_the_summary_names_model_baseline_metric_and_rows(visits: Run) -> None:
+    line = next(line for line in visits.printed.splitlines() if "returns_14d" in line)
+    ((rows,),) = visits.rows("select count(*) from basemodel.returns_14d_scores")
+    assert "auroc" in line
+    assert "baseline" in line
+    assert str(rows) in line
+
+
+def test_a_second_run_changes_nothing(visits: Run, run_job: RunJob) -> None:
+    scores, ledger = visits.rows(EVERYTHING), visits.rows(LEDGER)
+    stamps = {path: path.stat().st_mtime_ns for path in (visits.settings.home / "artifacts").rglob("*.safetensors")}
+    again = run_job(VISITS, home=visits.settings.home)
+    assert again.rows(EVERYTHING) == scores
+    assert again.rows(LEDGER) == ledger
+    assert {p: p.stat().st_mtime_ns for p in (visits.settings.home / "artifacts").rglob("*.safetensors")} == stamps
+
+
+def test_the_same_seed_gives_the_same_bytes(visits: Run, run_job: RunJob) -> None:
+    other = run_job(VISITS)
+    assert other.rows(SCORES) == visits.rows(SCORES)
+    assert other.artifacts == visits.artifacts
+
+
+def test_another_week_is_another_partition(visits: Run, run_job: RunJob) -> None:
+    before = visits.rows(EVERYTHING)
+    run_job(VISITS, as_of="2024-09-23", home=visits.settings.home)
+    assert visits.rows(EVERYTHING.replace(" order by", " where as_of = '2024-09-30' order by")) == before
+    assert visits.rows("select distinct as_of::varchar from basemodel.returns_14d_scores order by 1") == [
+        ("2024-09-23 00:00:00",),
+        ("2024-09-30 00:00:00",),
+    ]
+
+
+def test_the_future_changes_nothing_that_is_known_before_it(
+    visits: Run, run_job: RunJob, edited: Callable[[str, str, str], Path]
+) -> None:
+    """Everything at or after a cutoff is turned round; what is learnt and known before it keeps every byte."""
+    cutoff = "2024-09-16"
+    turned = f"""
+        select
+            patient, visited_at,
+            case when visited_at < '{cutoff}' then clinic else reverse(clinic) end as clinic,
+            case when visited_at < '{cutoff}' then duration else 1000 - duration end as duration
+        from visit_log"""
+    other = run_job(edited("models/behavior/visits.sql", "select * from visit_log", turned), as_of=cutoff)
+    run_job(VISITS, as_of=cutoff, home=visits.settings.home)
+    known = [
+        name
+        for name in visits.artifacts
+        if name.startswith(("encoders/", "embeddings/", "codes/", f"entity_representation/{cutoff}"))
+        or name == "foundation_model/weights.safetensors"
+    ]
+    assert {name.split("/")[0] for name in known} >= {"encoders", "entity_representation", "foundation_model"}
+    for name in known:
+        assert other.artifacts[name] == visits.artifacts[name], name
+    scored = f"select count(*) from behavior.visits where visited_at >= '{cutoff}' and duration > 900"
+    assert other.rows(scored) != visits.rows(scored)
+
+
+def test_only_the_demo_loader_knows_the_demo() -> None:
+    words = re.compile(r"household|basket|product_id|purchase|coupon|patient|clinic", re.IGNORECASE)
+    root = Path(__file__).parents[2]
+    files = [path for package in ("basemodel_ops", "dagster_project") for path in (root / package).rglob("*.py")]
+    found = {
+        f"{path.relative_to(root)}: {line.strip()}"
+        for path in files
+        if path.name not in ("demo.py", "raw.py")
+        for line in path.read_text().splitlines()
+        if words.search(line)
+    }
+    assert not found
+
+
+def refused(run_job: RunJob, project: Path, home: Path) -> str:
+    """The message of a run that must stop before any long work, with nothing half-written."""
+    with pytest.raises(RunError) as stopped:
+        run_job(project, home=home)
+    assert not (home / "artifacts").exists()
+    written = "select table_name from information_schema.tables where table_schema = 'basemodel'"
+    assert Run(Settings(home=home), "").rows(written) == []
+    return str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("select * from visit_log", "select * from visit_log where false", ("behavior.visits is empty", "load")),
+        (
+            "select * from visit_log",
+            "select * replace (case when clinic = 'clinic 1' then visited_at + interval '1 year' else visited_at end "
+            "as visited_at) from visit_log",
+            ("behavior.visits have visited_at after now", "2024-10-02", "filter"),
+        ),
+        (
+            "select * from visit_log",
+            "select * replace (case when clinic = 'clinic 1' then null else patient end as patient) from visit_log",
+            ("behavior.visits has nulls in {'patient'", "filter"),
+        ),
+    ],
+    ids=["an empty table", "events after now", "null keys"],
+)
+def test_rows_that_contradict_the_contract_stop_the_run_before_the_work(
+    run_job: RunJob, edited: Callable, tmp_path: Path, old: str, new: str, words: tuple[str, ...]
+) -> None:
+    message = refused(run_job, edited("models/behavior/visits.sql", old, new), tmp_path / "home")
+    for word in words:
+        assert word in message
+
+
+def test_duplicate_keys_of_a_task_are_named(run_job: RunJob, edited: Callable, tmp_path: Path) -> None:
+    twice = "select * from final\nunion all\nselect * from final"
+    project = edited("models/tasks/returns_14d.sql", "select * from final", twice)
+    message = refused(run_job, project, tmp_path / "home")
+    assert "tasks.returns_14d" in message
+    assert "['patient', 'cutoff']" in message
+    assert "keep one row per key" in message
+
+
+def test_a_warehouse_held_by_another_process_is_named_before_any_work(run_job: RunJob, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    program = (
+        f"import duckdb; c = duckdb.connect({str(home / 'warehouse.duckdb')!r}); print('open', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == "open"
+        with pytest.raises(WarehouseError, match=r"open in another process.*Close it there"):
+            run_job(VISITS, home=home)
+        holder.communicate("\n")
+    assert not (home / "artifacts").exists()
+
+
+def test_missing_snowflake_variables_are_named_at_once(
+    run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ACCOUNT", "USER", "PASSWORD", "PRIVATE_KEY_PATH", "DATABASE", "WAREHOUSE", "ROLE"):
+        monkeypatch.delenv(f"SNOWFLAKE_{name}", raising=False)
+    monkeypatch.setenv("BASEMODEL_TARGET", "snowflake")
+    with pytest.raises(SettingsError) as missing:
+        run_job(VISITS, home=tmp_path / "home")
+    for name in ("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_DATABASE", "SNOWFLAKE_PRIVATE_KEY_PATH"):
+        assert name in str(missing.value)
+    assert "BASEMODEL_TARGET=duckdb" in str(missing.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("models/behavior/visits.yml", "event:", "happening:", ("visits", "event")),
+        ("models/tasks/tasks.yml", "entity: patient,", "entity: person,", ("returns_14d", "person", "patient")),
+        (
+            "models/behavior/visits.yml",
+            "visited_at, data_type: timestamp",
+            "visited_at, data_type: varchar",
+            ("visits", "visited_at", "varchar", "timestamp"),
+        ),
+    ],
+    ids=["no event annotation", "an unknown entity", "a time that is no timestamp"],
+)
+def test_a_contract_with_mistakes_stops_before_dbt_builds(
+    run_job: RunJob, edited: Callable, tmp_path: Path, file: str, old: str, new: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(ContractError) as refused:
+        run_job(edited(file, old, new), home=tmp_path / "home")
+    for word in words:
+        assert word in str(refused.value)
+    assert not (tmp_path / "home" / "warehouse.duckdb").exists()
+    assert isinstance(refused.value, BaseModelError)
