@@ -38,7 +38,7 @@ def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, co
         result = definitions.resolve_job_def(MAIN_JOB).execute_in_process(
             instance=instance,
             partition_key=key,
-            asset_selection=_selection(definitions, tasks),
+            asset_selection=selection(definitions, tasks),
             run_config={"loggers": {"progress": {}}},
             raise_on_error=False,
         )
@@ -65,7 +65,7 @@ def _partition(project: Project, as_of: str | None) -> str:
     return as_of
 
 
-def _selection(definitions: dg.Definitions, tasks: Sequence[str]) -> list[dg.AssetKey] | None:
+def selection(definitions: dg.Definitions, tasks: Sequence[str]) -> list[dg.AssetKey] | None:
     """Assets of the tasks and all they need; None for everything."""
     if not tasks:
         return None

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from basemodel_ops.settings import Settings
+from dagster_project.automation import MAIN_JOB
 from dagster_project.definitions import build
+from dagster_project.execution import selection
 from dagster_project.partitions import newest_key, weekly
 from dagster_project.project import Project, load_project
 
@@ -54,6 +56,19 @@ def test_stages_are_guarded_by_blocking_checks(project: Project) -> None:
     for source in (*project.contract.events, *project.contract.attributes):
         assert project.key(source.relation).to_user_string() in guarded
     assert "foundation_model" in guarded
+
+
+def test_each_task_can_run_alone_with_what_it_needs(project: Project) -> None:
+    definitions = build(project)
+    job = definitions.resolve_job_def(MAIN_JOB)
+    for task in project.contract.tasks:
+        keys = selection(definitions, [task.name])
+        assert keys is not None
+        subset = job.get_subset(asset_selection=set(keys))
+        made = {key.to_user_string() for key in subset.asset_layer.executable_asset_keys}
+        others = {other.name for other in project.contract.tasks} - {task.name}
+        assert f"{task.name}/scores" in made
+        assert not {name for name in made if name.split("/")[0] in others}
 
 
 def test_the_newest_week_holds_the_moment_the_data_stopped(project: Project) -> None:

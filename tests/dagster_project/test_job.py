@@ -128,7 +128,7 @@ def refused(run_job: RunJob, project: Path, home: Path) -> str:
         (
             "select * from visit_log",
             "select * replace (case when clinic = 'clinic 1' then null else patient end as patient) from visit_log",
-            ("behavior.visits has nulls in {'patient'", "filter"),
+            ("behavior/visits", "not_null_visits_patient", "469 rows break it", "Mend the model"),
         ),
     ],
     ids=["an empty table", "events after now", "null keys"],

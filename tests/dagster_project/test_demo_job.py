@@ -1,0 +1,98 @@
+"""`make demo`, whole: real data, five tasks, from raw tables to the mart."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from basemodel_ops.settings import Settings
+
+from .conftest import Run
+
+BOOKKEEPING = ["model_version", "run_id", "scored_at"]
+ANSWERS = {
+    "churn_28d": ["score"],
+    "spend_28d": ["prediction"],
+    "category_14d": ["item", "score", "rank"],
+    "next_products_14d": ["item", "score", "rank"],
+    "income_band": ["class", "probability"],
+}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    home = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("basemodel")), "run"],
+        env={**os.environ, "BASEMODEL_HOME": str(home), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Run(Settings(home=home), done.stdout)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("task", ANSWERS)
+def test_each_task_answers_for_its_whole_population(demo: Run, task: str) -> None:
+    columns = [name for name, *_ in demo.rows(f"describe basemodel.{task}_scores")]
+    assert columns == ["household_id", "as_of", *ANSWERS[task], *BOOKKEEPING]
+    answered = demo.rows(f"select distinct household_id from basemodel.{task}_scores order by 1")
+    known = "where income_band is null" if task == "income_band" else ""
+    population = "tasks.income_band" if task == "income_band" else "tasks.active_households"
+    asked = f"select household_id from (from {population} {known}) where cutoff = '2018-01-01' order by 1"
+    assert answered == demo.rows(asked)
+
+
+def test_ranked_answers_are_ranked_by_score(demo: Run) -> None:
+    for task in ("category_14d", "next_products_14d"):
+        ((wrong,),) = demo.rows(f"""
+            select count(*) from (
+                select score, rank, lag(score) over w as earlier, row_number() over w as position
+                from basemodel.{task}_scores window w as (partition by household_id order by rank)
+            ) where rank <> position or score > earlier""")
+        assert wrong == 0
+
+
+def test_the_mart_joins_the_newest_answers(demo: Run) -> None:
+    ((households, buyers, churn, products),) = demo.rows("""
+        select
+            count(*), (select count(distinct household_id) from raw.transactions),
+            count(churn_score), count(next_products)
+        from marts.household_360""")
+    assert households == buyers == 2469
+    ((active,),) = demo.rows("select count(*) from tasks.active_households where cutoff = '2018-01-01'")
+    assert churn == products == active > 2000
+
+
+def test_answers_carry_signal(demo: Run) -> None:
+    """Households that stayed away longest are the likeliest to stay away; big spenders are expected to spend."""
+    ((away, spend),) = demo.rows("""
+        with past as (
+            select
+                household_id, max(purchased_at) as last_at,
+                sum(sales_value) filter (purchased_at >= timestamp '2017-12-04') as spent
+            from behavior.purchases group by household_id
+        )
+        select corr(score, epoch(timestamp '2018-01-01' - last_at)), corr(ln(1 + prediction), ln(1 + coalesce(spent, 0)))
+        from past
+        join basemodel.churn_28d_scores using (household_id)
+        join basemodel.spend_28d_scores using (household_id)""")
+    assert away > 0.4
+    assert spend > 0.6
+
+
+def test_the_summary_has_a_row_per_task(demo: Run) -> None:
+    for task in ANSWERS:
+        assert re.search(rf"{task}\b.*baseline.*\d", demo.printed), demo.printed
+
+
+def test_the_job_stays_under_four_gigabytes(demo: Run) -> None:
+    peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert peak_kb < 4 * 1024 * 1024
