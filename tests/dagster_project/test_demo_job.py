@@ -80,7 +80,9 @@ def test_answers_carry_signal(demo: Run) -> None:
                 sum(sales_value) filter (purchased_at >= timestamp '2017-12-04') as spent
             from behavior.purchases group by household_id
         )
-        select corr(score, epoch(timestamp '2018-01-01' - last_at)), corr(ln(1 + prediction), ln(1 + coalesce(spent, 0)))
+        select
+            corr(score, epoch(timestamp '2018-01-01' - last_at)),
+            corr(ln(1 + prediction), ln(1 + coalesce(spent, 0)))
         from past
         join basemodel.churn_28d_scores using (household_id)
         join basemodel.spend_28d_scores using (household_id)""")
