@@ -1,5 +1,6 @@
 """The residual network, with skips from inputs to the outputs of the same cells."""
 
+import warnings
 from dataclasses import asdict, dataclass
 
 import torch
@@ -49,7 +50,18 @@ class Shape:
 
 
 def _index(rows: tuple[tuple[int, ...], ...]) -> torch.Tensor:
-    return torch.tensor(rows, dtype=torch.long).reshape(len(rows), -1)
+    return torch.tensor(rows, dtype=torch.long).reshape(len(rows), len(rows[0]) if rows else 0)
+
+
+def _head(inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer at zero, so that training starts from what the biases say."""
+    with warnings.catch_warnings():
+        # A project without things or sketches has no such outputs, which torch warns of.
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors", UserWarning)
+        layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class FutureNetwork(nn.Module):
@@ -69,15 +81,12 @@ class FutureNetwork(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(hidden) for _ in range(4))
         self.activate = nn.LeakyReLU(0.01)
         self.dropout = nn.Dropout(0.1)
-        self.activity = nn.Linear(hidden, shape.activity)
-        self.activity_skip = nn.Linear(len(shape.scalars), shape.activity)
-        self.things = nn.Linear(hidden, 2 * shape.thing_spans * shape.things)
+        self.activity = _head(hidden, shape.activity)
+        self.activity_skip = _head(len(shape.scalars), shape.activity)
+        self.things = _head(hidden, 2 * shape.thing_spans * shape.things)
         self.thing_skip = nn.Parameter(torch.zeros(len(shape.thing_inputs), 2 * shape.thing_spans, shape.things))
-        self.composition = nn.Linear(hidden, shape.composition_spans * shape.cells)
+        self.composition = _head(hidden, shape.composition_spans * shape.cells)
         self.cell_skip = nn.Parameter(torch.zeros(len(shape.sketch_inputs), shape.composition_spans))
-        for head in (self.activity, self.activity_skip, self.things, self.composition):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
         self.register_buffer("scalar_index", torch.tensor(shape.scalars, dtype=torch.long), persistent=False)
         self.register_buffer("thing_index", _index(shape.thing_inputs), persistent=False)
         self.register_buffer("cell_index", _index(shape.sketch_inputs), persistent=False)
@@ -97,13 +106,13 @@ class FutureNetwork(nn.Module):
         """Logits of any and log counts of each thing, (rows, 2, spans, things)."""
         own = inputs[:, self.get_buffer("thing_index")]  # (rows, features, things)
         things = self.things(last) + torch.einsum("rft,fot->rot", own, self.thing_skip).flatten(1)
-        return things.reshape(-1, 2, self.shape.thing_spans, self.shape.things)
+        return things.reshape(len(things), 2, self.shape.thing_spans, self.shape.things)
 
     def composition_of(self, last: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of shares, to be soft-maxed over each row's width, (rows, spans, cells)."""
         own = inputs[:, self.get_buffer("cell_index")]  # (rows, features, cells)
         cells = self.composition(last) + torch.einsum("rfc,fs->rsc", own, self.cell_skip).flatten(1)
-        return cells.reshape(-1, self.shape.composition_spans, self.shape.cells)
+        return cells.reshape(len(cells), self.shape.composition_spans, self.shape.cells)
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Activity, things and composition of standardised `inputs` (rows, inputs)."""
