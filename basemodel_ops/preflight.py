@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
+from basemodel_ops.contract.inference import is_moment
+from basemodel_ops.contract.types import Column, ColumnType, Contract, Relation, Task, TaskType
+from basemodel_ops.errors import WarehouseError
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
@@ -22,6 +24,32 @@ def _count_where(condition: exp.Expr) -> exp.Expr:
 
 def _is_null(name: str) -> exp.Expr:
     return column_of(name).is_(exp.null())
+
+
+def _kind(data_type: str) -> str:
+    """A data type without its parameters, in lower case."""
+    return data_type.lower().split("(")[0]
+
+
+def _declared_finding(actual: dict[str, str], relation: Relation, columns: list[str], moments: list[str]) -> Finding:
+    """The warehouse has the declared columns, and its times are times there too. `actual` is in lower case."""
+    missing = [name for name in columns if name.lower() not in actual]
+    problems = []
+    if missing:
+        problems.append(
+            f"{relation} has no column {missing}, which its model declares. It has: {list(actual)}. "
+            "Build the model again, or correct its YAML."
+        )
+    for name in moments:
+        kind = actual.get(name.lower())
+        if kind is not None and not is_moment(kind):
+            others = [other for other, found in actual.items() if is_moment(found)]
+            problems.append(
+                f"{relation}: column {name!r} is {kind} in the warehouse, not a timestamp or a date. Timestamps it "
+                f"has: {others}. Cast it in the model and build it again, or name one of these."
+            )
+    name = f"{relation.name}: the warehouse has what is declared"
+    return Finding(name, not problems, " ".join(problems) or f"All of {len(columns)} declared columns.")
 
 
 def _rows_finding(warehouse: Warehouse, relation: Relation, columns: list[str]) -> Finding:
@@ -53,19 +81,22 @@ def _not_after_now(warehouse: Warehouse, relation: Relation, time: str, now: dat
     return Finding(f"{relation.name}: no event is after now", count == 0, text if count else f"Newest: {newest}.")
 
 
-def _coverage(warehouse: Warehouse, events: Relation, column: str, facts: Relation, key: str) -> Finding:
+def _coverage(
+    warehouse: Warehouse, events: Relation, column: str, kind: str, facts: Relation, key: str, key_kind: str
+) -> Finding:
+    name = f"{events.name}: {column} is found in {facts.name}"
+    way_out = "Make both the same ids, or remove `references`."
+    if _kind(kind) != _kind(key_kind):
+        text = f"{column} in {events} is {kind}, but {key} of {facts} is {key_kind}: no value could match. {way_out}"
+        return Finding(name, False, text)
     keys = exp.select(column_of(key)).from_(table_of(facts))
     found = exp.In(this=column_of(column), query=keys.subquery())
     matched, total = _row(
         warehouse, exp.select(_count_where(found), exp.Count(this=column_of(column))).from_(table_of(events))
     )
     share = matched / total if total else 1.0
-    text = (
-        f"{share:.0%} of the {total} values of {column} in {events} are a {key} of {facts}; at least half must be. "
-        "Make both the same ids, or remove `references`."
-    )
-    name = f"{events.name}: {column} is found in {facts.name}"
-    return Finding(name, share >= 0.5, text, {"share": round(share, 4)})
+    text = f"{share:.0%} of the {total} values of {column} in {events} are a {key} of {facts}; at least half must be. "
+    return Finding(name, share >= 0.5, text + way_out, {"share": round(share, 4)})
 
 
 def _labels(warehouse: Warehouse, task: Task, data_end: datetime) -> Finding:
@@ -77,30 +108,85 @@ def _labels(warehouse: Warehouse, task: Task, data_end: datetime) -> Finding:
         f"{count} rows of {task.relation} carry a {task.target} although their window of {task.horizon} days "
         f"is not over at {data_end}: return null there, or the model learns from half a window."
     )
-    return Finding(f"{task.name}: no label before its window is over", count == 0, text if count else "None.")
+    return Finding(f"{task.relation.name}: no label before its window is over", count == 0, text if count else "None.")
+
+
+class _Preflight:
+    """Findings by name; a relation that is not as declared is asked nothing else."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.findings: dict[str, Finding] = {}
+        self._actual: dict[str, dict[str, str]] = {}
+
+    def add(self, finding: Finding) -> None:
+        """Keep a finding; relations that several declarations share are asked once."""
+        self.findings.setdefault(finding.name, finding)
+
+    def actual(self, relation: Relation) -> dict[str, str]:
+        """Data types by lower-case column name; WarehouseError where the relation is not there."""
+        key = str(relation)
+        if key not in self._actual:
+            self._actual[key] = {name.lower(): kind for name, kind in self.warehouse.columns(relation).items()}
+        return self._actual[key]
+
+    def is_as_declared(
+        self, relation: Relation, columns: list[str | None], moments: list[str | None], others: tuple[Column, ...] = ()
+    ) -> bool:
+        """Whether the warehouse has the relation with these columns, those that are read of `others`, and `moments`."""
+        read = [c.name for c in others if c.type is not ColumnType.IGNORE or c.references]
+        times = [name for name in moments if name is not None]
+        names = list(dict.fromkeys([*[name for name in columns if name is not None], *times, *read]))
+        try:
+            finding = _declared_finding(self.actual(relation), relation, names, times)
+        except WarehouseError as error:
+            finding = Finding(f"{relation.name}: the warehouse has what is declared", False, str(error))
+        before = self.findings.get(finding.name)
+        if before is None or (before.passed and not finding.passed):
+            self.findings[finding.name] = finding
+        return finding.passed
 
 
 def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[Finding]:
     """Every property of the rows that the stages rely on; failed ones say what was found and the way out."""
-    findings = []
-    for event in contract.events:
-        findings.append(_rows_finding(warehouse, event.relation, [event.entity, event.time]))
-        findings.append(_not_after_now(warehouse, event.relation, event.time, now))
-        for column in event.columns:
-            if column.references:
-                facts = contract.attribute(column.references)
-                findings.append(_coverage(warehouse, event.relation, column.name, facts.relation, facts.key))
+    found = _Preflight(warehouse)
+    sound = set()
     for facts in contract.attributes:
+        if not found.is_as_declared(facts.relation, [facts.key], [facts.valid_from], facts.columns):
+            continue
+        sound.add(facts.name)
         key = [facts.key, *([facts.valid_from] if facts.valid_from else [])]
-        findings.append(_rows_finding(warehouse, facts.relation, key))
-        findings.append(_unique_finding(warehouse, facts.relation, key))
-    grid = contract.grid
-    (data_end,) = _row(warehouse, exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation)))
+        found.add(_rows_finding(warehouse, facts.relation, key))
+        found.add(_unique_finding(warehouse, facts.relation, key))
+    for event in contract.events:
+        if not found.is_as_declared(event.relation, [event.entity, event.session], [event.time], event.columns):
+            continue
+        found.add(_rows_finding(warehouse, event.relation, [event.entity, event.time]))
+        found.add(_not_after_now(warehouse, event.relation, event.time, now))
+        for column in event.columns:
+            if column.references and column.references in sound:
+                facts = contract.attribute(column.references)
+                kinds = (
+                    found.actual(event.relation)[column.name.lower()],
+                    found.actual(facts.relation)[facts.key.lower()],
+                )
+                found.add(
+                    _coverage(warehouse, event.relation, column.name, kinds[0], facts.relation, facts.key, kinds[1])
+                )
+    grid, data_end = contract.grid, None
+    if found.is_as_declared(grid.relation, [], [grid.cutoff, grid.data_end]):
+        found.add(_rows_finding(warehouse, grid.relation, [grid.cutoff, grid.data_end]))
+        (data_end,) = _row(warehouse, exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation)))
     for task in contract.tasks:
         key = [task.entity, task.cutoff]
+        if task.population and found.is_as_declared(task.population, [task.entity], [task.cutoff]):
+            found.add(_rows_finding(warehouse, task.population, key))
+            found.add(_unique_finding(warehouse, task.population, key))
+        if not found.is_as_declared(task.relation, [task.entity, task.target], [task.cutoff]):
+            continue
         many = task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
-        findings.append(_rows_finding(warehouse, task.relation, key))
-        findings.append(_unique_finding(warehouse, task.relation, [*key, *([task.target] if many else [])]))
+        found.add(_rows_finding(warehouse, task.relation, key))
+        found.add(_unique_finding(warehouse, task.relation, [*key, *([task.target] if many else [])]))
         if task.horizon is not None and data_end is not None:
-            findings.append(_labels(warehouse, task, data_end))
-    return findings
+            found.add(_labels(warehouse, task, data_end))
+    return list(found.findings.values())

@@ -15,6 +15,7 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
@@ -82,26 +83,38 @@ class Artifact:
     def _read(self, name: str) -> bytes:
         if name not in self.manifest["files"]:
             raise ArtifactError(f"Artifact {self.key} {self.version} has no file {name}. It has: {self.names}.")
-        with self._filesystem.open(posixpath.join(self._folder, name), "rb") as file:
-            data = file.read()
+        try:
+            with self._filesystem.open(posixpath.join(self._folder, name), "rb") as file:
+                data = file.read()
+        except FileNotFoundError as error:
+            raise ArtifactError(f"File {name} {self._again('is gone')}") from error
         if hashlib.sha256(data).hexdigest() != self.manifest["files"][name]:
-            raise ArtifactError(
-                f"File {name} of artifact {self.key} {self.version} does not match its hash. "
-                f"Remove {self._folder} and materialise {self.key} again."
-            )
+            raise ArtifactError(f"File {name} {self._again('does not match its hash')}")
         return data
+
+    def _again(self, problem: str) -> str:
+        return (
+            f"of artifact {self.key} {self.version} {problem}. Remove {self._folder} and materialise {self.key} again."
+        )
+
+    def _parsed(self, name: str, parse: Callable[[bytes], Any]) -> Any:
+        data = self._read(name)
+        try:
+            return parse(data)
+        except (SafetensorError, pa.ArrowException, ValueError) as error:
+            raise ArtifactError(f"File {name} {self._again(f'is not what its name says ({error})')}") from error
 
     def arrays(self, name: str) -> Arrays:
         """Arrays of `name`.safetensors."""
-        return load_arrays(self._read(f"{name}.safetensors"))
+        return self._parsed(f"{name}.safetensors", load_arrays)
 
     def table(self, name: str) -> pa.Table:
         """Table of `name`.parquet."""
-        return pq.read_table(pa.BufferReader(self._read(f"{name}.parquet")))
+        return self._parsed(f"{name}.parquet", lambda data: pq.read_table(pa.BufferReader(data)))
 
     def json(self, name: str) -> Any:
         """Value of `name`.json."""
-        return json.loads(self._read(f"{name}.json"))
+        return self._parsed(f"{name}.json", json.loads)
 
     def text(self, name: str) -> str:
         """Text of `name`.txt."""
@@ -119,20 +132,29 @@ class ArtifactStore:
 
     def find(self, key: str, version: str) -> Artifact | None:
         """The committed artifact of that version, or None."""
-        folder = self._folder(key, version)
-        path = posixpath.join(folder, "manifest.json")
+        manifest = self._record(key, f"{version}/manifest.json", "files")
+        return None if manifest is None else Artifact(self._filesystem, self._folder(key, version), key, manifest)
+
+    def _record(self, key: str, name: str, field: str) -> dict[str, Any] | None:
+        """A JSON file of the artifact that holds `field`, or None if it is not there."""
+        path = self._folder(key, name)
         if not self._filesystem.exists(path):
             return None
         with self._filesystem.open(path, "rb") as file:
-            return Artifact(self._filesystem, folder, key, json.loads(file.read()))
+            data = file.read()
+        try:
+            record = json.loads(data)
+            record[field]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(f"{path} is broken ({error}). Remove it and materialise {key} again.") from error
+        return record
 
     def current(self, key: str) -> Artifact:
         """The newest artifact of `key`; ArtifactError if it was never made."""
-        path = self._folder(key, "current.json")
-        if not self._filesystem.exists(path):
+        current = self._record(key, "current.json", "version")
+        if current is None:
             raise ArtifactError(f"There is no artifact {key}. Materialise the asset {key} first.")
-        with self._filesystem.open(path, "rb") as file:
-            version = json.loads(file.read())["version"]
+        version = current["version"]
         artifact = self.find(key, version)
         if artifact is None:
             raise ArtifactError(f"Artifact {key} {version} is incomplete. Materialise the asset {key} again.")

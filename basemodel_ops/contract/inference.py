@@ -6,6 +6,7 @@ TEXTS = ("char", "text", "string", "bool", "uuid", "enum")
 NUMBERS = ("int", "double", "float", "real", "decimal", "numeric", "number")
 TIMES = ("timestamp", "date", "time")
 BYTES = ("blob", "binary", "bytea")
+OPAQUE = ("interval", "point", "struct", "map", "array", "list", "union", "object", "variant", "json")
 ID_ENDINGS = ("id", "_code", "_upc", "_key", "zip")
 
 
@@ -17,6 +18,8 @@ def is_moment(data_type: str) -> bool:
 def infer_type(name: str, data_type: str) -> ColumnType:
     """Category for texts, booleans and integers that are named like ids; else what the data type says."""
     kind = data_type.lower()
+    if kind.startswith(OPAQUE) or kind.endswith("]"):
+        return ColumnType.IGNORE
     if any(word in kind for word in TEXTS):
         return ColumnType.CATEGORY
     if any(word in kind for word in BYTES):

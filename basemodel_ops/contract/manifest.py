@@ -1,10 +1,11 @@
 """Reading the contract from dbt's manifest. Every mistake is found before any is reported."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from basemodel_ops.contract.declarations import AttributeMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
 from basemodel_ops.contract.inference import infer_type, is_moment
@@ -39,6 +40,18 @@ class _Model:
         return Relation(schema_name=self.node["schema"], name=self.node.get("alias") or self.name)
 
 
+def _explained(error: ValidationError, declaration: type[BaseModel]) -> Iterator[str]:
+    """Each mistake in an annotation: where, what was given, what is allowed."""
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            yield f"{where}: there is no such key. Keys: {sorted(declaration.model_fields)}. Remove it, or use these."
+        elif problem["type"] == "missing":
+            yield f"{where}: it is missing. Add it; keys: {sorted(declaration.model_fields)}."
+        else:
+            yield f"{where}: {problem['msg']}; {problem['input']!r} was given. Correct it in the model's YAML."
+
+
 class _Reader:
     """Collects problems while it reads."""
 
@@ -51,18 +64,18 @@ class _Reader:
         meta = (node.get("config", {}).get("meta") or {}).get("basemodel")
         if meta is None:
             return None
-        kinds = [kind for kind in KINDS if kind in meta]
-        if len(kinds) != 1 or set(meta) - set(KINDS):
+        given = sorted(meta) if isinstance(meta, dict) else meta
+        kinds = [kind for kind in KINDS if kind in meta] if isinstance(meta, dict) else []
+        if len(kinds) != 1 or given != kinds:
             self.problems.append(
-                f"Model {node['name']}: `meta.basemodel` has {sorted(meta)}; give exactly one of {sorted(KINDS)}."
+                f"Model {node['name']}: `meta.basemodel` has {given}; give exactly one of {sorted(KINDS)}."
             )
             return None
         try:
             return _Model(unique_id, node, kinds[0], KINDS[kinds[0]].model_validate(meta[kinds[0]]))
         except ValidationError as error:
-            for problem in error.errors(include_url=False):
-                where = ".".join(str(part) for part in problem["loc"])
-                self.problems.append(f"Model {node['name']}: {kinds[0]}.{where}: {problem['msg']}.")
+            for problem in _explained(error, KINDS[kinds[0]]):
+                self.problems.append(f"Model {node['name']}: {kinds[0]}.{problem}")
             return None
 
     def of(self, kind: str) -> list[_Model]:
@@ -105,11 +118,8 @@ class _Reader:
             try:
                 given = ColumnMeta.model_validate(meta)
             except ValidationError as error:
-                for problem in error.errors(include_url=False):
-                    self.problems.append(
-                        f"Model {model.name}: column {name!r}: {problem['msg']}. "
-                        f"Types: {[t.value for t in ColumnType]}."
-                    )
+                for problem in _explained(error, ColumnMeta):
+                    self.problems.append(f"Model {model.name}: column {name!r}: {problem}")
                 continue
             kind = given.type or (ColumnType.CATEGORY if given.references else infer_type(name, data_type))
             found.append(
@@ -205,12 +215,15 @@ def _tasks(
         population = reader.relation_of(meta.population) if meta.population else None
         if meta.population and population is None:
             reader.problems.append(
-                f"Model {model.name}: population {meta.population!r} is no model. Models: {reader.names}."
+                f"Model {model.name}: population {meta.population!r} is no model. Models: {reader.names}. "
+                "Name one of these."
             )
         many = meta.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
-        if many and not (meta.population and meta.predicts and meta.horizon):
+        absent = [name for name in ("population", "predicts", "horizon") if getattr(meta, name) is None]
+        if many and absent:
             reader.problems.append(
-                f"Model {model.name}: a {meta.type.value} task needs `population`, `predicts` and `horizon`."
+                f"Model {model.name}: a {meta.type.value} task needs `population`, `predicts` and `horizon`. "
+                f"Add {absent} to its annotation."
             )
         if meta.predicts:
             _check_predicts(reader, model.name, meta.predicts, events, attributes)
@@ -234,7 +247,7 @@ def _check_predicts(
     if source is None:
         reader.problems.append(
             f"Model {name}: predicts.source {predicts.source!r} is no event source. "
-            f"Event sources: {[event.name for event in events]}."
+            f"Event sources: {[event.name for event in events]}. Name one of these."
         )
         return
     things = {facts.name: facts for facts in attributes}
@@ -244,7 +257,8 @@ def _check_predicts(
             choices += [f"{column.name}.{fact.name}" for fact in things[column.references].columns]
     if predicts.column not in choices:
         reader.problems.append(
-            f"Model {name}: predicts.column {predicts.column!r} is not in {predicts.source}. It has: {choices}."
+            f"Model {name}: predicts.column {predicts.column!r} is not in {predicts.source}. It has: {choices}. "
+            "Name one of these."
         )
 
 
@@ -282,7 +296,7 @@ def read_contract(manifest_path: Path) -> Contract:
             if column.references and column.references not in known:
                 reader.problems.append(
                     f"Model {source.name}: column {column.name!r} references {column.references!r}, which is no "
-                    f"attribute source. Attribute sources: {known}."
+                    f"attribute source. Attribute sources: {known}. Name one of these, or remove `references`."
                 )
     if reader.problems or grid is None:
         raise ContractError(reader.problems)

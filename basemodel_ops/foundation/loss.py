@@ -12,11 +12,11 @@ def _mean_where(loss: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
 
 def split_targets(futures: torch.Tensor, shape: Shape) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Activity (rows, activity), things (rows, spans, things) and composition (rows, spans, cells) of the futures."""
-    middle = shape.activity + shape.thing_spans * shape.things
+    rows, middle = len(futures), shape.activity + shape.thing_spans * shape.things
     return (
         futures[:, : shape.activity],
-        futures[:, shape.activity : middle].reshape(len(futures), shape.thing_spans, shape.things),
-        futures[:, middle:].reshape(len(futures), shape.composition_spans, shape.cells),
+        futures[:, shape.activity : middle].reshape(rows, shape.thing_spans, shape.things),
+        futures[:, middle:].reshape(rows, shape.composition_spans, shape.cells),
     )
 
 

@@ -8,6 +8,9 @@ from basemodel_ops.representation.history import DAY, History
 RECENT_DAYS = (1, 2, 3, 5, 8)
 """Recency is measured to the k-th last active day."""
 
+ABSENT_DAYS = 3650.0
+"""How long ago an event is said to be that never was: the same at every cutoff, in training as in scoring."""
+
 
 def _totals(history: History) -> np.ndarray:
     """Running totals before each event, float64 (events + 1, 3 + numbers): events, sessions, active days, sums."""
@@ -37,7 +40,8 @@ def _starts(history: History, owner: np.ndarray) -> np.ndarray:
 def scalar_names(history_numbers: list[str], windows: tuple[int, ...]) -> list[str]:
     """Names of the scalars of a source, in order."""
     measures = ["events", "sessions", "active_days", *[f"sum_{name}" for name in history_numbers]]
-    names = [f"{measure}_{window}d" for window in (*windows, "all") for measure in measures]
+    spans = [*[f"{window}d" for window in windows], "all"]
+    names = [f"{measure}_{span}" for span in spans for measure in measures]
     return [*names, *[f"recency_{k}" for k in RECENT_DAYS], "tenure", "mean_gap", "overdue"]
 
 
@@ -53,17 +57,16 @@ def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, .
     day_rows = np.flatnonzero(np.diff(totals[:, 2]) > 0)
     day_time = history.time[day_rows] // DAY * DAY
     last, first = totals[end, 2].astype(np.int64), totals[begin, 2].astype(np.int64)
-    horizon = (cutoffs - cutoffs.min()) / DAY + 400.0  # what an absent event looks like: longer ago than any other
     recency = []
     for k in RECENT_DAYS:
         there = last - k >= first
         moment = day_time[np.where(there, last - k, 0)] if len(day_time) else np.zeros(end.shape, np.int64)
-        recency.append(np.where(there, (cutoffs - moment) / DAY, horizon))
+        recency.append(np.where(there, (cutoffs - moment) / DAY, ABSENT_DAYS))
     active = last - first
     oldest = day_time[np.where(active > 0, first, 0)] if len(day_time) else np.zeros(end.shape, np.int64)
     tenure = np.where(active > 0, (cutoffs - oldest) / DAY, 0)
     span = np.where(active > 1, tenure - recency[0], 0)
-    gap = np.where(active > 1, span / np.maximum(active - 1, 1), horizon)
+    gap = np.where(active > 1, span / np.maximum(active - 1, 1), ABSENT_DAYS)
     rest = np.stack([*recency, tenure, gap, recency[0] / np.maximum(gap, 0.5)], axis=2)
     return squash(np.concatenate([*blocks, rest], axis=2)).astype(np.float32)
 

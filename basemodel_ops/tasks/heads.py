@@ -30,6 +30,16 @@ class Head(Protocol):
         ...
 
 
+def _in_place(classes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (classes, features) and bias (classes,) with each class at its number; absent ones get no chance."""
+    if len(classes) == 2:
+        weights, bias = np.vstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
+    placed = np.zeros((classes.max() + 1, weights.shape[1]), weights.dtype)
+    level = np.full(len(placed), -1e9)
+    placed[classes], level[classes] = weights, bias
+    return placed, level
+
+
 class LinearHead:
     """Logistic regression or ridge on standardised features."""
 
@@ -47,18 +57,19 @@ class LinearHead:
         else:
             curve = LogisticRegression(C=0.01 * self.strength, max_iter=400, tol=1e-3).fit(scaled, target)
             weights, bias = curve.coef_, curve.intercept_
+            if self.kind is TaskType.MULTICLASS:
+                weights, bias = _in_place(curve.classes_.astype(int), weights, bias)
         self._arrays = {"mean": mean, "deviation": deviation, "weights": weights, "bias": np.asarray(bias)}
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""
         arrays = self._arrays
         scaled = np.clip((features - arrays["mean"]) / arrays["deviation"], -8, 8)
-        logits = scaled @ arrays["weights"].T + arrays["bias"]
+        logits = (scaled @ arrays["weights"].T + arrays["bias"]).astype(np.float64)
         if self.kind is TaskType.REGRESSION:
             return logits[:, 0]
-        if logits.shape[1] == 1:
-            probability = 1 / (1 + np.exp(-logits[:, 0]))
-            return probability if self.kind is TaskType.BINARY else np.stack([1 - probability, probability], 1)
+        if self.kind is TaskType.BINARY:
+            return 1 / (1 + np.exp(-logits[:, 0]))
         exponents = np.exp(logits - logits.max(1, keepdims=True))
         return exponents / exponents.sum(1, keepdims=True)
 

@@ -41,7 +41,12 @@ def regression_metrics(target: np.ndarray, prediction: np.ndarray) -> dict[str, 
 
 
 def multiclass_metrics(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Macro one-against-rest AUROC, log loss and accuracy; target (rows,), probability (rows, classes)."""
+    """Macro one-against-rest AUROC, log loss and accuracy; target (rows,), probability (rows, classes).
+
+    Classes beyond the last column, which the rows learnt from did not have, are given no probability.
+    """
+    unknown = max(int(target.max()) + 1 - probability.shape[1], 0)
+    probability = np.pad(probability, ((0, 0), (0, unknown)))
     present = [c for c in range(probability.shape[1]) if 0 < (target == c).sum() < len(target)]
     return {
         "macro_auroc": float(np.mean([roc_auc_score(target == c, probability[:, c]) for c in present])),
@@ -60,12 +65,12 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
 
 
 def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:
-    """Recall@k and NDCG@10 over the rows with a positive; `ranked` (rows, >= k) holds item codes."""
+    """Recall@k and NDCG@10 over the rows with a positive; `ranked` (rows, items) holds item codes, the best first."""
     recall, gain = [], []
     discount = 1 / np.log2(np.arange(2, 12))
     for items, row in zip(truth, ranked, strict=True):
         if len(items):
             hits = np.isin(row[:k], items)
             recall.append(hits.sum() / len(items))
-            gain.append((hits[:10] * discount).sum() / discount[: min(len(items), 10)].sum())
+            gain.append(discount[: len(hits)][hits[:10]].sum() / discount[: min(len(items), 10)].sum())
     return {"recall_20": float(np.mean(recall)), "ndcg_10": float(np.mean(gain))}

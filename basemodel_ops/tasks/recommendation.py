@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags_array
 
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.tasks.metrics import ranking_metrics
@@ -16,6 +16,9 @@ GRID = [(1.0, p, c) for p in (0.01, 0.03, 0.1) for c in (0.0, 0.01, 0.03, 0.1)]
 
 BASELINES = {"baseline": (1.0, 1e-6, 0.0), "popularity": (0.0, 1.0, 0.0)}
 """Personal frequency, filled up with popularity; and popularity alone."""
+
+CLOSENESS = (0.0, 0.0, 1.0)
+"""Closeness alone."""
 
 EACH = 200
 """Items that each kind of evidence puts forward per entity."""
@@ -54,7 +57,7 @@ class Evidence:
         most = np.argpartition(-popular, each - 1)[:each] if each else seen
         parts = [
             self._part(vectors, seen, popular, most, low, min(low + 256, len(self.query)))
-            for low in range(0, len(self.query), 256)
+            for low in range(0, max(len(self.query), 1), 256)  # one part even without entities, for its shape
         ]
         return Shortlist(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
 
@@ -83,7 +86,7 @@ def gather_evidence(history: History, column: str, vectors: np.ndarray, entities
     )
     personal = csr_matrix(chosen @ everyone)
     length = np.sqrt(np.asarray(personal.multiply(personal).sum(axis=1)).ravel())
-    scale = csr_matrix((1 / np.maximum(length, 1e-9), (np.arange(len(entities)), np.arange(len(entities)))))
+    scale = diags_array(1 / np.maximum(length, 1e-9))
     recent = np.bincount(codes[seen][age < RECENT_DAYS], minlength=items).astype(np.float64)
     query = np.asarray(personal @ vectors)
     norm = np.linalg.norm(query, axis=1, keepdims=True)
@@ -94,10 +97,11 @@ def gather_evidence(history: History, column: str, vectors: np.ndarray, entities
 def choose_blend(
     shortlists: list[Shortlist], truth: list[list[np.ndarray]]
 ) -> tuple[tuple[float, float, float], dict[str, float]]:
-    """Weights with the best NDCG@10 over validation cutoffs, and that metric per tried triple."""
-    tried = {weights: measure(shortlists, truth, weights)["ndcg_10"] for weights in GRID}
+    """Weights with the best NDCG@10 over validation cutoffs, each kind of evidence alone among them, and all tried."""
+    choices = [*GRID, *BASELINES.values(), CLOSENESS]
+    tried = {weights: measure(shortlists, truth, weights)["ndcg_10"] for weights in choices}
     best = max(tried, key=lambda weights: tried[weights])
-    return best, {f"popularity {p:g}, closeness {c:g}": value for (_, p, c), value in tried.items()}
+    return best, {f"personal {o:g}, popularity {p:g}, closeness {c:g}": value for (o, p, c), value in tried.items()}
 
 
 def measure(

@@ -25,6 +25,13 @@ create table if not exists {ledger} (
 """
 
 
+MISSING = (duckdb.CatalogException, duckdb.BinderException)
+
+
+def _missing(error: duckdb.Error) -> WarehouseError:
+    return WarehouseError(f"A table or column is not there: {error} Build the dbt models first.")
+
+
 def _quoted(name: str) -> str:
     return exp.to_identifier(name, quoted=True).sql("duckdb")
 
@@ -86,8 +93,8 @@ class DuckDBWarehouse:
         cursor = self._connection.cursor()
         try:
             yield from cursor.sql(query.sql("duckdb")).to_arrow_reader(rows)
-        except duckdb.CatalogException as error:
-            raise WarehouseError(f"A table or column is not there: {error} Build the dbt models first.") from error
+        except MISSING as error:
+            raise _missing(error) from error
         finally:
             cursor.close()
 
@@ -96,8 +103,8 @@ class DuckDBWarehouse:
         cursor = self._connection.cursor()
         try:
             return cursor.sql(query.sql("duckdb")).to_arrow_table()
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise WarehouseError(f"A table or column is not there: {error} Build the dbt models first.") from error
+        except MISSING as error:
+            raise _missing(error) from error
         finally:
             cursor.close()
 
@@ -106,9 +113,12 @@ class DuckDBWarehouse:
         self.columns(relation)
         names = ", ".join(column_of(name).sql("duckdb") for name in columns)
         source = table_of(relation).sql("duckdb")
-        rows = self._connection.execute(
-            f"select count(*), bit_xor(hash({names})), sum(hash({names})::hugeint % 1000000007) from {source}"
-        ).fetchall()
+        try:
+            rows = self._connection.execute(
+                f"select count(*), bit_xor(hash({names})), sum(hash({names})::hugeint % 1000000007) from {source}"
+            ).fetchall()
+        except MISSING as error:
+            raise _missing(error) from error
         return hashlib.sha256(json.dumps([str(relation), columns, str(rows)]).encode()).hexdigest()[:16]
 
     def publish(

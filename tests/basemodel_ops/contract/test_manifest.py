@@ -1,0 +1,268 @@
+"""Reading the contract from manifests made by hand: what is right is typed, what is wrong is named, all at once."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from basemodel_ops.contract import Contract, read_contract
+from basemodel_ops.contract.types import ColumnType, TaskType
+from basemodel_ops.errors import ContractError
+
+from ..manifests import Models, hospital, model, problems, read
+
+Mistake = Callable[[Models], None]
+
+
+def meta(models: Models, name: str, kind: str) -> dict[str, Any]:
+    """A copy of a model's annotation that can be changed in place."""
+    own = copy.deepcopy(models[name]["config"]["meta"]["basemodel"])
+    models[name]["config"]["meta"]["basemodel"] = own
+    return own[kind]
+
+
+def test_a_sound_project_is_read_as_declared(tmp_path: Path) -> None:
+    contract = read(tmp_path, hospital())
+    visits = contract.event("visits")
+    assert contract.entity == visits.entity == "patient_id"
+    assert (visits.time, visits.session, str(visits.relation)) == ("visited_at", "stay_id", "main.visits")
+    assert {column.name: column.type for column in visits.columns} == {
+        "reason": ColumnType.CATEGORY,
+        "cost": ColumnType.NUMBER,
+        "clinic_id": ColumnType.CATEGORY,
+    }
+    assert [column.name for column in contract.attribute("clinics").columns] == ["town", "beds"]
+    assert (contract.task("returns_14d").type, contract.task("returns_14d").horizon) == (TaskType.BINARY, 14)
+    assert str(contract.task("reasons_14d").population) == "main.active"
+
+
+def test_an_annotation_wins_over_what_would_be_inferred(tmp_path: Path) -> None:
+    models = hospital()
+    models["visits"]["columns"]["cost"]["config"] = {"meta": {"basemodel": {"type": "category"}}}
+    cost = next(column for column in read(tmp_path, models).event("visits").columns if column.name == "cost")
+    assert (cost.type, cost.inferred) == (ColumnType.CATEGORY, False)
+
+
+def test_a_reference_makes_a_category_of_a_number(tmp_path: Path) -> None:
+    models = hospital()
+    models["visits"]["columns"]["clinic_id"]["data_type"] = "double"
+    clinic = next(column for column in read(tmp_path, models).event("visits").columns if column.name == "clinic_id")
+    assert (clinic.type, clinic.inferred, clinic.references) == (ColumnType.CATEGORY, True, "clinics")
+
+
+def test_an_alias_is_where_the_model_is_built(tmp_path: Path) -> None:
+    models = hospital()
+    models["visits"]["alias"] = "visits_v2"
+    assert str(read(tmp_path, models).event("visits").relation) == "main.visits_v2"
+
+
+def test_a_task_reads_the_facts_about_its_entity_that_stand_upstream_of_it(tmp_path: Path) -> None:
+    models = hospital()
+    models["patients"] = model({"attribute": {"key": "patient_id"}}, {"patient_id": "bigint", "born": "date"})
+    models["staging"]["depends_on"] = {"nodes": ["model.project.patients", "model.project.clinics"]}
+    models["returns_14d"]["depends_on"] = {"nodes": ["model.project.staging", "source.project.raw"]}
+    contract = read(tmp_path, models)
+    assert contract.task("returns_14d").reads == ("patients",)
+    assert contract.task("reasons_14d").reads == ()
+
+
+def no_event(models: Models) -> None:
+    models["visits"]["config"]["meta"] = {}
+
+
+def foreign_entity(models: Models) -> None:
+    models["returns_14d"]["columns"]["doctor_id"] = {"name": "doctor_id", "data_type": "bigint"}
+    meta(models, "returns_14d", "task")["entity"] = "doctor_id"
+
+
+def time_is_text(models: Models) -> None:
+    models["visits"]["columns"]["visited_at"]["data_type"] = "varchar"
+
+
+def cutoff_is_text(models: Models) -> None:
+    models["returns_14d"]["columns"]["cutoff"]["data_type"] = "varchar"
+
+
+def undeclared_time(models: Models) -> None:
+    meta(models, "visits", "event")["time"] = "happened_at"
+
+
+def undeclared_key(models: Models) -> None:
+    meta(models, "clinics", "attribute")["key"] = "clinic"
+
+
+def no_data_type(models: Models) -> None:
+    models["visits"]["columns"]["cost"]["data_type"] = None
+
+
+def unknown_type(models: Models) -> None:
+    models["visits"]["columns"]["cost"]["config"] = {"meta": {"basemodel": {"type": "money"}}}
+
+
+def unknown_column_key(models: Models) -> None:
+    models["visits"]["columns"]["cost"]["config"] = {"meta": {"basemodel": {"kind": "number"}}}
+
+
+def unknown_kind(models: Models) -> None:
+    models["staging"]["config"]["meta"] = {"basemodel": {"evnt": {}}}
+
+
+def not_a_mapping(models: Models) -> None:
+    models["staging"]["config"]["meta"] = {"basemodel": 7}
+
+
+def unknown_key(models: Models) -> None:
+    meta(models, "clinics", "attribute")["valid_until"] = "beds"
+
+
+def two_kinds(models: Models) -> None:
+    models["clinics"]["config"]["meta"]["basemodel"] = {"attribute": {"key": "clinic_id"}, "event": {}}
+
+
+def two_entities(models: Models) -> None:
+    models["calls"] = model(
+        {"event": {"entity": "doctor_id", "time": "called_at"}}, {"doctor_id": "bigint", "called_at": "timestamp"}
+    )
+
+
+def two_grids(models: Models) -> None:
+    models["months"] = {**models["weeks"]}
+
+
+def no_grid(models: Models) -> None:
+    models["weeks"]["config"]["meta"] = {}
+
+
+def population_is_no_model(models: Models) -> None:
+    meta(models, "reasons_14d", "task")["population"] = "everyone"
+
+
+def no_population(models: Models) -> None:
+    del meta(models, "reasons_14d", "task")["population"]
+
+
+def references_nothing(models: Models) -> None:
+    models["visits"]["columns"]["clinic_id"]["config"] = {"meta": {"basemodel": {"references": "hospitals"}}}
+
+
+def predicts_no_source(models: Models) -> None:
+    meta(models, "reasons_14d", "task")["predicts"] = {"source": "calls", "column": "reason"}
+
+
+def predicts_no_column(models: Models) -> None:
+    meta(models, "reasons_14d", "task")["predicts"] = {"source": "visits", "column": "diagnosis"}
+
+
+MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
+    (no_event, ("No model carries an event annotation", "visits", "config.meta.basemodel.event")),
+    (foreign_entity, ("returns_14d", "'doctor_id'", "['patient_id']", "Name one of these")),
+    (time_is_text, ("visits", "'visited_at'", "varchar", "timestamp", "Cast it")),
+    (cutoff_is_text, ("returns_14d", "'cutoff'", "varchar", "timestamp", "Cast it")),
+    (undeclared_time, ("visits", "'happened_at'", "'visited_at'", "Declare it")),
+    (undeclared_key, ("clinics", "'clinic'", "'clinic_id'", "Declare it")),
+    (no_data_type, ("visits", "'cost'", "no data_type", "Give it one")),
+    (unknown_type, ("visits", "'cost'", "money", "'number'", "'ignore'")),
+    (unknown_column_key, ("visits", "'cost'", "kind", "'type'", "'references'", "Remove it")),
+    (unknown_kind, ("staging", "evnt", "'event'", "exactly one")),
+    (not_a_mapping, ("staging", "7", "'event'", "exactly one")),
+    (unknown_key, ("clinics", "attribute.valid_until", "'valid_from'", "Remove it")),
+    (two_kinds, ("clinics", "'attribute', 'event'", "exactly one")),
+    (two_entities, ("patient_id", "doctor_id", "calls", "visits", "rename")),
+    (two_grids, ("2 models", "'months', 'weeks'", "exactly one")),
+    (no_grid, ("0 models", "config.meta.basemodel.grid")),
+    (population_is_no_model, ("reasons_14d", "'everyone'", "'active'", "Name one of these")),
+    (no_population, ("reasons_14d", "multilabel", "['population']", "Add")),
+    (references_nothing, ("visits", "'clinic_id'", "'hospitals'", "['clinics']", "Name one of these")),
+    (predicts_no_source, ("reasons_14d", "'calls'", "['visits']", "Name one of these")),
+    (predicts_no_column, ("reasons_14d", "'diagnosis'", "'clinic_id.town'", "Name one of these")),
+]
+
+
+@pytest.mark.parametrize(("mistake", "words"), MISTAKES, ids=[mistake.__name__ for mistake, _ in MISTAKES])
+def test_a_mistake_is_named_with_what_exists_and_the_way_out(
+    tmp_path: Path, mistake: Mistake, words: tuple[str, ...]
+) -> None:
+    models = hospital()
+    mistake(models)
+    found = problems(tmp_path, models)
+    assert [problem for problem in found if all(word in problem for word in words)], found
+
+
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
+    models = hospital()
+    mistakes = (
+        foreign_entity, time_is_text, no_data_type, unknown_kind, unknown_key, two_entities, two_grids,
+        population_is_no_model, references_nothing,
+    )  # fmt: skip
+    for mistake in mistakes:
+        mistake(models)
+    found = problems(tmp_path, models)
+    for mistake, words in MISTAKES:
+        # The facts about clinics do not count once their annotation is wrong, and the entities are two now.
+        if mistake in mistakes and mistake not in (references_nothing, foreign_entity):
+            assert [problem for problem in found if all(word in problem for word in words)], (mistake, found)
+    assert [problem for problem in found if "'doctor_id'" not in problem and "'hospitals'" in problem]
+    assert len(found) >= len(mistakes) - 1
+
+
+def test_the_error_counts_and_lists_its_problems(tmp_path: Path) -> None:
+    models = hospital()
+    no_grid(models)
+    no_data_type(models)
+    with pytest.raises(ContractError, match=r"2 problem\(s\)") as caught:
+        read(tmp_path, models)
+    assert all(problem in str(caught.value) for problem in caught.value.problems)
+
+
+def test_a_missing_manifest_names_its_path_and_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="dbt parse") as caught:
+        read_contract(tmp_path / "manifest.json")
+    assert str(tmp_path / "manifest.json") in str(caught.value)
+
+
+def test_a_contract_survives_json(tmp_path: Path) -> None:
+    contract = read(tmp_path, hospital())
+    again = Contract.model_validate_json(contract.model_dump_json())
+    assert again == contract
+    assert again.fingerprint == contract.fingerprint
+
+
+def retyped(models: Models) -> None:
+    models["visits"]["columns"]["cost"]["config"] = {"meta": {"basemodel": {"type": "ignore"}}}
+
+
+def rescheduled(models: Models) -> None:
+    meta(models, "weeks", "grid")["start"] = "2024-01-08"
+
+
+def longer(models: Models) -> None:
+    meta(models, "returns_14d", "task")["horizon"] = {"days": 15}
+
+
+def sessionless(models: Models) -> None:
+    del meta(models, "visits", "event")["session"]
+
+
+def moved(models: Models) -> None:
+    models["clinics"]["schema"] = "facts"
+
+
+def fewer_facts(models: Models) -> None:
+    del models["clinics"]["columns"]["beds"]
+
+
+@pytest.mark.parametrize("change", [retyped, rescheduled, longer, sessionless, moved, fewer_facts])
+def test_the_fingerprint_changes_with_a_declaration(tmp_path: Path, change: Mistake) -> None:
+    models = hospital()
+    before = read(tmp_path, models).fingerprint
+    change(models)
+    assert read(tmp_path, models).fingerprint != before
+
+
+def test_models_without_an_annotation_do_not_change_the_fingerprint(tmp_path: Path) -> None:
+    models = hospital()
+    before = read(tmp_path, models).fingerprint
+    models["more_staging"] = models.pop("staging")
+    assert read(tmp_path, models).fingerprint == before

@@ -1,0 +1,124 @@
+"""Pretraining on a small world whose future follows from its past."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from basemodel_ops.foundation import FoundationModel, Shape, TrainingCurve, pretrain
+
+SHAPE = Shape(
+    inputs=8, scalars=(0, 1), activity=2, thing_inputs=((2, 3),), thing_spans=1, sketch_inputs=((4, 5, 6, 7),),
+    composition_spans=1, width=4, hidden=16,
+)  # fmt: skip
+IS_ANY = np.array([True, False])
+
+
+def world(seed: int, rows: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and the futures they lead to: any, an amount, counts of two things, shares of four cells."""
+    generator = np.random.default_rng(seed)
+    inputs = generator.standard_normal((rows, SHAPE.inputs))
+    is_active = inputs[:, 0] + 0.3 * generator.standard_normal(rows) > 0
+    amount = np.maximum(inputs[:, 1] + 1, 0) * is_active
+    things = np.maximum(inputs[:, 2:4], 0) * is_active[:, None]
+    shares = np.exp(2 * inputs[:, 4:]) / np.exp(2 * inputs[:, 4:]).sum(axis=1, keepdims=True)
+    futures = np.column_stack([is_active, amount, things, shares * is_active[:, None]])
+    futures[generator.random(rows) < 0.1, 2:] = np.nan  # longer windows, not over
+    return inputs.astype(np.float16), futures.astype(np.float16)
+
+
+def learn(seed: int = 0, rows: int = 3000, epochs: int = 6) -> tuple[FoundationModel, TrainingCurve]:
+    return pretrain(*world(0, rows), IS_ANY, SHAPE, epochs, seed, log=lambda line: None, batch=128, rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def learnt() -> tuple[FoundationModel, TrainingCurve]:
+    return learn()
+
+
+def test_every_family_beats_knowing_only_averages(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
+    _, curve = learnt
+    assert list(curve.heldout) == ["activity", "things", "composition"]
+    assert all(np.isfinite(curve.steps))
+    for family, loss in curve.heldout.items():
+        assert loss < curve.unigram[family] - 0.05, (family, curve.heldout, curve.unigram)
+
+
+def test_answers_on_rows_never_seen_follow_what_causes_them(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
+    model, _ = learnt
+    inputs, futures = world(1)
+    activity, things = model.activity(inputs), model.things(inputs)
+    assert activity.shape == (2000, 2)
+    assert things.shape == (2000, 1, 2)
+    assert ((activity[:, 0] > 0) == (futures[:, 0] > 0)).mean() > 0.85
+    assert np.corrcoef(activity[:, 1], futures[:, 1].astype(float))[0, 1] > 0.7
+    known = ~np.isnan(futures[:, 2])
+    for thing in range(2):
+        happens = futures[known, 2 + thing] > 0
+        assert things[known, 0, thing][happens].mean() > things[known, 0, thing][~happens].mean() + 1
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
+    (first, one), (second, two), (other, _) = (learn(seed, 600, 1) for seed in (3, 3, 4))
+    assert one == two
+    assert {name: array.tobytes() for name, array in first.arrays().items()} == {
+        name: array.tobytes() for name, array in second.arrays().items()
+    }
+    assert first.arrays()["network.first.weight"].tobytes() != other.arrays()["network.first.weight"].tobytes()
+
+
+def test_a_saved_model_answers_the_same(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
+    model, _ = learnt
+    shape = Shape.from_plain(json.loads(json.dumps(SHAPE.plain())))
+    assert shape == SHAPE
+    again = FoundationModel.from_arrays(model.arrays(), shape)
+    inputs, _ = world(1)
+    np.testing.assert_array_equal(again.activity(inputs), model.activity(inputs))
+    np.testing.assert_array_equal(again.things(inputs), model.things(inputs))
+
+
+def test_answers_do_not_depend_on_other_rows_and_none_has_a_shape(
+    learnt: tuple[FoundationModel, TrainingCurve],
+) -> None:
+    model, _ = learnt
+    inputs, _ = world(1)
+    np.testing.assert_allclose(model.activity(inputs[3:5]), model.activity(inputs)[3:5], atol=1e-4)
+    assert model.activity(inputs[:0]).shape == (0, 2)
+    assert model.things(inputs[:0]).shape == (0, 1, 2)
+
+
+def test_a_row_not_learnt_from_changes_no_weight() -> None:
+    inputs, futures = world(0, 400)
+    held = np.random.default_rng(5).permutation(400)[0]  # the first of the order is held out
+    spoilt = futures.copy()
+    spoilt[held] = 0
+
+    def weights(targets: np.ndarray) -> bytes:
+        model, _ = pretrain(inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=128)
+        return model.arrays()["network.first.weight"].tobytes()
+
+    assert weights(spoilt) == weights(futures)
+
+
+@pytest.mark.parametrize("kept", ["activity", "activity things", "activity composition"])
+def test_a_world_without_things_or_without_sketches_is_learnt_too(kept: str) -> None:
+    things, composition = "things" in kept, "composition" in kept
+    shape = SHAPE
+    if not things:
+        shape = replace(shape, thing_inputs=(), thing_spans=0)
+    if not composition:
+        shape = replace(shape, sketch_inputs=(), composition_spans=0)
+    inputs, futures = world(0, 600)
+    futures = futures[:, np.repeat([True, things, composition], [2, 2, 4])]
+    model, curve = pretrain(inputs, futures, IS_ANY, shape, 1, 0, lambda line: None, batch=128)
+    assert list(curve.heldout) == kept.split()
+    again = FoundationModel.from_arrays(model.arrays(), shape)
+    assert again.activity(inputs).shape == (600, 2)
+    assert again.things(inputs).shape == ((600, 1, 2) if things else (600, 0, 0))
+
+
+def test_a_handful_of_rows_is_enough_to_run() -> None:
+    model, curve = learn(0, rows=40, epochs=1)
+    assert np.isfinite(model.activity(world(1)[0])).all()
+    assert all(np.isfinite(list(curve.heldout.values())))

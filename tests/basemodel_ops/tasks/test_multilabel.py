@@ -1,0 +1,60 @@
+"""Pairs of (entity, label): learnt, saved, chosen."""
+
+import numpy as np
+import pytest
+
+from basemodel_ops.tasks.multilabel import PairModel, PairViews, choose_pairs, fit_pairs
+
+NAMES = ("baseline", "zero-shot", "boosted", "blend")
+LABELS = 5
+
+
+def sample(seed: int, rows: int = 600) -> tuple[PairViews, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    own = generator.standard_normal((rows, LABELS, 2))
+    learnt = generator.standard_normal((rows, LABELS, 3))
+    target = own[..., 0] + learnt.mean(axis=2) * 2 + np.linspace(-1, 1, LABELS) > 0
+    return PairViews(own, learnt, generator.standard_normal((rows, 2))), target
+
+
+@pytest.fixture(scope="module")
+def fitted() -> dict[str, PairModel]:
+    return fit_pairs(NAMES, *sample(0), seed=0)
+
+
+def test_answers_are_probabilities_of_every_pair_and_do_not_depend_on_other_rows(fitted: dict[str, PairModel]) -> None:
+    views, _ = sample(1, rows=1100)  # more than one block
+    for model in fitted.values():
+        answers = model.predict(views)
+        assert answers.shape == (1100, LABELS)
+        assert ((answers >= 0) & (answers <= 1)).all()
+        some = np.array([3, 511, 512, 1099])
+        np.testing.assert_allclose(model.predict(views.rows(some)), answers[some], rtol=1e-9)
+
+
+def test_without_labels_the_mean_logit_answers(fitted: dict[str, PairModel]) -> None:
+    views, _ = sample(1)
+    np.testing.assert_allclose(fitted["zero-shot"].predict(views), 1 / (1 + np.exp(-views.learnt.mean(axis=2))))
+
+
+def test_a_blend_is_the_mean_of_its_parts(fitted: dict[str, PairModel]) -> None:
+    views, _ = sample(1)
+    parts = [fitted[name].predict(views) for name in ("zero-shot", "boosted")]
+    np.testing.assert_allclose(fitted["blend"].predict(views), np.mean(parts, axis=0))
+
+
+def test_the_best_on_validation_is_chosen_and_what_is_learnt_helps(fitted: dict[str, PairModel]) -> None:
+    name, metrics = choose_pairs(fitted, *sample(1))
+    assert metrics[name]["macro_auroc"] == max(values["macro_auroc"] for values in metrics.values())
+    assert metrics["boosted"]["macro_auroc"] > metrics["baseline"]["macro_auroc"] + 0.05
+
+
+def test_saved_models_answer_the_same(fitted: dict[str, PairModel]) -> None:
+    views, _ = sample(1)
+    for name, model in fitted.items():
+        np.testing.assert_array_equal(PairModel.restore(name, model.state()).predict(views), model.predict(views))
+
+
+def test_the_same_seed_gives_the_same_model(fitted: dict[str, PairModel]) -> None:
+    again = fit_pairs(("boosted",), *sample(0), seed=0)["boosted"]
+    assert again.state()[1] == fitted["boosted"].state()[1]

@@ -1,0 +1,138 @@
+"""Heads of tasks with one answer: they learn, answer the same after a round trip, and calibrate within bounds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load, save
+
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.tasks.heads import Calibration
+from basemodel_ops.tasks.metrics import PRIMARY
+from basemodel_ops.tasks.single import METRICS, Fitted, Views, choose, fit_candidates, load_heads, refit, save_heads
+
+KINDS = [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS]
+CLASSES = 3
+
+
+def sample(kind: TaskType, seed: int, rows: int = 600) -> tuple[Views, np.ndarray]:
+    """Views of which the first columns say something of the target."""
+    generator = np.random.default_rng(seed)
+    automatic, learnt = (generator.standard_normal((rows, 4)).astype(np.float32) for _ in range(2))
+    signal = automatic[:, 0] + learnt[:, 0] + 0.5 * generator.standard_normal(rows)
+    if kind is TaskType.BINARY:
+        target = (signal > 0).astype(float)
+    elif kind is TaskType.REGRESSION:
+        target = np.expm1(np.maximum(signal + 2, 0))
+    else:
+        target = np.digitize(signal, [-0.7, 0.7])
+    return Views(automatic, learnt), target
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=str)
+def fitted(request: pytest.FixtureRequest) -> dict[str, Fitted]:
+    return fit_candidates(request.param, *sample(request.param, 0), seed=0)
+
+
+def test_answers_are_in_the_unit_of_the_target(fitted: dict[str, Fitted]) -> None:
+    for candidate in fitted.values():
+        views, target = sample(candidate.kind, 1)
+        answers = candidate.predict(views)
+        if candidate.kind is TaskType.REGRESSION:
+            assert answers.shape == (600,)
+            assert 0.3 < np.median(answers) / np.median(target) < 3
+            continue
+        assert answers.shape == ((600,) if candidate.kind is TaskType.BINARY else (600, CLASSES))
+        assert ((answers >= 0) & (answers <= 1)).all()
+        if candidate.kind is TaskType.MULTICLASS:
+            np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
+
+
+def test_every_candidate_learns_and_the_best_on_validation_is_chosen(fitted: dict[str, Fitted]) -> None:
+    kind = next(iter(fitted.values())).kind
+    views, target = sample(kind, 1)
+    name, metrics = choose(fitted, views, target)
+    primary = {candidate: values[PRIMARY[kind]] for candidate, values in metrics.items()}
+    assert primary[name] == max(primary.values())
+    chance = 0.0 if kind is TaskType.REGRESSION else 0.5
+    assert min(primary.values()) > chance + 0.1
+
+
+def test_a_blend_is_the_mean_of_its_parts(fitted: dict[str, Fitted]) -> None:
+    kind = next(iter(fitted.values())).kind
+    views, _ = sample(kind, 1)
+    # Amounts are averaged as logarithms.
+    squashed = (lambda x: np.sign(x) * np.log1p(np.abs(x))) if kind is TaskType.REGRESSION else (lambda x: x)
+    parts = [squashed(fitted[name].predict(views)) for name in ("linear", "boosted")]
+    np.testing.assert_allclose(squashed(fitted["linear + boosted"].predict(views)), np.mean(parts, axis=0), atol=1e-6)
+
+
+def test_saved_heads_answer_the_same(fitted: dict[str, Fitted]) -> None:
+    for candidate in fitted.values():
+        views, _ = sample(candidate.kind, 1)
+        arrays, texts = save_heads(candidate)
+        stored = load(save({name: np.ascontiguousarray(array) for name, array in arrays.items()})) if arrays else {}
+        again = load_heads(candidate.kind, candidate.parts, (stored, texts))
+        np.testing.assert_array_equal(again.predict(views), candidate.predict(views))
+
+
+def test_a_refitted_candidate_with_its_calibration_answers_the_same_when_loaded() -> None:
+    views, target = sample(TaskType.BINARY, 0)
+    candidate = fit_candidates(TaskType.BINARY, views, target, seed=0)["linear + boosted"]
+    calibration = Calibration.fit(candidate.predict(views), target)
+    final = refit(candidate, views, target, 0, calibration)
+    again = load_heads(TaskType.BINARY, final.parts, save_heads(final))
+    np.testing.assert_array_equal(again.predict(views), final.predict(views))
+    assert (final.predict(views) != candidate.predict(views)).any()
+    assert METRICS[TaskType.BINARY](target, final.predict(views))["brier"] < 0.25
+
+
+def test_the_same_seed_gives_the_same_heads() -> None:
+    views, target = sample(TaskType.BINARY, 0)
+    first, second = (
+        save_heads(fit_candidates(TaskType.BINARY, views, target, seed=3)["linear + boosted"]) for _ in range(2)
+    )
+    assert first[1] == second[1]
+    for name, array in first[0].items():
+        np.testing.assert_array_equal(array, second[0][name])
+
+
+def test_a_class_that_nobody_is_in_keeps_the_others_in_their_places() -> None:
+    views, target = sample(TaskType.MULTICLASS, 0)
+    keep = target != 1
+    for candidate in fit_candidates(TaskType.MULTICLASS, views.rows(keep), target[keep], seed=0).values():
+        answers = candidate.predict(views.rows(keep))
+        assert answers.shape[1] == CLASSES
+        assert (answers[:, 1] < 0.05).all()
+        assert (answers.argmax(axis=1) == target[keep]).mean() > 0.7
+
+
+def test_a_class_met_only_on_validation_is_counted_as_missed() -> None:
+    views, target = sample(TaskType.MULTICLASS, 0)
+    few = np.flatnonzero(target != 2)
+    candidates = fit_candidates(TaskType.MULTICLASS, views.rows(few), target[few], seed=0)
+    _, metrics = choose(candidates, views, target)
+    assert all(np.isfinite(list(values.values())).all() for values in metrics.values())
+    assert all(values["accuracy"] <= (target != 2).mean() for values in metrics.values())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 200))
+def test_calibration_is_monotone_and_inside_bounds(seed: int, rows: int) -> None:
+    generator = np.random.default_rng(seed)
+    score = generator.random(rows).round(2)
+    target = (generator.random(rows) < score).astype(float)
+    calibrated = Calibration.fit(score, target).apply(np.linspace(-1, 2, 301))
+    assert ((calibrated >= 0) & (calibrated <= 1)).all()
+    assert (np.diff(calibrated) >= -1e-12).all()
+    inside = Calibration.fit(score, target).apply(np.linspace(0, 1, 101))
+    assert (np.diff(inside) > 0).all()  # no two scores become one
+
+
+def test_calibration_mends_scores_that_are_too_bold() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.random(5000) * 0.4 + 0.3
+    target = (generator.random(5000) < truth).astype(float)
+    bold = (truth - 0.3) / 0.4
+    calibrated = Calibration.fit(bold, target).apply(bold)
+    assert np.abs(calibrated - truth).mean() < 0.04

@@ -1,0 +1,47 @@
+"""Out-of-time parts: no label window reaches into the next part."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from basemodel_ops.errors import DataError
+from basemodel_ops.tasks.split import DAY, TEST_CUTOFFS, VALIDATION_CUTOFFS, split_cutoffs
+
+DAYS = st.lists(st.integers(0, 400), unique=True, max_size=60)
+
+
+@given(DAYS, st.integers(1, 60), st.integers(0, 400))
+def test_no_label_window_overlaps_the_next_part(days: list[int], horizon: int, end: int) -> None:
+    try:
+        split = split_cutoffs(np.array(days, np.int64) * DAY, end * DAY, horizon)
+    except DataError:
+        return
+    parts = [split.train, split.validation, split.test]
+    assert all(len(part) for part in parts)
+    assert all((np.diff(part) > 0).all() for part in parts)
+    for part, following in pairwise(parts):
+        assert part[-1] + horizon * DAY <= following[0]
+    assert split.test[-1] + horizon * DAY <= end * DAY
+
+
+@given(DAYS, st.integers(1, 60), st.integers(0, 400))
+def test_each_part_is_as_late_as_it_can_be(days: list[int], horizon: int, end: int) -> None:
+    complete = sorted(day for day in days if day + horizon <= end)
+    test = complete[-TEST_CUTOFFS:]
+    validation = [day for day in complete if test and day + horizon <= test[0]][-VALIDATION_CUTOFFS:]
+    train = [day for day in complete if validation and day + horizon <= validation[0]]
+    cutoffs = np.array(days, np.int64) * DAY
+    if not train:
+        with pytest.raises(DataError, match="complete cutoffs"):
+            split_cutoffs(cutoffs, end * DAY, horizon)
+        return
+    split = split_cutoffs(cutoffs, end * DAY, horizon)
+    assert [(part // DAY).tolist() for part in (split.train, split.validation, split.test)] == [train, validation, test]
+
+
+def test_too_few_cutoffs_name_the_task_the_count_and_the_way_out() -> None:
+    with pytest.raises(DataError, match=r"churn has 4 complete cutoffs .* 28 days.*Shorten the horizon"):
+        split_cutoffs(np.arange(8) * 7 * DAY, 49 * DAY, 28, "churn")

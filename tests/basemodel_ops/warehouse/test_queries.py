@@ -1,0 +1,109 @@
+"""Queries, run on DuckDB: bounded in time, ordered, and quoted whatever the names are."""
+
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlglot import exp
+
+from basemodel_ops.contract.types import Contract, EventSource, Grid, Relation
+from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
+from basemodel_ops.warehouse.queries import (
+    counts_query,
+    entities_query,
+    events_query,
+    moment_of,
+    rows_query,
+    sample_query,
+)
+
+NOON = datetime(2024, 1, 1, 12)
+TICK = timedelta(microseconds=1)
+
+
+def source(name: str, entity: str = "client", time: str = "at") -> EventSource:
+    relation = Relation(schema_name="raw", name=name)
+    return EventSource(name=name, relation=relation, entity=entity, time=time, session=None, columns=())
+
+
+def test_events_are_strictly_before_the_bound(warehouse: DuckDBWarehouse) -> None:
+    clicks = source("clicks")
+    times = [NOON - TICK, NOON, NOON + TICK]
+    warehouse.load(clicks.relation, pa.table({"client": [1, 2, 3], "at": pa.array(times, pa.timestamp("us"))}))
+    assert warehouse.read(events_query(clicks, [], NOON)).column("client").to_pylist() == [1]
+    assert warehouse.read(events_query(clicks, [], NOON + TICK)).column("client").to_pylist() == [1, 2]
+
+
+def test_events_come_in_the_order_of_entity_time_and_columns(warehouse: DuckDBWarehouse) -> None:
+    clicks = source("clicks")
+    table = pa.table({
+        "client": ["b", "a", "a", "a"],
+        "at": pa.array([NOON, NOON, NOON - TICK, NOON], pa.timestamp("us")),
+        "page": [1, 3, 2, 1],
+    })  # fmt: skip
+    warehouse.load(clicks.relation, table)
+    found = warehouse.read(events_query(clicks, ["page", "client"], NOON + TICK))
+    assert found.column_names == ["client", "at", "page"]
+    assert found.column("client").to_pylist() == ["a", "a", "a", "b"]
+    assert found.column("page").to_pylist() == [2, 1, 3, 1]
+
+
+def test_entities_are_distinct_over_all_sources_and_known_before_the_bound(warehouse: DuckDBWarehouse) -> None:
+    first, second = source("clicks"), source("calls", "client", "called_at")
+    warehouse.load(
+        first.relation,
+        pa.table({"client": [3, 1, 1, 9], "at": pa.array([NOON - TICK] * 3 + [NOON], pa.timestamp("us"))}),
+    )
+    warehouse.load(second.relation, pa.table({"client": [2, 3, 8], "called_at": pa.array([NOON - TICK] * 2 + [NOON])}))
+    grid = Grid(relation=first.relation, cutoff="at", data_end="at", start=NOON.date(), now=None)
+    contract = Contract(entity="client", events=(first, second), attributes=(), tasks=(), grid=grid)
+    assert warehouse.read(entities_query(contract, NOON)).column("entity").to_pylist() == [1, 2, 3]
+    alone = contract.model_copy(update={"events": (first,)})
+    assert warehouse.read(entities_query(alone, NOON)).column("entity").to_pylist() == [1, 3]
+
+
+def test_counts_are_of_known_values_before_the_bound_the_most_frequent_first(warehouse: DuckDBWarehouse) -> None:
+    clicks = source("clicks")
+    pages = ["b", "a", "c", "c", None, "d", "d", "d"]
+    times = pa.array([NOON - TICK] * 5 + [NOON] * 3, pa.timestamp("us"))
+    warehouse.load(clicks.relation, pa.table({"client": [1] * 8, "at": times, "page": pages}))
+    found = warehouse.read(counts_query(clicks, "page", NOON))
+    assert found.to_pydict() == {"value": ["c", "a", "b"], "count": [2, 1, 1]}
+
+
+@pytest.mark.parametrize("name", ["value", "count", "VALUE", "select"])
+def test_a_column_named_like_a_result_is_counted_like_any_other(warehouse: DuckDBWarehouse, name: str) -> None:
+    clicks = source("clicks")
+    times = pa.array([NOON - TICK] * 4, pa.timestamp("us"))
+    warehouse.load(clicks.relation, pa.table({"client": [1] * 4, "at": times, name: [7, 8, 8, 8]}))
+    found = warehouse.read(counts_query(clicks, name, NOON))
+    assert found.to_pydict() == {"value": [8, 7], "count": [3, 1]}
+
+
+@pytest.mark.parametrize("moment", [NOON, NOON + TICK, datetime(1970, 1, 1), datetime(2024, 2, 29, 23, 59, 59, 999999)])
+def test_a_moment_is_written_exactly(warehouse: DuckDBWarehouse, moment: datetime) -> None:
+    assert warehouse.read(exp.select(moment_of(moment))).column(0).to_pylist() == [moment]
+
+
+LETTERS = st.characters(codec="utf-8", exclude_characters="\0")
+NAMES = st.text(LETTERS, max_size=12)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(NAMES, NAMES, NAMES, NAMES)
+def test_every_name_is_quoted(warehouse: DuckDBWarehouse, table: str, entity: str, time: str, column: str) -> None:
+    # A letter in front keeps the names apart, and not empty.
+    clicks = source(f"t{table}", f"e{entity}", f"m{time}")
+    times = [NOON, NOON - TICK, NOON - TICK]
+    values = pa.table({clicks.entity: [2, 1, 1], clicks.time: times, f"c{column}": [1, 3, 2]})
+    names = values.column_names
+    warehouse.load(clicks.relation, values)
+    assert list(warehouse.columns(clicks.relation)) == names
+    events = warehouse.read(events_query(clicks, [f"c{column}"], NOON))
+    assert events.column_names == names
+    assert events.column(2).to_pylist() == [2, 3]
+    assert warehouse.read(rows_query(clicks.relation, names)).num_rows == 3
+    assert warehouse.read(sample_query(clicks.relation, names, 2)).num_rows == 2
+    assert warehouse.read(counts_query(clicks, f"c{column}", NOON)).num_rows == 2
