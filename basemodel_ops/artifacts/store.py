@@ -6,6 +6,7 @@ artifact there and does nothing.
 
 import hashlib
 import json
+import os
 import posixpath
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
@@ -29,6 +31,15 @@ def version_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def _write_durably(filesystem: Any, path: str, data: bytes) -> None:
+    """Write a file and, where the filesystem is a disk, wait until it is there."""
+    with filesystem.open(path, "wb") as file:
+        file.write(data)
+        if isinstance(filesystem, LocalFileSystem):
+            file.flush()
+            os.fsync(file.fileno())
+
+
 class Draft:
     """An artifact being written; files are hashed as they are added."""
 
@@ -37,8 +48,7 @@ class Draft:
         self.hashes: dict[str, str] = {}
 
     def _write(self, name: str, data: bytes) -> None:
-        with self._filesystem.open(posixpath.join(self._folder, name), "wb") as file:
-            file.write(data)
+        _write_durably(self._filesystem, posixpath.join(self._folder, name), data)
         self.hashes[name] = hashlib.sha256(data).hexdigest()
 
     def arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
@@ -163,15 +173,18 @@ class ArtifactStore:
     def write(
         self, key: str, version: str, fill: Callable[[Draft], None], about: Mapping[str, object] | None = None
     ) -> Artifact:
-        """Make the artifact with `fill`, commit it by a rename, and point `current` at it."""
+        """Make the artifact with `fill`, commit it by a rename, and point `current` at it.
+
+        `about` stands in the manifest for people: what the artifact was made from.
+        """
         temporary = self._folder(key, f".{version}-{uuid.uuid4().hex}")
         self._filesystem.makedirs(temporary, exist_ok=True)
         try:
             draft = Draft(self._filesystem, temporary)
             fill(draft)
             manifest = {"key": key, "version": version, "files": draft.hashes, "about": dict(about or {})}
-            with self._filesystem.open(posixpath.join(temporary, "manifest.json"), "wb") as file:
-                file.write(json.dumps(manifest, sort_keys=True, indent=1, default=str).encode())
+            text = json.dumps(manifest, sort_keys=True, indent=1, default=str)
+            _write_durably(self._filesystem, posixpath.join(temporary, "manifest.json"), text.encode())
             target = self._folder(key, version)
             if self._filesystem.exists(target):
                 self._filesystem.rm(target, recursive=True)
@@ -188,6 +201,5 @@ class ArtifactStore:
     def point(self, key: str, version: str) -> None:
         """Make `version` the current one."""
         temporary = self._folder(key, f".current-{uuid.uuid4().hex}")
-        with self._filesystem.open(temporary, "wb") as file:
-            file.write(json.dumps({"version": version}).encode())
+        _write_durably(self._filesystem, temporary, json.dumps({"version": version}).encode())
         self._filesystem.mv(temporary, self._folder(key, "current.json"))

@@ -189,6 +189,12 @@ def _attributes(reader: _Reader) -> tuple[AttributeSource, ...]:
         if meta.valid_from is not None:
             reader.need_moment(model, "valid_from", meta.valid_from)
         columns = reader.columns(model, {meta.key, meta.valid_from})
+        for column in columns:
+            if column.references:
+                reader.problems.append(
+                    f"Model {model.name}: column {column.name!r} references {column.references!r}, but only columns of "
+                    "event sources refer to things. Join the facts in the model, or remove `references`."
+                )
         found.append(
             AttributeSource(
                 name=model.name, relation=model.relation, key=meta.key, valid_from=meta.valid_from, columns=columns
@@ -226,7 +232,7 @@ def _tasks(
                 f"Add {absent} to its annotation."
             )
         if meta.predicts:
-            _check_predicts(reader, model.name, meta.predicts, events, attributes)
+            _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
         upstream = reader.reads(model.unique_id)
         keyed = {source.name for source in attributes if source.key == meta.entity}
         found.append(
@@ -241,7 +247,12 @@ def _tasks(
 
 
 def _check_predicts(
-    reader: _Reader, name: str, predicts: Any, events: tuple[EventSource, ...], attributes: tuple[AttributeSource, ...]
+    reader: _Reader,
+    name: str,
+    kind: TaskType,
+    predicts: Any,
+    events: tuple[EventSource, ...],
+    attributes: tuple[AttributeSource, ...],
 ) -> None:
     source = next((event for event in events if event.name == predicts.source), None)
     if source is None:
@@ -251,14 +262,16 @@ def _check_predicts(
         )
         return
     things = {facts.name: facts for facts in attributes}
-    choices = [column.name for column in source.columns]
-    for column in source.columns:
-        if column.references in things:
-            choices += [f"{column.name}.{fact.name}" for fact in things[column.references].columns]
+    choices = [column.name for column in source.columns if column.type is ColumnType.CATEGORY]
+    if kind is not TaskType.RECOMMENDATION:  # what is recommended is a thing, not a fact about it
+        for column in source.columns:
+            if column.references in things:
+                facts = [fact.name for fact in things[column.references].columns if fact.type is ColumnType.CATEGORY]
+                choices += [f"{column.name}.{fact}" for fact in facts]
     if predicts.column not in choices:
         reader.problems.append(
-            f"Model {name}: predicts.column {predicts.column!r} is not in {predicts.source}. It has: {choices}. "
-            "Name one of these."
+            f"Model {name}: predicts.column {predicts.column!r} is no category that a {kind.value} task can predict "
+            f"in {predicts.source}. It has: {choices}. Name one of these."
         )
 
 

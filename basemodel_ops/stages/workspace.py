@@ -102,7 +102,11 @@ class Workspace:
                 draft.picture(name, picture)
             draft.json("report", {**numbers, "seconds": round(time.perf_counter() - began, 3)})
 
-        artifact = self.store.write(key, version, write)
+        about = {
+            "inputs": inputs, "contract": self.contract.fingerprint, "code": code_version(),
+            "settings": self.settings.model_dump(mode="json"),
+        }  # fmt: skip
+        artifact = self.store.write(key, version, write, about)
         report = Report(version, False, artifact.json("report"), plots)
         self.log(f"{key} is made in {report.numbers['seconds']} s ({version})")
         return report

@@ -1,5 +1,7 @@
 """Heads of tasks with one answer: they learn, answer the same after a round trip, and calibrate within bounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -80,7 +82,7 @@ def test_a_refitted_candidate_with_its_calibration_answers_the_same_when_loaded(
     views, target = sample(TaskType.BINARY, 0)
     candidate = fit_candidates(TaskType.BINARY, views, target, seed=0)["linear + boosted"]
     calibration = Calibration.fit(candidate.predict(views), target)
-    final = refit(candidate, views, target, 0, calibration)
+    final = refit(replace(candidate, calibration=calibration), views, target, 0)
     again = load_heads(TaskType.BINARY, final.parts, save_heads(final))
     np.testing.assert_array_equal(again.predict(views), final.predict(views))
     assert (final.predict(views) != candidate.predict(views)).any()
