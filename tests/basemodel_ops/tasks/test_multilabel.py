@@ -9,7 +9,7 @@ NAMES = ("baseline", "zero-shot", "boosted", "blend")
 LABELS = 5
 
 
-def sample(seed: int, rows: int = 600) -> tuple[PairViews, np.ndarray]:
+def sample(seed: int, rows: int = 400) -> tuple[PairViews, np.ndarray]:
     generator = np.random.default_rng(seed)
     own = generator.standard_normal((rows, LABELS, 2))
     learnt = generator.standard_normal((rows, LABELS, 3))

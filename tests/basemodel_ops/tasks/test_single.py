@@ -17,7 +17,7 @@ KINDS = [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS]
 CLASSES = 3
 
 
-def sample(kind: TaskType, seed: int, rows: int = 600) -> tuple[Views, np.ndarray]:
+def sample(kind: TaskType, seed: int, rows: int = 400) -> tuple[Views, np.ndarray]:
     """Views of which the first columns say something of the target."""
     generator = np.random.default_rng(seed)
     automatic, learnt = (generator.standard_normal((rows, 4)).astype(np.float32) for _ in range(2))
@@ -41,10 +41,10 @@ def test_answers_are_in_the_unit_of_the_target(fitted: dict[str, Fitted]) -> Non
         views, target = sample(candidate.kind, 1)
         answers = candidate.predict(views)
         if candidate.kind is TaskType.REGRESSION:
-            assert answers.shape == (600,)
+            assert answers.shape == (400,)
             assert 0.3 < np.median(answers) / np.median(target) < 3
             continue
-        assert answers.shape == ((600,) if candidate.kind is TaskType.BINARY else (600, CLASSES))
+        assert answers.shape == ((400,) if candidate.kind is TaskType.BINARY else (400, CLASSES))
         assert ((answers >= 0) & (answers <= 1)).all()
         if candidate.kind is TaskType.MULTICLASS:
             np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
