@@ -71,7 +71,9 @@ def run(
 ) -> None:
     """Run the main job here and now, with its progress on this terminal."""
     from dagster_project.execution import run_main_job
+    from dagster_project.home import calm_threads
 
+    calm_threads()
     with plain_errors():
         run_main_job(read_settings(), tuple(task or ()), as_of, Console())
 
@@ -79,13 +81,14 @@ def run(
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> None:
     """Open Dagster on 127.0.0.1 with everything loaded, ready to press Materialize."""
-    from dagster_project.home import ensure_dagster_home
+    from dagster_project.home import calm_threads, ensure_dagster_home
     from dagster_project.project import load_project
 
     with plain_errors():
         settings = read_settings()
         load_project(settings)  # so that mistakes in the contract show here, not inside the UI
         ensure_dagster_home(settings)
+    calm_threads()
     arguments = ["dev", "-m", "dagster_project.definitions", "-h", "127.0.0.1", "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", *arguments])
 

@@ -50,7 +50,8 @@ def print_summary(
     """Per task the shipped model, its baseline, both metrics and rows scored; then where to look next."""
     table = Table(title="\nTasks, on the last complete cutoffs", title_justify="left")
     for heading in ("task", "shipped model", "metric", "value", "baseline", "value", "rows scored"):
-        table.add_column(heading, justify="right" if heading in ("value", "rows scored") else "left")
+        right = heading in ("value", "rows scored")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading in ("task", "metric"))
     for task in tasks:
         evaluation, scores = metadata[f"{task}/evaluation"], metadata[f"{task}/scores"]
         names = (evaluation["shipped"], evaluation["metric"], evaluation["shipped_value"])
