@@ -9,6 +9,7 @@ from basemodel_ops.settings import Settings
 
 CONFIGURATION = {
     "telemetry": {"enabled": False},
+    "nux": {"enabled": False},  # no invitation in front of the graph
     # One process at a time may hold a DuckDB file, dbt's included.
     "concurrency": {"runs": {"max_concurrent_runs": 1}},
     # A crash of the process escapes a step's own retries.
