@@ -4,14 +4,53 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-
-ROWS = 65_536
-"""Vectors projected at once, so that the projections of a large vocabulary never stand in memory together."""
+from numba import njit, prange
 
 SAMPLE = 262_144
 """Vectors from which scales and thresholds are read."""
 
 Thresholds = Literal["median", "quantile"]
+
+
+# A matrix product of BLAS rounds differently with the number of rows, which would move vectors that lie on a threshold
+# to other cells in other batches; here every row is summed in one order.
+@njit(nogil=True, cache=True)
+def _project(vector: np.ndarray, mean: np.ndarray, scale: np.ndarray, directions: np.ndarray, out: np.ndarray) -> None:
+    out[:] = 0
+    for d in range(len(vector)):
+        value = np.float32(vector[d])
+        value = ((value if np.isfinite(value) else np.float32(0)) - mean[d]) / scale[d]
+        for j in range(directions.shape[1]):
+            out[j] += value * directions[d, j]
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _projections(
+    vectors: np.ndarray, mean: np.ndarray, scale: np.ndarray, directions: np.ndarray, out: np.ndarray
+) -> None:
+    for row in prange(len(vectors)):
+        _project(vectors[row], mean, scale, directions, out[row])
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _cells(
+    vectors: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    directions: np.ndarray,
+    thresholds: np.ndarray,
+    bits: int,
+    out: np.ndarray,
+) -> None:
+    for row in prange(len(vectors)):
+        projected = np.empty(directions.shape[1], np.float32)
+        _project(vectors[row], mean, scale, directions, projected)
+        for depth in range(out.shape[1]):
+            cell = 0
+            for bit in range(bits):
+                if projected[depth * bits + bit] > thresholds[depth * bits + bit]:
+                    cell |= 1 << bit
+            out[row, depth] = cell
 
 
 @dataclass(frozen=True)
@@ -65,22 +104,17 @@ class Partition:
         directions = np.stack(
             [generator.standard_normal((dimension, bits)).astype(np.float32) for _ in range(depth)], axis=1
         )
-        projected = ((sample - mean) / scale) @ directions.reshape(dimension, -1)  # (sample, depth x bits)
+        projected = np.empty((len(sample), depth * bits), np.float32)
+        _projections(sample, mean, scale, directions.reshape(dimension, -1), projected)
         share = np.full(depth * bits, 0.5) if thresholds == "median" else generator.uniform(size=depth * bits)
         cuts = np.array([np.quantile(projected[:, i], share[i]) for i in range(depth * bits)], np.float32)
         return cls(mean, scale, directions, cuts.reshape(depth, bits))
 
     def encode(self, vectors: np.ndarray) -> np.ndarray:
         """Cells, int32 (elements, depth). Numbers that are not finite count as 0."""
-        bits = self.thresholds.shape[1]
-        values = 1 << np.arange(bits, dtype=np.int32)
         flat = self.directions.reshape(len(self.mean), -1)
         codes = np.zeros((len(vectors), self.depth), np.int32)
-        for low in range(0, len(vectors), ROWS):
-            rows = np.nan_to_num(vectors[low : low + ROWS].astype(np.float32), posinf=0, neginf=0)
-            projected = ((rows - self.mean) / self.scale) @ flat
-            above = projected.reshape(len(rows), self.depth, bits) > self.thresholds
-            codes[low : low + ROWS] = (above * values).sum(axis=2, dtype=np.int32)
+        _cells(vectors, self.mean, self.scale, flat, self.thresholds.ravel(), self.thresholds.shape[1], codes)
         return codes
 
     def arrays(self) -> dict[str, np.ndarray]:

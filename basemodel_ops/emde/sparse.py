@@ -81,4 +81,4 @@ def merged(sketches: list[np.ndarray]) -> np.ndarray:
     shapes = {sketch.shape for sketch in sketches}
     if len(shapes) != 1:
         raise ValueError(f"Sketches of the shapes {sorted(shapes)} do not add up; there must be one shape.")
-    return np.sum(sketches, axis=0, dtype=np.float32)
+    return np.stack(sketches).sum(axis=0, dtype=np.float32)

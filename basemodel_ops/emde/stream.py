@@ -58,10 +58,13 @@ class SketchStream:
         self._out = np.empty((max(rows, 0), *self._shape), np.float32)
         self._filled = np.zeros(max(rows, 0), bool)
 
-    def _run(self, start: np.ndarray, names: np.ndarray, events: tuple[np.ndarray, ...], is_open: bool) -> None:
+    def _run(
+        self, start: np.ndarray, names: np.ndarray, events: tuple[np.ndarray, np.ndarray, np.ndarray], is_open: bool
+    ) -> None:
+        time, codes, weights = events
         place = (names - self._first).astype(np.int64)
         self._done = sketch_entities(
-            start, place, *events, self._table, self._width, self._cutoffs, self._rates,
+            start, place, time, codes, weights, self._table, self._width, self._cutoffs, self._rates,
             self._carried, self._done, is_open, self._out,
         )  # fmt: skip
         self._filled[place] = True

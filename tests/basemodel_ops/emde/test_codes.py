@@ -16,6 +16,13 @@ def test_a_saved_partition_encodes_the_same():
     assert (partition.depth, partition.width) == (4, 16)
 
 
+def test_cells_do_not_depend_on_what_else_is_encoded():
+    vectors = np.random.default_rng(0).standard_normal((301, 33))  # with an odd number, medians are vectors' own
+    partition = Partition.fit(vectors, 6, 32, seed=0)
+    one_by_one = np.concatenate([partition.encode(vectors[i : i + 1]) for i in range(len(vectors))])
+    np.testing.assert_array_equal(one_by_one, partition.encode(vectors))
+
+
 def test_quantile_thresholds_make_unequal_cells():
     vectors = np.random.default_rng(0).standard_normal((4096, 8))
     codes = density_codes(vectors, 20, 8, seed=0, thresholds="quantile")

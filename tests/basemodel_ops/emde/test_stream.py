@@ -1,5 +1,7 @@
 """Streams of events: the same bytes whatever the borders of batches and shards."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ def streamed(events, borders, shard, entities=6, cutoffs=CUTOFFS):
     stream = SketchStream(entities, TABLE, WIDTH, cutoffs, LIVES, shard)
     edges = [0, *sorted(borders), len(events[0])]
     shards = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         shards += stream.add(*(part[low:high] for part in events))
     shards += stream.finish()
     assert [one.first for one in shards] == list(range(0, entities, shard))
