@@ -101,7 +101,7 @@ class _Range:
     rows: list[int] = field(default_factory=list)
 
     def append(self, events: Events) -> None:
-        blocks = [memoryview(np.ascontiguousarray(column)).cast("B") for column in events.columns()]
+        blocks = [np.ascontiguousarray(column).data.cast("B") for column in events.columns()]
         size = sum(block.nbytes for block in blocks)
         written = os.writev(self.file, blocks)
         if written < size:  # cut short by a signal or a full disk; the latter raises on the second try
