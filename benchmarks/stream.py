@@ -4,6 +4,7 @@ import argparse
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,24 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
-from basemodel_ops.emde import SketchStream, identity_codes
+from basemodel_ops.emde import identity_codes, sketch_histories
 from basemodel_ops.encoders import Vocabulary
-from basemodel_ops.representation import EventReader, sorted_events
+from basemodel_ops.representation import EventReader, Events, History, stream_histories
 from basemodel_ops.representation.ahead import read_ahead
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.sorting import SortedRange, sorted_ranges
+from basemodel_ops.representation.workers import mapped
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from benchmarks.measure import apart
 
-ITEMS, CATEGORIES = 200_000, 50
+Tables = dict[str, np.ndarray]
+Sum = tuple[int, int, float]
+"""Events, cells of their sketches, mass of the items' first row at the longest half-life."""
+
+ITEMS, CATEGORIES, CATEGORY_WIDTH = 200_000, 50, 64
 DEPTH, WIDTH, HALF_LIVES = 10, 128, (7.0, 28.0, 365.0)
 CUTOFF = 20_454 * DAY  # 2026-01-01, in microseconds
-BATCH_ROWS, SHARD = 262_144, 1024
+BATCH_ROWS, SHARD = 262_144, 128
 MEMORY = {"partition": "512MB", "order": "1500MB"}
 """What DuckDB may take: a scan needs little, a sort spills what does not fit."""
 
@@ -61,71 +68,93 @@ def _query(columns: list[str], is_ordered: bool) -> exp.Select:
     return query.order_by(*(exp.column(name, quoted=True) for name in columns[:2])) if is_ordered else query
 
 
+def _reader(entities: Vocabulary, items: int, categories: int) -> EventReader:
+    item = Vocabulary(pa.array(np.arange(items)), np.ones(items, np.int64))
+    category = Vocabulary(pa.array(np.arange(categories, dtype=np.int32)), np.ones(categories, np.int64))
+    known = {"item": item, "category": category}
+    return EventReader("events", entities, "client", "happened_at", None, known, ("price",))
+
+
+def _summed(start: np.ndarray, events: Events, tables: Tables) -> tuple[int, float]:
+    """Sketch consecutive entities, a shard at a time: cells, and the mass of the items' first row."""
+    cells, mass = 0, 0.0
+    cutoffs, lives = np.array([CUTOFF]), np.array(HALF_LIVES) * DAY
+    for low in range(0, len(start) - 1, SHARD):
+        part = start[low : low + SHARD + 1]
+        begin, end = part[0], part[-1]
+        for column, weight in (("item", None), ("category", events.numbers["price"])):
+            width = WIDTH if column == "item" else CATEGORY_WIDTH
+            sketches = sketch_histories(
+                part - begin, events.time[begin:end], events.codes[column][begin:end], tables[column], width, cutoffs,
+                lives, None if weight is None else weight[begin:end],
+            )  # fmt: skip
+            if column == "item":
+                mass += float(sketches[:, 0, -1, :width].sum(dtype=np.float64))
+            cells += sketches.size
+    return cells, mass
+
+
+def _partitioned(
+    batches: Iterator[pa.RecordBatch], reader: EventReader, directory: str, tables: Tables
+) -> Iterator[Sum]:
+    """Any order: ranges of entities on disk, sorted and sketched side by side."""
+    events = read_ahead(reader.read(batches))
+
+    def work(part: SortedRange) -> Sum:
+        found = part.load()
+        if found is None:
+            return 0, 0, 0.0
+        start = np.searchsorted(found.owner, np.arange(part.first, part.first + part.entities + 1))
+        return len(found), *_summed(start, found, tables)
+
+    return mapped(work, sorted_ranges(events, len(reader.entities), Path(directory)))
+
+
+def _ordered(batches: Iterator[pa.RecordBatch], reader: EventReader, directory: str, tables: Tables) -> Iterator[Sum]:
+    """Sorted by the warehouse: shards of histories sketched side by side."""
+
+    def work(shard: tuple[int, list[History]]) -> Sum:
+        _, (history,) = shard
+        events = Events(np.zeros(0, np.int32), history.time, None, history.codes, history.numbers)
+        return len(history.time), *_summed(history.start, events, tables)
+
+    events = reader.read(read_ahead(batches))
+    return mapped(work, stream_histories([events], len(reader.entities), 16 * SHARD))
+
+
+WAYS = {"partition": _partitioned, "order": _ordered}
+
+
 def sketch(path: str, directory: str, way: str) -> dict[str, Any]:
-    """Read all events, sketch items per entity and spend per category, and add up what came out."""
-    items = Vocabulary(pa.array(np.arange(ITEMS)), np.ones(ITEMS, np.int64))
-    categories = Vocabulary(pa.array(np.arange(CATEGORIES, dtype=np.int32)), np.ones(CATEGORIES, np.int64))
+    """Read all events, sketch items and spend per category of every entity, and add up what came out."""
     hashes = np.random.default_rng(0).integers(0, 2**63, ITEMS).astype(np.uint64)
     tables = {"item": identity_codes(hashes, DEPTH, WIDTH), "category": np.arange(CATEGORIES)[:, None]}
-    widths, weights = {"item": WIDTH, "category": 64}, {"item": None, "category": "price"}
-    compile_kernels(directory)
+    _compile_kernels(directory, way, tables)
     options: dict[str, str | bool | int | float] = {
         "memory_limit": MEMORY[way], "temp_directory": directory, "preserve_insertion_order": False, "threads": 2,
     }  # fmt: skip
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
+    read, cells, mass = 0, 0, 0.0
     with DuckDBWarehouse(Path(path), options) as warehouse:
         distinct = exp.select(exp.column("client")).distinct().from_("events").order_by(exp.column("client"))
-        entities = Vocabulary.from_entities(warehouse.read(distinct))
-        reader = EventReader(
-            "events", entities, "client", "happened_at", None, {"item": items, "category": categories}, ("price",)
-        )
-        batches = read_ahead(warehouse.batches(_query(reader.columns, way == "order"), BATCH_ROWS))
-        events = reader.read(batches)
-        if way == "partition":
-            events = sorted_events(events, len(entities), Path(directory))
-        cutoffs, lives = np.array([CUTOFF]), np.array(HALF_LIVES) * DAY
-        streams = {
-            name: SketchStream(len(entities), tables[name], widths[name], cutoffs, lives, SHARD) for name in tables
-        }
-        mass, shards, read = 0.0, 0, 0
-        for batch in events:
-            read += len(batch)
-            for name, stream in streams.items():
-                weight = weights[name]
-                for shard in stream.add(
-                    batch.owner, batch.time, batch.codes[name], batch.numbers[weight] if weight else None
-                ):
-                    shards += 1
-                    if name == "item":
-                        mass += float(shard.values[:, 0, -1, :WIDTH].sum(dtype=np.float64))
-        for name, stream in streams.items():
-            for shard in stream.finish():
-                shards += 1
-                if name == "item":
-                    mass += float(shard.values[:, 0, -1, :WIDTH].sum(dtype=np.float64))
-    return {"seconds": time.perf_counter() - began, "events": read, "shards": shards, "mass": mass}
+        reader = _reader(Vocabulary.from_entities(warehouse.read(distinct)), ITEMS, CATEGORIES)
+        batches = warehouse.batches(_query(reader.columns, way == "order"), BATCH_ROWS)
+        for count, size, weight in WAYS[way](batches, reader, directory, tables):
+            read, cells, mass = read + count, cells + size, mass + weight
+    return {
+        "seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - busy, "events": read,
+        "cells": cells, "mass": mass,
+    }  # fmt: skip
 
 
-def compile_kernels(directory: str) -> None:
+def _compile_kernels(directory: str, way: str, tables: Tables) -> None:
     """Compile, or load from the cache, what the measured part calls."""
-    entities, one = Vocabulary(pa.array([0, 1]), np.ones(2, np.int64)), np.ones(1, np.int64)
-    item = Vocabulary(pa.array([0]), one)
-    category = Vocabulary(pa.array([0], pa.int32()), one)
-    reader = EventReader("events", entities, "client", "happened_at", None, {"item": item, "category": category}, ("price",))
-    batch = pa.record_batch(
-        {
-            "client": pa.array([0, 1]),
-            "happened_at": pa.array([0, 1], pa.timestamp("us")),
-            "item": pa.array([0, 0]),
-            "category": pa.array([0, 0], pa.int32()),
-            "price": pa.array([1.0, 1.0]),
-        }
-    )
-    for events in sorted_events(reader.read([batch]), 2, Path(directory)):
-        for name, weight in (("item", None), ("category", events.numbers["price"])):
-            stream = SketchStream(2, np.zeros((1, 2), np.int32), 2, np.array([DAY]), np.array([1.0, 2.0]) * DAY)
-            list(stream.add(events.owner, events.time, events.codes[name], weight))
-            list(stream.finish())
+    with duckdb.connect() as connection:
+        connection.execute(GENERATE.format(events=1000, entities=10, items=9, categories=9, cutoff=CUTOFF))
+        table = connection.sql("select * from events order by client, happened_at").to_arrow_table()
+    entities = Vocabulary(pa.array(np.arange(10)), np.ones(10, np.int64))
+    for _ in WAYS[way](iter(table.to_batches()), _reader(entities, ITEMS, CATEGORIES), directory, tables):
+        pass
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -157,6 +186,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
                 rows.append(
                     {
                         "way": way, "events": events, "seconds": round(best["seconds"], 2),
+                        "cpu_seconds": round(best["cpu_seconds"], 2),
                         "events_per_second": round(events / best["seconds"]),
                         "peak_mb": round(max(one["peak_mb"] for one in done)),
                     }

@@ -5,9 +5,6 @@ import math
 import numpy as np
 from numba import njit
 
-LANES = 4
-"""Half-lives that are worked on side by side: four float32 fill one vector register."""
-
 POWERS = np.ldexp(1.0, -np.arange(1100))  # 2^-n, exactly; 0 below the smallest double
 
 # Taylor's series of 2^-f around f = 1/2, where |f - 1/2| <= 1/2: the first term left out is below 4e-11.
@@ -26,8 +23,8 @@ def half_power(x: float) -> float:
     )
 
 
-def padded_rates(half_lives: np.ndarray) -> np.ndarray:
-    """1 / half-life in groups of `LANES`, float64 (groups, LANES); unused lanes are 0.
+def rates_of(half_lives: np.ndarray) -> np.ndarray:
+    """1 / half-life, float64 (half-lives,).
 
     Raises:
         ValueError: there is no half-life, or one is not positive.
@@ -35,6 +32,4 @@ def padded_rates(half_lives: np.ndarray) -> np.ndarray:
     lives = np.asarray(half_lives, np.float64)
     if len(lives) == 0 or not (lives > 0).all():
         raise ValueError(f"Half-lives must be positive; they are {lives.tolist()}.")
-    rates = np.zeros((-(-len(lives) // LANES), LANES))
-    rates.ravel()[: len(lives)] = 1 / lives
-    return rates
+    return 1 / lives

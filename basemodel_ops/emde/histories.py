@@ -3,7 +3,7 @@
 import numpy as np
 
 from basemodel_ops.emde.codes import compact
-from basemodel_ops.emde.decay import LANES, padded_rates
+from basemodel_ops.emde.decay import rates_of
 from basemodel_ops.emde.device import Device, chosen
 from basemodel_ops.emde.kernels import sketch_entities
 from basemodel_ops.errors import DataError
@@ -64,7 +64,7 @@ def sketch_histories(
         ValueError: cutoffs do not ascend, a half-life is not positive, or a code is not below `width`.
     """
     weights, cutoffs = checked_weights(weights), checked_cutoffs(cutoffs)
-    table, rates = compact(table, width), padded_rates(half_lives)
+    table, rates = compact(table, width), rates_of(half_lives)
     cells = table.shape[1] * width
     if chosen(device) == "cuda":
         from basemodel_ops.emde.gpu import sketch_on_device
@@ -72,7 +72,6 @@ def sketch_histories(
         return sketch_on_device(start, time, codes, weights, table, width, cutoffs, np.asarray(half_lives, np.float64))
     out = np.empty((len(start) - 1, len(cutoffs), len(half_lives), cells), np.float32)
     if len(out):
-        carried = np.zeros((len(rates), cells, LANES), np.float32)
-        place = np.arange(len(out))
-        sketch_entities(start, place, time, codes, weights, table, width, cutoffs, rates, carried, 0, False, out)
+        place, flat = np.arange(len(out)), out.reshape(len(out), len(cutoffs), -1)
+        sketch_entities(start, place, time, codes, weights, table, width, cutoffs, rates, -1, False, flat)
     return out

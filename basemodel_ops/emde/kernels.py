@@ -1,16 +1,19 @@
 """The CPU kernel: sketches of entities whose events are sorted by (entity, time), at many cutoffs.
 
-The sketch of one entity, `LANES` half-lives side by side in every cell, is 16 bytes a cell: 10 rows of 128 cells take
-20 KB and stay in the first cache while the entity's events are added. It is written out once per cutoff.
+An entity's sketch is added up where it will stand in the result: 10 rows of 128 cells at three half-lives take 15 KB
+and stay in the first cache while the entity's events go in. Every cutoff is written once; nothing is copied.
 """
 
 import numpy as np
 from numba import njit, prange
 
-from basemodel_ops.emde.decay import LANES, half_power
+from basemodel_ops.emde.decay import half_power
+
+LANES = 4
+"""Half-lives that are added side by side, without a loop over them."""
 
 BLOCK = 16
-"""Entities that share one scratch sketch."""
+"""Entities that one thread takes at a time."""
 
 
 @njit(nogil=True, cache=True)
@@ -25,62 +28,47 @@ def add_events(
     table: np.ndarray,
     width: int,
     rates: np.ndarray,
+    decayed: np.ndarray,
 ) -> int:
-    """Add events from `first` on that are strictly before `moment` to `sketch`, (cells, LANES).
+    """Add events from `first` on that are strictly before `moment` to `sketch`, (half-lives x rows x width).
+
+    `decayed` is room for one weight per half-life, a multiple of `LANES` long.
 
     Returns:
         The first event at or after `moment`, or `last`.
     """
-    position, rows = first, table.shape[1]
+    position, rows, lives = first, table.shape[1], len(rates)
+    size = rows * width
     before = time[position] if position < last else time.dtype.type(0)
-    w0 = w1 = w2 = w3 = np.float32(0)
-    fresh = True
+    is_fresh, is_weighted = True, len(weights) > 0
     while position < last and time[position] < moment:
         code = codes[position]
         if code >= 0:
             now = time[position]
-            if fresh or now != before:
+            if is_fresh or now != before:
                 age = float(moment - now)
-                w0 = np.float32(half_power(age * rates[0]))
-                w1 = np.float32(half_power(age * rates[1]))
-                w2 = np.float32(half_power(age * rates[2]))
-                w3 = np.float32(half_power(age * rates[3]))
-                before, fresh = now, False
-            a0, a1, a2, a3 = w0, w1, w2, w3
-            if len(weights):
-                value = weights[position]
-                a0, a1, a2, a3 = w0 * value, w1 * value, w2 * value, w3 * value
-            offset = 0
-            for row in range(rows):
-                cell = offset + np.int64(table[code, row])
-                sketch[cell, 0] += a0
-                sketch[cell, 1] += a1
-                sketch[cell, 2] += a2
-                sketch[cell, 3] += a3
-                offset += width
+                for life in range(lives):
+                    decayed[life] = np.float32(half_power(age * rates[life]))
+                before, is_fresh = now, False
+            value = weights[position] if is_weighted else np.float32(1)
+            for group in range(0, lives, LANES):
+                # Written out: a loop over the half-lives inside that over rows costs a third of the speed.
+                count = lives - group
+                w0, w1 = decayed[group] * value, decayed[group + 1] * value
+                w2, w3 = decayed[group + 2] * value, decayed[group + 3] * value
+                offset = group * size
+                for row in range(rows):
+                    cell = offset + np.int64(table[code, row])
+                    sketch[cell] += w0
+                    if count > 1:
+                        sketch[cell + size] += w1
+                    if count > 2:
+                        sketch[cell + 2 * size] += w2
+                    if count > 3:
+                        sketch[cell + 3 * size] += w3
+                    offset += width
         position += 1
     return position
-
-
-@njit(nogil=True, cache=True)
-def write_out(sketch: np.ndarray, out: np.ndarray, first_life: int) -> None:
-    """Copy the lanes into `out`, (half-lives, cells), from half-life `first_life` on."""
-    for lane in range(min(LANES, out.shape[0] - first_life)):
-        target = out[first_life + lane]
-        for cell in range(len(sketch)):
-            target[cell] = sketch[cell, lane]
-
-
-@njit(nogil=True, cache=True)
-def fade(sketch: np.ndarray, days: float, rates: np.ndarray) -> None:
-    """Bring a sketch forward in time."""
-    k0, k1 = np.float32(half_power(days * rates[0])), np.float32(half_power(days * rates[1]))
-    k2, k3 = np.float32(half_power(days * rates[2])), np.float32(half_power(days * rates[3]))
-    for cell in range(len(sketch)):
-        sketch[cell, 0] *= k0
-        sketch[cell, 1] *= k1
-        sketch[cell, 2] *= k2
-        sketch[cell, 3] *= k3
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -94,8 +82,7 @@ def sketch_entities(
     width: int,
     cutoffs: np.ndarray,
     rates: np.ndarray,
-    carried: np.ndarray,
-    done: int,
+    begun: int,
     is_open: bool,
     out: np.ndarray,
 ) -> int:
@@ -109,45 +96,42 @@ def sketch_entities(
         weights: Factor of each event, (events,), or empty for 1.
         table: Cell of each element in each depth row, (elements, depth).
         cutoffs: Ascending, in the unit of `time`, (cutoffs,).
-        rates: 1 / half-life per that unit, (groups, LANES).
-        carried: Sketch of the first segment's entity so far, (groups, cells, LANES); on return that of the last one
-            if `is_open`, else zeros.
-        done: Cutoffs of the first segment's entity that are written already.
-        is_open: Whether the last segment's entity may go on in later events.
-        out: (rows, cutoffs, half-lives, cells); each cutoff that is over is written once.
+        rates: 1 / half-life per that unit, (half-lives,).
+        begun: Cutoff that the first segment goes on with, its sketch so far being in `out`; -1 if it is a new entity.
+        is_open: Whether the last segment's entity may go on in later events: then its sketch is left unfinished.
+        out: (rows, cutoffs, half-lives x depth x width).
 
     Returns:
-        Cutoffs of the last segment's entity that are written.
+        Cutoff with which the last segment goes on if it is open.
     """
-    segments, count, groups, cells = len(start) - 1, len(cutoffs), len(rates), carried.shape[1]
+    segments, count, lives = len(start) - 1, len(cutoffs), len(rates)
+    size = table.shape[1] * width
     reached = np.zeros(1, np.int64)
-    incoming = carried.copy()
-    carried[:] = 0
     for block in prange((segments + BLOCK - 1) // BLOCK):
-        sketch = np.zeros((cells, LANES), np.float32)
+        decayed = np.zeros((lives + LANES - 1) // LANES * LANES, np.float32)
         for segment in range(block * BLOCK, min((block + 1) * BLOCK, segments)):
-            for group in range(groups):
-                begin = 0
-                if segment == 0:
-                    begin = done
-                    sketch[:] = incoming[group]
-                position, last = start[segment], start[segment + 1]
-                held = is_open and segment == segments - 1
-                c = begin
-                while c < count:
-                    position = add_events(
-                        sketch, position, last, cutoffs[c], time, codes, weights, table, width, rates[group]
-                    )
-                    if held and position == last:
-                        break
-                    write_out(sketch, out[place[segment], c], group * LANES)
-                    if c + 1 < count:
-                        fade(sketch, float(cutoffs[c + 1] - cutoffs[c]), rates[group])
-                    c += 1
-                if held:
-                    carried[group] = sketch
-                    reached[0] = c
-                sketch[:] = 0
+            row, position, last = place[segment], start[segment], start[segment + 1]
+            held = is_open and segment == segments - 1
+            c = 0
+            if segment == 0 and begun >= 0:
+                c = begun
+            else:
+                out[row, 0] = 0
+            while c < count:
+                position = add_events(
+                    out[row, c], position, last, cutoffs[c], time, codes, weights, table, width, rates, decayed
+                )
+                if held and position == last:
+                    break
+                if c + 1 < count:
+                    days = float(cutoffs[c + 1] - cutoffs[c])
+                    for life in range(lives):
+                        keep = np.float32(half_power(days * rates[life]))
+                        for cell in range(life * size, (life + 1) * size):
+                            out[row, c + 1, cell] = out[row, c, cell] * keep
+                c += 1
+            if held:
+                reached[0] = c
     return reached[0]
 
 

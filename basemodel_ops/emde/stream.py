@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.emde.codes import compact
-from basemodel_ops.emde.decay import LANES, padded_rates
+from basemodel_ops.emde.decay import rates_of
 from basemodel_ops.emde.histories import checked_cutoffs, checked_weights
 from basemodel_ops.emde.kernels import segment, sketch_entities
 from basemodel_ops.errors import DataError
@@ -23,8 +23,8 @@ class Shard:
 class SketchStream:
     """Takes events in (entity, time) order, batch by batch, and hands out finished shards.
 
-    An entity whose events cross a border of batches is carried over as its sketch, not as its events; the sums run in
-    the same order whatever the borders, so the bytes are the same.
+    An entity whose events cross a border of batches is carried over as its sketch, which stands unfinished in the shard
+    at hand; the sums run in the same order whatever the borders, so the bytes are the same.
     """
 
     def __init__(
@@ -46,10 +46,9 @@ class SketchStream:
         """
         self._entities, self._shard = entities, shard
         self._table, self._width = compact(table, width), width
-        self._cutoffs, self._rates = checked_cutoffs(cutoffs), padded_rates(half_lives)
+        self._cutoffs, self._rates = checked_cutoffs(cutoffs), rates_of(half_lives)
         self._shape = (len(cutoffs), len(half_lives), table.shape[1] * width)
-        self._carried = np.zeros((len(self._rates), self._shape[2], LANES), np.float32)
-        self._owner, self._done, self._last = -1, 0, np.zeros(1, np.int64)
+        self._owner, self._begun, self._last = -1, -1, np.zeros(1, np.int64)
         self._first = 0
         self._open()
 
@@ -63,9 +62,9 @@ class SketchStream:
     ) -> None:
         time, codes, weights = events
         place = (names - self._first).astype(np.int64)
-        self._done = sketch_entities(
+        self._begun = sketch_entities(
             start, place, time, codes, weights, self._table, self._width, self._cutoffs, self._rates,
-            self._carried, self._done, is_open, self._out,
+            self._begun, is_open, self._out.reshape(*self._out.shape[:2], -1),
         )  # fmt: skip
         self._filled[place] = True
 
@@ -82,7 +81,7 @@ class SketchStream:
     def _settle(self) -> None:
         nothing = (self._last[:0], np.zeros(0, np.int32), np.zeros(0, np.float32))
         self._run(np.zeros(2, np.int64), np.array([self._owner]), nothing, is_open=False)
-        self._owner, self._done = -1, 0
+        self._owner, self._begun = -1, -1
 
     def add(
         self, owner: np.ndarray, time: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
@@ -120,7 +119,7 @@ class SketchStream:
             if is_open:
                 self._owner, self._last = int(names[-1]), time[-1:].copy()
             else:
-                self._owner, self._done = -1, 0
+                self._owner, self._begun = -1, -1
             low = high
 
     def _check(self, runs: int, owner: np.ndarray, time: np.ndarray) -> None:

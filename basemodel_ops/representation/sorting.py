@@ -6,10 +6,12 @@ time; memory holds one batch or one range.
 """
 
 import os
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkstemp
 
 import numpy as np
 from numba import njit, prange
@@ -49,33 +51,43 @@ def _add_ties(column: np.ndarray, salt: int, ties: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _is_later(time: np.ndarray, ties: np.ndarray, one: int, other: int) -> bool:
-    return time[one] > time[other] or (time[one] == time[other] and ties[one] > ties[other])
+def _insert(keys: np.ndarray, second: np.ndarray, place: np.ndarray, begin: int, end: int) -> None:
+    """Sort `place[begin:end]` by both keys."""
+    for i in range(begin + 1, end):
+        one, j = place[i], i
+        while j > begin:
+            other = place[j - 1]
+            if keys[other] < keys[one] or (keys[other] == keys[one] and second[other] <= second[one]):
+                break
+            place[j] = other
+            j -= 1
+        place[j] = one
 
 
 @njit(parallel=True, nogil=True, cache=True)
-def _sort_entities(start: np.ndarray, time: np.ndarray, ties: np.ndarray, order: np.ndarray) -> None:
-    """Sort the rows of each entity in `order` by time, and rows of one time by their ties."""
+def _sort_entities(start: np.ndarray, time: np.ndarray, ties: np.ndarray, rows: np.ndarray, order: np.ndarray) -> None:
+    """Sort the rows of each entity by time, and those of one time by their ties, from `rows` into `order`."""
     for entity in prange(len(start) - 1):
         low, high = start[entity], start[entity + 1]
-        if high - low > SHORT:
-            is_sorted = True
-            for i in range(low + 1, high):
-                if _is_later(time, ties, order[i - 1], order[i]):
-                    is_sorted = False
-                    break
-            if is_sorted:
-                continue
-            rows = order[low:high].copy()
-            rows = rows[np.argsort(ties[rows], kind="mergesort")]
-            order[low:high] = rows[np.argsort(time[rows], kind="mergesort")]
-            continue
-        for i in range(low + 1, high):
-            row, j = order[i], i
-            while j > low and _is_later(time, ties, order[j - 1], row):
-                order[j] = order[j - 1]
-                j -= 1
-            order[j] = row
+        # Keys stand side by side while they are compared: a row's own are anywhere in the range.
+        keys, second = time[rows[low:high]], ties[rows[low:high]]
+        place = np.argsort(keys) if high - low > SHORT else np.arange(high - low)
+        begin = 0
+        while begin < high - low:
+            # A run is all of a short history, or the events of one time in a long one.
+            end = high - low
+            if high - low > SHORT:
+                end = begin + 1
+                while end < high - low and keys[place[end]] == keys[place[begin]]:
+                    end += 1
+            if end - begin > SHORT:
+                run = place[begin:end].copy()
+                place[begin:end] = run[np.argsort(second[run])]
+            else:
+                _insert(keys, second, place, begin, end)
+            begin = end
+        for i in range(high - low):
+            order[low + i] = rows[low + place[i]]
 
 
 def sorted_in_memory(events: Events, first: int, entities: int) -> Events:
@@ -84,12 +96,12 @@ def sorted_in_memory(events: Events, first: int, entities: int) -> Events:
     Rows of the same entity and time are put in the order of a hash of all their columns, so that the result does not
     depend on the order of arrival.
     """
-    counts, order = np.zeros(entities, np.int64), np.empty(len(events), np.int64)
-    _divide(events.owner, first, 1, counts, order)
+    counts, rows, order = np.zeros(entities, np.int64), *np.empty((2, len(events)), np.int64)
+    _divide(events.owner, first, 1, counts, rows)
     ties = np.zeros(len(events), np.uint64)
     for salt, column in enumerate(events.columns()[2:]):
         _add_ties(column.view(np.uint32 if column.itemsize == 4 else np.uint64), salt * 0x9E3779B9, ties)
-    _sort_entities(np.concatenate([[0], np.cumsum(counts)]), events.time, ties, order)
+    _sort_entities(np.concatenate([[0], np.cumsum(counts)]), events.time, ties, rows, order)
     return events.arranged(order)
 
 
@@ -99,6 +111,15 @@ class _Range:
 
     file: int
     rows: list[int] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, directory: Path) -> "_Range":
+        """A file without a name: it is gone when the range is, however the process ends."""
+        file, name = mkstemp(dir=directory, prefix="events-")
+        Path(name).unlink()
+        one = cls(file)
+        weakref.finalize(one, os.close, file)
+        return one
 
     def append(self, events: Events) -> None:
         blocks = [np.ascontiguousarray(column).data.cast("B") for column in events.columns()]
@@ -125,47 +146,64 @@ class _Range:
                 offset += rows * kind.itemsize
             yield like.like(columns)
 
+    def sorted(self, like: Events | None, first: int, entities: int) -> Events | None:
+        """The events in order, after which the file is empty; None if there are none."""
+        if like is None or not self.rows:
+            return None
+        events = joined(list(self.batches(like)))
+        os.ftruncate(self.file, 0)  # the disk is free as soon as the events are in memory
+        self.rows = []
+        return sorted_in_memory(events, first, entities)
 
-def sorted_events(events: Iterator[Events], entities: int, directory: Path) -> Iterator[Events]:
-    """The same events in (entity, time) order, whatever order they arrive in.
+
+@dataclass(frozen=True)
+class SortedRange:
+    """Events of entities `first` to `first + entities`, on disk until they are loaded."""
+
+    first: int
+    entities: int
+    load: Callable[[], Events | None]
+    """The events in (entity, time) order, None if there are none; may be called in any thread."""
+
+
+def sorted_ranges(events: Iterator[Events], entities: int, directory: Path) -> Iterator[SortedRange]:
+    """Divide events, in whatever order they arrive, into ranges of entities that together hold every entity once.
 
     Args:
         events: Of entities 0 to `entities`, all with the same columns.
         entities: Number of entities.
-        directory: Where temporary files may stand, about as large as the encoded events; they are removed.
+        directory: Where temporary files may stand, about as large as the encoded events.
     """
-    yield from _sorted_range(events, 0, entities, directory)
+    yield from _divided(events, 0, entities, directory)
 
 
-def _sorted_range(events: Iterator[Events], first: int, entities: int, directory: Path) -> Iterator[Events]:
+def sorted_events(events: Iterator[Events], entities: int, directory: Path) -> Iterator[Events]:
+    """The same events in (entity, time) order, whatever order they arrive in; see `sorted_ranges`."""
+    for one in sorted_ranges(events, entities, directory):
+        found = one.load()
+        if found is not None:
+            yield found
+
+
+def _divided(events: Iterator[Events], first: int, entities: int, directory: Path) -> Iterator[SortedRange]:
     size = max(-(-entities // PARTS), 1)
     like: Events | None = None
-    with TemporaryDirectory(dir=directory, prefix="events-") as folder:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-        files = [os.open(Path(folder) / f"{part}", flags, 0o600) for part in range(-(-entities // size))]
-        ranges = [_Range(file) for file in files]
-        try:
-            counts = np.zeros(len(ranges), np.int64)
-            for batch in events:
-                if len(batch) == 0:
-                    continue
-                like = batch.part(0, 0)
-                order = np.empty(len(batch), np.int64)
-                _divide(batch.owner, first, size, counts, order)
-                arranged, low = batch.arranged(order), 0
-                for part in np.flatnonzero(counts):
-                    ranges[part].append(arranged.part(low, low + counts[part]))
-                    low += counts[part]
-            for part, one in enumerate(ranges):
-                if like is None or not one.rows:
-                    continue
-                low = first + part * size
-                high = min(low + size, first + entities)
-                if sum(one.rows) > PART_ROWS and high - low > 1:
-                    yield from _sorted_range(one.batches(like), low, high - low, directory)
-                else:
-                    yield sorted_in_memory(joined(list(one.batches(like))), low, high - low)
-                os.ftruncate(one.file, 0)
-        finally:
-            for file in files:
-                os.close(file)
+    files = [_Range.create(directory) for _ in range(-(-entities // size))]
+    counts = np.zeros(len(files), np.int64)
+    for batch in events:
+        if len(batch) == 0:
+            continue
+        like = batch.part(0, 0)
+        order = np.empty(len(batch), np.int64)
+        _divide(batch.owner, first, size, counts, order)
+        arranged, low = batch.arranged(order), 0
+        for part in np.flatnonzero(counts):
+            files[part].append(arranged.part(low, low + counts[part]))
+            low += counts[part]
+    for low in range(first, first + entities, size):
+        high = min(low + size, first + entities)
+        one = files.pop(0)  # held by no one but its range, so that the file goes after the range's work
+        if like is not None and sum(one.rows) > PART_ROWS and high - low > 1:
+            yield from _divided(one.batches(like), low, high - low, directory)
+        else:
+            yield SortedRange(low, high - low, partial(one.sorted, like, low, high - low))

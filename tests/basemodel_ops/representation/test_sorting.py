@@ -33,9 +33,10 @@ def test_any_order_of_arrival_gives_the_same_sorted_events(tmp_path_factory, see
     assert list(directory.iterdir()) == []
 
 
-def test_long_histories_are_sorted():
+@pytest.mark.parametrize("times", [1, 50, 10**6])
+def test_long_histories_are_sorted(times):
     generator = np.random.default_rng(0)
-    time = generator.integers(0, 50, 2000)
+    time = generator.integers(0, times, 2000)
     events = Events(np.full(2000, 5, np.int32), time, None, {"item": generator.integers(0, 9, 2000).astype(np.int32)})
     found = sorting.sorted_in_memory(events, 5, 1)
     assert (np.diff(found.time) >= 0).all()
