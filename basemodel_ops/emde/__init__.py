@@ -1,16 +1,34 @@
 """EMDE: densities of behaviour as additive sketches (arXiv 2006.01894)."""
 
-from basemodel_ops.emde.codes import density_codes, identity_codes
-from basemodel_ops.emde.query import element_scores
+from basemodel_ops.emde.codes import Partition, compact, density_codes, identity_codes
+from basemodel_ops.emde.histories import sketch_histories
+from basemodel_ops.emde.moments import Moments, decayed_moments
+from basemodel_ops.emde.query import Answers, ask, decoded_counts, effective_age, element_scores, smallest_cells
 from basemodel_ops.emde.sketch import decayed_counts, last_seen, normalise_rows, pooled_vectors, window_counts
+from basemodel_ops.emde.sparse import SparseSketches, merged
+from basemodel_ops.emde.stream import Shard, SketchStream
 
 __all__ = [
+    "Answers",
+    "Moments",
+    "Partition",
+    "Shard",
+    "SketchStream",
+    "SparseSketches",
+    "ask",
+    "compact",
     "decayed_counts",
+    "decayed_moments",
+    "decoded_counts",
     "density_codes",
+    "effective_age",
     "element_scores",
     "identity_codes",
     "last_seen",
+    "merged",
     "normalise_rows",
     "pooled_vectors",
+    "sketch_histories",
+    "smallest_cells",
     "window_counts",
 ]

@@ -7,6 +7,8 @@ per column of `cells`, negative cells are skipped. History is strictly before th
 import numpy as np
 from numba import njit, prange
 
+from basemodel_ops.emde.decay import half_power
+
 
 @njit(parallel=True, cache=True, nogil=True)
 def decayed_counts(
@@ -21,12 +23,12 @@ def decayed_counts(
             state = out[entity, c]
             if c > 0:
                 for life in range(lives):
-                    keep = np.float32(2.0 ** (-(cutoffs[c] - cutoffs[c - 1]) / half_lives[life]))
+                    keep = np.float32(half_power((cutoffs[c] - cutoffs[c - 1]) / half_lives[life]))
                     for cell in range(size):
                         state[life, cell] = out[entity, c - 1, life, cell] * keep
             while position < start[entity + 1] and time[position] < cutoffs[c]:
                 for life in range(lives):
-                    weight = np.float32(2.0 ** (-(cutoffs[c] - time[position]) / half_lives[life]))
+                    weight = np.float32(half_power((cutoffs[c] - time[position]) / half_lives[life]))
                     for column in range(cells.shape[1]):
                         cell = cells[position, column]
                         if cell >= 0:
@@ -95,14 +97,14 @@ def pooled_vectors(
             state = out[entity, c]
             if c > 0:
                 for life in range(lives):
-                    keep = np.float32(2.0 ** (-(cutoffs[c] - cutoffs[c - 1]) / half_lives[life]))
+                    keep = np.float32(half_power((cutoffs[c] - cutoffs[c - 1]) / half_lives[life]))
                     for d in range(dimension):
                         state[life, d] = out[entity, c - 1, life, d] * keep
             while position < start[entity + 1] and time[position] < cutoffs[c]:
                 code = codes[position]
                 if code >= 0:
                     for life in range(lives):
-                        weight = np.float32(2.0 ** (-(cutoffs[c] - time[position]) / half_lives[life]))
+                        weight = np.float32(half_power((cutoffs[c] - time[position]) / half_lives[life]))
                         for d in range(dimension):
                             state[life, d] += weight * vectors[code, d]
                 position += 1

@@ -1,6 +1,16 @@
-"""Encoders: how the columns of a source become numbers."""
+"""Encoders: how the columns of a source become numbers. A column of a new type is one new file with an `ENCODER`."""
 
+from basemodel_ops.encoders.base import Encoder, State, encoder_types, fit_encoder, load_encoder
 from basemodel_ops.encoders.numbers import NumberScale, squash
 from basemodel_ops.encoders.vocabulary import Vocabulary
 
-__all__ = ["NumberScale", "Vocabulary", "squash"]
+__all__ = [
+    "Encoder",
+    "NumberScale",
+    "State",
+    "Vocabulary",
+    "encoder_types",
+    "fit_encoder",
+    "load_encoder",
+    "squash",
+]

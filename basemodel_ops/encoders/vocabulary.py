@@ -1,12 +1,18 @@
 """Vocabularies: the values of a category column, the most frequent first."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from basemodel_ops.encoders.hashing import IntegerLookup
 from basemodel_ops.errors import DataError
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,11 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.values)
 
+    @cached_property
+    def _lookup(self) -> IntegerLookup:
+        plain = self.values.to_numpy()
+        return IntegerLookup(plain.view(np.int64) if plain.dtype == np.uint64 else plain)
+
     def encode(self, column: pa.Array | pa.ChunkedArray) -> np.ndarray:
         """Codes, int32 (rows,); -1 for nulls and values never seen.
 
@@ -27,9 +38,14 @@ class Vocabulary:
         """
         if isinstance(column, pa.ChunkedArray):
             column = column.combine_chunks()
+        if isinstance(column, pa.DictionaryArray):
+            column = column.dictionary_decode()
+        if pa.types.is_null(column.type) or len(self.values) == 0:
+            return np.full(len(column), -1, np.int32)
+        if pa.types.is_integer(column.type) and pa.types.is_integer(self.values.type):
+            return self._encode_integers(column)
         if column.type != self.values.type:
-            both_text = pa.types.is_large_string(column.type) or pa.types.is_string(column.type)
-            if not (both_text and pa.types.is_string(self.values.type)) and not pa.types.is_null(column.type):
+            if not (_is_text(column.type) and _is_text(self.values.type)):
                 raise DataError(
                     f"A column of type {column.type} is looked up among values of type {self.values.type}; none could "
                     "match. Cast one of them in its dbt model so that both sides have one type."
@@ -37,6 +53,14 @@ class Vocabulary:
             column = column.cast(self.values.type)
         found = pc.index_in(column, value_set=self.values, skip_nulls=True)
         return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+
+    def _encode_integers(self, column: pa.Array) -> np.ndarray:
+        # Unsigned integers beyond int64 wrap to negative ones on both sides alike, so they still match themselves.
+        plain = column.fill_null(0).to_numpy(zero_copy_only=False) if column.null_count else column.to_numpy()
+        codes = self._lookup.find(plain.view(np.int64) if plain.dtype == np.uint64 else plain)
+        if column.null_count:
+            codes[column.is_null().to_numpy(zero_copy_only=False)] = -1
+        return codes
 
     def table(self) -> pa.Table:
         """The vocabulary as a table (value, count)."""

@@ -1,11 +1,16 @@
 """The universal behavioural representation of an entity at a cutoff: fixed length, documented layout."""
 
 from basemodel_ops.representation.build import SourcePlan, future_layout, future_values, history_layout, history_values
+from basemodel_ops.representation.events import EventReader, Events
 from basemodel_ops.representation.history import History
 from basemodel_ops.representation.layout import Block, Layout
+from basemodel_ops.representation.sorting import sorted_events
+from basemodel_ops.representation.stream import stream_histories, stream_sketches
 
 __all__ = [
     "Block",
+    "EventReader",
+    "Events",
     "History",
     "Layout",
     "SourcePlan",
@@ -13,4 +18,7 @@ __all__ = [
     "future_values",
     "history_layout",
     "history_values",
+    "sorted_events",
+    "stream_histories",
+    "stream_sketches",
 ]

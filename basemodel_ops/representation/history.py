@@ -3,8 +3,23 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 DAY = 86_400_000_000  # microseconds
+
+
+@njit(nogil=True, cache=True)
+def _find_positions(start: np.ndarray, time: np.ndarray, moments: np.ndarray, out: np.ndarray) -> None:
+    for entity in range(len(start) - 1):
+        for m in range(len(moments)):
+            low, high = start[entity], start[entity + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if time[middle] < moments[m]:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[entity, m] = low
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,5 @@ class History:
             moments: Microseconds, int64 (moments,).
         """
         out = np.empty((self.entities, len(moments)), np.int64)
-        for entity in range(self.entities):
-            low, high = self.start[entity], self.start[entity + 1]
-            out[entity] = low + np.searchsorted(self.time[low:high], moments, side="left")
+        _find_positions(self.start, self.time, np.asarray(moments, np.int64), out)
         return out

@@ -39,11 +39,17 @@ def _quoted(name: str) -> str:
 class DuckDBWarehouse:
     """One writing process at a time: the file is opened late and closed early."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: dict[str, str | bool | int | float] | None = None) -> None:
+        """Open the file.
+
+        Args:
+            path: The file; it is made if it is not there.
+            options: DuckDB's own, such as `memory_limit` and `temp_directory`.
+        """
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = duckdb.connect(str(path))
+            self._connection = duckdb.connect(str(path), config=dict(options or {}))
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise WarehouseError(f"The warehouse {path} cannot be opened: {error}") from error

@@ -1,0 +1,67 @@
+"""Numbers of events at many cutoffs: decayed sums and means per half-life, and the last value."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from basemodel_ops.emde.decay import half_power
+
+
+class Moments(NamedTuple):
+    """What a number column says about each entity before each cutoff; not finite values are not seen."""
+
+    mass: np.ndarray
+    """Decayed number of values, float32 (entities, cutoffs, half-lives)."""
+    total: np.ndarray
+    """Decayed sum, float32 (entities, cutoffs, half-lives)."""
+    mean: np.ndarray
+    """Decayed mean, float32 (entities, cutoffs, half-lives); 0 where there is no value."""
+    last: np.ndarray
+    """Newest value, float32 (entities, cutoffs); not-a-number where there is none."""
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _moments(
+    start: np.ndarray,
+    time: np.ndarray,
+    values: np.ndarray,
+    cutoffs: np.ndarray,
+    half_lives: np.ndarray,
+    sums: np.ndarray,
+    last: np.ndarray,
+) -> None:
+    lives = len(half_lives)
+    for entity in prange(len(start) - 1):
+        state = np.zeros((lives, 2))
+        position, newest = start[entity], np.float32(np.nan)
+        for c in range(len(cutoffs)):
+            if c > 0:
+                for life in range(lives):
+                    keep = half_power(float(cutoffs[c] - cutoffs[c - 1]) / half_lives[life])
+                    state[life, 0] *= keep
+                    state[life, 1] *= keep
+            while position < start[entity + 1] and time[position] < cutoffs[c]:
+                value = values[position]
+                if np.isfinite(value):
+                    newest = np.float32(value)
+                    age = float(cutoffs[c] - time[position])
+                    for life in range(lives):
+                        weight = half_power(age / half_lives[life])
+                        state[life, 0] += weight
+                        state[life, 1] += weight * value
+                position += 1
+            last[entity, c] = newest
+            sums[entity, c] = state
+
+
+def decayed_moments(
+    start: np.ndarray, time: np.ndarray, values: np.ndarray, cutoffs: np.ndarray, half_lives: np.ndarray
+) -> Moments:
+    """Sums, means and last values strictly before each cutoff; arguments as in `sketch_histories`."""
+    shape = (len(start) - 1, len(cutoffs), len(half_lives))
+    sums, last = np.zeros((*shape, 2)), np.full(shape[:2], np.nan, np.float32)
+    _moments(start, time, values, cutoffs, np.asarray(half_lives, np.float64), sums, last)
+    mass, total = sums[..., 0], sums[..., 1]
+    mean = np.divide(total, mass, out=np.zeros_like(total), where=mass > 0)
+    return Moments(mass.astype(np.float32), total.astype(np.float32), mean.astype(np.float32), last)

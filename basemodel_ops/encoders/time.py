@@ -1,0 +1,89 @@
+"""Moments: what hour, what weekday, what part of the year; all of them cycles."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from basemodel_ops.encoders.base import State, flat, refuse
+
+HOUR = 3_600_000_000  # microseconds
+DAY = 24 * HOUR
+YEAR_DAYS = 365.2425
+
+
+@dataclass(frozen=True)
+class TimeEncoder:
+    """Three rows of cells: 24 hours, 7 weekdays (Monday first), 53 weeks of the year; sin and cos of each cycle."""
+
+    kind: ClassVar[str] = "time"
+
+    @classmethod
+    def fit(cls, batches: Iterable[pa.Array]) -> "TimeEncoder":
+        """There is nothing to learn; the column's type is checked."""
+        for batch in batches:
+            _microseconds(batch)
+        return cls()
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Hours, weekdays, weeks."""
+        return (24, 7, 53)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Waves of the three cycles."""
+        return tuple(f"{wave}_{cycle}" for cycle in ("day", "week", "year") for wave in ("sin", "cos"))
+
+    def cells(self, column: pa.Array) -> np.ndarray:
+        """Hour, weekday and week of the year, int32 (rows, 3)."""
+        moment, known = _microseconds(column)
+        out = np.stack([moment // HOUR % 24, (moment // DAY + 3) % 7, _day_of_year(moment) // 7], axis=1)
+        return np.where(known[:, None], out, -1).astype(np.int32)
+
+    def features(self, column: pa.Array) -> np.ndarray:
+        """Sin and cos of the time of day, of the week and of the year, float32 (rows, 6)."""
+        moment, known = _microseconds(column)
+        day = moment % DAY / DAY
+        cycles = [day, ((moment // DAY + 3) % 7 + day) / 7, (_day_of_year(moment) + day) / YEAR_DAYS]
+        waves = [wave(2 * np.pi * cycle) for cycle in cycles for wave in (np.sin, np.cos)]
+        return np.where(known[:, None], np.stack(waves, axis=1), 0).astype(np.float32)
+
+    def state(self) -> State:
+        """Nothing but its kind."""
+        return State(self.kind)
+
+    @classmethod
+    def from_state(cls, state: State) -> "TimeEncoder":
+        """The inverse of `state`."""
+        return cls()
+
+
+def _day_of_year(moment: np.ndarray) -> np.ndarray:
+    """Days since the first of January, int64."""
+    days = (moment // DAY).astype("datetime64[D]")
+    return (days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
+
+
+def _microseconds(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Microseconds since 1970 on the clock of the column's own time zone, int64 (rows,), and whether each is known.
+
+    Raises:
+        DataError: they are no moments.
+    """
+    column = flat(column)
+    known = column.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), np.int64), known
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        column = pc.local_timestamp(column)
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        raise refuse("time", column, "timestamps and dates")
+    moment = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+    return moment.fill_null(0).to_numpy(zero_copy_only=False), known
+
+
+ENCODER = TimeEncoder

@@ -1,0 +1,144 @@
+"""Batches of events, encoded: the currency between the warehouse and everything that learns from it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.encoders.hashing import hash_values
+from basemodel_ops.errors import DataError
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events of one source; `owner` is the entity's position in the list of entities."""
+
+    owner: np.ndarray  # (events,) int32
+    time: np.ndarray  # (events,) int64, microseconds since 1970
+    session: np.ndarray | None = None  # (events,) int64 hash
+    codes: dict[str, np.ndarray] = field(default_factory=dict)  # per category column (events,) int32
+    numbers: dict[str, np.ndarray] = field(default_factory=dict)  # per number column (events,) float32
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def part(self, low: int, high: int) -> "Events":
+        """Events `low` to `high`, without a copy."""
+        return self.arranged(slice(low, high))
+
+    def arranged(self, rows: slice | np.ndarray) -> "Events":
+        """These rows, in this order."""
+        return Events(
+            self.owner[rows],
+            self.time[rows],
+            None if self.session is None else self.session[rows],
+            {name: codes[rows] for name, codes in self.codes.items()},
+            {name: numbers[rows] for name, numbers in self.numbers.items()},
+        )
+
+    def columns(self) -> list[np.ndarray]:
+        """All columns: owner, time, session if there is one, codes, numbers."""
+        session = [] if self.session is None else [self.session]
+        return [self.owner, self.time, *session, *self.codes.values(), *self.numbers.values()]
+
+    def like(self, columns: list[np.ndarray]) -> "Events":
+        """Events with the names of these and other columns, in the order of `columns`."""
+        owner, time, *rest = columns
+        session = None if self.session is None else rest.pop(0)
+        codes = dict(zip(self.codes, rest[: len(self.codes)], strict=True))
+        numbers = dict(zip(self.numbers, rest[len(self.codes) :], strict=True))
+        return Events(owner, time, session, codes, numbers)
+
+
+def joined(parts: list[Events]) -> Events:
+    """All events of the parts, which must have the same columns."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*(part.columns() for part in parts), strict=True)
+    return parts[0].like([np.concatenate(column) for column in columns])
+
+
+@dataclass(frozen=True)
+class EventReader:
+    """How the Arrow batches of a source become events.
+
+    `maps` gives derived codes (a product's department) by name: the category column and the derived code of each of
+    its values.
+    """
+
+    source: str
+    entities: Vocabulary
+    entity: str
+    time: str
+    session: str | None = None
+    categories: Mapping[str, Vocabulary] = field(default_factory=dict)
+    numbers: tuple[str, ...] = ()
+    maps: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that are read."""
+        names = [self.entity, self.time, *([self.session] if self.session else []), *self.categories, *self.numbers]
+        return list(dict.fromkeys(names))
+
+    def read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Events]:
+        """Encode batch by batch; values never seen get code -1, numbers that are missing are not-a-number.
+
+        Raises:
+            DataError: an event has no time or an entity that is not in the list, or ids are of another type.
+        """
+        padded = {name: (column, np.append(codes, -1).astype(np.int32)) for name, (column, codes) in self.maps.items()}
+        for batch in batches:
+            owner = self.entities.encode(batch.column(self.entity))
+            if len(owner) and owner.min() < 0:
+                row = int(owner.argmin())
+                raise DataError(
+                    f"Source {self.source} has an event of {self.entity} {batch.column(self.entity)[row]}, which is "
+                    "not among the entities. The table changed during the read, or the entity is null: run again, or "
+                    "filter such rows out in the dbt model."
+                )
+            codes = {name: known.encode(batch.column(name)) for name, known in self.categories.items()}
+            for name, (column, mapping) in padded.items():
+                codes[name] = mapping[codes[column]]  # code -1, the unknown, maps to -1
+            yield Events(
+                owner,
+                microseconds(batch.column(self.time), self.source),
+                _session_ids(batch.column(self.session)) if self.session else None,
+                codes,
+                {name: _floats(batch.column(name), name, self.source) for name in self.numbers},
+            )
+
+
+def microseconds(column: pa.Array, source: str) -> np.ndarray:
+    """Instants in microseconds since 1970, int64 (rows,).
+
+    Raises:
+        DataError: one is missing, or they are no instants.
+    """
+    if column.null_count:
+        raise DataError(f"{column.null_count} events of {source} have no time: filter them out in the dbt model.")
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        raise DataError(f"The time of {source} is of type {column.type}: cast it to a timestamp in the dbt model.")
+    return column.cast(pa.timestamp("us", getattr(column.type, "tz", None))).cast(pa.int64()).to_numpy()
+
+
+def _session_ids(column: pa.Array) -> np.ndarray:
+    """Sessions as int64: integers as they are, anything else by its hash; -1 where there is none."""
+    ids = column.cast(pa.int64()) if pa.types.is_integer(column.type) else None
+    if ids is not None:
+        return ids.fill_null(-1).to_numpy(zero_copy_only=False)
+    hashes = hash_values(column).view(np.int64)
+    return np.where(column.is_valid().to_numpy(zero_copy_only=False), hashes, -1)
+
+
+def _floats(column: pa.Array, name: str, source: str) -> np.ndarray:
+    kind = column.type
+    if not (
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    ):
+        raise DataError(f"{name} of {source} is of type {kind}, no number: cast it in the dbt model, or annotate it.")
+    if pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    return column.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)

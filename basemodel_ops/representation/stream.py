@@ -1,0 +1,131 @@
+"""Streams of encoded events, aligned by entity: one shard of histories in memory, however many events there are."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numba import njit
+
+from basemodel_ops.emde import Shard, SketchStream
+from basemodel_ops.errors import DataError
+from basemodel_ops.representation.events import Events, joined
+from basemodel_ops.representation.history import History
+
+
+@njit(nogil=True, cache=True)
+def _first_disorder(owner: np.ndarray, time: np.ndarray) -> int:
+    """First event that is not in (owner, time) order, or -1."""
+    for row in range(1, len(owner)):
+        if owner[row] < owner[row - 1] or (owner[row] == owner[row - 1] and time[row] < time[row - 1]):
+            return row
+    return -1
+
+
+class _Cursor:
+    """One source's events, taken entity by entity; holds what was read but not taken."""
+
+    def __init__(self, number: int, batches: Iterator[Events]) -> None:
+        self._number, self._batches = number, batches
+        self._rest: Events | None = None
+        self._like: Events | None = None
+        self._last = (-1, 0)
+
+    def _next(self) -> Events | None:
+        batch = next(self._batches, None)
+        if batch is None or len(batch) == 0:
+            self._like = self._like or batch
+            return batch
+        row = _first_disorder(batch.owner, batch.time)
+        if row < 0 and (int(batch.owner[0]), int(batch.time[0])) < self._last:
+            row = 0
+        if row >= 0:
+            raise DataError(
+                f"Source {self._number} does not arrive in the order of entity and time: entity {batch.owner[row]} at "
+                f"{batch.time[row]} comes too late. Order the query by both, or use `sorted_events`."
+            )
+        self._last = (int(batch.owner[-1]), int(batch.time[-1]))
+        self._like = batch.part(0, 0)
+        return batch
+
+    def take(self, low: int, high: int) -> History:
+        """The history of entities `low` to `high`."""
+        parts: list[Events] = []
+        while True:
+            batch, self._rest = (self._rest, None) if self._rest is not None else (self._next(), None)
+            if batch is None:
+                break
+            cut = int(np.searchsorted(batch.owner, high, side="left"))
+            parts.append(batch.part(0, cut))
+            if cut < len(batch):
+                self._rest = batch.part(cut, len(batch))
+                break
+        parts = [part for part in parts if len(part)] or ([self._like] if self._like is not None else [])
+        events = joined(parts) if parts else Events(np.zeros(0, np.int32), np.zeros(0, np.int64))
+        start = np.searchsorted(events.owner, np.arange(low, high + 1)).astype(np.int64)
+        return History(start, events.time, events.session, events.codes, events.numbers)
+
+    def check_end(self, entities: int) -> None:
+        """DataError if events of entities that do not exist are left."""
+        if self._rest is not None and len(self._rest):
+            raise DataError(
+                f"Source {self._number} names entity {self._rest.owner[0]}; there are 0 to {entities - 1}. Read "
+                "entities and events up to the same moment."
+            )
+
+
+def stream_histories(
+    sources: Sequence[Iterator[Events]], entities: int, shard: int
+) -> Iterator[tuple[int, list[History]]]:
+    """First entity and the history of every source, for `shard` entities at a time.
+
+    Each source holds one shard and one batch in memory. Entities without events have empty histories.
+
+    Args:
+        sources: Events in (entity, time) order, as `EventReader.read` gives them from an ordered query, or
+            `sorted_events` from any.
+        entities: Number of entities.
+        shard: Entities per step.
+
+    Raises:
+        DataError: a source is out of order or names an entity that is not there.
+    """
+    cursors = [_Cursor(number, source) for number, source in enumerate(sources)]
+    for low in range(0, entities, shard):
+        high = min(low + shard, entities)
+        yield low, [cursor.take(low, high) for cursor in cursors]
+    for cursor in cursors:
+        cursor.take(entities, entities)
+        cursor.check_end(entities)
+
+
+def stream_sketches(
+    events: Iterator[Events],
+    entities: int,
+    column: str,
+    table: np.ndarray,
+    width: int,
+    cutoffs: np.ndarray,
+    half_lives: np.ndarray,
+    weight: str | None = None,
+    shard: int = 256,
+) -> Iterator[Shard]:
+    """Sketches of one column strictly before each cutoff, shard by shard.
+
+    Args:
+        events: In (entity, time) order.
+        entities: Number of entities.
+        column: Category column whose codes are rows of `table`.
+        table: Cell of each value per depth row, (values, depth).
+        width: Cells in a row.
+        cutoffs: Ascending, microseconds.
+        half_lives: Days.
+        weight: Number column that weighs events; None for 1. Missing numbers weigh nothing.
+        shard: Entities handed out at once.
+
+    Raises:
+        DataError: events are out of order, or a weight is negative.
+    """
+    lives = np.asarray(half_lives, np.float64) * 86_400e6
+    stream = SketchStream(entities, table, width, cutoffs, lives, shard)
+    for batch in events:
+        yield from stream.add(batch.owner, batch.time, batch.codes[column], batch.numbers[weight] if weight else None)
+    yield from stream.finish()

@@ -1,0 +1,100 @@
+"""What a sketch answers, against the history it was made from."""
+
+import numpy as np
+import pytest
+
+from basemodel_ops.emde import (
+    ask,
+    decoded_counts,
+    effective_age,
+    element_scores,
+    identity_codes,
+    sketch_histories,
+    smallest_cells,
+)
+
+DEPTH, WIDTH, VOCABULARY = 10, 128, 5000
+TABLE = identity_codes(np.random.default_rng(0).integers(0, 2**63, VOCABULARY).astype(np.uint64), DEPTH, WIDTH)
+LIVES = np.array([7.0, 365.0])
+
+
+def history(seed, distinct=40, events=200):
+    """Elements and their times; sketch at day 100 and true decayed counts (half-lives, vocabulary)."""
+    generator = np.random.default_rng(seed)
+    known = generator.choice(VOCABULARY, distinct, replace=False)
+    elements = generator.choice(known, events).astype(np.int32)
+    time = np.sort(generator.uniform(0, 100, events))
+    sketch = sketch_histories(np.array([0, events]), time, elements, TABLE, WIDTH, np.array([100.0]), LIVES)[0, 0]
+    true = np.stack([np.bincount(elements, 2.0 ** (-(100 - time) / life), VOCABULARY) for life in LIVES])
+    return sketch.reshape(len(LIVES), DEPTH, WIDTH), true, elements, time
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_decoding_finds_what_is_there_and_how_much(seed):
+    sketch, true, _, _ = history(seed)
+    counts = decoded_counts(sketch[1], TABLE)
+    there = true[1] > 0
+    top = np.argsort(-counts)[: there.sum()]
+    assert there[top].mean() >= 0.9
+    naive = np.abs(smallest_cells(sketch[1], TABLE) - true[1])
+    assert np.abs(counts - true[1]).sum() < naive.sum()
+    np.testing.assert_allclose(counts.sum(), true[1].sum(), rtol=0.02)
+
+
+def test_the_smallest_cell_is_never_below_the_count():
+    sketch, true, _, _ = history(7)
+    assert (smallest_cells(sketch[1], TABLE) >= true[1] * (1 - 1e-5)).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_tell_present_from_absent(seed):
+    sketch, true, _, _ = history(seed)
+    answers = ask(sketch, TABLE, LIVES, np.arange(VOCABULARY))
+    there = true[1] > 0
+    assert answers.probability[there].mean() > 0.8
+    assert answers.probability[~there].mean() < 0.01
+    assert 0 < answers.chance < 0.2
+    assert (answers.probability <= 1).all()
+    assert np.isnan(answers.age[answers.count == 0]).all()
+
+
+def test_one_event_has_its_exact_age_and_weight():
+    sketch = sketch_histories(
+        np.array([0, 1]), np.array([58.0]), np.array([3], np.int32), TABLE, WIDTH, np.array([100.0]), LIVES,
+        np.array([5.0]),
+    )[0, 0].reshape(2, DEPTH, WIDTH)  # fmt: skip
+    answers = ask(sketch, TABLE, LIVES, np.array([3, 4]))
+    assert answers.age[0] == pytest.approx(42, abs=0.01)
+    assert answers.count[0] == pytest.approx(5 * 2 ** (-42 / 365), rel=1e-4)
+    assert answers.probability[0] > 0.5
+    assert answers.probability[1] == 0
+    assert np.isnan(answers.age[1])
+
+
+def test_ages_lie_between_the_newest_and_the_oldest_event():
+    sketch, true, elements, time = history(3, distinct=10)
+    present = np.flatnonzero(true[1] > 0)
+    answers = ask(sketch, TABLE, LIVES, present)
+    for element, age in zip(present, answers.age, strict=True):
+        ages = 100 - time[elements == element]
+        assert ages.min() * 0.9 - 1 <= age <= ages.max() * 1.1 + 1
+
+
+def test_an_empty_sketch_holds_nothing():
+    empty = np.zeros((2, DEPTH, WIDTH), np.float32)
+    answers = ask(empty, TABLE, LIVES, np.arange(10))
+    assert not answers.probability.any()
+    assert not answers.count.any()
+    assert np.isnan(answers.age).all()
+    assert answers.chance == 0
+
+
+def test_scores_are_logs_of_geometric_means():
+    sketch = np.random.default_rng(0).random((DEPTH, WIDTH))
+    shares = sketch / sketch.sum(axis=1, keepdims=True)
+    expected = [np.log(np.prod(shares[np.arange(DEPTH), TABLE[e]] + 1e-6)) / DEPTH for e in range(20)]
+    np.testing.assert_allclose(element_scores(sketch, TABLE[:20]), expected, rtol=1e-5)
+
+
+def test_no_mass_has_no_age():
+    assert np.isnan(effective_age(np.zeros(1), np.ones(1), (7.0, 365.0))).all()
