@@ -1,37 +1,217 @@
-"""The two products of a Cleora step on the CPU: hyperedge means, then node means. No atomics."""
+"""A Cleora step on the CPU: M T = D^-1 H (diag(1/n) (H' T)) in one pass over the hyperedges.
 
+A thread owns a block of sixteen columns from start to end. It reads a hyperedge's members, forms their mean in a
+register and adds it to the same members' sums, which are still in the cache: no clique, no matrix of hyperedges, no
+atomics. Sums are 32-bit integers of 2^-30: each contribution is divided by the node's degree before it is rounded, so
+a sum never leaves [-1, 1], and, integer addition being exact, it is the same whatever the order of the hyperedges and
+the number of threads. The rounding is 2^-31 a contribution, below that of float32 sums.
+"""
+
+import numba
 import numpy as np
 from numba import njit, prange
 
+from basemodel_ops.cleora.lanes import LANES, add, add_rounded, load, scale, zero
 
-@njit(parallel=True, cache=True, nogil=True)
-def gather_means(start: np.ndarray, members: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Mean of the members' vectors per group, float32 (groups, dimension); empty groups are zero."""
-    groups, dimension = len(start) - 1, vectors.shape[1]
-    out = np.zeros((groups, dimension), np.float32)
-    for group in prange(groups):
-        low, high = start[group], start[group + 1]
-        row = out[group]
-        for position in range(low, high):
-            member = vectors[members[position]]
-            for d in range(dimension):
-                row[d] += member[d]
-        if high > low:
-            scale = np.float32(1.0 / (high - low))
-            for d in range(dimension):
-                row[d] *= scale
-    return out
+UNIT = 2.0**30
+"""Integer steps to one."""
+
+
+def scratch(nodes: int, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """A block of columns before and after the step for each thread: float32 and int32 (threads, nodes * 16)."""
+    slots = max(1, min(numba.get_num_threads(), -(-dimension // LANES)))
+    return np.empty((slots, nodes * LANES), np.float32), np.empty((slots, nodes * LANES), np.int32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scatter(
+    start: np.ndarray,
+    members: np.ndarray,
+    weights: np.ndarray,
+    inverse: np.ndarray,
+    source: np.ndarray,
+    target: np.ndarray,
+) -> None:
+    """Add the hyperedges' means to the members' sums, for one block of columns."""
+    if len(weights):
+        for edge in range(len(start) - 1):
+            mean, total = zero(), np.float32(0)
+            for position in range(start[edge], start[edge + 1]):
+                weight = weights[position]
+                total += weight
+                mean = add(mean, scale(load(source, np.int64(members[position]) * LANES), weight))
+            mean = scale(mean, np.float32(1) / total)
+            for position in range(start[edge], start[edge + 1]):
+                node = np.int64(members[position])
+                add_rounded(target, node * LANES, scale(mean, weights[position] * inverse[node]))
+    else:
+        for edge in range(len(start) - 1):
+            mean = zero()
+            for position in range(start[edge], start[edge + 1]):
+                mean = add(mean, load(source, np.int64(members[position]) * LANES))
+            mean = scale(mean, np.float32(1) / np.float32(start[edge + 1] - start[edge]))
+            for position in range(start[edge], start[edge + 1]):
+                node = np.int64(members[position])
+                add_rounded(target, node * LANES, scale(mean, inverse[node]))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _read_block(matrix: np.ndarray, first: int, width: int, block: np.ndarray) -> None:
+    for row in range(len(matrix)):
+        for column in range(width):
+            block[row * LANES + column] = matrix[row, first + column]
+        for column in range(width, LANES):
+            block[row * LANES + column] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_block(
+    sums: np.ndarray,
+    inverse: np.ndarray,
+    is_centred: bool,
+    connected: int,
+    first: int,
+    width: int,
+    matrix: np.ndarray,
+    mean: np.ndarray,
+) -> None:
+    """Sums as float32 into the matrix, less the connected rows' mean; isolated rows are zero."""
+    total = np.zeros(LANES, np.int64)
+    if is_centred and connected:
+        for row in range(len(inverse)):
+            for column in range(LANES):
+                total[column] += sums[row * LANES + column]
+    shift = np.zeros(LANES, np.float32)
+    for column in range(width):
+        shift[column] = total[column] / (max(connected, 1) * UNIT)
+        mean[first + column] = shift[column]
+    unit = np.float32(1 / UNIT)
+    for row in range(len(inverse)):
+        if inverse[row] > 0:
+            for column in range(width):
+                matrix[row, first + column] = np.float32(sums[row * LANES + column]) * unit - shift[column]
+        else:
+            for column in range(width):
+                matrix[row, first + column] = 0
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def step(
+    start: np.ndarray,
+    members: np.ndarray,
+    weights: np.ndarray,
+    inverse: np.ndarray,
+    is_centred: bool,
+    connected: int,
+    vectors: np.ndarray,
+    out: np.ndarray,
+    mean: np.ndarray,
+    source: np.ndarray,
+    target: np.ndarray,
+) -> None:
+    """One step M T, centred if asked; `out` may be `vectors`.
+
+    Args:
+        start: Hyperedges' first positions, int64 (hyperedges + 1,).
+        members: Nodes of the hyperedges, int32 (incidences,).
+        weights: Weights of the incidences, float32 (incidences,), or of length 0 where all are one.
+        inverse: 2^30 / degree, 0 for isolated nodes, float32 (nodes,).
+        is_centred: Subtract the mean of the connected rows.
+        connected: Number of connected nodes.
+        vectors: Values within [-1, 1], float32 (nodes, dimension).
+        out: Receives the step, float32 (nodes, dimension).
+        mean: Receives the mean, float32 (dimension,).
+        source: Scratch of `scratch`.
+        target: Scratch of `scratch`.
+    """
+    dimension = vectors.shape[1]
+    blocks, slots = (dimension + LANES - 1) // LANES, len(source)
+    for slot in prange(slots):
+        for block in range(blocks * slot // slots, blocks * (slot + 1) // slots):
+            first = block * LANES
+            width = min(LANES, dimension - first)
+            _read_block(vectors, first, width, source[slot])
+            target[slot][:] = 0
+            _scatter(start, members, weights, inverse, source[slot], target[slot])
+            _write_block(target[slot], inverse, is_centred, connected, first, width, out, mean)
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def add_chunk(
+    start: np.ndarray,
+    members: np.ndarray,
+    weights: np.ndarray,
+    inverse: np.ndarray,
+    vectors: np.ndarray,
+    sums: np.ndarray,
+    source: np.ndarray,
+    target: np.ndarray,
+) -> None:
+    """Add a chunk of hyperedges to the sums of a step, int32 (nodes, dimension); the rest as in `step`."""
+    dimension = vectors.shape[1]
+    blocks, slots = (dimension + LANES - 1) // LANES, len(source)
+    for slot in prange(slots):
+        for block in range(blocks * slot // slots, blocks * (slot + 1) // slots):
+            first = block * LANES
+            width = min(LANES, dimension - first)
+            _read_block(vectors, first, width, source[slot])
+            _read_block(sums, first, width, target[slot])
+            _scatter(start, members, weights, inverse, source[slot], target[slot])
+            for row in range(len(sums)):
+                for column in range(width):
+                    sums[row, first + column] = target[slot][row * LANES + column]
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def finish_chunks(
+    sums: np.ndarray, inverse: np.ndarray, is_centred: bool, connected: int, out: np.ndarray, mean: np.ndarray
+) -> None:
+    """Sums of a step as float32 vectors; `out` may share the memory of `sums`."""
+    dimension = sums.shape[1]
+    shift = np.zeros(dimension, np.float32)
+    if is_centred and connected:
+        for block in prange((dimension + LANES - 1) // LANES):
+            first = block * LANES
+            width = min(LANES, dimension - first)
+            total = np.zeros(LANES, np.int64)
+            for row in range(len(sums)):
+                for column in range(width):
+                    total[column] += sums[row, first + column]
+            for column in range(width):
+                shift[first + column] = total[column] / (connected * UNIT)
+    mean[:] = shift
+    unit = np.float32(1 / UNIT)
+    for row in prange(len(sums)):
+        for column in range(dimension):
+            value = np.float32(sums[row, column]) * unit - shift[column]
+            out[row, column] = value if inverse[row] > 0 else np.float32(0)
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def unit_rows(rows: np.ndarray, out: np.ndarray) -> None:
+    """Rows at L2 length 1, zero rows stay zero, float32 (rows, dimension); `out` may be `rows`."""
+    for row in prange(len(rows)):
+        square = np.float32(0)
+        for column in range(rows.shape[1]):
+            square += rows[row, column] * rows[row, column]
+        factor = np.float32(1) / np.sqrt(square) if square > 0 else np.float32(0)
+        for column in range(rows.shape[1]):
+            out[row, column] = rows[row, column] * factor
 
 
 @njit(parallel=True, cache=True, nogil=True)
 def hashed_start(hashes: np.ndarray, dimension: int, seed: int) -> np.ndarray:
-    """Uniform (-1, 1) vectors from (hash of the id, dimension, seed): splitmix64. float32 (nodes, dimension)."""
+    """Vectors in U(-1, 1) from (hash of the id, dimension, seed) by splitmix64, float32 (nodes, dimension).
+
+    23 bits of the hash are the middle of one of 2^23 intervals: exact in float32, so the same on any machine.
+    """
     out = np.empty((len(hashes), dimension), np.float32)
     for node in prange(len(hashes)):
-        for d in range(dimension):
-            z = hashes[node] + np.uint64(0x9E3779B97F4A7C15) * np.uint64(d + 1 + seed * 1_000_003)
+        for column in range(dimension):
+            z = hashes[node] + np.uint64(0x9E3779B97F4A7C15) * np.uint64(column + 1 + seed * 1_000_003)
             z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             z = z ^ (z >> np.uint64(31))
-            out[node, d] = np.float32((z >> np.uint64(11)) / 9007199254740992.0 * 2.0 - 1.0)
+            odd = np.int32(z >> np.uint64(41)) * np.int32(2) + np.int32(1)
+            out[node, column] = np.float32(odd) * np.float32(2.0**-23) - np.float32(1)
     return out

@@ -1,0 +1,99 @@
+"""Sixteen float32 columns as one machine vector, for numba kernels.
+
+Numba cannot prove that two arrays do not overlap, so it leaves short inner loops over columns scalar. These intrinsics
+state the vector operations themselves; LLVM lowers them to AVX-512, AVX2, SSE or NEON registers, whichever there are.
+Offsets are counted in elements from the start of a contiguous array and are not checked.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+LANES = 16
+"""Columns in a vector: 64 bytes, one cache line."""
+
+FLOATS = ir.VectorType(ir.FloatType(), LANES)
+INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+
+
+class Lanes(types.Type):
+    """Numba's type of sixteen float32 values."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Lanes")
+
+
+lanes = Lanes()
+
+
+@register_model(Lanes)
+class LanesModel(models.PrimitiveModel):
+    """Kept in a vector register."""
+
+    def __init__(self, manager: Any, declared: Any) -> None:
+        super().__init__(manager, declared, FLOATS)
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, offset: Any, vector: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [offset]), ir.PointerType(vector))
+
+
+@intrinsic
+def zero(typing_context: Any) -> Any:
+    """Sixteen zeros."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return ir.Constant(FLOATS, [0.0] * LANES)
+
+    return lanes(), generate
+
+
+@intrinsic
+def load(typing_context: Any, array: Any, offset: Any) -> Any:
+    """`array[offset:offset + 16]` of a float32 array."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.load(_pointer(context, builder, signature.args[0], *values, FLOATS), align=4)
+
+    return lanes(array, types.int64), generate
+
+
+@intrinsic
+def add(typing_context: Any, first: Any, second: Any) -> Any:
+    """Sum, column by column."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.fadd(*values)
+
+    return lanes(lanes, lanes), generate
+
+
+@intrinsic
+def scale(typing_context: Any, vector: Any, factor: Any) -> Any:
+    """Every column times the same float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        nothing = ir.Constant(FLOATS, ir.Undefined)
+        first = builder.insert_element(nothing, values[1], ir.Constant(ir.IntType(32), 0))
+        return builder.fmul(values[0], builder.shuffle_vector(first, nothing, ir.Constant(INTEGERS, [0] * LANES)))
+
+    return lanes(lanes, types.float32), generate
+
+
+@intrinsic
+def add_rounded(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
+    """`array[offset:offset + 16] += round(vector)` of an int32 array, halves to even."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = ir.FunctionType(FLOATS, [FLOATS])
+        round_to_even = cgutils.get_or_insert_function(builder.module, kind, f"llvm.rint.v{LANES}f32")
+        whole = builder.fptosi(builder.call(round_to_even, [values[2]]), INTEGERS)
+        pointer = _pointer(context, builder, signature.args[0], values[0], values[1], INTEGERS)
+        builder.store(builder.add(builder.load(pointer, align=4), whole), pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes), generate
