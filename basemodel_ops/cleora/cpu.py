@@ -7,6 +7,9 @@ from basemodel_ops.cleora import kernels
 from basemodel_ops.cleora.hypergraph import Hypergraph
 from basemodel_ops.cleora.memory import ROW_BLOCK, available
 
+COLUMN_BLOCK = 64
+"""Columns that are whitened together."""
+
 NO_WEIGHTS = np.zeros(0, np.float32)
 
 
@@ -91,10 +94,15 @@ class CpuVectors:
 
     def whiten(self, whitening: np.ndarray) -> None:
         """Rows times the map, then to unit length."""
-        block = np.empty((min(ROW_BLOCK, len(self.vectors)), self.vectors.shape[1]), np.float32)
+        dimension = self.vectors.shape[1]
+        block = np.empty((min(ROW_BLOCK, len(self.vectors)), dimension), np.float32)
         for first in range(0, len(self.vectors), ROW_BLOCK):
             rows = self.vectors[first : first + ROW_BLOCK]
-            kernels.unit_rows(np.matmul(rows, whitening, out=block[: len(rows)]), rows)
+            for low in range(0, dimension, COLUMN_BLOCK):
+                high = min(low + COLUMN_BLOCK, dimension)
+                # The map is upper triangular: a column takes nothing from the columns after it.
+                np.matmul(rows[:, :high], whitening[:high, low:high], out=block[: len(rows), low:high])
+            kernels.unit_rows(block[: len(rows)], rows)
 
     def normalise(self) -> None:
         """Rows to unit length."""

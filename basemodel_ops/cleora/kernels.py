@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numba import njit, prange
 
-from basemodel_ops.cleora.lanes import LANES, add, add_rounded, load, scale, zero
+from basemodel_ops.cleora.lanes import LANES, add, add_long, add_rounded, load, load_integers, scale, store, zero
 
 UNIT = 2.0**30
 """Integer steps to one."""
@@ -57,6 +57,11 @@ def _scatter(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _read_block(matrix: np.ndarray, first: int, width: int, block: np.ndarray) -> None:
+    if width == LANES:
+        # Moves bits: right for sums, which are integers, as well.
+        for row in range(len(matrix)):
+            store(block, row * LANES, load(matrix, row * matrix.shape[1] + first))
+        return
     for row in range(len(matrix)):
         for column in range(width):
             block[row * LANES + column] = matrix[row, first + column]
@@ -77,22 +82,24 @@ def _write_block(
 ) -> None:
     """Sums as float32 into the matrix, less the connected rows' mean; isolated rows are zero."""
     total = np.zeros(LANES, np.int64)
-    if is_centred and connected:
+    if is_centred:
         for row in range(len(inverse)):
-            for column in range(LANES):
-                total[column] += sums[row * LANES + column]
+            add_long(total, sums, row * LANES)
     shift = np.zeros(LANES, np.float32)
     for column in range(width):
-        shift[column] = total[column] / (max(connected, 1) * UNIT)
-        mean[first + column] = shift[column]
+        shift[column] = -total[column] / (max(connected, 1) * UNIT)
+        mean[first + column] = -shift[column]
     unit = np.float32(1 / UNIT)
     for row in range(len(inverse)):
-        if inverse[row] > 0:
-            for column in range(width):
-                matrix[row, first + column] = np.float32(sums[row * LANES + column]) * unit - shift[column]
-        else:
+        if inverse[row] == 0:
             for column in range(width):
                 matrix[row, first + column] = 0
+        elif width == LANES:
+            value = add(scale(load_integers(sums, row * LANES), unit), load(shift, 0))
+            store(matrix, row * matrix.shape[1] + first, value)
+        else:
+            for column in range(width):
+                matrix[row, first + column] = np.float32(sums[row * LANES + column]) * unit + shift[column]
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")

@@ -17,6 +17,7 @@ LANES = 16
 
 FLOATS = ir.VectorType(ir.FloatType(), LANES)
 INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+LONG_INTEGERS = ir.VectorType(ir.IntType(64), LANES)
 
 
 class Lanes(types.Type):
@@ -63,6 +64,29 @@ def load(typing_context: Any, array: Any, offset: Any) -> Any:
 
 
 @intrinsic
+def load_integers(typing_context: Any, array: Any, offset: Any) -> Any:
+    """`array[offset:offset + 16]` of an int32 array, as float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        whole = builder.load(_pointer(context, builder, signature.args[0], *values, INTEGERS), align=4)
+        return builder.sitofp(whole, FLOATS)
+
+    return lanes(array, types.int64), generate
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
+    """`array[offset:offset + 16] = vector` of a float32 array."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], values[0], values[1], FLOATS)
+        builder.store(values[2], pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes), generate
+
+
+@intrinsic
 def add(typing_context: Any, first: Any, second: Any) -> Any:
     """Sum, column by column."""
 
@@ -97,3 +121,17 @@ def add_rounded(typing_context: Any, array: Any, offset: Any, vector: Any) -> An
         return context.get_dummy_value()
 
     return types.void(array, types.int64, lanes), generate
+
+
+@intrinsic
+def add_long(typing_context: Any, totals: Any, array: Any, offset: Any) -> Any:
+    """`totals[0:16] += array[offset:offset + 16]`, of an int64 and an int32 array."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        nothing = ir.Constant(ir.IntType(64), 0)
+        sums = _pointer(context, builder, signature.args[0], values[0], nothing, LONG_INTEGERS)
+        whole = builder.load(_pointer(context, builder, signature.args[1], *values[1:], INTEGERS), align=4)
+        builder.store(builder.add(builder.load(sums, align=8), builder.sext(whole, LONG_INTEGERS)), sums, align=8)
+        return context.get_dummy_value()
+
+    return types.void(totals, array, types.int64), generate
