@@ -6,6 +6,7 @@ import numpy as np
 from basemodel_ops.cleora import kernels
 from basemodel_ops.cleora.hypergraph import Hypergraph
 from basemodel_ops.cleora.memory import ROW_BLOCK, available
+from basemodel_ops.cleora.shares import Shares
 
 COLUMN_BLOCK = 64
 """Columns that are whitened together."""
@@ -13,26 +14,20 @@ COLUMN_BLOCK = 64
 NO_WEIGHTS = np.zeros(0, np.float32)
 
 
-def inverse_degree(degree: np.ndarray) -> np.ndarray:
-    """2^30 / degree, 0 for isolated nodes, float32 (nodes,)."""
-    with np.errstate(divide="ignore"):
-        return np.where(degree > 0, kernels.UNIT / degree, 0).astype(np.float32)
-
-
 class CpuVectors:
     """Vectors (nodes, dimension) in memory; every operation replaces them."""
 
-    def __init__(self, vectors: np.ndarray, degree: np.ndarray) -> None:
+    def __init__(self, vectors: np.ndarray, shares: Shares) -> None:
         self.vectors = vectors
-        self.inverse = inverse_degree(degree)
-        self.connected = int(np.count_nonzero(self.inverse))
-        self._scratch = kernels.scratch(*vectors.shape)
+        self.shares, self.connected = shares, shares.connected
+        self._scratch = kernels.scratch(len(vectors), len(shares.hubs), vectors.shape[1])
         self._sums: np.ndarray | None = None
+        self._hub_sums: np.ndarray | None = None
 
     @classmethod
-    def start(cls, hashes: np.ndarray, dimension: int, seed: int, degree: np.ndarray) -> "CpuVectors":
+    def start(cls, hashes: np.ndarray, dimension: int, seed: int, shares: Shares) -> "CpuVectors":
         """The start in U(-1, 1) from the hashes of the ids."""
-        return cls(kernels.hashed_start(hashes, dimension, seed), degree)
+        return cls(kernels.hashed_start(hashes, dimension, seed), shares)
 
     @staticmethod
     def available() -> int:
@@ -55,27 +50,37 @@ class CpuVectors:
         out = np.empty_like(previous) if keeps else previous
         weights = NO_WEIGHTS if graph.weights is None else graph.weights
         kernels.step(
-            graph.edge_start, graph.edge_nodes, weights, self.inverse, is_centred, self.connected,
-            previous, out, mean, *self._scratch,
+            graph.edge_start, graph.edge_nodes, weights, self.shares.inverse, self.shares.hubs,
+            self.shares.hub_inverse, is_centred, self.connected, previous, out, mean, *self._scratch,
         )  # fmt: skip
         self.vectors = out
         return mean, previous if keeps else None
 
     def add_chunk(self, graph: Hypergraph) -> None:
         """Add a chunk of hyperedges to the step that `finish_chunks` ends."""
-        if self._sums is None:
-            self._sums = np.zeros(self.vectors.shape, np.int32)
+        sums, hub_sums = self._running()
         weights = NO_WEIGHTS if graph.weights is None else graph.weights
         kernels.add_chunk(
-            graph.edge_start, graph.edge_nodes, weights, self.inverse, self.vectors, self._sums, *self._scratch
-        )
+            graph.edge_start, graph.edge_nodes, weights, self.shares.inverse, self.shares.hub_inverse, self.vectors,
+            sums, hub_sums, *self._scratch,
+        )  # fmt: skip
+
+    def _running(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of the chunks so far, of the nodes int32 and of the hubs int64."""
+        if self._sums is None:
+            self._sums = np.zeros(self.vectors.shape, np.int32)
+        if self._hub_sums is None:
+            self._hub_sums = np.zeros((len(self.shares.hubs), self.dimension), np.int64)
+        return self._sums, self._hub_sums
 
     def finish_chunks(self, is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
         """The step over all chunks; returns as `step`."""
         previous, mean = self.vectors, np.empty(self.vectors.shape[1], np.float32)
-        sums = np.zeros(previous.shape, np.int32) if self._sums is None else self._sums
-        self.vectors = sums.view(np.float32)
-        kernels.finish_chunks(sums, self.inverse, is_centred, self.connected, self.vectors, mean)
+        sums, hub_sums = self._running()
+        self.vectors, self._hub_sums = sums.view(np.float32), None
+        kernels.finish_chunks(
+            sums, hub_sums, self.shares.inverse, self.shares.hubs, is_centred, self.connected, self.vectors, mean
+        )
         # The memory of the vectors before becomes the next step's sums, unless it is to be kept.
         self._sums = None if keeps else previous.view(np.int32)
         if self._sums is not None:
@@ -110,7 +115,7 @@ class CpuVectors:
 
     def clear_isolated(self) -> None:
         """Zero vectors for nodes without neighbours."""
-        self.vectors[self.inverse == 0] = 0
+        self.vectors[self.shares.inverse == 0] = 0
 
     def take(self) -> np.ndarray:
         """The vectors, float32 (nodes, dimension), in host memory."""

@@ -11,6 +11,9 @@ from basemodel_ops.cleora.arrays import vectors_on
 from basemodel_ops.cleora.cpu import CpuVectors
 from basemodel_ops.cleora.hypergraph import Hypergraph, build_hypergraph
 from basemodel_ops.cleora.ids import hash_ids
+from basemodel_ops.cleora.incidences import check_edges
+from basemodel_ops.cleora.shares import shares_of
+from basemodel_ops.cleora.sorting import ranks
 from basemodel_ops.cleora.whitening import whitening_of
 from basemodel_ops.errors import DataError, SettingsError
 
@@ -37,7 +40,7 @@ def propagate(graph: Hypergraph, vectors: np.ndarray) -> np.ndarray:
     reach = float(np.abs(vectors).max(initial=0.0))
     # A power of two, so that scaling into [-1, 1] and back loses nothing.
     factor = np.float32(2.0 ** np.ceil(np.log2(reach))) if reach > 0 else np.float32(1)
-    state = CpuVectors(np.ascontiguousarray(vectors / factor, np.float32), graph.degree)
+    state = CpuVectors(np.ascontiguousarray(vectors / factor, np.float32), graph.shares())
     state.step(graph, is_centred=False, keeps=False)
     return state.take() * factor
 
@@ -86,7 +89,7 @@ def embed(
     need = memory.estimate(graph.nodes, dimension, kind.threads(), keep_previous, whiten)
     way_out = "Lower the dimension, leave out keep_previous, or shard the nodes."
     memory.refuse_beyond(need, kind.available() if memory_limit is None else memory_limit, way_out)
-    state = kind.start(hash_ids(ids), dimension, seed, graph.degree)
+    state = kind.start(hash_ids(ids), dimension, seed, graph.shares())
 
     def step(is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
         return state.step(graph, is_centred, keeps)
@@ -105,6 +108,7 @@ def embed_stream(
     center: bool = False,
     keep_previous: bool = True,
     cap: int | None = None,
+    device: str = "auto",
     memory_limit: int | None = None,
 ) -> Embedding:
     """Vectors of all nodes as `embed`, to the byte, while holding one chunk of incidences at a time.
@@ -123,6 +127,7 @@ def embed_stream(
         center: Centre before the L2 step where it is not whitened.
         keep_previous: Keep the vectors before the last step.
         cap: Most nodes of a hyperedge.
+        device: "cpu", "cuda", or "auto" for the GPU if there is one.
         memory_limit: Bytes that the embedding and a chunk may take; what is available if not given.
 
     Raises:
@@ -130,20 +135,20 @@ def embed_stream(
         SettingsError: a setting is out of its bounds, or the embedding does not fit.
     """
     _check(ids, len(ids), dimension, iterations)
-    limit = memory.available() if memory_limit is None else memory_limit
+    kind = vectors_on(device)
+    limit = kind.available() if memory_limit is None else memory_limit
     way_out = "Lower the dimension or the rows in a chunk, or shard the nodes."
-    degree, last = np.zeros(len(ids)), np.zeros(0, np.int64)
+    degree, hyperedges = np.zeros(len(ids)), np.zeros(len(ids), np.int64)
+    last = np.zeros(0, np.int64)
 
     def graphs() -> Iterable[Hypergraph]:
         for nodes, edges, *weights in chunks():
             yield build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)
 
     for nodes, edges, *weights in chunks():
-        threads = CpuVectors.threads()
-        memory.refuse_beyond(
-            memory.estimate(len(ids), dimension, threads, keep_previous, whiten, len(nodes)), limit, way_out
-        )
-        here = np.unique(edges)
+        need = memory.estimate(len(ids), dimension, kind.threads(), keep_previous, whiten, len(nodes))
+        memory.refuse_beyond(need, limit, way_out)
+        here, _ = ranks(check_edges(edges, len(nodes)))
         both = np.intersect1d(here, last, assume_unique=True)
         if len(both):
             raise DataError(
@@ -151,8 +156,10 @@ def embed_stream(
                 f"chunks between hyperedges."
             )
         last = here
-        degree += build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap).degree
-    state = CpuVectors.start(hash_ids(ids), dimension, seed, degree)
+        graph = build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)
+        degree += graph.degree
+        hyperedges += graph.hyperedges
+    state = kind.start(hash_ids(ids), dimension, seed, shares_of(degree, hyperedges))
 
     def step(is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
         for graph in graphs():

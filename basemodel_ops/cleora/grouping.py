@@ -10,9 +10,7 @@ SHORT = 48
 """Runs up to here are sorted by insertion."""
 
 
-def pack(
-    edges: np.ndarray, nodes: np.ndarray, weights: np.ndarray, node_bits: int
-) -> tuple[np.ndarray, np.ndarray]:
+def pack(edges: np.ndarray, nodes: np.ndarray, weights: np.ndarray, node_bits: int) -> tuple[np.ndarray, np.ndarray]:
     """Keys edge << node_bits | node of the rows with a known node and a weight, uint64, and their weights."""
     parts = numba.get_num_threads()
     count = _count_kept(nodes, weights, parts)

@@ -1,12 +1,12 @@
 """Hypergraphs as one sorted list of incidences: linear in rows, the clique is never expanded."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from basemodel_ops.cleora.grouping import group, members_of, pack
 from basemodel_ops.cleora.incidences import check_count, check_edges, check_nodes, check_weights
+from basemodel_ops.cleora.shares import Shares, shares_of
 from basemodel_ops.cleora.sorting import bit_length, offsets, radix_sort, ranks
 from basemodel_ops.errors import DataError
 
@@ -33,20 +33,30 @@ class Hypergraph:
         """Number of (node, hyperedge) pairs."""
         return len(self.edge_nodes)
 
-    @cached_property
+    @property
+    def hyperedges(self) -> np.ndarray:
+        """Number of hyperedges of a node, int64 (nodes,)."""
+        return np.bincount(self.edge_nodes, minlength=self.nodes)
+
+    @property
     def degree(self) -> np.ndarray:
         """Weight of all incidences of a node: its row sum of A, float64 (nodes,)."""
-        return np.bincount(self.edge_nodes, self.weights, minlength=self.nodes).astype(np.float64, copy=False)
+        counts = self.hyperedges if self.weights is None else np.bincount(self.edge_nodes, self.weights, self.nodes)
+        return counts.astype(np.float64)
 
-    @cached_property
+    @property
     def node_start(self) -> np.ndarray:
         """Incidences of all nodes before, int64 (nodes + 1,); the difference is a node's number of hyperedges."""
-        return np.concatenate([[0], np.cumsum(np.bincount(self.edge_nodes, minlength=self.nodes))])
+        return np.concatenate([[0], np.cumsum(self.hyperedges)])
+
+    def shares(self) -> Shares:
+        """What one incidence of a node counts in a step."""
+        return shares_of(self.degree, self.hyperedges)
 
     @property
     def connected(self) -> np.ndarray:
         """Which nodes are in a hyperedge, bool (nodes,)."""
-        return self.degree > 0
+        return self.hyperedges > 0
 
 
 def build_hypergraph(
@@ -95,9 +105,7 @@ def build_hypergraph(
     return Hypergraph(count, edge_start, members, None if weights is None else weight)
 
 
-def build_graph(
-    sources: np.ndarray, targets: np.ndarray, count: int, weights: np.ndarray | None = None
-) -> Hypergraph:
+def build_graph(sources: np.ndarray, targets: np.ndarray, count: int, weights: np.ndarray | None = None) -> Hypergraph:
     """Graph of an edge list, as hyperedges of two nodes.
 
     Args:

@@ -42,8 +42,8 @@ def hash_bytes(offsets: np.ndarray, data: np.ndarray) -> np.ndarray:
     out = np.empty(len(offsets) - 1, np.uint64)
     for row in prange(len(out)):
         low, high = offsets[row], offsets[row + 1]
-        # The length is part of the state, so that trailing zero bytes count.
-        state = np.uint64(0xCBF29CE484222325) ^ np.uint64(high - low)
+        # The length is part of the state, far from the bits of short text, so that trailing zero bytes count.
+        state = np.uint64(0xCBF29CE484222325) ^ (np.uint64(high - low) * np.uint64(0x9E3779B97F4A7C15))
         for position in range(low, high, 8):
             word = np.uint64(0)
             for byte in range(min(8, high - position)):

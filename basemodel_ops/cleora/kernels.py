@@ -2,25 +2,38 @@
 
 A thread owns a block of sixteen columns from start to end. It reads a hyperedge's members, forms their mean in a
 register and adds it to the same members' sums, which are still in the cache: no clique, no matrix of hyperedges, no
-atomics. Sums are 32-bit integers of 2^-30: each contribution is divided by the node's degree before it is rounded, so
-a sum never leaves [-1, 1], and, integer addition being exact, it is the same whatever the order of the hyperedges and
-the number of threads. The rounding is 2^-31 a contribution, below that of float32 sums.
+atomics. Sums are integers, of 2^-30 or finer (`shares`): each contribution is divided by the node's degree before it is
+rounded, so a sum never leaves [-1, 1], and, integer addition being exact, it is the same whatever the order of the
+hyperedges and the number of threads.
 """
 
 import numba
 import numpy as np
 from numba import njit, prange
 
-from basemodel_ops.cleora.lanes import LANES, add, add_long, add_rounded, load, load_integers, scale, store, zero
+from basemodel_ops.cleora.lanes import (
+    LANES,
+    add,
+    add_long,
+    add_rounded,
+    add_rounded_long,
+    load,
+    load_integers,
+    scale,
+    store,
+    zero,
+)  # fmt: skip
+from basemodel_ops.cleora.shares import HUB_BITS, UNIT
 
-UNIT = 2.0**30
-"""Integer steps to one."""
 
-
-def scratch(nodes: int, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """A block of columns before and after the step for each thread: float32 and int32 (threads, nodes * 16)."""
+def scratch(nodes: int, hubs: int, dimension: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A block of columns for each thread: vectors float32 and sums int32 (threads, nodes * 16), hubs' sums int64."""
     slots = max(1, min(numba.get_num_threads(), -(-dimension // LANES)))
-    return np.empty((slots, nodes * LANES), np.float32), np.empty((slots, nodes * LANES), np.int32)
+    return (
+        np.empty((slots, nodes * LANES), np.float32),
+        np.empty((slots, nodes * LANES), np.int32),
+        np.empty((slots, hubs * LANES), np.int64),
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -29,30 +42,34 @@ def _scatter(
     members: np.ndarray,
     weights: np.ndarray,
     inverse: np.ndarray,
+    hub_inverse: np.ndarray,
     source: np.ndarray,
     target: np.ndarray,
+    hub_target: np.ndarray,
 ) -> None:
     """Add the hyperedges' means to the members' sums, for one block of columns."""
-    if len(weights):
-        for edge in range(len(start) - 1):
-            mean, total = zero(), np.float32(0)
+    has_weights = len(weights) > 0
+    for edge in range(len(start) - 1):
+        mean = zero()
+        if has_weights:
+            total = np.float32(0)
             for position in range(start[edge], start[edge + 1]):
-                weight = weights[position]
-                total += weight
-                mean = add(mean, scale(load(source, np.int64(members[position]) * LANES), weight))
-            mean = scale(mean, np.float32(1) / total)
-            for position in range(start[edge], start[edge + 1]):
-                node = np.int64(members[position])
-                add_rounded(target, node * LANES, scale(mean, weights[position] * inverse[node]))
-    else:
-        for edge in range(len(start) - 1):
-            mean = zero()
+                total += weights[position]
+                row = load(source, np.int64(members[position]) * LANES)
+                mean = add(mean, scale(row, weights[position]))
+        else:
+            total = np.float32(start[edge + 1] - start[edge])
             for position in range(start[edge], start[edge + 1]):
                 mean = add(mean, load(source, np.int64(members[position]) * LANES))
-            mean = scale(mean, np.float32(1) / np.float32(start[edge + 1] - start[edge]))
-            for position in range(start[edge], start[edge + 1]):
-                node = np.int64(members[position])
-                add_rounded(target, node * LANES, scale(mean, inverse[node]))
+        mean = scale(mean, np.float32(1) / total)
+        for position in range(start[edge], start[edge + 1]):
+            node = np.int64(members[position])
+            weight = weights[position] if has_weights else np.float32(1)
+            if inverse[node] > 0:
+                add_rounded(target, node * LANES, scale(mean, weight * inverse[node]))
+            else:
+                hub = np.int64(-inverse[node]) - 1
+                add_rounded_long(hub_target, hub * LANES, scale(mean, weight * hub_inverse[hub]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -102,12 +119,20 @@ def _write_block(
                 matrix[row, first + column] = np.float32(sums[row * LANES + column]) * unit + shift[column]
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _rounded_hub(total: int) -> np.int32:
+    """A hub's sum in the steps of the other nodes."""
+    return np.int32((total + (1 << (HUB_BITS - 1))) >> HUB_BITS)
+
+
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
 def step(
     start: np.ndarray,
     members: np.ndarray,
     weights: np.ndarray,
     inverse: np.ndarray,
+    hubs: np.ndarray,
+    hub_inverse: np.ndarray,
     is_centred: bool,
     connected: int,
     vectors: np.ndarray,
@@ -115,6 +140,7 @@ def step(
     mean: np.ndarray,
     source: np.ndarray,
     target: np.ndarray,
+    hub_target: np.ndarray,
 ) -> None:
     """One step M T, centred if asked; `out` may be `vectors`.
 
@@ -122,7 +148,9 @@ def step(
         start: Hyperedges' first positions, int64 (hyperedges + 1,).
         members: Nodes of the hyperedges, int32 (incidences,).
         weights: Weights of the incidences, float32 (incidences,), or of length 0 where all are one.
-        inverse: 2^30 / degree, 0 for isolated nodes, float32 (nodes,).
+        inverse: As in `Shares`.
+        hubs: As in `Shares`.
+        hub_inverse: As in `Shares`.
         is_centred: Subtract the mean of the connected rows.
         connected: Number of connected nodes.
         vectors: Values within [-1, 1], float32 (nodes, dimension).
@@ -130,6 +158,7 @@ def step(
         mean: Receives the mean, float32 (dimension,).
         source: Scratch of `scratch`.
         target: Scratch of `scratch`.
+        hub_target: Scratch of `scratch`.
     """
     dimension = vectors.shape[1]
     blocks, slots = (dimension + LANES - 1) // LANES, len(source)
@@ -137,10 +166,15 @@ def step(
         for block in range(blocks * slot // slots, blocks * (slot + 1) // slots):
             first = block * LANES
             width = min(LANES, dimension - first)
+            sums, hub_sums = target[slot], hub_target[slot]
             _read_block(vectors, first, width, source[slot])
-            target[slot][:] = 0
-            _scatter(start, members, weights, inverse, source[slot], target[slot])
-            _write_block(target[slot], inverse, is_centred, connected, first, width, out, mean)
+            sums[:] = 0
+            hub_sums[:] = 0
+            _scatter(start, members, weights, inverse, hub_inverse, source[slot], sums, hub_sums)
+            for hub in range(len(hubs)):
+                for column in range(LANES):
+                    sums[hubs[hub] * LANES + column] = _rounded_hub(hub_sums[hub * LANES + column])
+            _write_block(sums, inverse, is_centred, connected, first, width, out, mean)
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
@@ -149,12 +183,15 @@ def add_chunk(
     members: np.ndarray,
     weights: np.ndarray,
     inverse: np.ndarray,
+    hub_inverse: np.ndarray,
     vectors: np.ndarray,
     sums: np.ndarray,
+    hub_sums: np.ndarray,
     source: np.ndarray,
     target: np.ndarray,
+    hub_target: np.ndarray,
 ) -> None:
-    """Add a chunk of hyperedges to the sums of a step, int32 (nodes, dimension); the rest as in `step`."""
+    """Add a chunk of hyperedges to the sums of a step, int32 (nodes, dimension) and int64 (hubs, dimension)."""
     dimension = vectors.shape[1]
     blocks, slots = (dimension + LANES - 1) // LANES, len(source)
     for slot in prange(slots):
@@ -163,18 +200,32 @@ def add_chunk(
             width = min(LANES, dimension - first)
             _read_block(vectors, first, width, source[slot])
             _read_block(sums, first, width, target[slot])
-            _scatter(start, members, weights, inverse, source[slot], target[slot])
+            hub_target[slot][:] = 0
+            _scatter(start, members, weights, inverse, hub_inverse, source[slot], target[slot], hub_target[slot])
             for row in range(len(sums)):
                 for column in range(width):
                     sums[row, first + column] = target[slot][row * LANES + column]
+            for hub in range(len(hub_sums)):
+                for column in range(width):
+                    hub_sums[hub, first + column] += hub_target[slot][hub * LANES + column]
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
 def finish_chunks(
-    sums: np.ndarray, inverse: np.ndarray, is_centred: bool, connected: int, out: np.ndarray, mean: np.ndarray
+    sums: np.ndarray,
+    hub_sums: np.ndarray,
+    inverse: np.ndarray,
+    hubs: np.ndarray,
+    is_centred: bool,
+    connected: int,
+    out: np.ndarray,
+    mean: np.ndarray,
 ) -> None:
     """Sums of a step as float32 vectors; `out` may share the memory of `sums`."""
     dimension = sums.shape[1]
+    for hub in range(len(hubs)):
+        for column in range(dimension):
+            sums[hubs[hub], column] = _rounded_hub(hub_sums[hub, column])
     shift = np.zeros(dimension, np.float32)
     if is_centred and connected:
         for block in prange((dimension + LANES - 1) // LANES):
@@ -191,7 +242,7 @@ def finish_chunks(
     for row in prange(len(sums)):
         for column in range(dimension):
             value = np.float32(sums[row, column]) * unit - shift[column]
-            out[row, column] = value if inverse[row] > 0 else np.float32(0)
+            out[row, column] = value if inverse[row] != 0 else np.float32(0)
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})

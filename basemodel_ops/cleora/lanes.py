@@ -108,17 +108,31 @@ def scale(typing_context: Any, vector: Any, factor: Any) -> Any:
     return lanes(lanes, types.float32), generate
 
 
+def _add_rounded(context: Any, builder: Any, signature: Any, values: Any, vector: Any, align: int) -> Any:
+    kind = ir.FunctionType(FLOATS, [FLOATS])
+    round_to_even = cgutils.get_or_insert_function(builder.module, kind, f"llvm.rint.v{LANES}f32")
+    whole = builder.fptosi(builder.call(round_to_even, [values[2]]), vector)
+    pointer = _pointer(context, builder, signature.args[0], values[0], values[1], vector)
+    builder.store(builder.add(builder.load(pointer, align=align), whole), pointer, align=align)
+    return context.get_dummy_value()
+
+
 @intrinsic
 def add_rounded(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
     """`array[offset:offset + 16] += round(vector)` of an int32 array, halves to even."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.FunctionType(FLOATS, [FLOATS])
-        round_to_even = cgutils.get_or_insert_function(builder.module, kind, f"llvm.rint.v{LANES}f32")
-        whole = builder.fptosi(builder.call(round_to_even, [values[2]]), INTEGERS)
-        pointer = _pointer(context, builder, signature.args[0], values[0], values[1], INTEGERS)
-        builder.store(builder.add(builder.load(pointer, align=4), whole), pointer, align=4)
-        return context.get_dummy_value()
+        return _add_rounded(context, builder, signature, values, INTEGERS, 4)
+
+    return types.void(array, types.int64, lanes), generate
+
+
+@intrinsic
+def add_rounded_long(typing_context: Any, array: Any, offset: Any, vector: Any) -> Any:
+    """`array[offset:offset + 16] += round(vector)` of an int64 array, halves to even."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _add_rounded(context, builder, signature, values, LONG_INTEGERS, 8)
 
     return types.void(array, types.int64, lanes), generate
 
