@@ -152,8 +152,8 @@ def embed_stream(
         both = np.intersect1d(here, last, assume_unique=True)
         if len(both):
             raise DataError(
-                f"{len(both)} hyperedges stand in two chunks, {both[0]} among them. Order the rows by hyperedge and cut "
-                f"chunks between hyperedges."
+                f"{len(both)} hyperedges stand in two chunks, {both[0]} among them. Order the rows by hyperedge and "
+                f"cut chunks between hyperedges."
             )
         last = here
         graph = build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)

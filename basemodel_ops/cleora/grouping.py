@@ -169,7 +169,9 @@ def _tidy(
         if cap and count > cap:
             edge = key[low] >> np.uint64(node_bits)
             name = names[np.int64(edge)] if len(names) else edge + least
-            _sampled(key[low : low + count], weight[low : low + count] if len(weight) else weight, name, mask, cap)
+            _sampled(
+                key[low : low + count], weight[low : low + count] if len(weight) else weight, np.uint64(name), mask, cap
+            )
             count = cap
         size[run] = count if count > 1 else 0
     return size

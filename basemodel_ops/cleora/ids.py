@@ -73,8 +73,8 @@ def to_arrow(ids: object) -> pa.Array:
 def hash_ids(ids: Sequence[object] | np.ndarray | pa.Array | pa.ChunkedArray) -> np.ndarray:
     """A stable 64-bit hash per id, the same on any machine, uint64 (rows,).
 
-    Integers hash by value whatever their width, text and bytes by their bytes, everything else (dates, decimals, floats,
-    booleans) by its text; a missing id has a hash of its own. The integer 5 and the text "5" hash differently.
+    Integers hash by value whatever their width, text and bytes by their bytes, everything else (dates, decimals,
+    floats, booleans) by its text; a missing id has a hash of its own. The integer 5 and the text "5" hash differently.
     """
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
         return hash_integers(ids.astype(np.int64 if ids.dtype.kind == "i" else np.uint64, copy=False))

@@ -10,7 +10,11 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import models, register_model
+
+# Numba supplies the typing context; callers pass what follows it, which type checkers cannot see.
+intrinsic: Any = _intrinsic
 
 LANES = 16
 """Columns in a vector: 64 bytes, one cache line."""
@@ -58,7 +62,7 @@ def load(typing_context: Any, array: Any, offset: Any) -> Any:
     """`array[offset:offset + 16]` of a float32 array."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature.args[0], *values, FLOATS), align=4)
+        return builder.load(_pointer(context, builder, signature.args[0], values[0], values[1], FLOATS), align=4)
 
     return lanes(array, types.int64), generate
 
@@ -68,7 +72,7 @@ def load_integers(typing_context: Any, array: Any, offset: Any) -> Any:
     """`array[offset:offset + 16]` of an int32 array, as float32."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        whole = builder.load(_pointer(context, builder, signature.args[0], *values, INTEGERS), align=4)
+        whole = builder.load(_pointer(context, builder, signature.args[0], values[0], values[1], INTEGERS), align=4)
         return builder.sitofp(whole, FLOATS)
 
     return lanes(array, types.int64), generate
@@ -144,7 +148,7 @@ def add_long(typing_context: Any, totals: Any, array: Any, offset: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         nothing = ir.Constant(ir.IntType(64), 0)
         sums = _pointer(context, builder, signature.args[0], values[0], nothing, LONG_INTEGERS)
-        whole = builder.load(_pointer(context, builder, signature.args[1], *values[1:], INTEGERS), align=4)
+        whole = builder.load(_pointer(context, builder, signature.args[1], values[1], values[2], INTEGERS), align=4)
         builder.store(builder.add(builder.load(sums, align=8), builder.sext(whole, LONG_INTEGERS)), sums, align=8)
         return context.get_dummy_value()
 

@@ -100,7 +100,7 @@ def ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     if len(values) == 0:
         return values, np.zeros(0, np.int32)
-    keys, low, reach = offsets(values)
+    keys, _, reach = offsets(values)
     rows = np.arange(len(values), dtype=np.int32)
     keys, rows = radix_sort(keys, rows, 0, reach.bit_length())
     rank, first = np.empty(len(values), np.int32), np.empty(len(values), np.int32)

@@ -32,12 +32,14 @@ static float __shfl_xor_sync(unsigned, float a, int) { return a; }
 static long long __float2ll_rn(float a) { return llrintf(a); }
 template <class T> static void atomicAdd(T* a, T b) { *a += b; }
 #define EACH(gx, gy, bx, by, call) gridDim = {gx, gy}; blockDim = {bx, by}; \\
-  for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y) \\
+  for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) \\
+  for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y) \\
   for (threadIdx.x = 0; threadIdx.x < blockDim.x; ++threadIdx.x) \\
   for (threadIdx.y = 0; threadIdx.y < blockDim.y; ++threadIdx.y) call;
 """
 CALLS = """
-extern "C" void host_start(const unsigned long long* hashes, float* out, long long nodes, int dimension, long long first)
+extern "C" void host_start(
+    const unsigned long long* hashes, float* out, long long nodes, int dimension, long long first)
 { EACH(3, 1, 64, 1, hashed_start(hashes, out, nodes, dimension, first)) }
 extern "C" void host_step(const long long* start, const int* members, const float* weights, const float* inverse,
     const float* hub_inverse, const float* vectors, int* sums, unsigned long long* hub_sums, const long long* hubs,
@@ -126,10 +128,8 @@ def test_the_gpu_equals_the_cpu(whiten, is_weighted):
 def test_a_step_on_the_gpu_equals_the_cpus_to_the_byte():
     nodes, edges, weights = rows_of(True)
     graph, hashes = build_hypergraph(nodes, edges, 201, weights), hash_ids(np.arange(201))
-    states = [
-        vectors_on(device).start(hashes, 150, 0, shares_of(graph.degree, graph.hyperedges, 15))
-        for device in ("cpu", "cuda")
-    ]
+    shares = shares_of(graph.degree, graph.hyperedges, 15)
+    states = [vectors_on(device).start(hashes, 150, 0, shares) for device in ("cpu", "cuda")]
     for state in states:
         state.step(graph, True, False)
     assert states[0].take().tobytes() == states[1].take().tobytes()

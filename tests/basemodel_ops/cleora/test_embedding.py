@@ -59,7 +59,7 @@ def test_the_order_of_rows_and_the_threads_do_not_change_a_byte(whiten):
     assert embed(build_hypergraph(nodes[order], edges[order], 5000), ids, 80, 4, whiten).vectors.tobytes() == expected
     before = numba.get_num_threads()
     try:
-        for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+        for threads in (1, min(2, before)):
             numba.set_num_threads(threads)
             with threadpoolctl.threadpool_limits(threads, "blas"):
                 found = embed(build_hypergraph(nodes, edges, 5000), ids, 80, 4, whiten=whiten).vectors
@@ -104,11 +104,9 @@ def test_a_stream_gives_the_same_bytes_with_hubs():
 
 
 def test_a_hyperedge_in_two_chunks_is_refused():
-    nodes, edges = rows_of(3)
+    chunks = [(np.array([0, 1]), np.array([7, 7])), (np.array([2]), np.array([7]))]
     with pytest.raises(DataError, match="1 hyperedges stand in two chunks, 7 among them"):
-        embed_stream(
-            lambda: iter([(np.array([0, 1]), np.array([7, 7])), (np.array([2]), np.array([7]))]), range(3), 8, 1
-        )
+        embed_stream(lambda: iter(chunks), range(3), 8, 1)
 
 
 def test_the_vectors_before_the_last_step_are_those_of_one_step_less():

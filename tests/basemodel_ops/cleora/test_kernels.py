@@ -56,7 +56,7 @@ def test_the_number_of_threads_does_not_change_a_byte():
     weights, vectors = generator.random(5000), generator.uniform(-1, 1, (300, 50)).astype(np.float32)
     found, before = [], numba.get_num_threads()
     try:
-        for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+        for threads in (1, min(2, before)):
             numba.set_num_threads(threads)
             graph = build_hypergraph(nodes, edges, 300, weights, cap=5)
             found.append((graph.edge_nodes.tobytes(), propagate(graph, vectors).tobytes()))
