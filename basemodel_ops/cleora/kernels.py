@@ -245,16 +245,24 @@ def finish_chunks(
             out[row, column] = value if inverse[row] != 0 else np.float32(0)
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def unit_rows(rows: np.ndarray, out: np.ndarray) -> None:
-    """Rows at L2 length 1, zero rows stay zero, float32 (rows, dimension); `out` may be `rows`."""
-    for row in prange(len(rows)):
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def unit_block(rows: np.ndarray, out: np.ndarray) -> None:
+    """Rows at L2 length 1, zero rows stay zero, float32 (rows, dimension); `out` may be `rows`. One thread."""
+    for row in range(len(rows)):
         square = np.float32(0)
         for column in range(rows.shape[1]):
             square += rows[row, column] * rows[row, column]
         factor = np.float32(1) / np.sqrt(square) if square > 0 else np.float32(0)
         for column in range(rows.shape[1]):
             out[row, column] = rows[row, column] * factor
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def unit_rows(rows: np.ndarray, out: np.ndarray) -> None:
+    """As `unit_block`, on all threads."""
+    parts = (len(rows) + 1023) // 1024
+    for part in prange(parts):
+        unit_block(rows[1024 * part : 1024 * part + 1024], out[1024 * part : 1024 * part + 1024])
 
 
 @njit(parallel=True, cache=True, nogil=True)
