@@ -3,122 +3,133 @@
 import numba
 import numpy as np
 
-from basemodel_ops.cleora import kernels
+from basemodel_ops.cleora import kernels, layout, products
 from basemodel_ops.cleora.hypergraph import Hypergraph
-from basemodel_ops.cleora.memory import ROW_BLOCK, available
-from basemodel_ops.cleora.shares import Shares
-
-COLUMN_BLOCK = 64
-"""Columns that are whitened together."""
+from basemodel_ops.cleora.lanes import LANES
+from basemodel_ops.cleora.memory import available
+from basemodel_ops.cleora.shares import Shares, shares_of
 
 NO_WEIGHTS = np.zeros(0, np.float32)
 
 
 class CpuVectors:
-    """Vectors (nodes, dimension) in memory; every operation replaces them."""
+    """Vectors (nodes, dimension) in memory, as blocks of columns; every operation replaces them."""
 
-    def __init__(self, vectors: np.ndarray, shares: Shares) -> None:
-        self.vectors = vectors
-        self.shares, self.connected = shares, shares.connected
-        self._scratch = kernels.scratch(len(vectors), len(shares.hubs), vectors.shape[1])
-        self._sums: np.ndarray | None = None
-        self._hub_sums: np.ndarray | None = None
+    def __init__(self, blocks: np.ndarray, dimension: int, order: np.ndarray, shares: Shares) -> None:
+        self.blocks, self.dimension = blocks, dimension
+        self.order, self.shares, self.connected = order, shares, shares.connected
+        self._row = np.empty(len(order), np.int32)
+        self._row[order] = np.arange(len(order), dtype=np.int32)
+        self._graph: tuple[Hypergraph, np.ndarray] | None = None
+        self._target: np.ndarray | None = None
+        self._sums: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
-    def start(cls, hashes: np.ndarray, dimension: int, seed: int, shares: Shares) -> "CpuVectors":
-        """The start in U(-1, 1) from the hashes of the ids."""
-        return cls(kernels.hashed_start(hashes, dimension, seed), shares)
+    def of(cls, vectors: np.ndarray, degree: np.ndarray, hyperedges: np.ndarray) -> "CpuVectors":
+        """Given vectors within [-1, 1], float32 (nodes, dimension)."""
+        order = busiest_first(hyperedges)
+        shares = shares_of(degree[order], hyperedges[order])
+        return cls(layout.to_blocks(vectors, order), vectors.shape[1], order, shares)
 
-    @staticmethod
-    def available() -> int:
-        """Bytes that may still be taken."""
-        return available()
+    @classmethod
+    def start(
+        cls, hashes: np.ndarray, dimension: int, seed: int, degree: np.ndarray, hyperedges: np.ndarray
+    ) -> "CpuVectors":
+        """The start in U(-1, 1) from the hashes of the ids.
 
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self.vectors.shape[1]
+        Args:
+            hashes: Of the ids, uint64 (nodes,).
+            dimension: Length of a vector.
+            seed: Seed of the start.
+            degree: Weight of all incidences of a node, float64 (nodes,).
+            hyperedges: Number of hyperedges of a node, int64 (nodes,).
+        """
+        order = busiest_first(hyperedges)
+        shares = shares_of(degree[order], hyperedges[order])
+        return cls(layout.hashed_blocks(hashes[order], dimension, seed), dimension, order, shares)
 
     @staticmethod
     def threads() -> int:
         """Threads that share the columns."""
         return numba.get_num_threads()
 
-    def step(self, graph: Hypergraph, is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """M T, centred if asked; the mean (dimension,), and the vectors before if they are to be kept."""
-        previous, mean = self.vectors, np.empty(self.vectors.shape[1], np.float32)
-        out = np.empty_like(previous) if keeps else previous
-        weights = NO_WEIGHTS if graph.weights is None else graph.weights
-        kernels.step(
-            graph.edge_start, graph.edge_nodes, weights, self.shares.inverse, self.shares.hubs,
-            self.shares.hub_inverse, is_centred, self.connected, previous, out, mean, *self._scratch,
-        )  # fmt: skip
-        self.vectors = out
-        return mean, previous if keeps else None
+    @staticmethod
+    def available() -> int:
+        """Bytes that may still be taken."""
+        return available()
 
-    def add_chunk(self, graph: Hypergraph) -> None:
-        """Add a chunk of hyperedges to the step that `finish_chunks` ends."""
-        sums, hub_sums = self._running()
-        weights = NO_WEIGHTS if graph.weights is None else graph.weights
-        kernels.add_chunk(
-            graph.edge_start, graph.edge_nodes, weights, self.shares.inverse, self.shares.hub_inverse, self.vectors,
-            sums, hub_sums, *self._scratch,
+    def _arrays(self, graph: Hypergraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Starts, members as rows of a block, and weights; the members of the last hypergraph are kept."""
+        if self._graph is None or self._graph[0] is not graph:
+            self._graph = graph, self._row[graph.edge_nodes]
+        return graph.edge_start, self._graph[1], NO_WEIGHTS if graph.weights is None else graph.weights
+
+    def step(self, graph: Hypergraph, is_centred: bool) -> np.ndarray:
+        """M T, centred if asked; the mean (dimension,)."""
+        if self._target is None:
+            slots = max(1, min(numba.get_num_threads(), len(self.blocks)))
+            self._target = np.empty((slots, len(self.order) * LANES), np.int32)
+        shares = self.shares
+        mean = kernels.step(
+            *self._arrays(graph), shares.inverse, shares.hubs, shares.hub_inverse, is_centred, self.connected,
+            self.blocks, self._target,
         )  # fmt: skip
+        return mean[: self.dimension]
 
     def _running(self) -> tuple[np.ndarray, np.ndarray]:
         """Sums of the chunks so far, of the nodes int32 and of the hubs int64."""
         if self._sums is None:
-            self._sums = np.zeros(self.vectors.shape, np.int32)
-        if self._hub_sums is None:
-            self._hub_sums = np.zeros((len(self.shares.hubs), self.dimension), np.int64)
-        return self._sums, self._hub_sums
+            hub_sums = np.zeros((len(self.blocks), len(self.shares.hubs) * LANES), np.int64)
+            self._sums = np.zeros(self.blocks.shape, np.int32), hub_sums
+        return self._sums
 
-    def finish_chunks(self, is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    def add_chunk(self, graph: Hypergraph) -> None:
+        """Add a chunk of hyperedges to the step that `finish_chunks` ends."""
+        shares, arrays = self.shares, self._arrays(graph)
+        self._graph = None
+        kernels.add_chunk(*arrays, shares.inverse, shares.hub_inverse, self.blocks, *self._running())
+
+    def finish_chunks(self, is_centred: bool) -> np.ndarray:
         """The step over all chunks; returns as `step`."""
-        previous, mean = self.vectors, np.empty(self.vectors.shape[1], np.float32)
-        sums, hub_sums = self._running()
-        self.vectors, self._hub_sums = sums.view(np.float32), None
-        kernels.finish_chunks(
-            sums, hub_sums, self.shares.inverse, self.shares.hubs, is_centred, self.connected, self.vectors, mean
+        shares, (sums, hub_sums) = self.shares, self._running()
+        # The sums turn into the vectors where they lie, and the vectors' memory becomes the next step's sums.
+        self.blocks, spare = sums.view(np.float32), self.blocks.view(np.int32)
+        mean = kernels.finish_chunks(
+            sums, hub_sums, shares.inverse, shares.hubs, is_centred, self.connected, self.blocks
         )
-        # The memory of the vectors before becomes the next step's sums, unless it is to be kept.
-        self._sums = None if keeps else previous.view(np.int32)
-        if self._sums is not None:
-            self._sums[:] = 0
-        return mean, previous if keeps else None
+        spare[:] = 0
+        hub_sums[:] = 0
+        self._sums = spare, hub_sums
+        return mean[: self.dimension]
 
     def covariance(self) -> np.ndarray:
         """Covariance of the centred connected rows, float64 (dimension, dimension)."""
-        dimension = self.vectors.shape[1]
-        total, part = np.zeros((dimension, dimension)), np.empty((dimension, dimension), np.float32)
-        for first in range(0, len(self.vectors), ROW_BLOCK):
-            rows = self.vectors[first : first + ROW_BLOCK]
-            np.matmul(rows.T, rows, out=part)
-            total += part
-        return total / max(self.connected, 1)
+        total = products.covariance(self.blocks, numba.get_num_threads())
+        return total[: self.dimension, : self.dimension] / max(self.connected, 1)
 
     def whiten(self, whitening: np.ndarray) -> None:
         """Rows times the map, then to unit length."""
-        dimension = self.vectors.shape[1]
-        block = np.empty((min(ROW_BLOCK, len(self.vectors)), dimension), np.float32)
-        for first in range(0, len(self.vectors), ROW_BLOCK):
-            rows = self.vectors[first : first + ROW_BLOCK]
-            for low in range(0, dimension, COLUMN_BLOCK):
-                high = min(low + COLUMN_BLOCK, dimension)
-                # The map is upper triangular: a column takes nothing from the columns after it.
-                np.matmul(rows[:, :high], whitening[:high, low:high], out=block[: len(rows), low:high])
-            # On one thread, while the block is in the cache: waking numba's threads between two BLAS calls has both
-            # libraries' idle threads spin against each other, which made whitening three times slower.
-            kernels.unit_block(block[: len(rows)], rows)
+        wide = len(self.blocks) * LANES
+        padded = np.zeros((wide, wide), np.float32)
+        padded[: self.dimension, : self.dimension] = whitening
+        columns = padded.reshape(wide, len(self.blocks), LANES).transpose(1, 0, 2)
+        products.whiten_rows(self.blocks, np.ascontiguousarray(columns).reshape(len(self.blocks), wide * LANES))
 
     def normalise(self) -> None:
         """Rows to unit length."""
-        kernels.unit_rows(self.vectors, self.vectors)
+        layout.unit_rows(self.blocks)
 
     def clear_isolated(self) -> None:
         """Zero vectors for nodes without neighbours."""
-        self.vectors[self.shares.inverse == 0] = 0
+        isolated = np.flatnonzero(self.shares.inverse == 0)
+        if len(isolated):
+            self.blocks.reshape(len(self.blocks), -1, LANES)[:, isolated] = 0
 
     def take(self) -> np.ndarray:
-        """The vectors, float32 (nodes, dimension), in host memory."""
-        return self.vectors
+        """A copy of the vectors, float32 (nodes, dimension)."""
+        return layout.to_rows(self.blocks, self.order, self.dimension)
+
+
+def busiest_first(hyperedges: np.ndarray) -> np.ndarray:
+    """Nodes by falling number of hyperedges, int64 (nodes,)."""
+    return np.argsort(-hyperedges, kind="stable")

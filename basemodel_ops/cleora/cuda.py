@@ -11,7 +11,7 @@ import numpy as np
 
 from basemodel_ops.cleora.hypergraph import Hypergraph
 from basemodel_ops.cleora.incidences import check_count
-from basemodel_ops.cleora.shares import HUB_BITS, UNIT, Shares
+from basemodel_ops.cleora.shares import HUB_BITS, UNIT, Shares, shares_of
 
 SOURCE = Path(__file__).with_name("cuda.cu")
 
@@ -38,8 +38,11 @@ class CudaVectors:
         self._hub_sums = cupy.zeros((max(1, len(shares.hubs)), self.dimension), cupy.int64)
 
     @classmethod
-    def start(cls, hashes: np.ndarray, dimension: int, seed: int, shares: Shares) -> "CudaVectors":
-        """The start in U(-1, 1) from the hashes of the ids."""
+    def start(
+        cls, hashes: np.ndarray, dimension: int, seed: int, degree: np.ndarray, hyperedges: np.ndarray
+    ) -> "CudaVectors":
+        """The start in U(-1, 1) from the hashes of the ids; arguments as `CpuVectors.start`."""
+        shares = shares_of(degree, hyperedges)
         state = cls(cupy.empty((len(hashes), dimension), cupy.float32), shares)
         first = np.uint64((1 + seed * 1_000_003) % 2**64)
         state._run("hashed_start", *FLAT, cupy.asarray(hashes), state.vectors, *state._size, first)
@@ -79,10 +82,10 @@ class CudaVectors:
             self._graph = graph, (cupy.asarray(graph.edge_start), cupy.asarray(graph.edge_nodes), weights)
         return self._graph[1]
 
-    def step(self, graph: Hypergraph, is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """M T, centred if asked; the mean (dimension,), and the vectors before if they are to be kept, on the host."""
+    def step(self, graph: Hypergraph, is_centred: bool) -> np.ndarray:
+        """M T, centred if asked; the mean (dimension,)."""
         self.add_chunk(graph)
-        return self.finish_chunks(is_centred, keeps)
+        return self.finish_chunks(is_centred)
 
     def add_chunk(self, graph: Hypergraph) -> None:
         """Add a chunk of hyperedges to the step that `finish_chunks` ends."""
@@ -97,9 +100,8 @@ class CudaVectors:
             self._sums, self._hub_sums, np.int64(graph.edges), np.int32(self.dimension),
         )  # fmt: skip
 
-    def finish_chunks(self, is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    def finish_chunks(self, is_centred: bool) -> np.ndarray:
         """The step over all chunks; returns as `step`."""
-        previous = cupy.asnumpy(self.vectors) if keeps else None
         mean = cupy.zeros(self.dimension, cupy.float32)
         if self._sums is None:
             self._sums = cupy.zeros(self.vectors.shape, cupy.int32)
@@ -111,7 +113,7 @@ class CudaVectors:
             mean = (total / (self.connected * UNIT)).astype(cupy.float32)
         self._run("finish", *FLAT, self._sums, self.inverse, mean, self.vectors, *self._size)
         self._sums.fill(0)
-        return cupy.asnumpy(mean), previous
+        return cupy.asnumpy(mean)
 
     def covariance(self) -> np.ndarray:
         """Covariance of the centred connected rows, float64 (dimension, dimension), on the host."""
@@ -133,5 +135,5 @@ class CudaVectors:
         self.vectors[self.inverse == 0] = 0
 
     def take(self) -> np.ndarray:
-        """The vectors, float32 (nodes, dimension), in host memory."""
+        """A copy of the vectors, float32 (nodes, dimension), in host memory."""
         return cupy.asnumpy(self.vectors)

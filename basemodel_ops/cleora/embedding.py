@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.cleora import kernels, memory
+from basemodel_ops.cleora import memory
 from basemodel_ops.cleora.arrays import vectors_on
 from basemodel_ops.cleora.cpu import CpuVectors
 from basemodel_ops.cleora.hypergraph import Hypergraph, build_hypergraph
 from basemodel_ops.cleora.ids import hash_ids
 from basemodel_ops.cleora.incidences import check_edges
-from basemodel_ops.cleora.shares import shares_of
 from basemodel_ops.cleora.sorting import ranks
 from basemodel_ops.cleora.whitening import whitening_of
 from basemodel_ops.errors import DataError, SettingsError
@@ -40,17 +39,16 @@ def propagate(graph: Hypergraph, vectors: np.ndarray) -> np.ndarray:
     reach = float(np.abs(vectors).max(initial=0.0))
     # A power of two, so that scaling into [-1, 1] and back loses nothing.
     factor = np.float32(2.0 ** np.ceil(np.log2(reach))) if reach > 0 else np.float32(1)
-    state = CpuVectors(np.ascontiguousarray(vectors / factor, np.float32), graph.shares())
-    state.step(graph, is_centred=False, keeps=False)
+    scaled = np.ascontiguousarray(vectors / factor, np.float32)
+    state = CpuVectors.of(scaled, graph.degree, graph.hyperedges)
+    state.step(graph, is_centred=False)
     return state.take() * factor
 
 
 def to_unit_length(vectors: np.ndarray) -> np.ndarray:
     """Rows at L2 length 1, float32 (rows, dimension); zero rows stay zero."""
-    rows = np.ascontiguousarray(vectors, np.float32)
-    out = np.empty_like(rows)
-    kernels.unit_rows(rows, out)
-    return out
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros(vectors.shape, np.float32), where=length > 0)
 
 
 def embed(
@@ -86,15 +84,12 @@ def embed(
     """
     _check(ids, graph.nodes, dimension, iterations)
     kind = vectors_on(device)
-    need = memory.estimate(graph.nodes, dimension, kind.threads(), keep_previous, whiten)
+    need = memory.estimate(graph.nodes, dimension, kind.threads(), keep_previous, whiten, graph.incidences)
     way_out = "Lower the dimension, leave out keep_previous, or shard the nodes."
     memory.refuse_beyond(need, kind.available() if memory_limit is None else memory_limit, way_out)
-    state = kind.start(hash_ids(ids), dimension, seed, graph.shares())
+    state = kind.start(hash_ids(ids), dimension, seed, graph.degree, graph.hyperedges)
 
-    def step(is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        return state.step(graph, is_centred, keeps)
-
-    return _iterate(state, step, iterations, whiten, center, keep_previous)
+    return _iterate(state, lambda is_centred: state.step(graph, is_centred), iterations, whiten, center, keep_previous)
 
 
 def embed_stream(
@@ -146,7 +141,7 @@ def embed_stream(
             yield build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)
 
     for nodes, edges, *weights in chunks():
-        need = memory.estimate(len(ids), dimension, kind.threads(), keep_previous, whiten, len(nodes))
+        need = memory.estimate(len(ids), dimension, kind.threads(), keep_previous, whiten, chunk=len(nodes))
         memory.refuse_beyond(need, limit, way_out)
         here, _ = ranks(check_edges(edges, len(nodes)))
         both = np.intersect1d(here, last, assume_unique=True)
@@ -159,12 +154,12 @@ def embed_stream(
         graph = build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)
         degree += graph.degree
         hyperedges += graph.hyperedges
-    state = kind.start(hash_ids(ids), dimension, seed, shares_of(degree, hyperedges))
+    state = kind.start(hash_ids(ids), dimension, seed, degree, hyperedges)
 
-    def step(is_centred: bool, keeps: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    def step(is_centred: bool) -> np.ndarray:
         for graph in graphs():
             state.add_chunk(graph)
-        return state.finish_chunks(is_centred, keeps)
+        return state.finish_chunks(is_centred)
 
     return _iterate(state, step, iterations, whiten, center, keep_previous)
 
@@ -178,7 +173,7 @@ def _check(ids: Ids, nodes: int, dimension: int, iterations: int) -> None:
 
 def _iterate(
     state: CpuVectors,
-    step: Callable[[bool, bool], tuple[np.ndarray, np.ndarray | None]],
+    step: Callable[[bool], np.ndarray],
     iterations: int,
     whiten: bool,
     center: bool,
@@ -188,13 +183,14 @@ def _iterate(
     previous = np.zeros((0, dimension), np.float32)
     mean, whitening = np.zeros(dimension, np.float32), np.eye(dimension, dtype=np.float32)
     for iteration in range(iterations if state.connected else 0):
-        mean, before = step(whiten or center, keep_previous and iteration == iterations - 1)
+        if keep_previous and iteration == iterations - 1:
+            previous = state.take()
+        mean = step(whiten or center)
         if whiten:
             whitening = whitening_of(state.covariance())
             state.whiten(whitening)
         else:
             state.normalise()
-        previous = previous if before is None else before
     state.clear_isolated()
     vectors = state.take()
     if keep_previous and len(previous) == 0:

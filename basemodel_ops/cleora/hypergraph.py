@@ -6,7 +6,6 @@ import numpy as np
 
 from basemodel_ops.cleora.grouping import group, members_of, pack
 from basemodel_ops.cleora.incidences import check_count, check_edges, check_nodes, check_weights
-from basemodel_ops.cleora.shares import Shares, shares_of
 from basemodel_ops.cleora.sorting import bit_length, offsets, radix_sort, ranks
 from basemodel_ops.errors import DataError
 
@@ -48,10 +47,6 @@ class Hypergraph:
     def node_start(self) -> np.ndarray:
         """Incidences of all nodes before, int64 (nodes + 1,); the difference is a node's number of hyperedges."""
         return np.concatenate([[0], np.cumsum(self.hyperedges)])
-
-    def shares(self) -> Shares:
-        """What one incidence of a node counts in a step."""
-        return shares_of(self.degree, self.hyperedges)
 
     @property
     def connected(self) -> np.ndarray:

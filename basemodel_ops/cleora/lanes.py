@@ -47,6 +47,12 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, offset: An
     return builder.bitcast(builder.gep(data, [offset]), ir.PointerType(vector))
 
 
+def _splat(builder: Any, value: Any) -> Any:
+    nothing = ir.Constant(FLOATS, ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(INTEGERS, [0] * LANES))
+
+
 @intrinsic
 def zero(typing_context: Any) -> Any:
     """Sixteen zeros."""
@@ -105,9 +111,7 @@ def scale(typing_context: Any, vector: Any, factor: Any) -> Any:
     """Every column times the same float32."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        nothing = ir.Constant(FLOATS, ir.Undefined)
-        first = builder.insert_element(nothing, values[1], ir.Constant(ir.IntType(32), 0))
-        return builder.fmul(values[0], builder.shuffle_vector(first, nothing, ir.Constant(INTEGERS, [0] * LANES)))
+        return builder.fmul(values[0], _splat(builder, values[1]))
 
     return lanes(lanes, types.float32), generate
 
@@ -153,3 +157,39 @@ def add_long(typing_context: Any, totals: Any, array: Any, offset: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(totals, array, types.int64), generate
+
+
+@intrinsic
+def add_products(
+    typing_context: Any, tile: Any, left: Any, left_at: Any, right: Any, right_at: Any, length: Any
+) -> Any:
+    """`tile[i, j] += sum over k < length of left[left_at + 16 k + i] * right[right_at + 16 k + j]`, i and j below 16.
+
+    The tile, float32 (256,), is held in sixteen registers meanwhile.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds = signature.args
+        kind = ir.FunctionType(FLOATS, [FLOATS, FLOATS, FLOATS])
+        fused = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
+        width = ir.Constant(ir.IntType(64), LANES)
+        rows = []
+        for i in range(LANES):
+            pointer = _pointer(context, builder, kinds[0], values[0], ir.Constant(ir.IntType(64), i * LANES), FLOATS)
+            rows.append((pointer, cgutils.alloca_once_value(builder, builder.load(pointer, align=4))))
+        left_data = context.make_array(kinds[1])(context, builder, values[1]).data
+        with cgutils.for_range(builder, values[5]) as loop:
+            away = builder.mul(loop.index, width)
+            right_row = builder.load(
+                _pointer(context, builder, kinds[3], values[3], builder.add(values[4], away), FLOATS), align=4
+            )
+            for i, (_, total) in enumerate(rows):
+                at = builder.add(builder.add(values[2], away), ir.Constant(ir.IntType(64), i))
+                factor = _splat(builder, builder.load(builder.gep(left_data, [at])))
+                builder.store(builder.call(fused, [factor, right_row, builder.load(total)]), total)
+        for pointer, total in rows:
+            builder.store(builder.load(total), pointer, align=4)
+        return context.get_dummy_value()
+
+    whole = types.int64
+    return types.void(tile, left, whole, right, whole, whole), generate

@@ -8,9 +8,6 @@ from basemodel_ops.errors import SettingsError
 
 GIGABYTE = 1e9
 
-ROW_BLOCK = 4096
-"""Rows that are whitened together: 4 MB at 256 dimensions, between the cache and the overhead of a call."""
-
 
 def estimate(
     nodes: int,
@@ -18,6 +15,7 @@ def estimate(
     threads: int,
     keeps_previous: bool = True,
     whitens: bool = True,
+    incidences: int = 0,
     chunk: int = 0,
 ) -> dict[str, int]:
     """Bytes that an embedding allocates beside its hypergraph, by what they are for.
@@ -28,16 +26,25 @@ def estimate(
         threads: CPU threads; 0 for a GPU, which sums in a matrix of its own.
         keeps_previous: The vectors before the last step are kept for unseen nodes.
         whitens: Each step is whitened.
+        incidences: Incidences of a hypergraph that is held.
         chunk: Incidences in a chunk of the streamed mode; 0 where the hypergraph is held.
     """
-    matrix = 4 * nodes * dimension
-    need = {"vectors": matrix, "hashes and degrees": 20 * nodes}
-    if keeps_previous or chunk or not threads:
-        need["vectors before the step"] = matrix
-    if threads:
-        need["column blocks of the threads"] = 8 * nodes * LANES * min(threads, -(-dimension // LANES))
+    wide = -(-dimension // LANES) * LANES
+    need = {
+        "vectors": 4 * nodes * dimension,
+        "vectors under way": 4 * nodes * wide,
+        "hashes, degrees and order": 48 * nodes,
+    }
+    if keeps_previous:
+        need["vectors before the last step"] = 4 * nodes * dimension
+    if chunk or not threads:
+        need["sums under way"] = 4 * nodes * wide
+    else:
+        need["sums of the threads' blocks"] = 4 * nodes * LANES * min(threads, wide // LANES)
+    if incidences:
+        need["rows of the incidences"] = 4 * incidences
     if whitens:
-        need["whitening"] = 36 * dimension * dimension + 4 * min(ROW_BLOCK, nodes) * dimension
+        need["whitening"] = 48 * wide * wide
     if chunk:
         # Sorting holds the keys twice beside the rows they come from and the hypergraph they become.
         need["a chunk of incidences"] = 48 * chunk

@@ -11,7 +11,7 @@ import pytest
 from basemodel_ops.cleora import build_hypergraph, embed, embed_stream, hash_ids
 from basemodel_ops.cleora.arrays import has_cuda, vectors_on
 from basemodel_ops.cleora.cpu import CpuVectors
-from basemodel_ops.cleora.kernels import hashed_start
+from basemodel_ops.cleora.layout import hashed_blocks, to_blocks, to_rows
 from basemodel_ops.cleora.shares import HUB_BITS, shares_of
 from basemodel_ops.errors import SettingsError
 
@@ -80,7 +80,7 @@ def test_the_cuda_start_equals_the_cpus(host):
     hashes = hash_ids(np.arange(100))
     out = np.empty((100, 40), np.float32)
     host.host_start(pointer(hashes), pointer(out), ctypes.c_longlong(100), 40, ctypes.c_longlong(1 + 3 * 1_000_003))
-    assert out.tobytes() == hashed_start(hashes, 40, 3).tobytes()
+    assert out.tobytes() == to_rows(hashed_blocks(hashes, 40, 3), np.arange(100), 40).tobytes()
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])
@@ -90,10 +90,11 @@ def test_the_cuda_step_equals_the_cpus_to_the_byte(host, is_weighted, dimension)
     graph = build_hypergraph(nodes, edges, 201, weights)
     shares = shares_of(graph.degree, graph.hyperedges, hub_above=15)
     assert 20 < len(shares.hubs) < 150
-    state = CpuVectors.start(hash_ids(np.arange(201)), dimension, 0, shares)
-    vectors, sums = state.vectors.copy(), np.zeros(state.vectors.shape, np.int32)
+    vectors = np.random.default_rng(1).uniform(-1, 1, (201, dimension)).astype(np.float32)
+    state = CpuVectors(to_blocks(vectors, np.arange(201)), dimension, np.arange(201), shares)
+    sums = np.zeros(vectors.shape, np.int32)
     hub_sums = np.zeros((len(shares.hubs), dimension), np.int64)
-    mean, _ = state.step(graph, True, False)
+    mean = np.ascontiguousarray(state.step(graph, True))
     out = np.empty_like(vectors)
     host.host_step(
         pointer(graph.edge_start), pointer(graph.edge_nodes), pointer(graph.weights), pointer(shares.inverse),
@@ -101,7 +102,7 @@ def test_the_cuda_step_equals_the_cpus_to_the_byte(host, is_weighted, dimension)
         pointer(mean), pointer(out), ctypes.c_longlong(graph.edges), ctypes.c_longlong(201),
         len(shares.hubs), HUB_BITS, dimension,
     )  # fmt: skip
-    assert out.tobytes() == state.vectors.tobytes()
+    assert out.tobytes() == state.take().tobytes()
 
 
 @pytest.mark.skipif(has_cuda(), reason="there is a CUDA device")
@@ -128,10 +129,9 @@ def test_the_gpu_equals_the_cpu(whiten, is_weighted):
 def test_a_step_on_the_gpu_equals_the_cpus_to_the_byte():
     nodes, edges, weights = rows_of(True)
     graph, hashes = build_hypergraph(nodes, edges, 201, weights), hash_ids(np.arange(201))
-    shares = shares_of(graph.degree, graph.hyperedges, 15)
-    states = [vectors_on(device).start(hashes, 150, 0, shares) for device in ("cpu", "cuda")]
+    states = [vectors_on(device).start(hashes, 150, 0, graph.degree, graph.hyperedges) for device in ("cpu", "cuda")]
     for state in states:
-        state.step(graph, True, False)
+        state.step(graph, True)
     assert states[0].take().tobytes() == states[1].take().tobytes()
 
 

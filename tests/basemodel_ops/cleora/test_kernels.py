@@ -2,13 +2,11 @@
 
 import numba
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.cleora import build_graph, build_hypergraph
 from basemodel_ops.cleora.embedding import propagate
-from basemodel_ops.cleora.kernels import hashed_start, unit_rows
 from tests.basemodel_ops.cleora.dense import incidence, markov
 
 SIZES = {
@@ -74,30 +72,3 @@ def test_a_node_in_very_many_hyperedges_keeps_its_digits():
     share = np.bincount(nodes[1::2], minlength=count) / edges
     expected = (vectors[0].astype(float) + share @ vectors) / 2
     np.testing.assert_allclose(propagate(graph, vectors)[0], expected, atol=1e-7)
-
-
-def test_the_start_is_uniform_and_depends_on_id_column_and_seed():
-    start = hashed_start(np.arange(2000, dtype=np.uint64), 64, 0)
-    assert np.abs(start).max() < 1
-    assert abs(start.mean()) < 0.01
-    assert start.var() == pytest.approx(1 / 3, abs=0.01)
-    assert np.abs(np.corrcoef(start[:, :8].T) - np.eye(8)).max() < 0.1
-    assert (hashed_start(np.arange(5, dtype=np.uint64), 64, 1) != start[:5]).all()
-
-
-def test_the_start_is_the_same_on_any_machine():
-    found = hashed_start(np.array([0, 1, 2**64 - 1], np.uint64), 2, 7)
-    expected = np.empty((3, 2))
-    for row, value in enumerate([0, 1, 2**64 - 1]):
-        for column in range(2):
-            z = (value + 0x9E3779B97F4A7C15 * (column + 1 + 7 * 1_000_003)) % 2**64
-            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-            z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
-            expected[row, column] = (2 * ((z ^ z >> 31) >> 41) + 1) / 2**23 - 1
-    np.testing.assert_array_equal(found, expected.astype(np.float32))
-
-
-def test_zero_rows_stay_zero_and_others_reach_unit_length():
-    rows = np.array([[3.0, 4.0], [0.0, 0.0]], np.float32)
-    unit_rows(rows, rows)
-    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), [1, 0])
