@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-HELPERS = {"__main__", "measure"}
+HELPERS = {"__main__", "cleora_data", "cleora_pages", "measure"}
 """Modules beside the benchmarks that are none."""
 
 

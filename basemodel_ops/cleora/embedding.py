@@ -1,13 +1,23 @@
-"""Cleora iterations T <- D^-1 H (diag(1/n) (H' T)), whitened and brought to unit length each time."""
+"""Cleora iterations T <- D^-1 H (diag(1/n) (H' T)), centred and whitened if asked, to unit length each time."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from basemodel_ops.cleora.hypergraph import Hypergraph
-from basemodel_ops.cleora.kernels import gather_means, hashed_start
+from basemodel_ops.cleora import memory
+from basemodel_ops.cleora.arrays import vectors_on
+from basemodel_ops.cleora.cpu import CpuVectors
+from basemodel_ops.cleora.hypergraph import Hypergraph, build_hypergraph
+from basemodel_ops.cleora.ids import hash_ids
+from basemodel_ops.cleora.incidences import check_edges
+from basemodel_ops.cleora.sorting import ranks
+from basemodel_ops.cleora.whitening import whitening_of
+from basemodel_ops.errors import DataError, SettingsError
+
+Ids = Sequence[object] | np.ndarray | pa.Array | pa.ChunkedArray
+"""Ids of the nodes, in the order of their indices."""
 
 
 @dataclass(frozen=True)
@@ -15,50 +25,46 @@ class Embedding:
     """Vectors of unit length (zero for nodes without neighbours) and what it takes to embed unseen ones."""
 
     vectors: np.ndarray  # (nodes, dimension) float32
-    previous: np.ndarray  # (nodes, dimension) float32, before the last step
-    mean: np.ndarray  # (dimension,) of the last step
-    whitening: np.ndarray  # (dimension, dimension) of the last step
-
-
-def hash_ids(ids: Sequence[object]) -> np.ndarray:
-    """A stable 64-bit hash per id, the same on any machine."""
-    return np.array(
-        [int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest(), "little") for value in ids],
-        dtype=np.uint64,
-    )
+    previous: np.ndarray  # (nodes, dimension) float32, before the last step; (0, dimension) if not kept
+    mean: np.ndarray  # (dimension,) of the last step; zero if not centred
+    whitening: np.ndarray  # (dimension, dimension) of the last step; the identity if not whitened
 
 
 def propagate(graph: Hypergraph, vectors: np.ndarray) -> np.ndarray:
-    """One step M T, float32 (nodes, dimension).
+    """One step M T, float32 (nodes, dimension); isolated nodes are zero.
 
     Each hyperedge of size n weighs a node by 1/n towards every member, so a node's row of A sums to its number of
-    hyperedges: the Markov step is the mean over hyperedges of the hyperedges' means.
+    hyperedges (to the sum of its weights): the Markov step is the mean over hyperedges of the hyperedges' means.
     """
-    return gather_means(graph.node_start, graph.node_edges, gather_means(graph.edge_start, graph.edge_nodes, vectors))
-
-
-def fit_whitening(vectors: np.ndarray, connected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (dimension,) and symmetric PCA whitening (dimension, dimension) of the connected rows."""
-    rows = vectors[connected].astype(np.float64)
-    mean = rows.mean(axis=0)
-    covariance = (rows - mean).T @ (rows - mean) / max(len(rows), 1)
-    values, directions = np.linalg.eigh(covariance)
-    # Directions without variance stay without: dividing by rounding noise would invent structure.
-    floor = max(values.max(), 0.0) * 1e-6 + 1e-12
-    scale = np.where(values > floor, 1 / np.sqrt(np.maximum(values, floor)), 0.0)
-    return mean.astype(np.float32), (directions * scale @ directions.T).astype(np.float32)
+    reach = float(np.abs(vectors).max(initial=0.0))
+    # A power of two, so that scaling into [-1, 1] and back loses nothing.
+    factor = np.float32(2.0 ** np.ceil(np.log2(reach))) if reach > 0 else np.float32(1)
+    scaled = np.ascontiguousarray(vectors / factor, np.float32)
+    state = CpuVectors.of(scaled, graph.degree, graph.hyperedges)
+    state.step(graph, is_centred=False)
+    return state.take() * factor
 
 
 def to_unit_length(vectors: np.ndarray) -> np.ndarray:
-    """Rows at L2 length 1; zero rows stay zero."""
+    """Rows at L2 length 1, float32 (rows, dimension); zero rows stay zero."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return np.divide(vectors, length, out=np.zeros(vectors.shape, np.float32), where=length > 0)
 
 
 def embed(
-    graph: Hypergraph, ids: Sequence[object], dimension: int, iterations: int, whiten: bool = True, seed: int = 0
+    graph: Hypergraph,
+    ids: Ids,
+    dimension: int,
+    iterations: int,
+    whiten: bool = True,
+    seed: int = 0,
+    *,
+    center: bool = False,
+    keep_previous: bool = True,
+    device: str = "auto",
+    memory_limit: int | None = None,
 ) -> Embedding:
-    """Vectors of all nodes.
+    """Vectors of all nodes. The same bytes for any order of the incidences and any number of threads.
 
     Args:
         graph: Hypergraph over `len(ids)` nodes.
@@ -67,31 +73,126 @@ def embed(
         iterations: Steps; plain steps collapse where few things are in most hyperedges, whitened ones do not.
         whiten: Centre and whiten before the L2 step.
         seed: Seed of the start.
+        center: Centre before the L2 step where it is not whitened.
+        keep_previous: Keep the vectors before the last step, which unseen nodes need.
+        device: "cpu", "cuda", or "auto" for the GPU if there is one.
+        memory_limit: Bytes that the embedding may take beside the hypergraph; what is available if not given.
+
+    Raises:
+        DataError: the number of ids is not the graph's number of nodes.
+        SettingsError: a setting is out of its bounds, or the embedding does not fit.
     """
-    connected = np.diff(graph.node_start) > 0
-    vectors = hashed_start(hash_ids(ids), dimension, seed)
-    previous, mean, whitening = vectors, np.zeros(dimension, np.float32), np.eye(dimension, dtype=np.float32)
-    for _ in range(iterations if connected.any() else 0):
-        previous, vectors = vectors, propagate(graph, vectors)
-        if whiten:
-            mean, whitening = fit_whitening(vectors, connected)
-            vectors = (vectors - mean) @ whitening
-        vectors = to_unit_length(vectors)
-        vectors[~connected] = 0
-    vectors[~connected] = 0
-    return Embedding(vectors, previous, mean, whitening)
+    _check(ids, graph.nodes, dimension, iterations)
+    kind = vectors_on(device)
+    need = memory.estimate(graph.nodes, dimension, kind.threads(), keep_previous, whiten, graph.incidences)
+    way_out = "Lower the dimension, leave out keep_previous, or shard the nodes."
+    memory.refuse_beyond(need, kind.available() if memory_limit is None else memory_limit, way_out)
+    state = kind.start(hash_ids(ids), dimension, seed, graph.degree, graph.hyperedges)
+
+    return _iterate(state, lambda is_centred: state.step(graph, is_centred), iterations, whiten, center, keep_previous)
 
 
-def embed_unseen(embedding: Embedding, neighbours: Sequence[np.ndarray]) -> np.ndarray:
-    """Vectors of new nodes from the hyperedges they share with known nodes, float32 (new, dimension).
+def embed_stream(
+    chunks: Callable[[], Iterable[tuple[np.ndarray, ...]]],
+    ids: Ids,
+    dimension: int,
+    iterations: int,
+    whiten: bool = True,
+    seed: int = 0,
+    *,
+    center: bool = False,
+    keep_previous: bool = True,
+    cap: int | None = None,
+    device: str = "auto",
+    memory_limit: int | None = None,
+) -> Embedding:
+    """Vectors of all nodes as `embed`, to the byte, while holding one chunk of incidences at a time.
+
+    The chunks are read `iterations + 1` times, the first time for degrees. Their order does not matter where weights
+    are absent or whole numbers; else the degrees' last bit may differ.
 
     Args:
-        embedding: The embedding of the known nodes.
-        neighbours: Per new node the known nodes seen with it; negative ones are unknown; may be empty.
+        chunks: Starts reading from the first chunk: (nodes, hyperedge ids) or (nodes, hyperedge ids, weights) each, as
+            `build_hypergraph` takes them. All rows of a hyperedge are in one chunk: order by it.
+        ids: The nodes' ids.
+        dimension: Length of a vector.
+        iterations: Steps.
+        whiten: Centre and whiten before the L2 step.
+        seed: Seed of the start.
+        center: Centre before the L2 step where it is not whitened.
+        keep_previous: Keep the vectors before the last step.
+        cap: Most nodes of a hyperedge.
+        device: "cpu", "cuda", or "auto" for the GPU if there is one.
+        memory_limit: Bytes that the embedding and a chunk may take; what is available if not given.
+
+    Raises:
+        DataError: as `build_hypergraph`; or a hyperedge goes on in the next chunk.
+        SettingsError: a setting is out of its bounds, or the embedding does not fit.
     """
-    rows = np.zeros((len(neighbours), embedding.vectors.shape[1]), np.float32)
-    for row, nodes in zip(rows, neighbours, strict=True):
-        known = nodes[nodes >= 0]
-        if len(known):
-            row[:] = (embedding.previous[known].mean(axis=0) - embedding.mean) @ embedding.whitening
-    return to_unit_length(rows)
+    _check(ids, len(ids), dimension, iterations)
+    kind = vectors_on(device)
+    limit = kind.available() if memory_limit is None else memory_limit
+    way_out = "Lower the dimension or the rows in a chunk, or shard the nodes."
+    degree, hyperedges = np.zeros(len(ids)), np.zeros(len(ids), np.int64)
+    last = np.zeros(0, np.int64)
+
+    def graphs() -> Iterable[Hypergraph]:
+        for nodes, edges, *weights in chunks():
+            yield build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)
+
+    for nodes, edges, *weights in chunks():
+        need = memory.estimate(len(ids), dimension, kind.threads(), keep_previous, whiten, chunk=len(nodes))
+        memory.refuse_beyond(need, limit, way_out)
+        here, _ = ranks(check_edges(edges, len(nodes)))
+        both = np.intersect1d(here, last, assume_unique=True)
+        if len(both):
+            raise DataError(
+                f"{len(both)} hyperedges stand in two chunks, {both[0]} among them. Order the rows by hyperedge and "
+                f"cut chunks between hyperedges."
+            )
+        last = here
+        graph = build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)
+        degree += graph.degree
+        hyperedges += graph.hyperedges
+    state = kind.start(hash_ids(ids), dimension, seed, degree, hyperedges)
+
+    def step(is_centred: bool) -> np.ndarray:
+        for graph in graphs():
+            state.add_chunk(graph)
+        return state.finish_chunks(is_centred)
+
+    return _iterate(state, step, iterations, whiten, center, keep_previous)
+
+
+def _check(ids: Ids, nodes: int, dimension: int, iterations: int) -> None:
+    if len(ids) != nodes:
+        raise DataError(f"{len(ids)} ids for a hypergraph of {nodes} nodes; give one id per node.")
+    if dimension < 1 or iterations < 0:
+        raise SettingsError(f"Dimension {dimension} and {iterations} iterations; give 1 or more, and 0 or more.")
+
+
+def _iterate(
+    state: CpuVectors,
+    step: Callable[[bool], np.ndarray],
+    iterations: int,
+    whiten: bool,
+    center: bool,
+    keep_previous: bool,
+) -> Embedding:
+    dimension = state.dimension
+    previous = np.zeros((0, dimension), np.float32)
+    mean, whitening = np.zeros(dimension, np.float32), np.eye(dimension, dtype=np.float32)
+    for iteration in range(iterations if state.connected else 0):
+        if keep_previous and iteration == iterations - 1:
+            previous = state.take()
+        mean = step(whiten or center)
+        if whiten:
+            whitening = whitening_of(state.covariance())
+            state.whiten(whitening)
+        else:
+            state.normalise()
+    state.clear_isolated()
+    vectors = state.take()
+    if keep_previous and len(previous) == 0:
+        previous = vectors
+    return Embedding(vectors, previous, mean, whitening)

@@ -1,37 +1,167 @@
-"""The two products of a Cleora step on the CPU: hyperedge means, then node means. No atomics."""
+"""A Cleora step on the CPU: M T = D^-1 H (diag(1/n) (H' T)) in one pass over the hyperedges.
+
+A thread owns a block of sixteen columns from start to end. It reads a hyperedge's members, forms their mean in a
+register and adds it to the same members' sums, which are still in the cache: no clique, no matrix of hyperedges, no
+atomics. Sums are integers, of 2^-30 or finer (`shares`): each contribution is divided by the node's degree before it is
+rounded, so a sum never leaves [-1, 1], and, integer addition being exact, it is the same whatever the order of the
+hyperedges and the number of threads.
+
+Vectors are blocks as in `layout`; members, shares and hubs count rows of a block.
+"""
 
 import numpy as np
 from numba import njit, prange
 
-
-@njit(parallel=True, cache=True, nogil=True)
-def gather_means(start: np.ndarray, members: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Mean of the members' vectors per group, float32 (groups, dimension); empty groups are zero."""
-    groups, dimension = len(start) - 1, vectors.shape[1]
-    out = np.zeros((groups, dimension), np.float32)
-    for group in prange(groups):
-        low, high = start[group], start[group + 1]
-        row = out[group]
-        for position in range(low, high):
-            member = vectors[members[position]]
-            for d in range(dimension):
-                row[d] += member[d]
-        if high > low:
-            scale = np.float32(1.0 / (high - low))
-            for d in range(dimension):
-                row[d] *= scale
-    return out
+from basemodel_ops.cleora.lanes import (
+    LANES,
+    add,
+    add_long,
+    add_rounded,
+    add_rounded_long,
+    load,
+    load_integers,
+    scale,
+    store,
+    zero,
+)  # fmt: skip
+from basemodel_ops.cleora.shares import HUB_BITS, UNIT
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def hashed_start(hashes: np.ndarray, dimension: int, seed: int) -> np.ndarray:
-    """Uniform (-1, 1) vectors from (hash of the id, dimension, seed): splitmix64. float32 (nodes, dimension)."""
-    out = np.empty((len(hashes), dimension), np.float32)
-    for node in prange(len(hashes)):
-        for d in range(dimension):
-            z = hashes[node] + np.uint64(0x9E3779B97F4A7C15) * np.uint64(d + 1 + seed * 1_000_003)
-            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            z = z ^ (z >> np.uint64(31))
-            out[node, d] = np.float32((z >> np.uint64(11)) / 9007199254740992.0 * 2.0 - 1.0)
-    return out
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scatter(
+    start: np.ndarray,
+    members: np.ndarray,
+    weights: np.ndarray,
+    inverse: np.ndarray,
+    hub_inverse: np.ndarray,
+    source: np.ndarray,
+    target: np.ndarray,
+    hub_target: np.ndarray,
+) -> None:
+    """Add the hyperedges' means to the members' sums, for one block of columns."""
+    has_weights = len(weights) > 0
+    for edge in range(len(start) - 1):
+        mean = zero()
+        if has_weights:
+            total = np.float32(0)
+            for position in range(start[edge], start[edge + 1]):
+                total += weights[position]
+                row = load(source, np.int64(members[position]) * LANES)
+                mean = add(mean, scale(row, weights[position]))
+        else:
+            total = np.float32(start[edge + 1] - start[edge])
+            for position in range(start[edge], start[edge + 1]):
+                mean = add(mean, load(source, np.int64(members[position]) * LANES))
+        mean = scale(mean, np.float32(1) / total)
+        for position in range(start[edge], start[edge + 1]):
+            node = np.int64(members[position])
+            weight = weights[position] if has_weights else np.float32(1)
+            if inverse[node] > 0:
+                add_rounded(target, node * LANES, scale(mean, weight * inverse[node]))
+            else:
+                hub = np.int64(-inverse[node]) - 1
+                add_rounded_long(hub_target, hub * LANES, scale(mean, weight * hub_inverse[hub]))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _finish(
+    sums: np.ndarray,
+    hub_sums: np.ndarray,
+    inverse: np.ndarray,
+    hubs: np.ndarray,
+    is_centred: bool,
+    connected: int,
+    out: np.ndarray,
+    mean: np.ndarray,
+) -> None:
+    """Sums of a block as float32 vectors, less the connected rows' mean; isolated rows are zero."""
+    for hub in range(len(hubs)):
+        for column in range(LANES):
+            total = (hub_sums[hub * LANES + column] + (1 << (HUB_BITS - 1))) >> HUB_BITS
+            sums[hubs[hub] * LANES + column] = np.int32(total)
+    total = np.zeros(LANES, np.int64)
+    if is_centred:
+        for row in range(len(inverse)):
+            add_long(total, sums, row * LANES)
+    for column in range(LANES):
+        mean[column] = -total[column] / (max(connected, 1) * UNIT)
+    unit = np.float32(1 / UNIT)
+    for row in range(len(inverse)):
+        if inverse[row] == 0:
+            store(out, row * LANES, zero())
+        else:
+            store(out, row * LANES, add(scale(load_integers(sums, row * LANES), unit), load(mean, 0)))
+    for column in range(LANES):
+        mean[column] = -mean[column]
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def step(
+    start: np.ndarray,
+    members: np.ndarray,
+    weights: np.ndarray,
+    inverse: np.ndarray,
+    hubs: np.ndarray,
+    hub_inverse: np.ndarray,
+    is_centred: bool,
+    connected: int,
+    vectors: np.ndarray,
+    target: np.ndarray,
+) -> np.ndarray:
+    """One step M T in place, centred if asked; the mean of the connected rows, float32 (blocks * 16,).
+
+    Args:
+        start: Hyperedges' first positions, int64 (hyperedges + 1,).
+        members: Rows of the hyperedges' nodes, int32 (incidences,).
+        weights: Weights of the incidences, float32 (incidences,), or of length 0 where all are one.
+        inverse: As in `Shares`.
+        hubs: As in `Shares`.
+        hub_inverse: As in `Shares`.
+        is_centred: Subtract the mean.
+        connected: Number of connected nodes.
+        vectors: Values within [-1, 1], float32 (blocks, rows * 16).
+        target: Room for a block's sums for each thread, int32 (threads, rows * 16).
+    """
+    blocks, slots = len(vectors), len(target)
+    mean = np.zeros((blocks, LANES), np.float32)
+    for slot in prange(slots):
+        hub_sums = np.empty(len(hubs) * LANES, np.int64)
+        for block in range(blocks * slot // slots, blocks * (slot + 1) // slots):
+            target[slot][:] = 0
+            hub_sums[:] = 0
+            _scatter(start, members, weights, inverse, hub_inverse, vectors[block], target[slot], hub_sums)
+            _finish(target[slot], hub_sums, inverse, hubs, is_centred, connected, vectors[block], mean[block])
+    return mean.reshape(-1)
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def add_chunk(
+    start: np.ndarray,
+    members: np.ndarray,
+    weights: np.ndarray,
+    inverse: np.ndarray,
+    hub_inverse: np.ndarray,
+    vectors: np.ndarray,
+    sums: np.ndarray,
+    hub_sums: np.ndarray,
+) -> None:
+    """Add a chunk of hyperedges to the sums of a step, int32 (blocks, rows * 16) and int64 (blocks, hubs * 16)."""
+    for block in prange(len(vectors)):
+        _scatter(start, members, weights, inverse, hub_inverse, vectors[block], sums[block], hub_sums[block])
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def finish_chunks(
+    sums: np.ndarray,
+    hub_sums: np.ndarray,
+    inverse: np.ndarray,
+    hubs: np.ndarray,
+    is_centred: bool,
+    connected: int,
+    out: np.ndarray,
+) -> np.ndarray:
+    """Sums of a step as vectors in `out`, which may share their memory; the mean as `step`."""
+    mean = np.zeros((len(sums), LANES), np.float32)
+    for block in prange(len(sums)):
+        _finish(sums[block], hub_sums[block], inverse, hubs, is_centred, connected, out[block], mean[block])
+    return mean.reshape(-1)

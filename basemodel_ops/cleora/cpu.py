@@ -1,0 +1,135 @@
+"""The state of an embedding on the CPU: vectors, and the operations of an iteration on them."""
+
+import numba
+import numpy as np
+
+from basemodel_ops.cleora import kernels, layout, products
+from basemodel_ops.cleora.hypergraph import Hypergraph
+from basemodel_ops.cleora.lanes import LANES
+from basemodel_ops.cleora.memory import available
+from basemodel_ops.cleora.shares import Shares, shares_of
+
+NO_WEIGHTS = np.zeros(0, np.float32)
+
+
+class CpuVectors:
+    """Vectors (nodes, dimension) in memory, as blocks of columns; every operation replaces them."""
+
+    def __init__(self, blocks: np.ndarray, dimension: int, order: np.ndarray, shares: Shares) -> None:
+        self.blocks, self.dimension = blocks, dimension
+        self.order, self.shares, self.connected = order, shares, shares.connected
+        self._row = np.empty(len(order), np.int32)
+        self._row[order] = np.arange(len(order), dtype=np.int32)
+        self._graph: tuple[Hypergraph, np.ndarray] | None = None
+        self._target: np.ndarray | None = None
+        self._sums: tuple[np.ndarray, np.ndarray] | None = None
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, degree: np.ndarray, hyperedges: np.ndarray) -> "CpuVectors":
+        """Given vectors within [-1, 1], float32 (nodes, dimension)."""
+        order = busiest_first(hyperedges)
+        shares = shares_of(degree[order], hyperedges[order])
+        return cls(layout.to_blocks(vectors, order), vectors.shape[1], order, shares)
+
+    @classmethod
+    def start(
+        cls, hashes: np.ndarray, dimension: int, seed: int, degree: np.ndarray, hyperedges: np.ndarray
+    ) -> "CpuVectors":
+        """The start in U(-1, 1) from the hashes of the ids.
+
+        Args:
+            hashes: Of the ids, uint64 (nodes,).
+            dimension: Length of a vector.
+            seed: Seed of the start.
+            degree: Weight of all incidences of a node, float64 (nodes,).
+            hyperedges: Number of hyperedges of a node, int64 (nodes,).
+        """
+        order = busiest_first(hyperedges)
+        shares = shares_of(degree[order], hyperedges[order])
+        return cls(layout.hashed_blocks(hashes[order], dimension, seed), dimension, order, shares)
+
+    @staticmethod
+    def threads() -> int:
+        """Threads that share the columns."""
+        return numba.get_num_threads()
+
+    @staticmethod
+    def available() -> int:
+        """Bytes that may still be taken."""
+        return available()
+
+    def _arrays(self, graph: Hypergraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Starts, members as rows of a block, and weights; the members of the last hypergraph are kept."""
+        if self._graph is None or self._graph[0] is not graph:
+            self._graph = graph, self._row[graph.edge_nodes]
+        return graph.edge_start, self._graph[1], NO_WEIGHTS if graph.weights is None else graph.weights
+
+    def step(self, graph: Hypergraph, is_centred: bool) -> np.ndarray:
+        """M T, centred if asked; the mean (dimension,)."""
+        if self._target is None:
+            slots = max(1, min(numba.get_num_threads(), len(self.blocks)))
+            self._target = np.empty((slots, len(self.order) * LANES), np.int32)
+        shares = self.shares
+        mean = kernels.step(
+            *self._arrays(graph), shares.inverse, shares.hubs, shares.hub_inverse, is_centred, self.connected,
+            self.blocks, self._target,
+        )  # fmt: skip
+        return mean[: self.dimension]
+
+    def _running(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of the chunks so far, of the nodes int32 and of the hubs int64."""
+        if self._sums is None:
+            hub_sums = np.zeros((len(self.blocks), len(self.shares.hubs) * LANES), np.int64)
+            self._sums = np.zeros(self.blocks.shape, np.int32), hub_sums
+        return self._sums
+
+    def add_chunk(self, graph: Hypergraph) -> None:
+        """Add a chunk of hyperedges to the step that `finish_chunks` ends."""
+        shares, arrays = self.shares, self._arrays(graph)
+        self._graph = None
+        kernels.add_chunk(*arrays, shares.inverse, shares.hub_inverse, self.blocks, *self._running())
+
+    def finish_chunks(self, is_centred: bool) -> np.ndarray:
+        """The step over all chunks; returns as `step`."""
+        shares, (sums, hub_sums) = self.shares, self._running()
+        # The sums turn into the vectors where they lie, and the vectors' memory becomes the next step's sums.
+        self.blocks, spare = sums.view(np.float32), self.blocks.view(np.int32)
+        mean = kernels.finish_chunks(
+            sums, hub_sums, shares.inverse, shares.hubs, is_centred, self.connected, self.blocks
+        )
+        spare[:] = 0
+        hub_sums[:] = 0
+        self._sums = spare, hub_sums
+        return mean[: self.dimension]
+
+    def covariance(self) -> np.ndarray:
+        """Covariance of the centred connected rows, float64 (dimension, dimension)."""
+        total = products.covariance(self.blocks, numba.get_num_threads())
+        return total[: self.dimension, : self.dimension] / max(self.connected, 1)
+
+    def whiten(self, whitening: np.ndarray) -> None:
+        """Rows times the map, then to unit length."""
+        wide = len(self.blocks) * LANES
+        padded = np.zeros((wide, wide), np.float32)
+        padded[: self.dimension, : self.dimension] = whitening
+        columns = padded.reshape(wide, len(self.blocks), LANES).transpose(1, 0, 2)
+        products.whiten_rows(self.blocks, np.ascontiguousarray(columns).reshape(len(self.blocks), wide * LANES))
+
+    def normalise(self) -> None:
+        """Rows to unit length."""
+        layout.unit_rows(self.blocks)
+
+    def clear_isolated(self) -> None:
+        """Zero vectors for nodes without neighbours."""
+        isolated = np.flatnonzero(self.shares.inverse == 0)
+        if len(isolated):
+            self.blocks.reshape(len(self.blocks), -1, LANES)[:, isolated] = 0
+
+    def take(self) -> np.ndarray:
+        """A copy of the vectors, float32 (nodes, dimension)."""
+        return layout.to_rows(self.blocks, self.order, self.dimension)
+
+
+def busiest_first(hyperedges: np.ndarray) -> np.ndarray:
+    """Nodes by falling number of hyperedges, int64 (nodes,)."""
+    return np.argsort(-hyperedges, kind="stable")

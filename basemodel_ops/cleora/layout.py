@@ -1,0 +1,74 @@
+"""How vectors lie in memory while they are iterated: blocks of sixteen columns, the busiest nodes first.
+
+A block, float32 (nodes, 16) contiguous, is what a thread works on: its rows are cache lines, and those of the nodes in
+most hyperedges, which are read over and over, lie beside each other. Columns beyond the dimension are zero.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from basemodel_ops.cleora.ids import mix
+from basemodel_ops.cleora.lanes import LANES, load, store
+
+
+def block_count(dimension: int) -> int:
+    """Blocks that hold a dimension."""
+    return -(-dimension // LANES)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def hashed_blocks(hashes: np.ndarray, dimension: int, seed: int) -> np.ndarray:
+    """Vectors in U(-1, 1) from (hash of the id, column, seed) by splitmix64, float32 (blocks, rows * 16).
+
+    23 bits of the hash name the middle of one of 2^23 intervals: exact in float32, so the same on any machine.
+    """
+    rows = len(hashes)
+    out = np.zeros(((dimension + LANES - 1) // LANES, rows * LANES), np.float32)
+    for row in prange(rows):
+        for column in range(dimension):
+            z = mix(hashes[row] + np.uint64(0x9E3779B97F4A7C15) * np.uint64(column + 1 + seed * 1_000_003))
+            odd = np.int32(z >> np.uint64(41)) * np.int32(2) + np.int32(1)
+            value = np.float32(odd) * np.float32(2.0**-23) - np.float32(1)
+            out[column // LANES, row * LANES + column % LANES] = value
+    return out
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def to_blocks(vectors: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Vectors (rows, dimension) as blocks; row i of a block is vector `order[i]`."""
+    rows, dimension = vectors.shape
+    out = np.zeros(((dimension + LANES - 1) // LANES, rows * LANES), np.float32)
+    for row in prange(rows):
+        for column in range(dimension):
+            out[column // LANES, row * LANES + column % LANES] = vectors[order[row], column]
+    return out
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def to_rows(blocks: np.ndarray, order: np.ndarray, dimension: int) -> np.ndarray:
+    """Blocks as vectors, float32 (rows, dimension): the reverse of `to_blocks`."""
+    rows = len(order)
+    out = np.empty((rows, dimension), np.float32)
+    flat = out.reshape(-1)
+    for row in prange(rows):
+        to = order[row] * dimension
+        for block in range(dimension // LANES):
+            store(flat, to + block * LANES, load(blocks[block], row * LANES))
+        for column in range(dimension // LANES * LANES, dimension):
+            flat[to + column] = blocks[column // LANES, row * LANES + column % LANES]
+    return out
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def unit_rows(blocks: np.ndarray) -> None:
+    """Rows to L2 length 1 in place; zero rows stay zero."""
+    rows = blocks.shape[1] // LANES
+    for row in prange(rows):
+        square = np.float32(0)
+        for block in range(len(blocks)):
+            for column in range(row * LANES, row * LANES + LANES):
+                square += blocks[block, column] * blocks[block, column]
+        factor = np.float32(1) / np.sqrt(square) if square > 0 else np.float32(0)
+        for block in range(len(blocks)):
+            for column in range(row * LANES, row * LANES + LANES):
+                blocks[block, column] *= factor
