@@ -79,6 +79,29 @@ def run(
 
 
 @app.command()
+def query(
+    entity: Annotated[str, typer.Argument(help="The entity to ask about.")],
+    source: Annotated[str, typer.Option(help="An event source.")],
+    column: Annotated[str, typer.Option(help="A category column of the source.")],
+    value: Annotated[list[str] | None, typer.Option(help="Is this in its history? Repeatable.")] = None,
+    top: Annotated[int, typer.Option(help="Else: the most there is of.", min=1)] = 10,
+    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+) -> None:
+    """Ask the representation of an entity what its history holds: has it, how much, when-ish."""
+    from basemodel_ops.stages import Workspace, ask_entity
+    from dagster_project.execution import partition
+    from dagster_project.partitions import as_of as as_of_key
+    from dagster_project.project import load_project
+    from dagster_project.tables import print_replies
+
+    with plain_errors():
+        project = load_project(read_settings())
+        moment = as_of_key(partition(project, as_of))
+        workspace = Workspace.open(project.settings, project.contract, lambda _: None)
+        print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> None:
     """Open Dagster on 127.0.0.1 with everything loaded, ready to press Materialize."""
     from dagster_project.home import calm_threads, ensure_dagster_home

@@ -27,7 +27,7 @@ def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, co
     project = load_project(settings)
     home = ensure_dagster_home(settings)
     names = _tasks(project, tasks)
-    key = _partition(project, as_of)
+    key = partition(project, as_of)
     definitions = build(project)
     with open_warehouse(settings):  # a warehouse that cannot be reached is found before any work
         pass
@@ -55,7 +55,8 @@ def _tasks(project: Project, wanted: Sequence[str]) -> list[str]:
     return list(wanted) or existing
 
 
-def _partition(project: Project, as_of: str | None) -> str:
+def partition(project: Project, as_of: str | None) -> str:
+    """The key of the cutoff at `as_of`, or of the newest; SettingsError if there is no such cutoff."""
     partitions = weekly(project.contract.grid)
     if as_of is None:
         return newest_key(partitions)

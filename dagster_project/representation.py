@@ -7,7 +7,7 @@ from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, 
 from dagster_project.automation import newest_week
 from dagster_project.partitions import as_of, weekly
 from dagster_project.project import Project
-from dagster_project.stage import materialized, open_workspace
+from dagster_project.stage import checked, materialized, open_workspace
 
 GROUP = "representation"
 
@@ -103,11 +103,23 @@ def _entity_representation(project: Project) -> dg.AssetsDefinition:
         description=f"Everything known of each {project.contract.entity} before `as_of`: sketches and scalars.",
         code_version=code_version("representation"),
         automation_condition=newest_week(),
+        # Declared here, not apart: a check of one partition must run with that partition.
+        check_specs=[
+            dg.AssetCheckSpec(
+                "decoding",
+                asset="entity_representation",
+                blocking=True,
+                description="Asked what it holds, a sketch names what the events of the entity say.",
+            )
+        ],
     )
     def entity_representation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         from basemodel_ops import stages
+        from basemodel_ops.stages.decoding import check_representation
 
         workspace = open_workspace(project, context)
-        return materialized(lambda: stages.entity_representation(workspace, as_of(context.partition_key)))
+        moment = as_of(context.partition_key)
+        result = materialized(lambda: stages.entity_representation(workspace, moment))
+        return result._replace(check_results=[checked(check_representation(workspace, moment), "decoding")])
 
     return entity_representation

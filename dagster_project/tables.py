@@ -1,12 +1,17 @@
 """Tables on the terminal: the contract, and what a run brought."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from basemodel_ops.contract.types import AttributeSource, Column, Contract, EventSource
 from dagster_project.project import Project
+
+if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.stages.asking import Reply
 
 
 def print_contract(contract: Contract, console: Console) -> None:
@@ -64,6 +69,17 @@ def print_summary(
     console.print(f"  Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.")
     console.print("  Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000")
     console.print("  What was declared and inferred: `basemodel contract`")
+
+
+def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
+    """What a representation says of each value."""
+    table = Table()
+    for heading in ("value", "has it", "decayed count", "about days ago"):
+        table.add_column(heading, justify="left" if heading == "value" else "right")
+    for reply in replies:
+        age = "-" if math.isnan(reply.age) else f"{reply.age:.0f}"
+        table.add_row(reply.value, f"{reply.probability:.0%}", f"{reply.count:.2f}", age)
+    console.print(table)
 
 
 def _cell(value: object) -> str:

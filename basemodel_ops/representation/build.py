@@ -56,6 +56,7 @@ def history_layout(plans: list[SourcePlan], half_lives: tuple[float, ...], windo
         specs += [("recency", plan.name, column, "", size) for column, size in plan.things.items()]
         for column, codes in plan.codes.items():
             specs += [("sketch", plan.name, column, f"{life:g}", codes.shape[1] * plan.width) for life in half_lives]
+            specs += [("mass", plan.name, column, f"{life:g}", 1) for life in half_lives]
             dimension = plan.vectors[column].shape[1]
             specs += [("pooled", plan.name, column, f"{life:g}", dimension) for life in half_lives]
     return Layout(specs)
@@ -84,6 +85,7 @@ def history_values(
             sketch_cells = _sketch_cells(history, codes, column, depth, plan.width)
             sketch = decayed_counts(history.start, history.days, sketch_cells, depth * plan.width, days, lives)
             blocks.append(normalise_rows(sketch, depth, plan.width).reshape(shape))
+            blocks.append(np.log1p(sketch[..., : plan.width].sum(axis=-1)))
             pooled = pooled_vectors(
                 history.start, history.days, history.codes[column], plan.vectors[column], days, lives
             )

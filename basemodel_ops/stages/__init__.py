@@ -1,6 +1,7 @@
 """Stages: each reads its parents, calls the science, writes one artifact or table, and reports."""
 
 from basemodel_ops.report import Finding, Report
+from basemodel_ops.stages.asking import Reply, ask_entity
 from basemodel_ops.stages.encoding import codes, embeddings, encoders
 from basemodel_ops.stages.examples import entity_representation, training_examples
 from basemodel_ops.stages.fitting import task_model
@@ -10,8 +11,10 @@ from basemodel_ops.stages.workspace import Workspace
 
 __all__ = [
     "Finding",
+    "Reply",
     "Report",
     "Workspace",
+    "ask_entity",
     "codes",
     "embeddings",
     "encoders",

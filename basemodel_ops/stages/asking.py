@@ -1,0 +1,117 @@
+"""Asking the representation of an entity what its history holds; no event is read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.emde import ask
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.errors import DataError
+from basemodel_ops.representation.restoring import restore_counts
+from basemodel_ops.stages.encoding import vocabulary_of
+from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.workspace import Workspace, to_microseconds
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is said of one value: the chance that the history holds it, how much of it, and about how long ago."""
+
+    value: str
+    probability: float
+    count: float
+    """Decayed, at the longest half-life."""
+    age: float
+    """Days; not-a-number where it is not there."""
+
+
+def ask_entity(
+    ws: Workspace, entity: str, source: str, column: str, as_of: datetime, values: list[str], top: int
+) -> list[Reply]:
+    """Replies for the `values`, or, without any, for the `top` values with the largest decayed count.
+
+    Values that were never seen before the end of training are not in the history as far as the representation knows.
+
+    Raises:
+        DataError: the source, the column or the entity is not there; says what is.
+    """
+    examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
+    known = _vocabulary(ws, examples, source, column)
+    place = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
+    if place[0] < 0:
+        raise DataError(
+            f"No {ws.contract.entity} {entity} has events before {as_of:%Y-%m-%d}. "
+            f"There are {len(examples.entities)}, such as {examples.entities.values[:3].to_pylist()}."
+        )
+    probability, count, age = read_history(ws, examples, place[0], source, column, len(known))
+    if not values:
+        best = np.argsort(-count, kind="stable")[:top]
+        chosen = [(str(known.values[int(code)].as_py()), int(code)) for code in best if count[code] > 0]
+    else:
+        chosen = [(value, int(known.encode(_scalar(value, known))[0])) for value in values]
+    return [
+        Reply(value, float(probability[code]), float(count[code]), float(age[code]))
+        if code >= 0
+        else Reply(value, 0.0, 0.0, float("nan"))
+        for value, code in chosen
+    ]
+
+
+def read_history(
+    ws: Workspace, examples: Examples, place: int, source: str, column: str, size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probability, decayed count and age of each of the `size` values of a column, (size,) each."""
+    lives = np.array(ws.settings.half_lives)
+    if not examples.layout.select("sketch", source, column):
+        return _exact(examples, place, source, column, size, lives)
+    codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
+    depth, width = codes.shape[1], ws.settings.width
+    rows, masses = (
+        np.stack([_block(examples, place, kind, source, column, f"{life:g}") for life in lives])
+        for kind in ("sketch", "mass")
+    )
+    mass = np.expm1(masses).repeat(depth, axis=1).ravel()
+    sketch = restore_counts(rows.reshape(-1, width), mass).reshape(len(lives), depth, width)
+    prior = vocabulary_of(ws.current(f"encoders/{source}"), column).counts
+    answers = ask(sketch, codes, lives, np.arange(size), prior)
+    return answers.probability, answers.count, answers.age
+
+
+def _exact(
+    examples: Examples, place: int, source: str, column: str, size: int, lives: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The values that are kept exactly; of the others nothing is known."""
+    count, age = np.zeros(size), np.full(size, np.nan)
+    kept = np.expm1(_block(examples, place, "count", source, column, f"{lives.max():g}"))
+    recency = _block(examples, place, "recency", source, column, "")
+    count[: len(kept)] = kept
+    there = recency > 0
+    age[: len(kept)][there] = -28 * np.log2(recency[there])
+    return (count > 0).astype(float), count, age
+
+
+def _block(examples: Examples, place: int, kind: str, source: str, column: str, detail: str) -> np.ndarray:
+    (block,) = [b for b in examples.layout.select(kind, source, column) if b.detail == detail]
+    return examples.gather(np.array([place]), np.arange(block.offset, block.end))[0].astype(np.float64)
+
+
+def _vocabulary(ws: Workspace, examples: Examples, source: str, column: str) -> Vocabulary:
+    blocks = examples.layout.select("count")
+    if (source, column) not in {(block.source, block.column) for block in blocks}:
+        there = sorted({f"{block.source}.{block.column}" for block in blocks})
+        raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.")
+    return vocabulary_of(ws.current(f"encoders/{source}"), column)
+
+
+def _scalar(text: str, known: Vocabulary) -> pa.ChunkedArray:
+    """The text as a column of the vocabulary's type.
+
+    Raises:
+        DataError: it is no value of that type.
+    """
+    try:
+        return pa.chunked_array([pa.array([text]).cast(known.values.type)])
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{text!r} is no {known.values.type}, as all values of the column are.") from error

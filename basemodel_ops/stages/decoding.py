@@ -1,0 +1,83 @@
+"""The measured error of asking the representation: decoded against true decayed counts, on a sample of entities."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import spearmanr
+from sqlglot import exp
+
+from basemodel_ops.contract.types import EventSource
+from basemodel_ops.report import Finding
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.asking import read_history
+from basemodel_ops.stages.encoding import vocabulary_of
+from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.workspace import Workspace, microseconds, to_microseconds
+from basemodel_ops.warehouse.queries import column_of, events_query
+
+SAMPLE = 50
+"""Entities asked per column."""
+
+TOP = 10
+"""Precision is that of the ten values with the largest decoded count."""
+
+LEAST_PRECISION = 0.3
+"""Below it a sketch is too narrow for what it holds. Guessing the most frequent values reaches about a tenth."""
+
+
+def check_representation(ws: Workspace, as_of: datetime) -> Finding:
+    """Of each sketched column, the values decoded as largest are among the largest in truth."""
+    examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
+    columns = sorted({(block.source, block.column) for block in examples.layout.select("sketch")})
+    chosen = np.sort(
+        np.random.default_rng(ws.settings.seed).choice(
+            len(examples.entities), min(SAMPLE, len(examples.entities)), replace=False
+        )
+    )
+    numbers: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
+    worst = 1.0
+    for source, column in columns:
+        size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
+        truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
+        precision, correlation = [], []
+        for row, place in enumerate(chosen):
+            held = np.flatnonzero(truth[row] > 0)
+            if len(held) < 2:
+                continue
+            _, count, _ = read_history(ws, examples, int(place), source, column, size)
+            top = min(TOP, len(held))
+            best = np.argsort(-count, kind="stable")[:top]
+            largest = np.sort(truth[row])[-top]
+            precision.append(float((truth[row][best] >= largest).mean()))
+            if len(np.unique(truth[row][held])) > 1 and len(np.unique(count[held])) > 1:
+                correlation.append(float(spearmanr(count[held], truth[row][held]).statistic))
+        if precision:
+            numbers[f"precision_{TOP} {source}.{column}"] = round(float(np.mean(precision)), 4)
+            numbers[f"rank_correlation {source}.{column}"] = round(float(np.mean(correlation or [0.0])), 4)
+            worst = min(worst, float(np.mean(precision)))
+    return Finding(
+        "sketches_can_be_asked",
+        worst >= LEAST_PRECISION,
+        f"The least precision of a sketched column is {worst:.2f}; at least {LEAST_PRECISION} is asked for. "
+        "Raise BASEMODEL_DEPTH or BASEMODEL_WIDTH where it is less.",
+        numbers,
+    )
+
+
+def _true_counts(
+    ws: Workspace, examples: Examples, chosen: np.ndarray, event: EventSource, column: str, before: datetime, size: int
+) -> np.ndarray:
+    """Decayed counts at the longest half-life of the chosen entities, from their events: float64 (chosen, size)."""
+    wanted = examples.entities.values.take(pa.array(chosen))
+    literals = [exp.convert(value) for value in wanted.to_pylist()]
+    query = events_query(event, [column], before, ordered=False).where(column_of(event.entity).isin(*literals))
+    with ws.warehouse() as warehouse:
+        table = warehouse.read(query)
+    owner = np.searchsorted(chosen, examples.entities.encode(table.column(event.entity)))
+    code = vocabulary_of(ws.current(f"encoders/{event.name}"), column).encode(table.column(column))
+    age = (to_microseconds(before) - microseconds(table.column(event.time))) / DAY
+    truth = np.zeros((len(chosen), size))
+    known = code >= 0
+    np.add.at(truth, (owner[known], code[known]), np.exp2(-age[known] / max(ws.settings.half_lives)))
+    return truth
