@@ -4,13 +4,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from basemodel_ops.errors import BaseModelError, ContractError, SettingsError, WarehouseError
+from basemodel_ops.errors import BaseModelError, ContractError, DataError, SettingsError, WarehouseError
 from basemodel_ops.settings import Settings
+from basemodel_ops.stages import Workspace, ask_entity
 from dagster_project.execution import RunError
+from dagster_project.project import load_project
 
 from .conftest import VISITS, Run, RunJob
 
@@ -203,3 +206,41 @@ def test_a_contract_with_mistakes_stops_before_dbt_builds(
         assert word in str(refused.value)
     assert not (tmp_path / "home" / "warehouse.duckdb").exists()
     assert isinstance(refused.value, BaseModelError)
+
+
+def test_a_representation_answers_what_the_events_say(visits: Run) -> None:
+    """Decayed counts and the last visit of each clinic, asked of the vector, computed from the events."""
+    settings, cutoff = visits.settings, "2024-09-30"
+    project = load_project(settings)
+    workspace = Workspace.open(settings, project.contract, lambda _: None)
+    moment = datetime.fromisoformat(cutoff)
+    replies = ask_entity(workspace, "patient 7", "visits", "clinic", moment, [], 10)
+    true = visits.rows(f"""
+        select clinic, sum(pow(2, -epoch(timestamp '{cutoff}' - visited_at) / 86400 / 365)),
+            min(epoch(timestamp '{cutoff}' - visited_at) / 86400)
+        from behavior.visits where patient = 'patient 7' and visited_at < '{cutoff}' group by 1 order by 2 desc""")
+    assert [reply.value for reply in replies] == [clinic for clinic, *_ in true]
+    for reply, (_, count, age) in zip(replies, true, strict=True):
+        assert reply.probability == 1
+        assert reply.count == pytest.approx(count, rel=0.01)
+        assert reply.age == pytest.approx(age, abs=0.5)
+    (absent,) = ask_entity(workspace, "patient 7", "visits", "clinic", moment, ["nowhere"], 10)
+    assert (absent.probability, absent.count) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("entity", "source", "column", "words"),
+    [
+        ("nobody", "visits", "clinic", ("nobody", "2024-09-30", "patient 0")),
+        ("patient 7", "visits", "colour", ("colour", "visits.clinic")),
+    ],
+)
+def test_what_cannot_be_asked_says_what_can(
+    visits: Run, entity: str, source: str, column: str, words: tuple[str, ...]
+) -> None:
+    project = load_project(visits.settings)
+    workspace = Workspace.open(visits.settings, project.contract, lambda _: None)
+    with pytest.raises(DataError) as refused:
+        ask_entity(workspace, entity, source, column, datetime(2024, 9, 30), [], 10)
+    for word in words:
+        assert word in str(refused.value)
