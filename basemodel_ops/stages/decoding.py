@@ -22,8 +22,8 @@ SAMPLE = 50
 TOP = 10
 """Precision is that of the ten values with the largest decoded count."""
 
-LEAST_PRECISION = 0.3
-"""Below it a sketch is too narrow for what it holds. Guessing the most frequent values reaches about a tenth."""
+LEAST_PRECISION = 0.6
+"""Below it a sketch is too narrow for what it holds."""
 
 
 def check_representation(ws: Workspace, as_of: datetime) -> Finding:
