@@ -1,5 +1,6 @@
 """The baskets of The Complete Journey as arrays on disk, and the functions that the Cleora benchmark runs apart."""
 
+import importlib
 import time
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def ours(folder: str, iterations: int, whiten: bool, times: int = 1, save: str |
 
 def pycleora(folder: str, iterations: int, whiten: bool, save: str | None = None) -> dict[str, Any]:
     """Seconds from lines of product ids to vectors by pycleora, with its defaults; arguments as in `ours`."""
-    import pycleora as peer
+    peer = importlib.import_module("pycleora")
 
     lines = (Path(folder) / "lines.txt").read_text().split("\n")
     start = time.perf_counter()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.cleora.layout import hashed_blocks, to_blocks, to_rows, turn_to_rows, unit_rows
@@ -12,6 +12,7 @@ def hashed_start(hashes, dimension, seed):
     return to_rows(hashed_blocks(hashes, dimension, seed), np.arange(len(hashes)), dimension)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 70), st.integers(0, 100))
 def test_rows_come_back_from_blocks(rows, dimension, seed):
     generator = np.random.default_rng(seed)
@@ -42,6 +43,7 @@ def test_the_start_is_the_same_on_any_machine():
     np.testing.assert_array_equal(found, expected.astype(np.float32))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 5), st.integers(0, 100))
 def test_rows_come_back_in_the_memory_of_the_blocks(rows, blocks, seed):
     generator = np.random.default_rng(seed)
