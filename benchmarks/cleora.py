@@ -1,4 +1,4 @@
-"""Cleora against pycleora 3.2.1 on the baskets of The Complete Journey, and on Facebook pages against published figures.
+"""Cleora against pycleora 3.2.1 on The Complete Journey, and against published figures on Facebook pages.
 
 Each contestant runs in a process of its own, in turn, `--repeats` times; the least seconds and the largest peak memory
 of each are compared. Seconds go from ids (ours: arrays; pycleora: lines of text, its input) to vectors. Ours compiles
@@ -13,7 +13,6 @@ import os
 import tempfile
 from typing import Any
 
-from benchmarks.cleora_data import prepare
 from benchmarks.cleora_pages import DIMENSION, ITERATIONS, PUBLISHED
 from benchmarks.measure import apart
 
@@ -28,7 +27,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--skip-pages", action="store_true", help="leave the Facebook pages out")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        data = prepare(folder)
+        data = apart(f"{PLACE}:prepare", folder=folder)["result"]
         result: dict[str, Any] = {"data": data, "dimension": 256, "repeats": chosen.repeats}
         for mode, settings in MODES.items():
             result[mode] = compare(folder, mode, settings, chosen.repeats)

@@ -1,5 +1,6 @@
 """The baskets of The Complete Journey as arrays on disk, and the functions that the Cleora benchmark runs apart."""
 
+import importlib
 import time
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def ours(folder: str, iterations: int, whiten: bool, times: int = 1, save: str |
 
 def pycleora(folder: str, iterations: int, whiten: bool, save: str | None = None) -> dict[str, Any]:
     """Seconds from lines of product ids to vectors by pycleora, with its defaults; arguments as in `ours`."""
-    import pycleora as peer
+    peer = importlib.import_module("pycleora")
 
     lines = (Path(folder) / "lines.txt").read_text().split("\n")
     start = time.perf_counter()
@@ -117,7 +118,7 @@ def same_category(folder: str, saved: list[str]) -> dict[str, dict[str, float]]:
 
 
 def inductive(folder: str) -> dict[str, float]:
-    """How far vectors of unseen products (one in twenty) are from those of a refit with them; whitened, 8 iterations."""
+    """How far vectors of unseen products, one in twenty, are from those of a refit with them (whitened, 8 steps)."""
     from basemodel_ops.cleora import build_hypergraph, embed, embed_unseen, inductive_gap
 
     distinct = load(folder, "distinct")

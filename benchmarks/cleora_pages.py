@@ -2,11 +2,11 @@
 
 Protocol, after the published notebook where it is known: one edge in five is held out at random; the embedding (1,024
 dimensions, 5 plain iterations) sees the training edges, grouped by their first page: a hyperedge is a page and the
-pages it names (star and clique expansion are one and the same linear form here). Page type: one page in five is held out; logistic
-regression by stochastic gradient descent (alpha 1e-4, 20 passes, batches of 256, no shuffling); micro-F1. Link prediction: how the
-notebook ranks is not published with the figures; here the second page of each held-out edge is ranked by cosine to the
-first among all pages ("raw"), and among those that are not its neighbours in training ("filtered"). Beside it, edges
-as pairs, and whitened iterations.
+pages it names (the notebook's star and clique files hold the same groups). Page type: one page in five is held out;
+logistic regression by stochastic gradient descent (alpha 1e-4, 20 passes, batches of 256, no shuffling); micro-F1.
+Link prediction: the ranking behind the published figures is inferred; here the second page of each held-out edge is
+ranked by cosine to the first, among all pages ("raw"), and among those that are not its neighbours in training
+("filtered"). Beside it, edges as pairs, and whitened iterations.
 """
 
 from typing import Any
@@ -88,7 +88,6 @@ def page_type(vectors: np.ndarray, kinds: np.ndarray, connected: np.ndarray) -> 
     test, train = np.split(order, [len(order) // 5])
     test, train = test[connected[test]], train[connected[train]]
     model = SGDClassifier(random_state=0, loss="log_loss", alpha=1e-4)
-    # The learning rate of the default schedule suits columns of unit scale; the notebook's vectors are of unit length.
     for _ in range(20):
         for low in range(0, len(train), 256):
             batch = train[low : low + 256]

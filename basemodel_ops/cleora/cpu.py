@@ -129,6 +129,13 @@ class CpuVectors:
         """A copy of the vectors, float32 (nodes, dimension)."""
         return layout.to_rows(self.blocks, self.order, self.dimension)
 
+    def release(self) -> np.ndarray:
+        """The vectors, float32 (nodes, dimension), in the memory of the state where they fit; it is used up."""
+        if self.dimension % LANES:
+            return self.take()
+        layout.turn_to_rows(self.blocks, self.order)
+        return self.blocks.reshape(len(self.order), self.dimension)
+
 
 def busiest_first(hyperedges: np.ndarray) -> np.ndarray:
     """Nodes by falling number of hyperedges, int64 (nodes,)."""

@@ -137,3 +137,7 @@ class CudaVectors:
     def take(self) -> np.ndarray:
         """A copy of the vectors, float32 (nodes, dimension), in host memory."""
         return cupy.asnumpy(self.vectors)
+
+    def release(self) -> np.ndarray:
+        """As `take`."""
+        return self.take()

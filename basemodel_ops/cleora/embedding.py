@@ -192,7 +192,7 @@ def _iterate(
         else:
             state.normalise()
     state.clear_isolated()
-    vectors = state.take()
+    vectors = state.release()
     if keep_previous and len(previous) == 0:
         previous = vectors
     return Embedding(vectors, previous, mean, whitening)

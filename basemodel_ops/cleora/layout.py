@@ -59,6 +59,30 @@ def to_rows(blocks: np.ndarray, order: np.ndarray, dimension: int) -> np.ndarray
     return out
 
 
+@njit(cache=True, nogil=True)
+def turn_to_rows(blocks: np.ndarray, order: np.ndarray) -> None:
+    """As `to_rows`, in place, for whole blocks: afterwards the memory holds the vectors (rows, blocks * 16).
+
+    A line of sixteen columns moves to its place and pushes out the one that lies there, round each cycle.
+    """
+    count, rows = len(blocks), len(order)
+    flat = blocks.reshape(-1)
+    is_placed = np.zeros(count * rows // 8 + 1, np.uint8)
+    for first in range(count * rows):
+        if is_placed[first >> 3] >> (first & 7) & 1:
+            continue
+        line, at = load(flat, first * LANES), first
+        while True:
+            block = at // rows
+            at = order[at - block * rows] * count + block
+            pushed = load(flat, at * LANES)
+            store(flat, at * LANES, line)
+            line = pushed
+            is_placed[at >> 3] |= np.uint8(1 << (at & 7))
+            if at == first:
+                break
+
+
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def unit_rows(blocks: np.ndarray) -> None:
     """Rows to L2 length 1 in place; zero rows stay zero."""

@@ -30,11 +30,9 @@ def estimate(
         chunk: Incidences in a chunk of the streamed mode; 0 where the hypergraph is held.
     """
     wide = -(-dimension // LANES) * LANES
-    need = {
-        "vectors": 4 * nodes * dimension,
-        "vectors under way": 4 * nodes * wide,
-        "hashes, degrees and order": 48 * nodes,
-    }
+    need = {"vectors": 4 * nodes * wide, "hashes, degrees and order": 48 * nodes}
+    if dimension % LANES:
+        need["a copy without the padding"] = 4 * nodes * dimension
     if keeps_previous:
         need["vectors before the last step"] = 4 * nodes * dimension
     if chunk or not threads:

@@ -1,8 +1,11 @@
-"""The GPU against the CPU; without a GPU, the CUDA source's loops run thread by thread on the host."""
+"""The GPU against the CPU; without a GPU, its code with numpy for CuPy and its kernels thread by thread on the host."""
 
 import ctypes
+import importlib
 import shutil
 import subprocess
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,10 @@ import pytest
 from basemodel_ops.cleora import build_hypergraph, embed, embed_stream, hash_ids
 from basemodel_ops.cleora.arrays import has_cuda, vectors_on
 from basemodel_ops.cleora.cpu import CpuVectors
-from basemodel_ops.cleora.layout import hashed_blocks, to_blocks, to_rows
-from basemodel_ops.cleora.shares import HUB_BITS, shares_of
+from basemodel_ops.cleora.layout import to_blocks
+from basemodel_ops.cleora.shares import shares_of
 from basemodel_ops.errors import SettingsError
+from tests.basemodel_ops.cleora.dense import unit
 
 needs_cuda = pytest.mark.skipif(not has_cuda(), reason="no CUDA device, or no CuPy")
 SOURCE = Path(__file__).parents[3] / "basemodel_ops" / "cleora" / "cuda.cu"
@@ -38,24 +42,25 @@ template <class T> static void atomicAdd(T* a, T b) { *a += b; }
   for (threadIdx.y = 0; threadIdx.y < blockDim.y; ++threadIdx.y) call;
 """
 CALLS = """
-extern "C" void host_start(
-    const unsigned long long* hashes, float* out, long long nodes, int dimension, long long first)
+extern "C" void host_hashed_start(
+    const unsigned long long* hashes, float* out, long long nodes, int dimension, unsigned long long first)
 { EACH(3, 1, 64, 1, hashed_start(hashes, out, nodes, dimension, first)) }
-extern "C" void host_step(const long long* start, const int* members, const float* weights, const float* inverse,
-    const float* hub_inverse, const float* vectors, int* sums, unsigned long long* hub_sums, const long long* hubs,
-    const float* mean, float* out, long long edges, long long nodes, int hub_count, int bits, int dimension)
+extern "C" void host_scatter(
+    const long long* start, const int* members, const float* weights, const float* inverse, const float* hub_inverse,
+    const float* vectors, int* sums, unsigned long long* hub_sums, long long edges, int dimension)
 {
   EACH((edges + 7) / 8, (dimension + 127) / 128, 32, 8,
        scatter(start, members, weights, inverse, hub_inverse, vectors, sums, hub_sums, edges, dimension))
-  for (int hub = 0; hub < hub_count; ++hub) for (int k = 0; k < dimension; ++k)
-    sums[hubs[hub] * dimension + k] = ((long long)hub_sums[hub * dimension + k] + (1ll << (bits - 1))) >> bits;
-  EACH(3, 1, 64, 1, finish(sums, inverse, mean, out, nodes, dimension))
 }
+extern "C" void host_finish(
+    const int* sums, const float* inverse, const float* mean, float* out, long long nodes, int dimension)
+{ EACH(3, 1, 64, 1, finish(sums, inverse, mean, out, nodes, dimension)) }
 """
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
+    """The CUDA source's kernels, compiled for the host."""
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("no g++ to compile the CUDA source for the host")
@@ -66,8 +71,44 @@ def host(tmp_path_factory):
     return ctypes.CDLL(str(folder / "host.so"))
 
 
-def pointer(array):
-    return ctypes.c_void_p(None if array is None else array.ctypes.data)
+class HostModule:
+    """A `cupy.RawModule` whose kernels run on the host."""
+
+    library: ctypes.CDLL
+
+    def __init__(self, code: str) -> None:
+        assert code == SOURCE.read_text()
+
+    def get_function(self, name: str):
+        def launch(grid, block, arguments):
+            assert all(isinstance(size, int) for size in (*grid, *block))
+            if name == "unit_rows":  # a warp cannot be run thread by thread
+                vectors, nodes, dimension = arguments
+                assert vectors.shape == (nodes, dimension)
+                vectors[:] = unit(vectors)
+                return
+            kinds = {np.int64: ctypes.c_longlong, np.uint64: ctypes.c_ulonglong, np.int32: ctypes.c_int}
+            values = [
+                ctypes.c_void_p(value.ctypes.data) if isinstance(value, np.ndarray) else kinds[type(value)](int(value))
+                for value in arguments
+            ]
+            getattr(self.library, f"host_{name}")(*values)
+
+        return launch
+
+
+@pytest.fixture
+def cuda_vectors(host, monkeypatch):
+    """`CudaVectors` with numpy in CuPy's place."""
+    HostModule.library = host
+    names = ("float32", "int32", "int64", "asarray", "empty", "zeros", "matmul")
+    cupy = types.SimpleNamespace(RawModule=HostModule, asnumpy=np.array, **{name: getattr(np, name) for name in names})
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.delitem(sys.modules, "basemodel_ops.cleora.cuda", raising=False)
+    found = importlib.import_module("basemodel_ops.cleora.cuda").CudaVectors
+    monkeypatch.setattr(found, "available", staticmethod(lambda: 10**9))
+    yield found
+    sys.modules.pop("basemodel_ops.cleora.cuda", None)
 
 
 def rows_of(is_weighted):
@@ -76,33 +117,36 @@ def rows_of(is_weighted):
     return nodes, edges, generator.random(3000) if is_weighted else None
 
 
-def test_the_cuda_start_equals_the_cpus(host):
-    hashes = hash_ids(np.arange(100))
-    out = np.empty((100, 40), np.float32)
-    host.host_start(pointer(hashes), pointer(out), ctypes.c_longlong(100), 40, ctypes.c_longlong(1 + 3 * 1_000_003))
-    assert out.tobytes() == to_rows(hashed_blocks(hashes, 40, 3), np.arange(100), 40).tobytes()
-
-
 @pytest.mark.parametrize("is_weighted", [False, True])
 @pytest.mark.parametrize("dimension", [16, 150])
-def test_the_cuda_step_equals_the_cpus_to_the_byte(host, is_weighted, dimension):
-    nodes, edges, weights = rows_of(is_weighted)
-    graph = build_hypergraph(nodes, edges, 201, weights)
+def test_the_cuda_step_equals_the_cpus_to_the_byte(cuda_vectors, is_weighted, dimension):
+    graph = build_hypergraph(*rows_of(is_weighted)[:2], 201, rows_of(is_weighted)[2])
     shares = shares_of(graph.degree, graph.hyperedges, hub_above=15)
     assert 20 < len(shares.hubs) < 150
     vectors = np.random.default_rng(1).uniform(-1, 1, (201, dimension)).astype(np.float32)
-    state = CpuVectors(to_blocks(vectors, np.arange(201)), dimension, np.arange(201), shares)
-    sums = np.zeros(vectors.shape, np.int32)
-    hub_sums = np.zeros((len(shares.hubs), dimension), np.int64)
-    mean = np.ascontiguousarray(state.step(graph, True))
-    out = np.empty_like(vectors)
-    host.host_step(
-        pointer(graph.edge_start), pointer(graph.edge_nodes), pointer(graph.weights), pointer(shares.inverse),
-        pointer(shares.hub_inverse), pointer(vectors), pointer(sums), pointer(hub_sums), pointer(shares.hubs),
-        pointer(mean), pointer(out), ctypes.c_longlong(graph.edges), ctypes.c_longlong(201),
-        len(shares.hubs), HUB_BITS, dimension,
-    )  # fmt: skip
-    assert out.tobytes() == state.take().tobytes()
+    cpu = CpuVectors(to_blocks(vectors, np.arange(201)), dimension, np.arange(201), shares)
+    cuda = cuda_vectors(vectors.copy(), shares)
+    for _ in range(2):
+        assert cpu.step(graph, True).tobytes() == cuda.step(graph, True).tobytes()
+        assert cpu.take().tobytes() == cuda.take().tobytes()
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_cuda_path_equals_the_cpu(cuda_vectors, monkeypatch, whiten, is_weighted):
+    nodes, edges, weights = rows_of(is_weighted)
+    graph, ids = build_hypergraph(nodes, edges, 201, weights), np.arange(201)
+
+    def chunks():
+        for part in range(4):
+            here = edges % 4 == part
+            yield (nodes[here], edges[here]) if weights is None else (nodes[here], edges[here], weights[here])
+
+    cpu = embed(graph, ids, 48, 4, whiten=whiten, device="cpu")
+    monkeypatch.setattr("basemodel_ops.cleora.embedding.vectors_on", lambda device: cuda_vectors)
+    for cuda in (embed(graph, ids, 48, 4, whiten=whiten), embed_stream(chunks, ids, 48, 4, whiten=whiten)):
+        for name in ("vectors", "previous", "mean"):
+            np.testing.assert_allclose(getattr(cuda, name), getattr(cpu, name), atol=1e-3 if whiten else 1e-5)
 
 
 @pytest.mark.skipif(has_cuda(), reason="there is a CUDA device")

@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.cleora import hash_ids, index_ids
@@ -24,6 +24,7 @@ def fnv_words(data: bytes) -> int:
     return state ^ state >> 31
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=40), max_size=20))
 def test_text_hashes_by_its_bytes(values):
     expected = np.array([fnv_words(value.encode()) for value in values], np.uint64)

@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.cleora.layout import hashed_blocks, to_blocks, to_rows, unit_rows
+from basemodel_ops.cleora.layout import hashed_blocks, to_blocks, to_rows, turn_to_rows, unit_rows
 
 
 def hashed_start(hashes, dimension, seed):
     return to_rows(hashed_blocks(hashes, dimension, seed), np.arange(len(hashes)), dimension)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 70), st.integers(0, 100))
 def test_rows_come_back_from_blocks(rows, dimension, seed):
     generator = np.random.default_rng(seed)
@@ -40,6 +41,16 @@ def test_the_start_is_the_same_on_any_machine():
             z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
             expected[row, column] = (2 * ((z ^ z >> 31) >> 41) + 1) / 2**23 - 1
     np.testing.assert_array_equal(found, expected.astype(np.float32))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 40), st.integers(1, 5), st.integers(0, 100))
+def test_rows_come_back_in_the_memory_of_the_blocks(rows, blocks, seed):
+    generator = np.random.default_rng(seed)
+    vectors, order = generator.random((rows, 16 * blocks), np.float32), generator.permutation(rows)
+    found = to_blocks(vectors, order)
+    turn_to_rows(found, order)
+    np.testing.assert_array_equal(found.reshape(vectors.shape), vectors)
 
 
 def test_zero_rows_stay_zero_and_others_reach_unit_length():
