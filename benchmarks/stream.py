@@ -30,8 +30,8 @@ Sum = tuple[int, int, float]
 ITEMS, CATEGORIES, CATEGORY_WIDTH = 200_000, 50, 64
 DEPTH, WIDTH, HALF_LIVES = 10, 128, (7.0, 28.0, 365.0)
 CUTOFF = 20_454 * DAY  # 2026-01-01, in microseconds
-BATCH_ROWS, SHARD = 262_144, 128
-MEMORY = {"partition": "512MB", "order": "1500MB"}
+BATCH_ROWS, SHARD = 131_072, 128
+MEMORY = {"partition": "128MB", "order": "1500MB"}
 """What DuckDB may take: a scan needs little, a sort spills what does not fit."""
 
 BYTES_PER_EVENT = 120

@@ -19,10 +19,10 @@ from numba import njit, prange
 from basemodel_ops.encoders.hashing import mix
 from basemodel_ops.representation.events import Events, joined
 
-PARTS = 64
+PARTS = 256
 """Ranges of entities; each is one file."""
 
-PART_ROWS = 4_000_000
+PART_ROWS = 2_000_000
 """Events of one range that are sorted in memory; larger ranges are divided again."""
 
 SHORT = 24
