@@ -55,7 +55,7 @@ def hash_bytes(offsets: np.ndarray, data: np.ndarray) -> np.ndarray:
     return out
 
 
-def to_arrow(ids: object) -> pa.Array:
+def to_arrow(ids: Any) -> pa.Array:
     """Ids of any sequence as one Arrow array; ids of mixed kinds by their text."""
     if isinstance(ids, pa.ChunkedArray):
         ids = ids.combine_chunks()

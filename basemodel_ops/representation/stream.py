@@ -31,8 +31,10 @@ class _Cursor:
 
     def _next(self) -> Events | None:
         batch = next(self._batches, None)
-        if batch is None or len(batch) == 0:
-            self._like = self._like or batch
+        if batch is None:
+            return None
+        self._like = batch.part(0, 0)
+        if len(batch) == 0:
             return batch
         row = _first_disorder(batch.owner, batch.time)
         if row < 0 and (int(batch.owner[0]), int(batch.time[0])) < self._last:
@@ -43,7 +45,6 @@ class _Cursor:
                 f"{batch.time[row]} comes too late. Order the query by both, or use `sorted_events`."
             )
         self._last = (int(batch.owner[-1]), int(batch.time[-1]))
-        self._like = batch.part(0, 0)
         return batch
 
     def take(self, low: int, high: int) -> History:

@@ -51,7 +51,7 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
             largest = np.sort(truth[row])[-top]
             precision.append(float((truth[row][best] >= largest).mean()))
             if len(np.unique(truth[row][held])) > 1 and len(np.unique(count[held])) > 1:
-                correlation.append(float(spearmanr(count[held], truth[row][held]).statistic))
+                correlation.append(float(spearmanr(count[held], truth[row][held])[0]))
         if precision:
             numbers[f"precision_{TOP} {source}.{column}"] = round(float(np.mean(precision)), 4)
             numbers[f"rank_correlation {source}.{column}"] = round(float(np.mean(correlation or [0.0])), 4)

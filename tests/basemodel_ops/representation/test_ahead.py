@@ -35,6 +35,6 @@ def test_a_closed_reader_ends_its_thread_and_closes_the_source():
     before = threading.active_count()
     stream = read_ahead(endless())
     assert next(stream) == 0
-    stream.close()
+    stream.close()  # pyright: ignore[reportAttributeAccessIssue]
     assert threading.active_count() == before
     assert closed == [True]
