@@ -4,7 +4,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 from sqlglot import exp
 
 from basemodel_ops.contract.types import EventSource
@@ -51,7 +51,7 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
             largest = np.sort(truth[row])[-top]
             precision.append(float((truth[row][best] >= largest).mean()))
             if len(np.unique(truth[row][held])) > 1 and len(np.unique(count[held])) > 1:
-                correlation.append(float(spearmanr(count[held], truth[row][held])[0]))
+                correlation.append(float(np.corrcoef(rankdata(count[held]), rankdata(truth[row][held]))[0, 1]))
         if precision:
             numbers[f"precision_{TOP} {source}.{column}"] = round(float(np.mean(precision)), 4)
             numbers[f"rank_correlation {source}.{column}"] = round(float(np.mean(correlation or [0.0])), 4)
