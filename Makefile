@@ -57,6 +57,12 @@ check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, d
 sqlfluff: .venv/installed-dev
 	$(BIN)/sqlfluff lint dbt/models
 
+BENCHMARKS := cleora stream attributes kernel sketch_kernel gpu
+.PHONY: bench
+bench: .venv/installed-dev ## Benchmarks against peers and limits, one line of JSON each.
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@for name in $(BENCHMARKS); do echo "$$name"; $(BIN)/python -m benchmarks $$name --json || exit 1; done
+
 .PHONY: format
 format: .venv/installed-dev ## Format and mend what can be mended.
 	$(BIN)/ruff format .
