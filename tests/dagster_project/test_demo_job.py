@@ -2,11 +2,11 @@
 
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from basemodel_ops.settings import Settings
@@ -95,6 +95,17 @@ def test_the_summary_has_a_row_per_task(demo: Run) -> None:
         assert re.search(rf"{task}\b.*baseline.*\d", demo.printed), demo.printed
 
 
-def test_the_job_stays_under_four_gigabytes(demo: Run) -> None:
-    peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert peak_kb < 4 * 1024 * 1024
+def test_every_step_stays_under_four_gigabytes_and_every_check_passes(
+    demo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str((demo.settings.home / "dagster").resolve()))
+    with dg.DagsterInstance.get() as instance:
+        (run,) = instance.get_runs()
+        events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+    stages = [event.materialization.metadata for event in events if event.is_step_materialization]
+    peaks = [float(str(metadata["peak_mb"].value)) for metadata in stages if "peak_mb" in metadata]
+    assert len(peaks) > 20
+    assert max(peaks) < 4096
+    checks = [event for event in events if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION]
+    assert len(checks) > 100
+    assert all(event.asset_check_evaluation_data.passed for event in checks)
