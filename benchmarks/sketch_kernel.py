@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,16 @@ import numpy as np
 from basemodel_ops.emde import compact, identity_codes
 from basemodel_ops.emde.decay import rates_of
 from basemodel_ops.emde.kernels import sketch_entities
+from basemodel_ops.representation.workers import mapped
 
 DEPTH, WIDTH, ELEMENTS = 10, 128, 200_000
 HALF_LIVES = np.array([7.0, 28.0, 365.0])
 SHARD = 4096
 """Entities sketched in one call; their sketches stand beyond the last cache."""
+
+
+CALLS = 4
+"""Shards that each thread sketches in one measurement."""
 
 
 def _fastest(work: Callable[[], object], repeats: int) -> float:
@@ -59,9 +65,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
             for per_entity in (10, 100, 1000):
                 start, moments, codes = _events(per_entity, generator)
                 arguments_of = (start, np.arange(SHARD), moments, codes, nothing, table, WIDTH, np.array([365.0]))
+                outs = [out, *(np.zeros_like(out) for _ in range(threads - 1))] * CALLS
+                # Threads side by side, each with shards of its own, as streams are sketched.
                 seconds = _fastest(
-                    lambda given=arguments_of: sketch_entities(*given, rates, -1, False, out), chosen.repeats
-                )
+                    lambda given=arguments_of, outs=outs, threads=threads: deque(
+                        mapped(lambda one: sketch_entities(*given, rates, -1, False, one), outs, threads), 0
+                    ),
+                    chosen.repeats,
+                ) / len(outs)
                 # What must pass between memory and core at least: events in, sketches out.
                 moved = moments.nbytes + codes.nbytes + out.nbytes
                 rows.append(
