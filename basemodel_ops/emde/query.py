@@ -115,6 +115,24 @@ def distinct_estimate(sketch: np.ndarray, codes: np.ndarray) -> float:
     return best
 
 
+def _presence(counts: np.ndarray, found: float) -> np.ndarray:
+    """Chance that each element is there, count / (count + level), with the level at which chances add up to `found`.
+
+    All that is there has a decoded count, and some elements only look so; large counts are there almost surely.
+    """
+    there = counts[counts > 0]
+    if len(there) == 0:
+        return np.zeros(len(counts))
+    low, high = 0.0, float(there.sum()) / max(found, 1e-12)
+    for _ in range(60):
+        level = (low + high) / 2
+        if (there / (there + level)).sum() > found:
+            low = level
+        else:
+            high = level
+    return np.divide(counts, counts + high, out=np.zeros(len(counts)), where=counts > 0)
+
+
 def ask(
     sketch: np.ndarray,
     codes: np.ndarray,
@@ -136,10 +154,7 @@ def ask(
     candidates = _masses(longest, codes).min(axis=1) > 0
     found = min(distinct_estimate(longest, codes), float(candidates.sum()))
     counts = decoded_counts(longest, codes, prior)
-    # The candidates hold all that is there and some that only look so; explained mass tells which.
-    strength = np.where(candidates, counts / (counts + max(np.median(counts[candidates]), 1e-12)), 0) if found else 0
-    total = np.sum(strength)
-    probability = np.minimum(strength * (found / total), 1) if total > 0 else np.zeros(len(codes))
+    probability = _presence(np.where(candidates, counts, 0), found)
     age = np.full(len(elements), np.nan)
     if len(order) > 1:
         age = _ages(sketch, codes, half_lives, order, counts, elements)
