@@ -1,5 +1,7 @@
 """The state of an embedding on the CPU: vectors, and the operations of an iteration on them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 
@@ -21,7 +23,7 @@ class CpuVectors:
         self._row = np.empty(len(order), np.int32)
         self._row[order] = np.arange(len(order), dtype=np.int32)
         self._graph: tuple[Hypergraph, np.ndarray] | None = None
-        self._target: np.ndarray | None = None
+        self._targets: list[np.ndarray] = []
         self._sums: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
@@ -66,15 +68,22 @@ class CpuVectors:
 
     def step(self, graph: Hypergraph, is_centred: bool) -> np.ndarray:
         """M T, centred if asked; the mean (dimension,)."""
-        if self._target is None:
-            slots = max(1, min(numba.get_num_threads(), len(self.blocks)))
-            self._target = np.empty((slots, len(self.order) * LANES), np.int32)
-        shares = self.shares
-        mean = kernels.step(
-            *self._arrays(graph), shares.inverse, shares.hubs, shares.hub_inverse, is_centred, self.connected,
-            self.blocks, self._target,
-        )  # fmt: skip
-        return mean[: self.dimension]
+        arrays, shares = self._arrays(graph), self.shares
+        mean = np.zeros((len(self.blocks), LANES), np.float32)
+
+        def work(block: int) -> None:
+            target = self._targets.pop() if self._targets else np.empty(self.blocks.shape[1], np.int32)
+            kernels.step_block(
+                *arrays, shares.inverse, shares.hubs, shares.hub_inverse, is_centred, self.connected,
+                self.blocks[block], target, mean[block],
+            )  # fmt: skip
+            self._targets.append(target)
+
+        # Threads take the next block when they are free: numba would deal them out beforehand, and wait for the
+        # thread whose core something else uses.
+        with ThreadPoolExecutor(numba.get_num_threads()) as threads:
+            list(threads.map(work, range(len(self.blocks))))
+        return mean.reshape(-1)[: self.dimension]
 
     def _running(self) -> tuple[np.ndarray, np.ndarray]:
         """Sums of the chunks so far, of the nodes int32 and of the hubs int64."""

@@ -95,8 +95,8 @@ def _finish(
         mean[column] = -mean[column]
 
 
-@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def step(
+@njit(cache=True, nogil=True, error_model="numpy")
+def step_block(
     start: np.ndarray,
     members: np.ndarray,
     weights: np.ndarray,
@@ -107,8 +107,9 @@ def step(
     connected: int,
     vectors: np.ndarray,
     target: np.ndarray,
-) -> np.ndarray:
-    """One step M T in place, centred if asked; the mean of the connected rows, float32 (blocks * 16,).
+    mean: np.ndarray,
+) -> None:
+    """One step M T of one block in place, centred if asked, on the calling thread.
 
     Args:
         start: Hyperedges' first positions, int64 (hyperedges + 1,).
@@ -117,21 +118,16 @@ def step(
         inverse: As in `Shares`.
         hubs: As in `Shares`.
         hub_inverse: As in `Shares`.
-        is_centred: Subtract the mean.
+        is_centred: Subtract the mean of the connected rows.
         connected: Number of connected nodes.
-        vectors: Values within [-1, 1], float32 (blocks, rows * 16).
-        target: Room for a block's sums for each thread, int32 (threads, rows * 16).
+        vectors: Values within [-1, 1], float32 (rows * 16,).
+        target: Room for the sums, int32 (rows * 16,).
+        mean: Receives the mean, or zeros, float32 (16,).
     """
-    blocks, slots = len(vectors), len(target)
-    mean = np.zeros((blocks, LANES), np.float32)
-    for slot in prange(slots):
-        hub_sums = np.empty(len(hubs) * LANES, np.int64)
-        for block in range(blocks * slot // slots, blocks * (slot + 1) // slots):
-            target[slot][:] = 0
-            hub_sums[:] = 0
-            _scatter(start, members, weights, inverse, hub_inverse, vectors[block], target[slot], hub_sums)
-            _finish(target[slot], hub_sums, inverse, hubs, is_centred, connected, vectors[block], mean[block])
-    return mean.reshape(-1)
+    target[:] = 0
+    hub_sums = np.zeros(len(hubs) * LANES, np.int64)
+    _scatter(start, members, weights, inverse, hub_inverse, vectors, target, hub_sums)
+    _finish(target, hub_sums, inverse, hubs, is_centred, connected, vectors, mean)
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
