@@ -1,5 +1,6 @@
 """Asking the representation of an entity what its history holds; no event is read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,7 +46,7 @@ def ask_entity(
             f"No {ws.contract.entity} {entity} has events before {as_of:%Y-%m-%d}. "
             f"There are {len(examples.entities)}, such as {examples.entities.values[:3].to_pylist()}."
         )
-    probability, count, age = read_history(ws, examples, place[0], source, column, len(known))
+    ((probability, count, age),) = read_histories(ws, examples, place, source, column, len(known))
     if not values:
         best = np.argsort(-count, kind="stable")[:top]
         chosen = [(str(known.values[int(code)].as_py()), int(code)) for code in best if count[code] > 0]
@@ -59,42 +60,45 @@ def ask_entity(
     ]
 
 
-def read_history(
-    ws: Workspace, examples: Examples, place: int, source: str, column: str, size: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probability, decayed count and age of each of the `size` values of a column, (size,) each."""
+def read_histories(
+    ws: Workspace, examples: Examples, places: np.ndarray, source: str, column: str, size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Probability, decayed count and age of each of the `size` values of a column, (size,) each, per row at `places`.
+
+    The files are read once, however many rows are asked.
+    """
     lives = np.array(ws.settings.half_lives)
     if not examples.layout.select("sketch", source, column):
-        return _exact(examples, place, source, column, size, lives)
+        counts = np.expm1(_block(examples, places, "count", source, column, f"{lives.max():g}"))
+        recencies = _block(examples, places, "recency", source, column, "")
+        for kept, recency in zip(counts, recencies, strict=True):
+            yield _exact(kept, recency, size)
+        return
     codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
-    depth, width = codes.shape[1], ws.settings.width
-    rows, masses = (
-        np.stack([_block(examples, place, kind, source, column, f"{life:g}") for life in lives])
-        for kind in ("sketch", "mass")
-    )
-    mass = np.expm1(masses).repeat(depth, axis=1).ravel()
-    sketch = restore_counts(rows.reshape(-1, width), mass).reshape(len(lives), depth, width)
     prior = vocabulary_of(ws.current(f"encoders/{source}"), column).counts
-    answers = ask(sketch, codes, lives, np.arange(size), prior)
-    return answers.probability, answers.count, answers.age
+    depth, width = codes.shape[1], ws.settings.width
+    sketches, masses = (
+        np.stack([_block(examples, places, kind, source, column, f"{life:g}") for life in lives], axis=1)
+        for kind in ("sketch", "mass")
+    )  # (places, half-lives, cells) and (places, half-lives, 1)
+    for rows, mass in zip(sketches, np.expm1(masses).repeat(depth, axis=2), strict=True):
+        sketch = restore_counts(rows.reshape(-1, width), mass.ravel()).reshape(len(lives), depth, width)
+        answers = ask(sketch, codes, lives, np.arange(size), prior)
+        yield answers.probability, answers.count, answers.age
 
 
-def _exact(
-    examples: Examples, place: int, source: str, column: str, size: int, lives: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _exact(kept: np.ndarray, recency: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The values that are kept exactly; of the others nothing is known."""
     count, age = np.zeros(size), np.full(size, np.nan)
-    kept = np.expm1(_block(examples, place, "count", source, column, f"{lives.max():g}"))
-    recency = _block(examples, place, "recency", source, column, "")
     count[: len(kept)] = kept
     there = recency > 0
     age[: len(kept)][there] = -28 * np.log2(recency[there])
     return (count > 0).astype(float), count, age
 
 
-def _block(examples: Examples, place: int, kind: str, source: str, column: str, detail: str) -> np.ndarray:
+def _block(examples: Examples, places: np.ndarray, kind: str, source: str, column: str, detail: str) -> np.ndarray:
     (block,) = [b for b in examples.layout.select(kind, source, column) if b.detail == detail]
-    return examples.gather(np.array([place]), np.arange(block.offset, block.end))[0].astype(np.float64)
+    return examples.gather(places, np.arange(block.offset, block.end)).astype(np.float64)
 
 
 def _vocabulary(ws: Workspace, examples: Examples, source: str, column: str) -> Vocabulary:

@@ -10,7 +10,7 @@ from sqlglot import exp
 from basemodel_ops.contract.types import EventSource
 from basemodel_ops.report import Finding
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.asking import read_history
+from basemodel_ops.stages.asking import read_histories
 from basemodel_ops.stages.encoding import vocabulary_of
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace, microseconds, to_microseconds
@@ -41,11 +41,10 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
         size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
         truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
         precision, correlation = [], []
-        for row, place in enumerate(chosen):
+        for row, (_, count, _) in enumerate(read_histories(ws, examples, chosen, source, column, size)):
             held = np.flatnonzero(truth[row] > 0)
             if len(held) < 2:
                 continue
-            _, count, _ = read_history(ws, examples, int(place), source, column, size)
             top = min(TOP, len(held))
             best = np.argsort(-count, kind="stable")[:top]
             largest = np.sort(truth[row])[-top]
