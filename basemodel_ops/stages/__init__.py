@@ -2,7 +2,8 @@
 
 from basemodel_ops.report import Finding, Report
 from basemodel_ops.stages.asking import Reply, ask_entity
-from basemodel_ops.stages.encoding import codes, embeddings, encoders
+from basemodel_ops.stages.embedding import codes, embeddings
+from basemodel_ops.stages.encoding import encoders
 from basemodel_ops.stages.examples import entity_representation, training_examples
 from basemodel_ops.stages.fitting import task_model
 from basemodel_ops.stages.pretraining import foundation_model
