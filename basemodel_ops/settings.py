@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     half_lives: tuple[float, ...] = Field(default=(28.0, 365.0), description="Half-lives of sketches, in days.")
     windows: tuple[int, ...] = Field(default=(7, 14, 28, 56, 112, 365), description="Windows of scalars, in days.")
     horizons: tuple[int, ...] = Field(default=(1, 3, 7, 14, 28, 56), description="Pretraining horizons, in days.")
+    validation_cutoffs: int = Field(default=2, gt=0, description="Complete cutoffs by which heads are chosen.")
+    test_cutoffs: int = Field(default=4, gt=0, description="The last complete cutoffs, which test.")
     things: int = Field(default=100, gt=0, description="Largest values of a category kept exactly.")
     hidden: int = Field(default=512, gt=0, description="Hidden units of the foundation network.")
     epochs: int = Field(default=2, gt=0, description="Passes of pretraining over its rows.")

@@ -14,7 +14,6 @@ from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Times, Workspace, microseconds
 from basemodel_ops.tasks.multilabel import PairViews
 from basemodel_ops.tasks.single import Views
-from basemodel_ops.tasks.split import split_cutoffs
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -53,7 +52,7 @@ def population(warehouse: Warehouse, task: Task, times: Times) -> Rows:
         labelled = np.asarray(pc.is_valid(target)) if target is not None else np.zeros(len(cutoff), bool)
         part[labelled] = "train"
     else:
-        split = split_cutoffs(times.cutoffs, times.data_end, task.horizon, task.name)
+        split = times.split(task.horizon, task.name)
         part[cutoff + task.horizon * DAY <= times.data_end] = "gap"
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name

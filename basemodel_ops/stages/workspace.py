@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,7 +16,7 @@ from basemodel_ops.contract.types import Contract
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
-from basemodel_ops.tasks.split import split_cutoffs
+from basemodel_ops.tasks.split import Split, split_cutoffs
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
@@ -47,6 +47,12 @@ class Times:
     data_end: int
     training_end: int
     """No encoder, embedding or pretraining target sees anything from here on: the tasks' validation begins here."""
+    validations: int = 2
+    tests: int = 4
+
+    def split(self, horizon: int, task: str) -> Split:
+        """Parts of the cutoffs for a horizon in days."""
+        return split_cutoffs(self.cutoffs, self.data_end, horizon, task, self.validations, self.tests)
 
 
 class Workspace:
@@ -77,12 +83,15 @@ class Workspace:
             raise DataError(f"Model {grid.relation} has no cutoffs. Start its grid before the end of the data.")
         cutoffs = np.sort(microseconds(rows.column(0)))
         data_end = int(microseconds(rows.column(1)).max())
+        times = Times(
+            cutoffs, data_end, int(cutoffs[-1]), self.settings.validation_cutoffs, self.settings.test_cutoffs
+        )
         starts = [
-            int(split_cutoffs(cutoffs, data_end, task.horizon, task.name).validation[0])
+            int(times.split(task.horizon, task.name).validation[0])
             for task in self.contract.tasks
             if task.horizon is not None
         ]
-        return Times(cutoffs, data_end, min(starts, default=int(cutoffs[-1])))
+        return replace(times, training_end=min(starts, default=times.training_end))
 
     def made(self, key: str, inputs: list[object], fill: Fill) -> Report:
         """Make the artifact `key` with `fill` unless the same inputs made it before."""

@@ -6,8 +6,6 @@ import numpy as np
 
 from basemodel_ops.errors import DataError
 
-TEST_CUTOFFS = 4
-VALIDATION_CUTOFFS = 2
 DAY = 86_400_000_000
 
 
@@ -20,8 +18,12 @@ class Split:
     test: np.ndarray
 
 
-def split_cutoffs(cutoffs: np.ndarray, data_end: int, horizon: int, task: str = "") -> Split:
+def split_cutoffs(
+    cutoffs: np.ndarray, data_end: int, horizon: int, task: str = "", validations: int = 2, tests: int = 4
+) -> Split:
     """Parts of the cutoffs whose window of `horizon` days is over at `data_end` (microseconds).
+
+    The last `tests` of them test; of those before, the last `validations` validate, and the rest train.
 
     No label window overlaps the next part: between the parts lies at least one horizon.
 
@@ -30,9 +32,9 @@ def split_cutoffs(cutoffs: np.ndarray, data_end: int, horizon: int, task: str = 
     """
     span = horizon * DAY
     complete = np.sort(cutoffs[cutoffs + span <= data_end])
-    test = complete[-TEST_CUTOFFS:]
+    test = complete[-tests:]
     before_test = complete[complete + span <= test[0]] if len(test) else complete
-    validation = before_test[-VALIDATION_CUTOFFS:]
+    validation = before_test[-validations:]
     train = complete[complete + span <= validation[0]] if len(validation) else complete[:0]
     if len(train) == 0:
         raise DataError(

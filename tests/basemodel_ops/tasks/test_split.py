@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from basemodel_ops.errors import DataError
-from basemodel_ops.tasks.split import DAY, TEST_CUTOFFS, VALIDATION_CUTOFFS, split_cutoffs
+from basemodel_ops.tasks.split import DAY, split_cutoffs
 
 DAYS = st.lists(st.integers(0, 400), unique=True, max_size=60)
 
@@ -30,8 +30,8 @@ def test_no_label_window_overlaps_the_next_part(days: list[int], horizon: int, e
 @given(DAYS, st.integers(1, 60), st.integers(0, 400))
 def test_each_part_is_as_late_as_it_can_be(days: list[int], horizon: int, end: int) -> None:
     complete = sorted(day for day in days if day + horizon <= end)
-    test = complete[-TEST_CUTOFFS:]
-    validation = [day for day in complete if test and day + horizon <= test[0]][-VALIDATION_CUTOFFS:]
+    test = complete[-4:]
+    validation = [day for day in complete if test and day + horizon <= test[0]][-2:]
     train = [day for day in complete if validation and day + horizon <= validation[0]]
     cutoffs = np.array(days, np.int64) * DAY
     if not train:
@@ -45,3 +45,11 @@ def test_each_part_is_as_late_as_it_can_be(days: list[int], horizon: int, end: i
 def test_too_few_cutoffs_name_the_task_the_count_and_the_way_out() -> None:
     with pytest.raises(DataError, match=r"churn has 4 complete cutoffs .* 28 days.*Shorten the horizon"):
         split_cutoffs(np.arange(8) * 7 * DAY, 49 * DAY, 28, "churn")
+
+
+def test_how_many_cutoffs_test_and_validate_is_a_setting() -> None:
+    cutoffs = np.arange(0, 20 * 7, 7, dtype=np.int64) * DAY
+    split = split_cutoffs(cutoffs, 140 * DAY, 14, validations=1, tests=3)
+    assert split.test.tolist() == [day * DAY for day in (112, 119, 126)]
+    assert split.validation.tolist() == [98 * DAY]
+    assert split.train.max() == 84 * DAY
