@@ -115,13 +115,19 @@ def _newest(warehouse: Warehouse, event: EventSource, column: str, before: datet
         yield batch.column(column)
 
 
-def known_things(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
-    """One row per thing of an attribute source, the newest that is known before `end`."""
+def known_facts(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
+    """The rows of an attribute source that are known before `end`, the newest last; `columns_of`, no null key."""
     table = warehouse.read(rows_query(source.relation, columns_of(source)))
     table = table.filter(pc.is_valid(table.column(source.key)))
     if source.valid_from:
         since = microseconds(table.column(source.valid_from))
         table = table.take(np.argsort(since, kind="stable")).filter(pa.array(np.sort(since) < end))
+    return table.combine_chunks()
+
+
+def known_things(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
+    """One row per thing, the newest that is known before `end`."""
+    table = known_facts(warehouse, source, end)
     code = pc.dictionary_encode(table.column(source.key).combine_chunks()).indices.to_numpy()
     last = np.full(int(code.max(initial=-1)) + 1, -1)
     last[code] = np.arange(len(code))
@@ -180,7 +186,7 @@ def _derive(draft: Draft, column: str, vocabulary: Vocabulary, source: Attribute
 
 def _fit_attributes(warehouse: Warehouse, source: AttributeSource, end: int, draft: Draft) -> Sizes:
     sizes: Sizes = {}
-    table = known_things(warehouse, source, end)
+    table = known_facts(warehouse, source, end)
     for name in categories(source):
         values = table.column(name).combine_chunks()
         vocabulary, _ = Vocabulary.of_groups(values, np.ones(len(values), np.int64))
