@@ -1,4 +1,4 @@
-"""The command line: `basemodel contract`, `basemodel run`, `basemodel ui`."""
+"""The command line: `basemodel contract`, `run`, `query`, `layout` and `ui`."""
 
 import contextlib
 import json
@@ -99,6 +99,28 @@ def query(
         moment = as_of_key(partition(project, as_of))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None)
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
+
+
+@app.command()
+def layout(
+    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say which number of a representation stands where and means what."""
+    from basemodel_ops.stages import Workspace, explain_representation
+    from dagster_project.execution import partition
+    from dagster_project.partitions import as_of as as_of_key
+    from dagster_project.project import load_project
+    from dagster_project.tables import print_layout
+
+    with plain_errors():
+        project = load_project(read_settings())
+        moment = as_of_key(partition(project, as_of))
+        rows = explain_representation(Workspace.open(project.settings, project.contract, lambda _: None), moment)
+    if as_json:
+        typer.echo(json.dumps(rows.to_pylist(), indent=2))
+    else:
+        print_layout(rows.to_pylist(), Console())
 
 
 @app.command()

@@ -3,10 +3,11 @@
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.report import Report
-from basemodel_ops.representation import History, future_layout, future_values
+from basemodel_ops.representation import History, Layout, explain_layout, future_layout, future_values
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.workers import mapped
 from basemodel_ops.stages.builder import Builder, activity_horizons, parents, thing_horizons
@@ -83,3 +84,8 @@ def entity_representation(ws: Workspace, as_of: datetime) -> Report:
 
         inputs = [parents(ws, warehouse), cutoff]
         return ws.made(f"entity_representation/{as_of:%Y-%m-%d}", inputs, fill)
+
+
+def explain_representation(ws: Workspace, as_of: datetime) -> pa.Table:
+    """The layout of the representations at `as_of`, one row per block; see `explain_layout`."""
+    return explain_layout(Layout.from_rows(ws.current(f"entity_representation/{as_of:%Y-%m-%d}").json("layout")))
