@@ -12,6 +12,7 @@ from basemodel_ops.contract.types import AttributeSource, Column, Contract, Even
 from dagster_project.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.profiles import Profile
     from basemodel_ops.stages.asking import Reply
 
 
@@ -81,6 +82,18 @@ def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
         age = "-" if math.isnan(reply.age) else f"{reply.age:.0f}"
         table.add_row(reply.value, f"{reply.probability:.0%}", f"{reply.count:.2f}", age)
     console.print(table)
+
+
+def print_profiles(found: "Sequence[Profile]", console: Console) -> None:
+    """The columns whose inferred type wants a review."""
+    table = Table(title="Inferred types to review", title_justify="left")
+    for heading in ("source", "column", "read as", "rows", "nulls", "distinct", "review"):
+        table.add_column(heading, justify="right" if heading in ("rows", "nulls", "distinct") else "left")
+    for one in found:
+        if one.advice:
+            counts = (f"{one.rows:,}", f"{one.nulls:,}", f"{one.distinct:,}")
+            table.add_row(one.source, one.column.name, one.column.type.value, *counts, one.advice)
+    console.print(table if table.row_count else f"No inferred type of {len(found)} columns looks wrong.")
 
 
 LAYOUT = ("block", "source", "column", "half_life", "name", "offset", "length")
