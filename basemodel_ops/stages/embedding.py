@@ -1,18 +1,24 @@
 """Stages that turn the values of a category into vectors and codes. Nothing sees past training."""
 
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 
 from basemodel_ops.artifacts import Draft
-from basemodel_ops.cleora import build_hypergraph, embed, join_hypergraphs
+from basemodel_ops.cleora import embed_stream
 from basemodel_ops.cleora.embedding import hash_ids
 from basemodel_ops.contract.types import EventSource
 from basemodel_ops.emde import Partition, identity_codes
 from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.encoders.hashing import pair_ids
 from basemodel_ops.report import Report
-from basemodel_ops.representation.events import NO_SESSION
+from basemodel_ops.representation.events import NO_SESSION, Events, joined
 from basemodel_ops.stages.cold import Kin, embed_cold, text_kin
 from basemodel_ops.stages.encoding import encoders_of, in_order, known_things, vocabulary_of
-from basemodel_ops.stages.reading import read_history
+from basemodel_ops.stages.reading import column_reader, read_events
 from basemodel_ops.stages.workspace import Workspace, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import entities_query
@@ -20,11 +26,15 @@ from basemodel_ops.warehouse.queries import entities_query
 IDENTITY_ROWS = 2
 """Depth rows of identity codes beside the density rows."""
 
+CHUNK_ROWS = 2_000_000
+"""Events whose hyperedges are in memory at once, about."""
+
 
 def embeddings(ws: Workspace, source: str, column: str) -> Report:
     """Cleora vectors of the values of a column, from sessions and entities as hyperedges.
 
-    Things that no event mentioned get theirs from the things that their facts are shared with.
+    Things that no event mentioned get theirs from the things that their facts are shared with. Memory holds the vectors
+    and one range of entities, however many events there are.
     """
     event, encoder = ws.contract.event(source), ws.current(f"encoders/{source}")
     settings = ws.settings
@@ -32,34 +42,81 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
 
     def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         vocabulary = vocabulary_of(encoder, column)
-        with ws.warehouse() as warehouse:
-            end = ws.times(warehouse).training_end
-            entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, to_datetime(end))))
-            history = read_history(ws, warehouse, event, entities, to_datetime(end), column)
-            kin = _kin(ws, warehouse, event, column, vocabulary, end)
-        owner = np.repeat(np.arange(history.entities), np.diff(history.start))
-        graph = build_hypergraph(history.codes[column], owner, len(vocabulary))
-        if history.session is not None:
-            told = history.session != NO_SESSION
-            sessions = build_hypergraph(history.codes[column][told], history.session[told], len(vocabulary))
-            graph = join_hypergraphs(sessions, graph)
-        found = embed(graph, vocabulary.values.to_pylist(), settings.dimension, settings.iterations, seed=settings.seed)
-        cold = ~graph.connected
-        found.vectors[cold] = embed_cold(found, kin, graph.connected)
+        size = len(vocabulary)
+        with TemporaryDirectory(dir=settings.home, prefix="incidences-") as folder:
+            with ws.warehouse() as warehouse:
+                end = ws.times(warehouse).training_end
+                files = _save_incidences(ws, warehouse, event, column, to_datetime(end), Path(folder))
+                kin = _kin(ws, warehouse, event, column, vocabulary, end)
+            mentioned = sum(
+                (np.bincount(codes[codes >= 0], minlength=size) for codes, _ in _load(files)), np.zeros(size)
+            )
+            found = embed_stream(
+                lambda: _load(files),
+                vocabulary.values.to_pylist(),
+                settings.dimension,
+                settings.iterations,
+                seed=settings.seed,
+            )
+        connected = mentioned > 0
+        found.vectors[~connected] = embed_cold(found, kin, connected)
         draft.arrays(
             "embedding",
             {
                 "vectors": found.vectors, "previous": found.previous, "mean": found.mean,
-                "whitening": found.whitening, "connected": graph.connected,
+                "whitening": found.whitening, "connected": connected,
             },
         )  # fmt: skip
         return {
-            "values": len(vocabulary), "hyperedges": graph.edges, "incidences": len(graph.edge_nodes),
-            "connected_share": round(float(graph.connected.mean()), 4) if len(vocabulary) else 0.0,
-            "embedded_from_facts": int((np.abs(found.vectors[cold]).max(axis=1, initial=0) > 0).sum()),
-        }, {}  # fmt: skip
+            "values": size,
+            "incidences": int(mentioned.sum()),
+            "connected_share": round(float(connected.mean()), 4) if size else 0.0,
+            "embedded_from_facts": int((np.abs(found.vectors[~connected]).max(axis=1, initial=0) > 0).sum()),
+        }, {}
 
     return ws.made(f"embeddings/{source}__{column}", inputs, fill)
+
+
+def _save_incidences(
+    ws: Workspace, warehouse: Warehouse, event: EventSource, column: str, before: datetime, folder: Path
+) -> list[Path]:
+    """Files of (codes, hyperedges), each with whole hyperedges: all things of an entity, and those of its sessions.
+
+    Things of one session that is shared by entities are seen together per entity.
+    """
+    files: list[Path] = []
+
+    def save(codes: np.ndarray, hyperedges: np.ndarray) -> None:
+        files.append(folder / f"{len(files)}.npy")
+        np.save(files[-1], np.stack([codes.astype(np.int64), hyperedges]))
+
+    entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, before)))
+    reader = column_reader(ws, event, entities, column)
+    for events in _gathered(read_events(ws, warehouse, event, reader, before)):
+        owner, codes = events.owner.astype(np.int64), events.codes[column]
+        save(codes, owner * 2)  # even numbers, so that no session is taken for an entity
+        if events.session is not None:
+            told = events.session != NO_SESSION
+            save(codes[told], pair_ids(owner[told], events.session[told]) | 1)
+    return files
+
+
+def _gathered(parts: Iterator[Events]) -> Iterator[Events]:
+    """The same events, at least `CHUNK_ROWS` at a time but for the last."""
+    waiting: list[Events] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= CHUNK_ROWS:
+            yield joined(waiting)
+            waiting = []
+    if waiting:
+        yield joined(waiting)
+
+
+def _load(files: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for file in files:
+        codes, hyperedges = np.load(file)
+        yield codes, hyperedges
 
 
 def _kin(
