@@ -79,13 +79,19 @@ def contract(
 def run(
     task: Annotated[list[str] | None, typer.Option(help="Only this task, and what it needs. Repeatable.")] = None,
     as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+    zero_shot: Annotated[
+        str | None, typer.Option(help="Only answer this task, without a label, by the foundation model that is there.")
+    ] = None,
 ) -> None:
     """Run the main job here and now, with its progress on this terminal."""
-    from dagster_project.execution import run_main_job
+    from dagster_project.execution import answer_without_labels, run_main_job
     from dagster_project.home import calm_threads
 
     calm_threads()
     with plain_errors():
+        if zero_shot is not None:
+            answer_without_labels(read_settings(), zero_shot, as_of, Console())
+            return
         run_main_job(read_settings(), tuple(task or ()), as_of, Console())
 
 

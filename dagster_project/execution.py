@@ -12,6 +12,7 @@ from basemodel_ops.warehouse import open_warehouse
 from dagster_project.automation import MAIN_JOB
 from dagster_project.definitions import build
 from dagster_project.home import ensure_dagster_home
+from dagster_project.partitions import as_of as partition_moment
 from dagster_project.partitions import newest_key, weekly
 from dagster_project.project import Project, load_project
 from dagster_project.tables import print_summary
@@ -45,6 +46,18 @@ def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, co
     if not result.success:
         raise RunError(_failure(result) + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}.")
     print_summary(project, names, _metadata(result), console)
+
+
+def answer_without_labels(settings: Settings, task: str, as_of: str | None, console: Console) -> None:
+    """Answer a task by the current foundation model alone, into `basemodel.<task>_zero_shot`."""
+    from basemodel_ops.stages import Workspace, zero_shot_scores
+
+    project = load_project(settings)
+    _tasks(project, [task])
+    key = partition(project, as_of)
+    workspace = Workspace.open(settings, project.contract, lambda _: None)
+    report = zero_shot_scores(workspace, task, partition_moment(key), f"zero-shot {key}")
+    console.print(f"{report.numbers['rows']} rows in basemodel.{task}_zero_shot as of {key}, without a label.")
 
 
 def _tasks(project: Project, wanted: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from datetime import date
 
 from pydantic import Field
 
-from basemodel_ops.contract.types import ColumnType, Frozen, TaskType
+from basemodel_ops.contract.types import Aggregate, ColumnType, Frozen, TaskType
 
 
 class EventMeta(Frozen):
@@ -29,10 +29,11 @@ class Horizon(Frozen):
 
 
 class Predicts(Frozen):
-    """The event column whose future is asked for."""
+    """The event column whose future is asked for, or the aggregate of a source's events."""
 
     source: str
-    column: str
+    column: str = ""
+    aggregate: Aggregate | None = None
 
 
 class TaskMeta(Frozen):

@@ -6,6 +6,7 @@ from typing import Any
 
 from basemodel_ops.contract.models import ManifestReader
 from basemodel_ops.contract.types import (
+    Aggregate,
     AttributeSource,
     ColumnType,
     Contract,
@@ -104,7 +105,7 @@ def _tasks(
             Task(
                 name=model.name, relation=model.relation, type=meta.type, entity=meta.entity, cutoff=meta.cutoff,
                 target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
-                predicts=Target(source=meta.predicts.source, column=meta.predicts.column) if meta.predicts else None,
+                predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)),
             )
         )  # fmt: skip
@@ -126,6 +127,9 @@ def _check_predicts(
             f"Event sources: {[event.name for event in events]}. Name one of these."
         )
         return
+    if kind not in (TaskType.MULTILABEL, TaskType.RECOMMENDATION):
+        _check_aggregate(reader, name, kind, predicts, source)
+        return
     things = {facts.name: facts for facts in attributes}
     choices = [column.name for column in source.columns if column.type is ColumnType.CATEGORY]
     if kind is not TaskType.RECOMMENDATION:  # what is recommended is a thing, not a fact about it
@@ -137,6 +141,31 @@ def _check_predicts(
         reader.problems.append(
             f"Model {name}: predicts.column {predicts.column!r} is no category that a {kind.value} task can predict "
             f"in {predicts.source}. It has: {choices}. Name one of these."
+        )
+
+
+AGGREGATES = {
+    TaskType.BINARY: (Aggregate.ANY, Aggregate.NONE),
+    TaskType.REGRESSION: (Aggregate.COUNT, Aggregate.SUM),
+    TaskType.MULTICLASS: (),
+}
+"""What a task with one answer may ask of the events in its window."""
+
+
+def _check_aggregate(reader: ManifestReader, name: str, kind: TaskType, predicts: Any, source: EventSource) -> None:
+    allowed = AGGREGATES[kind]
+    if predicts.aggregate not in allowed:
+        reader.problems.append(
+            f"Model {name}: predicts.aggregate {predicts.aggregate and str(predicts.aggregate)!r} is nothing that a "
+            f"{kind.value} task asks for. It may be: {[str(choice) for choice in allowed]}. Name one, or remove "
+            "`predicts`."
+        )
+    numbers = [column.name for column in source.columns if column.type is ColumnType.NUMBER]
+    wanted = numbers if predicts.aggregate is Aggregate.SUM else [""]
+    if predicts.column not in wanted:
+        reader.problems.append(
+            f"Model {name}: predicts.column {predicts.column!r} does not go with the aggregate. "
+            f"A sum needs a number of {source.name}: {numbers}; other aggregates name no column."
         )
 
 

@@ -76,11 +76,24 @@ class AttributeSource(Frozen):
     columns: tuple[Column, ...]
 
 
+class Aggregate(StrEnum):
+    """What a task with one answer asks of the events in its window."""
+
+    ANY = "any"
+    NONE = "none"
+    COUNT = "count"
+    SUM = "sum"
+
+
 class Target(Frozen):
-    """The event column that a task predicts; `column` may be `thing.attribute` through a reference."""
+    """The event column that a task predicts; `column` may be `thing.attribute` through a reference.
+
+    A task with one answer names an `aggregate` of the source's events instead, and a column only to sum it.
+    """
 
     source: str
-    column: str
+    column: str = ""
+    aggregate: Aggregate | None = None
 
 
 class Task(Frozen):

@@ -41,7 +41,7 @@ def family_losses(
     target = torch.nan_to_num(activity)
     logits = functional.binary_cross_entropy_with_logits(outputs[0], target.clamp(0, 1), reduction="none")
     amounts = functional.smooth_l1_loss(outputs[0] / scale, target / scale, reduction="none")
-    losses = {"activity": _mean_where(torch.where(is_any, logits, amounts), known)}
+    losses = {"activity": _mean_where(torch.where(is_any, logits, amounts), known)} if shape.activity else {}
     if shape.things:
         known = ~torch.isnan(things)
         count = torch.nan_to_num(things)

@@ -24,6 +24,8 @@ class Shape:
     composition_spans: int
     width: int
     hidden: int
+    read: tuple[int, ...] = ()
+    """Positions that the hidden layers read; all when there are none. Skips read whatever they name."""
 
     @property
     def things(self) -> int:
@@ -76,7 +78,7 @@ class FutureNetwork(nn.Module):
         super().__init__()
         self.shape = shape
         hidden = shape.hidden
-        self.first = nn.Linear(shape.inputs, hidden)
+        self.first = nn.Linear(len(shape.read) or shape.inputs, hidden)
         self.second, self.third, self.fourth = (nn.Linear(hidden, hidden) for _ in range(3))
         self.project = nn.Linear(hidden, hidden)
         self.norms = nn.ModuleList(nn.BatchNorm1d(hidden) for _ in range(4))
@@ -88,13 +90,19 @@ class FutureNetwork(nn.Module):
         self.thing_skip = nn.Parameter(torch.zeros(len(shape.thing_inputs), 2 * shape.thing_spans, shape.things))
         self.composition = Head(hidden, shape.composition_spans * shape.cells)
         self.cell_skip = nn.Parameter(torch.zeros(len(shape.sketch_inputs), shape.composition_spans))
+        self.register_buffer("read_index", torch.tensor(shape.read, dtype=torch.long), persistent=False)
         self.register_buffer("scalar_index", torch.tensor(shape.scalars, dtype=torch.long), persistent=False)
         self.register_buffer("thing_index", _index(shape.thing_inputs), persistent=False)
         self.register_buffer("cell_index", _index(shape.sketch_inputs), persistent=False)
 
+    def skips(self) -> list[nn.Parameter]:
+        """The weights that lead from inputs straight to outputs."""
+        return [self.activity_skip.weight, self.thing_skip, self.cell_skip]
+
     def trunk(self, inputs: torch.Tensor) -> torch.Tensor:
         """The last hidden layer (rows, hidden) of standardised `inputs` (rows, inputs)."""
-        first = self.dropout(self.activate(self.norms[0](self.first(inputs))))
+        read = inputs[:, self.get_buffer("read_index")] if self.shape.read else inputs
+        first = self.dropout(self.activate(self.norms[0](self.first(read))))
         second = self.dropout(self.activate(self.norms[1](self.second(first))))
         third = self.activate(self.norms[2](self.third(second) + self.project(first)))
         return self.activate(self.norms[3](self.fourth(third))) + first

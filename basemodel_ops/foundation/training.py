@@ -10,6 +10,9 @@ from basemodel_ops.foundation.loss import family_losses, split_targets
 from basemodel_ops.foundation.model import FoundationModel
 from basemodel_ops.foundation.network import FutureNetwork, Shape
 
+SKIP_RATE = 20.0
+"""Skips learn faster: an adaptive step moves a weight by about the rate, and few steps would leave them near zero."""
+
 
 @dataclass(frozen=True)
 class TrainingCurve:
@@ -42,8 +45,9 @@ def pretrain(
     epochs: int,
     seed: int,
     log: Callable[[str], None],
-    batch: int = 512,
-    rate: float = 1.5e-3,
+    batch: int = 256,
+    rate: float = 2e-3,
+    held: np.ndarray | None = None,
 ) -> tuple[FoundationModel, TrainingCurve]:
     """Learn the futures from the representation; the same rows and seed give the same weights on a CPU.
 
@@ -56,11 +60,15 @@ def pretrain(
         seed: Seed of weights and order.
         log: Called with a line of progress.
         batch: Rows in a step.
-        rate: Peak learning rate.
+        rate: Peak learning rate; `SKIP_RATE` times that for skips.
+        held: (rows,) bool, rows that are measured on and not learnt from; a twentieth at random if not given.
     """
     torch.manual_seed(seed)
     order = np.random.default_rng(seed).permutation(len(inputs))
-    held, rows = order[: max(len(order) // 20, 1)], order[max(len(order) // 20, 1) :]
+    if held is None:
+        apart, rows = order[: max(len(order) // 20, 1)], order[max(len(order) // 20, 1) :]
+    else:
+        apart, rows = order[held[order]], order[~held[order]]
     sample = inputs[np.sort(rows[:8192])].astype(np.float32)
     mean, deviation = sample.mean(0), np.maximum(sample.std(0), 0.05)
     amounts = futures[np.sort(rows[:8192]), : shape.activity].astype(np.float32)
@@ -77,9 +85,14 @@ def pretrain(
         network.things.bias.copy_(torch.nan_to_num(unigram[1][0]).flatten())
         network.composition.bias.copy_(torch.nan_to_num(unigram[2][0]).flatten())
     model = FoundationModel(network, torch.from_numpy(mean), torch.from_numpy(deviation))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
+    skips = {id(weight) for weight in network.skips()}
+    groups = [
+        {"params": [p for p in network.parameters() if id(p) not in skips], "lr": rate},
+        {"params": network.skips(), "lr": SKIP_RATE * rate, "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.02)
     per_epoch = max(len(rows) // batch, 1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=epochs * per_epoch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, SKIP_RATE * rate], total_steps=epochs * per_epoch)
     curve: list[float] = []
     network.train()
     for epoch in range(epochs):
@@ -97,12 +110,12 @@ def pretrain(
             curve.append(float(loss.detach()))
         log(f"pretraining pass {epoch + 1} of {epochs}: loss {np.mean(curve[-per_epoch:]):.4f}")
     network.eval()
-    held = np.sort(held[:4096])
+    apart = np.sort(apart[:4096])
     with torch.no_grad():
-        target = torch.from_numpy(futures[held].astype(np.float32))
-        outputs = network(model.standardise(torch.from_numpy(inputs[held].astype(np.float32))))
+        target = torch.from_numpy(futures[apart].astype(np.float32))
+        outputs = network(model.standardise(torch.from_numpy(inputs[apart].astype(np.float32))))
         mine = family_losses(outputs, target, yes_or_no, scale, shape)
-        averages = tuple(part.expand(len(held), *part.shape[1:]) for part in unigram)
+        averages = tuple(part.expand(len(apart), *part.shape[1:]) for part in unigram)
         theirs = family_losses(averages, target, yes_or_no, scale, shape)  # type: ignore[arg-type]
     return model, TrainingCurve(
         curve, {name: float(loss) for name, loss in mine.items()}, {name: float(loss) for name, loss in theirs.items()}

@@ -9,6 +9,7 @@ from basemodel_ops.stages.fitting import task_model
 from basemodel_ops.stages.pretraining import foundation_model
 from basemodel_ops.stages.scoring import task_evaluation, task_scores
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.stages.zero_shot import zero_shot_scores
 
 __all__ = [
     "Finding",
@@ -26,4 +27,5 @@ __all__ = [
     "task_model",
     "task_scores",
     "training_examples",
+    "zero_shot_scores",
 ]

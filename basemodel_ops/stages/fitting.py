@@ -10,17 +10,25 @@ from basemodel_ops.artifacts import Draft
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
+from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.encoding import vocabulary_of
-from basemodel_ops.stages.labels import Rows, newest_per_entity, pair_views, population, single_views
+from basemodel_ops.stages.labels import (
+    Rows,
+    automatic_names,
+    newest_per_entity,
+    pair_views,
+    population,
+    single_views,
+)
 from basemodel_ops.stages.positives import positives, read_things, truth_matrix
-from basemodel_ops.stages.pretraining import Checkpoint
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Times, Workspace
 from basemodel_ops.tasks.heads import Calibration
+from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
 from basemodel_ops.tasks.recommendation import BASELINES, Shortlist, choose_blend, gather_evidence, measure
-from basemodel_ops.tasks.single import METRICS, choose, fit_candidates, refit, save_heads
+from basemodel_ops.tasks.single import METRICS, Views, choose, fit_candidates, refit, save_heads
 from basemodel_ops.warehouse.base import Warehouse
 
 PAIR_ROWS = 12_000
@@ -93,8 +101,9 @@ def _fit_single(
     target, classes = _targets(task, rows)
     views = single_views(examples, checkpoint, place, task)
     train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
+    _refuse_hopeless(task, examples, views, target, train, ws.settings.seed)
     candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
-    shipped, metrics = choose(candidates, views.rows(validation), target[validation])
+    shipped, metrics = choose(candidates, views.rows(validation), target[validation], len(train), ws.settings.seed)
     if task.type is TaskType.BINARY:
         for name, fitted in candidates.items():
             raw = fitted.predict(views.rows(validation))
@@ -109,6 +118,26 @@ def _fit_single(
         draft.text(name, text)
     draft.json("recipe", {"parts": fitted.parts, "texts": sorted(texts), "arrays": bool(arrays), "classes": classes})
     return shipped, metrics, on_test
+
+
+def _refuse_hopeless(
+    task: Task, examples: Examples, views: Views, target: np.ndarray, train: np.ndarray, seed: int
+) -> None:
+    """DataError if the rows to learn from are none or of one class, or an input gives the target away."""
+    if len(train) == 0:
+        raise DataError(f"Task {task.name} has no labelled rows to train on: none of its entities has events before.")
+    if task.type is not TaskType.REGRESSION and len(np.unique(target[train])) < 2:
+        raise DataError(
+            f"Target {task.target} of {task.name} has one class only in its {len(train)} training rows. Start the grid "
+            "earlier, shorten the horizon, or widen the task's population."
+        )
+    copy = telltale(task.type, views.automatic[train], target[train], seed)
+    if copy is not None:
+        name = automatic_names(examples, task)[copy]
+        raise DataError(
+            f"Input {name} tells the target {task.target} of {task.name} by itself: it holds the answer. Give that "
+            "column the type `ignore`, or the attribute source a `valid_from`."
+        )
 
 
 def _fit_multilabel(

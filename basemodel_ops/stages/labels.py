@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.pretraining import Checkpoint
+from basemodel_ops.stages import futures as places
+from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Times, Workspace, microseconds
 from basemodel_ops.tasks.multilabel import PairViews
@@ -75,11 +76,43 @@ def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, 
     """Views for a single-answer task. A trait is read from the raw representation, without the facts it is made of."""
     if task.horizon is None:
         automatic = examples.positions("scalar", "count", "attribute", without=task.reads)
-        raw = examples.positions("scalar", "count", "sketch", "pooled", "attribute", without=task.reads)
+        raw = examples.positions("scalar", "count", "pooled", "attribute", without=task.reads)
         values = examples.gather(place, np.concatenate([automatic, raw])).astype(np.float32)
-        return Views(values[:, : len(automatic)], values[:, len(automatic) :])
-    pick = examples.positions("scalar", "attribute", "calendar", without=task.reads)
-    return Views(examples.gather(place, pick).astype(np.float32), checkpoint.activity(examples, place))
+        return Views(values[:, : len(automatic)], values[:, len(automatic) :], is_raw=True)
+    pick = examples.positions(*places.READ, without=task.reads)
+    learnt = checkpoint.activity(examples, place)
+    return Views(examples.gather(place, pick).astype(np.float32), learnt, zero_shot_answer(checkpoint, learnt, task))
+
+
+def automatic_names(examples: Examples, task: Task) -> list[str]:
+    """Names of the automatic aggregates of `single_views`, in order."""
+    kinds = ("scalar", "count", "attribute") if task.horizon is None else places.READ
+    names = {
+        place: " ".join(part for part in (block.source, block.column, block.kind, block.detail) if part)
+        for block in examples.layout.blocks
+        for place in range(block.offset, block.end)
+    }
+    return [names[place] for place in examples.positions(*kinds, without=task.reads).tolist()]
+
+
+def zero_shot_answer(checkpoint: Checkpoint, activity: np.ndarray, task: Task) -> np.ndarray | None:
+    """What the checkpoint answers to a task that asks for a future it learnt, float64 (rows, 1); else None.
+
+    A probability for a yes or no, the logarithm of an amount for a number.
+    """
+    if task.predicts is None or task.predicts.aggregate is None or task.horizon is None:
+        return None
+    aggregate = task.predicts.aggregate
+    kind = "any" if aggregate in (Aggregate.ANY, Aggregate.NONE) else "amount"
+    column = {Aggregate.COUNT: "events", Aggregate.SUM: task.predicts.column}.get(aggregate, "")
+    wanted = (kind, task.predicts.source, column, str(task.horizon))
+    at = [n for n, b in enumerate(checkpoint.blocks) if (b.kind, b.source, b.column, b.detail) == wanted]
+    if not at:
+        return None
+    value = activity[:, at].astype(np.float64)
+    if kind == "amount":
+        return value
+    return 1 / (1 + np.exp(value if aggregate is Aggregate.NONE else -value))
 
 
 def pair_views(
@@ -89,28 +122,11 @@ def pair_views(
     if task.predicts is None:
         raise DataError(f"Task {task.name} does not say which event column it predicts. Add `predicts`.")
     source, column = task.predicts.source, task.predicts.column
-    blocks = [*examples.layout.select("count", source, column), *examples.layout.select("recency", source, column)]
-    scalars = np.array([b.offset for b in examples.layout.blocks if b.kind == "scalar" and b.source == source])
-    encoder = ws.current(f"encoders/{source}").table(column)
-    at = pc.index_in(labels.cast(encoder.column("value").type), value_set=encoder.column("value").combine_chunks())
-    at = np.asarray(at.fill_null(2**31 - 1))
-    known = at < blocks[0].length
-    at = np.where(known, at, 0)
-    values = examples.gather(place, np.concatenate([*[b.offset + at for b in blocks], scalars])).astype(np.float32)
-    own = values[:, : len(blocks) * len(labels)].reshape(len(place), len(blocks), len(labels)).transpose(0, 2, 1)
-    learnt = checkpoint.things(examples, place, _thing_offset(examples, source, column) + at).transpose(0, 2, 1)
+    at = places.label_places(ws, source, column, labels)
+    known = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
+    things = np.where(known, at, 0)
+    own, shared = places.own_features(examples, place, source, column, things)
+    learnt, share = checkpoint.things(examples, place, source, column, task.horizon or 0, things)
     return PairViews(
-        np.where(known[None, :, None], own, 0),
-        np.where(known[None, :, None], learnt, UNKNOWN_LOGIT),
-        values[:, len(blocks) * len(labels) :],
+        np.where(known[None, :, None], own, 0), np.where(known[None, :, None], learnt, UNKNOWN_LOGIT), shared, share
     )
-
-
-def _thing_offset(examples: Examples, source: str, column: str) -> int:
-    """Where a column's things begin among all things, which stand in the order of the recency blocks."""
-    offset = 0
-    for block in examples.layout.select("recency"):
-        if (block.source, block.column) == (source, column):
-            return offset
-        offset += block.length
-    raise DataError(f"No things of {column} in {source} are known: it has no values before the end of training.")

@@ -1,115 +1,237 @@
-"""The stage that trains the foundation model, and the checkpoint that answers."""
+"""The stage that trains the foundation model: two learners for activity, and two for things."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from basemodel_ops import bank
 from basemodel_ops.artifacts import Draft
+from basemodel_ops.bank import ActivityBank
 from basemodel_ops.foundation import FoundationModel, Shape, pretrain
 from basemodel_ops.report import Report
 from basemodel_ops.representation import Layout
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.layout import Block
+from basemodel_ops.stages import futures as places
+from basemodel_ops.stages.checkpoint import Activity, activity_shape, prefixed
 from basemodel_ops.stages.plots import loss_curve
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace
 
+LATER = 3
+"""Learners are compared on the last third of the cutoffs."""
 
-def network_shape(inputs: Layout, futures: Layout, width: int, hidden: int) -> Shape:
-    """Sizes of the network, and which inputs stand for the same thing or cell as an output."""
-    scalars = [b.offset for b in inputs.blocks if b.kind == "scalar"]
-    activity = sum(b.length for b in futures.blocks if b.kind in ("any", "amount", "wait"))
-    features: dict[tuple[str, str], list[int]] = {}
-    for block in inputs.blocks:
-        if block.kind in ("count", "recency"):
-            features.setdefault((block.kind, block.detail), []).extend(range(block.offset, block.end))
-    spans = sorted({b.detail for b in futures.blocks if b.kind == "thing"}, key=int)
-    sketches: dict[str, list[int]] = {}
-    columns: dict[tuple[str, str], int] = {}
-    for block in futures.blocks:
-        if block.kind == "composition":
-            columns[block.source, block.column] = block.length
-    for (source, column), length in columns.items():
-        for block in inputs.select("sketch", source, column):
-            sketches.setdefault(block.detail, []).extend(range(block.offset, block.offset + length))
-    composed = {b.detail for b in futures.blocks if b.kind == "composition"}
-    return Shape(
-        inputs=inputs.length,
-        scalars=tuple(scalars),
-        activity=activity,
-        thing_inputs=tuple(tuple(row) for row in features.values()) if spans else (),
-        thing_spans=len(spans) if features else 0,
-        sketch_inputs=tuple(tuple(row) for row in sketches.values()),
-        composition_spans=len(composed),
-        width=width,
-        hidden=hidden,
-    )
+PROBED_DAYS = 14
+"""The horizon by which the learners of a family are compared."""
+
+ROW_SHARES = (0.3, 1.0)
+"""Shares of the rows that the network of activity is tried on: overlapping windows make it memorise entities."""
+
+HELD_OUT = 20
+"""One entity in so many is kept from the network of things."""
+
+Numbers = dict[str, float | int | str]
 
 
-def composition_order(futures: Layout, spans: int) -> np.ndarray:
-    """Positions of the composition futures as (span, column, cell), the order of the network's outputs."""
-    blocks = futures.select("composition")
-    by_span = [blocks[start::spans] for start in range(spans)]
-    return np.concatenate([np.arange(b.offset, b.end) for part in by_span for b in part] or [np.zeros(0, np.int64)])
+@dataclass(frozen=True)
+class Rows:
+    """The rows that pretraining learns from: where they stand, what they hold and what followed."""
+
+    place: np.ndarray
+    inputs: np.ndarray  # (rows, inputs) float16
+    futures: np.ndarray  # (rows, futures) float16
+
+    @classmethod
+    def read(cls, examples: Examples) -> "Rows":
+        """All rows whose futures are kept."""
+        place, inputs, futures = [], [], []
+        for (first, values), (_, arrays) in zip(examples.whole(), examples.shards("futures"), strict=True):
+            place.append(arrays["row"])
+            inputs.append(values[arrays["row"] - first])
+            futures.append(arrays["values"])
+        return cls(np.concatenate(place), np.concatenate(inputs), np.concatenate(futures))
 
 
 def foundation_model(ws: Workspace) -> Report:
     """Pretrain on activity, things and composition futures; keep the predicted activity of all training examples."""
     examples, settings = Examples(ws.current("training_examples")), ws.settings
-    inputs = [examples.artifact.version, settings.hidden, settings.epochs, settings.seed]
+    with ws.warehouse() as warehouse:
+        end = ws.times(warehouse).training_end
+    asked = places.asked_columns(ws)
+    inputs = [examples.artifact.version, settings.hidden, settings.epochs, settings.seed, asked, end]
 
-    def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+    def fill(draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
         layout = Layout.from_rows(examples.artifact.json("futures"))
-        shape = network_shape(examples.layout, layout, settings.width, settings.hidden)
-        rows, futures = [], []
-        for (first, values), (_, arrays) in zip(examples.whole(), examples.shards("futures"), strict=True):
-            rows.append(values[arrays["row"] - first])
-            futures.append(arrays["values"])
-        head = shape.activity + shape.thing_spans * shape.things
-        order = np.concatenate([np.arange(head), composition_order(layout, shape.composition_spans)])
-        is_any = np.array([b.kind == "any" for b in layout.blocks if b.offset < shape.activity])
-        model, curve = pretrain(
-            np.concatenate(rows),
-            np.concatenate(futures)[:, order],
-            is_any,
-            shape,
-            settings.epochs,
-            settings.seed,
-            ws.log,
-        )
-        draft.arrays("weights", model.arrays())
-        draft.json("shape", shape.plain())
-        draft.json("examples", examples.artifact.version)
-        draft.arrays("activity", {"values": np.concatenate([model.activity(values) for _, values in examples.whole()])})
-        numbers: dict[str, float | int | str] = {f"loss_{k}": round(v, 5) for k, v in curve.heldout.items()}
-        numbers |= {f"unigram_{k}": round(v, 5) for k, v in curve.unigram.items()}
-        numbers["steps"] = len(curve.steps)
-        numbers["weights"] = sum(p.numel() for p in model.network.parameters())
-        return numbers, {"loss": loss_curve(curve.steps)}
+        rows = Rows.read(examples)
+        numbers: Numbers = {"rows": len(rows.place)}
+        later = _later(examples, rows.place)
+        activity = _learn_activity(ws, examples, layout, rows, later, draft, numbers)
+        is_later = places.row_cutoffs(examples, rows.place) >= later
+        steps = _learn_things(ws, examples, layout, rows, is_later, asked, draft, numbers)
+        draft.json("about", {"examples": examples.artifact.version, "training_end": end})
+        is_past = np.tile(examples.cutoffs < end, len(examples.entities))
+        draft.arrays("activity", {"values": activity.answers(examples, np.arange(len(is_past)), is_past)})
+        return numbers, {"loss": loss_curve(steps)}
 
     return ws.made("foundation_model", inputs, fill)
 
 
-class Checkpoint:
-    """The current foundation model and its answers for rows of representations."""
+def _later(examples: Examples, place: np.ndarray) -> int:
+    """The cutoff, microseconds, from which on rows are later ones, by which learners are compared."""
+    distinct = np.unique(places.row_cutoffs(examples, place))
+    return int(distinct[len(distinct) - max(len(distinct) // LATER, 1)])
 
-    def __init__(self, ws: Workspace) -> None:
-        self._artifact = ws.current("foundation_model")
-        shape = Shape.from_plain(self._artifact.json("shape"))
-        self._model = FoundationModel.from_arrays(self._artifact.arrays("weights"), shape)
 
-    def activity(self, examples: Examples, place: np.ndarray) -> np.ndarray:
-        """Predicted activity of the rows at `place`, float32 (places, activity)."""
-        if examples.artifact.version == self._artifact.json("examples"):
-            return self._artifact.arrays("activity")["values"][place]
-        return self._answers(examples, place, self._model.activity)
+def _learn_activity(
+    ws: Workspace, examples: Examples, layout: Layout, rows: Rows, later: int, draft: Draft, numbers: Numbers
+) -> Activity:
+    """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
+    blocks = places.foreseen(layout)
+    futures = rows.futures[:, [block.offset for block in blocks]]
+    is_any = np.array([block.kind == "any" for block in blocks])
+    read = examples.positions(*places.READ)
+    inputs = rows.inputs[:, read]
+    calendar = np.flatnonzero(np.isin(read, examples.layout.positions("calendar")))
+    shape = activity_shape(len(read), len(blocks), calendar)
+    cutoffs = places.row_cutoffs(examples, rows.place)
+    rows_share, shares, tried, losses = _compare(ws, inputs, futures, blocks, cutoffs, later, shape)
+    fold = places.row_folds(examples, rows.place)
+    order = np.random.default_rng(ws.settings.seed).permutation(len(fold))
+    banks: list[ActivityBank] = []
+    networks: list[FoundationModel] = []
+    for number in range(bank.FOLDS):
+        mine = order[fold[order] != number]
+        mine = mine if len(mine) else order  # a fold may be empty where there are few entities
+        some, mine = np.sort(mine[: max(int(rows_share * len(mine)), 1)]), np.sort(mine)
+        banks.append(bank.fit_bank(inputs[mine].astype(np.float32), futures[mine], is_any, ws.settings.seed))
+        networks.append(pretrain(inputs[some], futures[some], is_any, shape, 1, ws.settings.seed, ws.log)[0])
+    numbers |= losses
+    numbers["activity_futures"] = len(blocks)
+    numbers["network_rows_share"] = rows_share
+    numbers["network_share_activity"] = round(float(shares.mean()), 3)
+    draft.arrays("activity_weights", prefixed(networks))
+    draft.json("activity_bank", [found.texts() for found in banks])
+    draft.json("activity_shape", shape.plain())
+    draft.json("mix", {"shares": shares.tolist(), "tried": tried, "blocks": [vars(block) for block in blocks]})
+    return Activity(banks, networks, shares, read)
 
-    def things(self, examples: Examples, place: np.ndarray, things: np.ndarray) -> np.ndarray:
-        """Logits of the chosen things of the rows at `place`, float32 (places, spans, things)."""
-        return self._answers(examples, place, lambda rows: self._model.things(rows)[:, :, things])
 
-    def _answers(self, examples: Examples, place: np.ndarray, answer: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        found, index = [], []
-        for first, values in examples.whole():
-            mine = np.flatnonzero((place >= first) & (place < first + len(values)))
-            found.append(answer(values[place[mine] - first]))
-            index.append(mine)
-        return np.concatenate(found)[np.argsort(np.concatenate(index))]
+def _compare(
+    ws: Workspace,
+    inputs: np.ndarray,
+    futures: np.ndarray,
+    blocks: list[Block],
+    cutoffs: np.ndarray,
+    later: int,
+    shape: Shape,
+) -> tuple[float, np.ndarray, dict[str, dict[str, float]], Numbers]:
+    """How many rows the network learns from, and each learner's share, by rows later than all that was learnt.
+
+    What the learners see for this ends where the later rows begin. One future stands for its family: the one whose
+    horizon is nearest to `PROBED_DAYS`.
+    """
+    ends = np.array([int(block.detail) for block in blocks]) * DAY
+    seen = np.where(cutoffs[:, None] + ends <= later, futures, np.nan)
+    families = places.families_of(blocks)
+    probed = {}
+    for number, (name, block) in enumerate(zip(families, blocks, strict=True)):
+        key = f"{name} {block.column}"
+        if key not in probed or abs(int(block.detail) - PROBED_DAYS) < abs(
+            int(blocks[probed[key]].detail) - PROBED_DAYS
+        ):
+            probed[key] = number
+    chosen = np.array(sorted(probed.values()))
+    is_any = np.array([block.kind == "any" for block in blocks])
+    past, after = np.flatnonzero(cutoffs < later), np.flatnonzero(cutoffs >= later)
+    past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
+    if len(past) == 0:
+        past = after
+    by_bank = np.zeros((len(after), len(blocks)), np.float32)
+    small = bank.fit_bank(inputs[past].astype(np.float32), seen[past][:, chosen], is_any[chosen], ws.settings.seed)
+    by_bank[:, chosen] = small.answers(inputs[after].astype(np.float32))
+    kinds = [families[number] for number in chosen]
+
+    def losses(answers: np.ndarray) -> dict[str, float]:
+        return bank.family_losses(answers[:, chosen], futures[after][:, chosen], is_any[chosen], kinds)
+
+    by_network: dict[float, np.ndarray] = {}
+    for share in ROW_SHARES:
+        some = np.sort(past[: max(int(share * len(past)), 1)])
+        model, _ = pretrain(inputs[some], seen[some], is_any, shape, 1, ws.settings.seed, ws.log)
+        by_network[share] = model.activity(inputs[after])
+    best = min(ROW_SHARES, key=lambda share: sum(losses(by_network[share]).values()))
+    mixed, tried = bank.mix_shares(
+        by_network[best][:, chosen], by_bank[:, chosen], futures[after][:, chosen], is_any[chosen], kinds
+    )
+    by_family = dict(zip(kinds, mixed.tolist(), strict=True))
+    shares = np.array([by_family[name] for name in families], np.float32)
+    mean = np.nan_to_num(
+        np.nanmean(np.where(np.isnan(seen[past]).all(axis=0), 0, seen[past]).astype(np.float32), axis=0)
+    )
+    rate = mean.clip(1e-4, 1 - 1e-4)
+    averages = np.broadcast_to(np.where(is_any, np.log(rate / (1 - rate)), mean), by_bank.shape)
+    answers = shares * by_network[best] + (1 - shares) * by_bank
+    return (
+        best,
+        shares,
+        tried,
+        {
+            "loss_activity": round(sum(losses(answers).values()), 5),
+            "unigram_activity": round(sum(losses(averages).values()), 5),
+        },
+    )
+
+
+def _learn_things(
+    ws: Workspace,
+    examples: Examples,
+    layout: Layout,
+    rows: Rows,
+    is_later: np.ndarray,
+    asked: list[tuple[str, str, int]],
+    draft: Draft,
+    numbers: Numbers,
+) -> list[float]:
+    """The network of things and composition, and a bank of pairs for each column that a task asks for."""
+    settings = ws.settings
+    shape = places.things_shape(examples.layout, layout, settings.width, settings.hidden)
+    entity = rows.place // len(examples.cutoffs)
+    held = np.random.default_rng((settings.seed, 1)).integers(0, HELD_OUT, len(examples.entities))[entity] == 0
+    held = held if 0 < held.sum() < len(held) else np.arange(len(held)) == 0
+    order = places.things_order(layout)
+    model, curve = pretrain(
+        rows.inputs, rows.futures[:, order], np.zeros(0, bool), shape, settings.epochs, settings.seed, ws.log, held=held
+    )
+    draft.arrays("weights", model.arrays())
+    draft.json("shape", shape.plain())
+    numbers |= {f"loss_{k}": round(v, 5) for k, v in curve.heldout.items()}
+    numbers |= {f"unigram_{k}": round(v, 5) for k, v in curve.unigram.items()}
+    numbers["steps"] = len(curve.steps)
+    numbers["weights"] = sum(p.numel() for p in model.network.parameters())
+    measured = np.flatnonzero(held & is_later) if (held & is_later).any() else np.flatnonzero(held)
+    learnt = np.flatnonzero(~held)
+    answers = model.things(rows.inputs[measured])
+    pairs: dict[str, str] = {}
+    rates: dict[str, np.ndarray] = {}
+    mix: dict[str, dict] = {}
+    for source, column, horizon in asked:
+        block = next(b for b in layout.select("thing", source, column) if b.detail == str(horizon))
+        things = np.arange(block.length)
+        happened = rows.futures[:, block.offset : block.end]
+        known = learnt[~np.isnan(happened[learnt, 0].astype(np.float32))]
+        own, shared = places.own_features(examples, rows.place[known], source, column, things)
+        found = bank.fit_thing_pairs(own, shared, happened[known] > 0, settings.seed)
+        own, shared = places.own_features(examples, rows.place[measured], source, column, things)
+        offset = places.thing_offset(examples.layout, source, column)
+        shares, tried = bank.mix_shares(
+            answers[:, :, offset + things].mean(axis=1), found.answers(own, shared, things),
+            np.where(np.isnan(happened[measured]), np.nan, happened[measured] > 0), np.ones(len(things), bool),
+            ["things"] * len(things), margin=0.0,
+        )  # fmt: skip
+        name = f"{source}.{column} {horizon}"
+        pairs[name], rates[name] = found.booster.model_to_string(), found.rate
+        mix[name] = {"share": float(shares[0]), "tried": tried.get("things", {})}
+        numbers[f"network_share_{column}"] = float(shares[0])
+    draft.json("pairs", {"texts": pairs, "mix": mix})
+    draft.arrays("pair_rates", {**rates, "none": np.zeros(1)})
+    return curve.steps

@@ -10,11 +10,11 @@ from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
+from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.encoding import vocabulary_of
 from basemodel_ops.stages.labels import Rows, pair_views, population, single_views
 from basemodel_ops.stages.plots import candidate_bars
 from basemodel_ops.stages.positives import read_things
-from basemodel_ops.stages.pretraining import Checkpoint
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace, to_datetime, to_microseconds
 from basemodel_ops.tasks.metrics import PRIMARY
@@ -86,7 +86,7 @@ def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of:
         evidence = gather_evidence(history, task.predicts.column, vectors, codes, cutoff)
         best, values = evidence.shortlist(vectors).rank(tuple(recipe["weights"]), TOP)
         items = vocabulary_of(ws.current(f"encoders/{task.predicts.source}"), task.predicts.column).values
-        return _ranked(task, rows, items.take(pa.array(best.ravel())), values)
+        return ranked(task, rows, items.take(pa.array(best.ravel())), values)
     examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
     place = examples.locate(rows.entity, rows.cutoff)
     if (place < 0).any():
@@ -100,7 +100,7 @@ def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of:
         pairs = PairModel.restore(recipe["kind"], (fitted.arrays("heads"), _texts(fitted, recipe)))
         scores = pairs.predict(pair_views(ws, examples, checkpoint, place, task, labels))
         best = np.argsort(-scores, axis=1, kind="stable")
-        return _ranked(task, rows, labels.take(pa.array(best.ravel())), np.take_along_axis(scores, best, axis=1))
+        return ranked(task, rows, labels.take(pa.array(best.ravel())), np.take_along_axis(scores, best, axis=1))
     arrays = fitted.arrays("heads") if recipe["arrays"] else {}
     heads = load_heads(task.type, tuple(recipe["parts"]), (arrays, _texts(fitted, recipe)))
     answer = heads.predict(single_views(examples, checkpoint, place, task))
@@ -111,7 +111,8 @@ def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of:
     return pa.table({task.entity: rows.entity, "score" if task.type is TaskType.BINARY else "prediction": answer})
 
 
-def _ranked(task: Task, rows: Rows, items: pa.Array, scores: np.ndarray) -> pa.Table:
+def ranked(task: Task, rows: Rows, items: pa.Array, scores: np.ndarray) -> pa.Table:
+    """The answer table of items (rows x width) and their scores (rows, width), the best first."""
     count, width = scores.shape
     owner = pa.array(np.repeat(np.arange(count), width))
     rank = np.tile(np.arange(1, width + 1, dtype=np.int32), count)
@@ -129,14 +130,18 @@ def task_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Repor
         rows = rows_to_score(ws, warehouse, declared, as_of)
         mark = warehouse.fingerprint(declared.population or declared.relation, [declared.entity, declared.cutoff])
         version = version_of("scores", task, as_of, fitted.version, representation.version, mark)
-        answers = _answers(ws, warehouse, declared, rows, as_of)
-        count = answers.num_rows
-        moment = pa.scalar(as_of, pa.timestamp("us"))
-        stamp = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
-        table = answers.add_column(1, "as_of", pa.repeat(moment, count))
-        for name, value in (("model_version", fitted.version), ("run_id", run_id)):
-            table = table.append_column(name, pa.repeat(pa.scalar(value), count))
-        table = table.append_column("scored_at", pa.repeat(stamp, count))
+        table = stamped(_answers(ws, warehouse, declared, rows, as_of), as_of, fitted.version, run_id)
         written = warehouse.publish(score_relation(task), table, {"as_of": as_of}, version, code_version(), run_id)
+    count = table.num_rows
     ws.log(f"{count} rows of {task}_scores as of {as_of:%Y-%m-%d} " + ("are written" if written else "were there"))
     return Report(version, not written, {"rows": count, "entities": len(rows.cutoff), "written": int(written)})
+
+
+def stamped(answers: pa.Table, as_of: datetime, model_version: str, run_id: str) -> pa.Table:
+    """The answers with the columns that every answer table ends with, and `as_of` after the entity."""
+    count = answers.num_rows
+    table = answers.add_column(1, "as_of", pa.repeat(pa.scalar(as_of, pa.timestamp("us")), count))
+    for name, value in (("model_version", model_version), ("run_id", run_id)):
+        table = table.append_column(name, pa.repeat(pa.scalar(value), count))
+    stamp = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
+    return table.append_column("scored_at", pa.repeat(stamp, count))

@@ -83,9 +83,7 @@ class Workspace:
             raise DataError(f"Model {grid.relation} has no cutoffs. Start its grid before the end of the data.")
         cutoffs = np.sort(microseconds(rows.column(0)))
         data_end = int(microseconds(rows.column(1)).max())
-        times = Times(
-            cutoffs, data_end, int(cutoffs[-1]), self.settings.validation_cutoffs, self.settings.test_cutoffs
-        )
+        times = Times(cutoffs, data_end, int(cutoffs[-1]), self.settings.validation_cutoffs, self.settings.test_cutoffs)
         starts = [
             int(times.split(task.horizon, task.name).validation[0])
             for task in self.contract.tasks

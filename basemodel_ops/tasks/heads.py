@@ -29,6 +29,10 @@ class Head(Protocol):
         """Arrays and texts from which `restore` makes the head again."""
         ...
 
+    def restore(self, state: State) -> "Head":
+        """Take over a saved state."""
+        ...
+
 
 def _in_place(classes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights (classes, features) and bias (classes,) with each class at its number; absent ones get no chance."""
@@ -83,6 +87,25 @@ class LinearHead:
         return self
 
 
+class GivenHead:
+    """An answer that needs no labels: the foundation model's own, handed through. It has nothing to learn."""
+
+    def fit(self, features: np.ndarray, target: np.ndarray) -> None:
+        """Nothing."""
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The answers (rows, 1) as (rows,)."""
+        return features[:, 0].astype(np.float64)
+
+    def state(self) -> State:
+        """Nothing."""
+        return {}, {}
+
+    def restore(self, state: State) -> "GivenHead":
+        """Take over a saved state."""
+        return self
+
+
 class BoostedHead:
     """LightGBM with a fixed number of rounds."""
 
@@ -94,7 +117,7 @@ class BoostedHead:
         """Learn, in place."""
         settings = {
             "objective": OBJECTIVES[self.kind], "learning_rate": 0.05, "num_leaves": self.leaves, "seed": self.seed,
-            "min_data_in_leaf": self.least, "feature_fraction": 0.5, "bagging_fraction": 0.8, "bagging_freq": 1,
+            "min_data_in_leaf": self.least, "feature_fraction": 0.3, "bagging_fraction": 0.8, "bagging_freq": 1,
             "lambda_l2": 5.0, "verbosity": -1, "deterministic": True, "force_row_wise": True, "num_threads": 2,
         }  # fmt: skip
         if self.kind is TaskType.MULTICLASS:
@@ -119,17 +142,53 @@ class BoostedHead:
         return self
 
 
+def _isotonic(score: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, target)
+    return np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_)
+
+
+def _tempered(score: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A slope and an offset of the logit, as knots; a falling slope is none."""
+    curve = LogisticRegression(C=100.0).fit(_logit(score)[:, None], target)
+    knots = 1 / (1 + np.exp(-np.linspace(-9, 9, 181)))
+    logits = max(float(curve.coef_[0, 0]), 0.0) * _logit(knots) + float(curve.intercept_[0])
+    return knots, 1 / (1 + np.exp(-logits))
+
+
+def _logit(score: np.ndarray) -> np.ndarray:
+    inside = np.clip(score, 1e-4, 1 - 1e-4)
+    return np.log(inside / (1 - inside))
+
+
+def _log_loss(chance: np.ndarray, target: np.ndarray) -> float:
+    chance = np.clip(chance, 1e-4, 1 - 1e-4)
+    return float(-np.mean(target * np.log(chance) + (1 - target) * np.log(1 - chance)))
+
+
 class Calibration:
-    """Isotonic map from scores to probabilities, kept as its knots."""
+    """Isotonic or tempered map from scores to probabilities, kept as its knots."""
 
     def __init__(self, knots: np.ndarray, values: np.ndarray) -> None:
         self.knots, self.values = knots, values
 
     @classmethod
     def fit(cls, score: np.ndarray, target: np.ndarray) -> "Calibration":
-        """The isotonic regression of the target on the score, blended with it so that ties stay apart."""
-        curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, target)
-        return cls(np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_))
+        """The map, isotonic or tempered, with the smaller log loss on the other half of the rows, twice.
+
+        Where a half has one class only, nothing can be compared and the isotonic map is taken.
+        """
+        half = np.arange(len(score)) % 2 == 0
+        best = _isotonic
+        if all(len(np.unique(target[part])) == 2 for part in (half, ~half)):
+            loss = {
+                method: sum(
+                    _log_loss(cls(*method(score[fit], target[fit])).apply(score[~fit]), target[~fit])
+                    for fit in (half, ~half)
+                )
+                for method in (_isotonic, _tempered)
+            }
+            best = min(loss, key=lambda method: loss[method])
+        return cls(*best(score, target))
 
     def apply(self, score: np.ndarray) -> np.ndarray:
         """Calibrated probabilities; a little of the score remains so that the order within a step is kept."""

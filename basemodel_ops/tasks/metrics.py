@@ -23,10 +23,11 @@ PRIMARY = {
 
 
 def binary_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float]:
-    """AUROC, average precision and Brier score of probabilities (rows,)."""
+    """AUROC, average precision and Brier score of probabilities (rows,); ranking one class only is not a number."""
+    both = len(np.unique(target)) == 2
     return {
-        "auroc": float(roc_auc_score(target, score)),
-        "average_precision": float(average_precision_score(target, score)),
+        "auroc": float(roc_auc_score(target, score)) if both else float("nan"),
+        "average_precision": float(average_precision_score(target, score)) if both else float("nan"),
         "brier": float(brier_score_loss(target, np.clip(score, 0, 1))),
     }
 

@@ -12,15 +12,24 @@ from basemodel_ops.tasks.metrics import multilabel_metrics
 @dataclass(frozen=True)
 class PairViews:
     """Features of every pair: `own` (rows, labels, features) is what the entity did with the label; `learnt`
-    (rows, labels, spans) the foundation model's logits; `entity` (rows, features) is shared by all labels."""
+    (rows, labels, learners) the foundation model's logits; `entity` (rows, features) is shared by all labels."""
 
     own: np.ndarray
     learnt: np.ndarray
     entity: np.ndarray
+    share: float = 1.0
+    """The network's share in the checkpoint's answer; the rest is that of the last of `learnt`, the bank's."""
+
+    @property
+    def answer(self) -> np.ndarray:
+        """The checkpoint's own logits (rows, labels)."""
+        if self.share == 1.0:
+            return self.learnt.mean(axis=2)
+        return self.share * self.learnt[:, :, :-1].mean(axis=2) + (1 - self.share) * self.learnt[:, :, -1]
 
     def rows(self, chosen: np.ndarray) -> "PairViews":
         """The chosen rows."""
-        return PairViews(self.own[chosen], self.learnt[chosen], self.entity[chosen])
+        return PairViews(self.own[chosen], self.learnt[chosen], self.entity[chosen], self.share)
 
     def pairs(self, row: np.ndarray, label: np.ndarray, rate: np.ndarray, with_learnt: bool) -> np.ndarray:
         """Features of pairs, float32 (pairs, features)."""
@@ -41,7 +50,7 @@ class PairModel:
         rows, labels = views.own.shape[:2]
         answers = []
         if self.kind in ("zero-shot", "blend"):
-            answers.append(1 / (1 + np.exp(-views.learnt.mean(axis=2))))
+            answers.append(1 / (1 + np.exp(-views.answer)))
         for name, booster in self.boosters.items():
             out = np.empty((rows, labels))
             for low in range(0, rows, 512):

@@ -1,11 +1,12 @@
 """Tasks with one answer per entity: binary, regression, multiclass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.heads import BoostedHead, Calibration, Head, LinearHead, State
+from basemodel_ops.tasks.heads import BoostedHead, Calibration, GivenHead, Head, LinearHead, State
 from basemodel_ops.tasks.metrics import PRIMARY, binary_metrics, multiclass_metrics, regression_metrics
 
 METRICS = {
@@ -15,29 +16,53 @@ METRICS = {
 }
 
 RECIPES: dict[str, tuple[str, str]] = {
-    "baseline": ("boosted", "automatic"),
+    "zero-shot": ("given", "answer"),
     "linear": ("linear", "learnt"),
+    "baseline": ("boosted", "automatic"),
     "boosted": ("boosted", "both"),
 }
 """Name of a candidate: the head and the view of the features. Blends are means of these."""
 
-BLENDS = {"linear + baseline": ("linear", "baseline"), "linear + boosted": ("linear", "boosted")}
+BLENDS = {
+    "zero-shot + linear": ("zero-shot", "linear"),
+    "zero-shot + baseline": ("zero-shot", "baseline"),
+    "zero-shot + boosted": ("zero-shot", "boosted"),
+    "linear + baseline": ("linear", "baseline"),
+    "linear + boosted": ("linear", "boosted"),
+}
+
+FEW = 2000
+"""Labels below which only the candidates of `SAFE` may ship, and the first that is about as good as the best does."""
+
+SAFE = ("zero-shot", "zero-shot + linear", "linear")
 
 
 @dataclass(frozen=True)
 class Views:
-    """Two views of the same rows: automatic aggregates, and what the foundation model makes of them."""
+    """Views of the same rows: automatic aggregates, what the foundation model makes of them, and, where the task asks
+    for a future that was learnt, its answer (rows, 1): a probability, or the logarithm of an amount."""
 
     automatic: np.ndarray
     learnt: np.ndarray
+    answer: np.ndarray | None = None
+    is_raw: bool = False
+    """Whether `learnt` is the representation itself: thousands of numbers, on which boosting is not tried."""
 
     def view(self, name: str) -> np.ndarray:
-        """`automatic`, `learnt` or `both` side by side."""
+        """`automatic`, `learnt`, `answer`, or `both` of the first two side by side."""
         return np.hstack([self.automatic, self.learnt]) if name == "both" else getattr(self, name)
 
     def rows(self, chosen: np.ndarray) -> "Views":
-        """The chosen rows of both views."""
-        return Views(self.automatic[chosen], self.learnt[chosen])
+        """The chosen rows of all views."""
+        answer = None if self.answer is None else self.answer[chosen]
+        return Views(self.automatic[chosen], self.learnt[chosen], answer, self.is_raw)
+
+    @property
+    def candidates(self) -> dict[str, tuple[str, ...]]:
+        """Parts of every candidate that these views allow, the safest first."""
+        known = {name: (name,) for name in RECIPES} | BLENDS
+        absent = ({"zero-shot"} if self.answer is None else set()) | ({"boosted"} if self.is_raw else set())
+        return {name: parts for name, parts in known.items() if not absent & set(parts)}
 
 
 @dataclass(frozen=True)
@@ -58,9 +83,11 @@ class Fitted:
         return mean if self.calibration is None else self.calibration.apply(mean)
 
 
-def _head(recipe: str, kind: TaskType, rows: int, seed: int) -> Head:
+def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False) -> Head:
+    if recipe == "given":
+        return GivenHead()
     if recipe == "linear":
-        return LinearHead(kind)
+        return LinearHead(kind, strength=0.1 if is_raw else 1.0)
     small = rows < 2000
     return BoostedHead(kind, rounds=60 if small else 120, seed=seed, least=20 if small else 100)
 
@@ -72,18 +99,50 @@ def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
 def fit_candidates(kind: TaskType, views: Views, target: np.ndarray, seed: int) -> dict[str, Fitted]:
     """Every candidate, fitted on the rows."""
     heads: dict[str, Head] = {}
-    for name, (recipe, view) in RECIPES.items():
-        heads[name] = _head(recipe, kind, len(target), seed)
+    parts = views.candidates
+    for name in dict.fromkeys(part for chosen in parts.values() for part in chosen):
+        recipe, view = RECIPES[name]
+        heads[name] = _head(recipe, kind, len(target), seed, views.is_raw)
         heads[name].fit(views.view(view), _target(kind, target))
-    parts = {**{name: (name,) for name in RECIPES}, **BLENDS}
     return {name: Fitted(kind, chosen, {p: heads[p] for p in chosen}) for name, chosen in parts.items()}
 
 
-def choose(candidates: dict[str, Fitted], views: Views, target: np.ndarray) -> tuple[str, dict[str, dict[str, float]]]:
-    """Name of the best candidate on validation rows, and the metrics of all."""
-    metrics = {name: METRICS[fitted.kind](target, fitted.predict(views)) for name, fitted in candidates.items()}
-    primary = PRIMARY[next(iter(candidates.values())).kind]
-    return max(metrics, key=lambda name: metrics[name][primary]), metrics
+def choose(
+    candidates: dict[str, Fitted], views: Views, target: np.ndarray, labels: int = FEW, seed: int = 0
+) -> tuple[str, dict[str, dict[str, float]]]:
+    """Name of the candidate that ships, by validation rows, and the metrics of all.
+
+    With `labels` to learn from below `FEW`, the first of `SAFE` within a standard error of the best of them ships.
+    """
+    kind = next(iter(candidates.values())).kind
+    answers = {name: fitted.predict(views) for name, fitted in candidates.items()}
+    metrics = {name: METRICS[kind](target, answer) for name, answer in answers.items()}
+    primary = PRIMARY[kind]
+    if not np.isfinite([values[primary] for values in metrics.values()]).any():
+        return next(iter(candidates)), metrics  # validation says nothing: the safest
+    allowed = [name for name in SAFE if name in candidates] if labels < FEW else list(candidates)
+    best = max(allowed, key=lambda name: metrics[name][primary])
+    if labels >= FEW:
+        return best, metrics
+    for name in allowed:
+        gain = metrics[best][primary] - metrics[name][primary]
+        if gain <= paired_error(METRICS[kind], primary, target, answers[best], answers[name], seed):
+            return name, metrics
+    return best, metrics
+
+
+def paired_error(
+    measure: Callable[[np.ndarray, np.ndarray], dict[str, float]], metric: str, target: np.ndarray, one: np.ndarray,
+    other: np.ndarray, seed: int, samples: int = 50,
+) -> float:  # fmt: skip
+    """Standard error of the difference of a metric between two answers to the same rows, by resampling them."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(samples):
+        rows = generator.integers(0, len(target), len(target))
+        if len(np.unique(target[rows])) > 1:
+            found.append(measure(target[rows], one[rows])[metric] - measure(target[rows], other[rows])[metric])
+    return float(np.std(found)) if found else float("inf")
 
 
 def refit(chosen: Fitted, views: Views, target: np.ndarray, seed: int) -> Fitted:
@@ -91,7 +150,7 @@ def refit(chosen: Fitted, views: Views, target: np.ndarray, seed: int) -> Fitted
     heads: dict[str, Head] = {}
     for part in chosen.parts:
         recipe, view = RECIPES[part]
-        heads[part] = _head(recipe, chosen.kind, len(target), seed)
+        heads[part] = _head(recipe, chosen.kind, len(target), seed, views.is_raw)
         heads[part].fit(views.view(view), _target(chosen.kind, target))
     return Fitted(chosen.kind, chosen.parts, heads, chosen.calibration)
 
@@ -114,8 +173,7 @@ def load_heads(kind: TaskType, parts: tuple[str, ...], state: State) -> Fitted:
     heads: dict[str, Head] = {}
     for part in parts:
         own = tuple({k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state)
-        maker = LinearHead if RECIPES[part][0] == "linear" else BoostedHead
-        heads[part] = maker(kind).restore(own)  # type: ignore[arg-type]
+        heads[part] = _head(RECIPES[part][0], kind, FEW, 0).restore(own)  # type: ignore[arg-type]
     knots = state[0].get("calibration.knots")
     calibration = None if knots is None else Calibration(knots, state[0]["calibration.values"])
     return Fitted(kind, parts, heads, calibration)

@@ -155,6 +155,15 @@ def predicts_no_column(models: Models) -> None:
     meta(models, "reasons_14d", "task")["predicts"] = {"source": "visits", "column": "diagnosis"}
 
 
+def aggregate_of_another_type(models: Models) -> None:
+    meta(models, "returns_14d", "task")["predicts"] = {"source": "visits", "aggregate": "sum", "column": "cost"}
+
+
+def sum_of_no_number(models: Models) -> None:
+    task = meta(models, "returns_14d", "task")
+    task["type"], task["predicts"] = "regression", {"source": "visits", "aggregate": "sum", "column": "reason"}
+
+
 MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (no_event, ("No model carries an event annotation", "visits", "config.meta.basemodel.event")),
     (foreign_entity, ("returns_14d", "'doctor_id'", "['patient_id']", "Name one of these")),
@@ -177,6 +186,8 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (references_nothing, ("visits", "'clinic_id'", "'hospitals'", "['clinics']", "Name one of these")),
     (predicts_no_source, ("reasons_14d", "'calls'", "['visits']", "Name one of these")),
     (predicts_no_column, ("reasons_14d", "'diagnosis'", "'clinic_id.town'", "Name one of these")),
+    (aggregate_of_another_type, ("returns_14d", "'sum'", "binary", "['any', 'none']", "Name one")),
+    (sum_of_no_number, ("returns_14d", "'reason'", "['cost']", "sum")),
 ]
 
 

@@ -11,7 +11,17 @@ from safetensors.numpy import load, save
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.heads import Calibration
 from basemodel_ops.tasks.metrics import PRIMARY
-from basemodel_ops.tasks.single import METRICS, Fitted, Views, choose, fit_candidates, load_heads, refit, save_heads
+from basemodel_ops.tasks.single import (
+    METRICS,
+    SAFE,
+    Fitted,
+    Views,
+    choose,
+    fit_candidates,
+    load_heads,
+    refit,
+    save_heads,
+)
 
 KINDS = [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS]
 CLASSES = 3
@@ -138,3 +148,66 @@ def test_calibration_mends_scores_that_are_too_bold() -> None:
     bold = (truth - 0.3) / 0.4
     calibrated = Calibration.fit(bold, target).apply(bold)
     assert np.abs(calibrated - truth).mean() < 0.04
+
+
+def answered(seed: int, rows: int) -> tuple[Views, np.ndarray]:
+    """A binary sample with what a checkpoint says of it."""
+    views, target = sample(TaskType.BINARY, seed, rows)
+    chance = 1 / (1 + np.exp(-2 * (views.automatic[:, :1] + views.learnt[:, :1])))
+    return replace(views, answer=chance), target
+
+
+def test_an_answer_without_labels_is_a_candidate_where_there_is_one_and_is_handed_through() -> None:
+    views, target = answered(0, 400)
+    candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
+    assert views.answer is not None
+    np.testing.assert_array_equal(candidates["zero-shot"].predict(views), views.answer[:, 0])
+    assert not any("zero-shot" in name for name in fit_candidates(TaskType.BINARY, *sample(TaskType.BINARY, 0), seed=0))
+    again = load_heads(TaskType.BINARY, ("zero-shot",), save_heads(candidates["zero-shot"]))
+    np.testing.assert_array_equal(again.predict(views), candidates["zero-shot"].predict(views))
+
+
+@pytest.mark.parametrize("rows", [20, 200])
+def test_with_few_labels_boosting_never_ships_however_it_does(rows: int) -> None:
+    for seed in range(3):
+        views, target = answered(seed, rows)
+        candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
+        name, metrics = choose(candidates, *answered(seed + 10, 200), labels=rows)
+        assert name in SAFE
+        assert "baseline" in metrics  # still reported
+
+
+def test_with_few_labels_the_safest_that_is_about_as_good_ships() -> None:
+    views, target = answered(0, 100)
+    candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
+    assert choose(candidates, *answered(1, 300), labels=100)[0] == "zero-shot"
+    # A checkpoint that knows nothing is found out.
+    noise = replace(views, answer=np.random.default_rng(0).random((100, 1)))
+    later, truth = answered(1, 300)
+    blind = replace(later, answer=np.random.default_rng(1).random((300, 1)))
+    candidates = fit_candidates(TaskType.BINARY, noise, target, seed=0)
+    assert choose(candidates, blind, truth, labels=100)[0] == "linear"
+
+
+def test_validation_of_one_class_leaves_the_safest() -> None:
+    views, target = answered(0, 400)
+    candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
+    name, metrics = choose(candidates, views.rows(target == 1), target[target == 1])
+    assert name == "zero-shot"
+    assert np.isnan(metrics[name]["auroc"])
+
+
+def test_a_raw_view_is_not_boosted() -> None:
+    views, target = sample(TaskType.BINARY, 0)
+    assert set(fit_candidates(TaskType.BINARY, replace(views, is_raw=True), target, seed=0)) == {
+        "linear",
+        "baseline",
+        "linear + baseline",
+    }
+
+
+def test_calibration_of_one_class_in_a_half_still_answers() -> None:
+    target = np.zeros(50)
+    target[0] = 1
+    calibrated = Calibration.fit(np.linspace(0, 1, 50), target).apply(np.linspace(0, 1, 20))
+    assert ((calibrated >= 0) & (calibrated <= 1)).all()

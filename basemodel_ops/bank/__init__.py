@@ -1,0 +1,18 @@
+"""The bank: small boosted models over the futures that the network learns, for data of modest size."""
+
+from basemodel_ops.bank.activity import ActivityBank, fit_bank
+from basemodel_ops.bank.folds import FOLDS, crossed, folds_of
+from basemodel_ops.bank.mixing import family_losses, mix_shares
+from basemodel_ops.bank.pairs import Pairs, fit_thing_pairs
+
+__all__ = [
+    "FOLDS",
+    "ActivityBank",
+    "Pairs",
+    "crossed",
+    "family_losses",
+    "fit_bank",
+    "fit_thing_pairs",
+    "folds_of",
+    "mix_shares",
+]

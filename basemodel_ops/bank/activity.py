@@ -1,0 +1,68 @@
+"""Activity futures by boosting: one small model per future, saved as text."""
+
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+SETTINGS = {
+    "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 100, "feature_fraction": 0.5, "bagging_fraction": 0.8,
+    "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 63, "verbosity": -1, "deterministic": True, "force_row_wise": True,
+    "num_threads": 2,
+}  # fmt: skip
+ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class ActivityBank:
+    """One booster per future; a future that never varied is answered by its constant."""
+
+    boosters: tuple[lgb.Booster | float, ...]
+
+    def answers(self, inputs: np.ndarray) -> np.ndarray:
+        """Logits of "any" and amounts, float32 (rows, futures), of inputs (rows, features)."""
+        found = np.empty((len(inputs), len(self.boosters)), np.float32)
+        for column, booster in enumerate(self.boosters):
+            if not isinstance(booster, lgb.Booster):
+                found[:, column] = booster
+            elif len(inputs):
+                found[:, column] = np.asarray(booster.predict(inputs, raw_score=True, num_threads=2))
+        return found
+
+    def texts(self) -> list[str]:
+        """Everything learnt, one text per future."""
+        return [b.model_to_string() if isinstance(b, lgb.Booster) else str(b) for b in self.boosters]
+
+    @classmethod
+    def from_texts(cls, texts: list[str]) -> "ActivityBank":
+        """The inverse of `texts`."""
+        return cls(tuple(lgb.Booster(model_str=text) if "\n" in text else float(text) for text in texts))
+
+
+def fit_bank(inputs: np.ndarray, futures: np.ndarray, is_any: np.ndarray, seed: int) -> ActivityBank:
+    """Learn each future apart from the rest; rows whose window is not over are left out.
+
+    Args:
+        inputs: (rows, features) float32.
+        futures: (rows, futures), not-a-number where unknown.
+        is_any: (futures,) bool, which futures are yes or no.
+        seed: Seed of the boosting.
+    """
+    futures = futures.astype(np.float32)
+    known = ~np.isnan(futures)
+    settings = {**SETTINGS, "seed": seed, "min_data_in_leaf": max(2, min(100, len(inputs) // 50))}
+    whole = lgb.Dataset(inputs, np.zeros(len(inputs)), params=settings, free_raw_data=False).construct()
+    boosters: list[lgb.Booster | float] = []
+    for column, yes_or_no in enumerate(is_any):
+        rows = np.flatnonzero(known[:, column])
+        target = futures[rows, column]
+        if len(rows) < 50 or target.min() == target.max():
+            mean = float(target.mean()) if len(rows) else 0.0
+            rate = min(max(mean, 1e-4), 1 - 1e-4)
+            boosters.append(float(np.log(rate / (1 - rate))) if yes_or_no else mean)
+            continue
+        data = whole if len(rows) == len(inputs) else whole.subset(rows.tolist()).construct()
+        data.set_label(target)  # after construction, which takes the labels of the whole
+        objective = {"objective": "binary" if yes_or_no else "regression"}
+        boosters.append(lgb.train({**settings, **objective}, data, ROUNDS))
+    return ActivityBank(tuple(boosters))

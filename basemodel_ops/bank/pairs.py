@@ -1,0 +1,45 @@
+"""Things by boosting: one model over all (row, thing) pairs of a column and a horizon."""
+
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+PAIRS = 200_000
+ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Whether a thing will be seen within the horizon, from what the entity did with it and what it is like."""
+
+    booster: lgb.Booster
+    rate: np.ndarray  # (things,) log base rates
+
+    def answers(self, own: np.ndarray, entity: np.ndarray, things: np.ndarray) -> np.ndarray:
+        """Logits, float32 (rows, things), of the features `own` (rows, things, own) and `entity` (rows, shared)."""
+        rows, count = own.shape[:2]
+        found = np.empty((rows, count), np.float32)
+        for low in range(0, rows, 512):
+            block = own[low : low + 512]
+            shared = np.repeat(entity[low : low + 512], count, axis=0)
+            rate = np.tile(self.rate[things], len(block))[:, None]
+            features = np.hstack([block.reshape(-1, own.shape[2]), rate, shared]).astype(np.float32)
+            found[low : low + 512] = np.asarray(self.booster.predict(features, raw_score=True, num_threads=2)).reshape(
+                len(block), count
+            )
+        return found
+
+
+def fit_thing_pairs(own: np.ndarray, entity: np.ndarray, happened: np.ndarray, seed: int) -> Pairs:
+    """Learn from a sample of pairs; `own` (rows, things, own), `entity` (rows, shared), `happened` (rows, things)."""
+    rate = np.log(happened.mean(axis=0) + 1e-5)
+    chosen = np.sort(np.random.default_rng(seed).choice(happened.size, min(PAIRS, happened.size), replace=False))
+    row, thing = np.divmod(chosen, happened.shape[1])
+    features = np.hstack([own[row, thing], rate[thing][:, None], entity[row]]).astype(np.float32)
+    settings = {
+        "objective": "binary", "learning_rate": 0.15, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
+        "feature_fraction": 0.8, "max_bin": 127, "verbosity": -1, "deterministic": True, "force_row_wise": True,
+        "num_threads": 2,
+    }  # fmt: skip
+    return Pairs(lgb.train(settings, lgb.Dataset(features, happened[row, thing]), ROUNDS), rate)

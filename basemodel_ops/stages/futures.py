@@ -1,0 +1,132 @@
+"""Which inputs and futures stand where: what the learners of the foundation model read, and what they answer."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from basemodel_ops.bank import folds_of
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.foundation import Shape
+from basemodel_ops.representation import Layout
+from basemodel_ops.representation.layout import Block
+from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.workspace import Workspace
+
+READ = ("scalar", "sum", "mean", "last", "attribute", "calendar")
+"""Kinds of blocks from which activity is foreseen: few numbers that say most of it."""
+
+READ_FOR_THINGS = (*READ, "count", "recency", "cell", "pooled")
+"""Kinds that the hidden layers of the network of things read; its skips also read sketches."""
+
+NOT_FORESEEN = ("sessions", "active_days")
+"""Amounts that say again what the number of events says."""
+
+
+def foreseen(futures: Layout) -> list[Block]:
+    """The activity futures that are learnt, in order; each is one number."""
+    return [
+        block
+        for block in futures.blocks
+        if block.kind in ("any", "wait") or (block.kind == "amount" and block.column not in NOT_FORESEEN)
+    ]
+
+
+def families_of(blocks: list[Block]) -> list[str]:
+    """The family of each activity future: its source and its kind."""
+    return [f"{block.source} {block.kind}" for block in blocks]
+
+
+def things_shape(inputs: Layout, futures: Layout, width: int, hidden: int) -> Shape:
+    """Sizes of the network of things and composition, and which inputs stand for the same thing or cell."""
+    features: dict[tuple[str, str], list[int]] = {}
+    for block in inputs.blocks:
+        if block.kind in ("count", "recency"):
+            features.setdefault((block.kind, block.detail), []).extend(range(block.offset, block.end))
+    spans = sorted({b.detail for b in futures.blocks if b.kind == "thing"}, key=int)
+    sketches: dict[str, list[int]] = {}
+    columns: dict[tuple[str, str], int] = {}
+    for block in futures.blocks:
+        if block.kind == "composition":
+            columns[block.source, block.column] = block.length
+    for (source, column), length in columns.items():
+        for block in inputs.select("sketch", source, column):
+            sketches.setdefault(block.detail, []).extend(range(block.offset, block.offset + length))
+    composed = {b.detail for b in futures.blocks if b.kind == "composition"}
+    read = np.concatenate([inputs.positions(kind) for kind in READ_FOR_THINGS])
+    return Shape(
+        inputs=inputs.length,
+        scalars=(),
+        activity=0,
+        thing_inputs=tuple(tuple(row) for row in features.values()) if spans else (),
+        thing_spans=len(spans) if features else 0,
+        sketch_inputs=tuple(tuple(row) for row in sketches.values()),
+        composition_spans=len(composed),
+        width=width,
+        hidden=hidden,
+        read=tuple(int(place) for place in np.sort(read)),
+    )
+
+
+def things_order(futures: Layout) -> np.ndarray:
+    """Positions of the things and composition futures as the network answers them: (span, source, column, value)."""
+    found = [np.zeros(0, np.int64)]
+    for kind in ("thing", "composition"):
+        blocks = futures.select(kind)
+        for span in sorted({block.detail for block in blocks}, key=int):
+            found += [np.arange(block.offset, block.end) for block in blocks if block.detail == span]
+    return np.concatenate(found)
+
+
+def thing_spans(futures: Layout) -> list[int]:
+    """Horizons of things in days, ascending."""
+    return sorted({int(block.detail) for block in futures.select("thing")})
+
+
+def asked_columns(ws: Workspace) -> list[tuple[str, str, int]]:
+    """Source, column and horizon of every task that asks which of many things will be seen."""
+    return sorted(
+        {
+            (task.predicts.source, task.predicts.column, task.horizon)
+            for task in ws.contract.tasks
+            if task.type is TaskType.MULTILABEL and task.predicts and task.horizon
+        }
+    )
+
+
+def thing_offset(inputs: Layout, source: str, column: str) -> int:
+    """Where a column's things begin among all things, which stand in the order of the recency blocks."""
+    offset = 0
+    for block in inputs.select("recency"):
+        if (block.source, block.column) == (source, column):
+            return offset
+        offset += block.length
+    raise DataError(f"No things of {column} in {source} are known: it has no values before the end of training.")
+
+
+def own_features(
+    examples: Examples, place: np.ndarray, source: str, column: str, things: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the entities did with each thing, (rows, things, own), and scalars of the source, (rows, shared)."""
+    blocks = [*examples.layout.select("count", source, column), *examples.layout.select("recency", source, column)]
+    scalars = np.array([b.offset for b in examples.layout.blocks if b.kind == "scalar" and b.source == source])
+    wanted = np.concatenate([*[block.offset + things for block in blocks], scalars])
+    values = examples.gather(place, wanted).astype(np.float32)
+    own = values[:, : len(blocks) * len(things)].reshape(len(place), len(blocks), len(things)).transpose(0, 2, 1)
+    return own, values[:, len(blocks) * len(things) :]
+
+
+def row_folds(examples: Examples, place: np.ndarray) -> np.ndarray:
+    """The cross-fitting fold of the entity of each row."""
+    return folds_of(examples.entities.values)[place // len(examples.cutoffs)]
+
+
+def row_cutoffs(examples: Examples, place: np.ndarray) -> np.ndarray:
+    """The cutoff of each row, microseconds."""
+    return examples.cutoffs[place % len(examples.cutoffs)]
+
+
+def label_places(ws: Workspace, source: str, column: str, labels: pa.Array) -> np.ndarray:
+    """The place of each label among the exactly kept things of a column; -1 where it is not kept."""
+    values = ws.current(f"encoders/{source}").table(column).column("value").combine_chunks()
+    return np.asarray(pc.index_in(labels.cast(values.type), value_set=values).fill_null(-1))

@@ -1,0 +1,107 @@
+"""The bank foresees, saves as text, and answers nobody whose future it saw."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from basemodel_ops.bank import (
+    FOLDS,
+    ActivityBank,
+    crossed,
+    family_losses,
+    fit_bank,
+    fit_thing_pairs,
+    folds_of,
+    mix_shares,
+)
+
+IS_ANY = np.array([True, False, True])
+
+
+def world(seed: int, rows: int = 1500) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs, and futures that follow from them: any, an amount, and one that never happens."""
+    generator = np.random.default_rng(seed)
+    inputs = generator.standard_normal((rows, 4)).astype(np.float32)
+    happens = inputs[:, 0] + 0.3 * generator.standard_normal(rows) > 0
+    amount = happens * np.maximum(inputs[:, 1] + 1, 0)
+    futures = np.column_stack([happens, amount, np.zeros(rows)]).astype(np.float16)
+    futures[generator.random(rows) < 0.2, 1] = np.nan  # windows that are not over
+    return inputs, futures
+
+
+@pytest.fixture(scope="module")
+def learnt() -> ActivityBank:
+    return fit_bank(*world(0), IS_ANY, seed=0)
+
+
+def test_answers_follow_what_causes_them(learnt: ActivityBank) -> None:
+    inputs, futures = world(1)
+    answers = learnt.answers(inputs)
+    assert answers.shape == (1500, 3)
+    assert ((answers[:, 0] > 0) == (futures[:, 0] > 0)).mean() > 0.85
+    known = ~np.isnan(futures[:, 1])
+    assert np.corrcoef(answers[known, 1], futures[known, 1].astype(float))[0, 1] > 0.8
+    assert (answers[:, 2] < -5).all()  # what never happened is not foreseen
+    assert learnt.answers(inputs[:0]).shape == (0, 3)
+
+
+def test_a_bank_out_of_its_texts_answers_the_same(learnt: ActivityBank) -> None:
+    inputs, _ = world(1)
+    np.testing.assert_array_equal(ActivityBank.from_texts(learnt.texts()).answers(inputs), learnt.answers(inputs))
+
+
+def test_the_same_seed_gives_the_same_texts(learnt: ActivityBank) -> None:
+    assert fit_bank(*world(0), IS_ANY, seed=0).texts() == learnt.texts()
+
+
+def test_rows_whose_window_is_not_over_teach_nothing(learnt: ActivityBank) -> None:
+    """Whatever the other futures of such rows are, the model of this one stays the same."""
+    inputs, futures = world(0)
+    futures[np.isnan(futures[:, 1]), 0] = 0
+    assert fit_bank(inputs, futures, IS_ANY, seed=0).texts()[1] == learnt.texts()[1]
+
+
+def test_past_rows_are_answered_by_the_model_that_left_them_out_and_others_by_the_mean() -> None:
+    models = [lambda inputs: inputs[:, :2] + 1.0, lambda inputs: inputs[:, :2] + 3.0]
+    past = np.array([True, True, False, False])
+    found = crossed(models, np.zeros((4, 3)), fold=np.array([0, 1, 0, 1]), is_past=past)
+    assert found[:, 0].tolist() == [1.0, 3.0, 2.0, 2.0]
+
+
+def test_the_fold_of_an_entity_is_its_own_in_every_table() -> None:
+    keys = pa.array(range(2000))
+    fold = folds_of(keys)
+    assert set(fold) == set(range(FOLDS))
+    assert abs((fold == 0).mean() - 1 / FOLDS) < 0.05
+    np.testing.assert_array_equal(folds_of(keys.take(pa.array([7, 3]))), fold[[7, 3]])
+    np.testing.assert_array_equal(folds_of(pa.array(["7", "3"])), folds_of(pa.array(["7", "3", "x"]))[:2])
+
+
+def test_losses_are_those_worked_out_by_hand() -> None:
+    answers = np.array([[0.0, 2.0], [0.0, 5.0]])
+    futures = np.array([[1.0, 1.0], [0.0, np.nan]])
+    found = family_losses(answers, futures, np.array([True, False]), ["any", "amount"])
+    assert found == pytest.approx({"any": np.log(2), "amount": 1.0})
+
+
+def test_the_better_learner_of_a_family_gets_it_and_two_that_err_apart_share_it() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.standard_normal((3000, 3))
+    noise = generator.standard_normal((2, 3000))
+    network = truth + np.stack([0.1 * noise[0], 3 * noise[0], noise[0]], axis=1)
+    bank = truth + np.stack([3 * noise[1], 0.1 * noise[1], noise[1]], axis=1)
+    shares, tried = mix_shares(network, bank, truth, np.zeros(3, bool), ["a", "b", "c"])
+    assert shares.tolist() == [1.0, 0.0, 0.5]
+    assert tried["c"]["network 0.5"] < min(tried["c"]["network 0"], tried["c"]["network 1"])
+
+
+def test_pairs_learn_what_entities_do_with_things_and_how_common_things_are() -> None:
+    generator = np.random.default_rng(0)
+    own = generator.standard_normal((600, 6, 2)).astype(np.float32)
+    entity = generator.standard_normal((600, 3)).astype(np.float32)
+    chance = 1 / (1 + np.exp(-(2 * own[..., 0] + np.linspace(-2, 2, 6))))
+    happened = generator.random((600, 6)) < chance
+    found = fit_thing_pairs(own[:400], entity[:400], happened[:400], seed=0)
+    answers = found.answers(own[400:], entity[400:], np.arange(6))
+    assert np.corrcoef(answers.ravel(), np.log(chance / (1 - chance))[400:].ravel())[0, 1] > 0.9
+    np.testing.assert_allclose(found.answers(own[400:, [4]], entity[400:], np.array([4]))[:, 0], answers[:, 4])
