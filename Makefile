@@ -10,11 +10,13 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 help: ## List what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-# LightGBM needs OpenMP, and Debian keeps venv in a package of its own. Nothing is asked of apt where both are there.
-SYSTEM := libgomp1 python3-venv
+# LightGBM needs OpenMP, Debian keeps venv in a package of its own, and tests start a PostgreSQL server. Nothing is asked
+# of apt where all are there.
+SYSTEM := libgomp1 python3-venv postgresql
 .PHONY: system
 system:
-	@ldconfig -p | grep -q libgomp.so.1 && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	@ldconfig -p | grep -q libgomp.so.1 && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		&& { ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 || { \
 		echo "Installing $(SYSTEM)"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(SYSTEM); }
 
