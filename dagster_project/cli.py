@@ -1,4 +1,4 @@
-"""The command line: `basemodel contract`, `basemodel run`, `basemodel ui`."""
+"""The command line: `basemodel contract`, `run`, `query`, `layout` and `ui`."""
 
 import contextlib
 import json
@@ -45,10 +45,11 @@ def read_settings() -> Settings:
 @app.command()
 def contract(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    profile: Annotated[bool, typer.Option(help="Look at values too, and write the inference report.")] = False,
 ) -> None:
     """Print sources, columns, tasks and problems of the dbt project; exit 1 if there are problems."""
     from dagster_project.project import load_project
-    from dagster_project.tables import print_contract
+    from dagster_project.tables import print_contract, print_profiles
 
     with plain_errors():
         try:
@@ -62,6 +63,16 @@ def contract(
         typer.echo(json.dumps({"contract": project.contract.model_dump(mode="json"), "problems": []}, indent=2))
     else:
         print_contract(project.contract, Console())
+    if profile:
+        from basemodel_ops.profiles import inference_report, profiles
+        from basemodel_ops.warehouse import open_warehouse
+
+        with plain_errors(), open_warehouse(project.settings) as warehouse:
+            found = profiles(warehouse, project.contract)
+        path = project.settings.home / "inference_report.md"
+        path.write_text(inference_report(found))
+        print_profiles(found, Console(stderr=as_json))
+        Console(stderr=as_json, soft_wrap=True).print(f"The whole report: {path}")
 
 
 @app.command()
@@ -99,6 +110,28 @@ def query(
         moment = as_of_key(partition(project, as_of))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None)
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
+
+
+@app.command()
+def layout(
+    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say which number of a representation stands where and means what."""
+    from basemodel_ops.stages import Workspace, explain_representation
+    from dagster_project.execution import partition
+    from dagster_project.partitions import as_of as as_of_key
+    from dagster_project.project import load_project
+    from dagster_project.tables import print_layout
+
+    with plain_errors():
+        project = load_project(read_settings())
+        moment = as_of_key(partition(project, as_of))
+        rows = explain_representation(Workspace.open(project.settings, project.contract, lambda _: None), moment)
+    if as_json:
+        typer.echo(json.dumps(rows.to_pylist(), indent=2))
+    else:
+        print_layout(rows.to_pylist(), Console())
 
 
 @app.command()

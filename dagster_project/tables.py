@@ -1,5 +1,6 @@
 """Tables on the terminal: the contract, and what a run brought."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from basemodel_ops.contract.types import AttributeSource, Column, Contract, Even
 from dagster_project.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.profiles import Profile
     from basemodel_ops.stages.asking import Reply
 
 
@@ -80,6 +82,45 @@ def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
         age = "-" if math.isnan(reply.age) else f"{reply.age:.0f}"
         table.add_row(reply.value, f"{reply.probability:.0%}", f"{reply.count:.2f}", age)
     console.print(table)
+
+
+def print_profiles(found: "Sequence[Profile]", console: Console) -> None:
+    """The columns whose inferred type wants a review."""
+    table = Table(title="Inferred types to review", title_justify="left")
+    for heading in ("source", "column", "read as", "rows", "nulls", "distinct", "review"):
+        table.add_column(heading, justify="right" if heading in ("rows", "nulls", "distinct") else "left")
+    for one in found:
+        if one.advice:
+            counts = (f"{one.rows:,}", f"{one.nulls:,}", f"{one.distinct:,}")
+            table.add_row(one.source, one.column.name, one.column.type.value, *counts, one.advice)
+    console.print(table if table.row_count else f"No inferred type of {len(found)} columns looks wrong.")
+
+
+LAYOUT = ("block", "source", "column", "half_life", "name", "offset", "length")
+"""Columns of a printed layout; the meaning of its blocks follows below it."""
+
+
+def print_layout(rows: Sequence[Mapping[str, object]], console: Console) -> None:
+    """One row per block, then what the kinds of blocks mean."""
+    table = Table()
+    for heading in LAYOUT:
+        table.add_column(heading, justify="right" if heading in ("half_life", "offset", "length") else "left")
+    for row in rows:
+        table.add_row(*("" if row[name] is None else str(row[name]) for name in LAYOUT))
+    console.print(table)
+    for block, meaning in {row["block"]: row["meaning"] for row in rows}.items():
+        console.print(f"[bold]{block}[/bold]  {meaning}")
+
+
+def layout_markdown(rows: Sequence[Mapping[str, object]]) -> str:
+    """The same table for Dagster, neighbouring blocks of one kind, source and column in one line."""
+    lines = ["| block | source | column | half-lives | offset | length |", "|---|---|---|---|---|---|"]
+    for key, group in itertools.groupby(rows, key=lambda row: (row["block"], row["source"], row["column"])):
+        blocks = list(group)
+        lives = ", ".join(dict.fromkeys(f"{row['half_life']:g}" for row in blocks if row["half_life"] is not None))
+        length = sum(int(str(row["length"])) for row in blocks)
+        lines.append(f"| {' | '.join(map(str, key))} | {lives} | {blocks[0]['offset']} | {length} |")
+    return "\n".join(lines)
 
 
 def _cell(value: object) -> str:

@@ -2,8 +2,9 @@
 
 from basemodel_ops.report import Finding, Report
 from basemodel_ops.stages.asking import Reply, ask_entity
-from basemodel_ops.stages.encoding import codes, embeddings, encoders
-from basemodel_ops.stages.examples import entity_representation, training_examples
+from basemodel_ops.stages.embedding import codes, embeddings
+from basemodel_ops.stages.encoding import encoders
+from basemodel_ops.stages.examples import entity_representation, explain_representation, training_examples
 from basemodel_ops.stages.fitting import task_model
 from basemodel_ops.stages.pretraining import foundation_model
 from basemodel_ops.stages.scoring import task_evaluation, task_scores
@@ -19,6 +20,7 @@ __all__ = [
     "embeddings",
     "encoders",
     "entity_representation",
+    "explain_representation",
     "foundation_model",
     "task_evaluation",
     "task_model",
