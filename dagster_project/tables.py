@@ -67,7 +67,9 @@ def print_summary(
     console.print(table)
     console.print("[bold]Where to look next[/bold]")
     settings = project.settings
-    where = settings.warehouse_path if settings.target == "duckdb" else "the Snowflake database"
+    where = {"duckdb": settings.warehouse_path, "postgres": "the PostgreSQL database"}.get(
+        settings.target, "the Snowflake database"
+    )
     console.print(f"  Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.")
     console.print("  Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000")
     console.print("  What was declared and inferred: `basemodel contract`")
