@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
+from basemodel_ops.warehouse.duckdb_log import is_held, log_of, whole_length
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.sql import SqlWarehouse
@@ -106,6 +107,7 @@ class DuckDBWarehouse(SqlWarehouse):
         super().__init__()
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._check_log()
         try:
             self._connection = duckdb.connect(str(path), config=dict(options or {}))
         except duckdb.IOException as error:
@@ -115,6 +117,7 @@ class DuckDBWarehouse(SqlWarehouse):
                 f"The warehouse {path} is open in another process, and DuckDB lets one process in at a time. Close it "
                 f"there (a notebook, a DuckDB shell, another run) and run again. DuckDB says: {error}"
             ) from error
+        self._mark.unlink(missing_ok=True)
 
     def __str__(self) -> str:
         return str(self._path)
@@ -134,10 +137,37 @@ class DuckDBWarehouse(SqlWarehouse):
     def _is_missing(self, error: Exception) -> bool:
         return isinstance(error, (duckdb.CatalogException, duckdb.BinderException))
 
+    @property
+    def _mark(self) -> Path:
+        """A file that is there while this project writes: what a kill cut off then was reported to nobody."""
+        return self._path.with_name(self._path.name + ".writing")
+
+    def _check_log(self) -> None:
+        """Cut what a killed write left half-written in the log; WarehouseError when a log was cut off otherwise.
+
+        DuckDB would drop the last transactions of either without a word.
+        """
+        log = log_of(self._path)
+        if not log.exists() or (whole := whole_length(log.read_bytes())) == log.stat().st_size or is_held(self._path):
+            return
+        if self._mark.exists():
+            with log.open("r+b") as file:
+                file.truncate(whole)
+            return
+        raise WarehouseError(
+            f"The log {log} ends inside of a transaction, and nothing of this project was writing then: DuckDB would "
+            f"drop what is cut off, and what followed. Restore {self._path.name} and its log from a copy. Or, where "
+            f"dbt was killed and its models can be built again, accept the loss: create {self._mark} and run again."
+        )
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with _writers(str(self._path.resolve())):
-            yield
+            self._mark.touch()
+            try:
+                yield
+            finally:
+                self._mark.unlink(missing_ok=True)
 
 
 @cache
