@@ -59,6 +59,10 @@ check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, d
 sqlfluff: .venv/installed-dev
 	$(BIN)/sqlfluff lint dbt/models
 
+.PHONY: faults
+faults: .venv/installed-dev ## Kill, cut, stall and fill whatever a warehouse stands on; a table, then a line of JSON.
+	$(BIN)/python -m tests.faults
+
 BENCHMARKS := cleora cold stream attributes kernel sketch_kernel decode gpu
 .PHONY: bench
 bench: .venv/installed-dev ## Benchmarks against peers and limits, one line of JSON each.

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,16 +25,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def await_port(port: int, process: subprocess.Popen, log: Path) -> None:
+def await_true(holds: Callable[[], bool], otherwise: str) -> None:
     end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        assert process.poll() is None, f"The server ended with {process.returncode}:\n{log.read_text()[-3000:]}"
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+    while not holds():
+        assert time.monotonic() < end, f"{otherwise} in {START_SECONDS} s."
         time.sleep(0.1)
-    raise AssertionError(f"No server on port {port} after {START_SECONDS} s:\n{log.read_text()[-3000:]}")
+
+
+def is_open(port: int, process: subprocess.Popen, log: Path) -> bool:
+    assert process.poll() is None, f"The server ended with {process.returncode}:\n{log.read_text()[-3000:]}"
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def running(command: list[str], port: int, log: Path, stop: signal.Signals, user
     with log.open("w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True, user=user)
     try:
-        await_port(port, process, log)
+        await_true(lambda: is_open(port, process, log), f"No server on port {port}")
         yield
     finally:
         if process.poll() is None:
@@ -90,7 +92,7 @@ def database(server: dict[str, str], name: str) -> Iterator[dict[str, str]]:
 def uri(variables: dict[str, str]) -> str:
     """libpq's connection string for `PG*` variables."""
     port, base = variables["PGPORT"], variables["PGDATABASE"]
-    return f"postgresql://{variables['PGUSER']}@{variables['PGHOST']}:{port}/{base}?options=-c%20timezone%3DUTC"
+    return f"postgresql://{variables['PGUSER']}@{variables['PGHOST']}:{port}/{base}?connect_timeout=15&options=-c%20timezone%3DUTC"
 
 
 @contextmanager
@@ -107,7 +109,10 @@ def postgres(folder: Path) -> Iterator[dict[str, str]]:
     subprocess.run(init, check=True, capture_output=True, timeout=START_SECONDS, user=user, cwd="/")
     command = [str(binaries / "postgres"), "-D", data, "-p", str(port), "-k", str(folder)]
     command += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=50"]
+    ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
     with running(command, port, folder.with_suffix(".log"), signal.SIGINT, user):
+        # The port is open before the server is ready.
+        await_true(lambda: subprocess.run(ready, timeout=30).returncode == 0, "PostgreSQL does not become ready")
         yield {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": USER, "PGDATABASE": "postgres"}
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -84,7 +84,9 @@ class DuckDBSession(Session):
 
     def settled(self) -> None:
         """Move what was committed out of the log and into the file, so that no log has to be replayed."""
-        self._connection.execute("checkpoint")
+        # While a reader is open it cannot be moved; it is when the file is closed.
+        with suppress(duckdb.TransactionException):
+            self._connection.execute("checkpoint")
 
     def close(self) -> None:
         """Close the cursor."""
@@ -117,7 +119,7 @@ class DuckDBWarehouse(SqlWarehouse):
                 f"The warehouse {path} is open in another process, and DuckDB lets one process in at a time. Close it "
                 f"there (a notebook, a DuckDB shell, another run) and run again. DuckDB says: {error}"
             ) from error
-        self._mark.unlink(missing_ok=True)
+        self._flag.unlink(missing_ok=True)
 
     def __str__(self) -> str:
         return str(self._path)
@@ -138,7 +140,7 @@ class DuckDBWarehouse(SqlWarehouse):
         return isinstance(error, (duckdb.CatalogException, duckdb.BinderException))
 
     @property
-    def _mark(self) -> Path:
+    def _flag(self) -> Path:
         """A file that is there while this project writes: what a kill cut off then was reported to nobody."""
         return self._path.with_name(self._path.name + ".writing")
 
@@ -150,24 +152,24 @@ class DuckDBWarehouse(SqlWarehouse):
         log = log_of(self._path)
         if not log.exists() or (whole := whole_length(log.read_bytes())) == log.stat().st_size or is_held(self._path):
             return
-        if self._mark.exists():
+        if self._flag.exists():
             with log.open("r+b") as file:
                 file.truncate(whole)
             return
         raise WarehouseError(
             f"The log {log} ends inside of a transaction, and nothing of this project was writing then: DuckDB would "
             f"drop what is cut off, and what followed. Restore {self._path.name} and its log from a copy. Or, where "
-            f"dbt was killed and its models can be built again, accept the loss: create {self._mark} and run again."
+            f"dbt was killed and its models can be built again, accept the loss: create {self._flag} and run again."
         )
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with _writers(str(self._path.resolve())):
-            self._mark.touch()
+            self._flag.touch()
             try:
                 yield
             finally:
-                self._mark.unlink(missing_ok=True)
+                self._flag.unlink(missing_ok=True)
 
 
 @cache

@@ -63,25 +63,32 @@ class Trouble:
         time.sleep(pause)
 
 
-def within(seconds: float | None, call: Callable[[], T]) -> T:
+def within(seconds: float | None, call: Callable[[], T], late: Callable[[T | None], None] | None = None) -> T:
     """The result of a call that may block in a driver; TimeoutError when it takes longer.
 
-    The call goes on in a thread of its own, which ends with the process at the latest: what it uses must be left alone.
+    The call goes on in a thread of its own, and what it uses must be left alone until it ends: `late` is called then,
+    with its result if it has one.
     """
     if seconds is None:
         return call()
     answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+    is_given_up = threading.Event()
 
     def work() -> None:
+        result, error = None, None
         try:
-            answers.put((call(), None))
-        except BaseException as error:
-            answers.put((None, error))
+            result = call()
+        except BaseException as raised:
+            error = raised
+        answers.put((result, error))
+        if is_given_up.is_set() and late is not None:
+            late(result)
 
     threading.Thread(target=work, daemon=True).start()
     try:
         result, error = answers.get(timeout=seconds)
     except Empty:
+        is_given_up.set()
         raise TimeoutError(f"No answer in {seconds:g} s.") from None
     if error is not None:
         raise error

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
@@ -145,11 +146,11 @@ class SqlWarehouse(ABC):
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        session = self._connect()
+        session = within(self._patience.answer, self._connect, _close)
         try:
             yield session
         except TimeoutError:
-            raise  # its thread still uses the connection: closing it now would wait, too
+            raise  # its thread still uses the connection, and closes it when it ends
         except BaseException:
             session.close()
             raise
@@ -177,8 +178,9 @@ class SqlWarehouse(ABC):
             try:
                 with self._session() as session:
                     rest = query.offset(arrived) if arrived else query
-                    reader = within(limit, lambda rest=rest, session=session: session.stream(rest, rows))
-                    while (batch := within(limit, lambda reader=reader: next(reader, None))) is not None:
+                    late = partial(_close, session)
+                    reader = within(limit, partial(session.stream, rest, rows), late)
+                    while (batch := within(limit, partial(next, reader, None), late)) is not None:
                         arrived += batch.num_rows
                         trouble.over()
                         yield batch
@@ -214,6 +216,11 @@ class SqlWarehouse(ABC):
         ask = exp.select(*sums).from_(rows.subquery("content"))
         ((count, mixed, total),) = self._asked(lambda session: session.rows(ask))
         return f"{count} {int(mixed or 0)} {int(total or 0)}"
+
+
+def _close(session: Session | None, *unused: object) -> None:
+    if session is not None:
+        session.close()
 
 
 def _remainder(number: exp.Expr, divisor: int) -> exp.Mod:

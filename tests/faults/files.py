@@ -56,7 +56,7 @@ def staging_on_a_full_disk(folder: Path) -> Outcome:
     place = Place("duckdb", str(folder / "warehouse.duckdb"))
     with place.open() as warehouse:
         publish(warehouse, 0, 1000)
-    for room in (0, 1, 2, 4, 6):  # MB
+    for room in (0, 1, 2, 4, 8):  # MB
         tried += 1
         filler = folder / "filler"
         _fill(filler, folder, room)
@@ -84,9 +84,9 @@ def _fill(filler: Path, folder: Path, room: int) -> None:
 
 
 def _wide(turn: int) -> tuple:
-    """A partition of about 10 MB that cannot be compressed."""
+    """A partition of about 13 MB that cannot be compressed."""
     generator = np.random.default_rng(turn)
-    count = 400_000
+    count = 800_000
     rows = turn_rows(1, 1000).schema
     table = pa.table(
         [pa.array([MONDAY] * count, pa.timestamp("us")), generator.integers(0, 2**62, count), generator.random(count)],
@@ -109,7 +109,7 @@ def checkpoint_on_a_full_disk(folder: Path) -> Outcome:
 
     write(1.0, 1)
     tried, bad = 0, 0
-    for times in (10, 12, 20):  # 2 MB each
+    for times in (12, 14, 20):  # 2 MB each
         tried += 1
         try:
             write(2.0 + tried, times)
@@ -175,7 +175,9 @@ def drifts(place: Place) -> Outcome:
     }
     bad = 0
     with place.open() as warehouse:
-        warehouse.load(WEEKS, pa.table({name: pa.array([MONDAY], pa.timestamp("us")) for name in ("cutoff", "data_end")}))
+        warehouse.load(
+            WEEKS, pa.table({name: pa.array([MONDAY], pa.timestamp("us")) for name in ("cutoff", "data_end")})
+        )
         for named, table in cases.items():
             warehouse.load(VISITS, table)
             bad += not _is_named(warehouse, named)

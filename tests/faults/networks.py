@@ -15,7 +15,7 @@ from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
 from .places import Outcome, Place
-from .proxies import ByteProxy, HttpProxy, breaks, closing, expires, fails, stalls
+from .proxies import FAULTS, proxied
 
 EVENTS = Relation(schema_name="raw", name="events")
 ROWS = 40_000
@@ -49,18 +49,21 @@ def postgres_breaks(place: Place, times: int, stall: float, generator: random.Ra
     assert parts.hostname is not None
     assert parts.port is not None
     outcomes = []
-    with closing(ByteProxy(parts.hostname, parts.port)) as proxy:
-        through = place.where.replace(f":{parts.port}/", f":{proxy.port}/")
+    with proxied("byte", parts.hostname, parts.port) as proxy:
+        through = place.where.replace(f":{parts.port}/", f":{proxy.state()[0]}/")
         patience = Patience(total=120, first=0.05, longest=1, answer=30)
         assert is_read_whole(PostgresWarehouse(through, patience), expected)
-        total = proxy.passed
-        for name, tries, wait in (("connection reset", times, 0.0), (f"a stall of {stall:g} s", max(1, times // 5), stall)):
+        _, total, _ = proxy.state()
+        for name, tries, wait in (
+            ("connection reset", times, 0.0),
+            (f"a stall of {stall:g} s", max(1, times // 5), stall),
+        ):
             limits = replace(patience, answer=wait / 3 if wait else 30)
-            bad, fired = 0, proxy.fired
+            bad, before = 0, proxy.state()[2]
             for _ in range(tries):
                 proxy.arm(generator.randrange(total), wait)
                 bad += not is_read_whole(PostgresWarehouse(through, limits), expected)
-            assert proxy.fired - fired == tries, "A fault did not happen."
+            assert proxy.state()[2] - before == tries, "A fault did not happen."
             outcomes.append(Outcome(f"{name} during a read", place.kind, tries, bad))
     return outcomes
 
@@ -72,22 +75,19 @@ def snowflake_breaks(place: Place, times: int, stall: float, generator: random.R
         expected = direct.read(rows_query(EVENTS, COLUMNS))
     settings = place.where
     outcomes = []
-    with closing(HttpProxy(settings["host"], int(settings["port"]))) as proxy:
-        through = settings | {"port": str(proxy.port), "network_timeout": 20, "socket_timeout": 10}
+    with proxied("http", settings["host"], int(settings["port"])) as proxy:
+        through = settings | {"port": str(proxy.state()[0]), "network_timeout": 20, "socket_timeout": 10}
         patience = Patience(total=120, first=0.05, longest=1)
         assert is_read_whole(SnowflakeWarehouse(through, patience), expected)
-        total = proxy.queries
-        faults = [
-            ("connection reset", times, breaks, {}),
-            ("HTTP 500", times, fails, {}),
-            ("an expired session", times, expires, {}),
-            (f"a stall of {stall:g} s", max(1, times // 5), stalls(stall), {"socket_timeout": max(1, int(stall / 3))}),
-        ]
+        _, total, _ = proxy.state()
+        limit = {"socket_timeout": max(1, int(stall / 3))}
+        faults = [(name, times, name, {}) for name in FAULTS]
+        faults.append((f"a stall of {stall:g} s", max(1, times // 5), "stall", limit))
         for name, tries, fault, limits in faults:
-            bad, fired = 0, proxy.fired
+            bad, before = 0, proxy.state()[2]
             for turn in range(tries):
-                proxy.arm(1 + turn % total, fault)
+                proxy.arm(1 + turn % total, fault, stall)
                 bad += not is_read_whole(SnowflakeWarehouse(through | limits, patience), expected)
-            assert proxy.fired - fired == tries, "A fault did not happen."
+            assert proxy.state()[2] - before == tries, "A fault did not happen."
             outcomes.append(Outcome(f"{name} during a read", place.kind, tries, bad))
     return outcomes

@@ -61,7 +61,9 @@ class Place:
     def settle(self) -> None:
         """Wait until the server has noticed that a killed client is gone."""
         if self.kind == "postgres":
-            others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            others = (
+                "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            )
             with adbc.connect(self.where, autocommit=True) as connection, connection.cursor() as cursor:
                 for _ in range(500):
                     cursor.execute(others)

@@ -1,4 +1,7 @@
-"""Two loopback proxies that let a connection fail when told to: one of bytes, one of HTTP."""
+"""Two loopback proxies that let a connection fail when told to: one of bytes, one of HTTP.
+
+Each lives in a process of its own: a driver that waits for an answer may keep every thread of its process waiting.
+"""
 
 import http.client
 import json
@@ -9,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TypeVar
+from multiprocessing import get_context
+from multiprocessing.managers import BaseManager
+from typing import Any
 
 QUERY = "/queries/v1/query-request"
 EXPIRED = {"success": False, "code": "390111", "message": "Session no longer exists. New login required.", "data": {}}
@@ -18,6 +23,9 @@ EXPIRED = {"success": False, "code": "390111", "message": "Session no longer exi
 def reset(connection: socket.socket) -> None:
     """Close with a reset, not with an orderly end."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # A thread that reads from it holds it open: wake that up.
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
     connection.close()
 
 
@@ -27,7 +35,6 @@ class ByteProxy:
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
         self.after: int | None = None
         self.stall = 0.0
         self.passed = 0
@@ -37,8 +44,9 @@ class ByteProxy:
     def arm(self, after: int, stall: float = 0.0) -> None:
         self.after, self.stall, self.passed = after, stall, 0
 
-    def close(self) -> None:
-        self._listener.close()
+    def state(self) -> tuple[int, int, int]:
+        """Its port, the bytes that passed since it was armed, and how often it did what it was armed for."""
+        return self._listener.getsockname()[1], self.passed, self.fired
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -65,11 +73,11 @@ class ByteProxy:
 
 
 class HttpProxy:
-    """Passes requests on. Once, at the query number `at`, it does what `fault` says instead."""
+    """Passes requests on. Once, at the query number `at`, it does what `fault` says instead, or first."""
 
     def __init__(self, host: str, port: int) -> None:
         self.at: int | None = None
-        self.fault: Callable[[BaseHTTPRequestHandler], bool] | None = None
+        self.fault, self.seconds = "", 0.0
         self.queries = 0
         self.fired = 0
         proxy = self
@@ -79,8 +87,12 @@ class HttpProxy:
 
             def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if proxy._fires(self.path) and proxy.fault is not None and proxy.fault(self):
-                    return
+                if proxy._fires(self.path):
+                    if proxy.fault == "stall":
+                        time.sleep(proxy.seconds)
+                    else:
+                        FAULTS[proxy.fault](self)
+                        return
                 upstream = http.client.HTTPConnection(host, port, timeout=60)
                 try:
                     headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
@@ -97,11 +109,15 @@ class HttpProxy:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def arm(self, at: int, fault: Callable[[BaseHTTPRequestHandler], bool]) -> None:
-        self.at, self.fault, self.queries = at, fault, 0
+    def arm(self, at: int, fault: str, seconds: float = 0.0) -> None:
+        """`fault`: one of `FAULTS`, or "stall" for so many seconds."""
+        self.at, self.fault, self.seconds, self.queries = at, fault, seconds, 0
+
+    def state(self) -> tuple[int, int, int]:
+        """Its port, the queries since it was armed, and how often it did what it was armed for."""
+        return self._server.server_address[1], self.queries, self.fired
 
     def _fires(self, path: str) -> bool:
         if not path.startswith(QUERY):
@@ -111,10 +127,6 @@ class HttpProxy:
             return False
         self.at, self.fired = None, self.fired + 1
         return True
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def reply(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers: list[tuple[str, str]]) -> None:
@@ -128,41 +140,37 @@ def reply(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers:
         handler.wfile.write(content)
 
 
-def breaks(handler: BaseHTTPRequestHandler) -> bool:
+def breaks(handler: BaseHTTPRequestHandler) -> None:
     """Reset the connection."""
     handler.close_connection = True
     reset(handler.connection)
-    return True
 
 
-def fails(handler: BaseHTTPRequestHandler) -> bool:
+def fails(handler: BaseHTTPRequestHandler) -> None:
     """HTTP 500."""
     reply(handler, 500, b"", [])
-    return True
 
 
-def expires(handler: BaseHTTPRequestHandler) -> bool:
+def expires(handler: BaseHTTPRequestHandler) -> None:
     """The session is over."""
     reply(handler, 200, json.dumps(EXPIRED).encode(), [("Content-Type", "application/json")])
-    return True
 
 
-def stalls(seconds: float) -> Callable[[BaseHTTPRequestHandler], bool]:
-    """Let the client wait, then answer."""
-
-    def wait(handler: BaseHTTPRequestHandler) -> bool:
-        time.sleep(seconds)
-        return False
-
-    return wait
+FAULTS: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
+    "connection reset": breaks, "HTTP 500": fails, "an expired session": expires,
+}  # fmt: skip
 
 
-T = TypeVar("T", ByteProxy, HttpProxy)
+class Proxies(BaseManager):
+    """The process in which they live."""
+
+
+Proxies.register("byte_proxy", ByteProxy)
+Proxies.register("http_proxy", HttpProxy)
 
 
 @contextmanager
-def closing(proxy: T) -> Iterator[T]:
-    try:
-        yield proxy
-    finally:
-        proxy.close()
+def proxied(kind: str, host: str, port: int) -> Iterator[Any]:
+    """A proxy, "byte" or "http", in front of a server; reached by its methods."""
+    with Proxies(ctx=get_context("spawn")) as manager:
+        yield getattr(manager, f"{kind}_proxy")(host, port)
