@@ -63,7 +63,7 @@ sqlfluff: .venv/installed-dev
 faults: .venv/installed-dev ## Kill, cut, stall and fill whatever a warehouse stands on; a table, then a line of JSON.
 	$(BIN)/python -m tests.faults
 
-BENCHMARKS := cleora cold stream attributes kernel sketch_kernel decode gpu
+BENCHMARKS := extract cleora cold stream attributes kernel sketch_kernel decode gpu
 .PHONY: bench
 bench: .venv/installed-dev ## Benchmarks against peers and limits, one line of JSON each.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

@@ -15,6 +15,7 @@ class Settings(BaseSettings):
     dbt_project_dir: Path = Field(default=Path("dbt"), description="The dbt project that carries the contract.")
     home: Path = Field(default=Path(".basemodel"), description="Embedded warehouse, artifacts and reports.")
     target: Literal["duckdb", "postgres", "snowflake"] = Field(default="duckdb", description="The dbt target.")
+    warehouse_memory: str = Field(default="2GB", description="What DuckDB may hold before it spills to disk.")
     artifacts: str = Field(default="", description="fsspec root of artifacts; `<home>/artifacts` when empty.")
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
     batch_rows: int = Field(default=131_072, gt=0, description="Rows in one streamed Arrow batch.")

@@ -45,7 +45,7 @@ def whole_length(log: bytes) -> int:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the file. Asked by another process: closing a file here would drop this one's own lock."""
+    """Whether a process holds the file. Another process asks: closing a file here would drop this one's own lock."""
     done = subprocess.run([sys.executable, "-S", "-c", HELD, str(path)], timeout=30, check=False)
     return done.returncode == 3
 

@@ -38,12 +38,12 @@ def sampled(get_data: Callable[[list[str]], dict[str, pd.DataFrame]]) -> Callabl
 
     def read(names: list[str]) -> dict[str, pd.DataFrame]:
         tables = dict(get_data(names))
-        chosen = sorted(tables["transactions"]["household_id"].unique())[::40][:HOUSEHOLDS]
+        households = sorted(tables["transactions"]["household_id"].unique())[::40][:HOUSEHOLDS]
         for name, frame in tables.items():
             if "household_id" in frame:
-                tables[name] = frame[frame["household_id"].isin(chosen)].reset_index(drop=True)
-        bought = tables["products"]["product_id"].isin(set(tables["transactions"]["product_id"]))
-        return tables | {"products": tables["products"][bought].reset_index(drop=True)}
+                tables[name] = frame.merge(pd.DataFrame({"household_id": households}))
+        bought = tables["transactions"][["product_id"]].drop_duplicates()
+        return tables | {"products": tables["products"].merge(bought)}
 
     return read
 

@@ -36,7 +36,7 @@ with duckdb.connect(sys.argv[1]) as connection:
 
 
 def on_small_disk(folder: Path, name: str) -> list[Outcome] | str:
-    """Run `python -m tests.faults.files NAME` where `folder` is a disk of 24 MB; what stood in the way, if it cannot be.
+    """Run `python -m tests.faults.files NAME` where `folder` is a disk of 24 MB; if it cannot be one, why not.
 
     Root mounts in a name space of its own; others first become root of one.
     """

@@ -1,6 +1,5 @@
 """A log that was cut off is told from one that is whole, at every byte."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -90,4 +89,4 @@ def test_nothing_committed_stays_in_the_log_after_a_write(tmp_path: Path) -> Non
     with DuckDBWarehouse(path) as warehouse:
         warehouse.load(THINGS, pa.table({"value": [1]}))
         assert not log_of(path).exists() or log_of(path).stat().st_size == 0
-        assert os.listdir(tmp_path) == ["warehouse.duckdb"]
+        assert [file.name for file in tmp_path.iterdir()] == ["warehouse.duckdb"]
