@@ -20,7 +20,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
         return PostgresWarehouse.from_environment()
     from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
-    return DuckDBWarehouse(settings.warehouse_path, {"memory_limit": settings.warehouse_memory})
+    return DuckDBWarehouse(settings.warehouse_path, {"memory_limit": settings.duckdb_memory})
 
 
 def check_environment(target: str, environment: Mapping[str, str]) -> None:
