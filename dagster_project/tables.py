@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.contract.types import AttributeSource, Column, Contract, EventSource
@@ -29,6 +30,9 @@ def print_contract(contract: Contract, console: Console) -> None:
         horizon = f"{task.horizon} days" if task.horizon else "-"
         tasks.add_row(task.name, task.type.value, task.target, horizon, str(task.population or "-"))
     console.print(tasks)
+    for item in contract.personal:
+        where = f"Personal: {item.relation}, column {item.column}, read for: {item.purpose}"
+        console.print(where, soft_wrap=True, markup=False)
     grid = contract.grid
     console.print(f"Cutoffs: weekly from {grid.start}, now = {grid.now or 'the clock'}, in {grid.relation}.")
     console.print("No problems.")
@@ -37,16 +41,18 @@ def print_contract(contract: Contract, console: Console) -> None:
 def _print_columns(console: Console, source: EventSource | AttributeSource, role: str) -> None:
     console.print(f"[bold]{source.relation}[/bold]  {role}", soft_wrap=True)
     table = Table()
-    for heading in ("column", "data type", "read as", "from", "references"):
+    for heading in ("column", "data type", "read as", "from", "references", "purpose"):
         table.add_column(heading)
     for column in source.columns:
-        table.add_row(*_row(column))
+        table.add_row(*map(escape, _row(column)))
     console.print(table)
 
 
 def _row(column: Column) -> tuple[str, ...]:
     origin = "inferred" if column.inferred else "annotated"
-    return column.name, column.data_type, column.type.value, origin, column.references or "-"
+    if column.withheld:  # personal, and nobody said what for
+        return column.name, column.data_type, "withheld", "pii", "-", "none given"
+    return column.name, column.data_type, column.type.value, origin, column.references or "-", column.purpose or "-"
 
 
 def print_summary(

@@ -1,6 +1,7 @@
 """The contract, typed: what the dbt project declares about behaviour, facts and questions."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 
@@ -53,6 +54,13 @@ class Column(Frozen):
     type: ColumnType
     inferred: bool
     references: str | None = None
+    pii: bool = False
+    purpose: str | None = None
+
+    @property
+    def withheld(self) -> bool:
+        """Personal, and nobody said what for: it is never read."""
+        return self.pii and self.purpose is None
 
 
 class EventSource(Frozen):
@@ -110,6 +118,14 @@ class Grid(Frozen):
     """The moment a stopped data set stopped; None means the clock."""
 
 
+class Personal(Frozen):
+    """A personal column that is read, and what for."""
+
+    relation: Relation
+    column: str
+    purpose: str
+
+
 class Contract(Frozen):
     """Everything the dbt project declares."""
 
@@ -118,6 +134,7 @@ class Contract(Frozen):
     attributes: tuple[AttributeSource, ...]
     tasks: tuple[Task, ...]
     grid: Grid
+    personal: tuple[Personal, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -135,3 +152,26 @@ class Contract(Frozen):
     def task(self, name: str) -> Task:
         """The task of that name."""
         return next(task for task in self.tasks if task.name == name)
+
+    @property
+    def readable(self) -> dict[str, frozenset[str]]:
+        """The allow-list: per relation of the contract, the columns that may be read."""
+        found: dict[str, set[str]] = {}
+
+        def allow(relation: Relation | None, names: Iterable[str | None]) -> None:
+            if relation is not None:
+                found.setdefault(str(relation), set()).update(name for name in names if name is not None)
+
+        for event in self.events:
+            allow(event.relation, [event.entity, event.time, event.session, *_read(event.columns)])
+        for facts in self.attributes:
+            allow(facts.relation, [facts.key, facts.valid_from, *_read(facts.columns)])
+        for task in self.tasks:
+            allow(task.relation, [task.entity, task.cutoff, task.target])
+            allow(task.population, [task.entity, task.cutoff])
+        allow(self.grid.relation, [self.grid.cutoff, self.grid.data_end])
+        return {name: frozenset(columns) for name, columns in found.items()}
+
+
+def _read(columns: tuple[Column, ...]) -> list[str]:
+    return [column.name for column in columns if column.type is not ColumnType.IGNORE or column.references]
