@@ -52,10 +52,9 @@ def _preflight(project: Project) -> dg.AssetChecksDefinition:
     )
     def preflight(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         from basemodel_ops.preflight import preflight as find
-        from basemodel_ops.warehouse import open_warehouse
 
         keys = sorted(check.asset_key for check in context.selected_asset_check_keys)
-        with open_warehouse(project.settings) as warehouse:
+        with open_workspace(project, context).warehouse() as warehouse:
             findings = find(warehouse, project.contract, moment(project.contract.grid))
         for key in keys:
             yield _summary(key, [finding for finding in findings if is_about(finding, models[key])])
@@ -86,11 +85,10 @@ def _quality(project: Project, source: EventSource | AttributeSource) -> dg.Asse
         blocking=True,
         description="Great Expectations on a bounded batch: keys and times are there and columns are of their type.",
     )
-    def quality() -> dg.AssetCheckResult:
-        from basemodel_ops.warehouse import open_warehouse
+    def quality(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         from dagster_project.quality import check_source
 
-        with open_warehouse(project.settings) as warehouse:
+        with open_workspace(project, context).warehouse() as warehouse:
             return checked(check_source(warehouse, source, moment(project.contract.grid)))
 
     return quality

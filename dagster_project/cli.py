@@ -1,4 +1,4 @@
-"""The command line: `basemodel contract`, `basemodel run`, `basemodel ui`."""
+"""The command line: `basemodel contract`, `basemodel run`, `basemodel audit`, `basemodel ui` and more."""
 
 import contextlib
 import json
@@ -19,6 +19,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+audit = typer.Typer(help="The log of what was read from the warehouse.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 
 
 @contextlib.contextmanager
@@ -99,6 +102,19 @@ def query(
         moment = as_of_key(partition(project, as_of))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None)
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
+
+
+@audit.command()
+def verify(
+    head: Annotated[str | None, typer.Option(help="A hash that an earlier verification printed.")] = None,
+) -> None:
+    """Say how many entries of the audit log hold; exit 1 naming the first that does not."""
+    from basemodel_ops.audit import AuditLog
+
+    with plain_errors():
+        log = AuditLog(read_settings().home)
+        end = log.verify(head)
+    typer.echo(f"All {end.entries} entries of {log.path} hold. Its head is {end.hash}; note it elsewhere.")
 
 
 @app.command()
