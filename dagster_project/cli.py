@@ -104,6 +104,47 @@ def query(
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
 
 
+@app.command()
+def forget(
+    ids_from: Annotated[str, typer.Option(help="SCHEMA.TABLE with the ids, in a column named as the entity.")],
+) -> None:
+    """Forget entities: answers, artifacts and dbt models without them, the file rewritten, models marked."""
+    from dagster_project.forgetting import forget_from
+    from dagster_project.home import calm_threads
+    from dagster_project.tables import print_forgotten
+
+    calm_threads()
+    with plain_errors():
+        print_forgotten(forget_from(read_settings(), ids_from, "forget"), ids_from, Console())
+
+
+@app.command()
+def compact() -> None:
+    """Rewrite the DuckDB file without what was deleted from it, for example from raw tables."""
+    from basemodel_ops.warehouse.compaction import compact as rewrite
+
+    with plain_errors():
+        settings = read_settings()
+        if settings.target != "duckdb":
+            raise SettingsError(
+                f"The target is {settings.target}, which keeps its own files. docs/privacy.md says what is left there."
+            )
+        before, after = rewrite(settings.warehouse_path)
+    typer.echo(f"{settings.warehouse_path} is rewritten: {before:,} bytes before, {after:,} after.")
+
+
+@app.command()
+def models() -> None:
+    """Which models there are, and which are due to be trained again."""
+    from basemodel_ops.stages import Workspace
+    from dagster_project.project import load_project
+    from dagster_project.tables import print_models
+
+    with plain_errors():
+        project = load_project(read_settings())
+        print_models(Workspace.open(project.settings, project.contract, lambda _: None), Console())
+
+
 @audit.command()
 def verify(
     head: Annotated[str | None, typer.Option(help="A hash that an earlier verification printed.")] = None,

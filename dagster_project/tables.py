@@ -12,7 +12,9 @@ from basemodel_ops.contract.types import AttributeSource, Column, Contract, Even
 from dagster_project.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.stages import Workspace
     from basemodel_ops.stages.asking import Reply
+    from dagster_project.forgetting import Done
 
 
 def print_contract(contract: Contract, console: Console) -> None:
@@ -85,6 +87,40 @@ def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
     for reply in replies:
         age = "-" if math.isnan(reply.age) else f"{reply.age:.0f}"
         table.add_row(reply.value, f"{reply.probability:.0%}", f"{reply.count:.2f}", age)
+    console.print(table)
+
+
+def print_forgotten(done: "Done", source: str, console: Console) -> None:
+    """What was forgotten, what is left to do and by whom."""
+    found = done.forgotten
+    lines = [
+        f"{found.ids} ids in {source}, {found.new} of them new.",
+        f"Deleted: {found.rows} rows of score tables. Removed: {len(found.artifacts)} artifacts that held ids.",
+        "The dbt models were built again without them." if done.built else "No dbt model was built yet.",
+    ]
+    if done.size:
+        lines.append(f"The warehouse's file was rewritten: {done.size[0]:,} bytes before, {done.size[1]:,} after.")
+    if found.due:
+        lines.append(f"Retrain due: {', '.join(found.due)}. Run `basemodel run`.")
+    lines.append(f"Yours to delete: rows of raw tables, and {source} itself; then run `basemodel compact`.")
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def print_models(workspace: "Workspace", console: Console) -> None:
+    """Current models, their versions, and since when one is due to be trained again."""
+    from basemodel_ops.errors import ArtifactError
+    from basemodel_ops.stages import models_due
+
+    table, due = Table(), models_due(workspace)
+    for heading in ("model", "version", "retrain due since"):
+        table.add_column(heading)
+    for key in ("foundation_model", *(f"{task.name}/model" for task in workspace.contract.tasks)):
+        try:
+            version = workspace.current(key).version
+        except ArtifactError:
+            version = "not there"
+        table.add_row(escape(key), version, due.get(key, "-"))
     console.print(table)
 
 

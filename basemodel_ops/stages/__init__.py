@@ -5,12 +5,14 @@ from basemodel_ops.stages.asking import Reply, ask_entity
 from basemodel_ops.stages.encoding import codes, embeddings, encoders
 from basemodel_ops.stages.examples import entity_representation, training_examples
 from basemodel_ops.stages.fitting import task_model
+from basemodel_ops.stages.forgetting import Forgotten, forget, models_due
 from basemodel_ops.stages.pretraining import foundation_model
 from basemodel_ops.stages.scoring import task_evaluation, task_scores
 from basemodel_ops.stages.workspace import Workspace
 
 __all__ = [
     "Finding",
+    "Forgotten",
     "Reply",
     "Report",
     "Workspace",
@@ -19,7 +21,9 @@ __all__ = [
     "embeddings",
     "encoders",
     "entity_representation",
+    "forget",
     "foundation_model",
+    "models_due",
     "task_evaluation",
     "task_model",
     "task_scores",
