@@ -57,7 +57,7 @@ check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, d
 sqlfluff: .venv/installed-dev
 	$(BIN)/sqlfluff lint dbt/models
 
-BENCHMARKS := cleora stream attributes kernel sketch_kernel gpu
+BENCHMARKS := cleora cold stream attributes kernel sketch_kernel decode gpu
 .PHONY: bench
 bench: .venv/installed-dev ## Benchmarks against peers and limits, one line of JSON each.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

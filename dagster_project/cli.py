@@ -1,4 +1,4 @@
-"""The command line: `basemodel contract`, `basemodel run`, `basemodel audit`, `basemodel ui` and more."""
+"""The command line: `basemodel contract`, `run`, `query`, `layout`, `models`, `forget`, `audit` and `ui`."""
 
 import contextlib
 import json
@@ -156,6 +156,28 @@ def verify(
         log = AuditLog(read_settings().home)
         end = log.verify(head)
     typer.echo(f"All {end.entries} entries of {log.path} hold. Its head is {end.hash}; note it elsewhere.")
+
+
+@app.command()
+def layout(
+    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say which number of a representation stands where and means what."""
+    from basemodel_ops.stages import Workspace, explain_representation
+    from dagster_project.execution import partition
+    from dagster_project.partitions import as_of as as_of_key
+    from dagster_project.project import load_project
+    from dagster_project.tables import print_layout
+
+    with plain_errors():
+        project = load_project(read_settings())
+        moment = as_of_key(partition(project, as_of))
+        rows = explain_representation(Workspace.open(project.settings, project.contract, lambda _: None), moment)
+    if as_json:
+        typer.echo(json.dumps(rows.to_pylist(), indent=2))
+    else:
+        print_layout(rows.to_pylist(), Console())
 
 
 @app.command()

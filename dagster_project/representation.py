@@ -8,6 +8,7 @@ from dagster_project.automation import newest_week
 from dagster_project.partitions import as_of, weekly
 from dagster_project.project import Project
 from dagster_project.stage import checked, materialized, open_workspace
+from dagster_project.tables import layout_markdown
 
 GROUP = "representation"
 
@@ -120,6 +121,8 @@ def _entity_representation(project: Project) -> dg.AssetsDefinition:
         workspace = open_workspace(project, context)
         moment = as_of(context.partition_key)
         result = materialized(lambda: stages.entity_representation(workspace, moment))
+        explained = layout_markdown(stages.explain_representation(workspace, moment).to_pylist())
+        result = result._replace(metadata={**(result.metadata or {}), "layout": dg.MetadataValue.md(explained)})
         return result._replace(check_results=[checked(check_representation(workspace, moment), "decoding")])
 
     return entity_representation

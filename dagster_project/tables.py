@@ -1,5 +1,6 @@
 """Tables on the terminal: the contract, and what a run brought."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -122,6 +123,33 @@ def print_models(workspace: "Workspace", console: Console) -> None:
             version = "not there"
         table.add_row(escape(key), version, due.get(key, "-"))
     console.print(table)
+
+
+LAYOUT = ("block", "source", "column", "half_life", "name", "offset", "length")
+"""Columns of a printed layout; the meaning of its blocks follows below it."""
+
+
+def print_layout(rows: Sequence[Mapping[str, object]], console: Console) -> None:
+    """One row per block, then what the kinds of blocks mean."""
+    table = Table()
+    for heading in LAYOUT:
+        table.add_column(heading, justify="right" if heading in ("half_life", "offset", "length") else "left")
+    for row in rows:
+        table.add_row(*("" if row[name] is None else str(row[name]) for name in LAYOUT))
+    console.print(table)
+    for block, meaning in {row["block"]: row["meaning"] for row in rows}.items():
+        console.print(f"[bold]{block}[/bold]  {meaning}")
+
+
+def layout_markdown(rows: Sequence[Mapping[str, object]]) -> str:
+    """The same table for Dagster, neighbouring blocks of one kind, source and column in one line."""
+    lines = ["| block | source | column | half-lives | offset | length |", "|---|---|---|---|---|---|"]
+    for key, group in itertools.groupby(rows, key=lambda row: (row["block"], row["source"], row["column"])):
+        blocks = list(group)
+        lives = ", ".join(dict.fromkeys(f"{row['half_life']:g}" for row in blocks if row["half_life"] is not None))
+        length = sum(int(str(row["length"])) for row in blocks)
+        lines.append(f"| {' | '.join(map(str, key))} | {lives} | {blocks[0]['offset']} | {length} |")
+    return "\n".join(lines)
 
 
 def _cell(value: object) -> str:

@@ -1,6 +1,6 @@
 """Encoders: how the columns of a source become numbers. A column of a new type is one new file with an `ENCODER`."""
 
-from basemodel_ops.encoders.base import Encoder, State, encoder_types, fit_encoder, load_encoder
+from basemodel_ops.encoders.base import Encoder, State, encoder_types, fit_encoder, load_encoder, track_names
 from basemodel_ops.encoders.numbers import NumberScale, squash
 from basemodel_ops.encoders.vocabulary import Vocabulary
 
@@ -13,4 +13,5 @@ __all__ = [
     "fit_encoder",
     "load_encoder",
     "squash",
+    "track_names",
 ]

@@ -27,6 +27,8 @@ class Encoder(Protocol):
 
     kind: ClassVar[str]
     """The column type that it reads."""
+    is_density: ClassVar[bool]
+    """Whether near values share cells, many rows of one width: those are sketched, others are counted cell by cell."""
 
     @classmethod
     def fit(cls, batches: Iterable[pa.Array], **options: Any) -> Self:
@@ -88,6 +90,11 @@ def fit_encoder(kind: str, batches: Iterable[pa.Array], **options: Any) -> Encod
 def load_encoder(state: State) -> Encoder:
     """The encoder of a saved state."""
     return _type_of(state.kind).from_state(state)
+
+
+def track_names(column: str, rows: int) -> list[str]:
+    """Names of a column's rows of cells: the column itself where there is one."""
+    return [column] if rows == 1 else [f"{column}#{row}" for row in range(rows)]
 
 
 def _type_of(kind: str) -> type[Encoder]:

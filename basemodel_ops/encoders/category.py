@@ -21,6 +21,7 @@ class CategoryEncoder:
     """One row of cells: the values, the most frequent first, then the buckets of unseen ones; nulls have none."""
 
     kind: ClassVar[str] = "category"
+    is_density: ClassVar[bool] = False
     vocabulary: Vocabulary
     buckets: int
 

@@ -52,6 +52,14 @@ def hash_values(column: pa.Array) -> np.ndarray:
     return out
 
 
+def pair_ids(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """An id for each pair of integers, int64 (rows,): equal pairs have equal ids."""
+    first, both = np.empty((2, len(one)), np.uint64)
+    _mix_all(one.astype(np.int64).view(np.uint64), first)
+    _mix_all(first ^ other.astype(np.int64).view(np.uint64), both)
+    return both.view(np.int64)
+
+
 @njit(nogil=True, cache=True)
 def _fill(values: np.ndarray, keys: np.ndarray, codes: np.ndarray) -> None:
     mask = np.uint64(len(codes) - 1)

@@ -33,6 +33,7 @@ class ImageEncoder:
     """
 
     kind: ClassVar[str] = "image"
+    is_density: ClassVar[bool] = True
     partition: Partition
     architecture: str = ""
     weights: str = ""

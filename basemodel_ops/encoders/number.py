@@ -57,6 +57,7 @@ class NumberEncoder:
     """One row of quantile cells; features: value, whether it is known, sin and cos of x / 2^i per octave."""
 
     kind: ClassVar[str] = "number"
+    is_density: ClassVar[bool] = False
     scale: NumberScale
     cuts: np.ndarray  # (cells - 1,) float64, ascending
     octaves: int

@@ -33,6 +33,7 @@ class TextEncoder:
     """
 
     kind: ClassVar[str] = "text"
+    is_density: ClassVar[bool] = True
     partition: Partition
     grams: int
     static: StaticVectors | None

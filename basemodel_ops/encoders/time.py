@@ -14,12 +14,16 @@ HOUR = 3_600_000_000  # microseconds
 DAY = 24 * HOUR
 YEAR_DAYS = 365.2425
 
+HOURS, WEEKDAYS, WEEKS = range(3)
+"""Rows of cells."""
+
 
 @dataclass(frozen=True)
 class TimeEncoder:
     """Three rows of cells: 24 hours, 7 weekdays (Monday first), 53 weeks of the year; sin and cos of each cycle."""
 
     kind: ClassVar[str] = "time"
+    is_density: ClassVar[bool] = False
 
     @classmethod
     def fit(cls, batches: Iterable[pa.Array]) -> "TimeEncoder":

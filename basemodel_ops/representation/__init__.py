@@ -1,19 +1,28 @@
 """The universal behavioural representation of an entity at a cutoff: fixed length, documented layout."""
 
-from basemodel_ops.representation.build import SourcePlan, future_layout, future_values, history_layout, history_values
+from basemodel_ops.representation.build import (
+    Density,
+    SourcePlan,
+    future_layout,
+    future_values,
+    history_layout,
+    history_values,
+)
 from basemodel_ops.representation.events import EventReader, Events
 from basemodel_ops.representation.history import History
-from basemodel_ops.representation.layout import Block, Layout
+from basemodel_ops.representation.layout import Block, Layout, explain_layout
 from basemodel_ops.representation.sorting import sorted_events
 from basemodel_ops.representation.stream import stream_histories, stream_sketches
 
 __all__ = [
     "Block",
+    "Density",
     "EventReader",
     "Events",
     "History",
     "Layout",
     "SourcePlan",
+    "explain_layout",
     "future_layout",
     "future_values",
     "history_layout",

@@ -1,10 +1,19 @@
 """Putting the blocks together: what an entity's history says at each cutoff, and what its future will say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from basemodel_ops.emde import decayed_counts, last_seen, normalise_rows, pooled_vectors, window_counts
+from basemodel_ops.emde import (
+    decayed_counts,
+    decayed_moments,
+    last_seen,
+    normalise_rows,
+    pooled_vectors,
+    sketch_histories,
+    window_counts,
+)
+from basemodel_ops.encoders import squash
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.layout import Layout
 from basemodel_ops.representation.scalars import future_scalars, history_scalars, scalar_names
@@ -13,11 +22,39 @@ Spec = tuple[str, str, str, str, int]
 
 
 @dataclass(frozen=True)
+class Density:
+    """A column whose near values share cells: texts and images, of events or of the things they mention.
+
+    Either every event carries its own cells, one track per row, or one track holds the thing, a row of `table`.
+    """
+
+    tracks: tuple[str, ...]
+    width: int
+    table: np.ndarray | None = None  # (things, rows) int32, -1 where nothing is known
+
+    @property
+    def rows(self) -> int:
+        """Rows of cells."""
+        return len(self.tracks) if self.table is None else self.table.shape[1]
+
+    def cells(self, history: History) -> np.ndarray:
+        """Cells of the events, int32 (events, rows), rows side by side; -1 where nothing is known."""
+        if self.table is None:
+            cells = np.stack([history.codes[track] for track in self.tracks], axis=1)
+        else:
+            code = history.codes[self.tracks[0]]
+            cells = np.where(code[:, None] >= 0, self.table[code], -1)
+        return np.where(cells >= 0, cells + np.arange(self.rows) * self.width, -1).astype(np.int32)
+
+
+@dataclass(frozen=True)
 class SourcePlan:
     """What of a source goes into the representation.
 
-    `things` holds the number of values kept exactly per category column; `codes` the (vocabulary, depth) cells and
-    `vectors` the Cleora vectors of columns with too many values for that.
+    `things` holds the number of values kept exactly, and predicted, per category column; `codes` the (vocabulary,
+    depth) cells and `vectors` the Cleora vectors of columns with too many values for that. `cells` holds the number of
+    cells of every track that is counted without being predicted: quantiles of numbers, hours, weekdays. `densities`
+    holds texts and images.
     """
 
     name: str
@@ -27,19 +64,21 @@ class SourcePlan:
     vectors: dict[str, np.ndarray]
     width: int
     density_rows: int
+    cells: dict[str, int] = field(default_factory=dict)
+    densities: dict[str, Density] = field(default_factory=dict)
 
 
-def _thing_cells(history: History, plan: SourcePlan) -> tuple[np.ndarray, int]:
-    """Cells of all category columns side by side, int32 (events, columns), and their total."""
+def _cells_of(history: History, sizes: dict[str, int]) -> tuple[np.ndarray, int]:
+    """Cells of tracks side by side, int32 (events, tracks), and their total; codes beyond a size have none."""
     cells, offset = [], 0
-    for column, size in plan.things.items():
-        codes = history.codes[column]
+    for track, size in sizes.items():
+        codes = history.codes[track]
         cells.append(np.where((codes >= 0) & (codes < size), codes + offset, -1))
         offset += size
     return np.stack(cells, axis=1).astype(np.int32) if cells else np.empty((len(history.time), 0), np.int32), offset
 
 
-def _sketch_cells(history: History, codes: np.ndarray, column: str, rows: int, width: int) -> np.ndarray:
+def _future_cells(history: History, codes: np.ndarray, column: str, rows: int, width: int) -> np.ndarray:
     """Cells of the first `rows` depth rows, int32 (events, rows); unknown things have none."""
     known = history.codes[column]
     cells = codes[np.maximum(known, 0), :rows] + np.arange(rows) * width
@@ -49,16 +88,22 @@ def _sketch_cells(history: History, codes: np.ndarray, column: str, rows: int, w
 def history_layout(plans: list[SourcePlan], half_lives: tuple[float, ...], windows: tuple[int, ...]) -> Layout:
     """Layout of `history_values`."""
     specs: list[Spec] = []
+    lives = [f"{life:g}" for life in half_lives]
     for plan in plans:
         specs += [("scalar", plan.name, "", name, 1) for name in scalar_names(list(plan.numbers), windows)]
-        for life in half_lives:
-            specs += [("count", plan.name, column, f"{life:g}", size) for column, size in plan.things.items()]
+        for number in plan.numbers:
+            specs += [(kind, plan.name, number, life, 1) for life in lives for kind in ("sum", "mean")]
+            specs.append(("last", plan.name, number, "", 1))
+        specs += [("count", plan.name, column, life, size) for life in lives for column, size in plan.things.items()]
         specs += [("recency", plan.name, column, "", size) for column, size in plan.things.items()]
+        specs += [("cell", plan.name, track, life, size) for life in lives for track, size in plan.cells.items()]
         for column, codes in plan.codes.items():
-            specs += [("sketch", plan.name, column, f"{life:g}", codes.shape[1] * plan.width) for life in half_lives]
-            specs += [("mass", plan.name, column, f"{life:g}", 1) for life in half_lives]
-            dimension = plan.vectors[column].shape[1]
-            specs += [("pooled", plan.name, column, f"{life:g}", dimension) for life in half_lives]
+            specs += [("sketch", plan.name, column, life, codes.shape[1] * plan.width) for life in lives]
+            specs += [("mass", plan.name, column, life, 1) for life in lives]
+            specs += [("pooled", plan.name, column, life, plan.vectors[column].shape[1]) for life in lives]
+        for column, density in plan.densities.items():
+            specs += [("density", plan.name, column, life, density.rows * density.width) for life in lives]
+            specs += [("mass", plan.name, column, life, 1) for life in lives]
     return Layout(specs)
 
 
@@ -75,23 +120,41 @@ def history_values(
     for history, plan in zip(histories, plans, strict=True):
         shape = (history.entities, len(cutoffs), -1)
         blocks.append(history_scalars(history, cutoffs, windows))
-        cells, size = _thing_cells(history, plan)
+        blocks += [_moments(history, number, days, lives) for number in plan.numbers]
+        cells, size = _cells_of(history, plan.things)
         counts = decayed_counts(history.start, history.days, cells, size, days, lives)
         blocks.append(np.log1p(counts).reshape(shape))
         age = days[None, :, None] - last_seen(history.start, history.days, cells, size, days)
         blocks.append(np.exp2(-age / 28.0))  # 1 just now, one half after four weeks, 0 never
+        cells, size = _cells_of(history, plan.cells)
+        counts = decayed_counts(history.start, history.days, cells, size, days, lives)
+        blocks.append(np.log1p(counts).reshape(shape))
         for column, codes in plan.codes.items():
-            depth = codes.shape[1]
-            sketch_cells = _sketch_cells(history, codes, column, depth, plan.width)
-            sketch = decayed_counts(history.start, history.days, sketch_cells, depth * plan.width, days, lives)
-            blocks.append(normalise_rows(sketch, depth, plan.width).reshape(shape))
-            blocks.append(np.log1p(sketch[..., : plan.width].sum(axis=-1)))
-            pooled = pooled_vectors(
-                history.start, history.days, history.codes[column], plan.vectors[column], days, lives
-            )
+            things = history.codes[column]
+            sketch = sketch_histories(history.start, history.days, things, codes, plan.width, days, lives)
+            blocks += _rows_and_mass(sketch, codes.shape[1], plan.width)
+            pooled = pooled_vectors(history.start, history.days, things, plan.vectors[column], days, lives)
             length = np.linalg.norm(pooled, axis=-1, keepdims=True)
             blocks.append(np.divide(pooled, length, out=np.zeros_like(pooled), where=length > 0).reshape(shape))
+        for density in plan.densities.values():
+            size = density.rows * density.width
+            counts = decayed_counts(history.start, history.days, density.cells(history), size, days, lives)
+            blocks += _rows_and_mass(counts, density.rows, density.width)
     return np.concatenate([block.astype(np.float16) for block in blocks], axis=2)
+
+
+def _moments(history: History, number: str, days: np.ndarray, lives: np.ndarray) -> np.ndarray:
+    """Squashed decayed sum and mean per half-life, then the last value, (entities, cutoffs, 2 x half-lives + 1)."""
+    found = decayed_moments(history.start, history.days, history.numbers[number], days, lives)
+    pairs = np.stack([found.total, found.mean], axis=-1).reshape(*found.last.shape, -1)
+    return squash(np.concatenate([pairs, found.last[..., None]], axis=2))
+
+
+def _rows_and_mass(sketch: np.ndarray, rows: int, width: int) -> list[np.ndarray]:
+    """Rows of a sketch as distributions of length 1, and the log of the mass that each holds, per half-life."""
+    shape = (*sketch.shape[:2], -1)
+    mass = np.log1p(sketch[..., :width].sum(axis=-1))
+    return [normalise_rows(sketch, rows, width).reshape(shape), mass]
 
 
 def future_layout(plans: list[SourcePlan], horizons: tuple[int, ...], thing_horizons: tuple[int, ...]) -> Layout:
@@ -132,11 +195,11 @@ def future_values(
     for history, plan in zip(histories, plans, strict=True):
         shape = (history.entities, len(cutoffs), -1)
         activity.append(future_scalars(history, cutoffs, horizons))
-        cells, size = _thing_cells(history, plan)
+        cells, size = _cells_of(history, plan.things)
         things.append(np.log1p(window_counts(history.start, history.days, cells, size, days, spans)).reshape(shape))
         for column, codes in plan.codes.items():
             rows = plan.density_rows
-            cells = _sketch_cells(history, codes, column, rows, plan.width)
+            cells = _future_cells(history, codes, column, rows, plan.width)
             counts = window_counts(history.start, history.days, cells, rows * plan.width, days, spans)
             counts = counts.reshape(*counts.shape[:-1], rows, plan.width)
             mass = counts.sum(axis=-1, keepdims=True)

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.encoders import Encoder, Vocabulary, track_names
+from basemodel_ops.encoders.base import flat
 from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
+
+NO_SESSION = int(np.iinfo(np.int64).min)
+"""Session of an event that has none: it stands alone."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,8 @@ class Events:
 
     owner: np.ndarray  # (events,) int32
     time: np.ndarray  # (events,) int64, microseconds since 1970
-    session: np.ndarray | None = None  # (events,) int64 hash
-    codes: dict[str, np.ndarray] = field(default_factory=dict)  # per category column (events,) int32
+    session: np.ndarray | None = None  # (events,) int64 hash, `NO_SESSION` where there is none
+    codes: dict[str, np.ndarray] = field(default_factory=dict)  # per row of cells (events,) int32
     numbers: dict[str, np.ndarray] = field(default_factory=dict)  # per number column (events,) float32
 
     def __len__(self) -> int:
@@ -65,7 +69,8 @@ class EventReader:
     """How the Arrow batches of a source become events.
 
     `maps` gives derived codes (a product's department) by name: the category column and the derived code of each of
-    its values.
+    its values. `encoders` read columns of the other types, and may read the time of the events; their rows of cells
+    are named by `track_names`.
     """
 
     source: str
@@ -76,12 +81,13 @@ class EventReader:
     categories: Mapping[str, Vocabulary] = field(default_factory=dict)
     numbers: tuple[str, ...] = ()
     maps: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
         """Columns that are read."""
-        names = [self.entity, self.time, *([self.session] if self.session else []), *self.categories, *self.numbers]
-        return list(dict.fromkeys(names))
+        session = [self.session] if self.session else []
+        return list(dict.fromkeys([self.entity, self.time, *session, *self.categories, *self.numbers, *self.encoders]))
 
     def read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Events]:
         """Encode batch by batch; values never seen get code -1, numbers that are missing are not-a-number.
@@ -102,6 +108,10 @@ class EventReader:
             codes = {name: known.encode(batch.column(name)) for name, known in self.categories.items()}
             for name, (column, mapping) in padded.items():
                 codes[name] = mapping[codes[column]]  # code -1, the unknown, maps to -1
+            for name, encoder in self.encoders.items():
+                cells = encoder.cells(flat(batch.column(name)))
+                for row, track in enumerate(track_names(name, cells.shape[1])):
+                    codes[track] = np.ascontiguousarray(cells[:, row])
             yield Events(
                 owner,
                 microseconds(batch.column(self.time), self.source),
@@ -125,12 +135,11 @@ def microseconds(column: pa.Array, source: str) -> np.ndarray:
 
 
 def _session_ids(column: pa.Array) -> np.ndarray:
-    """Sessions as int64: integers as they are, anything else by its hash; -1 where there is none."""
-    ids = column.cast(pa.int64()) if pa.types.is_integer(column.type) else None
-    if ids is not None:
-        return ids.fill_null(-1).to_numpy(zero_copy_only=False)
+    """Sessions as int64: integers as they are, anything else by its hash; `NO_SESSION` where there is none."""
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.int64(), safe=False).fill_null(NO_SESSION).to_numpy(zero_copy_only=False)
     hashes = hash_values(column).view(np.int64)
-    return np.where(column.is_valid().to_numpy(zero_copy_only=False), hashes, -1)
+    return np.where(column.is_valid().to_numpy(zero_copy_only=False), hashes, NO_SESSION)
 
 
 def _floats(column: pa.Array, name: str, source: str) -> np.ndarray:

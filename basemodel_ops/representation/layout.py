@@ -4,11 +4,37 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import pyarrow as pa
+
+MEANINGS = {
+    "scalar": "squashed count, sum, recency or gap, over a window where the name says so",
+    "sum": "squashed decayed sum of a number",
+    "mean": "squashed decayed mean of a number",
+    "last": "squashed newest value of a number",
+    "count": "log(1 + decayed count) of each of the most frequent values",
+    "recency": "2^(-days since / 28) of each of the most frequent values; 0 never",
+    "cell": "log(1 + decayed count) of each cell: quantiles of a number, hours, weekdays",
+    "sketch": "depth x width cells of density and identity codes, log(1 + count), each row of length 1",
+    "mass": "log(1 + decayed mass) of one row of the sketch or density",
+    "pooled": "direction of the decayed sum of the things' Cleora vectors",
+    "density": "rows of cells of texts or images, log(1 + count), each row of length 1",
+    "attribute": "facts known before the cutoff: one place per value, or an encoder's features",
+    "calendar": "day of the year of the cutoff, sine and cosine",
+}
+"""What the numbers of each kind of block are."""
+
+
+SCHEMA = pa.schema(
+    {
+        "block": pa.string(), "source": pa.string(), "column": pa.string(), "half_life": pa.float64(),
+        "name": pa.string(), "offset": pa.int64(), "length": pa.int64(), "meaning": pa.string(),
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Block:
-    """`length` neighbouring numbers of one kind; `detail` holds a window, horizon or half-life in days."""
+    """`length` neighbouring numbers of one kind; `detail` holds a name, horizon or half-life in days."""
 
     kind: str
     source: str
@@ -61,3 +87,25 @@ class Layout:
         return cls(
             (str(r["kind"]), str(r["source"]), str(r["column"]), str(r["detail"]), int(str(r["length"]))) for r in rows
         )
+
+
+def explain_layout(layout: Layout) -> pa.Table:
+    """Which number of a representation stands where and means what: one row per block, in order.
+
+    Columns: block (kind), source, column, half_life (days, null where none), name, offset, length, meaning.
+    """
+    decayed = {"sum", "mean", "count", "cell", "sketch", "mass", "pooled", "density"}
+    rows = [
+        {
+            "block": block.kind,
+            "source": block.source,
+            "column": block.column,
+            "half_life": float(block.detail) if block.kind in decayed else None,
+            "name": "" if block.kind in decayed else block.detail,
+            "offset": block.offset,
+            "length": block.length,
+            "meaning": MEANINGS.get(block.kind, ""),
+        }
+        for block in layout.blocks
+    ]
+    return pa.Table.from_pylist(rows, SCHEMA)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.representation.events import NO_SESSION
 from basemodel_ops.representation.history import DAY, History
 
 RECENT_DAYS = (1, 2, 3, 5, 8)
@@ -26,7 +27,7 @@ def _totals(history: History) -> np.ndarray:
 
 
 def _starts(history: History, owner: np.ndarray) -> np.ndarray:
-    """1 for the first event of a session, (events,)."""
+    """1 for the first event of a session and for every event without one, (events,)."""
     if history.session is None or len(owner) == 0:
         return np.ones(len(owner))
     order = np.lexsort((np.arange(len(owner)), history.session, owner))
@@ -34,6 +35,7 @@ def _starts(history: History, owner: np.ndarray) -> np.ndarray:
     fresh = np.ones(len(owner), bool)
     fresh[1:] = (history.session[order][1:] != history.session[order][:-1]) | (owner[order][1:] != owner[order][:-1])
     starts[order[fresh]] = 1
+    starts[history.session == NO_SESSION] = 1
     return starts
 
 

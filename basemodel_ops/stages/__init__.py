@@ -2,8 +2,9 @@
 
 from basemodel_ops.report import Finding, Report
 from basemodel_ops.stages.asking import Reply, ask_entity
-from basemodel_ops.stages.encoding import codes, embeddings, encoders
-from basemodel_ops.stages.examples import entity_representation, training_examples
+from basemodel_ops.stages.embedding import codes, embeddings
+from basemodel_ops.stages.encoding import encoders
+from basemodel_ops.stages.examples import entity_representation, explain_representation, training_examples
 from basemodel_ops.stages.fitting import task_model
 from basemodel_ops.stages.forgetting import Forgotten, forget, models_due
 from basemodel_ops.stages.pretraining import foundation_model
@@ -21,6 +22,7 @@ __all__ = [
     "embeddings",
     "encoders",
     "entity_representation",
+    "explain_representation",
     "forget",
     "foundation_model",
     "models_due",

@@ -75,7 +75,8 @@ def read_histories(
             yield _exact(kept, recency, size)
         return
     codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
-    prior = vocabulary_of(ws.current(f"encoders/{source}"), column).counts
+    # Things that no event mentioned before the end of training may be in newer histories.
+    prior = vocabulary_of(ws.current(f"encoders/{source}"), column).counts + 0.5
     depth, width = codes.shape[1], ws.settings.width
     sketches, masses = (
         np.stack([_block(examples, places, kind, source, column, f"{life:g}") for life in lives], axis=1)

@@ -1,26 +1,29 @@
-"""Stages that turn columns into codes: vocabularies, Cleora vectors, sketch codes. Nothing sees past training."""
+"""The stage that fits encoders: what each column of a source is made of, up to the end of training."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
 
 from basemodel_ops.artifacts import Artifact, Draft
-from basemodel_ops.cleora import build_hypergraph, embed, join_hypergraphs
-from basemodel_ops.cleora.embedding import hash_ids
-from basemodel_ops.contract.types import AttributeSource, ColumnType, EventSource
-from basemodel_ops.emde import density_codes, identity_codes
-from basemodel_ops.encoders import NumberScale, Vocabulary
+from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, EventSource
+from basemodel_ops.encoders import Encoder, State, Vocabulary, fit_encoder, load_encoder
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
-from basemodel_ops.stages.reading import Reader
-from basemodel_ops.stages.workspace import Workspace, to_datetime
+from basemodel_ops.stages.workspace import Workspace, microseconds, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import counts_query, entities_query, rows_query
-
-IDENTITY_ROWS = 2
-"""Depth rows of identity codes beside the density rows."""
+from basemodel_ops.warehouse.queries import column_of, counts_query, events_query, rows_query
 
 SKETCHED_ABOVE = 1000
 """Categories with more values than this are sketched; smaller ones are kept exactly."""
+
+FITTED_ROWS = 1_000_000
+"""Newest events from which the encoder of a column that is no category is fitted."""
+
+Sizes = dict[str, float | int | str]
 
 
 def categories(source: EventSource | AttributeSource) -> list[str]:
@@ -33,78 +36,13 @@ def numbers(source: EventSource | AttributeSource) -> list[str]:
     return [column.name for column in source.columns if column.type is ColumnType.NUMBER]
 
 
-def encoders(ws: Workspace, source: str) -> Report:
-    """Vocabularies and scales of a source, from what was there before the end of training."""
-    is_event = source in {event.name for event in ws.contract.events}
-    with ws.warehouse() as warehouse:
-        times = ws.times(warehouse)
-        if is_event:
-            event = ws.contract.event(source)
-            marks = [warehouse.fingerprint(event.relation, [event.time, *categories(event)])]
-            for column in event.columns:
-                if column.references:
-                    thing = ws.contract.attribute(column.references)
-                    marks.append(warehouse.fingerprint(thing.relation, [thing.key, *categories(thing)]))
-        else:
-            facts = ws.contract.attribute(source)
-            names = [facts.key, *categories(facts), *numbers(facts)]
-            marks = [warehouse.fingerprint(facts.relation, names)]
-
-        def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-            sizes = (
-                _fit_event(ws, warehouse, ws.contract.event(source), times.training_end, draft)
-                if is_event
-                else _fit_attributes(warehouse, ws.contract.attribute(source), draft)
-            )
-            return {f"values_{name}": size for name, size in sizes.items()}, {}
-
-        return ws.made(f"encoders/{source}", [ws.contract.fingerprint, times.training_end, marks], fill)
-
-
-def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, before: int, draft: Draft) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    for column in event.columns:
-        if column.type is not ColumnType.CATEGORY:
-            continue
-        vocabulary = Vocabulary.from_table(warehouse.read(counts_query(event, column.name, to_datetime(before))))
-        draft.table(column.name, vocabulary.table())
-        sizes[column.name] = len(vocabulary)
-        if not column.references:
-            continue
-        thing = ws.contract.attribute(column.references)
-        facts = warehouse.read(rows_query(thing.relation, [thing.key, *categories(thing)]))
-        code = vocabulary.encode(facts.column(thing.key))
-        if len(vocabulary) and not (code >= 0).any():
-            raise DataError(
-                f"No {column.name} of {event.name} is among the keys {thing.key} of {thing.name}. "
-                f"Make both columns the same ids in their dbt models, or remove `references`."
-            )
-        for attribute in categories(thing):
-            values = pa.nulls(len(vocabulary), facts.column(attribute).type).to_pandas()
-            values.iloc[code[code >= 0]] = facts.column(attribute).to_pandas()[code >= 0].to_numpy()
-            array = pa.Array.from_pandas(values, type=facts.column(attribute).type)
-            derived, codes = Vocabulary.of_groups(array, vocabulary.counts)
-            name = f"{column.name}.{attribute}"
-            draft.table(name, derived.table())
-            draft.arrays(f"map {name}", {"codes": codes})
-            sizes[name] = len(derived)
-    return sizes
-
-
-def _fit_attributes(warehouse: Warehouse, facts: AttributeSource, draft: Draft) -> dict[str, int]:
-    names = [*categories(facts), *numbers(facts)]
-    table = warehouse.read(rows_query(facts.relation, [facts.key, *names]))
-    sizes, scales = {}, {}
-    for name in categories(facts):
-        values = table.column(name).combine_chunks()
-        vocabulary, _ = Vocabulary.of_groups(values, np.ones(len(values), np.int64))
-        draft.table(name, vocabulary.table())
-        sizes[name] = len(vocabulary)
-    for name in numbers(facts):
-        scale = NumberScale.fit(table.column(name).to_numpy().astype(np.float64))
-        scales[name] = [scale.mean, scale.deviation]
-    draft.json("scales", scales)
-    return sizes
+def others(source: EventSource | AttributeSource) -> dict[str, str]:
+    """Types of the columns that are read and are no categories, by name."""
+    return {
+        column.name: column.type.value
+        for column in source.columns
+        if column.type not in (ColumnType.CATEGORY, ColumnType.IGNORE)
+    }
 
 
 def vocabulary_of(encoder: Artifact, column: str) -> Vocabulary:
@@ -112,57 +50,158 @@ def vocabulary_of(encoder: Artifact, column: str) -> Vocabulary:
     return Vocabulary.from_table(encoder.table(column))
 
 
-def embeddings(ws: Workspace, source: str, column: str) -> Report:
-    """Cleora vectors of the values of a column, from sessions and entities as hyperedges."""
-    event, encoder = ws.contract.event(source), ws.current(f"encoders/{source}")
-    settings = ws.settings
-    inputs = [encoder.version, column, settings.dimension, settings.iterations, settings.seed]
-
-    def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        vocabulary = vocabulary_of(encoder, column)
-        with ws.warehouse() as warehouse:
-            before = to_datetime(ws.times(warehouse).training_end)
-            entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, before)))
-            history = Reader(ws, warehouse, entities).read(event, before, [column], [])
-        owner = np.repeat(np.arange(history.entities), np.diff(history.start))
-        graph = build_hypergraph(history.codes[column], owner, len(vocabulary))
-        if history.session is not None:
-            sessions = build_hypergraph(history.codes[column], history.session, len(vocabulary))
-            graph = join_hypergraphs(sessions, graph)
-        found = embed(graph, vocabulary.values.to_pylist(), settings.dimension, settings.iterations, seed=settings.seed)
-        draft.arrays(
-            "embedding",
-            {
-                "vectors": found.vectors, "previous": found.previous, "mean": found.mean,
-                "whitening": found.whitening,
-            },
-        )  # fmt: skip
-        connected = float((np.diff(graph.node_start) > 0).mean()) if len(vocabulary) else 0.0
-        return {
-            "values": len(vocabulary), "hyperedges": graph.edges, "incidences": len(graph.edge_nodes),
-            "connected_share": round(connected, 4),
-        }, {}  # fmt: skip
-
-    return ws.made(f"embeddings/{source}__{column}", inputs, fill)
+def encoders_of(artifact: Artifact, column: str | None = None) -> dict[str, Encoder]:
+    """The encoders of the columns that are no categories, by name; of the things that `column` mentions, if given."""
+    saved = artifact.json("encoders" if column is None else f"encoders {column}")
+    prefix = "encoder" if column is None else f"encoder {column}"
+    return {
+        name: load_encoder(State(kind, settings, artifact.arrays(f"{prefix} {name}") if has_arrays else {}))
+        for name, (kind, settings, has_arrays) in saved.items()
+    }
 
 
-def codes(ws: Workspace, source: str, column: str) -> Report:
-    """Density and identity codes of the values of a column."""
-    encoder, embedding = ws.current(f"encoders/{source}"), ws.current(f"embeddings/{source}__{column}")
-    settings = ws.settings
-    inputs = [embedding.version, settings.depth, settings.width, settings.seed]
+def encoders(ws: Workspace, source: str) -> Report:
+    """Vocabularies and encoders of a source, from what was there before the end of training."""
+    is_event = source in {event.name for event in ws.contract.events}
+    with ws.warehouse() as warehouse:
+        end = ws.times(warehouse).training_end
+        read = [ws.contract.event(source)] if is_event else [ws.contract.attribute(source)]
+        things = [ws.contract.attribute(c.references) for c in read[0].columns if c.references]
+        marks = [warehouse.fingerprint(one.relation, columns_of(one)) for one in [*read, *things]]
 
-    def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        vocabulary = vocabulary_of(encoder, column)
-        vectors = embedding.arrays("embedding")["vectors"]
-        density = np.zeros((0, settings.depth), np.int32)
-        if len(vocabulary):
-            density = density_codes(vectors, settings.depth, settings.width, settings.seed)
-        identity = identity_codes(hash_ids(vocabulary.values.to_pylist()), IDENTITY_ROWS, settings.width)
-        draft.arrays("codes", {"codes": np.hstack([density, identity])})
-        used = (
-            [len(np.unique(density[:, row])) / settings.width for row in range(settings.depth)] if len(density) else [0]
+        def fill(draft: Draft) -> tuple[Sizes, dict[str, bytes]]:
+            if is_event:
+                return _fit_event(ws, warehouse, ws.contract.event(source), end, draft), {}
+            return _fit_attributes(warehouse, ws.contract.attribute(source), end, draft), {}
+
+        return ws.made(f"encoders/{source}", [ws.contract.fingerprint, end, marks], fill)
+
+
+def columns_of(source: EventSource | AttributeSource) -> list[str]:
+    """Every column of a source that is read."""
+    if isinstance(source, EventSource):
+        keys = [source.entity, source.time, *([source.session] if source.session else [])]
+    else:
+        keys = [source.key, *([source.valid_from] if source.valid_from else [])]
+    return list(dict.fromkeys([*keys, *categories(source), *others(source)]))
+
+
+def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int, draft: Draft) -> Sizes:
+    sizes: Sizes = {}
+    fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
+    for name, kind in others(event).items():
+        fitted[name] = fit_encoder(kind, _newest(warehouse, event, name, to_datetime(end)))
+    _save_encoders(draft, fitted)
+    for column in event.columns:
+        if column.type is not ColumnType.CATEGORY:
+            continue
+        vocabulary = Vocabulary.from_table(warehouse.read(counts_query(event, column.name, to_datetime(end))))
+        if column.references:
+            source = ws.contract.attribute(column.references)
+            things = known_things(warehouse, source, end)
+            vocabulary = _with_unmentioned(event, column, vocabulary, things)
+            sizes |= _derive(draft, column.name, vocabulary, source, in_order(things, vocabulary.values))
+        draft.table(column.name, vocabulary.table())
+        sizes[f"values_{column.name}"] = len(vocabulary)
+    return sizes
+
+
+def _newest(warehouse: Warehouse, event: EventSource, column: str, before: datetime) -> Iterator[pa.Array]:
+    """The column of the newest events before `before`, the same rows whatever their order in the table."""
+    query = events_query(event, [column], before, ordered=False)
+    newest = exp.Ordered(this=column_of(event.time), desc=True)
+    query = query.order_by(newest, column_of(event.entity), column_of(column)).limit(FITTED_ROWS)
+    for batch in warehouse.batches(query, 65_536):
+        yield batch.column(column)
+
+
+def known_facts(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
+    """The rows of an attribute source that are known before `end`, the newest last; `columns_of`, no null key."""
+    table = warehouse.read(rows_query(source.relation, columns_of(source)))
+    table = table.filter(pc.is_valid(table.column(source.key)))
+    if source.valid_from:
+        since = microseconds(table.column(source.valid_from))
+        table = table.take(np.argsort(since, kind="stable")).filter(pa.array(np.sort(since) < end))
+    return table.combine_chunks()
+
+
+def known_things(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
+    """One row per thing, the newest that is known before `end`."""
+    table = known_facts(warehouse, source, end)
+    code = pc.dictionary_encode(table.column(source.key).combine_chunks()).indices.to_numpy()
+    last = np.full(int(code.max(initial=-1)) + 1, -1)
+    last[code] = np.arange(len(code))
+    return table.take(pa.array(last)).combine_chunks()
+
+
+def _with_unmentioned(event: EventSource, column: Column, vocabulary: Vocabulary, things: pa.Table) -> Vocabulary:
+    """The vocabulary, then the things that no event mentioned before the end of training, with a count of 0.
+
+    They have facts, so what follows need not be blind to them: their codes and vectors come from their facts.
+
+    Raises:
+        DataError: none of the values is a thing.
+    """
+    keys = things.column(0).combine_chunks()
+    code = vocabulary.encode(keys)
+    if len(vocabulary) and not (code >= 0).any():
+        raise DataError(
+            f"No {column.name} of {event.name} is among the keys {things.column_names[0]} of {column.references}. "
+            "Make both columns the same ids in their dbt models, or remove `references`."
         )
-        return {"values": len(vocabulary), "cells_used_share": round(float(np.mean(used)), 4)}, {}
+    if not len(vocabulary):
+        return Vocabulary(keys, np.zeros(len(keys), np.int64))
+    unmentioned = keys.filter(pa.array(code < 0)).cast(vocabulary.values.type)
+    values = pa.concat_arrays([vocabulary.values, unmentioned])
+    return Vocabulary(values, np.concatenate([vocabulary.counts, np.zeros(len(unmentioned), np.int64)]))
 
-    return ws.made(f"codes/{source}__{column}", inputs, fill)
+
+def in_order(things: pa.Table, values: pa.Array) -> pa.Table:
+    """The row of each value, whose first column is its key; nulls where it is no thing."""
+    keys = things.column(0).combine_chunks()
+    row = Vocabulary(keys, np.zeros(len(keys), np.int64)).encode(values)
+    return things.take(pa.array(row, mask=row < 0)).combine_chunks()
+
+
+def _derive(draft: Draft, column: str, vocabulary: Vocabulary, source: AttributeSource, things: pa.Table) -> Sizes:
+    """Codes and cells of the attributes of every value, by the attribute's own vocabulary or encoder.
+
+    Attributes are named `column.attribute`. Categories count an attribute as often as events mention its things.
+    """
+    sizes: Sizes = {}
+    for attribute in categories(source):
+        values = things.column(attribute).combine_chunks()
+        derived, codes = Vocabulary.of_groups(values, vocabulary.counts)
+        draft.table(f"{column}.{attribute}", derived.table())
+        draft.arrays(f"map {column}.{attribute}", {"codes": codes})
+        sizes[f"values_{column}.{attribute}"] = len(derived)
+    fitted: dict[str, Encoder] = {}
+    for attribute, kind in others(source).items():
+        values = things.column(attribute).combine_chunks()
+        fitted[attribute] = fit_encoder(kind, [values])
+        draft.arrays(f"cells {column}.{attribute}", {"cells": fitted[attribute].cells(values)})
+    _save_encoders(draft, fitted, column)
+    return sizes
+
+
+def _fit_attributes(warehouse: Warehouse, source: AttributeSource, end: int, draft: Draft) -> Sizes:
+    sizes: Sizes = {}
+    table = known_facts(warehouse, source, end)
+    for name in categories(source):
+        values = table.column(name).combine_chunks()
+        vocabulary, _ = Vocabulary.of_groups(values, np.ones(len(values), np.int64))
+        draft.table(name, vocabulary.table())
+        sizes[f"values_{name}"] = len(vocabulary)
+    _save_encoders(draft, {name: fit_encoder(kind, [table.column(name)]) for name, kind in others(source).items()})
+    return sizes
+
+
+def _save_encoders(draft: Draft, fitted: Mapping[str, Encoder], column: str | None = None) -> None:
+    suffix = "" if column is None else f" {column}"
+    saved: dict[str, list[object]] = {}
+    for name, encoder in fitted.items():
+        state = encoder.state()
+        if state.arrays:
+            draft.arrays(f"encoder{suffix} {name}", state.arrays)
+        saved[name] = [state.kind, state.settings, bool(state.arrays)]
+    draft.json(f"encoders{suffix}", saved)

@@ -3,11 +3,13 @@
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.report import Report
-from basemodel_ops.representation import History, future_layout, future_values
+from basemodel_ops.representation import History, Layout, explain_layout, future_layout, future_values
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.workers import mapped
 from basemodel_ops.stages.builder import Builder, activity_horizons, parents, thing_horizons
 from basemodel_ops.stages.rows import write_shard
 from basemodel_ops.stages.workspace import Workspace, to_microseconds
@@ -28,11 +30,16 @@ def training_examples(ws: Workspace) -> Report:
             usable = np.flatnonzero(cutoffs + min(spans) * DAY <= times.training_end)
             share = min(1.0, settings.pretraining_rows / max(len(usable) * len(builder.entities), 1))
             generator = np.random.default_rng(settings.seed)
-            rows = pretraining = 0
-            for number, (low, histories, values) in enumerate(builder.shards(cutoffs)):
+
+            def work(shard: tuple[int, list[History]]) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+                low, histories = shard
                 seen = _events_before(histories, cutoffs) > 0
                 futures = future_values(histories, builder.plans, cutoffs[usable], horizons, spans, times.training_end)
-                chosen = seen[:, usable] & (generator.random((len(values), len(usable))) < share)
+                return low, builder.values(low, histories, cutoffs), seen[:, usable], futures
+
+            rows = pretraining = 0
+            for number, (low, values, seen, futures) in enumerate(mapped(work, builder.histories())):
+                chosen = seen & (generator.random(seen.shape) < share)
                 flat = np.flatnonzero(chosen.ravel())
                 write_shard(draft, number, builder.layout, values)
                 entity, usable_cutoff = np.divmod(flat, len(usable))
@@ -66,13 +73,19 @@ def entity_representation(ws: Workspace, as_of: datetime) -> Report:
         cutoff = to_microseconds(as_of)
 
         def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-            builder = Builder(ws, warehouse, cutoff)
-            for number, (_, _, values) in enumerate(builder.shards(np.array([cutoff], np.int64))):
+            builder, cutoffs = Builder(ws, warehouse, cutoff), np.array([cutoff], np.int64)
+            shards = mapped(lambda shard: builder.values(*shard, cutoffs), builder.histories())
+            for number, values in enumerate(shards):
                 write_shard(draft, number, builder.layout, values)
             draft.table("entities", builder.entities.table())
-            draft.arrays("times", {"cutoffs": np.array([cutoff], np.int64)})
+            draft.arrays("times", {"cutoffs": cutoffs})
             draft.json("layout", builder.layout.explain())
             return {"rows": len(builder.entities), "length": builder.layout.length}, {}
 
         inputs = [parents(ws, warehouse), cutoff]
         return ws.made(f"entity_representation/{as_of:%Y-%m-%d}", inputs, fill)
+
+
+def explain_representation(ws: Workspace, as_of: datetime) -> pa.Table:
+    """The layout of the representations at `as_of`, one row per block; see `explain_layout`."""
+    return explain_layout(Layout.from_rows(ws.current(f"entity_representation/{as_of:%Y-%m-%d}").json("layout")))

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from basemodel_ops.contract.types import AttributeSource
-from basemodel_ops.encoders import NumberScale, Vocabulary
-from basemodel_ops.stages.encoding import categories, numbers
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.stages.encoding import categories, columns_of, encoders_of, vocabulary_of
 from basemodel_ops.stages.workspace import Workspace, microseconds
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
@@ -31,24 +30,20 @@ class Facts:
 
 
 def read_facts(ws: Workspace, warehouse: Warehouse, source: AttributeSource, entities: Vocabulary) -> Facts:
-    """The facts of a source, in the codes and scales of its encoder."""
-    encoder = ws.current(f"encoders/{source.name}")
-    names = [*categories(source), *numbers(source), *([source.valid_from] if source.valid_from else [])]
-    table = warehouse.read(rows_query(source.relation, [source.key, *names]))
+    """The facts of a source, in the codes and features of its encoders."""
+    artifact = ws.current(f"encoders/{source.name}")
+    table = warehouse.read(rows_query(source.relation, columns_of(source)))
     owner = entities.encode(table.column(source.key))
     since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(owner), -(2**62))
     layout, blocks = [], []
     for name in categories(source):
-        vocabulary = Vocabulary.from_table(encoder.table(name))
+        vocabulary = vocabulary_of(artifact, name)
         size = min(len(vocabulary), ws.settings.things)
-        code = vocabulary.encode(table.column(name))
         layout.append(("attribute", source.name, name, "", size))
-        blocks.append((code[:, None] == np.arange(size)).astype(np.float16))
-    scales = encoder.json("scales")
-    for name in numbers(source):
-        layout.append(("attribute", source.name, name, "", 1))
-        values = table.column(name).cast(pa.float64()).to_numpy()
-        blocks.append(NumberScale(*scales[name]).encode(values)[:, None].astype(np.float16))
+        blocks.append((vocabulary.encode(table.column(name))[:, None] == np.arange(size)).astype(np.float16))
+    for name, encoder in encoders_of(artifact).items():
+        layout.append(("attribute", source.name, name, "", len(encoder.names)))
+        blocks.append(encoder.features(table.column(name).combine_chunks()).astype(np.float16))
     order = np.lexsort((since, owner))
     order = order[owner[order] >= 0]
     values = np.hstack(blocks) if blocks else np.zeros((len(owner), 0), np.float16)

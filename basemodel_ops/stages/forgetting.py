@@ -3,6 +3,7 @@
 It can be run again: what is done is found done. Raw tables are not touched.
 """
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -56,6 +57,8 @@ def forget(ws: Workspace, source: Relation) -> Forgotten:
     for key, version in holding:
         ws.store.remove(key, version)
     ws.store.remove_leftovers()
+    for left in ws.settings.home.glob("sorting-*"):  # of runs that were killed while they sorted events
+        shutil.rmtree(left)
     removed = tuple(f"{key}/{version}" for key, version in holding)
     ws.log(f"{len(ids)} ids: {rows} rows of scores deleted, {len(removed)} artifacts removed")
     return Forgotten(len(ids), new, rows, removed, tuple(models_due(ws)))

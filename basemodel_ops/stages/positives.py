@@ -12,7 +12,7 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
 from basemodel_ops.stages.labels import Rows
-from basemodel_ops.stages.reading import Reader
+from basemodel_ops.stages.reading import read_history
 from basemodel_ops.stages.workspace import Workspace, microseconds, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import entities_query, rows_query
@@ -71,5 +71,5 @@ def read_things(ws: Workspace, warehouse: Warehouse, task: Task, before: int) ->
         raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
     source, column = task.predicts.source, task.predicts.column
     entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, to_datetime(before))))
-    history = Reader(ws, warehouse, entities).read(ws.contract.event(source), to_datetime(before), [column], [])
+    history = read_history(ws, warehouse, ws.contract.event(source), entities, to_datetime(before), column)
     return history, ws.current(f"embeddings/{source}__{column}").arrays("embedding")["vectors"], entities

@@ -136,6 +136,12 @@ def test_a_forgotten_patient_is_nowhere_and_changes_nothing_for_others(
     assert failed_checks(asked.home) == set()
     others = before.rows("select count(*) from basemodel.returns_14d_scores")[0][0] - 1
 
+    left = asked.home / "sorting-killed" / "run.arrow"  # what killed runs leave behind
+    half = asked.home / "artifacts" / "training_examples" / ".half-written" / "entities.parquet"
+    for path in (left, half):
+        path.parent.mkdir()
+        path.write_bytes(FORMS[1])
+
     asked.execute(f"create schema privacy; create table privacy.requests as select {CANARY} as patient union select -1")
     done = invoke("forget", "--ids-from", "privacy.requests")
     assert done.exit_code == 0, done.output

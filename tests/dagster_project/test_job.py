@@ -1,5 +1,6 @@
 """The main job on a dbt project of another domain: nothing in it is about the demo."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,10 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from basemodel_ops.errors import BaseModelError, ContractError, DataError, SettingsError, WarehouseError
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace, ask_entity
+from dagster_project.cli import app
 from dagster_project.execution import RunError
 from dagster_project.project import load_project
 
@@ -244,3 +247,17 @@ def test_what_cannot_be_asked_says_what_can(
         ask_entity(workspace, entity, source, column, datetime(2024, 9, 30), [], 10)
     for word in words:
         assert word in str(refused.value)
+
+
+def test_the_layout_says_where_every_number_stands(visits: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASEMODEL_HOME", str(visits.settings.home))
+    monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(VISITS))
+    printed = CliRunner().invoke(app, ["layout"])
+    assert printed.exit_code == 0, printed.output
+    rows = json.loads(CliRunner().invoke(app, ["layout", "--json"]).stdout)
+    artifact = Workspace.open(visits.settings, load_project(visits.settings).contract, lambda _: None).current(
+        "entity_representation/2024-09-30"
+    )
+    assert rows[-1]["offset"] + rows[-1]["length"] == artifact.json("report")["length"]
+    for row in rows:
+        assert row["block"] in printed.output

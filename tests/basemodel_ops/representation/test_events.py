@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.errors import DataError
-from basemodel_ops.representation.events import joined, microseconds
+from basemodel_ops.representation.events import NO_SESSION, joined, microseconds
 from tests.basemodel_ops.representation.streams import random_source
 
 
@@ -57,7 +57,7 @@ def test_missing_values_never_fail():
     assert events.codes["item.type"].tolist() == [-1, -1]
     assert np.isnan(events.numbers["price"]).tolist() == [True, False]
     assert events.session is not None
-    assert events.session[0] == -1
+    assert events.session[0] == NO_SESSION
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("s"), pa.timestamp("ns"), pa.timestamp("us", tz="UTC"), pa.date32()])

@@ -1,0 +1,39 @@
+"""Stages run once on trips for all tests that only look at what they made."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.stages import Workspace, builder
+
+from .trips import workspace
+
+
+def encode(ws: Workspace) -> None:
+    """Encoders, vectors and codes of every source."""
+    for source in ("trips", *(facts.name for facts in ws.contract.attributes)):
+        stages.encoders(ws, source)
+    stages.embeddings(ws, "trips", "station")
+    stages.codes(ws, "trips", "station")
+
+
+def represent(ws: Workspace, as_of: datetime) -> None:
+    """Everything up to the representation at `as_of`; stations are few, but sketched here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builder, "SKETCHED_ABOVE", 10)
+        encode(ws)
+        stages.entity_representation(ws, as_of)
+
+
+@pytest.fixture(scope="session")
+def trips_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trips")
+
+
+@pytest.fixture(scope="session")
+def ws(trips_home: Path) -> Workspace:
+    made = workspace(trips_home)
+    represent(made, datetime(2024, 7, 1))
+    return made

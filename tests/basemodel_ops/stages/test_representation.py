@@ -1,0 +1,258 @@
+"""A column of every type in the representation, against counts of plain rows."""
+
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.errors import DataError
+from basemodel_ops.representation import explain_layout
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.encoding import encoders_of, vocabulary_of
+from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.workspace import to_datetime
+
+from .conftest import encode, represent
+from .trips import FIRST, NEW_STATION, NOW, RIDERS, contract, riders, stations, trips, workspace
+
+DAY = 86_400.0
+
+
+def examples(ws: Workspace, as_of: datetime = NOW) -> Examples:
+    return Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
+
+
+def block(found: Examples, kind: str, column: str, detail: str = "365") -> np.ndarray:
+    """A block of all riders, float64 (riders, length)."""
+    (one,) = [b for b in found.layout.select(kind, None, column) if b.detail == detail]
+    return found.gather(np.arange(len(found.entities)), np.arange(one.offset, one.end)).astype(np.float64)
+
+
+def decay(moment: datetime, life: float = 365, now: datetime = NOW) -> float:
+    return 2 ** (-(now - moment).total_seconds() / DAY / life)
+
+
+def rows_by_rider(found: Examples) -> list[list[dict]]:
+    """The trips of every rider before now, in the order of time."""
+    by_rider: dict[str, list[dict]] = defaultdict(list)
+    for row in sorted(trips().to_pylist(), key=lambda row: row["started_at"]):
+        if row["started_at"] < NOW:
+            by_rider[row["rider"]].append(row)
+    return [by_rider[name] for name in found.entities.values.to_pylist()]
+
+
+def test_every_type_of_column_has_its_blocks(ws: Workspace) -> None:
+    found = {(b.kind, b.source, b.column) for b in examples(ws).layout.blocks}
+    expected = {
+        ("count", "trips", "station"), ("sketch", "trips", "station"), ("pooled", "trips", "station"),
+        ("count", "trips", "station.zone"), ("density", "trips", "station.title"),
+        ("density", "trips", "station.photo"),
+        ("cell", "trips", "station.docks"), ("cell", "trips", "station.opened_at#2"), ("mean", "trips", "fare"),
+        ("last", "trips", "fare"), ("cell", "trips", "fare"), ("cell", "trips", "nothing"),
+        ("density", "trips", "note"), ("density", "trips", "scan"), ("cell", "trips", "booked_at#0"),
+        ("cell", "trips", "started_at#1"), ("attribute", "riders", "tariff"), ("attribute", "riders", "age"),
+        ("attribute", "riders", "about"),
+    }  # fmt: skip
+    assert expected <= found
+    assert ("cell", "trips", "started_at#2") not in found
+
+
+def test_the_layout_explains_every_number(ws: Workspace) -> None:
+    found = examples(ws)
+    rows = explain_layout(found.layout).to_pylist()
+    assert [row["offset"] for row in rows[1:]] == [row["offset"] + row["length"] for row in rows[:-1]]
+    assert rows[-1]["offset"] + rows[-1]["length"] == found.layout.length
+    assert all(row["meaning"] for row in rows)
+    assert {row["half_life"] for row in rows if row["block"] == "sketch"} == {28.0, 365.0}
+
+
+def test_hours_and_weekdays_are_counted(ws: Workspace) -> None:
+    found = examples(ws)
+    for track, size, part in (
+        ("started_at#0", 24, "hour"),
+        ("started_at#1", 7, "weekday"),
+        ("booked_at#0", 24, "hour"),
+    ):
+        expected = np.zeros((len(found.entities), size))
+        for rider, rows in enumerate(rows_by_rider(found)):
+            for row in rows:
+                moment = row[track.split("#")[0]]
+                if moment is not None:
+                    cell = moment.hour if part == "hour" else moment.weekday()
+                    expected[rider, cell] += decay(row["started_at"])
+        np.testing.assert_allclose(np.expm1(block(found, "cell", track)), expected, rtol=5e-3, atol=2e-3)
+
+
+def test_numbers_have_sums_means_a_last_value_and_quantile_cells(ws: Workspace) -> None:
+    found = examples(ws)
+    cells = block(found, "cell", "fare")
+    for rider, rows in enumerate(rows_by_rider(found)):
+        seen = [(row["fare"], decay(row["started_at"])) for row in rows if np.isfinite(row["fare"])]
+        total, mass = sum(v * w for v, w in seen), sum(w for _, w in seen)
+        squashed = [np.sign(v) * np.log1p(abs(v)) for v in (total, total / mass, seen[-1][0])]
+        kinds = (("sum", "365"), ("mean", "365"), ("last", ""))
+        for (kind, detail), value in zip(kinds, squashed, strict=True):
+            assert block(found, kind, "fare", detail)[rider, 0] == pytest.approx(value, rel=2e-3)
+        assert np.expm1(cells[rider]).sum() == pytest.approx(mass, rel=5e-3)
+    assert not block(found, "cell", "nothing").any()
+    assert not block(found, "last", "nothing", "").any()
+
+
+def test_texts_and_images_hold_the_mass_of_those_that_can_be_read(ws: Workspace) -> None:
+    found = examples(ws)
+    readable = {
+        "note": lambda row: row["note"] is not None,
+        "scan": lambda row: row["scan"] is not None,
+        "station.title": lambda row: True,
+        "station.photo": lambda row: row["station"] != 1,
+    }
+    for column, is_known in readable.items():
+        expected = [sum(decay(row["started_at"]) for row in rows if is_known(row)) for rows in rows_by_rider(found)]
+        np.testing.assert_allclose(np.expm1(block(found, "mass", column))[:, 0], expected, rtol=5e-3)
+
+
+def test_facts_of_things_are_those_of_their_events(ws: Workspace) -> None:
+    found = examples(ws)
+    facts = {row["station"]: row for row in stations().to_pylist()}
+    zones = vocabulary_of(ws.current("encoders/trips"), "station.zone").values.to_pylist()
+    docks = encoders_of(ws.current("encoders/trips"), "station")["docks"]
+    for rider, rows in enumerate(rows_by_rider(found)):
+        by_zone, by_cell = np.zeros(len(zones)), np.zeros(docks.widths[0])
+        for row in rows:
+            fact = facts[row["station"]]
+            if fact["zone"] is not None:
+                by_zone[zones.index(fact["zone"])] += decay(row["started_at"])
+            (cell,) = docks.cells(pa.array([fact["docks"]], pa.int64()))[0]
+            if cell >= 0:
+                by_cell[cell] += decay(row["started_at"])
+        np.testing.assert_allclose(np.expm1(block(found, "count", "station.zone")[rider]), by_zone, rtol=5e-3)
+        np.testing.assert_allclose(np.expm1(block(found, "cell", "station.docks")[rider]), by_cell, rtol=5e-3)
+
+
+def test_each_event_without_a_session_is_one_of_its_own(ws: Workspace) -> None:
+    found = examples(ws)
+    (sessions,) = [b for b in found.layout.select("scalar") if b.detail == "sessions_all"]
+    counted = np.expm1(found.gather(np.arange(RIDERS), np.array([sessions.offset])).astype(np.float64))[:, 0]
+    for rider, rows in enumerate(rows_by_rider(found)):
+        named = {row["booking"] for row in rows if row["booking"] is not None}
+        alone = sum(row["booking"] is None for row in rows)
+        assert counted[rider] == pytest.approx(len(named) + alone, rel=3e-3)
+
+
+def test_facts_are_seen_only_after_they_are_known(ws: Workspace) -> None:
+    for as_of, tariff in ((datetime(2024, 5, 1), "basic"), (datetime(2024, 5, 6), "gold")):
+        represent(ws, as_of)
+        found = examples(ws, as_of)
+        values = vocabulary_of(ws.current("encoders/riders"), "tariff").values.to_pylist()
+        one_hot = block(found, "attribute", "tariff", "")
+        assert (one_hot.argmax(axis=1) == values.index(tariff)).all()
+
+
+def test_before_the_first_event_there_is_nobody(ws: Workspace) -> None:
+    represent(ws, FIRST)
+    assert len(examples(ws, FIRST).entities) == 0
+
+
+def assert_same_files(ours: Workspace, theirs: Workspace, *keys: str) -> None:
+    """Every array and table of these artifacts is the same to the byte."""
+    for key in keys:
+        one, other = ours.current(key), theirs.current(key)
+        names = [name for name in one.names if name.endswith((".safetensors", ".parquet"))]
+        assert names
+        assert {n: one.manifest["files"][n] for n in names} == {n: other.manifest["files"][n] for n in names}
+
+
+def test_nothing_at_or_after_the_end_of_training_changes_a_byte(ws: Workspace, tmp_path: Path) -> None:
+    with ws.warehouse() as warehouse:
+        end = to_datetime(ws.times(warehouse).training_end)
+    moment = pc.scalar(pa.scalar(end, pa.timestamp("us")))
+    exactly = trips(seed=2).slice(0, 40)
+    exactly = exactly.set_column(1, "started_at", pa.array([end] * 40, pa.timestamp("us")))
+    before, after = trips().filter(pc.field("started_at") < moment), trips(1).filter(pc.field("started_at") > moment)
+    ours = workspace(tmp_path, trips=pa.concat_tables([exactly, after, before]))
+    represent(ws, end)
+    represent(ours, end)
+    representation = f"entity_representation/{end:%Y-%m-%d}"
+    assert_same_files(ws, ours, "encoders/trips", "embeddings/trips__station", "codes/trips__station", representation)
+
+
+def test_rows_in_any_order_give_the_same_bytes(ws: Workspace, tmp_path: Path) -> None:
+    shuffled = trips().take(np.random.default_rng(3).permutation(trips().num_rows))
+    ours = workspace(tmp_path, trips=shuffled)
+    represent(ours, NOW)
+    represent(ws, NOW)
+    assert_same_files(ws, ours, "encoders/trips", "embeddings/trips__station", "entity_representation/2024-07-01")
+
+
+def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace) -> None:
+    cutoff = datetime(2024, 6, 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages.builder, "SKETCHED_ABOVE", 10)
+        patch.setattr(stages.builder, "SHARD", 7)
+        stages.training_examples(ws)
+    represent(ws, cutoff)
+    together, alone = Examples(ws.current("training_examples")), examples(ws, cutoff)
+    assert together.layout.blocks == alone.layout.blocks
+    place = together.locate(
+        alone.entities.values, np.full(len(alone.entities), int(np.datetime64(cutoff, "us").astype(int)))
+    )
+    everything = np.arange(alone.layout.length)
+    np.testing.assert_allclose(
+        together.gather(place, everything).astype(float),
+        alone.gather(np.arange(len(place)), everything).astype(float),
+        rtol=3e-3,
+        atol=2e-3,
+    )
+
+
+def test_a_thing_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None:
+    """The new station has no zone and no trip before the end of training; its name and picture place it."""
+    known = vocabulary_of(ws.current("encoders/trips"), "station")
+    code = known.values.to_pylist().index(NEW_STATION)
+    assert known.counts[code] == 0
+    vectors = ws.current("embeddings/trips__station").arrays("embedding")["vectors"]
+    near = np.argsort(-(vectors @ vectors[code]))[1:6]
+    assert {int(known.values[int(place)].as_py()) % 3 for place in near} == {0}
+    found = examples(ws)
+    taken = [any(row["station"] == NEW_STATION for row in rows) for rows in rows_by_rider(found)]
+    assert any(taken)
+    counted = np.expm1(block(found, "count", "station")).sum(axis=1)
+    expected = [sum(decay(row["started_at"]) for row in rows) for rows in rows_by_rider(found)]
+    np.testing.assert_allclose(counted, expected, rtol=5e-3)
+
+
+def test_without_facts_such_a_thing_is_unknown(tmp_path: Path) -> None:
+    ours = workspace(tmp_path, contract(references=None))
+    encode(ours)
+    assert NEW_STATION not in vocabulary_of(ours.current("encoders/trips"), "station").values.to_pylist()
+
+
+def test_ids_of_another_type_are_refused_not_missed(tmp_path: Path) -> None:
+    text_keys = stations().set_column(0, "station", pa.array([str(i) for i in range(len(stations()))]))
+    ours = workspace(tmp_path, stations=text_keys)
+    with pytest.raises(DataError, match="none could match"):
+        encode(ours)
+    assert not list((tmp_path / "artifacts").rglob("manifest.json"))
+
+
+def test_things_that_share_no_id_with_the_events_are_refused(tmp_path: Path) -> None:
+    elsewhere = stations().set_column(0, "station", pa.array(np.arange(len(stations())) + 1000))
+    with pytest.raises(DataError, match=r"No station of trips is among the keys station of stations"):
+        encode(workspace(tmp_path, stations=elsewhere))
+
+
+def test_a_fact_of_one_rider_does_not_change_another(ws: Workspace, tmp_path: Path) -> None:
+    table = riders()
+    changed = table.set_column(3, "age", pa.array([99.0, *table["age"].to_pylist()[1:]]))
+    ours = workspace(tmp_path, riders=changed)
+    represent(ours, NOW)
+    before, after = examples(ws), examples(ours)
+    everything, row = np.arange(before.layout.length), before.entities.values.to_pylist().index("rider 1")
+    kept = np.setdiff1d(everything, before.positions("attribute"))
+    places = np.array([row])
+    np.testing.assert_array_equal(before.gather(places, kept), after.gather(places, kept))
