@@ -57,8 +57,9 @@ def forget(ws: Workspace, source: Relation) -> Forgotten:
     for key, version in holding:
         ws.store.remove(key, version)
     ws.store.remove_leftovers()
-    for left in ws.settings.home.glob("sorting-*"):  # of runs that were killed while they sorted events
-        shutil.rmtree(left)
+    for prefix in ("sorting-*", "incidences-*"):  # of runs that were killed while they held events on disk
+        for left in ws.settings.home.glob(prefix):
+            shutil.rmtree(left)
     removed = tuple(f"{key}/{version}" for key, version in holding)
     ws.log(f"{len(ids)} ids: {rows} rows of scores deleted, {len(removed)} artifacts removed")
     return Forgotten(len(ids), new, rows, removed, tuple(models_due(ws)))

@@ -160,10 +160,6 @@ def test_a_forgotten_patient_is_nowhere_and_changes_nothing_for_others(
     assert row_count == others
     assert mark.startswith("forgotten ")
 
-    again = invoke("forget", "--ids-from", "privacy.requests")
-    assert "2 ids in privacy.requests, 0 of them new" in again.stdout
-    assert "Deleted: 0 rows of score tables. Removed: 0 artifacts" in again.stdout
-
     asked.execute(f"delete from landing.visits where patient = {CANARY}; drop table privacy.requests")
     after = asked.run()
     assert invoke("compact").exit_code == 0
