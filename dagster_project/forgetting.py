@@ -36,7 +36,7 @@ class Done:
 def relation_of(name: str) -> Relation:
     """The relation that `schema.table` names; DataError where it is not of that form."""
     schema, dot, table = name.partition(".")
-    if not (schema and dot and table) or "\0" in name:
+    if not (schema and dot and table):
         raise DataError(f"{name!r} is no table: write SCHEMA.TABLE, for example privacy.requests.")
     return Relation(schema_name=schema, name=table)
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from basemodel_ops.errors import ArtifactError
-
-UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")
+from basemodel_ops.names import file_fault
 
 
 def check_part(part: str, what: str) -> None:
@@ -17,10 +16,10 @@ def check_part(part: str, what: str) -> None:
     Raises:
         ArtifactError: naming it.
     """
-    if not part or part.startswith(".") or UNSAFE.search(part) or len(part.encode(errors="replace")) > 255:
+    if fault := file_fault(part):
         raise ArtifactError(
-            f"{part!r} cannot be the name of {what}: one has 1 to 255 bytes, no slash or control character, and no dot "
-            "in front. Rename the model or column that it comes from, or remove what was not written by this store."
+            f"{part!r} cannot be the name of {what}: it {fault}. Rename the model or column that it comes from, or "
+            "remove what was not written by this store."
         )
 
 

@@ -8,8 +8,12 @@ from pydantic import BaseModel, ValidationError
 from basemodel_ops.contract.declarations import AttributeMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
 from basemodel_ops.contract.inference import infer_type, is_moment
 from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
+from basemodel_ops.names import file_fault
 
 KINDS = {"event": EventMeta, "attribute": AttributeMeta, "task": TaskMeta, "grid": GridMeta}
+
+LONGEST_NAME = 120
+"""Bytes: some files are named after a model and a column, and a file's name has at most 255."""
 
 
 class AnnotatedModel:
@@ -50,6 +54,11 @@ class ManifestReader:
     def _model(self, unique_id: str, node: dict[str, Any]) -> AnnotatedModel | None:
         meta = (node.get("config", {}).get("meta") or {}).get("basemodel")
         if meta is None:
+            return None
+        if fault := file_fault(node["name"], LONGEST_NAME):
+            self.problems.append(
+                f"Model {node['name']!r} {fault}, and assets and files are named after models. Rename it."
+            )
             return None
         given = sorted(meta) if isinstance(meta, dict) else meta
         kinds = [kind for kind in KINDS if kind in meta] if isinstance(meta, dict) else []
@@ -151,12 +160,18 @@ class ManifestReader:
                 continue
             purpose = (given.purpose or model.meta.purpose) if given.pii else None
             withheld = given.pii and purpose is None
-            kind = given.type or (ColumnType.CATEGORY if given.references else infer_type(name, data_type))
+            guessed = ColumnType.CATEGORY if given.references else infer_type(name, data_type)
+            kind = ColumnType.IGNORE if withheld else given.type or guessed
+            if kind is not ColumnType.IGNORE and (fault := file_fault(name, LONGEST_NAME)):
+                self.problems.append(
+                    f"Model {model.name}: column {name!r} {fault}, and files are named after columns. Rename it in the "
+                    "model, or give it `type: ignore`."
+                )
             if purpose and kind is not ColumnType.IGNORE:
                 self._note(model.relation, name, purpose)
             found.append(
                 Column(
-                    name=name, data_type=data_type, type=ColumnType.IGNORE if withheld else kind,
+                    name=name, data_type=data_type, type=kind,
                     inferred=given.type is None and not withheld, references=None if withheld else given.references,
                     pii=given.pii, purpose=purpose,
                 )

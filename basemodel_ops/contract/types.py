@@ -4,8 +4,12 @@ import hashlib
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from basemodel_ops.errors import WarehouseError
+from basemodel_ops.names import identifier_fault
 
 
 class Frozen(BaseModel):
@@ -41,6 +45,15 @@ class Relation(Frozen):
     database: str | None = None
     schema_name: str
     name: str
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for name in (self.schema_name, self.name):
+            if fault := identifier_fault(name):
+                raise WarehouseError(
+                    f"No table can be {self.schema_name!r}.{self.name!r}: {name!r} {fault}. Rename it."
+                )
+        return self
 
     def __str__(self) -> str:
         return f"{self.schema_name}.{self.name}"

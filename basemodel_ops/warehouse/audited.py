@@ -13,6 +13,7 @@ from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.types import Contract, Relation
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of
 
 BOUNDS = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 
@@ -181,8 +182,16 @@ class Audited:
         run_id: str,
     ) -> bool:
         """Replace one partition; writes are in the ledger."""
+        _check_columns(table)
         return self._warehouse.publish(relation, table, partition, input_hash, code_version, run_id)
 
     def load(self, relation: Relation, table: pa.Table) -> None:
         """Create or replace a whole table, atomically."""
+        _check_columns(table)
         self._warehouse.load(relation, table)
+
+
+def _check_columns(table: pa.Table) -> None:
+    """Hold every column to a name that a warehouse keeps as it is."""
+    for name in table.column_names:
+        column_of(name)
