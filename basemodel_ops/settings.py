@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     target: Literal["duckdb", "snowflake"] = Field(default="duckdb", description="The dbt target.")
     artifacts: str = Field(default="", description="fsspec root of artifacts; `<home>/artifacts` when empty.")
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
+    duckdb_memory: str = Field(default="1GB", description="What DuckDB may keep in memory; it spills what is more.")
     batch_rows: int = Field(default=131_072, gt=0, description="Rows in one streamed Arrow batch.")
 
     dimension: int = Field(default=64, gt=0, description="Length of a Cleora vector.")
@@ -27,6 +28,10 @@ class Settings(BaseSettings):
     windows: tuple[int, ...] = Field(default=(7, 14, 28, 56, 112, 365), description="Windows of scalars, in days.")
     horizons: tuple[int, ...] = Field(default=(1, 3, 7, 14, 28, 56), description="Pretraining horizons, in days.")
     things: int = Field(default=100, gt=0, description="Largest values of a category kept exactly.")
+    image_architecture: str = Field(
+        default="", description="A timm model that reads images; empty: hashes and colours."
+    )
+    image_weights: str = Field(default="", description="Its weights, a safetensors file of yours.")
     hidden: int = Field(default=512, gt=0, description="Hidden units of the foundation network.")
     epochs: int = Field(default=2, gt=0, description="Passes of pretraining over its rows.")
     pretraining_rows: int = Field(default=24_000, gt=0, description="Rows pretraining learns from, at most.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the package of stages loads torch
 def checks(project: Project) -> list[dg.AssetChecksDefinition]:
     """Every check, built from the contract."""
     contract = project.contract
-    sources = [_quality(project, source) for source in (*contract.events, *contract.attributes)]
+    sources = [check(project, source) for source in (*contract.events, *contract.attributes) for check in SOURCE_CHECKS]
     columns = representation.category_columns(contract)
     vectors = [_embeddings(project, source, column) for source, column in columns]
     cells = [_codes(project, source, column) for source, column in columns]
@@ -98,6 +98,31 @@ def _quality(project: Project, source: EventSource | AttributeSource) -> dg.Asse
             return checked(check_source(warehouse, source, moment(project.contract.grid)))
 
     return quality
+
+
+def _types(project: Project, source: EventSource | AttributeSource) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=project.key(source.relation),
+        name="types",
+        description="What a bounded look at the values says of the inferred types; an annotation settles it.",
+    )
+    def types(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        from basemodel_ops.profiles import inference_report, profile
+
+        with open_workspace(project, context).warehouse() as warehouse:
+            found = profile(warehouse, source)
+        odd = [f"{one.column.name}: {one.advice}" for one in found if one.advice]
+        return dg.AssetCheckResult(
+            passed=not odd,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="; ".join(odd) or "No inferred type looks wrong.",
+            metadata={"report": dg.MetadataValue.md(inference_report(found)), "columns": len(found)},
+        )
+
+    return types
+
+
+SOURCE_CHECKS = (_quality, _types)
 
 
 def _stage(

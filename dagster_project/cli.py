@@ -48,10 +48,11 @@ def read_settings() -> Settings:
 @app.command()
 def contract(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    profile: Annotated[bool, typer.Option(help="Look at values too, and write the inference report.")] = False,
 ) -> None:
     """Print sources, columns, tasks and problems of the dbt project; exit 1 if there are problems."""
     from dagster_project.project import load_project
-    from dagster_project.tables import print_contract
+    from dagster_project.tables import print_contract, print_profiles
 
     with plain_errors():
         try:
@@ -65,6 +66,17 @@ def contract(
         typer.echo(json.dumps({"contract": project.contract.model_dump(mode="json"), "problems": []}, indent=2))
     else:
         print_contract(project.contract, Console())
+    if profile:
+        from basemodel_ops.profiles import inference_report, profiles
+        from basemodel_ops.stages import Workspace
+
+        workspace = Workspace.open(project.settings, project.contract, lambda _: None, "profile")
+        with plain_errors(), workspace.warehouse() as warehouse:
+            found = profiles(warehouse, project.contract)
+        path = project.settings.home / "inference_report.md"
+        path.write_text(inference_report(found))
+        print_profiles(found, Console(stderr=as_json))
+        Console(stderr=as_json, soft_wrap=True).print(f"The whole report: {path}")
 
 
 @app.command()

@@ -80,7 +80,7 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
     checks = [
         f"{check.asset_key.to_user_string()}, check {check.check_name}: {_reason(check)}"
         for check in result.get_asset_check_evaluations()
-        if not check.passed
+        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
     ]
     steps = []
     for event in result.all_events:

@@ -13,6 +13,7 @@ from basemodel_ops.contract.types import AttributeSource, Column, Contract, Even
 from dagster_project.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.profiles import Profile
     from basemodel_ops.stages import Workspace
     from basemodel_ops.stages.asking import Reply
     from dagster_project.forgetting import Done
@@ -123,6 +124,18 @@ def print_models(workspace: "Workspace", console: Console) -> None:
             version = "not there"
         table.add_row(escape(key), version, due.get(key, "-"))
     console.print(table)
+
+
+def print_profiles(found: "Sequence[Profile]", console: Console) -> None:
+    """The columns whose inferred type wants a review."""
+    table = Table(title="Inferred types to review", title_justify="left")
+    for heading in ("source", "column", "read as", "rows", "nulls", "distinct", "review"):
+        table.add_column(heading, justify="right" if heading in ("rows", "nulls", "distinct") else "left")
+    for one in found:
+        if one.advice:
+            counts = (f"{one.rows:,}", f"{one.nulls:,}", f"{one.distinct:,}")
+            table.add_row(one.source, one.column.name, one.column.type.value, *counts, one.advice)
+    console.print(table if table.row_count else f"No inferred type of {len(found)} columns looks wrong.")
 
 
 LAYOUT = ("block", "source", "column", "half_life", "name", "offset", "length")

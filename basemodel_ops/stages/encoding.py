@@ -1,6 +1,6 @@
 """The stage that fits encoders: what each column of a source is made of, up to the end of training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +13,7 @@ from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Ev
 from basemodel_ops.encoders import Encoder, State, Vocabulary, fit_encoder, load_encoder
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
+from basemodel_ops.settings import Settings
 from basemodel_ops.stages.workspace import Workspace, microseconds, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, counts_query, events_query, rows_query
@@ -67,14 +68,15 @@ def encoders(ws: Workspace, source: str) -> Report:
         end = ws.times(warehouse).training_end
         read = [ws.contract.event(source)] if is_event else [ws.contract.attribute(source)]
         things = [ws.contract.attribute(c.references) for c in read[0].columns if c.references]
+        images = [ws.settings.image_architecture, ws.settings.image_weights]
         marks = [warehouse.fingerprint(one.relation, columns_of(one)) for one in [*read, *things]]
 
         def fill(draft: Draft) -> tuple[Sizes, dict[str, bytes]]:
             if is_event:
                 return _fit_event(ws, warehouse, ws.contract.event(source), end, draft), {}
-            return _fit_attributes(warehouse, ws.contract.attribute(source), end, draft), {}
+            return _fit_attributes(ws, warehouse, ws.contract.attribute(source), end, draft), {}
 
-        return ws.made(f"encoders/{source}", [ws.contract.fingerprint, end, marks], fill)
+        return ws.made(f"encoders/{source}", [ws.contract.fingerprint, end, marks, ws.settings.seed, images], fill)
 
 
 def columns_of(source: EventSource | AttributeSource) -> list[str]:
@@ -90,7 +92,7 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int
     sizes: Sizes = {}
     fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
     for name, kind in others(event).items():
-        fitted[name] = fit_encoder(kind, _newest(warehouse, event, name, to_datetime(end)))
+        fitted[name] = _fitted(ws.settings, kind, _newest(warehouse, event, name, to_datetime(end)))
     _save_encoders(draft, fitted)
     for column in event.columns:
         if column.type is not ColumnType.CATEGORY:
@@ -100,7 +102,7 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int
             source = ws.contract.attribute(column.references)
             things = known_things(warehouse, source, end)
             vocabulary = _with_unmentioned(event, column, vocabulary, things)
-            sizes |= _derive(draft, column.name, vocabulary, source, in_order(things, vocabulary.values))
+            sizes |= _derive(ws.settings, draft, column.name, vocabulary, source, in_order(things, vocabulary.values))
         draft.table(column.name, vocabulary.table())
         sizes[f"values_{column.name}"] = len(vocabulary)
     return sizes
@@ -163,7 +165,22 @@ def in_order(things: pa.Table, values: pa.Array) -> pa.Table:
     return things.take(pa.array(row, mask=row < 0)).combine_chunks()
 
 
-def _derive(draft: Draft, column: str, vocabulary: Vocabulary, source: AttributeSource, things: pa.Table) -> Sizes:
+def _fitted(settings: Settings, kind: str, batches: Iterable[pa.Array]) -> Encoder:
+    """The encoder of a column type, with what the settings say of it."""
+    options: dict[str, dict[str, object]] = {
+        "text": {"seed": settings.seed},
+        "image": {
+            "seed": settings.seed,
+            "architecture": settings.image_architecture,
+            "weights": settings.image_weights,
+        },
+    }
+    return fit_encoder(kind, batches, **options.get(kind, {}))
+
+
+def _derive(
+    settings: Settings, draft: Draft, column: str, vocabulary: Vocabulary, source: AttributeSource, things: pa.Table
+) -> Sizes:
     """Codes and cells of the attributes of every value, by the attribute's own vocabulary or encoder.
 
     Attributes are named `column.attribute`. Categories count an attribute as often as events mention its things.
@@ -178,13 +195,13 @@ def _derive(draft: Draft, column: str, vocabulary: Vocabulary, source: Attribute
     fitted: dict[str, Encoder] = {}
     for attribute, kind in others(source).items():
         values = things.column(attribute).combine_chunks()
-        fitted[attribute] = fit_encoder(kind, [values])
+        fitted[attribute] = _fitted(settings, kind, [values])
         draft.arrays(f"cells {column}.{attribute}", {"cells": fitted[attribute].cells(values)})
     _save_encoders(draft, fitted, column)
     return sizes
 
 
-def _fit_attributes(warehouse: Warehouse, source: AttributeSource, end: int, draft: Draft) -> Sizes:
+def _fit_attributes(ws: Workspace, warehouse: Warehouse, source: AttributeSource, end: int, draft: Draft) -> Sizes:
     sizes: Sizes = {}
     table = known_facts(warehouse, source, end)
     for name in categories(source):
@@ -192,7 +209,8 @@ def _fit_attributes(warehouse: Warehouse, source: AttributeSource, end: int, dra
         vocabulary, _ = Vocabulary.of_groups(values, np.ones(len(values), np.int64))
         draft.table(name, vocabulary.table())
         sizes[f"values_{name}"] = len(vocabulary)
-    _save_encoders(draft, {name: fit_encoder(kind, [table.column(name)]) for name, kind in others(source).items()})
+    fitted = {name: _fitted(ws.settings, kind, [table.column(name)]) for name, kind in others(source).items()}
+    _save_encoders(draft, fitted)
     return sizes
 
 

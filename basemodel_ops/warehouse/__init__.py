@@ -14,4 +14,4 @@ def open_warehouse(settings: Settings) -> Warehouse:
         return SnowflakeWarehouse.from_environment()
     from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
-    return DuckDBWarehouse(settings.warehouse_path)
+    return DuckDBWarehouse(settings.warehouse_path, {"memory_limit": settings.duckdb_memory})

@@ -11,7 +11,7 @@ import pytest
 from basemodel_ops.audit import START, AuditLog
 from basemodel_ops.errors import AuditError
 
-ENTRIES = 6
+ENTRIES = 4
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_reordered_entry_is_named(log: AuditLog, number: int) -> None:
 
 def test_a_log_cut_off_anywhere_is_missed_by_verify_and_by_the_next_writer(log: AuditLog) -> None:
     data = log.path.read_bytes()
-    for size in range(len(data)):
+    for size in {*range(0, len(data), 7), len(data) - 1}:
         log.path.write_bytes(data[:size])
         with pytest.raises(AuditError, match="cut off"):
             log.verify()

@@ -51,7 +51,9 @@ def test_every_asset_says_what_it_is(project: Project) -> None:
 def test_stages_are_guarded_by_blocking_checks(project: Project) -> None:
     definitions = build(project)
     own = [spec for check in definitions.asset_checks or () for spec in check.check_specs]  # pyright: ignore[reportAttributeAccessIssue]
-    assert all(spec.blocking for spec in own)
+    advisory = {spec.name for spec in own if not spec.blocking}
+    assert advisory == {"types"}  # advice on inferred types stops nothing
+    own = [spec for spec in own if spec.blocking]
     guarded = {spec.asset_key.to_user_string() for spec in own}
     for source in (*project.contract.events, *project.contract.attributes):
         assert project.key(source.relation).to_user_string() in guarded

@@ -38,7 +38,7 @@ def home(visits: Run) -> Path:
 
 @pytest.mark.parametrize("role", COMMANDS)
 @given(text=strings)
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_argument_is_taken_as_it_is_or_refused(home: Path, role: str, text: str) -> None:
     environment = {"BASEMODEL_HOME": str(home), "BASEMODEL_DBT_PROJECT_DIR": str(VISITS), "COLUMNS": "400"}
     result = CliRunner().invoke(app, COMMANDS[role](text), env=environment)

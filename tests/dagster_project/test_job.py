@@ -261,3 +261,13 @@ def test_the_layout_says_where_every_number_stands(visits: Run, monkeypatch: pyt
     assert rows[-1]["offset"] + rows[-1]["length"] == artifact.json("report")["length"]
     for row in rows:
         assert row["block"] in printed.output
+
+
+def test_the_inference_report_is_written_for_review(visits: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASEMODEL_HOME", str(visits.settings.home))
+    monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(VISITS))
+    printed = CliRunner().invoke(app, ["contract", "--profile"])
+    assert printed.exit_code == 0, printed.output
+    report = (visits.settings.home / "inference_report.md").read_text()
+    assert "| visits | clinic | varchar | category | inferred |" in report
+    assert "inference_report.md" in printed.output.replace("\n", "")

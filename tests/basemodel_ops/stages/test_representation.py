@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.errors import DataError
+from basemodel_ops.errors import DataError, SettingsError
 from basemodel_ops.representation import explain_layout
-from basemodel_ops.stages import Workspace
+from basemodel_ops.stages import Workspace, builder
 from basemodel_ops.stages.encoding import encoders_of, vocabulary_of
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import to_datetime
@@ -192,8 +192,8 @@ def test_rows_in_any_order_give_the_same_bytes(ws: Workspace, tmp_path: Path) ->
 def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace) -> None:
     cutoff = datetime(2024, 6, 10)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages.builder, "SKETCHED_ABOVE", 10)
-        patch.setattr(stages.builder, "SHARD", 7)
+        patch.setattr(builder, "SKETCHED_ABOVE", 10)
+        patch.setattr(builder, "SHARD", 7)
         stages.training_examples(ws)
     represent(ws, cutoff)
     together, alone = Examples(ws.current("training_examples")), examples(ws, cutoff)
@@ -256,3 +256,12 @@ def test_a_fact_of_one_rider_does_not_change_another(ws: Workspace, tmp_path: Pa
     kept = np.setdiff1d(everything, before.positions("attribute"))
     places = np.array([row])
     np.testing.assert_array_equal(before.gather(places, kept), after.gather(places, kept))
+
+
+def test_a_network_for_images_needs_its_weights(tmp_path: Path) -> None:
+    ours = workspace(tmp_path)
+    settings = ours.settings.model_copy(
+        update={"image_architecture": "resnet18", "image_weights": "nowhere.safetensors"}
+    )
+    with pytest.raises(SettingsError, match=r"timm is not installed|not at 'nowhere.safetensors'"):
+        encode(Workspace.open(settings, ours.contract, lambda _: None))

@@ -1,0 +1,72 @@
+"""Inferred types that the values contradict; annotated ones are left alone."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from basemodel_ops.contract.inference import infer_type
+from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Relation
+from basemodel_ops.profiles import Profile, inference_report, profile
+from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
+
+ROWS = 400
+THINGS = Relation(schema_name="behavior", name="things")
+
+
+def looked_at(tmp_path: Path, values: pa.Array, data_type: str, annotated: ColumnType | None = None) -> Profile:
+    """The profile of one column `value`."""
+    column = Column(
+        name="value", data_type=data_type, type=annotated or infer_type("value", data_type), inferred=annotated is None
+    )
+    source = AttributeSource(name="things", relation=THINGS, key="key", valid_from=None, columns=(column,))
+    with DuckDBWarehouse(tmp_path / "w.duckdb") as warehouse:
+        warehouse.load(THINGS, pa.table({"key": range(len(values)), "value": values}))
+        (found,) = profile(warehouse, source)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "data_type", "says"),
+    [
+        (pa.nulls(ROWS, pa.string()), "varchar", "holds nothing"),
+        (pa.array(["EUR"] * ROWS), "varchar", "one value only"),
+        (pa.array([f"a long remark number {i}" for i in range(ROWS)]), "varchar", "`text`"),
+        (pa.array([f"pictures/{i}.JPG" for i in range(ROWS)]), "varchar", "`image`"),
+        (pa.array([f"{i:x}" for i in range(ROWS)]), "varchar", "nothing repeats"),
+        (pa.array([10**9 + i for i in range(ROWS)]), "bigint", "an id?"),
+        (pa.array([i % 3 for i in range(ROWS)]), "integer", "a code?"),
+    ],
+    ids=["nothing", "constant", "text", "paths", "unique", "ids", "codes"],
+)
+def test_what_the_values_contradict_is_said(tmp_path: Path, values: pa.Array, data_type: str, says: str) -> None:
+    assert says in looked_at(tmp_path, values, data_type).advice
+
+
+@pytest.mark.parametrize(
+    ("values", "data_type"),
+    [
+        (pa.array([f"brand {i % 30}" for i in range(ROWS)]), "varchar"),
+        (pa.array([i % 40 for i in range(ROWS)]), "integer"),
+        (pa.array([i / 7 for i in range(ROWS)]), "double"),
+        (pa.array([datetime(2024, 1, 1) + timedelta(hours=i) for i in range(ROWS)]), "timestamp"),
+        (pa.array(["a remark of many words"] * 3), "varchar"),
+    ],
+    ids=["brands", "counts", "measures", "times", "few rows"],
+)
+def test_what_fits_is_left_alone(tmp_path: Path, values: pa.Array, data_type: str) -> None:
+    assert looked_at(tmp_path, values, data_type).advice == ""
+
+
+def test_an_annotation_wins(tmp_path: Path) -> None:
+    found = looked_at(tmp_path, pa.array([i % 3 for i in range(ROWS)]), "integer", ColumnType.NUMBER)
+    assert found.advice == ""
+    assert (found.rows, found.nulls, found.distinct) == (ROWS, 0, 3)
+
+
+def test_the_report_begins_with_what_is_to_review(tmp_path: Path) -> None:
+    fine = looked_at(tmp_path, pa.array([i / 7 for i in range(ROWS)]), "double")
+    odd = looked_at(tmp_path, pa.nulls(ROWS, pa.string()), "varchar")
+    rows = [line for line in inference_report([fine, odd]).splitlines() if line.startswith("| things")]
+    assert ["holds nothing" in row for row in rows] == [True, False]
