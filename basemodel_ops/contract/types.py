@@ -151,8 +151,10 @@ class Contract(Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """A hash that changes with any declaration."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """A hash that changes with any declaration but the words of a purpose, which change nothing that is learnt."""
+        columns = {"__all__": {"columns": {"__all__": {"pii", "purpose"}}}}
+        text = self.model_dump_json(exclude={"personal": True, "events": columns, "attributes": columns})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def event(self, name: str) -> EventSource:
         """The event source of that name; KeyError if there is none."""

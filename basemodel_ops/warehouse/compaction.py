@@ -9,6 +9,7 @@ import duckdb
 from sqlglot import exp
 
 from basemodel_ops.errors import WarehouseError
+from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 
 def compact(path: Path) -> tuple[int, int]:
@@ -25,6 +26,8 @@ def compact(path: Path) -> tuple[int, int]:
     before = path.stat().st_size
     copy = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     name = f"copy_{uuid.uuid4().hex[:8]}"
+    with DuckDBWarehouse(path):  # says what is wrong with the file, or who else holds it
+        pass
     try:
         # Opened to write, so that nobody else is in the file until the copy stands in its place.
         with contextlib.closing(duckdb.connect(str(path))) as connection:

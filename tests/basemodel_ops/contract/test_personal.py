@@ -126,3 +126,13 @@ def test_the_allow_list_holds_roles_and_read_columns_only(tmp_path: Path) -> Non
         "main.active": {"patient_id", "cutoff"},
         "main.weeks": {"cutoff", "data_end"},
     }
+
+
+def test_the_words_of_a_purpose_change_nothing_that_is_learnt_but_withholding_does(tmp_path: Path) -> None:
+    models = hospital()
+    before = read(tmp_path, models).fingerprint
+    mark(models, "visits", "cost", pii=True)
+    assert read(tmp_path, models).fingerprint != before
+    for purpose in ("planning", "planning of beds"):
+        mark(models, "visits", "cost", purpose=purpose)
+        assert read(tmp_path, models).fingerprint == before

@@ -73,7 +73,7 @@ def test_a_file_that_is_held_is_left_alone(path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline().strip() == "open"
         before = path.read_bytes()
-        with pytest.raises(WarehouseError, match="not rewritten and is as it was"):
+        with pytest.raises(WarehouseError, match="open in another process"):
             compact(path)
         assert path.read_bytes() == before
         holder.communicate("\n")
@@ -100,3 +100,15 @@ def test_no_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match=r"no warehouse .*none\.duckdb"):
         compact(tmp_path / "none.duckdb")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    before = content(path)
+    with pytest.raises(WarehouseError, match=r"not rewritten and is as it was: .*No space left"):
+        compact(path)
+    assert content(path) == before
+    assert [other.name for other in path.parent.iterdir()] == [path.name]
