@@ -165,6 +165,10 @@ class Audited:
         self._log.append("read", run=self._run, reads=reads, rows=table.num_rows)
         return table
 
+    def shard(self, query: exp.Select, column: str, index: int, count: int) -> exp.Select:
+        """A part of a query by a hash of a column; nothing is read yet."""
+        return self._warehouse.shard(query, column, index, count)
+
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
         """A hash of the columns' content; no row leaves the warehouse, so the entry counts 0."""
         reads = self._allow([Access(str(relation), tuple(sorted(columns)), None)])
