@@ -10,13 +10,19 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 help: ## List what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-# LightGBM needs OpenMP, and Debian keeps venv in a package of its own. Nothing is asked of apt where both are there.
-SYSTEM := libgomp1 python3-venv
-.PHONY: system
+# LightGBM needs OpenMP, Debian keeps venv in a package of its own, and tests start a PostgreSQL server. Nothing is asked
+# of apt where they are there.
+define apt-install
+	echo "Installing $(1)"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(1)
+endef
+.PHONY: system system-dev
 system:
-	@ldconfig -p | grep -q libgomp.so.1 && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
-		echo "Installing $(SYSTEM)"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-		$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(SYSTEM); }
+	@ldconfig -p | grep -q libgomp.so.1 && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| { $(call apt-install,libgomp1 python3-venv); }
+system-dev:
+	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 \
+		|| { $(call apt-install,postgresql); }
 
 .venv/bin/python: | system
 	$(PYTHON) -m venv .venv
@@ -25,7 +31,7 @@ system:
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-.venv/installed-dev: .venv/installed
+.venv/installed-dev: .venv/installed | system-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
@@ -57,7 +63,11 @@ check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, d
 sqlfluff: .venv/installed-dev
 	$(BIN)/sqlfluff lint dbt/models
 
-BENCHMARKS := cleora cold stream attributes kernel sketch_kernel decode gpu
+.PHONY: faults
+faults: .venv/installed-dev ## Kill, cut, stall and fill whatever a warehouse stands on; a table, then a line of JSON.
+	$(BIN)/python -m tests.faults
+
+BENCHMARKS := extract cleora cold stream represent attributes kernel sketch_kernel decode gpu
 .PHONY: bench
 bench: .venv/installed-dev ## Benchmarks against peers and limits, one line of JSON each.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

@@ -28,3 +28,7 @@ class ArtifactError(BaseModelError):
 
 class SettingsError(BaseModelError):
     """A setting is missing or out of its bounds."""
+
+
+class AuditError(BaseModelError):
+    """The audit log is not the one that was written."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from basemodel_ops.contract.inference import is_moment
+from basemodel_ops.contract.inference import family, is_moment
 from basemodel_ops.contract.types import Column, ColumnType, Contract, Relation, Task, TaskType
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.report import Finding
@@ -31,8 +31,24 @@ def _kind(data_type: str) -> str:
     return data_type.lower().split("(")[0]
 
 
-def _declared_finding(actual: dict[str, str], relation: Relation, columns: list[str], moments: list[str]) -> Finding:
-    """The warehouse has the declared columns, and its times are times there too. `actual` is in lower case."""
+def _declared_finding(
+    actual: dict[str, str],
+    relation: Relation,
+    columns: list[str],
+    moments: list[str],
+    kinds: dict[str, str],
+    everything: list[str] | None,
+) -> Finding:
+    """The warehouse has the declared columns, as declared, and no others. Their order does not matter.
+
+    Args:
+        actual: Data type by column in lower case.
+        relation: Where.
+        columns: Those that must be there.
+        moments: Those of them that must be timestamps or dates.
+        kinds: Declared data type by column.
+        everything: All that are declared; None where a contract does not know all columns of a model.
+    """
     missing = [name for name in columns if name.lower() not in actual]
     problems = []
     if missing:
@@ -47,6 +63,20 @@ def _declared_finding(actual: dict[str, str], relation: Relation, columns: list[
             problems.append(
                 f"{relation}: column {name!r} is {kind} in the warehouse, not a timestamp or a date. Timestamps it "
                 f"has: {others}. Cast it in the model and build it again, or name one of these."
+            )
+    for name, declared in kinds.items():
+        kind = actual.get(name.lower())
+        if kind is not None and family(kind) != family(declared):
+            problems.append(
+                f"{relation}: column {name!r} is {kind} in the warehouse, and {declared} in its model's YAML. "
+                "Cast it in the model and build it again, or correct the YAML."
+            )
+    if everything is not None:
+        known = {name.lower() for name in everything}
+        if added := [name for name in actual if name not in known]:
+            problems.append(
+                f"{relation} has columns {added} that its model does not declare, so nobody said how to read them. "
+                "Declare each (`type: ignore` keeps it unread), or take them out of the model."
             )
     name = f"{relation.name}: the warehouse has what is declared"
     return Finding(name, not problems, " ".join(problems) or f"All of {len(columns)} declared columns.")
@@ -131,14 +161,24 @@ class _Preflight:
         return self._actual[key]
 
     def is_as_declared(
-        self, relation: Relation, columns: list[str | None], moments: list[str | None], others: tuple[Column, ...] = ()
+        self,
+        relation: Relation,
+        columns: list[str | None],
+        moments: list[str | None],
+        others: tuple[Column, ...] | None = None,
     ) -> bool:
-        """Whether the warehouse has the relation with these columns, those that are read of `others`, and `moments`."""
-        read = [c.name for c in others if c.type is not ColumnType.IGNORE or c.references]
+        """Whether the warehouse has the relation with these columns, those that are read of `others`, and `moments`.
+
+        With `others` the declaration is complete: a column that it does not name is a problem, too.
+        """
+        read = [c.name for c in others or () if c.type is not ColumnType.IGNORE or c.references]
         times = [name for name in moments if name is not None]
         names = list(dict.fromkeys([*[name for name in columns if name is not None], *times, *read]))
         try:
-            finding = _declared_finding(self.actual(relation), relation, names, times)
+            # What refers to facts is compared with their key, see `_coverage`.
+            kinds = {c.name: c.data_type for c in others or () if c.name in read and c.data_type and not c.references}
+            everything = None if others is None else [*names, *(column.name for column in others)]
+            finding = _declared_finding(self.actual(relation), relation, names, times, kinds, everything)
         except WarehouseError as error:
             finding = Finding(f"{relation.name}: the warehouse has what is declared", False, str(error))
         before = self.findings.get(finding.name)

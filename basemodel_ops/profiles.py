@@ -33,12 +33,13 @@ class Profile:
 
 
 def profile(warehouse: Warehouse, source: EventSource | AttributeSource) -> list[Profile]:
-    """Profiles of the columns of a source, from at most `ROWS` rows."""
-    if not source.columns:
+    """Profiles of the columns of a source that are read, from at most `ROWS` rows; ignored ones are not looked at."""
+    columns = [column for column in source.columns if column.type is not ColumnType.IGNORE]
+    if not columns:
         return []
-    table = warehouse.read(sample_query(source.relation, [column.name for column in source.columns], ROWS))
+    table = warehouse.read(sample_query(source.relation, [column.name for column in columns], ROWS))
     found = []
-    for column in source.columns:
+    for column in columns:
         values = flat(table.column(column.name))
         known = values.drop_null()
         distinct = pc.count_distinct(known).as_py() if _is_countable(known.type) else len(known)
@@ -85,8 +86,6 @@ def _is_countable(kind: pa.DataType) -> bool:
 
 
 def _advice(column: Column, known: pa.Array, distinct: int) -> str:
-    if column.type is ColumnType.IGNORE:
-        return ""
     if len(known) == 0:
         return "holds nothing: `ignore`"
     if len(known) < ENOUGH:

@@ -14,10 +14,10 @@ class Settings(BaseSettings):
 
     dbt_project_dir: Path = Field(default=Path("dbt"), description="The dbt project that carries the contract.")
     home: Path = Field(default=Path(".basemodel"), description="Embedded warehouse, artifacts and reports.")
-    target: Literal["duckdb", "snowflake"] = Field(default="duckdb", description="The dbt target.")
+    target: Literal["duckdb", "postgres", "snowflake"] = Field(default="duckdb", description="The dbt target.")
     artifacts: str = Field(default="", description="fsspec root of artifacts; `<home>/artifacts` when empty.")
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
-    duckdb_memory: str = Field(default="1GB", description="What DuckDB may keep in memory; it spills what is more.")
+    duckdb_memory: str = Field(default="256MB", description="What DuckDB may keep in memory; it spills what is more.")
     batch_rows: int = Field(default=131_072, gt=0, description="Rows in one streamed Arrow batch.")
 
     dimension: int = Field(default=64, gt=0, description="Length of a Cleora vector.")

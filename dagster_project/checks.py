@@ -24,7 +24,9 @@ def checks(project: Project) -> list[dg.AssetChecksDefinition]:
     vectors = [_embeddings(project, source, column) for source, column in columns]
     cells = [_codes(project, source, column) for source, column in columns]
     models = [_task(project, task.name) for task in contract.tasks]
-    return [_preflight(project), *sources, *vectors, *cells, _foundation(project), *models]
+    learnt = ["foundation_model", *(f"{task.name}/model" for task in contract.tasks)]
+    forgotten = [_forgotten(project, key) for key in learnt]
+    return [_preflight(project), *sources, *vectors, *cells, _foundation(project), *models, *forgotten]
 
 
 def relations(contract: Contract) -> list[Relation]:
@@ -44,7 +46,8 @@ def _preflight(project: Project) -> dg.AssetChecksDefinition:
                 "preflight",
                 asset=key,
                 blocking=True,
-                description="Not empty, keys sound, nothing after now, joins that match, labels in complete windows.",
+                description="Not empty, keys sound, nothing after now, joins that match, labels in complete windows, "
+                "nobody who was forgotten.",
             )
             for key in models
         ],
@@ -52,11 +55,13 @@ def _preflight(project: Project) -> dg.AssetChecksDefinition:
     )
     def preflight(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         from basemodel_ops.preflight import preflight as find
-        from basemodel_ops.warehouse import open_warehouse
+        from basemodel_ops.stages.forgetting import check_models
 
         keys = sorted(check.asset_key for check in context.selected_asset_check_keys)
-        with open_warehouse(project.settings) as warehouse:
+        workspace = open_workspace(project, context)
+        with workspace.warehouse() as warehouse:
             findings = find(warehouse, project.contract, moment(project.contract.grid))
+            findings += check_models(workspace, warehouse)
         for key in keys:
             yield _summary(key, [finding for finding in findings if is_about(finding, models[key])])
 
@@ -86,11 +91,10 @@ def _quality(project: Project, source: EventSource | AttributeSource) -> dg.Asse
         blocking=True,
         description="Great Expectations on a bounded batch: keys and times are there and columns are of their type.",
     )
-    def quality() -> dg.AssetCheckResult:
-        from basemodel_ops.warehouse import open_warehouse
+    def quality(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         from dagster_project.quality import check_source
 
-        with open_warehouse(project.settings) as warehouse:
+        with open_workspace(project, context).warehouse() as warehouse:
             return checked(check_source(warehouse, source, moment(project.contract.grid)))
 
     return quality
@@ -102,11 +106,10 @@ def _types(project: Project, source: EventSource | AttributeSource) -> dg.AssetC
         name="types",
         description="What a bounded look at the values says of the inferred types; an annotation settles it.",
     )
-    def types() -> dg.AssetCheckResult:
+    def types(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         from basemodel_ops.profiles import inference_report, profile
-        from basemodel_ops.warehouse import open_warehouse
 
-        with open_warehouse(project.settings) as warehouse:
+        with open_workspace(project, context).warehouse() as warehouse:
             found = profile(warehouse, source)
         odd = [f"{one.column.name}: {one.advice}" for one in found if one.advice]
         return dg.AssetCheckResult(
@@ -175,3 +178,12 @@ def _task(project: Project, task: str) -> dg.AssetChecksDefinition:
 
     text = "The shipped model is not clearly worse than the automatic baseline."
     return _stage(project, [task, "evaluation"], "baseline", text, find)
+
+
+def _forgotten(project: Project, key: str) -> dg.AssetChecksDefinition:
+    def find(workspace: "Workspace") -> "Finding":
+        from basemodel_ops.stages.forgetting import check_forgotten
+
+        return check_forgotten(workspace, key)
+
+    return _stage(project, key.split("/"), "forgotten", "The model saw nobody who was forgotten since.", find)

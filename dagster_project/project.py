@@ -19,7 +19,7 @@ from basemodel_ops.contract.manifest import read_contract
 from basemodel_ops.contract.types import Contract, Relation
 from basemodel_ops.errors import ContractError, SettingsError
 from basemodel_ops.settings import Settings
-from basemodel_ops.warehouse.snowflake import connection_settings
+from basemodel_ops.warehouse import check_environment
 
 SCORES_SOURCE = "basemodel"
 """The dbt source that holds score tables; models below it are built after scoring."""
@@ -59,8 +59,7 @@ def load_project(settings: Settings) -> Project:
         SettingsError: no dbt project there, or variables of the target are missing.
         ContractError: with every mistake in the contract.
     """
-    if settings.target == "snowflake":
-        connection_settings(os.environ)
+    check_environment(settings.target, os.environ)
     ensure_manifest(settings)
     contract = read_contract(settings.manifest_path)
     return Project(settings, contract, json.loads(settings.manifest_path.read_text()))

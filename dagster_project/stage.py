@@ -19,7 +19,7 @@ def open_workspace(project: Project, context: dg.AssetExecutionContext | dg.Asse
     """The workspace in which stages read and write; it logs to this step."""
     from basemodel_ops.stages import Workspace
 
-    return Workspace.open(project.settings, project.contract, context.log.info)
+    return Workspace.open(project.settings, project.contract, context.log.info, context.run.run_id)
 
 
 def materialized(stage: Callable[[], "Report"]) -> dg.MaterializeResult:

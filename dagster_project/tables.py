@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.contract.types import AttributeSource, Column, Contract, EventSource
@@ -13,7 +14,9 @@ from dagster_project.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.profiles import Profile
+    from basemodel_ops.stages import Workspace
     from basemodel_ops.stages.asking import Reply
+    from dagster_project.forgetting import Done
 
 
 def print_contract(contract: Contract, console: Console) -> None:
@@ -31,6 +34,9 @@ def print_contract(contract: Contract, console: Console) -> None:
         horizon = f"{task.horizon} days" if task.horizon else "-"
         tasks.add_row(task.name, task.type.value, task.target, horizon, str(task.population or "-"))
     console.print(tasks)
+    for item in contract.personal:
+        where = f"Personal: {item.relation}, column {item.column}, read for: {item.purpose}"
+        console.print(where, soft_wrap=True, markup=False)
     grid = contract.grid
     console.print(f"Cutoffs: weekly from {grid.start}, now = {grid.now or 'the clock'}, in {grid.relation}.")
     console.print("No problems.")
@@ -39,16 +45,18 @@ def print_contract(contract: Contract, console: Console) -> None:
 def _print_columns(console: Console, source: EventSource | AttributeSource, role: str) -> None:
     console.print(f"[bold]{source.relation}[/bold]  {role}", soft_wrap=True)
     table = Table()
-    for heading in ("column", "data type", "read as", "from", "references"):
+    for heading in ("column", "data type", "read as", "from", "references", "purpose"):
         table.add_column(heading)
     for column in source.columns:
-        table.add_row(*_row(column))
+        table.add_row(*map(escape, _row(column)))
     console.print(table)
 
 
 def _row(column: Column) -> tuple[str, ...]:
     origin = "inferred" if column.inferred else "annotated"
-    return column.name, column.data_type, column.type.value, origin, column.references or "-"
+    if column.withheld:  # personal, and nobody said what for
+        return column.name, column.data_type, "withheld", "pii", "-", "none given"
+    return column.name, column.data_type, column.type.value, origin, column.references or "-", column.purpose or "-"
 
 
 def print_summary(
@@ -67,7 +75,9 @@ def print_summary(
     console.print(table)
     console.print("[bold]Where to look next[/bold]")
     settings = project.settings
-    where = settings.warehouse_path if settings.target == "duckdb" else "the Snowflake database"
+    where = {"duckdb": settings.warehouse_path, "postgres": "the PostgreSQL database"}.get(
+        settings.target, "the Snowflake database"
+    )
     console.print(f"  Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.")
     console.print("  Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000")
     console.print("  What was declared and inferred: `basemodel contract`")
@@ -81,6 +91,40 @@ def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
     for reply in replies:
         age = "-" if math.isnan(reply.age) else f"{reply.age:.0f}"
         table.add_row(reply.value, f"{reply.probability:.0%}", f"{reply.count:.2f}", age)
+    console.print(table)
+
+
+def print_forgotten(done: "Done", source: str, console: Console) -> None:
+    """What was forgotten, what is left to do and by whom."""
+    found = done.forgotten
+    lines = [
+        f"{found.ids} ids in {source}, {found.new} of them new.",
+        f"Deleted: {found.rows} rows of score tables. Removed: {len(found.artifacts)} artifacts that held ids.",
+        "The dbt models were built again without them." if done.built else "No dbt model was built yet.",
+    ]
+    if done.size:
+        lines.append(f"The warehouse's file was rewritten: {done.size[0]:,} bytes before, {done.size[1]:,} after.")
+    if found.due:
+        lines.append(f"Retrain due: {', '.join(found.due)}. Run `basemodel run`.")
+    lines.append(f"Yours to delete: rows of raw tables, and {source} itself; then run `basemodel compact`.")
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def print_models(workspace: "Workspace", console: Console) -> None:
+    """Current models, their versions, and since when one is due to be trained again."""
+    from basemodel_ops.errors import ArtifactError
+    from basemodel_ops.stages import models_due
+
+    table, due = Table(), models_due(workspace)
+    for heading in ("model", "version", "retrain due since"):
+        table.add_column(heading)
+    for key in ("foundation_model", *(f"{task.name}/model" for task in workspace.contract.tasks)):
+        try:
+            version = workspace.current(key).version
+        except ArtifactError:
+            version = "not there"
+        table.add_row(escape(key), version, due.get(key, "-"))
     console.print(table)
 
 

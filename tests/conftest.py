@@ -1,6 +1,25 @@
-"""Settings that must stand before numerical libraries load."""
+"""Settings that must stand before numerical libraries load, and the servers that several suites talk to."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
+
+from . import servers
 
 # Threads that wait without spinning: tests run beside other work, on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """`PG*` variables of a PostgreSQL server that lives as long as the tests."""
+    with servers.short_folder() as folder, servers.postgres(folder / "postgres") as variables:
+        yield variables
+
+
+@pytest.fixture(scope="session")
+def snowflake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """`SNOWFLAKE_*` variables of a fakesnow server that lives as long as the tests."""
+    with servers.snowflake(tmp_path_factory.mktemp("snowflake") / "server") as variables:
+        yield variables

@@ -6,129 +6,21 @@ artifact there and does nothing.
 
 import hashlib
 import json
-import os
 import posixpath
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import fsspec
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
+from basemodel_ops.artifacts.artifact import Artifact, Draft, write_durably
+from basemodel_ops.artifacts.records import check_files, check_key, check_part, sealed, unsealed
 from basemodel_ops.errors import ArtifactError
-
-Arrays = dict[str, np.ndarray]
 
 
 def version_of(*parts: object) -> str:
     """A hash of `parts` (JSON-able values): 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def _write_durably(filesystem: Any, path: str, data: bytes) -> None:
-    """Write a file and, where the filesystem is a disk, wait until it is there."""
-    with filesystem.open(path, "wb") as file:
-        file.write(data)
-        if isinstance(filesystem, LocalFileSystem):
-            file.flush()
-            os.fsync(file.fileno())
-
-
-class Draft:
-    """An artifact being written; files are hashed as they are added."""
-
-    def __init__(self, filesystem: Any, folder: str) -> None:
-        self._filesystem, self._folder = filesystem, folder
-        self.hashes: dict[str, str] = {}
-
-    def _write(self, name: str, data: bytes) -> None:
-        _write_durably(self._filesystem, posixpath.join(self._folder, name), data)
-        self.hashes[name] = hashlib.sha256(data).hexdigest()
-
-    def arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write arrays as `name`.safetensors."""
-        self._write(f"{name}.safetensors", save_arrays({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
-
-    def table(self, name: str, table: pa.Table) -> None:
-        """Write a table as `name`.parquet."""
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        self._write(f"{name}.parquet", sink.getvalue().to_pybytes())
-
-    def json(self, name: str, value: object) -> None:
-        """Write a JSON-able value as `name`.json."""
-        self._write(f"{name}.json", json.dumps(value, sort_keys=True, indent=1).encode())
-
-    def text(self, name: str, value: str) -> None:
-        """Write text as `name`.txt."""
-        self._write(f"{name}.txt", value.encode())
-
-    def picture(self, name: str, value: bytes) -> None:
-        """Write a PNG as `name`.png."""
-        self._write(f"{name}.png", value)
-
-
-class Artifact:
-    """A committed artifact. Every file is checked against its hash when it is read."""
-
-    def __init__(self, filesystem: Any, folder: str, key: str, manifest: dict[str, Any]) -> None:
-        self._filesystem, self._folder, self.key, self.manifest = filesystem, folder, key, manifest
-
-    @property
-    def version(self) -> str:
-        """The hash of what the artifact was made from."""
-        return self.manifest["version"]
-
-    @property
-    def names(self) -> list[str]:
-        """File names, sorted."""
-        return sorted(self.manifest["files"])
-
-    def _read(self, name: str) -> bytes:
-        if name not in self.manifest["files"]:
-            raise ArtifactError(f"Artifact {self.key} {self.version} has no file {name}. It has: {self.names}.")
-        try:
-            with self._filesystem.open(posixpath.join(self._folder, name), "rb") as file:
-                data = file.read()
-        except FileNotFoundError as error:
-            raise ArtifactError(f"File {name} {self._again('is gone')}") from error
-        if hashlib.sha256(data).hexdigest() != self.manifest["files"][name]:
-            raise ArtifactError(f"File {name} {self._again('does not match its hash')}")
-        return data
-
-    def _again(self, problem: str) -> str:
-        return (
-            f"of artifact {self.key} {self.version} {problem}. Remove {self._folder} and materialise {self.key} again."
-        )
-
-    def _parsed(self, name: str, parse: Callable[[bytes], Any]) -> Any:
-        data = self._read(name)
-        try:
-            return parse(data)
-        except (SafetensorError, pa.ArrowException, ValueError) as error:
-            raise ArtifactError(f"File {name} {self._again(f'is not what its name says ({error})')}") from error
-
-    def arrays(self, name: str) -> Arrays:
-        """Arrays of `name`.safetensors."""
-        return self._parsed(f"{name}.safetensors", load_arrays)
-
-    def table(self, name: str) -> pa.Table:
-        """Table of `name`.parquet."""
-        return self._parsed(f"{name}.parquet", lambda data: pq.read_table(pa.BufferReader(data)))
-
-    def json(self, name: str) -> Any:
-        """Value of `name`.json."""
-        return self._parsed(f"{name}.json", json.loads)
-
-    def text(self, name: str) -> str:
-        """Text of `name`.txt."""
-        return self._read(f"{name}.txt").decode()
 
 
 class ArtifactStore:
@@ -142,29 +34,75 @@ class ArtifactStore:
 
     def find(self, key: str, version: str) -> Artifact | None:
         """The committed artifact of that version, or None."""
-        manifest = self._record(key, f"{version}/manifest.json", "files")
-        return None if manifest is None else Artifact(self._filesystem, self._folder(key, version), key, manifest)
+        check_key(key)
+        check_part(version, "a version")
+        name = f"{version}/manifest.json"
+        manifest = self._record(key, name, "files")
+        if manifest is None:
+            return None
+        if (manifest.get("key"), manifest.get("version")) != (key, version):
+            raise self._broken(key, name, f"it is of {manifest.get('key')} {manifest.get('version')}")
+        try:
+            check_files(manifest["files"])
+        except ArtifactError as error:
+            raise self._broken(key, name, error) from error
+        return Artifact(self._filesystem, self._folder(key, version), key, manifest)
+
+    def _broken(self, key: str, name: str, problem: object) -> ArtifactError:
+        path = self._folder(key, name)
+        return ArtifactError(f"{path} is broken ({problem}). Remove it and materialise {key} again.")
 
     def _record(self, key: str, name: str, field: str) -> dict[str, Any] | None:
-        """A JSON file of the artifact that holds `field`, or None if it is not there."""
+        """A sealed record of the artifact that holds `field`, or None if it is not there."""
         path = self._folder(key, name)
         if not self._filesystem.exists(path):
             return None
         with self._filesystem.open(path, "rb") as file:
             data = file.read()
         try:
-            record = json.loads(data)
+            record = unsealed(data)
             record[field]
-        except (ValueError, TypeError, KeyError) as error:
-            raise ArtifactError(f"{path} is broken ({error}). Remove it and materialise {key} again.") from error
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise self._broken(key, name, error) from error
         return record
+
+    def versions(self) -> Iterator[tuple[str, str]]:
+        """Key and version of every committed artifact, whole or not."""
+        for path in sorted(self._filesystem.find(self._root)):
+            parts = posixpath.relpath(path, self._root).split("/")
+            if parts[-1] == "manifest.json" and len(parts) > 2 and not any(part.startswith(".") for part in parts):
+                yield "/".join(parts[:-2]), parts[-2]
+
+    def remove(self, key: str, version: str) -> None:
+        """Remove an artifact, and the pointer if it is the current one."""
+        check_key(key)
+        check_part(version, "a version")
+        try:
+            current = self._record(key, "current.json", "version")
+        except ArtifactError:  # a pointer nobody can read points to nothing
+            current = {"version": version}
+        if current is not None and current["version"] == version:
+            self._filesystem.rm(self._folder(key, "current.json"))
+        self._filesystem.rm(self._folder(key, version), recursive=True)
+
+    def remove_leftovers(self) -> int:
+        """Remove what writers that were killed left under temporary names; how many. Only while nobody writes."""
+        found = set()
+        for path in self._filesystem.find(self._root):
+            parts = posixpath.relpath(path, self._root).split("/")
+            hidden = next((place for place, part in enumerate(parts) if part.startswith(".")), None)
+            if hidden is not None:
+                found.add("/".join(parts[: hidden + 1]))
+        for name in found:
+            self._filesystem.rm(self._folder(name), recursive=True)
+        return len(found)
 
     def current(self, key: str) -> Artifact:
         """The newest artifact of `key`; ArtifactError if it was never made."""
         current = self._record(key, "current.json", "version")
         if current is None:
             raise ArtifactError(f"There is no artifact {key}. Materialise the asset {key} first.")
-        version = current["version"]
+        version = str(current["version"])
         artifact = self.find(key, version)
         if artifact is None:
             raise ArtifactError(f"Artifact {key} {version} is incomplete. Materialise the asset {key} again.")
@@ -177,14 +115,15 @@ class ArtifactStore:
 
         `about` stands in the manifest for people: what the artifact was made from.
         """
+        check_key(key)
+        check_part(version, "a version")
         temporary = self._folder(key, f".{version}-{uuid.uuid4().hex}")
         self._filesystem.makedirs(temporary, exist_ok=True)
         try:
             draft = Draft(self._filesystem, temporary)
             fill(draft)
             manifest = {"key": key, "version": version, "files": draft.hashes, "about": dict(about or {})}
-            text = json.dumps(manifest, sort_keys=True, indent=1, default=str)
-            _write_durably(self._filesystem, posixpath.join(temporary, "manifest.json"), text.encode())
+            write_durably(self._filesystem, posixpath.join(temporary, "manifest.json"), sealed(manifest))
             target = self._folder(key, version)
             if self._filesystem.exists(target):
                 self._filesystem.rm(target, recursive=True)
@@ -200,6 +139,22 @@ class ArtifactStore:
 
     def point(self, key: str, version: str) -> None:
         """Make `version` the current one."""
-        temporary = self._folder(key, f".current-{uuid.uuid4().hex}")
-        _write_durably(self._filesystem, temporary, json.dumps({"version": version}).encode())
-        self._filesystem.mv(temporary, self._folder(key, "current.json"))
+        self._put(self._folder(key, "current.json"), {"version": version})
+
+    def _put(self, path: str, record: Mapping[str, object]) -> None:
+        """Write a sealed record in the place of an older one, at once."""
+        temporary = posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}-{uuid.uuid4().hex}")
+        write_durably(self._filesystem, temporary, sealed(record))
+        self._filesystem.mv(temporary, path)
+
+    def retrain_due(self) -> dict[str, str]:
+        """Since when models, as `key/version`, are due to be trained again: they saw someone who was forgotten."""
+        record = self._record("", "retrain.json", "due")
+        return {} if record is None else dict(record["due"])
+
+    def mark_retrain_due(self, names: Iterable[str], since: str) -> None:
+        """Mark models; those that were marked before keep their date."""
+        due = {name: since for name in names} | self.retrain_due()
+        if due:
+            self._filesystem.makedirs(self._root, exist_ok=True)
+            self._put(self._folder("retrain.json"), {"due": due})

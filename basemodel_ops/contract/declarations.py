@@ -1,10 +1,14 @@
 """What may stand under `config.meta.basemodel` of a model or a column."""
 
 from datetime import date
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from basemodel_ops.contract.types import Aggregate, ColumnType, Frozen, TaskType
+
+Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+"""What personal data are read for, in words; it stands in the audit log."""
 
 
 class EventMeta(Frozen):
@@ -13,6 +17,7 @@ class EventMeta(Frozen):
     entity: str
     time: str
     session: str | None = None
+    purpose: Purpose | None = None
 
 
 class AttributeMeta(Frozen):
@@ -20,6 +25,7 @@ class AttributeMeta(Frozen):
 
     key: str
     valid_from: str | None = None
+    purpose: Purpose | None = None
 
 
 class Horizon(Frozen):
@@ -46,6 +52,7 @@ class TaskMeta(Frozen):
     horizon: Horizon | None = None
     population: str | None = None
     predicts: Predicts | None = None
+    purpose: Purpose | None = None
 
 
 class GridMeta(Frozen):
@@ -55,10 +62,13 @@ class GridMeta(Frozen):
     data_end: str
     start: date
     now: date | None = None
+    purpose: Purpose | None = None
 
 
 class ColumnMeta(Frozen):
-    """A column's type, and the attribute source it refers to."""
+    """A column's type, the attribute source it refers to, and whether it is personal and read for what."""
 
     type: ColumnType | None = None
     references: str | None = None
+    pii: bool = False
+    purpose: Purpose | None = None

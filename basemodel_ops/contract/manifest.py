@@ -90,6 +90,9 @@ def _tasks(
                 f"Model {model.name}: population {meta.population!r} is no model. Models: {reader.names}. "
                 "Name one of these."
             )
+        if meta.population:
+            reader.allow_key(meta.population, "entity", meta.entity, meta.purpose)
+            reader.allow_key(meta.population, "cutoff", meta.cutoff, meta.purpose)
         many = meta.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
         absent = [name for name in ("population", "predicts", "horizon") if getattr(meta, name) is None]
         if many and absent:
@@ -138,9 +141,11 @@ def _check_predicts(
                 facts = [fact.name for fact in things[column.references].columns if fact.type is ColumnType.CATEGORY]
                 choices += [f"{column.name}.{fact}" for fact in facts]
     if predicts.column not in choices:
+        withheld = [column.name for column in source.columns if column.withheld]
+        hint = f" Withheld as personal, since they give no purpose: {withheld}." if withheld else ""
         reader.problems.append(
             f"Model {name}: predicts.column {predicts.column!r} is no category that a {kind.value} task can predict "
-            f"in {predicts.source}. It has: {choices}. Name one of these."
+            f"in {predicts.source}. It has: {choices}.{hint} Name one of these."
         )
 
 
@@ -207,4 +212,6 @@ def read_contract(manifest_path: Path) -> Contract:
                 )
     if reader.problems or grid is None:
         raise ContractError(reader.problems)
-    return Contract(entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid)
+    return Contract(
+        entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid, personal=reader.personal
+    )

@@ -7,9 +7,13 @@ from pydantic import BaseModel, ValidationError
 
 from basemodel_ops.contract.declarations import AttributeMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
 from basemodel_ops.contract.inference import infer_type, is_moment
-from basemodel_ops.contract.types import Column, ColumnType, Relation
+from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
+from basemodel_ops.names import file_fault
 
 KINDS = {"event": EventMeta, "attribute": AttributeMeta, "task": TaskMeta, "grid": GridMeta}
+
+LONGEST_NAME = 120
+"""Bytes: some files are named after a model and a column, and a file's name has at most 255."""
 
 
 class AnnotatedModel:
@@ -43,12 +47,18 @@ class ManifestReader:
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         self.problems: list[str] = []
+        self._personal: dict[tuple[str, str], Personal] = {}
         self._nodes = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
         self.models = [model for key, node in self._nodes.items() if (model := self._model(key, node)) is not None]
 
     def _model(self, unique_id: str, node: dict[str, Any]) -> AnnotatedModel | None:
         meta = (node.get("config", {}).get("meta") or {}).get("basemodel")
         if meta is None:
+            return None
+        if fault := file_fault(node["name"], LONGEST_NAME):
+            self.problems.append(
+                f"Model {node['name']!r} {fault}, and assets and files are named after models. Rename it."
+            )
             return None
         given = sorted(meta) if isinstance(meta, dict) else meta
         kinds = [kind for kind in KINDS if kind in meta] if isinstance(meta, dict) else []
@@ -69,12 +79,57 @@ class ManifestReader:
         return sorted((model for model in self.models if model.kind == kind), key=lambda model: model.name)
 
     def need(self, model: AnnotatedModel, role: str, name: str | None) -> None:
-        """A named column must be declared in YAML."""
-        if name is not None and name not in model.columns:
+        """A named column must be declared in YAML, and if it is personal, say what it is read for."""
+        if name is None:
+            return
+        if name not in model.columns:
             self.problems.append(
                 f"Model {model.name}: {role} column {name!r} is not declared. It has: {sorted(model.columns)}. "
                 "Declare it in the model's YAML, or name one of these."
             )
+        else:
+            self._allow(model.name, role, name, model.columns[name], model.relation, model.meta.purpose)
+
+    def allow_key(self, model_name: str, role: str, name: str, purpose: str | None) -> None:
+        """The same of a model without an annotation; `purpose` is that of the model that names it."""
+        for node in self._nodes.values():
+            if node["name"] == model_name and name in node.get("columns", {}):
+                relation = Relation(schema_name=node["schema"], name=node.get("alias") or model_name)
+                self._allow(model_name, role, name, node["columns"][name], relation, purpose)
+
+    def _allow(
+        self, model_name: str, role: str, name: str, node: dict[str, Any], relation: Relation, purpose: str | None
+    ) -> None:
+        """A key cannot be withheld: where it is personal, its purpose is noted, or asked for."""
+        given = self._column_meta(model_name, name, node)
+        if given is None or not given.pii:
+            return
+        reason = given.purpose or purpose
+        if reason is None:
+            self.problems.append(
+                f"Model {model_name}: {role} column {name!r} is marked `pii` and no `purpose` is given, so it may not "
+                "be read, and without it the rows mean nothing. Give the column or the model's annotation a `purpose`."
+            )
+        else:
+            self._note(relation, name, reason)
+
+    def _note(self, relation: Relation, name: str, purpose: str) -> None:
+        self._personal[str(relation), name] = Personal(relation=relation, column=name, purpose=purpose)
+
+    @property
+    def personal(self) -> tuple[Personal, ...]:
+        """Personal columns that are read, by relation and name."""
+        return tuple(self._personal[key] for key in sorted(self._personal))
+
+    def _column_meta(self, model_name: str, name: str, node: dict[str, Any]) -> ColumnMeta | None:
+        """What a column's YAML says of it; None when that is wrong, which is then a problem."""
+        meta = (node.get("config", {}).get("meta") or node.get("meta") or {}).get("basemodel", {})
+        try:
+            return ColumnMeta.model_validate(meta)
+        except ValidationError as error:
+            for problem in _explained(error, ColumnMeta):
+                self.problems.append(f"Model {model_name}: column {name!r}: {problem}")
+            return None
 
     def need_moment(self, model: AnnotatedModel, role: str, name: str | None) -> None:
         """A named column must be a timestamp or a date."""
@@ -100,19 +155,27 @@ class ManifestReader:
                     f"Model {model.name}: column {name!r} has no data_type. Give it one in the model's YAML."
                 )
                 continue
-            meta = (node.get("config", {}).get("meta") or node.get("meta") or {}).get("basemodel", {})
-            try:
-                given = ColumnMeta.model_validate(meta)
-            except ValidationError as error:
-                for problem in _explained(error, ColumnMeta):
-                    self.problems.append(f"Model {model.name}: column {name!r}: {problem}")
+            given = self._column_meta(model.name, name, node)
+            if given is None:
                 continue
-            kind = given.type or (ColumnType.CATEGORY if given.references else infer_type(name, data_type))
+            purpose = (given.purpose or model.meta.purpose) if given.pii else None
+            withheld = given.pii and purpose is None
+            guessed = ColumnType.CATEGORY if given.references else infer_type(name, data_type)
+            kind = ColumnType.IGNORE if withheld else given.type or guessed
+            if kind is not ColumnType.IGNORE and (fault := file_fault(name, LONGEST_NAME)):
+                self.problems.append(
+                    f"Model {model.name}: column {name!r} {fault}, and files are named after columns. Rename it in the "
+                    "model, or give it `type: ignore`."
+                )
+            if purpose and kind is not ColumnType.IGNORE:
+                self._note(model.relation, name, purpose)
             found.append(
                 Column(
-                    name=name, data_type=data_type, type=kind, inferred=given.type is None, references=given.references
+                    name=name, data_type=data_type, type=kind,
+                    inferred=given.type is None and not withheld, references=None if withheld else given.references,
+                    pii=given.pii, purpose=purpose,
                 )
-            )
+            )  # fmt: skip
         return tuple(found)
 
     def reads(self, unique_id: str) -> set[str]:

@@ -1,10 +1,15 @@
 """The contract, typed: what the dbt project declares about behaviour, facts and questions."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from basemodel_ops.errors import WarehouseError
+from basemodel_ops.names import identifier_fault
 
 
 class Frozen(BaseModel):
@@ -41,6 +46,15 @@ class Relation(Frozen):
     schema_name: str
     name: str
 
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for name in (self.schema_name, self.name):
+            if fault := identifier_fault(name):
+                raise WarehouseError(
+                    f"No table can be {self.schema_name!r}.{self.name!r}: {name!r} {fault}. Rename it."
+                )
+        return self
+
     def __str__(self) -> str:
         return f"{self.schema_name}.{self.name}"
 
@@ -53,6 +67,13 @@ class Column(Frozen):
     type: ColumnType
     inferred: bool
     references: str | None = None
+    pii: bool = False
+    purpose: str | None = None
+
+    @property
+    def withheld(self) -> bool:
+        """Personal, and nobody said what for: it is never read."""
+        return self.pii and self.purpose is None
 
 
 class EventSource(Frozen):
@@ -123,6 +144,14 @@ class Grid(Frozen):
     """The moment a stopped data set stopped; None means the clock."""
 
 
+class Personal(Frozen):
+    """A personal column that is read, and what for."""
+
+    relation: Relation
+    column: str
+    purpose: str
+
+
 class Contract(Frozen):
     """Everything the dbt project declares."""
 
@@ -131,11 +160,14 @@ class Contract(Frozen):
     attributes: tuple[AttributeSource, ...]
     tasks: tuple[Task, ...]
     grid: Grid
+    personal: tuple[Personal, ...] = ()
 
     @property
     def fingerprint(self) -> str:
-        """A hash that changes with any declaration."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """A hash that changes with any declaration but the words of a purpose, which change nothing that is learnt."""
+        columns = {"__all__": {"columns": {"__all__": {"pii", "purpose"}}}}
+        text = self.model_dump_json(exclude={"personal": True, "events": columns, "attributes": columns})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def event(self, name: str) -> EventSource:
         """The event source of that name; KeyError if there is none."""
@@ -148,3 +180,26 @@ class Contract(Frozen):
     def task(self, name: str) -> Task:
         """The task of that name."""
         return next(task for task in self.tasks if task.name == name)
+
+    @property
+    def readable(self) -> dict[str, frozenset[str]]:
+        """The allow-list: per relation of the contract, the columns that may be read."""
+        found: dict[str, set[str]] = {}
+
+        def allow(relation: Relation | None, names: Iterable[str | None]) -> None:
+            if relation is not None:
+                found.setdefault(str(relation), set()).update(name for name in names if name is not None)
+
+        for event in self.events:
+            allow(event.relation, [event.entity, event.time, event.session, *_read(event.columns)])
+        for facts in self.attributes:
+            allow(facts.relation, [facts.key, facts.valid_from, *_read(facts.columns)])
+        for task in self.tasks:
+            allow(task.relation, [task.entity, task.cutoff, task.target])
+            allow(task.population, [task.entity, task.cutoff])
+        allow(self.grid.relation, [self.grid.cutoff, self.grid.data_end])
+        return {name: frozenset(columns) for name, columns in found.items()}
+
+
+def _read(columns: tuple[Column, ...]) -> list[str]:
+    return [column.name for column in columns if column.type is not ColumnType.IGNORE or column.references]

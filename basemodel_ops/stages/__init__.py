@@ -6,6 +6,7 @@ from basemodel_ops.stages.embedding import codes, embeddings
 from basemodel_ops.stages.encoding import encoders
 from basemodel_ops.stages.examples import entity_representation, explain_representation, training_examples
 from basemodel_ops.stages.fitting import task_model
+from basemodel_ops.stages.forgetting import Forgotten, forget, models_due
 from basemodel_ops.stages.pretraining import foundation_model
 from basemodel_ops.stages.scoring import task_evaluation, task_scores
 from basemodel_ops.stages.workspace import Workspace
@@ -13,6 +14,7 @@ from basemodel_ops.stages.zero_shot import zero_shot_scores
 
 __all__ = [
     "Finding",
+    "Forgotten",
     "Reply",
     "Report",
     "Workspace",
@@ -22,7 +24,9 @@ __all__ = [
     "encoders",
     "entity_representation",
     "explain_representation",
+    "forget",
     "foundation_model",
+    "models_due",
     "task_evaluation",
     "task_model",
     "task_scores",

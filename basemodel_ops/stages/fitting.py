@@ -11,7 +11,6 @@ from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.encoding import vocabulary_of
 from basemodel_ops.stages.labels import (
     Rows,
     automatic_names,
@@ -20,14 +19,14 @@ from basemodel_ops.stages.labels import (
     population,
     single_views,
 )
-from basemodel_ops.stages.positives import positives, read_things, truth_matrix
+from basemodel_ops.stages.positives import positives, truth_matrix
+from basemodel_ops.stages.recommending import fit_recommendation
 from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.workspace import Times, Workspace
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.heads import Calibration
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
-from basemodel_ops.tasks.recommendation import BASELINES, Shortlist, choose_blend, gather_evidence, measure
 from basemodel_ops.tasks.single import METRICS, Views, choose, fit_candidates, refit, save_heads
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -53,7 +52,7 @@ def task_model(ws: Workspace, task: str) -> Report:
             if declared.type is TaskType.MULTILABEL:
                 shipped, validation, test = _fit_multilabel(ws, warehouse, declared, rows, examples, checkpoint, draft)
             elif declared.type is TaskType.RECOMMENDATION:
-                shipped, validation, test = _fit_recommendation(ws, warehouse, declared, rows, times, draft)
+                shipped, validation, test = fit_recommendation(ws, warehouse, declared, rows, times, draft)
             else:
                 shipped, validation, test = _fit_single(ws, declared, rows, examples, checkpoint, draft)
             draft.json("metrics", {"shipped": shipped, "validation": validation, "test": test})
@@ -179,32 +178,3 @@ def _fit_multilabel(
     draft.table("labels", pa.table({"label": labels}))
     draft.json("recipe", {"kind": shipped, "texts": sorted(texts)})
     return shipped, metrics, on_test
-
-
-def _fit_recommendation(
-    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, times: Times, draft: Draft
-) -> tuple[str, Metrics, Metrics]:
-    history, vectors, entities = read_things(ws, warehouse, task, times.data_end)
-    found = positives(warehouse, task)
-    if task.predicts is None:
-        raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
-    items = vocabulary_of(ws.current(f"encoders/{task.predicts.source}"), task.predicts.column)
-    shortlists: dict[str, list[Shortlist]] = {"validation": [], "test": []}
-    truth: dict[str, list[list[np.ndarray]]] = {"validation": [], "test": []}
-    for part in shortlists:
-        for cutoff in np.unique(rows.cutoff[rows.part == part])[-2:]:
-            mine = rows.take(np.flatnonzero(rows.cutoff == cutoff))
-            truth[part].append(found.items_of(mine, items))
-            evidence = gather_evidence(
-                history, task.predicts.column, vectors, entities.encode(mine.entity), int(cutoff)
-            )
-            shortlists[part].append(evidence.shortlist(vectors))
-    weights, tried = choose_blend(shortlists["validation"], truth["validation"])
-    candidates = {**BASELINES, "blend": weights}
-    metrics = {
-        part: {name: measure(shortlists[part], truth[part], chosen) for name, chosen in candidates.items()}
-        for part in shortlists
-    }
-    shipped = max(metrics["validation"], key=lambda name: metrics["validation"][name]["ndcg_10"])
-    draft.json("recipe", {"weights": candidates[shipped], "tried": tried})
-    return shipped, metrics["validation"], metrics["test"]

@@ -11,15 +11,13 @@ from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.encoding import vocabulary_of
 from basemodel_ops.stages.labels import Rows, pair_views, population, single_views
 from basemodel_ops.stages.plots import candidate_bars
-from basemodel_ops.stages.positives import read_things
+from basemodel_ops.stages.recommending import recommend
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace, to_datetime, to_microseconds
 from basemodel_ops.tasks.metrics import PRIMARY
 from basemodel_ops.tasks.multilabel import PairModel
-from basemodel_ops.tasks.recommendation import gather_evidence
 from basemodel_ops.tasks.single import load_heads
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -80,13 +78,8 @@ def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of:
     fitted = ws.current(f"{task.name}/model")
     recipe = fitted.json("recipe")
     if task.type is TaskType.RECOMMENDATION and task.predicts is not None:
-        cutoff = to_microseconds(as_of)
-        history, vectors, entities = read_things(ws, warehouse, task, cutoff)
-        codes = entities.encode(rows.entity)
-        evidence = gather_evidence(history, task.predicts.column, vectors, codes, cutoff)
-        best, values = evidence.shortlist(vectors).rank(tuple(recipe["weights"]), TOP)
-        items = vocabulary_of(ws.current(f"encoders/{task.predicts.source}"), task.predicts.column).values
-        return ranked(task, rows, items.take(pa.array(best.ravel())), values)
+        items, values = recommend(ws, warehouse, task, rows, fitted, TOP)
+        return ranked(task, rows, items, values)
     examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
     place = examples.locate(rows.entity, rows.cutoff)
     if (place < 0).any():

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
+from basemodel_ops.audit import AuditLog
 from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import Contract
 from basemodel_ops.errors import DataError
@@ -18,6 +19,7 @@ from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
 from basemodel_ops.tasks.split import Split, split_cutoffs
 from basemodel_ops.warehouse import open_warehouse
+from basemodel_ops.warehouse.audited import Audited
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -58,18 +60,18 @@ class Times:
 class Workspace:
     """One project: its contract, its artifacts, its warehouse (opened per stage, never held)."""
 
-    def __init__(self, settings: Settings, contract: Contract, log: Callable[[str], None]) -> None:
-        self.settings, self.contract, self.log = settings, contract, log
+    def __init__(self, settings: Settings, contract: Contract, log: Callable[[str], None], run: str = "") -> None:
+        self.settings, self.contract, self.log, self.run = settings, contract, log, run
         self.store = ArtifactStore(settings.artifact_root)
 
     @classmethod
-    def open(cls, settings: Settings, contract: Contract, log: Callable[[str], None]) -> "Workspace":
-        """The workspace of a project; opens nothing yet."""
-        return cls(settings, contract, log)
+    def open(cls, settings: Settings, contract: Contract, log: Callable[[str], None], run: str = "") -> "Workspace":
+        """The workspace of a project, and the run that the audit log names; opens nothing yet."""
+        return cls(settings, contract, log, run)
 
     def warehouse(self) -> AbstractContextManager[Warehouse]:
-        """A fresh connection; close it before dbt runs."""
-        return open_warehouse(self.settings)
+        """A fresh connection, audited; close it before dbt runs."""
+        return Audited(open_warehouse(self.settings), AuditLog(self.settings.home), self.contract, self.run)
 
     def times(self, warehouse: Warehouse) -> Times:
         """The grid's cutoffs, the end of the data and of training.
@@ -111,7 +113,8 @@ class Workspace:
 
         about = {
             "inputs": inputs, "contract": self.contract.fingerprint, "code": code_version(),
-            "settings": self.settings.model_dump(mode="json"),
+            # The root of artifacts may be a URL with a password in it.
+            "settings": self.settings.model_dump(mode="json", exclude={"artifacts"}),
         }  # fmt: skip
         artifact = self.store.write(key, version, write, about)
         report = Report(version, False, artifact.json("report"), plots)

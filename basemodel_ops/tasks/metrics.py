@@ -67,11 +67,23 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
 
 def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:
     """Recall@k and NDCG@10 over the rows with a positive; `ranked` (rows, items) holds item codes, the best first."""
-    recall, gain = [], []
+    hits = is_among(ranked[:, :k], truth)
+    count = np.array([len(items) for items in truth], int)
+    asked = np.flatnonzero(count > 0)
+    hits, count = hits[asked], count[asked]
     discount = 1 / np.log2(np.arange(2, 12))
-    for items, row in zip(truth, ranked, strict=True):
-        if len(items):
-            hits = np.isin(row[:k], items)
-            recall.append(hits.sum() / len(items))
-            gain.append(discount[: len(hits)][hits[:10]].sum() / discount[: min(len(items), 10)].sum())
-    return {"recall_20": float(np.mean(recall)), "ndcg_10": float(np.mean(gain))}
+    width = min(hits.shape[1], 10)
+    ideal = np.cumsum(discount)[np.minimum(count, 10) - 1]
+    return {
+        "recall_20": float(np.mean(hits.sum(axis=1) / count)),
+        "ndcg_10": float(np.mean(hits[:, :width] @ discount[:width] / ideal)),
+    }
+
+
+def is_among(items: np.ndarray, truth: list[np.ndarray]) -> np.ndarray:
+    """Whether each item, (rows, items each), is in its row's list of distinct items; bool, the same shape."""
+    owner = np.repeat(np.arange(len(truth)), [len(own) for own in truth])
+    wanted = np.concatenate([np.zeros(0, np.int64), *truth]).astype(np.int64)
+    span = np.int64(2**32)  # codes are 32-bit integers, negative ones too
+    rows = np.arange(len(items), dtype=np.int64)[:, None]
+    return np.isin(rows * span + items.astype(np.int64), owner * span + wanted)

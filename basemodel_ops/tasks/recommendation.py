@@ -20,7 +20,10 @@ BASELINES = {"baseline": (1.0, 1e-6, 0.0), "popularity": (0.0, 1.0, 0.0)}
 CLOSENESS = (0.0, 0.0, 1.0)
 """Closeness alone."""
 
-EACH = 200
+NOTHING = -(2**31)
+"""Stands in a ranking where there is no item; no code of an unknown item is as low."""
+
+EACH = 100
 """Items that each kind of evidence puts forward per entity."""
 
 
@@ -34,11 +37,21 @@ class Shortlist:
 
     def rank(self, weights: tuple[float, float, float], k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k best items and their scores, the best first, (entities, k) each; fewer where there are fewer items."""
-        k = min(k, int(self.is_first.sum(axis=1).min(initial=k)))
-        scores = np.where(self.is_first, self.evidence @ np.asarray(weights, np.float32), -np.inf)
+        return whole(*self.best(self.evidence @ np.asarray(weights, np.float32), k))
+
+    def best(self, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The same by scores (entities, candidates); `NOTHING` at -inf where there are fewer items."""
+        scores = np.where(self.is_first, scores, -np.inf)
         # Candidates are sorted by item, so equal scores keep that order.
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(self.items, order, axis=1), np.take_along_axis(scores, order, axis=1)
+        found = np.take_along_axis(scores, order, axis=1)
+        return np.where(np.isfinite(found), np.take_along_axis(self.items, order, axis=1), NOTHING), found
+
+
+def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first ranks that every entity has an item at."""
+    width = int(np.isfinite(scores).all(axis=0).sum())
+    return items[:, :width], scores[:, :width]
 
 
 @dataclass(frozen=True)

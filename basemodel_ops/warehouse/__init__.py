@@ -1,17 +1,35 @@
 """The warehouse: streams out, atomic in."""
 
+from collections.abc import Mapping
+
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse.base import Warehouse
 
-__all__ = ["Warehouse", "open_warehouse"]
+__all__ = ["Warehouse", "check_environment", "open_warehouse"]
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """A fresh connection to the warehouse of the settings' target; use it as a context manager."""
+    """The warehouse of the settings' target; use it as a context manager."""
     if settings.target == "snowflake":
         from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 
         return SnowflakeWarehouse.from_environment()
+    if settings.target == "postgres":
+        from basemodel_ops.warehouse.postgres import PostgresWarehouse
+
+        return PostgresWarehouse.from_environment()
     from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
     return DuckDBWarehouse(settings.warehouse_path, {"memory_limit": settings.duckdb_memory})
+
+
+def check_environment(target: str, environment: Mapping[str, str]) -> None:
+    """SettingsError that names the variables which a target needs and which are missing; connects to nothing."""
+    if target == "snowflake":
+        from basemodel_ops.warehouse.snowflake_settings import connection_settings
+
+        connection_settings(environment)
+    elif target == "postgres":
+        from basemodel_ops.warehouse.postgres import check_environment as check
+
+        check(environment)

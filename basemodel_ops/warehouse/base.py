@@ -15,10 +15,10 @@ LEDGER = Relation(schema_name="basemodel", name="ledger")
 
 
 class Warehouse(Protocol):
-    """A connection: bounded reads, atomic writes. Queries are sqlglot expressions, rendered per dialect."""
+    """Bounded reads, atomic writes. Queries are sqlglot expressions, rendered per dialect."""
 
     def __enter__(self) -> "Warehouse":
-        """The open connection."""
+        """The open warehouse."""
         ...
 
     def __exit__(
@@ -36,11 +36,22 @@ class Warehouse(Protocol):
         ...
 
     def batches(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
-        """The result, streamed in batches of about `rows`."""
+        """The result, streamed in the query's order in batches of at most `rows` and about 64 MB.
+
+        A broken connection is opened again, and the read goes on behind the last row that arrived.
+
+        Raises:
+            DataError: at the end, when rows of the result changed since the beginning; names the relation.
+            WarehouseError: the warehouse stayed away for too long, or a table or column is not there.
+        """
         ...
 
     def read(self, query: exp.Query) -> pa.Table:
         """The result, whole. For small results only."""
+        ...
+
+    def shard(self, query: exp.Select, column: str, index: int, count: int) -> exp.Select:
+        """The rows of a query whose `column` hashes to shard `index` of `count`: disjoint, together all of them."""
         ...
 
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
@@ -60,6 +71,9 @@ class Warehouse(Protocol):
 
         Returns:
             False when the ledger says that the same inputs wrote it before: then nothing is written.
+
+        Raises:
+            WarehouseError: rows of another partition, columns or types that are not the target's, or a failed write.
         """
         ...
 

@@ -1,12 +1,12 @@
 """The embedded default warehouse: one DuckDB file."""
 
-import hashlib
-import json
-import uuid
+import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -14,30 +14,90 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.warehouse.base import LEDGER
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.duckdb_log import is_held, log_of, whole_length
+from basemodel_ops.warehouse.queries import column_of, table_of
+from basemodel_ops.warehouse.session import Session
+from basemodel_ops.warehouse.sql import SqlWarehouse
 
-LEDGER_DDL = """
-create table if not exists {ledger} (
-    table_name varchar, partition varchar, input_hash varchar, code_version varchar,
-    row_count bigint, run_id varchar, committed_at timestamp
-)
-"""
+INCOMING = "basemodel_incoming"
 
 
-MISSING = (duckdb.CatalogException, duckdb.BinderException)
+class DuckDBSession(Session):
+    """A cursor: an open reader blocks its connection, so each call gets one of its own."""
+
+    dialect = "duckdb"
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        """Execute a statement; its rows, if it has any."""
+        return self._connection.execute(sql).fetchall()
+
+    def stream(self, query: exp.Query, rows: int) -> pa.RecordBatchReader:
+        """The result in batches of about `rows`."""
+        # `sql` streams; `execute` would hold the whole result.
+        return self._connection.sql(self.render(query)).to_arrow_reader(rows)
+
+    @staticmethod
+    def hashed(columns: list[str]) -> exp.Expr:
+        """DuckDB's own hash of a row."""
+        return exp.func("hash", *map(column_of, columns))
+
+    def fill(self, stage: Relation, table: pa.Table) -> None:
+        """Create a stage table out of the rows."""
+        self._create("create table", stage, table)
+
+    def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
+        """Create or replace a whole table in one statement; no stage is needed."""
+        self._create("create or replace table", relation, table)
+
+    def _create(self, how: str, relation: Relation, table: pa.Table) -> None:
+        names = exp.select(*map(column_of, table.schema.names)).from_(INCOMING)
+        self._connection.register(INCOMING, table)
+        try:
+            self._connection.execute(f"{how} {self.render(table_of(relation))} as {self.render(names)}")
+        finally:
+            self._connection.unregister(INCOMING)
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._connection.begin()
+
+    def commit(self) -> None:
+        """Commit it."""
+        self._connection.commit()
+
+    def rollback(self) -> None:
+        """Take it back; a transaction that failed to commit is gone already."""
+        try:
+            self._connection.rollback()
+        except duckdb.TransactionException:
+            return
+
+    def lock(self, relation: Relation, entry: exp.Condition) -> None:
+        """Nothing to do: the file keeps other processes out, and `DuckDBWarehouse` other threads."""
+
+    def is_abandoned(self, stage: Relation) -> bool:
+        """Always: whoever may write is this process, and it holds the lock of all its writers."""
+        return True
+
+    def settled(self) -> None:
+        """Move what was committed out of the log and into the file, so that no log has to be replayed."""
+        # While a reader is open it cannot be moved; it is when the file is closed.
+        with suppress(duckdb.TransactionException):
+            self._connection.execute("checkpoint")
+
+    def close(self) -> None:
+        """Close the cursor."""
+        self._connection.close()
 
 
-def _missing(error: duckdb.Error) -> WarehouseError:
-    return WarehouseError(f"A table or column is not there: {error} Build the dbt models first.")
-
-
-def _quoted(name: str) -> str:
-    return exp.to_identifier(name, quoted=True).sql("duckdb")
-
-
-class DuckDBWarehouse:
+class DuckDBWarehouse(SqlWarehouse):
     """One writing process at a time: the file is opened late and closed early."""
+
+    session = DuckDBSession
+    errors = (duckdb.Error,)
 
     def __init__(self, path: Path, options: dict[str, str | bool | int | float] | None = None) -> None:
         """Open the file.
@@ -46,8 +106,10 @@ class DuckDBWarehouse:
             path: The file; it is made if it is not there.
             options: DuckDB's own, such as `memory_limit` and `temp_directory`.
         """
+        super().__init__()
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._check_log()
         try:
             self._connection = duckdb.connect(str(path), config=dict(options or {}))
         except duckdb.IOException as error:
@@ -57,10 +119,10 @@ class DuckDBWarehouse:
                 f"The warehouse {path} is open in another process, and DuckDB lets one process in at a time. Close it "
                 f"there (a notebook, a DuckDB shell, another run) and run again. DuckDB says: {error}"
             ) from error
+        self._flag.unlink(missing_ok=True)
 
-    def __enter__(self) -> "DuckDBWarehouse":
-        """The open connection."""
-        return self
+    def __str__(self) -> str:
+        return str(self._path)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -68,133 +130,49 @@ class DuckDBWarehouse:
         """Close the file."""
         self._connection.close()
 
-    def exists(self, relation: Relation) -> bool:
-        """Whether the table or view is there."""
-        found = self._connection.execute(
-            "select 1 from information_schema.tables where table_schema = ? and table_name = ?",
-            [relation.schema_name, relation.name],
-        ).fetchall()
-        return bool(found)
+    def _connect(self) -> DuckDBSession:
+        return DuckDBSession(self._connection.cursor())
 
-    def columns(self, relation: Relation) -> dict[str, str]:
-        """Data type per column; WarehouseError that names what exists if the relation is not there."""
-        rows = self._connection.execute(
-            "select column_name, data_type from information_schema.columns "
-            "where table_schema = ? and table_name = ? order by ordinal_position",
-            [relation.schema_name, relation.name],
-        ).fetchall()
-        if not rows:
-            there = self._connection.execute(
-                "select table_schema || '.' || table_name from information_schema.tables order by 1"
-            ).fetchall()
-            raise WarehouseError(
-                f"There is no table {relation} in {self._path}. It has: {[name for (name,) in there]}. "
-                "Build the dbt models first."
-            )
-        return dict(rows)
+    def _is_passing(self, error: Exception) -> bool:
+        return False
 
-    def batches(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
-        """The result, streamed in batches of about `rows`."""
-        # A reader blocks its connection, so each gets a cursor of its own.
-        cursor = self._connection.cursor()
-        try:
-            yield from cursor.sql(query.sql("duckdb")).to_arrow_reader(rows)
-        except MISSING as error:
-            raise _missing(error) from error
-        finally:
-            cursor.close()
+    def _is_missing(self, error: Exception) -> bool:
+        return isinstance(error, (duckdb.CatalogException, duckdb.BinderException))
 
-    def read(self, query: exp.Query) -> pa.Table:
-        """The result, whole."""
-        cursor = self._connection.cursor()
-        try:
-            return cursor.sql(query.sql("duckdb")).to_arrow_table()
-        except MISSING as error:
-            raise _missing(error) from error
-        finally:
-            cursor.close()
+    @property
+    def _flag(self) -> Path:
+        """A file that is there while this project writes: what a kill cut off then was reported to nobody."""
+        return self._path.with_name(self._path.name + ".writing")
 
-    def fingerprint(self, relation: Relation, columns: list[str]) -> str:
-        """A hash of the columns' content that does not depend on the order of rows."""
-        self.columns(relation)
-        names = ", ".join(column_of(name).sql("duckdb") for name in columns)
-        source = table_of(relation).sql("duckdb")
-        try:
-            rows = self._connection.execute(
-                f"select count(*), bit_xor(hash({names})), sum(hash({names})::hugeint % 1000000007) from {source}"
-            ).fetchall()
-        except MISSING as error:
-            raise _missing(error) from error
-        return hashlib.sha256(json.dumps([str(relation), columns, str(rows)]).encode()).hexdigest()[:16]
+    def _check_log(self) -> None:
+        """Cut what a killed write left half-written in the log; WarehouseError when a log was cut off otherwise.
 
-    def publish(
-        self,
-        relation: Relation,
-        table: pa.Table,
-        partition: dict[str, datetime | str],
-        input_hash: str,
-        code_version: str,
-        run_id: str,
-    ) -> bool:
-        """Replace one partition, with its ledger row, in one transaction."""
-        connection = self._connection
-        target, ledger = table_of(relation).sql("duckdb"), table_of(LEDGER).sql("duckdb")
-        connection.execute(f"create schema if not exists {_quoted(relation.schema_name)}")
-        connection.execute(f"create schema if not exists {_quoted(LEDGER.schema_name)}")
-        connection.execute(LEDGER_DDL.format(ledger=ledger))
-        key = json.dumps({name: str(value) for name, value in partition.items()}, sort_keys=True)
-        known = connection.execute(
-            f"select input_hash, code_version from {ledger} where table_name = ? and partition = ?",
-            [str(relation), key],
-        ).fetchall()
-        if known == [(input_hash, code_version)]:
-            return False
-        stage = f"{_quoted(relation.schema_name)}.{_quoted(f'stage_{relation.name}_{uuid.uuid4().hex[:8]}')}"
-        names = ", ".join(_quoted(name) for name in table.column_names)
-        where = exp.and_(
-            *[
-                column_of(name).eq(moment_of(value) if isinstance(value, datetime) else exp.Literal.string(value))
-                for name, value in partition.items()
-            ]
-        ).sql("duckdb")
-        connection.register("incoming", table)
-        try:
-            connection.execute(f"create table {stage} as select {names} from incoming")
-            connection.execute(f"create table if not exists {target} as select {names} from {stage} limit 0")
-            staged = connection.execute(f"select count(*) from {stage}").fetchall()
-            if staged != [(table.num_rows,)]:
-                raise WarehouseError(f"{staged[0][0]} rows of {table.num_rows} reached the stage table of {relation}.")
-            connection.execute("begin")
+        DuckDB would drop the last transactions of either without a word.
+        """
+        log = log_of(self._path)
+        if not log.exists() or (whole := whole_length(log.read_bytes())) == log.stat().st_size or is_held(self._path):
+            return
+        if self._flag.exists():
+            with log.open("r+b") as file:
+                file.truncate(whole)
+            return
+        raise WarehouseError(
+            f"The log {log} ends inside of a transaction, and nothing of this project was writing then: DuckDB would "
+            f"drop what is cut off, and what followed. Restore {self._path.name} and its log from a copy. Or, where "
+            f"dbt was killed and its models can be built again, accept the loss: create {self._flag} and run again."
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with _writers(str(self._path.resolve())):
+            self._flag.touch()
             try:
-                connection.execute(f"delete from {target} where {where}")
-                connection.execute(f"insert into {target} ({names}) select {names} from {stage}")
-                connection.execute(f"delete from {ledger} where table_name = ? and partition = ?", [str(relation), key])
-                stamp = datetime.now(UTC).replace(tzinfo=None)
-                connection.execute(
-                    f"insert into {ledger} values (?, ?, ?, ?, ?, ?, ?)",
-                    [str(relation), key, input_hash, code_version, table.num_rows, run_id, stamp],
-                )
-                connection.execute("commit")
-            except BaseException:
-                connection.execute("rollback")
-                raise
-        except duckdb.Error as error:
-            raise WarehouseError(
-                f"The partition {key} of {relation} was not written and is as it was: {error}"
-            ) from error
-        finally:
-            connection.unregister("incoming")
-            connection.execute(f"drop table if exists {stage}")
-        connection.execute("checkpoint")
-        return True
+                yield
+            finally:
+                self._flag.unlink(missing_ok=True)
 
-    def load(self, relation: Relation, table: pa.Table) -> None:
-        """Create or replace a whole table, atomically."""
-        connection = self._connection
-        connection.execute(f"create schema if not exists {_quoted(relation.schema_name)}")
-        connection.register("incoming", table)
-        try:
-            connection.execute(f"create or replace table {table_of(relation).sql('duckdb')} as select * from incoming")
-        finally:
-            connection.unregister("incoming")
-        connection.execute("checkpoint")
+
+@cache
+def _writers(path: str) -> threading.Lock:
+    """The lock that writers of a file share: two in one process would not see each other's new partition."""
+    return threading.Lock()

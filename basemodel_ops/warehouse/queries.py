@@ -5,6 +5,8 @@ from datetime import datetime
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Contract, EventSource, Relation
+from basemodel_ops.errors import WarehouseError
+from basemodel_ops.names import identifier_fault
 
 
 def table_of(relation: Relation) -> exp.Table:
@@ -13,7 +15,9 @@ def table_of(relation: Relation) -> exp.Table:
 
 
 def column_of(name: str) -> exp.Column:
-    """A quoted column."""
+    """A quoted column; WarehouseError where no column can be named so."""
+    if fault := identifier_fault(name):
+        raise WarehouseError(f"No column can be named {name!r}: it {fault}. Rename it.")
     return exp.column(name, quoted=True)
 
 

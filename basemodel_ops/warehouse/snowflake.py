@@ -1,213 +1,183 @@
 """The production warehouse, through Snowflake's own connector."""
 
-import hashlib
-import json
 import os
 import tempfile
-import uuid
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import snowflake.connector
+from snowflake.connector import errors as snowflake_errors
+from snowflake.connector.constants import FIELD_ID_TO_NAME
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
-from basemodel_ops.errors import SettingsError, WarehouseError
 from basemodel_ops.warehouse.base import LEDGER
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.publication import columns_of, drop, stage_age
+from basemodel_ops.warehouse.queries import column_of, table_of
+from basemodel_ops.warehouse.retry import Patience
+from basemodel_ops.warehouse.session import Session, create_table
+from basemodel_ops.warehouse.snowflake_settings import connection_settings
+from basemodel_ops.warehouse.sql import SqlWarehouse
 
-REQUIRED = ("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_ROLE", "SNOWFLAKE_DATABASE", "SNOWFLAKE_WAREHOUSE")
-OPTIONAL = ("SNOWFLAKE_HOST", "SNOWFLAKE_PORT", "SNOWFLAKE_PROTOCOL")
-TYPES = {"int": "bigint", "float": "double", "double": "double", "timestamp": "timestamp_ntz", "bool": "boolean"}
+STAGE_HOURS = 24
+"""A stage table this old belongs to a run that is gone: Snowflake has no lock that would say so sooner."""
+ARROW_TYPES = {
+    "REAL": pa.float64(), "TEXT": pa.string(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(), "BINARY": pa.binary(),
+    "TIMESTAMP_NTZ": pa.timestamp("us"), "TIMESTAMP_LTZ": pa.timestamp("us", "UTC"),
+    "TIMESTAMP_TZ": pa.timestamp("us", "UTC"),
+}  # fmt: skip
+MISSING = (2003, 904, 2043)
+"""No such object, invalid identifier."""
+EXPIRED = (390111, 390112, 390114, 390195)
+"""The session or its token is over."""
 
-
-def connection_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments of the connector from `SNOWFLAKE_*` variables.
-
-    Raises:
-        SettingsError: naming every variable that is missing, before any connection.
-    """
-    missing = [name for name in REQUIRED if not environment.get(name)]
-    if not (environment.get("SNOWFLAKE_PRIVATE_KEY_PATH") or environment.get("SNOWFLAKE_PASSWORD")):
-        missing.append("SNOWFLAKE_PRIVATE_KEY_PATH (or SNOWFLAKE_PASSWORD)")
-    if missing:
-        raise SettingsError(
-            f"The target is snowflake, and these environment variables are missing: {', '.join(missing)}. "
-            "Set them, or set BASEMODEL_TARGET=duckdb."
-        )
-    names = [name for name in (*REQUIRED, *OPTIONAL) if environment.get(name)]
-    settings: dict[str, Any] = {name.removeprefix("SNOWFLAKE_").lower(): environment[name] for name in names}
-    if environment.get("SNOWFLAKE_PRIVATE_KEY_PATH"):
-        settings["private_key_file"] = environment["SNOWFLAKE_PRIVATE_KEY_PATH"]
-    else:
-        settings["password"] = environment["SNOWFLAKE_PASSWORD"]
-    return settings
+PASSING = (
+    snowflake_errors.OperationalError, snowflake_errors.InterfaceError, snowflake_errors.InternalServerError,
+    snowflake_errors.BadGatewayError, snowflake_errors.ServiceUnavailableError, snowflake_errors.GatewayTimeoutError,
+    snowflake_errors.RequestTimeoutError, snowflake_errors.OtherHTTPRetryableError, snowflake_errors.TooManyRequests,
+    snowflake_errors.RequestExceedMaxRetryError, snowflake_errors.TokenExpiredError,
+)  # fmt: skip
 
 
-class SnowflakeWarehouse:
+class SnowflakeSession(Session):
     """One session; names are upper case there, as dbt creates them unquoted."""
+
+    dialect = "snowflake"
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    @classmethod
-    def from_environment(cls) -> "SnowflakeWarehouse":
-        """A session from `SNOWFLAKE_*` variables."""
-        settings = connection_settings(os.environ)
-        import snowflake.connector
-
-        return cls(snowflake.connector.connect(**settings))
-
-    def __enter__(self) -> "SnowflakeWarehouse":
-        """The open session."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self._connection.close()
-
-    def _sql(self, query: exp.Expr) -> str:
+    def render(self, expression: exp.Expr) -> str:
         """Snowflake's dialect, identifiers in upper case and quoted."""
-        upper = query.copy()
+        upper = expression.copy()
         for identifier in upper.find_all(exp.Identifier):
             identifier.set("this", identifier.this.upper())
         return upper.sql("snowflake")
 
-    def _rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def spelled(self, name: str) -> str:
+        """Upper case."""
+        return name.upper()
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        """Execute a statement; its rows, if it has any."""
         with self._connection.cursor() as cursor:
-            return cursor.execute(sql, values or None).fetchall()
-
-    def exists(self, relation: Relation) -> bool:
-        """Whether the table or view is there."""
-        return bool(self._column_rows(relation))
-
-    def _column_rows(self, relation: Relation) -> list[tuple[Any, ...]]:
-        return self._rows(
-            "select column_name, data_type from information_schema.columns "
-            "where table_schema = %s and table_name = %s order by ordinal_position",
-            (relation.schema_name.upper(), relation.name.upper()),
-        )
+            return cursor.execute(sql).fetchall()
 
     def columns(self, relation: Relation) -> dict[str, str]:
-        """Data type per column; WarehouseError if the relation is not there."""
-        rows = self._column_rows(relation)
-        if not rows:
-            raise WarehouseError(f"There is no table {relation} in the database. Build the dbt models first.")
-        return {name.lower(): kind for name, kind in rows}
+        """Data type per column, names in lower case; empty when there is no such relation."""
+        return {name.lower(): kind for name, kind in super().columns(relation).items()}
 
-    def batches(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
-        """The result, streamed in batches of at most `rows`."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(self._sql(query))
-            for table in cursor.fetch_arrow_batches():
-                yield from _lowered(table).to_batches(max_chunksize=rows)
+    def stream(self, query: exp.Query, rows: int) -> pa.RecordBatchReader:
+        """The result, chunk by chunk as Snowflake stores it; chunks ahead are fetched by prefetch threads."""
+        cursor = self._connection.cursor()
+        cursor.execute(self.render(query))
+        schema = pa.schema([pa.field(column.name.lower(), _arrow_type(column)) for column in cursor.description])
 
-    def read(self, query: exp.Query) -> pa.Table:
-        """The result, whole."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(self._sql(query))
-            return _lowered(cursor.fetch_arrow_all(force_return_table=True))
+        def batches() -> Iterator[pa.RecordBatch]:
+            with cursor:
+                for chunk in cursor.fetch_arrow_batches():
+                    # Integers come as wide as the values of their chunk need: one schema for all chunks.
+                    yield from chunk.rename_columns(schema.names).cast(schema).to_batches()
 
-    def fingerprint(self, relation: Relation, columns: list[str]) -> str:
-        """A hash of the columns' content that does not depend on the order of rows."""
-        hashed = exp.Anonymous(this="HASH_AGG", expressions=[column_of(name) for name in columns])
-        rows = self._rows(self._sql(exp.select(exp.Count(this=exp.Star()), hashed).from_(table_of(relation))))
-        return hashlib.sha256(json.dumps([str(relation), columns, str(rows)]).encode()).hexdigest()[:16]
+        return pa.RecordBatchReader.from_batches(schema, batches())
 
-    def publish(
-        self,
-        relation: Relation,
-        table: pa.Table,
-        partition: dict[str, datetime | str],
-        input_hash: str,
-        code_version: str,
-        run_id: str,
-    ) -> bool:
-        """Replace one partition, with its ledger row, in one transaction. All DDL stands before it."""
-        target, ledger = self._sql(table_of(relation)), self._sql(table_of(LEDGER))
-        key = json.dumps({name: str(value) for name, value in partition.items()}, sort_keys=True)
-        self._rows(f"create schema if not exists {self._sql(exp.to_identifier(relation.schema_name, quoted=True))}")
-        self._rows(f"create schema if not exists {self._sql(exp.to_identifier(LEDGER.schema_name, quoted=True))}")
-        self._rows(
-            f"create table if not exists {ledger} (table_name varchar, partition varchar, input_hash varchar, "
-            "code_version varchar, row_count bigint, run_id varchar, committed_at timestamp_ntz)"
-        )
-        known = self._rows(
-            f"select input_hash, code_version from {ledger} where table_name = %s and partition = %s",
-            (str(relation), key),
-        )
-        if known == [(input_hash, code_version)]:
-            return False
-        self._rows(f"create table if not exists {target} ({self._ddl(table)})")
-        stage = Relation(schema_name=relation.schema_name, name=f"stage_{relation.name}_{uuid.uuid4().hex[:8]}")
-        staged = self._sql(table_of(stage))
-        names = ", ".join(self._sql(column_of(name)) for name in table.column_names)
-        where = self._sql(
-            exp.and_(
-                *[
-                    column_of(name).eq(moment_of(value) if isinstance(value, datetime) else exp.Literal.string(value))
-                    for name, value in partition.items()
-                ]
-            )
-        )
-        try:
-            self._upload(stage, table)
-            count = self._rows(f"select count(*) from {staged}")[0][0]
-            if count != table.num_rows:
-                raise WarehouseError(f"{count} rows of {table.num_rows} reached the stage table of {relation}.")
-            self._rows("begin")
-            try:
-                self._rows(f"delete from {target} where {where}")
-                self._rows(f"insert into {target} ({names}) select {names} from {staged}")
-                self._rows(f"delete from {ledger} where table_name = %s and partition = %s", (str(relation), key))
-                stamp = datetime.now(UTC).replace(tzinfo=None)
-                self._rows(
-                    f"insert into {ledger} values (%s, %s, %s, %s, %s, %s, %s)",
-                    (str(relation), key, input_hash, code_version, table.num_rows, run_id, stamp),
-                )
-                self._rows("commit")
-            except BaseException:
-                self._rows("rollback")
-                raise
-        finally:
-            self._rows(f"drop table if exists {staged}")
-        return True
+    @staticmethod
+    def hashed(columns: list[str]) -> exp.Expr:
+        """Snowflake's own hash of a row."""
+        return exp.Anonymous(this="HASH", expressions=[*map(column_of, columns)])
 
-    def load(self, relation: Relation, table: pa.Table) -> None:
-        """Create or replace a whole table: uploaded beside it, then renamed over it."""
-        self._rows(f"create schema if not exists {self._sql(exp.to_identifier(relation.schema_name, quoted=True))}")
-        stage = Relation(schema_name=relation.schema_name, name=f"stage_{relation.name}_{uuid.uuid4().hex[:8]}")
-        self._upload(stage, table)
-        self._rows(f"create or replace table {self._sql(table_of(relation))} clone {self._sql(table_of(stage))}")
-        self._rows(f"drop table if exists {self._sql(table_of(stage))}")
-
-    def _ddl(self, table: pa.Table) -> str:
-        kinds = []
-        for field in table.schema:
-            kind = next((sql for arrow, sql in TYPES.items() if str(field.type).startswith(arrow)), "varchar")
-            kinds.append(f"{self._sql(column_of(field.name))} {kind}")
-        return ", ".join(kinds)
-
-    def _upload(self, stage: Relation, table: pa.Table) -> None:
-        """Create the stage table and copy a Parquet file into it."""
-        target = self._sql(table_of(stage))
-        self._rows(f"create transient table {target} ({self._ddl(table)})")
-        place = f"@{stage.schema_name.upper()}.%{self._sql(exp.to_identifier(stage.name, quoted=True))}"
+    def fill(self, stage: Relation, table: pa.Table) -> None:
+        """Create a transient table and copy a Parquet file into it, through files that end with the session."""
+        self.rows(create_table(stage, columns_of(table), exp.TransientProperty()))
+        files = self.render(table_of(stage))
+        self.execute(f"create temporary stage {files}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "part.parquet"
             pq.write_table(table.rename_columns([name.upper() for name in table.column_names]), path)
-            self._rows(f"put file://{path} {place} auto_compress = false")
-        self._rows(
-            f"copy into {target} from {place} file_format = (type = parquet) match_by_column_name = case_insensitive"
+            place = exp.Literal.string(path.as_uri()).sql(self.dialect)
+            self.execute(f"put {place} @{files} auto_compress = false")
+        self.execute(
+            f"copy into {files} from @{files} file_format = (type = parquet use_logical_type = true) "
+            "match_by_column_name = case_insensitive"
         )
 
+    def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
+        """Fill a stage, then replace the table by its rows in one statement: transient tables have no lasting clone."""
+        self.fill(stage, table)
+        names = exp.select(*map(column_of, table.column_names)).from_(table_of(stage))
+        self.execute(f"create or replace table {self.render(table_of(relation))} as {self.render(names)}")
+        drop(self, stage)
 
-def _lowered(table: pa.Table) -> pa.Table:
-    """Column names in lower case, as the contract has them."""
-    return table.rename_columns([name.lower() for name in table.column_names])
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self.execute("begin")
+
+    def commit(self) -> None:
+        """Commit it."""
+        self.execute("commit")
+
+    def rollback(self) -> None:
+        """Take it back; a lost session takes it back by itself."""
+        try:
+            self.execute("rollback")
+        except snowflake_errors.Error:
+            return
+
+    def lock(self, relation: Relation, entry: exp.Condition) -> None:
+        """Change the partition's ledger row to itself: Snowflake holds a table's changed rows until the commit."""
+        same = exp.EQ(this=column_of("run_id"), expression=column_of("run_id"))
+        self.rows(exp.Update(this=table_of(LEDGER), expressions=[same], where=exp.Where(this=entry)))
+
+    def is_abandoned(self, stage: Relation) -> bool:
+        """Whether it is older than any run."""
+        return stage_age(stage) > STAGE_HOURS * 3600
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+
+
+class SnowflakeWarehouse(SqlWarehouse):
+    """A Snowflake database."""
+
+    session = SnowflakeSession
+    errors = (snowflake_errors.Error,)
+
+    def __init__(self, settings: dict[str, Any], patience: Patience | None = None) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            settings: The connector's own, as `connection_settings` makes them.
+            patience: How long a broken connection is tried again.
+        """
+        super().__init__(patience)
+        self._settings = settings
+
+    @classmethod
+    def from_environment(cls) -> "SnowflakeWarehouse":
+        """The database that `SNOWFLAKE_*` variables name; SettingsError if they do not."""
+        return cls(connection_settings(os.environ))
+
+    def __str__(self) -> str:
+        return f"the Snowflake database {self._settings['database']}"
+
+    def _connect(self) -> SnowflakeSession:
+        return SnowflakeSession(snowflake.connector.connect(**self._settings))
+
+    def _is_passing(self, error: Exception) -> bool:
+        if isinstance(error, snowflake_errors.Error):
+            return error.errno in EXPIRED or isinstance(error, PASSING)
+        return isinstance(error, OSError)
+
+    def _is_missing(self, error: Exception) -> bool:
+        return isinstance(error, snowflake_errors.ProgrammingError) and error.errno in MISSING
+
+
+def _arrow_type(column: Any) -> pa.DataType:
+    kind = FIELD_ID_TO_NAME[column.type_code]
+    if kind == "FIXED":
+        return pa.int64() if not column.scale else pa.decimal128(column.precision, column.scale)
+    return ARROW_TYPES.get(kind, pa.string())

@@ -7,6 +7,10 @@
     ({{ moment }} + interval '{{ days }} days')
 {%- endmacro %}
 
+{% macro postgres__add_days(moment, days) -%}
+    ({{ moment }} + interval '{{ days }} days')
+{%- endmacro %}
+
 {% macro snowflake__add_days(moment, days) -%}
     dateadd(day, {{ days }}, {{ moment }})
 {%- endmacro %}
@@ -20,6 +24,28 @@
     cast(current_timestamp at time zone 'UTC' as timestamp)
 {%- endmacro %}
 
+{% macro postgres__current_moment() -%}
+    cast(current_timestamp at time zone 'UTC' as timestamp)
+{%- endmacro %}
+
 {% macro snowflake__current_moment() -%}
     sysdate()
+{%- endmacro %}
+
+
+{# Whole days from one date to another. #}
+{% macro days_between(first, last) -%}
+    {{ adapter.dispatch('days_between')(first, last) }}
+{%- endmacro %}
+
+{% macro duckdb__days_between(first, last) -%}
+    datediff('day', cast({{ first }} as date), cast({{ last }} as date))
+{%- endmacro %}
+
+{% macro postgres__days_between(first, last) -%}
+    (cast({{ last }} as date) - cast({{ first }} as date))
+{%- endmacro %}
+
+{% macro snowflake__days_between(first, last) -%}
+    datediff(day, cast({{ first }} as date), cast({{ last }} as date))
 {%- endmacro %}

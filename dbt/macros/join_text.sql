@@ -7,6 +7,10 @@
     string_agg(cast({{ value }} as varchar), '{{ separator }}' order by {{ ordering }})
 {%- endmacro %}
 
+{% macro postgres__join_text(value, ordering, separator) -%}
+    string_agg(cast({{ value }} as varchar), '{{ separator }}' order by {{ ordering }})
+{%- endmacro %}
+
 {% macro snowflake__join_text(value, ordering, separator) -%}
     listagg(cast({{ value }} as varchar), '{{ separator }}') within group (order by {{ ordering }})
 {%- endmacro %}

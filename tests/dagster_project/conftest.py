@@ -35,6 +35,23 @@ class Run:
         return {f"{path.parent.parent.relative_to(root)}/{path.name}": path.read_bytes() for path in files}
 
 
+PASSWORD, KEY = "canary-p@ss'w0rd-7f3a", "Q0FOQVJZLUtFWS03ZjNh"
+"""Secrets of another warehouse, set in every run: they must not appear anywhere."""
+
+
+def secrets(folder: Path) -> dict[str, str]:
+    """Environment variables with a password, and with a private key as text and as a file."""
+    text = f"-----BEGIN PRIVATE KEY-----\n{KEY * 3}\n-----END PRIVATE KEY-----\n"
+    path = folder / "key.p8"
+    path.write_text(text)
+    return {
+        "SNOWFLAKE_PASSWORD": PASSWORD,
+        "SNOWFLAKE_PRIVATE_KEY": text,
+        "SNOWFLAKE_PRIVATE_KEY_PATH": str(path),
+        "PGPASSWORD": PASSWORD,
+    }
+
+
 RunJob = Callable[..., Run]
 
 
@@ -43,6 +60,8 @@ def run_job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunJob]:
     """Runs the main job of a dbt project, in a home of its own unless one is given."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("unused")))
+        for name, value in secrets(tmp_path_factory.mktemp("keys")).items():
+            patch.setenv(name, value)
 
         def run(project: Path, as_of: str | None = None, home: Path | None = None) -> Run:
             settings = Settings(dbt_project_dir=project, home=home or tmp_path_factory.mktemp("home"))

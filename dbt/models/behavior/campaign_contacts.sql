@@ -14,6 +14,7 @@ final as (
         descriptions.started_at as contacted_at
     from campaigns
     inner join descriptions on campaigns.campaign_id = descriptions.campaign_id
+    where {{ is_remembered('campaigns.household_id') }}
 )
 
 select * from final

@@ -9,6 +9,7 @@ final as (
         campaign_id,
         redeemed_at
     from redemptions
+    where {{ is_remembered('household_id') }}
 )
 
 select * from final

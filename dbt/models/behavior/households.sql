@@ -13,6 +13,7 @@ final as (
         household_comp,
         kids_count
     from demographics
+    where {{ is_remembered('household_id') }}
 )
 
 select * from final

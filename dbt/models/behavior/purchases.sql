@@ -14,6 +14,7 @@ final as (
         coupon_discount,
         purchased_at
     from transactions
+    where {{ is_remembered('household_id') }}
 )
 
 select * from final

@@ -21,6 +21,7 @@ final as (
         cutoffs.cutoff
     from baskets
     inner join cutoffs on {{ in_history('baskets.purchased_at', 'cutoffs.cutoff', lookback) }}
+    where {{ is_remembered('baskets.household_id') }}
 )
 
 select * from final

@@ -56,7 +56,9 @@ final as (
         on
             bought.household_id = active_households.household_id
             and cutoffs.cutoff = active_households.cutoff
-    where {{ window_is_complete('cutoffs.cutoff', 'cutoffs.data_end', horizon) }}
+    where
+        {{ window_is_complete('cutoffs.cutoff', 'cutoffs.data_end', horizon) }}
+        and {{ is_remembered('active_households.household_id') }}
 )
 
 select * from final

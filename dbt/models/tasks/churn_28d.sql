@@ -47,6 +47,7 @@ final as (
         cutoff,
         cast({{ when_complete('churned', 'cutoff', 'data_end', horizon) }} as bigint) as churned
     from labels
+    where {{ is_remembered('household_id') }}
 )
 
 select * from final

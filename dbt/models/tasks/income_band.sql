@@ -18,6 +18,7 @@ final as (
         end as income_band
     from active_households
     left join households on active_households.household_id = households.household_id
+    where {{ is_remembered('active_households.household_id') }}
 )
 
 select * from final

@@ -51,6 +51,7 @@ final as (
         cutoff,
         cast({{ when_complete('spend', 'cutoff', 'data_end', horizon) }} as double) as spend
     from labels
+    where {{ is_remembered('household_id') }}
 )
 
 select * from final

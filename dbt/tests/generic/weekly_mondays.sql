@@ -3,6 +3,6 @@
 select {{ column_name }}
 from {{ model }}
 where
-    mod(datediff('day', cast('{{ start }}' as date), cast({{ column_name }} as date)), 7) <> 0
+    mod({{ days_between("'" ~ start ~ "'", column_name) }}, 7) <> 0
     or {{ column_name }} <> cast(cast({{ column_name }} as date) as timestamp)
 {% endtest %}

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
+from basemodel_ops.artifacts.records import sealed
 from basemodel_ops.errors import ArtifactError
 
 ARRAYS = {
@@ -183,7 +184,8 @@ def test_a_pickle_is_refused_and_never_run(
         manifest = json.loads(record.read_text())
         other = store.write("forged", "v1", lambda draft: draft.picture("payload", payload))
         manifest["files"][name] = other.manifest["files"]["payload.png"]
-        record.write_text(json.dumps(manifest))
+        del manifest["seal"]
+        record.write_bytes(sealed(manifest))
     with pytest.raises(ArtifactError, match=name):
         read_all(store.current("encoders/visits"))
     assert not sprung.exists()

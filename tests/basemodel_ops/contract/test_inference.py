@@ -2,7 +2,7 @@
 
 import pytest
 
-from basemodel_ops.contract.inference import infer_type, is_moment
+from basemodel_ops.contract.inference import family, infer_type, is_moment
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,23 @@ def test_the_type_follows_from_name_and_data_type(name: str, data_type: str, exp
 )
 def test_a_moment_is_a_timestamp_or_a_date(data_type: str, expected: bool) -> None:
     assert is_moment(data_type) is expected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("bigint", "NUMBER", "integer", "INT8", "decimal(18,2)", "numeric"),
+        ("double", "double precision", "FLOAT", "real"),
+        ("varchar", "text", "character varying", "TEXT", "varchar(256)"),
+        ("timestamp", "timestamp without time zone", "TIMESTAMP_NTZ", "date"),
+        ("boolean", "BOOL"),
+        ("blob", "bytea", "BINARY", "varbinary"),
+        ("interval",),
+        ("integer[]", "struct(a int)"),
+    ],
+)
+def test_a_type_is_of_one_family_in_every_warehouse(names: tuple[str, ...]) -> None:
+    families = {family(name) for name in names}
+    assert len(families) == 1
+    others = {family(name) for name in ("bigint", "double", "text", "date", "boolean", "blob", "integer[]")}
+    assert len(others) == 7

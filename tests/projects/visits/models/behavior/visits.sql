@@ -1,5 +1,6 @@
 with visit_log as (
     select * from {{ ref('visit_log') }}
+    where {{ is_remembered('patient') }}
 )
 
 select * from visit_log

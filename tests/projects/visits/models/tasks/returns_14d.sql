@@ -34,6 +34,7 @@ final as (
         end as returned
     from active
     left join returns on active.patient = returns.patient and active.cutoff = returns.cutoff
+    where {{ is_remembered('active.patient') }}
 )
 
 select * from final

@@ -1,0 +1,135 @@
+"""One artifact: a draft that hashes its files as they are added, and a committed one that checks them when read."""
+
+import hashlib
+import json
+import os
+import posixpath
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from basemodel_ops.artifacts.records import check_part
+from basemodel_ops.errors import ArtifactError
+
+Arrays = dict[str, np.ndarray]
+
+
+def write_durably(filesystem: Any, path: str, data: bytes) -> None:
+    """Write a file and, where the filesystem is a disk, wait until it is there."""
+    with filesystem.open(path, "wb") as file:
+        file.write(data)
+        if isinstance(filesystem, LocalFileSystem):
+            file.flush()
+            os.fsync(file.fileno())
+
+
+class Draft:
+    """An artifact being written; files are hashed as they are added."""
+
+    def __init__(self, filesystem: Any, folder: str) -> None:
+        self._filesystem, self._folder = filesystem, folder
+        self.hashes: dict[str, str] = {}
+
+    def _write(self, name: str, data: bytes) -> None:
+        check_part(name, "a file of an artifact")
+        write_durably(self._filesystem, posixpath.join(self._folder, name), data)
+        self.hashes[name] = hashlib.sha256(data).hexdigest()
+
+    def arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write arrays as `name`.safetensors."""
+        self._write(f"{name}.safetensors", save_arrays({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
+
+    def table(self, name: str, table: pa.Table) -> None:
+        """Write a table as `name`.parquet."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self._write(f"{name}.parquet", sink.getvalue().to_pybytes())
+
+    def json(self, name: str, value: object) -> None:
+        """Write a JSON-able value as `name`.json."""
+        self._write(f"{name}.json", json.dumps(value, sort_keys=True, indent=1).encode())
+
+    def text(self, name: str, value: str) -> None:
+        """Write text as `name`.txt."""
+        self._write(f"{name}.txt", value.encode())
+
+    def picture(self, name: str, value: bytes) -> None:
+        """Write a PNG as `name`.png."""
+        self._write(f"{name}.png", value)
+
+
+class Artifact:
+    """A committed artifact. Every file is checked against its hash when it is read."""
+
+    def __init__(self, filesystem: Any, folder: str, key: str, manifest: dict[str, Any]) -> None:
+        self._filesystem, self._folder, self.key, self.manifest = filesystem, folder, key, manifest
+
+    @property
+    def version(self) -> str:
+        """The hash of what the artifact was made from."""
+        return self.manifest["version"]
+
+    @property
+    def names(self) -> list[str]:
+        """File names, sorted."""
+        return sorted(self.manifest["files"])
+
+    def _read(self, name: str) -> bytes:
+        if name not in self.manifest["files"]:
+            raise ArtifactError(f"Artifact {self.key} {self.version} has no file {name}. It has: {self.names}.")
+        try:
+            with self._filesystem.open(posixpath.join(self._folder, name), "rb") as file:
+                data = file.read()
+        except FileNotFoundError as error:
+            raise ArtifactError(f"File {name} {self._again('is gone')}") from error
+        if hashlib.sha256(data).hexdigest() != self.manifest["files"][name]:
+            raise ArtifactError(f"File {name} {self._again('does not match its hash')}")
+        return data
+
+    def verify(self) -> int:
+        """Check every file, pictures too, and that there is no other; how many there are.
+
+        Raises:
+            ArtifactError: naming the first that is gone, changed or not in the manifest.
+        """
+        for name in self.names:
+            self._read(name)
+        there = {posixpath.basename(path) for path in self._filesystem.find(self._folder)}
+        if more := sorted(there - {*self.names, "manifest.json"}):
+            raise ArtifactError(f"File {more[0]} {self._again('is not in the manifest')}")
+        return len(self.names)
+
+    def _again(self, problem: str) -> str:
+        return (
+            f"of artifact {self.key} {self.version} {problem}. Remove {self._folder} and materialise {self.key} again."
+        )
+
+    def _parsed(self, name: str, parse: Callable[[bytes], Any]) -> Any:
+        data = self._read(name)
+        try:
+            return parse(data)
+        except (SafetensorError, pa.ArrowException, ValueError, RecursionError) as error:
+            raise ArtifactError(f"File {name} {self._again(f'is not what its name says ({error})')}") from error
+
+    def arrays(self, name: str) -> Arrays:
+        """Arrays of `name`.safetensors."""
+        return self._parsed(f"{name}.safetensors", load_arrays)
+
+    def table(self, name: str) -> pa.Table:
+        """Table of `name`.parquet."""
+        return self._parsed(f"{name}.parquet", lambda data: pq.read_table(pa.BufferReader(data)))
+
+    def json(self, name: str) -> Any:
+        """Value of `name`.json."""
+        return self._parsed(f"{name}.json", json.loads)
+
+    def text(self, name: str) -> str:
+        """Text of `name`.txt."""
+        return self._parsed(f"{name}.txt", bytes.decode)

@@ -1,0 +1,112 @@
+"""Arrow on its way in and out: plain types, their SQL names, batches of bounded size, a hash of the content."""
+
+from collections.abc import Iterable, Iterator
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from basemodel_ops.errors import WarehouseError
+
+BATCH_BYTES = 64 * 2**20
+"""A batch is cut before it takes more memory than this, however few its rows are."""
+
+SQL_TYPES = (
+    (pa.types.is_boolean, "boolean"),
+    (lambda kind: pa.types.is_int8(kind) or pa.types.is_uint8(kind) or pa.types.is_int16(kind), "smallint"),
+    (lambda kind: pa.types.is_uint16(kind) or pa.types.is_int32(kind), "int"),
+    (lambda kind: pa.types.is_uint32(kind) or pa.types.is_int64(kind), "bigint"),
+    (lambda kind: pa.types.is_float16(kind) or pa.types.is_float32(kind), "float"),
+    (pa.types.is_float64, "double"),
+    (pa.types.is_date32, "date"),
+    (lambda kind: pa.types.is_timestamp(kind) and kind.tz is None, "timestamp_ntz"),
+    (pa.types.is_binary, "binary"),
+    (pa.types.is_string, "text"),
+)
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """The same rows in the few types that every warehouse has: dictionaries decoded, moments in microseconds.
+
+    Raises:
+        WarehouseError: a moment would lose its nanoseconds.
+    """
+    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.schema]
+    try:
+        return table.cast(pa.schema(fields))
+    except pa.ArrowInvalid as error:
+        raise WarehouseError(f"A column does not fit its type in a warehouse: {error}. Round it first.") from error
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):
+        return pa.binary()
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    return pa.date32() if pa.types.is_date64(kind) else kind
+
+
+def sql_type(field: pa.Field) -> exp.DataType:
+    """The SQL type of a plain field; WarehouseError that names the column if there is none."""
+    kind = field.type
+    if pa.types.is_decimal(kind):
+        return exp.DataType.build(f"decimal({kind.precision}, {kind.scale})")
+    for holds, name in SQL_TYPES:
+        if holds(kind):
+            return exp.DataType.build(name, dialect="snowflake" if name == "timestamp_ntz" else None)
+    raise WarehouseError(
+        f"Column {field.name!r} is {kind}, which the warehouses do not all have. Write numbers, texts, booleans, "
+        "bytes, dates, or moments without a zone."
+    )
+
+
+def rebatched(batches: Iterable[pa.RecordBatch], rows: int, size: int = BATCH_BYTES) -> Iterator[pa.RecordBatch]:
+    """The same rows in the same order: full batches of `rows`, or fewer where they would take over `size` bytes."""
+    held: list[pa.RecordBatch] = []
+    count = volume = 0
+    for batch in batches:
+        step = max(1, min(rows, size * batch.num_rows // max(batch.nbytes, 1)))
+        start = 0
+        while start < batch.num_rows:
+            part = batch.slice(start, min(step, rows - count, batch.num_rows - start))
+            if held and volume + part.nbytes > size:
+                yield _joined(held)
+                held, count, volume = [], 0, 0
+                continue
+            held.append(part)
+            count, volume, start = count + part.num_rows, volume + part.nbytes, start + part.num_rows
+            if count == rows:
+                yield _joined(held)
+                held, count, volume = [], 0, 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+
+
+def content_hash(content: pa.Table | pa.RecordBatchReader) -> tuple[int, ...]:
+    """Rows, and two sums of row hashes that do not depend on their order. One batch is in memory at a time."""
+    names = [exp.column(name, quoted=True) for name in content.schema.names]
+    hashed = exp.func("hash", *names)
+    query = exp.select(
+        exp.Count(this=exp.Star()),
+        exp.func("bit_xor", hashed),
+        exp.func("sum", exp.Mod(this=hashed.copy(), expression=exp.Literal.number(1_000_000_007))),
+    ).from_("content")
+    with duckdb.connect() as connection:
+        connection.register("content", content)
+        (found,) = connection.execute(query.sql("duckdb")).fetchall()
+    return tuple(int(value or 0) for value in found)
+
+
+def strangers(table: pa.Table, column: str, value: object) -> int:
+    """Rows whose column is not `value`; nulls are not."""
+    wanted = pa.scalar(value, table.column(column).type)
+    return table.num_rows - (pc.sum(pc.equal(table.column(column), wanted)).as_py() or 0)

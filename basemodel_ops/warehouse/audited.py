@@ -1,0 +1,201 @@
+"""A warehouse behind the contract's allow-list, whose every read stands in the audit log. No value does."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from basemodel_ops.audit import AuditLog
+from basemodel_ops.contract.types import Contract, Relation
+from basemodel_ops.errors import WarehouseError
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of
+
+BOUNDS = (exp.LT, exp.LTE, exp.GT, exp.GTE)
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a query asks of one relation."""
+
+    relation: str
+    columns: tuple[str, ...]
+    """`*` where all are asked for."""
+    predicate: str | None
+    """The conditions, with `?` for every literal that is no bound in time."""
+
+
+def accesses(query: exp.Query) -> list[Access]:
+    """Relations, columns and conditions of a query, one item per select and relation.
+
+    A column that could be of several relations is held to be of each.
+    """
+    inner = {str(cte.alias) for cte in query.find_all(exp.CTE)}
+    found = []
+    for select in query.find_all(exp.Select):
+        joins: list[exp.Expr] = select.args.get("joins") or []
+        sources = [source.this for source in (select.args.get("from_"), *joins) if source is not None]
+        tables = [table for table in sources if isinstance(table, exp.Table) and (table.db or table.name not in inner)]
+        parts = [select.args.get("where"), select.args.get("having")]
+        conditions = [part.this for part in parts if part is not None]
+        conditions += [join.args["on"] for join in joins if join.args.get("on") is not None]
+        for table in tables:
+            columns = tuple(sorted(_columns(select, table)))
+            predicate = " AND ".join(_without_values(condition) for condition in conditions) or None
+            found.append(Access(f"{table.db}.{table.name}", columns, predicate))
+    return found
+
+
+def _columns(select: exp.Select, table: exp.Table) -> set[str]:
+    """Names the select asks of the table, without those it gives to its own results."""
+    names = {projection.alias for projection in select.selects if projection.alias}
+    found = set()
+    for node in select.walk(prune=lambda node: isinstance(node, exp.Query) and node is not select):
+        if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count):
+            found.add("*")
+        elif isinstance(node, exp.Column) and node.table in ("", table.alias_or_name):
+            if isinstance(node.this, exp.Star):
+                found.add("*")
+            elif node.name not in names or node.find_ancestor(exp.Order) is None:
+                found.add(node.name)
+    return found
+
+
+def _without_values(condition: exp.Expr) -> str:
+    """The condition as SQL, with `?` for every literal but bounds in time."""
+    masked = condition.copy()
+    # A root has no place in which it could be replaced.
+    holder = exp.Paren(this=masked)
+    for literal in list(holder.find_all(exp.Literal)):
+        if not _is_time_bound(literal):
+            literal.replace(exp.Placeholder())
+    for listed in holder.find_all(exp.In):
+        if listed.expressions:
+            listed.set("expressions", [exp.Placeholder()])
+    return holder.this.sql()
+
+
+def _is_time_bound(literal: exp.Literal) -> bool:
+    """Whether the literal is a moment that something is compared with for order."""
+    cast = literal.parent
+    if not (isinstance(cast, exp.Cast) and isinstance(cast.parent, BOUNDS)):
+        return False
+    try:
+        datetime.fromisoformat(literal.this)
+    except ValueError:
+        return False
+    return cast.to.is_type("timestamp", "timestampntz", "date", "datetime")
+
+
+class Audited:
+    """Any warehouse, read through the allow-list and the log. A read that cannot be logged is not handed out."""
+
+    def __init__(self, warehouse: Warehouse, log: AuditLog, contract: Contract, run: str) -> None:
+        self._warehouse, self._log, self._run = warehouse, log, run
+        self._readable = contract.readable
+        self._purposes: dict[str, dict[str, str]] = {}
+        for item in contract.personal:
+            self._purposes.setdefault(str(item.relation), {})[item.column] = item.purpose
+
+    def __enter__(self) -> "Audited":
+        """The open connection."""
+        self._warehouse.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self._warehouse.__exit__(kind, error, trace)
+
+    def _allow(self, asked: Iterable[Access]) -> list[dict[str, Any]]:
+        """The accesses as they stand in the log.
+
+        Raises:
+            WarehouseError: a relation of the contract is asked for a column that is not on its allow-list.
+        """
+        reads = []
+        for access in asked:
+            allowed = self._readable.get(access.relation)
+            refused = [] if allowed is None else [name for name in access.columns if name not in allowed]
+            if refused:
+                raise WarehouseError(
+                    f"{access.relation} may not be asked for {refused}: the contract withholds, ignores or does not "
+                    f"declare them. It may be read for: {sorted(allowed or ())}. Give a personal column a `purpose`, "
+                    "or declare the column."
+                )
+            own = self._purposes.get(access.relation, {})
+            purposes = {name: own[name] for name in access.columns if name in own}
+            reads.append(
+                {
+                    "relation": access.relation, "columns": list(access.columns), "predicate": access.predicate,
+                    "purposes": purposes,
+                }
+            )  # fmt: skip
+        return reads
+
+    def exists(self, relation: Relation) -> bool:
+        """Whether the table or view is there."""
+        return self._warehouse.exists(relation)
+
+    def columns(self, relation: Relation) -> dict[str, str]:
+        """Data type per column; WarehouseError that names what exists if the relation is not there."""
+        return self._warehouse.columns(relation)
+
+    def batches(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
+        """The result, streamed; an entry before the first batch, and one that counts the rows that were handed out."""
+        begun = self._log.append("stream", run=self._run, reads=self._allow(accesses(query)))
+        count, whole = 0, False
+        try:
+            for batch in self._warehouse.batches(query, rows):
+                count += batch.num_rows
+                yield batch
+            whole = True
+        finally:
+            self._log.append("streamed", run=self._run, of=begun.entries, rows=count, whole=whole)
+
+    def read(self, query: exp.Query) -> pa.Table:
+        """The result, whole."""
+        reads = self._allow(accesses(query))
+        table = self._warehouse.read(query)
+        self._log.append("read", run=self._run, reads=reads, rows=table.num_rows)
+        return table
+
+    def shard(self, query: exp.Select, column: str, index: int, count: int) -> exp.Select:
+        """A part of a query by a hash of a column; nothing is read yet."""
+        return self._warehouse.shard(query, column, index, count)
+
+    def fingerprint(self, relation: Relation, columns: list[str]) -> str:
+        """A hash of the columns' content; no row leaves the warehouse, so the entry counts 0."""
+        reads = self._allow([Access(str(relation), tuple(sorted(columns)), None)])
+        found = self._warehouse.fingerprint(relation, columns)
+        self._log.append("fingerprint", run=self._run, reads=reads, rows=0)
+        return found
+
+    def publish(
+        self,
+        relation: Relation,
+        table: pa.Table,
+        partition: dict[str, datetime | str],
+        input_hash: str,
+        code_version: str,
+        run_id: str,
+    ) -> bool:
+        """Replace one partition; writes are in the ledger."""
+        _check_columns(table)
+        return self._warehouse.publish(relation, table, partition, input_hash, code_version, run_id)
+
+    def load(self, relation: Relation, table: pa.Table) -> None:
+        """Create or replace a whole table, atomically."""
+        _check_columns(table)
+        self._warehouse.load(relation, table)
+
+
+def _check_columns(table: pa.Table) -> None:
+    """Hold every column to a name that a warehouse keeps as it is."""
+    for name in table.column_names:
+        column_of(name)

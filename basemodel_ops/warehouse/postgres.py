@@ -1,0 +1,196 @@
+"""PostgreSQL, through ADBC: Arrow in and out by COPY."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+from sqlglot import exp
+
+from basemodel_ops.contract.types import Relation
+from basemodel_ops.errors import SettingsError, WarehouseError
+from basemodel_ops.warehouse.publication import columns_of
+from basemodel_ops.warehouse.queries import column_of, table_of
+from basemodel_ops.warehouse.retry import Patience
+from basemodel_ops.warehouse.session import Session, create_table
+from basemodel_ops.warehouse.sql import SqlWarehouse
+
+REQUIRED = ("PGHOST", "PGUSER", "PGDATABASE")
+URI = "postgresql://?connect_timeout=15&application_name=basemodel_ops&options=-c%20timezone%3DUTC"
+"""libpq reads the rest from `PG*` variables or a password file, so that no secret passes through here."""
+LONGEST_NAME = 63
+NUMERIC = pa.decimal128(38, 9)
+"""PostgreSQL does not tell the scale of a result; a value that does not fit is an error, never rounded."""
+BROKEN = ("08", "57P", "53300", "40001", "40P01")
+"""SQLSTATE classes that a new connection may not meet: lost, shut down, too many, serialisation, deadlock."""
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """SettingsError that names every `PG*` variable that is missing, before any connection."""
+    missing = [name for name in REQUIRED if not environment.get(name)]
+    if missing:
+        raise SettingsError(
+            f"The target is postgres, and these environment variables are missing: {', '.join(missing)}. "
+            "Set them (libpq reads PGPORT, PGPASSWORD, PGPASSFILE and PGSSLMODE too), or set BASEMODEL_TARGET=duckdb."
+        )
+
+
+class PostgresSession(Session):
+    """One connection; each statement commits by itself outside of `begin` and `commit`."""
+
+    dialect = "postgres"
+
+    def __init__(self, connection: adbc.Connection) -> None:
+        self._connection = connection
+
+    def render(self, expression: exp.Expr) -> str:
+        """PostgreSQL's dialect.
+
+        Raises:
+            WarehouseError: a name is longer than PostgreSQL keeps; it would be cut without a word.
+        """
+        for identifier in expression.find_all(exp.Identifier):
+            if len(identifier.name.encode()) > LONGEST_NAME:
+                raise WarehouseError(
+                    f"The name {identifier.name!r} has {len(identifier.name.encode())} bytes, and PostgreSQL keeps "
+                    f"{LONGEST_NAME}: give it a shorter one."
+                )
+        return expression.sql(self.dialect)
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        """Execute a statement; its rows, if it has any."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    def stream(self, query: exp.Query, rows: int) -> pa.RecordBatchReader:
+        """The result; PostgreSQL decides how large its batches are."""
+        cursor = self._connection.cursor()
+        cursor.execute(self.render(query))
+        reader = cursor.fetch_record_batch()
+        schema = pa.schema([pa.field(field.name, _arrow_type(field.type)) for field in reader.schema])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with cursor:
+                for batch in reader:
+                    columns = map(_column, batch.columns, schema.types)
+                    yield pa.RecordBatch.from_arrays(list(columns), schema=schema)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    @staticmethod
+    def hashed(columns: list[str]) -> exp.Expr:
+        """A hash of the row's text, in which PostgreSQL quotes values and marks nulls."""
+        row = exp.cast(exp.Anonymous(this="ROW", expressions=[*map(column_of, columns)]), "text")
+        return exp.func("hashtextextended", row, exp.Literal.number(0))
+
+    def fill(self, stage: Relation, table: pa.Table) -> None:
+        """Create a stage table and copy the rows into it; a lock of this session says that its writer lives."""
+        self._advisory("pg_advisory_lock", stage)
+        self.rows(create_table(stage, columns_of(table)))
+        with self._connection.cursor() as cursor:
+            cursor.adbc_ingest(stage.name, table, mode="append", db_schema_name=stage.schema_name)
+
+    def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
+        """Replace the rows where the columns stay: views may stand on the table. Else replace the table."""
+        self.fill(stage, table)
+        target, source = table_of(relation), table_of(stage)
+        self.begin()
+        try:
+            if self.columns(relation) == self.columns(stage):
+                names = table.column_names
+                self.rows(exp.delete(target))
+                chosen = exp.select(*map(column_of, names)).from_(source)
+                self.rows(exp.insert(chosen, target, columns=[exp.to_identifier(name, quoted=True) for name in names]))
+                self.rows(exp.Drop(tables=[source], kind="TABLE"))
+            else:
+                self.rows(exp.Drop(tables=[target], kind="TABLE", exists=True))
+                name = exp.AlterRename(this=exp.table_(relation.name, quoted=True))
+                self.rows(exp.Alter(this=source, kind="TABLE", actions=[name]))
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._connection.adbc_connection.set_autocommit(False)
+
+    def commit(self) -> None:
+        """Commit it."""
+        self._connection.commit()
+        self._connection.adbc_connection.set_autocommit(True)
+
+    def rollback(self) -> None:
+        """Take it back; a lost connection took it back already."""
+        try:
+            self._connection.rollback()
+            self._connection.adbc_connection.set_autocommit(True)
+        except adbc_driver_manager.Error:
+            return
+
+    def lock(self, relation: Relation, entry: exp.Condition) -> None:
+        """Keep other writers of the table out: a second delete would not see rows that a first transaction inserted."""
+        self.execute(f"lock table {self.render(table_of(relation))} in share row exclusive mode")
+
+    def is_abandoned(self, stage: Relation) -> bool:
+        """Whether no living session holds the stage's lock."""
+        return self._advisory("pg_try_advisory_lock", stage) == [(True,)]
+
+    def _advisory(self, function: str, stage: Relation) -> list[tuple[Any, ...]]:
+        key = exp.func("hashtextextended", exp.Literal.string(str(stage)), exp.Literal.number(0))
+        return self.rows(exp.select(exp.func(function, key)))
+
+    def close(self) -> None:
+        """Close the connection, and with it its locks."""
+        self._connection.close()
+
+
+class PostgresWarehouse(SqlWarehouse):
+    """A PostgreSQL database, from version 14."""
+
+    session = PostgresSession
+    errors = (adbc_driver_manager.Error,)
+
+    def __init__(self, uri: str = URI, patience: Patience | None = None) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            uri: libpq's; what it does not say comes from `PG*` variables.
+            patience: How long a broken connection is tried again.
+        """
+        super().__init__(patience or Patience(answer=120.0))
+        self._uri = uri
+
+    @classmethod
+    def from_environment(cls) -> "PostgresWarehouse":
+        """The database that `PG*` variables name; SettingsError if they do not."""
+        check_environment(os.environ)
+        return cls()
+
+    def __str__(self) -> str:
+        return "the PostgreSQL database"
+
+    def _connect(self) -> PostgresSession:
+        return PostgresSession(adbc.connect(self._uri, autocommit=True))
+
+    def _is_passing(self, error: Exception) -> bool:
+        if isinstance(error, adbc_driver_manager.Error):
+            state = error.sqlstate or ""
+            return state.startswith(BROKEN) or (not state and isinstance(error, adbc_driver_manager.OperationalError))
+        return isinstance(error, OSError)
+
+    def _is_missing(self, error: Exception) -> bool:
+        return isinstance(error, adbc_driver_manager.Error) and error.sqlstate in ("42P01", "42703", "3F000")
+
+
+def _arrow_type(kind: pa.DataType) -> pa.DataType:
+    if isinstance(kind, pa.OpaqueType):
+        return NUMERIC if kind.type_name == "numeric" else kind.storage_type
+    return kind
+
+
+def _column(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    return column.storage.cast(kind) if isinstance(column.type, pa.OpaqueType) else column

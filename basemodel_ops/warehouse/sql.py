@@ -1,0 +1,234 @@
+"""A warehouse over sessions: what is asked, what is tried again, and what errors mean."""
+
+import hashlib
+import json
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import ClassVar, Self, TypeVar
+
+import pyarrow as pa
+from sqlglot import exp
+
+from basemodel_ops.contract.types import Relation
+from basemodel_ops.errors import DataError, WarehouseError
+from basemodel_ops.warehouse.arrow import plain, rebatched
+from basemodel_ops.warehouse.publication import CommitError, Publication, new_stage, sweep
+from basemodel_ops.warehouse.queries import column_of, table_of
+from basemodel_ops.warehouse.retry import Patience, Trouble, within
+from basemodel_ops.warehouse.session import Session
+
+T = TypeVar("T")
+MIXED, SUMMED = 4_611_686_018_427_387_847, 1_000_000_007
+"""Primes below which hashes are brought: one that leaves the sign of 64 bits alone, one that a sum has room for."""
+READ_ROWS = 131_072
+
+
+class SqlWarehouse(ABC):
+    """Each call opens a session and closes it: no connection is held while a network trains."""
+
+    session: ClassVar[type[Session]]
+    errors: ClassVar[tuple[type[Exception], ...]]
+    """What the driver raises."""
+
+    def __init__(self, patience: Patience | None = None, generator: random.Random | None = None) -> None:
+        self._patience = patience or Patience()
+        self._generator = generator or random.Random()
+
+    @abstractmethod
+    def _connect(self) -> Session:
+        """A new session."""
+
+    def _is_passing(self, error: Exception) -> bool:
+        """Whether a new connection may succeed where this one failed."""
+        return isinstance(error, (TimeoutError, ConnectionError))
+
+    @abstractmethod
+    def _is_missing(self, error: Exception) -> bool:
+        """Whether a table or a column was named that is not there."""
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Held around a write, where a warehouse needs to keep writers of one process apart."""
+        yield
+
+    def __enter__(self) -> Self:
+        """The open warehouse."""
+        return self
+
+    def __exit__(  # noqa: B027 - what holds a file closes it
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held."""
+
+    def exists(self, relation: Relation) -> bool:
+        """Whether the table or view is there."""
+        return bool(self._asked(lambda session: session.columns(relation)))
+
+    def columns(self, relation: Relation) -> dict[str, str]:
+        """Data type per column; WarehouseError that names what exists if the relation is not there."""
+        found = self._asked(lambda session: session.columns(relation))
+        if not found:
+            there = sorted(str(one) for one in self._asked(lambda session: session.relations()))
+            raise WarehouseError(
+                f"There is no table {relation} in {self}. It has: {there}. Build the dbt models first."
+            )
+        return found
+
+    def batches(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
+        """The result in the query's order, at most `rows` and about 64 MB at a time; see `Warehouse.batches`."""
+        before = self._mark(query)
+        yield from rebatched(self._resumed(query, rows), rows)
+        if self._mark(query) != before:
+            relations = sorted({f"{table.db}.{table.name}" for table in query.find_all(exp.Table)})
+            raise DataError(
+                f"Rows of {', '.join(relations)} changed while they were read, so what was read is of no one moment. "
+                "Run again, when nothing writes there."
+            )
+
+    def read(self, query: exp.Query) -> pa.Table:
+        """The result, whole."""
+        return self._asked(lambda session: session.stream(query, READ_ROWS).read_all())
+
+    def shard(self, query: exp.Select, column: str, index: int, count: int) -> exp.Select:
+        """The rows of a query whose `column` hashes to shard `index` of `count`: disjoint, together all of them."""
+        if not 0 <= index < count:
+            raise ValueError(f"There is no shard {index} of {count}: they are counted from 0.")
+        hashed = exp.Abs(this=_remainder(self.session.hashed([column]), count))
+        return query.where(exp.EQ(this=hashed, expression=exp.Literal.number(index)))
+
+    def fingerprint(self, relation: Relation, columns: list[str]) -> str:
+        """A hash of the columns' content that does not depend on the order of rows."""
+        self.columns(relation)
+        mark = self._mark(exp.select(*map(column_of, columns)).from_(table_of(relation)))
+        return hashlib.sha256(json.dumps([str(relation), columns, mark]).encode()).hexdigest()[:16]
+
+    def publish(
+        self,
+        relation: Relation,
+        table: pa.Table,
+        partition: dict[str, datetime | str],
+        input_hash: str,
+        code_version: str,
+        run_id: str,
+    ) -> bool:
+        """Replace one partition, with its ledger row, in one transaction; see `Warehouse.publish`."""
+        publication = Publication(relation, plain(table), partition, input_hash, code_version, run_id)
+        publication.check()
+        with self._writing(), self._session() as session:
+            try:
+                written = publication.write(session)
+            except CommitError as error:
+                raise WarehouseError(
+                    f"{publication}: no answer came to its commit. It is wholly old or wholly new, and the ledger says "
+                    f"which. Run again: what is there is not written twice. {error}"
+                ) from error
+            except (*self.errors, OSError) as error:
+                raise WarehouseError(f"{publication} was not written and is as it was: {error}") from error
+            session.settled()
+        return written
+
+    def load(self, relation: Relation, table: pa.Table) -> None:
+        """Create or replace a whole table, atomically."""
+        rows = plain(table)
+        with self._writing(), self._session() as session:
+            try:
+                session.create_schema(relation.schema_name)
+                sweep(session, relation.schema_name)
+                session.replace(relation, rows, new_stage(relation.schema_name))
+            except (*self.errors, OSError) as error:
+                raise WarehouseError(f"The table {relation} was not loaded and is as it was: {error}") from error
+            session.settled()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        session = within(self._patience.answer, self._connect, _close)
+        try:
+            yield session
+        except TimeoutError:
+            raise  # its thread still uses the connection, and closes it when it ends
+        except BaseException:
+            session.close()
+            raise
+        else:
+            session.close()
+
+    def _asked(self, ask: Callable[[Session], T]) -> T:
+        """The answer to a question that changes nothing, asked again while the connection breaks."""
+
+        def once() -> T:
+            with self._session() as session:
+                return ask(session)
+
+        trouble = Trouble(self._patience, self._generator)
+        while True:
+            try:
+                return within(self._patience.answer, once)
+            except (*self.errors, OSError) as error:
+                self._endure(error, trouble)
+
+    def _resumed(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
+        """The stream of a query, opened again behind the last row that arrived whenever the connection breaks."""
+        trouble, arrived, limit = Trouble(self._patience, self._generator), 0, self._patience.answer
+        while True:
+            try:
+                with self._session() as session:
+                    rest = query.offset(arrived) if arrived else query
+                    late = partial(_close, session)
+                    reader = within(limit, partial(session.stream, rest, rows), late)
+                    while (batch := within(limit, partial(next, reader, None), late)) is not None:
+                        arrived += batch.num_rows
+                        trouble.over()
+                        yield batch
+                return
+            except (*self.errors, OSError) as error:
+                if arrived and self._is_passing(error) and not _is_repeatable(query):
+                    raise WarehouseError(
+                        f"The connection broke after {arrived} rows of a query that is not ordered by all its columns, "
+                        f"so the rest cannot be told from what arrived. Run again. {error}"
+                    ) from error
+                self._endure(error, trouble)
+
+    def _endure(self, error: Exception, trouble: Trouble) -> None:
+        if self._is_passing(error):
+            trouble.wait(error)
+        elif self._is_missing(error):
+            raise WarehouseError(f"A table or column is not there: {error} Build the dbt models first.") from error
+        else:
+            raise error
+
+    def _mark(self, query: exp.Query) -> str:
+        """A hash of the rows of a query, found in the warehouse, that does not depend on their order."""
+        names = query.named_selects
+        rows = query.copy()
+        rows.set("order", None)
+
+        hashed = self.session.hashed(names)
+        sums = (
+            exp.Count(this=exp.Star()),
+            exp.BitwiseXorAgg(this=_remainder(hashed, MIXED)),
+            exp.Sum(this=_remainder(hashed.copy(), SUMMED)),
+        )
+        ask = exp.select(*sums).from_(rows.subquery("content"))
+        ((count, mixed, total),) = self._asked(lambda session: session.rows(ask))
+        return f"{count} {int(mixed or 0)} {int(total or 0)}"
+
+
+def _close(session: Session | None, *unused: object) -> None:
+    if session is not None:
+        session.close()
+
+
+def _remainder(number: exp.Expr, divisor: int) -> exp.Mod:
+    return exp.Mod(this=number, expression=exp.Literal.number(divisor))
+
+
+def _is_repeatable(query: exp.Query) -> bool:
+    """Whether a query is ordered by all its columns: then equal rows alone can change places when it is asked again."""
+    order = query.args.get("order")
+    by = {column.name for column in order.find_all(exp.Column)} if order else set()
+    return set(query.named_selects) <= by
