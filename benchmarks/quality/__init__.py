@@ -1,0 +1,79 @@
+"""Quality of the shipped models beside reference baselines, on data sets that are dbt projects with the contract."""
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from basemodel_ops.contract.types import TaskType
+from benchmarks.measure import peak_mb
+from benchmarks.quality import many, single
+from benchmarks.quality.datasets import named
+from benchmarks.quality.events import read_events
+from benchmarks.quality.features import hand_features
+from benchmarks.quality.product import build_tables, open_project, pretrain, settings_of
+from benchmarks.quality.traits import traits
+
+SHARES = (0.003, 0.01, 0.03, 0.1, 0.3)
+QUICK_SHARES = (0.01,)
+
+
+def run(rest: list[str]) -> dict[str, Any]:
+    """Everything from raw tables to the report of every task; the test rows are read once per task and seed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks quality")
+    parser.add_argument("--dataset", default="complete_journey")
+    parser.add_argument("--quick", action="store_true", help="small grids, one share of labels, few resamples")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=3, help="draws of few labels to average over")
+    parser.add_argument("--home", type=Path, help="keep tables and artifacts here; a temporary folder if not given")
+    parser.add_argument("--task", action="append", help="only this task; repeatable")
+    chosen = parser.parse_args(rest)
+    dataset, console = named(chosen.dataset), Console(stderr=True)
+    home = chosen.home or Path(tempfile.mkdtemp(prefix="basemodel-quality-"))
+    began = time.perf_counter()
+    try:
+        settings = settings_of(dataset, home, chosen.seed)
+        build_tables(dataset, settings)
+        ws = open_project(settings, console)
+        stages = pretrain(ws)
+        with ws.warehouse() as warehouse:
+            events, times = read_events(warehouse, dataset), ws.times(warehouse)
+        tasks: dict[str, Any] = {}
+        seconds = {"product": 0.0, "baseline": 0.0}
+        own_traits = []
+        for task in ws.contract.tasks:
+            if chosen.task and task.name not in chosen.task:
+                continue
+            console.print(f"measuring {task.name}", style="bold")
+            if task.horizon is None:
+                own_traits.append(task.name)
+            elif task.type in (TaskType.BINARY, TaskType.REGRESSION):
+                problem = single.read_problem(ws, task.name, events)
+                shares = QUICK_SHARES if chosen.quick else SHARES
+                tasks[task.name], spent = single.measure(problem, shares, chosen.samples, chosen.seed, chosen.quick)
+                seconds["product"] += spent["product"] + problem.view_seconds
+                seconds["baseline"] += spent["baseline"] + problem.hand_seconds
+            elif task.type is TaskType.MULTILABEL:
+                tasks[task.name] = many.categories(
+                    ws, task.name, events, lambda o, c: hand_features(events, o, c)[0], chosen.seed, chosen.quick
+                )
+            else:
+                tasks[task.name] = many.products(ws, task.name, events, times.training_end)
+        if own_traits:
+            tasks |= traits(ws, own_traits, events, chosen.seed)
+    finally:
+        if chosen.home is None:
+            shutil.rmtree(home, ignore_errors=True)
+    return {
+        "dataset": dataset.name,
+        "seed": chosen.seed,
+        "tasks": tasks,
+        "train_time_ratio": round(seconds["product"] / seconds["baseline"], 3) if seconds["baseline"] else None,
+        "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
+        "seconds": round(time.perf_counter() - began, 1),
+        "peak_mb": round(peak_mb(), 1),
+    }

@@ -1,0 +1,67 @@
+"""The data sets of the benchmark: each a dbt project with the contract, and what hand-made features need to know."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from basemodel_ops.errors import SettingsError
+
+ROOT = Path(__file__).parents[2]
+PROJECTS = ROOT / "benchmarks" / "projects"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Where a dbt project lies, how its cutoffs are split, and the columns that hand-made features are made of."""
+
+    name: str
+    projects: tuple[Path, ...]
+    """dbt projects laid over each other, the last on top."""
+    settings: dict[str, object]
+    """Settings of the product that differ from its own."""
+    events: str
+    """Table of the main event source, with its schema."""
+    entity: str
+    time: str
+    basket: str
+    item: str
+    numbers: tuple[str, ...]
+    things: str
+    """Table of facts about items."""
+    category: str
+    """The column of `things` that says what kind of item it is."""
+    files: dict[str, Path] = field(default_factory=dict)
+    """CSV or Parquet files to load as raw tables; none: the demo's tables."""
+
+
+def complete_journey() -> Dataset:
+    """The Complete Journey, split at the moments of the benchmark's grid."""
+    return Dataset(
+        name="complete_journey",
+        projects=(ROOT / "dbt", PROJECTS / "complete_journey"),
+        settings={"test_cutoffs": 3, "validation_cutoffs": 1},
+        events="behavior.purchases",
+        entity="household_id",
+        time="purchased_at",
+        basket="basket_id",
+        item="product_id",
+        numbers=("sales_value", "quantity", "retail_discount", "coupon_discount"),
+        things="behavior.products",
+        category="product_category",
+    )
+
+
+def named(name: str) -> Dataset:
+    """A data set by its name; SettingsError lists those that exist."""
+    makers = {"complete_journey": complete_journey}
+    if name not in makers:
+        raise SettingsError(f"No data set {name}. There are: {', '.join(makers)}.")
+    return makers[name]()
+
+
+def folder(variable: str) -> Path:
+    """The folder that an environment variable names; SettingsError if there is none."""
+    value = os.environ.get(variable, "")
+    if not value or not Path(value).is_dir():
+        raise SettingsError(f"{variable} names no folder ({value or 'not set'}). Point it at the data.")
+    return Path(value)

@@ -1,0 +1,83 @@
+"""The main events of a data set in memory, sorted by entity and time, for the reference baselines."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from sqlglot import exp
+
+from basemodel_ops.warehouse.base import Warehouse
+from benchmarks.quality.datasets import Dataset
+
+DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Events:
+    """One row per event, sorted by entity and time; codes index `entities`, `items` and `categories`."""
+
+    entities: pd.Index
+    items: pd.Index
+    categories: pd.Index
+    owner: np.ndarray
+    time: np.ndarray  # microseconds
+    item: np.ndarray
+    category: np.ndarray  # -1 where unknown
+    is_first: np.ndarray  # first event of a basket
+    is_new_day: np.ndarray  # first event of an entity's day
+    numbers: dict[str, np.ndarray]
+
+    @cached_property
+    def origin(self) -> int:
+        """The first moment of all."""
+        return int(self.time.min())
+
+    @cached_property
+    def span(self) -> int:
+        """More microseconds than lie between any two events."""
+        return int(self.time.max()) - self.origin + 2
+
+    @cached_property
+    def key(self) -> np.ndarray:
+        """Ascending (events,): owner, then time."""
+        return self.owner.astype(np.int64) * self.span + (self.time - self.origin)
+
+    def before(self, owner: np.ndarray, moment: np.ndarray) -> np.ndarray:
+        """Position after the last event of each owner strictly before the moment (microseconds)."""
+        offset = np.clip(moment - self.origin, 0, self.span - 1)
+        return np.searchsorted(self.key, owner.astype(np.int64) * self.span + offset)
+
+    @cached_property
+    def start(self) -> np.ndarray:
+        """Position of each entity's first event, (entities + 1,)."""
+        return np.searchsorted(self.owner, np.arange(len(self.entities) + 1))
+
+
+def read_events(warehouse: Warehouse, dataset: Dataset) -> Events:
+    """All events of the data set with the category of their item."""
+    names = [dataset.entity, dataset.time, dataset.basket, dataset.item, *dataset.numbers]
+    frame = _read(warehouse, dataset.events, names)
+    things = _read(warehouse, dataset.things, [dataset.item, dataset.category])
+    kinds = things.set_index(dataset.item)[dataset.category]
+    frame = frame.sort_values([dataset.entity, dataset.time, dataset.basket, dataset.item], kind="stable")
+    entities, items = (pd.Index(np.sort(frame[name].unique())) for name in (dataset.entity, dataset.item))
+    categories = pd.Index(np.sort(kinds.dropna().unique()))
+    owner = entities.get_indexer(frame[dataset.entity])
+    time = frame[dataset.time].to_numpy().astype("datetime64[us]").astype(np.int64)
+    basket = pd.factorize(frame[dataset.basket])[0]
+    item = items.get_indexer(frame[dataset.item])
+    pair = owner.astype(np.int64) * (basket.max() + 1) + basket
+    is_first = np.zeros(len(frame), bool)
+    is_first[np.unique(pair, return_index=True)[1]] = True
+    day = time // DAY
+    is_new_day = np.ones(len(frame), bool)
+    is_new_day[1:] = (day[1:] != day[:-1]) | (owner[1:] != owner[:-1])
+    numbers = {name: frame[name].to_numpy(np.float64, na_value=0.0) for name in dataset.numbers}
+    category = categories.get_indexer(kinds.reindex(items))[item]
+    return Events(entities, items, categories, owner, time, item, category, is_first, is_new_day, numbers)
+
+
+def _read(warehouse: Warehouse, table: str, columns: list[str]) -> pd.DataFrame:
+    query = exp.select(*[exp.column(name, quoted=True) for name in columns]).from_(exp.to_table(table))
+    return warehouse.read(query).to_pandas()

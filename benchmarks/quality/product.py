@@ -1,0 +1,74 @@
+"""The product on a data set: its tables, its artifacts and its answers, made by the stages themselves."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages import Workspace, codes, embeddings, encoders, foundation_model, training_examples
+from basemodel_ops.stages.encoding import categories
+from basemodel_ops.warehouse import open_warehouse
+from benchmarks.quality.datasets import Dataset
+from dagster_project.demo import load_demo
+from dagster_project.project import dbt_environment, dbt_executable, load_project, profiles_directory
+
+
+def settings_of(dataset: Dataset, home: Path, seed: int = 0) -> Settings:
+    """Settings of the product for a data set, with everything it writes below `home`."""
+    return Settings.model_validate(
+        {"dbt_project_dir": home / "project", "home": home, "seed": seed, **dataset.settings}
+    )
+
+
+def build_tables(dataset: Dataset, settings: Settings) -> None:
+    """Lay the dbt projects over each other, load the raw tables and let dbt make and test the rest."""
+    for project in dataset.projects:
+        ignored = shutil.ignore_patterns("target", "logs", "marts")
+        shutil.copytree(project, settings.dbt_project_dir, dirs_exist_ok=True, ignore=ignored)
+    load_project(settings)
+    with open_warehouse(settings) as warehouse:
+        load_demo(warehouse)
+    with dbt_environment(settings):
+        done = subprocess.run(
+            [dbt_executable(), "--no-use-colors", "build", "--target", settings.target],
+            cwd=settings.dbt_project_dir,
+            env={**os.environ, "DBT_PROFILES_DIR": str(profiles_directory(settings))},
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        raise RuntimeError(f"dbt build of {dataset.name} failed:\n{done.stdout[-4000:]}")
+
+
+def open_project(settings: Settings, console: Console) -> Workspace:
+    """The workspace of a data set whose tables are built."""
+    return Workspace.open(settings, load_project(settings).contract, lambda line: console.print(line, style="dim"))
+
+
+def pretrain(ws: Workspace) -> dict[str, float]:
+    """Everything up to the foundation model; seconds per stage."""
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, began: float) -> None:
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
+
+    sources = [*ws.contract.events, *ws.contract.attributes]
+    for source in sources:
+        began = time.perf_counter()
+        encoders(ws, source.name)
+        timed("encoders", began)
+    for event in ws.contract.events:
+        for column in categories(event):
+            began = time.perf_counter()
+            embeddings(ws, event.name, column)
+            codes(ws, event.name, column)
+            timed("vectors", began)
+    for name, stage in (("training_examples", training_examples), ("foundation_model", foundation_model)):
+        began = time.perf_counter()
+        stage(ws)
+        timed(name, began)
+    return seconds

@@ -1,0 +1,152 @@
+"""Tasks with one answer: the product's candidates and hand-made baselines on the same rows, by share of labels."""
+
+import itertools
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import r2_score, roc_auc_score
+
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checkpoint import Checkpoint
+from basemodel_ops.stages.labels import population, single_views
+from basemodel_ops.stages.rows import Examples
+from basemodel_ops.tasks.single import Fitted, Views, choose, fit_candidates
+from benchmarks.quality.boosting import TunedLinear, tuned_boosting
+from benchmarks.quality.events import Events
+from benchmarks.quality.features import hand_features
+from benchmarks.quality.intervals import difference, interval, resamples
+
+LEAST_VALIDATION = 200
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows of a task with the product's views, hand-made features and parts."""
+
+    kind: TaskType
+    entity: np.ndarray
+    target: np.ndarray
+    views: Views
+    hand: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    view_seconds: float
+    hand_seconds: float
+
+    def metric(self, rows: np.ndarray, answer: np.ndarray) -> float:
+        """AUROC of a yes or no, R2 of logarithms of an amount."""
+        if self.kind is TaskType.BINARY:
+            return float(roc_auc_score(self.target[rows], answer))
+        return float(r2_score(np.log1p(self.target[rows]), np.log1p(np.maximum(answer, 0))))
+
+
+def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
+    """The task's labelled rows, as the product splits them."""
+    task = ws.contract.task(name)
+    with ws.warehouse() as warehouse:
+        rows = population(warehouse, task, ws.times(warehouse))
+    rows = rows.take(np.flatnonzero(np.isin(rows.part, ["train", "validation", "test"])))
+    examples = Examples(ws.current("training_examples"))
+    target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
+    began = time.perf_counter()
+    views = single_views(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task)
+    seen = time.perf_counter()
+    owner = events.entities.get_indexer(rows.entity.to_pandas())
+    hand, _ = hand_features(events, owner, rows.cutoff)
+    made = time.perf_counter()
+    parts = [np.flatnonzero(rows.part == part) for part in ("train", "validation", "test")]
+    return Problem(task.type, owner, target, views, hand, *parts, seen - began, made - seen)
+
+
+def product_answers(
+    problem: Problem, train: np.ndarray, validation: np.ndarray, seed: int
+) -> tuple[str, dict[str, np.ndarray]]:
+    """Name of what ships with these labels, and every candidate's answers to the test rows."""
+    views, target = problem.views, problem.target
+    candidates: dict[str, Fitted] = fit_candidates(problem.kind, views.rows(train), target[train], seed)
+    shipped, _ = choose(candidates, views.rows(validation), target[validation], len(train), seed)
+    test = views.rows(problem.test)
+    return shipped, {name: fitted.predict(test) for name, fitted in candidates.items()}
+
+
+def baseline_answers(problem: Problem, train: np.ndarray, validation: np.ndarray, quick: bool) -> dict[str, np.ndarray]:
+    """Answers of hand-made features with tuned boosting, with a linear model, and of their mean."""
+    binary = problem.kind is TaskType.BINARY
+    target = problem.target if binary else np.log1p(np.maximum(problem.target, 0))
+    objective = "binary" if binary else "regression"
+    parts = [(problem.hand[rows], target[rows]) for rows in (train, validation)]
+    boosted = np.asarray(tuned_boosting(*parts, objective, quick).predict(problem.hand[problem.test]))
+    linear = TunedLinear(objective).fit(*parts).predict(problem.hand[problem.test])
+    found = {"hand LightGBM": boosted, "hand linear": linear, "hand mean": (boosted + linear) / 2}
+    return found if binary else {name: np.expm1(answer) for name, answer in found.items()}
+
+
+def measure(
+    problem: Problem, shares: tuple[float, ...], samples: int, seed: int, quick: bool
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """The report of a task, and the seconds that product and baseline took to fit all labels."""
+    generator = np.random.default_rng(seed)
+    train, validation = problem.train, problem.validation
+    began = time.perf_counter()
+    shipped, answers = product_answers(problem, train, validation, seed)
+    fitted = time.perf_counter()
+    baselines = baseline_answers(problem, train, validation, quick)
+    seconds = {"product": fitted - began, "baseline": time.perf_counter() - fitted}
+    draws = resamples(problem.entity[problem.test], 40 if quick else 200, seed)
+
+    def of(answer: np.ndarray) -> Any:
+        return lambda rows: problem.metric(problem.test[rows], answer[rows])
+
+    everything = np.arange(len(problem.test))
+    figures = {name: round(of(answer)(everything), 4) for name, answer in answers.items()}
+    theirs = {name: round(of(answer)(everything), 4) for name, answer in baselines.items()}
+    best = max(theirs, key=lambda name: theirs[name])
+    curve: dict[str, dict[str, float]] = {}
+    if "zero-shot" in figures:
+        curve["0"] = {"shipped": figures["zero-shot"]}
+    for share in shares:
+        cells: list[tuple[float, float]] = []
+        for _ in range(samples):
+            few = generator.choice(train, max(int(share * len(train)), 20), replace=False)
+            size = min(len(validation), max(len(few), LEAST_VALIDATION))
+            some = generator.choice(validation, size, replace=False)
+            name, found = product_answers(problem, few, some, seed)
+            other = baseline_answers(problem, few, some, True)
+            cells.append((of(found[name])(everything), max(of(answer)(everything) for answer in other.values())))
+        mine, best_of = np.mean(cells, axis=0)
+        curve[f"{share:g}"] = {"shipped": round(float(mine), 4), "best_baseline": round(float(best_of), 4)}
+    curve["1"] = {"shipped": figures[shipped], "best_baseline": theirs[best]}
+    return {
+        "metric": "auroc" if problem.kind is TaskType.BINARY else "r2_log",
+        "shipped": figures[shipped],
+        "shipped_name": shipped,
+        "interval": interval(of(answers[shipped]), draws),
+        "candidates": figures,
+        "baselines": theirs,
+        "against_best_baseline": difference(of(answers[shipped]), of(baselines[best]), draws),
+        "labels": curve,
+        "label_ratio": label_ratio(curve),
+    }, seconds
+
+
+def label_ratio(curve: dict[str, dict[str, float]]) -> float | None:
+    """How many times the labels the best baseline needs for what ships with 1 %, between measured shares.
+
+    None where it never gets there.
+    """
+    if "0.01" not in curve:
+        return None
+    wanted = curve["0.01"]["shipped"]
+    points = [(float(share), cell["best_baseline"]) for share, cell in curve.items() if "best_baseline" in cell]
+    points.sort()
+    for (low, before), (high, after) in itertools.pairwise(points):
+        if before >= wanted:
+            return round(low / 0.01, 2)
+        if after >= wanted:
+            part = (wanted - before) / (after - before)
+            return round(float(np.exp(np.log(low) + part * (np.log(high) - np.log(low)))) / 0.01, 2)
+    return None

@@ -1,0 +1,98 @@
+"""The reference baselines of the quality benchmark: no future in their features, and figures that hold by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.quality.events import DAY, Events
+from benchmarks.quality.features import WINDOWS, hand_features
+from benchmarks.quality.intervals import difference, interval, resamples
+from benchmarks.quality.ranking import ItemModels, rank, scores_at
+from benchmarks.quality.single import label_ratio
+
+OWNERS = 12
+
+
+@pytest.fixture(scope="module")
+def events() -> Events:
+    """Random baskets of a year, sorted by owner and time."""
+    generator = np.random.default_rng(0)
+    size = 1500
+    owner = np.sort(generator.integers(0, OWNERS, size))
+    time = generator.integers(0, 365 * 24, size) * (DAY // 24)
+    time = time[np.lexsort((time, owner))]
+    day = time // DAY
+    is_new = np.ones(size, bool)
+    is_new[1:] = (owner[1:] != owner[:-1]) | (day[1:] != day[:-1])
+    item = generator.integers(0, 60, size)
+    names = pd.Index([f"kind {n}" for n in range(10)])
+    spent = {"spent": generator.random(size) * 10}
+    return Events(
+        pd.Index(range(OWNERS)), pd.Index(range(60)), names, owner, time, item, item % 10, is_new, is_new, spent
+    )  # fmt: skip
+
+
+def test_windows_hold_what_a_plain_loop_counts(events: Events) -> None:
+    owner, cutoff = np.arange(OWNERS), np.full(OWNERS, 200 * DAY)
+    values, names = hand_features(events, owner, cutoff)
+    for window in WINDOWS:
+        for row in range(OWNERS):
+            mine = (events.owner == row) & (events.time < 200 * DAY) & (events.time >= (200 - window) * DAY)
+            assert values[row, names.index(f"events_{window}")] == pytest.approx(np.log1p(mine.sum()), rel=1e-5)
+            spent = events.numbers["spent"][mine].sum()
+            assert values[row, names.index(f"spent_{window}")] == pytest.approx(np.log1p(spent), rel=1e-4)
+
+
+def test_the_future_changes_no_feature_and_the_past_does(events: Events) -> None:
+    owner, cutoff = np.arange(OWNERS), np.full(OWNERS, 200 * DAY)
+    before, _ = hand_features(events, owner, cutoff)
+    turned = np.where(events.time >= 200 * DAY, 9 - events.category, events.category)
+    spent = {"spent": np.where(events.time >= 200 * DAY, 99.0, events.numbers["spent"])}
+    after, _ = hand_features(replace(events, category=turned, numbers=spent), owner, cutoff)
+    np.testing.assert_array_equal(after, before)
+    moved, _ = hand_features(replace(events, numbers={"spent": events.numbers["spent"] + 1}), owner, cutoff)
+    assert (moved != before).any()
+
+
+def test_recommenders_rank_items_sold_lately_and_mark_those_had(events: Events) -> None:
+    models = ItemModels.fit(events, 200 * DAY)
+    scores, items, had = scores_at(events, models, np.arange(OWNERS), 200 * DAY)
+    assert set(scores) == {"popularity", "personal", "ease", "item-knn", "tifu-knn"}
+    for table in scores.values():
+        assert table.shape == had.shape == (OWNERS, len(items))
+        assert np.isfinite(table).all()
+    past = (events.owner == 3) & (events.time < 200 * DAY)
+    np.testing.assert_array_equal(had[3], np.isin(items, events.item[past]))
+    allowed = ~had
+    allowed[:, :5] = True
+    best = rank(scores["ease"], items, allowed, k=5)
+    for row in range(OWNERS):
+        assert np.isin(best[row], items[allowed[row]]).all()
+    assert (np.diag(models.ease) == 0).all()
+
+
+def test_resamples_take_whole_entities_and_differences_are_paired() -> None:
+    entity = np.repeat(np.arange(50), 4)
+    draws = resamples(entity, 30, seed=0)
+    for rows in draws:
+        assert (np.bincount(entity[rows], minlength=50) % 4 == 0).all()
+    values = np.random.default_rng(0).random(200)
+    low, high = interval(lambda rows: float(values[rows].mean()), draws)
+    assert low < values.mean() < high
+    found = difference(lambda r: float(values[r].mean() + 0.1), lambda r: float(values[r].mean()), draws)
+    assert found == {"mean": 0.1, "low": 0.1, "high": 0.1}
+
+
+def test_the_ratio_of_labels_is_read_off_the_baselines_curve() -> None:
+    curve = {
+        "0.01": {"shipped": 0.8, "best_baseline": 0.7},
+        "0.1": {"shipped": 0.8, "best_baseline": 0.8},
+        "1": {"shipped": 0.85, "best_baseline": 0.9},
+    }
+    assert label_ratio(curve) == pytest.approx(10)
+    curve["0.01"]["shipped"] = 0.75
+    assert label_ratio(curve) == pytest.approx(10**0.5, rel=0.01)
+    curve["0.01"]["shipped"] = 0.95
+    assert label_ratio(curve) is None
