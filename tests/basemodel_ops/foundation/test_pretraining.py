@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from basemodel_ops.foundation import FoundationModel, Shape, TrainingCurve, pretrain
+from basemodel_ops.foundation import FoundationModel, FutureNetwork, Shape, TrainingCurve, pretrain
 
 SHAPE = Shape(
     inputs=8, scalars=(0, 1), activity=2, thing_inputs=((2, 3),), thing_spans=1, sketch_inputs=((4, 5, 6, 7),),
@@ -133,3 +133,39 @@ def test_a_handful_of_rows_is_enough_to_run() -> None:
     model, curve = learn(0, rows=40, epochs=1)
     assert np.isfinite(model.activity(world(1)[0])).all()
     assert all(np.isfinite(list(curve.heldout.values())))
+
+
+def test_rows_named_as_held_out_are_measured_on_and_change_no_weight() -> None:
+    inputs, futures = world(0, 400)
+    held = np.arange(400) < 100
+    spoilt = futures.copy()
+    spoilt[held] = 0
+
+    def learnt_from(targets: np.ndarray) -> tuple[bytes, dict[str, float]]:
+        model, curve = pretrain(inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=64, held=held)
+        return model.arrays()["network.first.weight"].tobytes(), curve.heldout
+
+    (weights, losses), (same, others) = learnt_from(futures), learnt_from(spoilt)
+    assert weights == same
+    assert losses != others
+
+
+def test_inputs_that_neither_layers_nor_skips_read_change_no_answer() -> None:
+    shape = replace(SHAPE, read=(0, 1, 2), scalars=(1,))
+    inputs, futures = world(0, 300)
+    model, _ = pretrain(inputs, futures, IS_ANY, shape, 1, 0, lambda line: None, batch=128)
+    assert Shape.from_plain(json.loads(json.dumps(shape.plain()))) == shape
+    moved = inputs.copy()
+    moved[:, 4:] += 3  # only the skips of composition read these
+    np.testing.assert_array_equal(model.activity(moved), model.activity(inputs))
+    np.testing.assert_array_equal(model.things(moved), model.things(inputs))
+    moved[:, 0] += 3
+    assert (model.activity(moved) != model.activity(inputs)).any()
+
+
+def test_skips_move_further_than_layers_in_few_steps() -> None:
+    model, _ = learn(0, rows=600, epochs=1)
+    arrays = model.arrays()
+    start = FutureNetwork(SHAPE)
+    assert not any(weight.any() for weight in start.skips())
+    assert np.abs(arrays["network.thing_skip"]).max() > 5 * np.abs(arrays["network.things.weight"]).mean()
