@@ -11,14 +11,18 @@ help: ## List what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 # LightGBM needs OpenMP, Debian keeps venv in a package of its own, and tests start a PostgreSQL server. Nothing is asked
-# of apt where all are there.
-SYSTEM := libgomp1 python3-venv postgresql
-.PHONY: system
+# of apt where they are there.
+define apt-install
+	echo "Installing $(1)"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(1)
+endef
+.PHONY: system system-dev
 system:
 	@ldconfig -p | grep -q libgomp.so.1 && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
-		&& { ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 || { \
-		echo "Installing $(SYSTEM)"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-		$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(SYSTEM); }
+		|| { $(call apt-install,libgomp1 python3-venv); }
+system-dev:
+	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 \
+		|| { $(call apt-install,postgresql); }
 
 .venv/bin/python: | system
 	$(PYTHON) -m venv .venv
@@ -27,7 +31,7 @@ system:
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-.venv/installed-dev: .venv/installed
+.venv/installed-dev: .venv/installed | system-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
@@ -63,7 +67,7 @@ sqlfluff: .venv/installed-dev
 faults: .venv/installed-dev ## Kill, cut, stall and fill whatever a warehouse stands on; a table, then a line of JSON.
 	$(BIN)/python -m tests.faults
 
-BENCHMARKS := extract cleora cold stream attributes kernel sketch_kernel decode gpu
+BENCHMARKS := extract cleora cold stream represent attributes kernel sketch_kernel decode gpu
 .PHONY: bench
 bench: .venv/installed-dev ## Benchmarks against peers and limits, one line of JSON each.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
