@@ -41,7 +41,9 @@ def is_open(port: int, process: subprocess.Popen, log: Path) -> bool:
 
 @contextmanager
 def running(command: list[str], port: int, log: Path, stop: signal.Signals, user: str | None = None) -> Iterator[None]:
-    """A server in a process group of its own, ended whatever happens."""
+    """A server in a process group of its own, ended whatever happens; where it can be, with this process too."""
+    if setpriv := shutil.which("setpriv"):
+        command = [setpriv, "--pdeathsig", "KILL", *command]
     with log.open("w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True, user=user)
     try:

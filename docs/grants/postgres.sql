@@ -19,6 +19,14 @@ do $$ begin
     execute format('grant connect on database %I to basemodel_writer, basemodel_reader', current_database());
 end $$;
 
+-- The models write the type `double`, which PostgreSQL spells otherwise; the writer may use it and make nothing there.
+do $$ begin
+    if to_regtype('public.double') is null then
+        create domain public.double as double precision;
+    end if;
+end $$;
+grant usage on schema public to basemodel_writer;
+
 -- Schemas that dbt and the stages build in. The writer owns them, and cannot make others.
 create schema staging authorization basemodel_writer;
 create schema behavior authorization basemodel_writer;
