@@ -176,7 +176,7 @@ def test_a_warehouse_held_by_another_process_is_named_before_any_work(run_job: R
 def test_missing_snowflake_variables_are_named_at_once(
     run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("ACCOUNT", "USER", "PASSWORD", "PRIVATE_KEY_PATH", "DATABASE", "WAREHOUSE", "ROLE"):
+    for name in ("ACCOUNT", "USER", "PASSWORD", "PRIVATE_KEY_PATH", "PRIVATE_KEY", "DATABASE", "WAREHOUSE", "ROLE"):
         monkeypatch.delenv(f"SNOWFLAKE_{name}", raising=False)
     monkeypatch.setenv("BASEMODEL_TARGET", "snowflake")
     with pytest.raises(SettingsError) as missing:
