@@ -51,11 +51,16 @@ def _summary(tasks: dict[str, Any]) -> str:
     for name, task in tasks.items():
         way, value = _best(task)
         gap = task.get("against_best_baseline")
-        shipped = f"{_cell(task['shipped'])} ({task['shipped_name']})" if "shipped" in task else "see candidates"
+        shipped = f"{_cell(task['shipped'])} ({task['shipped_name']})" if "shipped" in task else _traits(task)
         between = " to ".join(_cell(v) for v in task["interval"]) if "interval" in task else ""
         apart = f"{gap['mean']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})" if gap else ""
         rows.append(f"| `{name}` | {task['metric']} | {shipped} | {between} | {_cell(value)} ({way}) | {apart} |")
     return "\n".join(rows)
+
+
+def _traits(task: dict[str, Any]) -> str:
+    """All candidates of a trait: in each fold other rows would choose among them."""
+    return "; ".join(f"{way} {_cell(value)}" for way, value in task["candidates"].items())
 
 
 def _curve(name: str, task: dict[str, Any]) -> str:

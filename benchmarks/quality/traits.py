@@ -32,7 +32,7 @@ def traits(ws: Workspace, names: list[str], events: Events, seed: int) -> dict[s
         texts = rows.target.to_pandas().to_numpy() if rows.target is not None else np.zeros(0)
         target = np.unique(texts, return_inverse=True)[1]
         owner = events.entities.get_indexer(rows.entity.to_pandas())
-        counts = category_log_counts(events, owner, int(rows.cutoff.max()))
+        counts = category_log_counts(events, owner, int(rows.cutoff.max())).astype(np.float64)
         answers: dict[str, np.ndarray] = {}
         for fit, test in StratifiedKFold(5, shuffle=True, random_state=seed).split(counts, target):
             candidates = fit_candidates(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
