@@ -1,8 +1,9 @@
 """Runs of the main job on small dbt projects."""
 
 import io
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class Run:
 
     settings: Settings
     printed: str
+    secrets: tuple[str, ...] = ()
+    """Names of the environment variables with a secret that were set during the run."""
 
     def rows(self, query: str) -> list[tuple]:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
@@ -36,7 +39,7 @@ class Run:
 
 
 PASSWORD, KEY = "canary-p@ss'w0rd-7f3a", "Q0FOQVJZLUtFWS03ZjNh"
-"""Secrets of another warehouse, set in every run: they must not appear anywhere."""
+"""Secrets of other warehouses, set in every run on DuckDB: they must not appear anywhere."""
 
 
 def secrets(folder: Path) -> dict[str, str]:
@@ -56,20 +59,22 @@ RunJob = Callable[..., Run]
 
 
 @pytest.fixture(scope="session")
-def run_job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunJob]:
+def run_job(tmp_path_factory: pytest.TempPathFactory) -> RunJob:
     """Runs the main job of a dbt project, in a home of its own unless one is given."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("unused")))
-        for name, value in secrets(tmp_path_factory.mktemp("keys")).items():
-            patch.setenv(name, value)
+    unused, keys = tmp_path_factory.mktemp("unused"), secrets(tmp_path_factory.mktemp("keys"))
 
-        def run(project: Path, as_of: str | None = None, home: Path | None = None) -> Run:
-            settings = Settings(dbt_project_dir=project, home=home or tmp_path_factory.mktemp("home"))
-            out = io.StringIO()
+    def run(project: Path, as_of: str | None = None, home: Path | None = None) -> Run:
+        settings = Settings(dbt_project_dir=project, home=home or tmp_path_factory.mktemp("home"))
+        out = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DAGSTER_HOME", str(unused))
+            for name, value in keys.items() if settings.target == "duckdb" else ():
+                patch.setenv(name, value)
             run_main_job(settings, (), as_of, Console(file=out, width=200))
-            return Run(settings, out.getvalue())
+            told = tuple(name for name, value in keys.items() if os.environ.get(name) == value)
+        return Run(settings, out.getvalue(), told)
 
-        yield run
+    return run
 
 
 @pytest.fixture(scope="session")
