@@ -15,7 +15,8 @@ from basemodel_ops.emde import Partition, identity_codes
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.encoders.hashing import pair_ids
 from basemodel_ops.report import Report
-from basemodel_ops.representation.events import NO_SESSION, Events, joined
+from basemodel_ops.representation.events import NO_SESSION, joined
+from basemodel_ops.representation.gathering import gathered
 from basemodel_ops.stages.cold import Kin, embed_cold, text_kin
 from basemodel_ops.stages.encoding import encoders_of, in_order, known_things, vocabulary_of
 from basemodel_ops.stages.reading import column_reader, read_events
@@ -92,25 +93,13 @@ def _save_incidences(
 
     entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, before)))
     reader = column_reader(ws, event, entities, column)
-    for events in _gathered(read_events(ws, warehouse, event, reader, before)):
+    for events in gathered(read_events(ws, warehouse, event, reader, before), len, CHUNK_ROWS, joined):
         owner, codes = events.owner.astype(np.int64), events.codes[column]
         save(codes, owner * 2)  # even numbers, so that no session is taken for an entity
         if events.session is not None:
             told = events.session != NO_SESSION
             save(codes[told], pair_ids(owner[told], events.session[told]) | 1)
     return files
-
-
-def _gathered(parts: Iterator[Events]) -> Iterator[Events]:
-    """The same events, at least `CHUNK_ROWS` at a time but for the last."""
-    waiting: list[Events] = []
-    for part in parts:
-        waiting.append(part)
-        if sum(map(len, waiting)) >= CHUNK_ROWS:
-            yield joined(waiting)
-            waiting = []
-    if waiting:
-        yield joined(waiting)
 
 
 def _load(files: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

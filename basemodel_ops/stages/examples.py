@@ -1,6 +1,5 @@
 """Stages that turn histories into representations: at every cutoff to learn from, and at one to score."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
@@ -9,6 +8,7 @@ import pyarrow as pa
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.report import Report
 from basemodel_ops.representation import History, Layout, explain_layout, future_layout, future_values
+from basemodel_ops.representation.gathering import gathered
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.workers import mapped
 from basemodel_ops.stages.builder import Builder, activity_horizons, parents, thing_horizons
@@ -16,7 +16,7 @@ from basemodel_ops.stages.rows import write_shard
 from basemodel_ops.stages.workspace import Workspace, to_microseconds
 
 FILE_BYTES = 32 * 2**20
-"""Bytes of representations that are written at once, at least."""
+"""Bytes of representations that are written at once, at least: few files are read faster than many."""
 
 
 def training_examples(ws: Workspace) -> Report:
@@ -66,18 +66,6 @@ def training_examples(ws: Workspace) -> Report:
         return ws.made("training_examples", inputs, fill)
 
 
-def _gathered(shards: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """The same rows, at least `FILE_BYTES` at a time but for the last: few files are read faster than many."""
-    waiting: list[np.ndarray] = []
-    for values in shards:
-        waiting.append(values)
-        if sum(part.nbytes for part in waiting) >= FILE_BYTES:
-            yield np.concatenate(waiting)
-            waiting = []
-    if waiting:
-        yield np.concatenate(waiting)
-
-
 def _events_before(histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
     """Number of events before each cutoff over all sources, (entities, cutoffs)."""
     return np.sum([history.positions(cutoffs) - history.start[:-1, None] for history in histories], axis=0)
@@ -91,7 +79,7 @@ def entity_representation(ws: Workspace, as_of: datetime) -> Report:
         def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
             builder, cutoffs = Builder(ws, warehouse, cutoff), np.array([cutoff], np.int64)
             shards = mapped(lambda shard: builder.values(*shard, cutoffs), builder.histories())
-            for number, values in enumerate(_gathered(shards)):
+            for number, values in enumerate(gathered(shards, lambda part: part.nbytes, FILE_BYTES, np.concatenate)):
                 write_shard(draft, number, builder.layout, values)
             draft.table("entities", builder.entities.table())
             draft.arrays("times", {"cutoffs": cutoffs})
