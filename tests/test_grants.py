@@ -1,10 +1,7 @@
 """The documented roles, on a PostgreSQL server: what each can do and, above all, what it cannot."""
 
 import os
-import pwd
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +9,8 @@ from pathlib import Path
 import pytest
 import sqlglot
 from sqlglot import exp
+
+from . import servers
 
 GRANTS = Path(__file__).parents[1] / "docs" / "grants"
 RAW = """
@@ -41,13 +40,17 @@ commit;
 
 @dataclass(frozen=True)
 class Server:
-    """A server of its own, spoken to through a socket in its folder."""
+    """A server of its own, spoken to by psql."""
 
-    folder: Path
+    variables: dict[str, str]
 
     def ask(self, role: str, sql: str) -> subprocess.CompletedProcess[str]:
-        command = ["psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder), "-U", role]
-        return subprocess.run([*command, "-d", "shop", "-c", sql], capture_output=True, text=True, timeout=60)
+        return self.run(role, "-t", "-A", "-c", sql)
+
+    def run(self, role: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
+        environment = {**os.environ, **self.variables, "PGUSER": role}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
     def allowed(self, role: str, sql: str) -> str:
         done = self.ask(role, sql)
@@ -65,43 +68,25 @@ class Server:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """Raw tables of the owner, then the grants, then tables that the writer builds."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    assert found, "PostgreSQL's server is not installed (Debian: postgresql)."
-    initdb = found[-1]
-    user = None
-    if os.getuid() == 0:  # PostgreSQL refuses root
-        user = next(name for name in ("postgres", "nobody") if name in {entry.pw_name for entry in pwd.getpwall()})
-    with tempfile.TemporaryDirectory(prefix="bm-") as name:  # short enough for the path of a socket
-        folder = Path(name)
-        folder.chmod(0o755)
-        if user:
-            shutil.chown(folder, user)
-        data, log = folder / "data", folder / "log"
-        made = [str(initdb), "-D", str(data), "-U", "owner", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(made, check=True, capture_output=True, timeout=60, user=user, cwd="/")
-        control = [str(initdb.with_name("pg_ctl")), "-D", str(data), "-w"]
-        options = f"-c listen_addresses='' -c fsync=off -k {folder}"
-        subprocess.run([*control, "-l", str(log), "-o", options, "start"], check=True, timeout=60, user=user, cwd="/",
-                       stdout=subprocess.DEVNULL)  # fmt: skip
-        try:
-            started = Server(folder)
-            owner = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(folder), "-U", "owner"]
-            subprocess.run([*owner, "-d", "postgres", "-c", "create database shop"], check=True, timeout=60)
-            started.allowed("owner", RAW)
-            script = [*owner, "-d", "shop", "--single-transaction", "-f", str(GRANTS / "postgres.sql")]
-            subprocess.run(script, check=True, timeout=60)
-            for sql in (
-                "create table staging.demographics as select household_id, age from raw.demographics",
-                "create table behavior.households as select household_id, age from staging.demographics",
-                "create table tasks.churn (household_id bigint)",
-                "create table marts.household_360 (household_id bigint)",
-                "create table basemodel.churn_scores (household_id bigint, as_of date, score double precision)",
-            ):
-                started.allowed("basemodel_writer", sql)
-            yield started
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, timeout=60, user=user, cwd="/",
-                           stdout=subprocess.DEVNULL)  # fmt: skip
+    with (
+        servers.short_folder() as folder,
+        servers.postgres(folder / "postgres") as variables,
+        servers.database(variables, "shop") as shop,
+    ):
+        started = Server(shop)
+        started.allowed(shop["PGUSER"], "create role owner superuser login")
+        started.allowed("owner", RAW)
+        granted = started.run("owner", "--single-transaction", "-f", str(GRANTS / "postgres.sql"))
+        assert granted.returncode == 0, granted.stderr
+        for sql in (
+            "create table staging.demographics as select household_id, age from raw.demographics",
+            "create table behavior.households as select household_id, age from staging.demographics",
+            "create table tasks.churn (household_id bigint)",
+            "create table marts.household_360 (household_id bigint)",
+            "create table basemodel.churn_scores (household_id bigint, as_of date, score double precision)",
+        ):
+            started.allowed("basemodel_writer", sql)
+        yield started
 
 
 READER, WRITER = "basemodel_reader", "basemodel_writer"
