@@ -47,11 +47,8 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
         with TemporaryDirectory(dir=settings.home, prefix="incidences-") as folder:
             with ws.warehouse() as warehouse:
                 end = ws.times(warehouse).training_end
-                files = _save_incidences(ws, warehouse, event, column, to_datetime(end), Path(folder))
+                files, mentioned = _save_incidences(ws, warehouse, event, column, size, to_datetime(end), Path(folder))
                 kin = _kin(ws, warehouse, event, column, vocabulary, end)
-            mentioned = sum(
-                (np.bincount(codes[codes >= 0], minlength=size) for codes, _ in _load(files)), np.zeros(size)
-            )
             found = embed_stream(
                 lambda: _load(files),
                 vocabulary.values.to_pylist(),
@@ -79,15 +76,20 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
 
 
 def _save_incidences(
-    ws: Workspace, warehouse: Warehouse, event: EventSource, column: str, before: datetime, folder: Path
-) -> list[Path]:
+    ws: Workspace, warehouse: Warehouse, event: EventSource, column: str, size: int, before: datetime, folder: Path
+) -> tuple[list[Path], np.ndarray]:
     """Files of (codes, hyperedges), each with whole hyperedges: all things of an entity, and those of its sessions.
 
     Things of one session that is shared by entities are seen together per entity.
+
+    Returns:
+        The files, and how many incidences each of the `size` values has.
     """
     files: list[Path] = []
+    mentioned = np.zeros(size, np.int64)
 
     def save(codes: np.ndarray, hyperedges: np.ndarray) -> None:
+        np.add(mentioned, np.bincount(codes[codes >= 0], minlength=size), out=mentioned)
         files.append(folder / f"{len(files)}.npy")
         np.save(files[-1], np.stack([codes.astype(np.int64), hyperedges]))
 
@@ -99,7 +101,7 @@ def _save_incidences(
         if events.session is not None:
             told = events.session != NO_SESSION
             save(codes[told], pair_ids(owner[told], events.session[told]) | 1)
-    return files
+    return files, mentioned
 
 
 def _load(files: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
