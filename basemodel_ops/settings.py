@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     depth: int = Field(default=8, gt=0, description="Density rows of a sketch.")
     width: int = Field(default=128, gt=1, description="Cells in a sketch row; a power of two.")
     half_lives: tuple[float, ...] = Field(default=(28.0, 365.0), description="Half-lives of sketches, in days.")
+    count_half_lives: tuple[float, ...] = Field(
+        default=(7.0, 28.0, 91.0, 365.0), description="Half-lives of the exact counts of things, in days."
+    )
     windows: tuple[int, ...] = Field(default=(7, 14, 28, 56, 112, 365), description="Windows of scalars, in days.")
     horizons: tuple[int, ...] = Field(default=(1, 3, 7, 14, 28, 56), description="Pretraining horizons, in days.")
     validation_cutoffs: int = Field(default=2, gt=0, description="Complete cutoffs by which heads are chosen.")
@@ -37,6 +40,11 @@ class Settings(BaseSettings):
     hidden: int = Field(default=256, gt=0, description="Hidden units of the foundation network.")
     epochs: int = Field(default=2, gt=0, description="Passes of pretraining over its rows.")
     pretraining_rows: int = Field(default=24_000, gt=0, description="Rows pretraining learns from, at most.")
+
+    @property
+    def counted_half_lives(self) -> tuple[float, ...]:
+        """Half-lives of exact counts, ascending; the longest of the sketches is among them."""
+        return tuple(sorted({*self.count_half_lives, max(self.half_lives)}))
 
     @property
     def warehouse_path(self) -> Path:

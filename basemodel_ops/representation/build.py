@@ -16,6 +16,7 @@ from basemodel_ops.emde import (
 from basemodel_ops.encoders import squash
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.layout import Layout
+from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.scalars import future_scalars, history_scalars, scalar_names
 
 Spec = tuple[str, str, str, str, int]
@@ -54,10 +55,11 @@ class SourcePlan:
     `things` holds the number of values kept exactly, and predicted, per category column; `codes` the (vocabulary,
     depth) cells and `vectors` the Cleora vectors of columns with too many values for that. `cells` holds the number of
     cells of every track that is counted without being predicted: quantiles of numbers, hours, weekdays. `densities`
-    holds texts and images.
+    holds texts and images. `began` is the time of the source's first event, microseconds.
     """
 
     name: str
+    began: int
     numbers: tuple[str, ...]
     things: dict[str, int]
     codes: dict[str, np.ndarray]
@@ -85,16 +87,18 @@ def _future_cells(history: History, codes: np.ndarray, column: str, rows: int, w
     return np.where(known[:, None] >= 0, cells, -1).astype(np.int32)
 
 
-def history_layout(plans: list[SourcePlan], half_lives: tuple[float, ...], windows: tuple[int, ...]) -> Layout:
+def history_layout(
+    plans: list[SourcePlan], half_lives: tuple[float, ...], counted: tuple[float, ...], windows: tuple[int, ...]
+) -> Layout:
     """Layout of `history_values`."""
     specs: list[Spec] = []
-    lives = [f"{life:g}" for life in half_lives]
+    lives, exact = ([f"{life:g}" for life in days] for days in (half_lives, counted))
     for plan in plans:
         specs += [("scalar", plan.name, "", name, 1) for name in scalar_names(list(plan.numbers), windows)]
         for number in plan.numbers:
             specs += [(kind, plan.name, number, life, 1) for life in lives for kind in ("sum", "mean")]
             specs.append(("last", plan.name, number, "", 1))
-        specs += [("count", plan.name, column, life, size) for life in lives for column, size in plan.things.items()]
+        specs += [("count", plan.name, column, life, size) for life in exact for column, size in plan.things.items()]
         specs += [("recency", plan.name, column, "", size) for column, size in plan.things.items()]
         specs += [("cell", plan.name, track, life, size) for life in lives for track, size in plan.cells.items()]
         for column, codes in plan.codes.items():
@@ -112,23 +116,29 @@ def history_values(
     plans: list[SourcePlan],
     cutoffs: np.ndarray,
     half_lives: tuple[float, ...],
+    counted: tuple[float, ...],
     windows: tuple[int, ...],
 ) -> np.ndarray:
-    """The representation strictly before each cutoff (microseconds, ascending), float16 (entities, cutoffs, length)."""
-    days, lives = cutoffs / DAY, np.asarray(half_lives, np.float64)
+    """The representation strictly before each cutoff (microseconds, ascending), float16 (entities, cutoffs, length).
+
+    Things are counted at the half-lives `counted`, all else is at `half_lives`, both in days.
+    """
+    days, lives, exact = cutoffs / DAY, np.asarray(half_lives, np.float64), np.asarray(counted, np.float64)
     blocks: list[np.ndarray] = []
     for history, plan in zip(histories, plans, strict=True):
         shape = (history.entities, len(cutoffs), -1)
-        blocks.append(history_scalars(history, cutoffs, windows))
-        blocks += [_moments(history, number, days, lives) for number in plan.numbers]
+        factors = decay_factors(cutoffs, plan.began, lives)
+        blocks.append(history_scalars(history, cutoffs, windows, plan.began))
+        blocks += [_moments(history, number, days, lives, factors) for number in plan.numbers]
         cells, size = _cells_of(history, plan.things)
-        counts = decayed_counts(history.start, history.days, cells, size, days, lives)
-        blocks.append(np.log1p(counts).reshape(shape))
+        counts = decayed_counts(history.start, history.days, cells, size, days, exact)
+        whole = decay_factors(cutoffs, plan.began, exact)[None, :, :, None]
+        blocks.append(np.log1p(counts * whole).reshape(shape))
         age = days[None, :, None] - last_seen(history.start, history.days, cells, size, days)
         blocks.append(np.exp2(-age / 28.0))  # 1 just now, one half after four weeks, 0 never
         cells, size = _cells_of(history, plan.cells)
         counts = decayed_counts(history.start, history.days, cells, size, days, lives)
-        blocks.append(np.log1p(counts).reshape(shape))
+        blocks.append(np.log1p(counts * factors[None, :, :, None]).reshape(shape))
         for column, codes in plan.codes.items():
             things = history.codes[column]
             sketch = sketch_histories(history.start, history.days, things, codes, plan.width, days, lives)
@@ -143,10 +153,10 @@ def history_values(
     return np.concatenate([block.astype(np.float16) for block in blocks], axis=2)
 
 
-def _moments(history: History, number: str, days: np.ndarray, lives: np.ndarray) -> np.ndarray:
+def _moments(history: History, number: str, days: np.ndarray, lives: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Squashed decayed sum and mean per half-life, then the last value, (entities, cutoffs, 2 x half-lives + 1)."""
     found = decayed_moments(history.start, history.days, history.numbers[number], days, lives)
-    pairs = np.stack([found.total, found.mean], axis=-1).reshape(*found.last.shape, -1)
+    pairs = np.stack([found.total * factors, found.mean], axis=-1).reshape(*found.last.shape, -1)
     return squash(np.concatenate([pairs, found.last[..., None]], axis=2))
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 MEANINGS = {
-    "scalar": "squashed count, sum, recency or gap, over a window where the name says so",
-    "sum": "squashed decayed sum of a number",
+    "scalar": "squashed count, sum, recency or gap, over the window that the name says; of all time: a year's",
+    "sum": "squashed decayed sum of a number, as if its source had always been observed",
     "mean": "squashed decayed mean of a number",
     "last": "squashed newest value of a number",
-    "count": "log(1 + decayed count) of each of the most frequent values",
+    "count": "log(1 + decayed count) of each of the most frequent values, as if always observed",
     "recency": "2^(-days since / 28) of each of the most frequent values; 0 never",
-    "cell": "log(1 + decayed count) of each cell: quantiles of a number, hours, weekdays",
+    "cell": "log(1 + decayed count) of each cell, as if always observed: quantiles of a number, hours, weekdays",
     "sketch": "depth x width cells of density and identity codes, log(1 + count), each row of length 1",
     "mass": "log(1 + decayed mass) of one row of the sketch or density",
     "pooled": "direction of the decayed sum of the things' Cleora vectors",

@@ -5,6 +5,7 @@ import numpy as np
 from basemodel_ops.encoders.numbers import squash
 from basemodel_ops.representation.events import NO_SESSION
 from basemodel_ops.representation.history import DAY, History
+from basemodel_ops.representation.observed import YEAR, seen_days, window_factors
 
 RECENT_DAYS = (1, 2, 3, 5, 8)
 """Recency is measured to the k-th last active day."""
@@ -47,15 +48,19 @@ def scalar_names(history_numbers: list[str], windows: tuple[int, ...]) -> list[s
     return [*names, *[f"recency_{k}" for k in RECENT_DAYS], "tenure", "mean_gap", "overdue"]
 
 
-def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, ...]) -> np.ndarray:
-    """Scalars of what happened before each cutoff, float32 (entities, cutoffs, scalars), squashed."""
+def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, ...], began: int) -> np.ndarray:
+    """Scalars of what happened before each cutoff, float32 (entities, cutoffs, scalars), squashed.
+
+    Amounts of windows that reach back beyond `began`, the source's first event (microseconds), stand for whole windows;
+    those of all time, and the tenure, are per year observed.
+    """
     totals = _totals(history)
     end = history.positions(cutoffs)
     begin = np.broadcast_to(history.start[:-1, None], end.shape)
     blocks = []
-    for window in (*windows, None):
+    for window, factor in zip((*windows, None), window_factors(cutoffs, began, windows).T, strict=True):
         low = begin if window is None else history.positions(cutoffs - window * DAY)
-        blocks.append(totals[end] - totals[low])
+        blocks.append((totals[end] - totals[low]) * factor[None, :, None])
     day_rows = np.flatnonzero(np.diff(totals[:, 2]) > 0)
     day_time = history.time[day_rows] // DAY * DAY
     last, first = totals[end, 2].astype(np.int64), totals[begin, 2].astype(np.int64)
@@ -69,7 +74,8 @@ def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, .
     tenure = np.where(active > 0, (cutoffs - oldest) / DAY, 0)
     span = np.where(active > 1, tenure - recency[0], 0)
     gap = np.where(active > 1, span / np.maximum(active - 1, 1), ABSENT_DAYS)
-    rest = np.stack([*recency, tenure, gap, recency[0] / np.maximum(gap, 0.5)], axis=2)
+    per_year = tenure * YEAR / seen_days(cutoffs, began)
+    rest = np.stack([*recency, per_year, gap, recency[0] / np.maximum(gap, 0.5)], axis=2)
     return squash(np.concatenate([*blocks, rest], axis=2)).astype(np.float32)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from basemodel_ops.emde import ask
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
+from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.restoring import restore_counts
 from basemodel_ops.stages.encoding import vocabulary_of
 from basemodel_ops.stages.rows import Examples
@@ -69,7 +70,9 @@ def read_histories(
     """
     lives = np.array(ws.settings.half_lives)
     if not examples.layout.select("sketch", source, column):
-        counts = np.expm1(_block(examples, places, "count", source, column, f"{lives.max():g}"))
+        began = ws.current(f"encoders/{source}").json("began")
+        factor = decay_factors(examples.cutoffs, began, lives[[lives.argmax()]])[places % len(examples.cutoffs)]
+        counts = np.expm1(_block(examples, places, "count", source, column, f"{lives.max():g}")) / factor
         recencies = _block(examples, places, "recency", source, column, "")
         for kept, recency in zip(counts, recencies, strict=True):
             yield _exact(kept, recency, size)

@@ -65,8 +65,9 @@ def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
     cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
     settings = ws.settings
     return SourcePlan(
-        event.name, tuple(numbers(event)), things, codes, vectors, settings.width, settings.depth, cells, densities
-    )
+        event.name, artifact.json("began"), tuple(numbers(event)), things, codes, vectors, settings.width,
+        settings.depth, cells, densities,
+    )  # fmt: skip
 
 
 def thing_horizons(ws: Workspace) -> tuple[int, ...]:
@@ -98,7 +99,7 @@ class Builder:
             for source in ws.contract.attributes
             if source.key == ws.contract.entity
         ]
-        base = history_layout(self.plans, ws.settings.half_lives, ws.settings.windows)
+        base = history_layout(self.plans, ws.settings.half_lives, ws.settings.counted_half_lives, ws.settings.windows)
         specs = [(b.kind, b.source, b.column, b.detail, b.length) for b in base.blocks]
         for facts in self._facts:
             specs += facts.layout
@@ -115,7 +116,8 @@ class Builder:
     def values(self, low: int, histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
         """The representation of a shard that begins with entity `low`, float16 (entities, cutoffs, length)."""
         high, settings = low + histories[0].entities, self._ws.settings
-        values = history_values(histories, self.plans, cutoffs, settings.half_lives, settings.windows)
+        lives, counted = settings.half_lives, settings.counted_half_lives
+        values = history_values(histories, self.plans, cutoffs, lives, counted, settings.windows)
         calendar = np.broadcast_to(_calendar(cutoffs), (high - low, len(cutoffs), 2))
         facts = [facts.at(low, high, cutoffs) for facts in self._facts]
         return np.concatenate([values, *facts, calendar], axis=2)
@@ -125,7 +127,7 @@ def parents(ws: Workspace, warehouse: Warehouse) -> list[object]:
     """Versions of everything a representation is made from."""
     found: list[object] = [
         ws.contract.fingerprint,
-        ws.settings.model_dump(include={"half_lives", "windows", "things"}),
+        ws.settings.model_dump(include={"half_lives", "count_half_lives", "windows", "things"}),
     ]
     for event in ws.contract.events:
         found += [ws.current(f"encoders/{event.name}").version]

@@ -16,7 +16,7 @@ from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.workspace import Workspace, microseconds, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, counts_query, events_query, rows_query
+from basemodel_ops.warehouse.queries import began_query, column_of, counts_query, events_query, rows_query
 
 SKETCHED_ABOVE = 1000
 """Categories with more values than this are sketched; smaller ones are kept exactly."""
@@ -90,6 +90,8 @@ def columns_of(source: EventSource | AttributeSource) -> list[str]:
 
 def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int, draft: Draft) -> Sizes:
     sizes: Sizes = {}
+    (first,) = microseconds(warehouse.read(began_query(event, to_datetime(end))).column(0).fill_null(to_datetime(end)))
+    draft.json("began", int(first))
     fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
     for name, kind in others(event).items():
         fitted[name] = _fitted(ws.settings, kind, _newest(warehouse, event, name, to_datetime(end)))

@@ -100,7 +100,7 @@ def _fit_single(
     target, classes = _targets(task, rows)
     views = single_views(examples, checkpoint, place, task)
     train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
-    _refuse_hopeless(task, examples, views, target, train, ws.settings.seed)
+    _refuse_hopeless(task, examples, checkpoint, views, target, train, ws.settings.seed)
     candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
     shipped, metrics = choose(candidates, views.rows(validation), target[validation], len(train), ws.settings.seed)
     if task.type is TaskType.BINARY:
@@ -120,7 +120,13 @@ def _fit_single(
 
 
 def _refuse_hopeless(
-    task: Task, examples: Examples, views: Views, target: np.ndarray, train: np.ndarray, seed: int
+    task: Task,
+    examples: Examples,
+    checkpoint: Checkpoint,
+    views: Views,
+    target: np.ndarray,
+    train: np.ndarray,
+    seed: int,
 ) -> None:
     """DataError if the rows to learn from are none or of one class, or an input gives the target away."""
     if len(train) == 0:
@@ -132,7 +138,7 @@ def _refuse_hopeless(
         )
     copy = telltale(task.type, views.automatic[train], target[train], seed)
     if copy is not None:
-        name = automatic_names(examples, task)[copy]
+        name = automatic_names(examples, checkpoint, task)[copy]
         raise DataError(
             f"Input {name} tells the target {task.target} of {task.name} by itself: it holds the answer. Give that "
             "column the type `ignore`, or the attribute source a `valid_from`."

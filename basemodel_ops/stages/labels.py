@@ -79,14 +79,14 @@ def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, 
         raw = examples.positions("scalar", "count", "pooled", "attribute", without=task.reads)
         values = examples.gather(place, np.concatenate([automatic, raw])).astype(np.float32)
         return Views(values[:, : len(automatic)], values[:, len(automatic) :], is_raw=True)
-    pick = examples.positions(*places.READ, without=task.reads)
+    pick = examples.positions(*checkpoint.reads, without=task.reads)
     learnt = checkpoint.activity(examples, place)
     return Views(examples.gather(place, pick).astype(np.float32), learnt, zero_shot_answer(checkpoint, learnt, task))
 
 
-def automatic_names(examples: Examples, task: Task) -> list[str]:
+def automatic_names(examples: Examples, checkpoint: Checkpoint, task: Task) -> list[str]:
     """Names of the automatic aggregates of `single_views`, in order."""
-    kinds = ("scalar", "count", "attribute") if task.horizon is None else places.READ
+    kinds = ("scalar", "count", "attribute") if task.horizon is None else checkpoint.reads
     names = {
         place: " ".join(part for part in (block.source, block.column, block.kind, block.detail) if part)
         for block in examples.layout.blocks

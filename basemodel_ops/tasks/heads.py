@@ -109,7 +109,7 @@ class GivenHead:
 class BoostedHead:
     """LightGBM with a fixed number of rounds."""
 
-    def __init__(self, kind: TaskType, rounds: int = 120, seed: int = 0, leaves: int = 15, least: int = 100) -> None:
+    def __init__(self, kind: TaskType, rounds: int = 200, seed: int = 0, leaves: int = 15, least: int = 100) -> None:
         self.kind, self.rounds, self.seed, self.leaves, self.least = kind, rounds, seed, leaves, least
         self._booster: lgb.Booster | None = None
 
@@ -117,8 +117,9 @@ class BoostedHead:
         """Learn, in place."""
         settings = {
             "objective": OBJECTIVES[self.kind], "learning_rate": 0.05, "num_leaves": self.leaves, "seed": self.seed,
-            "min_data_in_leaf": self.least, "feature_fraction": 0.3, "bagging_fraction": 0.8, "bagging_freq": 1,
-            "lambda_l2": 5.0, "verbosity": -1, "deterministic": True, "force_row_wise": True, "num_threads": 2,
+            "min_data_in_leaf": self.least, "feature_fraction": 0.3, "extra_trees": True, "bagging_fraction": 0.8,
+            "bagging_freq": 1, "lambda_l2": 5.0, "verbosity": -1, "deterministic": True, "force_row_wise": True,
+            "num_threads": 2,
         }  # fmt: skip
         if self.kind is TaskType.MULTICLASS:
             settings["num_class"] = int(target.max()) + 1

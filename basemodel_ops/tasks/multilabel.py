@@ -80,7 +80,7 @@ def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool,
     row, label = np.divmod(np.sort(chosen), target.shape[1])
     settings = {
         "objective": "binary", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
-        "verbosity": -1, "deterministic": True, "force_row_wise": True, "num_threads": 2, "feature_fraction": 0.8,
+        "verbosity": -1, "deterministic": True, "force_row_wise": True, "num_threads": 2, "feature_fraction": 0.4,
     }  # fmt: skip
     data = lgb.Dataset(views.pairs(row, label, rate, learnt), target[row, label])
     return lgb.train(settings, data, num_boost_round=80)

@@ -89,7 +89,7 @@ def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = Fals
     if recipe == "linear":
         return LinearHead(kind, strength=0.1 if is_raw else 1.0)
     small = rows < 2000
-    return BoostedHead(kind, rounds=60 if small else 120, seed=seed, least=20 if small else 100)
+    return BoostedHead(kind, rounds=100 if small else 200, seed=seed, least=20 if small else 100)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:

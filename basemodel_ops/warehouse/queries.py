@@ -37,6 +37,12 @@ def events_query(source: EventSource, columns: list[str], before: datetime, orde
     return query.order_by(*map(column_of, names)) if ordered else query
 
 
+def began_query(source: EventSource, before: datetime) -> exp.Select:
+    """The time of the first event, if that is before `before`, as one row and column `began`; null without events."""
+    first = exp.alias_(exp.Min(this=column_of(source.time)), "began", quoted=True)
+    return exp.select(first).from_(table_of(source.relation)).where(_earlier(source, before))
+
+
 def entities_query(contract: Contract, before: datetime) -> exp.Select:
     """Distinct entities with an event before `before`, as one ordered column `entity`."""
     parts: list[exp.Select] = []

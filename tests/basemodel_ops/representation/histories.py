@@ -73,4 +73,4 @@ def plan(name: str = "visits") -> SourcePlan:
     generator = np.random.default_rng(7)
     codes = identity_codes(generator.integers(0, 2**63, 30).astype(np.uint64), 3, 8)
     vectors = generator.standard_normal((30, 5)).astype(np.float32)
-    return SourcePlan(name, ("value",), {"kind": 4}, {"item": codes}, {"item": vectors}, 8, 2)
+    return SourcePlan(name, FIRST, ("value",), {"kind": 4}, {"item": codes}, {"item": vectors}, 8, 2)

@@ -26,7 +26,7 @@ PLANS = [plan()]
 
 
 def past(history: History, cutoffs: np.ndarray) -> np.ndarray:
-    return history_values([history], PLANS, cutoffs, LIVES, WINDOWS)
+    return history_values([history], PLANS, cutoffs, LIVES, LIVES, WINDOWS)
 
 
 def future(history: History, cutoffs: np.ndarray, end: int = END) -> np.ndarray:
@@ -113,11 +113,12 @@ def test_counts_and_recency_are_decayed_by_age() -> None:
         history_of(np.array([0, 0]), FIRST - np.array([14, 7]) * DAY, 1),
         codes={"kind": np.array([2, 2], np.int32), "item": np.array([-1, -1], np.int32)},
     )
-    layout, values = history_layout(PLANS, LIVES, WINDOWS), past(history, cutoff)[0, 0]
+    layout, values = history_layout(PLANS, LIVES, LIVES, WINDOWS), past(history, cutoff)[0, 0]
     short, long = layout.select("count", column="kind")
+    week = [1 / (1 - 2 ** (-7 / life)) for life in LIVES]  # a week, the least, stands for all time
     recency = layout.select("recency", column="kind")[0]
-    np.testing.assert_allclose(values[short.offset : short.end], [0, 0, np.log1p(0.25 + 0.5), 0], atol=1e-3)
-    decayed = np.log1p(2 ** (-14 / 90) + 2 ** (-7 / 90))
+    np.testing.assert_allclose(values[short.offset : short.end], [0, 0, np.log1p((0.25 + 0.5) * week[0]), 0], atol=1e-3)
+    decayed = np.log1p((2 ** (-14 / 90) + 2 ** (-7 / 90)) * week[1])
     np.testing.assert_allclose(values[long.offset : long.end], [0, 0, decayed, 0], atol=1e-3)
     np.testing.assert_allclose(values[recency.offset : recency.end], [0, 0, 2 ** (-7 / 28), 0], atol=1e-3)
     for kind in ("sketch", "pooled"):
@@ -128,7 +129,7 @@ def test_counts_and_recency_are_decayed_by_age() -> None:
 @settings(max_examples=10, deadline=None)
 @given(SEEDS)
 def test_sketch_rows_and_pooled_vectors_have_unit_length_or_none(seed: int) -> None:
-    layout = history_layout(PLANS, LIVES, WINDOWS)
+    layout = history_layout(PLANS, LIVES, LIVES, WINDOWS)
     values = past(random_history(seed, events=20), FIRST + np.array([3, 30]) * DAY).astype(np.float64)
     assert np.isfinite(values).all()
     for block in layout.select("pooled"):
@@ -142,7 +143,10 @@ def test_sketch_rows_and_pooled_vectors_have_unit_length_or_none(seed: int) -> N
 
 @pytest.mark.parametrize(
     "layout",
-    [history_layout([plan(), plan("calls")], LIVES, WINDOWS), future_layout([plan(), plan("calls")], HORIZONS, SPANS)],
+    [
+        history_layout([plan(), plan("calls")], LIVES, LIVES, WINDOWS),
+        future_layout([plan(), plan("calls")], HORIZONS, SPANS),
+    ],
 )
 def test_a_layout_has_no_gap_no_overlap_and_survives_its_rows(layout: Layout) -> None:
     assert layout.blocks[0].offset == 0
@@ -159,7 +163,7 @@ def test_a_layout_has_no_gap_no_overlap_and_survives_its_rows(layout: Layout) ->
 def test_layouts_are_as_long_as_the_values() -> None:
     histories, plans = [random_history(1), random_history(2)], [plan(), plan("calls")]
     cutoffs = FIRST + np.array([5, 9]) * DAY
-    layout = history_layout(plans, LIVES, WINDOWS)
-    assert history_values(histories, plans, cutoffs, LIVES, WINDOWS).shape == (4, 2, layout.length)
+    layout = history_layout(plans, LIVES, LIVES, WINDOWS)
+    assert history_values(histories, plans, cutoffs, LIVES, LIVES, WINDOWS).shape == (4, 2, layout.length)
     layout = future_layout(plans, HORIZONS, SPANS)
     assert future_values(histories, plans, cutoffs, HORIZONS, SPANS, END).shape == (4, 2, layout.length)

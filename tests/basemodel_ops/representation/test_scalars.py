@@ -21,7 +21,7 @@ from basemodel_ops.representation.scalars import (
 
 from .histories import FIRST, HOUR, history_of, random_history
 
-WINDOWS = (1, 7)
+WINDOWS = (1, 7, 30)
 CUTOFFS = FIRST + np.array([0, 5, 6, 14, 40]) * DAY
 SEEDS = st.integers(0, 10_000)
 
@@ -65,14 +65,20 @@ def log(value: float) -> float:
 
 
 def past(events: list[Event], cutoff: int) -> list[float]:
-    windows = [total for window in WINDOWS for total in totals(events, cutoff - window * DAY, cutoff)]
+    seen = max((cutoff - FIRST) / DAY, 7)
+    windows = [
+        total * window / min(window, seen)
+        for window in WINDOWS
+        for total in totals(events, cutoff - window * DAY, cutoff)
+    ]
+    always = [total * 365 / seen for total in totals(events, None, cutoff)]
     before = [event for event in events if event.time < cutoff]
     days = sorted({event.time // DAY for event in before}, reverse=True)
     recency = [(cutoff - days[k - 1] * DAY) / DAY if len(days) >= k else ABSENT_DAYS for k in RECENT_DAYS]
-    tenure = (cutoff - days[-1] * DAY) / DAY if days else 0
+    tenure = (cutoff - days[-1] * DAY) / DAY * 365 / seen if days else 0
     gap = (days[0] - days[-1]) / (len(days) - 1) if len(days) > 1 else ABSENT_DAYS
     rest = [*recency, tenure, gap, recency[0] / max(gap, 0.5)]
-    return [log(value) for value in [*windows, *totals(events, None, cutoff), *rest]]
+    return [log(value) for value in [*windows, *always, *rest]]
 
 
 def future(events: list[Event], cutoff: int, horizons: tuple[int, ...]) -> list[float]:
@@ -88,7 +94,7 @@ def future(events: list[Event], cutoff: int, horizons: tuple[int, ...]) -> list[
 @given(SEEDS, st.integers(0, 80))
 def test_history_scalars_equal_a_loop_over_events(seed: int, events: int) -> None:
     history = random_history(seed, events=events)
-    found = history_scalars(history, CUTOFFS, WINDOWS)
+    found = history_scalars(history, CUTOFFS, WINDOWS, FIRST)
     assert found.shape == (4, len(CUTOFFS), len(scalar_names(["value"], WINDOWS)))
     for entity in range(4):
         for index, cutoff in enumerate(CUTOFFS.tolist()):
@@ -111,9 +117,9 @@ def test_future_scalars_equal_a_loop_over_events(seed: int, events: int) -> None
 @given(SEEDS)
 def test_a_cutoff_alone_says_what_it_says_among_others(seed: int) -> None:
     history = random_history(seed)
-    together = history_scalars(history, CUTOFFS, WINDOWS)
+    together = history_scalars(history, CUTOFFS, WINDOWS, FIRST)
     for index in range(len(CUTOFFS)):
-        alone = history_scalars(history, CUTOFFS[index : index + 1], WINDOWS)
+        alone = history_scalars(history, CUTOFFS[index : index + 1], WINDOWS, FIRST)
         np.testing.assert_array_equal(alone[:, 0], together[:, index])
 
 
@@ -123,7 +129,8 @@ def test_a_part_of_the_entities_says_what_it_says_among_all(seed: int, low: int,
     low, high = sorted((low, high))
     history = random_history(seed)
     np.testing.assert_array_equal(
-        history_scalars(history.part(low, high), CUTOFFS, WINDOWS), history_scalars(history, CUTOFFS, WINDOWS)[low:high]
+        history_scalars(history.part(low, high), CUTOFFS, WINDOWS, FIRST),
+        history_scalars(history, CUTOFFS, WINDOWS, FIRST)[low:high],
     )
 
 
@@ -134,14 +141,16 @@ def test_windows_are_half_open(hours: int, in_past: int, in_future: int) -> None
     cutoff = np.array([FIRST])
     history = history_of(np.array([0]), cutoff + hours * HOUR, 1)
     events_1d = scalar_names(["value"], (1,)).index("events_1d")
-    assert history_scalars(history, cutoff, (1,))[0, 0, events_1d] == pytest.approx(in_past * math.log(2))
+    assert history_scalars(history, cutoff, (1,), FIRST - 9 * DAY)[0, 0, events_1d] == pytest.approx(
+        in_past * math.log(2)
+    )
     assert future_scalars(history, cutoff, (1,))[0, 0, 0] == in_future
 
 
 def test_without_sessions_every_event_is_one() -> None:
     history = replace(random_history(3), session=None)
     names = scalar_names(["value"], WINDOWS)
-    found = history_scalars(history, CUTOFFS, WINDOWS)
+    found = history_scalars(history, CUTOFFS, WINDOWS, FIRST)
     np.testing.assert_array_equal(found[..., names.index("sessions_all")], found[..., names.index("events_all")])
 
 
@@ -149,6 +158,6 @@ def test_infinite_numbers_add_nothing() -> None:
     history = random_history(3)
     value = np.where(np.isnan(history.numbers["value"]), np.inf, history.numbers["value"]).astype(np.float32)
     np.testing.assert_array_equal(
-        history_scalars(replace(history, numbers={"value": value}), CUTOFFS, WINDOWS),
-        history_scalars(history, CUTOFFS, WINDOWS),
+        history_scalars(replace(history, numbers={"value": value}), CUTOFFS, WINDOWS, FIRST),
+        history_scalars(history, CUTOFFS, WINDOWS, FIRST),
     )

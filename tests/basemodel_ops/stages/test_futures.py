@@ -27,7 +27,7 @@ FUTURES = Layout(
 
 def test_the_futures_of_things_stand_by_horizon_in_the_order_of_their_inputs() -> None:
     """The network answers (span, thing); a thing's skip must lead to its own future, whatever the source."""
-    shape = things_shape(INPUTS, FUTURES, width=4, hidden=8)
+    shape = things_shape(INPUTS, FUTURES, ("scalar",), width=4, hidden=8)
     names = {
         p: (b.kind, b.source, b.column, b.detail, p - b.offset) for b in FUTURES.blocks for p in range(b.offset, b.end)
     }
@@ -49,7 +49,7 @@ def test_the_things_of_a_column_begin_where_recency_says() -> None:
 
 
 def test_layers_read_no_sketch_and_skips_do() -> None:
-    shape = things_shape(INPUTS, FUTURES, width=4, hidden=8)
+    shape = things_shape(INPUTS, FUTURES, ("scalar",), width=4, hidden=8)
     sketch = INPUTS.positions("sketch")
     assert not np.isin(sketch, shape.read).any()
     assert np.isin(shape.sketch_inputs[0], sketch).all()
