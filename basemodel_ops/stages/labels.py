@@ -81,7 +81,9 @@ def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, 
         return Views(values[:, : len(automatic)], values[:, len(automatic) :], is_raw=True)
     pick = examples.positions(*checkpoint.reads, without=task.reads)
     learnt = checkpoint.activity(examples, place)
-    return Views(examples.gather(place, pick).astype(np.float32), learnt, zero_shot_answer(checkpoint, learnt, task))
+    day = (places.row_cutoffs(examples, place) / DAY).astype(np.float32)[:, None]
+    values = examples.gather(place, pick).astype(np.float32)
+    return Views(values, learnt, zero_shot_answer(checkpoint, learnt, task), day)
 
 
 def automatic_names(examples: Examples, checkpoint: Checkpoint, task: Task) -> list[str]:
