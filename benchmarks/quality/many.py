@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy.stats import rankdata
 
 from basemodel_ops.stages import Workspace, task_model
@@ -39,7 +40,9 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
     views = pair_views(ws, examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, found.labels)
     train, validation, test = (np.flatnonzero(rows.part == part) for part in ("train", "validation", "test"))
     owner = events.entities.get_indexer(rows.entity.to_pandas())
-    features = PairFeatures(events, owner, rows.cutoff, events.categories.get_indexer(found.labels.to_pandas()))
+    column = task.predicts.column if task.predicts and task.predicts.column else ""
+    label = label_of(events, found.labels, of_items="." not in column)
+    features = PairFeatures(events, owner, rows.cutoff, label, len(found.labels))
     entity = hand(owner, rows.cutoff)[:, :SHARED]
     draws = resamples(owner[test], 10 if quick else 40, seed)
     curve: dict[str, dict[str, Any]] = {}
@@ -69,6 +72,13 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
         "against_best_baseline": difference(of(answers[shipped]), of(theirs), draws),
     }
     return {**report, "labels": dict(sorted(curve.items(), key=lambda pair: float(pair[0])))}
+
+
+def label_of(events: Events, labels: pa.Array, of_items: bool) -> np.ndarray:
+    """Which label each event is of, -1 where none; labels are items or categories."""
+    names, codes = (events.items, events.item) if of_items else (events.categories, events.category)
+    place = pd.Index(labels.to_pandas()).get_indexer(names)
+    return np.append(place, -1)[codes]
 
 
 def macro_auroc(truth: np.ndarray, answer: np.ndarray) -> float:
