@@ -94,7 +94,7 @@ class Product:
         }
 
     def _named(self, items: np.ndarray) -> np.ndarray:
-        return np.where(items >= 0, self._codes[items], items)
+        return np.where(items >= 0, self._codes[np.maximum(items, 0)], items)
 
 
 class References:
