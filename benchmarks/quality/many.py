@@ -47,7 +47,8 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
     curve: dict[str, dict[str, Any]] = {}
     answers, theirs, shipped = {}, np.zeros(0), ""
     for share in (0.01, 1.0) if quick else (0.01, 0.1, 1.0):
-        few = generator.choice(train, max(int(share * len(learnt)), 50), replace=False) if share < 0.2 else train
+        size = min(max(int(share * len(learnt)), 50), len(train))
+        few = generator.choice(train, size, replace=False) if share < 0.2 else train
         candidates = fit_pairs(("baseline", "zero-shot", "boosted", "blend"), views.rows(few), truth[few], seed)
         shipped, _ = choose_pairs(candidates, views.rows(validation), truth[validation])
         answers = {name: model.predict(views.rows(test)) for name, model in candidates.items()}
