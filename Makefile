@@ -61,7 +61,7 @@ check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, d
 
 .PHONY: sqlfluff
 sqlfluff: .venv/installed-dev
-	$(BIN)/sqlfluff lint dbt/models
+	$(BIN)/sqlfluff lint dbt/models benchmarks/projects
 
 .PHONY: faults
 faults: .venv/installed-dev ## Kill, cut, stall and fill whatever a warehouse stands on; a table, then a line of JSON.

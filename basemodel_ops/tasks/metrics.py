@@ -67,16 +67,21 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
 
 def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:
     """Recall@k and NDCG@10 over the rows with a positive; `ranked` (rows, items) holds item codes, the best first."""
+    asked = [len(items) > 0 for items in truth]
+    return {name: float(np.mean(values[asked])) for name, values in ranking_by_row(truth, ranked, k).items()}
+
+
+def ranking_by_row(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, np.ndarray]:
+    """The same of every row, (rows,); not a number where it has no positive."""
     hits = is_among(ranked[:, :k], truth)
     count = np.array([len(items) for items in truth], int)
-    asked = np.flatnonzero(count > 0)
-    hits, count = hits[asked], count[asked]
+    some = np.where(count > 0, count, np.nan)
     discount = 1 / np.log2(np.arange(2, 12))
     width = min(hits.shape[1], 10)
-    ideal = np.cumsum(discount)[np.minimum(count, 10) - 1]
+    ideal = np.cumsum(discount)[np.clip(count, 1, 10) - 1]
     return {
-        "recall_20": float(np.mean(hits.sum(axis=1) / count)),
-        "ndcg_10": float(np.mean(hits[:, :width] @ discount[:width] / ideal)),
+        "recall_20": hits.sum(axis=1) / some,
+        "ndcg_10": np.where(count > 0, hits[:, :width] @ discount[:width] / ideal, np.nan),
     }
 
 

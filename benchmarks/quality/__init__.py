@@ -16,6 +16,7 @@ from benchmarks.quality.datasets import named
 from benchmarks.quality.events import read_events
 from benchmarks.quality.features import hand_features
 from benchmarks.quality.product import build_tables, open_project, pretrain, settings_of
+from benchmarks.quality.products import products
 from benchmarks.quality.traits import traits
 
 SHARES = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -62,9 +63,9 @@ def run(rest: list[str]) -> dict[str, Any]:
                     ws, task.name, events, lambda o, c: hand_features(events, o, c)[0], chosen.seed, chosen.quick
                 )
             else:
-                tasks[task.name] = many.products(ws, task.name, events, times.training_end)
+                tasks[task.name] = products(ws, task.name, events, times.training_end, chosen.seed, chosen.quick)
         if own_traits:
-            tasks |= traits(ws, own_traits, events, chosen.seed)
+            tasks |= traits(ws, own_traits, events, chosen.seed, chosen.quick)
     finally:
         if chosen.home is None:
             shutil.rmtree(home, ignore_errors=True)

@@ -16,20 +16,22 @@ class Dataset:
 
     name: str
     projects: tuple[Path, ...]
-    """dbt projects laid over each other, the last on top."""
+    """dbt projects laid over each other and over the product's macros, the last on top."""
     settings: dict[str, object]
     """Settings of the product that differ from its own."""
     events: str
     """Table of the main event source, with its schema."""
     entity: str
     time: str
-    basket: str
     item: str
-    numbers: tuple[str, ...]
-    things: str
+    numbers: tuple[str, ...] = ()
+    """Numbers of an event, that of money first."""
+    basket: str | None = None
+    """The column whose equal values are one occasion; none: what happens at one moment is."""
+    things: str | None = None
     """Table of facts about items."""
-    category: str
-    """The column of `things` that says what kind of item it is."""
+    category: str | None = None
+    """The column of `things` that says what kind of item it is; none: each item is a kind of its own."""
     files: dict[str, Path] = field(default_factory=dict)
     """CSV or Parquet files to load as raw tables; none: the demo's tables."""
 
@@ -51,9 +53,28 @@ def complete_journey() -> Dataset:
     )
 
 
+def online_retail() -> Dataset:
+    """Two years of a shop's invoices, validated 90 days before it is tested."""
+    data = folder("BASEMODEL_ONLINE_RETAIL")
+    return Dataset(
+        name="online_retail",
+        projects=(PROJECTS / "online_retail",),
+        settings={"test_cutoffs": 3, "validation_cutoffs": 1, "horizons": (1, 3, 7, 14, 56)},
+        events="behavior.purchases",
+        entity="customer_id",
+        time="purchased_at",
+        item="product_id",
+        numbers=("amount", "quantity", "price"),
+        basket="invoice_id",
+        things="behavior.products",
+        category="kind",
+        files={f"invoices_{years}": data / f"online_retail_{years}.parquet" for years in ("2009_2010", "2010_2011")},
+    )
+
+
 def named(name: str) -> Dataset:
     """A data set by its name; SettingsError lists those that exist."""
-    makers = {"complete_journey": complete_journey}
+    makers = {"complete_journey": complete_journey, "online_retail": online_retail}
     if name not in makers:
         raise SettingsError(f"No data set {name}. There are: {', '.join(makers)}.")
     return makers[name]()

@@ -56,18 +56,21 @@ class Events:
 
 def read_events(warehouse: Warehouse, dataset: Dataset) -> Events:
     """All events of the data set with the category of their item."""
-    names = [dataset.entity, dataset.time, dataset.basket, dataset.item, *dataset.numbers]
-    frame = _read(warehouse, dataset.events, names)
-    things = _read(warehouse, dataset.things, [dataset.item, dataset.category])
-    kinds = things.set_index(dataset.item)[dataset.category]
-    frame = frame.sort_values([dataset.entity, dataset.time, dataset.basket, dataset.item], kind="stable")
+    basket = dataset.basket or dataset.time
+    names = dict.fromkeys([dataset.entity, dataset.time, basket, dataset.item])
+    frame = _read(warehouse, dataset.events, [*names, *dataset.numbers]).sort_values([*names], kind="stable")
     entities, items = (pd.Index(np.sort(frame[name].unique())) for name in (dataset.entity, dataset.item))
+    if dataset.things and dataset.category:
+        things = _read(warehouse, dataset.things, [dataset.item, dataset.category])
+        kinds = things.set_index(dataset.item)[dataset.category]
+    else:
+        kinds = pd.Series(items, index=items)
     categories = pd.Index(np.sort(kinds.dropna().unique()))
     owner = entities.get_indexer(frame[dataset.entity])
     time = frame[dataset.time].to_numpy().astype("datetime64[us]").astype(np.int64)
-    basket = pd.factorize(frame[dataset.basket])[0]
+    occasion = pd.factorize(frame[basket])[0]
     item = items.get_indexer(frame[dataset.item])
-    pair = owner.astype(np.int64) * (basket.max() + 1) + basket
+    pair = owner.astype(np.int64) * (occasion.max() + 1) + occasion
     is_first = np.zeros(len(frame), bool)
     is_first[np.unique(pair, return_index=True)[1]] = True
     day = time // DAY

@@ -30,13 +30,13 @@ def hand_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> tupl
         for name in events.numbers:
             columns[f"{name}_per_basket_{window}"] = _log(sums[name, window] / np.maximum(sums["baskets", window], 1))
         columns[f"events_per_basket_{window}"] = sums["events", window] / np.maximum(sums["baskets", window], 1)
-    first = next(iter(events.numbers))
-    for name in ("events", "baskets", first):
+    money = list(events.numbers)[:1]
+    for name in ("events", "baskets", *money):
         for short, long in ((7, 28), (14, 28), (28, 56), (56, 182), (91, 182), (182, 365)):
             columns[f"{name}_trend_{short}_{long}"] = sums[name, short] / (np.abs(sums[name, long]) + 1e-6)
     for week in range(8):
         high, low = (events.before(owner, cutoff - days * DAY) for days in (7 * week, 7 * week + 7))
-        for name in ("baskets", first):
+        for name in ("baskets", *money):
             columns[f"{name}_week_{week}"] = _log(totals[name][high] - totals[name][low])
     columns |= _rhythm(events, owner, cutoff, begin, end)
     columns |= _shares(events, begin, end)

@@ -37,30 +37,32 @@ def _cell(value: Any) -> str:
     return f"{value:.4f}".replace("0.", ".", 1) if isinstance(value, float) else str(value)
 
 
-def _best(task: dict[str, Any]) -> tuple[str, Any]:
-    def primary(value: Any) -> float:
-        if not isinstance(value, dict):
-            return value
-        return value["all"]["ndcg_10"] if "all" in value else next(iter(value.values()))
-
-    return max(task["baselines"].items(), key=lambda pair: primary(pair[1]))
+def _primary(value: Any, kind: str) -> float:
+    """The figure of a baseline that the task is judged by."""
+    if not isinstance(value, dict):
+        return value
+    return value[kind]["ndcg_10"] if kind in value else next(iter(value.values()))
 
 
 def _summary(tasks: dict[str, Any]) -> str:
     rows = ["| task | metric | shipped | 95 % | best baseline | difference (95 %) |", "|---|---|---|---|---|---|"]
     for name, task in tasks.items():
-        way, value = _best(task)
-        gap = task.get("against_best_baseline")
-        shipped = f"{_cell(task['shipped'])} ({task['shipped_name']})" if "shipped" in task else _traits(task)
-        between = " to ".join(_cell(v) for v in task["interval"]) if "interval" in task else ""
-        apart = f"{gap['mean']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})" if gap else ""
-        rows.append(f"| `{name}` | {task['metric']} | {shipped} | {between} | {_cell(value)} ({way}) | {apart} |")
+        rows.append(_row(f"`{name}`", task, task, "all"))
+        if "new" in task:
+            rows.append(_row(f"`{name}`, items never had before", task, task["new"], "new"))
     return "\n".join(rows)
 
 
-def _traits(task: dict[str, Any]) -> str:
-    """All candidates of a trait: in each fold other rows would choose among them."""
-    return "; ".join(f"{way} {_cell(value)}" for way, value in task["candidates"].items())
+def _row(title: str, task: dict[str, Any], paired: dict[str, Any], kind: str) -> str:
+    way, best = max(
+        ((way, _primary(value, kind)) for way, value in task["baselines"].items()), key=lambda pair: pair[1]
+    )
+    gap = paired["against_best_baseline"]
+    return (
+        f"| {title} | {task['metric']} | {_cell(paired['shipped'])} ({task['shipped_name']}) | "
+        f"{' to '.join(_cell(value) for value in paired['interval'])} | {_cell(best)} ({way}) | "
+        f"{gap['mean']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f}) |"
+    )
 
 
 def _curve(name: str, task: dict[str, Any]) -> str:

@@ -10,15 +10,12 @@ PAIRS = 600_000
 
 
 class PairFeatures:
-    """Features of pairs at the cutoffs of some rows; `labels` are category codes."""
+    """Features of pairs at the cutoffs of some rows; `label` (events,) says which label an event is of, -1 if none."""
 
-    def __init__(self, events: Events, owner: np.ndarray, cutoff: np.ndarray, labels: np.ndarray) -> None:
-        slot = np.full(len(events.categories) + 1, -1)
-        slot[labels] = np.arange(len(labels))
-        place = slot[events.category]
-        mine = place >= 0
-        width, entities = len(labels), len(events.entities)
-        key = (events.owner[mine].astype(np.int64) * width + place[mine]) * 100_000 + events.time[mine] // DAY
+    def __init__(self, events: Events, owner: np.ndarray, cutoff: np.ndarray, label: np.ndarray, labels: int) -> None:
+        mine = label >= 0
+        width, entities = labels, len(events.entities)
+        key = (events.owner[mine].astype(np.int64) * width + label[mine]) * 100_000 + events.time[mine] // DAY
         days = np.unique(key)  # one row per pair and day
         pair, day = days // 100_000, days % 100_000
         first = np.ones(len(pair), bool)

@@ -6,13 +6,19 @@ import subprocess
 import time
 from pathlib import Path
 
+import pyarrow as pa
+from pyarrow.csv import read_csv
+from pyarrow.parquet import read_table as read_parquet
 from rich.console import Console
 
+from basemodel_ops.contract.types import Relation
+from basemodel_ops.errors import SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace, codes, embeddings, encoders, foundation_model, training_examples
 from basemodel_ops.stages.encoding import categories
 from basemodel_ops.warehouse import open_warehouse
-from benchmarks.quality.datasets import Dataset
+from basemodel_ops.warehouse.base import Warehouse
+from benchmarks.quality.datasets import ROOT, Dataset
 from dagster_project.demo import load_demo
 from dagster_project.project import dbt_environment, dbt_executable, load_project, profiles_directory
 
@@ -25,13 +31,14 @@ def settings_of(dataset: Dataset, home: Path, seed: int = 0) -> Settings:
 
 
 def build_tables(dataset: Dataset, settings: Settings) -> None:
-    """Lay the dbt projects over each other, load the raw tables and let dbt make and test the rest."""
-    for project in dataset.projects:
-        ignored = shutil.ignore_patterns("target", "logs", "marts")
-        shutil.copytree(project, settings.dbt_project_dir, dirs_exist_ok=True, ignore=ignored)
+    """Lay out the dbt project, load the raw tables and let dbt make and test the rest."""
+    lay_project(dataset.projects, settings.dbt_project_dir)
     load_project(settings)
     with open_warehouse(settings) as warehouse:
-        load_demo(warehouse)
+        if dataset.files:
+            load_files(warehouse, dataset.files)
+        else:
+            load_demo(warehouse)
     with dbt_environment(settings):
         done = subprocess.run(
             [dbt_executable(), "--no-use-colors", "build", "--target", settings.target],
@@ -42,6 +49,31 @@ def build_tables(dataset: Dataset, settings: Settings) -> None:
         )
     if done.returncode:
         raise RuntimeError(f"dbt build of {dataset.name} failed:\n{done.stdout[-4000:]}")
+
+
+def lay_project(projects: tuple[Path, ...], target: Path) -> None:
+    """Copy dbt projects over each other, above what the product's own project says of warehouses and its macros."""
+    for part in ("macros", "tests"):
+        shutil.copytree(ROOT / "dbt" / part, target / part, dirs_exist_ok=True)
+    shutil.copy(ROOT / "dbt" / "profiles.yml", target)
+    for project in projects:
+        shutil.copytree(project, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target", "logs", "marts"))
+
+
+def load_files(warehouse: Warehouse, files: dict[str, Path]) -> None:
+    """Load CSV or Parquet files as raw tables; SettingsError names a file that is neither or not there."""
+    readers = {".parquet": read_parquet, ".csv": read_csv}
+    for name, path in files.items():
+        if path.suffix not in readers or not path.is_file():
+            raise SettingsError(f"{path} is no file that ends in one of {', '.join(readers)}.")
+        warehouse.load(Relation(schema_name="raw", name=name), _plain(readers[path.suffix](path)))
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Moments in microseconds, as warehouses keep them."""
+    moment = pa.timestamp("us")
+    types = [moment if pa.types.is_timestamp(field.type) else field.type for field in table.schema]
+    return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
 
 
 def open_project(settings: Settings, console: Console) -> Workspace:

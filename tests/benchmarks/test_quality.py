@@ -4,11 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from scipy.sparse import csr_matrix
 
+from basemodel_ops.stages.labels import Rows
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.features import WINDOWS, hand_features
 from benchmarks.quality.intervals import difference, interval, resamples
+from benchmarks.quality.many import label_of
+from benchmarks.quality.products import Moment
 from benchmarks.quality.ranking import ItemModels, rank, scores_at
 from benchmarks.quality.single import label_ratio
 
@@ -96,3 +101,31 @@ def test_the_ratio_of_labels_is_read_off_the_baselines_curve() -> None:
     assert label_ratio(curve) == pytest.approx(10**0.5, rel=0.01)
     curve["0.01"]["shipped"] = 0.95
     assert label_ratio(curve) is None
+
+
+def test_new_items_are_those_never_had_and_rows_without_any_are_no_numbers() -> None:
+    had = csr_matrix(np.array([[1, 1, 0, 0], [0, 0, 0, 2], [1, 0, 0, 0]]))
+    rows = Rows(pa.chunked_array([[1, 2, 3]]), np.zeros(3, np.int64), None, np.full(3, "test"))
+    truth = [np.array([0, 2]), np.array([3]), np.array([], int)]
+    found = Moment(rows, np.arange(3), truth, had).measure(np.array([[0, 1]] * 3), np.array([[2, 3]] * 3))
+    recall, gain = found[:, :, 0], found[:, :, 1]
+    nan = np.nan
+    np.testing.assert_array_equal(recall, [[0.5, 1.0], [0.0, nan], [nan, nan]])
+    ideal = 1 + 1 / np.log2(3)
+    np.testing.assert_allclose(gain, [[1 / ideal, 1.0], [0.0, nan], [nan, nan]])
+
+
+def test_labels_are_items_or_what_their_items_are_of(events: Events) -> None:
+    by_item = label_of(events, pa.array([7, 59]), of_items=True)
+    np.testing.assert_array_equal(by_item, np.select([events.item == 7, events.item == 59], [0, 1], -1))
+    by_kind = label_of(events, pa.array(["kind 3"]), of_items=False)
+    np.testing.assert_array_equal(by_kind, np.where(events.category == 3, 0, -1))
+    unknown = replace(events, category=np.full(len(events.category), -1))
+    assert (label_of(unknown, pa.array(["kind 9"]), of_items=False) == -1).all()
+
+
+def test_features_need_neither_numbers_nor_categories(events: Events) -> None:
+    bare = replace(events, numbers={}, categories=events.items, category=events.item)
+    values, names = hand_features(bare, np.arange(OWNERS), np.full(OWNERS, 200 * DAY))
+    assert np.isfinite(values).all()
+    assert "baskets_trend_7_28" in names

@@ -4,14 +4,11 @@ with bounds as (
 ),
 
 moments as (
-    {% for week in range(28) -%}
-    select {{ add_days("cast('2017-02-26' as timestamp)", 7 * week) }} as cutoff
+    select timestamp '2017-02-26' + to_days(cast(7 * week.number as integer)) as cutoff
+    from range(28) as week (number)
     union all
-    {% endfor -%}
-    {% for day in ('2017-10-03', '2017-11-01', '2017-11-15', '2017-11-29') -%}
-    select cast('{{ day }}' as timestamp) as cutoff
-    {{ 'union all' if not loop.last }}
-    {% endfor -%}
+    select cast(later.day as timestamp) as cutoff
+    from (values ('2017-10-03'), ('2017-11-01'), ('2017-11-15'), ('2017-11-29')) as later (day)
 ),
 
 final as (

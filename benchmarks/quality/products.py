@@ -1,0 +1,176 @@
+"""What comes next: the product's rankers beside reference recommenders, for the same entities at the same moments."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import csr_matrix
+
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.labels import Rows, population
+from basemodel_ops.stages.positives import Positives, positives
+from basemodel_ops.stages.recommending import CUTOFFS, ENTITIES, Shelf
+from basemodel_ops.tasks.metrics import ranking_by_row
+from basemodel_ops.tasks.recommendation import BASELINES, choose_blend
+from basemodel_ops.tasks.reranking import Query, fit_ranker, measure_scores, pair_scores, scores_crosswise
+from benchmarks.quality.events import Events
+from benchmarks.quality.intervals import difference, interval, resamples
+from benchmarks.quality.ranking import WEIGHTS, ItemModels, counts, rank, scores_at
+
+KINDS = ("all", "new")
+"""All items, and those that the entity never had before."""
+
+METRICS = ("recall_20", "ndcg_10")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Entities at one cutoff, what each took next and what it had before; items as `Events` codes them."""
+
+    rows: Rows
+    owner: np.ndarray
+    truth: list[np.ndarray]
+    had: csr_matrix
+
+    @property
+    def cutoff(self) -> int:
+        """The moment itself, microseconds."""
+        return int(self.rows.cutoff[0])
+
+    def measure(self, ranked: np.ndarray, ranked_new: np.ndarray) -> np.ndarray:
+        """Metrics (entities, kinds, metrics) of the best items; not a number where there was nothing to find."""
+        indices, start = self.had.indices, self.had.indptr
+        fresh = [items[~np.isin(items, indices[start[row] : start[row + 1]])] for row, items in enumerate(self.truth)]
+        found = [ranking_by_row(self.truth, ranked), ranking_by_row(fresh, ranked_new)]
+        return np.stack([np.stack([values[name] for name in METRICS], axis=1) for values in found], axis=1)
+
+
+def _moments(rows: Rows, part: str, events: Events, found: Positives, newest: int, seed: int) -> Iterator[Moment]:
+    """The newest cutoffs of a part, each with as many entities as the product asks at most."""
+    items = Vocabulary(pa.array(events.items), np.bincount(events.item, minlength=len(events.items)))
+    generator = np.random.default_rng(seed)
+    for cutoff in np.unique(rows.cutoff[rows.part == part])[-newest:]:
+        mine = np.flatnonzero(rows.cutoff == cutoff)
+        chosen = rows.take(np.sort(generator.choice(mine, min(len(mine), ENTITIES), replace=False)))
+        owner = events.entities.get_indexer(chosen.entity.to_pandas())
+        had = csr_matrix(counts(events, int(cutoff))[owner])
+        yield Moment(chosen, owner, found.items_of(chosen, items), had)
+
+
+class Product:
+    """The product's rankers, fitted and chosen on the validation cutoffs as `fit_recommendation` does."""
+
+    def __init__(self, shelf: Shelf, found: Positives, events: Events, moments: list[Moment], seed: int) -> None:
+        self._shelf, self._found = shelf, found
+        self._codes = events.items.get_indexer(shelf.items.values.to_pandas())
+        queries = [self._query(moment) for moment in moments]
+        weights, _ = choose_blend([query.shortlist for query in queries], [query.truth for query in queries])
+        self._weights = {name: np.asarray(w, np.float32) for name, w in {**BASELINES, "blend": weights}.items()}
+        scores = {name: [q.shortlist.evidence @ w for q in queries] for name, w in self._weights.items()}
+        crosswise = scores_crosswise(queries, seed)
+        self._ranker = None if crosswise is None else fit_ranker(queries, seed)
+        if crosswise is not None:
+            scores["reranked"] = crosswise
+        validated = {name: measure_scores(queries, own)["ndcg_10"] for name, own in scores.items()}
+        self.shipped = max(validated, key=lambda name: validated[name])
+
+    def _query(self, moment: Moment) -> Query:
+        truth = self._found.items_of(moment.rows, self._shelf.items)
+        return self._shelf.query(self._shelf.market(moment.cutoff), moment.rows, truth)
+
+    def measure(self, moment: Moment) -> dict[str, np.ndarray]:
+        """Metrics of every candidate."""
+        query = self._query(moment)
+        scores = {name: query.shortlist.evidence @ weights for name, weights in self._weights.items()}
+        if self._ranker is not None:
+            scores["reranked"] = pair_scores(self._ranker, query)
+        new = query.unseen.shortlist
+        return {
+            name: moment.measure(*(self._named(part.best(own, 20)[0]) for part in (query.shortlist, new)))
+            for name, own in scores.items()
+        }
+
+    def _named(self, items: np.ndarray) -> np.ndarray:
+        return np.where(items >= 0, self._codes[np.maximum(items, 0)], items)
+
+
+class References:
+    """The reference recommenders, and a blend of two whose weight is chosen on the validation cutoffs."""
+
+    def __init__(self, events: Events, end: int, moments: list[Moment]) -> None:
+        self._events, self._models = events, ItemModels.fit(events, end)
+        gains = np.zeros(len(WEIGHTS))
+        for moment in moments:
+            scores, items, _ = scores_at(events, self._models, moment.owner, moment.cutoff)
+            for place, weight in enumerate(WEIGHTS):
+                ranked = rank(_blend(scores, weight), items)
+                gains[place] += np.nanmean(ranking_by_row(moment.truth, ranked)["ndcg_10"])
+        self._weight = WEIGHTS[int(gains.argmax())]
+
+    def measure(self, moment: Moment) -> dict[str, np.ndarray]:
+        """Metrics of every reference."""
+        scores, items, had = scores_at(self._events, self._models, moment.owner, moment.cutoff)
+        scores["ease + personal"] = _blend(scores, self._weight)
+        return {name: moment.measure(rank(own, items), rank(own, items, ~had)) for name, own in scores.items()}
+
+
+def _blend(scores: dict[str, np.ndarray], weight: float) -> np.ndarray:
+    return weight * scores["ease"] + (1 - weight) * scores["personal"]
+
+
+def products(ws: Workspace, name: str, events: Events, end: int, seed: int, quick: bool) -> dict[str, Any]:
+    """The report of a recommendation, of all items and of new ones."""
+    task = ws.contract.task(name)
+    with ws.warehouse() as warehouse:
+        times = ws.times(warehouse)
+        rows, found = population(warehouse, task, times), positives(warehouse, task)
+        shelf = Shelf(ws, warehouse, task, times.data_end)
+    validation = list(_moments(rows, "validation", events, found, CUTOFFS, seed))
+    sides = Product(shelf, found, events, validation, seed), References(events, end, validation)
+    parts: list[dict[str, list[np.ndarray]]] = [{}, {}]
+    owners = []
+    for moment in _moments(rows, "test", events, found, len(times.cutoffs), seed):
+        owners.append(moment.owner)
+        for side, gathered in zip(sides, parts, strict=True):
+            for way, values in side.measure(moment).items():
+                gathered.setdefault(way, []).append(values)
+    ours, theirs = ({way: np.concatenate(values) for way, values in gathered.items()} for gathered in parts)
+    draws = resamples(np.concatenate(owners), 40 if quick else 200, seed)
+    shipped = sides[0].shipped
+    kinds = {kind: _paired(ours[shipped], theirs, n, draws) for n, kind in enumerate(KINDS)}
+    return {
+        "metric": "ndcg_10",
+        "shipped_name": shipped,
+        **kinds["all"],
+        "candidates": {way: _figures(values) for way, values in ours.items()},
+        "baselines": {way: _figures(values) for way, values in theirs.items()},
+        "new": kinds["new"],
+    }
+
+
+def _paired(ours: np.ndarray, theirs: dict[str, np.ndarray], kind: int, draws: list[np.ndarray]) -> dict[str, Any]:
+    """NDCG@10 of what ships for a kind of items, and its difference from the best reference, both by entity."""
+
+    def of(values: np.ndarray) -> Any:
+        column = values[:, kind, METRICS.index("ndcg_10")]
+        return lambda rows: float(np.nanmean(column[rows]))
+
+    everything = np.arange(len(ours))
+    best = max(theirs, key=lambda way: of(theirs[way])(everything))
+    return {
+        "shipped": round(of(ours)(everything), 4),
+        "interval": interval(of(ours), draws),
+        "best_baseline": best,
+        "against_best_baseline": difference(of(ours), of(theirs[best]), draws),
+    }
+
+
+def _figures(values: np.ndarray) -> dict[str, dict[str, float]]:
+    means = np.nanmean(values, axis=0)
+    return {
+        kind: {name: round(float(value), 4) for name, value in zip(METRICS, row, strict=True)}
+        for kind, row in zip(KINDS, means, strict=True)
+    }
