@@ -1,9 +1,11 @@
-"""`python -m benchmarks.quality.page FILE...`: docs/quality.md out of the JSON of one or more runs."""
+"""`python -m benchmarks.quality.page FILE... > docs/quality.md`: the page and its pictures out of the JSON of runs."""
 
 import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from benchmarks.quality.curves import Curve, draw_curves, mean_curve
 
 HEAD = """# Quality
 
@@ -14,21 +16,52 @@ features with tuned LightGBM, with a penalised linear model, and of their mean, 
 """
 
 
-def page(runs: list[dict[str, Any]], note: str) -> str:
-    """The page of some runs, with a note on how the test rows were read."""
+def page(runs: list[dict[str, Any]], note: str, pictures: Path | None = None) -> str:
+    """The page of some runs, with a note on how the test rows were read; seeds of a data set are told together.
+
+    Curves are drawn into the folder `pictures`, where one is given.
+    """
     parts = [HEAD, note]
-    for run in runs:
-        parts.append(f"## {run['dataset'].replace('_', ' ')}, seed {run['seed']}")
-        parts.append(_summary(run["tasks"]))
-        parts += [_curve(name, task) for name, task in run["tasks"].items() if len(task.get("labels", {})) > 1]
-        parts.append(_candidates(run["tasks"]))
-        stages = ", ".join(f"{name} {value:g} s" for name, value in run["stage_seconds"].items())
-        parts.append(
-            f"Whole run {run['seconds']:g} s, peak {run['peak_mb']:g} MB. Stages: {stages}. Fitting the single-answer "
-            f"tasks from the foundation model takes {run['train_time_ratio']} of the time that hand-made features and "
-            "their models take."
-        )
+    for name in dict.fromkeys(run["dataset"] for run in runs):
+        seeds = [run for run in runs if run["dataset"] == name]
+        parts += _dataset(name, seeds, pictures)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _dataset(name: str, seeds: list[dict[str, Any]], pictures: Path | None) -> list[str]:
+    """The parts of one data set; intervals, differences and candidates are those of its first seed."""
+    first = seeds[0]
+    numbers = ", ".join(str(run["seed"]) for run in seeds)
+    parts = [f"## {name.replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} {numbers}", _summary(first["tasks"])]
+    if len(seeds) > 1:
+        parts.append(_seeds(seeds))
+    curves: dict[str, tuple[str, Curve]] = {}
+    for task, found in first["tasks"].items():
+        if len(found.get("labels", {})) > 1:
+            curves[task] = found["metric"], mean_curve([run["tasks"][task]["labels"] for run in seeds])
+            parts.append(_curve(task, found, curves[task][1], [run["tasks"][task].get("label_ratio") for run in seeds]))
+    if curves and pictures is not None:
+        draw_curves(curves, pictures / f"quality-{name}.png")
+        parts.append(f"![What ships and the best baseline by share of labels](quality-{name}.png)")
+    parts.append(_candidates(first["tasks"]))
+    for run in seeds:
+        stages = ", ".join(f"{stage} {value:g} s" for stage, value in run["stage_seconds"].items())
+        ratio = run["train_time_ratio"]
+        fitting = f" Fitting from the foundation model took {ratio} of the hand-made baselines' time." if ratio else ""
+        parts.append(
+            f"Seed {run['seed']}: {run['seconds']:g} s, peak {run['peak_mb']:g} MB. Stages: {stages}.{fitting}"
+        )
+    return parts
+
+
+def _seeds(seeds: list[dict[str, Any]]) -> str:
+    """What shipped with every seed, and its distance to the best baseline."""
+    rows = ["| task | shipped, by seed | difference to the best baseline, by seed |", "|---|---|---|"]
+    for task in seeds[0]["tasks"]:
+        found = [run["tasks"][task] for run in seeds]
+        gaps = [f"{one['against_best_baseline']['mean']:+.4f}" for one in found]
+        rows.append(f"| `{task}` | {', '.join(_cell(one['shipped']) for one in found)} | {', '.join(gaps)} |")
+    return "\n".join(rows)
 
 
 def _cell(value: Any) -> str:
@@ -65,19 +98,17 @@ def _row(title: str, task: dict[str, Any], paired: dict[str, Any], kind: str) ->
     )
 
 
-def _curve(name: str, task: dict[str, Any]) -> str:
-    labels = task["labels"]
+def _curve(name: str, task: dict[str, Any], curve: Curve, ratios: list[float | None]) -> str:
     rows = [
         f"**`{name}`, {task['metric']} by share of labels**", "",
-        "| | " + " | ".join(f"{float(share):.1%}" for share in labels) + " |", "|---" * (len(labels) + 1) + "|",
+        "| | " + " | ".join(f"{float(share):.1%}" for share in curve) + " |", "|---" * (len(curve) + 1) + "|",
     ]  # fmt: skip
     for side in ("shipped", "best_baseline"):
-        cells = [_cell(cell[side]) if side in cell else "–" for cell in labels.values()]
+        cells = [_cell(cell[side]) if side in cell else "–" for cell in curve.values()]
         rows.append(f"| {side.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    if task.get("label_ratio"):
-        rows += ["", f"The best baseline needs {task['label_ratio']:g} times the labels for what ships with 1 %."]
-    elif "label_ratio" in task:
-        rows += ["", "The best baseline does not reach with all labels what ships with 1 %."]
+    if "label_ratio" in task:
+        told = ", ".join(f"{ratio:g}" if ratio else "more than there are" for ratio in ratios)
+        rows += ["", f"Times the labels that the best baseline needs for what ships with 1 %, by seed: {told}."]
     return "\n".join(rows)
 
 
@@ -92,9 +123,10 @@ def _candidates(tasks: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Print the page of the runs in the files, with a note from standard input if there is one."""
+    """Print the page of the runs in the files, with a note from standard input; curves are drawn into docs."""
     note = "" if sys.stdin.isatty() else sys.stdin.read().strip()
-    sys.stdout.write(page([json.loads(Path(name).read_text()) for name in sys.argv[1:]], note))
+    runs = [json.loads(Path(name).read_text()) for name in sys.argv[1:]]
+    sys.stdout.write(page(runs, note, Path("docs")))
 
 
 if __name__ == "__main__":

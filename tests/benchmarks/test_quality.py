@@ -1,6 +1,7 @@
 """The reference baselines of the quality benchmark: no future in their features, and figures that hold by hand."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from basemodel_ops.stages.labels import Rows
+from benchmarks.quality.curves import draw_curves, mean_curve
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.features import WINDOWS, hand_features
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -129,3 +131,16 @@ def test_features_need_neither_numbers_nor_categories(events: Events) -> None:
     values, names = hand_features(bare, np.arange(OWNERS), np.full(OWNERS, 200 * DAY))
     assert np.isfinite(values).all()
     assert "baskets_trend_7_28" in names
+
+
+def test_curves_of_seeds_are_averaged_cell_by_cell_and_drawn(tmp_path: Path) -> None:
+    seeds = [
+        {"0": {"shipped": 0.7}, "0.01": {"shipped": 0.7 + seed, "best_baseline": 0.6}, "1": {"shipped": 0.8}}
+        for seed in (0.0, 0.1)
+    ]
+    curve = mean_curve(seeds)
+    assert curve["0.01"] == {"shipped": pytest.approx(0.75), "best_baseline": pytest.approx(0.6)}
+    assert mean_curve([{"0": {"shipped": {"macro_auroc": 0.8, "map": 0.4}}}]) == {"0": {"shipped": 0.8}}
+    path = tmp_path / "curves.png"
+    draw_curves({"churn": ("auroc", curve)}, path)
+    assert path.read_bytes().startswith(b"\x89PNG")
