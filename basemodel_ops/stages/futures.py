@@ -38,8 +38,8 @@ def foreseen(futures: Layout) -> list[Block]:
 
 def kinds_read(cutoffs: np.ndarray) -> tuple[str, ...]:
     """Kinds of blocks from which activity is foreseen, by the cutoffs (microseconds) that are learnt from."""
-    span = int(cutoffs.max(initial=0)) - int(cutoffs.min(initial=0)) if len(cutoffs) else 0
-    return (*READ, "calendar") if span >= SEASONS_DAYS * DAY else READ
+    is_seasonal = len(cutoffs) > 0 and int(np.ptp(cutoffs)) >= SEASONS_DAYS * DAY
+    return (*READ, "calendar") if is_seasonal else READ
 
 
 def families_of(blocks: list[Block]) -> list[str]:

@@ -74,27 +74,39 @@ def newest_per_entity(rows: Rows) -> Rows:
 
 def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, task: Task) -> Views:
     """Views for a single-answer task. A trait is read from the raw representation, without the facts it is made of."""
+    pick = automatic_positions(examples, checkpoint, task)
     if task.horizon is None:
-        automatic = examples.positions("scalar", "count", "attribute", without=task.reads)
-        raw = examples.positions("scalar", "count", "pooled", "attribute", without=task.reads)
-        values = examples.gather(place, np.concatenate([automatic, raw])).astype(np.float32)
-        return Views(values[:, : len(automatic)], values[:, len(automatic) :], is_raw=True)
-    pick = examples.positions(*checkpoint.reads, without=task.reads)
+        raw = _slow(examples, "scalar", "count", "pooled", "attribute", without=task.reads)
+        values = examples.gather(place, np.concatenate([pick, raw])).astype(np.float32)
+        return Views(values[:, : len(pick)], values[:, len(pick) :], is_raw=True)
     learnt = checkpoint.activity(examples, place)
-    day = (places.row_cutoffs(examples, place) / DAY).astype(np.float32)[:, None]
-    values = examples.gather(place, pick).astype(np.float32)
-    return Views(values, learnt, zero_shot_answer(checkpoint, learnt, task), day)
+    return Views(examples.gather(place, pick).astype(np.float32), learnt, zero_shot_answer(checkpoint, learnt, task))
+
+
+def automatic_positions(examples: Examples, checkpoint: Checkpoint, task: Task) -> np.ndarray:
+    """Input positions of the automatic aggregates of `single_views`, in order."""
+    if task.horizon is None:
+        return _slow(examples, "scalar", "count", "attribute", without=task.reads)
+    return examples.positions(*checkpoint.reads, without=task.reads)
+
+
+def _slow(examples: Examples, *kinds: str, without: tuple[str, ...]) -> np.ndarray:
+    """Positions of these kinds, of counts and pools the longest half-life: a trait does not change within weeks."""
+    faded = [block for block in examples.layout.blocks if block.kind in ("count", "pooled")]
+    longest = max((float(block.detail) for block in faded), default=0.0)
+    shorter = [np.arange(block.offset, block.end) for block in faded if float(block.detail) < longest]
+    positions = examples.positions(*kinds, without=without)
+    return positions[~np.isin(positions, np.concatenate([*shorter, np.zeros(0, np.int64)]))]
 
 
 def automatic_names(examples: Examples, checkpoint: Checkpoint, task: Task) -> list[str]:
     """Names of the automatic aggregates of `single_views`, in order."""
-    kinds = ("scalar", "count", "attribute") if task.horizon is None else checkpoint.reads
     names = {
         place: " ".join(part for part in (block.source, block.column, block.kind, block.detail) if part)
         for block in examples.layout.blocks
         for place in range(block.offset, block.end)
     }
-    return [names[place] for place in examples.positions(*kinds, without=task.reads).tolist()]
+    return [names[place] for place in automatic_positions(examples, checkpoint, task).tolist()]
 
 
 def zero_shot_answer(checkpoint: Checkpoint, activity: np.ndarray, task: Task) -> np.ndarray | None:

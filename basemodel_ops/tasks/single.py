@@ -20,7 +20,6 @@ RECIPES: dict[str, tuple[str, str]] = {
     "linear": ("linear", "learnt"),
     "baseline": ("boosted", "automatic"),
     "boosted": ("boosted", "both"),
-    "dated": ("boosted", "dated"),
 }
 """Name of a candidate: the head and the view of the features. Blends are means of these."""
 
@@ -30,7 +29,6 @@ BLENDS = {
     "zero-shot + boosted": ("zero-shot", "boosted"),
     "linear + baseline": ("linear", "baseline"),
     "linear + boosted": ("linear", "boosted"),
-    "zero-shot + dated": ("zero-shot", "dated"),
 }
 
 FEW = 2000
@@ -47,27 +45,23 @@ class Views:
     automatic: np.ndarray
     learnt: np.ndarray
     answer: np.ndarray | None = None
-    day: np.ndarray | None = None
-    """(rows, 1) day of the cutoff, by which trees take the level of the latest rows; traits have none."""
     is_raw: bool = False
     """Whether `learnt` is the representation itself: thousands of numbers, on which boosting is not tried."""
 
     def view(self, name: str) -> np.ndarray:
-        """`automatic`, `learnt`, `answer`, `both` of the first two side by side, or `dated`: the first and the day."""
-        beside = {"both": self.learnt, "dated": self.day}
-        return np.hstack([self.automatic, beside[name]]) if name in beside else getattr(self, name)
+        """`automatic`, `learnt`, `answer`, or `both` of the first two side by side."""
+        return np.hstack([self.automatic, self.learnt]) if name == "both" else getattr(self, name)
 
     def rows(self, chosen: np.ndarray) -> "Views":
         """The chosen rows of all views."""
-        answer, day = (None if values is None else values[chosen] for values in (self.answer, self.day))
-        return Views(self.automatic[chosen], self.learnt[chosen], answer, day, self.is_raw)
+        answer = None if self.answer is None else self.answer[chosen]
+        return Views(self.automatic[chosen], self.learnt[chosen], answer, self.is_raw)
 
     @property
     def candidates(self) -> dict[str, tuple[str, ...]]:
         """Parts of every candidate that these views allow, the safest first."""
         known = {name: (name,) for name in RECIPES} | BLENDS
-        have = {"zero-shot": self.answer is not None, "boosted": not self.is_raw, "dated": self.day is not None}
-        absent = {name for name, there in have.items() if not there}
+        absent = ({"zero-shot"} if self.answer is None else set()) | ({"boosted"} if self.is_raw else set())
         return {name: parts for name, parts in known.items() if not absent & set(parts)}
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from basemodel_ops.representation import Layout
-from basemodel_ops.stages.futures import families_of, foreseen, thing_offset, things_order, things_shape
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.futures import families_of, foreseen, kinds_read, thing_offset, things_order, things_shape
 
 INPUTS = Layout(
     [
@@ -58,3 +59,10 @@ def test_layers_read_no_sketch_and_skips_do() -> None:
 def test_activity_is_learnt_once_per_meaning() -> None:
     blocks = foreseen(FUTURES)
     assert families_of(blocks) == ["a any", "a amount", "a wait", "b any"]
+
+
+def test_a_season_is_read_only_where_it_was_met_twice() -> None:
+    first = 17_000 * DAY
+    assert "calendar" not in kinds_read(first + np.arange(0, 729, 7) * DAY)
+    assert "calendar" in kinds_read(first + np.arange(0, 740, 7) * DAY)
+    assert "calendar" not in kinds_read(np.zeros(0, np.int64))

@@ -79,18 +79,6 @@ def test_a_blend_is_the_mean_of_its_parts(fitted: dict[str, Fitted]) -> None:
     np.testing.assert_allclose(squashed(fitted["linear + boosted"].predict(views)), np.mean(parts, axis=0), atol=1e-6)
 
 
-def test_trees_that_know_the_day_take_the_level_of_the_latest_rows() -> None:
-    generator = np.random.default_rng(0)
-    automatic, learnt = (generator.standard_normal((2000, 4)).astype(np.float32) for _ in range(2))
-    day = generator.integers(0, 100, 2000).astype(np.float32)
-    target = np.expm1(3 + 0.3 * automatic[:, 0] + (day >= 80))
-    later = Views(automatic, learnt, day=np.full((2000, 1), 120, np.float32))
-    candidates = fit_candidates(TaskType.REGRESSION, Views(automatic, learnt, day=day[:, None]), target, seed=0)
-    level = {name: np.log1p(fitted.predict(later)).mean() for name, fitted in candidates.items()}
-    assert level["dated"] == pytest.approx(4, abs=0.2)
-    assert level["baseline"] == pytest.approx(3.2, abs=0.2)
-
-
 def test_saved_heads_answer_the_same(fitted: dict[str, Fitted]) -> None:
     for candidate in fitted.values():
         views, _ = sample(candidate.kind, 1)
