@@ -20,6 +20,9 @@ NEGATIVES = 60
 ENOUGH = 200
 """Entities with an item taken that a ranker needs to be fitted at all."""
 
+POLICIES = ("keep", "remove")
+"""What may be done with items that an entity already had."""
+
 ROUNDS = 80
 PARAMETERS = {
     "objective": "lambdarank", "lambdarank_truncation_level": 30, "learning_rate": 0.1, "num_leaves": 31,
@@ -37,18 +40,13 @@ class Query:
     truth: list[np.ndarray]
 
     @cached_property
-    def numbers(self) -> np.ndarray:
-        """Numbers of all pairs, float32 (entities, candidates, names)."""
-        items = self.shortlist.items
-        lows = range(0, max(len(items), 1), PART)
-        return np.concatenate(
-            [self.affinity.rows(low, min(low + PART, len(items)), items[low:][:PART]) for low in lows]
-        )
-
-    @cached_property
     def taken(self) -> np.ndarray:
         """Which of the items put forward were taken, bool (entities, candidates)."""
         return is_among(self.shortlist.items, self.truth) & self.shortlist.is_first
+
+    def numbers(self, entities: np.ndarray) -> np.ndarray:
+        """Numbers of all pairs of these entities, float32 (entities, candidates, names)."""
+        return self.affinity.rows(entities, self.shortlist.items[entities])
 
     @property
     def unseen(self) -> "Query":
@@ -75,14 +73,14 @@ def fit_ranker(
     rows, labels, groups = [], [], []
     for number, query in enumerate(queries):
         taken = query.taken
-        learnt = np.flatnonzero(taken.any(axis=1) & (True if keep is None else keep[number]))
         # A random order of the items not taken, the first of which are kept; those taken always are.
         order = np.where(query.shortlist.is_first & ~taken, generator.random(taken.shape), np.inf)
         bound = np.sort(order, axis=1)[:, [min(NEGATIVES, order.shape[1]) - 1]]
-        chosen = (((order <= bound) & np.isfinite(order)) | taken)[learnt]
-        rows.append(query.numbers[learnt][chosen])
-        labels.append(taken[learnt][chosen])
-        groups.append(chosen.sum(axis=1))
+        chosen = ((order <= bound) & np.isfinite(order)) | taken
+        learnt = np.flatnonzero(taken.any(axis=1) & (True if keep is None else keep[number]))
+        rows += [query.numbers(part)[chosen[part]] for part in _parts(learnt)]
+        labels.append(taken[learnt][chosen[learnt]])
+        groups.append(chosen[learnt].sum(axis=1))
     group = np.concatenate(groups)
     if len(group) < ENOUGH:
         return None
@@ -91,28 +89,71 @@ def fit_ranker(
     return lgb.train({**PARAMETERS, "seed": seed}, data, rounds)
 
 
+def _parts(entities: np.ndarray) -> list[np.ndarray]:
+    return [entities[low : low + PART] for low in range(0, len(entities), PART)]
+
+
 def restore_ranker(text: str) -> lgb.Booster:
     """The ranker that `model_to_string` wrote."""
     return lgb.Booster(model_str=text)
 
 
-def pair_scores(ranker: lgb.Booster, query: Query) -> np.ndarray:
-    """Scores of all candidates, (entities, candidates)."""
-    numbers = query.numbers
-    flat = np.asarray(ranker.predict(numbers.reshape(-1, numbers.shape[2]), num_threads=2))
-    return flat.reshape(numbers.shape[:2])
+def pair_scores(ranker: lgb.Booster, query: Query, entities: np.ndarray | None = None) -> np.ndarray:
+    """Scores of all candidates, (entities, candidates); -inf for entities left out."""
+    found = np.full(query.shortlist.items.shape, -np.inf)
+    for part in _parts(np.arange(len(found)) if entities is None else entities):
+        numbers = query.numbers(part)
+        flat = np.asarray(ranker.predict(numbers.reshape(-1, numbers.shape[2]), num_threads=2))
+        found[part] = flat.reshape(numbers.shape[:2])
+    return found
 
 
 def scores_crosswise(queries: Sequence[Query], seed: int, rounds: int = ROUNDS) -> list[np.ndarray] | None:
     """Scores by rankers that learnt from the other half of the entities; None where too few entities took any."""
     halves = [np.random.default_rng([seed, 1]).random(len(query.truth)) < 0.5 for query in queries]
-    found = []
+    found = [np.full(query.shortlist.items.shape, -np.inf) for query in queries]
     for side in (False, True):
         ranker = fit_ranker(queries, seed, [half == side for half in halves], rounds)
         if ranker is None:
             return None
-        found.append([pair_scores(ranker, query) for query in queries])
-    return [np.where(half[:, None], first, second) for half, first, second in zip(halves, *found, strict=True)]
+        for scores, query, half in zip(found, queries, halves, strict=True):
+            others = np.flatnonzero(half != side)
+            scores[others] = pair_scores(ranker, query, others)[others]
+    return found
+
+
+def following(policy: str, queries: Sequence[Query], scores: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """The scores under a policy for items that an entity already had: "keep" them, or "remove" them."""
+    if policy == "keep":
+        return scores
+    return [query.shortlist.without_had(own) for query, own in zip(queries, scores, strict=True)]
+
+
+def sampled(queries: Sequence[Query], most: int, seed: int) -> list[Query]:
+    """The same of at most `most` entities of each query, without what speaks for their pairs."""
+    found = []
+    for query in queries:
+        count = len(query.truth)
+        rows = np.sort(np.random.default_rng(seed).choice(count, min(most, count), replace=False))
+        one = query.shortlist
+        shortlist = Shortlist(one.items[rows], one.evidence[rows], one.is_first[rows])
+        found.append(Query(shortlist, query.affinity, [query.truth[row] for row in rows]))
+    return found
+
+
+def ndcg(queries: Sequence[Query], scores: Sequence[np.ndarray]) -> float:
+    """NDCG@10 under the policy by which it is better."""
+    truth = [items for query in queries for items in query.truth]
+    return max(
+        ranking_metrics(truth, _best(queries, following(policy, queries, scores), 10))["ndcg_10"] for policy in POLICIES
+    )
+
+
+def best_policy(queries: Sequence[Query], scores: Sequence[np.ndarray]) -> tuple[str, dict[str, float]]:
+    """The policy with the better NDCG@10, and all metrics under it."""
+    found = {policy: measure_scores(queries, following(policy, queries, scores)) for policy in POLICIES}
+    best = max(found, key=lambda policy: found[policy]["ndcg_10"])
+    return best, found[best]
 
 
 def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int = 20) -> dict[str, float]:

@@ -12,7 +12,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace, codes, embeddings, encoders, foundation_model, training_examples
 from basemodel_ops.stages.encoding import categories
 from basemodel_ops.warehouse import open_warehouse
-from benchmarks.quality.datasets import Dataset
+from benchmarks.quality.datasets import ROOT, Dataset
 from dagster_project.demo import load_demo
 from dagster_project.project import dbt_environment, dbt_executable, load_project, profiles_directory
 
@@ -30,8 +30,9 @@ def build_tables(dataset: Dataset, settings: Settings) -> None:
         ignored = shutil.ignore_patterns("target", "logs", "marts")
         shutil.copytree(project, settings.dbt_project_dir, dirs_exist_ok=True, ignore=ignored)
     load_project(settings)
-    with open_warehouse(settings) as warehouse:
-        load_demo(warehouse)
+    if ROOT / "dbt" in dataset.projects:
+        with open_warehouse(settings) as warehouse:
+            load_demo(warehouse)
     with dbt_environment(settings):
         done = subprocess.run(
             [dbt_executable(), "--no-use-colors", "build", "--target", settings.target],
