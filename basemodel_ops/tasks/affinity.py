@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit, prange
 from scipy.sparse import csr_matrix, diags_array
 
 from basemodel_ops.foundation.retrieval import POOLS, Retrieval, Sequences, pools
@@ -184,7 +185,9 @@ class Affinity:
         parts += [np.log1p(count), np.log1p(last), np.log1p(gap), np.minimum(last / np.maximum(gap, 0.5), 20)]
         popular = [counts[items] for counts in market.popularity]
         parts += [*popular, popular[0] - popular[-1], market.repeats[items]]
-        parts += list(np.einsum("eqd,eid->qei", self.pools[chosen], learnt.vectors[items], optimize=True))
+        close = np.empty((POOLS, *items.shape), np.float32)
+        _products(self.pools[chosen], learnt.vectors, items, close)
+        parts += list(close)
         parts += [np.take_along_axis(self.follows(chosen, life), items, axis=1) for life in range(len(STEPS))]
         similar = learnt.relations.similar_place[items]
         scores = np.asarray(self.own[chosen] @ learnt.relations.similarity, np.float32)
@@ -200,6 +203,18 @@ class Affinity:
             parts += [share, np.log((share + 1e-4) / (np.append(usual, 1.0)[group] + 1e-4)), newest]
         parts += [np.broadcast_to(column[chosen, None], items.shape) for column in self.activity.T]
         return np.stack(parts, axis=2).astype(np.float32)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
+    for row in prange(len(items)):
+        for column in range(items.shape[1]):
+            vector = vectors[items[row, column]]
+            for pool in range(pooled.shape[1]):
+                total = np.float32(0)
+                for place in range(len(vector)):
+                    total += pooled[row, pool, place] * vector[place]
+                out[pool, row, column] = total
 
 
 def _at(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:

@@ -73,14 +73,19 @@ def fit_ranker(
     rows, labels, groups = [], [], []
     for number, query in enumerate(queries):
         taken = query.taken
-        # A random order of the items not taken, the first of which are kept; those taken always are.
-        order = np.where(query.shortlist.is_first & ~taken, generator.random(taken.shape), np.inf)
-        bound = np.sort(order, axis=1)[:, [min(NEGATIVES, order.shape[1]) - 1]]
-        chosen = ((order <= bound) & np.isfinite(order)) | taken
         learnt = np.flatnonzero(taken.any(axis=1) & (True if keep is None else keep[number]))
-        rows += [query.numbers(part)[chosen[part]] for part in _parts(learnt)]
-        labels.append(taken[learnt][chosen[learnt]])
-        groups.append(chosen[learnt].sum(axis=1))
+        # Those taken, then the others in a random order, of which the first are kept.
+        order = np.where(query.shortlist.is_first, generator.random(taken.shape) - taken, np.inf)[learnt]
+        count = taken[learnt].sum(axis=1) + NEGATIVES
+        place = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
+        order = np.take_along_axis(order, place, axis=1)
+        chosen = (np.arange(place.shape[1]) < count[:, None]) & np.isfinite(order)
+        items = np.take_along_axis(query.shortlist.items[learnt], place, axis=1)
+        rows += [
+            query.affinity.rows(learnt[part], items[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))
+        ]
+        labels.append((order < 0)[chosen])
+        groups.append(chosen.sum(axis=1))
     group = np.concatenate(groups)
     if len(group) < ENOUGH:
         return None
