@@ -1,6 +1,7 @@
 """Recommendation as a task: what was known at a cutoff, which ranker is trusted, and the items it names."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -111,6 +112,7 @@ def fit_recommendation(
     validation, test = queries["validation"], queries["test"]
     some = sampled(validation, BLENDED, seed)
     weights, tried = choose_blend(lambda weights: ndcg(some, _blended(some, weights)))
+    validation, test = ([replace(query, weights=weights) for query in asked] for asked in (validation, test))
     blends = {**BASELINES, **SINGLES, "blend": weights}
     answers = {name: (_blended(validation, chosen), _blended(test, chosen)) for name, chosen in blends.items()}
     crosswise = scores_crosswise(validation, seed)
@@ -145,6 +147,7 @@ def recommend(
     parts = []
     for low in range(0, len(rows.cutoff), SCORED):
         query = shelf.query(market, rows.take(np.arange(low, min(low + SCORED, len(rows.cutoff)))), [])
+        query = replace(query, weights=tuple(recipe["blend"]))
         scores = [pair_scores(ranker, query)] if ranker else _blended([query], recipe["weights"])
         parts.append(query.shortlist.best(following(recipe["policy"], [query], scores)[0], k))
     items, scores = whole(*(np.concatenate(part) for part in zip(*parts, strict=True)))

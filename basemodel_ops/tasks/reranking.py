@@ -9,7 +9,7 @@ import numpy as np
 
 from basemodel_ops.tasks.affinity import Affinity
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
-from basemodel_ops.tasks.recommendation import Shortlist
+from basemodel_ops.tasks.recommendation import BASELINES, Shortlist, Weights
 
 PART = 128
 """Entities whose pairs are laid out at once."""
@@ -38,15 +38,32 @@ class Query:
     shortlist: Shortlist
     affinity: Affinity
     truth: list[np.ndarray]
+    weights: Weights = BASELINES["baseline"]  # of a blend, which is a number of a pair too
 
     @cached_property
     def taken(self) -> np.ndarray:
         """Which of the items put forward were taken, bool (entities, candidates)."""
         return is_among(self.shortlist.items, self.truth) & self.shortlist.is_first
 
-    def numbers(self, entities: np.ndarray) -> np.ndarray:
-        """Numbers of all pairs of these entities, float32 (entities, candidates, names)."""
-        return self.affinity.rows(entities, self.shortlist.items[entities])
+    @property
+    def names(self) -> list[str]:
+        """Name of each number of a pair."""
+        return [*self.affinity.names, "blend"]
+
+    def numbers(self, entities: np.ndarray, place: np.ndarray | None = None) -> np.ndarray:
+        """Numbers of pairs of these entities, float32 (entities, candidates, names).
+
+        Args:
+            entities: Positions, (entities,).
+            place: Positions of their candidates, (entities, candidates); all if not given.
+        """
+        items, blend = (
+            self.shortlist.items[entities],
+            self.shortlist.evidence[entities] @ np.asarray(self.weights, np.float32),
+        )
+        if place is not None:
+            items, blend = (np.take_along_axis(values, place, axis=1) for values in (items, blend))
+        return np.concatenate([self.affinity.rows(entities, items), blend[:, :, None]], axis=2)
 
     @property
     def unseen(self) -> "Query":
@@ -55,7 +72,8 @@ class Query:
         visits = self.affinity.visits
         owned = [visits.indices[visits.indptr[row] : visits.indptr[row + 1]] for row in range(len(self.truth))]
         truth = [items[~np.isin(items, mine)] for items, mine in zip(self.truth, owned, strict=True)]
-        return Query(replace(self.shortlist, is_first=self.shortlist.is_first & ~had), self.affinity, truth)
+        fresh = replace(self.shortlist, is_first=self.shortlist.is_first & ~had)
+        return replace(self, shortlist=fresh, truth=truth)
 
 
 def fit_ranker(
@@ -80,16 +98,13 @@ def fit_ranker(
         place = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
         order = np.take_along_axis(order, place, axis=1)
         chosen = (np.arange(place.shape[1]) < count[:, None]) & np.isfinite(order)
-        items = np.take_along_axis(query.shortlist.items[learnt], place, axis=1)
-        rows += [
-            query.affinity.rows(learnt[part], items[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))
-        ]
+        rows += [query.numbers(learnt[part], place[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))]
         labels.append((order < 0)[chosen])
         groups.append(chosen.sum(axis=1))
     group = np.concatenate(groups)
     if len(group) < ENOUGH:
         return None
-    names = list(queries[0].affinity.names)
+    names = queries[0].names
     data = lgb.Dataset(np.concatenate(rows), np.concatenate(labels).astype(int), group=group, feature_name=names)
     return lgb.train({**PARAMETERS, "seed": seed}, data, rounds)
 

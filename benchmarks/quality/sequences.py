@@ -1,7 +1,7 @@
 """The next item of a sequence: every item is ranked for the last one of every user (leave-last-one-out)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,8 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
         market = shelf.market(learnt, int(rows.cutoff[mine[0]]))
         for low in range(0, len(mine), ASKED):
             some = rows.take(mine[low : low + ASKED])
-            yield some, shelf.query(market, some, found.items_of(some, shelf.items))
+            query = shelf.query(market, some, found.items_of(some, shelf.items))
+            yield some, replace(query, weights=tuple(recipe["blend"]))
 
     blends = {**BASELINES, **SINGLES, "blend": recipe["blend"]}
     ranker = fit_ranker([query for _, query in asked("validation")], seed)
