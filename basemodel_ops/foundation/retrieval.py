@@ -18,6 +18,9 @@ HALF_LIVES = (1.0, 3.0, 10.0, np.inf)
 RECENT = (1, 3)
 """Occasions of the pools of the newest ones."""
 
+FORGOTTEN = 1000
+"""Occasions after which an event fades no further."""
+
 POOLS = len(HALF_LIVES) + len(RECENT)
 START = (1.0, 0.3, 0.1, 0.03, 0.3, 0.1)
 """Share of each pool in the query before anything is learnt."""
@@ -27,7 +30,7 @@ BATCH = 512
 RATE = 1e-3
 RESIDUAL_RATE = 0.3
 EPOCHS = 2
-MOST_CASES = 200_000
+MOST_CASES = 120_000
 """Events that are learnt from, at most, in a pass."""
 
 
@@ -55,19 +58,19 @@ class Sequences:
 @numba.njit(parallel=True, nogil=True, cache=True)
 def _pool(
     first: np.ndarray, end: np.ndarray, now: np.ndarray, item: np.ndarray, occasion: np.ndarray,
-    vectors: np.ndarray, fade: np.ndarray, recent: np.ndarray, out: np.ndarray,
+    vectors: np.ndarray, faded: np.ndarray, recent: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     for row in numba.prange(len(first)):
         for event in range(first[row], end[row]):
             age = now[row] - occasion[event] - 1
             vector = vectors[item[event]]
-            for pool in range(len(fade)):
-                weight = np.float32(fade[pool] ** age)
+            for pool in range(len(faded)):
+                weight = faded[pool, min(age, faded.shape[1] - 1)]
                 if weight > 1e-6:
                     out[row, pool] += weight * vector
             for pool in range(len(recent)):
                 if age < recent[pool]:
-                    out[row, len(fade) + pool] += vector
+                    out[row, len(faded) + pool] += vector
         for pool in range(out.shape[1]):
             length = np.sqrt((out[row, pool] ** 2).sum())
             if length > 0:
@@ -77,8 +80,8 @@ def _pool(
 def pools(sequences: Sequences, span: tuple[np.ndarray, np.ndarray, np.ndarray], vectors: np.ndarray) -> np.ndarray:
     """Decayed sums of item vectors at length 1, float32 (spans, pools, dimension); zeros without events."""
     out = np.zeros((len(span[0]), POOLS, vectors.shape[1]), np.float32)
-    fade = np.exp2(-1 / np.asarray(HALF_LIVES))
-    _pool(*span, sequences.item, sequences.occasion, vectors, fade, np.asarray(RECENT), out)
+    faded = np.exp2(-np.arange(FORGOTTEN) / np.asarray(HALF_LIVES)[:, None]).astype(np.float32)
+    _pool(*span, sequences.item, sequences.occasion, vectors, faded, np.asarray(RECENT), out)
     return out
 
 

@@ -36,7 +36,7 @@ from basemodel_ops.warehouse.base import Warehouse
 CUTOFFS = 2
 """Newest cutoffs of validation and of test that are asked."""
 
-ENTITIES = 20_000
+ENTITIES = 8_000
 """Entities asked at a cutoff, to learn and to measure."""
 
 BLENDED = 4_000
@@ -118,6 +118,7 @@ def fit_recommendation(
     crosswise = scores_crosswise(validation, seed)
     ranker = fit_ranker(validation, seed) if crosswise is not None else None
     if crosswise is not None and ranker is not None:
+        draft.text("measured", ranker.model_to_string())
         answers["reranked"] = crosswise, [pair_scores(ranker, query) for query in test]
     metrics: dict[str, Metrics] = {"validation": {}, "test": {}}
     policies = {}
