@@ -59,10 +59,10 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
             with ws.warehouse() as warehouse:
                 end = ws.times(warehouse).training_end
                 files, mentioned = _save_incidences(ws, warehouse, event, column, size, to_datetime(end), Path(folder))
-                files += _save_facts(encoder, column, mentioned > 0, Path(folder))
+                files += save_facts(encoder, column, mentioned > 0, Path(folder))
                 kin = _kin(ws, warehouse, event, column, vocabulary, end)
             found = embed_stream(
-                lambda: _load(files),
+                lambda: load_incidences(files),
                 vocabulary.values.to_pylist(),
                 settings.dimension,
                 settings.iterations,
@@ -122,7 +122,7 @@ def _save_incidences(
     return files, mentioned
 
 
-def _save_facts(encoder: Artifact, column: str, is_known: np.ndarray, folder: Path) -> list[Path]:
+def save_facts(encoder: Artifact, column: str, is_known: np.ndarray, folder: Path) -> list[Path]:
     """Files of (codes, hyperedges): the known values that share a fact, a hyperedge per value of each fact."""
     files, groups = [], 0
     for number, codes in enumerate(facts_of(encoder, column).values()):
@@ -138,7 +138,8 @@ def _save(folder: Path, name: int | str, codes: np.ndarray, hyperedges: np.ndarr
     return path
 
 
-def _load(files: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def load_incidences(files: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Codes, hyperedges and weights of each file."""
     for file in files:
         codes, hyperedges = np.load(file)
         is_fact = hyperedges % len(KINDS) == FACT

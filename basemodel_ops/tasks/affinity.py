@@ -122,7 +122,17 @@ class Market:
         activity = np.stack([recent, np.diff(visits.indptr), oldest, times], axis=1)
         queries = learnt.retrieval.queries(self.sequences, entities)
         pooled = pools(self.sequences, span, learnt.vectors)
-        return Affinity(self, personal, lately, visits, pooled, own, shares, queries, np.log1p(activity))
+        level = _level(queries, learnt.retrieval)
+        return Affinity(self, personal, lately, visits, pooled, own, shares, queries, level, np.log1p(activity))
+
+
+def _level(queries: np.ndarray, retrieval: Retrieval) -> np.ndarray:
+    found = np.zeros(len(queries), np.float32)
+    for low in range(0, len(queries), 256):
+        logits = queries[low : low + 256] @ retrieval.items.T + retrieval.bias
+        most = logits.max(axis=1)
+        found[low : low + 256] = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
+    return found
 
 
 def _shares(counts: csr_matrix, codes: np.ndarray) -> csr_matrix:
@@ -147,6 +157,7 @@ class Affinity:
     own: csr_matrix  # (entities, similar items) log of decayed counts
     shares: list[list[csr_matrix]]  # of long and of the last occasions, per fact (entities, values)
     queries: np.ndarray  # (entities, dimension) of the network
+    level: np.ndarray  # (entities,) log of the sum of all items' exponentiated logits
     activity: np.ndarray  # (entities, 4)
 
     @property
@@ -162,16 +173,14 @@ class Affinity:
             "recent", "distinct", "tenure", "occasions",
         )  # fmt: skip
 
-    def follows(self, chosen: np.ndarray, life: int = 1) -> np.ndarray:
-        """How much all items follow what the chosen entities had, float32 (chosen, items)."""
-        return np.asarray((self.lately[life][chosen] @ self.market.learnt.relations.follows).todense())
+    def follows(self, chosen: np.ndarray, life: int = 1) -> csr_matrix:
+        """How much items follow what the chosen entities had, float32 (chosen, items)."""
+        return csr_matrix(self.lately[life][chosen] @ self.market.learnt.relations.follows)
 
-    def learnt(self, chosen: np.ndarray) -> np.ndarray:
-        """Log-probabilities of all items by the network, float32 (chosen, items)."""
+    def logits(self, chosen: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Logits of items (items,) by the network, float32 (chosen, items)."""
         retrieval = self.market.learnt.retrieval
-        logits = self.queries[chosen] @ retrieval.items.T + retrieval.bias
-        logits -= logits.max(axis=1, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return self.queries[chosen] @ retrieval.items[items].T + retrieval.bias[items]
 
     def rows(self, chosen: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Numbers of the pairs of the chosen entities with their items, float32 (chosen, items each, names)."""
@@ -188,12 +197,14 @@ class Affinity:
         close = np.empty((POOLS, *items.shape), np.float32)
         _products(self.pools[chosen], learnt.vectors, items, close)
         parts += list(close)
-        parts += [np.take_along_axis(self.follows(chosen, life), items, axis=1) for life in range(len(STEPS))]
+        parts += [_at(self.follows(chosen, life), items) for life in range(len(STEPS))]
         similar = learnt.relations.similar_place[items]
         scores = np.asarray(self.own[chosen] @ learnt.relations.similarity, np.float32)
         scores = np.pad(scores, ((0, 0), (0, 1)))  # the last column is that of items without
         parts.append(np.take_along_axis(scores, similar, axis=1))
-        parts.append(np.take_along_axis(self.learnt(chosen), items, axis=1))
+        logits = np.empty((1, *items.shape), np.float32)
+        _products(self.queries[chosen][:, None], learnt.retrieval.items, items, logits)
+        parts.append(logits[0] + learnt.retrieval.bias[items] - self.level[chosen, None])
         for fact, (codes, usual) in enumerate(zip(learnt.facts.values(), market.usual, strict=True)):
             group = codes[items]
             share, newest = (

@@ -93,9 +93,9 @@ def _part(
     query = np.einsum("p,epd->ed", np.asarray(START, np.float32), affinity.pools[chosen])
     query /= np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9)
     close = np.maximum(query @ affinity.market.learnt.vectors[seen].T, 0)
-    follows = affinity.follows(chosen)[:, seen]
+    follows = affinity.follows(chosen)[:, seen].toarray()
     follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
-    learnt = affinity.learnt(chosen)[:, seen]
+    learnt = affinity.logits(chosen, seen)
     learnt = np.maximum(1 + (learnt - learnt.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE, 0)
     kinds = [own.astype(np.float32), np.broadcast_to(popular, own.shape), close, follows, learnt]
     each = min(EACH, len(seen))
