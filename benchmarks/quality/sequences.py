@@ -78,7 +78,7 @@ class References:
             return csr_matrix((np.exp2(-back / half_life).astype(np.float32), (row, flat)), (len(histories), items))
 
         ties = 1e-6 * self.popularity / self.popularity.max()
-        yield "popularity", np.broadcast_to(self.popularity, (len(histories), items))
+        yield "popularity of all time", np.broadcast_to(self.popularity, (len(histories), items))
         yield "last-item Markov", csr_matrix(decayed(1e-3) @ self.follows).toarray() + ties
         yield "window transitions, half-life 3", csr_matrix(decayed(3) @ self.near).toarray() + ties
         query = decayed(1) @ self.vectors
