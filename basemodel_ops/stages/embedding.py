@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import Artifact, Draft
 from basemodel_ops.cleora import embed_stream
 from basemodel_ops.cleora.embedding import hash_ids
+from basemodel_ops.cleora.windows import windows
 from basemodel_ops.contract.types import EventSource
 from basemodel_ops.emde import Partition, identity_codes
 from basemodel_ops.encoders import Vocabulary
@@ -17,8 +18,9 @@ from basemodel_ops.encoders.hashing import pair_ids
 from basemodel_ops.report import Report
 from basemodel_ops.representation.events import NO_SESSION, joined
 from basemodel_ops.representation.gathering import gathered
+from basemodel_ops.representation.occasions import occasions
 from basemodel_ops.stages.cold import Kin, embed_cold, text_kin
-from basemodel_ops.stages.encoding import encoders_of, in_order, known_things, vocabulary_of
+from basemodel_ops.stages.encoding import encoders_of, facts_of, in_order, known_things, vocabulary_of
 from basemodel_ops.stages.reading import column_reader, read_events
 from basemodel_ops.stages.workspace import Workspace, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
@@ -30,16 +32,25 @@ IDENTITY_ROWS = 2
 CHUNK_ROWS = 2_000_000
 """Events whose hyperedges are in memory at once, about."""
 
+WINDOW = 3
+"""Adjacent occasions of an entity that are a hyperedge, where events carry no session."""
+
+FACT_WEIGHT = 4.0
+"""Weight of a thing in the hyperedge of those that share a fact of it; 1 in all others."""
+
+KINDS = ENTITY, SESSION, NEIGHBOURS, FACT = range(4)
+"""Kinds of hyperedges, told by the remainder of their ids."""
+
 
 def embeddings(ws: Workspace, source: str, column: str) -> Report:
-    """Cleora vectors of the values of a column, from sessions and entities as hyperedges.
+    """Cleora vectors of the values of a column, from entities, sessions or windows, and shared facts as hyperedges.
 
     Things that no event mentioned get theirs from the things that their facts are shared with. Memory holds the vectors
     and one range of entities, however many events there are.
     """
     event, encoder = ws.contract.event(source), ws.current(f"encoders/{source}")
     settings = ws.settings
-    inputs = [encoder.version, column, settings.dimension, settings.iterations, settings.seed]
+    inputs: list[object] = [encoder.version, column, settings.dimension, settings.iterations, settings.seed]
 
     def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         vocabulary = vocabulary_of(encoder, column)
@@ -48,9 +59,10 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
             with ws.warehouse() as warehouse:
                 end = ws.times(warehouse).training_end
                 files, mentioned = _save_incidences(ws, warehouse, event, column, size, to_datetime(end), Path(folder))
+                files += save_facts(encoder, column, mentioned > 0, Path(folder))
                 kin = _kin(ws, warehouse, event, column, vocabulary, end)
             found = embed_stream(
-                lambda: _load(files),
+                lambda: load_incidences(files),
                 vocabulary.values.to_pylist(),
                 settings.dimension,
                 settings.iterations,
@@ -78,36 +90,60 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
 def _save_incidences(
     ws: Workspace, warehouse: Warehouse, event: EventSource, column: str, size: int, before: datetime, folder: Path
 ) -> tuple[list[Path], np.ndarray]:
-    """Files of (codes, hyperedges), each with whole hyperedges: all things of an entity, and those of its sessions.
+    """Files of (codes, hyperedges), each with whole hyperedges.
 
-    Things of one session that is shared by entities are seen together per entity.
+    All things of an entity are one, and those of each of its sessions; or of its windows where events carry no session,
+    so that their order is told. Things of one session that is shared by entities are seen together per entity.
 
     Returns:
         The files, and how many incidences each of the `size` values has.
     """
     files: list[Path] = []
     mentioned = np.zeros(size, np.int64)
+    told = 0
 
-    def save(codes: np.ndarray, hyperedges: np.ndarray) -> None:
+    def save(codes: np.ndarray, hyperedges: np.ndarray, kind: int) -> None:
         np.add(mentioned, np.bincount(codes[codes >= 0], minlength=size), out=mentioned)
-        files.append(folder / f"{len(files)}.npy")
-        np.save(files[-1], np.stack([codes.astype(np.int64), hyperedges]))
+        files.append(_save(folder, len(files), codes, hyperedges, kind))
 
     entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, before)))
     reader = column_reader(ws, event, entities, column)
     for events in gathered(read_events(ws, warehouse, event, reader, before), len, CHUNK_ROWS, joined):
         owner, codes = events.owner.astype(np.int64), events.codes[column]
-        save(codes, owner * 2)  # even numbers, so that no session is taken for an entity
+        save(codes, owner, ENTITY)
         if events.session is not None:
-            told = events.session != NO_SESSION
-            save(codes[told], pair_ids(owner[told], events.session[told]) | 1)
+            known = events.session != NO_SESSION
+            save(codes[known], pair_ids(owner[known], events.session[known]), SESSION)
+        else:
+            occasion = occasions(owner, events.time)
+            place, window = windows(owner, occasion, WINDOW)
+            save(codes[place], window + told, NEIGHBOURS)
+            told += int(occasion[-1]) + 1 if len(occasion) else 0
     return files, mentioned
 
 
-def _load(files: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def save_facts(encoder: Artifact, column: str, is_known: np.ndarray, folder: Path) -> list[Path]:
+    """Files of (codes, hyperedges): the known values that share a fact, a hyperedge per value of each fact."""
+    files, groups = [], 0
+    for number, codes in enumerate(facts_of(encoder, column).values()):
+        sharing = np.flatnonzero(is_known & (codes >= 0))
+        files.append(_save(folder, f"fact-{number}", sharing, groups + codes[sharing].astype(np.int64), FACT))
+        groups += int(codes.max(initial=-1)) + 1
+    return files
+
+
+def _save(folder: Path, name: int | str, codes: np.ndarray, hyperedges: np.ndarray, kind: int) -> Path:
+    path = folder / f"{name}.npy"
+    np.save(path, np.stack([codes.astype(np.int64), hyperedges * len(KINDS) + kind]))
+    return path
+
+
+def load_incidences(files: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Codes, hyperedges and weights of each file."""
     for file in files:
         codes, hyperedges = np.load(file)
-        yield codes, hyperedges
+        is_fact = hyperedges % len(KINDS) == FACT
+        yield codes, hyperedges, np.where(is_fact, np.float32(FACT_WEIGHT), np.float32(1))
 
 
 def _kin(
@@ -119,10 +155,7 @@ def _kin(
         return []
     artifact, source = ws.current(f"encoders/{event.name}"), ws.contract.attribute(declared.references)
     things = in_order(known_things(warehouse, source, end), vocabulary.values)
-    kin = []
-    for name in artifact.names:
-        if name.startswith(f"map {column}."):
-            kin.append(Kin.sharing(artifact.arrays(name.removesuffix(".safetensors"))["codes"]))
+    kin = [Kin.sharing(codes) for codes in facts_of(artifact, column).values()]
     for attribute, encoder in encoders_of(artifact, column).items():
         if encoder.is_density:
             kin.append(text_kin(things.column(attribute).combine_chunks(), encoder, vocabulary.counts))

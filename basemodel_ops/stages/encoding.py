@@ -61,6 +61,13 @@ def encoders_of(artifact: Artifact, column: str | None = None) -> dict[str, Enco
     }
 
 
+def facts_of(artifact: Artifact, column: str) -> dict[str, np.ndarray]:
+    """Codes of each fact of the values of a column, (values,), -1 where it is not known."""
+    prefix = f"map {column}."
+    names = [name.removesuffix(".safetensors") for name in artifact.names if name.startswith(prefix)]
+    return {name.removeprefix(prefix): artifact.arrays(name)["codes"] for name in names}
+
+
 def encoders(ws: Workspace, source: str) -> Report:
     """Vocabularies and encoders of a source, from what was there before the end of training."""
     is_event = source in {event.name for event in ws.contract.events}

@@ -39,7 +39,11 @@ Metrics = dict[str, dict[str, float]]
 def task_model(ws: Workspace, task: str) -> Report:
     """Fit, choose and refit; the artifact holds the shipped model and the metrics of all candidates."""
     declared = ws.contract.task(task)
-    examples, foundation = Examples(ws.current("training_examples")), ws.current("foundation_model")
+    inputs: list[object] = []
+    if declared.type is TaskType.RECOMMENDATION and declared.predicts is not None:
+        inputs.append(ws.current(f"embeddings/{declared.predicts.source}__{declared.predicts.column}").version)
+    else:
+        inputs += [ws.current(key).version for key in ("training_examples", "foundation_model")]
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
         marks = [warehouse.fingerprint(declared.relation, [declared.entity, declared.cutoff, declared.target])]
@@ -47,19 +51,21 @@ def task_model(ws: Workspace, task: str) -> Report:
             marks.append(warehouse.fingerprint(declared.population, [declared.entity, declared.cutoff]))
 
         def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-            checkpoint = Checkpoint(ws)
             rows = population(warehouse, declared, times)
-            if declared.type is TaskType.MULTILABEL:
-                shipped, validation, test = _fit_multilabel(ws, warehouse, declared, rows, examples, checkpoint, draft)
-            elif declared.type is TaskType.RECOMMENDATION:
+            if declared.type is TaskType.RECOMMENDATION:
                 shipped, validation, test = fit_recommendation(ws, warehouse, declared, rows, times, draft)
             else:
-                shipped, validation, test = _fit_single(ws, declared, rows, examples, checkpoint, draft)
+                examples, checkpoint = Examples(ws.current("training_examples")), Checkpoint(ws)
+                if declared.type is TaskType.MULTILABEL:
+                    found = _fit_multilabel(ws, warehouse, declared, rows, examples, checkpoint, draft)
+                else:
+                    found = _fit_single(ws, declared, rows, examples, checkpoint, draft)
+                shipped, validation, test = found
             draft.json("metrics", {"shipped": shipped, "validation": validation, "test": test})
             labelled = int((rows.part != "open").sum())
             return {"shipped": shipped, "labelled_rows": labelled, "open_rows": len(rows.part) - labelled}, {}
 
-        return ws.made(f"{task}/model", [examples.artifact.version, foundation.version, marks], fill)
+        return ws.made(f"{task}/model", [*inputs, marks], fill)
 
 
 def trait_parts(rows: Rows, seed: int) -> Rows:

@@ -1,6 +1,7 @@
 """Recommendation as a task: what was known at a cutoff, which ranker is trusted, and the items it names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,19 +10,25 @@ from basemodel_ops.artifacts import Artifact, Draft
 from basemodel_ops.contract.types import Target, Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
+from basemodel_ops.foundation.retrieval import Retrieval, Sequences, learn_retrieval
 from basemodel_ops.representation import History
-from basemodel_ops.stages.encoding import vocabulary_of
+from basemodel_ops.stages.encoding import facts_of, vocabulary_of
 from basemodel_ops.stages.labels import Rows
 from basemodel_ops.stages.positives import positives, read_things
 from basemodel_ops.stages.workspace import Times, Workspace
-from basemodel_ops.tasks.affinity import Market
-from basemodel_ops.tasks.recommendation import BASELINES, choose_blend, gather_evidence, whole
+from basemodel_ops.tasks.affinity import Learnt, Market, sequences_before
+from basemodel_ops.tasks.recommendation import BASELINES, SINGLES, Weights, choose_blend, put_forward, whole
+from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import (
     Query,
+    best_policy,
     fit_ranker,
+    following,
     measure_scores,
+    ndcg,
     pair_scores,
     restore_ranker,
+    sampled,
     scores_crosswise,
 )
 from basemodel_ops.warehouse.base import Warehouse
@@ -29,8 +36,14 @@ from basemodel_ops.warehouse.base import Warehouse
 CUTOFFS = 2
 """Newest cutoffs of validation and of test that are asked."""
 
-ENTITIES = 5_000
-"""Entities asked at a cutoff, to learn and to measure; and scored at once."""
+ENTITIES = 8_000
+"""Entities asked at a cutoff, to learn and to measure."""
+
+BLENDED = 4_000
+"""Entities of a cutoff by which weights are chosen."""
+
+SCORED = 5_000
+"""Entities scored at once."""
 
 Metrics = dict[str, dict[str, float]]
 
@@ -43,22 +56,33 @@ class Shelf:
         target = _target(task)
         self._column = target.column
         self._history: History
-        self._history, self._vectors, self._entities = read_things(ws, warehouse, task, before)
+        self.entities: Vocabulary
+        self._history, self._vectors, self.entities = read_things(ws, warehouse, task, before)
         encoder = ws.current(f"encoders/{target.source}")
         self.items: Vocabulary = vocabulary_of(encoder, target.column)
-        prefix = f"map {target.column}."
-        names = [name.removesuffix(".safetensors") for name in encoder.names if name.startswith(prefix)]
-        self._facts = {name.removeprefix(prefix): encoder.arrays(name)["codes"] for name in names}
+        self._facts = facts_of(encoder, target.column)
 
-    def market(self, cutoff: int) -> Market:
+    def sequences(self, end: int) -> Sequences:
+        """The items of all entities strictly before `end`."""
+        return sequences_before(self._history, self._column, end)
+
+    def learn(self, end: int, seed: int, log: Callable[[str], None]) -> Retrieval:
+        """The query network, from events strictly before `end`."""
+        return learn_retrieval(self.sequences(end), self._vectors, seed, log)
+
+    def learnt(self, end: int, arrays: dict[str, np.ndarray]) -> Learnt:
+        """What is known of items from events strictly before `end`, with the network that `arrays` hold."""
+        relations = Relations.of(self.sequences(end), len(self._vectors))
+        return Learnt(self._vectors, self._facts, relations, Retrieval.from_arrays(arrays, self._vectors))
+
+    def market(self, learnt: Learnt, cutoff: int) -> Market:
         """What is known of the items strictly before a cutoff."""
-        return Market.before(self._history, self._column, self._vectors, self._facts, cutoff)
+        return Market.before(self._history, self._column, learnt, cutoff)
 
     def query(self, market: Market, rows: Rows, truth: list[np.ndarray]) -> Query:
         """The question of rows of one cutoff, that of `market`."""
-        entities, cutoff = self._entities.encode(rows.entity), int(rows.cutoff[0])
-        evidence = gather_evidence(self._history, self._column, self._vectors, entities, cutoff)
-        return Query(evidence.shortlist(self._vectors), market.affinity(entities), truth)
+        affinity = market.affinity(self.entities.encode(rows.entity))
+        return Query(put_forward(affinity), affinity, truth)
 
 
 def _target(task: Task) -> Target:
@@ -72,6 +96,10 @@ def fit_recommendation(
 ) -> tuple[str, Metrics, Metrics]:
     """Weights and a ranker from the validation cutoffs; the shipped one, and the metrics of all on both parts."""
     shelf, found, seed = Shelf(ws, warehouse, task, times.data_end), positives(warehouse, task), ws.settings.seed
+    end = times.training_end
+    network = shelf.learn(end, seed, lambda line: ws.log(f"{task.name}: {line}")).arrays()
+    draft.arrays("network", network)
+    learnt = shelf.learnt(end, network)
     queries: dict[str, list[Query]] = {"validation": [], "test": []}
     generator = np.random.default_rng(seed)
     for part, asked in queries.items():
@@ -79,29 +107,34 @@ def fit_recommendation(
             mine = np.flatnonzero(rows.cutoff == cutoff)
             mine = np.sort(generator.choice(mine, min(len(mine), ENTITIES), replace=False))
             sample = rows.take(mine)
-            asked.append(shelf.query(shelf.market(int(cutoff)), sample, found.items_of(sample, shelf.items)))
+            asked.append(shelf.query(shelf.market(learnt, int(cutoff)), sample, found.items_of(sample, shelf.items)))
             ws.log(f"{task.name}: {len(mine)} entities of {part}")
     validation, test = queries["validation"], queries["test"]
-    weights, tried = choose_blend([q.shortlist for q in validation], [q.truth for q in validation])
-    blends = {**BASELINES, "blend": weights}
-    metrics: dict[str, Metrics] = {
-        part: {name: measure_scores(asked, _blended(asked, chosen)) for name, chosen in blends.items()}
-        for part, asked in queries.items()
-    }
+    some = sampled(validation, BLENDED, seed)
+    weights, tried = choose_blend(lambda weights: ndcg(some, _blended(some, weights)))
+    validation, test = ([replace(query, weights=weights) for query in asked] for asked in (validation, test))
+    blends = {**BASELINES, **SINGLES, "blend": weights}
+    answers = {name: (_blended(validation, chosen), _blended(test, chosen)) for name, chosen in blends.items()}
     crosswise = scores_crosswise(validation, seed)
     ranker = fit_ranker(validation, seed) if crosswise is not None else None
     if crosswise is not None and ranker is not None:
-        metrics["validation"]["reranked"] = measure_scores(validation, crosswise)
-        metrics["test"]["reranked"] = measure_scores(test, [pair_scores(ranker, query) for query in test])
+        draft.text("measured", ranker.model_to_string())
+        answers["reranked"] = crosswise, [pair_scores(ranker, query) for query in test]
+    metrics: dict[str, Metrics] = {"validation": {}, "test": {}}
+    policies = {}
+    for name, (known, later) in answers.items():
+        policies[name], metrics["validation"][name] = best_policy(validation, known)
+        metrics["test"][name] = measure_scores(test, following(policies[name], test, later))
     shipped = max(metrics["validation"], key=lambda name: metrics["validation"][name]["ndcg_10"])
     if shipped == "reranked" and (final := fit_ranker([*validation, *test], seed)) is not None:
         draft.text("ranker", final.model_to_string())
-    draft.json("recipe", {"shipped": shipped, "weights": blends.get(shipped), "tried": tried})
+    chosen = {"weights": blends.get(shipped), "policy": policies[shipped]}
+    draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": weights, "tried": tried})
     return shipped, metrics["validation"], metrics["test"]
 
 
-def _blended(queries: Sequence[Query], weights: tuple[float, float, float]) -> list[np.ndarray]:
-    return [query.shortlist.evidence @ np.asarray(weights, np.float32) for query in queries]
+def _blended(queries: Sequence[Query], weights: Weights) -> list[np.ndarray]:
+    return [query.shortlist.scores(weights) for query in queries]
 
 
 def recommend(
@@ -110,13 +143,13 @@ def recommend(
     """The k best items of each row, flat and the best first, and their scores (rows, k); rows are of one cutoff."""
     cutoff, recipe = int(rows.cutoff[0]), fitted.json("recipe")
     shelf = Shelf(ws, warehouse, task, cutoff)
-    market = shelf.market(cutoff)
+    market = shelf.market(shelf.learnt(min(cutoff, recipe["end"]), fitted.arrays("network")), cutoff)
     ranker = restore_ranker(fitted.text("ranker")) if recipe["shipped"] == "reranked" else None
     parts = []
-    for low in range(0, len(rows.cutoff), ENTITIES):
-        mine = rows.take(np.arange(low, min(low + ENTITIES, len(rows.cutoff))))
-        query = shelf.query(market, mine, [])
-        scores = pair_scores(ranker, query) if ranker else _blended([query], recipe["weights"])[0]
-        parts.append(query.shortlist.best(scores, k))
+    for low in range(0, len(rows.cutoff), SCORED):
+        query = shelf.query(market, rows.take(np.arange(low, min(low + SCORED, len(rows.cutoff)))), [])
+        query = replace(query, weights=tuple(recipe["blend"]))
+        scores = [pair_scores(ranker, query)] if ranker else _blended([query], recipe["weights"])
+        parts.append(query.shortlist.best(following(recipe["policy"], [query], scores)[0], k))
     items, scores = whole(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     return shelf.items.values.take(pa.array(items.ravel())), scores

@@ -8,12 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit, prange
 from scipy.sparse import csr_matrix, diags_array
 
+from basemodel_ops.foundation.retrieval import POOLS, Retrieval, Sequences, pools
 from basemodel_ops.representation.history import DAY, History
+from basemodel_ops.representation.occasions import occasions
+from basemodel_ops.tasks.relations import Relations
 
-HALF_LIVES = (7.0, 30.0, 120.0)
-"""Days, of personal counts and of the pools that closeness is measured from."""
+HALF_LIVES = (7.0, 30.0, 60.0, 120.0)
+"""Days, of personal counts."""
+
+STEPS = (1.0, 3.0, 10.0)
+"""Half-lives in occasions of the entity, of what its items are followed by."""
 
 POPULAR_DAYS = (14, 56)
 """Windows of popularity."""
@@ -21,11 +28,25 @@ POPULAR_DAYS = (14, 56)
 NEVER = 1000.0
 """Days since an event that never was."""
 
-SIMILAR_ITEMS = 2000
-"""Most popular items between which similarity is solved for; others have none."""
 
-RIDGE = 500.0
-"""Penalty of the item similarities."""
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt of items up to the end of training."""
+
+    vectors: np.ndarray  # (items, dimension) Cleora
+    facts: Mapping[str, np.ndarray]  # per fact the code of each item's value, (items,), -1 where not known
+    relations: Relations
+    retrieval: Retrieval
+
+
+def sequences_before(history: History, column: str, cutoff: int) -> Sequences:
+    """The known items of all entities strictly before `cutoff` (microseconds), with their occasions."""
+    codes = history.codes[column]
+    seen = (history.time < cutoff) & (codes >= 0)
+    owner = np.repeat(np.arange(history.entities), np.diff(history.start))[seen]
+    session = None if history.session is None else history.session[seen]
+    start = np.searchsorted(owner, np.arange(history.entities + 1))
+    return Sequences(start, codes[seen].astype(np.int64), occasions(owner, history.time[seen], session))
 
 
 @dataclass(frozen=True)
@@ -36,8 +57,8 @@ class Market:
     item: np.ndarray  # (events,)
     age: np.ndarray  # (events,) days
     entities: int
-    vectors: np.ndarray  # (items, dimension)
-    facts: Mapping[str, np.ndarray]  # per fact the code of each item's value, (items,), -1 where not known
+    learnt: Learnt
+    sequences: Sequences
     popularity: np.ndarray  # (windows, items) log of events a day
     repeats: np.ndarray  # (items,) share of its takers who took it again
     visits: csr_matrix  # (entities, items): position in the three below, plus 1
@@ -45,18 +66,14 @@ class Market:
     gap: np.ndarray  # (pairs,) mean days between two of them; `NEVER` after only one
     last: np.ndarray  # (pairs,) days since the last
     usual: list[np.ndarray]  # per fact the share of each value in all events
-    similar_place: np.ndarray  # (items,) row of `similarity`, -1 for none
-    similarity: np.ndarray  # (similar items, similar items)
 
     @classmethod
-    def before(
-        cls, history: History, column: str, vectors: np.ndarray, facts: Mapping[str, np.ndarray], cutoff: int
-    ) -> "Market":
+    def before(cls, history: History, column: str, learnt: Learnt, cutoff: int) -> "Market":
         """Everything strictly before `cutoff` (microseconds) in the category `column` of all entities."""
         codes = history.codes[column]
         seen = (history.time < cutoff) & (codes >= 0)
         owner = np.repeat(np.arange(history.entities), np.diff(history.start))[seen]
-        item, age, items = codes[seen].astype(np.int64), (cutoff - history.time[seen]) / DAY, len(vectors)
+        item, age, items = codes[seen].astype(np.int64), (cutoff - history.time[seen]) / DAY, len(learnt.vectors)
         windows = np.stack([np.bincount(item[age <= days], minlength=items) / days for days in POPULAR_DAYS])
         # One visit of an item a day.
         days = np.unique(np.stack([owner * items + item, np.ceil(age).astype(np.int64)]), axis=1)
@@ -67,14 +84,13 @@ class Market:
         again = np.bincount((pair % items)[count > 1], minlength=items)
         place = np.arange(1, len(pair) + 1, dtype=np.int64)
         visits = csr_matrix((place, (pair // items, pair % items)), (history.entities, items))
-        similar_place, similarity = _similarity(owner, item, age, history.entities, windows[-1])
         usual = [
             np.bincount(known[item] + 1, minlength=int(known.max(initial=-1)) + 2)[1:] / max(len(item), 1)
-            for known in facts.values()
+            for known in learnt.facts.values()
         ]
         return cls(
-            owner, item, age, history.entities, vectors, facts, np.log1p(windows), again / np.maximum(takers, 1),
-            visits, count.astype(float), gap, newest.astype(float), usual, similar_place, similarity,
+            owner, item, age, history.entities, learnt, sequences_before(history, column, cutoff), np.log1p(windows),
+            again / np.maximum(takers, 1), visits, count.astype(float), gap, newest.astype(float), usual,
         )  # fmt: skip
 
     def affinity(self, entities: np.ndarray) -> "Affinity":
@@ -83,30 +99,50 @@ class Market:
         row[entities] = np.arange(len(entities))
         mine = row[self.owner] >= 0
         owner, item, age = row[self.owner[mine]], self.item[mine], self.age[mine]
-        shape = (len(entities), len(self.vectors))
+        learnt, relations = self.learnt, self.learnt.relations
+        shape = (len(entities), len(learnt.vectors))
         personal = [csr_matrix((np.exp2(-age / life), (owner, item)), shape) for life in HALF_LIVES]
-        newest, oldest = np.full(len(entities), np.inf), np.zeros(len(entities))
-        np.minimum.at(newest, owner, age)
+        oldest = np.zeros(len(entities))
         np.maximum.at(oldest, owner, age)
-        last = csr_matrix(((age < newest[owner] + 1).astype(float), (owner, item)), shape)
-        pools = np.stack([_unit(np.asarray(counts @ self.vectors)) for counts in (*personal, last)], axis=1)
-        similar = self.similar_place[item]
-        weight, kept = np.exp2(-age / HALF_LIVES[-1]), similar >= 0
-        own = csr_matrix((weight[kept], (owner[kept], similar[kept])), (len(entities), len(self.similarity)))
+        span = self.sequences.whole(entities)
+        back = span[2][owner] - 1 - self.sequences.occasion[mine]
+        lately = [csr_matrix((np.exp2(-back / life).astype(np.float32), (owner, item)), shape) for life in STEPS]
+        similar = relations.similar_place[item]
+        kept = similar >= 0
+        own = csr_matrix(
+            (np.exp2(-age[kept] / HALF_LIVES[-1]), (owner[kept], similar[kept])),
+            (len(entities), len(relations.similarity)),
+        )
         own.data = np.log1p(own.data)
-        shares = []
-        for codes in self.facts.values():
-            known = np.flatnonzero(codes >= 0)
-            groups = int(codes.max(initial=-1)) + 1
-            onto = csr_matrix((np.ones(len(known)), (known, codes[known])), (len(codes), groups))
-            counts = csr_matrix(personal[-1] @ onto)
-            total = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1e-9)
-            shares.append(csr_matrix(diags_array(1 / total) @ counts))
+        shares = [[_shares(counts, codes) for codes in learnt.facts.values()] for counts in (personal[-1], lately[0])]
         visits = csr_matrix(self.visits[entities])
         recent = np.bincount(owner[age <= 28], minlength=len(entities))
-        activity = np.log1p(np.stack([recent, np.diff(visits.indptr), oldest], axis=1))
-        similar_scores = np.asarray(own @ self.similarity, np.float32)
-        return Affinity(self, personal, visits, pools.astype(np.float32), similar_scores, shares, activity)
+        times = np.zeros(len(entities))
+        np.maximum.at(times, owner, back + 1)
+        activity = np.stack([recent, np.diff(visits.indptr), oldest, times], axis=1)
+        queries = learnt.retrieval.queries(self.sequences, entities)
+        pooled = pools(self.sequences, span, learnt.vectors)
+        level = _level(queries, learnt.retrieval)
+        return Affinity(self, personal, lately, visits, pooled, own, shares, queries, level, np.log1p(activity))
+
+
+def _level(queries: np.ndarray, retrieval: Retrieval) -> np.ndarray:
+    found = np.zeros(len(queries), np.float32)
+    for low in range(0, len(queries), 256):
+        logits = queries[low : low + 256] @ retrieval.items.T + retrieval.bias
+        most = logits.max(axis=1)
+        found[low : low + 256] = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
+    return found
+
+
+def _shares(counts: csr_matrix, codes: np.ndarray) -> csr_matrix:
+    """Share of each value of a fact in what entities had, (entities, values)."""
+    known = np.flatnonzero(codes >= 0)
+    groups = int(codes.max(initial=-1)) + 1
+    onto = csr_matrix((np.ones(len(known)), (known, codes[known])), (len(codes), groups))
+    found = csr_matrix(counts @ onto)
+    total = np.maximum(np.asarray(found.sum(axis=1)).ravel(), 1e-9)
+    return csr_matrix(diags_array(1 / total) @ found)
 
 
 @dataclass(frozen=True)
@@ -115,30 +151,42 @@ class Affinity:
 
     market: Market
     personal: list[csr_matrix]  # per half-life (entities, items) decayed counts
+    lately: list[csr_matrix]  # the same by occasions
     visits: csr_matrix  # (entities, items) as in the market
-    pools: np.ndarray  # (entities, half-lives + 1, dimension) unit length, that of the last day at the end
-    similar: np.ndarray  # (entities, similar items)
-    shares: list[csr_matrix]  # per fact (entities, values)
-    activity: np.ndarray  # (entities, 3)
+    pools: np.ndarray  # (entities, pools, dimension) unit length
+    own: csr_matrix  # (entities, similar items) log of decayed counts
+    shares: list[list[csr_matrix]]  # of long and of the last occasions, per fact (entities, values)
+    queries: np.ndarray  # (entities, dimension) of the network
+    level: np.ndarray  # (entities,) log of the sum of all items' exponentiated logits
+    activity: np.ndarray  # (entities, 4)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each number."""
-        lives = [f"{life:g}" for life in HALF_LIVES]
-        facts = range(len(self.market.facts))
+        facts = range(len(self.market.learnt.facts))
         return (
-            *(f"personal_{life}" for life in lives), "days", "since", "gap", "due",
+            *(f"personal_{life:g}" for life in HALF_LIVES), "days", "since", "gap", "due",
             *(f"popular_{days}" for days in POPULAR_DAYS), "trend", "repeats",
-            *(f"close_{life}" for life in lives), "close_last", "similar",
-            *(f"{kind}_{fact}" for fact in facts for kind in ("share", "lift")),
-            "recent", "distinct", "tenure",
+            *(f"close_{pool}" for pool in range(POOLS)),
+            *(f"follows_{life:g}" for life in STEPS), "similar", "learnt",
+            *(f"{kind}_{fact}" for fact in facts for kind in ("share", "lift", "last")),
+            "recent", "distinct", "tenure", "occasions",
         )  # fmt: skip
 
-    def rows(self, low: int, high: int, items: np.ndarray) -> np.ndarray:
-        """Numbers of the pairs of entities `low` to `high` with their items, float32 (entities, items each, names)."""
-        market = self.market
-        parts = [np.log1p(_at(counts[low:high], items)) for counts in self.personal]
-        place = _at(self.visits[low:high], items)
+    def follows(self, chosen: np.ndarray, life: int = 1) -> csr_matrix:
+        """How much items follow what the chosen entities had, float32 (chosen, items)."""
+        return csr_matrix(self.lately[life][chosen] @ self.market.learnt.relations.follows)
+
+    def logits(self, chosen: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Logits of items (items,) by the network, float32 (chosen, items)."""
+        retrieval = self.market.learnt.retrieval
+        return self.queries[chosen] @ retrieval.items[items].T + retrieval.bias[items]
+
+    def rows(self, chosen: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Numbers of the pairs of the chosen entities with their items, float32 (chosen, items each, names)."""
+        market, learnt = self.market, self.market.learnt
+        parts = [np.log1p(_at(counts[chosen], items)) for counts in self.personal]
+        place = _at(self.visits[chosen], items)
         count, gap, last = (
             np.where(place > 0, np.append(values, missing)[place - 1], missing)
             for values, missing in ((market.count, 0.0), (market.gap, NEVER), (market.last, NEVER))
@@ -146,43 +194,41 @@ class Affinity:
         parts += [np.log1p(count), np.log1p(last), np.log1p(gap), np.minimum(last / np.maximum(gap, 0.5), 20)]
         popular = [counts[items] for counts in market.popularity]
         parts += [*popular, popular[0] - popular[-1], market.repeats[items]]
-        parts += list(np.einsum("eqd,eid->qei", self.pools[low:high], market.vectors[items]))
-        similar = market.similar_place[items]
-        scores = np.pad(self.similar[low:high], ((0, 0), (0, 1)))  # the last column is that of items without
+        close = np.empty((POOLS, *items.shape), np.float32)
+        _products(self.pools[chosen], learnt.vectors, items, close)
+        parts += list(close)
+        parts += [_at(self.follows(chosen, life), items) for life in range(len(STEPS))]
+        similar = learnt.relations.similar_place[items]
+        scores = np.asarray(self.own[chosen] @ learnt.relations.similarity, np.float32)
+        scores = np.pad(scores, ((0, 0), (0, 1)))  # the last column is that of items without
         parts.append(np.take_along_axis(scores, similar, axis=1))
-        for shares, codes, usual in zip(self.shares, market.facts.values(), market.usual, strict=True):
+        logits = np.empty((1, *items.shape), np.float32)
+        _products(self.queries[chosen][:, None], learnt.retrieval.items, items, logits)
+        parts.append(logits[0] + learnt.retrieval.bias[items] - self.level[chosen, None])
+        for fact, (codes, usual) in enumerate(zip(learnt.facts.values(), market.usual, strict=True)):
             group = codes[items]
-            share = np.where(group >= 0, _at(shares[low:high], np.maximum(group, 0)), 0) if len(usual) else 0 * group
-            parts += [share, np.log((share + 1e-4) / (np.append(usual, 1.0)[group] + 1e-4))]
-        parts += [np.broadcast_to(column[low:high, None], items.shape) for column in self.activity.T]
+            share, newest = (
+                np.where(group >= 0, _at(shares[fact][chosen], np.maximum(group, 0)), 0) if len(usual) else 0 * group
+                for shares in self.shares
+            )
+            parts += [share, np.log((share + 1e-4) / (np.append(usual, 1.0)[group] + 1e-4)), newest]
+        parts += [np.broadcast_to(column[chosen, None], items.shape) for column in self.activity.T]
         return np.stack(parts, axis=2).astype(np.float32)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
+    for row in prange(len(items)):
+        for column in range(items.shape[1]):
+            vector = vectors[items[row, column]]
+            for pool in range(pooled.shape[1]):
+                total = np.float32(0)
+                for place in range(len(vector)):
+                    total += pooled[row, pool, place] * vector[place]
+                out[pool, row, column] = total
 
 
 def _at(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
     """Values of a sparse matrix at (row, items of the row), (rows, items each)."""
     found = matrix[np.arange(len(items)).repeat(items.shape[1]), items.ravel()]
     return np.asarray(found).reshape(items.shape)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
-
-
-def _similarity(
-    owner: np.ndarray, item: np.ndarray, age: np.ndarray, entities: int, popularity: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which items have similarities, and these, solved for in closed form (EASE, arXiv 1905.03375)."""
-    best = np.sort(np.argsort(-popularity, kind="stable")[: min(SIMILAR_ITEMS, int((popularity > 0).sum()))])
-    place = np.full(len(popularity), -1)
-    place[best] = np.arange(len(best))
-    mine = place[item] >= 0
-    weight = np.exp2(-age[mine] / HALF_LIVES[-1])
-    counts = csr_matrix((weight, (owner[mine], place[item[mine]])), (entities, len(best)))
-    counts.data = np.log1p(counts.data)
-    gram = np.asarray((counts.T @ counts).todense())
-    gram[np.diag_indices(len(best))] += RIDGE
-    inverse = np.linalg.inv(gram) if len(best) else gram
-    weights = -inverse / np.diag(inverse)
-    weights[np.diag_indices(len(best))] = 0
-    return place, weights.astype(np.float32)

@@ -1,24 +1,29 @@
-"""Recommendation: personal history, popularity and closeness in Cleora space, blended on validation."""
+"""Recommendation: the items that each kind of evidence puts forward, and weights of the kinds chosen on validation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix, diags_array
 
-from basemodel_ops.representation.history import DAY, History
-from basemodel_ops.tasks.metrics import ranking_metrics
+from basemodel_ops.foundation.retrieval import START
+from basemodel_ops.tasks.affinity import Affinity
 
-PERSONAL_HALF_LIFE = 60.0
-RECENT_DAYS = 56
+KINDS = ("personal", "popular", "close", "follows", "learnt")
+"""Own history; what sells; closeness in Cleora space; what follows the newest items; the query network."""
 
-GRID = [(1.0, p, c) for p in (0.01, 0.03, 0.1) for c in (0.0, 0.01, 0.03, 0.1)]
-"""Weights of personal history, popularity and closeness."""
+Weights = tuple[float, ...]
+"""One weight per kind."""
 
-BASELINES = {"baseline": (1.0, 1e-6, 0.0), "popularity": (0.0, 1.0, 0.0)}
+BASELINES: dict[str, Weights] = {"baseline": (1, 1e-6, 0, 0, 0), "popularity": (0, 1, 0, 0, 0)}
 """Personal frequency, filled up with popularity; and popularity alone."""
 
-CLOSENESS = (0.0, 0.0, 1.0)
-"""Closeness alone."""
+SINGLES: dict[str, Weights] = {
+    "closeness": (0, 0, 1, 0, 0), "transitions": (0, 0, 0, 1, 0), "network": (0, 0, 0, 0, 1)
+}  # fmt: skip
+"""What was learnt of items, each alone."""
+
+STEPS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
+"""Weights that are tried of each kind."""
 
 NOTHING = -(2**31)
 """Stands in a ranking where there is no item; no code of an unknown item is as low."""
@@ -26,26 +31,38 @@ NOTHING = -(2**31)
 EACH = 100
 """Items that each kind of evidence puts forward per entity."""
 
+PART = 256
+"""Entities for which all items are scored at once."""
+
+TEMPERATURE = 10.0
+"""Logits of the network below its best at which an item's evidence is none."""
+
 
 @dataclass(frozen=True)
 class Shortlist:
     """Items put forward per entity, and what speaks for each; an item put forward twice counts once."""
 
     items: np.ndarray  # (entities, candidates) int32
-    evidence: np.ndarray  # (entities, candidates, 3) float32: personal, popular, close
+    evidence: np.ndarray  # (entities, candidates, kinds) float32
     is_first: np.ndarray  # (entities, candidates) bool
 
-    def rank(self, weights: tuple[float, float, float], k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k best items and their scores, the best first, (entities, k) each; fewer where there are fewer items."""
-        return whole(*self.best(self.evidence @ np.asarray(weights, np.float32), k))
+    def scores(self, weights: Weights) -> np.ndarray:
+        """Weighted evidence, float32 (entities, candidates)."""
+        return self.evidence @ np.asarray(weights, np.float32)
 
     def best(self, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The same by scores (entities, candidates); `NOTHING` at -inf where there are fewer items."""
+        """The k best items by scores (entities, candidates), and these; `NOTHING` at -inf where there are fewer."""
         scores = np.where(self.is_first, scores, -np.inf)
-        # Candidates are sorted by item, so equal scores keep that order.
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        most = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k] if scores.shape[1] else self.items
+        most = np.sort(most, axis=1)  # candidates are sorted by item, so equal scores keep that order
+        order = np.argsort(-np.take_along_axis(scores, most, axis=1), axis=1, kind="stable")
+        order = np.take_along_axis(most, order, axis=1)
         found = np.take_along_axis(scores, order, axis=1)
         return np.where(np.isfinite(found), np.take_along_axis(self.items, order, axis=1), NOTHING), found
+
+    def without_had(self, scores: np.ndarray) -> np.ndarray:
+        """The scores, -inf for items that the entity already had."""
+        return np.where(self.evidence[:, :, 0] > 0, -np.inf, scores)
 
 
 def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -54,72 +71,57 @@ def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return items[:, :width], scores[:, :width]
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What ranks items for a set of entities at one cutoff."""
-
-    personal: csr_matrix  # (entities, items) decayed counts, each row at length 1
-    popularity: np.ndarray  # (items,) recent counts, the largest at 1; items not seen recently at 0
-    query: np.ndarray  # (entities, dimension) unit length
-
-    def shortlist(self, vectors: np.ndarray) -> Shortlist:
-        """The items seen recently that each kind of evidence puts forward."""
-        seen = np.flatnonzero(self.popularity > 0)
-        each = min(EACH, len(seen))
-        popular = self.popularity[seen].astype(np.float32)
-        most = np.argpartition(-popular, each - 1)[:each] if each else seen
-        parts = [
-            self._part(vectors, seen, popular, most, low, min(low + 256, len(self.query)))
-            for low in range(0, max(len(self.query), 1), 256)  # one part even without entities, for its shape
-        ]
-        return Shortlist(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
-
-    def _part(
-        self, vectors: np.ndarray, seen: np.ndarray, popular: np.ndarray, most: np.ndarray, low: int, high: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        personal = np.asarray(self.personal[low:high][:, seen].todense(), dtype=np.float32)
-        close = np.maximum(self.query[low:high] @ vectors[seen].T, 0)
-        own = [np.argpartition(-scores, len(most) - 1, axis=1)[:, : len(most)] for scores in (personal, close)]
-        chosen = np.sort(np.hstack([*own, np.broadcast_to(most, (high - low, len(most)))]), axis=1)
-        found = [np.take_along_axis(scores, chosen, axis=1) for scores in (personal, close)]
-        is_first = np.diff(chosen, axis=1, prepend=-1) != 0
-        return seen[chosen].astype(np.int32), np.stack([found[0], popular[chosen], found[1]], axis=2), is_first
+def put_forward(affinity: Affinity) -> Shortlist:
+    """The items seen lately that each kind of evidence puts forward."""
+    popular = np.expm1(affinity.market.popularity[-1])
+    seen = np.flatnonzero(popular > 0)
+    popular = (popular[seen] / max(popular.max(initial=0), 1e-12)).astype(np.float32)
+    count = len(affinity.queries)
+    # One part even without entities, for its shape.
+    parts = [
+        _part(affinity, seen, popular, np.arange(low, min(low + PART, count))) for low in range(0, max(count, 1), PART)
+    ]
+    return Shortlist(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
 
 
-def gather_evidence(history: History, column: str, vectors: np.ndarray, entities: np.ndarray, cutoff: int) -> Evidence:
-    """Evidence strictly before `cutoff` (microseconds) for the entities (indices)."""
-    owner = np.repeat(np.arange(history.entities), np.diff(history.start))
-    codes, items = history.codes[column], len(vectors)
-    seen = (history.time < cutoff) & (codes >= 0)
-    age = (cutoff - history.time[seen]) / DAY
-    weight = np.exp2(-age / PERSONAL_HALF_LIFE)
-    everyone = csr_matrix((weight, (owner[seen], codes[seen])), shape=(history.entities, items))
-    chosen = csr_matrix(
-        (np.ones(len(entities)), (np.arange(len(entities)), entities)), (len(entities), history.entities)
-    )
-    personal = csr_matrix(chosen @ everyone)
-    length = np.sqrt(np.asarray(personal.multiply(personal).sum(axis=1)).ravel())
-    scale = diags_array(1 / np.maximum(length, 1e-9))
-    recent = np.bincount(codes[seen][age < RECENT_DAYS], minlength=items).astype(np.float64)
-    query = np.asarray(personal @ vectors)
-    norm = np.linalg.norm(query, axis=1, keepdims=True)
-    query = np.divide(query, norm, out=np.zeros_like(query), where=norm > 0).astype(np.float32)
-    return Evidence(csr_matrix(scale @ personal), recent / max(recent.max(), 1), query)
+def _part(
+    affinity: Affinity, seen: np.ndarray, popular: np.ndarray, chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    personal = affinity.personal[2][chosen]
+    length = np.sqrt(np.asarray(personal.multiply(personal).sum(axis=1)))
+    own = np.asarray(personal[:, seen].todense()) / np.maximum(length, 1e-9)
+    query = np.einsum("p,epd->ed", np.asarray(START, np.float32), affinity.pools[chosen])
+    query /= np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9)
+    close = np.maximum(query @ affinity.market.learnt.vectors[seen].T, 0)
+    follows = affinity.follows(chosen)[:, seen].toarray()
+    follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
+    learnt = affinity.logits(chosen, seen)
+    learnt = np.maximum(1 + (learnt - learnt.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE, 0)
+    kinds = [own.astype(np.float32), np.broadcast_to(popular, own.shape), close, follows, learnt]
+    each = min(EACH, len(seen))
+    if each == 0:
+        return np.zeros((len(chosen), 0), np.int32), np.zeros((len(chosen), 0, len(KINDS)), np.float32), own[:, :0] > 0
+    best = [np.argpartition(-scores, each - 1, axis=1)[:, :each] for scores in kinds]
+    items = np.sort(np.hstack(best), axis=1)
+    evidence = np.stack([np.take_along_axis(scores, items, axis=1) for scores in kinds], axis=2)
+    return seen[items].astype(np.int32), evidence, np.diff(items, axis=1, prepend=-1) != 0
 
 
-def choose_blend(
-    shortlists: list[Shortlist], truth: list[list[np.ndarray]]
-) -> tuple[tuple[float, float, float], dict[str, float]]:
-    """Weights with the best NDCG@10 over validation cutoffs, each kind of evidence alone among them, and all tried."""
-    choices = [*GRID, *BASELINES.values(), CLOSENESS]
-    tried = {weights: measure(shortlists, truth, weights)["ndcg_10"] for weights in choices}
-    best = max(tried, key=lambda weights: tried[weights])
-    return best, {f"personal {o:g}, popularity {p:g}, closeness {c:g}": value for (o, p, c), value in tried.items()}
+def choose_blend(measure: Callable[[Weights], float], rounds: int = 2) -> tuple[Weights, dict[str, float]]:
+    """Weights that measure best, each kind of evidence alone among those tried, and all tried.
 
+    From the best kind alone, one weight after the other is moved to where it measures best.
+    """
+    tried: dict[Weights, float] = {}
 
-def measure(
-    shortlists: list[Shortlist], truth: list[list[np.ndarray]], weights: tuple[float, float, float]
-) -> dict[str, float]:
-    """Ranking metrics over the entities of all shortlists; `truth` holds the items of each entity."""
-    ranked = [shortlist.rank(weights, 20)[0] for shortlist in shortlists]
-    return ranking_metrics([items for part in truth for items in part], np.concatenate(ranked))
+    def value(weights: Weights) -> float:
+        if weights not in tried:
+            tried[weights] = measure(weights)
+        return tried[weights]
+
+    best = max([*BASELINES.values(), *SINGLES.values()], key=value)
+    for _ in range(rounds):
+        for kind in range(len(KINDS)):
+            best = max([best, *((*best[:kind], step, *best[kind + 1 :]) for step in STEPS)], key=value)
+    named = {", ".join(f"{kind} {w:g}" for kind, w in zip(KINDS, ws, strict=True) if w): v for ws, v in tried.items()}
+    return best, named

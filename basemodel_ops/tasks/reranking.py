@@ -9,7 +9,7 @@ import numpy as np
 
 from basemodel_ops.tasks.affinity import Affinity
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
-from basemodel_ops.tasks.recommendation import Shortlist
+from basemodel_ops.tasks.recommendation import BASELINES, Shortlist, Weights
 
 PART = 128
 """Entities whose pairs are laid out at once."""
@@ -19,6 +19,9 @@ NEGATIVES = 60
 
 ENOUGH = 200
 """Entities with an item taken that a ranker needs to be fitted at all."""
+
+POLICIES = ("keep", "remove")
+"""What may be done with items that an entity already had."""
 
 ROUNDS = 80
 PARAMETERS = {
@@ -35,20 +38,32 @@ class Query:
     shortlist: Shortlist
     affinity: Affinity
     truth: list[np.ndarray]
-
-    @cached_property
-    def numbers(self) -> np.ndarray:
-        """Numbers of all pairs, float32 (entities, candidates, names)."""
-        items = self.shortlist.items
-        lows = range(0, max(len(items), 1), PART)
-        return np.concatenate(
-            [self.affinity.rows(low, min(low + PART, len(items)), items[low:][:PART]) for low in lows]
-        )
+    weights: Weights = BASELINES["baseline"]  # of a blend, which is a number of a pair too
 
     @cached_property
     def taken(self) -> np.ndarray:
         """Which of the items put forward were taken, bool (entities, candidates)."""
         return is_among(self.shortlist.items, self.truth) & self.shortlist.is_first
+
+    @property
+    def names(self) -> list[str]:
+        """Name of each number of a pair."""
+        return [*self.affinity.names, "blend"]
+
+    def numbers(self, entities: np.ndarray, place: np.ndarray | None = None) -> np.ndarray:
+        """Numbers of pairs of these entities, float32 (entities, candidates, names).
+
+        Args:
+            entities: Positions, (entities,).
+            place: Positions of their candidates, (entities, candidates); all if not given.
+        """
+        items, blend = (
+            self.shortlist.items[entities],
+            self.shortlist.evidence[entities] @ np.asarray(self.weights, np.float32),
+        )
+        if place is not None:
+            items, blend = (np.take_along_axis(values, place, axis=1) for values in (items, blend))
+        return np.concatenate([self.affinity.rows(entities, items), blend[:, :, None]], axis=2)
 
     @property
     def unseen(self) -> "Query":
@@ -57,7 +72,8 @@ class Query:
         visits = self.affinity.visits
         owned = [visits.indices[visits.indptr[row] : visits.indptr[row + 1]] for row in range(len(self.truth))]
         truth = [items[~np.isin(items, mine)] for items, mine in zip(self.truth, owned, strict=True)]
-        return Query(replace(self.shortlist, is_first=self.shortlist.is_first & ~had), self.affinity, truth)
+        fresh = replace(self.shortlist, is_first=self.shortlist.is_first & ~had)
+        return replace(self, shortlist=fresh, truth=truth)
 
 
 def fit_ranker(
@@ -76,19 +92,25 @@ def fit_ranker(
     for number, query in enumerate(queries):
         taken = query.taken
         learnt = np.flatnonzero(taken.any(axis=1) & (True if keep is None else keep[number]))
-        # A random order of the items not taken, the first of which are kept; those taken always are.
-        order = np.where(query.shortlist.is_first & ~taken, generator.random(taken.shape), np.inf)
-        bound = np.sort(order, axis=1)[:, [min(NEGATIVES, order.shape[1]) - 1]]
-        chosen = (((order <= bound) & np.isfinite(order)) | taken)[learnt]
-        rows.append(query.numbers[learnt][chosen])
-        labels.append(taken[learnt][chosen])
+        # Those taken, then the others in a random order, of which the first are kept.
+        order = np.where(query.shortlist.is_first, generator.random(taken.shape) - taken, np.inf)[learnt]
+        count = taken[learnt].sum(axis=1) + NEGATIVES
+        place = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
+        order = np.take_along_axis(order, place, axis=1)
+        chosen = (np.arange(place.shape[1]) < count[:, None]) & np.isfinite(order)
+        rows += [query.numbers(learnt[part], place[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))]
+        labels.append((order < 0)[chosen])
         groups.append(chosen.sum(axis=1))
     group = np.concatenate(groups)
     if len(group) < ENOUGH:
         return None
-    names = list(queries[0].affinity.names)
+    names = queries[0].names
     data = lgb.Dataset(np.concatenate(rows), np.concatenate(labels).astype(int), group=group, feature_name=names)
     return lgb.train({**PARAMETERS, "seed": seed}, data, rounds)
+
+
+def _parts(entities: np.ndarray) -> list[np.ndarray]:
+    return [entities[low : low + PART] for low in range(0, len(entities), PART)]
 
 
 def restore_ranker(text: str) -> lgb.Booster:
@@ -96,23 +118,62 @@ def restore_ranker(text: str) -> lgb.Booster:
     return lgb.Booster(model_str=text)
 
 
-def pair_scores(ranker: lgb.Booster, query: Query) -> np.ndarray:
-    """Scores of all candidates, (entities, candidates)."""
-    numbers = query.numbers
-    flat = np.asarray(ranker.predict(numbers.reshape(-1, numbers.shape[2]), num_threads=2))
-    return flat.reshape(numbers.shape[:2])
+def pair_scores(ranker: lgb.Booster, query: Query, entities: np.ndarray | None = None) -> np.ndarray:
+    """Scores of all candidates, (entities, candidates); -inf for entities left out."""
+    found = np.full(query.shortlist.items.shape, -np.inf)
+    for part in _parts(np.arange(len(found)) if entities is None else entities):
+        numbers = query.numbers(part)
+        flat = np.asarray(ranker.predict(numbers.reshape(-1, numbers.shape[2]), num_threads=2))
+        found[part] = flat.reshape(numbers.shape[:2])
+    return found
 
 
 def scores_crosswise(queries: Sequence[Query], seed: int, rounds: int = ROUNDS) -> list[np.ndarray] | None:
     """Scores by rankers that learnt from the other half of the entities; None where too few entities took any."""
     halves = [np.random.default_rng([seed, 1]).random(len(query.truth)) < 0.5 for query in queries]
-    found = []
+    found = [np.full(query.shortlist.items.shape, -np.inf) for query in queries]
     for side in (False, True):
         ranker = fit_ranker(queries, seed, [half == side for half in halves], rounds)
         if ranker is None:
             return None
-        found.append([pair_scores(ranker, query) for query in queries])
-    return [np.where(half[:, None], first, second) for half, first, second in zip(halves, *found, strict=True)]
+        for scores, query, half in zip(found, queries, halves, strict=True):
+            others = np.flatnonzero(half != side)
+            scores[others] = pair_scores(ranker, query, others)[others]
+    return found
+
+
+def following(policy: str, queries: Sequence[Query], scores: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """The scores under a policy for items that an entity already had: "keep" them, or "remove" them."""
+    if policy == "keep":
+        return scores
+    return [query.shortlist.without_had(own) for query, own in zip(queries, scores, strict=True)]
+
+
+def sampled(queries: Sequence[Query], most: int, seed: int) -> list[Query]:
+    """The same of at most `most` entities of each query, without what speaks for their pairs."""
+    found = []
+    for query in queries:
+        count = len(query.truth)
+        rows = np.sort(np.random.default_rng(seed).choice(count, min(most, count), replace=False))
+        one = query.shortlist
+        shortlist = Shortlist(one.items[rows], one.evidence[rows], one.is_first[rows])
+        found.append(Query(shortlist, query.affinity, [query.truth[row] for row in rows]))
+    return found
+
+
+def ndcg(queries: Sequence[Query], scores: Sequence[np.ndarray]) -> float:
+    """NDCG@10 under the policy by which it is better."""
+    truth = [items for query in queries for items in query.truth]
+    return max(
+        ranking_metrics(truth, _best(queries, following(policy, queries, scores), 10))["ndcg_10"] for policy in POLICIES
+    )
+
+
+def best_policy(queries: Sequence[Query], scores: Sequence[np.ndarray]) -> tuple[str, dict[str, float]]:
+    """The policy with the better NDCG@10, and all metrics under it."""
+    found = {policy: measure_scores(queries, following(policy, queries, scores)) for policy in POLICIES}
+    best = max(found, key=lambda policy: found[policy]["ndcg_10"])
+    return best, found[best]
 
 
 def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int = 20) -> dict[str, float]:

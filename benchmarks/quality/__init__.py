@@ -17,6 +17,7 @@ from benchmarks.quality.events import read_events
 from benchmarks.quality.features import hand_features
 from benchmarks.quality.product import build_tables, open_project, pretrain, settings_of
 from benchmarks.quality.products import products
+from benchmarks.quality.sequences import next_items
 from benchmarks.quality.traits import traits
 
 SHARES = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -40,6 +41,10 @@ def run(rest: list[str]) -> dict[str, Any]:
         settings = settings_of(dataset, home, chosen.seed)
         build_tables(dataset, settings)
         ws = open_project(settings, console)
+        if dataset.is_sequences:
+            found = {task.name: next_items(ws, task.name, chosen.seed, chosen.quick) for task in ws.contract.tasks}
+            spent = {"seconds": round(time.perf_counter() - began, 1), "peak_mb": round(peak_mb(), 1)}
+            return {"dataset": dataset.name, "seed": chosen.seed, "tasks": found, **spent}
         stages = pretrain(ws)
         with ws.warehouse() as warehouse:
             events, times = read_events(warehouse, dataset), ws.times(warehouse)

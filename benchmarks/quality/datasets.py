@@ -33,7 +33,9 @@ class Dataset:
     category: str | None = None
     """The column of `things` that says what kind of item it is; none: each item is a kind of its own."""
     files: dict[str, Path] = field(default_factory=dict)
-    """CSV or Parquet files to load as raw tables; none: the demo's tables."""
+    """CSV or Parquet files to load as raw tables."""
+    is_sequences: bool = False
+    """Whether the one question is the next item, over all items, for everyone."""
 
 
 def complete_journey() -> Dataset:
@@ -72,9 +74,40 @@ def online_retail() -> Dataset:
     )
 
 
+def _amazon(name: str) -> Dataset:
+    """Sequences of items without times, laid out at their ends an item a day; `BASEMODEL_AMAZON` names their folder."""
+    folder("BASEMODEL_AMAZON")
+    return Dataset(
+        name=name,
+        projects=(PROJECTS / "amazon_sequences", PROJECTS / name),
+        settings={
+            "test_cutoffs": 1, "validation_cutoffs": 1, "dimension": 256, "half_lives": (3.0, 30.0),
+            "windows": (1, 3, 7, 28), "horizons": (1,),
+        },
+        events="behavior.reviews",
+        entity="user_id",
+        time="reviewed_at",
+        is_sequences=True,
+        item="item_id",
+        numbers=(),
+        things="behavior.items",
+        category="category_3",
+    )  # fmt: skip
+
+
+def amazon_toys() -> Dataset:
+    """Reviews of toys."""
+    return _amazon("amazon_toys")
+
+
+def amazon_sports() -> Dataset:
+    """Reviews of sports goods."""
+    return _amazon("amazon_sports")
+
+
 def named(name: str) -> Dataset:
     """A data set by its name; SettingsError lists those that exist."""
-    makers = {"complete_journey": complete_journey, "online_retail": online_retail}
+    makers = {maker.__name__: maker for maker in (complete_journey, online_retail, amazon_toys, amazon_sports)}
     if name not in makers:
         raise SettingsError(f"No data set {name}. There are: {', '.join(makers)}.")
     return makers[name]()

@@ -35,9 +35,8 @@ def build_tables(dataset: Dataset, settings: Settings) -> None:
     lay_project(dataset.projects, settings.dbt_project_dir)
     load_project(settings)
     with open_warehouse(settings) as warehouse:
-        if dataset.files:
-            load_files(warehouse, dataset.files)
-        else:
+        load_files(warehouse, dataset.files)
+        if ROOT / "dbt" in dataset.projects:
             load_demo(warehouse)
     with dbt_environment(settings):
         done = subprocess.run(

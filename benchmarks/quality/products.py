@@ -1,21 +1,22 @@
 """What comes next: the product's rankers beside reference recommenders, for the same entities at the same moments."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
+from basemodel_ops.artifacts import Artifact
 from basemodel_ops.encoders import Vocabulary
-from basemodel_ops.stages import Workspace
+from basemodel_ops.stages import Workspace, task_model
 from basemodel_ops.stages.labels import Rows, population
 from basemodel_ops.stages.positives import Positives, positives
 from basemodel_ops.stages.recommending import CUTOFFS, ENTITIES, Shelf
 from basemodel_ops.tasks.metrics import ranking_by_row
-from basemodel_ops.tasks.recommendation import BASELINES, choose_blend
-from basemodel_ops.tasks.reranking import Query, fit_ranker, measure_scores, pair_scores, scores_crosswise
+from basemodel_ops.tasks.recommendation import BASELINES, SINGLES, Weights
+from basemodel_ops.tasks.reranking import following, pair_scores, restore_ranker
 from benchmarks.quality.events import Events
 from benchmarks.quality.intervals import difference, interval, resamples
 from benchmarks.quality.ranking import WEIGHTS, ItemModels, counts, rank, scores_at
@@ -61,32 +62,27 @@ def _moments(rows: Rows, part: str, events: Events, found: Positives, newest: in
 
 
 class Product:
-    """The product's rankers, fitted and chosen on the validation cutoffs as `fit_recommendation` does."""
+    """The rankers of a fitted task as its artifact keeps them, learnt and chosen on the validation cutoffs."""
 
-    def __init__(self, shelf: Shelf, found: Positives, events: Events, moments: list[Moment], seed: int) -> None:
-        self._shelf, self._found = shelf, found
+    def __init__(self, shelf: Shelf, found: Positives, events: Events, end: int, fitted: Artifact) -> None:
+        self._shelf, self._found, recipe = shelf, found, fitted.json("recipe")
         self._codes = events.items.get_indexer(shelf.items.values.to_pandas())
-        queries = [self._query(moment) for moment in moments]
-        weights, _ = choose_blend([query.shortlist for query in queries], [query.truth for query in queries])
-        self._weights = {name: np.asarray(w, np.float32) for name, w in {**BASELINES, "blend": weights}.items()}
-        scores = {name: [q.shortlist.evidence @ w for q in queries] for name, w in self._weights.items()}
-        crosswise = scores_crosswise(queries, seed)
-        self._ranker = None if crosswise is None else fit_ranker(queries, seed)
-        if crosswise is not None:
-            scores["reranked"] = crosswise
-        validated = {name: measure_scores(queries, own)["ndcg_10"] for name, own in scores.items()}
-        self.shipped = max(validated, key=lambda name: validated[name])
-
-    def _query(self, moment: Moment) -> Query:
-        truth = self._found.items_of(moment.rows, self._shelf.items)
-        return self._shelf.query(self._shelf.market(moment.cutoff), moment.rows, truth)
+        self._learnt = shelf.learnt(end, fitted.arrays("network"))
+        self._weights: dict[str, Weights] = {**BASELINES, **SINGLES, "blend": tuple(recipe["blend"])}
+        # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
+        self._ranker = restore_ranker(fitted.text("measured")) if "measured.txt" in fitted.names else None
+        self.shipped: str = recipe["shipped"]
+        self._policy: str = recipe["policy"]
 
     def measure(self, moment: Moment) -> dict[str, np.ndarray]:
-        """Metrics of every candidate."""
-        query = self._query(moment)
-        scores = {name: query.shortlist.evidence @ weights for name, weights in self._weights.items()}
+        """Metrics of every candidate; what ships follows its policy for items already had."""
+        truth = self._found.items_of(moment.rows, self._shelf.items)
+        query = self._shelf.query(self._shelf.market(self._learnt, moment.cutoff), moment.rows, truth)
+        query = replace(query, weights=self._weights["blend"])
+        scores = {name: query.shortlist.scores(weights) for name, weights in self._weights.items()}
         if self._ranker is not None:
             scores["reranked"] = pair_scores(self._ranker, query)
+        (scores[self.shipped],) = following(self._policy, [query], [scores[self.shipped]])
         new = query.unseen.shortlist
         return {
             name: moment.measure(*(self._named(part.best(own, 20)[0]) for part in (query.shortlist, new)))
@@ -124,12 +120,13 @@ def _blend(scores: dict[str, np.ndarray], weight: float) -> np.ndarray:
 def products(ws: Workspace, name: str, events: Events, end: int, seed: int, quick: bool) -> dict[str, Any]:
     """The report of a recommendation, of all items and of new ones."""
     task = ws.contract.task(name)
+    task_model(ws, name)
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
         rows, found = population(warehouse, task, times), positives(warehouse, task)
         shelf = Shelf(ws, warehouse, task, times.data_end)
     validation = list(_moments(rows, "validation", events, found, CUTOFFS, seed))
-    sides = Product(shelf, found, events, validation, seed), References(events, end, validation)
+    sides = Product(shelf, found, events, end, ws.current(f"{name}/model")), References(events, end, validation)
     parts: list[dict[str, list[np.ndarray]]] = [{}, {}]
     owners = []
     for moment in _moments(rows, "test", events, found, len(times.cutoffs), seed):

@@ -1,29 +1,36 @@
 """Numbers of pairs against loops over events, and a ranker that must find the evidence that was planted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from basemodel_ops.foundation.retrieval import learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.tasks.affinity import HALF_LIVES, NEVER, Market
+from basemodel_ops.tasks.affinity import HALF_LIVES, NEVER, Learnt, Market, sequences_before
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
-from basemodel_ops.tasks.recommendation import gather_evidence
+from basemodel_ops.tasks.recommendation import put_forward
+from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import (
     Query,
+    best_policy,
     fit_ranker,
+    following,
     measure_scores,
+    ndcg,
     pair_scores,
     restore_ranker,
     scores_crosswise,
 )
 
-ITEMS, CUTOFF = 30, 300 * DAY
+ITEMS, CUTOFF, END = 30, 300 * DAY, 280 * DAY
 ENTITIES = np.array([4, 0, 2])
 
 
-def sample(seed: int, entities: int = 6, events: int = 200) -> tuple[History, np.ndarray, dict[str, np.ndarray]]:
+def sample(seed: int, entities: int = 6, events: int = 200) -> tuple[History, Learnt]:
     generator = np.random.default_rng(seed)
     owner = np.sort(generator.integers(0, entities, events))
     time = generator.integers(150, 320, events) * DAY
@@ -32,7 +39,15 @@ def sample(seed: int, entities: int = 6, events: int = 200) -> tuple[History, np
     start = np.searchsorted(owner, np.arange(entities + 1)).astype(np.int64)
     vectors = generator.standard_normal((ITEMS, 4)).astype(np.float32)
     facts = {"kind": generator.integers(-1, 4, ITEMS), "maker": np.full(ITEMS, -1)}
-    return History(start, time[order], None, codes, {}), vectors, facts
+    history = History(start, time[order], None, codes, {})
+    return history, learnt_from(history, vectors, facts)
+
+
+def learnt_from(history: History, vectors: np.ndarray, facts: dict[str, np.ndarray]) -> Learnt:
+    """What is known at `END`, with an untrained network."""
+    known = sequences_before(history, "item", END)
+    network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
+    return Learnt(vectors, facts, Relations.of(known, ITEMS), network)
 
 
 def events_of(history: History, entity: int) -> list[tuple[int, float]]:
@@ -48,14 +63,22 @@ def events_of(history: History, entity: int) -> list[tuple[int, float]]:
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
-    history, vectors, facts = sample(seed)
-    affinity = Market.before(history, "item", vectors, facts, CUTOFF).affinity(ENTITIES)
+    history, learnt = sample(seed)
+    vectors, facts = learnt.vectors, learnt.facts
+    affinity = Market.before(history, "item", learnt, CUTOFF).affinity(ENTITIES)
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
-    found = dict(zip(affinity.names, affinity.rows(0, len(ENTITIES), items).transpose(2, 0, 1), strict=True))
+    found = dict(zip(affinity.names, affinity.rows(np.arange(len(ENTITIES)), items).transpose(2, 0, 1), strict=True))
     everyone = [event for entity in range(history.entities) for event in events_of(history, entity)]
     for row, entity in enumerate(ENTITIES):
         mine = events_of(history, int(entity))
-        pool = sum((2 ** (-age / 30) * vectors[item] for item, age in mine), np.zeros(4))
+        moments = sorted({age for _, age in mine})
+        back = {age: place for place, age in enumerate(moments)}
+        pool = sum((2 ** (-back[age] / 3) * vectors[item] for item, age in mine), np.zeros(4))
+        follows = sum(
+            (2 ** (-back[age] / 3) * learnt.relations.follows.toarray()[item] for item, age in mine), np.zeros(ITEMS)
+        )
+        query = learnt.retrieval.queries(affinity.market.sequences, np.array([entity]))[0]
+        logits = vectors @ query
         for item in range(ITEMS):
             ages = sorted({age for other, age in mine if other == item})
             decayed = sum(2 ** (-age / HALF_LIVES[1]) for other, age in mine if other == item)
@@ -67,7 +90,9 @@ def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
             popular = sum(age <= 56 for other, age in everyone if other == item) / 56
             assert found["popular_56"][row, item] == pytest.approx(np.log1p(popular), abs=1e-4)
             cosine = pool @ vectors[item] / max(np.linalg.norm(pool), 1e-12)
-            assert found["close_30"][row, item] == pytest.approx(cosine, abs=1e-3)
+            assert found["close_1"][row, item] == pytest.approx(cosine, abs=1e-3)
+            assert found["follows_3"][row, item] == pytest.approx(follows[item], abs=1e-3)
+            assert found["learnt"][row, item] == pytest.approx(logits[item] - np.log(np.exp(logits).sum()), abs=1e-3)
             kind = facts["kind"][item]
             weight = {other: 2 ** (-age / HALF_LIVES[-1]) for other, age in mine}
             total = sum(2 ** (-age / HALF_LIVES[-1]) for other, age in mine if facts["kind"][other] >= 0)
@@ -78,49 +103,36 @@ def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
 
 
 def test_nothing_at_or_after_the_cutoff_changes_a_number() -> None:
-    history, vectors, facts = sample(1)
+    history, learnt = sample(1)
     other = sample(2)[0].codes["item"]
     codes = np.where(history.time < CUTOFF, history.codes["item"], other)
     changed = History(history.start, history.time, None, {"item": codes.astype(np.int32)}, {})
     assert (codes != history.codes["item"]).any()
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
+    everyone = np.arange(len(ENTITIES))
     before, after = (
-        Market.before(one, "item", vectors, facts, CUTOFF).affinity(ENTITIES).rows(0, len(ENTITIES), items)
+        Market.before(one, "item", learnt, CUTOFF).affinity(ENTITIES).rows(everyone, items)
         for one in (history, changed)
     )
     np.testing.assert_array_equal(before, after)
-
-
-def test_similarities_are_the_closed_form_of_ridge_without_the_item_itself() -> None:
-    """Each column of EASE is a ridge regression of one item on all others."""
-    history, vectors, facts = sample(3, entities=40, events=900)
-    market = Market.before(history, "item", vectors, facts, CUTOFF)
-    known = np.flatnonzero(market.similar_place >= 0)
-    counts = np.zeros((history.entities, ITEMS))
-    np.add.at(counts, (market.owner, market.item), 2 ** (-market.age / HALF_LIVES[-1]))
-    counts = np.log1p(counts)[:, known]
-    for column in (0, 5):
-        others = np.delete(np.arange(len(known)), column)
-        left = counts[:, others]
-        expected = np.linalg.solve(left.T @ left + 500.0 * np.eye(len(others)), left.T @ counts[:, column])
-        np.testing.assert_allclose(market.similarity[others, column], expected, atol=1e-5)
-        assert market.similarity[column, column] == 0
+    again = learnt_from(changed, learnt.vectors, dict(learnt.facts))
+    np.testing.assert_array_equal(again.relations.similarity, learnt.relations.similarity)
+    np.testing.assert_array_equal(again.relations.follows.toarray(), learnt.relations.follows.toarray())
 
 
 def queries(seed: int, entities: int = 500) -> list[Query]:
     """What is taken next is of the kind that the entity took most; nothing else speaks for it."""
     generator = np.random.default_rng(seed)
-    history, vectors, facts = sample(seed, entities, entities * 12)
-    facts["kind"] = np.arange(ITEMS) % 5
+    history, learnt = sample(seed, entities, entities * 12)
+    facts = {**learnt.facts, "kind": np.arange(ITEMS) % 5}
     favourite = np.arange(entities) % 5
     owner = np.repeat(np.arange(entities), np.diff(history.start))
     codes = favourite[owner] + 5 * generator.integers(0, 6, len(owner))
     history = History(history.start, history.time, None, {"item": codes.astype(np.int32)}, {})
     everyone = np.arange(entities)
     truth = [np.array([favourite[one] + 5 * generator.integers(0, 6)]) for one in everyone]
-    market = Market.before(history, "item", vectors, facts, CUTOFF)
-    evidence = gather_evidence(history, "item", vectors, everyone, CUTOFF)
-    return [Query(evidence.shortlist(vectors), market.affinity(everyone), truth)]
+    affinity = Market.before(history, "item", learnt_from(history, learnt.vectors, facts), CUTOFF).affinity(everyone)
+    return [Query(put_forward(affinity), affinity, truth)]
 
 
 def test_a_ranker_finds_what_decides_and_survives_its_text() -> None:
@@ -147,13 +159,28 @@ def test_too_few_answers_fit_no_ranker() -> None:
 def test_new_items_are_ranked_apart() -> None:
     (query,) = queries(2)
     fresh = query.unseen
-    had = [set(query.affinity.market.item[query.affinity.market.owner == entity]) for entity in range(len(query.truth))]
+    known = query.affinity.market.sequences
+    had = [set(known.item[low:high]) for low, high in zip(known.start[:-1], known.start[1:], strict=True)]
     for entity, items in enumerate(fresh.truth):
         assert set(items) == set(query.truth[entity]) - had[entity]
         assert not set(fresh.shortlist.items[entity][fresh.shortlist.is_first[entity]]) & had[entity]
     measured = measure_scores([query], [query.shortlist.evidence[:, :, 1]], k=5)
     assert 0 <= measured["new_recall_20"] <= 1
     assert 0 < measured["coverage"] <= 1
+
+
+def test_the_policy_is_the_one_that_measures_better() -> None:
+    (query,) = queries(3)
+    personal = query.shortlist.evidence[:, :, 0]
+    assert best_policy([query], [personal])[0] == "keep"
+    had = [items[query.shortlist.evidence[row, :, 0] > 0] for row, items in enumerate(query.shortlist.items)]
+    only_new = [np.setdiff1d(query.shortlist.items[row], mine)[:1] for row, mine in enumerate(had)]
+    policy, metrics = best_policy([replace(query, truth=only_new)], [personal])
+    assert policy == "remove"
+    (scores,) = following(policy, [query], [personal])
+    best, _ = query.shortlist.best(scores, 5)
+    assert not any(np.isin(best[row], mine).any() for row, mine in enumerate(had))
+    assert metrics["ndcg_10"] == ndcg([replace(query, truth=only_new)], [personal])
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,0 +1,197 @@
+"""A query network in the space of item vectors: it learns, from what came next, how a history points to items.
+
+Histories are pooled at several half-lives, counted in the entity's own occasions. The query starts as their weighted
+sum, so that an untrained network ranks by closeness, and learns what to add to it; an item starts as its vector.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+from torch import nn
+
+HALF_LIVES = (1.0, 3.0, 10.0, np.inf)
+"""Occasions after which an event counts half, of the decaying pools."""
+
+RECENT = (1, 3)
+"""Occasions of the pools of the newest ones."""
+
+FORGOTTEN = 1000
+"""Occasions after which an event fades no further."""
+
+POOLS = len(HALF_LIVES) + len(RECENT)
+START = (1.0, 0.3, 0.1, 0.03, 0.3, 0.1)
+"""Share of each pool in the query before anything is learnt."""
+
+NEGATIVES = 2048
+BATCH = 512
+RATE = 1e-3
+RESIDUAL_RATE = 0.3
+EPOCHS = 2
+MOST_CASES = 120_000
+"""Events that are learnt from, at most, in a pass."""
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Known items of all entities, sorted by entity and time."""
+
+    start: np.ndarray  # (entities + 1,) int64, the first event of each entity
+    item: np.ndarray  # (events,) int64
+    occasion: np.ndarray  # (events,) int64, ascending, one by one
+
+    def before(self, event: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First event, end and present occasion of what came before the occasions of these events."""
+        first = self.start[np.searchsorted(self.start, event, side="right") - 1]
+        now = self.occasion[event]
+        return first, np.searchsorted(self.occasion, now), now
+
+    def whole(self, entities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same of all events of these entities, seen from the occasion after the last."""
+        first, end = self.start[entities], self.start[entities + 1]
+        last = self.occasion[np.maximum(end - 1, 0)] if len(self.occasion) else np.zeros(len(entities), np.int64)
+        return first, end, last + 1
+
+
+@numba.njit(parallel=True, nogil=True, cache=True)
+def _pool(
+    first: np.ndarray, end: np.ndarray, now: np.ndarray, item: np.ndarray, occasion: np.ndarray,
+    vectors: np.ndarray, faded: np.ndarray, recent: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    for row in numba.prange(len(first)):
+        for event in range(first[row], end[row]):
+            age = now[row] - occasion[event] - 1
+            vector = vectors[item[event]]
+            for pool in range(len(faded)):
+                weight = faded[pool, min(age, faded.shape[1] - 1)]
+                if weight > 1e-6:
+                    out[row, pool] += weight * vector
+            for pool in range(len(recent)):
+                if age < recent[pool]:
+                    out[row, len(faded) + pool] += vector
+        for pool in range(out.shape[1]):
+            length = np.sqrt((out[row, pool] ** 2).sum())
+            if length > 0:
+                out[row, pool] /= length
+
+
+def pools(sequences: Sequences, span: tuple[np.ndarray, np.ndarray, np.ndarray], vectors: np.ndarray) -> np.ndarray:
+    """Decayed sums of item vectors at length 1, float32 (spans, pools, dimension); zeros without events."""
+    out = np.zeros((len(span[0]), POOLS, vectors.shape[1]), np.float32)
+    faded = np.exp2(-np.arange(FORGOTTEN) / np.asarray(HALF_LIVES)[:, None]).astype(np.float32)
+    _pool(*span, sequences.item, sequences.occasion, vectors, faded, np.asarray(RECENT), out)
+    return out
+
+
+class QueryNetwork(nn.Module):
+    """Query of pooled histories and vectors of items, whose dot product scores them."""
+
+    def __init__(self, vectors: torch.Tensor, hidden: int = 256, dropout: float = 0.3) -> None:
+        """Start as closeness to `vectors` (items, dimension)."""
+        super().__init__()
+        items, dimension = vectors.shape
+        self.register_buffer("vectors", vectors, persistent=False)
+        self.share = nn.Parameter(torch.tensor(START))
+        self.linear = nn.Parameter(torch.zeros(POOLS * dimension, dimension))
+        self.layers = nn.Sequential(
+            nn.Linear(POOLS * dimension, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dimension)
+        )
+        nn.init.zeros_(self.layers[-1].weight)  # pyright: ignore[reportArgumentType]
+        nn.init.zeros_(self.layers[-1].bias)  # pyright: ignore[reportArgumentType]
+        self.residual = nn.Parameter(torch.zeros(items, dimension))
+        self.bias = nn.Parameter(torch.zeros(items))
+        self.scale = nn.Parameter(torch.tensor(np.log(10.0), dtype=torch.float32))
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Queries (rows, dimension) of pools (rows, pools, dimension)."""
+        flat = pooled.flatten(1)
+        skip = torch.einsum("p,rpd->rd", self.share, pooled)
+        return self.scale.exp() * (skip + flat @ self.linear + self.layers(flat))
+
+    def items(self) -> torch.Tensor:
+        """Vectors of all items (items, dimension)."""
+        return self.vectors + self.residual  # pyright: ignore[reportOperatorIssue]
+
+
+class Retrieval:
+    """A trained query network: queries of entities and what to multiply them with."""
+
+    def __init__(self, network: QueryNetwork, vectors: np.ndarray) -> None:
+        self.network, self._vectors = network.eval(), vectors
+        with torch.no_grad():
+            self.items = network.items().numpy()  # (items, dimension)
+            self.bias = network.bias.numpy()  # (items,)
+
+    def queries(self, sequences: Sequences, entities: np.ndarray, batch: int = 2048) -> np.ndarray:
+        """Queries after all events of the entities, float32 (entities, dimension)."""
+        found = [np.zeros((0, self._vectors.shape[1]), np.float32)]
+        for low in range(0, len(entities), batch):
+            pooled = pools(sequences, sequences.whole(entities[low : low + batch]), self._vectors)
+            with torch.no_grad():
+                found.append(self.network(torch.from_numpy(pooled)).numpy())
+        return np.concatenate(found)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything learnt, by name."""
+        return {name: value.numpy() for name, value in self.network.state_dict().items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], vectors: np.ndarray) -> "Retrieval":
+        """The inverse of `arrays`, with the item vectors it was learnt on."""
+        network = QueryNetwork(torch.from_numpy(vectors))
+        network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in arrays.items()})
+        return cls(network, vectors)
+
+
+def learn_retrieval(
+    sequences: Sequences, vectors: np.ndarray, seed: int, log: Callable[[str], None], epochs: int = EPOCHS
+) -> Retrieval:
+    """Learn from every event what the occasions before it pointed to; the same input and seed give the same weights.
+
+    Softmax over the items of the batch and `NEGATIVES` drawn evenly, each corrected by how likely it was to be there.
+
+    Args:
+        sequences: Events that may be learnt from.
+        vectors: Item vectors, float32 (items, dimension).
+        seed: Of weights, order and negatives.
+        log: Called with a line of progress.
+        epochs: Passes over the events, or over `MOST_CASES` of them.
+    """
+    torch.manual_seed(seed)
+    generator = np.random.default_rng(seed)
+    items = len(vectors)
+    network = QueryNetwork(torch.from_numpy(np.ascontiguousarray(vectors, np.float32)))
+    # An entity's first occasion has no history that points anywhere.
+    first, end, _ = sequences.before(np.arange(len(sequences.item)))
+    cases = np.flatnonzero(end > first)
+    steps = epochs * (min(len(cases), MOST_CASES) // BATCH)
+    if steps == 0:
+        return Retrieval(network, vectors)
+    share = np.bincount(sequences.item[cases], minlength=items) / len(cases)
+    absent = np.exp(BATCH * np.log1p(-np.minimum(share, 1 - 1e-9)) + NEGATIVES * np.log1p(-min(1 / items, 1 - 1e-9)))
+    inclusion = torch.from_numpy(np.log(1 - absent + 1e-12).astype(np.float32))
+    rest = [one for name, one in network.named_parameters() if name != "residual"]
+    # Items leave their vectors slowly, and are drawn back: most are seen only a few times.
+    own = {"params": [network.residual], "lr": RESIDUAL_RATE * RATE, "weight_decay": 0.1}
+    optimiser = torch.optim.AdamW([{"params": rest, "lr": RATE, "weight_decay": 0.01}, own])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [RATE, RESIDUAL_RATE * RATE], total_steps=steps)
+    losses = []
+    network.train()
+    for epoch in range(epochs):
+        order = generator.permutation(cases)[: steps // epochs * BATCH]
+        for batch in order.reshape(-1, BATCH):
+            pooled = torch.from_numpy(pools(sequences, sequences.before(batch), vectors))
+            wanted = sequences.item[batch]
+            put_forward = np.unique(np.concatenate([wanted, generator.integers(0, items, NEGATIVES)]))
+            chosen, target = torch.from_numpy(put_forward), torch.from_numpy(np.searchsorted(put_forward, wanted))
+            logits = network(pooled) @ (network.vectors[chosen] + network.residual[chosen]).T  # pyright: ignore[reportIndexIssue]
+            loss = nn.functional.cross_entropy(logits + network.bias[chosen] - inclusion[chosen], target)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.item())
+        log(f"retrieval, pass {epoch + 1} of {epochs}: loss {np.mean(losses[-(steps // epochs) :]):.3f}")
+    return Retrieval(network, vectors)

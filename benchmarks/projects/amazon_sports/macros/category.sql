@@ -1,0 +1,1 @@
+{% macro category() -%} Sports_and_Outdoors {%- endmacro %}

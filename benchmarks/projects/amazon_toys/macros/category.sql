@@ -1,0 +1,1 @@
+{% macro category() -%} Toys_and_Games {%- endmacro %}

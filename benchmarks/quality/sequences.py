@@ -1,0 +1,185 @@
+"""The next item of a sequence: every item is ranked for the last one of every user (leave-last-one-out)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix, diags_array
+
+from basemodel_ops.foundation.retrieval import Sequences
+from basemodel_ops.stages import Workspace, embeddings, encoders, task_model
+from basemodel_ops.stages.labels import Rows, population
+from basemodel_ops.stages.positives import positives
+from basemodel_ops.stages.recommending import Shelf
+from basemodel_ops.tasks.recommendation import BASELINES, SINGLES
+from basemodel_ops.tasks.reranking import Query, following, pair_scores, restore_ranker
+from benchmarks.quality.intervals import difference, interval, resamples
+
+K = 10
+DISCOUNT = 1 / np.log2(np.arange(2, K + 2))
+ASKED = 2_000
+"""Users whose scores of all items are in memory at once."""
+
+LARGEST = 8_000
+"""Items that EASE is solved for."""
+
+
+@dataclass(frozen=True)
+class References:
+    """Recommenders fitted on everybody's sequences without their last two items."""
+
+    vectors: np.ndarray
+    popularity: np.ndarray
+    follows: csr_matrix
+    near: csr_matrix
+    ease: np.ndarray
+    ease_items: np.ndarray
+
+    @classmethod
+    def fit(cls, known: Sequences, vectors: np.ndarray, penalty: float = 200.0) -> "References":
+        """Counts of pairs by plain sums over gaps; EASE in closed form."""
+        items = len(vectors)
+        owner = np.repeat(np.arange(len(known.start) - 1), np.diff(known.start))
+        popularity = np.bincount(known.item, minlength=items).astype(np.float32)
+
+        def pairs(gap: int) -> csr_matrix:
+            same = owner[gap:] == owner[:-gap]
+            places = known.item[:-gap][same], known.item[gap:][same]
+            return csr_matrix((np.ones(int(same.sum()), np.float32), places), (items, items))
+
+        near = csr_matrix((items, items), dtype=np.float32)
+        for gap in range(1, 6):
+            near = near + pairs(gap) / gap + pairs(gap).T * (0.5 / gap)
+        scale = diags_array((1 / np.sqrt(np.maximum(popularity, 1))).astype(np.float32))
+        best = np.sort(np.argsort(-popularity, kind="stable")[:LARGEST])
+        place = np.full(items, -1)
+        place[best] = np.arange(len(best))
+        mine = place[known.item] >= 0
+        table = csr_matrix(
+            (np.ones(int(mine.sum()), np.float32), (owner[mine], place[known.item[mine]])),
+            (len(known.start) - 1, len(best)),
+        )
+        gram = csr_matrix(table.T @ table).toarray()
+        gram[np.diag_indices_from(gram)] += penalty
+        ease = np.linalg.inv(gram)
+        ease /= -np.diag(ease)
+        np.fill_diagonal(ease, 0)
+        return cls(vectors, popularity, pairs(1), csr_matrix(scale @ near), ease, best)
+
+    def scores(self, histories: list[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+        """Scores (histories, items) of each recommender in turn; ties are broken by popularity."""
+        items = len(self.popularity)
+        row = np.repeat(np.arange(len(histories)), [len(own) for own in histories])
+        flat = np.concatenate(histories)
+        back = np.concatenate([np.arange(len(own))[::-1] for own in histories])
+
+        def decayed(half_life: float) -> csr_matrix:
+            return csr_matrix((np.exp2(-back / half_life).astype(np.float32), (row, flat)), (len(histories), items))
+
+        ties = 1e-6 * self.popularity / self.popularity.max()
+        yield "popularity of all time", np.broadcast_to(self.popularity, (len(histories), items))
+        yield "last-item Markov", csr_matrix(decayed(1e-3) @ self.follows).toarray() + ties
+        yield "window transitions, half-life 3", csr_matrix(decayed(3) @ self.near).toarray() + ties
+        query = decayed(1) @ self.vectors
+        query /= np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9)
+        yield "Cleora cosine, untrained", query @ self.vectors.T + ties
+        ease = np.broadcast_to(ties, (len(histories), items)).copy()
+        ease[:, self.ease_items] += decayed(3)[:, self.ease_items] @ self.ease
+        yield "EASE, half-life 3", ease
+
+
+def places_of(scores: np.ndarray, truth: np.ndarray, histories: list[np.ndarray] | None) -> np.ndarray:
+    """Rank of the true item of each row among all items, 0 the best; items of the histories left out if given."""
+    wanted = np.take_along_axis(scores, truth[:, None], axis=1)
+    ahead = (scores > wanted).sum(axis=1)
+    for row, own in enumerate(histories or []):
+        ahead[row] -= (scores[row, np.unique(own)] > wanted[row]).sum()
+    return ahead
+
+
+def gains(places: np.ndarray) -> dict[str, np.ndarray]:
+    """Whether the true item is among the first ten, and its discounted gain, (rows,) each."""
+    hit = (places >= 0) & (places < K)
+    return {"hr_10": hit.astype(float), "ndcg_10": np.where(hit, DISCOUNT[np.clip(places, 0, K - 1)], 0)}
+
+
+def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, Any]:
+    """The report of a task that asks for one next item, over all users of its test cutoff."""
+    task = ws.contract.task(name)
+    for source in [*ws.contract.events, *ws.contract.attributes]:
+        encoders(ws, source.name)
+    if task.predicts is not None:
+        embeddings(ws, task.predicts.source, task.predicts.column)
+    task_model(ws, name)
+    fitted = ws.current(f"{name}/model")
+    shipped, recipe = fitted.json("metrics")["shipped"], fitted.json("recipe")
+    with ws.warehouse() as warehouse:
+        times, found = ws.times(warehouse), positives(warehouse, task)
+        rows = population(warehouse, task, times)
+        shelf = Shelf(ws, warehouse, task, times.data_end)
+    learnt = shelf.learnt(times.training_end, fitted.arrays("network"))
+
+    def asked(part: str) -> Iterator[tuple[Rows, Query]]:
+        mine = np.flatnonzero(rows.part == part)
+        market = shelf.market(learnt, int(rows.cutoff[mine[0]]))
+        for low in range(0, len(mine), ASKED):
+            some = rows.take(mine[low : low + ASKED])
+            query = shelf.query(market, some, found.items_of(some, shelf.items))
+            yield some, replace(query, weights=tuple(recipe["blend"]))
+
+    blends = {**BASELINES, **SINGLES, "blend": recipe["blend"]}
+    # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
+    ranker = restore_ranker(fitted.text("measured")) if "measured.txt" in fitted.names else None
+    references = References.fit(shelf.sequences(times.training_end), learnt.vectors)
+    found_at: dict[str, dict[str, list[np.ndarray]]] = {"raw": {}, "masked": {}}
+    entities, answers = [], {}
+    for some, query in asked("test"):
+        entities.append(some.entity.to_numpy())
+        truth = np.array([items[0] for items in query.truth])
+        known, mine = query.affinity.market.sequences, shelf.entities.encode(some.entity)
+        histories = [known.item[known.start[one] : known.start[one + 1]] for one in mine]
+        for way, scores in references.scores(histories):
+            found_at["raw"].setdefault(way, []).append(places_of(scores, truth, None))
+            found_at["masked"].setdefault(way, []).append(places_of(scores, truth, histories))
+        answers = {way: query.shortlist.scores(weights) for way, weights in blends.items()}
+        if ranker is not None:
+            answers["reranked"] = pair_scores(ranker, query)
+        for way, scores in answers.items():
+            for view, policy in (("raw", "keep"), ("masked", "remove")):
+                best, _ = query.shortlist.best(following(policy, [query], [scores])[0], K)
+                is_true = best == truth[:, None]
+                found_at[view].setdefault(way, []).append(np.where(is_true.any(axis=1), is_true.argmax(axis=1), -1))
+    own = {view: {way: gains(np.concatenate(parts)) for way, parts in ways.items()} for view, ways in found_at.items()}
+    draws = resamples(np.concatenate(entities), 100 if quick else 1000, seed)
+    view = "masked" if recipe["policy"] == "remove" else "raw"
+
+    def of(way: str, metric: str) -> Any:
+        return lambda chosen: own[view][way][metric][chosen].mean()
+
+    def table(ways: list[str]) -> dict[str, Any]:
+        return {
+            way: {
+                look: {metric: round(float(values.mean()), 4) for metric, values in own[look][way].items()}
+                for look in own
+            }
+            for way in ways
+        }
+
+    baselines = [way for way in own[view] if way not in blends and way != "reranked"]
+    best = max(baselines, key=lambda way: own[view][way]["ndcg_10"].mean())
+    return {
+        "metric": "ndcg_10",
+        "users": len(own[view][shipped]["hr_10"]),
+        "items": len(shelf.items),
+        "shipped_name": shipped,
+        "policy": recipe["policy"],
+        "shipped": {m: round(float(v.mean()), 4) for m, v in own[view][shipped].items()},
+        "interval": {metric: interval(of(shipped, metric), draws) for metric in ("hr_10", "ndcg_10")},
+        "candidates": table([way for way in own[view] if way in answers]),
+        "baselines": table(baselines),
+        "best_baseline": best,
+        "against_best_baseline": {
+            metric: difference(of(shipped, metric), of(best, metric), draws) for metric in ("hr_10", "ndcg_10")
+        },
+    }
