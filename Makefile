@@ -48,7 +48,7 @@ ui: .venv/installed ## Open Dagster at http://127.0.0.1:3000.
 
 .PHONY: test
 test: check ## All checks, then pytest in two processes.
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, dbt and Dagster.

@@ -11,19 +11,11 @@ from . import servers
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where two processes share the tests (`make test`), one takes a file whole, or all files that share a run of the
-    visits; what takes longest comes first."""
-    if not config.getoption("loadgroup", False):
-        return
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    shared = {item.path for item in items if "visits" in getattr(item, "fixturenames", ())}
-    items.sort(
-        key=lambda item: (item.path not in slow, item.path not in shared, "dagster_project" not in item.path.parts)
-    )
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("visits" if item.path in shared else str(item.path)))
+    """Where two processes share the files of tests (`make test`), those that run the job come first: they take longest."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.path not in slow, "dagster_project" not in item.path.parts))
 
 
 @pytest.fixture(scope="session")
