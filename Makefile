@@ -47,8 +47,8 @@ ui: .venv/installed ## Open Dagster at http://127.0.0.1:3000.
 	$(BIN)/basemodel ui
 
 .PHONY: test
-test: check ## All checks, then pytest.
-	$(BIN)/pytest
+test: check ## All checks, then pytest in two processes.
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, dbt and Dagster.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation
+from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation, Task
 from dagster_project import representation
 from dagster_project.partitions import moment
 from dagster_project.project import Project
@@ -26,7 +26,9 @@ def checks(project: Project) -> list[dg.AssetChecksDefinition]:
     models = [_task(project, task.name) for task in contract.tasks]
     learnt = ["foundation_model", *(f"{task.name}/model" for task in contract.tasks)]
     forgotten = [_forgotten(project, key) for key in learnt]
-    return [_preflight(project), *sources, *vectors, *cells, _foundation(project), *models, *forgotten]
+    labels = [_labels(project, task) for task in contract.tasks]
+    learnt_from = [*labels, _hindsight(project)]
+    return [_preflight(project), *sources, *vectors, *cells, *learnt_from, _foundation(project), *models, *forgotten]
 
 
 def relations(contract: Contract) -> list[Relation]:
@@ -157,6 +159,26 @@ def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefiniti
 
     text = "Codes fall inside the sketch, which then ranks what it holds as the true counts do."
     return _stage(project, ["codes", f"{source}__{column}"], "queries", text, find)
+
+
+def _labels(project: Project, task: Task) -> dg.AssetChecksDefinition:
+    def find(workspace: "Workspace") -> "Finding":
+        from basemodel_ops.stages.recount import check_labels
+
+        return check_labels(workspace, task.name)
+
+    text = "Labels of sampled rows are what a plain loop over their events says."
+    return _stage(project, project.key(task.relation).path, "labels", text, find)
+
+
+def _hindsight(project: Project) -> dg.AssetChecksDefinition:
+    def find(workspace: "Workspace") -> "Finding":
+        from basemodel_ops.stages.hindsight import check_hindsight
+
+        return check_hindsight(workspace)
+
+    text = "Shuffling what comes after a cutoff changes no byte of what is learnt from."
+    return _stage(project, ["training_examples"], "no_future", text, find)
 
 
 def _foundation(project: Project) -> dg.AssetChecksDefinition:

@@ -94,14 +94,14 @@ class Builder:
         self._ws, self._warehouse, self._before = ws, warehouse, to_datetime(before)
         self.plans = source_plans(ws)
         self.entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, self._before)))
-        self._facts = [
+        self.facts = [
             read_facts(ws, warehouse, source, self.entities)
             for source in ws.contract.attributes
             if source.key == ws.contract.entity
         ]
         base = history_layout(self.plans, ws.settings.half_lives, ws.settings.counted_half_lives, ws.settings.windows)
         specs = [(b.kind, b.source, b.column, b.detail, b.length) for b in base.blocks]
-        for facts in self._facts:
+        for facts in self.facts:
             specs += facts.layout
         self.layout = Layout([*specs, ("calendar", "", "", "", 2)])
 
@@ -119,7 +119,7 @@ class Builder:
         lives, counted = settings.half_lives, settings.counted_half_lives
         values = history_values(histories, self.plans, cutoffs, lives, counted, settings.windows)
         calendar = np.broadcast_to(_calendar(cutoffs), (high - low, len(cutoffs), 2))
-        facts = [facts.at(low, high, cutoffs) for facts in self._facts]
+        facts = [facts.at(low, high, cutoffs) for facts in self.facts]
         return np.concatenate([values, *facts, calendar], axis=2)
 
 

@@ -74,6 +74,12 @@ def check_task(ws: Workspace, task: str) -> Finding:
     """On the test cutoffs the shipped model is not clearly worse than the automatic baseline."""
     numbers = ws.current(f"{task}/evaluation").json("report")
     gain = float(numbers["shipped_value"]) - float(numbers["baseline_value"])
+    if not np.isfinite(gain):
+        text = (
+            f"{numbers['metric']} of {task} cannot be measured: its test rows have one answer only. Raise "
+            "BASEMODEL_TEST_CUTOFFS, or widen the task's population."
+        )
+        return Finding("not_worse_than_the_baseline", False, text)
     return Finding(
         "not_worse_than_the_baseline",
         gain > -0.02,

@@ -33,6 +33,11 @@ from basemodel_ops.warehouse.base import Warehouse
 PAIR_ROWS = 12_000
 """Rows from which pairs are drawn, at most."""
 
+HUGE = 1e15
+"""Larger targets are overflows or sentinels, and would drown every scale."""
+
+PARTS = ("train", "validation", "test")
+
 Metrics = dict[str, dict[str, float]]
 
 
@@ -79,18 +84,29 @@ def _targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
     """Targets as numbers, and the class names of a multiclass task."""
     if rows.target is None:
         raise DataError(f"Task {task.name} has no target column {task.target}.")
+    about = f"Target {task.target} of {task.name}"
+    empty = (
+        f"{about} is null, not finite or beyond {HUGE:g} in rows whose window is complete. Return an answer for each."
+    )
     if task.type is TaskType.MULTICLASS:
+        if rows.target.null_count:
+            raise DataError(empty)
         names = sorted(str(value) for value in pc.unique(rows.target).to_pylist())
         classes = pa.array(names)
         return np.asarray(pc.index_in(pc.cast(rows.target, pa.string()), value_set=classes)), names
-    values = pc.cast(rows.target, pa.float64()).to_numpy()
-    if not np.isfinite(values).all():
-        raise DataError(
-            f"Target {task.target} of {task.name} is null or not finite in rows whose window is complete. "
-            "Return a number for every complete window."
+    try:
+        values = pc.cast(rows.target, pa.float64()).to_numpy()
+    except pa.ArrowException:
+        kind = (
+            f"{about} is {rows.target.type} and holds what is no number. Cast it in the model, or ask for `multiclass`."
         )
-    if task.type is TaskType.BINARY and len(np.unique(values)) < 2:
-        raise DataError(f"Target {task.target} of {task.name} has one value only, {values[0]:g}: nothing to learn.")
+        raise DataError(kind) from None
+    if not (np.abs(values) <= HUGE).all():
+        raise DataError(empty)
+    found = np.unique(values)
+    if task.type is TaskType.BINARY and len(found) and not np.isin(found, (0, 1)).all():
+        other = found[~np.isin(found, (0, 1))][0]
+        raise DataError(f"{about} is {other:g} in some rows; a binary task answers 0 or 1. Ask for `regression`?")
     return values, None
 
 
@@ -105,8 +121,10 @@ def _fit_single(
     rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
     target, classes = _targets(task, rows)
     views = single_views(examples, checkpoint, place, task)
-    train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
-    _refuse_hopeless(task, examples, checkpoint, views, target, train, ws.settings.seed)
+    parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
+    train, validation, test = parts.values()
+    names = automatic_names(examples, checkpoint, task)
+    _refuse_hopeless(task, names, views, target, parts, ws.settings.seed)
     candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
     shipped, metrics = choose(candidates, views.rows(validation), target[validation], len(train), ws.settings.seed)
     if task.type is TaskType.BINARY:
@@ -126,29 +144,32 @@ def _fit_single(
 
 
 def _refuse_hopeless(
-    task: Task,
-    examples: Examples,
-    checkpoint: Checkpoint,
-    views: Views,
-    target: np.ndarray,
-    train: np.ndarray,
-    seed: int,
+    task: Task, names: list[str], views: Views, target: np.ndarray, parts: dict[str, np.ndarray], seed: int
 ) -> None:
-    """DataError if the rows to learn from are none or of one class, or an input gives the target away."""
-    if len(train) == 0:
-        raise DataError(f"Task {task.name} has no labelled rows to train on: none of its entities has events before.")
-    if task.type is not TaskType.REGRESSION and len(np.unique(target[train])) < 2:
+    """DataError if a part has no rows, those to learn from have one answer only, or an input gives the target away."""
+    _refuse_empty(task, parts)
+    train = parts["train"]
+    if len(np.unique(target[train])) < 2:
         raise DataError(
-            f"Target {task.target} of {task.name} has one class only in its {len(train)} training rows. Start the grid "
+            f"Target {task.target} of {task.name} has one value only in its {len(train)} training rows. Start the grid "
             "earlier, shorten the horizon, or widen the task's population."
         )
     copy = telltale(task.type, views.automatic[train], target[train], seed)
     if copy is not None:
-        name = automatic_names(examples, checkpoint, task)[copy]
         raise DataError(
-            f"Input {name} tells the target {task.target} of {task.name} by itself: it holds the answer. Give that "
-            "column the type `ignore`, or the attribute source a `valid_from`."
+            f"Input {names[copy]} tells the target {task.target} of {task.name} by itself: it holds the answer. Give "
+            "that column the type `ignore`, or the attribute source a `valid_from`."
         )
+
+
+def _refuse_empty(task: Task, parts: dict[str, np.ndarray]) -> None:
+    """DataError where nobody has an answer in a part."""
+    for name, rows in parts.items():
+        if len(rows) == 0:
+            way_out = "Label more of them" if task.horizon is None else "Return answers for all complete cutoffs"
+            raise DataError(
+                f"Task {task.name} has no labelled rows for {name}: of {task.entity}s with events before. {way_out}."
+            )
 
 
 def _fit_multilabel(
@@ -173,7 +194,9 @@ def _fit_multilabel(
     labels = found.labels
     target = truth_matrix(found, rows)
     views = pair_views(ws, examples, checkpoint, place, task, labels)
-    train, validation, test = (np.flatnonzero(rows.part == name) for name in ("train", "validation", "test"))
+    parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
+    train, validation, test = parts.values()
+    _refuse_empty(task, {name: part[target[part].any(axis=1)] for name, part in parts.items()})
     candidates = fit_pairs(
         ("baseline", "zero-shot", "boosted", "blend"), views.rows(train), target[train], ws.settings.seed
     )

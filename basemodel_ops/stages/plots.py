@@ -27,7 +27,8 @@ def candidate_bars(metrics: dict[str, float], metric: str) -> bytes:
     figure = Figure(figsize=(6, 0.5 + 0.4 * len(metrics)), layout="tight")
     axes = figure.add_subplot()
     axes.barh(list(metrics), list(metrics.values()))
-    low, high = min(metrics.values()), max(metrics.values())
+    known = [value for value in metrics.values() if np.isfinite(value)] or [0.0]
+    low, high = min(known), max(known)
     axes.set_xlim(low - 0.5 * (high - low) - 0.01, high + 0.1 * (high - low) + 0.01)
     axes.set(xlabel=metric, title="Test, out of time")
     axes.invert_yaxis()

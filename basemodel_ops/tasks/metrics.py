@@ -22,6 +22,11 @@ PRIMARY = {
 """What choices are made by."""
 
 
+def _mean(values: list[float]) -> float:
+    """The mean, not a number where nothing could be measured."""
+    return float(np.mean(values)) if values else float("nan")
+
+
 def binary_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float]:
     """AUROC, average precision and Brier score of probabilities (rows,); ranking one class only is not a number."""
     both = len(np.unique(target)) == 2
@@ -50,7 +55,7 @@ def multiclass_metrics(target: np.ndarray, probability: np.ndarray) -> dict[str,
     probability = np.pad(probability, ((0, 0), (0, unknown)))
     present = [c for c in range(probability.shape[1]) if 0 < (target == c).sum() < len(target)]
     return {
-        "macro_auroc": float(np.mean([roc_auc_score(target == c, probability[:, c]) for c in present])),
+        "macro_auroc": _mean([roc_auc_score(target == c, probability[:, c]) for c in present]),
         "log_loss": float(log_loss(target, probability, labels=np.arange(probability.shape[1]))),
         "accuracy": float((probability.argmax(1) == target).mean()),
     }
@@ -60,8 +65,8 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
     """Macro AUROC and mean average precision over labels that occur, (rows, labels)."""
     present = [k for k in range(target.shape[1]) if 0 < target[:, k].sum() < len(target)]
     return {
-        "macro_auroc": float(np.mean([roc_auc_score(target[:, k], score[:, k]) for k in present])),
-        "map": float(np.mean([average_precision_score(target[:, k], score[:, k]) for k in present])),
+        "macro_auroc": _mean([roc_auc_score(target[:, k], score[:, k]) for k in present]),
+        "map": _mean([average_precision_score(target[:, k], score[:, k]) for k in present]),
     }
 
 

@@ -17,12 +17,11 @@ from basemodel_ops.settings import Settings
 from dagster_project.cli import app
 from dagster_project.execution import run_main_job
 
-from .conftest import VISITS, Run
+from .conftest import SMALL, VISITS, Run
 from .test_job import SCORES
 
 CANARY = 7_777_133_133_779_911
 FORMS = (str(CANARY).encode(), CANARY.to_bytes(8, "little"))
-SMALL = {"BASEMODEL_HIDDEN": "32", "BASEMODEL_EPOCHS": "1", "BASEMODEL_PRETRAINING_ROWS": "2000"}
 
 
 def invoke(*arguments: str) -> Result:
@@ -89,7 +88,7 @@ class Clinic:
 def patch() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SMALL.items():
-            patch.setenv(name, value)
+            patch.setenv(f"BASEMODEL_{name.upper()}", str(value))
         patch.setenv("COLUMNS", "200")
         patch.setenv("DAGSTER_HOME", "set by the run")
         yield patch

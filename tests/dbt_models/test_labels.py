@@ -9,6 +9,11 @@ import duckdb
 import pandas as pd
 import pytest
 
+from basemodel_ops.contract.manifest import read_contract
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.recount import check_labels
+
 from .conftest import Project
 from .raw import GRID_START
 
@@ -134,6 +139,18 @@ def test_income_bands(rows, oracle):
     assert found == {
         (household, cutoff): bands.get(oracle.income.get(household)) for household, cutoff in oracle.population()
     }
+
+
+@pytest.mark.parametrize("task", ["churn_28d", "spend_28d", "category_14d", "next_products_14d", "income_band"])
+def test_labels_counted_again_as_every_run_does_agree(built, task):
+    contract = read_contract(built.home / "target" / "manifest.json")
+    finding = check_labels(Workspace.open(Settings(home=built.home), contract, lambda _: None), task)
+    assert finding.passed, finding.description
+    if task == "income_band":
+        assert "trait" in finding.description
+    else:
+        assert float(finding.numbers["rows"]) > 400
+        assert finding.numbers["left_out"] == 0
 
 
 def test_no_package_file_hides_dbt_itself():

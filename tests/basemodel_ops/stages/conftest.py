@@ -8,6 +8,7 @@ import pytest
 from basemodel_ops import stages
 from basemodel_ops.stages import Workspace, builder
 
+from .riding import learnt
 from .trips import workspace
 
 
@@ -37,3 +38,9 @@ def ws(trips_home: Path) -> Workspace:
     made = workspace(trips_home)
     represent(made, datetime(2024, 7, 1))
     return made
+
+
+@pytest.fixture(scope="session")
+def riders(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Rows to learn from and a checkpoint; tests ask tasks of their own."""
+    return learnt(tmp_path_factory.mktemp("riders"))
