@@ -1,7 +1,9 @@
 {# Ids of an item's attributes: first the brand, then its categories from the widest to the narrowest. #}
 with entries as (
-    select unnest(map_entries(cast(json as map(varchar, varchar[])))) as entry
-    from read_json_objects('{{ env_var("BASEMODEL_AMAZON") }}/{{ category() }}_item2attributes.json')
+    select unnest(map_entries(cast(json as map(varchar, varchar[])))) as entry -- noqa: LT01
+    from read_json_objects(
+        '{{ env_var("BASEMODEL_AMAZON") }}/{{ category() }}_item2attributes.json'
+    )
 ),
 
 final as (

@@ -1,12 +1,12 @@
-{# Lines of `user item item …` in the order of time, without times. Sequences are laid side by side at their ends, an item
-   a day: the last item of every user stands on the last day, the one before it on the day before. #}
+{# Lines of `user item item …` in the order of time, without times. Sequences are laid side by side at their ends, an
+   item a day: the last item of every user stands on the last day, the one before it on the day before. #}
 with lines as (
     select
         string_split(line, ' ')[1] as user_id,
         string_split(line, ' ')[2:] as items
     from read_csv(
         '{{ env_var("BASEMODEL_AMAZON") }}/{{ category() }}.txt',
-        columns = {'line': 'varchar'}, delim = '\t', header = false, quote = '', escape = ''
+        columns = {'line': 'varchar'}, delim = '\t', header = false, quote = '', escape = '' -- noqa: LT01
     )
 ),
 

@@ -20,8 +20,8 @@ final as (
     inner join reviews
         on
             active_users.user_id = reviews.user_id
-            and reviews.reviewed_at >= cutoffs.cutoff
-            and reviews.reviewed_at < cutoffs.cutoff + interval '1 day'
+            and cutoffs.cutoff <= reviews.reviewed_at
+            and cutoffs.cutoff + interval '1 day' > reviews.reviewed_at
     where cutoffs.cutoff + interval '1 day' <= cutoffs.data_end
 )
 
