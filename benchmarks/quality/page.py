@@ -24,7 +24,8 @@ def page(runs: list[dict[str, Any]], note: str, pictures: Path | None = None) ->
     parts = [HEAD, note]
     for name in dict.fromkeys(run["dataset"] for run in runs):
         seeds = [run for run in runs if run["dataset"] == name]
-        parts += _dataset(name, seeds, pictures)
+        is_sequence = all("users" in task for task in seeds[0]["tasks"].values())
+        parts += _sequences(name, seeds) if is_sequence else _dataset(name, seeds, pictures)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -52,6 +53,38 @@ def _dataset(name: str, seeds: list[dict[str, Any]], pictures: Path | None) -> l
             f"Seed {run['seed']}: {run['seconds']:g} s, peak {run['peak_mb']:g} MB. Stages: {stages}.{fitting}"
         )
     return parts
+
+
+def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
+    """The parts of a data set that asks for one next item: HR@10 and NDCG@10, items already had left out or not."""
+    numbers = ", ".join(str(run["seed"]) for run in seeds)
+    parts = [f"## {name.replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} {numbers}"]
+    for task, found in seeds[0]["tasks"].items():
+        ships, policy = found["shipped_name"], found["policy"]
+        rows = [
+            f"`{task}`: {found['users']:,} users, {found['items']:,} items, all ranked. {ships} ships, and with items "
+            f"already had it does this: {policy}.", "", "| | masked, HR@10 / NDCG@10 | raw |", "|---|---|---|",
+        ]  # fmt: skip
+        for side in ("baselines", "candidates"):
+            for way, views in found[side].items():
+                title = f"**{way}**" if way == ships else way
+                rows.append(f"| {title} | {_cell(views['masked'])} | {_cell(views['raw'])} |")
+        parts.append("\n".join(rows))
+        for run in seeds:
+            own = run["tasks"][task]
+            told = [
+                f"{metric} {_cell(own['shipped'][metric])} ({' to '.join(map(_cell, own['interval'][metric]))}), {_gap(gap)}"
+                for metric, gap in own["against_best_baseline"].items()
+            ]
+            parts.append(
+                f"Seed {run['seed']}, with 95 % and the difference to {own['best_baseline']}: {'; '.join(told)}. "
+                f"{run['seconds']:g} s, peak {run['peak_mb']:g} MB."
+            )
+    return parts
+
+
+def _gap(gap: dict[str, float]) -> str:
+    return f"{gap['mean']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})"
 
 
 def _seeds(seeds: list[dict[str, Any]]) -> str:
@@ -94,7 +127,7 @@ def _row(title: str, task: dict[str, Any], paired: dict[str, Any], kind: str) ->
     return (
         f"| {title} | {task['metric']} | {_cell(paired['shipped'])} ({task['shipped_name']}) | "
         f"{' to '.join(_cell(value) for value in paired['interval'])} | {_cell(best)} ({way}) | "
-        f"{gap['mean']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f}) |"
+        f"{_gap(gap)} |"
     )
 
 
