@@ -62,8 +62,8 @@ def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
     for task, found in seeds[0]["tasks"].items():
         ships, policy = found["shipped_name"], found["policy"]
         rows = [
-            f"`{task}`: {found['users']:,} users, {found['items']:,} items, all ranked. {ships} ships, and with items "
-            f"already had it does this: {policy}.", "", "| | masked, HR@10 / NDCG@10 | raw |", "|---|---|---|",
+            f"`{task}`: {found['users']:,} users, {found['items']:,} items, all ranked. Ships: {ships}; items "
+            f"already had: {policy}.", "", "| | masked, HR@10 / NDCG@10 | raw |", "|---|---|---|",
         ]  # fmt: skip
         for side in ("baselines", "candidates"):
             for way, views in found[side].items():
@@ -73,7 +73,7 @@ def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
         for run in seeds:
             own = run["tasks"][task]
             told = [
-                f"{metric} {_cell(own['shipped'][metric])} ({' to '.join(map(_cell, own['interval'][metric]))}), {_gap(gap)}"
+                f"{metric} {_cell(own['shipped'][metric])} ({_between(own['interval'][metric])}), {_gap(gap)}"
                 for metric, gap in own["against_best_baseline"].items()
             ]
             parts.append(
@@ -81,6 +81,10 @@ def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
                 f"{run['seconds']:g} s, peak {run['peak_mb']:g} MB."
             )
     return parts
+
+
+def _between(interval: list[float]) -> str:
+    return " to ".join(map(_cell, interval))
 
 
 def _gap(gap: dict[str, float]) -> str:
@@ -126,7 +130,7 @@ def _row(title: str, task: dict[str, Any], paired: dict[str, Any], kind: str) ->
     gap = paired["against_best_baseline"]
     return (
         f"| {title} | {task['metric']} | {_cell(paired['shipped'])} ({task['shipped_name']}) | "
-        f"{' to '.join(_cell(value) for value in paired['interval'])} | {_cell(best)} ({way}) | "
+        f"{_between(paired['interval'])} | {_cell(best)} ({way}) | "
         f"{_gap(gap)} |"
     )
 
