@@ -30,6 +30,9 @@ BATCH = 512
 RATE = 1e-3
 RESIDUAL_RATE = 0.3
 EPOCHS = 2
+MOST_UPDATES = 15_000_000
+"""Times that the vector of an item is moved, at most: every step moves those of the whole catalogue."""
+
 MOST_CASES = 120_000
 """Events that are learnt from, at most, in a pass."""
 
@@ -166,7 +169,8 @@ def learn_retrieval(
     # An entity's first occasion has no history that points anywhere.
     first, end, _ = sequences.before(np.arange(len(sequences.item)))
     cases = np.flatnonzero(end > first)
-    steps = epochs * (min(len(cases), MOST_CASES) // BATCH)
+    most = min(MOST_CASES, MOST_UPDATES * BATCH // max(epochs * items, 1))
+    steps = epochs * (min(len(cases), most) // BATCH)
     if steps == 0:
         return Retrieval(network, vectors)
     share = np.bincount(sequences.item[cases], minlength=items) / len(cases)

@@ -25,6 +25,9 @@ STEPS = (1.0, 3.0, 10.0)
 POPULAR_DAYS = (14, 56)
 """Windows of popularity."""
 
+FAINT = 1 / 128
+"""Weights of occasions below which they are left out: seven half-lives."""
+
 NEVER = 1000.0
 """Days since an event that never was."""
 
@@ -101,12 +104,16 @@ class Market:
         owner, item, age = row[self.owner[mine]], self.item[mine], self.age[mine]
         learnt, relations = self.learnt, self.learnt.relations
         shape = (len(entities), len(learnt.vectors))
-        personal = [csr_matrix((np.exp2(-age / life), (owner, item)), shape) for life in HALF_LIVES]
+        personal = [_summed(np.exp2(-age / life), owner, item, shape) for life in HALF_LIVES]
         oldest = np.zeros(len(entities))
         np.maximum.at(oldest, owner, age)
         span = self.sequences.whole(entities)
         back = span[2][owner] - 1 - self.sequences.occasion[mine]
-        lately = [csr_matrix((np.exp2(-back / life).astype(np.float32), (owner, item)), shape) for life in STEPS]
+        lately = []
+        for life in STEPS:
+            weight = np.exp2(-back / life).astype(np.float32)
+            some = weight >= FAINT
+            lately.append(_summed(weight[some], owner[some], item[some], shape))
         similar = relations.similar_place[item]
         kept = similar >= 0
         own = csr_matrix(
@@ -126,6 +133,13 @@ class Market:
         return Affinity(self, personal, lately, visits, pooled, own, shares, queries, level, np.log1p(activity))
 
 
+def _summed(values: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> csr_matrix:
+    """A sparse matrix with each place once and in order, which is what makes looking places up fast."""
+    found = csr_matrix((values, (row, column)), shape)
+    found.sum_duplicates()
+    return found
+
+
 def _level(queries: np.ndarray, retrieval: Retrieval) -> np.ndarray:
     found = np.zeros(len(queries), np.float32)
     for low in range(0, len(queries), 256):
@@ -142,7 +156,9 @@ def _shares(counts: csr_matrix, codes: np.ndarray) -> csr_matrix:
     onto = csr_matrix((np.ones(len(known)), (known, codes[known])), (len(codes), groups))
     found = csr_matrix(counts @ onto)
     total = np.maximum(np.asarray(found.sum(axis=1)).ravel(), 1e-9)
-    return csr_matrix(diags_array(1 / total) @ found)
+    found = csr_matrix(diags_array(1 / total) @ found)
+    found.sum_duplicates()
+    return found
 
 
 @dataclass(frozen=True)
@@ -175,7 +191,9 @@ class Affinity:
 
     def follows(self, chosen: np.ndarray, life: int = 1) -> csr_matrix:
         """How much items follow what the chosen entities had, float32 (chosen, items)."""
-        return csr_matrix(self.lately[life][chosen] @ self.market.learnt.relations.follows)
+        found = csr_matrix(self.lately[life][chosen] @ self.market.learnt.relations.follows)
+        found.sum_duplicates()
+        return found
 
     def logits(self, chosen: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Logits of items (items,) by the network, float32 (chosen, items)."""
@@ -229,6 +247,22 @@ def _products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: n
 
 
 def _at(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
-    """Values of a sparse matrix at (row, items of the row), (rows, items each)."""
-    found = matrix[np.arange(len(items)).repeat(items.shape[1]), items.ravel()]
-    return np.asarray(found).reshape(items.shape)
+    """Values of a sparse matrix, each place once and in order, at (row, items of the row), (rows, items each)."""
+    out = np.zeros(items.shape, matrix.dtype)
+    _look_up(matrix.indptr, matrix.indices, matrix.data, items, out)
+    return out
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _look_up(start: np.ndarray, columns: np.ndarray, values: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
+    for row in prange(len(items)):
+        for place in range(items.shape[1]):
+            low, high = start[row], start[row + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if columns[middle] < items[row, place]:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low < start[row + 1] and columns[low] == items[row, place]:
+                out[row, place] = values[low]

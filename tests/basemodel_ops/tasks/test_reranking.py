@@ -75,7 +75,8 @@ def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
         back = {age: place for place, age in enumerate(moments)}
         pool = sum((2 ** (-back[age] / 3) * vectors[item] for item, age in mine), np.zeros(4))
         follows = sum(
-            (2 ** (-back[age] / 3) * learnt.relations.follows.toarray()[item] for item, age in mine), np.zeros(ITEMS)
+            (2 ** (-back[age] / 3) * learnt.relations.follows.toarray()[item] for item, age in mine if back[age] <= 21),
+            np.zeros(ITEMS),
         )
         query = learnt.retrieval.queries(affinity.market.sequences, np.array([entity]))[0]
         logits = vectors @ query
