@@ -18,9 +18,12 @@ from basemodel_ops.stages.workspace import Workspace
 ACTIVITY_HIDDEN = 128
 
 
-def activity_shape(inputs: int, futures: int) -> Shape:
-    """Sizes of the network of activity, whose layers and skips read every input."""
-    read = tuple(range(inputs))
+def activity_shape(inputs: int, futures: int, left_out: np.ndarray) -> Shape:
+    """Sizes of the network of activity, whose layers and skips read every input but those left out (positions).
+
+    Left out is the calendar: a network draws lines on into times of the year that it has not met.
+    """
+    read = tuple(sorted(set(range(inputs)) - set(left_out.tolist())))
     return Shape(
         inputs=inputs, scalars=read, activity=futures, thing_inputs=(), thing_spans=0, sketch_inputs=(),
         composition_spans=0, width=2, hidden=ACTIVITY_HIDDEN, read=read,
@@ -81,11 +84,6 @@ class Checkpoint:
     def _pairs(self) -> dict:
         return self._artifact.json("pairs")
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Kinds of blocks that activity is foreseen from."""
-        return tuple(self._about["reads"])
-
     @cached_property
     def blocks(self) -> list[Block]:
         """What each number of `activity` foresees."""
@@ -100,7 +98,7 @@ class Checkpoint:
             [ActivityBank.from_texts(texts) for texts in self._artifact.json("activity_bank")],
             unprefixed(self._artifact.arrays("activity_weights"), shape, bank.FOLDS),
             np.array(self._artifact.json("mix")["shares"], np.float32),
-            examples.positions(*self.reads),
+            examples.positions(*places.READ),
         )
         return learners.answers(examples, place, places.row_cutoffs(examples, place) < self._about["training_end"])
 

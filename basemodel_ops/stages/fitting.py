@@ -123,7 +123,7 @@ def _fit_single(
     views = single_views(examples, checkpoint, place, task)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
     train, validation, test = parts.values()
-    names = automatic_names(examples, checkpoint, task)
+    names = automatic_names(examples, task)
     _refuse_hopeless(task, names, views, target, parts, ws.settings.seed)
     candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
     shipped, metrics = choose(candidates, views.rows(validation), target[validation], len(train), ws.settings.seed)

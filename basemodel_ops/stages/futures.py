@@ -9,19 +9,15 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.foundation import Shape
 from basemodel_ops.representation import Layout
-from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace
 
-READ = ("scalar", "sum", "mean", "last", "attribute")
+READ = ("scalar", "sum", "mean", "last", "attribute", "calendar")
 """Kinds of blocks from which activity is foreseen: few numbers that say most of it."""
 
-READ_FOR_THINGS = ("count", "recency", "cell", "pooled")
-"""Kinds that the hidden layers of the network of things read beside those; its skips also read sketches."""
-
-SEASONS_DAYS = 2 * 365
-"""Days that the cutoffs must span for the calendar to be read: a season met once cannot be told from a trend."""
+READ_FOR_THINGS = (*READ, "count", "recency", "cell", "pooled")
+"""Kinds that the hidden layers of the network of things read; its skips also read sketches."""
 
 NOT_FORESEEN = ("sessions", "active_days")
 """Amounts that say again what the number of events says."""
@@ -36,22 +32,13 @@ def foreseen(futures: Layout) -> list[Block]:
     ]
 
 
-def kinds_read(cutoffs: np.ndarray) -> tuple[str, ...]:
-    """Kinds of blocks from which activity is foreseen, by the cutoffs (microseconds) that are learnt from."""
-    is_seasonal = len(cutoffs) > 0 and int(np.ptp(cutoffs)) >= SEASONS_DAYS * DAY
-    return (*READ, "calendar") if is_seasonal else READ
-
-
 def families_of(blocks: list[Block]) -> list[str]:
     """The family of each activity future: its source and its kind."""
     return [f"{block.source} {block.kind}" for block in blocks]
 
 
-def things_shape(inputs: Layout, futures: Layout, kinds: tuple[str, ...], width: int, hidden: int) -> Shape:
-    """Sizes of the network of things and composition, and which inputs stand for the same thing or cell.
-
-    Its layers read `kinds` and `READ_FOR_THINGS`.
-    """
+def things_shape(inputs: Layout, futures: Layout, width: int, hidden: int) -> Shape:
+    """Sizes of the network of things and composition, and which inputs stand for the same thing or cell."""
     features: dict[tuple[str, str], list[int]] = {}
     for block in inputs.blocks:
         if block.kind in ("count", "recency"):
@@ -66,7 +53,7 @@ def things_shape(inputs: Layout, futures: Layout, kinds: tuple[str, ...], width:
         for block in inputs.select("sketch", source, column):
             sketches.setdefault(block.detail, []).extend(range(block.offset, block.offset + length))
     composed = {b.detail for b in futures.blocks if b.kind == "composition"}
-    read = np.concatenate([inputs.positions(kind) for kind in (*kinds, *READ_FOR_THINGS)])
+    read = np.concatenate([inputs.positions(kind) for kind in READ_FOR_THINGS])
     return Shape(
         inputs=inputs.length,
         scalars=(),

@@ -74,7 +74,7 @@ def newest_per_entity(rows: Rows) -> Rows:
 
 def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, task: Task) -> Views:
     """Views for a single-answer task. A trait is read from the raw representation, without the facts it is made of."""
-    pick = automatic_positions(examples, checkpoint, task)
+    pick = automatic_positions(examples, task)
     if task.horizon is None:
         raw = _slow(examples, "scalar", "count", "pooled", "attribute", without=task.reads)
         values = examples.gather(place, np.concatenate([pick, raw])).astype(np.float32)
@@ -83,11 +83,11 @@ def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, 
     return Views(examples.gather(place, pick).astype(np.float32), learnt, zero_shot_answer(checkpoint, learnt, task))
 
 
-def automatic_positions(examples: Examples, checkpoint: Checkpoint, task: Task) -> np.ndarray:
+def automatic_positions(examples: Examples, task: Task) -> np.ndarray:
     """Input positions of the automatic aggregates of `single_views`, in order."""
     if task.horizon is None:
         return _slow(examples, "scalar", "count", "attribute", without=task.reads)
-    return examples.positions(*checkpoint.reads, without=task.reads)
+    return examples.positions(*places.READ, without=task.reads)
 
 
 def _slow(examples: Examples, *kinds: str, without: tuple[str, ...]) -> np.ndarray:
@@ -99,14 +99,14 @@ def _slow(examples: Examples, *kinds: str, without: tuple[str, ...]) -> np.ndarr
     return positions[~np.isin(positions, np.concatenate([*shorter, np.zeros(0, np.int64)]))]
 
 
-def automatic_names(examples: Examples, checkpoint: Checkpoint, task: Task) -> list[str]:
+def automatic_names(examples: Examples, task: Task) -> list[str]:
     """Names of the automatic aggregates of `single_views`, in order."""
     names = {
         place: " ".join(part for part in (block.source, block.column, block.kind, block.detail) if part)
         for block in examples.layout.blocks
         for place in range(block.offset, block.end)
     }
-    return [names[place] for place in automatic_positions(examples, checkpoint, task).tolist()]
+    return [names[place] for place in automatic_positions(examples, task).tolist()]
 
 
 def zero_shot_answer(checkpoint: Checkpoint, activity: np.ndarray, task: Task) -> np.ndarray | None:

@@ -65,11 +65,10 @@ def foundation_model(ws: Workspace) -> Report:
         rows = Rows.read(examples)
         numbers: Numbers = {"rows": len(rows.place)}
         later = _later(examples, rows.place)
-        kinds = places.kinds_read(examples.cutoffs[examples.cutoffs < end])
-        activity = _learn_activity(ws, examples, layout, rows, kinds, later, draft, numbers)
+        activity = _learn_activity(ws, examples, layout, rows, later, draft, numbers)
         is_later = places.row_cutoffs(examples, rows.place) >= later
-        steps = _learn_things(ws, examples, layout, rows, kinds, is_later, asked, draft, numbers)
-        draft.json("about", {"examples": examples.artifact.version, "training_end": end, "reads": kinds})
+        steps = _learn_things(ws, examples, layout, rows, is_later, asked, draft, numbers)
+        draft.json("about", {"examples": examples.artifact.version, "training_end": end})
         is_past = np.tile(examples.cutoffs < end, len(examples.entities))
         draft.arrays("activity", {"values": activity.answers(examples, np.arange(len(is_past)), is_past)})
         return numbers, {"loss": loss_curve(steps)}
@@ -84,22 +83,16 @@ def _later(examples: Examples, place: np.ndarray) -> int:
 
 
 def _learn_activity(
-    ws: Workspace,
-    examples: Examples,
-    layout: Layout,
-    rows: Rows,
-    kinds: tuple[str, ...],
-    later: int,
-    draft: Draft,
-    numbers: Numbers,
+    ws: Workspace, examples: Examples, layout: Layout, rows: Rows, later: int, draft: Draft, numbers: Numbers
 ) -> Activity:
     """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
     blocks = places.foreseen(layout)
     futures = rows.futures[:, [block.offset for block in blocks]]
     is_any = np.array([block.kind == "any" for block in blocks])
-    read = examples.positions(*kinds)
+    read = examples.positions(*places.READ)
     inputs = rows.inputs[:, read]
-    shape = activity_shape(len(read), len(blocks))
+    calendar = np.flatnonzero(np.isin(read, examples.layout.positions("calendar")))
+    shape = activity_shape(len(read), len(blocks), calendar)
     cutoffs = places.row_cutoffs(examples, rows.place)
     rows_share, shares, tried, losses = _compare(ws, inputs, futures, blocks, cutoffs, later, shape)
     fold = places.row_folds(examples, rows.place)
@@ -194,7 +187,6 @@ def _learn_things(
     examples: Examples,
     layout: Layout,
     rows: Rows,
-    kinds: tuple[str, ...],
     is_later: np.ndarray,
     asked: list[tuple[str, str, int]],
     draft: Draft,
@@ -202,7 +194,7 @@ def _learn_things(
 ) -> list[float]:
     """The network of things and composition, and a bank of pairs for each column that a task asks for."""
     settings = ws.settings
-    shape = places.things_shape(examples.layout, layout, kinds, settings.width, settings.hidden)
+    shape = places.things_shape(examples.layout, layout, settings.width, settings.hidden)
     entity = rows.place // len(examples.cutoffs)
     held = np.random.default_rng((settings.seed, 1)).integers(0, HELD_OUT, len(examples.entities))[entity] == 0
     held = held if 0 < held.sum() < len(held) else np.arange(len(held)) == 0

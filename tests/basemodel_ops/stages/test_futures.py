@@ -3,8 +3,7 @@
 import numpy as np
 
 from basemodel_ops.representation import Layout
-from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.futures import families_of, foreseen, kinds_read, thing_offset, things_order, things_shape
+from basemodel_ops.stages.futures import families_of, foreseen, thing_offset, things_order, things_shape
 
 INPUTS = Layout(
     [
@@ -28,7 +27,7 @@ FUTURES = Layout(
 
 def test_the_futures_of_things_stand_by_horizon_in_the_order_of_their_inputs() -> None:
     """The network answers (span, thing); a thing's skip must lead to its own future, whatever the source."""
-    shape = things_shape(INPUTS, FUTURES, ("scalar",), width=4, hidden=8)
+    shape = things_shape(INPUTS, FUTURES, width=4, hidden=8)
     names = {
         p: (b.kind, b.source, b.column, b.detail, p - b.offset) for b in FUTURES.blocks for p in range(b.offset, b.end)
     }
@@ -50,7 +49,7 @@ def test_the_things_of_a_column_begin_where_recency_says() -> None:
 
 
 def test_layers_read_no_sketch_and_skips_do() -> None:
-    shape = things_shape(INPUTS, FUTURES, ("scalar",), width=4, hidden=8)
+    shape = things_shape(INPUTS, FUTURES, width=4, hidden=8)
     sketch = INPUTS.positions("sketch")
     assert not np.isin(sketch, shape.read).any()
     assert np.isin(shape.sketch_inputs[0], sketch).all()
@@ -59,10 +58,3 @@ def test_layers_read_no_sketch_and_skips_do() -> None:
 def test_activity_is_learnt_once_per_meaning() -> None:
     blocks = foreseen(FUTURES)
     assert families_of(blocks) == ["a any", "a amount", "a wait", "b any"]
-
-
-def test_a_season_is_read_only_where_it_was_met_twice() -> None:
-    first = 17_000 * DAY
-    assert "calendar" not in kinds_read(first + np.arange(0, 729, 7) * DAY)
-    assert "calendar" in kinds_read(first + np.arange(0, 740, 7) * DAY)
-    assert "calendar" not in kinds_read(np.zeros(0, np.int64))
