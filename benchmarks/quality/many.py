@@ -57,7 +57,7 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
         curve[f"{share:g}"] = {
             "shipped": _rounded(truth[test], answers[shipped]), "best_baseline": _rounded(truth[test], theirs),
         }  # fmt: skip
-        curve["0"] = {"shipped": _rounded(truth[test], answers["zero-shot"])}
+    curve["0"] = {"shipped": _rounded(truth[test], answers["zero-shot"])}
 
     def of(answer: np.ndarray) -> Any:
         return lambda chosen: macro_auroc(truth[test][chosen], answer[chosen])
