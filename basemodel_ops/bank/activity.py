@@ -1,5 +1,7 @@
 """Activity futures by boosting: one small model per future, saved as text."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import lightgbm as lgb
@@ -8,7 +10,7 @@ import numpy as np
 SETTINGS = {
     "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 100, "feature_fraction": 0.5, "bagging_fraction": 0.8,
     "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 63, "extra_trees": True, "verbosity": -1, "deterministic": True,
-    "force_row_wise": True, "num_threads": 2,
+    "force_row_wise": True, "num_threads": 1,
 }  # fmt: skip
 ROUNDS = 60
 
@@ -52,17 +54,19 @@ def fit_bank(inputs: np.ndarray, futures: np.ndarray, is_any: np.ndarray, seed: 
     known = ~np.isnan(futures)
     settings = {**SETTINGS, "seed": seed, "min_data_in_leaf": max(2, min(100, len(inputs) // 50))}
     whole = lgb.Dataset(inputs, np.zeros(len(inputs)), params=settings, free_raw_data=False).construct()
-    boosters: list[lgb.Booster | float] = []
-    for column, yes_or_no in enumerate(is_any):
+
+    def learn(column: int) -> lgb.Booster | float:
         rows = np.flatnonzero(known[:, column])
         target = futures[rows, column]
         if len(rows) < 50 or target.min() == target.max():
             mean = float(target.mean()) if len(rows) else 0.0
             rate = min(max(mean, 1e-4), 1 - 1e-4)
-            boosters.append(float(np.log(rate / (1 - rate))) if yes_or_no else mean)
-            continue
-        data = whole if len(rows) == len(inputs) else whole.subset(rows.tolist()).construct()
+            return float(np.log(rate / (1 - rate))) if is_any[column] else mean
+        data = whole.subset(rows.tolist()).construct()
         data.set_label(target)  # after construction, which takes the labels of the whole
-        objective = {"objective": "binary" if yes_or_no else "regression"}
-        boosters.append(lgb.train({**settings, **objective}, data, ROUNDS))
-    return ActivityBank(tuple(boosters))
+        objective = {"objective": "binary" if is_any[column] else "regression"}
+        return lgb.train({**settings, **objective}, data, ROUNDS)
+
+    # A small model keeps one core busy, not two: so they are learnt side by side.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return ActivityBank(tuple(pool.map(learn, range(len(is_any)))))

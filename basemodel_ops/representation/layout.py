@@ -19,6 +19,7 @@ MEANINGS = {
     "pooled": "direction of the decayed sum of the things' Cleora vectors",
     "density": "rows of cells of texts or images, log(1 + count), each row of length 1",
     "attribute": "facts known before the cutoff: one place per value, or an encoder's features",
+    "undated": "facts of which nobody says since when they were known; of use for traits only",
     "calendar": "day of the year of the cutoff, sine and cosine",
 }
 """What the numbers of each kind of block are."""

@@ -35,14 +35,15 @@ def read_facts(ws: Workspace, warehouse: Warehouse, source: AttributeSource, ent
     table = warehouse.read(rows_query(source.relation, columns_of(source)))
     owner = entities.encode(table.column(source.key))
     since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(owner), -(2**62))
+    kind = "attribute" if source.valid_from else "undated"
     layout, blocks = [], []
     for name in categories(source):
         vocabulary = vocabulary_of(artifact, name)
         size = min(len(vocabulary), ws.settings.things)
-        layout.append(("attribute", source.name, name, "", size))
+        layout.append((kind, source.name, name, "", size))
         blocks.append((vocabulary.encode(table.column(name))[:, None] == np.arange(size)).astype(np.float16))
     for name, encoder in encoders_of(artifact).items():
-        layout.append(("attribute", source.name, name, "", len(encoder.names)))
+        layout.append((kind, source.name, name, "", len(encoder.names)))
         blocks.append(encoder.features(table.column(name).combine_chunks()).astype(np.float16))
     order = np.lexsort((since, owner))
     order = order[owner[order] >= 0]

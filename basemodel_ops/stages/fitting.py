@@ -14,6 +14,7 @@ from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import (
     Rows,
     automatic_names,
+    known_before_test,
     newest_per_entity,
     pair_views,
     population,
@@ -131,9 +132,10 @@ def _fit_single(
         for name, fitted in candidates.items():
             raw = fitted.predict(views.rows(validation))
             candidates[name] = replace(fitted, calibration=Calibration.fit(raw, target[validation]))
-    metric = METRICS[task.type]
-    on_test = {name: metric(target[test], fitted.predict(views.rows(test))) for name, fitted in candidates.items()}
-    fitted = refit(candidates[shipped], views, target, ws.settings.seed)
+    known = known_before_test(rows, task.horizon)
+    metric, newest = METRICS[task.type], refit(candidates, views.rows(known), target[known], ws.settings.seed)
+    on_test = {name: metric(target[test], fitted.predict(views.rows(test))) for name, fitted in newest.items()}
+    fitted = refit({shipped: candidates[shipped]}, views, target, ws.settings.seed)[shipped]
     arrays, texts = save_heads(fitted)
     if arrays:
         draft.arrays("heads", arrays)
@@ -201,9 +203,10 @@ def _fit_multilabel(
         ("baseline", "zero-shot", "boosted", "blend"), views.rows(train), target[train], ws.settings.seed
     )
     shipped, metrics = choose_pairs(candidates, views.rows(validation), target[validation])
+    known = known_before_test(rows, task.horizon)
+    newest = fit_pairs(tuple(candidates), views.rows(known), target[known], ws.settings.seed)
     on_test = {
-        name: multilabel_metrics(target[test], candidate.predict(views.rows(test)))
-        for name, candidate in candidates.items()
+        name: multilabel_metrics(target[test], model.predict(views.rows(test))) for name, model in newest.items()
     }
     fitted = fit_pairs((shipped,), views, target, ws.settings.seed)[shipped]
     arrays, texts = fitted.state()

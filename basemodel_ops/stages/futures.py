@@ -14,7 +14,8 @@ from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace
 
 READ = ("scalar", "sum", "mean", "last", "attribute", "calendar")
-"""Kinds of blocks from which activity is foreseen: few numbers that say most of it."""
+"""Kinds of blocks from which activity is foreseen: few numbers that say most of it. Facts without a date are not among
+them: at a past cutoff they may be hindsight."""
 
 READ_FOR_THINGS = (*READ, "count", "recency", "cell", "pooled")
 """Kinds that the hidden layers of the network of things read; its skips also read sketches."""

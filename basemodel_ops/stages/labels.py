@@ -18,6 +18,9 @@ from basemodel_ops.tasks.single import Views
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
+FACTS = ("attribute", "undated")
+"""Kinds of facts, which serve traits, dated or not."""
+
 UNKNOWN_LOGIT = -8.0
 """What the checkpoint is taken to say of a label it never learnt."""
 
@@ -72,11 +75,22 @@ def newest_per_entity(rows: Rows) -> Rows:
     return rows.take(np.sort(labelled[order[last]]))
 
 
+def known_before_test(rows: Rows, horizon: int | None) -> np.ndarray:
+    """Positions of the labelled rows whose window (days) is over when the test begins; of a trait, all but the test.
+
+    What is measured on the test has learnt from these: as what ships, it knows the newest labels.
+    """
+    is_test = rows.part == "test"
+    if horizon is None or not is_test.any():
+        return np.flatnonzero(~is_test & (rows.part != "open"))
+    return np.flatnonzero((rows.cutoff + horizon * DAY <= rows.cutoff[is_test].min()) & (rows.part != "open"))
+
+
 def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, task: Task) -> Views:
     """Views for a single-answer task. A trait is read from the raw representation, without the facts it is made of."""
     pick = automatic_positions(examples, task)
     if task.horizon is None:
-        raw = _slow(examples, "scalar", "count", "pooled", "attribute", without=task.reads)
+        raw = _slow(examples, "scalar", "count", "pooled", *FACTS, without=task.reads)
         values = examples.gather(place, np.concatenate([pick, raw])).astype(np.float32)
         return Views(values[:, : len(pick)], values[:, len(pick) :], is_raw=True)
     learnt = checkpoint.activity(examples, place)
@@ -86,7 +100,7 @@ def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, 
 def automatic_positions(examples: Examples, task: Task) -> np.ndarray:
     """Input positions of the automatic aggregates of `single_views`, in order."""
     if task.horizon is None:
-        return _slow(examples, "scalar", "count", "attribute", without=task.reads)
+        return _slow(examples, "scalar", "count", *FACTS, without=task.reads)
     return examples.positions(*places.READ, without=task.reads)
 
 

@@ -1,7 +1,7 @@
 """Tasks with one answer per entity: binary, regression, multiclass."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -98,13 +98,18 @@ def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
 
 def fit_candidates(kind: TaskType, views: Views, target: np.ndarray, seed: int) -> dict[str, Fitted]:
     """Every candidate, fitted on the rows."""
+    candidates = views.candidates
+    heads = _heads(kind, {part for parts in candidates.values() for part in parts}, views, target, seed)
+    return {name: Fitted(kind, parts, {p: heads[p] for p in parts}) for name, parts in candidates.items()}
+
+
+def _heads(kind: TaskType, parts: set[str], views: Views, target: np.ndarray, seed: int) -> dict[str, Head]:
     heads: dict[str, Head] = {}
-    parts = views.candidates
-    for name in dict.fromkeys(part for chosen in parts.values() for part in chosen):
+    for name in sorted(parts):
         recipe, view = RECIPES[name]
         heads[name] = _head(recipe, kind, len(target), seed, views.is_raw)
         heads[name].fit(views.view(view), _target(kind, target))
-    return {name: Fitted(kind, chosen, {p: heads[p] for p in chosen}) for name, chosen in parts.items()}
+    return heads
 
 
 def choose(
@@ -145,14 +150,11 @@ def paired_error(
     return float(np.std(found)) if found else float("inf")
 
 
-def refit(chosen: Fitted, views: Views, target: np.ndarray, seed: int) -> Fitted:
-    """The chosen candidate, fitted again on all labelled rows; its calibration stays."""
-    heads: dict[str, Head] = {}
-    for part in chosen.parts:
-        recipe, view = RECIPES[part]
-        heads[part] = _head(recipe, chosen.kind, len(target), seed, views.is_raw)
-        heads[part].fit(views.view(view), _target(chosen.kind, target))
-    return Fitted(chosen.kind, chosen.parts, heads, chosen.calibration)
+def refit(chosen: dict[str, Fitted], views: Views, target: np.ndarray, seed: int) -> dict[str, Fitted]:
+    """Candidates fitted again on these rows, which hold newer labels; their calibrations stay."""
+    kind = next(iter(chosen.values())).kind
+    heads = _heads(kind, {part for fitted in chosen.values() for part in fitted.parts}, views, target, seed)
+    return {name: replace(fitted, heads={p: heads[p] for p in fitted.parts}) for name, fitted in chosen.items()}
 
 
 def save_heads(fitted: Fitted) -> State:

@@ -5,6 +5,7 @@ import warnings
 
 import lightgbm as lgb
 import numpy as np
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
 
 GRID = [
@@ -41,16 +42,22 @@ def tuned_boosting(
     return best[1]
 
 
+def refitted(booster: lgb.Booster, data: tuple[np.ndarray, np.ndarray]) -> lgb.Booster:
+    """The same settings and rounds on rows that hold newer labels."""
+    return lgb.train(booster.params, lgb.Dataset(*data), booster.best_iteration)
+
+
 class TunedLinear:
     """Logistic regression or ridge whose penalty is chosen on validation rows."""
 
     def __init__(self, objective: str) -> None:
         self.is_binary = objective == "binary"
+        self.line: LogisticRegression | Ridge | None = None
 
     def fit(self, train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray]) -> "TunedLinear":
         """Learn, in place."""
         self.mean, self.deviation = train[0].mean(0), np.maximum(train[0].std(0), 1e-3)
-        self.line, best = None, np.inf
+        best = np.inf
         for penalty in PENALTIES:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a penalty that does not converge loses on validation
@@ -62,6 +69,18 @@ class TunedLinear:
             if loss < best:
                 self.line, best = line, loss
         return self
+
+    def refit(self, data: tuple[np.ndarray, np.ndarray]) -> "TunedLinear":
+        """The same penalty on rows that hold newer labels, in place."""
+        self.mean, self.deviation = data[0].mean(0), np.maximum(data[0].std(0), 1e-3)
+        self.line = clone(self._line).fit(self._scaled(data[0]), data[1])
+        return self
+
+    @property
+    def _line(self) -> LogisticRegression | Ridge:
+        if self.line is None:
+            raise ValueError("The model was not fitted.")
+        return self.line
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         return np.clip((values - self.mean) / self.deviation, -8, 8)
@@ -78,6 +97,4 @@ class TunedLinear:
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Chances or numbers of the rows."""
-        if self.line is None:
-            raise ValueError("The model was not fitted.")
-        return self._answer(self.line, values)
+        return self._answer(self._line, values)

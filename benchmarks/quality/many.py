@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import pair_views, population
+from basemodel_ops.stages.labels import known_before_test, pair_views, population
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.tasks.metrics import multilabel_metrics
@@ -30,7 +30,7 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
         rows = population(warehouse, task, ws.times(warehouse))
         found = positives(warehouse, task)
     generator = np.random.default_rng(seed)
-    keep = np.isin(rows.part, ["validation", "test"])
+    keep = np.isin(rows.part, ["validation", "test", "gap"])
     learnt = np.flatnonzero(rows.part == "train")
     keep[generator.choice(learnt, min(TRAIN_ROWS, len(learnt)), replace=False)] = True
     rows = rows.take(np.flatnonzero(keep))
@@ -38,6 +38,7 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
     truth = truth_matrix(found, rows)
     views = pair_views(ws, examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, found.labels)
     train, validation, test = (np.flatnonzero(rows.part == part) for part in ("train", "validation", "test"))
+    known = known_before_test(rows, task.horizon)
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     column = task.predicts.column if task.predicts and task.predicts.column else ""
     label = label_of(events, found.labels, of_items="." not in column)
@@ -51,6 +52,9 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
         few = generator.choice(train, size, replace=False) if share < 0.2 else train
         candidates = fit_pairs(("baseline", "zero-shot", "boosted", "blend"), views.rows(few), truth[few], seed)
         shipped, _ = choose_pairs(candidates, views.rows(validation), truth[validation])
+        if share == 1.0:  # as it ships, from the newest labels too; so are the baseline's
+            few = known
+            candidates = fit_pairs(tuple(candidates), views.rows(few), truth[few], seed)
         answers = {name: model.predict(views.rows(test)) for name, model in candidates.items()}
         booster, rate = fit_long(features, entity, truth, few, seed, quick)
         theirs = predict_long(booster, rate, features, entity, test)

@@ -11,10 +11,10 @@ from sklearn.metrics import r2_score, roc_auc_score
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import population, single_views
+from basemodel_ops.stages.labels import known_before_test, population, single_views
 from basemodel_ops.stages.rows import Examples
-from basemodel_ops.tasks.single import Fitted, Views, choose, fit_candidates
-from benchmarks.quality.boosting import TunedLinear, tuned_boosting
+from basemodel_ops.tasks.single import Fitted, Views, choose, fit_candidates, refit
+from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import hand_features
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -34,6 +34,8 @@ class Problem:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    known: np.ndarray
+    """All rows whose labels are known when the test begins: training, validation and those between."""
     view_seconds: float
     hand_seconds: float
 
@@ -49,7 +51,7 @@ def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     task = ws.contract.task(name)
     with ws.warehouse() as warehouse:
         rows = population(warehouse, task, ws.times(warehouse))
-    rows = rows.take(np.flatnonzero(np.isin(rows.part, ["train", "validation", "test"])))
+    rows = rows.take(np.flatnonzero(rows.part != "open"))
     examples = Examples(ws.current("training_examples"))
     target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
     began = time.perf_counter()
@@ -59,30 +61,49 @@ def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     hand, _ = hand_features(events, owner, rows.cutoff)
     made = time.perf_counter()
     parts = [np.flatnonzero(rows.part == part) for part in ("train", "validation", "test")]
-    return Problem(task.type, owner, target, views, hand, *parts, seen - began, made - seen)
+    known = known_before_test(rows, task.horizon)
+    return Problem(task.type, owner, target, views, hand, *parts, known, seen - began, made - seen)
 
 
 def product_answers(
-    problem: Problem, train: np.ndarray, validation: np.ndarray, seed: int
+    problem: Problem, train: np.ndarray, validation: np.ndarray, seed: int, newest: np.ndarray | None = None
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """Name of what ships with these labels, and every candidate's answers to the test rows."""
+    """Name of what ships with these labels, and every candidate's answers to the test rows.
+
+    With `newest`, candidates are fitted again on those rows after the choice, as the product does.
+    """
     views, target = problem.views, problem.target
     candidates: dict[str, Fitted] = fit_candidates(problem.kind, views.rows(train), target[train], seed)
     shipped, _ = choose(candidates, views.rows(validation), target[validation], len(train), seed)
+    if newest is not None:
+        candidates = refit(candidates, views.rows(newest), target[newest], seed)
     test = views.rows(problem.test)
     return shipped, {name: fitted.predict(test) for name, fitted in candidates.items()}
 
 
-def baseline_answers(problem: Problem, train: np.ndarray, validation: np.ndarray, quick: bool) -> dict[str, np.ndarray]:
-    """Answers of hand-made features with tuned boosting, with a linear model, and of their mean."""
+def baseline_answers(
+    problem: Problem, train: np.ndarray, validation: np.ndarray, quick: bool, newest: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Answers of hand-made features with tuned boosting, with a linear model, and of their mean.
+
+    With `newest`, both are also fitted again on those rows with what was tuned.
+    """
     binary = problem.kind is TaskType.BINARY
     target = problem.target if binary else np.log1p(np.maximum(problem.target, 0))
     objective = "binary" if binary else "regression"
     parts = [(problem.hand[rows], target[rows]) for rows in (train, validation)]
-    boosted = np.asarray(tuned_boosting(*parts, objective, quick).predict(problem.hand[problem.test]))
-    linear = TunedLinear(objective).fit(*parts).predict(problem.hand[problem.test])
-    found = {"hand LightGBM": boosted, "hand linear": linear, "hand mean": (boosted + linear) / 2}
+    boosted, linear = tuned_boosting(*parts, objective, quick), TunedLinear(objective).fit(*parts)
+    test = problem.hand[problem.test]
+    found = _named("hand", np.asarray(boosted.predict(test)), linear.predict(test))
+    if newest is not None:
+        data = problem.hand[newest], target[newest]
+        again = np.asarray(refitted(boosted, data).predict(test))
+        found |= _named("refitted hand", again, linear.refit(data).predict(test))
     return found if binary else {name: np.expm1(answer) for name, answer in found.items()}
+
+
+def _named(name: str, boosted: np.ndarray, linear: np.ndarray) -> dict[str, np.ndarray]:
+    return {f"{name} LightGBM": boosted, f"{name} linear": linear, f"{name} mean": (boosted + linear) / 2}
 
 
 def measure(
@@ -92,9 +113,9 @@ def measure(
     generator = np.random.default_rng(seed)
     train, validation = problem.train, problem.validation
     began = time.perf_counter()
-    shipped, answers = product_answers(problem, train, validation, seed)
+    shipped, answers = product_answers(problem, train, validation, seed, problem.known)
     fitted = time.perf_counter()
-    baselines = baseline_answers(problem, train, validation, quick)
+    baselines = baseline_answers(problem, train, validation, quick, problem.known)
     seconds = {"product": fitted - began, "baseline": time.perf_counter() - fitted}
     draws = resamples(problem.entity[problem.test], 40 if quick else 200, seed)
 

@@ -32,9 +32,10 @@ def plain() -> Contract:
     )
 
 
-def encoded(home: Path) -> Workspace:
+def encoded(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
     """Encoders, vectors and codes, before any row is made."""
-    made = workspace(home, plain(), **{"trips": trips().select(["rider", "started_at", "booking", "station", "fare"])})
+    tables = {"trips": trips().select(["rider", "started_at", "booking", "station", "fare"])} | tables
+    made = workspace(home, declared or plain(), **tables)
     settings = made.settings.model_copy(update={"hidden": 16, "epochs": 1, "pretraining_rows": 300, "horizons": (14,)})
     ws = Workspace.open(settings, made.contract, lambda _: None)
     for source in ("trips", "riders"):
@@ -44,9 +45,9 @@ def encoded(home: Path) -> Workspace:
     return ws
 
 
-def learnt(home: Path) -> Workspace:
+def learnt(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
     """Rows to learn from, a checkpoint, and what is known at the newest cutoff."""
-    ws = encoded(home)
+    ws = encoded(home, declared, **tables)
     stages.training_examples(ws)
     stages.foundation_model(ws)
     stages.entity_representation(ws, CUTOFFS[-1])

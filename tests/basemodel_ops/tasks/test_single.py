@@ -92,7 +92,7 @@ def test_a_refitted_candidate_with_its_calibration_answers_the_same_when_loaded(
     views, target = sample(TaskType.BINARY, 0)
     candidate = fit_candidates(TaskType.BINARY, views, target, seed=0)["linear + boosted"]
     calibration = Calibration.fit(candidate.predict(views), target)
-    final = refit(replace(candidate, calibration=calibration), views, target, 0)
+    final = refit({"it": replace(candidate, calibration=calibration)}, views, target, 0)["it"]
     again = load_heads(TaskType.BINARY, final.parts, save_heads(final))
     np.testing.assert_array_equal(again.predict(views), final.predict(views))
     assert (final.predict(views) != candidate.predict(views)).any()

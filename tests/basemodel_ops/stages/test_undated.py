@@ -1,0 +1,60 @@
+"""Facts without a date: hindsight at a past cutoff, so of use for traits only."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checkpoint import Checkpoint
+from basemodel_ops.stages.labels import automatic_names, population, single_views
+from basemodel_ops.stages.rows import Examples
+from basemodel_ops.tasks.single import Views
+
+from .riding import ask, is_over, learnt, plain
+from .trips import RIDERS
+
+
+def survey(home: Path, answers: list[str | None]) -> Workspace:
+    """Riders of whom a survey without a date knows the tariff, or nothing."""
+    full = plain()
+    people = full.attribute("riders")
+    people = people.model_copy(update={"valid_from": None, "columns": people.columns[:1]})
+    known = [(f"rider {number}", answer) for number, answer in enumerate(answers) if answer is not None]
+    table = pa.table({"rider": [rider for rider, _ in known], "tariff": [answer for _, answer in known]})
+    return learnt(home, full.model_copy(update={"attributes": (people,)}), riders=table)
+
+
+@pytest.fixture(scope="module")
+def surveys(tmp_path_factory: pytest.TempPathFactory) -> list[Workspace]:
+    """The same riders asked twice: all of them, and the half that answered otherwise."""
+    number = np.arange(RIDERS)
+    whole = [str(tariff) for tariff in np.array(["basic", "gold"])[number % 2]]
+    half = [None if n % 3 else "gold" for n in number.tolist()]
+    return [survey(tmp_path_factory.mktemp("survey"), answers) for answers in (whole, half)]
+
+
+def views_of(ws: Workspace, horizon: int | None) -> tuple[Views, list[str]]:
+    asked, task = ask(ws, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
+    task = task.model_copy(update={"horizon": horizon, "type": TaskType.BINARY})
+    with asked.warehouse() as warehouse:
+        rows = population(warehouse, task, asked.times(warehouse))
+    examples = Examples(asked.current("training_examples"))
+    place = examples.locate(rows.entity, rows.cutoff)
+    return single_views(examples, Checkpoint(asked), place[place >= 0], task), automatic_names(examples, task)
+
+
+def test_what_a_survey_says_changes_nothing_about_a_time(surveys: list[Workspace]) -> None:
+    (one, names), (other, _) = (views_of(ws, 14) for ws in surveys)
+    assert not any("riders" in name for name in names)
+    np.testing.assert_array_equal(one.automatic, other.automatic)
+    np.testing.assert_array_equal(one.learnt, other.learnt)
+
+
+def test_a_trait_reads_what_a_survey_says(surveys: list[Workspace]) -> None:
+    views, names = views_of(surveys[0], None)
+    tariffs = views.automatic[:, [n for n, name in enumerate(names) if "riders tariff undated" in name]]
+    assert tariffs.shape[1] == 2
+    np.testing.assert_array_equal(tariffs.sum(axis=1), 1)
