@@ -25,7 +25,8 @@ def print_contract(contract: Contract, console: Console) -> None:
         session = f", session {source.session}" if source.session else ""
         _print_columns(console, source, f"event: entity {source.entity}, time {source.time}{session}")
     for source in contract.attributes:
-        known = f", known from {source.valid_from}" if source.valid_from else ""
+        undated = ", without a date: serves traits only" if source.key == contract.entity else ""
+        known = f", known from {source.valid_from}" if source.valid_from else undated
         _print_columns(console, source, f"attribute: key {source.key}{known}")
     tasks = Table(title="Tasks", title_justify="left")
     for heading in ("task", "type", "target", "horizon", "population"):
