@@ -14,6 +14,10 @@ class FoundationModel:
     def __init__(self, network: FutureNetwork, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         self.network, self.mean, self.deviation = network, mean, deviation
 
+    def on_cpu(self) -> "FoundationModel":
+        """The same on a CPU, to be asked and saved."""
+        return FoundationModel(self.network.cpu().eval(), self.mean.cpu(), self.deviation.cpu())
+
     def standardise(self, inputs: torch.Tensor) -> torch.Tensor:
         """Inputs at mean 0 and deviation 1, clipped at 8."""
         return ((inputs - self.mean) / self.deviation).clamp(-8, 8)

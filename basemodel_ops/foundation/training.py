@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from basemodel_ops.foundation.hardware import Hardware
 from basemodel_ops.foundation.loss import family_losses, split_targets
 from basemodel_ops.foundation.model import FoundationModel
 from basemodel_ops.foundation.network import FutureNetwork, Shape
@@ -48,6 +49,7 @@ def pretrain(
     batch: int = 256,
     rate: float = 2e-3,
     held: np.ndarray | None = None,
+    hardware: Hardware | None = None,
 ) -> tuple[FoundationModel, TrainingCurve]:
     """Learn the futures from the representation; the same rows and seed give the same weights on a CPU.
 
@@ -62,7 +64,9 @@ def pretrain(
         batch: Rows in a step.
         rate: Peak learning rate; `SKIP_RATE` times that for skips.
         held: (rows,) bool, rows that are measured on and not learnt from; a twentieth at random if not given.
+        hardware: On what to learn; what is found if not given.
     """
+    hardware = hardware or Hardware.found()
     torch.manual_seed(seed)
     order = np.random.default_rng(seed).permutation(len(inputs))
     if held is None:
@@ -84,32 +88,40 @@ def pretrain(
         network.activity.bias.copy_(torch.nan_to_num(unigram[0][0]))
         network.things.bias.copy_(torch.nan_to_num(unigram[1][0]).flatten())
         network.composition.bias.copy_(torch.nan_to_num(unigram[2][0]).flatten())
-    model = FoundationModel(network, torch.from_numpy(mean), torch.from_numpy(deviation))
+    network.to(hardware.device)
+    scale, yes_or_no = scale.to(hardware.device), yes_or_no.to(hardware.device)
+    ends = (torch.from_numpy(values).to(hardware.device) for values in (mean, deviation))
+    model, called = FoundationModel(network, *ends), hardware.compiled(network)
     skips = {id(weight) for weight in network.skips()}
     groups = [
         {"params": [p for p in network.parameters() if id(p) not in skips], "lr": rate},
         {"params": network.skips(), "lr": SKIP_RATE * rate, "weight_decay": 0.0},
     ]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.02)
+    optimiser = hardware.optimiser(groups, weight_decay=0.02)
     per_epoch = max(len(rows) // batch, 1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, SKIP_RATE * rate], total_steps=epochs * per_epoch)
-    curve: list[float] = []
+    kept, ahead = hardware.keep(inputs), hardware.keep(futures)
+    losses: list[torch.Tensor] = []
     network.train()
     for epoch in range(epochs):
         shuffled = np.random.default_rng((seed, epoch)).permutation(rows)
         for step in range(per_epoch):
             chosen = np.sort(shuffled[step * batch : (step + 1) * batch])
-            target = torch.from_numpy(futures[chosen].astype(np.float32))
-            outputs = network(model.standardise(torch.from_numpy(inputs[chosen].astype(np.float32))))
+            target = hardware.batch(ahead, chosen)
+            with hardware.precision():
+                outputs = called(model.standardise(hardware.batch(kept, chosen)))
+            outputs = tuple(part.float() for part in outputs)
             loss = torch.stack(list(family_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
             schedule.step()
-            curve.append(float(loss.detach()))
-        log(f"pretraining pass {epoch + 1} of {epochs}: loss {np.mean(curve[-per_epoch:]):.4f}")
-    network.eval()
+            losses.append(loss.detach())  # asked for its value at the end of a pass only: a GPU works ahead
+        log(f"pretraining pass {epoch + 1} of {epochs}: loss {float(torch.stack(losses[-per_epoch:]).mean()):.4f}")
+    model = model.on_cpu()
+    network, scale, yes_or_no = model.network, scale.cpu(), yes_or_no.cpu()
+    curve = torch.stack(losses).tolist() if losses else []
     apart = np.sort(apart[:4096])
     with torch.no_grad():
         target = torch.from_numpy(futures[apart].astype(np.float32))

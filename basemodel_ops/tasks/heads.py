@@ -118,7 +118,7 @@ class BoostedHead:
         settings = {
             "objective": OBJECTIVES[self.kind], "learning_rate": 0.05, "num_leaves": self.leaves, "seed": self.seed,
             "min_data_in_leaf": self.least, "feature_fraction": 0.3, "extra_trees": True, "bagging_fraction": 0.8,
-            "bagging_freq": 1, "lambda_l2": 50.0, "verbosity": -1, "deterministic": True, "force_row_wise": True,
+            "bagging_freq": 1, "lambda_l2": 20.0, "verbosity": -1, "deterministic": True, "force_row_wise": True,
             "num_threads": 2,
         }  # fmt: skip
         if self.kind is TaskType.MULTICLASS:

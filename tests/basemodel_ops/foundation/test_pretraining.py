@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from basemodel_ops.foundation import FoundationModel, FutureNetwork, Shape, TrainingCurve, pretrain
+from basemodel_ops.foundation import FoundationModel, FutureNetwork, Hardware, Shape, TrainingCurve, pretrain
 
 SHAPE = Shape(
     inputs=8, scalars=(0, 1), activity=2, thing_inputs=((2, 3),), thing_spans=1, sketch_inputs=((4, 5, 6, 7),),
@@ -169,3 +169,37 @@ def test_skips_move_further_than_layers_in_few_steps() -> None:
     start = FutureNetwork(SHAPE)
     assert not any(weight.any() for weight in start.skips())
     assert np.abs(arrays["network.thing_skip"]).max() > 5 * np.abs(arrays["network.things.weight"]).mean()
+
+
+def has_cuda() -> bool:
+    return torch.cuda.is_available()
+
+
+GPU = [pytest.mark.gpu, pytest.mark.skipif(not has_cuda(), reason="there is no CUDA device")]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    "hardware",
+    [
+        Hardware("cpu", is_half=True),
+        Hardware("cpu", compiler="aot_eager"),
+        pytest.param(Hardware("cuda", True, "inductor"), marks=GPU),
+    ],
+    ids=["bf16", "compiled", "gpu"],
+)
+def test_other_hardware_learns_the_same_to_within_its_precision(
+    learnt: tuple[FoundationModel, TrainingCurve], hardware: Hardware
+) -> None:
+    model, curve = pretrain(*world(0), IS_ANY, SHAPE, 6, 0, lambda _: None, batch=128, rate=1e-2, hardware=hardware)
+    for family, loss in curve.heldout.items():
+        assert loss == pytest.approx(learnt[1].heldout[family], abs=0.02)
+    assert {str(weight.device) for weight in model.network.parameters()} == {"cpu"}
+    again = FoundationModel.from_arrays(model.arrays(), SHAPE)
+    inputs, _ = world(1, 50)
+    np.testing.assert_array_equal(again.activity(inputs), model.activity(inputs))
+    assert (model.activity(inputs) != learnt[0].activity(inputs)).any() or hardware.compiler == "aot_eager"
+
+
+def test_without_a_gpu_everything_is_plain() -> None:
+    assert Hardware.found() == (Hardware("cuda", True, "inductor") if has_cuda() else Hardware())

@@ -1,5 +1,6 @@
 """Facts without a date: hindsight at a past cutoff, so of use for traits only."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from .riding import ask, is_over, learnt, plain
 from .trips import RIDERS
 
 
-def survey(home: Path, answers: list[str | None]) -> Workspace:
+def survey(home: Path, answers: Sequence[str | None]) -> Workspace:
     """Riders of whom a survey without a date knows the tariff, or nothing."""
     full = plain()
     people = full.attribute("riders")
