@@ -100,6 +100,11 @@ def _tasks(
                 f"Model {model.name}: a {meta.type.value} task needs `population`, `predicts` and `horizon`. "
                 f"Add {absent} to its annotation."
             )
+        if meta.already_had and meta.type is not TaskType.RECOMMENDATION:
+            reader.problems.append(
+                f"Model {model.name}: already_had is given, but a {meta.type.value} task names no items to keep or "
+                "remove; only a recommendation task does. Remove it."
+            )
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
         upstream = reader.reads(model.unique_id)
@@ -109,7 +114,7 @@ def _tasks(
                 name=model.name, relation=model.relation, type=meta.type, entity=meta.entity, cutoff=meta.cutoff,
                 target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
-                reads=tuple(sorted(upstream & keyed)),
+                reads=tuple(sorted(upstream & keyed)), already_had=meta.already_had,
             )
         )  # fmt: skip
     return tuple(found)

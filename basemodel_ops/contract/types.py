@@ -106,6 +106,13 @@ class Aggregate(StrEnum):
     SUM = "sum"
 
 
+class AlreadyHad(StrEnum):
+    """What a recommendation does with items that the entity already had."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
 class Target(Frozen):
     """The event column that a task predicts; `column` may be `thing.attribute` through a reference.
 
@@ -131,6 +138,8 @@ class Task(Frozen):
     predicts: Target | None
     reads: tuple[str, ...]
     """Names of the attribute sources keyed by the entity from which the labels are made."""
+    already_had: AlreadyHad | None = None
+    """Of a recommendation; None leaves it to validation."""
 
 
 class Grid(Frozen):

@@ -20,6 +20,7 @@ from basemodel_ops.tasks.affinity import Learnt, Market, sequences_before
 from basemodel_ops.tasks.recommendation import BASELINES, SINGLES, Weights, choose_blend, put_forward, whole
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import (
+    POLICIES,
     Query,
     best_policy,
     fit_ranker,
@@ -97,6 +98,7 @@ def fit_recommendation(
     """Weights and a ranker from the validation cutoffs; the shipped one, and the metrics of all on both parts."""
     shelf, found, seed = Shelf(ws, warehouse, task, times.data_end), positives(warehouse, task), ws.settings.seed
     end = times.training_end
+    policies = POLICIES if task.already_had is None else (str(task.already_had),)
     network = shelf.learn(end, seed, lambda line: ws.log(f"{task.name}: {line}")).arrays()
     draft.arrays("network", network)
     learnt = shelf.learnt(end, network)
@@ -111,7 +113,7 @@ def fit_recommendation(
             ws.log(f"{task.name}: {len(mine)} entities of {part}")
     validation, test = queries["validation"], queries["test"]
     some = sampled(validation, BLENDED, seed)
-    weights, tried = choose_blend(lambda weights: ndcg(some, _blended(some, weights)))
+    weights, tried = choose_blend(lambda weights: ndcg(some, _blended(some, weights), policies))
     validation, test = ([replace(query, weights=weights) for query in asked] for asked in (validation, test))
     blends = {**BASELINES, **SINGLES, "blend": weights}
     answers = {name: (_blended(validation, chosen), _blended(test, chosen)) for name, chosen in blends.items()}
@@ -121,14 +123,14 @@ def fit_recommendation(
         draft.text("measured", ranker.model_to_string())
         answers["reranked"] = crosswise, [pair_scores(ranker, query) for query in test]
     metrics: dict[str, Metrics] = {"validation": {}, "test": {}}
-    policies = {}
+    followed = {}
     for name, (known, later) in answers.items():
-        policies[name], metrics["validation"][name] = best_policy(validation, known)
-        metrics["test"][name] = measure_scores(test, following(policies[name], test, later))
+        followed[name], metrics["validation"][name] = best_policy(validation, known, policies)
+        metrics["test"][name] = measure_scores(test, following(followed[name], test, later))
     shipped = max(metrics["validation"], key=lambda name: metrics["validation"][name]["ndcg_10"])
     if shipped == "reranked" and (final := fit_ranker([*validation, *test], seed)) is not None:
         draft.text("ranker", final.model_to_string())
-    chosen = {"weights": blends.get(shipped), "policy": policies[shipped]}
+    chosen = {"weights": blends.get(shipped), "policy": followed[shipped]}
     draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": weights, "tried": tried})
     return shipped, metrics["validation"], metrics["test"]
 

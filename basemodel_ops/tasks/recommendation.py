@@ -101,10 +101,18 @@ def _part(
     each = min(EACH, len(seen))
     if each == 0:
         return np.zeros((len(chosen), 0), np.int32), np.zeros((len(chosen), 0, len(KINDS)), np.float32), own[:, :0] > 0
-    best = [np.argpartition(-scores, each - 1, axis=1)[:, :each] for scores in kinds]
+    # Popularity is the same for all: one row of it is enough.
+    best = [
+        np.broadcast_to(_best(scores[:1], each) if kind == "popular" else _best(scores, each), (len(chosen), each))
+        for kind, scores in zip(KINDS, kinds, strict=True)
+    ]
     items = np.sort(np.hstack(best), axis=1)
     evidence = np.stack([np.take_along_axis(scores, items, axis=1) for scores in kinds], axis=2)
     return seen[items].astype(np.int32), evidence, np.diff(items, axis=1, prepend=-1) != 0
+
+
+def _best(scores: np.ndarray, each: int) -> np.ndarray:
+    return np.argpartition(-scores, each - 1, axis=1)[:, :each]
 
 
 def choose_blend(measure: Callable[[Weights], float], rounds: int = 2) -> tuple[Weights, dict[str, float]]:

@@ -161,17 +161,19 @@ def sampled(queries: Sequence[Query], most: int, seed: int) -> list[Query]:
     return found
 
 
-def ndcg(queries: Sequence[Query], scores: Sequence[np.ndarray]) -> float:
-    """NDCG@10 under the policy by which it is better."""
+def ndcg(queries: Sequence[Query], scores: Sequence[np.ndarray], policies: Sequence[str] = POLICIES) -> float:
+    """NDCG@10 under the policy by which it is best."""
     truth = [items for query in queries for items in query.truth]
     return max(
-        ranking_metrics(truth, _best(queries, following(policy, queries, scores), 10))["ndcg_10"] for policy in POLICIES
+        ranking_metrics(truth, _best(queries, following(policy, queries, scores), 10))["ndcg_10"] for policy in policies
     )
 
 
-def best_policy(queries: Sequence[Query], scores: Sequence[np.ndarray]) -> tuple[str, dict[str, float]]:
-    """The policy with the better NDCG@10, and all metrics under it."""
-    found = {policy: measure_scores(queries, following(policy, queries, scores)) for policy in POLICIES}
+def best_policy(
+    queries: Sequence[Query], scores: Sequence[np.ndarray], policies: Sequence[str] = POLICIES
+) -> tuple[str, dict[str, float]]:
+    """The policy with the best NDCG@10, and all metrics under it."""
+    found = {policy: measure_scores(queries, following(policy, queries, scores)) for policy in policies}
     best = max(found, key=lambda policy: found[policy]["ndcg_10"])
     return best, found[best]
 

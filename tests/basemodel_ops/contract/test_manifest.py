@@ -164,6 +164,14 @@ def sum_of_no_number(models: Models) -> None:
     task["type"], task["predicts"] = "regression", {"source": "visits", "aggregate": "sum", "column": "reason"}
 
 
+def already_had_of_no_items(models: Models) -> None:
+    meta(models, "returns_14d", "task")["already_had"] = "remove"
+
+
+def already_had_unknown(models: Models) -> None:
+    meta(models, "reasons_14d", "task")["already_had"] = "hide"
+
+
 MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (no_event, ("No model carries an event annotation", "visits", "config.meta.basemodel.event")),
     (foreign_entity, ("returns_14d", "'doctor_id'", "['patient_id']", "Name one of these")),
@@ -187,6 +195,8 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (predicts_no_source, ("reasons_14d", "'calls'", "['visits']", "Name one of these")),
     (predicts_no_column, ("reasons_14d", "'diagnosis'", "'clinic_id.town'", "Name one of these")),
     (aggregate_of_another_type, ("returns_14d", "'sum'", "binary", "['any', 'none']", "Name one")),
+    (already_had_of_no_items, ("returns_14d", "already_had", "binary", "Remove it")),
+    (already_had_unknown, ("reasons_14d", "already_had", "'keep'", "'remove'", "'hide'")),
     (sum_of_no_number, ("returns_14d", "'reason'", "['cost']", "sum")),
 ]
 
@@ -238,6 +248,16 @@ def test_a_contract_survives_json(tmp_path: Path) -> None:
     again = Contract.model_validate_json(contract.model_dump_json())
     assert again == contract
     assert again.fingerprint == contract.fingerprint
+
+
+@pytest.mark.parametrize("policy", [None, "keep", "remove"])
+def test_a_recommendation_says_what_is_done_with_items_already_had(tmp_path: Path, policy: str | None) -> None:
+    models = hospital()
+    task = meta(models, "reasons_14d", "task")
+    task["type"], task["predicts"] = "recommendation", {"source": "visits", "column": "clinic_id"}
+    if policy is not None:
+        task["already_had"] = policy
+    assert read(tmp_path, models).task("reasons_14d").already_had == policy
 
 
 def retyped(models: Models) -> None:

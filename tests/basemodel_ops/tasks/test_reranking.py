@@ -176,6 +176,9 @@ def test_the_policy_is_the_one_that_measures_better() -> None:
     assert best_policy([query], [personal])[0] == "keep"
     had = [items[query.shortlist.evidence[row, :, 0] > 0] for row, items in enumerate(query.shortlist.items)]
     only_new = [np.setdiff1d(query.shortlist.items[row], mine)[:1] for row, mine in enumerate(had)]
+    asked = [replace(query, truth=only_new)]
+    assert best_policy(asked, [personal], ["keep"]) == ("keep", measure_scores(asked, [personal]))
+    assert ndcg(asked, [personal], ["keep"]) < ndcg(asked, [personal])
     policy, metrics = best_policy([replace(query, truth=only_new)], [personal])
     assert policy == "remove"
     (scores,) = following(policy, [query], [personal])
