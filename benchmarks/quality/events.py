@@ -45,8 +45,11 @@ class Events:
 
     def before(self, owner: np.ndarray, moment: np.ndarray) -> np.ndarray:
         """Position after the last event of each owner strictly before the moment (microseconds)."""
-        offset = np.clip(moment - self.origin, 0, self.span - 1)
-        return np.searchsorted(self.key, owner.astype(np.int64) * self.span + offset)
+        return np.searchsorted(self.key, self.key_of(owner, moment))
+
+    def key_of(self, owner: np.ndarray, moment: np.ndarray) -> np.ndarray:
+        """What `key` would be of an event of each owner at the moment (microseconds)."""
+        return owner.astype(np.int64) * self.span + np.clip(moment - self.origin, 0, self.span - 1)
 
     @cached_property
     def start(self) -> np.ndarray:

@@ -28,6 +28,9 @@ class Problem:
 
     kind: TaskType
     entity: np.ndarray
+    cutoff: np.ndarray
+    place: np.ndarray
+    """Rows of the training examples."""
     target: np.ndarray
     views: Views
     hand: np.ndarray
@@ -55,14 +58,15 @@ def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     examples = Examples(ws.current("training_examples"))
     target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
     began = time.perf_counter()
-    views = single_views(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task)
+    place = examples.locate(rows.entity, rows.cutoff)
+    views = single_views(examples, Checkpoint(ws), place, task)
     seen = time.perf_counter()
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     hand, _ = hand_features(events, owner, rows.cutoff)
     made = time.perf_counter()
     parts = [np.flatnonzero(rows.part == part) for part in ("train", "validation", "test")]
     known = known_before_test(rows, task.horizon)
-    return Problem(task.type, owner, target, views, hand, *parts, known, seen - began, made - seen)
+    return Problem(task.type, owner, rows.cutoff, place, target, views, hand, *parts, known, seen - began, made - seen)
 
 
 def product_answers(
@@ -84,22 +88,30 @@ def product_answers(
 def baseline_answers(
     problem: Problem, train: np.ndarray, validation: np.ndarray, quick: bool, newest: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Answers of hand-made features with tuned boosting, with a linear model, and of their mean.
+    """Answers to the test rows of hand-made features with tuned boosting, with a linear model, and of their mean.
 
     With `newest`, both are also fitted again on those rows with what was tuned.
     """
+    return tuned_answers("hand", problem.hand, problem, (train, validation), problem.test, quick, newest)
+
+
+def tuned_answers(
+    name: str, values: np.ndarray, problem: Problem, given: tuple[np.ndarray, np.ndarray], asked: np.ndarray,
+    quick: bool, newest: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """The same of any features (rows, features) and to any rows, learnt and tuned on two parts of the rows."""
     binary = problem.kind is TaskType.BINARY
     target = problem.target if binary else np.log1p(np.maximum(problem.target, 0))
     objective = "binary" if binary else "regression"
-    parts = [(problem.hand[rows], target[rows]) for rows in (train, validation)]
+    parts = [(values[rows], target[rows]) for rows in given]
     boosted, linear = tuned_boosting(*parts, objective, quick), TunedLinear(objective).fit(*parts)
-    test = problem.hand[problem.test]
-    found = _named("hand", np.asarray(boosted.predict(test)), linear.predict(test))
+    asked_values = values[asked]
+    found = _named(name, np.asarray(boosted.predict(asked_values)), linear.predict(asked_values))
     if newest is not None:
-        data = problem.hand[newest], target[newest]
-        again = np.asarray(refitted(boosted, data).predict(test))
-        found |= _named("refitted hand", again, linear.refit(data).predict(test))
-    return found if binary else {name: np.expm1(answer) for name, answer in found.items()}
+        data = values[newest], target[newest]
+        again = np.asarray(refitted(boosted, data).predict(asked_values))
+        found |= _named(f"refitted {name}", again, linear.refit(data).predict(asked_values))
+    return found if binary else {way: np.expm1(answer) for way, answer in found.items()}
 
 
 def _named(name: str, boosted: np.ndarray, linear: np.ndarray) -> dict[str, np.ndarray]:

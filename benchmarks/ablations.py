@@ -1,0 +1,265 @@
+"""What each objective of pretraining is worth: contrastive, next session, and the families of the product's futures.
+
+`python -m benchmarks ablations --home DIR --json`. A linear head, its penalty chosen on validation, reads what each
+objective has learnt. Inputs, layers, rows and steps are the same for all, and only what ships is cross-fitted.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+
+from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.foundation import FoundationModel
+from basemodel_ops.representation import Layout
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages import futures as places
+from basemodel_ops.stages.checkpoint import Checkpoint
+from basemodel_ops.stages.labels import population
+from basemodel_ops.stages.positives import positives, truth_matrix
+from basemodel_ops.stages.pretraining import Rows
+from basemodel_ops.stages.rows import Examples
+from benchmarks.quality import objectives
+from benchmarks.quality.boosting import TunedLinear
+from benchmarks.quality.datasets import named
+from benchmarks.quality.events import Events, read_events
+from benchmarks.quality.many import label_of, macro_auroc
+from benchmarks.quality.objectives import Answer, hidden_of
+from benchmarks.quality.product import build_tables, open_project, pretrain, settings_of
+from benchmarks.quality.single import LEAST_VALIDATION, Problem, read_problem
+
+SHARES = (0.01, 1.0)
+KINDS = {"things": "thing", "composition": "composition"}
+"""Family of futures and the kind of their blocks."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A task that asks which of many labels, at its rows of validation and test."""
+
+    task: Task
+    place: np.ndarray
+    part: np.ndarray
+    truth: np.ndarray  # (rows, labels) bool
+    at: np.ndarray  # place of each label among the exactly kept things
+    of_event: np.ndarray  # (events,) label of each event, -1 where none
+
+    @classmethod
+    def read(cls, ws: Workspace, task: Task, examples: Examples, events: Events) -> "Labels":
+        """Its rows, labels and what each event is of; labels that are not kept as things are left out."""
+        if task.predicts is None:
+            raise ValueError(f"{task.name} does not say what it predicts.")
+        with ws.warehouse() as warehouse:
+            rows, found = population(warehouse, task, ws.times(warehouse)), positives(warehouse, task)
+        rows = rows.take(np.flatnonzero(np.isin(rows.part, ["validation", "test"])))
+        source, column = task.predicts.source, task.predicts.column
+        at = places.label_places(ws, source, column, found.labels)
+        kept = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
+        of_event = label_of(events, found.labels.filter(pa.array(kept)), of_items="." not in column)
+        place = examples.locate(rows.entity, rows.cutoff)
+        return cls(task, place, rows.part, truth_matrix(found, rows)[:, kept], at[kept], of_event)
+
+    def measure(self, answer: np.ndarray) -> dict[str, float]:
+        """Macro AUROC of both parts."""
+        return {
+            part: round(macro_auroc(self.truth[self.part == part], answer[self.part == part]), 4)
+            for part in ("validation", "test")
+        }
+
+
+class Bench:
+    """The rows that objectives learn from, with inputs and futures."""
+
+    def __init__(self, ws: Workspace, seed: int, rows: int | None) -> None:
+        self.seed, self.epochs = seed, ws.settings.epochs
+        self.examples = Examples(ws.current("training_examples"))
+        self.layout = Layout.from_rows(self.examples.artifact.json("futures"))
+        known = Rows.read(self.examples)
+        kept = np.sort(np.random.default_rng(seed).permutation(len(known.place))[:rows])
+        self.place, self.inputs, self.futures = known.place[kept], known.inputs[kept], known.futures[kept]
+        self.entity = self.place // len(self.examples.cutoffs)
+        self.cutoff = places.row_cutoffs(self.examples, self.place)
+        self.blocks = places.foreseen(self.layout)
+        # Activity without skips: the layers carry all that is learnt, whatever the objective.
+        sizes = places.things_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)
+        self.shape = replace(sizes, activity=len(self.blocks))
+        self.steps = self.epochs * max(int(len(self.place) * 0.95) // objectives.BATCH, 1)
+
+    def learn_futures(self, families: tuple[str, ...], horizon: int | None = None) -> FoundationModel:
+        """A network that learnt these families by the product's own pretraining; of activity one horizon or all."""
+        chosen = np.array([horizon is None or b.detail == str(horizon) for b in self.blocks])
+        chosen &= "activity" in families
+        shape = objectives.only(replace(self.shape, activity=int(chosen.sum())), *families)
+        order = places.things_order(self.layout)
+        kept = [order[np.isin(order, self.layout.positions(kind))] for name, kind in KINDS.items() if name in families]
+        offsets = np.array([b.offset for b in self.blocks])[chosen]
+        is_any = np.array([b.kind == "any" for b in self.blocks])[chosen]
+        futures = self.futures[:, np.concatenate([offsets, *kept])]
+        return objectives.learn_futures(self.inputs, futures, is_any, shape, self.epochs, self.seed)
+
+    def next_sessions(self, events: Events, labels: Labels, end: int) -> objectives.NextSession:
+        """What followed the rows, of the labels of a task."""
+        owner = events.entities.get_indexer(self.examples.entities.values.to_pandas())[self.entity]
+        return objectives.next_sessions(events, owner, self.cutoff, labels.of_event, len(labels.at), end)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What an objective has learnt: features of rows of inputs, and logits of labels where it has any."""
+
+    views: dict[str, Answer]
+    zero: Answer | None = None
+
+
+def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: int) -> dict[str, Callable[[], Learnt]]:
+    """How to learn by each objective; `horizon` (days) is that of the tasks, for the one with a single horizon."""
+    shape, span = bench.shape, sorted({b.detail for b in bench.layout.select("thing")}, key=int)
+    target = labels.task.predicts
+    if target is None:
+        raise ValueError(f"{labels.task.name} does not say what it predicts.")
+    offset = places.thing_offset(bench.examples.layout, target.source, target.column)
+
+    def inputs() -> Learnt:
+        read = bench.examples.positions(*places.READ)
+        return Learnt({"scalars": lambda rows: rows[:, read].astype(np.float32)})
+
+    def untrained() -> Learnt:
+        model = objectives.learn(
+            bench.inputs, objectives.only(shape), iter(()), 0, bench.seed, lambda last, _: last.sum()
+        )
+        return Learnt({"hidden": lambda rows: hidden_of(model, rows)})
+
+    def contrastive() -> Learnt:
+        model = objectives.learn_contrastive(bench.inputs, bench.entity, shape, bench.steps, bench.seed)
+        return Learnt({"hidden": lambda rows: hidden_of(model, rows)})
+
+    def next_session() -> Learnt:
+        session = bench.next_sessions(events, labels, end)
+        model, head = objectives.learn_next_session(bench.inputs, session, shape, bench.steps, bench.seed)
+        return Learnt(
+            {"hidden": lambda rows: hidden_of(model, rows), "answers": lambda rows: hidden_of(model, rows, head)},
+            lambda rows: hidden_of(model, rows, head)[:, : len(labels.at)],
+        )
+
+    def futures(*families: str, only: int | None = None) -> Callable[[], Learnt]:
+        def make() -> Learnt:
+            model = bench.learn_futures(families, only)
+            views: dict[str, Answer] = {"hidden": lambda rows: hidden_of(model, rows)}
+            if "activity" in families:
+                views["answers"] = model.activity
+            at = span.index(str(labels.task.horizon))
+            zero = (lambda rows: model.things(rows)[:, at, offset + labels.at]) if "things" in families else None
+            return Learnt(views, zero)
+
+        return make
+
+    return {
+        "inputs, no objective": inputs,
+        "untrained layers": untrained,
+        "contrastive": contrastive,
+        "next session": next_session,
+        f"activity, {horizon} days alone": futures("activity", only=horizon),
+        "activity": futures("activity"),
+        "things": futures("things"),
+        "composition": futures("composition"),
+        "activity + things": futures("activity", "things"),
+        "activity + things + composition": futures("activity", "things", "composition"),
+    }
+
+
+def shipped_views(checkpoint: Checkpoint, activity: np.ndarray, horizon: int) -> dict[str, np.ndarray]:
+    """The shipped futures (rows, futures), cross-fitted: all of them, and parts of them."""
+    blocks = checkpoint.blocks
+    days, kind, source = (np.array([getattr(b, name) for b in blocks]) for name in ("detail", "kind", "source"))
+    main = max(set(source.tolist()), key=lambda name: int((source == name).sum()))
+    chosen = {
+        "all horizons": np.ones(len(blocks), bool),
+        f"{horizon} days alone": days == str(horizon),
+        "any alone": kind == "any",
+        f"{main} alone": source == main,
+    }
+    return {f"shipped bank and network, {name}": activity[:, columns] for name, columns in chosen.items()}
+
+
+def run(rest: list[str]) -> dict[str, Any]:
+    """Figures of every objective, validation and test apart; the test rows choose nothing."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks ablations")
+    parser.add_argument("--dataset", default="complete_journey")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--samples", type=int, default=3, help="draws of few labels to average over")
+    parser.add_argument("--rows", type=int, help="rows to learn from at most; all that pretraining keeps if not given")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(rest)
+    dataset, console = named(chosen.dataset), Console(stderr=True)
+    settings = settings_of(dataset, chosen.home, chosen.seed)
+    build_tables(dataset, settings)
+    ws = open_project(settings, console)
+    pretrain(ws)
+    with ws.warehouse() as warehouse:
+        events, end = read_events(warehouse, dataset), ws.times(warehouse).training_end
+    bench = Bench(ws, chosen.seed, chosen.rows)
+    tasks = [t for t in ws.contract.tasks if t.horizon and t.type in (TaskType.BINARY, TaskType.REGRESSION)]
+    problems = {task.name: read_problem(ws, task.name, events) for task in tasks}
+    labels = Labels.read(
+        ws, next(t for t in ws.contract.tasks if t.type is TaskType.MULTILABEL), bench.examples, events
+    )
+    horizon = tasks[0].horizon or 0
+    asked = np.unique(np.concatenate([labels.place, *(problem.place for problem in problems.values())]))
+    inputs = bench.examples.gather(asked, np.arange(bench.examples.layout.length))
+    found: dict[str, Any] = {}
+
+    def note(name: str, features: Callable[[Problem], np.ndarray]) -> None:
+        console.print(name, style="bold")
+        found[name] = {
+            task: measure(problem, features(problem), chosen.samples, chosen.seed) for task, problem in problems.items()
+        }
+        console.print_json(data=found[name], indent=None)
+
+    for name, make in variants(bench, events, labels, end, horizon).items():
+        learnt = make()
+        for kind, view in learnt.views.items():
+            values = view(inputs)
+            note(f"{name}: {kind}", lambda problem: values[np.searchsorted(asked, problem.place)])  # noqa: B023
+        if learnt.zero is not None:
+            answer = learnt.zero(inputs[np.searchsorted(asked, labels.place)])
+            found[f"{name}: no labels"] = {labels.task.name: labels.measure(answer)}
+            console.print_json(data=found[f"{name}: no labels"], indent=None)
+    checkpoint = Checkpoint(ws)
+    for name in shipped_views(checkpoint, np.zeros((0, len(checkpoint.blocks))), horizon):
+        note(name, lambda problem: shipped_views(checkpoint, problem.views.learnt, horizon)[name])  # noqa: B023
+    return {
+        "dataset": dataset.name,
+        "seed": chosen.seed,
+        "rows": len(bench.place),
+        "steps": bench.steps,
+        "found": found,
+    }
+
+
+def measure(problem: Problem, features: np.ndarray, samples: int, seed: int) -> dict[str, dict[str, float]]:
+    """Metric of a linear head by share of labels and part; few labels are drawn `samples` times."""
+    generator = np.random.default_rng(seed)
+    binary = problem.kind is TaskType.BINARY
+    target = problem.target if binary else np.log1p(np.maximum(problem.target, 0))
+    found = {}
+    for share in SHARES:
+        cells: dict[str, list[float]] = {"validation": [], "test": []}
+        for _ in range(samples if share < 1 else 1):
+            train, validation = problem.train, problem.validation
+            if share < 1:
+                train = generator.choice(train, max(int(share * len(train)), 20), replace=False)
+                size = min(len(validation), max(len(train), LEAST_VALIDATION))
+                validation = generator.choice(validation, size, replace=False)
+            parts = [(features[rows], target[rows]) for rows in (train, validation)]
+            head = TunedLinear("binary" if binary else "regression").fit(*parts)
+            for part, values in cells.items():
+                rows = getattr(problem, part)
+                answer = head.predict(features[rows])
+                values.append(problem.metric(rows, answer if binary else np.expm1(answer)))
+        found[f"{share:g}"] = {part: round(float(np.mean(values)), 4) for part, values in cells.items()}
+    return found

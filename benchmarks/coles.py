@@ -1,0 +1,103 @@
+"""What CoLES, a published way of learning histories without labels, makes of few and many labels, beside the product.
+
+`python -m benchmarks coles --home DIR --json`; `DIR` keeps tables and artifacts as that of `quality` does.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from basemodel_ops.contract.types import TaskType
+from benchmarks.quality.coles import HIDDEN, UNITS, embeddings
+from benchmarks.quality.datasets import named
+from benchmarks.quality.events import DAY, read_events
+from benchmarks.quality.product import build_tables, open_project, pretrain, settings_of
+from benchmarks.quality.single import (
+    LEAST_VALIDATION,
+    Problem,
+    baseline_answers,
+    product_answers,
+    read_problem,
+    tuned_answers,
+)
+
+SHARES = (0.01, 1.0)
+
+
+def run(rest: list[str]) -> dict[str, Any]:
+    """Figures of every task with one answer and a horizon, on the same rows, on validation and on test."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks coles")
+    parser.add_argument("--dataset", default="complete_journey")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--unit", choices=UNITS, default="baskets", help="what one event of a sequence is")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--samples", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(rest)
+    dataset, console = named(chosen.dataset), Console(stderr=True)
+    settings = settings_of(dataset, chosen.home, chosen.seed)
+    build_tables(dataset, settings)
+    ws = open_project(settings, console)
+    pretrain(ws)
+    with ws.warehouse() as warehouse:
+        events, end = read_events(warehouse, dataset), ws.times(warehouse).training_end
+    tasks = {}
+    asked = [t for t in ws.contract.tasks if t.horizon and t.type in (TaskType.BINARY, TaskType.REGRESSION)]
+    problems = {task.name: read_problem(ws, task.name, events) for task in asked}
+    began = time.perf_counter()
+    owner = np.concatenate([problem.entity for problem in problems.values()])
+    cutoff = np.concatenate([problem.cutoff for problem in problems.values()])
+    states = embeddings(events, owner, cutoff, end, chosen.unit, chosen.epochs, chosen.seed)
+    seconds = time.perf_counter() - began
+    parts = np.split(states, np.cumsum([len(problem.entity) for problem in problems.values()])[:-1])
+    for (name, problem), own in zip(problems.items(), parts, strict=True):
+        console.print(f"measuring {name}", style="bold")
+        last = events.time[np.maximum(events.before(problem.entity, problem.cutoff) - 1, 0)]
+        since = np.log1p(np.maximum(problem.cutoff - last, 0) / DAY)[:, None]
+        views = {
+            "CoLES": own,
+            "CoLES and recency": np.hstack([own, since]),
+            "CoLES and hand": np.hstack([own, problem.hand]),
+        }
+        tasks[name] = measure(problem, views, chosen.samples, chosen.seed)
+    return {
+        "dataset": dataset.name, "seed": chosen.seed, "unit": chosen.unit, "epochs": chosen.epochs, "hidden": HIDDEN,
+        "seconds": round(seconds, 1), "tasks": tasks,
+    }  # fmt: skip
+
+
+def measure(problem: Problem, views: dict[str, np.ndarray], samples: int, seed: int) -> dict[str, Any]:
+    """Metric of each view's heads, of hand-made features and of what ships, by share of labels and part."""
+    generator = np.random.default_rng(seed)
+    found: dict[str, Any] = {"metric": "auroc" if problem.kind is TaskType.BINARY else "r2_log"}
+    for share in SHARES:
+        cells: dict[str, dict[str, list[float]]] = {"validation": {}, "test": {}}
+        for _ in range(samples if share < 1 else 1):
+            train, validation = problem.train, problem.validation
+            if share < 1:
+                train = generator.choice(train, max(int(share * len(train)), 20), replace=False)
+                size = min(len(validation), max(len(train), LEAST_VALIDATION))
+                validation = generator.choice(validation, size, replace=False)
+            asked = np.concatenate([problem.validation, problem.test])
+            answers = {}
+            for view, values in views.items():
+                answers |= tuned_answers(view, values, problem, (train, validation), asked, True)
+            for part, own in cells.items():
+                rows = getattr(problem, part)
+                for way, answer in answers.items():
+                    mine = (
+                        answer[: len(problem.validation)] if part == "validation" else answer[len(problem.validation) :]
+                    )
+                    own.setdefault(way, []).append(problem.metric(rows, mine))
+            test = baseline_answers(problem, train, validation, True)
+            shipped, product = product_answers(problem, train, validation, seed)
+            for way, answer in {**test, "product": product[shipped]}.items():
+                cells["test"].setdefault(way, []).append(problem.metric(problem.test, answer))
+        found[f"{share:g}"] = {
+            part: {way: round(float(np.mean(values)), 4) for way, values in own.items()} for part, own in cells.items()
+        }
+    return found
