@@ -90,11 +90,16 @@ class Bench:
         self.shape = replace(sizes, activity=len(self.blocks))
         self.steps = self.epochs * max(int(len(self.place) * 0.95) // objectives.BATCH, 1)
 
-    def learn_futures(self, families: tuple[str, ...], horizon: int | None = None) -> FoundationModel:
-        """A network that learnt these families by the product's own pretraining; of activity one horizon or all."""
+    def learn_futures(
+        self, families: tuple[str, ...], horizon: int | None = None, skips: tuple[int, ...] = ()
+    ) -> FoundationModel:
+        """A network that learnt these families by the product's own pretraining; of activity one horizon or all.
+
+        `skips` are positions of inputs that reach the answers of activity directly.
+        """
         chosen = np.array([horizon is None or b.detail == str(horizon) for b in self.blocks])
         chosen &= "activity" in families
-        shape = objectives.only(replace(self.shape, activity=int(chosen.sum())), *families)
+        shape = objectives.only(replace(self.shape, activity=int(chosen.sum()), scalars=skips), *families)
         order = places.things_order(self.layout)
         kept = [order[np.isin(order, self.layout.positions(kind))] for name, kind in KINDS.items() if name in families]
         offsets = np.array([b.offset for b in self.blocks])[chosen]
@@ -124,9 +129,10 @@ def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: in
         raise ValueError(f"{labels.task.name} does not say what it predicts.")
     offset = places.thing_offset(bench.examples.layout, target.source, target.column)
 
+    read = tuple(bench.examples.positions(*places.READ).tolist())
+
     def inputs() -> Learnt:
-        read = bench.examples.positions(*places.READ)
-        return Learnt({"scalars": lambda rows: rows[:, read].astype(np.float32)})
+        return Learnt({"scalars": lambda rows: rows[:, list(read)].astype(np.float32)})
 
     def untrained() -> Learnt:
         model = objectives.learn(
@@ -146,9 +152,9 @@ def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: in
             lambda rows: hidden_of(model, rows, head)[:, : len(labels.at)],
         )
 
-    def futures(*families: str, only: int | None = None) -> Callable[[], Learnt]:
+    def futures(*families: str, only: int | None = None, skips: tuple[int, ...] = ()) -> Callable[[], Learnt]:
         def make() -> Learnt:
-            model = bench.learn_futures(families, only)
+            model = bench.learn_futures(families, only, skips)
             views: dict[str, Answer] = {"hidden": lambda rows: hidden_of(model, rows)}
             if "activity" in families:
                 views["answers"] = model.activity
@@ -165,6 +171,7 @@ def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: in
         "next session": next_session,
         f"activity, {horizon} days alone": futures("activity", only=horizon),
         "activity": futures("activity"),
+        "activity, inputs skip to answers": futures("activity", skips=read),
         "things": futures("things"),
         "composition": futures("composition"),
         "activity + things": futures("activity", "things"),
@@ -194,6 +201,7 @@ def run(rest: list[str]) -> dict[str, Any]:
     parser.add_argument("--samples", type=int, default=3, help="draws of few labels to average over")
     parser.add_argument("--rows", type=int, help="rows to learn from at most; all that pretraining keeps if not given")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--objective", action="append", help="only this one; repeatable")
     chosen = parser.parse_args(rest)
     dataset, console = named(chosen.dataset), Console(stderr=True)
     settings = settings_of(dataset, chosen.home, chosen.seed)
@@ -221,6 +229,8 @@ def run(rest: list[str]) -> dict[str, Any]:
         console.print_json(data=found[name], indent=None)
 
     for name, make in variants(bench, events, labels, end, horizon).items():
+        if chosen.objective and name not in chosen.objective:
+            continue
         learnt = make()
         for kind, view in learnt.views.items():
             values = view(inputs)

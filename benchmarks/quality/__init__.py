@@ -18,7 +18,8 @@ from benchmarks.quality.features import hand_features
 from benchmarks.quality.product import build_tables, open_project, pretrain, settings_of
 from benchmarks.quality.products import products
 from benchmarks.quality.sequences import next_items
-from benchmarks.quality.traits import traits
+from benchmarks.quality.shares import ranker_curve
+from benchmarks.quality.traits import trait
 
 SHARES = (0.003, 0.01, 0.03, 0.1, 0.3)
 QUICK_SHARES = (0.01,)
@@ -45,32 +46,30 @@ def run(rest: list[str]) -> dict[str, Any]:
             found = {task.name: next_items(ws, task.name, chosen.seed, chosen.quick) for task in ws.contract.tasks}
             spent = {"seconds": round(time.perf_counter() - began, 1), "peak_mb": round(peak_mb(), 1)}
             return {"dataset": dataset.name, "seed": chosen.seed, "tasks": found, **spent}
-        stages = pretrain(ws)
+        stages, speed = pretrain(ws)
         with ws.warehouse() as warehouse:
             events, times = read_events(warehouse, dataset), ws.times(warehouse)
         tasks: dict[str, Any] = {}
-        seconds = {"product": 0.0, "baseline": 0.0}
-        own_traits = []
+        seconds: dict[str, dict[str, float]] = {}
         for task in ws.contract.tasks:
             if chosen.task and task.name not in chosen.task:
                 continue
             console.print(f"measuring {task.name}", style="bold")
             if task.horizon is None:
-                own_traits.append(task.name)
+                found = trait(ws, task.name, events, chosen.seed, chosen.quick)
             elif task.type in (TaskType.BINARY, TaskType.REGRESSION):
                 problem = single.read_problem(ws, task.name, events)
                 shares = QUICK_SHARES if chosen.quick else SHARES
-                tasks[task.name], spent = single.measure(problem, shares, chosen.samples, chosen.seed, chosen.quick)
-                seconds["product"] += spent["product"] + problem.view_seconds
-                seconds["baseline"] += spent["baseline"] + problem.hand_seconds
+                found = single.measure(problem, shares, chosen.samples, chosen.seed, chosen.quick)
             elif task.type is TaskType.MULTILABEL:
-                tasks[task.name] = many.categories(
-                    ws, task.name, events, lambda o, c: hand_features(events, o, c)[0], chosen.seed, chosen.quick
-                )
+                found = many.categories(
+                    ws, task.name, events, lambda o, c: hand_features(events, o, c)[0], chosen.seed, chosen.quick,
+                    chosen.samples,
+                )  # fmt: skip
             else:
-                tasks[task.name] = products(ws, task.name, events, times.training_end, chosen.seed, chosen.quick)
-        if own_traits:
-            tasks |= traits(ws, own_traits, events, chosen.seed, chosen.quick)
+                found = products(ws, task.name, events, times.training_end, chosen.seed, chosen.quick)
+                found[0]["labels"] = ranker_curve(ws, task.name, found[0], chosen.seed, chosen.quick, chosen.samples)
+            tasks[task.name], seconds[task.name] = found
     finally:
         if chosen.home is None:
             shutil.rmtree(home, ignore_errors=True)
@@ -78,8 +77,17 @@ def run(rest: list[str]) -> dict[str, Any]:
         "dataset": dataset.name,
         "seed": chosen.seed,
         "tasks": tasks,
-        "train_time_ratio": round(seconds["product"] / seconds["baseline"], 3) if seconds["baseline"] else None,
+        **train_time(seconds, dataset.timed),
+        "throughput": speed,
         "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
         "seconds": round(time.perf_counter() - began, 1),
         "peak_mb": round(peak_mb(), 1),
     }
+
+
+def train_time(seconds: dict[str, dict[str, float]], timed: tuple[str, ...]) -> dict[str, Any]:
+    """Seconds to fit each task from the foundation model and by hand, and the ratio of the sums over `timed` tasks."""
+    chosen = [spent for name, spent in seconds.items() if name in timed or not timed]
+    product, baseline = (sum(spent[side] for spent in chosen) for side in ("product", "baseline"))
+    rounded = {name: {side: round(value, 2) for side, value in spent.items()} for name, spent in seconds.items()}
+    return {"train_time_ratio": round(product / baseline, 3) if baseline else None, "train_seconds": rounded}

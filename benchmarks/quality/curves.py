@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 NO_LABELS = 0.001
 """Where the answers without a label stand on the logarithmic axis."""
 
+ACROSS = 3
+"""Panels side by side at most."""
+
 Curve = dict[str, dict[str, Any]]
 """Per share of labels the figures of each side."""
 
@@ -32,9 +35,11 @@ def mean_curve(curves: list[Curve]) -> Curve:
 
 def draw_curves(curves: dict[str, tuple[str, Curve]], path: Path) -> None:
     """Write a picture of the tasks' curves; `curves` holds the metric and the mean curve of each."""
-    figure = Figure(figsize=(4.2 * len(curves), 3.4), layout="tight")
+    across = min(len(curves), ACROSS)
+    down = -(-len(curves) // across)
+    figure = Figure(figsize=(4.2 * across, 3.4 * down), layout="tight")
     for number, (task, (metric, curve)) in enumerate(curves.items(), 1):
-        axes = figure.add_subplot(1, len(curves), number)
+        axes = figure.add_subplot(down, across, number)
         for side, label in (("shipped", "shipped"), ("best_baseline", "best baseline")):
             points = [(max(float(share), NO_LABELS), cell[side]) for share, cell in curve.items() if side in cell]
             axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label)

@@ -34,6 +34,8 @@ class Dataset:
     """The column of `things` that says what kind of item it is; none: each item is a kind of its own."""
     files: dict[str, Path] = field(default_factory=dict)
     """CSV or Parquet files to load as raw tables."""
+    timed: tuple[str, ...] = ()
+    """Tasks whose fitting is compared with that of hand-made features; all if none are named."""
     is_sequences: bool = False
     """Whether the one question is the next item, over all items, for everyone."""
 
@@ -52,6 +54,7 @@ def complete_journey() -> Dataset:
         numbers=("sales_value", "quantity", "retail_discount", "coupon_discount"),
         things="behavior.products",
         category="product_category",
+        timed=("churn_28d", "spend_28d", "category_14d", "next_products_14d", "income_band"),
     )
 
 

@@ -1,5 +1,6 @@
 """Tasks with many answers: which of many labels; the product beside boosting of hand-made pairs."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,22 @@ from benchmarks.quality.intervals import difference, interval, resamples
 from benchmarks.quality.pairs import PairFeatures, fit_long, predict_long
 
 TRAIN_ROWS = 12_000
+SHARES = (0.003, 0.01, 0.03, 0.1, 0.3)
+QUICK_SHARES = (0.01,)
+ONE_DRAW = 0.1
+"""Share of labels from which on one draw is enough: pairs are many, and draws differ little."""
+
 SHARED = 24
 """Hand-made features of an entity that go to each of its pairs: those of short windows."""
 
 
-def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, quick: bool) -> dict[str, Any]:
-    """The report of a task that asks which of many labels; `hand` makes features of (owner, cutoff) rows."""
+def categories(
+    ws: Workspace, name: str, events: Events, hand: Any, seed: int, quick: bool, samples: int
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """The report of a task that asks which of many labels, and the seconds both sides took to fit all labels.
+
+    `hand` makes features of (owner, cutoff) rows; few labels are drawn `samples` times.
+    """
     task = ws.contract.task(name)
     with ws.warehouse() as warehouse:
         rows = population(warehouse, task, ws.times(warehouse))
@@ -36,32 +47,46 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
     rows = rows.take(np.flatnonzero(keep))
     examples = Examples(ws.current("training_examples"))
     truth = truth_matrix(found, rows)
+    began = time.perf_counter()
     views = pair_views(ws, examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, found.labels)
+    seconds = {"product": time.perf_counter() - began}
     train, validation, test = (np.flatnonzero(rows.part == part) for part in ("train", "validation", "test"))
     known = known_before_test(rows, task.horizon)
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     column = task.predicts.column if task.predicts and task.predicts.column else ""
     label = label_of(events, found.labels, of_items="." not in column)
+    began = time.perf_counter()
     features = PairFeatures(events, owner, rows.cutoff, label, len(found.labels))
     entity = hand(owner, rows.cutoff)[:, :SHARED]
+    seconds["baseline"] = time.perf_counter() - began
     draws = resamples(owner[test], 10 if quick else 40, seed)
     curve: dict[str, dict[str, Any]] = {}
-    answers, theirs, shipped = {}, np.zeros(0), ""
-    for share in (0.01, 1.0) if quick else (0.01, 0.1, 1.0):
-        size = min(max(int(share * len(learnt)), 50), len(train))
-        few = generator.choice(train, size, replace=False) if share < 0.2 else train
-        candidates = fit_pairs(("baseline", "zero-shot", "boosted", "blend"), views.rows(few), truth[few], seed)
-        shipped, _ = choose_pairs(candidates, views.rows(validation), truth[validation])
-        if share == 1.0:  # as it ships, from the newest labels too; so are the baseline's
-            few = known
-            candidates = fit_pairs(tuple(candidates), views.rows(few), truth[few], seed)
-        answers = {name: model.predict(views.rows(test)) for name, model in candidates.items()}
-        booster, rate = fit_long(features, entity, truth, few, seed, quick)
-        theirs = predict_long(booster, rate, features, entity, test)
-        curve[f"{share:g}"] = {
-            "shipped": _rounded(truth[test], answers[shipped]), "best_baseline": _rounded(truth[test], theirs),
-        }  # fmt: skip
-    curve["0"] = {"shipped": _rounded(truth[test], answers["zero-shot"])}
+    asked = truth[test]
+    names = ("baseline", "zero-shot", "boosted", "blend")
+    for share in QUICK_SHARES if quick else SHARES:
+        cells: list[dict[str, dict[str, float]]] = []
+        for _ in range(samples if share < ONE_DRAW else 1):
+            few = generator.choice(train, min(max(int(share * len(learnt)), 50), len(train)), replace=False)
+            candidates = fit_pairs(names, views.rows(few), truth[few], seed)
+            name_of, _ = choose_pairs(candidates, views.rows(validation), truth[validation])
+            mine = multilabel_metrics(asked, candidates[name_of].predict(views.rows(test)))
+            booster, rate = fit_long(features, entity, truth, few, seed, quick)
+            other = multilabel_metrics(asked, predict_long(booster, rate, features, entity, test))
+            cells.append({"shipped": mine, "best_baseline": other})
+        curve[f"{share:g}"] = mean_cell(cells)
+    began = time.perf_counter()
+    candidates = fit_pairs(names, views.rows(train), truth[train], seed)
+    shipped, _ = choose_pairs(candidates, views.rows(validation), truth[validation])
+    # As it ships, from the newest labels too; so are the baseline's.
+    candidates = fit_pairs(names, views.rows(known), truth[known], seed)
+    answers = {way: model.predict(views.rows(test)) for way, model in candidates.items()}
+    seconds["product"] += time.perf_counter() - began
+    began = time.perf_counter()
+    booster, rate = fit_long(features, entity, truth, known, seed, quick)
+    theirs = predict_long(booster, rate, features, entity, test)
+    seconds["baseline"] += time.perf_counter() - began
+    curve["1"] = {"shipped": _rounded(asked, answers[shipped]), "best_baseline": _rounded(asked, theirs)}
+    curve["0"] = {"shipped": _rounded(asked, answers["zero-shot"])}
 
     def of(answer: np.ndarray) -> Any:
         return lambda chosen: macro_auroc(truth[test][chosen], answer[chosen])
@@ -75,7 +100,15 @@ def categories(ws: Workspace, name: str, events: Events, hand: Any, seed: int, q
         "baselines": {"long-format LightGBM": _rounded(truth[test], theirs)},
         "against_best_baseline": difference(of(answers[shipped]), of(theirs), draws),
     }
-    return {**report, "labels": dict(sorted(curve.items(), key=lambda pair: float(pair[0])))}
+    return {**report, "labels": dict(sorted(curve.items(), key=lambda pair: float(pair[0])))}, seconds
+
+
+def mean_cell(cells: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """The mean of every metric of both sides over draws, rounded."""
+    return {
+        side: {metric: round(float(np.mean([cell[side][metric] for cell in cells])), 4) for metric in own}
+        for side, own in cells[0].items()
+    }
 
 
 def label_of(events: Events, labels: pa.Array, of_items: bool) -> np.ndarray:

@@ -75,6 +75,7 @@ def learn(
 
 def learn_contrastive(inputs: np.ndarray, entity: np.ndarray, shape: Shape, steps: int, seed: int) -> FoundationModel:
     """Two rows of one entity are told from those of all others in the batch; `entity` (rows,) ints."""
+    torch.manual_seed(seed)
     project = torch.nn.Linear(shape.hidden, PROJECTED)
     return learn(
         inputs, only(shape), pairs_of(entity, BATCH // 2, seed), steps, seed,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,23 @@ def _dataset(name: str, seeds: list[dict[str, Any]], pictures: Path | None) -> l
         fitting = f" Fitting from the foundation model took {ratio} of the hand-made baselines' time." if ratio else ""
         parts.append(
             f"Seed {run['seed']}: {run['seconds']:g} s, peak {run['peak_mb']:g} MB. Stages: {stages}.{fitting}"
+            f"{_speed(run)}"
         )
     return parts
+
+
+def _speed(run: dict[str, Any]) -> str:
+    """Seconds to fit each task both ways, and the throughput of the stages; nothing where a run did not say."""
+    told = [
+        f"`{task}` {spent['product']:g} s, by hand {spent['baseline']:g} s"
+        for task, spent in run.get("train_seconds", {}).items()
+    ]
+    speeds = [
+        f"{stage} {speed['rows_per_second']:,.0f} rows, {speed['entities_per_second']:,.0f} entities and "
+        f"{speed['bytes_per_second'] / 1e6:,.0f} MB a second"
+        for stage, speed in run.get("throughput", {}).items()
+    ]
+    return (f" To fit: {'; '.join(told)}." if told else "") + (f" Throughput: {'; '.join(speeds)}." if speeds else "")
 
 
 def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
@@ -92,13 +108,25 @@ def _gap(gap: dict[str, float]) -> str:
 
 
 def _seeds(seeds: list[dict[str, Any]]) -> str:
-    """What shipped with every seed, and its distance to the best baseline."""
-    rows = ["| task | shipped, by seed | difference to the best baseline, by seed |", "|---|---|---|"]
-    for task in seeds[0]["tasks"]:
+    """What shipped and its distance to the best baseline: the mean over seeds and the range."""
+    rows = [
+        f"Mean of {len(seeds)} seeds (least to most):", "", "| task | shipped | difference to the best baseline |",
+        "|---|---|---|",
+    ]  # fmt: skip
+    for task, first in seeds[0]["tasks"].items():
         found = [run["tasks"][task] for run in seeds]
-        gaps = [f"{one['against_best_baseline']['mean']:+.4f}" for one in found]
-        rows.append(f"| `{task}` | {', '.join(_cell(one['shipped']) for one in found)} | {', '.join(gaps)} |")
+        parts = (
+            {"": found, ", items never had before": [one["new"] for one in found]} if "new" in first else {"": found}
+        )
+        for title, own in parts.items():
+            gaps = spread([one["against_best_baseline"]["mean"] for one in own], "{:+.4f}".format)
+            rows.append(f"| `{task}`{title} | {spread([one['shipped'] for one in own], _cell)} | {gaps} |")
     return "\n".join(rows)
+
+
+def spread(values: list[float], show: Callable[[float], str]) -> str:
+    """The mean of some figures, and the least and the most of them."""
+    return f"{show(sum(values) / len(values))} ({show(min(values))} to {show(max(values))})"
 
 
 def _cell(value: Any) -> str:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,26 +79,25 @@ def open_project(settings: Settings, console: Console) -> Workspace:
     return Workspace.open(settings, load_project(settings).contract, lambda line: console.print(line, style="dim"))
 
 
-def pretrain(ws: Workspace) -> dict[str, float]:
-    """Everything up to the foundation model; seconds per stage."""
-    seconds: dict[str, float] = {}
+def pretrain(ws: Workspace) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Everything up to the foundation model; seconds per stage when it was made, and the throughput of the last two."""
+    columns = [(event.name, column) for event in ws.contract.events for column in categories(event)]
+    reports = {
+        "encoders": [encoders(ws, source.name) for source in [*ws.contract.events, *ws.contract.attributes]],
+        "vectors": [stage(ws, *column) for column in columns for stage in (embeddings, codes)],
+        "training_examples": [training_examples(ws)],
+        "foundation_model": [foundation_model(ws)],
+    }
+    seconds = {name: sum(float(one.numbers["seconds"]) for one in made) for name, made in reports.items()}
+    examples = reports["training_examples"][0].numbers
+    entities = int(examples["entities"])
+    folder = ws.settings.home / "artifacts" / "training_examples" / ws.current("training_examples").version
+    read = sum(path.stat().st_size for path in folder.iterdir())
+    rows = {"training_examples": int(examples["rows"]), "foundation_model": int(examples["pretraining_rows"])}
+    return seconds, {name: throughput(count, entities, read, seconds[name]) for name, count in rows.items()}
 
-    def timed(name: str, began: float) -> None:
-        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
 
-    sources = [*ws.contract.events, *ws.contract.attributes]
-    for source in sources:
-        began = time.perf_counter()
-        encoders(ws, source.name)
-        timed("encoders", began)
-    for event in ws.contract.events:
-        for column in categories(event):
-            began = time.perf_counter()
-            embeddings(ws, event.name, column)
-            codes(ws, event.name, column)
-            timed("vectors", began)
-    for name, stage in (("training_examples", training_examples), ("foundation_model", foundation_model)):
-        began = time.perf_counter()
-        stage(ws)
-        timed(name, began)
-    return seconds
+def throughput(rows: int, entities: int, size: int, seconds: float) -> dict[str, float]:
+    """Rows, entities and bytes a second, of representations that one stage writes and the other reads."""
+    found = {"rows": rows, "entities": entities, "bytes": size}
+    return {f"{name}_per_second": round(value / max(seconds, 1e-3), 1) for name, value in found.items()}

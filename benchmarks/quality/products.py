@@ -1,5 +1,6 @@
 """What comes next: the product's rankers beside reference recommenders, for the same entities at the same moments."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -117,16 +118,21 @@ def _blend(scores: dict[str, np.ndarray], weight: float) -> np.ndarray:
     return weight * scores["ease"] + (1 - weight) * scores["personal"]
 
 
-def products(ws: Workspace, name: str, events: Events, end: int, seed: int, quick: bool) -> dict[str, Any]:
-    """The report of a recommendation, of all items and of new ones."""
+def products(
+    ws: Workspace, name: str, events: Events, end: int, seed: int, quick: bool
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """The report of a recommendation, of all items and of new ones, and the seconds both sides took to fit."""
     task = ws.contract.task(name)
-    task_model(ws, name)
+    seconds = {"product": float(task_model(ws, name).numbers["seconds"])}
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
         rows, found = population(warehouse, task, times), positives(warehouse, task)
         shelf = Shelf(ws, warehouse, task, times.data_end)
     validation = list(_moments(rows, "validation", events, found, CUTOFFS, seed))
-    sides = Product(shelf, found, events, end, ws.current(f"{name}/model")), References(events, end, validation)
+    began = time.perf_counter()
+    references = References(events, end, validation)
+    seconds["baseline"] = time.perf_counter() - began
+    sides = Product(shelf, found, events, end, ws.current(f"{name}/model")), references
     parts: list[dict[str, list[np.ndarray]]] = [{}, {}]
     owners = []
     for moment in _moments(rows, "test", events, found, len(times.cutoffs), seed):
@@ -145,7 +151,7 @@ def products(ws: Workspace, name: str, events: Events, end: int, seed: int, quic
         "candidates": {way: _figures(values) for way, values in ours.items()},
         "baselines": {way: _figures(values) for way, values in theirs.items()},
         "new": kinds["new"],
-    }
+    }, seconds
 
 
 def _paired(ours: np.ndarray, theirs: dict[str, np.ndarray], kind: int, draws: list[np.ndarray]) -> dict[str, Any]:

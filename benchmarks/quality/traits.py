@@ -1,5 +1,6 @@
 """Traits: five folds of entities, the product's candidates beside category log-counts with logistic regression."""
 
+import time
 from collections import Counter
 from typing import Any
 
@@ -14,39 +15,52 @@ from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import newest_per_entity, population, single_views
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.tasks.metrics import multiclass_metrics
-from basemodel_ops.tasks.single import Views, choose, fit_candidates
+from basemodel_ops.tasks.single import SAFE, Views, choose, fit_candidates
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import category_log_counts
 from benchmarks.quality.intervals import difference, interval, resamples
+from benchmarks.quality.single import label_ratio
 
 PENALTIES = (0.001, 0.003, 0.01)
 BASELINE = "category log-counts"
 SHIPPED = "shipped"
+SHARES = (0.01, 0.1, 0.3)
+QUICK_SHARES = (0.1,)
+LEAST = 20
+"""Labelled entities of a fold at least, however small the share."""
 
 
-def traits(ws: Workspace, names: list[str], events: Events, seed: int, quick: bool) -> dict[str, Any]:
-    """Reports of traits: out-of-fold answers, so that every entity is answered by models that did not see it."""
-    return {name: _trait(ws, name, events, seed, quick) for name in names}
+def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> tuple[dict[str, Any], dict[str, float]]:
+    """The report of a trait, and the seconds both sides took to fit the folds.
 
-
-def _trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> dict[str, Any]:
+    Answers are out of fold: every entity is answered by models that did not see it.
+    """
     task = ws.contract.task(name)
     with ws.warehouse() as warehouse:
         rows = newest_per_entity(population(warehouse, task, ws.times(warehouse)))
     examples = Examples(ws.current("training_examples"))
+    began = time.perf_counter()
     views = single_views(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task)
+    seconds = {"product": time.perf_counter() - began}
     texts = rows.target.to_pandas().to_numpy() if rows.target is not None else np.zeros(0)
     target = np.unique(texts, return_inverse=True)[1]
     owner = events.entities.get_indexer(rows.entity.to_pandas())
+    began = time.perf_counter()
     counts = category_log_counts(events, owner, int(rows.cutoff.max())).astype(np.float64)
+    seconds["baseline"] = time.perf_counter() - began
     answers: dict[str, np.ndarray] = {}
     chosen: Counter[str] = Counter()
-    for fit, test in StratifiedKFold(5, shuffle=True, random_state=seed).split(counts, target):
+    folds = list(StratifiedKFold(5, shuffle=True, random_state=seed).split(counts, target))
+    for fit, test in folds:
+        began = time.perf_counter()
         candidates = fit_candidates(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
         parts = {way: model.predict(views.rows(test)) for way, model in candidates.items()}
         shipped = _shipped(views, target, fit, seed)
         chosen[shipped] += 1
+        fitted = time.perf_counter()
         parts[SHIPPED], parts[BASELINE] = parts[shipped], _counts(counts, target, fit, test, seed)
+        seconds["product"] += fitted - began
+        seconds["baseline"] += time.perf_counter() - fitted
         for way, answer in parts.items():
             answers.setdefault(way, np.zeros((len(target), target.max() + 1)))[test] = answer
 
@@ -55,6 +69,14 @@ def _trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> 
 
     figures = {way: round(of(answer)(np.arange(len(target))), 4) for way, answer in answers.items()}
     draws = resamples(owner, 40 if quick else 200, seed)
+    curve: dict[str, dict[str, float]] = {}
+    for share in QUICK_SHARES if quick else SHARES:
+        few = [(some_of(target, fit, share, seed), test) for fit, test in folds]
+        curve[f"{share:g}"] = {
+            side: round(of(_few_answers(views, counts, target, few, side, seed))(np.arange(len(target))), 4)
+            for side in ("shipped", "best_baseline")
+        }
+    curve["1"] = {"shipped": figures[SHIPPED], "best_baseline": figures[BASELINE]}
     return {
         "metric": "macro_auroc",
         "shipped": figures.pop(SHIPPED),
@@ -64,7 +86,38 @@ def _trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> 
         "candidates": figures,
         "against_best_baseline": difference(of(answers[SHIPPED]), of(answers[BASELINE]), draws),
         "entities": len(target),
-    }
+        "labels": curve,
+        "label_ratio": label_ratio(curve),
+    }, seconds
+
+
+def some_of(target: np.ndarray, fit: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """A share of the rows to learn from, `LEAST` at least, and one row of every class where it has any."""
+    order = np.random.default_rng(seed).permutation(fit)
+    _, first = np.unique(target[order], return_index=True)
+    rest = np.delete(np.arange(len(order)), first)
+    size = max(int(share * len(fit)), LEAST)
+    return order[np.append(first, rest[: max(size - len(first), 0)])]
+
+
+def _few_answers(
+    views: Views,
+    counts: np.ndarray,
+    target: np.ndarray,
+    folds: list[tuple[np.ndarray, np.ndarray]],
+    side: str,
+    seed: int,
+) -> np.ndarray:
+    """Out-of-fold answers of a side that learns from few rows, which choose nothing: the safest ships."""
+    found = np.zeros((len(target), target.max() + 1))
+    for fit, test in folds:
+        if side == "shipped":
+            candidates = fit_candidates(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
+            found[test] = next(candidates[way] for way in SAFE if way in candidates).predict(views.rows(test))
+        else:
+            scale, line = _line(counts, target, fit, PENALTIES[1])
+            found[np.ix_(test, line.classes_)] = line.predict_proba(scale.transform(counts[test]))
+    return found
 
 
 def _shipped(views: Views, target: np.ndarray, fit: np.ndarray, seed: int) -> str:
@@ -79,17 +132,20 @@ def _counts(counts: np.ndarray, target: np.ndarray, fit: np.ndarray, test: np.nd
     """Logistic regression on log counts; the penalty by three inner folds."""
     inner = list(StratifiedKFold(3, shuffle=True, random_state=seed).split(fit, target[fit]))
 
-    def learn(rows: np.ndarray, penalty: float) -> tuple[StandardScaler, LogisticRegression]:
-        scale = StandardScaler().fit(counts[rows])
-        return scale, LogisticRegression(C=penalty, max_iter=300).fit(scale.transform(counts[rows]), target[rows])
-
     def score(penalty: float) -> float:
         total = 0.0
         for some, rest in inner:
-            scale, line = learn(fit[some], penalty)
+            scale, line = _line(counts, target, fit[some], penalty)
             answer = line.predict_proba(scale.transform(counts[fit[rest]]))
             total += multiclass_metrics(target[fit[rest]], answer)["macro_auroc"]
         return total
 
-    scale, line = learn(fit, max(PENALTIES, key=score))
+    scale, line = _line(counts, target, fit, max(PENALTIES, key=score))
     return line.predict_proba(scale.transform(counts[test]))
+
+
+def _line(
+    counts: np.ndarray, target: np.ndarray, rows: np.ndarray, penalty: float
+) -> tuple[StandardScaler, LogisticRegression]:
+    scale = StandardScaler().fit(counts[rows])
+    return scale, LogisticRegression(C=penalty, max_iter=300).fit(scale.transform(counts[rows]), target[rows])

@@ -10,14 +10,18 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from basemodel_ops.stages.labels import Rows
+from benchmarks.quality import train_time
 from benchmarks.quality.curves import draw_curves, mean_curve
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.features import WINDOWS, hand_features
 from benchmarks.quality.intervals import difference, interval, resamples
-from benchmarks.quality.many import label_of
+from benchmarks.quality.many import label_of, mean_cell
+from benchmarks.quality.page import page, spread
+from benchmarks.quality.product import throughput
 from benchmarks.quality.products import Moment
 from benchmarks.quality.ranking import ItemModels, rank, scores_at
 from benchmarks.quality.single import label_ratio
+from benchmarks.quality.traits import LEAST, some_of
 
 OWNERS = 12
 
@@ -144,3 +148,63 @@ def test_curves_of_seeds_are_averaged_cell_by_cell_and_drawn(tmp_path: Path) -> 
     path = tmp_path / "curves.png"
     draw_curves({"churn": ("auroc", curve)}, path)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_panels_go_on_in_a_second_line(tmp_path: Path) -> None:
+    curve = {"0": {"shipped": 0.7}, "1": {"shipped": 0.8, "best_baseline": 0.7}}
+    sizes = []
+    for count in (3, 4):
+        draw_curves({f"task {n}": ("auroc", curve) for n in range(count)}, tmp_path / "curves.png")
+        header = (tmp_path / "curves.png").read_bytes()[16:24]
+        sizes.append((int.from_bytes(header[:4]), int.from_bytes(header[4:])))
+    assert sizes[1] == (sizes[0][0], 2 * sizes[0][1])
+
+
+def test_few_labels_of_a_trait_hold_every_class() -> None:
+    target = np.repeat([0, 1, 2], [500, 300, 2])
+    fit = np.flatnonzero(np.arange(802) % 5 != 0)
+    for share in (0.001, 0.1):
+        found = some_of(target, fit, share, seed=0)
+        assert len(found) == len(set(found.tolist())) == max(LEAST, int(share * len(fit)))
+        assert np.isin(found, fit).all()
+        assert set(target[found].tolist()) == {0, 1, 2}
+
+
+def test_the_ratio_of_seconds_is_over_the_tasks_that_count() -> None:
+    seconds = {"churn": {"product": 1.0, "baseline": 4.0}, "income": {"product": 1.0, "baseline": 1.0}}
+    assert train_time(seconds, ())["train_time_ratio"] == 0.4
+    assert train_time(seconds, ("churn",)) == {"train_time_ratio": 0.25, "train_seconds": seconds}
+    assert train_time({}, ())["train_time_ratio"] is None
+
+
+def test_throughput_is_by_the_second() -> None:
+    found = throughput(rows=100, entities=10, size=4000, seconds=2.0)
+    assert found == {"rows_per_second": 50, "entities_per_second": 5, "bytes_per_second": 2000}
+
+
+def test_draws_are_averaged_metric_by_metric() -> None:
+    cells = [{"shipped": {"auroc": one, "map": 0.2}} for one in (0.5, 0.75)]
+    assert mean_cell(cells) == {"shipped": {"auroc": 0.625, "map": 0.2}}
+
+
+def test_seeds_are_told_by_their_mean_and_range() -> None:
+    assert spread([0.5, 0.25], "{:+.4f}".format) == "+0.3750 (+0.2500 to +0.5000)"
+    gap = {"mean": 0.01, "low": -0.01, "high": 0.03}
+    runs = [
+        {
+            "dataset": "shop", "seed": seed, "seconds": 3.0, "peak_mb": 100.0, "stage_seconds": {"encoders": 1.0},
+            "train_time_ratio": 0.5, "train_seconds": {"churn": {"product": 1.0, "baseline": 2.0}},
+            "throughput": {"training_examples": throughput(3000, 100, 2_000_000, 1.0)},
+            "tasks": {
+                "churn": {
+                    "metric": "auroc", "shipped": shipped, "shipped_name": "linear", "interval": [0.7, 0.9],
+                    "baselines": {"hand": 0.79}, "candidates": {"linear": shipped}, "against_best_baseline": gap,
+                }
+            },
+        }
+        for seed, shipped in enumerate((0.8, 0.81))
+    ]  # fmt: skip
+    told = page(runs, "")
+    assert "| `churn` | .8050 (.8000 to .8100) | +0.0100 (+0.0100 to +0.0100) |" in told
+    assert "`churn` 1 s, by hand 2 s" in told
+    assert "training_examples 3,000 rows, 100 entities and 2 MB a second" in told

@@ -1,0 +1,51 @@
+"""What CoLES is given: sequences of lines or baskets; and what it says where its library is not installed."""
+
+import importlib.util
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from basemodel_ops.errors import SettingsError
+from benchmarks.quality.coles import embeddings, stream_of
+from benchmarks.quality.events import DAY, Events
+
+
+@pytest.fixture(scope="module")
+def events() -> Events:
+    """Two owners: baskets at days 1, 1 and 5, and at day 3."""
+    owner, day, basket = np.array([[0, 0, 0, 0, 1, 1], [1, 1, 1, 5, 3, 3], [0, 0, 1, 2, 3, 3]])
+    names = pd.Index(range(4))
+    is_first = np.append(True, np.diff(basket) != 0)
+    spent = {"spent": np.array([1.0, 2, 4, 8, 16, 32])}
+    return Events(pd.Index([0, 1]), names, names, owner, day * DAY, basket, basket, is_first, is_first, spent)
+
+
+def test_baskets_sum_their_lines(events: Events) -> None:
+    found = stream_of(events, "baskets")
+    assert found.start.tolist() == [0, 3, 4]
+    np.testing.assert_allclose(np.expm1(found.numbers["spent"]), [3, 4, 8, 48])
+    np.testing.assert_allclose(np.expm1(found.numbers["lines"]), [2, 1, 1, 2])
+    np.testing.assert_allclose(np.expm1(found.numbers["gap"]), [0, 0, 4, 0])
+
+
+def test_lines_carry_their_category_above_that_of_padding(events: Events) -> None:
+    found = stream_of(events, "lines")
+    assert found.start.tolist() == [0, 4, 6]
+    assert found.codes["category"].tolist() == [2, 2, 3, 4, 5, 5]
+    assert found.codes["weekday"].min() > 0
+    assert found.codes["hour"].tolist() == [1] * 6
+
+
+def test_what_comes_at_a_cutoff_is_not_before_it(events: Events) -> None:
+    found = stream_of(events, "baskets")
+    moment = events.key_of(np.array([0, 0, 1]), np.array([5, 6, 3]) * DAY)
+    assert np.searchsorted(found.key, moment).tolist() == [2, 3, 3]
+
+
+def test_an_unknown_unit_and_a_missing_library_are_told(events: Events) -> None:
+    with pytest.raises(SettingsError, match=r"No unit visits\. There are: lines, baskets"):
+        stream_of(events, "visits")
+    if importlib.util.find_spec("ptls") is None:
+        with pytest.raises(SettingsError, match="pip install --no-deps pytorch-lifestream"):
+            embeddings(events, np.array([0]), np.array([DAY]), 6 * DAY, "lines", 1, 0)
