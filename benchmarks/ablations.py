@@ -34,6 +34,9 @@ from benchmarks.quality.product import build_tables, open_project, pretrain, set
 from benchmarks.quality.single import LEAST_VALIDATION, Problem, read_problem
 
 SHARES = (0.01, 1.0)
+READS = {"few": places.READ, "all": places.READ_FOR_THINGS}
+"""Kinds of inputs that the layers read: those of the product's network of activity, or of its network of things."""
+
 KINDS = {"things": "thing", "composition": "composition"}
 """Family of futures and the kind of their blocks."""
 
@@ -75,7 +78,7 @@ class Labels:
 class Bench:
     """The rows that objectives learn from, with inputs and futures."""
 
-    def __init__(self, ws: Workspace, seed: int, rows: int | None) -> None:
+    def __init__(self, ws: Workspace, seed: int, rows: int | None, read: str) -> None:
         self.seed, self.epochs = seed, ws.settings.epochs
         self.examples = Examples(ws.current("training_examples"))
         self.layout = Layout.from_rows(self.examples.artifact.json("futures"))
@@ -87,7 +90,8 @@ class Bench:
         self.blocks = places.foreseen(self.layout)
         # Activity without skips: the layers carry all that is learnt, whatever the objective.
         sizes = places.things_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)
-        self.shape = replace(sizes, activity=len(self.blocks))
+        positions = tuple(int(place) for place in np.sort(self.examples.positions(*READS[read])))
+        self.shape = replace(sizes, activity=len(self.blocks), read=positions)
         self.steps = self.epochs * max(int(len(self.place) * 0.95) // objectives.BATCH, 1)
 
     def learn_futures(
@@ -201,6 +205,7 @@ def run(rest: list[str]) -> dict[str, Any]:
     parser.add_argument("--samples", type=int, default=3, help="draws of few labels to average over")
     parser.add_argument("--rows", type=int, help="rows to learn from at most; all that pretraining keeps if not given")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--read", choices=list(READS), default="few", help="inputs that the layers read")
     parser.add_argument("--objective", action="append", help="only this one; repeatable")
     chosen = parser.parse_args(rest)
     dataset, console = named(chosen.dataset), Console(stderr=True)
@@ -210,7 +215,7 @@ def run(rest: list[str]) -> dict[str, Any]:
     pretrain(ws)
     with ws.warehouse() as warehouse:
         events, end = read_events(warehouse, dataset), ws.times(warehouse).training_end
-    bench = Bench(ws, chosen.seed, chosen.rows)
+    bench = Bench(ws, chosen.seed, chosen.rows, chosen.read)
     tasks = [t for t in ws.contract.tasks if t.horizon and t.type in (TaskType.BINARY, TaskType.REGRESSION)]
     problems = {task.name: read_problem(ws, task.name, events) for task in tasks}
     labels = Labels.read(
@@ -242,13 +247,8 @@ def run(rest: list[str]) -> dict[str, Any]:
     checkpoint = Checkpoint(ws)
     for name in shipped_views(checkpoint, np.zeros((0, len(checkpoint.blocks))), horizon):
         note(name, lambda problem: shipped_views(checkpoint, problem.views.learnt, horizon)[name])  # noqa: B023
-    return {
-        "dataset": dataset.name,
-        "seed": chosen.seed,
-        "rows": len(bench.place),
-        "steps": bench.steps,
-        "found": found,
-    }
+    about = {"seed": chosen.seed, "read": chosen.read, "rows": len(bench.place), "steps": bench.steps}
+    return {"dataset": dataset.name, **about, "found": found}
 
 
 def measure(problem: Problem, features: np.ndarray, samples: int, seed: int) -> dict[str, dict[str, float]]:
