@@ -20,7 +20,8 @@ from benchmarks.quality.events import DAY, Events
 
 INSTALL = (
     "pip install --no-deps pytorch-lifestream==0.7.0 pytorch-lightning lightning-utilities torchmetrics transformers "
-    "huggingface-hub regex tqdm hydra-core omegaconf antlr4-python3-runtime==4.9.3 pymonad dask toolz partd cloudpickle"
+    "huggingface-hub regex tqdm hydra-core 'omegaconf<2.4' antlr4-python3-runtime==4.9.3 pymonad dask toolz partd "
+    "locket cloudpickle"
 )
 
 UNITS = ("lines", "baskets")
