@@ -13,6 +13,7 @@ from basemodel_ops.stages.positives import positives
 from basemodel_ops.stages.recommending import BLENDED, CUTOFFS, Shelf
 from basemodel_ops.tasks.recommendation import BASELINES, SINGLES, Weights, choose_blend
 from basemodel_ops.tasks.reranking import (
+    POLICIES,
     Query,
     best_policy,
     fit_ranker,
@@ -40,17 +41,19 @@ class Ranking:
     ranker: lgb.Booster | None
 
     @classmethod
-    def learn(cls, queries: Sequence[Query], seed: int) -> "Ranking":
-        """Choose by the queries as the product does by those of validation."""
+    def learn(cls, queries: Sequence[Query], seed: int, policies: Sequence[str] = POLICIES) -> "Ranking":
+        """Choose by the queries, and among the policies, as the product does by those of validation."""
         some = sampled(queries, BLENDED, seed)
-        blend, _ = choose_blend(lambda weights: ndcg(some, [query.shortlist.scores(weights) for query in some]))
+        blend, _ = choose_blend(
+            lambda weights: ndcg(some, [query.shortlist.scores(weights) for query in some], policies)
+        )
         queries = [replace(query, weights=blend) for query in queries]
         ways = {**BASELINES, **SINGLES, "blend": blend}
         answers = {name: [query.shortlist.scores(weights) for query in queries] for name, weights in ways.items()}
         crosswise = scores_crosswise(queries, seed)
         if crosswise is not None:
             answers["reranked"] = crosswise
-        found = {name: best_policy(queries, scores) for name, scores in answers.items()}
+        found = {name: best_policy(queries, scores, policies) for name, scores in answers.items()}
         best = max(found, key=lambda name: found[name][1][METRIC])
         ranker = fit_ranker(queries, seed) if best == "reranked" else None
         return cls(ways.get(best, blend), found[best][0], blend, ranker)
@@ -76,6 +79,7 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
         times = ws.times(warehouse)
         rows, found = population(warehouse, task, times), positives(warehouse, task)
         shelf = Shelf(ws, warehouse, task, times.data_end)
+    policies = POLICIES if task.already_had is None else (str(task.already_had),)
     learnt = shelf.learnt(times.training_end, fitted.arrays("network"))
     generator = np.random.default_rng(seed)
 
@@ -93,7 +97,7 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
     curve: Curve = {"0": {"shipped": report["candidates"]["baseline"]["all"][METRIC], "best_baseline": theirs}}
     for share in QUICK_SHARES if quick else SHARES:
         cells = [
-            Ranking.learn(asked("validation", CUTOFFS, share), seed).measure(test)
+            Ranking.learn(asked("validation", CUTOFFS, share), seed, policies).measure(test)
             for _ in range(samples if share < max(SHARES) else 1)
         ]
         curve[f"{share:g}"] = {"shipped": round(float(np.mean(cells)), 4), "best_baseline": theirs}
