@@ -94,7 +94,11 @@ def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, 
         values = examples.gather(place, np.concatenate([pick, raw])).astype(np.float32)
         return Views(values[:, : len(pick)], values[:, len(pick) :], is_raw=True)
     learnt = checkpoint.activity(examples, place)
-    return Views(examples.gather(place, pick).astype(np.float32), learnt, zero_shot_answer(checkpoint, learnt, task))
+    answer = zero_shot_answer(checkpoint, learnt, task)
+    # Futures of the source that is asked for say most; with few labels the others are noise to a head.
+    source = None if task.predicts is None else task.predicts.source
+    asked = [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
+    return Views(examples.gather(place, pick).astype(np.float32), learnt[:, asked], answer)
 
 
 def automatic_positions(examples: Examples, task: Task) -> np.ndarray:

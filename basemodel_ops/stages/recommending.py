@@ -25,6 +25,7 @@ from basemodel_ops.tasks.reranking import (
     best_policy,
     fit_ranker,
     following,
+    lessons,
     measure_scores,
     ndcg,
     pair_scores,
@@ -117,8 +118,9 @@ def fit_recommendation(
     validation, test = ([replace(query, weights=weights) for query in asked] for asked in (validation, test))
     blends = {**BASELINES, **SINGLES, "blend": weights}
     answers = {name: (_blended(validation, chosen), _blended(test, chosen)) for name, chosen in blends.items()}
-    crosswise = scores_crosswise(validation, seed)
-    ranker = fit_ranker(validation, seed) if crosswise is not None else None
+    taught = [lessons(query, seed) for query in validation]
+    crosswise = scores_crosswise(validation, taught, seed)
+    ranker = fit_ranker(taught, seed) if crosswise is not None else None
     if crosswise is not None and ranker is not None:
         draft.text("measured", ranker.model_to_string())
         answers["reranked"] = crosswise, [pair_scores(ranker, query) for query in test]
@@ -128,7 +130,8 @@ def fit_recommendation(
         followed[name], metrics["validation"][name] = best_policy(validation, known, policies)
         metrics["test"][name] = measure_scores(test, following(followed[name], test, later))
     shipped = max(metrics["validation"], key=lambda name: metrics["validation"][name]["ndcg_10"])
-    if shipped == "reranked" and (final := fit_ranker([*validation, *test], seed)) is not None:
+    taught += [lessons(query, seed) for query in test] if shipped == "reranked" else []
+    if shipped == "reranked" and (final := fit_ranker(taught, seed)) is not None:
         draft.text("ranker", final.model_to_string())
     chosen = {"weights": blends.get(shipped), "policy": followed[shipped]}
     draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": weights, "tried": tried})

@@ -189,11 +189,15 @@ class Affinity:
             "recent", "distinct", "tenure", "occasions",
         )  # fmt: skip
 
-    def follows(self, chosen: np.ndarray, life: int = 1) -> csr_matrix:
-        """How much items follow what the chosen entities had, float32 (chosen, items)."""
-        found = csr_matrix(self.lately[life][chosen] @ self.market.learnt.relations.follows)
-        found.sum_duplicates()
-        return found
+    def follows(self, chosen: np.ndarray, items: np.ndarray, life: int = 1) -> np.ndarray:
+        """How much items (chosen, items each) follow what the chosen entities had, float32 of the same shape."""
+        lately, follows = self.lately[life], self.market.learnt.relations.follows
+        out = np.empty(items.shape, np.float32)
+        _follow(
+            chosen, lately.indptr, lately.indices, lately.data, follows.indptr, follows.indices, follows.data,
+            follows.shape[1], items, out,
+        )  # fmt: skip
+        return out
 
     def logits(self, chosen: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Logits of items (items,) by the network, float32 (chosen, items)."""
@@ -215,7 +219,7 @@ class Affinity:
         close = np.empty((POOLS, *items.shape), np.float32)
         _products(self.pools[chosen], learnt.vectors, items, close)
         parts += list(close)
-        parts += [_at(self.follows(chosen, life), items) for life in range(len(STEPS))]
+        parts += [self.follows(chosen, items, life) for life in range(len(STEPS))]
         similar = learnt.relations.similar_place[items]
         scores = np.asarray(self.own[chosen] @ learnt.relations.similarity, np.float32)
         scores = np.pad(scores, ((0, 0), (0, 1)))  # the last column is that of items without
@@ -244,6 +248,22 @@ def _products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: n
                 for place in range(len(vector)):
                     total += pooled[row, pool, place] * vector[place]
                 out[pool, row, column] = total
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _follow(
+    chosen: np.ndarray, start: np.ndarray, had: np.ndarray, weights: np.ndarray,
+    next_start: np.ndarray, following: np.ndarray, next_weights: np.ndarray, count: int,
+    items: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    for row in prange(len(chosen)):
+        total = np.zeros(count, np.float32)
+        for place in range(start[chosen[row]], start[chosen[row] + 1]):
+            weight = weights[place]
+            for other in range(next_start[had[place]], next_start[had[place] + 1]):
+                total[following[other]] += weight * next_weights[other]
+        for column in range(items.shape[1]):
+            out[row, column] = total[items[row, column]]
 
 
 def _at(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Recommendation: the items that each kind of evidence puts forward, and weights of the kinds chosen on validation."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +95,7 @@ def _part(
     query = np.einsum("p,epd->ed", np.asarray(START, np.float32), affinity.pools[chosen])
     query /= np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9)
     close = np.maximum(query @ affinity.market.learnt.vectors[seen].T, 0)
-    follows = affinity.follows(chosen)[:, seen].toarray()
+    follows = affinity.follows(chosen, np.tile(seen, (len(chosen), 1)))
     follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
     learnt = affinity.logits(chosen, seen)
     learnt = np.maximum(1 + (learnt - learnt.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE, 0)
@@ -102,11 +104,10 @@ def _part(
     if each == 0:
         return np.zeros((len(chosen), 0), np.int32), np.zeros((len(chosen), 0, len(KINDS)), np.float32), own[:, :0] > 0
     # Popularity is the same for all: one row of it is enough.
-    best = [
-        np.broadcast_to(_best(scores[:1], each) if kind == "popular" else _best(scores, each), (len(chosen), each))
-        for kind, scores in zip(KINDS, kinds, strict=True)
-    ]
-    items = np.sort(np.hstack(best), axis=1)
+    asked = [scores[:1] if kind == "popular" else scores for kind, scores in zip(KINDS, kinds, strict=True)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        best = pool.map(lambda scores: np.broadcast_to(_best(scores, each), (len(chosen), each)), asked)
+        items = np.sort(np.hstack(list(best)), axis=1)
     evidence = np.stack([np.take_along_axis(scores, items, axis=1) for scores in kinds], axis=2)
     return seen[items].astype(np.int32), evidence, np.diff(items, axis=1, prepend=-1) != 0
 

@@ -25,9 +25,8 @@ POLICIES = ("keep", "remove")
 
 ROUNDS = 80
 PARAMETERS = {
-    "objective": "lambdarank", "lambdarank_truncation_level": 30, "learning_rate": 0.1, "num_leaves": 31,
-    "min_data_in_leaf": 50, "bagging_fraction": 0.8, "bagging_freq": 1, "feature_fraction": 0.7,
-    "num_threads": 2, "deterministic": True, "force_row_wise": True, "verbose": -1,
+    "objective": "binary", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "bagging_fraction": 0.8,
+    "bagging_freq": 1, "feature_fraction": 0.7, "lambda_l2": 20.0, "num_threads": 2, "deterministic": True, "force_row_wise": True, "verbose": -1,
 }  # fmt: skip
 
 
@@ -65,7 +64,7 @@ class Query:
             items, blend = (np.take_along_axis(values, place, axis=1) for values in (items, blend))
         return np.concatenate([self.affinity.rows(entities, items), blend[:, :, None]], axis=2)
 
-    @property
+    @cached_property
     def unseen(self) -> "Query":
         """The same of items that the entity had not had before."""
         had = self.shortlist.evidence[:, :, 0] > 0
@@ -76,36 +75,42 @@ class Query:
         return replace(self, shortlist=fresh, truth=truth)
 
 
-def fit_ranker(
-    queries: Sequence[Query], seed: int, keep: Sequence[np.ndarray] | None = None, rounds: int = ROUNDS
-) -> lgb.Booster | None:
-    """Learn from all items taken and a sample of those not; None where too few entities took any.
+@dataclass(frozen=True)
+class Lessons:
+    """Pairs of a query from which a ranker learns: all items taken, and a sample of those not."""
 
-    Args:
-        queries: Of cutoffs whose window is over.
-        seed: Of the sample and the trees.
-        keep: Per query the entities to learn from, bool (entities,); all if not given.
-        rounds: Trees.
-    """
-    generator = np.random.default_rng(seed)
-    rows, labels, groups = [], [], []
-    for number, query in enumerate(queries):
-        taken = query.taken
-        learnt = np.flatnonzero(taken.any(axis=1) & (True if keep is None else keep[number]))
-        # Those taken, then the others in a random order, of which the first are kept.
-        order = np.where(query.shortlist.is_first, generator.random(taken.shape) - taken, np.inf)[learnt]
-        count = taken[learnt].sum(axis=1) + NEGATIVES
-        place = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
-        order = np.take_along_axis(order, place, axis=1)
-        chosen = (np.arange(place.shape[1]) < count[:, None]) & np.isfinite(order)
-        rows += [query.numbers(learnt[part], place[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))]
-        labels.append((order < 0)[chosen])
-        groups.append(chosen.sum(axis=1))
-    group = np.concatenate(groups)
-    if len(group) < ENOUGH:
+    names: list[str]
+    numbers: np.ndarray  # (pairs, names) float32
+    taken: np.ndarray  # (pairs,) bool
+    entity: np.ndarray  # (pairs,) position in the query, ascending
+
+    def of(self, keep: np.ndarray) -> "Lessons":
+        """Those of some entities, bool (entities of the query,)."""
+        mine = keep[self.entity]
+        return Lessons(self.names, self.numbers[mine], self.taken[mine], self.entity[mine])
+
+
+def lessons(query: Query, seed: int) -> Lessons:
+    """What a query whose window is over teaches: of every entity that took an item, its pairs."""
+    taken = query.taken
+    learnt = np.flatnonzero(taken.any(axis=1))
+    # Those taken, then the others in a random order, of which the first are kept.
+    order = np.where(query.shortlist.is_first, np.random.default_rng(seed).random(taken.shape) - taken, np.inf)[learnt]
+    count = taken[learnt].sum(axis=1) + NEGATIVES
+    place = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
+    order = np.take_along_axis(order, place, axis=1)
+    chosen = (np.arange(place.shape[1]) < count[:, None]) & np.isfinite(order)
+    rows = [query.numbers(learnt[part], place[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))]
+    rows = rows or [np.zeros((0, len(query.names)), np.float32)]
+    return Lessons(query.names, np.concatenate(rows), (order < 0)[chosen], np.repeat(learnt, chosen.sum(axis=1)))
+
+
+def fit_ranker(taught: Sequence[Lessons], seed: int, rounds: int = ROUNDS) -> lgb.Booster | None:
+    """Learn from lessons which pairs were taken; None where too few entities took any item."""
+    if sum(len(np.unique(each.entity)) for each in taught) < ENOUGH:
         return None
-    names = queries[0].names
-    data = lgb.Dataset(np.concatenate(rows), np.concatenate(labels).astype(int), group=group, feature_name=names)
+    rows, taken = (np.concatenate([getattr(each, name) for each in taught]) for name in ("numbers", "taken"))
+    data = lgb.Dataset(rows, taken.astype(int), feature_name=taught[0].names)
     return lgb.train({**PARAMETERS, "seed": seed}, data, rounds)
 
 
@@ -128,12 +133,14 @@ def pair_scores(ranker: lgb.Booster, query: Query, entities: np.ndarray | None =
     return found
 
 
-def scores_crosswise(queries: Sequence[Query], seed: int, rounds: int = ROUNDS) -> list[np.ndarray] | None:
+def scores_crosswise(
+    queries: Sequence[Query], taught: Sequence[Lessons], seed: int, rounds: int = ROUNDS
+) -> list[np.ndarray] | None:
     """Scores by rankers that learnt from the other half of the entities; None where too few entities took any."""
     halves = [np.random.default_rng([seed, 1]).random(len(query.truth)) < 0.5 for query in queries]
     found = [np.full(query.shortlist.items.shape, -np.inf) for query in queries]
     for side in (False, True):
-        ranker = fit_ranker(queries, seed, [half == side for half in halves], rounds)
+        ranker = fit_ranker([each.of(half == side) for each, half in zip(taught, halves, strict=True)], seed, rounds)
         if ranker is None:
             return None
         for scores, query, half in zip(found, queries, halves, strict=True):

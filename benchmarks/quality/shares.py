@@ -18,6 +18,7 @@ from basemodel_ops.tasks.reranking import (
     best_policy,
     fit_ranker,
     following,
+    lessons,
     measure_scores,
     ndcg,
     pair_scores,
@@ -50,12 +51,13 @@ class Ranking:
         queries = [replace(query, weights=blend) for query in queries]
         ways = {**BASELINES, **SINGLES, "blend": blend}
         answers = {name: [query.shortlist.scores(weights) for query in queries] for name, weights in ways.items()}
-        crosswise = scores_crosswise(queries, seed)
+        taught = [lessons(query, seed) for query in queries]
+        crosswise = scores_crosswise(queries, taught, seed)
         if crosswise is not None:
             answers["reranked"] = crosswise
         found = {name: best_policy(queries, scores, policies) for name, scores in answers.items()}
         best = max(found, key=lambda name: found[name][1][METRIC])
-        ranker = fit_ranker(queries, seed) if best == "reranked" else None
+        ranker = fit_ranker(taught, seed) if best == "reranked" else None
         return cls(ways.get(best, blend), found[best][0], blend, ranker)
 
     def measure(self, queries: Sequence[Query]) -> float:
