@@ -195,7 +195,7 @@ class Affinity:
         out = np.empty(items.shape, np.float32)
         _follow(
             chosen, lately.indptr, lately.indices, lately.data, follows.indptr, follows.indices, follows.data,
-            follows.shape[1], items, out,
+            len(self.market.learnt.vectors), items, out,
         )  # fmt: skip
         return out
 
