@@ -222,6 +222,9 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
         if task.population and found.is_as_declared(task.population, [task.entity], [task.cutoff]):
             found.add(_rows_finding(warehouse, task.population, key))
             found.add(_unique_finding(warehouse, task.population, key))
+        if task.offers and found.is_as_declared(task.offers, [task.target], [task.cutoff]):
+            found.add(_rows_finding(warehouse, task.offers, [task.target, task.cutoff]))
+            found.add(_unique_finding(warehouse, task.offers, [task.target, task.cutoff]))
         if not found.is_as_declared(task.relation, [task.entity, task.target], [task.cutoff]):
             continue
         many = task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)

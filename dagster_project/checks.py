@@ -34,8 +34,8 @@ def checks(project: Project) -> list[dg.AssetChecksDefinition]:
 def relations(contract: Contract) -> list[Relation]:
     """The dbt models that the science reads, once each."""
     sources = [item.relation for item in (*contract.events, *contract.attributes, contract.grid, *contract.tasks)]
-    populations = [task.population for task in contract.tasks if task.population]
-    return list({str(relation): relation for relation in (*sources, *populations)}.values())
+    named = [relation for task in contract.tasks for relation in (task.population, task.offers) if relation]
+    return list({str(relation): relation for relation in (*sources, *named)}.values())
 
 
 def _preflight(project: Project) -> dg.AssetChecksDefinition:

@@ -19,7 +19,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
 
 
 def _model(project: Project, task: Task) -> dg.AssetsDefinition:
-    labels = [project.key(relation) for relation in (task.relation, task.population) if relation]
+    labels = [project.key(relation) for relation in (task.relation, task.population, task.offers) if relation]
 
     @dg.asset(
         key=[task.name, "model"],

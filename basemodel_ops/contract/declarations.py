@@ -53,6 +53,8 @@ class TaskMeta(Frozen):
     population: str | None = None
     predicts: Predicts | None = None
     already_had: AlreadyHad | None = None
+    offers: str | None = None
+    diversity: float = Field(default=0.0, ge=0, le=1)
     purpose: Purpose | None = None
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from basemodel_ops.contract.models import ManifestReader
+from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.types import (
     Aggregate,
     AttributeSource,
@@ -12,6 +12,7 @@ from basemodel_ops.contract.types import (
     Contract,
     EventSource,
     Grid,
+    Relation,
     Target,
     Task,
     TaskType,
@@ -84,15 +85,8 @@ def _tasks(
         for role, name in (("entity", meta.entity), ("target", meta.target)):
             reader.need(model, role, name)
         reader.need_moment(model, "cutoff", meta.cutoff)
-        population = reader.relation_of(meta.population) if meta.population else None
-        if meta.population and population is None:
-            reader.problems.append(
-                f"Model {model.name}: population {meta.population!r} is no model. Models: {reader.names}. "
-                "Name one of these."
-            )
-        if meta.population:
-            reader.allow_key(meta.population, "entity", meta.entity, meta.purpose)
-            reader.allow_key(meta.population, "cutoff", meta.cutoff, meta.purpose)
+        population = _model_of(reader, model, "population", {"entity": meta.entity, "cutoff": meta.cutoff})
+        offers = _model_of(reader, model, "offers", {"target": meta.target, "cutoff": meta.cutoff})
         many = meta.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
         absent = [name for name in ("population", "predicts", "horizon") if getattr(meta, name) is None]
         if many and absent:
@@ -100,10 +94,11 @@ def _tasks(
                 f"Model {model.name}: a {meta.type.value} task needs `population`, `predicts` and `horizon`. "
                 f"Add {absent} to its annotation."
             )
-        if meta.already_had and meta.type is not TaskType.RECOMMENDATION:
+        given = [name for name in ("already_had", "offers", "diversity") if getattr(meta, name)]
+        if given and meta.type is not TaskType.RECOMMENDATION:
             reader.problems.append(
-                f"Model {model.name}: already_had is given, but a {meta.type.value} task names no items to keep or "
-                "remove; only a recommendation task does. Remove it."
+                f"Model {model.name}: {', '.join(given)} is given, but a {meta.type.value} task recommends no items; "
+                "only a recommendation task does. Remove it."
             )
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
@@ -115,9 +110,25 @@ def _tasks(
                 target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), already_had=meta.already_had,
+                offers=offers, diversity=meta.diversity,
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _model_of(reader: ManifestReader, model: AnnotatedModel, role: str, keys: dict[str, str]) -> Relation | None:
+    """The relation of a model that a task names, whose columns `keys` may be read; None if it names none."""
+    name = getattr(model.meta, role)
+    if name is None:
+        return None
+    for key, column in keys.items():
+        reader.allow_key(name, key, column, model.meta.purpose)
+    relation = reader.relation_of(name)
+    if relation is None:
+        reader.problems.append(
+            f"Model {model.name}: {role} {name!r} is no model. Models: {reader.names}. Name one of these."
+        )
+    return relation
 
 
 def _check_predicts(

@@ -140,6 +140,10 @@ class Task(Frozen):
     """Names of the attribute sources keyed by the entity from which the labels are made."""
     already_had: AlreadyHad | None = None
     """Of a recommendation; None leaves it to validation."""
+    offers: Relation | None = None
+    """Of a recommendation: the items that may be named, per cutoff, in columns named as the task's own."""
+    diversity: float = 0.0
+    """Of a recommendation: how much likeness to what is named already counts against an item, 0 to 1."""
 
 
 class Grid(Frozen):
@@ -206,6 +210,7 @@ class Contract(Frozen):
         for task in self.tasks:
             allow(task.relation, [task.entity, task.cutoff, task.target])
             allow(task.population, [task.entity, task.cutoff])
+            allow(task.offers, [task.target, task.cutoff])
         allow(self.grid.relation, [self.grid.cutoff, self.grid.data_end])
         return {name: frozenset(columns) for name, columns in found.items()}
 

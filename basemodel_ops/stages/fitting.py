@@ -45,7 +45,7 @@ Metrics = dict[str, dict[str, float]]
 def task_model(ws: Workspace, task: str) -> Report:
     """Fit, choose and refit; the artifact holds the shipped model and the metrics of all candidates."""
     declared = ws.contract.task(task)
-    inputs: list[object] = []
+    inputs: list[object] = [declared.model_dump(mode="json")]
     if declared.type is TaskType.RECOMMENDATION and declared.predicts is not None:
         inputs.append(ws.current(f"embeddings/{declared.predicts.source}__{declared.predicts.column}").version)
     else:
@@ -55,6 +55,8 @@ def task_model(ws: Workspace, task: str) -> Report:
         marks = [warehouse.fingerprint(declared.relation, [declared.entity, declared.cutoff, declared.target])]
         if declared.population is not None:
             marks.append(warehouse.fingerprint(declared.population, [declared.entity, declared.cutoff]))
+        if declared.offers is not None:
+            marks.append(warehouse.fingerprint(declared.offers, [declared.target, declared.cutoff]))
 
         def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
             rows = population(warehouse, declared, times)

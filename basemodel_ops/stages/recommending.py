@@ -14,6 +14,7 @@ from basemodel_ops.foundation.retrieval import Retrieval, Sequences, learn_retri
 from basemodel_ops.representation import History
 from basemodel_ops.stages.encoding import facts_of, vocabulary_of
 from basemodel_ops.stages.labels import Rows
+from basemodel_ops.stages.offers import read_offers
 from basemodel_ops.stages.positives import positives, read_things
 from basemodel_ops.stages.workspace import Times, Workspace
 from basemodel_ops.tasks.affinity import Learnt, Market, sequences_before
@@ -63,6 +64,7 @@ class Shelf:
         encoder = ws.current(f"encoders/{target.source}")
         self.items: Vocabulary = vocabulary_of(encoder, target.column)
         self._facts = facts_of(encoder, target.column)
+        self._offers = None if task.offers is None else read_offers(warehouse, task, self.items)
 
     def sequences(self, end: int) -> Sequences:
         """The items of all entities strictly before `end`."""
@@ -84,7 +86,11 @@ class Shelf:
     def query(self, market: Market, rows: Rows, truth: list[np.ndarray]) -> Query:
         """The question of rows of one cutoff, that of `market`."""
         affinity = market.affinity(self.entities.encode(rows.entity))
-        return Query(put_forward(affinity), affinity, truth)
+        if self._offers is None:
+            return Query(put_forward(affinity), affinity, truth)
+        offered = self._offers.at(int(rows.cutoff[0]))
+        truth = [items[items >= 0] for items in truth]
+        return Query(put_forward(affinity, offered), affinity, [items[offered[items]] for items in truth])
 
 
 def _target(task: Task) -> Target:
@@ -127,8 +133,8 @@ def fit_recommendation(
     metrics: dict[str, Metrics] = {"validation": {}, "test": {}}
     followed = {}
     for name, (known, later) in answers.items():
-        followed[name], metrics["validation"][name] = best_policy(validation, known, policies)
-        metrics["test"][name] = measure_scores(test, following(followed[name], test, later))
+        followed[name], metrics["validation"][name] = best_policy(validation, known, policies, task.diversity)
+        metrics["test"][name] = measure_scores(test, following(followed[name], test, later, task.diversity))
     shipped = max(metrics["validation"], key=lambda name: metrics["validation"][name]["ndcg_10"])
     taught += [lessons(query, seed) for query in test] if shipped == "reranked" else []
     if shipped == "reranked" and (final := fit_ranker(taught, seed)) is not None:
@@ -155,6 +161,7 @@ def recommend(
         query = shelf.query(market, rows.take(np.arange(low, min(low + SCORED, len(rows.cutoff)))), [])
         query = replace(query, weights=tuple(recipe["blend"]))
         scores = [pair_scores(ranker, query)] if ranker else _blended([query], recipe["weights"])
-        parts.append(query.shortlist.best(following(recipe["policy"], [query], scores)[0], k))
+        (scores,) = following(recipe["policy"], [query], scores, task.diversity, k)
+        parts.append(query.shortlist.best(scores, k))
     items, scores = whole(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     return shelf.items.values.take(pa.array(items.ravel())), scores

@@ -18,11 +18,9 @@ from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace, to_datetime, to_microseconds
 from basemodel_ops.tasks.metrics import PRIMARY
 from basemodel_ops.tasks.multilabel import PairModel
+from basemodel_ops.tasks.reranking import TOP
 from basemodel_ops.tasks.single import load_heads
 from basemodel_ops.warehouse.base import Warehouse
-
-TOP = 20
-"""Items written per entity."""
 
 
 def task_evaluation(ws: Workspace, task: str) -> Report:
@@ -122,7 +120,8 @@ def task_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Repor
     with ws.warehouse() as warehouse:
         rows = rows_to_score(ws, warehouse, declared, as_of)
         mark = warehouse.fingerprint(declared.population or declared.relation, [declared.entity, declared.cutoff])
-        version = version_of("scores", task, as_of, fitted.version, representation.version, mark)
+        offers = declared.offers and warehouse.fingerprint(declared.offers, [declared.target, declared.cutoff])
+        version = version_of("scores", task, as_of, fitted.version, representation.version, mark, offers)
         table = stamped(_answers(ws, warehouse, declared, rows, as_of), as_of, fitted.version, run_id)
         written = warehouse.publish(score_relation(task), table, {"as_of": as_of}, version, code_version(), run_id)
     count = table.num_rows

@@ -73,10 +73,10 @@ def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return items[:, :width], scores[:, :width]
 
 
-def put_forward(affinity: Affinity) -> Shortlist:
-    """The items seen lately that each kind of evidence puts forward."""
+def put_forward(affinity: Affinity, offered: np.ndarray | None = None) -> Shortlist:
+    """What each kind of evidence puts forward: of the offered items, bool (items,), or else of those seen lately."""
     popular = np.expm1(affinity.market.popularity[-1])
-    seen = np.flatnonzero(popular > 0)
+    seen = np.flatnonzero(popular > 0 if offered is None else offered)
     popular = (popular[seen] / max(popular.max(initial=0), 1e-12)).astype(np.float32)
     count = len(affinity.queries)
     # One part even without entities, for its shape.

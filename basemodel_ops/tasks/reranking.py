@@ -8,6 +8,7 @@ import lightgbm as lgb
 import numpy as np
 
 from basemodel_ops.tasks.affinity import Affinity
+from basemodel_ops.tasks.diversity import diversified
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
 from basemodel_ops.tasks.recommendation import BASELINES, Shortlist, Weights
 
@@ -16,6 +17,9 @@ PART = 128
 
 NEGATIVES = 60
 """Items not taken that are learnt from, per entity."""
+
+TOP = 20
+"""Items named per entity."""
 
 ENOUGH = 200
 """Entities with an item taken that a ranker needs to be fitted at all."""
@@ -150,11 +154,20 @@ def scores_crosswise(
     return found
 
 
-def following(policy: str, queries: Sequence[Query], scores: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-    """The scores under a policy for items that an entity already had: "keep" them, or "remove" them."""
-    if policy == "keep":
+def following(
+    policy: str, queries: Sequence[Query], scores: Sequence[np.ndarray], diversity: float = 0.0, k: int = TOP
+) -> Sequence[np.ndarray]:
+    """The scores under a policy for items that an entity already had, "keep" them or "remove" them, and by how unlike
+    each other the k best shall be."""
+    if policy == "remove":
+        scores = [query.shortlist.without_had(own) for query, own in zip(queries, scores, strict=True)]
+    if diversity == 0:
         return scores
-    return [query.shortlist.without_had(own) for query, own in zip(queries, scores, strict=True)]
+    pairs = [(query.shortlist, query.affinity.market.learnt.vectors) for query in queries]
+    return [
+        diversified(one.items, own, one.is_first, vectors, diversity, k)
+        for (one, vectors), own in zip(pairs, scores, strict=True)
+    ]
 
 
 def sampled(queries: Sequence[Query], most: int, seed: int) -> list[Query]:
@@ -178,16 +191,20 @@ def ndcg(queries: Sequence[Query], scores: Sequence[np.ndarray], policies: Seque
 
 
 def best_policy(
-    queries: Sequence[Query], scores: Sequence[np.ndarray], policies: Sequence[str] = POLICIES
+    queries: Sequence[Query],
+    scores: Sequence[np.ndarray],
+    policies: Sequence[str] = POLICIES,
+    diversity: float = 0.0,
 ) -> tuple[str, dict[str, float]]:
     """The policy with the best NDCG@10, and all metrics under it."""
-    found = {policy: measure_scores(queries, following(policy, queries, scores)) for policy in policies}
+    found = {policy: measure_scores(queries, following(policy, queries, scores, diversity)) for policy in policies}
     best = max(found, key=lambda policy: found[policy]["ndcg_10"])
     return best, found[best]
 
 
-def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int = 20) -> dict[str, float]:
-    """Ranking metrics of all items and of new ones, and the share of the items put forward that anyone is shown."""
+def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int = TOP) -> dict[str, float]:
+    """Ranking metrics of all items and of new ones; coverage, the share of the items put forward that anyone is shown;
+    novelty, the mean surprise of what is shown, in bits of its share of all recent events (Zhou et al., 2010)."""
     ranked = _best(queries, scores, k)
     fresh = [query.unseen for query in queries]
     new = ranking_metrics([items for query in fresh for items in query.truth], _best(fresh, scores, k))
@@ -196,7 +213,19 @@ def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: in
         **ranking_metrics([items for query in queries for items in query.truth], ranked),
         **{f"new_{name}": value for name, value in new.items()},
         "coverage": float(np.isin(put_forward, ranked).mean()) if len(put_forward) else 0.0,
+        "novelty": _novelty(queries, scores, k),
     }
+
+
+def _novelty(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int) -> float:
+    found = [np.zeros(0)]
+    for query, own in zip(queries, scores, strict=True):
+        events = np.expm1(query.affinity.market.popularity[-1])
+        items = query.shortlist.best(own, k)[0]
+        shares = events[items[items >= 0]] / max(events.sum(), 1e-12)
+        found.append(-np.log2(shares[shares > 0]))
+    bits = np.concatenate(found)
+    return float(bits.mean()) if len(bits) else 0.0
 
 
 def _best(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int) -> np.ndarray:

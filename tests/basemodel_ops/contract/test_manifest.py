@@ -172,6 +172,20 @@ def already_had_unknown(models: Models) -> None:
     meta(models, "reasons_14d", "task")["already_had"] = "hide"
 
 
+def offers_no_model(models: Models) -> None:
+    task = meta(models, "reasons_14d", "task")
+    task["type"], task["predicts"] = "recommendation", {"source": "visits", "column": "clinic_id"}
+    task["offers"] = "catalogue"
+
+
+def diversity_of_no_items(models: Models) -> None:
+    meta(models, "returns_14d", "task")["diversity"] = 0.5
+
+
+def diversity_beyond_one(models: Models) -> None:
+    meta(models, "reasons_14d", "task")["diversity"] = 1.5
+
+
 MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (no_event, ("No model carries an event annotation", "visits", "config.meta.basemodel.event")),
     (foreign_entity, ("returns_14d", "'doctor_id'", "['patient_id']", "Name one of these")),
@@ -197,6 +211,9 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (aggregate_of_another_type, ("returns_14d", "'sum'", "binary", "['any', 'none']", "Name one")),
     (already_had_of_no_items, ("returns_14d", "already_had", "binary", "Remove it")),
     (already_had_unknown, ("reasons_14d", "already_had", "'keep'", "'remove'", "'hide'")),
+    (offers_no_model, ("reasons_14d", "offers 'catalogue'", "'active'", "Name one of these")),
+    (diversity_of_no_items, ("returns_14d", "diversity", "binary", "Remove it")),
+    (diversity_beyond_one, ("reasons_14d", "diversity", "less than or equal to 1")),
     (sum_of_no_number, ("returns_14d", "'reason'", "['cost']", "sum")),
 ]
 
