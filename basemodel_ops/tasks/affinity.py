@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
 from scipy.sparse import csr_matrix, diags_array
 
 from basemodel_ops.foundation.retrieval import POOLS, Retrieval, Sequences, pools
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.occasions import occasions
+from basemodel_ops.tasks.kernels import at_places, follow, products
 from basemodel_ops.tasks.relations import Relations
 
 HALF_LIVES = (7.0, 30.0, 60.0, 120.0)
@@ -193,7 +193,7 @@ class Affinity:
         """How much items (chosen, items each) follow what the chosen entities had, float32 of the same shape."""
         lately, follows = self.lately[life], self.market.learnt.relations.follows
         out = np.empty(items.shape, np.float32)
-        _follow(
+        follow(
             chosen, lately.indptr, lately.indices, lately.data, follows.indptr, follows.indices, follows.data,
             len(self.market.learnt.vectors), items, out,
         )  # fmt: skip
@@ -207,8 +207,8 @@ class Affinity:
     def rows(self, chosen: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Numbers of the pairs of the chosen entities with their items, float32 (chosen, items each, names)."""
         market, learnt = self.market, self.market.learnt
-        parts = [np.log1p(_at(counts[chosen], items)) for counts in self.personal]
-        place = _at(self.visits[chosen], items)
+        parts = [np.log1p(at_places(counts[chosen], items)) for counts in self.personal]
+        place = at_places(self.visits[chosen], items)
         count, gap, last = (
             np.where(place > 0, np.append(values, missing)[place - 1], missing)
             for values, missing in ((market.count, 0.0), (market.gap, NEVER), (market.last, NEVER))
@@ -217,7 +217,7 @@ class Affinity:
         popular = [counts[items] for counts in market.popularity]
         parts += [*popular, popular[0] - popular[-1], market.repeats[items]]
         close = np.empty((POOLS, *items.shape), np.float32)
-        _products(self.pools[chosen], learnt.vectors, items, close)
+        products(self.pools[chosen], learnt.vectors, items, close)
         parts += list(close)
         parts += [self.follows(chosen, items, life) for life in range(len(STEPS))]
         similar = learnt.relations.similar_place[items]
@@ -225,64 +225,15 @@ class Affinity:
         scores = np.pad(scores, ((0, 0), (0, 1)))  # the last column is that of items without
         parts.append(np.take_along_axis(scores, similar, axis=1))
         logits = np.empty((1, *items.shape), np.float32)
-        _products(self.queries[chosen][:, None], learnt.retrieval.items, items, logits)
+        products(self.queries[chosen][:, None], learnt.retrieval.items, items, logits)
         parts.append(logits[0] + learnt.retrieval.bias[items] - self.level[chosen, None])
         for fact, (codes, usual) in enumerate(zip(learnt.facts.values(), market.usual, strict=True)):
             group = codes[items]
+            known = np.maximum(group, 0)
             share, newest = (
-                np.where(group >= 0, _at(shares[fact][chosen], np.maximum(group, 0)), 0) if len(usual) else 0 * group
+                np.where(group >= 0, at_places(shares[fact][chosen], known), 0) if len(usual) else 0 * group
                 for shares in self.shares
             )
             parts += [share, np.log((share + 1e-4) / (np.append(usual, 1.0)[group] + 1e-4)), newest]
         parts += [np.broadcast_to(column[chosen, None], items.shape) for column in self.activity.T]
         return np.stack(parts, axis=2).astype(np.float32)
-
-
-@njit(parallel=True, nogil=True, cache=True)
-def _products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
-    for row in prange(len(items)):
-        for column in range(items.shape[1]):
-            vector = vectors[items[row, column]]
-            for pool in range(pooled.shape[1]):
-                total = np.float32(0)
-                for place in range(len(vector)):
-                    total += pooled[row, pool, place] * vector[place]
-                out[pool, row, column] = total
-
-
-@njit(parallel=True, nogil=True, cache=True)
-def _follow(
-    chosen: np.ndarray, start: np.ndarray, had: np.ndarray, weights: np.ndarray,
-    next_start: np.ndarray, following: np.ndarray, next_weights: np.ndarray, count: int,
-    items: np.ndarray, out: np.ndarray,
-) -> None:  # fmt: skip
-    for row in prange(len(chosen)):
-        total = np.zeros(count, np.float32)
-        for place in range(start[chosen[row]], start[chosen[row] + 1]):
-            weight = weights[place]
-            for other in range(next_start[had[place]], next_start[had[place] + 1]):
-                total[following[other]] += weight * next_weights[other]
-        for column in range(items.shape[1]):
-            out[row, column] = total[items[row, column]]
-
-
-def _at(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
-    """Values of a sparse matrix, each place once and in order, at (row, items of the row), (rows, items each)."""
-    out = np.zeros(items.shape, matrix.dtype)
-    _look_up(matrix.indptr, matrix.indices, matrix.data, items, out)
-    return out
-
-
-@njit(parallel=True, nogil=True, cache=True)
-def _look_up(start: np.ndarray, columns: np.ndarray, values: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
-    for row in prange(len(items)):
-        for place in range(items.shape[1]):
-            low, high = start[row], start[row + 1]
-            while low < high:
-                middle = (low + high) // 2
-                if columns[middle] < items[row, place]:
-                    low = middle + 1
-                else:
-                    high = middle
-            if low < start[row + 1] and columns[low] == items[row, place]:
-                out[row, place] = values[low]

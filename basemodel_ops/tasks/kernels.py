@@ -1,0 +1,61 @@
+"""Kernels over pairs of an entity and an item: what stands at a pair, and only there."""
+
+import numpy as np
+from numba import njit, prange
+from scipy.sparse import csr_matrix
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
+    """Dot products of vectors (rows, pools, dimension) with those of the items of each row, into (pools, rows, each)."""
+    for row in prange(len(items)):
+        for column in range(items.shape[1]):
+            vector = vectors[items[row, column]]
+            for pool in range(pooled.shape[1]):
+                total = np.float32(0)
+                for place in range(len(vector)):
+                    total += pooled[row, pool, place] * vector[place]
+                out[pool, row, column] = total
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def follow(
+    chosen: np.ndarray, start: np.ndarray, had: np.ndarray, weights: np.ndarray,
+    next_start: np.ndarray, following: np.ndarray, next_weights: np.ndarray, count: int,
+    items: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    """How much items follow those that each chosen row had, into (rows, items each).
+
+    Both sparse matrices are given by start, column and weight: (entities, items) of what was had, and (items, items) of
+    what follows it. A row of all items is summed and read where it is asked, which is less than multiplying them.
+    """
+    for row in prange(len(chosen)):
+        total = np.zeros(count, np.float32)
+        for place in range(start[chosen[row]], start[chosen[row] + 1]):
+            weight = weights[place]
+            for other in range(next_start[had[place]], next_start[had[place] + 1]):
+                total[following[other]] += weight * next_weights[other]
+        for column in range(items.shape[1]):
+            out[row, column] = total[items[row, column]]
+
+
+def at_places(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
+    """Values of a sparse matrix, each place once and in order, at (row, items of the row), (rows, items each)."""
+    out = np.zeros(items.shape, matrix.dtype)
+    _look_up(matrix.indptr, matrix.indices, matrix.data, items, out)
+    return out
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _look_up(start: np.ndarray, columns: np.ndarray, values: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
+    for row in prange(len(items)):
+        for place in range(items.shape[1]):
+            low, high = start[row], start[row + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if columns[middle] < items[row, place]:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low < start[row + 1] and columns[low] == items[row, place]:
+                out[row, place] = values[low]
