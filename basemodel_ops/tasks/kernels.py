@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 @njit(parallel=True, nogil=True, cache=True)
 def products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
-    """Dot products of vectors (rows, pools, dimension) with those of each row's items, into (pools, rows, items each)."""
+    """Dot products of vectors (rows, pools, dimension) with those of each row's items, (pools, rows, items each)."""
     for row in prange(len(items)):
         for column in range(items.shape[1]):
             vector = vectors[items[row, column]]
