@@ -7,6 +7,7 @@ and as `python -m benchmarks gpu`. Data are generated on the device. Without a C
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,11 +113,41 @@ def cleora(copy: float, nodes: int, incidences: int, dimension: int) -> dict[str
     }
 
 
+def pretraining(rows: int, hardware: Any, inputs: int = 4096, hidden: int = 2048) -> dict[str, Any]:
+    """Rows and bytes a second that the foundation network learns from, compiling and a first pass left out.
+
+    Args:
+        rows: Rows of made-up inputs and futures.
+        hardware: On what to learn.
+        inputs: Length of a representation; a quarter are things, a quarter cells.
+        hidden: Units of a hidden layer.
+    """
+    from basemodel_ops.foundation import Shape, pretrain
+
+    things, cells = inputs // 4, inputs // 4 // 128 * 128
+    shape = Shape(
+        inputs=inputs, scalars=(), activity=64, thing_inputs=(tuple(range(things)),), thing_spans=2,
+        sketch_inputs=(tuple(range(things, things + cells)),), composition_spans=2, width=128, hidden=hidden,
+    )  # fmt: skip
+    generator = np.random.default_rng(0)
+    values = generator.random((rows, inputs), np.float32).astype(np.float16)
+    futures = generator.random((rows, 64 + 2 * (things + cells)), np.float32).astype(np.float16)
+    moments: list[float] = []
+    pretrain(
+        values, futures, np.arange(64) % 2 == 0, shape, 3, 0, lambda _: moments.append(time.perf_counter()),
+        batch=min(4096, rows // 4), hardware=hardware,
+    )  # fmt: skip
+    seconds = (moments[-1] - moments[0]) / (len(moments) - 1)
+    size = values.nbytes + futures.nbytes
+    return {"rows_per_second": rows * 0.95 / seconds, "gb_per_s": size * 0.95 / seconds / 1e9, "seconds": seconds}
+
+
 def run(arguments: list[str]) -> dict[str, Any]:
     """Equality and speed on the GPU, or why there are none."""
     parser = argparse.ArgumentParser(prog="python benchmarks/gpu.py", description=__doc__)
     parser.add_argument("--nodes", type=int, default=2_000_000, help="nodes of the Cleora graph")
     parser.add_argument("--incidences", type=int, default=200_000_000, help="incidences of the Cleora graph")
+    parser.add_argument("--rows", type=int, default=200_000, help="rows that the foundation network learns from")
     parser.add_argument("--dimension", type=int, default=256, help="columns of the Cleora vectors")
     chosen = parser.parse_args(arguments)
     from basemodel_ops.cleora.arrays import has_cuda
@@ -125,6 +156,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         return {"absent": "no CUDA device, or CuPy is not installed: nothing was measured"}
     import cupy  # pyright: ignore[reportMissingImports]
 
+    from basemodel_ops.foundation import Hardware
+
     copy = copy_bandwidth()
     return {
         "device": cupy.cuda.runtime.getDeviceProperties(0)["name"].decode(),
@@ -132,6 +165,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
         "cleora": {
             "equality": cleora_equality(),
             **cleora(copy, chosen.nodes, chosen.incidences, chosen.dimension),
+        },
+        "pretraining": {
+            "bf16, compiled": pretraining(chosen.rows, Hardware.found()),
+            "float32, as it is written": pretraining(chosen.rows, Hardware("cuda")),
         },
     }
 
