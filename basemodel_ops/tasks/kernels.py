@@ -59,3 +59,39 @@ def _look_up(start: np.ndarray, columns: np.ndarray, values: np.ndarray, items: 
                     high = middle
             if low < start[row + 1] and columns[low] == items[row, place]:
                 out[row, place] = values[low]
+
+
+def places_of_best(scores: np.ndarray, k: int) -> np.ndarray:
+    """Places of the k best of each row in no order, int64 (rows, k); scores float32 (rows, at least k)."""
+    out = np.empty((len(scores), k), np.int64)
+    _best(np.ascontiguousarray(scores, np.float32), out)
+    return out
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _best(scores: np.ndarray, out: np.ndarray) -> None:
+    """A heap of the best so far, the least on top: few of many scores are better than it."""
+    k = out.shape[1]
+    for row in prange(len(scores)):
+        own, heap = scores[row], out[row]
+        for place in range(k):
+            heap[place] = place
+        for root in range(k // 2 - 1, -1, -1):
+            _sink(own, heap, root)
+        for place in range(k, scores.shape[1]):
+            if own[place] > own[heap[0]]:
+                heap[0] = place
+                _sink(own, heap, 0)
+
+
+@njit(nogil=True, cache=True)
+def _sink(own: np.ndarray, heap: np.ndarray, at: int) -> None:
+    while True:
+        least = at
+        for child in (2 * at + 1, 2 * at + 2):
+            if child < len(heap) and own[heap[child]] < own[heap[least]]:
+                least = child
+        if least == at:
+            return
+        heap[at], heap[least] = heap[least], heap[at]
+        at = least

@@ -1,14 +1,13 @@
 """Recommendation: the items that each kind of evidence puts forward, and weights of the kinds chosen on validation."""
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from basemodel_ops.foundation.retrieval import START
 from basemodel_ops.tasks.affinity import Affinity
+from basemodel_ops.tasks.kernels import places_of_best
 
 KINDS = ("personal", "popular", "close", "follows", "learnt")
 """Own history; what sells; closeness in Cleora space; what follows the newest items; the query network."""
@@ -105,15 +104,10 @@ def _part(
         return np.zeros((len(chosen), 0), np.int32), np.zeros((len(chosen), 0, len(KINDS)), np.float32), own[:, :0] > 0
     # Popularity is the same for all: one row of it is enough.
     asked = [scores[:1] if kind == "popular" else scores for kind, scores in zip(KINDS, kinds, strict=True)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        best = pool.map(lambda scores: np.broadcast_to(_best(scores, each), (len(chosen), each)), asked)
-        items = np.sort(np.hstack(list(best)), axis=1)
+    best = [np.broadcast_to(places_of_best(scores, each), (len(chosen), each)) for scores in asked]
+    items = np.sort(np.hstack(best), axis=1)
     evidence = np.stack([np.take_along_axis(scores, items, axis=1) for scores in kinds], axis=2)
     return seen[items].astype(np.int32), evidence, np.diff(items, axis=1, prepend=-1) != 0
-
-
-def _best(scores: np.ndarray, each: int) -> np.ndarray:
-    return np.argpartition(-scores, each - 1, axis=1)[:, :each]
 
 
 def choose_blend(measure: Callable[[Weights], float], rounds: int = 2) -> tuple[Weights, dict[str, float]]:

@@ -1,0 +1,37 @@
+"""Kernels over pairs against plain numpy."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from basemodel_ops.tasks.kernels import at_places, follow, places_of_best
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 30), st.integers(0, 40), st.booleans())
+def test_the_best_are_those_of_a_sort(seed: int, k: int, more: int, ties: bool) -> None:
+    generator = np.random.default_rng(seed)
+    scores = generator.standard_normal((4, k + more)).astype(np.float32)
+    scores = np.maximum(scores, 0).round(1) if ties else scores
+    found = places_of_best(scores, k)
+    assert all(len(set(row)) == k for row in found.tolist())
+    values = np.sort(np.take_along_axis(scores, found, axis=1), axis=1)
+    np.testing.assert_array_equal(values, np.sort(scores, axis=1)[:, more:])
+    np.testing.assert_array_equal(found, places_of_best(scores, k))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_follows_is_a_product_read_at_some_places(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    had = csr_matrix(generator.random((5, 9)) * (generator.random((5, 9)) < 0.4), dtype=np.float32)
+    after = csr_matrix(generator.random((9, 9)) * (generator.random((9, 9)) < 0.4), dtype=np.float32)
+    chosen, items = np.array([3, 0, 3]), generator.integers(0, 9, (3, 6))
+    out = np.empty(items.shape, np.float32)
+    follow(chosen, had.indptr, had.indices, had.data, after.indptr, after.indices, after.data, 9, items, out)
+    whole = (had.toarray() @ after.toarray())[chosen]
+    np.testing.assert_allclose(out, np.take_along_axis(whole, items, axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(
+        at_places(csr_matrix(had[chosen]), items), np.take_along_axis(had.toarray()[chosen], items, axis=1)
+    )
