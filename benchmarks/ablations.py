@@ -27,10 +27,10 @@ from basemodel_ops.stages.rows import Examples
 from benchmarks.quality import objectives
 from benchmarks.quality.boosting import TunedLinear
 from benchmarks.quality.datasets import named
-from benchmarks.quality.events import Events, read_events
+from benchmarks.quality.events import Events
 from benchmarks.quality.many import label_of, macro_auroc
 from benchmarks.quality.objectives import Answer, hidden_of
-from benchmarks.quality.product import build_tables, open_project, pretrain, settings_of
+from benchmarks.quality.product import pretrained
 from benchmarks.quality.single import LEAST_VALIDATION, Problem, read_problem
 
 SHARES = (0.01, 1.0)
@@ -208,13 +208,8 @@ def run(rest: list[str]) -> dict[str, Any]:
     parser.add_argument("--read", choices=list(READS), default="few", help="inputs that the layers read")
     parser.add_argument("--objective", action="append", help="only this one; repeatable")
     chosen = parser.parse_args(rest)
-    dataset, console = named(chosen.dataset), Console(stderr=True)
-    settings = settings_of(dataset, chosen.home, chosen.seed)
-    build_tables(dataset, settings)
-    ws = open_project(settings, console)
-    pretrain(ws)
-    with ws.warehouse() as warehouse:
-        events, end = read_events(warehouse, dataset), ws.times(warehouse).training_end
+    console = Console(stderr=True)
+    ws, events, end = pretrained(named(chosen.dataset), chosen.home, chosen.seed, console)
     bench = Bench(ws, chosen.seed, chosen.rows, chosen.read)
     tasks = [t for t in ws.contract.tasks if t.horizon and t.type in (TaskType.BINARY, TaskType.REGRESSION)]
     problems = {task.name: read_problem(ws, task.name, events) for task in tasks}
@@ -248,7 +243,7 @@ def run(rest: list[str]) -> dict[str, Any]:
     for name in shipped_views(checkpoint, np.zeros((0, len(checkpoint.blocks))), horizon):
         note(name, lambda problem: shipped_views(checkpoint, problem.views.learnt, horizon)[name])  # noqa: B023
     about = {"seed": chosen.seed, "read": chosen.read, "rows": len(bench.place), "steps": bench.steps}
-    return {"dataset": dataset.name, **about, "found": found}
+    return {"dataset": chosen.dataset, **about, "found": found}
 
 
 def measure(problem: Problem, features: np.ndarray, samples: int, seed: int) -> dict[str, dict[str, float]]:

@@ -14,8 +14,8 @@ from rich.console import Console
 from basemodel_ops.contract.types import TaskType
 from benchmarks.quality.coles import HIDDEN, UNITS, embeddings
 from benchmarks.quality.datasets import named
-from benchmarks.quality.events import DAY, read_events
-from benchmarks.quality.product import build_tables, open_project, pretrain, settings_of
+from benchmarks.quality.events import DAY
+from benchmarks.quality.product import pretrained
 from benchmarks.quality.single import (
     LEAST_VALIDATION,
     Problem,
@@ -38,13 +38,8 @@ def run(rest: list[str]) -> dict[str, Any]:
     parser.add_argument("--samples", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(rest)
-    dataset, console = named(chosen.dataset), Console(stderr=True)
-    settings = settings_of(dataset, chosen.home, chosen.seed)
-    build_tables(dataset, settings)
-    ws = open_project(settings, console)
-    pretrain(ws)
-    with ws.warehouse() as warehouse:
-        events, end = read_events(warehouse, dataset), ws.times(warehouse).training_end
+    console = Console(stderr=True)
+    ws, events, end = pretrained(named(chosen.dataset), chosen.home, chosen.seed, console)
     tasks = {}
     asked = [t for t in ws.contract.tasks if t.horizon and t.type in (TaskType.BINARY, TaskType.REGRESSION)]
     problems = {task.name: read_problem(ws, task.name, events) for task in asked}
@@ -65,7 +60,7 @@ def run(rest: list[str]) -> dict[str, Any]:
         }
         tasks[name] = measure(problem, views, chosen.samples, chosen.seed)
     return {
-        "dataset": dataset.name, "seed": chosen.seed, "unit": chosen.unit, "epochs": chosen.epochs, "hidden": HIDDEN,
+        "dataset": chosen.dataset, "seed": chosen.seed, "unit": chosen.unit, "epochs": chosen.epochs, "hidden": HIDDEN,
         "seconds": round(seconds, 1), "tasks": tasks,
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from basemodel_ops.stages.encoding import categories
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.base import Warehouse
 from benchmarks.quality.datasets import ROOT, Dataset
+from benchmarks.quality.events import Events, read_events
 from dagster_project.demo import load_demo
 from dagster_project.project import dbt_environment, dbt_executable, load_project, profiles_directory
 
@@ -101,3 +102,13 @@ def throughput(rows: int, entities: int, size: int, seconds: float) -> dict[str,
     """Rows, entities and bytes a second, of representations that one stage writes and the other reads."""
     found = {"rows": rows, "entities": entities, "bytes": size}
     return {f"{name}_per_second": round(value / max(seconds, 1e-3), 1) for name, value in found.items()}
+
+
+def pretrained(dataset: Dataset, home: Path, seed: int, console: Console) -> tuple[Workspace, Events, int]:
+    """A data set up to its foundation model, with all events of its main source and the end of training."""
+    settings = settings_of(dataset, home, seed)
+    build_tables(dataset, settings)
+    ws = open_project(settings, console)
+    pretrain(ws)
+    with ws.warehouse() as warehouse:
+        return ws, read_events(warehouse, dataset), ws.times(warehouse).training_end

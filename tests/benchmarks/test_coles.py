@@ -3,22 +3,11 @@
 import importlib.util
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from basemodel_ops.errors import SettingsError
 from benchmarks.quality.coles import embeddings, stream_of
 from benchmarks.quality.events import DAY, Events
-
-
-@pytest.fixture(scope="module")
-def events() -> Events:
-    """Two owners: baskets at days 1, 1 and 5, and at day 3."""
-    owner, day, basket = np.array([[0, 0, 0, 0, 1, 1], [1, 1, 1, 5, 3, 3], [0, 0, 1, 2, 3, 3]])
-    names = pd.Index(range(4))
-    is_first = np.append(True, np.diff(basket) != 0)
-    spent = {"spent": np.array([1.0, 2, 4, 8, 16, 32])}
-    return Events(pd.Index([0, 1]), names, names, owner, day * DAY, basket, basket, is_first, is_first, spent)
 
 
 def test_baskets_sum_their_lines(events: Events) -> None:

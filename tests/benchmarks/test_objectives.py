@@ -1,7 +1,6 @@
 """Objectives of pretraining: their losses and targets against plain loops."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -23,16 +22,6 @@ SHAPE = Shape(
     inputs=5, scalars=(), activity=3, thing_inputs=((0, 1),), thing_spans=2, sketch_inputs=((2, 3),),
     composition_spans=1, width=2, hidden=8,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def events() -> Events:
-    """Two owners: baskets at days 1, 1 and 5, and at day 3."""
-    owner, day, basket = np.array([[0, 0, 0, 0, 1, 1], [1, 1, 1, 5, 3, 3], [0, 0, 1, 2, 3, 3]])
-    names = pd.Index(range(4))
-    is_first = np.append(True, np.diff(basket) != 0)
-    spent = {"spent": np.array([1.0, 2, 4, 8, 16, 32])}
-    return Events(pd.Index([0, 1]), names, names, owner, day * DAY, basket, basket, is_first, is_first, spent)
 
 
 def test_a_next_session_is_the_first_basket_from_the_cutoff_on(events: Events) -> None:
