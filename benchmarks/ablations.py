@@ -31,7 +31,7 @@ from benchmarks.quality.events import Events
 from benchmarks.quality.many import label_of, macro_auroc
 from benchmarks.quality.objectives import Answer, hidden_of
 from benchmarks.quality.product import pretrained
-from benchmarks.quality.single import LEAST_VALIDATION, Problem, read_problem
+from benchmarks.quality.single import Problem, read_problem
 
 SHARES = (0.01, 1.0)
 READS = {"few": places.READ, "all": places.READ_FOR_THINGS}
@@ -255,11 +255,7 @@ def measure(problem: Problem, features: np.ndarray, samples: int, seed: int) -> 
     for share in SHARES:
         cells: dict[str, list[float]] = {"validation": [], "test": []}
         for _ in range(samples if share < 1 else 1):
-            train, validation = problem.train, problem.validation
-            if share < 1:
-                train = generator.choice(train, max(int(share * len(train)), 20), replace=False)
-                size = min(len(validation), max(len(train), LEAST_VALIDATION))
-                validation = generator.choice(validation, size, replace=False)
+            train, validation = problem.draw(share, generator)
             parts = [(features[rows], target[rows]) for rows in (train, validation)]
             head = TunedLinear("binary" if binary else "regression").fit(*parts)
             for part, values in cells.items():

@@ -17,7 +17,6 @@ from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY
 from benchmarks.quality.product import pretrained
 from benchmarks.quality.single import (
-    LEAST_VALIDATION,
     Problem,
     baseline_answers,
     product_answers,
@@ -78,11 +77,7 @@ def measure(problem: Problem, views: dict[str, np.ndarray], samples: int, seed: 
         newest = problem.known if share == 1 else None
         cells: dict[str, dict[str, list[float]]] = {"validation": {}, "test": {}}
         for _ in range(samples if share < 1 else 1):
-            train, validation = problem.train, problem.validation
-            if share < 1:
-                train = generator.choice(train, max(int(share * len(train)), 20), replace=False)
-                size = min(len(validation), max(len(train), LEAST_VALIDATION))
-                validation = generator.choice(validation, size, replace=False)
+            train, validation = problem.draw(share, generator)
             test = baseline_answers(problem, train, validation, True, newest)
             shipped, product = product_answers(problem, train, validation, seed, newest)
             test["product"] = product[shipped]

@@ -11,15 +11,12 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages import futures as places
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.rows import FACTS, Examples
 from basemodel_ops.stages.workspace import Times, Workspace, microseconds
 from basemodel_ops.tasks.multilabel import PairViews
 from basemodel_ops.tasks.single import Views
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
-
-FACTS = ("attribute", "undated")
-"""Kinds of facts, which serve traits, dated or not."""
 
 UNKNOWN_LOGIT = -8.0
 """What the checkpoint is taken to say of a label it never learnt."""

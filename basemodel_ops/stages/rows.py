@@ -9,6 +9,9 @@ from basemodel_ops.artifacts import Artifact, Draft
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import Layout
 
+FACTS = ("attribute", "undated")
+"""Kinds of blocks that hold facts of entities, dated or not."""
+
 
 def write_shard(draft: Draft, number: int, layout: Layout, values: np.ndarray) -> None:
     """Write the values of a shard (entities, cutoffs, length) as rows (entities x cutoffs, length) by kind."""
@@ -73,5 +76,5 @@ class Examples:
     def positions(self, *kinds: str, without: tuple[str, ...] = ()) -> np.ndarray:
         """Input positions of blocks of these kinds, leaving out attribute sources named in `without`."""
         blocks = [b for b in self.layout.blocks if b.kind in kinds]
-        blocks = [b for b in blocks if not (b.kind in ("attribute", "undated") and b.source in without)]
+        blocks = [b for b in blocks if not (b.kind in FACTS and b.source in without)]
         return np.concatenate([np.arange(b.offset, b.end) for b in blocks] or [np.zeros(0, np.int64)])

@@ -205,7 +205,8 @@ def best_policy(
 def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int = TOP) -> dict[str, float]:
     """Ranking metrics of all items and of new ones; coverage, the share of the items put forward that anyone is shown;
     novelty, the mean surprise of what is shown, in bits of its share of all recent events (Zhou et al., 2010)."""
-    ranked = _best(queries, scores, k)
+    best = [query.shortlist.best(own, k)[0] for query, own in zip(queries, scores, strict=True)]
+    ranked = np.concatenate(best)
     fresh = [query.unseen for query in queries]
     new = ranking_metrics([items for query in fresh for items in query.truth], _best(fresh, scores, k))
     put_forward = np.unique(np.concatenate([query.shortlist.items.ravel() for query in queries]))
@@ -213,15 +214,14 @@ def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: in
         **ranking_metrics([items for query in queries for items in query.truth], ranked),
         **{f"new_{name}": value for name, value in new.items()},
         "coverage": float(np.isin(put_forward, ranked).mean()) if len(put_forward) else 0.0,
-        "novelty": _novelty(queries, scores, k),
+        "novelty": _novelty(queries, best),
     }
 
 
-def _novelty(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int) -> float:
+def _novelty(queries: Sequence[Query], best: Sequence[np.ndarray]) -> float:
     found = [np.zeros(0)]
-    for query, own in zip(queries, scores, strict=True):
+    for query, items in zip(queries, best, strict=True):
         events = np.expm1(query.affinity.market.popularity[-1])
-        items = query.shortlist.best(own, k)[0]
         shares = events[items[items >= 0]] / max(events.sum(), 1e-12)
         found.append(-np.log2(shares[shares > 0]))
     bits = np.concatenate(found)

@@ -51,6 +51,7 @@ def run(rest: list[str]) -> dict[str, Any]:
             events, times = read_events(warehouse, dataset), ws.times(warehouse)
         tasks: dict[str, Any] = {}
         seconds: dict[str, dict[str, float]] = {}
+        shares = QUICK_SHARES if chosen.quick else SHARES
         for task in ws.contract.tasks:
             if chosen.task and task.name not in chosen.task:
                 continue
@@ -59,12 +60,11 @@ def run(rest: list[str]) -> dict[str, Any]:
                 found = trait(ws, task.name, events, chosen.seed, chosen.quick)
             elif task.type in (TaskType.BINARY, TaskType.REGRESSION):
                 problem = single.read_problem(ws, task.name, events)
-                shares = QUICK_SHARES if chosen.quick else SHARES
                 found = single.measure(problem, shares, chosen.samples, chosen.seed, chosen.quick)
             elif task.type is TaskType.MULTILABEL:
                 found = many.categories(
-                    ws, task.name, events, lambda o, c: hand_features(events, o, c)[0], chosen.seed, chosen.quick,
-                    chosen.samples,
+                    ws, task.name, events, lambda o, c: hand_features(events, o, c)[0], shares, chosen.samples,
+                    chosen.seed, chosen.quick,
                 )  # fmt: skip
             else:
                 found = products(ws, task.name, events, times.training_end, chosen.seed, chosen.quick)

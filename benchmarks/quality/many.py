@@ -20,8 +20,6 @@ from benchmarks.quality.intervals import difference, interval, resamples
 from benchmarks.quality.pairs import PairFeatures, fit_long, predict_long
 
 TRAIN_ROWS = 12_000
-SHARES = (0.003, 0.01, 0.03, 0.1, 0.3)
-QUICK_SHARES = (0.01,)
 ONE_DRAW = 0.1
 """Share of labels from which on one draw is enough: pairs are many, and draws differ little."""
 
@@ -30,8 +28,9 @@ SHARED = 24
 
 
 def categories(
-    ws: Workspace, name: str, events: Events, hand: Any, seed: int, quick: bool, samples: int
-) -> tuple[dict[str, Any], dict[str, float]]:
+    ws: Workspace, name: str, events: Events, hand: Any, shares: tuple[float, ...], samples: int, seed: int,
+    quick: bool,
+) -> tuple[dict[str, Any], dict[str, float]]:  # fmt: skip
     """The report of a task that asks which of many labels, and the seconds both sides took to fit all labels.
 
     `hand` makes features of (owner, cutoff) rows; few labels are drawn `samples` times.
@@ -63,7 +62,7 @@ def categories(
     curve: dict[str, dict[str, Any]] = {}
     asked = truth[test]
     names = ("baseline", "zero-shot", "boosted", "blend")
-    for share in QUICK_SHARES if quick else SHARES:
+    for share in shares:
         cells: list[dict[str, dict[str, float]]] = []
         for _ in range(samples if share < ONE_DRAW else 1):
             few = generator.choice(train, min(max(int(share * len(learnt)), 50), len(train)), replace=False)

@@ -42,6 +42,14 @@ class Problem:
     view_seconds: float
     hand_seconds: float
 
+    def draw(self, share: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Some rows to learn from and as many to choose by, `LEAST_VALIDATION` at least; all of both at a share of 1."""
+        if share == 1:
+            return self.train, self.validation
+        few = generator.choice(self.train, max(int(share * len(self.train)), 20), replace=False)
+        size = min(len(self.validation), max(len(few), LEAST_VALIDATION))
+        return few, generator.choice(self.validation, size, replace=False)
+
     def metric(self, rows: np.ndarray, answer: np.ndarray) -> float:
         """AUROC of a yes or no, R2 of logarithms of an amount."""
         if self.kind is TaskType.BINARY:
@@ -147,9 +155,7 @@ def measure(
     for share in shares:
         cells: list[tuple[float, float]] = []
         for _ in range(samples):
-            few = generator.choice(train, max(int(share * len(train)), 20), replace=False)
-            size = min(len(validation), max(len(few), LEAST_VALIDATION))
-            some = generator.choice(validation, size, replace=False)
+            few, some = problem.draw(share, generator)
             name, found = product_answers(problem, few, some, seed)
             other = baseline_answers(problem, few, some, True)
             cells.append((of(found[name])(everything), max(of(answer)(everything) for answer in other.values())))
