@@ -1,6 +1,6 @@
 """Recommendation as a task: what was known at a cutoff, which ranker is trusted, and the items it names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,22 +18,10 @@ from basemodel_ops.stages.offers import read_offers
 from basemodel_ops.stages.positives import positives, read_things
 from basemodel_ops.stages.workspace import Times, Workspace
 from basemodel_ops.tasks.affinity import Learnt, Market, sequences_before
-from basemodel_ops.tasks.recommendation import BASELINES, SINGLES, Weights, choose_blend, put_forward, whole
+from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, policies_of
+from basemodel_ops.tasks.recommendation import put_forward, whole
 from basemodel_ops.tasks.relations import Relations
-from basemodel_ops.tasks.reranking import (
-    POLICIES,
-    Query,
-    best_policy,
-    fit_ranker,
-    following,
-    lessons,
-    measure_scores,
-    ndcg,
-    pair_scores,
-    restore_ranker,
-    sampled,
-    scores_crosswise,
-)
+from basemodel_ops.tasks.reranking import Query, fit_ranker, following, lessons, pair_scores, restore_ranker
 from basemodel_ops.warehouse.base import Warehouse
 
 CUTOFFS = 2
@@ -42,13 +30,8 @@ CUTOFFS = 2
 ENTITIES = 8_000
 """Entities asked at a cutoff, to learn and to measure."""
 
-BLENDED = 4_000
-"""Entities of a cutoff by which weights are chosen."""
-
 SCORED = 5_000
 """Entities scored at once."""
-
-Metrics = dict[str, dict[str, float]]
 
 
 class Shelf:
@@ -105,7 +88,6 @@ def fit_recommendation(
     """Weights and a ranker from the validation cutoffs; the shipped one, and the metrics of all on both parts."""
     shelf, found, seed = Shelf(ws, warehouse, task, times.data_end), positives(warehouse, task), ws.settings.seed
     end = times.training_end
-    policies = POLICIES if task.already_had is None else (str(task.already_had),)
     network = shelf.learn(end, seed, lambda line: ws.log(f"{task.name}: {line}")).arrays()
     draft.arrays("network", network)
     learnt = shelf.learnt(end, network)
@@ -118,34 +100,19 @@ def fit_recommendation(
             sample = rows.take(mine)
             asked.append(shelf.query(shelf.market(learnt, int(cutoff)), sample, found.items_of(sample, shelf.items)))
             ws.log(f"{task.name}: {len(mine)} entities of {part}")
-    validation, test = queries["validation"], queries["test"]
-    some = sampled(validation, BLENDED, seed)
-    weights, tried = choose_blend(lambda weights: ndcg(some, _blended(some, weights), policies))
-    validation, test = ([replace(query, weights=weights) for query in asked] for asked in (validation, test))
-    blends = {**BASELINES, **SINGLES, "blend": weights}
-    answers = {name: (_blended(validation, chosen), _blended(test, chosen)) for name, chosen in blends.items()}
-    taught = [lessons(query, seed) for query in validation]
-    crosswise = scores_crosswise(validation, taught, seed)
-    ranker = fit_ranker(taught, seed) if crosswise is not None else None
-    if crosswise is not None and ranker is not None:
-        draft.text("measured", ranker.model_to_string())
-        answers["reranked"] = crosswise, [pair_scores(ranker, query) for query in test]
-    metrics: dict[str, Metrics] = {"validation": {}, "test": {}}
-    followed = {}
-    for name, (known, later) in answers.items():
-        followed[name], metrics["validation"][name] = best_policy(validation, known, policies, task.diversity)
-        metrics["test"][name] = measure_scores(test, following(followed[name], test, later, task.diversity))
-    shipped = max(metrics["validation"], key=lambda name: metrics["validation"][name]["ndcg_10"])
-    taught += [lessons(query, seed) for query in test] if shipped == "reranked" else []
-    if shipped == "reranked" and (final := fit_ranker(taught, seed)) is not None:
-        draft.text("ranker", final.model_to_string())
-    chosen = {"weights": blends.get(shipped), "policy": followed[shipped]}
-    draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": weights, "tried": tried})
-    return shipped, metrics["validation"], metrics["test"]
-
-
-def _blended(queries: Sequence[Query], weights: Weights) -> list[np.ndarray]:
-    return [query.shortlist.scores(weights) for query in queries]
+    rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
+    if rankings.ranker is not None:
+        draft.text("measured", rankings.ranker.model_to_string())
+    test = [replace(query, weights=rankings.blend) for query in queries["test"]]
+    measured = {way: rankings.measure(test, way) for way in rankings.metrics}
+    shipped, taught = rankings.shipped, rankings.taught
+    if shipped == RERANKED:
+        final = fit_ranker([*taught, *(lessons(query, seed) for query in test)], seed)
+        if final is not None:
+            draft.text("ranker", final.model_to_string())
+    chosen = {"weights": rankings.weights.get(shipped), "policy": rankings.policies[shipped]}
+    draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
+    return shipped, rankings.metrics, measured
 
 
 def recommend(
@@ -155,13 +122,13 @@ def recommend(
     cutoff, recipe = int(rows.cutoff[0]), fitted.json("recipe")
     shelf = Shelf(ws, warehouse, task, cutoff)
     market = shelf.market(shelf.learnt(min(cutoff, recipe["end"]), fitted.arrays("network")), cutoff)
-    ranker = restore_ranker(fitted.text("ranker")) if recipe["shipped"] == "reranked" else None
+    ranker = restore_ranker(fitted.text("ranker")) if recipe["shipped"] == RERANKED else None
     parts = []
     for low in range(0, len(rows.cutoff), SCORED):
         query = shelf.query(market, rows.take(np.arange(low, min(low + SCORED, len(rows.cutoff)))), [])
         query = replace(query, weights=tuple(recipe["blend"]))
-        scores = [pair_scores(ranker, query)] if ranker else _blended([query], recipe["weights"])
-        (scores,) = following(recipe["policy"], [query], scores, task.diversity, k)
+        scores = pair_scores(ranker, query) if ranker else query.shortlist.scores(recipe["weights"])
+        (scores,) = following(recipe["policy"], [query], [scores], task.diversity, k)
         parts.append(query.shortlist.best(scores, k))
     items, scores = whole(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     return shelf.items.values.take(pa.array(items.ravel())), scores

@@ -66,6 +66,11 @@ class Shortlist:
         return np.where(self.evidence[:, :, 0] > 0, -np.inf, scores)
 
 
+def ways(blend: Weights) -> dict[str, Weights]:
+    """Weights of every way of ranking that has some, by name."""
+    return {**BASELINES, **SINGLES, "blend": blend}
+
+
 def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first ranks that every entity has an item at."""
     width = int(np.isfinite(scores).all(axis=0).sum())

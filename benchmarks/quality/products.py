@@ -16,7 +16,7 @@ from basemodel_ops.stages.labels import Rows, population
 from basemodel_ops.stages.positives import Positives, positives
 from basemodel_ops.stages.recommending import CUTOFFS, ENTITIES, Shelf
 from basemodel_ops.tasks.metrics import ranking_by_row
-from basemodel_ops.tasks.recommendation import BASELINES, SINGLES, Weights
+from basemodel_ops.tasks.recommendation import Weights, ways
 from basemodel_ops.tasks.reranking import following, pair_scores, restore_ranker
 from benchmarks.quality.events import Events
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -69,7 +69,7 @@ class Product:
         self._shelf, self._found, recipe = shelf, found, fitted.json("recipe")
         self._codes = events.items.get_indexer(shelf.items.values.to_pandas())
         self._learnt = shelf.learnt(end, fitted.arrays("network"))
-        self._weights: dict[str, Weights] = {**BASELINES, **SINGLES, "blend": tuple(recipe["blend"])}
+        self._weights: dict[str, Weights] = ways(tuple(recipe["blend"]))
         # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
         self._ranker = restore_ranker(fitted.text("measured")) if "measured.txt" in fitted.names else None
         self.shipped: str = recipe["shipped"]

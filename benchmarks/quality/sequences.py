@@ -12,7 +12,7 @@ from basemodel_ops.stages import Workspace, embeddings, encoders, task_model
 from basemodel_ops.stages.labels import Rows, population
 from basemodel_ops.stages.positives import positives
 from basemodel_ops.stages.recommending import Shelf
-from basemodel_ops.tasks.recommendation import BASELINES, SINGLES
+from basemodel_ops.tasks.recommendation import ways
 from basemodel_ops.tasks.reranking import Query, following, pair_scores, restore_ranker
 from benchmarks.quality.intervals import difference, interval, resamples
 
@@ -128,7 +128,7 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
             query = shelf.query(market, some, found.items_of(some, shelf.items))
             yield some, replace(query, weights=tuple(recipe["blend"]))
 
-    blends = {**BASELINES, **SINGLES, "blend": recipe["blend"]}
+    blends = ways(tuple(recipe["blend"]))
     # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
     ranker = restore_ranker(fitted.text("measured")) if "measured.txt" in fitted.names else None
     references = References.fit(shelf.sequences(times.training_end), learnt.vectors)

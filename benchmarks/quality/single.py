@@ -43,7 +43,7 @@ class Problem:
     hand_seconds: float
 
     def draw(self, share: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Some rows to learn from and as many to choose by, `LEAST_VALIDATION` at least; all of both at a share of 1."""
+        """Some rows to learn from, and as many, or `LEAST_VALIDATION`, to choose by; all of both at a share of 1."""
         if share == 1:
             return self.train, self.validation
         few = generator.choice(self.train, max(int(share * len(self.train)), 20), replace=False)
