@@ -18,7 +18,7 @@ from basemodel_ops.stages.offers import read_offers
 from basemodel_ops.stages.positives import positives, read_things
 from basemodel_ops.stages.workspace import Times, Workspace
 from basemodel_ops.tasks.affinity import Learnt, Market, sequences_before
-from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, policies_of
+from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
 from basemodel_ops.tasks.recommendation import put_forward, whole
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query, fit_ranker, following, lessons, pair_scores, restore_ranker
@@ -103,7 +103,7 @@ def fit_recommendation(
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
     if rankings.ranker is not None:
         draft.text("measured", rankings.ranker.model_to_string())
-    test = [replace(query, weights=rankings.blend) for query in queries["test"]]
+    test = blended(queries["test"], rankings.blend)
     measured = {way: rankings.measure(test, way) for way in rankings.metrics}
     shipped, taught = rankings.shipped, rankings.taught
     if shipped == RERANKED:

@@ -36,6 +36,11 @@ def policies_of(task: Task) -> tuple[str, ...]:
     return POLICIES if task.already_had is None else (str(task.already_had),)
 
 
+def blended(queries: Sequence[Query], blend: Weights) -> list[Query]:
+    """The queries with the score of a blend as a number of each pair, for a ranker to read."""
+    return [replace(query, weights=blend) for query in queries]
+
+
 @dataclass(frozen=True)
 class Rankings:
     """What was learnt from queries whose window is over."""
@@ -58,7 +63,7 @@ class Rankings:
         """Choose weights, fit a ranker and measure every way under its best policy."""
         some = sampled(queries, BLENDED, seed)
         blend, tried = choose_blend(lambda weights: ndcg(some, _scores(some, weights), policies))
-        queries = [replace(query, weights=blend) for query in queries]
+        queries = blended(queries, blend)
         answers = {way: _scores(queries, weights) for way, weights in ways(blend).items()}
         taught = [lessons(query, seed) for query in queries]
         crosswise = scores_crosswise(queries, taught, seed)
@@ -80,8 +85,7 @@ class Rankings:
         return ways(self.blend)
 
     def measure(self, queries: Sequence[Query], way: str) -> dict[str, float]:
-        """Metrics of a way of ranking on other queries, under the policy that was chosen."""
-        queries = [replace(query, weights=self.blend) for query in queries]
+        """Metrics of a way of ranking on other queries, `blended`, under the policy that was chosen."""
         if way == RERANKED and self.ranker is not None:
             scores = [pair_scores(self.ranker, query) for query in queries]
         else:

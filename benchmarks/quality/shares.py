@@ -8,7 +8,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.labels import population
 from basemodel_ops.stages.positives import positives
 from basemodel_ops.stages.recommending import CUTOFFS, Shelf
-from basemodel_ops.tasks.rankings import Rankings, policies_of
+from basemodel_ops.tasks.rankings import Rankings, blended, policies_of
 from basemodel_ops.tasks.reranking import Query
 from benchmarks.quality.curves import Curve
 
@@ -47,7 +47,7 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
         cells = []
         for _ in range(samples if share < max(SHARES) else 1):
             few = Rankings.learn(asked("validation", CUTOFFS, share), seed, policies_of(task), task.diversity)
-            cells.append(few.measure(test, few.shipped)[METRIC])
+            cells.append(few.measure(blended(test, few.blend), few.shipped)[METRIC])
         curve[f"{share:g}"] = {"shipped": round(float(np.mean(cells)), 4), "best_baseline": theirs}
     curve["1"] = {"shipped": report["shipped"], "best_baseline": theirs}
     return curve

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from basemodel_ops.tasks.rankings import Rankings
+from basemodel_ops.tasks.rankings import Rankings, blended
 from basemodel_ops.tasks.recommendation import BASELINES
 from basemodel_ops.tasks.reranking import best_policy, measure_scores
 
@@ -16,13 +16,13 @@ def test_what_is_chosen_answers_others_better_and_few_fit_no_ranker() -> None:
     many, few, asked = queries(0, 500), queries(1, 40), queries(2, 300)
     plain = best_policy(asked, [query.shortlist.scores(BASELINES["baseline"]) for query in asked])[1][METRIC]
     learnt = Rankings.learn(many, seed=0)
-    assert learnt.measure(asked, learnt.shipped)[METRIC] > plain
+    assert learnt.measure(blended(asked, learnt.blend), learnt.shipped)[METRIC] > plain
     small = Rankings.learn(few, seed=0)
     assert small.ranker is None
-    found = small.measure(asked, small.shipped)[METRIC]
+    found = small.measure(blended(asked, small.blend), small.shipped)[METRIC]
     assert 0 < found <= 1
     again = Rankings.learn(few, seed=0)
-    assert again.measure(asked, again.shipped)[METRIC] == found
+    assert again.measure(blended(asked, again.blend), again.shipped)[METRIC] == found
     assert np.isfinite(small.weights[small.shipped]).all()
 
 
