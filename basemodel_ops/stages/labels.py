@@ -78,9 +78,8 @@ def known_before_test(rows: Rows, horizon: int | None) -> np.ndarray:
     What is measured on the test has learnt from these: as what ships, it knows the newest labels.
     """
     is_test = rows.part == "test"
-    if horizon is None or not is_test.any():
-        return np.flatnonzero(~is_test & (rows.part != "open"))
-    return np.flatnonzero((rows.cutoff + horizon * DAY <= rows.cutoff[is_test].min()) & (rows.part != "open"))
+    is_known = ~is_test if horizon is None else rows.cutoff + horizon * DAY <= rows.cutoff[is_test].min()
+    return np.flatnonzero(is_known & (rows.part != "open"))
 
 
 def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, task: Task) -> Views:
