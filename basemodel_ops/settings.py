@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         default="", description="A timm model that reads images; empty: hashes and colours."
     )
     image_weights: str = Field(default="", description="Its weights, a safetensors file of yours.")
-    hidden: int = Field(default=256, gt=0, description="Hidden units of the foundation network.")
+    hidden: int = Field(default=128, gt=0, description="Hidden units of the foundation network.")
     epochs: int = Field(default=2, gt=0, description="Passes of pretraining over its rows.")
     pretraining_rows: int = Field(default=24_000, gt=0, description="Rows pretraining learns from, at most.")
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 
-PAIRS = 200_000
-ROUNDS = 60
+PAIRS = 600_000
+ROUNDS = 120
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def fit_thing_pairs(own: np.ndarray, entity: np.ndarray, happened: np.ndarray, s
     row, thing = np.divmod(chosen, happened.shape[1])
     features = np.hstack([own[row, thing], rate[thing][:, None], entity[row]]).astype(np.float32)
     settings = {
-        "objective": "binary", "learning_rate": 0.15, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
-        "feature_fraction": 0.8, "max_bin": 127, "verbosity": -1, "deterministic": True, "force_row_wise": True,
-        "num_threads": 2,
+        "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
+        "feature_fraction": 0.5, "lambda_l2": 20.0, "max_bin": 127, "verbosity": -1, "deterministic": True,
+        "force_row_wise": True, "num_threads": 2,
     }  # fmt: skip
     return Pairs(lgb.train(settings, lgb.Dataset(features, happened[row, thing]), ROUNDS), rate)

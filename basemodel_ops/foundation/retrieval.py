@@ -67,13 +67,14 @@ def _pool(
         for event in range(first[row], end[row]):
             age = now[row] - occasion[event] - 1
             vector = vectors[item[event]]
-            for pool in range(len(faded)):
-                weight = faded[pool, min(age, faded.shape[1] - 1)]
+            for pool in range(len(faded) + len(recent)):
+                if pool < len(faded):
+                    weight = faded[pool, min(age, faded.shape[1] - 1)]
+                else:
+                    weight = np.float32(age < recent[pool - len(faded)])
                 if weight > 1e-6:
-                    out[row, pool] += weight * vector
-            for pool in range(len(recent)):
-                if age < recent[pool]:
-                    out[row, len(faded) + pool] += vector
+                    for place in range(len(vector)):
+                        out[row, pool, place] += weight * vector[place]
         for pool in range(out.shape[1]):
             length = np.sqrt((out[row, pool] ** 2).sum())
             if length > 0:
@@ -179,7 +180,7 @@ def learn_retrieval(
     rest = [one for name, one in network.named_parameters() if name != "residual"]
     # Items leave their vectors slowly, and are drawn back: most are seen only a few times.
     own = {"params": [network.residual], "lr": RESIDUAL_RATE * RATE, "weight_decay": 0.1}
-    optimiser = torch.optim.AdamW([{"params": rest, "lr": RATE, "weight_decay": 0.01}, own])
+    optimiser = torch.optim.AdamW([{"params": rest, "lr": RATE, "weight_decay": 0.01}, own], fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [RATE, RESIDUAL_RATE * RATE], total_steps=steps)
     losses = []
     network.train()

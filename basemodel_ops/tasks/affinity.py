@@ -79,9 +79,13 @@ class Market:
         item, age, items = codes[seen].astype(np.int64), (cutoff - history.time[seen]) / DAY, len(learnt.vectors)
         windows = np.stack([np.bincount(item[age <= days], minlength=items) / days for days in POPULAR_DAYS])
         # One visit of an item a day.
-        days = np.unique(np.stack([owner * items + item, np.ceil(age).astype(np.int64)]), axis=1)
-        pair, first, count = np.unique(days[0], return_index=True, return_counts=True)
-        newest, oldest = days[1, first], days[1, first + count - 1]
+        day = np.ceil(age).astype(np.int64)
+        span = int(day.max(initial=0)) + 1
+        visit = np.sort((owner * items + item) * span + day)
+        pairs, day = np.divmod(visit[np.diff(visit, prepend=-1) > 0], span)
+        first = np.flatnonzero(np.diff(pairs, prepend=-1) > 0)
+        pair, count = pairs[first], np.diff(first, append=len(pairs))
+        newest, oldest = day[first], day[first + count - 1]
         gap = np.where(count > 1, (oldest - newest) / np.maximum(count - 1, 1), NEVER)
         takers = np.bincount(pair % items, minlength=items)
         again = np.bincount((pair % items)[count > 1], minlength=items)

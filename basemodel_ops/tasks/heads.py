@@ -1,5 +1,6 @@
 """Heads: linear and boosted, for every single-answer task. They save as arrays and text, never as pickles."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import lightgbm as lgb
@@ -10,6 +11,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from basemodel_ops.contract.types import TaskType
 
 State = tuple[dict[str, np.ndarray], dict[str, str]]
+
+MEMBERS = 2
+"""Models of a boosted head: their mean varies less with what each happened to draw."""
 
 OBJECTIVES = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}
 
@@ -107,39 +111,47 @@ class GivenHead:
 
 
 class BoostedHead:
-    """LightGBM with a fixed number of rounds."""
+    """The mean of `MEMBERS` boosted models that draw rows and features apart, each of a fixed number of rounds."""
 
     def __init__(self, kind: TaskType, rounds: int = 200, seed: int = 0, leaves: int = 15, least: int = 100) -> None:
         self.kind, self.rounds, self.seed, self.leaves, self.least = kind, rounds, seed, leaves, least
-        self._booster: lgb.Booster | None = None
+        self._boosters: list[lgb.Booster] = []
 
     def fit(self, features: np.ndarray, target: np.ndarray) -> None:
         """Learn, in place."""
         settings = {
-            "objective": OBJECTIVES[self.kind], "learning_rate": 0.05, "num_leaves": self.leaves, "seed": self.seed,
+            "objective": OBJECTIVES[self.kind], "learning_rate": 0.05, "num_leaves": self.leaves, "max_bin": 63,
             "min_data_in_leaf": self.least, "feature_fraction": 0.3, "extra_trees": True, "bagging_fraction": 0.8,
             "bagging_freq": 1, "lambda_l2": 20.0, "verbosity": -1, "deterministic": True, "force_row_wise": True,
-            "num_threads": 2,
+            "num_threads": 1,
         }  # fmt: skip
         if self.kind is TaskType.MULTICLASS:
             settings["num_class"] = int(target.max()) + 1
-        self._booster = lgb.train(settings, lgb.Dataset(features, target), num_boost_round=self.rounds)
+
+        def learn(member: int) -> lgb.Booster:
+            data = lgb.Dataset(features, target)
+            return lgb.train({**settings, "seed": MEMBERS * self.seed + member}, data, num_boost_round=self.rounds)
+
+        # A small model keeps one core busy, not two: so they are learnt side by side.
+        with ThreadPoolExecutor(MEMBERS) as pool:
+            self._boosters = list(pool.map(learn, range(MEMBERS)))
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""
-        if self._booster is None:
+        if not self._boosters:
             raise ValueError("The head was not fitted.")
-        return np.asarray(self._booster.predict(features, num_threads=2))
+        answers = [np.asarray(booster.predict(features, num_threads=2)) for booster in self._boosters]
+        return np.mean(answers, axis=0)
 
     def state(self) -> State:
         """Arrays and texts from which `restore` makes the head again."""
-        if self._booster is None:
+        if not self._boosters:
             raise ValueError("The head was not fitted.")
-        return {}, {"booster": self._booster.model_to_string()}
+        return {}, {f"booster {n}": booster.model_to_string() for n, booster in enumerate(self._boosters)}
 
     def restore(self, state: State) -> "BoostedHead":
         """Take over a saved state."""
-        self._booster = lgb.Booster(model_str=state[1]["booster"])
+        self._boosters = [lgb.Booster(model_str=state[1][f"booster {n}"]) for n in range(MEMBERS)]
         return self
 
 

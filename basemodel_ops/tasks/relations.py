@@ -16,6 +16,9 @@ BACKWARD = 0.5
 MOST_PRODUCTS = 40_000_000
 """Pairs of events that are counted, at most; of the most frequent items where there are more."""
 
+FOLLOWERS = 1000
+"""Strongest of what follows an item; the others say little, and are most of the work."""
+
 SIMILAR_ITEMS = 2000
 """Most popular items between which similarity is solved for; others have none."""
 
@@ -67,7 +70,16 @@ def transitions(sequences: Sequences, items: int) -> csr_matrix:
         total = total + there[:-gap][same].T @ there[gap:][same] * np.float32(1 / gap)
     both = csr_matrix(total + np.float32(BACKWARD) * total.T)
     scale = 1 / np.sqrt(np.maximum(count, 1)).astype(np.float32)
-    return csr_matrix(diags_array(scale, dtype=np.float32) @ both)
+    return csr_matrix(diags_array(scale, dtype=np.float32) @ _strongest(both))
+
+
+def _strongest(matrix: csr_matrix) -> csr_matrix:
+    """Of every row the `FOLLOWERS` largest values, and what equals the last of them."""
+    for row in np.flatnonzero(np.diff(matrix.indptr) > FOLLOWERS):
+        values = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
+        values[values < np.partition(values, -FOLLOWERS)[-FOLLOWERS]] = 0
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def similarities(sequences: Sequences, items: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from basemodel_ops.tasks.affinity import Affinity
 from basemodel_ops.tasks.diversity import diversified
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
-from basemodel_ops.tasks.recommendation import BASELINES, Shortlist, Weights
+from basemodel_ops.tasks.recommendation import BASELINES, NOTHING, Shortlist, Weights
 
 PART = 128
 """Entities whose pairs are laid out at once."""
@@ -72,10 +72,12 @@ class Query:
     @cached_property
     def unseen(self) -> "Query":
         """The same of items that the entity had not had before."""
-        had = self.shortlist.evidence[:, :, 0] > 0
-        visits = self.affinity.visits
-        owned = [visits.indices[visits.indptr[row] : visits.indptr[row + 1]] for row in range(len(self.truth))]
-        truth = [items[~np.isin(items, mine)] for items, mine in zip(self.truth, owned, strict=True)]
+        had, visits = self.shortlist.evidence[:, :, 0] > 0, self.affinity.visits
+        count = np.array([len(items) for items in self.truth], int)
+        wanted = np.full((len(count), count.max(initial=0)), NOTHING, np.int64)
+        wanted[np.arange(wanted.shape[1]) < count[:, None]] = np.concatenate([np.zeros(0, np.int64), *self.truth])
+        is_new = ~is_among(wanted, np.split(visits.indices, visits.indptr[1:-1]))
+        truth = [items[new[: len(items)]] for items, new in zip(self.truth, is_new, strict=True)]
         fresh = replace(self.shortlist, is_first=self.shortlist.is_first & ~had)
         return replace(self, shortlist=fresh, truth=truth)
 
@@ -209,13 +211,21 @@ def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: in
     ranked = np.concatenate(best)
     fresh = [query.unseen for query in queries]
     new = ranking_metrics([items for query in fresh for items in query.truth], _best(fresh, scores, k))
-    put_forward = np.unique(np.concatenate([query.shortlist.items.ravel() for query in queries]))
+    put_forward, shown = (_distinct(found) for found in ([query.shortlist.items for query in queries], [ranked]))
     return {
         **ranking_metrics([items for query in queries for items in query.truth], ranked),
         **{f"new_{name}": value for name, value in new.items()},
-        "coverage": float(np.isin(put_forward, ranked).mean()) if len(put_forward) else 0.0,
+        "coverage": len(shown) / max(len(put_forward), 1),
         "novelty": _novelty(queries, best),
     }
+
+
+def _distinct(items: Sequence[np.ndarray]) -> np.ndarray:
+    """The items that are somewhere in these arrays, ascending."""
+    there = np.zeros(max((int(own.max(initial=-1)) for own in items), default=-1) + 1, bool)
+    for own in items:
+        there[own[own >= 0]] = True
+    return np.flatnonzero(there)
 
 
 def _novelty(queries: Sequence[Query], best: Sequence[np.ndarray]) -> float:

@@ -29,6 +29,7 @@ BLENDS = {
     "zero-shot + boosted": ("zero-shot", "boosted"),
     "linear + baseline": ("linear", "baseline"),
     "linear + boosted": ("linear", "boosted"),
+    "baseline + boosted": ("baseline", "boosted"),
 }
 
 FEW = 2000
