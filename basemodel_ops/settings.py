@@ -39,7 +39,8 @@ class Settings(BaseSettings):
     image_weights: str = Field(default="", description="Its weights, a safetensors file of yours.")
     hidden: int = Field(default=128, gt=0, description="Hidden units of the foundation network.")
     epochs: int = Field(default=2, gt=0, description="Passes of pretraining over its rows.")
-    pretraining_rows: int = Field(default=24_000, gt=0, description="Rows pretraining learns from, at most.")
+    pretraining_rows: int = Field(default=24_000, gt=0, description="Rows the network of things learns from, at most.")
+    activity_rows: int = Field(default=100_000, gt=0, description="Rows the learners of activity learn from, at most.")
 
     @property
     def counted_half_lives(self) -> tuple[float, ...]:

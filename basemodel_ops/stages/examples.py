@@ -11,6 +11,7 @@ from basemodel_ops.representation import History, Layout, explain_layout, future
 from basemodel_ops.representation.gathering import gathered
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.workers import mapped
+from basemodel_ops.stages import futures as places
 from basemodel_ops.stages.builder import Builder, activity_horizons, parents, thing_horizons
 from basemodel_ops.stages.rows import write_shard
 from basemodel_ops.stages.workspace import Workspace, to_microseconds
@@ -25,14 +26,21 @@ def training_examples(ws: Workspace) -> Report:
         times = ws.times(warehouse)
         settings = ws.settings
         spans, horizons = thing_horizons(ws), activity_horizons(ws)
-        inputs = [parents(ws, warehouse), spans, horizons, settings.pretraining_rows, settings.seed, times.data_end]
+        inputs = [parents(ws, warehouse), spans, horizons, settings.seed, times.data_end]
+        inputs += [settings.pretraining_rows, settings.activity_rows]
 
         def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
             builder = Builder(ws, warehouse, times.data_end + 1)
             cutoffs = times.cutoffs
             # A row teaches only when at least the shortest windows are over before the end of training.
             usable = np.flatnonzero(cutoffs + min(spans) * DAY <= times.training_end)
-            share = min(1.0, settings.pretraining_rows / max(len(usable) * len(builder.entities), 1))
+            there = max(len(usable) * len(builder.entities), 1)
+            known = future_layout(builder.plans, horizons, spans)
+            foreseen = np.array([block.offset for block in places.foreseen(known)], np.int64)
+            kept = {
+                "futures": (settings.pretraining_rows / there, np.arange(known.length)),
+                "activity": (settings.activity_rows / there, foreseen),
+            }
             generator = np.random.default_rng(settings.seed)
 
             def work(shard: tuple[int, list[History]]) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
@@ -41,26 +49,25 @@ def training_examples(ws: Workspace) -> Report:
                 futures = future_values(histories, builder.plans, cutoffs[usable], horizons, spans, times.training_end)
                 return low, builder.values(low, histories, cutoffs), seen[:, usable], futures
 
-            rows = pretraining = 0
+            rows = 0
+            learnt = dict.fromkeys(kept, 0)
             for number, (low, values, seen, futures) in enumerate(mapped(work, builder.histories())):
-                chosen = seen & (generator.random(seen.shape) < share)
-                flat = np.flatnonzero(chosen.ravel())
                 write_shard(draft, number, builder.layout, values)
-                entity, usable_cutoff = np.divmod(flat, len(usable))
-                row = (low + entity) * len(cutoffs) + usable[usable_cutoff]
-                draft.arrays(
-                    f"futures-{number:05d}", {"values": futures.reshape(-1, futures.shape[2])[flat], "row": row}
-                )
+                draws = generator.random(seen.shape)
+                for kind, (share, columns) in kept.items():
+                    entity, cutoff = np.nonzero(seen & (draws < share))
+                    row = (low + entity) * len(cutoffs) + usable[cutoff]
+                    draft.arrays(f"{kind}-{number:05d}", {"values": futures[entity, cutoff][:, columns], "row": row})
+                    learnt[kind] += len(row)
                 rows += values.shape[0] * values.shape[1]
-                pretraining += len(flat)
                 ws.log(f"training examples: {low + len(values):,} of {len(builder.entities):,} entities")
             draft.table("entities", builder.entities.table())
             draft.arrays("times", {"cutoffs": cutoffs})
             draft.json("layout", builder.layout.explain())
-            draft.json("futures", future_layout(builder.plans, horizons, spans).explain())
+            draft.json("futures", known.explain())
             return {
-                "rows": rows, "pretraining_rows": pretraining, "entities": len(builder.entities),
-                "cutoffs": len(cutoffs), "length": builder.layout.length,
+                "rows": rows, "pretraining_rows": learnt["futures"], "activity_rows": learnt["activity"],
+                "entities": len(builder.entities), "cutoffs": len(cutoffs), "length": builder.layout.length,
             }, {}  # fmt: skip
 
         return ws.made("training_examples", inputs, fill)

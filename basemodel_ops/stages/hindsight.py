@@ -8,10 +8,11 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.report import Finding
-from basemodel_ops.representation import Events, History, future_values, stream_histories
+from basemodel_ops.representation import Events, History, Layout, future_values, stream_histories
 from basemodel_ops.representation.events import joined
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.sorting import sorted_in_memory
+from basemodel_ops.stages import futures as places
 from basemodel_ops.stages.builder import SHARD, Builder, activity_horizons, thing_horizons
 from basemodel_ops.stages.facts import Facts
 from basemodel_ops.stages.reading import event_reader
@@ -128,8 +129,13 @@ def _targets(
     """Rows of pretraining targets of a shard, and how many of them are not those of these histories."""
     spans, cutoffs = thing_horizons(ws), examples.cutoffs
     usable = np.flatnonzero(cutoffs + min(spans) * DAY <= end)
-    kept = examples.artifact.arrays(f"futures-{number:05d}")
     values = future_values(histories, builder.plans, cutoffs[usable], activity_horizons(ws), spans, end)
-    entity, cutoff = np.divmod(kept["row"] - number * SHARD * len(cutoffs), len(cutoffs))
-    again = values[entity, np.searchsorted(usable, cutoff)]
-    return len(again), int((again.view(np.uint16) != kept["values"].view(np.uint16)).any(axis=1).sum())
+    foreseen = [block.offset for block in places.foreseen(Layout.from_rows(examples.artifact.json("futures")))]
+    compared = differing = 0
+    for kind, columns in (("futures", np.arange(values.shape[2])), ("activity", np.array(foreseen, np.int64))):
+        kept = examples.artifact.arrays(f"{kind}-{number:05d}")
+        entity, cutoff = np.divmod(kept["row"] - number * SHARD * len(cutoffs), len(cutoffs))
+        again = np.ascontiguousarray(values[entity, np.searchsorted(usable, cutoff)][:, columns])
+        compared += len(again)
+        differing += int((again.view(np.uint16) != kept["values"].view(np.uint16)).any(axis=1).sum())
+    return compared, differing

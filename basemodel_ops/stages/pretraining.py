@@ -43,13 +43,20 @@ class Rows:
 
     @classmethod
     def read(cls, examples: Examples) -> "Rows":
-        """All rows whose futures are kept."""
+        """The rows that things are learnt from: all inputs and all futures."""
         place, inputs, futures = [], [], []
         for (first, values), (_, arrays) in zip(examples.whole(), examples.shards("futures"), strict=True):
             place.append(arrays["row"])
             inputs.append(values[arrays["row"] - first])
             futures.append(arrays["values"])
         return cls(np.concatenate(place), np.concatenate(inputs), np.concatenate(futures))
+
+    @classmethod
+    def read_activity(cls, examples: Examples) -> "Rows":
+        """The rows that activity is learnt from: more of them, of only the inputs and the futures that matter to it."""
+        kept = [arrays for _, arrays in examples.shards("activity")]
+        place, futures = (np.concatenate([arrays[name] for arrays in kept]) for name in ("row", "values"))
+        return cls(place, examples.gather(place, examples.positions(*places.READ)), futures)
 
 
 def foundation_model(ws: Workspace) -> Report:
@@ -62,12 +69,12 @@ def foundation_model(ws: Workspace) -> Report:
 
     def fill(draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
         layout = Layout.from_rows(examples.artifact.json("futures"))
+        rows = Rows.read_activity(examples)
+        numbers: Numbers = {"activity_rows": len(rows.place)}
+        activity = _learn_activity(ws, examples, layout, rows, draft, numbers)
         rows = Rows.read(examples)
-        numbers: Numbers = {"rows": len(rows.place)}
-        later = _later(examples, rows.place)
-        activity = _learn_activity(ws, examples, layout, rows, later, draft, numbers)
-        is_later = places.row_cutoffs(examples, rows.place) >= later
-        steps = _learn_things(ws, examples, layout, rows, is_later, asked, draft, numbers)
+        numbers["rows"] = len(rows.place)
+        steps = _learn_things(ws, examples, layout, rows, asked, draft, numbers)
         draft.json("about", {"examples": examples.artifact.version, "training_end": end})
         is_past = np.tile(examples.cutoffs < end, len(examples.entities))
         draft.arrays("activity", {"values": activity.answers(examples, np.arange(len(is_past)), is_past)})
@@ -83,14 +90,13 @@ def _later(examples: Examples, place: np.ndarray) -> int:
 
 
 def _learn_activity(
-    ws: Workspace, examples: Examples, layout: Layout, rows: Rows, later: int, draft: Draft, numbers: Numbers
+    ws: Workspace, examples: Examples, layout: Layout, rows: Rows, draft: Draft, numbers: Numbers
 ) -> Activity:
     """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
     blocks = places.foreseen(layout)
-    futures = rows.futures[:, [block.offset for block in blocks]]
+    inputs, futures, later = rows.inputs, rows.futures, _later(examples, rows.place)
     is_any = np.array([block.kind == "any" for block in blocks])
     read = examples.positions(*places.READ)
-    inputs = rows.inputs[:, read]
     calendar = np.flatnonzero(np.isin(read, examples.layout.positions("calendar")))
     shape = activity_shape(len(read), len(blocks), calendar)
     cutoffs = places.row_cutoffs(examples, rows.place)
@@ -187,7 +193,6 @@ def _learn_things(
     examples: Examples,
     layout: Layout,
     rows: Rows,
-    is_later: np.ndarray,
     asked: list[tuple[str, str, int]],
     draft: Draft,
     numbers: Numbers,
@@ -208,6 +213,7 @@ def _learn_things(
     numbers |= {f"unigram_{k}": round(v, 5) for k, v in curve.unigram.items()}
     numbers["steps"] = len(curve.steps)
     numbers["weights"] = sum(p.numel() for p in model.network.parameters())
+    is_later = places.row_cutoffs(examples, rows.place) >= _later(examples, rows.place)
     measured = np.flatnonzero(held & is_later) if (held & is_later).any() else np.flatnonzero(held)
     learnt = np.flatnonzero(~held)
     answers = model.things(rows.inputs[measured])

@@ -94,7 +94,8 @@ def pretrain(ws: Workspace) -> tuple[dict[str, float], dict[str, dict[str, float
     entities = int(examples["entities"])
     folder = ws.settings.home / "artifacts" / "training_examples" / ws.current("training_examples").version
     read = sum(path.stat().st_size for path in folder.iterdir())
-    rows = {"training_examples": int(examples["rows"]), "foundation_model": int(examples["pretraining_rows"])}
+    learnt = int(examples["pretraining_rows"]) + int(examples["activity_rows"])
+    rows = {"training_examples": int(examples["rows"]), "foundation_model": learnt}
     return seconds, {name: throughput(count, entities, read, seconds[name]) for name, count in rows.items()}
 
 
