@@ -19,6 +19,7 @@ from basemodel_ops.tasks.metrics import ranking_by_row
 from basemodel_ops.tasks.recommendation import Weights, ways
 from basemodel_ops.tasks.reranking import following, pair_scores, restore_ranker
 from benchmarks.quality.events import Events
+from benchmarks.quality.hand_ranker import HandRanker, pairs_at
 from benchmarks.quality.intervals import difference, interval, resamples
 from benchmarks.quality.ranking import WEIGHTS, ItemModels, counts, rank, scores_at
 
@@ -95,23 +96,30 @@ class Product:
 
 
 class References:
-    """The reference recommenders, and a blend of two whose weight is chosen on the validation cutoffs."""
+    """The reference recommenders, a blend of two whose weight is chosen on the validation cutoffs, and a ranker of
+    hand-made numbers that learns from them."""
 
-    def __init__(self, events: Events, end: int, moments: list[Moment]) -> None:
+    def __init__(self, events: Events, end: int, moments: list[Moment], seed: int, quick: bool) -> None:
         self._events, self._models = events, ItemModels.fit(events, end)
         gains = np.zeros(len(WEIGHTS))
+        taught = []
         for moment in moments:
-            scores, items, _ = scores_at(events, self._models, moment.owner, moment.cutoff)
+            scores, items, had = scores_at(events, self._models, moment.owner, moment.cutoff)
+            taught.append((pairs_at(events, moment.owner, moment.cutoff, scores, items, had), moment.truth))
             for place, weight in enumerate(WEIGHTS):
                 ranked = rank(_blend(scores, weight), items)
                 gains[place] += np.nanmean(ranking_by_row(moment.truth, ranked)["ndcg_10"])
         self._weight = WEIGHTS[int(gains.argmax())]
+        self._ranker = HandRanker(taught, seed, quick)
 
     def measure(self, moment: Moment) -> dict[str, np.ndarray]:
         """Metrics of every reference."""
         scores, items, had = scores_at(self._events, self._models, moment.owner, moment.cutoff)
+        pairs = pairs_at(self._events, moment.owner, moment.cutoff, scores, items, had)
         scores["ease + personal"] = _blend(scores, self._weight)
-        return {name: moment.measure(rank(own, items), rank(own, items, ~had)) for name, own in scores.items()}
+        found = {name: moment.measure(rank(own, items), rank(own, items, ~had)) for name, own in scores.items()}
+        ranked = (self._ranker.rank(pairs, allowed) for allowed in (np.True_, ~pairs.had))
+        return found | {"hand LightGBM": moment.measure(*ranked)}
 
 
 def _blend(scores: dict[str, np.ndarray], weight: float) -> np.ndarray:
@@ -130,7 +138,7 @@ def products(
         shelf = Shelf(ws, warehouse, task, times.data_end)
     validation = list(_moments(rows, "validation", events, found, CUTOFFS, seed))
     began = time.perf_counter()
-    references = References(events, end, validation)
+    references = References(events, end, validation, seed, quick)
     seconds["baseline"] = time.perf_counter() - began
     sides = Product(shelf, found, events, end, ws.current(f"{name}/model")), references
     parts: list[dict[str, list[np.ndarray]]] = [{}, {}]

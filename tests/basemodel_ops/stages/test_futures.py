@@ -1,9 +1,15 @@
 """Where inputs and futures stand, with several sources and horizons."""
 
+from pathlib import Path
+
 import numpy as np
 
 from basemodel_ops.representation import Layout
+from basemodel_ops.stages import Workspace, training_examples
 from basemodel_ops.stages.futures import families_of, foreseen, thing_offset, things_order, things_shape
+from basemodel_ops.stages.rows import Examples
+
+from .riding import encoded
 
 INPUTS = Layout(
     [
@@ -58,3 +64,20 @@ def test_layers_read_no_sketch_and_skips_do() -> None:
 def test_activity_is_learnt_once_per_meaning() -> None:
     blocks = foreseen(FUTURES)
     assert families_of(blocks) == ["a any", "a amount", "a wait", "b any"]
+
+
+def test_activity_is_kept_of_more_rows_and_says_the_same_of_those_it_shares(tmp_path: Path) -> None:
+    ws = encoded(tmp_path)
+    ws = Workspace.open(ws.settings.model_copy(update={"pretraining_rows": 60}), ws.contract, ws.log)
+    training_examples(ws)
+    examples = Examples(ws.current("training_examples"))
+    columns = [block.offset for block in foreseen(Layout.from_rows(examples.artifact.json("futures")))]
+    whole, part = (
+        {name: np.concatenate([arrays[name] for _, arrays in examples.shards(kind)]) for name in ("row", "values")}
+        for kind in ("futures", "activity")
+    )
+    assert len(columns) == part["values"].shape[1] > 0
+    assert len(np.unique(part["row"])) == len(part["row"]) > len(whole["row"]) > 0
+    place = np.searchsorted(part["row"], whole["row"])
+    np.testing.assert_array_equal(part["row"][place], whole["row"])
+    np.testing.assert_array_equal(part["values"][place], whole["values"][:, columns])

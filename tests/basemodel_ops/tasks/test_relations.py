@@ -35,6 +35,16 @@ def test_too_many_pairs_leave_rare_items_out(monkeypatch: pytest.MonkeyPatch) ->
     assert count[kept].min() >= np.delete(count, kept).max()
 
 
+def test_only_the_strongest_of_what_follows_an_item_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = sequences(1, entities=40)
+    whole = transitions(known, ITEMS).toarray()
+    monkeypatch.setattr(relations, "FOLLOWERS", 3)
+    found = transitions(known, ITEMS).toarray()
+    third = np.sort(whole, axis=1)[:, -3, None]
+    assert (whole > 0).sum(axis=1).max() > 3
+    np.testing.assert_allclose(found, np.where(whole >= third, whole, 0), rtol=1e-6)
+
+
 def test_similarities_are_the_closed_form_of_ridge_without_the_item_itself() -> None:
     """Each column of EASE is a ridge regression of one item on all others."""
     known = sequences(3, entities=60)
