@@ -27,7 +27,7 @@ from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.heads import Calibration
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import multilabel_metrics
-from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
+from basemodel_ops.tasks.multilabel import answers_of, choose_pairs, fit_pairs
 from basemodel_ops.tasks.single import METRICS, Views, choose, fit_candidates, refit, save_heads
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -207,9 +207,8 @@ def _fit_multilabel(
     shipped, metrics = choose_pairs(candidates, views.rows(validation), target[validation])
     known = known_before_test(rows, task.horizon)
     newest = fit_pairs(tuple(candidates), views.rows(known), target[known], ws.settings.seed)
-    on_test = {
-        name: multilabel_metrics(target[test], model.predict(views.rows(test))) for name, model in newest.items()
-    }
+    answers = answers_of(newest, views.rows(test))
+    on_test = {name: multilabel_metrics(target[test], answer) for name, answer in answers.items()}
     fitted = fit_pairs((shipped,), views, target, ws.settings.seed)[shipped]
     arrays, texts = fitted.state()
     draft.arrays("heads", arrays)

@@ -113,14 +113,14 @@ class GivenHead:
 class BoostedHead:
     """The mean of `MEMBERS` boosted models that draw rows and features apart, each of a fixed number of rounds."""
 
-    def __init__(self, kind: TaskType, rounds: int = 200, seed: int = 0, leaves: int = 15, least: int = 100) -> None:
-        self.kind, self.rounds, self.seed, self.leaves, self.least = kind, rounds, seed, leaves, least
+    def __init__(self, kind: TaskType, rounds: int = 200, seed: int = 0, rate: float = 0.05, least: int = 100) -> None:
+        self.kind, self.rounds, self.seed, self.rate, self.least = kind, rounds, seed, rate, least
         self._boosters: list[lgb.Booster] = []
 
     def fit(self, features: np.ndarray, target: np.ndarray) -> None:
         """Learn, in place."""
         settings = {
-            "objective": OBJECTIVES[self.kind], "learning_rate": 0.05, "num_leaves": self.leaves, "max_bin": 63,
+            "objective": OBJECTIVES[self.kind], "learning_rate": self.rate, "num_leaves": 15, "max_bin": 63,
             "min_data_in_leaf": self.least, "feature_fraction": 0.3, "extra_trees": True, "bagging_fraction": 0.8,
             "bagging_freq": 1, "lambda_l2": 20.0, "verbosity": -1, "deterministic": True, "force_row_wise": True,
             "num_threads": 1,

@@ -8,6 +8,9 @@ import numpy as np
 from basemodel_ops.tasks.heads import State
 from basemodel_ops.tasks.metrics import multilabel_metrics
 
+CHECKPOINT = "checkpoint"
+"""The part of an answer that needs no label."""
+
 
 @dataclass(frozen=True)
 class PairViews:
@@ -47,19 +50,23 @@ class PairModel:
 
     def predict(self, views: PairViews) -> np.ndarray:
         """Probabilities (rows, labels)."""
+        return answers_of({self.kind: self}, views)[self.kind]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What its answer is the mean of: boosters, and `CHECKPOINT`."""
+        return (*((CHECKPOINT,) if self.kind in ("zero-shot", "blend") else ()), *self.boosters)
+
+    def boosted(self, name: str, views: PairViews) -> np.ndarray:
+        """Probabilities (rows, labels) by one of the boosters."""
         rows, labels = views.own.shape[:2]
-        answers = []
-        if self.kind in ("zero-shot", "blend"):
-            answers.append(1 / (1 + np.exp(-views.answer)))
-        for name, booster in self.boosters.items():
-            out = np.empty((rows, labels))
-            for low in range(0, rows, 512):
-                high = min(low + 512, rows)
-                row, label = np.divmod(np.arange(low * labels, high * labels), labels)
-                pairs = views.pairs(row, label, self.rate, name == "boosted")
-                out[low:high] = np.asarray(booster.predict(pairs, num_threads=2)).reshape(-1, labels)
-            answers.append(out)
-        return np.mean(answers, axis=0)
+        out = np.empty((rows, labels))
+        for low in range(0, rows, 512):
+            high = min(low + 512, rows)
+            row, label = np.divmod(np.arange(low * labels, high * labels), labels)
+            pairs = views.pairs(row, label, self.rate, name == "boosted")
+            out[low:high] = np.asarray(self.boosters[name].predict(pairs, num_threads=2)).reshape(-1, labels)
+        return out
 
     def state(self) -> State:
         """Arrays and texts from which `restore` makes the model again."""
@@ -69,6 +76,14 @@ class PairModel:
     def restore(cls, kind: str, state: State) -> "PairModel":
         """The inverse of `state`."""
         return cls(kind, state[0]["rate"], {name: lgb.Booster(model_str=text) for name, text in state[1].items()})
+
+
+def answers_of(models: dict[str, PairModel], views: PairViews) -> dict[str, np.ndarray]:
+    """Probabilities (rows, labels) of every model of one fit; a booster that several share is asked once."""
+    owner = {part: model for model in models.values() for part in model.boosters}
+    asked = {part: model.boosted(part, views) for part, model in owner.items()}
+    asked[CHECKPOINT] = 1 / (1 + np.exp(-views.answer))
+    return {way: np.mean([asked[part] for part in model.parts], axis=0) for way, model in models.items()}
 
 
 PARTS = {"baseline": ("baseline",), "zero-shot": (), "boosted": ("boosted",), "blend": ("boosted",)}
@@ -101,5 +116,5 @@ def choose_pairs(
     candidates: dict[str, PairModel], views: PairViews, target: np.ndarray
 ) -> tuple[str, dict[str, dict[str, float]]]:
     """Name of the best candidate on validation rows, and the metrics of all."""
-    metrics = {name: multilabel_metrics(target, model.predict(views)) for name, model in candidates.items()}
+    metrics = {name: multilabel_metrics(target, answer) for name, answer in answers_of(candidates, views).items()}
     return max(metrics, key=lambda name: metrics[name]["macro_auroc"]), metrics

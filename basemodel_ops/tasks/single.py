@@ -89,8 +89,9 @@ def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = Fals
         return GivenHead()
     if recipe == "linear":
         return LinearHead(kind, strength=0.1 if is_raw else 1.0)
-    small = rows < 2000
-    return BoostedHead(kind, rounds=100 if small else 200, seed=seed, least=20 if small else 100)
+    if rows < FEW:
+        return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20)
+    return BoostedHead(kind, seed=seed)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:

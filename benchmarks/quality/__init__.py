@@ -31,7 +31,9 @@ def run(rest: list[str]) -> dict[str, Any]:
     parser.add_argument("--dataset", default="complete_journey")
     parser.add_argument("--quick", action="store_true", help="small grids, one share of labels, few resamples")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--samples", type=int, default=3, help="draws of few labels to average over")
+    parser.add_argument(
+        "--samples", type=int, default=3, help="draws of few labels; 0: all labels only"
+    )
     parser.add_argument("--home", type=Path, help="keep tables and artifacts here; a temporary folder if not given")
     parser.add_argument("--task", action="append", help="only this task; repeatable")
     chosen = parser.parse_args(rest)
@@ -51,7 +53,7 @@ def run(rest: list[str]) -> dict[str, Any]:
             events, times = read_events(warehouse, dataset), ws.times(warehouse)
         tasks: dict[str, Any] = {}
         seconds: dict[str, dict[str, float]] = {}
-        shares = QUICK_SHARES if chosen.quick else SHARES
+        shares = (QUICK_SHARES if chosen.quick else SHARES) if chosen.samples else ()
         for task in ws.contract.tasks:
             if chosen.task and task.name not in chosen.task:
                 continue
@@ -68,7 +70,10 @@ def run(rest: list[str]) -> dict[str, Any]:
                 )  # fmt: skip
             else:
                 found = products(ws, task.name, events, times.training_end, chosen.seed, chosen.quick)
-                found[0]["labels"] = ranker_curve(ws, task.name, found[0], chosen.seed, chosen.quick, chosen.samples)
+                if chosen.samples:
+                    found[0]["labels"] = ranker_curve(
+                        ws, task.name, found[0], chosen.seed, chosen.quick, chosen.samples
+                    )
             tasks[task.name], seconds[task.name] = found
     finally:
         if chosen.home is None:

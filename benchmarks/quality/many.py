@@ -14,7 +14,7 @@ from basemodel_ops.stages.labels import known_before_test, pair_views, populatio
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.tasks.metrics import multilabel_metrics
-from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
+from basemodel_ops.tasks.multilabel import answers_of, choose_pairs, fit_pairs
 from benchmarks.quality.events import Events
 from benchmarks.quality.intervals import difference, interval, resamples
 from benchmarks.quality.pairs import PairFeatures, fit_long, predict_long
@@ -78,7 +78,7 @@ def categories(
     shipped, _ = choose_pairs(candidates, views.rows(validation), truth[validation])
     # As it ships, from the newest labels too; so are the baseline's.
     candidates = fit_pairs(names, views.rows(known), truth[known], seed)
-    answers = {way: model.predict(views.rows(test)) for way, model in candidates.items()}
+    answers = answers_of(candidates, views.rows(test))
     seconds["product"] += time.perf_counter() - began
     began = time.perf_counter()
     booster, rate = fit_long(features, entity, truth, known, seed, quick)

@@ -20,8 +20,8 @@ METRIC = "ndcg_10"
 def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, quick: bool, samples: int) -> Curve:
     """NDCG@10 of all items by share of the entities of validation; the figures of all labels are the report's.
 
-    Without labels personal frequency filled up with popularity ranks. The best reference with all labels stands at every
-    share, which favours it: most of them learn from no label.
+    Without labels personal frequency filled up with popularity ranks. The best reference with all labels stands at
+    every share, which favours it: most of them learn from no label.
     """
     task, fitted = ws.contract.task(name), ws.current(f"{name}/model")
     with ws.warehouse() as warehouse:
