@@ -31,9 +31,7 @@ def run(rest: list[str]) -> dict[str, Any]:
     parser.add_argument("--dataset", default="complete_journey")
     parser.add_argument("--quick", action="store_true", help="small grids, one share of labels, few resamples")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--samples", type=int, default=3, help="draws of few labels; 0: all labels only"
-    )
+    parser.add_argument("--samples", type=int, default=3, help="draws of few labels; 0: all labels only")
     parser.add_argument("--home", type=Path, help="keep tables and artifacts here; a temporary folder if not given")
     parser.add_argument("--task", action="append", help="only this task; repeatable")
     chosen = parser.parse_args(rest)
