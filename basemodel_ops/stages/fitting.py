@@ -26,9 +26,9 @@ from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.heads import Calibration
 from basemodel_ops.tasks.leakage import telltale
-from basemodel_ops.tasks.metrics import multilabel_metrics
+from basemodel_ops.tasks.metrics import PRIMARY, multilabel_metrics
 from basemodel_ops.tasks.multilabel import answers_of, choose_pairs, fit_pairs
-from basemodel_ops.tasks.single import METRICS, Views, choose, fit_candidates, refit, save_heads
+from basemodel_ops.tasks.single import METRICS, Views, choose, fit_candidates, paired_error, refit, save_heads
 from basemodel_ops.warehouse.base import Warehouse
 
 PAIR_ROWS = 12_000
@@ -136,7 +136,11 @@ def _fit_single(
             candidates[name] = replace(fitted, calibration=Calibration.fit(raw, target[validation]))
     known = known_before_test(rows, task.horizon)
     metric, newest = METRICS[task.type], refit(candidates, views.rows(known), target[known], ws.settings.seed)
-    on_test = {name: metric(target[test], fitted.predict(views.rows(test))) for name, fitted in newest.items()}
+    answers = {name: fitted.predict(views.rows(test)) for name, fitted in newest.items()}
+    on_test = {name: metric(target[test], answer) for name, answer in answers.items()}
+    pair, owner = (answers[shipped], answers["baseline"]), place[test] // len(examples.cutoffs)
+    noise = paired_error(metric, PRIMARY[task.type], target[test], *pair, ws.settings.seed, owner=owner)
+    draft.json("noise", {"against_baseline": noise if np.isfinite(noise) else 0.0})
     fitted = refit({shipped: candidates[shipped]}, views, target, ws.settings.seed)[shipped]
     arrays, texts = save_heads(fitted)
     if arrays:

@@ -140,13 +140,18 @@ def choose(
 
 def paired_error(
     measure: Callable[[np.ndarray, np.ndarray], dict[str, float]], metric: str, target: np.ndarray, one: np.ndarray,
-    other: np.ndarray, seed: int, samples: int = 50,
+    other: np.ndarray, seed: int, samples: int = 50, owner: np.ndarray | None = None,
 ) -> float:  # fmt: skip
-    """Standard error of the difference of a metric between two answers to the same rows, by resampling them."""
+    """Standard error of the difference of a metric between two answers to the same rows, by resampling them.
+
+    Rows of the same `owner` (rows,) are drawn together, where it is given: they are alike.
+    """
     generator = np.random.default_rng(seed)
+    codes = np.arange(len(target)) if owner is None else np.unique(owner, return_inverse=True)[1]
+    groups = np.split(np.argsort(codes, kind="stable"), np.flatnonzero(np.diff(np.sort(codes))) + 1)
     found = []
     for _ in range(samples):
-        rows = generator.integers(0, len(target), len(target))
+        rows = np.concatenate([groups[group] for group in generator.integers(0, len(groups), len(groups))])
         if len(np.unique(target[rows])) > 1:
             found.append(measure(target[rows], one[rows])[metric] - measure(target[rows], other[rows])[metric])
     return float(np.std(found)) if found else float("inf")
