@@ -36,11 +36,8 @@ def training_examples(ws: Workspace) -> Report:
             usable = np.flatnonzero(cutoffs + min(spans) * DAY <= times.training_end)
             there = max(len(usable) * len(builder.entities), 1)
             known = future_layout(builder.plans, horizons, spans)
-            foreseen = np.array([block.offset for block in places.foreseen(known)], np.int64)
-            kept = {
-                "futures": (settings.pretraining_rows / there, np.arange(known.length)),
-                "activity": (settings.activity_rows / there, foreseen),
-            }
+            kept = places.kept_columns(known)
+            shares = {"futures": settings.pretraining_rows / there, "activity": settings.activity_rows / there}
             generator = np.random.default_rng(settings.seed)
 
             def work(shard: tuple[int, list[History]]) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
@@ -54,8 +51,8 @@ def training_examples(ws: Workspace) -> Report:
             for number, (low, values, seen, futures) in enumerate(mapped(work, builder.histories())):
                 write_shard(draft, number, builder.layout, values)
                 draws = generator.random(seen.shape)
-                for kind, (share, columns) in kept.items():
-                    entity, cutoff = np.nonzero(seen & (draws < share))
+                for kind, columns in kept.items():
+                    entity, cutoff = np.nonzero(seen & (draws < shares[kind]))
                     row = (low + entity) * len(cutoffs) + usable[cutoff]
                     draft.arrays(f"{kind}-{number:05d}", {"values": futures[entity, cutoff][:, columns], "row": row})
                     learnt[kind] += len(row)

@@ -33,6 +33,12 @@ def foreseen(futures: Layout) -> list[Block]:
     ]
 
 
+def kept_columns(futures: Layout) -> dict[str, np.ndarray]:
+    """Which futures are kept of each sample of rows: all of those that things learn from, of the others activity."""
+    activity = [block.offset for block in foreseen(futures)]
+    return {"futures": np.arange(futures.length), "activity": np.array(activity, np.int64)}
+
+
 def families_of(blocks: list[Block]) -> list[str]:
     """The family of each activity future: its source and its kind."""
     return [f"{block.source} {block.kind}" for block in blocks]

@@ -130,9 +130,8 @@ def _targets(
     spans, cutoffs = thing_horizons(ws), examples.cutoffs
     usable = np.flatnonzero(cutoffs + min(spans) * DAY <= end)
     values = future_values(histories, builder.plans, cutoffs[usable], activity_horizons(ws), spans, end)
-    foreseen = [block.offset for block in places.foreseen(Layout.from_rows(examples.artifact.json("futures")))]
     compared = differing = 0
-    for kind, columns in (("futures", np.arange(values.shape[2])), ("activity", np.array(foreseen, np.int64))):
+    for kind, columns in places.kept_columns(Layout.from_rows(examples.artifact.json("futures"))).items():
         kept = examples.artifact.arrays(f"{kind}-{number:05d}")
         entity, cutoff = np.divmod(kept["row"] - number * SHARD * len(cutoffs), len(cutoffs))
         again = np.ascontiguousarray(values[entity, np.searchsorted(usable, cutoff)][:, columns])

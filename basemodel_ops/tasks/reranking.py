@@ -211,21 +211,21 @@ def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: in
     ranked = np.concatenate(best)
     fresh = [query.unseen for query in queries]
     new = ranking_metrics([items for query in fresh for items in query.truth], _best(fresh, scores, k))
-    put_forward, shown = (_distinct(found) for found in ([query.shortlist.items for query in queries], [ranked]))
+    put_forward = _distinct([query.shortlist.items for query in queries])
     return {
         **ranking_metrics([items for query in queries for items in query.truth], ranked),
         **{f"new_{name}": value for name, value in new.items()},
-        "coverage": len(shown) / max(len(put_forward), 1),
+        "coverage": _distinct([ranked]) / max(put_forward, 1),
         "novelty": _novelty(queries, best),
     }
 
 
-def _distinct(items: Sequence[np.ndarray]) -> np.ndarray:
-    """The items that are somewhere in these arrays, ascending."""
+def _distinct(items: Sequence[np.ndarray]) -> int:
+    """How many items are somewhere in these arrays."""
     there = np.zeros(max((int(own.max(initial=-1)) for own in items), default=-1) + 1, bool)
     for own in items:
         there[own[own >= 0]] = True
-    return np.flatnonzero(there)
+    return int(there.sum())
 
 
 def _novelty(queries: Sequence[Query], best: Sequence[np.ndarray]) -> float:

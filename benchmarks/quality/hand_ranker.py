@@ -43,15 +43,15 @@ def pairs_at(
     since, gap = _visits(events, owner, cutoff, items)
     recent = [np.asarray(counts(events, cutoff, cutoff - days * DAY).sum(axis=0)).ravel()[items] for days in (14, 56)]
     own = [counts(events, cutoff, cutoff - days * DAY)[owner][:, items].toarray() for days in WINDOWS]
-    takers = np.asarray((counts(events, cutoff) > 0).sum(axis=0)).ravel()[items]
-    again = np.asarray((counts(events, cutoff) > 1).sum(axis=0)).ravel()[items]
+    everything = counts(events, cutoff)
+    takers, again = (np.asarray((everything > times).sum(axis=0)).ravel()[items] for times in (0, 1))
     tables = [*scores.values(), *own, since, gap, since / np.maximum(gap, 0.5)]
     parts = [np.take_along_axis(np.asarray(table, np.float32), place, axis=1) for table in tables]
     parts += [
         values[place] for values in (*recent, recent[0] / np.maximum(recent[1], 1), again / np.maximum(takers, 1))
     ]
     active = np.asarray(counts(events, cutoff, cutoff - 28 * DAY)[owner].sum(axis=1)).ravel()
-    different = np.asarray((counts(events, cutoff)[owner] > 0).sum(axis=1)).ravel()
+    different = np.asarray((everything[owner] > 0).sum(axis=1)).ravel()
     parts += [np.broadcast_to(values[:, None], place.shape) for values in (active, different)]
     is_first = np.diff(place, axis=1, prepend=-1) != 0
     numbers = np.stack(parts, axis=2).astype(np.float32)
