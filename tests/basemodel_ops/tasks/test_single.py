@@ -10,7 +10,7 @@ from safetensors.numpy import load, save
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.heads import Calibration
-from basemodel_ops.tasks.metrics import PRIMARY
+from basemodel_ops.tasks.metrics import PRIMARY, binary_metrics
 from basemodel_ops.tasks.single import (
     METRICS,
     SAFE,
@@ -19,6 +19,7 @@ from basemodel_ops.tasks.single import (
     choose,
     fit_candidates,
     load_heads,
+    paired_error,
     refit,
     save_heads,
 )
@@ -211,3 +212,15 @@ def test_calibration_of_one_class_in_a_half_still_answers() -> None:
     target[0] = 1
     calibrated = Calibration.fit(np.linspace(0, 1, 50), target).apply(np.linspace(0, 1, 20))
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
+
+
+def test_repeated_rows_of_an_owner_say_no_more_than_one() -> None:
+    """The error by owners is that of the rows told once; rows told four times by themselves look twice as sure."""
+    generator = np.random.default_rng(5)
+    target = (generator.random(200) < 0.4).astype(float)
+    one, other = (np.clip(0.3 * target + generator.random(200) * 0.7, 0, 1) for _ in range(2))
+    told = [np.repeat(values, 4) for values in (target, one, other)]
+    once = paired_error(binary_metrics, "auroc", target, one, other, seed=0)
+    owner = np.repeat(np.arange(200), 4)
+    assert paired_error(binary_metrics, "auroc", *told, seed=0, owner=owner) == pytest.approx(once)
+    assert paired_error(binary_metrics, "auroc", *told, seed=0) < 0.7 * once
