@@ -6,6 +6,7 @@ and as `python -m benchmarks gpu`. Data are generated on the device. Without a C
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -110,6 +111,72 @@ def cleora(copy: float, nodes: int, incidences: int, dimension: int) -> dict[str
         "covariance_seconds": covariance,
         "whiten_seconds": whiten,
         "seconds_of_8_whitened_iterations_over_3e9_incidences": 8 * (step * 3e9 / incidences + covariance + whiten),
+        "cpu_step_seconds_over_gpu": cpu_step_seconds(graph, hyperedges, dimension) / step,
+        "cpus": os.cpu_count(),
+    }
+
+
+def cpu_step_seconds(graph: Any, hyperedges: np.ndarray, dimension: int) -> float:
+    """Seconds of the same step and norm on all CPUs of this machine, after one to compile and to lay out."""
+    from basemodel_ops.cleora import hash_ids
+    from basemodel_ops.cleora.arrays import vectors_on
+    from basemodel_ops.cleora.hypergraph import Hypergraph
+
+    here = Hypergraph(graph.nodes, graph.edge_start.get(), graph.edge_nodes.get())
+    ids = hash_ids(np.arange(graph.nodes))
+    state = vectors_on("cpu").start(ids, dimension, 0, hyperedges.astype(np.float64), hyperedges)
+    found = []
+    for _ in range(2):
+        began = time.perf_counter()
+        state.step(here, False)
+        state.normalise()
+        found.append(time.perf_counter() - began)
+    return found[-1]
+
+
+def sketches(copy: float, entities: int, events: int, elements: int = 100_000, width: int = 128) -> dict[str, Any]:
+    """Equality of sketched histories with the CPU's, and the events a second that they take in.
+
+    Args:
+        copy: GB/s of a copy on the device.
+        entities: Histories, of equal length.
+        events: Events in all.
+        elements: Things that events are of.
+        width: Cells of each of ten depth rows.
+    """
+    import cupy  # pyright: ignore[reportMissingImports]
+
+    from basemodel_ops.emde import sketch_histories
+
+    generator = np.random.default_rng(0)
+    table = generator.integers(0, width, (elements, 10))
+    each, lives = events // entities, np.array([3.0, 30.0, 180.0])
+    time_of = np.sort(generator.uniform(0, 360, (entities, each)), axis=1).ravel()
+    codes = generator.integers(0, elements, entities * each).astype(np.int32)
+    start = np.arange(entities + 1, dtype=np.int64) * each
+
+    def sketched(count: int, device: str) -> Any:
+        last = int(start[count])
+        there = [cupy.asarray(values[:last]) if device == "cuda" else values[:last] for values in (time_of, codes)]
+        return lambda: sketch_histories(
+            start[: count + 1], *there, table, width, np.array([360.0]), lives, device=device  # pyright: ignore
+        )  # fmt: skip
+
+    some = min(entities, 20_000)
+    here, there = sketched(some, "cpu"), sketched(some, "cuda")
+    expected, found = here(), there().get()
+    began = time.perf_counter()
+    here()
+    cpu = time.perf_counter() - began
+    seconds = device_seconds(sketched(entities, "cuda"))
+    moved = (entities * 3 * 10 * width * 4 + events * 12) / 1e9
+    return {
+        "entities": entities,
+        "events": entities * each,
+        "largest_difference": float(np.abs(expected - found).max()),
+        "events_per_second": entities * each / seconds,
+        "bytes_of_copy": moved / seconds / copy,
+        "cpu_seconds_over_gpu": cpu / device_seconds(there),
     }
 
 
@@ -133,13 +200,40 @@ def pretraining(rows: int, hardware: Any, inputs: int = 4096, hidden: int = 2048
     values = generator.random((rows, inputs), np.float32).astype(np.float16)
     futures = generator.random((rows, 64 + 2 * (things + cells)), np.float32).astype(np.float16)
     moments: list[float] = []
-    pretrain(
-        values, futures, np.arange(64) % 2 == 0, shape, 3, 0, lambda _: moments.append(time.perf_counter()),
-        batch=min(4096, rows // 4), hardware=hardware,
-    )  # fmt: skip
+
+    def learn(passed: Callable[[str], None]) -> None:
+        pretrain(
+            values, futures, np.arange(64) % 2 == 0, shape, 3, 0, passed, batch=min(4096, rows // 4), hardware=hardware
+        )  # fmt: skip
+
+    learn(lambda _: moments.append(time.perf_counter()))
     seconds = (moments[-1] - moments[0]) / (len(moments) - 1)
     size = values.nbytes + futures.nbytes
-    return {"rows_per_second": rows * 0.95 / seconds, "gb_per_s": size * 0.95 / seconds / 1e9, "seconds": seconds}
+    found = {"rows_per_second": rows * 0.95 / seconds, "gb_per_s": size * 0.95 / seconds / 1e9, "seconds": seconds}
+    return found | ({"busy": busy(learn)} if hardware.device == "cuda" else {})
+
+
+def busy(learn: Callable[[Callable[[str], None]], None]) -> float:
+    """Share of the time after the first pass in which the GPU ran a kernel; the profiler slows the host, not the GPU.
+
+    Args:
+        learn: Learns in three passes, and calls what it is given after each.
+    """
+    from torch.profiler import ProfilerActivity, profile
+
+    profiler = profile(activities=[ProfilerActivity.CUDA], acc_events=True)
+    moments: list[float] = []
+
+    def passed(_: str) -> None:
+        if not moments:
+            profiler.start()
+        moments.append(time.perf_counter())
+        if len(moments) == 3:
+            profiler.stop()
+
+    learn(passed)
+    ran = sum(one.self_device_time_total for one in profiler.key_averages() if one.device_type.name == "CUDA")
+    return ran / 1e6 / (moments[-1] - moments[0])
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -148,6 +242,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--nodes", type=int, default=2_000_000, help="nodes of the Cleora graph")
     parser.add_argument("--incidences", type=int, default=200_000_000, help="incidences of the Cleora graph")
     parser.add_argument("--rows", type=int, default=200_000, help="rows that the foundation network learns from")
+    parser.add_argument("--entities", type=int, default=500_000, help="histories that are sketched")
     parser.add_argument("--dimension", type=int, default=256, help="columns of the Cleora vectors")
     chosen = parser.parse_args(arguments)
     from basemodel_ops.cleora.arrays import has_cuda
@@ -166,9 +261,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
             "equality": cleora_equality(),
             **cleora(copy, chosen.nodes, chosen.incidences, chosen.dimension),
         },
+        "sketches": {
+            "100 events each": sketches(copy, chosen.entities, 100 * chosen.entities),
+            "10 events each": sketches(copy, chosen.entities, 10 * chosen.entities),
+        },
         "pretraining": {
             "bf16, compiled": pretraining(chosen.rows, Hardware.found()),
             "float32, as it is written": pretraining(chosen.rows, Hardware("cuda")),
+            "on the CPU": pretraining(chosen.rows // 20, Hardware()),
         },
     }
 

@@ -1,10 +1,10 @@
-"""The CUDA kernel: a block of threads per entity and depth row, its sketch in shared memory."""
+"""The CUDA kernel: a block of threads per entity, its sketch in shared memory."""
 
 import numpy as np
 
 from basemodel_ops.emde.device import array_module
 
-THREADS = 64
+THREADS = 128
 """Threads of a block: histories are short, and small blocks keep more of them in flight."""
 
 SHARED = 48 * 1024
@@ -14,40 +14,39 @@ SOURCE = r"""
 extern "C" __global__ void sketch_entities(
     const long long* start, const double* time, const int* codes, const float* weights, const int weighted,
     const unsigned short* table, const int depth, const int width,
-    const double* cutoffs, const int count, const double* rates, const int lives, float* out)
+    const double* cutoffs, const int count, const double* rates, const int lives, const int rows, float* out)
 {
-    extern __shared__ float sketch[];  // (lives, width)
+    extern __shared__ float sketch[];  // (lives, rows, width): as many depth rows as fit, from `first` on
     const long long entity = blockIdx.x;
-    const int row = blockIdx.y;
-    const int cells = lives * width;
-    for (int i = threadIdx.x; i < cells; i += blockDim.x) sketch[i] = 0.0f;
-    long long position = start[entity];
+    const int first = blockIdx.y * rows;
+    const int mine = min(rows, depth - first);
+    const int cells = mine * width;
+    for (int i = threadIdx.x; i < lives * cells; i += blockDim.x) sketch[i] = 0.0f;
+    __syncthreads();
     const long long last = start[entity + 1];
+    // Events ascend in time: each thread goes through its own of them once, over all cutoffs.
+    long long e = start[entity] + threadIdx.x;
     for (int c = 0; c < count; ++c) {
-        // Events ascend in time: every thread finds the same first event at or after the cutoff.
-        long long low = position, high = last;
-        while (low < high) {
-            const long long middle = (low + high) / 2;
-            if (time[middle] < cutoffs[c]) low = middle + 1; else high = middle;
-        }
-        __syncthreads();
-        for (long long e = position + threadIdx.x; e < low; e += blockDim.x) {
+        for (; e < last && time[e] < cutoffs[c]; e += blockDim.x) {
             const int code = codes[e];
             if (code < 0) continue;
             const double age = cutoffs[c] - time[e];
             const float value = weighted ? weights[e] : 1.0f;
-            const int cell = table[(long long)code * depth + row];
-            for (int life = 0; life < lives; ++life)
-                atomicAdd(&sketch[life * width + cell], value * exp2f((float)(-age * rates[life])));
+            const unsigned short* cell = table + (long long)code * depth + first;
+            for (int life = 0; life < lives; ++life) {
+                const float faded = value * exp2f((float)(-age * rates[life]));
+                for (int row = 0; row < mine; ++row)
+                    atomicAdd(&sketch[life * cells + row * width + cell[row]], faded);
+            }
         }
-        position = low;
         __syncthreads();
-        for (int i = threadIdx.x; i < cells; i += blockDim.x) {
-            const int life = i / width;
+        for (int i = threadIdx.x; i < lives * cells; i += blockDim.x) {
+            const int life = i / cells;
             const long long slot = (entity * count + c) * lives + life;
-            out[(slot * depth + row) * width + i % width] = sketch[i];
+            out[(slot * depth + first) * width + i % cells] = sketch[i];
             if (c + 1 < count) sketch[i] *= exp2f((float)(-(cutoffs[c + 1] - cutoffs[c]) * rates[life]));
         }
+        __syncthreads();
     }
 }
 """
@@ -73,9 +72,10 @@ def sketch_on_device(
     """
     cupy = array_module()
     depth, lives = table.shape[1], len(half_lives)
-    shared = lives * width * 4
-    if shared > SHARED:
-        raise ValueError(f"{lives} half-lives x {width} cells take {shared} bytes; a block has {SHARED}.")
+    row = lives * width * 4
+    if row > SHARED:
+        raise ValueError(f"{lives} half-lives x {width} cells take {row} bytes; a block has {SHARED}.")
+    rows = min(depth, SHARED // row)
     # Times count from the last cutoff: differences of days keep their digits in double.
     origin = float(cutoffs[-1])
     moments = cupy.asarray(time).astype(cupy.float64) - origin
@@ -84,15 +84,15 @@ def sketch_on_device(
         return out if isinstance(codes, cupy.ndarray) else cupy.asnumpy(out)
     kernel = cupy.RawKernel(SOURCE, "sketch_entities")
     kernel(
-        (len(out), depth),
+        (len(out), -(-depth // rows)),
         (THREADS,),
         (
             cupy.asarray(start, cupy.int64), moments, cupy.asarray(codes, cupy.int32),
             cupy.asarray(weights if len(weights) else np.zeros(1), cupy.float32), np.int32(len(weights) > 0),
             cupy.asarray(table).astype(cupy.uint16), np.int32(depth), np.int32(width),
             cupy.asarray(np.asarray(cutoffs, np.float64) - origin), np.int32(len(cutoffs)),
-            cupy.asarray(1.0 / half_lives), np.int32(lives), out,
+            cupy.asarray(1.0 / half_lives), np.int32(lives), np.int32(rows), out,
         ),
-        shared_mem=shared,
+        shared_mem=rows * row,
     )  # fmt: skip
     return out if isinstance(codes, cupy.ndarray) else cupy.asnumpy(out)

@@ -1,13 +1,12 @@
-"""On what a network learns, and what a GPU adds: rows kept on it, bf16, a compiled network, a fused optimiser."""
+"""On what a network learns, and what a GPU adds: rows kept on it, bf16, a compiled loss, a fused optimiser."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 ROOM = 0.5
 """Share of a GPU's free memory that rows may take; what is larger is sent batch by batch."""
@@ -36,14 +35,17 @@ class Hardware:
         free, _ = torch.cuda.mem_get_info()
         return kept.to(self.device) if rows.nbytes < ROOM * free else kept.pin_memory()
 
-    def batch(self, kept: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
+    def batch(self, kept: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
         """The chosen of the kept rows, float32, on the device."""
-        some = kept[torch.from_numpy(chosen).to(kept.device)]
-        return some.to(self.device, non_blocking=True).float()
+        return kept[chosen.to(kept.device)].to(self.device, non_blocking=True).float()
 
-    def compiled(self, network: nn.Module) -> Any:
-        """The network as it is called in training."""
-        return torch.compile(network, backend=self.compiler) if self.compiler else network
+    def compiled(self, function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        """The function as it is called in training."""
+        if not self.compiler:
+            return function
+        # Steps are short: recorded once and replayed, they do not wait for the host to launch each kernel.
+        mode = "reduce-overhead" if self.compiler == "inductor" else None
+        return torch.compile(function, backend=self.compiler, mode=mode)
 
     def precision(self) -> AbstractContextManager:
         """A context in which matrices are multiplied as this hardware does best."""

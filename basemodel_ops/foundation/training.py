@@ -91,7 +91,13 @@ def pretrain(
     network.to(hardware.device)
     scale, yes_or_no = scale.to(hardware.device), yes_or_no.to(hardware.device)
     ends = (torch.from_numpy(values).to(hardware.device) for values in (mean, deviation))
-    model, called = FoundationModel(network, *ends), hardware.compiled(network)
+    model = FoundationModel(network, *ends)
+
+    def loss_of(some: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        outputs = tuple(part.float() for part in network(model.standardise(some)))
+        return torch.stack(list(family_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
+
+    called = hardware.compiled(loss_of)
     skips = {id(weight) for weight in network.skips()}
     groups = [
         {"params": [p for p in network.parameters() if id(p) not in skips], "lr": rate},
@@ -105,19 +111,16 @@ def pretrain(
     network.train()
     for epoch in range(epochs):
         shuffled = np.random.default_rng((seed, epoch)).permutation(rows)
-        for step in range(per_epoch):
-            chosen = np.sort(shuffled[step * batch : (step + 1) * batch])
-            target = hardware.batch(ahead, chosen)
+        steps = np.sort(shuffled[: per_epoch * batch].reshape(per_epoch, -1), axis=1)
+        for chosen in torch.from_numpy(steps).to(kept.device):
             with hardware.precision():
-                outputs = called(model.standardise(hardware.batch(kept, chosen)))
-            outputs = tuple(part.float() for part in outputs)
-            loss = torch.stack(list(family_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
+                loss = called(hardware.batch(kept, chosen), hardware.batch(ahead, chosen))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
             schedule.step()
-            losses.append(loss.detach())  # asked for its value at the end of a pass only: a GPU works ahead
+            losses.append(loss.detach().clone())  # asked for its value at the end of a pass only: a GPU works ahead
         log(f"pretraining pass {epoch + 1} of {epochs}: loss {float(torch.stack(losses[-per_epoch:]).mean()):.4f}")
     model = model.on_cpu()
     network, scale, yes_or_no = model.network, scale.cpu(), yes_or_no.cpu()

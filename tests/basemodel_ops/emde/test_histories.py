@@ -123,9 +123,11 @@ def test_settings_out_of_bounds_are_refused():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(bool(missing_reason()), reason=missing_reason() or "a device is there")
-def test_the_device_equals_the_processor():
+@pytest.mark.parametrize("width", [WIDTH, 2048], ids=["all rows in a block", "a block has some of the rows"])
+def test_the_device_equals_the_processor(width):
     owner, time, codes, weights = random_events(6, entities=50, events=5000)
-    arguments = (starts(owner, 50), time, codes, table_of(), WIDTH, CUTOFFS, np.array([2.0, 9.0, 30.0]))
+    table = identity_codes(np.arange(9, dtype=np.uint64), 3, width)
+    arguments = (starts(owner, 50), time, codes, table, width, CUTOFFS, np.array([2.0, 9.0, 30.0]))
     for factor in (None, weights):
         on_device = sketch_histories(*arguments, weights=factor, device="cuda")
         np.testing.assert_allclose(on_device, sketch_histories(*arguments, weights=factor), rtol=1e-4, atol=1e-5)

@@ -40,7 +40,9 @@ def world(seed: int, rows: int = 2000) -> tuple[np.ndarray, np.ndarray]:
 
 
 def learn(seed: int = 0, rows: int = 2000, epochs: int = 6) -> tuple[FoundationModel, TrainingCurve]:
-    return pretrain(*world(0, rows), IS_ANY, SHAPE, epochs, seed, log=lambda line: None, batch=128, rate=1e-2)
+    return pretrain(
+        *world(0, rows), IS_ANY, SHAPE, epochs, seed, log=lambda line: None, batch=128, rate=1e-2, hardware=Hardware()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def test_a_row_not_learnt_from_changes_no_weight() -> None:
     spoilt[held] = 0
 
     def weights(targets: np.ndarray) -> bytes:
-        model, _ = pretrain(inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=128)
+        model, _ = pretrain(inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=128, hardware=Hardware())
         return model.arrays()["network.first.weight"].tobytes()
 
     assert weights(spoilt) == weights(futures)
@@ -142,7 +144,9 @@ def test_rows_named_as_held_out_are_measured_on_and_change_no_weight() -> None:
     spoilt[held] = 0
 
     def learnt_from(targets: np.ndarray) -> tuple[bytes, dict[str, float]]:
-        model, curve = pretrain(inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=64, held=held)
+        model, curve = pretrain(
+            inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=64, held=held, hardware=Hardware()
+        )
         return model.arrays()["network.first.weight"].tobytes(), curve.heldout
 
     (weights, losses), (same, others) = learnt_from(futures), learnt_from(spoilt)
