@@ -18,10 +18,11 @@ from basemodel_ops.stages.offers import read_offers
 from basemodel_ops.stages.positives import positives, read_things
 from basemodel_ops.stages.workspace import Times, Workspace
 from basemodel_ops.tasks.affinity import Learnt, Market, sequences_before
+from basemodel_ops.tasks.ranker import Ranker, lessons
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
 from basemodel_ops.tasks.recommendation import put_forward, whole
 from basemodel_ops.tasks.relations import Relations
-from basemodel_ops.tasks.reranking import Query, fit_ranker, following, lessons, pair_scores, restore_ranker
+from basemodel_ops.tasks.reranking import Query, following
 from basemodel_ops.warehouse.base import Warehouse
 
 CUTOFFS = 2
@@ -102,14 +103,14 @@ def fit_recommendation(
             ws.log(f"{task.name}: {len(mine)} entities of {part}")
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
     if rankings.ranker is not None:
-        draft.text("measured", rankings.ranker.model_to_string())
+        draft.json("measured", rankings.ranker.texts())
     test = blended(queries["test"], rankings.blend)
     measured = {way: rankings.measure(test, way) for way in rankings.metrics}
     shipped, taught = rankings.shipped, rankings.taught
     if shipped == RERANKED:
-        final = fit_ranker([*taught, *(lessons(query, seed) for query in test)], seed)
+        final = Ranker.fit([*taught, *(lessons(query, seed) for query in test)], seed)
         if final is not None:
-            draft.text("ranker", final.model_to_string())
+            draft.json("ranker", final.texts())
     chosen = {"weights": rankings.weights.get(shipped), "policy": rankings.policies[shipped]}
     draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
     return shipped, rankings.metrics, measured
@@ -122,12 +123,12 @@ def recommend(
     cutoff, recipe = int(rows.cutoff[0]), fitted.json("recipe")
     shelf = Shelf(ws, warehouse, task, cutoff)
     market = shelf.market(shelf.learnt(min(cutoff, recipe["end"]), fitted.arrays("network")), cutoff)
-    ranker = restore_ranker(fitted.text("ranker")) if recipe["shipped"] == RERANKED else None
+    ranker = Ranker.restore(fitted.json("ranker")) if recipe["shipped"] == RERANKED else None
     parts = []
     for low in range(0, len(rows.cutoff), SCORED):
         query = shelf.query(market, rows.take(np.arange(low, min(low + SCORED, len(rows.cutoff)))), [])
         query = replace(query, weights=tuple(recipe["blend"]))
-        scores = pair_scores(ranker, query) if ranker else query.shortlist.scores(recipe["weights"])
+        scores = ranker.scores(query) if ranker else query.shortlist.scores(recipe["weights"])
         (scores,) = following(recipe["policy"], [query], [scores], task.diversity, k)
         parts.append(query.shortlist.best(scores, k))
     items, scores = whole(*(np.concatenate(part) for part in zip(*parts, strict=True)))

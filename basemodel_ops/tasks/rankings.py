@@ -3,24 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import lightgbm as lgb
 import numpy as np
 
 from basemodel_ops.contract.types import Task
+from basemodel_ops.tasks.ranker import Lessons, Ranker, lessons, scores_crosswise
 from basemodel_ops.tasks.recommendation import Weights, choose_blend, ways
 from basemodel_ops.tasks.reranking import (
     POLICIES,
-    Lessons,
     Query,
     best_policy,
-    fit_ranker,
     following,
-    lessons,
     measure_scores,
     ndcg,
-    pair_scores,
     sampled,
-    scores_crosswise,
 )
 
 BLENDED = 4_000
@@ -48,7 +43,7 @@ class Rankings:
     blend: Weights
     tried: dict[str, float]
     taught: list[Lessons]
-    ranker: lgb.Booster | None
+    ranker: Ranker | None
     """None where too few entities took any item."""
     policies: dict[str, str]
     """Per way of ranking, what is done with items already had."""
@@ -67,7 +62,7 @@ class Rankings:
         answers = {way: _scores(queries, weights) for way, weights in ways(blend).items()}
         taught = [lessons(query, seed) for query in queries]
         crosswise = scores_crosswise(queries, taught, seed)
-        ranker = None if crosswise is None else fit_ranker(taught, seed)
+        ranker = None if crosswise is None else Ranker.fit(taught, seed)
         if crosswise is not None and ranker is not None:
             answers[RERANKED] = crosswise
         found = {way: best_policy(queries, scores, policies, diversity) for way, scores in answers.items()}
@@ -87,7 +82,7 @@ class Rankings:
     def measure(self, queries: Sequence[Query], way: str) -> dict[str, float]:
         """Metrics of a way of ranking on other queries, `blended`, under the policy that was chosen."""
         if way == RERANKED and self.ranker is not None:
-            scores = [pair_scores(self.ranker, query) for query in queries]
+            scores = [self.ranker.scores(query) for query in queries]
         else:
             scores = _scores(queries, self.weights[way])
         return measure_scores(queries, following(self.policies[way], queries, scores, self.diversity))

@@ -1,10 +1,9 @@
-"""A ranker of shortlists that learns, from what entities took next, which evidence to trust: gradient boosting."""
+"""Questions of what entities take next, and how well scores of the items put forward answer them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import lightgbm as lgb
 import numpy as np
 
 from basemodel_ops.tasks.affinity import Affinity
@@ -12,27 +11,11 @@ from basemodel_ops.tasks.diversity import diversified
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
 from basemodel_ops.tasks.recommendation import BASELINES, NOTHING, Shortlist, Weights
 
-PART = 128
-"""Entities whose pairs are laid out at once."""
-
-NEGATIVES = 60
-"""Items not taken that are learnt from, per entity."""
-
 TOP = 20
 """Items named per entity."""
 
-ENOUGH = 200
-"""Entities with an item taken that a ranker needs to be fitted at all."""
-
 POLICIES = ("keep", "remove")
 """What may be done with items that an entity already had."""
-
-ROUNDS = 80
-PARAMETERS = {
-    "objective": "binary", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "bagging_fraction": 0.8,
-    "bagging_freq": 1, "feature_fraction": 0.7, "lambda_l2": 20.0, "num_threads": 2, "deterministic": True,
-    "force_row_wise": True, "verbose": -1,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,80 +63,6 @@ class Query:
         truth = [items[new[: len(items)]] for items, new in zip(self.truth, is_new, strict=True)]
         fresh = replace(self.shortlist, is_first=self.shortlist.is_first & ~had)
         return replace(self, shortlist=fresh, truth=truth)
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """Pairs of a query from which a ranker learns: all items taken, and a sample of those not."""
-
-    names: list[str]
-    numbers: np.ndarray  # (pairs, names) float32
-    taken: np.ndarray  # (pairs,) bool
-    entity: np.ndarray  # (pairs,) position in the query, ascending
-
-    def of(self, keep: np.ndarray) -> "Lessons":
-        """Those of some entities, bool (entities of the query,)."""
-        mine = keep[self.entity]
-        return Lessons(self.names, self.numbers[mine], self.taken[mine], self.entity[mine])
-
-
-def lessons(query: Query, seed: int) -> Lessons:
-    """What a query whose window is over teaches: of every entity that took an item, its pairs."""
-    taken = query.taken
-    learnt = np.flatnonzero(taken.any(axis=1))
-    # Those taken, then the others in a random order, of which the first are kept.
-    order = np.where(query.shortlist.is_first, np.random.default_rng(seed).random(taken.shape) - taken, np.inf)[learnt]
-    count = taken[learnt].sum(axis=1) + NEGATIVES
-    place = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
-    order = np.take_along_axis(order, place, axis=1)
-    chosen = (np.arange(place.shape[1]) < count[:, None]) & np.isfinite(order)
-    rows = [query.numbers(learnt[part], place[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))]
-    rows = rows or [np.zeros((0, len(query.names)), np.float32)]
-    return Lessons(query.names, np.concatenate(rows), (order < 0)[chosen], np.repeat(learnt, chosen.sum(axis=1)))
-
-
-def fit_ranker(taught: Sequence[Lessons], seed: int, rounds: int = ROUNDS) -> lgb.Booster | None:
-    """Learn from lessons which pairs were taken; None where too few entities took any item."""
-    if sum(len(np.unique(each.entity)) for each in taught) < ENOUGH:
-        return None
-    rows, taken = (np.concatenate([getattr(each, name) for each in taught]) for name in ("numbers", "taken"))
-    data = lgb.Dataset(rows, taken.astype(int), feature_name=taught[0].names)
-    return lgb.train({**PARAMETERS, "seed": seed}, data, rounds)
-
-
-def _parts(entities: np.ndarray) -> list[np.ndarray]:
-    return [entities[low : low + PART] for low in range(0, len(entities), PART)]
-
-
-def restore_ranker(text: str) -> lgb.Booster:
-    """The ranker that `model_to_string` wrote."""
-    return lgb.Booster(model_str=text)
-
-
-def pair_scores(ranker: lgb.Booster, query: Query, entities: np.ndarray | None = None) -> np.ndarray:
-    """Scores of all candidates, (entities, candidates); -inf for entities left out."""
-    found = np.full(query.shortlist.items.shape, -np.inf)
-    for part in _parts(np.arange(len(found)) if entities is None else entities):
-        numbers = query.numbers(part)
-        flat = np.asarray(ranker.predict(numbers.reshape(-1, numbers.shape[2]), num_threads=2))
-        found[part] = flat.reshape(numbers.shape[:2])
-    return found
-
-
-def scores_crosswise(
-    queries: Sequence[Query], taught: Sequence[Lessons], seed: int, rounds: int = ROUNDS
-) -> list[np.ndarray] | None:
-    """Scores by rankers that learnt from the other half of the entities; None where too few entities took any."""
-    halves = [np.random.default_rng([seed, 1]).random(len(query.truth)) < 0.5 for query in queries]
-    found = [np.full(query.shortlist.items.shape, -np.inf) for query in queries]
-    for side in (False, True):
-        ranker = fit_ranker([each.of(half == side) for each, half in zip(taught, halves, strict=True)], seed, rounds)
-        if ranker is None:
-            return None
-        for scores, query, half in zip(found, queries, halves, strict=True):
-            others = np.flatnonzero(half != side)
-            scores[others] = pair_scores(ranker, query, others)[others]
-    return found
 
 
 def following(

@@ -16,8 +16,9 @@ from basemodel_ops.stages.labels import Rows, population
 from basemodel_ops.stages.positives import Positives, positives
 from basemodel_ops.stages.recommending import CUTOFFS, ENTITIES, Shelf
 from basemodel_ops.tasks.metrics import ranking_by_row
+from basemodel_ops.tasks.ranker import Ranker
 from basemodel_ops.tasks.recommendation import Weights, ways
-from basemodel_ops.tasks.reranking import following, pair_scores, restore_ranker
+from basemodel_ops.tasks.reranking import following
 from benchmarks.quality.events import Events
 from benchmarks.quality.hand_ranker import HandRanker, pairs_at
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -72,7 +73,7 @@ class Product:
         self._learnt = shelf.learnt(end, fitted.arrays("network"))
         self._weights: dict[str, Weights] = ways(tuple(recipe["blend"]))
         # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
-        self._ranker = restore_ranker(fitted.text("measured")) if "measured.txt" in fitted.names else None
+        self._ranker = Ranker.restore(fitted.json("measured")) if "measured.json" in fitted.names else None
         self.shipped: str = recipe["shipped"]
         self._policy: str = recipe["policy"]
 
@@ -83,7 +84,7 @@ class Product:
         query = replace(query, weights=self._weights["blend"])
         scores = {name: query.shortlist.scores(weights) for name, weights in self._weights.items()}
         if self._ranker is not None:
-            scores["reranked"] = pair_scores(self._ranker, query)
+            scores["reranked"] = self._ranker.scores(query)
         (scores[self.shipped],) = following(self._policy, [query], [scores[self.shipped]])
         new = query.unseen.shortlist
         return {

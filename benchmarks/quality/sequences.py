@@ -12,8 +12,9 @@ from basemodel_ops.stages import Workspace, embeddings, encoders, task_model
 from basemodel_ops.stages.labels import Rows, population
 from basemodel_ops.stages.positives import positives
 from basemodel_ops.stages.recommending import Shelf
+from basemodel_ops.tasks.ranker import Ranker
 from basemodel_ops.tasks.recommendation import ways
-from basemodel_ops.tasks.reranking import Query, following, pair_scores, restore_ranker
+from basemodel_ops.tasks.reranking import Query, following
 from benchmarks.quality.intervals import difference, interval, resamples
 
 K = 10
@@ -130,7 +131,7 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
 
     blends = ways(tuple(recipe["blend"]))
     # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
-    ranker = restore_ranker(fitted.text("measured")) if "measured.txt" in fitted.names else None
+    ranker = Ranker.restore(fitted.json("measured")) if "measured.json" in fitted.names else None
     references = References.fit(shelf.sequences(times.training_end), learnt.vectors)
     found_at: dict[str, dict[str, list[np.ndarray]]] = {"raw": {}, "masked": {}}
     entities, answers = [], {}
@@ -144,7 +145,7 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
             found_at["masked"].setdefault(way, []).append(places_of(scores, truth, histories))
         answers = {way: query.shortlist.scores(weights) for way, weights in blends.items()}
         if ranker is not None:
-            answers["reranked"] = pair_scores(ranker, query)
+            answers["reranked"] = ranker.scores(query)
         for way, scores in answers.items():
             for view, policy in (("raw", "keep"), ("masked", "remove")):
                 best, _ = query.shortlist.best(following(policy, [query], [scores])[0], K)

@@ -1,4 +1,4 @@
-"""Numbers of pairs against loops over events, and a ranker that must find the evidence that was planted."""
+"""Numbers of pairs against loops over events, new items apart, and the policy for items already had."""
 
 from dataclasses import replace
 
@@ -15,17 +15,11 @@ from basemodel_ops.tasks.metrics import is_among, ranking_metrics
 from basemodel_ops.tasks.recommendation import put_forward
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import (
-    NEGATIVES,
     Query,
     best_policy,
-    fit_ranker,
     following,
-    lessons,
     measure_scores,
     ndcg,
-    pair_scores,
-    restore_ranker,
-    scores_crosswise,
 )
 
 ITEMS, CUTOFF, END = 30, 300 * DAY, 280 * DAY
@@ -136,43 +130,6 @@ def queries(seed: int, entities: int = 500) -> list[Query]:
     truth = [np.array([favourite[one] + 5 * generator.integers(0, 6)]) for one in everyone]
     affinity = Market.before(history, "item", learnt_from(history, learnt.vectors, facts), CUTOFF).affinity(everyone)
     return [Query(put_forward(affinity), affinity, truth)]
-
-
-def test_a_ranker_finds_what_decides_and_survives_its_text() -> None:
-    asked = queries(0)
-    taught = [lessons(query, 0) for query in asked]
-    ranker = fit_ranker(taught, 0, rounds=20)
-    assert ranker is not None
-    scores = [pair_scores(ranker, query) for query in asked]
-    crosswise = scores_crosswise(asked, taught, 0, rounds=20)
-    assert crosswise is not None
-    chance = measure_scores(asked, [np.random.default_rng(0).random(scores[0].shape)], k=6)
-    for own in (scores, crosswise):
-        assert measure_scores(asked, own, k=6)["recall_20"] > 2 * chance["recall_20"]
-    again = pair_scores(restore_ranker(ranker.model_to_string()), asked[0])
-    np.testing.assert_allclose(again, scores[0])
-    np.testing.assert_array_equal(pair_scores(fit_ranker(taught, 0, rounds=20) or ranker, asked[0]), scores[0])
-
-
-def test_too_few_answers_fit_no_ranker() -> None:
-    few = queries(1, entities=40)
-    taught = [lessons(query, 0) for query in few]
-    assert fit_ranker(taught, 0) is None
-    assert scores_crosswise(few, taught, 0) is None
-
-
-def test_lessons_are_all_that_was_taken_and_some_that_was_not() -> None:
-    (query,) = queries(4, entities=60)
-    found = lessons(query, 0)
-    assert found.taken.sum() == query.taken.sum() > 0
-    for entity in np.unique(found.entity):
-        mine = found.entity == entity
-        assert found.taken[mine].sum() == query.taken[entity].sum()
-        others = (query.shortlist.is_first[entity] & ~query.taken[entity]).sum()
-        assert (~found.taken[mine]).sum() == min(others, NEGATIVES)
-    half = np.arange(60) < 30
-    both = [found.of(half), found.of(~half)]
-    np.testing.assert_array_equal(np.concatenate([each.numbers for each in both]), found.numbers)
 
 
 def test_new_items_are_ranked_apart() -> None:

@@ -1,0 +1,126 @@
+"""A ranker of shortlists that learns, from what entities took next, which evidence to trust: gradient boosting."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+from scipy.special import expit
+
+from basemodel_ops.tasks.reranking import Query
+
+PART = 128
+"""Entities whose pairs are laid out at once."""
+
+NEGATIVES = 60
+"""Items not taken that are learnt from, per entity."""
+
+ENOUGH = 200
+"""Entities with an item taken that a ranker needs to be fitted at all."""
+
+MEMBERS = 2
+"""Models of a ranker: the mean of their logits varies less with what each happened to draw."""
+
+ROUNDS = 50
+PARAMETERS = {
+    "objective": "binary", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "bagging_fraction": 0.8,
+    "bagging_freq": 1, "feature_fraction": 0.7, "lambda_l2": 20.0, "num_threads": 1, "deterministic": True,
+    "force_row_wise": True, "verbose": -1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Pairs of a query from which a ranker learns: all items taken, and a sample of those not."""
+
+    names: list[str]
+    numbers: np.ndarray  # (pairs, names) float32
+    taken: np.ndarray  # (pairs,) bool
+    entity: np.ndarray  # (pairs,) position in the query, ascending
+
+    def of(self, keep: np.ndarray) -> "Lessons":
+        """Those of some entities, bool (entities of the query,)."""
+        mine = keep[self.entity]
+        return Lessons(self.names, self.numbers[mine], self.taken[mine], self.entity[mine])
+
+
+def lessons(query: Query, seed: int) -> Lessons:
+    """What a query whose window is over teaches: of every entity that took an item, its pairs."""
+    taken = query.taken
+    learnt = np.flatnonzero(taken.any(axis=1))
+    # Those taken, then the others in a random order, of which the first are kept.
+    order = np.where(query.shortlist.is_first, np.random.default_rng(seed).random(taken.shape) - taken, np.inf)[learnt]
+    count = taken[learnt].sum(axis=1) + NEGATIVES
+    place = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
+    order = np.take_along_axis(order, place, axis=1)
+    chosen = (np.arange(place.shape[1]) < count[:, None]) & np.isfinite(order)
+    rows = [query.numbers(learnt[part], place[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))]
+    rows = rows or [np.zeros((0, len(query.names)), np.float32)]
+    return Lessons(query.names, np.concatenate(rows), (order < 0)[chosen], np.repeat(learnt, chosen.sum(axis=1)))
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Boosted models of whether a pair is taken, which draw pairs and numbers apart."""
+
+    boosters: list[lgb.Booster]
+
+    @classmethod
+    def fit(cls, taught: Sequence[Lessons], seed: int, rounds: int = ROUNDS) -> "Ranker | None":
+        """Learn from lessons which pairs were taken; None where too few entities took any item."""
+        if sum(len(np.unique(each.entity)) for each in taught) < ENOUGH:
+            return None
+        rows, taken = (np.concatenate([getattr(each, name) for each in taught]) for name in ("numbers", "taken"))
+
+        def learn(member: int) -> lgb.Booster:
+            data = lgb.Dataset(rows, taken.astype(int), feature_name=taught[0].names)
+            return lgb.train({**PARAMETERS, "seed": MEMBERS * seed + member}, data, rounds)
+
+        # As boosted heads: a model keeps one core busy, not two.
+        with ThreadPoolExecutor(MEMBERS) as pool:
+            return cls(list(pool.map(learn, range(MEMBERS))))
+
+    def scores(self, query: Query, entities: np.ndarray | None = None) -> np.ndarray:
+        """Chance of all candidates to be taken, (entities, candidates): by the mean of the models' logits.
+
+        -inf for entities left out, and for the second place of an item that is put forward twice.
+        """
+        found = np.full(query.shortlist.items.shape, -np.inf)
+        for part in _parts(np.arange(len(found)) if entities is None else entities):
+            is_first = query.shortlist.is_first[part]
+            numbers = query.numbers(part)[is_first]
+            logits = [np.asarray(one.predict(numbers, raw_score=True, num_threads=2)) for one in self.boosters]
+            own = np.full(is_first.shape, -np.inf)
+            own[is_first] = expit(np.mean(logits, axis=0))
+            found[part] = own
+        return found
+
+    def texts(self) -> list[str]:
+        """The models as text."""
+        return [booster.model_to_string() for booster in self.boosters]
+
+    @classmethod
+    def restore(cls, texts: Sequence[str]) -> "Ranker":
+        """The inverse of `texts`."""
+        return cls([lgb.Booster(model_str=text) for text in texts])
+
+
+def _parts(entities: np.ndarray) -> list[np.ndarray]:
+    return [entities[low : low + PART] for low in range(0, len(entities), PART)]
+
+
+def scores_crosswise(
+    queries: Sequence[Query], taught: Sequence[Lessons], seed: int, rounds: int = ROUNDS
+) -> list[np.ndarray] | None:
+    """Scores by rankers that learnt from the other half of the entities; None where too few entities took any."""
+    halves = [np.random.default_rng([seed, 1]).random(len(query.truth)) < 0.5 for query in queries]
+    found = [np.full(query.shortlist.items.shape, -np.inf) for query in queries]
+    for side in (False, True):
+        ranker = Ranker.fit([each.of(half == side) for each, half in zip(taught, halves, strict=True)], seed, rounds)
+        if ranker is None:
+            return None
+        for scores, query, half in zip(found, queries, halves, strict=True):
+            others = np.flatnonzero(half != side)
+            scores[others] = ranker.scores(query, others)[others]
+    return found

@@ -1,0 +1,65 @@
+"""A ranker that must find the evidence that was planted, and what it learns from."""
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from basemodel_ops.tasks.ranker import MEMBERS, NEGATIVES, Ranker, lessons, scores_crosswise
+from basemodel_ops.tasks.reranking import measure_scores
+
+from .test_reranking import queries
+
+
+def test_a_ranker_finds_what_decides_and_survives_its_text() -> None:
+    asked = queries(0)
+    taught = [lessons(query, 0) for query in asked]
+    ranker = Ranker.fit(taught, 0, rounds=20)
+    assert ranker is not None
+    scores = [ranker.scores(query) for query in asked]
+    crosswise = scores_crosswise(asked, taught, 0, rounds=20)
+    assert crosswise is not None
+    chance = measure_scores(asked, [np.random.default_rng(0).random(scores[0].shape)], k=6)
+    for own in (scores, crosswise):
+        assert measure_scores(asked, own, k=6)["recall_20"] > 2 * chance["recall_20"]
+    np.testing.assert_allclose(Ranker.restore(ranker.texts()).scores(asked[0]), scores[0])
+    assert (Ranker.fit(taught, 0, rounds=20) or ranker).texts() == ranker.texts()
+    assert len(set(ranker.texts())) == MEMBERS
+
+
+def test_too_few_answers_fit_no_ranker() -> None:
+    few = queries(1, entities=40)
+    taught = [lessons(query, 0) for query in few]
+    assert Ranker.fit(taught, 0) is None
+    assert scores_crosswise(few, taught, 0) is None
+
+
+def test_lessons_are_all_that_was_taken_and_some_that_was_not() -> None:
+    (query,) = queries(4, entities=60)
+    found = lessons(query, 0)
+    assert found.taken.sum() == query.taken.sum() > 0
+    for entity in np.unique(found.entity):
+        mine = found.entity == entity
+        assert found.taken[mine].sum() == query.taken[entity].sum()
+        others = (query.shortlist.is_first[entity] & ~query.taken[entity]).sum()
+        assert (~found.taken[mine]).sum() == min(others, NEGATIVES)
+    half = np.arange(60) < 30
+    both = [found.of(half), found.of(~half)]
+    np.testing.assert_array_equal(np.concatenate([each.numbers for each in both]), found.numbers)
+
+
+def test_scores_are_chances_by_the_mean_logit_of_items_put_forward_once() -> None:
+    (query,) = queries(5)
+    ranker = Ranker.fit([lessons(query, 0)], 0, rounds=5)
+    assert ranker is not None
+    some = np.array([7, 3, 499])
+    found = ranker.scores(query, some)
+    is_first = query.shortlist.is_first
+    assert not is_first.all()
+    left_out = np.setdiff1d(np.arange(len(found)), some)
+    assert np.isneginf(found[left_out]).all()
+    assert np.isneginf(found[~is_first]).all()
+    for entity in some:
+        numbers = query.numbers(np.array([entity]))[0][is_first[entity]]
+        members = [lgb.Booster(model_str=text).predict(numbers, raw_score=True) for text in ranker.texts()]
+        mean = sum(np.asarray(one) for one in members) / len(members)
+        assert found[entity][is_first[entity]] == pytest.approx(1 / (1 + np.exp(-mean)))
