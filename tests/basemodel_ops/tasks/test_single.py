@@ -14,6 +14,7 @@ from basemodel_ops.tasks.metrics import PRIMARY, binary_metrics
 from basemodel_ops.tasks.single import (
     METRICS,
     SAFE,
+    STEADY,
     Fitted,
     Views,
     choose,
@@ -61,12 +62,17 @@ def test_answers_are_in_the_unit_of_the_target(fitted: dict[str, Fitted]) -> Non
             np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
 
 
-def test_every_candidate_learns_and_the_best_on_validation_is_chosen(fitted: dict[str, Fitted]) -> None:
+def test_every_candidate_learns_and_the_best_or_a_mean_about_as_good_is_chosen(fitted: dict[str, Fitted]) -> None:
     kind = next(iter(fitted.values())).kind
     views, target = sample(kind, 1)
     name, metrics = choose(fitted, views, target)
     primary = {candidate: values[PRIMARY[kind]] for candidate, values in metrics.items()}
-    assert primary[name] == max(primary.values())
+    best, steady = max(primary, key=lambda candidate: primary[candidate]), STEADY[0]
+    pair = fitted[best].predict(views), fitted[steady].predict(views)
+    is_alike = primary[best] - primary[steady] <= paired_error(METRICS[kind], PRIMARY[kind], target, *pair, 0)
+    assert name == (steady if is_alike else best)
+    only = {candidate: one for candidate, one in fitted.items() if candidate != steady}
+    assert primary[choose(only, views, target)[0]] == max(primary[candidate] for candidate in only)
     chance = 0.0 if kind is TaskType.REGRESSION else 0.5
     assert min(primary.values()) > chance + 0.1
 
@@ -188,6 +194,16 @@ def test_with_few_labels_the_safest_that_is_about_as_good_ships() -> None:
     blind = replace(later, answer=np.random.default_rng(1).random((300, 1)))
     candidates = fit_candidates(TaskType.BINARY, noise, target, seed=0)
     assert choose(candidates, blind, truth, labels=100)[0] == "linear"
+
+
+def test_with_many_labels_a_mean_that_is_clearly_worse_does_not_ship() -> None:
+    views, target = answered(0, 400)
+    candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
+    later, truth = answered(1, 2000)
+    told = replace(later, answer=truth[:, None].astype(float))
+    name, metrics = choose(candidates, told, truth)
+    assert name == "zero-shot"
+    assert metrics[name]["auroc"] == 1 > metrics[STEADY[0]]["auroc"]
 
 
 def test_validation_of_one_class_leaves_the_safest() -> None:
