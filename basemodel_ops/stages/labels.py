@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.contract.types import Aggregate, Task
+from basemodel_ops.contract.types import Aggregate, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages import futures as places
 from basemodel_ops.stages.checkpoint import Checkpoint
+from basemodel_ops.stages.contrasts import Contrast, contrasted, contrasts
 from basemodel_ops.stages.rows import FACTS, Examples
 from basemodel_ops.stages.workspace import Times, Workspace, microseconds
 from basemodel_ops.tasks.multilabel import PairViews
@@ -94,11 +95,19 @@ def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, 
     # Futures of the source that is asked for say most; with few labels the others are noise to a head.
     source = None if task.predicts is None else task.predicts.source
     asked = [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
-    return Views(examples.gather(place, pick).astype(np.float32), learnt[:, asked], answer)
+    values = examples.gather(place, pick).astype(np.float32)
+    values = np.hstack([values, contrasted(values, pick, _contrasts(examples, task))])
+    return Views(values, learnt[:, asked], answer)
+
+
+def _contrasts(examples: Examples, task: Task) -> list[Contrast]:
+    """Trends and averages, for questions of an amount at a time; a yes or no has no use for them."""
+    is_amount = task.type is TaskType.REGRESSION and task.horizon is not None
+    return contrasts(examples.layout) if is_amount else []
 
 
 def automatic_positions(examples: Examples, task: Task) -> np.ndarray:
-    """Input positions of the automatic aggregates of `single_views`, in order."""
+    """Input positions of the automatic aggregates of `single_views`, in order; contrasts of these stand after them."""
     if task.horizon is None:
         return _slow(examples, "scalar", "count", *FACTS, without=task.reads)
     return examples.positions(*places.READ, without=task.reads)
@@ -120,7 +129,8 @@ def automatic_names(examples: Examples, task: Task) -> list[str]:
         for block in examples.layout.blocks
         for place in range(block.offset, block.end)
     }
-    return [names[place] for place in automatic_positions(examples, task).tolist()]
+    numbers = [names[place] for place in automatic_positions(examples, task).tolist()]
+    return numbers + [contrast.name for contrast in _contrasts(examples, task)]
 
 
 def zero_shot_answer(checkpoint: Checkpoint, activity: np.ndarray, task: Task) -> np.ndarray | None:

@@ -121,8 +121,8 @@ def choose(
 ) -> tuple[str, dict[str, dict[str, float]]]:
     """Name of the candidate that ships, by validation rows, and the metrics of all.
 
-    The first of `STEADY`, or of `SAFE` with fewer than `FEW` labels to learn from, that is within a standard error of the
-    best ships; else the best.
+    The first of `STEADY`, or of `SAFE` below `FEW` labels to learn from, that is within a standard error of the best
+    ships; else the best.
     """
     kind = next(iter(candidates.values())).kind
     answers = {name: fitted.predict(views) for name, fitted in candidates.items()}
