@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from basemodel_ops.tasks.affinity import Affinity
 from basemodel_ops.tasks.diversity import diversified
+from basemodel_ops.tasks.kernels import at_places
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
 from basemodel_ops.tasks.recommendation import BASELINES, NOTHING, Shortlist, Weights
 
@@ -55,14 +57,19 @@ class Query:
     @cached_property
     def unseen(self) -> "Query":
         """The same of items that the entity had not had before."""
-        had, visits = self.shortlist.evidence[:, :, 0] > 0, self.affinity.visits
-        count = np.array([len(items) for items in self.truth], int)
-        wanted = np.full((len(count), count.max(initial=0)), NOTHING, np.int64)
-        wanted[np.arange(wanted.shape[1]) < count[:, None]] = np.concatenate([np.zeros(0, np.int64), *self.truth])
-        is_new = ~is_among(wanted, np.split(visits.indices, visits.indptr[1:-1]))
-        truth = [items[new[: len(items)]] for items, new in zip(self.truth, is_new, strict=True)]
+        had = self.shortlist.evidence[:, :, 0] > 0
         fresh = replace(self.shortlist, is_first=self.shortlist.is_first & ~had)
-        return replace(self, shortlist=fresh, truth=truth)
+        return replace(self, shortlist=fresh, truth=never_had(self.truth, self.affinity.visits))
+
+
+def never_had(items: Sequence[np.ndarray], had: csr_matrix) -> list[np.ndarray]:
+    """Of the items of each row those at which `had` (rows, all items), each place once and in order, holds nothing."""
+    count = np.array([len(own) for own in items], int)
+    there = np.arange(count.max(initial=0)) < count[:, None]
+    flat = np.full(there.shape, NOTHING, np.int64)
+    flat[there] = np.concatenate([np.zeros(0, np.int64), *items])
+    is_new = (at_places(had, flat) == 0) & there
+    return np.split(flat[is_new], is_new.sum(axis=1).cumsum())[:-1]
 
 
 def following(

@@ -18,7 +18,7 @@ from basemodel_ops.stages.recommending import CUTOFFS, ENTITIES, Shelf
 from basemodel_ops.tasks.metrics import ranking_by_row
 from basemodel_ops.tasks.ranker import Ranker
 from basemodel_ops.tasks.recommendation import Weights, ways
-from basemodel_ops.tasks.reranking import following
+from basemodel_ops.tasks.reranking import following, never_had
 from benchmarks.quality.events import Events
 from benchmarks.quality.hand_ranker import HandRanker, pairs_at
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -46,8 +46,7 @@ class Moment:
 
     def measure(self, ranked: np.ndarray, ranked_new: np.ndarray) -> np.ndarray:
         """Metrics (entities, kinds, metrics) of the best items; not a number where there was nothing to find."""
-        indices, start = self.had.indices, self.had.indptr
-        fresh = [items[~np.isin(items, indices[start[row] : start[row + 1]])] for row, items in enumerate(self.truth)]
+        fresh = never_had(self.truth, self.had)
         found = [ranking_by_row(self.truth, ranked), ranking_by_row(fresh, ranked_new)]
         return np.stack([np.stack([values[name] for name in METRICS], axis=1) for values in found], axis=1)
 
@@ -61,6 +60,7 @@ def _moments(rows: Rows, part: str, events: Events, found: Positives, newest: in
         chosen = rows.take(np.sort(generator.choice(mine, min(len(mine), ENTITIES), replace=False)))
         owner = events.entities.get_indexer(chosen.entity.to_pandas())
         had = csr_matrix(counts(events, int(cutoff))[owner])
+        had.sum_duplicates()
         yield Moment(chosen, owner, found.items_of(chosen, items), had)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from basemodel_ops.foundation.retrieval import learn_retrieval
 from basemodel_ops.representation import History
@@ -20,6 +21,7 @@ from basemodel_ops.tasks.reranking import (
     following,
     measure_scores,
     ndcg,
+    never_had,
 )
 
 ITEMS, CUTOFF, END = 30, 300 * DAY, 280 * DAY
@@ -143,6 +145,20 @@ def test_new_items_are_ranked_apart() -> None:
     measured = measure_scores([query], [query.shortlist.evidence[:, :, 1]], k=5)
     assert 0 <= measured["new_recall_20"] <= 1
     assert 0 < measured["coverage"] <= 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_items_never_had_are_those_of_a_loop(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    had = generator.random((6, ITEMS)) < 0.3
+    items = [generator.choice(np.arange(-3, ITEMS), generator.integers(0, 9), replace=False) for _ in had]
+    items[1] = np.zeros(0, np.int64)
+    found = never_had(items, csr_matrix(had.astype(float)))
+    assert len(found) == len(items)
+    for row, own in enumerate(items):
+        assert found[row].tolist() == [item for item in own.tolist() if item < 0 or not had[row, item]]
+    assert never_had([], csr_matrix((0, ITEMS))) == []
 
 
 def test_the_policy_is_the_one_that_measures_better() -> None:
