@@ -101,6 +101,7 @@ def fit_recommendation(
             sample = rows.take(mine)
             asked.append(shelf.query(shelf.market(learnt, int(cutoff)), sample, found.items_of(sample, shelf.items)))
             ws.log(f"{task.name}: {len(mine)} entities of {part}")
+    _refuse_untaken(task, queries)
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
     if rankings.ranker is not None:
         draft.json("measured", rankings.ranker.texts())
@@ -114,6 +115,17 @@ def fit_recommendation(
     chosen = {"weights": rankings.weights.get(shipped), "policy": rankings.policies[shipped]}
     draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
     return shipped, rankings.metrics, measured
+
+
+def _refuse_untaken(task: Task, queries: dict[str, list[Query]]) -> None:
+    """DataError if nobody took an item, of those that may be named, in a part."""
+    for part, asked in queries.items():
+        if not any(len(items) for query in asked for items in query.truth):
+            what = "positive rows" if task.offers is None else f"positive rows of what {task.offers} offers"
+            raise DataError(
+                f"Task {task.name} has no {what} for {part}: of {task.entity}s with events before. Return the items "
+                "of all complete cutoffs."
+            )
 
 
 def recommend(

@@ -99,6 +99,24 @@ def test_diversity_changes_what_is_named_and_keeps_scores_in_order(riders: Works
         assert (np.diff(mine["score"].to_numpy()) <= 1e-9).all()
 
 
+@pytest.mark.parametrize("part", ["validation", "test"])
+@pytest.mark.parametrize("is_offered", [False, True])
+def test_a_part_in_which_nobody_took_what_may_be_named_is_refused(
+    riders: Workspace, part: str, is_offered: bool
+) -> None:
+    ws = next_stations(riders, [(EVEN[0], cutoff) for cutoff in CUTOFFS] if is_offered else None)
+    (task,) = ws.contract.tasks
+    with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
+        split = ws.times(warehouse).split(HORIZON.days, task.name)
+        rows = warehouse.read(rows_query(task.relation, ["rider", "cutoff", "station"]))
+        inside = np.isin([to_microseconds(cutoff) for cutoff in rows["cutoff"].to_pylist()], getattr(split, part))
+        unwanted = inside & (pc.equal(rows["station"], EVEN[0]).to_numpy() | (not is_offered))
+        assert 0 < unwanted.sum() < rows.num_rows
+        warehouse.load(task.relation, rows.filter(pa.array(~unwanted)))
+    with pytest.raises(DataError, match=rf"{task.name} has no positive rows .*for {part}: of riders .* all complete"):
+        stages.task_model(ws, task.name)
+
+
 def test_a_cutoff_without_offers_is_named(riders: Workspace) -> None:
     ws = next_stations(riders, [(EVEN[0], CUTOFFS[0]), (10_000, CUTOFFS[1])])
     (task,) = ws.contract.tasks
