@@ -73,13 +73,12 @@ class Ranker:
             return None
         rows, taken = (np.concatenate([getattr(each, name) for each in taught]) for name in ("numbers", "taken"))
 
-        def learn(member: int) -> lgb.Booster:
-            data = lgb.Dataset(rows, taken.astype(int), feature_name=taught[0].names)
-            return lgb.train({**PARAMETERS, "seed": MEMBERS * seed + member}, data, rounds)
-
-        # As boosted heads: a model keeps one core busy, not two.
-        with ThreadPoolExecutor(MEMBERS) as pool:
-            return cls(list(pool.map(learn, range(MEMBERS))))
+        each = [{**PARAMETERS, "seed": MEMBERS * seed + member} for member in range(MEMBERS)]
+        data = [
+            lgb.Dataset(rows, taken.astype(int), params=own, feature_name=taught[0].names).construct() for own in each
+        ]
+        with ThreadPoolExecutor(MEMBERS) as pool:  # as boosted heads
+            return cls(list(pool.map(lambda own, pairs: lgb.train(own, pairs, rounds), each, data)))
 
     def scores(self, query: Query, entities: np.ndarray | None = None) -> np.ndarray:
         """Chance of all candidates to be taken, (entities, candidates): by the mean of the models' logits.
