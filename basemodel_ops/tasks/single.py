@@ -32,9 +32,6 @@ BLENDS = {
     "baseline + boosted": ("baseline", "boosted"),
 }
 
-ROUNDS = {TaskType.BINARY: 100, TaskType.REGRESSION: 200, TaskType.MULTICLASS: 200}
-"""Of a boosted head with `FEW` labels or more: yes or no says less of a row than an amount, and is learnt sooner."""
-
 FEW = 2000
 """Labels below which only the candidates of `SAFE` may ship."""
 
@@ -96,7 +93,7 @@ def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = Fals
         return LinearHead(kind, strength=0.1 if is_raw else 1.0)
     if rows < FEW:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20)
-    return BoostedHead(kind, rounds=ROUNDS[kind], seed=seed)
+    return BoostedHead(kind, seed=seed)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
