@@ -136,7 +136,8 @@ def _fit_single(
             candidates[name] = replace(fitted, calibration=Calibration.fit(raw, target[validation]))
     known = known_before_test(rows, task.horizon)
     metric, newest = METRICS[task.type], refit(candidates, views.rows(known), target[known], ws.settings.seed)
-    answers = {name: fitted.predict(views.rows(test)) for name, fitted in newest.items()}
+    asked = views.rows(test)
+    answers = {name: fitted.predict(asked) for name, fitted in newest.items()}
     on_test = {name: metric(target[test], answer) for name, answer in answers.items()}
     pair, owner = (answers[shipped], answers["baseline"]), place[test] // len(examples.cutoffs)
     noise = paired_error(metric, PRIMARY[task.type], target[test], *pair, ws.settings.seed, owner=owner)

@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import TaskType
 State = tuple[dict[str, np.ndarray], dict[str, str]]
 
 MEMBERS = 2
-"""Models of a boosted head: their mean varies less with what each happened to draw."""
+"""Models of a boosted head or a ranker: their mean varies less with what each happened to draw."""
 
 OBJECTIVES = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}
 
@@ -110,6 +110,19 @@ class GivenHead:
         return self
 
 
+def learn_members(
+    settings: dict[str, object], features: np.ndarray, target: np.ndarray, rounds: int, seed: int,
+    names: list[str] | None = None,
+) -> list[lgb.Booster]:  # fmt: skip
+    """`MEMBERS` boosted models of the same (rows, features), which draw rows and features apart."""
+    each = [{**settings, "seed": MEMBERS * seed + member} for member in range(MEMBERS)]
+    # One after the other: while bins are found, a sample of the rows is held in double precision.
+    data = [lgb.Dataset(features, target, params=own, feature_name=names or "auto").construct() for own in each]
+    # A small model keeps one core busy, not two: so they are learnt side by side.
+    with ThreadPoolExecutor(MEMBERS) as pool:
+        return list(pool.map(lambda own, rows: lgb.train(own, rows, rounds), each, data))
+
+
 class BoostedHead:
     """The mean of `MEMBERS` boosted models that draw rows and features apart, each of a fixed number of rounds."""
 
@@ -128,12 +141,7 @@ class BoostedHead:
         if self.kind is TaskType.MULTICLASS:
             settings["num_class"] = int(target.max()) + 1
 
-        each = [{**settings, "seed": MEMBERS * self.seed + member} for member in range(MEMBERS)]
-        # One after the other: while bins are found, a sample of the rows is held in double precision.
-        data = [lgb.Dataset(features, target, params=own).construct() for own in each]
-        # A small model keeps one core busy, not two: so they are learnt side by side.
-        with ThreadPoolExecutor(MEMBERS) as pool:
-            self._boosters = list(pool.map(lambda own, rows: lgb.train(own, rows, self.rounds), each, data))
+        self._boosters = learn_members(settings, features, target, self.rounds, self.seed)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""

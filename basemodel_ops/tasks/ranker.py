@@ -1,13 +1,13 @@
 """A ranker of shortlists that learns, from what entities took next, which evidence to trust: gradient boosting."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
 from scipy.special import expit
 
+from basemodel_ops.tasks.heads import learn_members
 from basemodel_ops.tasks.reranking import Query
 
 PART = 128
@@ -18,9 +18,6 @@ NEGATIVES = 60
 
 ENOUGH = 200
 """Entities with an item taken that a ranker needs to be fitted at all."""
-
-MEMBERS = 2
-"""Models of a ranker: the mean of their logits varies less with what each happened to draw."""
 
 ROUNDS = 50
 PARAMETERS = {
@@ -73,12 +70,7 @@ class Ranker:
             return None
         rows, taken = (np.concatenate([getattr(each, name) for each in taught]) for name in ("numbers", "taken"))
 
-        each = [{**PARAMETERS, "seed": MEMBERS * seed + member} for member in range(MEMBERS)]
-        data = [
-            lgb.Dataset(rows, taken.astype(int), params=own, feature_name=taught[0].names).construct() for own in each
-        ]
-        with ThreadPoolExecutor(MEMBERS) as pool:  # as boosted heads
-            return cls(list(pool.map(lambda own, pairs: lgb.train(own, pairs, rounds), each, data)))
+        return cls(learn_members(PARAMETERS, rows, taken.astype(int), rounds, seed, taught[0].names))
 
     def scores(self, query: Query, entities: np.ndarray | None = None) -> np.ndarray:
         """Chance of all candidates to be taken, (entities, candidates): by the mean of the models' logits.

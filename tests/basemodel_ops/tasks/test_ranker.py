@@ -4,7 +4,8 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from basemodel_ops.tasks.ranker import MEMBERS, NEGATIVES, Ranker, lessons, scores_crosswise
+from basemodel_ops.tasks.heads import MEMBERS
+from basemodel_ops.tasks.ranker import NEGATIVES, Ranker, lessons, scores_crosswise
 from basemodel_ops.tasks.reranking import measure_scores
 
 from .test_reranking import queries
