@@ -14,7 +14,7 @@ from basemodel_ops.stages.contrasts import contrasted, contrasts
 from basemodel_ops.stages.labels import automatic_names, population, single_views
 from basemodel_ops.stages.rows import Examples
 
-from .riding import ask, is_over, learnt, plain
+from .riding import ask, is_over
 
 CUTOFF = 1000
 
@@ -49,14 +49,9 @@ def test_positions_may_be_some_in_any_order_and_there_may_be_no_scalars() -> Non
     assert contrasted(whole, np.arange(layout.length), []).shape == (5, 0)
 
 
-@pytest.fixture(scope="module")
-def rides(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return learnt(tmp_path_factory.mktemp("rides"), plain())
-
-
 @pytest.mark.parametrize("kind", [TaskType.REGRESSION, TaskType.BINARY])
-def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(rides: Workspace, kind: TaskType) -> None:
-    asked, task = ask(rides, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
+def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(riders: Workspace, kind: TaskType) -> None:
+    asked, task = ask(riders, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
     task = task.model_copy(update={"type": kind})
     with asked.warehouse() as warehouse:
         rows = population(warehouse, task, asked.times(warehouse))
