@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     width: int = Field(default=128, gt=1, description="Cells in a sketch row; a power of two.")
     half_lives: tuple[float, ...] = Field(default=(28.0, 365.0), description="Half-lives of sketches, in days.")
     count_half_lives: tuple[float, ...] = Field(
-        default=(7.0, 28.0, 91.0, 365.0), description="Half-lives of the exact counts of things, in days."
+        default=(7.0, 28.0, 91.0, 365.0), description="Half-lives of the counts of occasions with a thing, in days."
     )
     windows: tuple[int, ...] = Field(default=(7, 14, 28, 56, 112, 365), description="Windows of scalars, in days.")
     horizons: tuple[int, ...] = Field(default=(1, 3, 7, 14, 28, 56), description="Pretraining horizons, in days.")
@@ -38,8 +38,8 @@ class Settings(BaseSettings):
     )
     image_weights: str = Field(default="", description="Its weights, a safetensors file of yours.")
     hidden: int = Field(default=128, gt=0, description="Hidden units of the foundation network.")
-    epochs: int = Field(default=2, gt=0, description="Passes of pretraining over its rows.")
-    pretraining_rows: int = Field(default=24_000, gt=0, description="Rows the network of things learns from, at most.")
+    epochs: int = Field(default=1, gt=0, description="Passes of pretraining over its rows.")
+    pretraining_rows: int = Field(default=64_000, gt=0, description="Rows the network of things learns from, at most.")
     activity_rows: int = Field(default=100_000, gt=0, description="Rows the learners of activity learn from, at most.")
 
     @property

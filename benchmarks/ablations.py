@@ -104,8 +104,7 @@ class Bench:
         chosen = np.array([horizon is None or b.detail == str(horizon) for b in self.blocks])
         chosen &= "activity" in families
         shape = objectives.only(replace(self.shape, activity=int(chosen.sum()), scalars=skips), *families)
-        order = places.things_order(self.layout)
-        kept = [order[np.isin(order, self.layout.positions(kind))] for name, kind in KINDS.items() if name in families]
+        kept = [self.layout.positions(kind) for name, kind in KINDS.items() if name in families]
         offsets = np.array([b.offset for b in self.blocks])[chosen]
         is_any = np.array([b.kind == "any" for b in self.blocks])[chosen]
         futures = self.futures[:, np.concatenate([offsets, *kept])]

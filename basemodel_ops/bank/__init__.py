@@ -4,6 +4,7 @@ from basemodel_ops.bank.activity import ActivityBank, fit_bank
 from basemodel_ops.bank.folds import FOLDS, crossed, folds_of
 from basemodel_ops.bank.mixing import family_losses, mix_shares
 from basemodel_ops.bank.pairs import Pairs, fit_thing_pairs
+from basemodel_ops.bank.similarity import similarity
 
 __all__ = [
     "FOLDS",
@@ -15,4 +16,5 @@ __all__ = [
     "fit_thing_pairs",
     "folds_of",
     "mix_shares",
+    "similarity",
 ]

@@ -6,7 +6,7 @@ SHARES = (0.0, 0.5, 1.0)
 """Shares of the network that are tried; the rest is the bank's."""
 
 MARGIN = 0.01
-"""By how much a share of the network must lower the bank's loss: later rows are of a few weeks only."""
+"""By how much another share than the usual one must lower the loss: later rows are of a few weeks only."""
 
 
 def family_losses(
@@ -33,10 +33,10 @@ def family_losses(
     }
 
 
-def _best(loss: dict[float, float], margin: float) -> float:
-    """The share with the least loss, if it is clearly less than the bank's: else the bank answers alone."""
+def _best(loss: dict[float, float], usual: float) -> float:
+    """The share with the least loss, if that is clearly less than with the usual one, which answers otherwise."""
     share = min(loss, key=lambda share: loss[share])
-    return share if loss[share] < (1 - margin) * loss[0.0] else 0.0
+    return share if loss[share] < (1 - MARGIN) * loss[usual] else usual
 
 
 def mix_shares(
@@ -45,13 +45,15 @@ def mix_shares(
     futures: np.ndarray,
     is_any: np.ndarray,
     families: list[str],
-    margin: float = MARGIN,
+    usual: float = 0.0,
 ) -> tuple[np.ndarray, dict[str, dict[str, float]]]:
-    """The network's share in each future's answer, float32 (futures,), and the loss of every share per family."""
+    """The network's share in each future's answer, float32 (futures,), and the loss of every share per family.
+
+    Another share than the `usual` one, which is one of `SHARES`, is taken where its loss is clearly less.
+    """
     tried = {share: family_losses(share * network + (1 - share) * bank, futures, is_any, families) for share in SHARES}
     best = {
-        name: _best({share: tried[share].get(name, 0.0) for share in SHARES}, margin)
-        for name in dict.fromkeys(families)
+        name: _best({share: tried[share].get(name, 0.0) for share in SHARES}, usual) for name in dict.fromkeys(families)
     }
     losses = {
         name: {f"network {share:g}": tried[share][name] for share in SHARES} for name in best if name in tried[0.0]

@@ -29,9 +29,9 @@ class Hardware:
 
     def keep(self, rows: np.ndarray) -> torch.Tensor:
         """The rows as a tensor, on the device if there is room, else in memory it can be sent from quickly."""
-        kept = torch.from_numpy(np.ascontiguousarray(rows))
         if self.device != "cuda":
-            return kept
+            return torch.from_numpy(rows)
+        kept = torch.from_numpy(np.ascontiguousarray(rows))
         free, _ = torch.cuda.mem_get_info()
         return kept.to(self.device) if rows.nbytes < ROOM * free else kept.pin_memory()
 

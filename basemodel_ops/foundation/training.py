@@ -11,6 +11,9 @@ from basemodel_ops.foundation.loss import family_losses, split_targets
 from basemodel_ops.foundation.model import FoundationModel
 from basemodel_ops.foundation.network import FutureNetwork, Shape
 
+SAMPLE = 4096
+"""Rows from which averages and scales are taken."""
+
 SKIP_RATE = 20.0
 """Skips learn faster: an adaptive step moves a weight by about the rate, and few steps would leave them near zero."""
 
@@ -73,9 +76,9 @@ def pretrain(
         apart, rows = order[: max(len(order) // 20, 1)], order[max(len(order) // 20, 1) :]
     else:
         apart, rows = order[held[order]], order[~held[order]]
-    sample = inputs[np.sort(rows[:8192])].astype(np.float32)
+    sample = inputs[np.sort(rows[:SAMPLE])].astype(np.float32)
     mean, deviation = sample.mean(0), np.maximum(sample.std(0), 0.05)
-    amounts = futures[np.sort(rows[:8192]), : shape.activity].astype(np.float32)
+    amounts = futures[np.sort(rows[:SAMPLE]), : shape.activity].astype(np.float32)
     known = ~np.isnan(amounts)
     total = np.maximum(known.sum(0), 1)
     center = np.where(known, amounts, 0).sum(0) / total
@@ -83,7 +86,7 @@ def pretrain(
     scale = torch.from_numpy(np.maximum(spread, 0.05).astype(np.float32))
     yes_or_no = torch.from_numpy(is_any)
     network = FutureNetwork(shape)
-    unigram = _unigram(futures[np.sort(rows[:8192])], is_any, shape)
+    unigram = _unigram(futures[np.sort(rows[:SAMPLE])], is_any, shape)
     with torch.no_grad():
         network.activity.bias.copy_(torch.nan_to_num(unigram[0][0]))
         network.things.bias.copy_(torch.nan_to_num(unigram[1][0]).flatten())

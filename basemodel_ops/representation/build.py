@@ -17,6 +17,7 @@ from basemodel_ops.encoders import squash
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.layout import Layout
 from basemodel_ops.representation.observed import decay_factors
+from basemodel_ops.representation.occasions import occasions, once_per_occasion
 from basemodel_ops.representation.scalars import future_scalars, history_scalars, scalar_names
 
 Spec = tuple[str, str, str, str, int]
@@ -98,7 +99,8 @@ def history_layout(
         for number in plan.numbers:
             specs += [(kind, plan.name, number, life, 1) for life in lives for kind in ("sum", "mean")]
             specs.append(("last", plan.name, number, "", 1))
-        specs += [("count", plan.name, column, life, size) for life in exact for column, size in plan.things.items()]
+        specs += [("count", plan.name, column, f"{max(half_lives):g}", size) for column, size in plan.things.items()]
+        specs += [("occasion", plan.name, column, life, size) for life in exact for column, size in plan.things.items()]
         specs += [("recency", plan.name, column, "", size) for column, size in plan.things.items()]
         specs += [("cell", plan.name, track, life, size) for life in lives for track, size in plan.cells.items()]
         for column, codes in plan.codes.items():
@@ -121,7 +123,8 @@ def history_values(
 ) -> np.ndarray:
     """The representation strictly before each cutoff (microseconds, ascending), float16 (entities, cutoffs, length).
 
-    Things are counted at the half-lives `counted`, all else is at `half_lives`, both in days.
+    Occasions with a thing are counted at the half-lives `counted`, its events at the longest of `half_lives`, at which
+    all else is too; both in days.
     """
     days, lives, exact = cutoffs / DAY, np.asarray(half_lives, np.float64), np.asarray(counted, np.float64)
     blocks: list[np.ndarray] = []
@@ -131,14 +134,13 @@ def history_values(
         blocks.append(history_scalars(history, cutoffs, windows, plan.began))
         blocks += [_moments(history, number, days, lives, factors) for number in plan.numbers]
         cells, size = _cells_of(history, plan.things)
-        counts = decayed_counts(history.start, history.days, cells, size, days, exact)
-        whole = decay_factors(cutoffs, plan.began, exact)[None, :, :, None]
-        blocks.append(np.log1p(counts * whole).reshape(shape))
+        blocks.append(_faded(history, cells, size, cutoffs, plan.began, lives.max(keepdims=True)))
+        owner = np.repeat(np.arange(history.entities), np.diff(history.start))
+        first = once_per_occasion(cells, occasions(owner, history.time, history.session), size)
+        blocks.append(_faded(history, first, size, cutoffs, plan.began, exact))
         age = days[None, :, None] - last_seen(history.start, history.days, cells, size, days)
         blocks.append(np.exp2(-age / 28.0))  # 1 just now, one half after four weeks, 0 never
-        cells, size = _cells_of(history, plan.cells)
-        counts = decayed_counts(history.start, history.days, cells, size, days, lives)
-        blocks.append(np.log1p(counts * factors[None, :, :, None]).reshape(shape))
+        blocks.append(_faded(history, *_cells_of(history, plan.cells), cutoffs, plan.began, lives))
         for column, codes in plan.codes.items():
             things = history.codes[column]
             sketch = sketch_histories(history.start, history.days, things, codes, plan.width, days, lives)
@@ -151,6 +153,15 @@ def history_values(
             counts = decayed_counts(history.start, history.days, density.cells(history), size, days, lives)
             blocks += _rows_and_mass(counts, density.rows, density.width)
     return np.concatenate([block.astype(np.float16) for block in blocks], axis=2)
+
+
+def _faded(
+    history: History, cells: np.ndarray, size: int, cutoffs: np.ndarray, began: int, lives: np.ndarray
+) -> np.ndarray:
+    """log(1 + decayed count) of cells, as if always observed, (entities, cutoffs, half-lives x size)."""
+    counts = decayed_counts(history.start, history.days, cells, size, cutoffs / DAY, lives)
+    whole = decay_factors(cutoffs, began, lives)[None, :, :, None]
+    return np.log1p(counts * whole).reshape(history.entities, len(cutoffs), -1)
 
 
 def _moments(history: History, number: str, days: np.ndarray, lives: np.ndarray, factors: np.ndarray) -> np.ndarray:
@@ -176,14 +187,16 @@ def future_layout(plans: list[SourcePlan], horizons: tuple[int, ...], thing_hori
             specs += [("amount", plan.name, m, f"{days}", 1) for m in ("events", "sessions", "active_days")]
             specs += [("amount", plan.name, number, f"{days}", 1) for number in plan.numbers]
         specs.append(("wait", plan.name, "", f"{max(horizons)}", 1))
-    for plan in plans:
-        for days in thing_horizons:
-            specs += [("thing", plan.name, column, f"{days}", size) for column, size in plan.things.items()]
-    for plan in plans:
-        for column in plan.codes:
-            specs += [
-                ("composition", plan.name, column, f"{d}", plan.density_rows * plan.width) for d in thing_horizons
-            ]
+    for days in thing_horizons:
+        specs += [
+            ("thing", plan.name, column, f"{days}", size) for plan in plans for column, size in plan.things.items()
+        ]
+    for days in thing_horizons:
+        specs += [
+            ("composition", plan.name, column, f"{days}", plan.density_rows * plan.width)
+            for plan in plans
+            for column in plan.codes
+        ]
     return Layout(specs)
 
 
@@ -201,12 +214,13 @@ def future_values(
     """
     days = cutoffs / DAY
     spans = np.asarray(thing_horizons, np.float64)
-    activity, things, composition = [], [], []
+    activity: list[np.ndarray] = []
+    things: list[np.ndarray] = []  # each (entities, cutoffs, horizons, numbers), as composition is
+    composition: list[np.ndarray] = []
     for history, plan in zip(histories, plans, strict=True):
-        shape = (history.entities, len(cutoffs), -1)
         activity.append(future_scalars(history, cutoffs, horizons))
         cells, size = _cells_of(history, plan.things)
-        things.append(np.log1p(window_counts(history.start, history.days, cells, size, days, spans)).reshape(shape))
+        things.append(np.log1p(window_counts(history.start, history.days, cells, size, days, spans)))
         for column, codes in plan.codes.items():
             rows = plan.density_rows
             cells = _future_cells(history, codes, column, rows, plan.width)
@@ -214,8 +228,9 @@ def future_values(
             counts = counts.reshape(*counts.shape[:-1], rows, plan.width)
             mass = counts.sum(axis=-1, keepdims=True)
             shares = np.divide(counts, mass, out=np.zeros_like(counts), where=mass > 0)
-            composition.append(shares.reshape(shape))
-    values = np.concatenate([*activity, *things, *composition], axis=2).astype(np.float16)
+            composition.append(shares.reshape(*shares.shape[:3], -1))
+    by_span = [found[:, :, span] for part in (things, composition) for span in range(len(spans)) for found in part]
+    values = np.concatenate([*activity, *by_span], axis=2).astype(np.float16)
     for block in future_layout(plans, horizons, thing_horizons).blocks:
         values[:, cutoffs + int(block.detail) * DAY > end, block.offset : block.end] = np.nan
     return values

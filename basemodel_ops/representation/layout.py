@@ -12,6 +12,7 @@ MEANINGS = {
     "mean": "squashed decayed mean of a number",
     "last": "squashed newest value of a number",
     "count": "log(1 + decayed count) of each of the most frequent values, as if always observed",
+    "occasion": "log(1 + decayed number of occasions) with each of these values: many lines of one basket are one",
     "recency": "2^(-days since / 28) of each of the most frequent values; 0 never",
     "cell": "log(1 + decayed count) of each cell, as if always observed: quantiles of a number, hours, weekdays",
     "sketch": "depth x width cells of density and identity codes, log(1 + count), each row of length 1",
@@ -95,7 +96,7 @@ def explain_layout(layout: Layout) -> pa.Table:
 
     Columns: block (kind), source, column, half_life (days, null where none), name, offset, length, meaning.
     """
-    decayed = {"sum", "mean", "count", "cell", "sketch", "mass", "pooled", "density"}
+    decayed = {"sum", "mean", "count", "occasion", "cell", "sketch", "mass", "pooled", "density"}
     rows = [
         {
             "block": block.kind,

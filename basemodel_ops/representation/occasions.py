@@ -1,6 +1,7 @@
 """Occasions of entities in their order: what happened at once."""
 
 import numpy as np
+from numba import njit
 
 from basemodel_ops.representation.events import NO_SESSION
 
@@ -21,3 +22,22 @@ def occasions(owner: np.ndarray, time: np.ndarray, session: np.ndarray | None = 
         other = np.where((session[1:] == NO_SESSION) | (session[:-1] == NO_SESSION), other, session[1:] != session[:-1])
     starts[1:] = other | (owner[1:] != owner[:-1])
     return np.cumsum(starts) - 1
+
+
+@njit(nogil=True, cache=True)
+def once_per_occasion(cells: np.ndarray, occasion: np.ndarray, size: int) -> np.ndarray:
+    """The cells without those that the same occasion already has, which become -1, int32 (events, columns).
+
+    Args:
+        cells: Cells below `size`, negative where there is none, int32 (events, columns).
+        occasion: Number of the occasion of each event, int64 (events,).
+    """
+    newest = np.full(size, -1, np.int64)
+    out = np.full(cells.shape, -1, np.int32)
+    for event in range(len(cells)):
+        for column in range(cells.shape[1]):
+            cell = cells[event, column]
+            if cell >= 0 and newest[cell] != occasion[event]:
+                newest[cell] = occasion[event]
+                out[event, column] = cell
+    return out

@@ -117,9 +117,16 @@ class Checkpoint:
             return found, 1.0
         booster = lgb.Booster(model_str=self._pairs["texts"][name])
         pairs = Pairs(booster, self._artifact.arrays("pair_rates")[name])
-        own, shared = places.own_features(examples, place, source, column, things)
+        own, shared = self.own_features(examples, place, source, column, things)
         logits = pairs.answers(own, shared, things)
         return np.concatenate([found, logits[:, :, None]], axis=2), self._pairs["mix"][name]["share"]
+
+    def own_features(
+        self, examples: Examples, place: np.ndarray, source: str, column: str, things: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features of pairs of rows and things, and those that all pairs of a row share; see `places.own_features`."""
+        similar = self._artifact.arrays("similar")[f"{source}.{column}"]
+        return places.own_features(examples, place, source, column, things, similar)
 
     def _network(self, examples: Examples, place: np.ndarray, answer: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         found, index = [], []

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.bank import folds_of
+from basemodel_ops.bank import folds_of, similarity
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.foundation import Shape
@@ -17,8 +17,14 @@ READ = ("scalar", "sum", "mean", "last", "attribute", "calendar")
 """Kinds of blocks from which activity is foreseen: few numbers that say most of it. Facts without a date are not among
 them: at a past cutoff they may be hindsight."""
 
-READ_FOR_THINGS = (*READ, "count", "recency", "cell", "pooled")
+OF_THINGS = ("count", "occasion", "recency")
+"""Kinds of blocks that say what an entity did with each thing."""
+
+READ_FOR_THINGS = (*(kind for kind in READ if kind != "calendar"), *OF_THINGS, "cell", "pooled")
 """Kinds that the hidden layers of the network of things read; its skips also read sketches."""
+
+RIDGE = 0.1
+"""Penalty of the similarity of things, per row."""
 
 NOT_FORESEEN = ("sessions", "active_days")
 """Amounts that say again what the number of events says."""
@@ -48,7 +54,7 @@ def things_shape(inputs: Layout, futures: Layout, width: int, hidden: int) -> Sh
     """Sizes of the network of things and composition, and which inputs stand for the same thing or cell."""
     features: dict[tuple[str, str], list[int]] = {}
     for block in inputs.blocks:
-        if block.kind in ("count", "recency"):
+        if block.kind in OF_THINGS:
             features.setdefault((block.kind, block.detail), []).extend(range(block.offset, block.end))
     spans = sorted({b.detail for b in futures.blocks if b.kind == "thing"}, key=int)
     sketches: dict[str, list[int]] = {}
@@ -75,19 +81,11 @@ def things_shape(inputs: Layout, futures: Layout, width: int, hidden: int) -> Sh
     )
 
 
-def things_order(futures: Layout) -> np.ndarray:
-    """Positions of the things and composition futures as the network answers them: (span, source, column, value)."""
-    found = [np.zeros(0, np.int64)]
-    for kind in ("thing", "composition"):
-        blocks = futures.select(kind)
-        for span in sorted({block.detail for block in blocks}, key=int):
-            found += [np.arange(block.offset, block.end) for block in blocks if block.detail == span]
-    return np.concatenate(found)
-
-
-def thing_spans(futures: Layout) -> list[int]:
-    """Horizons of things in days, ascending."""
-    return sorted({int(block.detail) for block in futures.select("thing")})
+def first_thing(futures: Layout) -> int:
+    """Where the futures of things begin; they and composition stand to the end as the network answers them."""
+    return min(
+        [block.offset for block in futures.blocks if block.kind in ("thing", "composition")], default=futures.length
+    )
 
 
 def asked_columns(ws: Workspace) -> list[tuple[str, str, int]]:
@@ -111,16 +109,39 @@ def thing_offset(inputs: Layout, source: str, column: str) -> int:
     raise DataError(f"No things of {column} in {source} are known: it has no values before the end of training.")
 
 
+def similar_things(inputs: Layout, values: np.ndarray) -> dict[str, np.ndarray]:
+    """What the things of a column say of each other in the histories `values` (rows, inputs), by source and column.
+
+    See `bank.similarity`.
+    """
+    found = {}
+    for source, column in dict.fromkeys((block.source, block.column) for block in inputs.select("occasion")):
+        block = _slowest(inputs, source, column)
+        counts = values[:, block.offset : block.end].astype(np.float32)
+        found[f"{source}.{column}"] = similarity(counts.T @ counts, RIDGE * max(len(values), 1))
+    return found
+
+
 def own_features(
-    examples: Examples, place: np.ndarray, source: str, column: str, things: np.ndarray
+    examples: Examples, place: np.ndarray, source: str, column: str, things: np.ndarray, similar: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the entities did with each thing, (rows, things, own), and scalars of the source, (rows, shared)."""
-    blocks = [*examples.layout.select("count", source, column), *examples.layout.select("recency", source, column)]
+    """What the entities did with each thing, (rows, things, own), and scalars of the source, (rows, shared).
+
+    The last of what is `own` is what they did with other things, weighted by how `similar` (things, things) these are.
+    """
+    blocks = [block for kind in OF_THINGS for block in examples.layout.select(kind, source, column)]
     scalars = np.array([b.offset for b in examples.layout.blocks if b.kind == "scalar" and b.source == source])
-    wanted = np.concatenate([*[block.offset + things for block in blocks], scalars])
-    values = examples.gather(place, wanted).astype(np.float32)
-    own = values[:, : len(blocks) * len(things)].reshape(len(place), len(blocks), len(things)).transpose(0, 2, 1)
-    return own, values[:, len(blocks) * len(things) :]
+    slowest = _slowest(examples.layout, source, column)
+    wanted = [*[block.offset + things for block in blocks], scalars, np.arange(slowest.offset, slowest.end)]
+    values = examples.gather(place, np.concatenate(wanted)).astype(np.float32)
+    own, shared, counts = np.split(values, np.cumsum([len(blocks) * len(things), len(scalars)]), axis=1)
+    own = own.reshape(len(place), len(blocks), len(things)).transpose(0, 2, 1)
+    return np.concatenate([own, (counts @ similar[:, things])[:, :, None]], axis=2), shared
+
+
+def _slowest(inputs: Layout, source: str, column: str) -> Block:
+    """The counts of occasions with each thing at the longest half-life."""
+    return max(inputs.select("occasion", source, column), key=lambda block: float(block.detail))
 
 
 def row_folds(examples: Examples, place: np.ndarray) -> np.ndarray:

@@ -163,7 +163,7 @@ def pair_views(
     at = places.label_places(ws, source, column, labels)
     known = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
     things = np.where(known, at, 0)
-    own, shared = places.own_features(examples, place, source, column, things)
+    own, shared = checkpoint.own_features(examples, place, source, column, things)
     learnt, share = checkpoint.things(examples, place, source, column, task.horizon or 0, things)
     return PairViews(
         np.where(known[None, :, None], own, 0), np.where(known[None, :, None], learnt, UNKNOWN_LOGIT), shared, share

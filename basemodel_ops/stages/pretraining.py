@@ -44,12 +44,14 @@ class Rows:
     @classmethod
     def read(cls, examples: Examples) -> "Rows":
         """The rows that things are learnt from: all inputs and all futures."""
-        place, inputs, futures = [], [], []
-        for (first, values), (_, arrays) in zip(examples.whole(), examples.shards("futures"), strict=True):
-            place.append(arrays["row"])
-            inputs.append(values[arrays["row"] - first])
-            futures.append(arrays["values"])
-        return cls(np.concatenate(place), np.concatenate(inputs), np.concatenate(futures))
+        kept = [arrays for _, arrays in examples.shards("futures")]
+        place, futures = (np.concatenate([arrays[name] for arrays in kept]) for name in ("row", "values"))
+        inputs, done = np.empty((len(place), examples.layout.length), np.float16), 0
+        for (first, values), arrays in zip(examples.whole(), kept, strict=True):
+            rows = arrays["row"]
+            inputs[done : done + len(rows)] = values[rows - first]
+            done += len(rows)
+        return cls(place, inputs, futures)
 
     @classmethod
     def read_activity(cls, examples: Examples) -> "Rows":
@@ -203,9 +205,9 @@ def _learn_things(
     entity = rows.place // len(examples.cutoffs)
     held = np.random.default_rng((settings.seed, 1)).integers(0, HELD_OUT, len(examples.entities))[entity] == 0
     held = held if 0 < held.sum() < len(held) else np.arange(len(held)) == 0
-    order = places.things_order(layout)
+    futures = rows.futures[:, places.first_thing(layout) :]
     model, curve = pretrain(
-        rows.inputs, rows.futures[:, order], np.zeros(0, bool), shape, settings.epochs, settings.seed, ws.log, held=held
+        rows.inputs, futures, np.zeros(0, bool), shape, settings.epochs, settings.seed, ws.log, held=held
     )
     draft.arrays("weights", model.arrays())
     draft.json("shape", shape.plain())
@@ -220,24 +222,25 @@ def _learn_things(
     pairs: dict[str, str] = {}
     rates: dict[str, np.ndarray] = {}
     mix: dict[str, dict] = {}
+    similar = places.similar_things(examples.layout, rows.inputs)
     for source, column, horizon in asked:
         block = next(b for b in layout.select("thing", source, column) if b.detail == str(horizon))
         things = np.arange(block.length)
         happened = rows.futures[:, block.offset : block.end]
         known = learnt[~np.isnan(happened[learnt, 0].astype(np.float32))]
-        own, shared = places.own_features(examples, rows.place[known], source, column, things)
-        found = bank.fit_thing_pairs(own, shared, happened[known] > 0, settings.seed)
-        own, shared = places.own_features(examples, rows.place[measured], source, column, things)
+        own, shared = places.own_features(examples, rows.place, source, column, things, similar[f"{source}.{column}"])
+        found = bank.fit_thing_pairs(own[known], shared[known], happened[known] > 0, settings.seed)
         offset = places.thing_offset(examples.layout, source, column)
         shares, tried = bank.mix_shares(
-            answers[:, :, offset + things].mean(axis=1), found.answers(own, shared, things),
+            answers[:, :, offset + things].mean(axis=1), found.answers(own[measured], shared[measured], things),
             np.where(np.isnan(happened[measured]), np.nan, happened[measured] > 0), np.ones(len(things), bool),
-            ["things"] * len(things), margin=0.0,
+            ["things"] * len(things), usual=0.5,
         )  # fmt: skip
         name = f"{source}.{column} {horizon}"
         pairs[name], rates[name] = found.booster.model_to_string(), found.rate
         mix[name] = {"share": float(shares[0]), "tried": tried.get("things", {})}
         numbers[f"network_share_{column}"] = float(shares[0])
     draft.json("pairs", {"texts": pairs, "mix": mix})
+    draft.arrays("similar", {**similar, "none": np.zeros((1, 1))})
     draft.arrays("pair_rates", {**rates, "none": np.zeros(1)})
     return curve.steps

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
+from basemodel_ops.bank import similarity
 from basemodel_ops.foundation.retrieval import Sequences
 
 GAPS = 5
@@ -83,7 +84,7 @@ def _strongest(matrix: csr_matrix) -> csr_matrix:
 
 
 def similarities(sequences: Sequences, items: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which items have similarities, and these, solved for in closed form (EASE, arXiv 1905.03375)."""
+    """Which items have similarities, and these."""
     count = np.bincount(sequences.item, minlength=items)
     best = np.sort(np.argsort(-count, kind="stable")[: min(SIMILAR_ITEMS, int((count > 0).sum()))])
     place = np.full(items, -1)
@@ -93,9 +94,4 @@ def similarities(sequences: Sequences, items: int) -> tuple[np.ndarray, np.ndarr
     shape = (len(sequences.start) - 1, len(best))
     counts = csr_matrix((np.ones(int(mine.sum())), (owner[mine], place[sequences.item[mine]])), shape)
     counts.data = np.log1p(counts.data)
-    gram = np.asarray((counts.T @ counts).todense())
-    gram[np.diag_indices(len(best))] += RIDGE
-    inverse = np.linalg.inv(gram) if len(best) else gram
-    weights = -inverse / np.diag(inverse)
-    weights[np.diag_indices(len(best))] = 0
-    return place, weights.astype(np.float32)
+    return place, similarity(np.asarray((counts.T @ counts).todense()), RIDGE)

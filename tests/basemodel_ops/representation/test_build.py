@@ -114,7 +114,7 @@ def test_counts_and_recency_are_decayed_by_age() -> None:
         codes={"kind": np.array([2, 2], np.int32), "item": np.array([-1, -1], np.int32)},
     )
     layout, values = history_layout(PLANS, LIVES, LIVES, WINDOWS), past(history, cutoff)[0, 0]
-    short, long = layout.select("count", column="kind")
+    short, long = layout.select("occasion", column="kind")
     week = [1 / (1 - 2 ** (-7 / life)) for life in LIVES]  # a week, the least, stands for all time
     recency = layout.select("recency", column="kind")[0]
     np.testing.assert_allclose(values[short.offset : short.end], [0, 0, np.log1p((0.25 + 0.5) * week[0]), 0], atol=1e-3)
@@ -124,6 +124,21 @@ def test_counts_and_recency_are_decayed_by_age() -> None:
     for kind in ("sketch", "pooled"):
         for block in layout.select(kind):
             assert not values[block.offset : block.end].any()  # no item is known
+
+
+def test_lines_of_one_session_are_one_occasion_and_many_events() -> None:
+    cutoff, time = np.array([FIRST]), FIRST - np.array([14, 14, 14, 7]) * DAY
+    history = replace(
+        history_of(np.zeros(4, int), time, 1),
+        session=np.array([1, 1, 1, 2]),
+        codes={"kind": np.array([2, 2, 1, 2], np.int32), "item": np.full(4, -1, np.int32)},
+    )
+    layout, values = history_layout(PLANS, LIVES, LIVES, WINDOWS), past(history, cutoff)[0, 0]
+    (count,), (_, occasion) = (layout.select(kind, column="kind") for kind in ("count", "occasion"))
+    older, newer = (2 ** (-age / 90) / (1 - 2 ** (-7 / 90)) for age in (14, 7))  # a week, the least, stands for all time
+    for block, lines in ((count, 2), (occasion, 1)):
+        expected = np.log1p([0, older, lines * older + newer, 0])
+        np.testing.assert_allclose(values[block.offset : block.end], expected, atol=1e-3)
 
 
 @settings(max_examples=10, deadline=None)

@@ -4,18 +4,29 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel_ops.representation import Layout
+from basemodel_ops.representation import Layout, future_layout
 from basemodel_ops.stages import Workspace, training_examples
-from basemodel_ops.stages.futures import families_of, foreseen, thing_offset, things_order, things_shape
+from basemodel_ops.stages.futures import (
+    families_of,
+    first_thing,
+    foreseen,
+    own_features,
+    similar_things,
+    thing_offset,
+    things_shape,
+)
 from basemodel_ops.stages.rows import Examples
 
+from ..representation.histories import plan
 from .riding import encoded
 
 INPUTS = Layout(
     [
         ("scalar", "a", "", "events_7d", 1), ("count", "a", "x", "28", 2), ("count", "a", "y", "28", 3),
+        ("occasion", "a", "x", "28", 2), ("occasion", "a", "y", "28", 3),
         ("recency", "a", "x", "", 2), ("recency", "a", "y", "", 3), ("sketch", "a", "y", "28", 8),
-        ("scalar", "b", "", "events_7d", 1), ("count", "b", "z", "28", 4), ("recency", "b", "z", "", 4),
+        ("scalar", "b", "", "events_7d", 1), ("count", "b", "z", "28", 4), ("occasion", "b", "z", "28", 4),
+        ("recency", "b", "z", "", 4),
         ("calendar", "", "", "", 2),
     ]
 )  # fmt: skip
@@ -23,9 +34,8 @@ FUTURES = Layout(
     [
         ("any", "a", "", "7", 1), ("amount", "a", "events", "7", 1), ("amount", "a", "sessions", "7", 1),
         ("wait", "a", "", "14", 1), ("any", "b", "", "7", 1),
-        ("thing", "a", "x", "7", 2), ("thing", "a", "y", "7", 3), ("thing", "a", "x", "14", 2),
-        ("thing", "a", "y", "14", 3),
-        ("thing", "b", "z", "7", 4), ("thing", "b", "z", "14", 4),
+        ("thing", "a", "x", "7", 2), ("thing", "a", "y", "7", 3), ("thing", "b", "z", "7", 4),
+        ("thing", "a", "x", "14", 2), ("thing", "a", "y", "14", 3), ("thing", "b", "z", "14", 4),
         ("composition", "a", "y", "7", 4), ("composition", "a", "y", "14", 4),
     ]
 )  # fmt: skip
@@ -37,7 +47,7 @@ def test_the_futures_of_things_stand_by_horizon_in_the_order_of_their_inputs() -
     names = {
         p: (b.kind, b.source, b.column, b.detail, p - b.offset) for b in FUTURES.blocks for p in range(b.offset, b.end)
     }
-    order = [names[int(place)] for place in things_order(FUTURES)]
+    order = [names[place] for place in range(first_thing(FUTURES), FUTURES.length)]
     assert shape.things == 9
     inputs = {p: (b.source, b.column, p - b.offset) for b in INPUTS.blocks for p in range(b.offset, b.end)}
     for feature in shape.thing_inputs:
@@ -47,7 +57,9 @@ def test_the_futures_of_things_stand_by_horizon_in_the_order_of_their_inputs() -
                 assert (kind, horizon) == ("thing", days)
                 assert (source, column, value) == inputs[place]
     assert [name[3] for name in order[18:]] == ["7"] * 4 + ["14"] * 4
-    assert sorted(things_order(FUTURES).tolist()) == list(range(5, FUTURES.length))
+    made = future_layout([plan("a"), plan("b")], (7,), (7, 14))
+    spans = [b.detail for b in made.blocks if b.offset >= first_thing(made)]
+    assert spans == ["7", "7", "14", "14"] * 2
 
 
 def test_the_things_of_a_column_begin_where_recency_says() -> None:
@@ -59,6 +71,29 @@ def test_layers_read_no_sketch_and_skips_do() -> None:
     sketch = INPUTS.positions("sketch")
     assert not np.isin(sketch, shape.read).any()
     assert np.isin(shape.sketch_inputs[0], sketch).all()
+
+
+def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: Path) -> None:
+    ws = encoded(tmp_path)
+    training_examples(ws)
+    examples = Examples(ws.current("training_examples"))
+    values = np.concatenate([part for _, part in examples.whole()])
+    similar = similar_things(examples.layout, values)["trips.station"]
+    block = max(examples.layout.select("occasion", "trips", "station"), key=lambda block: float(block.detail))
+    place, things = np.arange(len(values)), np.arange(block.length)
+    own, shared = own_features(examples, place, "trips", "station", things, similar)
+    counts = values[:, block.offset : block.end].astype(np.float64)
+    for thing in things:  # ridge regression of each thing on the others
+        others = np.delete(counts, thing, axis=1)
+        penalty = 0.1 * len(counts) * np.eye(others.shape[1])
+        weights = np.linalg.solve(others.T @ others + penalty, others.T @ counts[:, thing])
+        np.testing.assert_allclose(own[:, thing, -1], others @ weights, rtol=2e-3, atol=2e-3)
+    some = np.array([2, 0])
+    np.testing.assert_array_equal(
+        own_features(examples, place, "trips", "station", some, similar)[0][:, :, :-1], own[:, some, :-1]
+    )
+    scalars = [block.offset for block in examples.layout.select("scalar", "trips")]
+    np.testing.assert_array_equal(shared, values[:, scalars].astype(np.float32))
 
 
 def test_activity_is_learnt_once_per_meaning() -> None:
