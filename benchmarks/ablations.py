@@ -21,8 +21,8 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages import futures as places
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import population
+from basemodel_ops.stages.lessons import Lessons
 from basemodel_ops.stages.positives import positives, truth_matrix
-from basemodel_ops.stages.pretraining import Rows
 from basemodel_ops.stages.rows import Examples
 from benchmarks.quality import objectives
 from benchmarks.quality.boosting import TunedLinear
@@ -82,7 +82,7 @@ class Bench:
         self.seed, self.epochs = seed, ws.settings.epochs
         self.examples = Examples(ws.current("training_examples"))
         self.layout = Layout.from_rows(self.examples.artifact.json("futures"))
-        known = Rows.read(self.examples)
+        known = Lessons.of_things(self.examples)
         kept = np.sort(np.random.default_rng(seed).permutation(len(known.place))[:rows])
         self.place, self.inputs, self.futures = known.place[kept], known.inputs[kept], known.futures[kept]
         self.entity = self.place // len(self.examples.cutoffs)

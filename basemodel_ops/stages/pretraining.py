@@ -1,7 +1,5 @@
 """The stage that trains the foundation model: two learners for activity, and two for things."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from basemodel_ops import bank
@@ -14,51 +12,17 @@ from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages import futures as places
 from basemodel_ops.stages.checkpoint import Activity, activity_shape, prefixed
+from basemodel_ops.stages.lessons import Lessons, Numbers, later_than
 from basemodel_ops.stages.plots import loss_curve
 from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.things import learn_things
 from basemodel_ops.stages.workspace import Workspace
-
-LATER = 3
-"""Learners are compared on the last third of the cutoffs."""
 
 PROBED_DAYS = 14
 """The horizon by which the learners of a family are compared."""
 
 ROW_SHARES = (0.3, 1.0)
 """Shares of the rows that the network of activity is tried on: overlapping windows make it memorise entities."""
-
-HELD_OUT = 20
-"""One entity in so many is kept from the network of things."""
-
-Numbers = dict[str, float | int | str]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows that pretraining learns from: where they stand, what they hold and what followed."""
-
-    place: np.ndarray
-    inputs: np.ndarray  # (rows, inputs) float16
-    futures: np.ndarray  # (rows, futures) float16
-
-    @classmethod
-    def read(cls, examples: Examples) -> "Rows":
-        """The rows that things are learnt from: all inputs and all futures."""
-        kept = [arrays for _, arrays in examples.shards("futures")]
-        place, futures = (np.concatenate([arrays[name] for arrays in kept]) for name in ("row", "values"))
-        inputs, done = np.empty((len(place), examples.layout.length), np.float16), 0
-        for (first, values), arrays in zip(examples.whole(), kept, strict=True):
-            rows = arrays["row"]
-            inputs[done : done + len(rows)] = values[rows - first]
-            done += len(rows)
-        return cls(place, inputs, futures)
-
-    @classmethod
-    def read_activity(cls, examples: Examples) -> "Rows":
-        """The rows that activity is learnt from: more of them, of only the inputs and the futures that matter to it."""
-        kept = [arrays for _, arrays in examples.shards("activity")]
-        place, futures = (np.concatenate([arrays[name] for arrays in kept]) for name in ("row", "values"))
-        return cls(place, examples.gather(place, examples.positions(*places.READ)), futures)
 
 
 def foundation_model(ws: Workspace) -> Report:
@@ -71,12 +35,9 @@ def foundation_model(ws: Workspace) -> Report:
 
     def fill(draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
         layout = Layout.from_rows(examples.artifact.json("futures"))
-        rows = Rows.read_activity(examples)
-        numbers: Numbers = {"activity_rows": len(rows.place)}
-        activity = _learn_activity(ws, examples, layout, rows, draft, numbers)
-        rows = Rows.read(examples)
-        numbers["rows"] = len(rows.place)
-        steps = _learn_things(ws, examples, layout, rows, asked, draft, numbers)
+        numbers: Numbers = {}
+        activity = _learn_activity(ws, examples, layout, draft, numbers)
+        steps = learn_things(ws, examples, layout, asked, draft, numbers)
         draft.json("about", {"examples": examples.artifact.version, "training_end": end})
         is_past = np.tile(examples.cutoffs < end, len(examples.entities))
         draft.arrays("activity", {"values": activity.answers(examples, np.arange(len(is_past)), is_past)})
@@ -85,18 +46,10 @@ def foundation_model(ws: Workspace) -> Report:
     return ws.made("foundation_model", inputs, fill)
 
 
-def _later(examples: Examples, place: np.ndarray) -> int:
-    """The cutoff, microseconds, from which on rows are later ones, by which learners are compared."""
-    distinct = np.unique(places.row_cutoffs(examples, place))
-    return int(distinct[len(distinct) - max(len(distinct) // LATER, 1)])
-
-
-def _learn_activity(
-    ws: Workspace, examples: Examples, layout: Layout, rows: Rows, draft: Draft, numbers: Numbers
-) -> Activity:
+def _learn_activity(ws: Workspace, examples: Examples, layout: Layout, draft: Draft, numbers: Numbers) -> Activity:
     """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
-    blocks = places.foreseen(layout)
-    inputs, futures, later = rows.inputs, rows.futures, _later(examples, rows.place)
+    rows, blocks = Lessons.of_activity(examples), places.foreseen(layout)
+    inputs, futures, later = rows.inputs, rows.futures, later_than(examples, rows.place)
     is_any = np.array([block.kind == "any" for block in blocks])
     read = examples.positions(*places.READ)
     calendar = np.flatnonzero(np.isin(read, examples.layout.positions("calendar")))
@@ -114,6 +67,7 @@ def _learn_activity(
         banks.append(bank.fit_bank(inputs[mine].astype(np.float32), futures[mine], is_any, ws.settings.seed))
         networks.append(pretrain(inputs[some], futures[some], is_any, shape, 1, ws.settings.seed, ws.log)[0])
     numbers |= losses
+    numbers["activity_rows"] = len(rows.place)
     numbers["activity_futures"] = len(blocks)
     numbers["network_rows_share"] = rows_share
     numbers["network_share_activity"] = round(float(shares.mean()), 3)
@@ -188,59 +142,3 @@ def _compare(
             "unigram_activity": round(sum(losses(averages).values()), 5),
         },
     )
-
-
-def _learn_things(
-    ws: Workspace,
-    examples: Examples,
-    layout: Layout,
-    rows: Rows,
-    asked: list[tuple[str, str, int]],
-    draft: Draft,
-    numbers: Numbers,
-) -> list[float]:
-    """The network of things and composition, and a bank of pairs for each column that a task asks for."""
-    settings = ws.settings
-    shape = places.things_shape(examples.layout, layout, settings.width, settings.hidden)
-    entity = rows.place // len(examples.cutoffs)
-    held = np.random.default_rng((settings.seed, 1)).integers(0, HELD_OUT, len(examples.entities))[entity] == 0
-    held = held if 0 < held.sum() < len(held) else np.arange(len(held)) == 0
-    futures = rows.futures[:, places.first_thing(layout) :]
-    model, curve = pretrain(
-        rows.inputs, futures, np.zeros(0, bool), shape, settings.epochs, settings.seed, ws.log, held=held
-    )
-    draft.arrays("weights", model.arrays())
-    draft.json("shape", shape.plain())
-    numbers |= {f"loss_{k}": round(v, 5) for k, v in curve.heldout.items()}
-    numbers |= {f"unigram_{k}": round(v, 5) for k, v in curve.unigram.items()}
-    numbers["steps"] = len(curve.steps)
-    numbers["weights"] = sum(p.numel() for p in model.network.parameters())
-    is_later = places.row_cutoffs(examples, rows.place) >= _later(examples, rows.place)
-    measured = np.flatnonzero(held & is_later) if (held & is_later).any() else np.flatnonzero(held)
-    learnt = np.flatnonzero(~held)
-    answers = model.things(rows.inputs[measured])
-    pairs: dict[str, str] = {}
-    rates: dict[str, np.ndarray] = {}
-    mix: dict[str, dict] = {}
-    similar = places.similar_things(examples.layout, rows.inputs)
-    for source, column, horizon in asked:
-        block = next(b for b in layout.select("thing", source, column) if b.detail == str(horizon))
-        things = np.arange(block.length)
-        happened = rows.futures[:, block.offset : block.end]
-        known = learnt[~np.isnan(happened[learnt, 0].astype(np.float32))]
-        own, shared = places.own_features(examples, rows.place, source, column, things, similar[f"{source}.{column}"])
-        found = bank.fit_thing_pairs(own[known], shared[known], happened[known] > 0, settings.seed)
-        offset = places.thing_offset(examples.layout, source, column)
-        shares, tried = bank.mix_shares(
-            answers[:, :, offset + things].mean(axis=1), found.answers(own[measured], shared[measured], things),
-            np.where(np.isnan(happened[measured]), np.nan, happened[measured] > 0), np.ones(len(things), bool),
-            ["things"] * len(things), usual=0.5,
-        )  # fmt: skip
-        name = f"{source}.{column} {horizon}"
-        pairs[name], rates[name] = found.booster.model_to_string(), found.rate
-        mix[name] = {"share": float(shares[0]), "tried": tried.get("things", {})}
-        numbers[f"network_share_{column}"] = float(shares[0])
-    draft.json("pairs", {"texts": pairs, "mix": mix})
-    draft.arrays("similar", {**similar, "none": np.zeros((1, 1))})
-    draft.arrays("pair_rates", {**rates, "none": np.zeros(1)})
-    return curve.steps

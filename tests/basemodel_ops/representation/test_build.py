@@ -135,7 +135,9 @@ def test_lines_of_one_session_are_one_occasion_and_many_events() -> None:
     )
     layout, values = history_layout(PLANS, LIVES, LIVES, WINDOWS), past(history, cutoff)[0, 0]
     (count,), (_, occasion) = (layout.select(kind, column="kind") for kind in ("count", "occasion"))
-    older, newer = (2 ** (-age / 90) / (1 - 2 ** (-7 / 90)) for age in (14, 7))  # a week, the least, stands for all time
+    older, newer = (
+        2 ** (-age / 90) / (1 - 2 ** (-7 / 90)) for age in (14, 7)
+    )  # a week, the least, stands for all time
     for block, lines in ((count, 2), (occasion, 1)):
         expected = np.log1p([0, older, lines * older + newer, 0])
         np.testing.assert_allclose(values[block.offset : block.end], expected, atol=1e-3)
