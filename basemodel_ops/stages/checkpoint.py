@@ -68,6 +68,17 @@ class Activity:
         return found.astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Things:
+    """Things of a column: features of pairs and of rows (see `places.own_features`), and what is foreseen."""
+
+    own: np.ndarray  # (rows, things, own)
+    shared: np.ndarray  # (rows, shared)
+    learnt: np.ndarray  # (rows, things, learners) logits
+    share: float
+    """The network's in the answer; the rest is that of the bank, the last of the learners."""
+
+
 class Checkpoint:
     """The current foundation model and its answers for rows of representations."""
 
@@ -104,29 +115,23 @@ class Checkpoint:
 
     def things(
         self, examples: Examples, place: np.ndarray, source: str, column: str, horizon: int, things: np.ndarray
-    ) -> tuple[np.ndarray, float]:
-        """Logits of things of a column, float32 (places, things, learners), and the network's share in the answer.
+    ) -> "Things":
+        """What is known and foreseen of things of a column, of the rows at `place`.
 
         The learners are the network, once per horizon, and last the bank of pairs, where there is one.
         """
+        similar = self._artifact.arrays("similar")[f"{source}.{column}"]
+        own, shared = places.own_features(examples, place, source, column, things, similar)
         offset = places.thing_offset(examples.layout, source, column)
         found = self._network(examples, place, lambda rows: self._things.things(rows)[:, :, offset + things])
         found = found.transpose(0, 2, 1)
         name = f"{source}.{column} {horizon}"
         if name not in self._pairs["texts"]:
-            return found, 1.0
+            return Things(own, shared, found, 1.0)
         booster = lgb.Booster(model_str=self._pairs["texts"][name])
-        pairs = Pairs(booster, self._artifact.arrays("pair_rates")[name])
-        own, shared = self.own_features(examples, place, source, column, things)
-        logits = pairs.answers(own, shared, things)
-        return np.concatenate([found, logits[:, :, None]], axis=2), self._pairs["mix"][name]["share"]
-
-    def own_features(
-        self, examples: Examples, place: np.ndarray, source: str, column: str, things: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Features of pairs of rows and things, and those that all pairs of a row share; see `places.own_features`."""
-        similar = self._artifact.arrays("similar")[f"{source}.{column}"]
-        return places.own_features(examples, place, source, column, things, similar)
+        logits = Pairs(booster, self._artifact.arrays("pair_rates")[name]).answers(own, shared, things)
+        learnt = np.concatenate([found, logits[:, :, None]], axis=2)
+        return Things(own, shared, learnt, self._pairs["mix"][name]["share"])
 
     def _network(self, examples: Examples, place: np.ndarray, answer: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         found, index = [], []

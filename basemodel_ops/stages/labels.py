@@ -163,8 +163,9 @@ def pair_views(
     at = places.label_places(ws, source, column, labels)
     known = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
     things = np.where(known, at, 0)
-    own, shared = checkpoint.own_features(examples, place, source, column, things)
-    learnt, share = checkpoint.things(examples, place, source, column, task.horizon or 0, things)
-    return PairViews(
-        np.where(known[None, :, None], own, 0), np.where(known[None, :, None], learnt, UNKNOWN_LOGIT), shared, share
+    found = checkpoint.things(examples, place, source, column, task.horizon or 0, things)
+    own, learnt = (
+        np.where(known[None, :, None], values, unknown)
+        for values, unknown in ((found.own, 0), (found.learnt, UNKNOWN_LOGIT))
     )
+    return PairViews(own, learnt, found.shared, found.share)

@@ -1,6 +1,7 @@
 """Representations on disk: one file per shard and kind of block, so that a reader opens only what it needs."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -47,12 +48,13 @@ class Examples:
 
     def whole(self) -> Iterator[tuple[int, np.ndarray]]:
         """First row and all values of each shard, float16 (rows, length)."""
-        first = 0
+        first, runs = 0, [_runs(self.layout.positions(kind)) for kind in self.layout.kinds]
         for parts in zip(*(self.shards(kind) for kind in self.layout.kinds), strict=True):
             arrays = [part["values"] for _, part in parts]
             values = np.empty((len(arrays[0]), self.layout.length), np.float16)
-            for kind, own in zip(self.layout.kinds, arrays, strict=True):
-                values[:, self.layout.positions(kind)] = own
+            for own, places in zip(arrays, runs, strict=True):
+                for there, here in places:
+                    values[:, there] = own[:, here]
             yield first, values
             first += len(values)
 
@@ -78,3 +80,11 @@ class Examples:
         blocks = [b for b in self.layout.blocks if b.kind in kinds]
         blocks = [b for b in blocks if not (b.kind in FACTS and b.source in without)]
         return np.concatenate([np.arange(b.offset, b.end) for b in blocks] or [np.zeros(0, np.int64)])
+
+
+def _runs(positions: np.ndarray) -> list[tuple[slice, slice]]:
+    """Runs of ascending positions without gaps, each as it stands there and in the array of positions."""
+    cuts = [0, *(np.flatnonzero(np.diff(positions) != 1) + 1), len(positions)]
+    return [
+        (slice(positions[low], positions[high - 1] + 1), slice(low, high)) for low, high in pairwise(cuts) if high > low
+    ]
