@@ -24,10 +24,11 @@ from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.recommending import fit_recommendation
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks import multilabel, single
 from basemodel_ops.tasks.heads import Calibration
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import PRIMARY, multilabel_metrics
-from basemodel_ops.tasks.multilabel import answers_of, choose_pairs, fit_pairs
+from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
 from basemodel_ops.tasks.single import METRICS, Views, choose, fit_candidates, paired_error, refit, save_heads
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -131,13 +132,14 @@ def _fit_single(
     candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
     shipped, metrics = choose(candidates, views.rows(validation), target[validation], len(train), ws.settings.seed)
     if task.type is TaskType.BINARY:
-        for name, fitted in candidates.items():
-            raw = fitted.predict(views.rows(validation))
-            candidates[name] = replace(fitted, calibration=Calibration.fit(raw, target[validation]))
+        raw = single.answers_of(candidates, views.rows(validation))
+        candidates = {
+            name: replace(fitted, calibration=Calibration.fit(raw[name], target[validation]))
+            for name, fitted in candidates.items()
+        }
     known = known_before_test(rows, task.horizon)
     metric, newest = METRICS[task.type], refit(candidates, views.rows(known), target[known], ws.settings.seed)
-    asked = views.rows(test)
-    answers = {name: fitted.predict(asked) for name, fitted in newest.items()}
+    answers = single.answers_of(newest, views.rows(test))
     on_test = {name: metric(target[test], answer) for name, answer in answers.items()}
     pair, owner = (answers[shipped], answers["baseline"]), place[test] // len(examples.cutoffs)
     noise = paired_error(metric, PRIMARY[task.type], target[test], *pair, ws.settings.seed, owner=owner)
@@ -212,7 +214,7 @@ def _fit_multilabel(
     shipped, metrics = choose_pairs(candidates, views.rows(validation), target[validation])
     known = known_before_test(rows, task.horizon)
     newest = fit_pairs(tuple(candidates), views.rows(known), target[known], ws.settings.seed)
-    answers = answers_of(newest, views.rows(test))
+    answers = multilabel.answers_of(newest, views.rows(test))
     on_test = {name: multilabel_metrics(target[test], answer) for name, answer in answers.items()}
     fitted = fit_pairs((shipped,), views, target, ws.settings.seed)[shipped]
     arrays, texts = fitted.state()

@@ -79,11 +79,24 @@ class Fitted:
 
     def predict(self, views: Views) -> np.ndarray:
         """Mean of the parts' answers, calibrated, in the target's own unit."""
-        answers = [self.heads[part].predict(views.view(RECIPES[part][1])) for part in self.parts]
+        return answers_of({"": self}, views)[""]
+
+    def combine(self, answers: list[np.ndarray]) -> np.ndarray:
+        """The answer out of those of the parts."""
         mean = np.mean(answers, axis=0)
         if self.kind is TaskType.REGRESSION:
             return np.sign(mean) * np.expm1(np.abs(mean))
         return mean if self.calibration is None else self.calibration.apply(mean)
+
+
+def answers_of(candidates: dict[str, Fitted], views: Views) -> dict[str, np.ndarray]:
+    """What every candidate answers; a head that several share is asked once."""
+    heads = {id(head): (part, head) for fitted in candidates.values() for part, head in fitted.heads.items()}
+    asked = {key: head.predict(views.view(RECIPES[part][1])) for key, (part, head) in heads.items()}
+    return {
+        name: fitted.combine([asked[id(fitted.heads[part])] for part in fitted.parts])
+        for name, fitted in candidates.items()
+    }
 
 
 def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False) -> Head:
@@ -125,7 +138,7 @@ def choose(
     ships; else the best.
     """
     kind = next(iter(candidates.values())).kind
-    answers = {name: fitted.predict(views) for name, fitted in candidates.items()}
+    answers = answers_of(candidates, views)
     metrics = {name: METRICS[kind](target, answer) for name, answer in answers.items()}
     primary = PRIMARY[kind]
     if not np.isfinite([values[primary] for values in metrics.values()]).any():

@@ -13,7 +13,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import known_before_test, population, single_views
 from basemodel_ops.stages.rows import Examples
-from basemodel_ops.tasks.single import Fitted, Views, choose, fit_candidates, refit
+from basemodel_ops.tasks.single import Fitted, Views, answers_of, choose, fit_candidates, refit
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import hand_features
@@ -90,7 +90,7 @@ def product_answers(
     if newest is not None:
         candidates = refit(candidates, views.rows(newest), target[newest], seed)
     test = views.rows(problem.test)
-    return shipped, {name: fitted.predict(test) for name, fitted in candidates.items()}
+    return shipped, answers_of(candidates, test)
 
 
 def baseline_answers(

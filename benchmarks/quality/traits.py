@@ -15,7 +15,7 @@ from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import newest_per_entity, population, single_views
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.tasks.metrics import multiclass_metrics
-from basemodel_ops.tasks.single import SAFE, Views, choose, fit_candidates
+from basemodel_ops.tasks.single import SAFE, Views, answers_of, choose, fit_candidates
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import category_log_counts
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -54,7 +54,7 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
     for fit, test in folds:
         began = time.perf_counter()
         candidates = fit_candidates(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
-        parts = {way: model.predict(views.rows(test)) for way, model in candidates.items()}
+        parts = answers_of(candidates, views.rows(test))
         shipped = _shipped(views, target, fit, seed)
         chosen[shipped] += 1
         fitted = time.perf_counter()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.heads import Calibration
+from basemodel_ops.tasks.heads import Calibration, Head
 from basemodel_ops.tasks.metrics import PRIMARY, binary_metrics
 from basemodel_ops.tasks.single import (
     METRICS,
@@ -17,6 +17,7 @@ from basemodel_ops.tasks.single import (
     STEADY,
     Fitted,
     Views,
+    answers_of,
     choose,
     fit_candidates,
     load_heads,
@@ -46,6 +47,24 @@ def sample(kind: TaskType, seed: int, rows: int = 400) -> tuple[Views, np.ndarra
 @pytest.fixture(scope="module", params=KINDS, ids=str)
 def fitted(request: pytest.FixtureRequest) -> dict[str, Fitted]:
     return fit_candidates(request.param, *sample(request.param, 0), seed=0)
+
+
+def test_a_head_that_candidates_share_is_asked_once(fitted: dict[str, Fitted], monkeypatch: pytest.MonkeyPatch) -> None:
+    views, _ = sample(next(iter(fitted.values())).kind, 1)
+    alone = {name: candidate.predict(views) for name, candidate in fitted.items()}
+    asked: list[str] = []
+    for name, part in {part: head for one in fitted.values() for part, head in one.heads.items()}.items():
+
+        def predict(features: np.ndarray, name: str = name, own: Head = part) -> np.ndarray:
+            asked.append(name)
+            return type(own).predict(own, features)
+
+        monkeypatch.setattr(part, "predict", predict)
+    together = answers_of(fitted, views)
+    assert sorted(asked) == ["baseline", "boosted", "linear"]
+    assert together.keys() == alone.keys()
+    for name, answer in together.items():
+        np.testing.assert_array_equal(answer, alone[name])
 
 
 def test_answers_are_in_the_unit_of_the_target(fitted: dict[str, Fitted]) -> None:
