@@ -8,6 +8,9 @@ import numpy as np
 from basemodel_ops.tasks.heads import State
 from basemodel_ops.tasks.metrics import multilabel_metrics
 
+PAIRS = 600_000
+"""Pairs of (entity, label) that are learnt from, at most."""
+
 CHECKPOINT = "checkpoint"
 """The part of an answer that needs no label."""
 
@@ -89,9 +92,9 @@ def answers_of(models: dict[str, PairModel], views: PairViews) -> dict[str, np.n
 PARTS = {"baseline": ("baseline",), "zero-shot": (), "boosted": ("boosted",), "blend": ("boosted",)}
 
 
-def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool, seed: int, pairs: int) -> lgb.Booster:
+def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool, seed: int) -> lgb.Booster:
     generator = np.random.default_rng(seed)
-    chosen = generator.choice(target.size, min(pairs, target.size), replace=False)
+    chosen = generator.choice(target.size, min(PAIRS, target.size), replace=False)
     row, label = np.divmod(np.sort(chosen), target.shape[1])
     settings = {
         "objective": "binary", "learning_rate": 0.07, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
@@ -102,13 +105,11 @@ def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool,
     return lgb.train(settings, data, num_boost_round=120)
 
 
-def fit_pairs(
-    names: tuple[str, ...], views: PairViews, target: np.ndarray, seed: int, pairs: int = 300_000
-) -> dict[str, PairModel]:
+def fit_pairs(names: tuple[str, ...], views: PairViews, target: np.ndarray, seed: int) -> dict[str, PairModel]:
     """The named candidates, fitted on the rows; target (rows, labels) bool."""
     rate = np.log(target.mean(axis=0) + 1e-5)
     needed = {part for name in names for part in PARTS[name]}
-    boosters = {part: _boost(views, target, rate, part == "boosted", seed, pairs) for part in sorted(needed)}
+    boosters = {part: _boost(views, target, rate, part == "boosted", seed) for part in sorted(needed)}
     return {name: PairModel(name, rate, {part: boosters[part] for part in PARTS[name]}) for name in names}
 
 
