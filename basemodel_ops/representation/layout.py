@@ -12,7 +12,7 @@ MEANINGS = {
     "mean": "squashed decayed mean of a number",
     "last": "squashed newest value of a number",
     "count": "log(1 + decayed count) of each of the most frequent values, as if always observed",
-    "occasion": "log(1 + decayed number of occasions) with each of these values: many lines of one basket are one",
+    "occasion": "log(1 + decayed number of occasions) with each of these values, as if always observed",
     "recency": "2^(-days since / 28) of each of the most frequent values; 0 never",
     "cell": "log(1 + decayed count) of each cell, as if always observed: quantiles of a number, hours, weekdays",
     "sketch": "depth x width cells of density and identity codes, log(1 + count), each row of length 1",
