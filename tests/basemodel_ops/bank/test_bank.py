@@ -13,6 +13,7 @@ from basemodel_ops.bank import (
     fit_thing_pairs,
     folds_of,
     mix_shares,
+    similarity,
 )
 
 IS_ANY = np.array([True, False, True])
@@ -93,6 +94,33 @@ def test_the_better_learner_of_a_family_gets_it_and_two_that_err_apart_share_it(
     shares, tried = mix_shares(network, bank, truth, np.zeros(3, bool), ["a", "b", "c"])
     assert shares.tolist() == [1.0, 0.0, 0.5]
     assert tried["c"]["network 0.5"] < min(tried["c"]["network 0"], tried["c"]["network 1"])
+
+
+def test_the_usual_share_answers_unless_another_is_better_by_a_percent() -> None:
+    truth = np.random.default_rng(0).standard_normal((500, 1))
+    near, worse = truth + 1.0, truth + 1.02  # squared errors of 1 and of 1.04, of their mean 1.02
+    for usual, expected in ((0.0, 0.0), (0.5, 0.0), (1.0, 0.0)):
+        shares, _ = mix_shares(worse, near, truth, np.zeros(1, bool), ["a"], usual)
+        assert shares.tolist() == [expected]
+    close = truth + 1.005  # an error of 1.01: less than a percent from the mean's
+    for usual in (0.0, 0.5, 1.0):
+        shares, tried = mix_shares(close, near, truth, np.zeros(1, bool), ["a"], usual)
+        assert shares.tolist() == [usual]
+        assert tried["a"]["network 0"] == pytest.approx(1.0)
+
+
+def test_similar_things_foretell_each_other_and_never_themselves() -> None:
+    generator = np.random.default_rng(0)
+    counts = generator.standard_normal((2000, 4))
+    counts[:, 1] = counts[:, 0] + 0.1 * generator.standard_normal(2000)
+    weights = similarity(counts.T @ counts, 10.0)
+    assert np.diag(weights).tolist() == [0.0] * 4
+    for thing in range(4):  # a ridge regression of each on the others
+        others = np.delete(counts, thing, axis=1)
+        line = np.linalg.solve(others.T @ others + 10.0 * np.eye(3), others.T @ counts[:, thing])
+        np.testing.assert_allclose(np.delete(weights[:, thing], thing), line, atol=1e-5)
+    assert weights[0, 1] > 0.9
+    assert similarity(np.zeros((0, 0)), 1.0).shape == (0, 0)
 
 
 def test_pairs_learn_what_entities_do_with_things_and_how_common_things_are() -> None:

@@ -78,6 +78,8 @@ def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: P
     training_examples(ws)
     examples = Examples(ws.current("training_examples"))
     values = np.concatenate([part for _, part in examples.whole()])
+    everything = np.arange(len(values)), np.arange(examples.layout.length)
+    np.testing.assert_array_equal(examples.gather(*everything), values)
     similar = similar_things(examples.layout, values)["trips.station"]
     block = max(examples.layout.select("occasion", "trips", "station"), key=lambda block: float(block.detail))
     place, things = np.arange(len(values)), np.arange(block.length)
