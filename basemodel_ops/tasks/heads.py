@@ -115,12 +115,17 @@ def learn_members(
     names: list[str] | None = None,
 ) -> list[lgb.Booster]:  # fmt: skip
     """`MEMBERS` boosted models of the same (rows, features), which draw rows and features apart."""
-    each = [{**settings, "seed": MEMBERS * seed + member} for member in range(MEMBERS)]
-    # One after the other: while bins are found, a sample of the rows is held in double precision.
-    data = [lgb.Dataset(features, target, params=own, feature_name=names or "auto").construct() for own in each]
+    # What each draws is apart; bins are found once, and by both cores.
+    shared = {**settings, "data_random_seed": seed}
+    data = lgb.Dataset(features, target, params={**shared, "num_threads": MEMBERS}, feature_name=names or "auto")
+    data.construct()
+
+    def learn(member: int) -> lgb.Booster:
+        return lgb.train({**shared, "seed": MEMBERS * seed + member}, data, rounds)
+
     # A small model keeps one core busy, not two: so they are learnt side by side.
     with ThreadPoolExecutor(MEMBERS) as pool:
-        return list(pool.map(lambda own, rows: lgb.train(own, rows, rounds), each, data))
+        return list(pool.map(learn, range(MEMBERS)))
 
 
 class BoostedHead:
