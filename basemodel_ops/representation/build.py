@@ -123,8 +123,8 @@ def history_values(
 ) -> np.ndarray:
     """The representation strictly before each cutoff (microseconds, ascending), float16 (entities, cutoffs, length).
 
-    Occasions with a thing are counted at the half-lives `counted`, its events at the longest of `half_lives`, at which
-    all else is too; both in days.
+    Occasions with a thing are counted at the half-lives `counted`, its events at the longest of `half_lives` alone; all
+    else is at `half_lives`. Both are in days.
     """
     days, lives, exact = cutoffs / DAY, np.asarray(half_lives, np.float64), np.asarray(counted, np.float64)
     blocks: list[np.ndarray] = []

@@ -25,21 +25,24 @@ class Lessons:
     @classmethod
     def of_things(cls, examples: Examples) -> "Lessons":
         """The rows that things are learnt from: all inputs and all futures."""
-        kept = [arrays for _, arrays in examples.shards("futures")]
-        place, futures = (np.concatenate([arrays[name] for arrays in kept]) for name in ("row", "values"))
-        ends = np.cumsum([0, *(len(arrays["row"]) for arrays in kept)])
-        del kept
+        place, futures = _kept(examples, "futures")
         inputs = np.empty((len(place), examples.layout.length), np.float16)
-        for (first, values), low, high in zip(examples.whole(), ends[:-1], ends[1:], strict=True):
+        for first, values in examples.whole():
+            low, high = np.searchsorted(place, [first, first + len(values)])  # rows are kept in their order
             inputs[low:high] = values[place[low:high] - first]
         return cls(place, inputs, futures)
 
     @classmethod
     def of_activity(cls, examples: Examples) -> "Lessons":
         """The rows that activity is learnt from, of only the inputs and the futures that matter to it."""
-        kept = [arrays for _, arrays in examples.shards("activity")]
-        place, futures = (np.concatenate([arrays[name] for arrays in kept]) for name in ("row", "values"))
+        place, futures = _kept(examples, "activity")
         return cls(place, examples.gather(place, examples.positions(*places.READ)), futures)
+
+
+def _kept(examples: Examples, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a sample, ascending, and their futures (rows, futures)."""
+    kept = [arrays for _, arrays in examples.shards(kind)]
+    return np.concatenate([arrays["row"] for arrays in kept]), np.concatenate([arrays["values"] for arrays in kept])
 
 
 def later_than(examples: Examples, place: np.ndarray) -> int:
