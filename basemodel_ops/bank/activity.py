@@ -46,7 +46,7 @@ def fit_bank(inputs: np.ndarray, futures: np.ndarray, is_any: np.ndarray, seed: 
 
     Args:
         inputs: (rows, features) float32.
-        futures: (rows, futures), not-a-number where unknown.
+        futures: (rows, futures), not-a-number where unknown; a yes or no may be a chance.
         is_any: (futures,) bool, which futures are yes or no.
         seed: Seed of the boosting.
     """
@@ -64,7 +64,8 @@ def fit_bank(inputs: np.ndarray, futures: np.ndarray, is_any: np.ndarray, seed: 
             return float(np.log(rate / (1 - rate))) if is_any[column] else mean
         data = whole.subset(rows.tolist()).construct()
         data.set_label(target)  # after construction, which takes the labels of the whole
-        objective = {"objective": "binary" if is_any[column] else "regression"}
+        sure = np.isin(target, (0, 1)).all()
+        objective = {"objective": ("binary" if sure else "cross_entropy") if is_any[column] else "regression"}
         return lgb.train({**settings, **objective}, data, ROUNDS)
 
     # A small model keeps one core busy, not two: so they are learnt side by side.

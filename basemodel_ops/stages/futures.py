@@ -45,6 +45,15 @@ def kept_columns(futures: Layout) -> dict[str, np.ndarray]:
     return {"futures": np.arange(futures.length), "activity": np.array(activity, np.int64)}
 
 
+def chains_of(blocks: list[Block]) -> list[list[int]]:
+    """Positions of the activity futures of one quantity, by growing horizon."""
+    chains: dict[tuple[str, str, str], list[int]] = {}
+    for number in sorted(range(len(blocks)), key=lambda number: int(blocks[number].detail)):
+        block = blocks[number]
+        chains.setdefault((block.source, block.kind, block.column), []).append(number)
+    return list(chains.values())
+
+
 def families_of(blocks: list[Block]) -> list[str]:
     """The family of each activity future: its source and its kind."""
     return [f"{block.source} {block.kind}" for block in blocks]

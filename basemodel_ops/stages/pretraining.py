@@ -53,7 +53,7 @@ def _learn_activity(ws: Workspace, examples: Examples, layout: Layout, draft: Dr
     is_any = np.array([block.kind == "any" for block in blocks])
     read = examples.positions(*places.READ)
     calendar = np.flatnonzero(np.isin(read, examples.layout.positions("calendar")))
-    shape = activity_shape(len(read), len(blocks), calendar)
+    shape, chains = activity_shape(len(read), len(blocks), calendar), places.chains_of(blocks)
     cutoffs = places.row_cutoffs(examples, rows.place)
     rows_share, shares, tried, losses = _compare(ws, inputs, futures, blocks, cutoffs, later, shape)
     fold = places.row_folds(examples, rows.place)
@@ -63,9 +63,12 @@ def _learn_activity(ws: Workspace, examples: Examples, layout: Layout, draft: Dr
     for number in range(bank.FOLDS):
         mine = order[fold[order] != number]
         mine = mine if len(mine) else order  # a fold may be empty where there are few entities
-        some, mine = np.sort(mine[: max(int(rows_share * len(mine)), 1)]), np.sort(mine)
-        banks.append(bank.fit_bank(inputs[mine].astype(np.float32), futures[mine], is_any, ws.settings.seed))
-        networks.append(pretrain(inputs[some], futures[some], is_any, shape, 1, ws.settings.seed, ws.log)[0])
+        some = np.arange(len(mine)) < max(int(rows_share * len(mine)), 1)
+        mine, some = np.sort(mine), some[np.argsort(mine)]
+        own = inputs[mine].astype(np.float32)
+        whole = bank.complete(own, futures[mine], chains, is_any, ws.settings.seed)
+        banks.append(bank.fit_bank(own, whole, is_any, ws.settings.seed))
+        networks.append(pretrain(inputs[mine[some]], whole[some], is_any, shape, 1, ws.settings.seed, ws.log)[0])
     numbers |= losses
     numbers["activity_rows"] = len(rows.place)
     numbers["activity_futures"] = len(blocks)

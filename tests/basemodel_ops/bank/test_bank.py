@@ -62,6 +62,19 @@ def test_rows_whose_window_is_not_over_teach_nothing(learnt: ActivityBank) -> No
     assert fit_bank(inputs, futures, IS_ANY, seed=0).texts()[1] == learnt.texts()[1]
 
 
+def test_a_chance_teaches_as_many_certain_rows_would() -> None:
+    inputs, _ = world(0)
+    chance = np.full((len(inputs), 1), 0.25)
+    chance[inputs[:, 0] > 0] = 0.75
+    certain = (np.arange(4)[:, None] < 4 * chance[:, 0]).astype(float)  # each row four times, as often a yes as it says
+    alike, times = (
+        fit_bank(inputs, chance, np.array([True]), seed=0),
+        fit_bank(np.tile(inputs, (4, 1)), certain.reshape(-1, 1), np.array([True]), seed=0),
+    )
+    asked = world(1)[0]
+    assert np.abs(alike.answers(asked) - times.answers(asked)).mean() < 0.1
+
+
 def test_past_rows_are_answered_by_the_model_that_left_them_out_and_others_by_the_mean() -> None:
     models = [lambda inputs: inputs[:, :2] + 1.0, lambda inputs: inputs[:, :2] + 3.0]
     past = np.array([True, True, False, False])

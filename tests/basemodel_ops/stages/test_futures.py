@@ -7,6 +7,7 @@ import numpy as np
 from basemodel_ops.representation import Layout, future_layout
 from basemodel_ops.stages import Workspace, training_examples
 from basemodel_ops.stages.futures import (
+    chains_of,
     families_of,
     first_thing,
     foreseen,
@@ -101,6 +102,16 @@ def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: P
 def test_activity_is_learnt_once_per_meaning() -> None:
     blocks = foreseen(FUTURES)
     assert families_of(blocks) == ["a any", "a amount", "a wait", "b any"]
+
+
+def test_windows_of_one_quantity_stand_by_horizon() -> None:
+    rows = [
+        (kind, source, column, str(days), 1)
+        for days in (14, 7, 28)
+        for kind, source, column in (("any", "a", ""), ("amount", "a", "events"), ("any", "b", ""))
+    ]
+    blocks = list(Layout([*rows, ("wait", "a", "", "28", 1)]).blocks)
+    assert sorted(chains_of(blocks)) == [[3, 0, 6], [4, 1, 7], [5, 2, 8], [9]]
 
 
 def test_activity_is_kept_of_more_rows_and_says_the_same_of_those_it_shares(tmp_path: Path) -> None:
