@@ -1,5 +1,7 @@
 """The stage that trains the foundation model: two learners for activity, and two for things."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from basemodel_ops import bank
@@ -55,7 +57,7 @@ def _learn_activity(ws: Workspace, examples: Examples, layout: Layout, draft: Dr
     calendar = np.flatnonzero(np.isin(read, examples.layout.positions("calendar")))
     shape, chains = activity_shape(len(read), len(blocks), calendar), places.chains_of(blocks)
     cutoffs = places.row_cutoffs(examples, rows.place)
-    rows_share, shares, tried, losses = _compare(ws, inputs, futures, blocks, cutoffs, later, shape)
+    compared = _compare(ws, inputs, futures, blocks, cutoffs, later, shape)
     fold = places.row_folds(examples, rows.place)
     order = np.random.default_rng(ws.settings.seed).permutation(len(fold))
     banks: list[ActivityBank] = []
@@ -63,22 +65,35 @@ def _learn_activity(ws: Workspace, examples: Examples, layout: Layout, draft: Dr
     for number in range(bank.FOLDS):
         mine = order[fold[order] != number]
         mine = mine if len(mine) else order  # a fold may be empty where there are few entities
-        some = np.arange(len(mine)) < max(int(rows_share * len(mine)), 1)
+        some = np.arange(len(mine)) < max(int(compared.rows_share * len(mine)), 1)
         mine, some = np.sort(mine), some[np.argsort(mine)]
         own = inputs[mine].astype(np.float32)
         whole = bank.complete(own, futures[mine], chains, is_any, ws.settings.seed)
         banks.append(bank.fit_bank(own, whole, is_any, ws.settings.seed))
         networks.append(pretrain(inputs[mine[some]], whole[some], is_any, shape, 1, ws.settings.seed, ws.log)[0])
-    numbers |= losses
+    numbers |= compared.numbers
     numbers["activity_rows"] = len(rows.place)
     numbers["activity_futures"] = len(blocks)
-    numbers["network_rows_share"] = rows_share
-    numbers["network_share_activity"] = round(float(shares.mean()), 3)
+    numbers["network_rows_share"] = compared.rows_share
+    numbers["network_share_activity"] = round(float(compared.shares.mean()), 3)
     draft.arrays("activity_weights", prefixed(networks))
     draft.json("activity_bank", [found.texts() for found in banks])
     draft.json("activity_shape", shape.plain())
-    draft.json("mix", {"shares": shares.tolist(), "tried": tried, "blocks": [vars(block) for block in blocks]})
-    return Activity(banks, networks, shares, read)
+    draft.json(
+        "mix",
+        {"shares": compared.shares.tolist(), "tried": compared.tried, "blocks": [vars(block) for block in blocks]},
+    )
+    return Activity(banks, networks, compared.shares, read)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What later rows say of the learners of activity."""
+
+    rows_share: float  # of the rows, those that the network learns from
+    shares: np.ndarray  # (futures,) the network's in each answer
+    tried: dict[str, dict[str, float]]  # loss of every share per family
+    numbers: Numbers
 
 
 def _compare(
@@ -89,7 +104,7 @@ def _compare(
     cutoffs: np.ndarray,
     later: int,
     shape: Shape,
-) -> tuple[float, np.ndarray, dict[str, dict[str, float]], Numbers]:
+) -> _Compared:
     """How many rows the network learns from, and each learner's share, by rows later than all that was learnt.
 
     What the learners see for this ends where the later rows begin. One future stands for its family: the one whose
@@ -97,51 +112,42 @@ def _compare(
     """
     ends = np.array([int(block.detail) for block in blocks]) * DAY
     seen = np.where(cutoffs[:, None] + ends <= later, futures, np.nan)
-    families = places.families_of(blocks)
-    probed = {}
-    for number, (name, block) in enumerate(zip(families, blocks, strict=True)):
-        key = f"{name} {block.column}"
-        if key not in probed or abs(int(block.detail) - PROBED_DAYS) < abs(
-            int(blocks[probed[key]].detail) - PROBED_DAYS
-        ):
-            probed[key] = number
-    chosen = np.array(sorted(probed.values()))
+    families, probed = places.families_of(blocks), _probed(blocks)
     is_any = np.array([block.kind == "any" for block in blocks])
     past, after = np.flatnonzero(cutoffs < later), np.flatnonzero(cutoffs >= later)
     past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
     if len(past) == 0:
         past = after
-    by_bank = np.zeros((len(after), len(blocks)), np.float32)
-    small = bank.fit_bank(inputs[past].astype(np.float32), seen[past][:, chosen], is_any[chosen], ws.settings.seed)
-    by_bank[:, chosen] = small.answers(inputs[after].astype(np.float32))
-    kinds = [families[number] for number in chosen]
+    small = bank.fit_bank(inputs[past].astype(np.float32), seen[past][:, probed], is_any[probed], ws.settings.seed)
+    by_bank = small.answers(inputs[after].astype(np.float32))
+    measured = futures[after][:, probed], is_any[probed], [families[number] for number in probed]
 
-    def losses(answers: np.ndarray) -> dict[str, float]:
-        return bank.family_losses(answers[:, chosen], futures[after][:, chosen], is_any[chosen], kinds)
+    def loss(answers: np.ndarray) -> float:
+        return sum(bank.family_losses(answers, *measured).values())
 
     by_network: dict[float, np.ndarray] = {}
     for share in ROW_SHARES:
         some = np.sort(past[: max(int(share * len(past)), 1)])
         model, _ = pretrain(inputs[some], seen[some], is_any, shape, 1, ws.settings.seed, ws.log)
-        by_network[share] = model.activity(inputs[after])
-    best = min(ROW_SHARES, key=lambda share: sum(losses(by_network[share]).values()))
-    mixed, tried = bank.mix_shares(
-        by_network[best][:, chosen], by_bank[:, chosen], futures[after][:, chosen], is_any[chosen], kinds
-    )
-    by_family = dict(zip(kinds, mixed.tolist(), strict=True))
-    shares = np.array([by_family[name] for name in families], np.float32)
-    mean = np.nan_to_num(
-        np.nanmean(np.where(np.isnan(seen[past]).all(axis=0), 0, seen[past]).astype(np.float32), axis=0)
-    )
+        by_network[share] = model.activity(inputs[after])[:, probed]
+    best = min(ROW_SHARES, key=lambda share: loss(by_network[share]))
+    mixed, tried = bank.mix_shares(by_network[best], by_bank, *measured)
+    by_family = dict(zip(measured[2], mixed.tolist(), strict=True))
+    numbers: Numbers = {
+        "loss_activity": round(loss(mixed * by_network[best] + (1 - mixed) * by_bank), 5),
+        "unigram_activity": round(loss(np.broadcast_to(_averages(seen[past], is_any)[probed], by_bank.shape)), 5),
+    }
+    return _Compared(best, np.array([by_family[name] for name in families], np.float32), tried, numbers)
+
+
+def _probed(blocks: list[Block]) -> np.ndarray:
+    """Position of the future of each quantity whose horizon is nearest to `PROBED_DAYS`."""
+    chains = places.chains_of(blocks)
+    return np.sort([min(chain, key=lambda n: abs(int(blocks[n].detail) - PROBED_DAYS)) for chain in chains])
+
+
+def _averages(futures: np.ndarray, is_any: np.ndarray) -> np.ndarray:
+    """Answers (futures,) that know only how often and how much; a future that nobody knows is taken for none."""
+    mean = np.nanmean(np.where(np.isnan(futures).all(axis=0), 0, futures).astype(np.float32), axis=0)
     rate = mean.clip(1e-4, 1 - 1e-4)
-    averages = np.broadcast_to(np.where(is_any, np.log(rate / (1 - rate)), mean), by_bank.shape)
-    answers = shares * by_network[best] + (1 - shares) * by_bank
-    return (
-        best,
-        shares,
-        tried,
-        {
-            "loss_activity": round(sum(losses(answers).values()), 5),
-            "unigram_activity": round(sum(losses(averages).values()), 5),
-        },
-    )
+    return np.where(is_any, np.log(rate / (1 - rate)), mean)

@@ -43,12 +43,11 @@ def learn_things(
         happened = futures[:, block.offset : block.end].astype(np.float32)
         known = np.flatnonzero(~held & ~np.isnan(happened[:, 0]))
         alike = similar[f"{source}.{column}"]
-        own, shared = places.own_features(examples, place[known], source, column, things, alike)
-        found = bank.fit_thing_pairs(own, shared, happened[known] > 0, ws.settings.seed)
-        own, shared = places.own_features(examples, place[measured], source, column, things, alike)
+        own, shared = places.own_features(examples, place, source, column, things, alike)
+        found = bank.fit_thing_pairs(own[known], shared[known], happened[known] > 0, ws.settings.seed)
         offset = places.thing_offset(examples.layout, source, column)
         shares, tried = bank.mix_shares(
-            answers[:, :, offset + things].mean(axis=1), found.answers(own, shared, things),
+            answers[:, :, offset + things].mean(axis=1), found.answers(own[measured], shared[measured], things),
             np.where(np.isnan(happened[measured]), np.nan, happened[measured] > 0), np.ones(len(things), bool),
             ["things"] * len(things), usual=0.5,
         )  # fmt: skip
