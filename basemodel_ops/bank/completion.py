@@ -15,7 +15,8 @@ def complete(
 
     Only rows of long ago know a long window, and what they teach may not hold any more. Newer rows know how it began.
     The rest is learnt from the rows that know both and is added (Buckley and James, Biometrika 66(3), 1979, with
-    boosting in place of a line). A future that is known stays as it is; one without a known beginning stays unknown.
+    boosting in place of a line). A future that is known stays as it is; one of which no beginning is known, or that no
+    row knows, stays unknown.
 
     Args:
         inputs: (rows, features) float32.
@@ -30,7 +31,7 @@ def complete(
         (shorter, longer)
         for chain in chains
         for shorter, longer in pairwise(chain)
-        if (unknown[:, longer] & ~unknown[:, chain[0]]).any()
+        if (unknown[:, longer] & ~unknown[:, chain[0]]).any() and not unknown[:, longer].all()
     ]
     if not steps:
         return found

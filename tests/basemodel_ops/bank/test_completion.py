@@ -36,6 +36,7 @@ def test_what_is_known_stays_and_what_has_no_beginning_stays_unknown(inputs: np.
     there = ~np.isnan(futures)
     np.testing.assert_array_equal(found[there], futures[there])
     np.testing.assert_array_equal(np.isnan(found), np.repeat(known[:, None] == 0, 3, axis=1))
+    np.testing.assert_array_equal(complete(inputs, futures[:, :1], [[0]], np.ones(1, bool), seed=0), futures[:, :1])
     whole = windows(np.full(ROWS, 0.05), 0)
     np.testing.assert_array_equal(complete(inputs, whole, [[0, 1, 2]], np.ones(3, bool), seed=0), whole)
 
@@ -51,6 +52,12 @@ def test_the_chance_of_a_longer_window_is_that_of_waiting(inputs: np.ndarray, kn
         assert (found[rows][happened, 2] == 1).all()
         expected = 1 - np.exp(-rate[rows] * (DAYS[2] - DAYS[count - 1]))
         assert np.abs(found[rows, 2] - expected)[~happened].mean() < 0.06
+
+
+def test_a_window_that_no_row_knows_stays_unknown_and_so_do_longer_ones(inputs: np.ndarray, known: np.ndarray) -> None:
+    futures = hidden(windows(np.full(ROWS, 0.05), 0), np.minimum(known, 1))
+    found = complete(inputs, futures, [[0, 1, 2]], np.ones(3, bool), seed=0)
+    np.testing.assert_array_equal(found, futures)
 
 
 def test_amounts_are_added(inputs: np.ndarray, known: np.ndarray) -> None:

@@ -1,0 +1,34 @@
+"""What the learners of activity are taught."""
+
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+
+from basemodel_ops import stages
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.rows import Examples
+
+from .riding import encoded
+
+
+def taught(text: str) -> int:
+    """Rows that the first tree of a model has learnt from."""
+    root = lgb.Booster(model_str=text).dump_model()["tree_info"][0]["tree_structure"]
+    return root["internal_count"]
+
+
+def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path: Path) -> None:
+    ws = encoded(tmp_path)
+    ws = Workspace.open(ws.settings.model_copy(update={"horizons": (7, 14, 28)}), ws.contract, ws.log)
+    stages.training_examples(ws)
+    stages.foundation_model(ws)
+    kept = [arrays["values"] for _, arrays in Examples(ws.current("training_examples")).shards("activity")]
+    made = ws.current("foundation_model")
+    blocks = made.json("mix")["blocks"]
+    for column in ("events", "fare"):
+        chain = {b["detail"]: n for n, b in enumerate(blocks) if (b["kind"], b["column"]) == ("amount", column)}
+        known = [(~np.isnan(np.concatenate(kept)[:, chain[days]])).sum() for days in ("14", "28")]
+        assert known[1] < known[0]
+        for bank in made.json("activity_bank"):
+            assert taught(bank[chain["28"]]) == taught(bank[chain["14"]])
