@@ -32,12 +32,13 @@ BLENDS = {
     "baseline + boosted": ("baseline", "boosted"),
 }
 
-FEW = 2000
-"""Labels below which only the candidates of `SAFE` may ship."""
+FEW, MANY = 2000, 20_000
+"""Labels below which only the candidates of `SAFE` may ship, and from which on the steady are boosted on both sides."""
 
 SAFE = ("zero-shot", "zero-shot + linear", "linear")
+TEMPERED = ("zero-shot + boosted", "linear + boosted")
 STEADY = ("baseline + boosted",)
-"""What ships with few and with many labels where it is about as good as the best: that is the luckiest of ten, too."""
+"""What ships with few, some and many labels where it is about as good as the best: that is the luckiest of ten, too."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ def choose(
 ) -> tuple[str, dict[str, dict[str, float]]]:
     """Name of the candidate that ships, by validation rows, and the metrics of all.
 
-    The first of `STEADY`, or of `SAFE` below `FEW` labels to learn from, that is within a standard error of the best
-    ships; else the best.
+    The better of `TEMPERED`, or `STEADY` from `MANY` labels to learn from on, ships if it is within a standard error of
+    the best; else the best. Below `FEW` the first of `SAFE` that is about as good as the best of these.
     """
     kind = next(iter(candidates.values())).kind
     answers = answers_of(candidates, views)
@@ -143,7 +144,10 @@ def choose(
     primary = PRIMARY[kind]
     if not np.isfinite([values[primary] for values in metrics.values()]).any():
         return next(iter(candidates)), metrics  # validation says nothing: the safest
-    preferred = [name for name in (SAFE if labels < FEW else STEADY) if name in candidates]
+    wanted = SAFE if labels < FEW else TEMPERED if labels < MANY else STEADY
+    preferred = [name for name in wanted if name in candidates]
+    if labels >= FEW:
+        preferred.sort(key=lambda name: -metrics[name][primary])
     best = max(preferred if labels < FEW else candidates, key=lambda name: metrics[name][primary])
     for name in preferred:
         gain = metrics[best][primary] - metrics[name][primary]

@@ -12,9 +12,12 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.heads import Calibration, Head
 from basemodel_ops.tasks.metrics import PRIMARY, binary_metrics
 from basemodel_ops.tasks.single import (
+    FEW,
+    MANY,
     METRICS,
     SAFE,
     STEADY,
+    TEMPERED,
     Fitted,
     Views,
     answers_of,
@@ -81,17 +84,21 @@ def test_answers_are_in_the_unit_of_the_target(fitted: dict[str, Fitted]) -> Non
             np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
 
 
-def test_every_candidate_learns_and_the_best_or_a_mean_about_as_good_is_chosen(fitted: dict[str, Fitted]) -> None:
+@pytest.mark.parametrize(("labels", "means"), [(FEW, TEMPERED), (MANY - 1, TEMPERED), (MANY, STEADY)])
+def test_every_candidate_learns_and_the_best_or_a_mean_about_as_good_is_chosen(
+    fitted: dict[str, Fitted], labels: int, means: tuple[str, ...]
+) -> None:
     kind = next(iter(fitted.values())).kind
     views, target = sample(kind, 1)
-    name, metrics = choose(fitted, views, target)
+    name, metrics = choose(fitted, views, target, labels)
     primary = {candidate: values[PRIMARY[kind]] for candidate, values in metrics.items()}
-    best, steady = max(primary, key=lambda candidate: primary[candidate]), STEADY[0]
+    best = max(primary, key=lambda candidate: primary[candidate])
+    steady = max((mean for mean in means if mean in primary), key=lambda candidate: primary[candidate])
     pair = fitted[best].predict(views), fitted[steady].predict(views)
     is_alike = primary[best] - primary[steady] <= paired_error(METRICS[kind], PRIMARY[kind], target, *pair, 0)
     assert name == (steady if is_alike else best)
-    only = {candidate: one for candidate, one in fitted.items() if candidate != steady}
-    assert primary[choose(only, views, target)[0]] == max(primary[candidate] for candidate in only)
+    only = {candidate: one for candidate, one in fitted.items() if candidate not in means}
+    assert primary[choose(only, views, target, labels)[0]] == max(primary[candidate] for candidate in only)
     chance = 0.0 if kind is TaskType.REGRESSION else 0.5
     assert min(primary.values()) > chance + 0.1
 
@@ -220,9 +227,11 @@ def test_with_many_labels_a_mean_that_is_clearly_worse_does_not_ship() -> None:
     candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
     later, truth = answered(1, 2000)
     told = replace(later, answer=truth[:, None].astype(float))
-    name, metrics = choose(candidates, told, truth)
-    assert name == "zero-shot"
-    assert metrics[name]["auroc"] == 1 > metrics[STEADY[0]]["auroc"]
+    del candidates["zero-shot + boosted"]  # as good as its better half
+    for labels, means in ((FEW, TEMPERED[1:]), (MANY, STEADY)):
+        name, metrics = choose(candidates, told, truth, labels)
+        assert name == "zero-shot"
+        assert metrics[name]["auroc"] == 1 > max(metrics[mean]["auroc"] for mean in means)
 
 
 def test_validation_of_one_class_leaves_the_safest() -> None:
