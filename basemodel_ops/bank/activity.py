@@ -64,9 +64,9 @@ def fit_bank(inputs: np.ndarray, futures: np.ndarray, is_any: np.ndarray, seed: 
             return float(np.log(rate / (1 - rate))) if is_any[column] else mean
         data = whole.subset(rows.tolist()).construct()
         data.set_label(target)  # after construction, which takes the labels of the whole
-        sure = np.isin(target, (0, 1)).all()
-        objective = {"objective": ("binary" if sure else "cross_entropy") if is_any[column] else "regression"}
-        return lgb.train({**settings, **objective}, data, ROUNDS)
+        chance = "binary" if np.isin(target, (0, 1)).all() else "cross_entropy"
+        objective = chance if is_any[column] else "regression"
+        return lgb.train({**settings, "objective": objective}, data, ROUNDS)
 
     # A small model keeps one core busy, not two: so they are learnt side by side.
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -40,18 +40,10 @@ def complete(
     rest[(found[:, begun] > 0) & is_any[whole]] = np.nan  # of a yes nothing is left to learn
     is_open = unknown[:, whole].any(axis=1)
     expected = fit_bank(inputs, rest, is_any[whole], seed).answers(inputs[is_open])
-    expected = np.where(is_any[whole], 1 / (1 + np.exp(-expected)), expected)
-    found[is_open] = _added(found[is_open], steps, expected, is_any)
+    rows = found[is_open]
+    for (shorter, longer), after in zip(steps, expected.T, strict=True):
+        first = rows[:, shorter]
+        added = (1 - first) * (1 / (1 + np.exp(-after))) if is_any[longer] else after
+        rows[:, longer] = np.where(np.isnan(rows[:, longer]), first + added, rows[:, longer])
+    found[is_open] = rows
     return found
-
-
-def _added(
-    futures: np.ndarray, steps: Sequence[tuple[int, int]], expected: np.ndarray, is_any: np.ndarray
-) -> np.ndarray:
-    """The futures, with what is expected after each shorter window added where the longer one is unknown."""
-    for number, (shorter, longer) in enumerate(steps):
-        begun = futures[:, shorter]
-        left = 1 - begun if is_any[longer] else np.ones_like(begun)
-        whole = begun + left * expected[:, number]
-        futures[:, longer] = np.where(np.isnan(futures[:, longer]), whole, futures[:, longer])
-    return futures

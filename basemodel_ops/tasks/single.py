@@ -36,7 +36,7 @@ FEW, MANY = 2000, 20_000
 """Labels below which only the candidates of `SAFE` may ship, and from which on the steady are boosted on both sides."""
 
 SAFE = ("zero-shot", "zero-shot + linear", "linear")
-TEMPERED = ("zero-shot + boosted", "linear + boosted")
+CAUTIOUS = ("zero-shot + boosted", "linear + boosted")
 STEADY = ("baseline + boosted",)
 """What ships with few, some and many labels where it is about as good as the best: that is the luckiest of ten, too."""
 
@@ -135,7 +135,7 @@ def choose(
 ) -> tuple[str, dict[str, dict[str, float]]]:
     """Name of the candidate that ships, by validation rows, and the metrics of all.
 
-    The better of `TEMPERED`, or `STEADY` from `MANY` labels to learn from on, ships if it is within a standard error of
+    The better of `CAUTIOUS`, or `STEADY` from `MANY` labels to learn from on, ships if it is within a standard error of
     the best; else the best. Below `FEW` the first of `SAFE` that is about as good as the best of these.
     """
     kind = next(iter(candidates.values())).kind
@@ -144,7 +144,7 @@ def choose(
     primary = PRIMARY[kind]
     if not np.isfinite([values[primary] for values in metrics.values()]).any():
         return next(iter(candidates)), metrics  # validation says nothing: the safest
-    wanted = SAFE if labels < FEW else TEMPERED if labels < MANY else STEADY
+    wanted = SAFE if labels < FEW else CAUTIOUS if labels < MANY else STEADY
     preferred = [name for name in wanted if name in candidates]
     if labels >= FEW:
         preferred.sort(key=lambda name: -metrics[name][primary])
