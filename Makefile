@@ -1,7 +1,14 @@
 SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# The lock holds wheels of Python 3.11.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3))
 BIN := .venv/bin
+# `make MACHINE=gpu …` installs CUDA builds. By default an NVIDIA driver decides.
+MACHINE ?= $(if $(shell command -v nvidia-smi),gpu,cpu)
+# PyPI has no CPU build of torch for Linux. A wheelhouse of pip's own settings stands in for PyTorch's page of wheels.
+TORCH_WHEELS ?= $(or $(PIP_FIND_LINKS),https://download.pytorch.org/whl/cpu/torch/)
+UV := $(BIN)/uv pip
+LOCKED := $(UV) install --quiet --python $(BIN)/python --require-hashes $(if $(filter cpu,$(MACHINE)),--find-links $(TORCH_WHEELS))
 # Tools that are found by name (dbt by sqlfluff, dagster by dg) come from the environment too.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -24,16 +31,35 @@ system-dev:
 	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 \
 		|| { $(call apt-install,postgresql); }
 
-.venv/bin/python: | system
+.venv/bin/uv: requirements/uv.txt | system
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+		echo "$(PYTHON) is $$($(PYTHON) --version), and requirements/ locks wheels of Python 3.11. Install it, or name one: make PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv .venv
-
-.venv/installed: constraints.txt pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/installed-dev: .venv/installed | system-dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+.venv/installed: requirements/$(MACHINE).txt pyproject.toml | .venv/bin/uv
+	$(LOCKED) -r requirements/$(MACHINE).txt
+	$(UV) install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.venv/installed-dev: .venv/installed requirements/dev.txt | system-dev
+	$(LOCKED) -r requirements/$(MACHINE).txt -r requirements/dev.txt
+	@touch $@
+
+# What is locked already stays as it is, unless UPGRADE=--upgrade (or --upgrade-package NAME) says otherwise.
+COMPILE := $(UV) compile --quiet --generate-hashes --no-annotate --no-emit-find-links --python-version 3.11 \
+	--python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock' $(UPGRADE)
+.PHONY: lock
+lock: | .venv/bin/uv ## Resolve requirements/*.txt again, every wheel with its hashes.
+	$(COMPILE) pyproject.toml --find-links $(TORCH_WHEELS) -c requirements/torch-cpu.in -o requirements/cpu.txt
+	sed -E 's/ \\$$//; /--hash/d; s/\+cpu//' requirements/cpu.txt > .venv/pins.txt
+	$(COMPILE) pyproject.toml --extra gpu -c .venv/pins.txt -o requirements/gpu.txt
+	$(COMPILE) pyproject.toml --extra dev --find-links $(TORCH_WHEELS) -c requirements/cpu.txt -o requirements/dev.txt \
+		$$(sed -nE 's/^([a-z0-9._-]+)==.*/--no-emit-package \1/p' requirements/cpu.txt)
+	$(COMPILE) pyproject.toml --extra bench --find-links $(TORCH_WHEELS) -c requirements/cpu.txt -o requirements/bench.txt \
+		$$(sed -nE 's/^([a-z0-9._-]+)==.*/--no-emit-package \1/p' requirements/cpu.txt)
+	echo uv | $(COMPILE) - -o requirements/uv.txt
 
 .PHONY: install
 install: .venv/installed-dev ## Make .venv with everything, tools for development too.
@@ -70,7 +96,7 @@ faults: .venv/installed-dev ## Kill, cut, stall and fill whatever a warehouse st
 BENCHMARKS := extract cleora cold stream represent attributes kernel sketch_kernel decode gpu
 .PHONY: bench
 bench: .venv/installed-dev ## Benchmarks against peers and limits, one line of JSON each.
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(LOCKED) -r requirements/$(MACHINE).txt -r requirements/bench.txt
 	@for name in $(BENCHMARKS); do echo "$$name"; $(BIN)/python -m benchmarks $$name --json || exit 1; done
 
 .PHONY: format
