@@ -1,4 +1,4 @@
-"""The command line: `basemodel contract`, `run`, `query`, `layout`, `models`, `forget`, `audit` and `ui`."""
+"""The command line: `basemodel --help` lists what it can."""
 
 import contextlib
 import json
@@ -23,6 +23,12 @@ app = typer.Typer(
 audit = typer.Typer(help="The log of what was read from the warehouse.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 
+serve = typer.Typer(help="The parts of a Dagster deployment, each a process of its own.", no_args_is_help=True)
+app.add_typer(serve, name="serve")
+
+Code = Annotated[str, typer.Option(help="HOST:PORT of the code location.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
@@ -30,8 +36,20 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except BaseModelError as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
+        _say(error)
         raise typer.Exit(1) from error
+    except Exception as error:
+        from dagster_project.surroundings import out_of_room
+
+        foreseen = out_of_room(error, read_settings())
+        if foreseen is None:
+            raise
+        _say(foreseen)
+        raise typer.Exit(1) from error
+
+
+def _say(error: BaseModelError) -> None:
+    Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
 
 
 def read_settings() -> Settings:
@@ -211,6 +229,53 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> 
     calm_threads()
     arguments = ["dev", "-m", "dagster_project.definitions", "-h", "127.0.0.1", "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", *arguments])
+
+
+@serve.command("code")
+def serve_code(host: Host = "127.0.0.1", port: int = 4000) -> None:
+    """The code location: the one part that runs jobs, and so the one that opens the warehouse."""
+    from dagster_project.services import become, code_arguments
+
+    with plain_errors():
+        arguments = code_arguments(read_settings(), host, port)
+    become(arguments)
+
+
+@serve.command("webserver")
+def serve_webserver(
+    code: Code = "127.0.0.1:4000",
+    host: Host = "127.0.0.1",
+    port: int = 3000,
+    read_only: Annotated[bool, typer.Option("--read-only", help="For viewers: nothing can be started.")] = False,
+) -> None:
+    """The UI."""
+    from dagster_project.services import become, webserver_arguments
+
+    with plain_errors():
+        arguments = webserver_arguments(read_settings(), code, host, port, read_only)
+    become(arguments)
+
+
+@serve.command("daemon")
+def serve_daemon(code: Code = "127.0.0.1:4000") -> None:
+    """Schedules, sensors, and the queue that holds one run at a time."""
+    from dagster_project.services import become, daemon_arguments
+
+    with plain_errors():
+        arguments = daemon_arguments(read_settings(), code)
+    become(arguments)
+
+
+@app.command()
+def health(
+    part: Annotated[str, typer.Argument(help="home, code, webserver or daemon.")] = "home",
+    port: Annotated[int | None, typer.Option(help="Where the part listens, if not on its usual port.")] = None,
+) -> None:
+    """Exit 0 if a part of a deployment on this machine is well; without one, if a run could begin."""
+    from dagster_project.health import check_health
+
+    with plain_errors():
+        check_health(read_settings(), part, port)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from dagster_project.home import ensure_dagster_home
 from dagster_project.partitions import as_of as partition_moment
 from dagster_project.partitions import newest_key, weekly
 from dagster_project.project import Project, load_project
+from dagster_project.surroundings import full, is_full
 from dagster_project.tables import print_summary
 
 
@@ -44,7 +45,9 @@ def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, co
             raise_on_error=False,
         )
     if not result.success:
-        raise RunError(_failure(result) + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}.")
+        raise RunError(
+            _failure(result, settings) + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}."
+        )
     print_summary(project, names, _metadata(result), console)
 
 
@@ -88,7 +91,7 @@ def selection(definitions: dg.Definitions, tasks: Sequence[str]) -> list[dg.Asse
     return list(dg.AssetSelection.assets(*keys).upstream().resolve(graph) & graph.executable_asset_keys)
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> str:
+def _failure(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
     """What stopped the run: foreseen errors by their message, failed checks by their description."""
     checks = [
         f"{check.asset_key.to_user_string()}, check {check.check_name}: {_reason(check)}"
@@ -105,6 +108,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
         # A failed check has said what is wrong; that its step stopped over it says nothing more.
         if error and not (checks and error.cls_name in ("DagsterAssetCheckFailedError", "DagsterDbtCliRuntimeError")):
             foreseen = error.message.strip().removeprefix(f"basemodel_ops.errors.{error.cls_name}: ")
+            if is_full(foreseen):
+                foreseen = f"{foreseen}\n    {full(settings)}"
             steps.append(f"{event.step_key}: {foreseen}")
     return "The run stopped.\n" + "\n".join(f"  - {line}" for line in (*steps, *checks))
 

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import yaml
 
+from basemodel_ops.errors import SettingsError
+from basemodel_ops.secret_files import read_secret_files
 from basemodel_ops.settings import Settings
+
+GIVEN = "BASEMODEL_DAGSTER_YAML"
+"""Names a dagster.yaml that is used instead of the one below, for example one with PostgreSQL as storage."""
 
 CONFIGURATION = {
     "telemetry": {"enabled": False},
@@ -31,7 +36,12 @@ def ensure_dagster_home(settings: Settings) -> Path:
     home = (settings.home / "dagster").resolve()
     home.mkdir(parents=True, exist_ok=True)
     configuration = home / "dagster.yaml"
-    if not configuration.exists():
+    if given := os.environ.get(GIVEN):
+        if not Path(given).is_file():
+            raise SettingsError(f"{GIVEN} names {given}, and there is no such file. Mount it there, or unset {GIVEN}.")
+        configuration.write_text(Path(given).read_text())
+        read_secret_files(os.environ, "dagster")
+    elif not configuration.exists():
         configuration.write_text(yaml.safe_dump(CONFIGURATION, sort_keys=False))
     os.environ["DAGSTER_HOME"] = str(home)
     return home
