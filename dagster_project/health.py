@@ -8,7 +8,7 @@ import urllib.request
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
 from dagster_project.home import ensure_dagster_home
-from dagster_project.surroundings import check_surroundings
+from dagster_project.surroundings import check_project
 
 PORTS = {"code": 4000, "webserver": 3000}
 SECONDS = 10
@@ -21,7 +21,7 @@ class HealthError(BaseModelError):
 def check_health(settings: Settings, part: str, port: int | None) -> None:
     """HealthError if the part does not answer; without a part, SettingsError if no run could begin."""
     if part == "home":
-        check_surroundings(settings)
+        check_project(settings)
     elif part == "webserver":
         _answers(f"http://127.0.0.1:{port or PORTS[part]}/server_info")
     elif part == "code":

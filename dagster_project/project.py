@@ -17,11 +17,9 @@ from dagster_dbt import DagsterDbtTranslator
 
 from basemodel_ops.contract.manifest import read_contract
 from basemodel_ops.contract.types import Contract, Relation
-from basemodel_ops.errors import ContractError, SettingsError
-from basemodel_ops.secret_files import read_secret_files
+from basemodel_ops.errors import ContractError
 from basemodel_ops.settings import Settings
-from basemodel_ops.warehouse import check_environment
-from dagster_project.surroundings import check_surroundings
+from dagster_project.surroundings import check_project
 
 SCORES_SOURCE = "basemodel"
 """The dbt source that holds score tables; models below it are built after scoring."""
@@ -61,9 +59,7 @@ def load_project(settings: Settings) -> Project:
         SettingsError: no dbt project there, no home to write to, or variables of the target or secrets are missing.
         ContractError: with every mistake in the contract.
     """
-    check_surroundings(settings)
-    read_secret_files(os.environ, settings.target)
-    check_environment(settings.target, os.environ)
+    check_project(settings)
     ensure_manifest(settings)
     contract = read_contract(settings.manifest_path)
     return Project(settings, contract, json.loads(settings.manifest_path.read_text()))
@@ -100,13 +96,6 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
 def ensure_manifest(settings: Settings) -> None:
     """Run `dbt parse` unless the manifest was made from the same files, target and dbt."""
     directory = settings.dbt_project_dir
-    if not (directory / "dbt_project.yml").is_file():
-        there = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else None
-        found = "is no directory" if there is None else f"holds {', '.join(there[:10]) or 'nothing'}"
-        raise SettingsError(
-            f"No dbt project in {directory.resolve()}, which {found}. Mount or write one there, with its "
-            "dbt_project.yml, or set BASEMODEL_DBT_PROJECT_DIR to one."
-        )
     stamp = settings.manifest_path.with_name("fingerprint")
     fingerprint = project_fingerprint(settings)
     if settings.manifest_path.exists() and stamp.exists() and stamp.read_text() == fingerprint:

@@ -9,7 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from basemodel_ops.errors import SettingsError
+from basemodel_ops.secret_files import read_secret_files
 from basemodel_ops.settings import Settings
+from basemodel_ops.warehouse import check_environment
 
 OWN = ("", "warehouse.duckdb", "artifacts", "dagster", "dbt", "audit.jsonl")
 """What a run writes to under the home, and the home itself."""
@@ -25,6 +27,26 @@ def check_surroundings(settings: Settings) -> None:
     check_home(settings.home.resolve())
     check_room("home", settings.home.resolve(), "Make room there, or set BASEMODEL_HOME")
     check_temporary()
+
+
+def check_project(settings: Settings) -> None:
+    """SettingsError if no run of the dbt project could begin: its directory, the surroundings, secrets, variables."""
+    check_surroundings(settings)
+    check_dbt_project(settings.dbt_project_dir)
+    read_secret_files(os.environ, settings.target)
+    check_environment(settings.target, os.environ)
+
+
+def check_dbt_project(directory: Path) -> None:
+    """SettingsError if there is no dbt project in a directory; names what is there."""
+    if (directory / "dbt_project.yml").is_file():
+        return
+    there = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else None
+    found = "is no directory" if there is None else f"holds {', '.join(there[:10]) or 'nothing'}"
+    raise SettingsError(
+        f"No dbt project in {directory.resolve()}, which {found}. Mount or write one there, with its "
+        "dbt_project.yml, or set BASEMODEL_DBT_PROJECT_DIR to one."
+    )
 
 
 def check_home(home: Path) -> None:
