@@ -103,3 +103,53 @@ bench: .venv/installed-dev ## Benchmarks against peers and limits, one line of J
 format: .venv/installed-dev ## Format and mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# With a Docker engine its own builder builds; without one, Debian's buildah does, on a base made of Debian's packages.
+IMAGE ?= localhost/basemodel:$(MACHINE)
+ENGINE ?= $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+WHEELHOUSE := $(wildcard $(PIP_FIND_LINKS))
+# A machine behind a proxy that signs by itself names its certificates here; they are mounted, never copied.
+CERTIFICATES ?= $(wildcard $(PIP_CERT))
+BUILD := --file docker/Dockerfile --target $(MACHINE) --tag $(IMAGE) \
+	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
+	$(if $(WHEELHOUSE),--build-context wheels=$(WHEELHOUSE) --build-arg TORCH_WHEELS=/wheels) \
+	$(if $(CERTIFICATES),--secret id=certificates,src=$(CERTIFICATES))
+.PHONY: image image-base image-tools image-check
+image: image-$(ENGINE) ## Build the image, with Docker or without.
+
+.PHONY: image-docker image-buildah
+image-docker:
+	docker buildx build --load $(BUILD) .
+image-buildah: image-base
+	$(SUDO) buildah bud --isolation chroot --build-arg BASE=localhost/debian:bookworm $(BUILD) .
+
+image-tools:
+	@command -v buildah mmdebstrap bwrap setpriv >/dev/null && [ "$$(command -v buildah mmdebstrap bwrap setpriv | wc -l)" = 4 ] \
+		|| { $(call apt-install,buildah mmdebstrap bubblewrap util-linux); }
+image-base: image-tools
+	@$(SUDO) buildah inspect --type image localhost/debian:bookworm >/dev/null 2>&1 || { \
+		echo "Making a base of Debian's packages"; set -e; tar=$$(mktemp --suffix .tar); \
+		$(SUDO) mmdebstrap --quiet --variant=minbase bookworm $$tar; c=$$($(SUDO) buildah from scratch); \
+		$(SUDO) buildah add --quiet $$c $$tar / >/dev/null; $(SUDO) buildah commit --quiet --rm $$c localhost/debian:bookworm; \
+		$(SUDO) rm -f $$tar; }
+
+image-check: image-tools ## Run the demo on 60 households in the image, confined; then look through its files.
+	$(if $(filter docker,$(ENGINE)),docker save $(IMAGE) | $(SUDO) buildah pull --quiet docker-archive:/dev/stdin)
+	$(SUDO) $(PYTHON) -m docker.check $(IMAGE)
+
+# Readable inside of containers, whose users differ; the directory keeps it from others on this machine.
+docker/secrets/dagster_pg_password:
+	@install -d -m 700 docker/secrets
+	@head -c 24 /dev/urandom | base64 > $@ && chmod 644 $@
+.PHONY: up
+up: docker/secrets/dagster_pg_password image ## Start Dagster in containers: http://127.0.0.1:3000. Needs Docker.
+	BASEMODEL_IMAGE=$(IMAGE) docker compose --file docker/compose.yaml up --detach --wait
+
+.PHONY: sbom licences audit
+sbom: .venv/installed ## Write sbom.json: a CycloneDX list of all that is installed.
+	$(BIN)/python -m docker.sbom requirements/$(MACHINE).txt > sbom.json
+licences: .venv/installed ## Check the licences of all dependencies, and list them in docs/licences.md.
+	$(BIN)/python -m docker.licences requirements/$(MACHINE).txt > docs/licences.md
+audit: .venv/bin/uv ## Ask PyPI's advisories about everything that is locked. Needs a network.
+	$(BIN)/python -m docker.audit requirements/$(MACHINE).txt

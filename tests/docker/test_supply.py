@@ -1,0 +1,88 @@
+"""Licences, the bill of materials, and the audit that cannot always be made."""
+
+from pathlib import Path
+
+import pytest
+
+from docker import audit
+from docker.licences import is_allowed, refused, table
+from docker.packages import Package, locked, packages
+from docker.sbom import bill, product
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "requirements" / "cpu.txt"
+
+
+@pytest.fixture(scope="module")
+def found() -> list[Package]:
+    return packages(LOCK)
+
+
+def test_every_dependency_is_under_an_allowed_licence(found: list[Package]) -> None:
+    assert refused(found) == []
+
+
+def test_the_list_in_the_documentation_is_that_of_the_lock(found: list[Package]) -> None:
+    # Names and versions only: an environment with CUDA builds says the same of licences, with other labels.
+    listed = (ROOT / "docs" / "licences.md").read_text()
+    assert [name for name, version, _ in locked(LOCK) if f"| {name} | {version} |" not in listed] == []
+    assert table(found).splitlines()[:4] == listed.splitlines()[:4]
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("MIT", True),
+        ("GPL-3.0-only", False),
+        ("", False),
+        ("MIT AND GPL-3.0-only", False),
+        ("MIT OR GPL-3.0-only", True),
+        ("MPL-2.0 AND (Apache-2.0 OR GPL-2.0-only)", True),
+        ("MPL-2.0 AND (AGPL-3.0-only OR GPL-2.0-only)", False),
+        ("BSD-2-Clause AND Apache-2.0 WITH LLVM-exception", True),
+        ("GPL-2.0-only OR GPL-3.0-only AND MIT", False),
+    ],
+)
+def test_all_that_is_demanded_and_one_of_what_is_offered_must_be_allowed(text: str, allowed: bool) -> None:
+    assert is_allowed(text) is allowed
+
+
+def test_an_unknown_licence_is_named_with_its_package() -> None:
+    problem = refused([Package("shareware", "1.0", (), "Ask me first", ())])
+    assert "shareware 1.0" in problem[0]
+    assert "Ask me first" in problem[0]
+
+
+def test_the_bill_lists_each_locked_package_once_with_its_hashes(found: list[Package]) -> None:
+    made = bill(found, product())
+    pins = {f"pkg:pypi/{name}@{version}": set(hashes) for name, version, hashes in locked(LOCK)}
+    listed = {
+        one["purl"]: {digest["content"] for digest in one["externalReferences"][0]["hashes"]}
+        for one in made["components"]
+    }
+    assert len(made["components"]) == len(pins)
+    assert listed == pins
+
+
+def test_every_package_of_the_bill_is_needed_by_the_product_or_by_another(found: list[Package]) -> None:
+    made = bill(found, product())
+    needs = {one["ref"]: one["dependsOn"] for one in made["dependencies"]}
+    reached, ahead = set(), [made["metadata"]["component"]["bom-ref"]]
+    while ahead:
+        ref = ahead.pop()
+        if ref not in reached:
+            reached.add(ref)
+            ahead += needs[ref]
+    assert {one["purl"] for one in made["components"]} <= reached
+
+
+def test_the_bill_is_the_same_for_the_same_lock(found: list[Package]) -> None:
+    assert bill(found, product()) == bill(packages(LOCK), product())
+
+
+def test_an_audit_without_its_service_says_that_nothing_was_audited(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(audit, "SERVICE", "http://127.0.0.1:9/")
+    assert audit.main() == 2
+    assert "NOT AUDITED" in capsys.readouterr().err
