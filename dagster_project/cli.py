@@ -128,14 +128,14 @@ def query(
 ) -> None:
     """Ask the representation of an entity what its history holds: has it, how much, when-ish."""
     from basemodel_ops.stages import Workspace, ask_entity
-    from dagster_project.execution import partition
     from dagster_project.partitions import as_of as as_of_key
+    from dagster_project.partitions import chosen
     from dagster_project.project import load_project
     from dagster_project.tables import print_replies
 
     with plain_errors():
         project = load_project(read_settings())
-        moment = as_of_key(partition(project, as_of))
+        moment = as_of_key(chosen(project.contract.grid, as_of))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None)
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
 
@@ -201,14 +201,14 @@ def layout(
 ) -> None:
     """Say which number of a representation stands where and means what."""
     from basemodel_ops.stages import Workspace, explain_representation
-    from dagster_project.execution import partition
     from dagster_project.partitions import as_of as as_of_key
+    from dagster_project.partitions import chosen
     from dagster_project.project import load_project
     from dagster_project.tables import print_layout
 
     with plain_errors():
         project = load_project(read_settings())
-        moment = as_of_key(partition(project, as_of))
+        moment = as_of_key(chosen(project.contract.grid, as_of))
         rows = explain_representation(Workspace.open(project.settings, project.contract, lambda _: None), moment)
     if as_json:
         typer.echo(json.dumps(rows.to_pylist(), indent=2))

@@ -1,4 +1,4 @@
-"""The dbt project as Dagster sees it: its manifest, kept fresh, and the contract read from it."""
+"""The dbt project: its manifest, kept fresh, and the contract read from it. Dagster is loaded only for asset keys."""
 
 import contextlib
 import hashlib
@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import dagster as dg
-from dagster_dbt import DagsterDbtTranslator
+from typing import TYPE_CHECKING, Any
 
 from basemodel_ops.contract.manifest import read_contract
 from basemodel_ops.contract.types import Contract, Relation
@@ -21,21 +18,30 @@ from basemodel_ops.errors import ContractError
 from basemodel_ops.settings import Settings
 from dagster_project.surroundings import check_project
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 SCORES_SOURCE = "basemodel"
 """The dbt source that holds score tables; models below it are built after scoring."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """Settings, contract and dbt manifest of one dbt project."""
+    """Settings and contract of one dbt project; its manifest is read when something asks for it."""
 
     settings: Settings
     contract: Contract
-    manifest: dict[str, Any]
 
     @cached_property
-    def keys(self) -> dict[tuple[str, str], dg.AssetKey]:
+    def manifest(self) -> dict[str, Any]:
+        """dbt's manifest."""
+        return json.loads(self.settings.manifest_path.read_text())
+
+    @cached_property
+    def keys(self) -> "dict[tuple[str, str], dg.AssetKey]":
         """Asset keys of dbt's relations, by schema and name."""
+        from dagster_dbt import DagsterDbtTranslator
+
         translator = DagsterDbtTranslator()
         return {
             (node["schema"].lower(), (node.get("alias") or node["name"]).lower()): translator.get_asset_key(node)
@@ -43,7 +49,7 @@ class Project:
             if node["resource_type"] in ("model", "seed", "snapshot")
         }
 
-    def key(self, relation: Relation) -> dg.AssetKey:
+    def key(self, relation: Relation) -> "dg.AssetKey":
         """The asset that dbt materialises as this relation."""
         return self.keys[relation.schema_name.lower(), relation.name.lower()]
 
@@ -61,8 +67,7 @@ def load_project(settings: Settings) -> Project:
     """
     check_project(settings)
     ensure_manifest(settings)
-    contract = read_contract(settings.manifest_path)
-    return Project(settings, contract, json.loads(settings.manifest_path.read_text()))
+    return Project(settings, read_contract(settings.manifest_path))
 
 
 def dbt_executable() -> str:

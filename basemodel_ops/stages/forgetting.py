@@ -17,6 +17,7 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
 from basemodel_ops.report import Finding
+from basemodel_ops.stages.due import is_model, models_due
 from basemodel_ops.stages.scoring import score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import LEDGER, Warehouse
@@ -63,24 +64,6 @@ def forget(ws: Workspace, source: Relation) -> Forgotten:
     removed = tuple(f"{key}/{version}" for key, version in holding)
     ws.log(f"{len(ids)} ids: {rows} rows of scores deleted, {len(removed)} artifacts removed")
     return Forgotten(len(ids), new, rows, removed, tuple(models_due(ws)))
-
-
-def is_model(key: str) -> bool:
-    """Whether an artifact is the foundation model or a task's model."""
-    return key == "foundation_model" or key.endswith("/model")
-
-
-def models_due(ws: Workspace) -> dict[str, str]:
-    """Keys of the current models that saw someone who was forgotten, and since when they are due."""
-    due, found = ws.store.retrain_due(), {}
-    for key in sorted({name.rpartition("/")[0] for name in due}):
-        try:
-            name = f"{key}/{ws.current(key).version}"
-        except ArtifactError:  # no current model, so none to train again
-            continue
-        if name in due:
-            found[key] = due[name]
-    return found
 
 
 def check_forgotten(ws: Workspace, key: str) -> Finding:

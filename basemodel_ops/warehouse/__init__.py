@@ -1,14 +1,17 @@
 """The warehouse: streams out, atomic in."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from basemodel_ops.settings import Settings
-from basemodel_ops.warehouse.base import Warehouse
 
-__all__ = ["Warehouse", "check_environment", "open_warehouse"]
+if TYPE_CHECKING:  # Arrow and sqlglot are loaded when a warehouse is opened
+    from basemodel_ops.warehouse.base import Warehouse
+
+__all__ = ["check_environment", "open_warehouse"]
 
 
-def open_warehouse(settings: Settings) -> Warehouse:
+def open_warehouse(settings: Settings) -> "Warehouse":
     """The warehouse of the settings' target; use it as a context manager."""
     if settings.target == "snowflake":
         from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse

@@ -1,0 +1,22 @@
+"""Models that are due to be trained again, since they saw someone who was forgotten."""
+
+from basemodel_ops.errors import ArtifactError
+from basemodel_ops.stages.workspace import Workspace
+
+
+def is_model(key: str) -> bool:
+    """Whether an artifact is the foundation model or a task's model."""
+    return key == "foundation_model" or key.endswith("/model")
+
+
+def models_due(ws: Workspace) -> dict[str, str]:
+    """Keys of the current models that saw someone who was forgotten, and since when they are due."""
+    due, found = ws.store.retrain_due(), {}
+    for key in sorted({name.rpartition("/")[0] for name in due}):
+        try:
+            name = f"{key}/{ws.current(key).version}"
+        except ArtifactError:  # no current model, so none to train again
+            continue
+        if name in due:
+            found[key] = due[name]
+    return found
