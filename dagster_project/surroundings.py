@@ -11,7 +11,6 @@ from pathlib import Path
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.secret_files import read_secret_files
 from basemodel_ops.settings import Settings
-from basemodel_ops.warehouse import check_environment
 
 OWN = ("", "warehouse.duckdb", "artifacts", "dagster", "dbt", "audit.jsonl")
 """What a run writes to under the home, and the home itself."""
@@ -34,7 +33,10 @@ def check_project(settings: Settings) -> None:
     check_surroundings(settings)
     check_dbt_project(settings.dbt_project_dir)
     read_secret_files(os.environ, settings.target)
-    check_environment(settings.target, os.environ)
+    if settings.target != "duckdb":
+        from basemodel_ops.warehouse import check_environment  # loads Arrow, for which a health check need not wait
+
+        check_environment(settings.target, os.environ)
 
 
 def check_dbt_project(directory: Path) -> None:
