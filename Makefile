@@ -15,7 +15,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 
 .PHONY: help
 help: ## List what can be made.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # LightGBM needs OpenMP, Debian keeps venv in a package of its own, and tests start a PostgreSQL server. Nothing is asked
 # of apt where they are there.
@@ -137,6 +137,10 @@ image-base: image-tools
 image-check: image-tools ## Run the demo on 60 households in the image, confined; then look through its files.
 	$(if $(filter docker,$(ENGINE)),docker save $(IMAGE) | $(SUDO) buildah pull --quiet docker-archive:/dev/stdin)
 	$(SUDO) $(PYTHON) -m docker.check $(IMAGE)
+
+.PHONY: image-services
+image-services: image-tools system-dev ## Start the composition's processes from the image, run a job through them.
+	$(SUDO) $(PYTHON) -m docker.services $(IMAGE)
 
 # Readable inside of containers, whose users differ; the directory keeps it from others on this machine.
 docker/secrets/dagster_pg_password:

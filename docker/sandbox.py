@@ -49,6 +49,8 @@ class Sandbox:
         wrap += ["--ro-bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev"]
         wrap += ["--perms", "1777", "--size", str(self.temporary), "--tmpfs", "/tmp"]
         wrap += ["--bind" if self.home_is_writable else "--ro-bind", str(self.home), self.home_at]
+        if any(target.startswith("/run/") for _, target in self.mounts):
+            wrap += ["--tmpfs", "/run"]  # where what is mounted may lack a place: an engine makes one
         for source, target in self.mounts:
             wrap += ["--ro-bind", str(source), target]
         wrap += ["--chdir", self.configuration.get("WorkingDir") or "/", "--clearenv"]
