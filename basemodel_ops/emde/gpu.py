@@ -14,10 +14,12 @@ SOURCE = r"""
 extern "C" __global__ void sketch_entities(
     const long long* start, const double* time, const int* codes, const float* weights, const int weighted,
     const unsigned short* table, const int depth, const int width,
-    const double* cutoffs, const int count, const double* rates, const int lives, const int rows, float* out)
+    const double* moments, const int stride, const int count, const double* rates, const int lives,
+    const int rows, float* out)
 {
     extern __shared__ float sketch[];  // (lives, rows, width): as many depth rows as fit, from `first` on
     const long long entity = blockIdx.x;
+    const double* cutoffs = moments + entity * stride;  // the stride is 0 where all entities share them
     const int first = blockIdx.y * rows;
     const int mine = min(rows, depth - first);
     const int cells = mine * width;
@@ -76,12 +78,13 @@ def sketch_on_device(
     if row > SHARED:
         raise ValueError(f"{lives} half-lives x {width} cells take {row} bytes; a block has {SHARED}.")
     rows = min(depth, SHARED // row)
-    # Times count from the last cutoff: differences of days keep their digits in double.
-    origin = float(cutoffs[-1])
-    moments = cupy.asarray(time).astype(cupy.float64) - origin
-    out = cupy.empty((len(start) - 1, len(cutoffs), lives, depth * width), cupy.float32)
-    if len(out) == 0:
+    out = cupy.empty((len(start) - 1, cutoffs.shape[-1], lives, depth * width), cupy.float32)
+    if out.size == 0:
         return out if isinstance(codes, cupy.ndarray) else cupy.asnumpy(out)
+    # Times count from the last cutoff: differences of days keep their digits in double.
+    origin = float(cutoffs.max())
+    moments = cupy.asarray(time).astype(cupy.float64) - origin
+    stride = 0 if cutoffs.ndim == 1 else cutoffs.shape[1]
     kernel = cupy.RawKernel(SOURCE, "sketch_entities")
     kernel(
         (len(out), -(-depth // rows)),
@@ -90,7 +93,7 @@ def sketch_on_device(
             cupy.asarray(start, cupy.int64), moments, cupy.asarray(codes, cupy.int32),
             cupy.asarray(weights if len(weights) else np.zeros(1), cupy.float32), np.int32(len(weights) > 0),
             cupy.asarray(table).astype(cupy.uint16), np.int32(depth), np.int32(width),
-            cupy.asarray(np.asarray(cutoffs, np.float64) - origin), np.int32(len(cutoffs)),
+            cupy.asarray(np.ascontiguousarray(cutoffs, np.float64) - origin), np.int32(stride), np.int32(out.shape[1]),
             cupy.asarray(1.0 / half_lives), np.int32(lives), np.int32(rows), out,
         ),
         shared_mem=rows * row,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from basemodel_ops.emde.codes import compact
+from basemodel_ops.emde.cutoffs import as_rows, checked_cutoffs
 from basemodel_ops.emde.decay import rates_of
 from basemodel_ops.emde.device import Device, chosen
 from basemodel_ops.emde.kernels import sketch_entities
@@ -29,13 +30,6 @@ def checked_weights(weights: np.ndarray | None) -> np.ndarray:
     return clean
 
 
-def checked_cutoffs(cutoffs: np.ndarray) -> np.ndarray:
-    """The cutoffs; ValueError unless they ascend."""
-    if len(cutoffs) == 0 or (np.diff(cutoffs) <= 0).any():
-        raise ValueError(f"Cutoffs must ascend and not repeat; they are {cutoffs.tolist()}.")
-    return cutoffs
-
-
 def sketch_histories(
     start: np.ndarray,
     time: np.ndarray,
@@ -56,22 +50,25 @@ def sketch_histories(
         start: Events of entity e are `start[e]:start[e + 1]`, sorted by time, int64 (entities + 1,).
         codes: Element of each event, a row of `table`; negative ones are skipped, int32 (events,).
         table: Cell of each element per depth row, below `width`, (elements, depth).
+        cutoffs: Ascending, repeated or not: shared, (cutoffs,), or those of each entity, (entities, cutoffs).
         weights: Non-negative factor of each event; those that are not finite count as 0.
         device: `cpu`, `cuda`, or `auto` for CUDA where there is a device.
 
     Raises:
         DataError: a weight is negative.
-        ValueError: cutoffs do not ascend, a half-life is not positive, or a code is not below `width`.
+        ValueError: cutoffs do not ascend or are of other entities, a half-life is not positive, or a cell is not below
+            `width`.
     """
-    weights, cutoffs = checked_weights(weights), checked_cutoffs(cutoffs)
+    weights, cutoffs = checked_weights(weights), checked_cutoffs(cutoffs, len(start) - 1)
     table, rates = compact(table, width), rates_of(half_lives)
     cells = table.shape[1] * width
     if chosen(device) == "cuda":
         from basemodel_ops.emde.gpu import sketch_on_device
 
         return sketch_on_device(start, time, codes, weights, table, width, cutoffs, np.asarray(half_lives, np.float64))
-    out = np.empty((len(start) - 1, len(cutoffs), len(half_lives), cells), np.float32)
-    if len(out):
-        place, flat = np.arange(len(out)), out.reshape(len(out), len(cutoffs), -1)
-        sketch_entities(start, place, time, codes, weights, table, width, cutoffs, rates, -1, False, flat)
+    own = as_rows(cutoffs, len(start) - 1)
+    out = np.empty((*own.shape, len(half_lives), cells), np.float32)
+    if out.size:
+        place, flat = np.arange(len(out)), out.reshape(*own.shape, -1)
+        sketch_entities(start, place, time, codes, weights, table, width, own, rates, -1, False, flat)
     return out

@@ -95,7 +95,7 @@ def sketch_entities(
         codes: Rows of `table`; negative ones are skipped, (events,).
         weights: Factor of each event, (events,), or empty for 1.
         table: Cell of each element in each depth row, (elements, depth).
-        cutoffs: Ascending, in the unit of `time`, (cutoffs,).
+        cutoffs: Of each row of `out`, ascending, in the unit of `time`, (rows, cutoffs).
         rates: 1 / half-life per that unit, (half-lives,).
         begun: Cutoff that the first segment goes on with, its sketch so far being in `out`; -1 if it is a new entity.
         is_open: Whether the last segment's entity may go on in later events: then its sketch is left unfinished.
@@ -104,7 +104,7 @@ def sketch_entities(
     Returns:
         Cutoff with which the last segment goes on if it is open.
     """
-    segments, count, lives = len(start) - 1, len(cutoffs), len(rates)
+    segments, count, lives = len(start) - 1, cutoffs.shape[1], len(rates)
     size = table.shape[1] * width
     reached = np.zeros(1, np.int64)
     for block in prange((segments + BLOCK - 1) // BLOCK):
@@ -118,13 +118,14 @@ def sketch_entities(
             else:
                 out[row, 0] = 0
             while c < count:
+                moment = cutoffs[row, c]
                 position = add_events(
-                    out[row, c], position, last, cutoffs[c], time, codes, weights, table, width, rates, decayed
+                    out[row, c], position, last, moment, time, codes, weights, table, width, rates, decayed
                 )
                 if held and position == last:
                     break
                 if c + 1 < count:
-                    days = float(cutoffs[c + 1] - cutoffs[c])
+                    days = float(cutoffs[row, c + 1] - moment)
                     for life in range(lives):
                         keep = np.float32(half_power(days * rates[life]))
                         for cell in range(life * size, (life + 1) * size):

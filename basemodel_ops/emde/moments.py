@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from basemodel_ops.emde.cutoffs import per_entity
 from basemodel_ops.emde.decay import half_power
 
 
@@ -34,18 +35,20 @@ def _moments(
     lives = len(half_lives)
     for entity in prange(len(start) - 1):
         state = np.zeros((lives, 2))
-        position, newest = start[entity], np.float32(np.nan)
-        for c in range(len(cutoffs)):
-            if c > 0:
+        position, end, newest = start[entity], start[entity + 1], np.float32(np.nan)
+        for c in range(cutoffs.shape[1]):
+            moment = cutoffs[entity, c]
+            # A repeated cutoff says the same again: not even a rounding apart.
+            if c > 0 and moment > cutoffs[entity, c - 1]:
                 for life in range(lives):
-                    keep = half_power(float(cutoffs[c] - cutoffs[c - 1]) / half_lives[life])
+                    keep = half_power(float(moment - cutoffs[entity, c - 1]) / half_lives[life])
                     state[life, 0] *= keep
                     state[life, 1] *= keep
-            while position < start[entity + 1] and time[position] < cutoffs[c]:
+            while position < end and time[position] < moment:
                 value = values[position]
                 if np.isfinite(value):
                     newest = np.float32(value)
-                    age = float(cutoffs[c] - time[position])
+                    age = float(moment - time[position])
                     for life in range(lives):
                         weight = half_power(age / half_lives[life])
                         state[life, 0] += weight
@@ -59,9 +62,10 @@ def decayed_moments(
     start: np.ndarray, time: np.ndarray, values: np.ndarray, cutoffs: np.ndarray, half_lives: np.ndarray
 ) -> Moments:
     """Sums, means and last values strictly before each cutoff; arguments as in `sketch_histories`."""
-    shape = (len(start) - 1, len(cutoffs), len(half_lives))
+    own = per_entity(cutoffs, len(start) - 1)
+    shape = (*own.shape, len(half_lives))
     sums, last = np.zeros((*shape, 2)), np.full(shape[:2], np.nan, np.float32)
-    _moments(start, time, values, cutoffs, np.asarray(half_lives, np.float64), sums, last)
+    _moments(start, time, values, own, np.asarray(half_lives, np.float64), sums, last)
     mass, total = sums[..., 0], sums[..., 1]
     mean = np.divide(total, mass, out=np.zeros_like(total), where=mass > 0)
     return Moments(mass.astype(np.float32), total.astype(np.float32), mean.astype(np.float32), last)

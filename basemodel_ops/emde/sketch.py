@@ -2,33 +2,35 @@
 
 Events of entity e are rows `start[e]:start[e + 1]`. A cell is an index into a flat sketch; an event adds to one cell
 per column of `cells`, negative cells are skipped. History is strictly before the cutoff; a future window is half-open.
+Cutoffs ascend, may repeat, and are shared, (cutoffs,), or those of each entity, (entities, cutoffs).
 """
 
 import numpy as np
 from numba import njit, prange
 
+from basemodel_ops.emde.cutoffs import per_entity
 from basemodel_ops.emde.decay import half_power
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def decayed_counts(
+def _decayed_counts(
     start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray, half_lives: np.ndarray
 ) -> np.ndarray:
-    """Sum of 2^(-age / half-life) per cell, float32 (entities, cutoffs, half-lives, size). Times in days, sorted."""
-    entities, count, lives = len(start) - 1, len(cutoffs), len(half_lives)
+    entities, count, lives = len(start) - 1, cutoffs.shape[1], len(half_lives)
     out = np.zeros((entities, count, lives, size), np.float32)
     for entity in prange(entities):
-        position = start[entity]
+        position, last = start[entity], start[entity + 1]
         for c in range(count):
+            moment = cutoffs[entity, c]
             state = out[entity, c]
             if c > 0:
                 for life in range(lives):
-                    keep = np.float32(half_power((cutoffs[c] - cutoffs[c - 1]) / half_lives[life]))
+                    keep = np.float32(half_power((moment - cutoffs[entity, c - 1]) / half_lives[life]))
                     for cell in range(size):
                         state[life, cell] = out[entity, c - 1, life, cell] * keep
-            while position < start[entity + 1] and time[position] < cutoffs[c]:
+            while position < last and time[position] < moment:
                 for life in range(lives):
-                    weight = np.float32(half_power((cutoffs[c] - time[position]) / half_lives[life]))
+                    weight = np.float32(half_power((moment - time[position]) / half_lives[life]))
                     for column in range(cells.shape[1]):
                         cell = cells[position, column]
                         if cell >= 0:
@@ -38,16 +40,16 @@ def decayed_counts(
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def last_seen(start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray) -> np.ndarray:
-    """Time of each cell's last event before each cutoff, float64 (entities, cutoffs, size); -inf where none."""
-    entities, count = len(start) - 1, len(cutoffs)
+def _last_seen(start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray) -> np.ndarray:
+    entities, count = len(start) - 1, cutoffs.shape[1]
     out = np.full((entities, count, size), -np.inf)
     for entity in prange(entities):
-        position = start[entity]
+        position, last = start[entity], start[entity + 1]
         for c in range(count):
+            moment = cutoffs[entity, c]
             if c > 0:
                 out[entity, c] = out[entity, c - 1]
-            while position < start[entity + 1] and time[position] < cutoffs[c]:
+            while position < last and time[position] < moment:
                 for column in range(cells.shape[1]):
                     if cells[position, column] >= 0:
                         out[entity, c, cells[position, column]] = time[position]
@@ -56,22 +58,22 @@ def last_seen(start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int,
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def window_counts(
+def _window_counts(
     start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray, horizons: np.ndarray
 ) -> np.ndarray:
-    """Events per cell in [cutoff, cutoff + horizon), float32 (entities, cutoffs, horizons, size). Horizons ascend."""
-    entities, count = len(start) - 1, len(cutoffs)
+    entities, count = len(start) - 1, cutoffs.shape[1]
     out = np.zeros((entities, count, len(horizons), size), np.float32)
     for entity in prange(entities):
-        first = start[entity]
+        first, last = start[entity], start[entity + 1]
         for c in range(count):
-            while first < start[entity + 1] and time[first] < cutoffs[c]:
+            moment = cutoffs[entity, c]
+            while first < last and time[first] < moment:
                 first += 1
             position = first
             for h in range(len(horizons)):
                 if h > 0:
                     out[entity, c, h] = out[entity, c, h - 1]
-                while position < start[entity + 1] and time[position] < cutoffs[c] + horizons[h]:
+                while position < last and time[position] < moment + horizons[h]:
                     for column in range(cells.shape[1]):
                         if cells[position, column] >= 0:
                             out[entity, c, h, cells[position, column]] += 1
@@ -80,6 +82,56 @@ def window_counts(
 
 
 @njit(parallel=True, cache=True, nogil=True)
+def _pooled_vectors(
+    start: np.ndarray,
+    time: np.ndarray,
+    codes: np.ndarray,
+    vectors: np.ndarray,
+    cutoffs: np.ndarray,
+    half_lives: np.ndarray,
+) -> np.ndarray:
+    entities, count, lives, dimension = len(start) - 1, cutoffs.shape[1], len(half_lives), vectors.shape[1]
+    out = np.zeros((entities, count, lives, dimension), np.float32)
+    for entity in prange(entities):
+        position, last = start[entity], start[entity + 1]
+        for c in range(count):
+            moment = cutoffs[entity, c]
+            state = out[entity, c]
+            if c > 0:
+                for life in range(lives):
+                    keep = np.float32(half_power((moment - cutoffs[entity, c - 1]) / half_lives[life]))
+                    for d in range(dimension):
+                        state[life, d] = out[entity, c - 1, life, d] * keep
+            while position < last and time[position] < moment:
+                code = codes[position]
+                if code >= 0:
+                    for life in range(lives):
+                        weight = np.float32(half_power((moment - time[position]) / half_lives[life]))
+                        for d in range(dimension):
+                            state[life, d] += weight * vectors[code, d]
+                position += 1
+    return out
+
+
+def decayed_counts(
+    start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray, half_lives: np.ndarray
+) -> np.ndarray:
+    """Sum of 2^(-age / half-life) per cell, float32 (entities, cutoffs, half-lives, size). Times in days, sorted."""
+    return _decayed_counts(start, time, cells, size, per_entity(cutoffs, len(start) - 1), half_lives)
+
+
+def last_seen(start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray) -> np.ndarray:
+    """Time of each cell's last event before each cutoff, float64 (entities, cutoffs, size); -inf where none."""
+    return _last_seen(start, time, cells, size, per_entity(cutoffs, len(start) - 1))
+
+
+def window_counts(
+    start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray, horizons: np.ndarray
+) -> np.ndarray:
+    """Events per cell in [cutoff, cutoff + horizon), float32 (entities, cutoffs, horizons, size). Horizons ascend."""
+    return _window_counts(start, time, cells, size, per_entity(cutoffs, len(start) - 1), horizons)
+
+
 def pooled_vectors(
     start: np.ndarray,
     time: np.ndarray,
@@ -89,26 +141,7 @@ def pooled_vectors(
     half_lives: np.ndarray,
 ) -> np.ndarray:
     """Decayed sum of the vectors of an entity's things, float32 (entities, cutoffs, half-lives, dimension)."""
-    entities, count, lives, dimension = len(start) - 1, len(cutoffs), len(half_lives), vectors.shape[1]
-    out = np.zeros((entities, count, lives, dimension), np.float32)
-    for entity in prange(entities):
-        position = start[entity]
-        for c in range(count):
-            state = out[entity, c]
-            if c > 0:
-                for life in range(lives):
-                    keep = np.float32(half_power((cutoffs[c] - cutoffs[c - 1]) / half_lives[life]))
-                    for d in range(dimension):
-                        state[life, d] = out[entity, c - 1, life, d] * keep
-            while position < start[entity + 1] and time[position] < cutoffs[c]:
-                code = codes[position]
-                if code >= 0:
-                    for life in range(lives):
-                        weight = np.float32(half_power((cutoffs[c] - time[position]) / half_lives[life]))
-                        for d in range(dimension):
-                            state[life, d] += weight * vectors[code, d]
-                position += 1
-    return out
+    return _pooled_vectors(start, time, codes, vectors, per_entity(cutoffs, len(start) - 1), half_lives)
 
 
 def normalise_rows(counts: np.ndarray, depth: int, width: int) -> np.ndarray:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.emde.codes import compact
+from basemodel_ops.emde.cutoffs import per_entity
 from basemodel_ops.emde.decay import rates_of
-from basemodel_ops.emde.histories import checked_cutoffs, checked_weights
+from basemodel_ops.emde.histories import checked_weights
 from basemodel_ops.emde.kernels import segment, sketch_entities
 from basemodel_ops.errors import DataError
 
@@ -40,13 +41,18 @@ class SketchStream:
 
         Args:
             table: Cell of each element per depth row, (elements, depth).
-            cutoffs: Ascending, in the unit of the events' times.
+            cutoffs: Ascending, in the unit of the events' times, shared by all entities, (cutoffs,).
             half_lives: In that unit.
             shard: Entities handed out at once; a dense shard takes shard x cutoffs x half-lives x cells x 4 bytes.
+
+        Raises:
+            ValueError: there is no cutoff, they do not ascend, or they are not shared.
         """
+        if cutoffs.ndim != 1 or len(cutoffs) == 0:
+            raise ValueError(f"A stream has cutoffs for all of its entities, (cutoffs,), not {cutoffs.shape} of them.")
         self._entities, self._shard = entities, shard
         self._table, self._width = compact(table, width), width
-        self._cutoffs, self._rates = checked_cutoffs(cutoffs), rates_of(half_lives)
+        self._cutoffs, self._rates = per_entity(cutoffs, shard), rates_of(half_lives)  # (shard, cutoffs)
         self._shape = (len(cutoffs), len(half_lives), table.shape[1] * width)
         self._owner, self._begun, self._last = -1, -1, np.zeros(1, np.int64)
         self._first = 0

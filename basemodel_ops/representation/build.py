@@ -121,15 +121,16 @@ def history_values(
     counted: tuple[float, ...],
     windows: tuple[int, ...],
 ) -> np.ndarray:
-    """The representation strictly before each cutoff (microseconds, ascending), float16 (entities, cutoffs, length).
+    """The representation strictly before each cutoff (microseconds), float16 (entities, cutoffs, length).
 
+    Cutoffs ascend and may repeat; they are shared, (cutoffs,), or those of each entity, (entities, cutoffs).
     Occasions with a thing are counted at the half-lives `counted`, its events at the longest of `half_lives` alone; all
     else is at `half_lives`. Both are in days.
     """
     days, lives, exact = cutoffs / DAY, np.asarray(half_lives, np.float64), np.asarray(counted, np.float64)
     blocks: list[np.ndarray] = []
     for history, plan in zip(histories, plans, strict=True):
-        shape = (history.entities, len(cutoffs), -1)
+        shape = (history.entities, cutoffs.shape[-1], -1)
         factors = decay_factors(cutoffs, plan.began, lives)
         blocks.append(history_scalars(history, cutoffs, windows, plan.began))
         blocks += [_moments(history, number, days, lives, factors) for number in plan.numbers]
@@ -138,7 +139,7 @@ def history_values(
         owner = np.repeat(np.arange(history.entities), np.diff(history.start))
         first = once_per_occasion(cells, occasions(owner, history.time, history.session), size)
         blocks.append(_faded(history, first, size, cutoffs, plan.began, exact))
-        age = days[None, :, None] - last_seen(history.start, history.days, cells, size, days)
+        age = days[..., None] - last_seen(history.start, history.days, cells, size, days)
         blocks.append(np.exp2(-age / 28.0))  # 1 just now, one half after four weeks, 0 never
         blocks.append(_faded(history, *_cells_of(history, plan.cells), cutoffs, plan.began, lives))
         for column, codes in plan.codes.items():
@@ -160,8 +161,8 @@ def _faded(
 ) -> np.ndarray:
     """log(1 + decayed count) of cells, as if always observed, (entities, cutoffs, half-lives x size)."""
     counts = decayed_counts(history.start, history.days, cells, size, cutoffs / DAY, lives)
-    whole = decay_factors(cutoffs, began, lives)[None, :, :, None]
-    return np.log1p(counts * whole).reshape(history.entities, len(cutoffs), -1)
+    whole = decay_factors(cutoffs, began, lives)[..., None]
+    return np.log1p(counts * whole).reshape(*counts.shape[:2], -1)
 
 
 def _moments(history: History, number: str, days: np.ndarray, lives: np.ndarray, factors: np.ndarray) -> np.ndarray:
@@ -210,21 +211,22 @@ def future_values(
 ) -> np.ndarray:
     """What happens in [cutoff, cutoff + horizon), float16 (entities, cutoffs, length).
 
-    Not-a-number where the window is not over at `end` (microseconds): nothing after it is ever read.
+    Not-a-number where the window is not over at `end` (microseconds): nothing after it is ever read. Cutoffs are as in
+    `history_values`.
     """
-    days = cutoffs / DAY
-    spans = np.asarray(thing_horizons, np.float64)
+    # Whole microseconds: a sum of days, rounded, might take an event at the end of a window into it.
+    spans = np.asarray(thing_horizons, np.int64) * DAY
     activity: list[np.ndarray] = []
     things: list[np.ndarray] = []  # each (entities, cutoffs, horizons, numbers), as composition is
     composition: list[np.ndarray] = []
     for history, plan in zip(histories, plans, strict=True):
         activity.append(future_scalars(history, cutoffs, horizons))
         cells, size = _cells_of(history, plan.things)
-        things.append(np.log1p(window_counts(history.start, history.days, cells, size, days, spans)))
+        things.append(np.log1p(window_counts(history.start, history.time, cells, size, cutoffs, spans)))
         for column, codes in plan.codes.items():
             rows = plan.density_rows
             cells = _future_cells(history, codes, column, rows, plan.width)
-            counts = window_counts(history.start, history.days, cells, rows * plan.width, days, spans)
+            counts = window_counts(history.start, history.time, cells, rows * plan.width, cutoffs, spans)
             counts = counts.reshape(*counts.shape[:-1], rows, plan.width)
             mass = counts.sum(axis=-1, keepdims=True)
             shares = np.divide(counts, mass, out=np.zeros_like(counts), where=mass > 0)
@@ -232,5 +234,6 @@ def future_values(
     by_span = [found[:, :, span] for part in (things, composition) for span in range(len(spans)) for found in part]
     values = np.concatenate([*activity, *by_span], axis=2).astype(np.float16)
     for block in future_layout(plans, horizons, thing_horizons).blocks:
-        values[:, cutoffs + int(block.detail) * DAY > end, block.offset : block.end] = np.nan
+        is_open = np.broadcast_to(cutoffs + int(block.detail) * DAY > end, values.shape[:2])
+        values[is_open, block.offset : block.end] = np.nan
     return values

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from basemodel_ops.emde.cutoffs import as_rows
+
 DAY = 86_400_000_000  # microseconds
 
 
 @njit(nogil=True, cache=True)
 def _find_positions(start: np.ndarray, time: np.ndarray, moments: np.ndarray, out: np.ndarray) -> None:
     for entity in range(len(start) - 1):
-        for m in range(len(moments)):
+        for m in range(moments.shape[1]):
             low, high = start[entity], start[entity + 1]
             while low < high:
                 middle = (low + high) // 2
-                if time[middle] < moments[m]:
+                if time[middle] < moments[entity, m]:
                     low = middle + 1
                 else:
                     high = middle
@@ -57,8 +59,9 @@ class History:
         """Index of each entity's first event at or after each moment, int64 (entities, moments).
 
         Args:
-            moments: Microseconds, int64 (moments,).
+            moments: Microseconds, int64 (moments,), or those of each entity, (entities, moments); in any order.
         """
-        out = np.empty((self.entities, len(moments)), np.int64)
-        _find_positions(self.start, self.time, np.asarray(moments, np.int64), out)
+        own = as_rows(np.asarray(moments, np.int64), self.entities)
+        out = np.empty(own.shape, np.int64)
+        _find_positions(self.start, self.time, own, out)
         return out

@@ -21,12 +21,12 @@ def seen_days(cutoffs: np.ndarray, began: int) -> np.ndarray:
 
 
 def window_factors(cutoffs: np.ndarray, began: int, windows: tuple[int, ...]) -> np.ndarray:
-    """By what an amount of each window (days), then of all time, is multiplied, (cutoffs, windows + 1)."""
-    seen = seen_days(cutoffs, began)[:, None]
-    days = np.asarray(windows, np.float64)[None, :]
-    return np.hstack([days / np.minimum(days, seen), YEAR / seen])
+    """By what an amount of each window (days), then of all time, is multiplied, (..., cutoffs, windows + 1)."""
+    seen = seen_days(cutoffs, began)[..., None]
+    days = np.asarray(windows, np.float64)
+    return np.concatenate([days / np.minimum(days, seen), YEAR / seen], axis=-1)
 
 
 def decay_factors(cutoffs: np.ndarray, began: int, half_lives: np.ndarray) -> np.ndarray:
-    """By what a decayed amount of each half-life (days) is multiplied, (cutoffs, half-lives)."""
-    return 1 / (1 - np.exp2(-seen_days(cutoffs, began)[:, None] / half_lives[None, :]))
+    """By what a decayed amount of each half-life (days) is multiplied, (..., cutoffs, half-lives)."""
+    return 1 / (1 - np.exp2(-seen_days(cutoffs, began)[..., None] / half_lives))

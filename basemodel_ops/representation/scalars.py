@@ -52,15 +52,16 @@ def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, .
     """Scalars of what happened before each cutoff, float32 (entities, cutoffs, scalars), squashed.
 
     Amounts of windows that reach back beyond `began`, the source's first event (microseconds), stand for whole windows;
-    those of all time, and the tenure, are per year observed.
+    those of all time, and the tenure, are per year observed. Cutoffs are shared, or (entities, cutoffs).
     """
     totals = _totals(history)
     end = history.positions(cutoffs)
     begin = np.broadcast_to(history.start[:-1, None], end.shape)
     blocks = []
-    for window, factor in zip((*windows, None), window_factors(cutoffs, began, windows).T, strict=True):
+    factors = np.moveaxis(window_factors(cutoffs, began, windows), -1, 0)
+    for window, factor in zip((*windows, None), factors, strict=True):
         low = begin if window is None else history.positions(cutoffs - window * DAY)
-        blocks.append((totals[end] - totals[low]) * factor[None, :, None])
+        blocks.append((totals[end] - totals[low]) * factor[..., None])
     day_rows = np.flatnonzero(np.diff(totals[:, 2]) > 0)
     day_time = history.time[day_rows] // DAY * DAY
     last, first = totals[end, 2].astype(np.int64), totals[begin, 2].astype(np.int64)
@@ -82,7 +83,7 @@ def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, .
 def future_scalars(history: History, cutoffs: np.ndarray, horizons: tuple[int, ...]) -> np.ndarray:
     """Activity in [cutoff, cutoff + horizon): any event, log counts and log sums, then the log days to the next event.
 
-    float32 (entities, cutoffs, horizons x (4 + numbers) + 1).
+    float32 (entities, cutoffs, horizons x (4 + numbers) + 1). Cutoffs are shared, or (entities, cutoffs).
     """
     totals, begin = _totals(history), history.positions(cutoffs)
     blocks = []
