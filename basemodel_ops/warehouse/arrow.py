@@ -32,11 +32,15 @@ def plain(table: pa.Table) -> pa.Table:
     Raises:
         WarehouseError: a moment would lose its nanoseconds.
     """
-    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.schema]
     try:
-        return table.cast(pa.schema(fields))
+        return table.cast(plain_schema(table.schema))
     except pa.ArrowInvalid as error:
         raise WarehouseError(f"A column does not fit its type in a warehouse: {error}. Round it first.") from error
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema of the same rows in plain types."""
+    return pa.schema([pa.field(field.name, _plain_type(field.type)) for field in schema])
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
@@ -65,6 +69,16 @@ def sql_type(field: pa.Field) -> exp.DataType:
     )
 
 
+def columns_of(schema: pa.Schema) -> list[exp.ColumnDef]:
+    """Columns of a table that holds rows of a plain schema."""
+    return [defined(field.name, sql_type(field)) for field in schema]
+
+
+def defined(name: str, kind: exp.DataType) -> exp.ColumnDef:
+    """A column and its type."""
+    return exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=kind)
+
+
 def rebatched(batches: Iterable[pa.RecordBatch], rows: int, size: int = BATCH_BYTES) -> Iterator[pa.RecordBatch]:
     """The same rows in the same order: full batches of `rows`, or fewer where they would take over `size` bytes."""
     held: list[pa.RecordBatch] = []
@@ -91,7 +105,7 @@ def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
     return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
 
-def content_hash(content: pa.Table | pa.RecordBatchReader) -> tuple[int, ...]:
+def content_hash(content: pa.Table | pa.RecordBatchReader) -> tuple[int, int, int]:
     """Rows, and two sums of row hashes that do not depend on their order. One batch is in memory at a time."""
     names = [exp.column(name, quoted=True) for name in content.schema.names]
     hashed = exp.func("hash", *names)
@@ -103,7 +117,13 @@ def content_hash(content: pa.Table | pa.RecordBatchReader) -> tuple[int, ...]:
     with duckdb.connect() as connection:
         connection.register("content", content)
         (found,) = connection.execute(query.sql("duckdb")).fetchall()
-    return tuple(int(value or 0) for value in found)
+    count, mixed, total = (int(value or 0) for value in found)
+    return count, mixed, total
+
+
+def combined(first: tuple[int, int, int], second: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The content hash of the rows of both."""
+    return first[0] + second[0], first[1] ^ second[1], first[2] + second[2]
 
 
 def strangers(table: pa.Table, column: str, value: object) -> int:

@@ -1,6 +1,7 @@
 """A warehouse behind the contract's allow-list, whose every read stands in the audit log. No value does."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -12,8 +13,9 @@ from sqlglot import exp
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.types import Contract, Relation
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.base import Publication, Warehouse
 from basemodel_ops.warehouse.queries import column_of
+from basemodel_ops.warehouse.sampling import SAID
 
 BOUNDS = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 
@@ -62,11 +64,15 @@ def _columns(select: exp.Select, table: exp.Table) -> set[str]:
                 found.add("*")
             elif node.name not in names or node.find_ancestor(exp.Order) is None:
                 found.add(node.name)
+    # A query inside of a condition can name the table around it.
+    for node in select.find_all(exp.Column):
+        if node.table == table.alias_or_name and node.find_ancestor(exp.Select) is not select:
+            found.add("*" if isinstance(node.this, exp.Star) else node.name)
     return found
 
 
 def _without_values(condition: exp.Expr) -> str:
-    """The condition as SQL, with `?` for every literal but bounds in time."""
+    """The condition as SQL, with `?` for every literal but bounds in time, and shards and samples by their names."""
     masked = condition.copy()
     # A root has no place in which it could be replaced.
     holder = exp.Paren(this=masked)
@@ -76,6 +82,8 @@ def _without_values(condition: exp.Expr) -> str:
     for listed in holder.find_all(exp.In):
         if listed.expressions:
             listed.set("expressions", [exp.Placeholder()])
+    for part in [node for node in holder.walk() if SAID in node.meta]:
+        part.replace(part.meta[SAID])
     return holder.this.sql()
 
 
@@ -169,6 +177,10 @@ class Audited:
         """A part of a query by a hash of a column; nothing is read yet."""
         return self._warehouse.shard(query, column, index, count)
 
+    def sampled(self, query: exp.Select, column: str, share: float, also: exp.Select | None = None) -> exp.Select:
+        """A part of a query by a hash of a column; nothing is read yet, and what `also` asks for is logged then."""
+        return self._warehouse.sampled(query, column, share, also)
+
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
         """A hash of the columns' content; no row leaves the warehouse, so the entry counts 0."""
         reads = self._allow([Access(str(relation), tuple(sorted(columns)), None)])
@@ -179,23 +191,36 @@ class Audited:
     def publish(
         self,
         relation: Relation,
-        table: pa.Table,
+        rows: pa.Table | pa.RecordBatchReader,
         partition: dict[str, datetime | str],
         input_hash: str,
         code_version: str,
         run_id: str,
     ) -> bool:
         """Replace one partition; writes are in the ledger."""
-        _check_columns(table)
-        return self._warehouse.publish(relation, table, partition, input_hash, code_version, run_id)
+        _check_columns(rows.schema)
+        return self._warehouse.publish(relation, rows, partition, input_hash, code_version, run_id)
+
+    def publication(
+        self,
+        relation: Relation,
+        schema: pa.Schema,
+        partition: dict[str, datetime | str],
+        input_hash: str,
+        code_version: str,
+        run_id: str,
+    ) -> AbstractContextManager[Publication]:
+        """A partition that is replaced when the block ends well; writes are in the ledger."""
+        _check_columns(schema)
+        return self._warehouse.publication(relation, schema, partition, input_hash, code_version, run_id)
 
     def load(self, relation: Relation, table: pa.Table) -> None:
         """Create or replace a whole table, atomically."""
-        _check_columns(table)
+        _check_columns(table.schema)
         self._warehouse.load(relation, table)
 
 
-def _check_columns(table: pa.Table) -> None:
+def _check_columns(schema: pa.Schema) -> None:
     """Hold every column to a name that a warehouse keeps as it is."""
-    for name in table.column_names:
+    for name in schema.names:
         column_of(name)

@@ -1,6 +1,7 @@
 """What every warehouse can do."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol
@@ -12,6 +13,29 @@ from basemodel_ops.contract.types import Relation
 
 LEDGER = Relation(schema_name="basemodel", name="ledger")
 """One row per committed partition: what it was made from, and by which run."""
+
+
+class Publication(Protocol):
+    """A partition that is being written."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether rows are to be appended now: False where the ledger says that the same inputs wrote it before."""
+        ...
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it was replaced; known when the block has ended."""
+        ...
+
+    def append(self, rows: pa.Table | pa.RecordBatch) -> None:
+        """Send rows to the stage table; a few are held until they are worth a statement.
+
+        Raises:
+            WarehouseError: other columns, rows of another partition, or a failed write; nothing is written then.
+            ValueError: the block has ended, or nothing is needed.
+        """
+        ...
 
 
 class Warehouse(Protocol):
@@ -58,10 +82,24 @@ class Warehouse(Protocol):
         """A hash of the columns' content that does not depend on the order of rows."""
         ...
 
+    def sampled(self, query: exp.Select, column: str, share: float, also: exp.Select | None = None) -> exp.Select:
+        """The rows of a query whose `column` hashes into the first `share`, above 0 and up to 1, of all hashes.
+
+        The same entities in every relation of a warehouse, and all those of a smaller share among those of a larger.
+        A whole number of any width and its text are one value; a decimal and its text need not be.
+
+        Args:
+            query: Of which a part is wanted.
+            column: The entity.
+            share: 1 leaves the query as it is.
+            also: A query of one column: rows of these entities too, whatever they hash to. Its type must be `column`'s.
+        """
+        ...
+
     def publish(
         self,
         relation: Relation,
-        table: pa.Table,
+        rows: pa.Table | pa.RecordBatchReader,
         partition: dict[str, datetime | str],
         input_hash: str,
         code_version: str,
@@ -69,11 +107,36 @@ class Warehouse(Protocol):
     ) -> bool:
         """Replace one partition, with its ledger row, in one transaction.
 
+        A reader is read batch by batch, and not at all where nothing is to be written.
+
         Returns:
             False when the ledger says that the same inputs wrote it before: then nothing is written.
 
         Raises:
             WarehouseError: rows of another partition, columns or types that are not the target's, or a failed write.
+        """
+        ...
+
+    def publication(
+        self,
+        relation: Relation,
+        schema: pa.Schema,
+        partition: dict[str, datetime | str],
+        input_hash: str,
+        code_version: str,
+        run_id: str,
+    ) -> AbstractContextManager[Publication]:
+        """A partition whose rows come batch by batch. It is replaced when the block ends; as it was when it raises.
+
+        Several may be open at once, each with a connection of its own that is open meanwhile; so may readers.
+
+            with warehouse.publication(relation, schema, {"as_of": as_of}, input_hash, code_version, run_id) as out:
+                if out.is_needed:
+                    for batch in scores():
+                        out.append(batch)
+
+        Raises:
+            WarehouseError: as `publish` does; columns that are not the target's are refused before the block begins.
         """
         ...
 

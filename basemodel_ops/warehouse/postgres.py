@@ -11,15 +11,21 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import SettingsError, WarehouseError
-from basemodel_ops.warehouse.publication import columns_of
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience
 from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
 REQUIRED = ("PGHOST", "PGUSER", "PGDATABASE")
-URI = "postgresql://?connect_timeout=15&application_name=basemodel_ops&options=-c%20timezone%3DUTC"
-"""libpq reads the rest from `PG*` variables or a password file, so that no secret passes through here."""
+URI = (
+    "postgresql://?connect_timeout=15&application_name=basemodel_ops"
+    "&keepalives_idle=60&keepalives_interval=15&keepalives_count=8"
+    "&options=-c%20timezone%3DUTC%20-c%20idle_session_timeout%3D0"
+)
+"""libpq reads the rest from `PG*` variables or a password file, so that no secret passes through here.
+
+A publication's connection may be idle for long between two batches, while they are made.
+"""
 LONGEST_NAME = 63
 NUMERIC = pa.decimal128(38, 9)
 """PostgreSQL does not tell the scale of a result; a value that does not fit is an error, never rounded."""
@@ -86,10 +92,18 @@ class PostgresSession(Session):
         row = exp.cast(exp.Anonymous(this="ROW", expressions=[*map(column_of, columns)]), "text")
         return exp.func("hashtextextended", row, exp.Literal.number(0))
 
-    def fill(self, stage: Relation, table: pa.Table) -> None:
-        """Create a stage table and copy the rows into it; a lock of this session says that its writer lives."""
+    @staticmethod
+    def hashed_value(column: str) -> exp.Expr:
+        """The same, of one value: it is a hash of its text."""
+        return PostgresSession.hashed([column])
+
+    def open_stage(self, stage: Relation, columns: list[exp.ColumnDef]) -> None:
+        """Create a stage table; a lock of this session says that its writer lives."""
         self._advisory("pg_advisory_lock", stage)
-        self.rows(create_table(stage, columns_of(table)))
+        self.rows(create_table(stage, columns))
+
+    def append(self, stage: Relation, table: pa.Table) -> None:
+        """Copy the rows into the stage table."""
         with self._connection.cursor() as cursor:
             cursor.adbc_ingest(stage.name, table, mode="append", db_schema_name=stage.schema_name)
 

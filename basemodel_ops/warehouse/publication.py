@@ -1,9 +1,8 @@
 """Writing one partition: all of it and its ledger row, or nothing. The same steps on every warehouse."""
 
 import json
-import re
-import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,59 +11,28 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.warehouse.arrow import content_hash, sql_type, strangers
+from basemodel_ops.warehouse.arrow import (
+    columns_of,
+    combined,
+    content_hash,
+    defined,
+    plain,
+    plain_schema,
+    rebatched,
+    strangers,
+)
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 from basemodel_ops.warehouse.session import Session
+from basemodel_ops.warehouse.staging import drop, new_stage, sweep
 
 LEDGER_COLUMNS = {
     "table_name": "text", "partition": "text", "input_hash": "text", "code_version": "text",
     "row_count": "bigint", "run_id": "text", "committed_at": "timestamp",
 }  # fmt: skip
-STAGE = "basemodel_stage_"
-STAGE_NAME = re.compile(rf"{STAGE}(\d{{14}})_[0-9a-f]{{8}}", re.IGNORECASE)
 STAGE_ROWS = 65_536
-
-
-def new_stage(schema_name: str) -> Relation:
-    """A name for a stage table that says when it was made; short, since PostgreSQL cuts names at 63 bytes."""
-    return Relation(schema_name=schema_name, name=f"{STAGE}{datetime.now(UTC):%Y%m%d%H%M%S}_{secrets.token_hex(4)}")
-
-
-def stage_age(stage: Relation) -> float:
-    """Seconds since a stage table was made."""
-    found = STAGE_NAME.fullmatch(stage.name)
-    if not found:
-        raise ValueError(f"{stage} is no stage table.")
-    made = datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    return (datetime.now(UTC) - made).total_seconds()
-
-
-def columns_of(table: pa.Table) -> list[exp.ColumnDef]:
-    """Columns of a table that holds these rows."""
-    return [_defined(field.name, sql_type(field)) for field in table.schema]
-
-
-def sweep(session: Session, schema_name: str) -> list[Relation]:
-    """Drop the stage tables of writers that are gone; returns them."""
-    stages = [one for one in session.relations(schema_name) if STAGE_NAME.fullmatch(one.name)]
-    gone = [one for one in stages if session.is_abandoned(one)]
-    for stage in gone:
-        drop(session, stage)
-    return gone
-
-
-def drop(session: Session, stage: Relation) -> None:
-    """Drop a table if it is there."""
-    session.rows(exp.Drop(tables=[table_of(stage)], kind="TABLE", exists=True))
-
-
-def _defined(name: str, kind: exp.DataType) -> exp.ColumnDef:
-    return exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=kind)
-
-
-def _text(value: str) -> exp.Literal:
-    return exp.Literal.string(value)
+APPEND_ROWS, APPEND_BYTES = 131_072, 16 * 2**20
+"""Rows are held until they are this many or this large: a statement for each small batch would cost more."""
 
 
 class CommitError(Exception):
@@ -72,12 +40,11 @@ class CommitError(Exception):
 
 
 @dataclass(frozen=True)
-class Publication:
-    """The rows of one partition of one table, and what they were made from."""
+class Partition:
+    """One partition of one table, and what it is made from."""
 
     relation: Relation
-    table: pa.Table
-    partition: dict[str, datetime | str]
+    values: dict[str, datetime | str]
     input_hash: str
     code_version: str
     run_id: str
@@ -88,14 +55,14 @@ class Publication:
     @property
     def key(self) -> str:
         """The partition as the ledger names it."""
-        return json.dumps({name: str(value) for name, value in self.partition.items()}, sort_keys=True)
+        return json.dumps({name: str(value) for name, value in self.values.items()}, sort_keys=True)
 
     @property
     def rows(self) -> exp.Condition:
         """The condition that finds the partition's rows."""
         tests = [
             column_of(name).eq(moment_of(value) if isinstance(value, datetime) else _text(value))
-            for name, value in self.partition.items()
+            for name, value in self.values.items()
         ]
         return exp.and_(*tests)
 
@@ -106,36 +73,20 @@ class Publication:
             column_of("table_name").eq(_text(str(self.relation))), column_of("partition").eq(_text(self.key))
         )
 
-    def check(self) -> None:
-        """WarehouseError when rows belong to another partition, or do not say to which."""
-        for name, value in self.partition.items():
-            if name not in self.table.column_names:
-                raise self._refused(f"the rows have no column {name!r}. They have: {self.table.column_names}")
-            if wrong := strangers(self.table, name, value):
-                raise self._refused(f"{wrong} of {self.table.num_rows} rows have another {name} than {value}")
+    def entry_of(self, count: int) -> dict[str, exp.Expr]:
+        """The partition's row in the ledger, when it has so many rows."""
+        return {
+            "table_name": _text(str(self.relation)),
+            "partition": _text(self.key),
+            "input_hash": _text(self.input_hash),
+            "code_version": _text(self.code_version),
+            "row_count": exp.Literal.number(count),
+            "run_id": _text(self.run_id),
+            "committed_at": moment_of(datetime.now(UTC).replace(tzinfo=None)),
+        }
 
-    def write(self, session: Session) -> bool:
-        """All steps; False when the ledger knows the same inputs."""
-        session.create(LEDGER, [_defined(name, exp.DataType.build(kind)) for name, kind in LEDGER_COLUMNS.items()])
-        if self._is_committed(session):
-            return False
-        # All DDL is here: on Snowflake it commits by itself.
-        session.create(self.relation, columns_of(self.table))
-        sweep(session, self.relation.schema_name)
-        stage = new_stage(self.relation.schema_name)
-        try:
-            session.fill(stage, self.table)
-            self._check_stage(session, stage)
-            written = self._replace(session, stage)
-        except BaseException:
-            # The first error is the one to tell; what cannot be dropped now is swept by a later writer.
-            with suppress(Exception):
-                drop(session, stage)
-            raise
-        drop(session, stage)
-        return written
-
-    def _is_committed(self, session: Session) -> bool:
+    def is_committed(self, session: Session) -> bool:
+        """Whether the ledger says that the same inputs wrote it, and its rows are there."""
         names = ("input_hash", "code_version", "row_count")
         known = session.rows(exp.select(*map(column_of, names)).from_(table_of(LEDGER)).where(self.entry))
         if [row[:2] for row in known] != [(self.input_hash, self.code_version)]:
@@ -145,19 +96,135 @@ class Publication:
         count = exp.select(exp.Count(this=exp.Star())).from_(table_of(self.relation)).where(self.rows)
         return int(session.rows(count)[0][0]) == int(known[0][2])
 
-    def _check_stage(self, session: Session, stage: Relation) -> None:
-        """The stage holds what was sent, and its columns are the target's."""
-        names = self.table.column_names
-        query = exp.select(*map(column_of, names)).from_(table_of(stage))
+
+class Publication:
+    """The rows of a partition on their way: into a stage table batch by batch, then into the table at once."""
+
+    def __init__(self, partition: Partition, schema: pa.Schema, errors: tuple[type[Exception], ...]) -> None:
+        """Ask nothing yet.
+
+        Args:
+            partition: What the rows are.
+            schema: Of every batch to come.
+            errors: What the session's driver raises.
+
+        Raises:
+            WarehouseError: the rows do not say to which partition they belong, or a type is none of a warehouse.
+        """
+        self._partition, self._schema, self._errors = partition, schema, (*errors, OSError)
+        self._plain = plain_schema(schema)
+        self._columns = columns_of(self._plain)
+        for name in partition.values:
+            if name not in schema.names:
+                raise self._refused(f"the rows have no column {name!r}. They have: {schema.names}")
+        self._stage = new_stage(partition.relation.schema_name)
+        self._session: Session | None = None
+        self._held: list[pa.Table] = []
+        self._sent = (0, 0, 0)
+        self._is_sound = True
+        self.is_written = False
+
+    def __str__(self) -> str:
+        return str(self._partition)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether rows are to be appended now; False where the ledger knows the same inputs."""
+        return self._session is not None
+
+    def begin(self, session: Session) -> None:
+        """Read the ledger, and make a stage table unless it knows the same inputs."""
+        with self._told():
+            session.create(LEDGER, [defined(name, exp.DataType.build(kind)) for name, kind in LEDGER_COLUMNS.items()])
+            if self._partition.is_committed(session):
+                return
+            session.create_schema(self._stage.schema_name)
+            sweep(session, self._stage.schema_name)
+            self._session = session
+            session.open_stage(self._stage, self._columns)
+            self._check_columns(session)  # before long work, not only after it
+
+    def append(self, rows: pa.Table | pa.RecordBatch) -> None:
+        """Send rows to the stage table; see `base.Publication.append`."""
+        session = self._open()
+        self._is_sound = False
+        for batch in rebatched(rows.to_batches() if isinstance(rows, pa.Table) else [rows], APPEND_ROWS, APPEND_BYTES):
+            self._held.append(self._checked(batch))
+            if sum(held.num_rows for held in self._held) >= APPEND_ROWS or (
+                sum(held.nbytes for held in self._held) >= APPEND_BYTES
+            ):
+                self._flush(session)
+        self._is_sound = True
+
+    def finish(self) -> None:
+        """Compare what is in the stage table with what was sent, then replace the partition in one transaction."""
+        session = self._open()
+        if not self._is_sound:
+            raise self._refused("a batch of it could not be appended")
+        self._flush(session)
+        with self._told():
+            session.close_stage(self._stage)
+            self._check_rows(session)
+            # All DDL is before the transaction: on Snowflake it commits by itself.
+            session.create(self._partition.relation, self._columns)
+            self._check_columns(session)
+            self.is_written = self._replace(session)
+        self._session = None
+        # What was committed stays so; a stage table that cannot be dropped now is swept by a later writer.
+        with suppress(*self._errors):
+            drop(session, self._stage)
+
+    def abandon(self) -> None:
+        """Leave no stage table behind. Whatever led here is the error to tell."""
+        session, self._session = self._session, None
+        self._held.clear()
+        if session is not None:
+            with suppress(Exception):
+                session.rollback()
+            with suppress(Exception):
+                drop(session, self._stage)
+
+    def _open(self) -> Session:
+        if self._session is None:
+            raise ValueError(f"{self} takes no rows: ask `is_needed` first, and append inside of the `with` block.")
+        return self._session
+
+    def _checked(self, batch: pa.RecordBatch) -> pa.Table:
+        """A batch in plain types; WarehouseError when it has other columns, or rows of another partition."""
+        if batch.schema.names != self._schema.names or batch.schema.types != self._schema.types:
+            raise self._refused(f"a batch has the columns {_listed(batch.schema)}, not {_listed(self._schema)}")
+        table = plain(pa.Table.from_batches([batch]))
+        for name, value in self._partition.values.items():
+            if wrong := strangers(table, name, value):
+                raise self._refused(f"{wrong} of {table.num_rows} rows have another {name} than {value}")
+        return table
+
+    def _flush(self, session: Session) -> None:
+        if not self._held:
+            return
+        table = pa.concat_tables(self._held)
+        self._held.clear()
+        self._sent = combined(self._sent, content_hash(table))
+        with self._told():
+            session.append(self._stage, table)
+
+    def _check_rows(self, session: Session) -> None:
+        """The stage holds what was sent."""
+        query = exp.select(*map(column_of, self._plain.names)).from_(table_of(self._stage))
         arrived = session.stream(query, STAGE_ROWS)
-        batches = (_cast(batch, self.table.schema) for batch in arrived)
-        found = content_hash(pa.RecordBatchReader.from_batches(self.table.schema, batches))
-        if (sent := content_hash(self.table)) != found:
+        batches = (_cast(batch, self._plain) for batch in arrived)
+        found = content_hash(pa.RecordBatchReader.from_batches(self._plain, batches))
+        if found != self._sent:
             raise self._refused(
-                f"{found[0]} rows with the hash {found[1:]} reached the stage table, and {sent[0]} with the hash "
-                f"{sent[1:]} were sent"
+                f"{found[0]} rows with the hash {found[1:]} reached the stage table, and {self._sent[0]} with the hash "
+                f"{self._sent[1:]} were sent"
             )
-        staged, target = session.columns(stage), session.columns(self.relation)
+
+    def _check_columns(self, session: Session) -> None:
+        """The stage's columns are the table's, if it is there."""
+        staged, target = session.columns(self._stage), session.columns(self._partition.relation)
+        if not target:
+            return
         missing, surplus = sorted(target.keys() - staged.keys()), sorted(staged.keys() - target.keys())
         if missing or surplus:
             raise self._refused(
@@ -167,32 +234,21 @@ class Publication:
             if kind != target[name]:
                 raise self._refused(f"column {name!r} is {kind}, and {target[name]} in the table")
 
-    def _replace(self, session: Session, stage: Relation) -> bool:
-        names = self.table.column_names
-        columns = [exp.to_identifier(name, quoted=True) for name in names]
-        values = {
-            "table_name": _text(str(self.relation)),
-            "partition": _text(self.key),
-            "input_hash": _text(self.input_hash),
-            "code_version": _text(self.code_version),
-            "row_count": exp.Literal.number(self.table.num_rows),
-            "run_id": _text(self.run_id),
-            "committed_at": moment_of(datetime.now(UTC).replace(tzinfo=None)),
-        }
+    def _replace(self, session: Session) -> bool:
+        partition, names = self._partition, self._plain.names
+        values = partition.entry_of(self._sent[0])
         entry = exp.select(*(exp.alias_(value, name, quoted=True) for name, value in values.items()))
         session.begin()
         try:
-            session.lock(self.relation, self.entry)
-            if self._is_committed(session):
+            session.lock(partition.relation, partition.entry)
+            if partition.is_committed(session):
                 session.rollback()
                 return False
-            session.rows(exp.delete(table_of(self.relation)).where(self.rows))
-            source = exp.select(*map(column_of, names)).from_(table_of(stage))
-            session.rows(exp.insert(source, table_of(self.relation), columns=columns))
-            session.rows(exp.delete(table_of(LEDGER)).where(self.entry))
-            session.rows(
-                exp.insert(entry, table_of(LEDGER), columns=[exp.to_identifier(n, quoted=True) for n in values])
-            )
+            session.rows(exp.delete(table_of(partition.relation)).where(partition.rows))
+            source = exp.select(*map(column_of, names)).from_(table_of(self._stage))
+            session.rows(exp.insert(source, table_of(partition.relation), columns=_identifiers(names)))
+            session.rows(exp.delete(table_of(LEDGER)).where(partition.entry))
+            session.rows(exp.insert(entry, table_of(LEDGER), columns=_identifiers(list(values))))
         except BaseException:
             session.rollback()
             raise
@@ -202,8 +258,33 @@ class Publication:
             raise CommitError(str(error)) from error
         return True
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What a driver says, as the error that says what became of the partition."""
+        try:
+            yield
+        except CommitError as error:
+            raise WarehouseError(
+                f"{self}: no answer came to its commit. It is wholly old or wholly new, and the ledger says "
+                f"which. Run again: what is there is not written twice. {error}"
+            ) from error
+        except self._errors as error:
+            raise WarehouseError(f"{self} was not written and is as it was: {error}") from error
+
     def _refused(self, reason: str) -> WarehouseError:
         return WarehouseError(f"{self} was not written and is as it was: {reason}.")
+
+
+def _text(value: str) -> exp.Literal:
+    return exp.Literal.string(value)
+
+
+def _identifiers(names: list[str]) -> list[exp.Identifier]:
+    return [exp.to_identifier(name, quoted=True) for name in names]
+
+
+def _listed(schema: pa.Schema) -> list[str]:
+    return [f"{field.name}: {field.type}" for field in schema]
 
 
 def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

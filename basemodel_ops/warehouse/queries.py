@@ -75,6 +75,34 @@ def counts_query(source: EventSource, column: str, before: datetime) -> exp.Sele
     )
 
 
+def counts_by_cutoff_query(
+    relation: Relation, cutoff: str, target: str | None = None, positives: bool = False
+) -> exp.Select:
+    """How many rows a task has per cutoff, in order: `cutoff`, `rows`, and of a target also `labelled`.
+
+    Args:
+        relation: The task's labels, or its population.
+        cutoff: The column of the cutoff.
+        target: Rows where it is known are `labelled`.
+        positives: Whether to count rows whose target is 1, as `positives`; only where the target is a number.
+    """
+    counted: dict[str, exp.Expr] = {"rows": exp.Star()}
+    if target is not None:
+        counted["labelled"] = column_of(target)
+    if positives:
+        if target is None:
+            raise ValueError(f"Positives of {relation} need a target.")
+        one = column_of(target).eq(exp.Literal.number(1))
+        counted["positives"] = exp.case().when(one, exp.Literal.number(1))
+    counts = [exp.alias_(exp.Count(this=what), name, quoted=True) for name, what in counted.items()]
+    return (
+        exp.select(exp.alias_(column_of(cutoff), "cutoff", quoted=True), *counts)
+        .from_(table_of(relation))
+        .group_by(column_of(cutoff))
+        .order_by(column_of("cutoff"))
+    )
+
+
 def sample_query(relation: Relation, columns: list[str], rows: int) -> exp.Select:
     """Any `rows` rows, unbounded in time: for checks of quality only, never for learning."""
     names = list(dict.fromkeys(columns))

@@ -7,6 +7,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
+from basemodel_ops.warehouse.arrow import columns_of
 from basemodel_ops.warehouse.queries import column_of, table_of
 
 
@@ -36,9 +37,27 @@ class Session(ABC):
     def hashed(columns: list[str]) -> exp.Expr:
         """An integer of 64 bits from the values of a row."""
 
+    @staticmethod
     @abstractmethod
+    def hashed_value(column: str) -> exp.Expr:
+        """An integer of 64 bits from one value: the same for a whole number of any width and for its text."""
+
+    @abstractmethod
+    def open_stage(self, stage: Relation, columns: list[exp.ColumnDef]) -> None:
+        """Create a stage table, whose writer is this session as long as it lives."""
+
+    @abstractmethod
+    def append(self, stage: Relation, table: pa.Table) -> None:
+        """Send rows to a stage table that this session opened. They need not be in it yet."""
+
+    def close_stage(self, stage: Relation) -> None:  # noqa: B027
+        """See to it that all rows which were sent are in the stage table."""
+
     def fill(self, stage: Relation, table: pa.Table) -> None:
-        """Create a stage table and put the rows into it."""
+        """Create a stage table and put rows into it."""
+        self.open_stage(stage, columns_of(table.schema))
+        self.append(stage, table)
+        self.close_stage(stage)
 
     @abstractmethod
     def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:

@@ -1,6 +1,7 @@
 """The production warehouse, through Snowflake's own connector."""
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,15 +16,17 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.base import LEDGER
-from basemodel_ops.warehouse.publication import columns_of, drop, stage_age
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience
 from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 from basemodel_ops.warehouse.sql import SqlWarehouse
+from basemodel_ops.warehouse.staging import drop, stage_age
 
 STAGE_HOURS = 24
 """A stage table this old belongs to a run that is gone: Snowflake has no lock that would say so sooner."""
+FILE_BYTES = 128 * 2**20
+"""Files of this size are sent: Snowflake loads files of 100 to 250 MB best."""
 ARROW_TYPES = {
     "REAL": pa.float64(), "TEXT": pa.string(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(), "BINARY": pa.binary(),
     "TIMESTAMP_NTZ": pa.timestamp("us"), "TIMESTAMP_LTZ": pa.timestamp("us", "UTC"),
@@ -49,6 +52,7 @@ class SnowflakeSession(Session):
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._part: _Part | None = None
 
     def render(self, expression: exp.Expr) -> str:
         """Snowflake's dialect, identifiers in upper case and quoted."""
@@ -89,20 +93,39 @@ class SnowflakeSession(Session):
         """Snowflake's own hash of a row."""
         return exp.Anonymous(this="HASH", expressions=[*map(column_of, columns)])
 
-    def fill(self, stage: Relation, table: pa.Table) -> None:
-        """Create a transient table and copy a Parquet file into it, through files that end with the session."""
-        self.rows(create_table(stage, columns_of(table), exp.TransientProperty()))
+    @staticmethod
+    def hashed_value(column: str) -> exp.Expr:
+        """Snowflake's own hash of the value's text."""
+        return exp.Anonymous(this="HASH", expressions=[exp.cast(column_of(column), "text")])
+
+    def open_stage(self, stage: Relation, columns: list[exp.ColumnDef]) -> None:
+        """Create a transient table, and beside it a place for files that ends with the session."""
+        self.rows(create_table(stage, columns, exp.TransientProperty()))
+        self.execute(f"create temporary stage {self.render(table_of(stage))}")
+
+    def append(self, stage: Relation, table: pa.Table) -> None:
+        """Write the rows into a Parquet file here, and send it off when it is large."""
+        upper = table.rename_columns([name.upper() for name in table.column_names])
+        self._part = self._part or _Part(upper.schema)
+        if self._part.write(upper) >= FILE_BYTES:
+            self._put(stage)
+
+    def _put(self, stage: Relation) -> None:
+        part, self._part = self._part, None
+        if part is not None:
+            with part as path:
+                place = exp.Literal.string(path.as_uri()).sql(self.dialect)
+                self.execute(f"put {place} @{self.render(table_of(stage))} auto_compress = false")
+
+    def close_stage(self, stage: Relation) -> None:
+        """Send the last file, copy all of them into the stage table, and drop them."""
+        self._put(stage)
         files = self.render(table_of(stage))
-        self.execute(f"create temporary stage {files}")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "part.parquet"
-            pq.write_table(table.rename_columns([name.upper() for name in table.column_names]), path)
-            place = exp.Literal.string(path.as_uri()).sql(self.dialect)
-            self.execute(f"put {place} @{files} auto_compress = false")
         self.execute(
             f"copy into {files} from @{files} file_format = (type = parquet use_logical_type = true) "
             "match_by_column_name = case_insensitive"
         )
+        self.execute(f"drop stage {files}")
 
     def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
         """Fill a stage, then replace the table by its rows in one statement: transient tables have no lasting clone."""
@@ -136,8 +159,38 @@ class SnowflakeSession(Session):
         return stage_age(stage) > STAGE_HOURS * 3600
 
     def close(self) -> None:
-        """End the session."""
+        """End the session, and with it the files on their way."""
+        if self._part is not None:
+            self._part.drop()
         self._connection.close()
+
+
+class _Part:
+    """A Parquet file that grows here until it is sent."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._path = Path(self._folder.name) / f"{secrets.token_hex(8)}.parquet"
+        self._writer = pq.ParquetWriter(self._path, schema)
+
+    def write(self, table: pa.Table) -> int:
+        """Add rows; returns the bytes of the file so far."""
+        self._writer.write_table(table)
+        return self._path.stat().st_size
+
+    def __enter__(self) -> Path:
+        """The finished file, until the block ends."""
+        self._writer.close()
+        return self._path
+
+    def __exit__(self, *unused: object) -> None:
+        """Remove it."""
+        self._folder.cleanup()
+
+    def drop(self) -> None:
+        """Remove it, finished or not."""
+        self._writer.close()
+        self._folder.cleanup()
 
 
 class SnowflakeWarehouse(SqlWarehouse):

@@ -41,6 +41,7 @@ def connection_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     settings |= {
         "session_parameters": {"TIMEZONE": "UTC", **({"QUERY_TAG": tag} if tag else {})},
         "client_prefetch_threads": int(threads),
+        "client_session_keep_alive": True,  # rows may take hours between a publication's begin and its commit
         "login_timeout": ANSWER_SECONDS,
         "network_timeout": ANSWER_SECONDS,
         "socket_timeout": ANSWER_SECONDS,

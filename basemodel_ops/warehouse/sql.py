@@ -17,10 +17,12 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError, WarehouseError
 from basemodel_ops.warehouse.arrow import plain, rebatched
-from basemodel_ops.warehouse.publication import CommitError, Publication, new_stage, sweep
+from basemodel_ops.warehouse.publication import Partition, Publication
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience, Trouble, within
+from basemodel_ops.warehouse.sampling import remainder, sample_of, shard_of
 from basemodel_ops.warehouse.session import Session
+from basemodel_ops.warehouse.staging import new_stage, sweep
 
 T = TypeVar("T")
 MIXED, SUMMED = 4_611_686_018_427_387_847, 1_000_000_007
@@ -96,10 +98,11 @@ class SqlWarehouse(ABC):
 
     def shard(self, query: exp.Select, column: str, index: int, count: int) -> exp.Select:
         """The rows of a query whose `column` hashes to shard `index` of `count`: disjoint, together all of them."""
-        if not 0 <= index < count:
-            raise ValueError(f"There is no shard {index} of {count}: they are counted from 0.")
-        hashed = exp.Abs(this=_remainder(self.session.hashed([column]), count))
-        return query.where(exp.EQ(this=hashed, expression=exp.Literal.number(index)))
+        return shard_of(query, self.session.hashed_value(column), column, index, count)
+
+    def sampled(self, query: exp.Select, column: str, share: float, also: exp.Select | None = None) -> exp.Select:
+        """The rows whose `column` hashes into the first `share` of all hashes; see `Warehouse.sampled`."""
+        return sample_of(query, self.session.hashed_value(column), column, share, also)
 
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
         """A hash of the columns' content that does not depend on the order of rows."""
@@ -110,27 +113,49 @@ class SqlWarehouse(ABC):
     def publish(
         self,
         relation: Relation,
-        table: pa.Table,
+        rows: pa.Table | pa.RecordBatchReader,
         partition: dict[str, datetime | str],
         input_hash: str,
         code_version: str,
         run_id: str,
     ) -> bool:
         """Replace one partition, with its ledger row, in one transaction; see `Warehouse.publish`."""
-        publication = Publication(relation, plain(table), partition, input_hash, code_version, run_id)
-        publication.check()
-        with self._writing(), self._session() as session:
-            try:
-                written = publication.write(session)
-            except CommitError as error:
-                raise WarehouseError(
-                    f"{publication}: no answer came to its commit. It is wholly old or wholly new, and the ledger says "
-                    f"which. Run again: what is there is not written twice. {error}"
-                ) from error
-            except (*self.errors, OSError) as error:
-                raise WarehouseError(f"{publication} was not written and is as it was: {error}") from error
-            session.settled()
-        return written
+        with self.publication(relation, rows.schema, partition, input_hash, code_version, run_id) as out:
+            if out.is_needed:
+                for part in [rows] if isinstance(rows, pa.Table) else rows:
+                    out.append(part)
+        return out.is_written
+
+    @contextmanager
+    def publication(
+        self,
+        relation: Relation,
+        schema: pa.Schema,
+        partition: dict[str, datetime | str],
+        input_hash: str,
+        code_version: str,
+        run_id: str,
+    ) -> Iterator[Publication]:
+        """A partition that is replaced when the block ends well; see `Warehouse.publication`."""
+        made_from = Partition(relation, partition, input_hash, code_version, run_id)
+        out = Publication(made_from, schema, self.errors)
+        session = within(self._patience.answer, self._connect, _close)
+        try:
+            with self._writing():
+                out.begin(session)
+            if out.is_needed:
+                yield out
+                with self._writing():
+                    out.finish()
+                    session.settled()
+                return
+        except BaseException:
+            with self._writing():
+                out.abandon()
+            raise
+        finally:
+            session.close()
+        yield out
 
     def load(self, relation: Relation, table: pa.Table) -> None:
         """Create or replace a whole table, atomically."""
@@ -210,8 +235,8 @@ class SqlWarehouse(ABC):
         hashed = self.session.hashed(names)
         sums = (
             exp.Count(this=exp.Star()),
-            exp.BitwiseXorAgg(this=_remainder(hashed, MIXED)),
-            exp.Sum(this=_remainder(hashed.copy(), SUMMED)),
+            exp.BitwiseXorAgg(this=remainder(hashed, MIXED)),
+            exp.Sum(this=remainder(hashed.copy(), SUMMED)),
         )
         ask = exp.select(*sums).from_(rows.subquery("content"))
         ((count, mixed, total),) = self._asked(lambda session: session.rows(ask))
@@ -221,10 +246,6 @@ class SqlWarehouse(ABC):
 def _close(session: Session | None, *unused: object) -> None:
     if session is not None:
         session.close()
-
-
-def _remainder(number: exp.Expr, divisor: int) -> exp.Mod:
-    return exp.Mod(this=number, expression=exp.Literal.number(divisor))
 
 
 def _is_repeatable(query: exp.Query) -> bool:

@@ -15,7 +15,14 @@ from basemodel_ops.contract.types import Column, ColumnType, Contract, EventSour
 from basemodel_ops.errors import AuditError, WarehouseError
 from basemodel_ops.warehouse.audited import Audited, accesses
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
-from basemodel_ops.warehouse.queries import column_of, counts_query, entities_query, events_query, table_of
+from basemodel_ops.warehouse.queries import (
+    column_of,
+    counts_by_cutoff_query,
+    counts_query,
+    entities_query,
+    events_query,
+    table_of,
+)
 
 VISITS = Relation(schema_name="behavior", name="visits")
 WEEKS = Relation(schema_name="tasks", name="weeks")
@@ -119,6 +126,10 @@ def test_a_fingerprint_is_logged_and_hands_no_row_out(audited: Audited, tmp_path
         "select * from behavior.visits",
         "select visits.* from behavior.visits",
         "select undeclared from behavior.visits",
+        "select cutoff from tasks.weeks where exists (select 1 from behavior.visits where phone = '5')",
+        "select patient from behavior.visits where exists (select 1 from tasks.weeks where visits.phone = 'x')",
+        "select patient from behavior.visits as v where 1 = (select max(1) from tasks.weeks where v.phone = 'x')",
+        "select patient from behavior.visits where clinic = 'x' or patient in (select phone from behavior.visits)",
     ],
 )
 def test_a_column_off_the_allow_list_is_refused_however_it_is_asked_for(
@@ -145,6 +156,51 @@ def test_names_that_a_query_gives_its_results_are_no_columns() -> None:
     assert found.columns == ("at", "value")
     (found,) = accesses(entities_query(CONTRACT, NEW_YEAR))
     assert (found.relation, found.columns) == ("behavior.visits", ("at", "patient"))
+
+
+def test_a_sample_is_logged_with_its_share_and_what_it_adds(audited: Audited, tmp_path: Path) -> None:
+    also = exp.select(column_of("cutoff")).from_(table_of(WEEKS)).where(column_of("cutoff").eq(SECRET))
+    audited.load(WEEKS, pa.table({"cutoff": ["b", SECRET]}))
+    query = events_query(SOURCE, [], NEW_YEAR)
+    assert audited.read(audited.sampled(query, "patient", 1e-12, also)).num_rows == 1
+    assert audited.read(audited.shard(query, "patient", 0, 1)).num_rows == 3
+    (sampled, shard) = entries(tmp_path)
+    outer, inner = sampled["reads"]
+    assert (outer["relation"], outer["columns"]) == ("behavior.visits", ["at", "patient"])
+    assert 'SAMPLE("patient", 1e-12) OR "patient" IN (SELECT "cutoff"' in outer["predicate"]
+    assert (inner["relation"], inner["columns"]) == ("tasks.weeks", ["cutoff"])
+    assert inner["predicate"] == '"cutoff" = ?'
+    assert shard["reads"][0]["predicate"].endswith('AND SHARD("patient", 0, 1)')
+    assert SECRET not in (tmp_path / "audit.jsonl").read_text()
+
+
+def test_entities_that_a_sample_adds_are_asked_for_what_is_allowed(audited: Audited, tmp_path: Path) -> None:
+    also = exp.select(column_of("phone")).from_(table_of(VISITS))
+    query = audited.sampled(events_query(SOURCE, [], NEW_YEAR), "patient", 0.5, also)
+    with pytest.raises(WarehouseError, match=r"\['phone'\]"):
+        audited.read(query)
+    assert not (tmp_path / "audit.jsonl").exists()
+
+
+def test_counts_per_cutoff_ask_for_two_columns() -> None:
+    (found,) = accesses(counts_by_cutoff_query(WEEKS, "cutoff", "target", positives=True))
+    assert (found.relation, found.columns) == ("tasks.weeks", ("cutoff", "target"))
+    (found,) = accesses(counts_by_cutoff_query(WEEKS, "at"))
+    assert found.columns == ("at",)
+
+
+def test_what_is_written_batch_by_batch_is_in_the_ledger_and_not_in_the_log(audited: Audited, tmp_path: Path) -> None:
+    table = pa.table({"part": ["x"], "value": [1]})
+    scores = Relation(schema_name="answers", name="scores")
+    for is_needed in (True, False):
+        with audited.publication(scores, table.schema, {"part": "x"}, "one", "code", "run") as out:
+            assert out.is_needed == is_needed
+            if is_needed:
+                out.append(table)
+        assert out.is_written == is_needed
+    assert not (tmp_path / "audit.jsonl").exists()
+    with pytest.raises(WarehouseError, match="Rename it"):
+        audited.publication(scores, pa.schema([("", pa.int64())]), {}, "one", "code", "run")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Queries, run on DuckDB: bounded in time, ordered, and quoted whatever the names are."""
+"""Queries: bounded in time, ordered, and quoted whatever the names are."""
 
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Contract, EventSource, Grid, Relation
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import (
+    counts_by_cutoff_query,
     counts_query,
     entities_query,
     events_query,
@@ -18,6 +19,7 @@ from basemodel_ops.warehouse.queries import (
     rows_query,
     sample_query,
 )
+from basemodel_ops.warehouse.sql import SqlWarehouse
 
 NOON = datetime(2024, 1, 1, 12)
 TICK = timedelta(microseconds=1)
@@ -80,6 +82,30 @@ def test_a_column_named_like_a_result_is_counted_like_any_other(warehouse: DuckD
     warehouse.load(clicks.relation, pa.table({"client": [1] * 4, "at": times, name: [7, 8, 8, 8]}))
     found = warehouse.read(counts_query(clicks, name, NOON))
     assert found.to_pydict() == {"value": [8, 7], "count": [3, 1]}
+
+
+TASK = Relation(schema_name="tasks", name="labels")
+
+
+@pytest.mark.parametrize("cutoff", ["cutoff", "rows", "labelled"])
+@pytest.mark.parametrize("target", ["target", "positives"])
+def test_a_task_is_counted_per_cutoff(each: SqlWarehouse, cutoff: str, target: str) -> None:
+    later = NOON + timedelta(days=7)
+    moments = pa.array([later, NOON, later, NOON, later], pa.timestamp("us"))
+    each.load(TASK, pa.table({cutoff: moments, target: pa.array([1.0, 0.5, None, None, 1.0])}))
+    found = each.read(counts_by_cutoff_query(TASK, cutoff, target, positives=True))
+    assert found.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2], "positives": [0, 2]}
+    found = each.read(counts_by_cutoff_query(TASK, cutoff, target))
+    assert found.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2]}
+    assert each.read(counts_by_cutoff_query(TASK, cutoff)).to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3]}
+
+
+def test_targets_that_are_no_numbers_are_counted_too(each: SqlWarehouse) -> None:
+    each.load(TASK, pa.table({"cutoff": pa.array([NOON] * 3, pa.timestamp("us")), "target": ["a", None, "b"]}))
+    found = each.read(counts_by_cutoff_query(TASK, "cutoff", "target"))
+    assert found.to_pydict() == {"cutoff": [NOON], "rows": [3], "labelled": [2]}
+    with pytest.raises(ValueError, match="need a target"):
+        counts_by_cutoff_query(TASK, "cutoff", positives=True)
 
 
 @pytest.mark.parametrize("moment", [NOON, NOON + TICK, datetime(1970, 1, 1), datetime(2024, 2, 29, 23, 59, 59, 999999)])

@@ -52,6 +52,7 @@ def test_variables_become_the_connectors_arguments() -> None:
         "role": "reader",
         "password": SECRET,
         "client_prefetch_threads": 4,
+        "client_session_keep_alive": True,
         "session_parameters": {"TIMEZONE": "UTC", "QUERY_TAG": "basemodel_ops"},
     }
 
