@@ -82,9 +82,9 @@ def activity_horizons(ws: Workspace) -> tuple[int, ...]:
 
 
 def _calendar(cutoffs: np.ndarray) -> np.ndarray:
-    """Day of the year as a cyclic pair, float16 (cutoffs, 2)."""
+    """Day of the year as a cyclic pair, float16 (..., cutoffs, 2)."""
     angle = cutoffs / DAY * (2 * np.pi / 365.2425)
-    return np.stack([np.sin(angle), np.cos(angle)], axis=1).astype(np.float16)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).astype(np.float16)
 
 
 class Builder:
@@ -114,11 +114,14 @@ class Builder:
         return stream_histories(sources, len(self.entities), SHARD)
 
     def values(self, low: int, histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
-        """The representation of a shard that begins with entity `low`, float16 (entities, cutoffs, length)."""
+        """The representation of a shard that begins with entity `low`, float16 (entities, cutoffs, length).
+
+        Cutoffs are (cutoffs,), or of each entity (entities, cutoffs).
+        """
         high, settings = low + histories[0].entities, self._ws.settings
         lives, counted = settings.half_lives, settings.counted_half_lives
         values = history_values(histories, self.plans, cutoffs, lives, counted, settings.windows)
-        calendar = np.broadcast_to(_calendar(cutoffs), (high - low, len(cutoffs), 2))
+        calendar = np.broadcast_to(_calendar(cutoffs), (high - low, cutoffs.shape[-1], 2))
         facts = [facts.at(low, high, cutoffs) for facts in self.facts]
         return np.concatenate([values, *facts, calendar], axis=2)
 

@@ -23,9 +23,11 @@ class Facts:
 
     def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
-        out = np.zeros((high - low, len(cutoffs), self.values.shape[1]), np.float16)
+        own = np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1]))
+        out = np.zeros((*own.shape, self.values.shape[1]), np.float16)
         for row in range(*np.searchsorted(self.owner, [low, high])):
-            out[self.owner[row] - low, cutoffs > self.since[row]] = self.values[row]
+            entity = self.owner[row] - low
+            out[entity, own[entity] > self.since[row]] = self.values[row]
         return out
 
 
