@@ -3,9 +3,12 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import lightgbm as lgb
 import numpy as np
+
+from basemodel_ops.bank.forest import Forest
 
 SETTINGS = {
     "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 100, "feature_fraction": 0.5, "bagging_fraction": 0.8,
@@ -13,6 +16,9 @@ SETTINGS = {
     "force_row_wise": True, "num_threads": 1,
 }  # fmt: skip
 ROUNDS = 60
+
+ROWS = 65_536
+"""Rows that are answered at once."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,16 @@ class ActivityBank:
 
     def answers(self, inputs: np.ndarray) -> np.ndarray:
         """Logits of "any" and amounts, float32 (rows, futures), of inputs (rows, features)."""
-        found = np.empty((len(inputs), len(self.boosters)), np.float32)
-        for column, booster in enumerate(self.boosters):
-            if not isinstance(booster, lgb.Booster):
-                found[:, column] = booster
-            elif len(inputs):
-                found[:, column] = np.asarray(booster.predict(inputs, raw_score=True, num_threads=2))
+        level = np.array([np.nan if isinstance(b, lgb.Booster) else b for b in self.boosters], np.float32)
+        found = np.tile(level, (len(inputs), 1))
+        is_learnt = np.array([isinstance(b, lgb.Booster) for b in self.boosters], bool)
+        for low in range(0, len(inputs) if is_learnt.any() else 0, ROWS):
+            found[low : low + ROWS, is_learnt] = self._forest.answers(inputs[low : low + ROWS], dtype=np.float32)
         return found
+
+    @cached_property
+    def _forest(self) -> Forest:
+        return Forest.of([booster for booster in self.boosters if isinstance(booster, lgb.Booster)])
 
     def texts(self) -> list[str]:
         """Everything learnt, one text per future."""

@@ -1,9 +1,12 @@
 """Things by boosting: one model over all (row, thing) pairs of a column and a horizon."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import lightgbm as lgb
 import numpy as np
+
+from basemodel_ops.bank.forest import Forest
 
 PAIRS = 600_000
 ROUNDS = 120
@@ -18,17 +21,12 @@ class Pairs:
 
     def answers(self, own: np.ndarray, entity: np.ndarray, things: np.ndarray) -> np.ndarray:
         """Logits, float32 (rows, things), of the features `own` (rows, things, own) and `entity` (rows, shared)."""
-        rows, count = own.shape[:2]
-        found = np.empty((rows, count), np.float32)
-        for low in range(0, rows, 512):
-            block = own[low : low + 512]
-            shared = np.repeat(entity[low : low + 512], count, axis=0)
-            rate = np.tile(self.rate[things], len(block))[:, None]
-            features = np.hstack([block.reshape(-1, own.shape[2]), rate, shared]).astype(np.float32)
-            found[low : low + 512] = np.asarray(self.booster.predict(features, raw_score=True, num_threads=2)).reshape(
-                len(block), count
-            )
-        return found
+        parts = (own, self.rate[None, things, None], entity[:, None])
+        return self._forest.answers(*(part.astype(np.float32, copy=False) for part in parts), dtype=np.float32)[:, :, 0]
+
+    @cached_property
+    def _forest(self) -> Forest:
+        return Forest.of([self.booster])
 
 
 def fit_thing_pairs(own: np.ndarray, entity: np.ndarray, happened: np.ndarray, seed: int) -> Pairs:

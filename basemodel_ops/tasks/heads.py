@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from basemodel_ops.bank.forest import Forest
 from basemodel_ops.contract.types import TaskType
 
 State = tuple[dict[str, np.ndarray], dict[str, str]]
@@ -134,6 +135,7 @@ class BoostedHead:
     def __init__(self, kind: TaskType, rounds: int = 200, seed: int = 0, rate: float = 0.05, least: int = 100) -> None:
         self.kind, self.rounds, self.seed, self.rate, self.least = kind, rounds, seed, rate, least
         self._boosters: list[lgb.Booster] = []
+        self._forest: Forest | None = None  # of the boosters, once they are asked
 
     def fit(self, features: np.ndarray, target: np.ndarray) -> None:
         """Learn, in place."""
@@ -146,14 +148,16 @@ class BoostedHead:
         if self.kind is TaskType.MULTICLASS:
             settings["num_class"] = int(target.max()) + 1
 
-        self._boosters = learn_members(settings, features, target, self.rounds, self.seed)
+        self._boosters, self._forest = learn_members(settings, features, target, self.rounds, self.seed), None
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""
         if not self._boosters:
             raise ValueError("The head was not fitted.")
-        answers = [np.asarray(booster.predict(features, num_threads=2)) for booster in self._boosters]
-        return np.mean(answers, axis=0)
+        self._forest = self._forest or Forest.of(self._boosters)
+        answers = self._forest.predictions(features)  # (rows, members x classes)
+        answers = np.mean(np.split(answers, len(self._boosters), axis=1), axis=0)
+        return answers if self.kind is TaskType.MULTICLASS else answers[:, 0]
 
     def state(self) -> State:
         """Arrays and texts from which `restore` makes the head again."""
@@ -164,6 +168,7 @@ class BoostedHead:
     def restore(self, state: State) -> "BoostedHead":
         """Take over a saved state."""
         self._boosters = [lgb.Booster(model_str=state[1][f"booster {n}"]) for n in range(MEMBERS)]
+        self._forest = None
         return self
 
 

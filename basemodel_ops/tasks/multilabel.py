@@ -1,10 +1,12 @@
 """Which of many labels: pairs of (entity, label) in long format, boosted, beside the untouched checkpoint."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import lightgbm as lgb
 import numpy as np
 
+from basemodel_ops.bank.forest import Forest
 from basemodel_ops.tasks.heads import State
 from basemodel_ops.tasks.metrics import multilabel_metrics
 
@@ -42,6 +44,11 @@ class PairViews:
         parts = [self.own[row, label], rate[label][:, None], self.entity[row]]
         return np.hstack([*parts, self.learnt[row, label]] if with_learnt else parts).astype(np.float32)
 
+    def parts(self, rate: np.ndarray, with_learnt: bool) -> list[np.ndarray]:
+        """Features of all pairs, float32, in parts that broadcast to (rows, labels, features)."""
+        parts = [self.own, rate[None, :, None], self.entity[:, None], *([self.learnt] if with_learnt else [])]
+        return [part.astype(np.float32, copy=False) for part in parts]
+
 
 @dataclass(frozen=True)
 class PairModel:
@@ -62,14 +69,11 @@ class PairModel:
 
     def boosted(self, name: str, views: PairViews) -> np.ndarray:
         """Probabilities (rows, labels) by one of the boosters."""
-        rows, labels = views.own.shape[:2]
-        out = np.empty((rows, labels))
-        for low in range(0, rows, 512):
-            high = min(low + 512, rows)
-            row, label = np.divmod(np.arange(low * labels, high * labels), labels)
-            pairs = views.pairs(row, label, self.rate, name == "boosted")
-            out[low:high] = np.asarray(self.boosters[name].predict(pairs, num_threads=2)).reshape(-1, labels)
-        return out
+        return self._forests[name].predictions(*views.parts(self.rate, name == "boosted"))[:, :, 0]
+
+    @cached_property
+    def _forests(self) -> dict[str, Forest]:
+        return {name: Forest.of([booster]) for name, booster in self.boosters.items()}
 
     def state(self) -> State:
         """Arrays and texts from which `restore` makes the model again."""

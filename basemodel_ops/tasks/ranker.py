@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import lightgbm as lgb
 import numpy as np
 from scipy.special import expit
 
+from basemodel_ops.bank.forest import Forest
 from basemodel_ops.tasks.heads import learn_members
 from basemodel_ops.tasks.reranking import Query
 
@@ -81,11 +83,14 @@ class Ranker:
         for part in _parts(np.arange(len(found)) if entities is None else entities):
             is_first = query.shortlist.is_first[part]
             numbers = query.numbers(part)[is_first]
-            logits = [np.asarray(one.predict(numbers, raw_score=True, num_threads=2)) for one in self.boosters]
             own = np.full(is_first.shape, -np.inf)
-            own[is_first] = expit(np.mean(logits, axis=0))
+            own[is_first] = expit(self._forest.answers(numbers).mean(axis=1))
             found[part] = own
         return found
+
+    @cached_property
+    def _forest(self) -> Forest:
+        return Forest.of(self.boosters)
 
     def texts(self) -> list[str]:
         """The models as text."""
