@@ -32,3 +32,11 @@ class SettingsError(BaseModelError):
 
 class AuditError(BaseModelError):
     """The audit log is not the one that was written."""
+
+
+class BudgetError(BaseModelError):
+    """What was asked for does not fit in the memory or on the disk that there is."""
+
+
+class UndeclaredError(BaseModelError):
+    """A stage reads what its asset does not declare, so that a change of it would go unnoticed."""

@@ -1,5 +1,6 @@
 """Settings of a project, from `BASEMODEL_*` environment variables. Few dials; the rest is derived."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -42,10 +43,39 @@ class Settings(BaseSettings):
     pretraining_rows: int = Field(default=64_000, gt=0, description="Rows the network of things learns from, at most.")
     activity_rows: int = Field(default=100_000, gt=0, description="Rows the learners of activity learn from, at most.")
 
+    task_rows: int = Field(default=120_000, gt=0, description="Labelled rows that a task learns from, at most.")
+    evaluation_rows: int = Field(
+        default=40_000,
+        gt=0,
+        description="Rows by which a task is validated, and as many by which it is tested, at most.",
+    )
+    embedding_events: int = Field(
+        default=20_000_000,
+        gt=0,
+        description="Events of a source that vectors and relations of items come from, at most.",
+    )
+    row_numbers: int = Field(default=16_000, gt=0, description="Numbers in a row of the representation, at most.")
+    memory: str = Field(
+        default="", pattern=r"^(\d+(\.\d+)?\s*(KB|MB|GB|TB))?$",
+        description="Memory that a run may use, such as `8GB`; 60 % of the machine's when empty.",
+    )  # fmt: skip
+    retrain_days: int = Field(default=28, gt=0, description="Days of new data after which a run trains again.")
+    keep_sketches: bool = Field(
+        default=False, description="Keep what `basemodel query` asks for every week, to answer without the warehouse."
+    )
+
     @property
     def counted_half_lives(self) -> tuple[float, ...]:
         """Half-lives of exact counts, ascending; the longest of the sketches is among them."""
         return tuple(sorted({*self.count_half_lives, max(self.half_lives)}))
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that a run may use, bytes."""
+        if not self.memory:
+            return int(0.6 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        number, unit = self.memory[:-2], self.memory[-2:]
+        return int(float(number) * {"KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}[unit])
 
     @property
     def warehouse_path(self) -> Path:

@@ -19,6 +19,7 @@ from basemodel_ops.foundation import FoundationModel
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages import futures as places
+from basemodel_ops.stages.targets import foreseen
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import population
 from basemodel_ops.stages.lessons import Lessons
@@ -87,7 +88,7 @@ class Bench:
         self.place, self.inputs, self.futures = known.place[kept], known.inputs[kept], known.futures[kept]
         self.entity = self.place // len(self.examples.cutoffs)
         self.cutoff = places.row_cutoffs(self.examples, self.place)
-        self.blocks = places.foreseen(self.layout)
+        self.blocks = foreseen(self.layout)
         # Activity without skips: the layers carry all that is learnt, whatever the objective.
         sizes = places.things_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)
         positions = tuple(int(place) for place in np.sort(self.examples.positions(*READS[read])))

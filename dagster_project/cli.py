@@ -118,6 +118,43 @@ def run(
 
 
 @app.command()
+def train(
+    task: Annotated[list[str] | None, typer.Option(help="Only this task, and what it needs. Repeatable.")] = None,
+) -> None:
+    """Take a new snapshot of the tables and learn from it whatever changed; answers stay as they are."""
+    _run_job(tuple(task or ()), None, "train_job")
+
+
+@app.command()
+def score(
+    task: Annotated[list[str] | None, typer.Option(help="Only this task. Repeatable.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+) -> None:
+    """Answer by the models that are there, and fit nothing."""
+    _run_job(tuple(task or ()), as_of, "score_job")
+
+
+def _run_job(tasks: tuple[str, ...], as_of: str | None, job: str) -> None:
+    from dagster_project.execution import run_main_job
+    from dagster_project.home import calm_threads
+
+    calm_threads()
+    with plain_errors():
+        run_main_job(read_settings(), tasks, as_of, Console(), job)
+
+
+@app.command()
+def plan(
+    renew: Annotated[bool, typer.Option("--renew", help="As `train` would: with a new snapshot, due or not.")] = False,
+) -> None:
+    """Say what a run would make and reuse, and why, without doing it."""
+    from dagster_project.execution import print_plan
+
+    with plain_errors():
+        print_plan(read_settings(), renew, Console())
+
+
+@app.command()
 def query(
     entity: Annotated[str, typer.Argument(help="The entity to ask about.")],
     source: Annotated[str, typer.Option(help="An event source.")],
@@ -195,25 +232,19 @@ def verify(
 
 
 @app.command()
-def layout(
-    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-) -> None:
-    """Say which number of a representation stands where and means what."""
+def layout(as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """Say which number of a representation stands where and means what, and what was left out of it."""
     from basemodel_ops.stages import Workspace, explain_representation
-    from dagster_project.partitions import as_of as as_of_key
-    from dagster_project.partitions import chosen
     from dagster_project.project import load_project
     from dagster_project.tables import print_layout
 
     with plain_errors():
         project = load_project(read_settings())
-        moment = as_of_key(chosen(project.contract.grid, as_of))
-        rows = explain_representation(Workspace.open(project.settings, project.contract, lambda _: None), moment)
+        rows, left_out = explain_representation(Workspace.open(project.settings, project.contract, lambda _: None))
     if as_json:
-        typer.echo(json.dumps(rows.to_pylist(), indent=2))
+        typer.echo(json.dumps({"blocks": rows.to_pylist(), "left_out": left_out}, indent=2))
     else:
-        print_layout(rows.to_pylist(), Console())
+        print_layout(rows.to_pylist(), left_out, Console())
 
 
 @app.command()

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import dagster as dg
 from rich.console import Console
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
-from dagster_project.automation import MAIN_JOB
+from dagster_project.automation import MAIN_JOB, RENEWED, TRAIN_JOB
 from dagster_project.definitions import build
 from dagster_project.home import ensure_dagster_home
 from dagster_project.partitions import as_of as partition_moment
@@ -23,8 +24,18 @@ class RunError(BaseModelError):
     """The job did not finish; says which step or check stopped it."""
 
 
-def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, console: Console) -> None:
-    """Execute the job for some tasks, or all, and print a table of the results."""
+def run_main_job(
+    settings: Settings, tasks: Sequence[str], as_of: str | None, console: Console, job: str = MAIN_JOB
+) -> None:
+    """Execute a job, for some tasks or all, and print a table of the results.
+
+    Args:
+        settings: Of the project.
+        tasks: Names; all where there are none.
+        as_of: The cutoff that is answered; the newest if not given.
+        console: Where the table goes.
+        job: `MAIN_JOB`, `TRAIN_JOB` or `SCORE_JOB`.
+    """
     console.print("[bold]Reading the dbt project[/bold]")
     project = load_project(settings)
     home = ensure_dagster_home(settings)
@@ -33,22 +44,39 @@ def run_main_job(settings: Settings, tasks: Sequence[str], as_of: str | None, co
     definitions = build(project)
     with open_warehouse(settings):  # a warehouse that cannot be reached is found before any work
         pass
-    console.print(f"[bold]Running {MAIN_JOB}[/bold] as of {key}")
+    console.print(f"[bold]Running {job}[/bold]" + ("" if job == TRAIN_JOB else f" as of {key}"))
     # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
     log = home / "dbt.log"
     with dg.DagsterInstance.get() as instance, log.open("w") as file, contextlib.redirect_stdout(file):
-        result = definitions.resolve_job_def(MAIN_JOB).execute_in_process(
+        result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
-            partition_key=key,
-            asset_selection=selection(definitions, tasks),
-            run_config={"loggers": {"progress": {}}},
+            partition_key=None if job == TRAIN_JOB else key,
+            asset_selection=selection(definitions, tasks, job),
+            run_config={"loggers": {"progress": {}}, **(RENEWED if job == TRAIN_JOB else {})},
             raise_on_error=False,
         )
     if not result.success:
         raise RunError(
             _failure(result, settings) + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}."
         )
-    print_summary(project, names, _metadata(result), console)
+    print_summary(project, names, _evaluations(project, names), _metadata(result), console)
+
+
+def _evaluations(project: Project, tasks: Sequence[str]) -> dict[str, dict[str, object]]:
+    """What is reported of the evaluation of each task's model, whether it was fitted now or before."""
+    store = ArtifactStore(project.settings.artifact_root)
+    return {task: store.current(f"{task}/evaluation").json("report") for task in tasks}
+
+
+def print_plan(settings: Settings, renew: bool, console: Console) -> None:
+    """Print what a run would make and why, on the tables as they stand; nothing is made."""
+    from basemodel_ops.stages import Workspace
+    from basemodel_ops.stages.plan import plan
+    from dagster_project.tables import print_steps
+
+    project = load_project(settings)
+    workspace = Workspace.open(settings, project.contract, lambda _: None, "plan")
+    print_steps(plan(workspace, True if renew else None), console)
 
 
 def answer_without_labels(settings: Settings, task: str, as_of: str | None, console: Console) -> None:
@@ -82,13 +110,14 @@ def partition(project: Project, as_of: str | None) -> str:
     return as_of
 
 
-def selection(definitions: dg.Definitions, tasks: Sequence[str]) -> list[dg.AssetKey] | None:
-    """Assets of the tasks and all they need; None for everything."""
+def selection(definitions: dg.Definitions, tasks: Sequence[str], job: str = MAIN_JOB) -> list[dg.AssetKey] | None:
+    """Assets of a job that the tasks need; None for everything."""
     if not tasks:
         return None
     graph = definitions.resolve_asset_graph()
     keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores")]
-    return list(dg.AssetSelection.assets(*keys).upstream().resolve(graph) & graph.executable_asset_keys)
+    of_job = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
+    return list(dg.AssetSelection.assets(*keys).upstream().resolve(graph) & set(of_job))
 
 
 def _failure(result: dg.ExecuteInProcessResult, settings: Settings) -> str:

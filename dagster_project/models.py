@@ -9,6 +9,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dagster_project.project import SCORES_SOURCE, Project, dbt_environment, dbt_executable, profiles_directory
 
 MARTS = f"source:{SCORES_SOURCE}+"
+MARTS_OP = "dbt_marts"
 
 
 class FolderTranslator(DagsterDbtTranslator):
@@ -28,7 +29,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         return [_dbt(project, "dbt_behavior", select="fqn:*", exclude="")]
     return [
         _dbt(project, "dbt_behavior", select="fqn:*", exclude=MARTS),
-        _dbt(project, "dbt_marts", select=MARTS, exclude=""),
+        _dbt(project, MARTS_OP, select=MARTS, exclude=""),
     ]
 
 

@@ -4,6 +4,7 @@ import logging
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 
 
 class StepLines(logging.Handler):
@@ -15,9 +16,11 @@ class StepLines(logging.Handler):
         self.status = console.status("")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print step starts, ends and failed checks; skip everything else."""
-        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        """Print step starts, ends and failed checks, and tables; what a step says meanwhile stands beside its name."""
+        meta = getattr(record, "dagster_meta", {})
+        event = meta.get("dagster_event")
         if event is None:
+            self._tell(str(meta.get("orig_message", "")), str(meta.get("step_key") or ""))
             return
         step = (event.step_key or "").replace("__", "/", 1)
         if event.event_type in (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE):
@@ -35,6 +38,13 @@ class StepLines(logging.Handler):
             if not evaluation.passed:
                 name = f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
                 self.console.print(f"  [yellow]![/yellow] {name}: {evaluation.description or 'failed'}")
+
+    def _tell(self, message: str, step: str) -> None:
+        """Show what a step says: a table stays, a line is gone with the next."""
+        if "\n" in message:
+            self.console.print(message, style="dim", markup=False, highlight=False)
+        elif message:
+            self.status.update(f"{step.replace('__', '/', 1)}  [dim]{escape(message)}[/dim]")
 
 
 def _terminal(_: dg.InitLoggerContext) -> logging.Logger:

@@ -26,7 +26,11 @@ def materialized(stage: Callable[[], "Report"]) -> dg.MaterializeResult:
     """Run a stage and report its numbers, pictures, seconds and peak memory."""
     started = time.monotonic()
     reset_peak()
-    report = stage()
+    return reported(stage(), started)
+
+
+def reported(report: "Report", began: float) -> dg.MaterializeResult:
+    """What a stage reports, with the seconds since `began` (monotonic) and the peak of memory."""
     metadata: dict[str, dg.MetadataValue] = {name: number(value) for name, value in report.numbers.items()}
     if "rows" in report.numbers:
         metadata["dagster/row_count"] = dg.MetadataValue.int(int(report.numbers["rows"]))
@@ -34,7 +38,7 @@ def materialized(stage: Callable[[], "Report"]) -> dg.MaterializeResult:
         metadata[name] = dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(picture).decode()})")
     metadata["reused"] = dg.MetadataValue.bool(report.reused)
     metadata["version"] = dg.MetadataValue.text(report.version)
-    metadata["seconds"] = dg.MetadataValue.float(round(time.monotonic() - started, 2))
+    metadata["seconds"] = dg.MetadataValue.float(round(time.monotonic() - began, 2))
     metadata["peak_mb"] = dg.MetadataValue.float(round(peak_mb(), 1))
     return dg.MaterializeResult(metadata=metadata)
 

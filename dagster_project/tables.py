@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.profiles import Profile
     from basemodel_ops.stages import Workspace
     from basemodel_ops.stages.asking import Reply
+    from basemodel_ops.stages.budget import Line
+    from basemodel_ops.stages.plan import Step
     from dagster_project.forgetting import Done
 
 
@@ -61,15 +63,19 @@ def _row(column: Column) -> tuple[str, ...]:
 
 
 def print_summary(
-    project: Project, tasks: Sequence[str], metadata: Mapping[str, Mapping[str, object]], console: Console
+    project: Project,
+    tasks: Sequence[str],
+    evaluations: Mapping[str, Mapping[str, object]],
+    metadata: Mapping[str, Mapping[str, object]],
+    console: Console,
 ) -> None:
-    """Per task the shipped model, its baseline, both metrics and rows scored; then where to look next."""
+    """Per task the shipped model, its baseline, both metrics and rows scored, if any; then where to look next."""
     table = Table(title="\nTasks, on the last complete cutoffs", title_justify="left")
     for heading in ("task", "shipped model", "metric", "value", "baseline", "value", "rows scored"):
         right = heading in ("value", "rows scored")
         table.add_column(heading, justify="right" if right else "left", no_wrap=heading in ("task", "metric"))
     for task in tasks:
-        evaluation, scores = metadata[f"{task}/evaluation"], metadata[f"{task}/scores"]
+        evaluation, scores = evaluations[task], metadata.get(f"{task}/scores", {"rows": "-"})
         names = (evaluation["shipped"], evaluation["metric"], evaluation["shipped_value"])
         against = (evaluation["baseline"], evaluation["baseline_value"], scores["rows"])
         table.add_row(task, *map(_cell, names), *map(_cell, against))
@@ -82,6 +88,20 @@ def print_summary(
     console.print(f"  Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.")
     console.print("  Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000")
     console.print("  What was declared and inferred: `basemodel contract`")
+
+
+def print_steps(steps: "Sequence[Step]", console: Console) -> None:
+    """What a run would make and reuse, and why."""
+    table = Table()
+    table.add_column("artifact", overflow="fold")
+    table.add_column("", no_wrap=True)
+    table.add_column("because", overflow="fold")
+    for step in steps:
+        style = "bold" if step.is_made else "dim"
+        table.add_row(escape(step.key), "made" if step.is_made else "reused", escape(step.why), style=style)
+    console.print(table)
+    made = sum(step.is_made for step in steps)
+    console.print(f"{made} of {len(steps)} would be made, on the tables as they stand: dbt was not run.")
 
 
 def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
@@ -145,8 +165,10 @@ LAYOUT = ("block", "source", "column", "half_life", "name", "offset", "length")
 """Columns of a printed layout; the meaning of its blocks follows below it."""
 
 
-def print_layout(rows: Sequence[Mapping[str, object]], console: Console) -> None:
-    """One row per block, then what the kinds of blocks mean."""
+def print_layout(
+    rows: Sequence[Mapping[str, object]], left_out: Sequence[Mapping[str, object]], console: Console
+) -> None:
+    """One row per block, then what the kinds of blocks mean, and what was left out."""
     table = Table()
     for heading in LAYOUT:
         table.add_column(heading, justify="right" if heading in ("half_life", "offset", "length") else "left")
@@ -155,6 +177,8 @@ def print_layout(rows: Sequence[Mapping[str, object]], console: Console) -> None
     console.print(table)
     for block, meaning in {row["block"]: row["meaning"] for row in rows}.items():
         console.print(f"[bold]{block}[/bold]  {meaning}")
+    for one in left_out:
+        console.print(f"Left out: {one['column']} of {one['source']}: {one['reason']}.", soft_wrap=True, markup=False)
 
 
 def layout_markdown(rows: Sequence[Mapping[str, object]]) -> str:
@@ -166,6 +190,15 @@ def layout_markdown(rows: Sequence[Mapping[str, object]]) -> str:
         length = sum(int(str(row["length"])) for row in blocks)
         lines.append(f"| {' | '.join(map(str, key))} | {lives} | {blocks[0]['offset']} | {length} |")
     return "\n".join(lines)
+
+
+def budget_markdown(lines: "Sequence[Line]") -> str:
+    """What the stages will take, for Dagster."""
+    rows = ["| stage | rows | numbers | disk MB | memory MB | minutes |", "|---|---|---|---|---|---|"]
+    for one in lines:
+        sizes = f"{one.rows:,} | {one.numbers:,} | {one.disk_mb:,.0f} | {one.memory_mb:,.0f} | {one.minutes:,.1f}"
+        rows.append(f"| {one.stage} | {sizes} |")
+    return "\n".join(rows)
 
 
 def _cell(value: object) -> str:

@@ -97,6 +97,10 @@ class ArtifactStore:
             self._filesystem.rm(self._folder(name), recursive=True)
         return len(found)
 
+    def newest(self, key: str) -> Artifact | None:
+        """The newest artifact of `key`; None if it was never made."""
+        return None if self._record(key, "current.json", "version") is None else self.current(key)
+
     def current(self, key: str) -> Artifact:
         """The newest artifact of `key`; ArtifactError if it was never made."""
         current = self._record(key, "current.json", "version")
@@ -151,6 +155,16 @@ class ArtifactStore:
         """Since when models, as `key/version`, are due to be trained again: they saw someone who was forgotten."""
         record = self._record("", "retrain.json", "due")
         return {} if record is None else dict(record["due"])
+
+    def current_due(self) -> dict[str, str]:
+        """Keys of the current artifacts that are due to be trained again, and since when."""
+        found = {}
+        for name, since in self.retrain_due().items():
+            key, _, version = name.rpartition("/")
+            record = self._record(key, "current.json", "version")
+            if record is not None and record["version"] == version:
+                found[key] = since
+        return found
 
     def mark_retrain_due(self, names: Iterable[str], since: str) -> None:
         """Mark models; those that were marked before keep their date."""

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.types import (
     Aggregate,
@@ -215,7 +216,8 @@ def read_contract(manifest_path: Path) -> Contract:
     """
     if not manifest_path.exists():
         raise ContractError([f"There is no dbt manifest at {manifest_path}. Run `dbt parse` first."])
-    reader = ManifestReader(json.loads(manifest_path.read_text()))
+    manifest = json.loads(manifest_path.read_text())
+    reader = ManifestReader(manifest)
     events, attributes, grid = _events(reader), _attributes(reader), _grid(reader)
     tasks = _tasks(reader, events, attributes)
     known = sorted(source.name for source in attributes)
@@ -229,5 +231,6 @@ def read_contract(manifest_path: Path) -> Contract:
     if reader.problems or grid is None:
         raise ContractError(reader.problems)
     return Contract(
-        entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid, personal=reader.personal
-    )
+        entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid, personal=reader.personal,
+        definitions=definitions(manifest),
+    )  # fmt: skip

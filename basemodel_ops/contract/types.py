@@ -174,12 +174,20 @@ class Contract(Frozen):
     tasks: tuple[Task, ...]
     grid: Grid
     personal: tuple[Personal, ...] = ()
+    definitions: dict[str, str] = {}
+    """Per relation a hash of the SQL that makes it, of all that it reads and of the macros used; without comments."""
+
+    def definition(self, relation: Relation) -> str:
+        """The hash of the SQL that makes a relation; empty where it is not known."""
+        return self.definitions.get(str(relation), "")
 
     @property
     def fingerprint(self) -> str:
         """A hash that changes with any declaration but the words of a purpose, which change nothing that is learnt."""
         columns = {"__all__": {"columns": {"__all__": {"pii", "purpose"}}}}
-        text = self.model_dump_json(exclude={"personal": True, "events": columns, "attributes": columns})
+        text = self.model_dump_json(
+            exclude={"personal": True, "definitions": True, "events": columns, "attributes": columns}
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def event(self, name: str) -> EventSource:

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from basemodel_ops.stages.due import models_due
     from basemodel_ops.stages.embedding import codes, embeddings
     from basemodel_ops.stages.encoding import encoders
-    from basemodel_ops.stages.examples import entity_representation, explain_representation, training_examples
-    from basemodel_ops.stages.fitting import task_model
+    from basemodel_ops.stages.evaluation import task_evaluation
+    from basemodel_ops.stages.examples import explain_representation, training_examples
     from basemodel_ops.stages.forgetting import Forgotten, forget
+    from basemodel_ops.stages.models import task_model
     from basemodel_ops.stages.pretraining import foundation_model
-    from basemodel_ops.stages.scoring import task_evaluation, task_scores
+    from basemodel_ops.stages.scoring import entity_representation, score, task_scores
     from basemodel_ops.stages.workspace import Workspace
     from basemodel_ops.stages.zero_shot import zero_shot_scores
 
@@ -35,6 +36,7 @@ __all__ = [
     "forget",
     "foundation_model",
     "models_due",
+    "score",
     "task_evaluation",
     "task_model",
     "task_scores",
@@ -48,11 +50,12 @@ HOMES = {
     "basemodel_ops.stages.due": ("models_due",),
     "basemodel_ops.stages.embedding": ("codes", "embeddings"),
     "basemodel_ops.stages.encoding": ("encoders",),
-    "basemodel_ops.stages.examples": ("entity_representation", "explain_representation", "training_examples"),
-    "basemodel_ops.stages.fitting": ("task_model",),
+    "basemodel_ops.stages.evaluation": ("task_evaluation",),
+    "basemodel_ops.stages.examples": ("explain_representation", "training_examples"),
     "basemodel_ops.stages.forgetting": ("Forgotten", "forget"),
+    "basemodel_ops.stages.models": ("task_model",),
     "basemodel_ops.stages.pretraining": ("foundation_model",),
-    "basemodel_ops.stages.scoring": ("task_evaluation", "task_scores"),
+    "basemodel_ops.stages.scoring": ("entity_representation", "score", "task_scores"),
     "basemodel_ops.stages.workspace": ("Workspace",),
     "basemodel_ops.stages.zero_shot": ("zero_shot_scores",),
 }

@@ -1,4 +1,4 @@
-"""Asking the representation of an entity what its history holds; no event is read."""
+"""Asking the representation of an entity what its history holds: the one that was kept, or one made from its events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +12,15 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.restoring import restore_counts
+from basemodel_ops.stages.builder import Builder
+from basemodel_ops.stages.compact import kept_rows, representation_key
 from basemodel_ops.stages.encoding import vocabulary_of
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.workspace import Workspace, to_microseconds
+from basemodel_ops.stages.reading import Chosen
+from basemodel_ops.stages.rows import Represented, RowsInMemory
+from basemodel_ops.stages.times import to_microseconds
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import sample_query
 
 
 @dataclass(frozen=True)
@@ -39,13 +45,13 @@ def ask_entity(
     Raises:
         DataError: the source, the column or the entity is not there; says what is.
     """
-    examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
+    examples = _represented(ws, entity, as_of)
     known = _vocabulary(ws, examples, source, column)
     place = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
-    if place[0] < 0:
+    if not len(examples) or place[0] < 0:
         raise DataError(
-            f"No {ws.contract.entity} {entity} has events before {as_of:%Y-%m-%d}. "
-            f"There are {len(examples.entities)}, such as {examples.entities.values[:3].to_pylist()}."
+            f"No {ws.contract.entity} {entity} has events before {as_of:%Y-%m-%d}, or a representation is kept of "
+            "others only. Ask for one of those, or for a later cutoff."
         )
     ((probability, count, age),) = read_histories(ws, examples, place, source, column, len(known))
     if not values:
@@ -61,8 +67,34 @@ def ask_entity(
     ]
 
 
+def _represented(ws: Workspace, entity: str, as_of: datetime) -> Represented:
+    """The kept rows at `as_of`, or else the row of the entity, made from its events."""
+    kept = ws.store.newest(representation_key(as_of))
+    rows = kept_rows(kept) if kept is not None else None
+    if rows is not None:
+        return rows
+    with ws.warehouse() as warehouse:
+        first = sample_query(ws.contract.events[0].relation, [ws.contract.events[0].entity], 1)
+        kind = warehouse.read(first).column(0)
+        return represent(ws, warehouse, as_of, _scalar(entity, Vocabulary.from_entities(pa.table([kind], ["e"]))))
+
+
+def represent(
+    ws: Workspace, warehouse: Warehouse, as_of: datetime, entities: pa.ChunkedArray | pa.Array | None = None
+) -> RowsInMemory:
+    """The rows of entities at `as_of`, or of all, made from their events; those without events have none."""
+    cutoff = to_microseconds(as_of)
+    only = None if entities is None else tuple(entities.to_pylist())
+    builder = Builder(ws, warehouse, cutoff, Chosen(only=only))
+    everyone = np.arange(len(builder.entities))
+    cutoffs = np.full(len(everyone), cutoff)
+    values = [builder.represent(part) for part in builder.parts(everyone, cutoffs)]
+    whole = np.concatenate([np.zeros((0, builder.layout.length), np.float16), *values])
+    return RowsInMemory(builder.entities, everyone, cutoffs, builder.layout, whole)
+
+
 def read_histories(
-    ws: Workspace, examples: Examples, places: np.ndarray, source: str, column: str, size: int
+    ws: Workspace, examples: Represented, places: np.ndarray, source: str, column: str, size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Probability, decayed count and age of each of the `size` values of a column, (size,) each, per row at `places`.
 
@@ -71,7 +103,9 @@ def read_histories(
     lives = np.array(ws.settings.half_lives)
     if not examples.layout.select("sketch", source, column):
         began = ws.current(f"encoders/{source}").json("began")
-        factor = decay_factors(examples.cutoffs, began, lives[[lives.argmax()]])[places % len(examples.cutoffs)]
+        factor = decay_factors(examples.cutoffs, began, lives[[lives.argmax()]])[
+            np.searchsorted(examples.cutoffs, examples.cutoff[places])
+        ]
         counts = np.expm1(_block(examples, places, "count", source, column, f"{lives.max():g}")) / factor
         recencies = _block(examples, places, "recency", source, column, "")
         for kept, recency in zip(counts, recencies, strict=True):
@@ -100,12 +134,12 @@ def _exact(kept: np.ndarray, recency: np.ndarray, size: int) -> tuple[np.ndarray
     return (count > 0).astype(float), count, age
 
 
-def _block(examples: Examples, places: np.ndarray, kind: str, source: str, column: str, detail: str) -> np.ndarray:
+def _block(examples: Represented, places: np.ndarray, kind: str, source: str, column: str, detail: str) -> np.ndarray:
     (block,) = [b for b in examples.layout.select(kind, source, column) if b.detail == detail]
     return examples.gather(places, np.arange(block.offset, block.end)).astype(np.float64)
 
 
-def _vocabulary(ws: Workspace, examples: Examples, source: str, column: str) -> Vocabulary:
+def _vocabulary(ws: Workspace, examples: Represented, source: str, column: str) -> Vocabulary:
     blocks = examples.layout.select("count")
     if (source, column) not in {(block.source, block.column) for block in blocks}:
         there = sorted({f"{block.source}.{block.column}" for block in blocks})

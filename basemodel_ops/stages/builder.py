@@ -1,15 +1,17 @@
 """Building representations shard by shard, from encoders, codes and histories as they stream by."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.types import EventSource
-from basemodel_ops.encoders import Vocabulary, track_names
+from basemodel_ops.encoders import track_names
 from basemodel_ops.encoders.time import WEEKS
 from basemodel_ops.representation import (
     Density,
+    EventReader,
     History,
     Layout,
     SourcePlan,
@@ -18,20 +20,74 @@ from basemodel_ops.representation import (
     stream_histories,
 )
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.encoding import SKETCHED_ABOVE, categories, columns_of, encoders_of, numbers
+from basemodel_ops.representation.narrowing import LeftOut, narrow
+from basemodel_ops.stages.encoding import SKETCHED_ABOVE, encoders_of, numbers
 from basemodel_ops.stages.facts import read_facts
-from basemodel_ops.stages.reading import event_reader, read_events
-from basemodel_ops.stages.workspace import Workspace, to_datetime
+from basemodel_ops.stages.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
+from basemodel_ops.stages.times import to_datetime
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import entities_query
 
 SHARD = 128
 """Entities whose rows are in memory at once, per worker."""
 
 
-def source_plans(ws: Workspace) -> list[SourcePlan]:
-    """What of each event source goes into the representation, from its encoder and codes."""
-    return [_plan(ws, event, ws.current(f"encoders/{event.name}")) for event in ws.contract.events]
+ROWS = 4096
+"""Rows that are represented at once, per worker, about."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Neighbouring entities, their histories and the cutoffs of each."""
+
+    first: int
+    """Number of the first row."""
+    low: int
+    """Position of the first entity."""
+    histories: list[History]
+    cutoffs: np.ndarray  # (entities, cutoffs) microseconds, rows padded by their last
+    places: tuple[np.ndarray, np.ndarray]  # entity and cutoff of each row in these
+
+    @classmethod
+    def of(cls, first: int, low: int, histories: list[History], entity: np.ndarray, cutoff: np.ndarray) -> "Part":
+        """The part of rows that begins with row `first`; `entity` and `cutoff` (rows,) are ascending."""
+        own = entity.astype(np.int64) - low
+        start = np.searchsorted(own, np.arange(histories[0].entities + 1))
+        counts = np.diff(start)
+        column = np.arange(len(own)) - start[own]
+        width = max(int(counts.max(initial=0)), 1)
+        # Whoever has fewer rows repeats the last; an entity between them may have none.
+        filled = start[:-1, None] + np.minimum(np.arange(width), np.maximum(counts - 1, 0)[:, None])
+        matrix = np.where(counts[:, None] > 0, cutoff[np.minimum(filled, len(cutoff) - 1)], cutoff[0])
+        return cls(first, low, histories, matrix, (own, column))
+
+    def __len__(self) -> int:
+        return len(self.places[0])
+
+    def some(self, rows: np.ndarray) -> "Part":
+        """The same with chosen rows only (positions, ascending)."""
+        own, column = (place[rows] for place in self.places)
+        return Part.of(self.first, self.low, self.histories, own + self.low, self.cutoffs[own, column])
+
+
+def _groups(counts: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Ranges of entities with these numbers of rows: padded to the longest about `ROWS` rows, or one entity."""
+    first, longest = 0, 0
+    for entity, count in enumerate(counts.tolist()):
+        longest = max(longest, count)
+        if entity > first and (entity + 1 - first) * longest > ROWS:
+            yield first, entity
+            first, longest = entity, count
+    yield first, len(counts)
+
+
+def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
+    """What of each event source goes into the representation, and what is left out of it so that it is not too wide."""
+    plans = [_plan(ws, event, ws.current(f"encoders/{event.name}")) for event in ws.contract.events]
+    settings = ws.settings
+    kept = {(source, column) for source, column, _ in ws.snapshot().asked}
+    lives = settings.half_lives, settings.counted_half_lives, settings.windows
+    return narrow(plans, settings.row_numbers, *lives, kept)
 
 
 def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
@@ -70,17 +126,6 @@ def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
     )  # fmt: skip
 
 
-def thing_horizons(ws: Workspace) -> tuple[int, ...]:
-    """Horizons of things and composition: 14 and 28 days and those of the tasks that ask for things."""
-    asked = {task.horizon for task in ws.contract.tasks if task.horizon and task.predicts}
-    return tuple(sorted({14, 28} | asked))
-
-
-def activity_horizons(ws: Workspace) -> tuple[int, ...]:
-    """The pretraining horizons and those of all tasks."""
-    return tuple(sorted({*ws.settings.horizons, *(task.horizon for task in ws.contract.tasks if task.horizon)}))
-
-
 def _calendar(cutoffs: np.ndarray) -> np.ndarray:
     """Day of the year as a cyclic pair, float16 (..., cutoffs, 2)."""
     angle = cutoffs / DAY * (2 * np.pi / 365.2425)
@@ -90,12 +135,13 @@ def _calendar(cutoffs: np.ndarray) -> np.ndarray:
 class Builder:
     """Builds representations shard by shard; memory does not grow with the number of events."""
 
-    def __init__(self, ws: Workspace, warehouse: Warehouse, before: int) -> None:
-        self._ws, self._warehouse, self._before = ws, warehouse, to_datetime(before)
-        self.plans = source_plans(ws)
-        self.entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, self._before)))
+    def __init__(self, ws: Workspace, warehouse: Warehouse, before: int, chosen: Chosen = EVERYONE) -> None:
+        """Read who the chosen entities are and what is known of them, but no event yet."""
+        self._ws, self._warehouse, self._before, self.chosen = ws, warehouse, to_datetime(before), chosen
+        self.plans, self.left_out = source_plans(ws)
+        self.entities = read_entities(ws, warehouse, self._before, chosen)
         self.facts = [
-            read_facts(ws, warehouse, source, self.entities)
+            read_facts(ws, warehouse, source, self.entities, chosen)
             for source in ws.contract.attributes
             if source.key == ws.contract.entity
         ]
@@ -105,13 +151,38 @@ class Builder:
             specs += facts.layout
         self.layout = Layout([*specs, ("calendar", "", "", "", 2)])
 
-    def histories(self) -> Iterator[tuple[int, list[History]]]:
-        """First entity and the histories of `SHARD` entities at a time, one per source."""
+    def histories(self, shard: int = SHARD) -> Iterator[tuple[int, list[History]]]:
+        """First entity and the histories of `shard` entities at a time, one per source."""
         sources = [
-            read_events(self._ws, self._warehouse, event, event_reader(self._ws, event, self.entities), self._before)
-            for event in self._ws.contract.events
+            read_events(self._ws, self._warehouse, event, self._reader(event, plan), self._before, self.chosen)
+            for event, plan in zip(self._ws.contract.events, self.plans, strict=True)
         ]
-        return stream_histories(sources, len(self.entities), SHARD)
+        return stream_histories(sources, len(self.entities), shard)
+
+    def _reader(self, event: EventSource, plan: SourcePlan) -> EventReader:
+        tracks = {*plan.things, *plan.cells, *(track for one in plan.densities.values() for track in one.tracks)}
+        return event_reader(self._ws, event, self.entities, tracks)
+
+    def parts(self, entity: np.ndarray, cutoff: np.ndarray, shard: int = SHARD) -> Iterator["Part"]:
+        """The histories behind rows, ascending by entity and cutoff, about `ROWS` rows at a time.
+
+        Args:
+            entity: Position of the entity of each row, (rows,).
+            cutoff: Microseconds, (rows,).
+            shard: Entities whose histories are in memory at once, per worker.
+        """
+        for low, histories in self.histories(shard):
+            high = low + histories[0].entities
+            start = np.searchsorted(entity, np.arange(low, high + 1))
+            for first, until in _groups(np.diff(start)):
+                begin, end = start[first], start[until]
+                own = [history.part(first, until) for history in histories]
+                if begin < end:
+                    yield Part.of(int(begin), low + first, own, entity[begin:end], cutoff[begin:end])
+
+    def represent(self, part: "Part") -> np.ndarray:
+        """The rows of a part, float16 (rows, length)."""
+        return self.values(part.low, part.histories, part.cutoffs)[part.places]
 
     def values(self, low: int, histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
         """The representation of a shard that begins with entity `low`, float16 (entities, cutoffs, length).
@@ -124,20 +195,3 @@ class Builder:
         calendar = np.broadcast_to(_calendar(cutoffs), (high - low, cutoffs.shape[-1], 2))
         facts = [facts.at(low, high, cutoffs) for facts in self.facts]
         return np.concatenate([values, *facts, calendar], axis=2)
-
-
-def parents(ws: Workspace, warehouse: Warehouse) -> list[object]:
-    """Versions of everything a representation is made from."""
-    found: list[object] = [
-        ws.contract.fingerprint,
-        ws.settings.model_dump(include={"half_lives", "count_half_lives", "windows", "things"}),
-    ]
-    for event in ws.contract.events:
-        found += [ws.current(f"encoders/{event.name}").version]
-        found += [warehouse.fingerprint(event.relation, columns_of(event))]
-        found += [ws.current(f"codes/{event.name}__{name}").version for name in categories(event)]
-    for facts in ws.contract.attributes:
-        if facts.key == ws.contract.entity:
-            found += [ws.current(f"encoders/{facts.name}").version]
-            found += [warehouse.fingerprint(facts.relation, columns_of(facts))]
-    return found

@@ -3,18 +3,21 @@
 from datetime import datetime
 
 import numpy as np
-import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.emde import element_scores
 from basemodel_ops.report import Finding
-from basemodel_ops.stages.scoring import rows_to_score, score_relation
+from basemodel_ops.stages.answering import entities_asked, score_relation
+from basemodel_ops.stages.forgetting import check_forgotten
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
 LOSS = 0.02
 """Of the metric, against the automatic baseline, which is not worth stopping the scores for."""
+
+HUGE = 1e300
+"""No answer is beyond it."""
 
 LEAST_RANK_CORRELATION = 0.3
 """Between decoded and true counts of one history's elements; chance is 0."""
@@ -103,21 +106,35 @@ def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
     ranked = declared.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
     key = [declared.entity, *(["item"] if ranked else [])]
     columns = [column_of(name) for name in (*key, answer)]
-    with ws.warehouse() as warehouse:
-        query = (
-            exp.select(*columns).from_(table_of(score_relation(task))).where(column_of("as_of").eq(moment_of(as_of)))
-        )
-        table = warehouse.read(query)
-        asked = len(rows_to_score(ws, warehouse, declared, as_of).cutoff)
-    answered = pc.count_distinct(table.column(declared.entity)).as_py()
-    values = table.column(answer).to_numpy()
-    repeated = table.num_rows - table.group_by(key).aggregate([]).num_rows
     bounded = declared.type in (TaskType.BINARY, TaskType.MULTICLASS, TaskType.MULTILABEL)
-    inside = np.isfinite(values) & ((values >= 0) & (values <= 1) if bounded else True)
+    low, high = (0, 1) if bounded else (-HUGE, HUGE)
+    with ws.warehouse() as warehouse:
+        part = exp.select(*columns).from_(table_of(score_relation(task)))
+        part = part.where(column_of("as_of").eq(moment_of(as_of)))
+        # What is not a number is beyond all numbers in every warehouse.
+        inside = exp.Between(this=column_of(answer), low=exp.convert(low), high=exp.convert(high))
+        outside = exp.Case(ifs=[exp.If(this=inside, true=exp.convert(0))], default=exp.convert(1))
+        entities = exp.Count(this=exp.Distinct(expressions=[column_of(declared.entity)]))
+        counts = [exp.Count(this=exp.Star()), entities, exp.Sum(this=outside)]
+        names = ("rows", "entities", "outside")
+        ask = exp.select(*(exp.alias_(one, name, quoted=True) for one, name in zip(counts, names, strict=True)))
+        rows, answered, wrong = (
+            int(column[0].as_py() or 0) for column in warehouse.read(ask.from_(part.subquery("part"))).columns
+        )
+        keys = part.copy().select(*map(column_of, key), append=False).distinct().subquery("keys")
+        once = exp.alias_(exp.Count(this=exp.Star()), "keys", quoted=True)
+        repeated = rows - int(warehouse.read(exp.select(once).from_(keys)).column(0)[0].as_py())
+        asked = len(entities_asked(warehouse, declared, as_of))
     return Finding(
         "scores_are_complete",
-        answered == asked and repeated == 0 and bool(inside.all()),
-        f"{table.num_rows} rows for {answered} of {asked} entities, {repeated} repeated keys, "
-        f"{int((~inside).sum())} answers null or out of range.",
-        {"rows": table.num_rows, "entities": answered, "repeated": repeated},
+        answered == asked and repeated == 0 and wrong == 0,
+        f"{rows} rows for {answered} of {asked} entities, {repeated} repeated keys, "
+        f"{wrong} answers null or out of range.",
+        {"rows": rows, "entities": answered, "repeated": repeated},
     )
+
+
+def unfit(ws: Workspace, task: str) -> str:
+    """Why the model of a task may not answer; empty where it may."""
+    findings = [check_forgotten(ws, "foundation_model"), check_forgotten(ws, f"{task}/model"), check_task(ws, task)]
+    return " ".join(finding.description for finding in findings if not finding.passed)

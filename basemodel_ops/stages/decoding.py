@@ -8,12 +8,15 @@ from scipy.stats import rankdata
 from sqlglot import exp
 
 from basemodel_ops.contract.types import EventSource
+from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.report import Finding
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.asking import read_histories
+from basemodel_ops.stages.asking import read_histories, represent
+from basemodel_ops.stages.compact import representation_key
 from basemodel_ops.stages.encoding import vocabulary_of
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.workspace import Workspace, microseconds, to_microseconds
+from basemodel_ops.stages.rows import Represented
+from basemodel_ops.stages.times import microseconds, to_microseconds
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.queries import column_of, events_query
 
 SAMPLE = 50
@@ -28,13 +31,12 @@ LEAST_PRECISION = 0.6
 
 def check_representation(ws: Workspace, as_of: datetime) -> Finding:
     """Of each sketched column, the values decoded as largest are among the largest in truth."""
-    examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
+    known = Vocabulary.from_table(ws.current(representation_key(as_of)).table("entities"))
+    some = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
+    with ws.warehouse() as warehouse:
+        examples = represent(ws, warehouse, as_of, known.values.take(pa.array(some)))
+    chosen = np.arange(len(examples))
     columns = sorted({(block.source, block.column) for block in examples.layout.select("sketch")})
-    chosen = np.sort(
-        np.random.default_rng(ws.settings.seed).choice(
-            len(examples.entities), min(SAMPLE, len(examples.entities)), replace=False
-        )
-    )
     numbers: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
     worst = 1.0
     for source, column in columns:
@@ -65,7 +67,13 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
 
 
 def _true_counts(
-    ws: Workspace, examples: Examples, chosen: np.ndarray, event: EventSource, column: str, before: datetime, size: int
+    ws: Workspace,
+    examples: Represented,
+    chosen: np.ndarray,
+    event: EventSource,
+    column: str,
+    before: datetime,
+    size: int,
 ) -> np.ndarray:
     """Decayed counts at the longest half-life of the chosen entities, from their events: float64 (chosen, size)."""
     wanted = examples.entities.values.take(pa.array(chosen))

@@ -1,6 +1,5 @@
 """Models that are due to be trained again, since they saw someone who was forgotten."""
 
-from basemodel_ops.errors import ArtifactError
 from basemodel_ops.stages.workspace import Workspace
 
 
@@ -11,12 +10,4 @@ def is_model(key: str) -> bool:
 
 def models_due(ws: Workspace) -> dict[str, str]:
     """Keys of the current models that saw someone who was forgotten, and since when they are due."""
-    due, found = ws.store.retrain_due(), {}
-    for key in sorted({name.rpartition("/")[0] for name in due}):
-        try:
-            name = f"{key}/{ws.current(key).version}"
-        except ArtifactError:  # no current model, so none to train again
-            continue
-        if name in due:
-            found[key] = due[name]
-    return found
+    return dict(sorted(ws.store.current_due().items()))

@@ -21,10 +21,10 @@ from basemodel_ops.representation.gathering import gathered
 from basemodel_ops.representation.occasions import occasions
 from basemodel_ops.stages.cold import Kin, embed_cold, text_kin
 from basemodel_ops.stages.encoding import encoders_of, facts_of, in_order, known_things, vocabulary_of
-from basemodel_ops.stages.reading import column_reader, read_events
-from basemodel_ops.stages.workspace import Workspace, to_datetime
+from basemodel_ops.stages.reading import Chosen, column_reader, read_entities, read_events, sample_of
+from basemodel_ops.stages.times import to_datetime
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import entities_query
 
 IDENTITY_ROWS = 2
 """Depth rows of identity codes beside the density rows."""
@@ -48,17 +48,18 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
     Things that no event mentioned get theirs from the things that their facts are shared with. Memory holds the vectors
     and one range of entities, however many events there are.
     """
-    event, encoder = ws.contract.event(source), ws.current(f"encoders/{source}")
-    settings = ws.settings
-    inputs: list[object] = [encoder.version, column, settings.dimension, settings.iterations, settings.seed]
+    event, snapshot = ws.contract.event(source), ws.snapshot()
+    end, chosen = snapshot.times.training_end, sample_of(ws.settings.embedding_events, snapshot.events[source])
 
-    def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+    def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+        settings, encoder = ws.settings, ws.current(f"encoders/{source}")
         vocabulary = vocabulary_of(encoder, column)
         size = len(vocabulary)
         with TemporaryDirectory(dir=settings.home, prefix="incidences-") as folder:
             with ws.warehouse() as warehouse:
-                end = ws.times(warehouse).training_end
-                files, mentioned = _save_incidences(ws, warehouse, event, column, size, to_datetime(end), Path(folder))
+                files, mentioned = _save_incidences(
+                    ws, warehouse, event, column, size, to_datetime(end), Path(folder), chosen
+                )
                 files += save_facts(encoder, column, mentioned > 0, Path(folder))
                 kin = _kin(ws, warehouse, event, column, vocabulary, end)
             found = embed_stream(
@@ -84,12 +85,13 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
             "embedded_from_facts": int((np.abs(found.vectors[~connected]).max(axis=1, initial=0) > 0).sum()),
         }, {}
 
-    return ws.made(f"embeddings/{source}__{column}", inputs, fill)
+    return ws.made(f"embeddings/{source}__{column}", fill)
 
 
 def _save_incidences(
-    ws: Workspace, warehouse: Warehouse, event: EventSource, column: str, size: int, before: datetime, folder: Path
-) -> tuple[list[Path], np.ndarray]:
+    ws: Workspace, warehouse: Warehouse, event: EventSource, column: str, size: int, before: datetime, folder: Path,
+    chosen: Chosen,
+) -> tuple[list[Path], np.ndarray]:  # fmt: skip
     """Files of (codes, hyperedges), each with whole hyperedges.
 
     All things of an entity are one, and those of each of its sessions; or of its windows where events carry no session,
@@ -106,9 +108,9 @@ def _save_incidences(
         np.add(mentioned, np.bincount(codes[codes >= 0], minlength=size), out=mentioned)
         files.append(_save(folder, len(files), codes, hyperedges, kind))
 
-    entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, before)))
+    entities = read_entities(ws, warehouse, before, chosen)
     reader = column_reader(ws, event, entities, column)
-    for events in gathered(read_events(ws, warehouse, event, reader, before), len, CHUNK_ROWS, joined):
+    for events in gathered(read_events(ws, warehouse, event, reader, before, chosen), len, CHUNK_ROWS, joined):
         owner, codes = events.owner.astype(np.int64), events.codes[column]
         save(codes, owner, ENTITY)
         if events.session is not None:
@@ -164,11 +166,10 @@ def _kin(
 
 def codes(ws: Workspace, source: str, column: str) -> Report:
     """Density and identity codes of the values of a column."""
-    encoder, embedding = ws.current(f"encoders/{source}"), ws.current(f"embeddings/{source}__{column}")
-    settings = ws.settings
-    inputs = [embedding.version, settings.depth, settings.width, settings.seed]
 
-    def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+    def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+        encoder, embedding = ws.current(f"encoders/{source}"), ws.current(f"embeddings/{source}__{column}")
+        settings = ws.settings
         vocabulary = vocabulary_of(encoder, column)
         arrays = embedding.arrays("embedding")
         vectors = arrays["vectors"]
@@ -183,4 +184,4 @@ def codes(ws: Workspace, source: str, column: str) -> Report:
         )
         return {"values": len(vocabulary), "cells_used_share": round(float(np.mean(used)), 4)}, {}
 
-    return ws.made(f"codes/{source}__{column}", inputs, fill)
+    return ws.made(f"codes/{source}__{column}", fill)

@@ -14,7 +14,8 @@ from basemodel_ops.encoders import Encoder, State, Vocabulary, fit_encoder, load
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.workspace import Workspace, microseconds, to_datetime
+from basemodel_ops.stages.times import microseconds, to_datetime
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import began_query, column_of, counts_query, events_query, rows_query
 
@@ -71,19 +72,15 @@ def facts_of(artifact: Artifact, column: str) -> dict[str, np.ndarray]:
 def encoders(ws: Workspace, source: str) -> Report:
     """Vocabularies and encoders of a source, from what was there before the end of training."""
     is_event = source in {event.name for event in ws.contract.events}
-    with ws.warehouse() as warehouse:
-        end = ws.times(warehouse).training_end
-        read = [ws.contract.event(source)] if is_event else [ws.contract.attribute(source)]
-        things = [ws.contract.attribute(c.references) for c in read[0].columns if c.references]
-        images = [ws.settings.image_architecture, ws.settings.image_weights]
-        marks = [warehouse.fingerprint(one.relation, columns_of(one)) for one in [*read, *things]]
+    end = ws.snapshot().times.training_end
 
-        def fill(draft: Draft) -> tuple[Sizes, dict[str, bytes]]:
+    def fill(ws: Workspace, draft: Draft) -> tuple[Sizes, dict[str, bytes]]:
+        with ws.warehouse() as warehouse:
             if is_event:
                 return _fit_event(ws, warehouse, ws.contract.event(source), end, draft), {}
             return _fit_attributes(ws, warehouse, ws.contract.attribute(source), end, draft), {}
 
-        return ws.made(f"encoders/{source}", [ws.contract.fingerprint, end, marks, ws.settings.seed, images], fill)
+    return ws.made(f"encoders/{source}", fill)
 
 
 def columns_of(source: EventSource | AttributeSource) -> list[str]:

@@ -7,7 +7,9 @@ import numpy as np
 from basemodel_ops.contract.types import AttributeSource
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.stages.encoding import categories, columns_of, encoders_of, vocabulary_of
-from basemodel_ops.stages.workspace import Workspace, microseconds
+from basemodel_ops.stages.reading import EVERYONE, Chosen
+from basemodel_ops.stages.times import microseconds
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -31,10 +33,12 @@ class Facts:
         return out
 
 
-def read_facts(ws: Workspace, warehouse: Warehouse, source: AttributeSource, entities: Vocabulary) -> Facts:
-    """The facts of a source, in the codes and features of its encoders."""
+def read_facts(
+    ws: Workspace, warehouse: Warehouse, source: AttributeSource, entities: Vocabulary, chosen: Chosen = EVERYONE
+) -> Facts:
+    """The facts of a source about the chosen entities, in the codes and features of its encoders."""
     artifact = ws.current(f"encoders/{source.name}")
-    table = warehouse.read(rows_query(source.relation, columns_of(source)))
+    table = warehouse.read(chosen.of(warehouse, rows_query(source.relation, columns_of(source)), source.key))
     owner = entities.encode(table.column(source.key))
     since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(owner), -(2**62))
     kind = "attribute" if source.valid_from else "undated"

@@ -11,18 +11,11 @@ from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import (
-    Rows,
-    automatic_names,
-    known_before_test,
-    newest_per_entity,
-    pair_views,
-    population,
-    single_views,
-)
+from basemodel_ops.stages.labels import Metrics, Rows, fitted_numbers, known_before_test, population, prepared
 from basemodel_ops.stages.positives import positives, truth_matrix
-from basemodel_ops.stages.recommending import fit_recommendation
-from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.rows import Represented
+from basemodel_ops.stages.supplement import examples_of
+from basemodel_ops.stages.views import automatic_names, pair_views, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel, single
 from basemodel_ops.tasks.heads import Calibration
@@ -32,56 +25,28 @@ from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
 from basemodel_ops.tasks.single import METRICS, Views, choose, fit_candidates, paired_error, refit, save_heads
 from basemodel_ops.warehouse.base import Warehouse
 
-PAIR_ROWS = 12_000
-"""Rows from which pairs are drawn, at most."""
-
 HUGE = 1e15
 """Larger targets are overflows or sentinels, and would drown every scale."""
 
 PARTS = ("train", "validation", "test")
 
-Metrics = dict[str, dict[str, float]]
 
-
-def task_model(ws: Workspace, task: str) -> Report:
+def answer_model(ws: Workspace, task: str) -> Report:
     """Fit, choose and refit; the artifact holds the shipped model and the metrics of all candidates."""
-    declared = ws.contract.task(task)
-    inputs: list[object] = [declared.model_dump(mode="json")]
-    if declared.type is TaskType.RECOMMENDATION and declared.predicts is not None:
-        inputs.append(ws.current(f"embeddings/{declared.predicts.source}__{declared.predicts.column}").version)
-    else:
-        inputs += [ws.current(key).version for key in ("training_examples", "foundation_model")]
-    with ws.warehouse() as warehouse:
-        times = ws.times(warehouse)
-        marks = [warehouse.fingerprint(declared.relation, [declared.entity, declared.cutoff, declared.target])]
-        if declared.population is not None:
-            marks.append(warehouse.fingerprint(declared.population, [declared.entity, declared.cutoff]))
-        if declared.offers is not None:
-            marks.append(warehouse.fingerprint(declared.offers, [declared.target, declared.cutoff]))
+    declared, snapshot = ws.contract.task(task), ws.snapshot()
 
-        def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-            rows = population(warehouse, declared, times)
-            if declared.type is TaskType.RECOMMENDATION:
-                shipped, validation, test = fit_recommendation(ws, warehouse, declared, rows, times, draft)
-            else:
-                examples, checkpoint = Examples(ws.current("training_examples")), Checkpoint(ws)
-                if declared.type is TaskType.MULTILABEL:
-                    found = _fit_multilabel(ws, warehouse, declared, rows, examples, checkpoint, draft)
-                else:
-                    found = _fit_single(ws, declared, rows, examples, checkpoint, draft)
-                shipped, validation, test = found
-            draft.json("metrics", {"shipped": shipped, "validation": validation, "test": test})
-            labelled = int((rows.part != "open").sum())
-            return {"shipped": shipped, "labelled_rows": labelled, "open_rows": len(rows.part) - labelled}, {}
+    def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+        plan = snapshot.plans[task]
+        with ws.warehouse() as warehouse:
+            rows = population(warehouse, declared, snapshot.times, plan)
+            fit = _fit_multilabel if declared.type is TaskType.MULTILABEL else _fit_single
+            rows = prepared(declared, rows, ws.settings.seed)
+            examples, place = examples_of(ws, warehouse, declared, rows, snapshot)
+            rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
+            shipped, validation, test = fit(ws, warehouse, declared, rows, examples, place, Checkpoint(ws), draft)
+        return fitted_numbers(draft, plan, shipped, validation, test), {}
 
-        return ws.made(f"{task}/model", [*inputs, marks], fill)
-
-
-def trait_parts(rows: Rows, seed: int) -> Rows:
-    """Traits do not move in time, so entities are split instead: a quarter tests, a fifth of the rest validates."""
-    codes = np.random.default_rng(seed).random(len(rows.cutoff))
-    part = np.where(codes < 0.25, "test", np.where(codes < 0.40, "validation", "train"))
-    return Rows(rows.entity, rows.cutoff, rows.target, part)
+    return ws.made(f"{task}/model", fill)
 
 
 def _targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
@@ -115,14 +80,9 @@ def _targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
 
 
 def _fit_single(
-    ws: Workspace, task: Task, rows: Rows, examples: Examples, checkpoint: Checkpoint, draft: Draft
-) -> tuple[str, Metrics, Metrics]:
-    if task.horizon is None:
-        rows = trait_parts(newest_per_entity(rows), ws.settings.seed)
-    else:
-        rows = rows.take(np.flatnonzero(rows.part != "open"))
-    place = examples.locate(rows.entity, rows.cutoff)
-    rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, examples: Represented, place: np.ndarray,
+    checkpoint: Checkpoint, draft: Draft,
+) -> tuple[str, Metrics, Metrics]:  # fmt: skip
     target, classes = _targets(task, rows)
     views = single_views(examples, checkpoint, place, task)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
@@ -141,7 +101,7 @@ def _fit_single(
     metric, newest = METRICS[task.type], refit(candidates, views.rows(known), target[known], ws.settings.seed)
     answers = single.answers_of(newest, views.rows(test))
     on_test = {name: metric(target[test], answer) for name, answer in answers.items()}
-    pair, owner = (answers[shipped], answers["baseline"]), place[test] // len(examples.cutoffs)
+    pair, owner = (answers[shipped], answers["baseline"]), examples.entity[place[test]]
     noise = paired_error(metric, PRIMARY[task.type], target[test], *pair, ws.settings.seed, owner=owner)
     draft.json("noise", {"against_baseline": noise if np.isfinite(noise) else 0.0})
     fitted = refit({shipped: candidates[shipped]}, views, target, ws.settings.seed)[shipped]
@@ -184,24 +144,10 @@ def _refuse_empty(task: Task, parts: dict[str, np.ndarray]) -> None:
 
 
 def _fit_multilabel(
-    ws: Workspace,
-    warehouse: Warehouse,
-    task: Task,
-    rows: Rows,
-    examples: Examples,
-    checkpoint: Checkpoint,
-    draft: Draft,
-) -> tuple[str, Metrics, Metrics]:
-    generator = np.random.default_rng(ws.settings.seed)
-    rows = rows.take(np.flatnonzero(rows.part != "open"))
-    keep = np.isin(rows.part, ["validation", "test"])
-    for part in ("train", "gap"):
-        mine = np.flatnonzero(rows.part == part)
-        keep[generator.choice(mine, min(len(mine), PAIR_ROWS), replace=False)] = True
-    rows = rows.take(np.flatnonzero(keep))
-    place = examples.locate(rows.entity, rows.cutoff)
-    rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
-    found = positives(warehouse, task)
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, examples: Represented, place: np.ndarray,
+    checkpoint: Checkpoint, draft: Draft,
+) -> tuple[str, Metrics, Metrics]:  # fmt: skip
+    found = positives(warehouse, task, ws.snapshot().plans[task.name].read)
     labels = found.labels
     target = truth_matrix(found, rows)
     views = pair_views(ws, examples, checkpoint, place, task, labels)

@@ -17,8 +17,8 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
 from basemodel_ops.report import Finding
+from basemodel_ops.stages.answering import score_relation
 from basemodel_ops.stages.due import is_model, models_due
-from basemodel_ops.stages.scoring import score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import LEDGER, Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query, sample_query, table_of

@@ -4,13 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.bank import folds_of, similarity
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.bank import similarity
 from basemodel_ops.errors import DataError
 from basemodel_ops.foundation import Shape
 from basemodel_ops.representation import Layout
 from basemodel_ops.representation.layout import Block
-from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.rows import Represented
 from basemodel_ops.stages.workspace import Workspace
 
 READ = ("scalar", "sum", "mean", "last", "attribute", "calendar")
@@ -25,24 +24,6 @@ READ_FOR_THINGS = (*(kind for kind in READ if kind != "calendar"), *OF_THINGS, "
 
 RIDGE = 0.1
 """Penalty of the similarity of things, per row."""
-
-NOT_FORESEEN = ("sessions", "active_days")
-"""Amounts that say again what the number of events says."""
-
-
-def foreseen(futures: Layout) -> list[Block]:
-    """The activity futures that are learnt, in order; each is one number."""
-    return [
-        block
-        for block in futures.blocks
-        if block.kind in ("any", "wait") or (block.kind == "amount" and block.column not in NOT_FORESEEN)
-    ]
-
-
-def kept_columns(futures: Layout) -> dict[str, np.ndarray]:
-    """Which futures are kept of each sample of rows: all of those that things learn from, of the others activity."""
-    activity = [block.offset for block in foreseen(futures)]
-    return {"futures": np.arange(futures.length), "activity": np.array(activity, np.int64)}
 
 
 def chains_of(blocks: list[Block]) -> list[list[int]]:
@@ -97,17 +78,6 @@ def first_thing(futures: Layout) -> int:
     )
 
 
-def asked_columns(ws: Workspace) -> list[tuple[str, str, int]]:
-    """Source, column and horizon of every task that asks which of many things will be seen."""
-    return sorted(
-        {
-            (task.predicts.source, task.predicts.column, task.horizon)
-            for task in ws.contract.tasks
-            if task.type is TaskType.MULTILABEL and task.predicts and task.horizon
-        }
-    )
-
-
 def thing_offset(inputs: Layout, source: str, column: str) -> int:
     """Where a column's things begin among all things, which stand in the order of the recency blocks."""
     offset = 0
@@ -132,7 +102,7 @@ def similar_things(inputs: Layout, values: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def own_features(
-    examples: Examples, place: np.ndarray, source: str, column: str, things: np.ndarray, similar: np.ndarray
+    examples: Represented, place: np.ndarray, source: str, column: str, things: np.ndarray, similar: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the entities did with each thing, (rows, things, own), and scalars of the source, (rows, shared).
 
@@ -151,16 +121,6 @@ def own_features(
 def _slowest(inputs: Layout, source: str, column: str) -> Block:
     """The counts of occasions with each thing at the longest half-life."""
     return max(inputs.select("occasion", source, column), key=lambda block: float(block.detail))
-
-
-def row_folds(examples: Examples, place: np.ndarray) -> np.ndarray:
-    """The cross-fitting fold of the entity of each row."""
-    return folds_of(examples.entities.values)[place // len(examples.cutoffs)]
-
-
-def row_cutoffs(examples: Examples, place: np.ndarray) -> np.ndarray:
-    """The cutoff of each row, microseconds."""
-    return examples.cutoffs[place % len(examples.cutoffs)]
 
 
 def label_places(ws: Workspace, source: str, column: str, labels: pa.Array) -> np.ndarray:

@@ -1,25 +1,26 @@
 """Whether what is learnt from knows what came after: rows built once more from futures that were shuffled."""
 
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-from sqlglot import exp
 
 from basemodel_ops.report import Finding
 from basemodel_ops.representation import Events, History, Layout, future_values, stream_histories
 from basemodel_ops.representation.events import joined
-from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.sorting import sorted_in_memory
-from basemodel_ops.stages import futures as places
-from basemodel_ops.stages.builder import SHARD, Builder, activity_horizons, thing_horizons
+from basemodel_ops.stages.builder import SHARD, Builder, Part
 from basemodel_ops.stages.facts import Facts
-from basemodel_ops.stages.reading import event_reader
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.workspace import Workspace, to_datetime
+from basemodel_ops.stages.reading import Chosen, event_reader
+from basemodel_ops.stages.rows import WIDE, Examples
+from basemodel_ops.stages.snapshot import Snapshot
+from basemodel_ops.stages.targets import kept_columns
+from basemodel_ops.stages.times import to_datetime
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, events_query
+from basemodel_ops.warehouse.queries import events_query
 
 MOMENTS = 3
 """Cutoffs from which on the world is shuffled, each by itself, evenly over the grid."""
@@ -32,28 +33,33 @@ def check_hindsight(ws: Workspace) -> Finding:
     these entities and in time, and from facts shuffled likewise. All rows up to that moment must be those on disk. The
     targets of pretraining are built again with the world shuffled from the end of training on.
     """
-    examples = Examples(ws.current("training_examples"))
-    cutoffs, generator = examples.cutoffs, np.random.default_rng(ws.settings.seed)
-    number = int(generator.integers(-(-len(examples.entities) // SHARD)))
-    low = number * SHARD
+    examples, snapshot = Examples(ws.current("training_examples")), ws.snapshot()
+    times, generator = snapshot.times, np.random.default_rng(ws.settings.seed)
+    known = np.unique(examples.entity)  # a few entities that have rows, and the rows of these
+    chosen = np.sort(generator.choice(known, min(SHARD, len(known)), replace=False))
+    mine = np.flatnonzero(np.isin(examples.entity, chosen))
     with ws.warehouse() as warehouse:
-        times = ws.times(warehouse)
-        builder = Builder(ws, warehouse, times.data_end + 1)
-        sources = _events(ws, warehouse, builder, examples.entities.values[low : low + SHARD], times.data_end + 1)
-    stored = _stored(examples, number)
+        only = tuple(examples.entities.values.take(pa.array(chosen)).to_pylist())
+        builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only))
+        sources = _events(ws, warehouse, builder, times.data_end + 1)
+    entity = np.searchsorted(chosen, examples.entity[mine])
+    stored = _Stored(examples, mine, entity)
     differing = np.zeros(examples.layout.length, bool)
     rows = moved = 0
+    cutoffs = np.unique(stored.cutoff)
     for last in np.unique(np.linspace(0, len(cutoffs) - 1, MOMENTS + 2)[1:-1].astype(int)):
-        moment, known = int(cutoffs[last]), cutoffs[: last + 1]
+        moment = int(cutoffs[last])
         shuffled = copy(builder)
         shuffled.facts = [_without_later_facts(facts, moment, generator) for facts in builder.facts]
-        values = shuffled.values(low, _histories(builder, sources, low, moment, generator), known)
-        same = values.view(np.uint16) == stored[:, : len(known)].view(np.uint16)
-        differing |= ~same.all(axis=(0, 1))
-        rows += same.shape[0] * same.shape[1]
+        histories = _histories(builder, sources, moment, generator)
+        early = np.flatnonzero(stored.cutoff <= moment)
+        for some, part in stored.parts(histories, early):
+            same = stored.same(some, shuffled.represent(part))
+            differing |= ~same.all(axis=0)
+            rows += len(same)
         moved += sum(int((events.time >= moment).sum()) for events in sources)
-    histories = _histories(builder, sources, low, times.training_end, generator)
-    targets, wrong = _targets(ws, examples, builder, histories, number, times.training_end)
+    histories = _histories(builder, sources, times.training_end, generator)
+    targets, wrong = _targets(examples, builder, histories, stored, snapshot)
     blocks = [block for block in examples.layout.blocks if differing[block.offset : block.end].any()]
     names = ", ".join(sorted({f"{block.kind} of {block.source} {block.column}".strip() for block in blocks}))
     text = f"{rows} rows are the same, byte for byte, whatever comes after them; so are {targets} targets."
@@ -69,32 +75,30 @@ def check_hindsight(ws: Workspace) -> Finding:
         text,
         {
             "rows": rows, "bytes": rows * examples.layout.length * 2, "targets": targets,
-            "entities": len(stored), "events_moved": moved,
+            "entities": len(chosen), "events_moved": moved,
         },
     )  # fmt: skip
 
 
-def _events(ws: Workspace, warehouse: Warehouse, builder: Builder, chosen: pa.Array, before: int) -> list[Events]:
-    """All events of the chosen entities, per source."""
+def _events(ws: Workspace, warehouse: Warehouse, builder: Builder, before: int) -> list[Events]:
+    """All events of the builder's entities, per source."""
     found = []
-    literals = [exp.convert(value) for value in chosen.to_pylist()]
     for source in ws.contract.events:
         reader = event_reader(ws, source, builder.entities)
         query = events_query(source, reader.columns, to_datetime(before), ordered=False)
-        table = warehouse.read(query.where(column_of(source.entity).isin(*literals)))
+        table = warehouse.read(builder.chosen.of(warehouse, query, source.entity))
         batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
         found.append(joined(list(reader.read(batches))))
     return found
 
 
-def _histories(
-    builder: Builder, sources: list[Events], low: int, moment: int, generator: np.random.Generator
-) -> list[History]:
-    """Histories of the shard that begins with entity `low`, shuffled from `moment` on."""
+def _histories(builder: Builder, sources: list[Events], moment: int, generator: np.random.Generator) -> list[History]:
+    """Histories of all of the builder's entities, shuffled from `moment` on."""
     count = len(builder.entities)
     shuffled = [_without_later_events(events, moment, generator) for events in sources]
     streams = [iter([sorted_in_memory(events, 0, count)]) for events in shuffled]
-    return next(histories for first, histories in stream_histories(streams, count, SHARD) if first == low)
+    ((_, histories),) = stream_histories(streams, count, count)
+    return histories
 
 
 def _without_later_events(events: Events, moment: int, generator: np.random.Generator) -> Events:
@@ -114,27 +118,56 @@ def _without_later_facts(facts: Facts, moment: int, generator: np.random.Generat
     return replace(facts, values=values)
 
 
-def _stored(examples: Examples, number: int) -> np.ndarray:
-    """The rows of a shard as they are on disk, float16 (entities, cutoffs, length)."""
-    parts = {kind: examples.artifact.arrays(f"{kind}-{number:05d}")["values"] for kind in examples.layout.kinds}
-    values = np.empty((len(next(iter(parts.values()))), examples.layout.length), np.float16)
-    for kind, own in parts.items():
-        values[:, examples.layout.positions(kind)] = own
-    return values.reshape(-1, len(examples.cutoffs), examples.layout.length)
+class _Stored:
+    """Rows of some entities as they are on disk."""
+
+    def __init__(self, examples: Examples, rows: np.ndarray, entity: np.ndarray) -> None:
+        """The rows of these numbers, whose entities are these of the builder's."""
+        self.rows, self.entity, self.cutoff = rows, entity, examples.cutoff[rows]
+        wide = np.isin(np.arange(examples.layout.length), examples.positions(*WIDE))
+        self._narrow, self._wide = np.flatnonzero(~wide), np.flatnonzero(wide)
+        self._is_wide = examples.is_wide[rows]
+        self._values = examples.gather(rows, self._narrow)
+        self._sketches = examples.gather(rows[self._is_wide], self._wide)
+        self._place = np.cumsum(self._is_wide) - 1
+
+    def parts(self, histories: list[History], chosen: np.ndarray) -> Iterator[tuple[np.ndarray, Part]]:
+        """Some of the rows (positions), entity by entity, and what they are represented from."""
+        for entity in np.unique(self.entity[chosen]):
+            some = chosen[self.entity[chosen] == entity]
+            own = [history.part(entity, entity + 1) for history in histories]
+            yield some, Part.of(0, int(entity), own, self.entity[some], self.cutoff[some])
+
+    def same(self, some: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Which numbers of rows (positions) are the ones on disk, byte for byte, bool (rows, length)."""
+        found = np.ones(values.shape, bool)
+        found[:, self._narrow] = _bits(values[:, self._narrow]) == _bits(self._values[some])
+        wide = np.flatnonzero(self._is_wide[some])
+        kept = self._sketches[self._place[some[wide]]]
+        found[np.ix_(wide, self._wide)] = _bits(values[np.ix_(wide, self._wide)]) == _bits(kept)
+        return found
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values).view(np.uint16)
 
 
 def _targets(
-    ws: Workspace, examples: Examples, builder: Builder, histories: list[History], number: int, end: int
+    examples: Examples, builder: Builder, histories: list[History], stored: _Stored, snapshot: Snapshot
 ) -> tuple[int, int]:
-    """Rows of pretraining targets of a shard, and how many of them are not those of these histories."""
-    spans, cutoffs = thing_horizons(ws), examples.cutoffs
-    usable = np.flatnonzero(cutoffs + min(spans) * DAY <= end)
-    values = future_values(histories, builder.plans, cutoffs[usable], activity_horizons(ws), spans, end)
+    """Pretraining targets of the rows, and how many of them are not those of these histories."""
     compared = differing = 0
-    for kind, columns in places.kept_columns(Layout.from_rows(examples.artifact.json("futures"))).items():
-        kept = examples.artifact.arrays(f"{kind}-{number:05d}")
-        entity, cutoff = np.divmod(kept["row"] - number * SHARD * len(cutoffs), len(cutoffs))
-        again = np.ascontiguousarray(values[entity, np.searchsorted(usable, cutoff)][:, columns])
-        compared += len(again)
-        differing += int((again.view(np.uint16) != kept["values"].view(np.uint16)).any(axis=1).sum())
+    columns = kept_columns(Layout.from_rows(examples.artifact.json("futures")))
+    for kind, own in columns.items():
+        row, kept = examples.sample(kind)
+        place = np.flatnonzero(np.isin(row, stored.rows))
+        at = np.searchsorted(stored.rows, row[place])
+        for some, part in stored.parts(histories, at):
+            found = future_values(
+                part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.thing_horizons,
+                snapshot.times.training_end,
+            )[part.places][:, own]  # fmt: skip
+            before = kept[place[np.searchsorted(at, some)]]
+            compared += len(some)
+            differing += int((_bits(found) != _bits(before)).any(axis=1).sum())
     return compared, differing

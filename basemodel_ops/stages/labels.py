@@ -1,4 +1,4 @@
-"""Reading a task: its rows, which of them are complete, and the features of each."""
+"""Reading a task: its rows, and the part that each belongs to."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.contract.types import Aggregate, Task, TaskType
+from basemodel_ops.artifacts import Draft
+from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages import futures as places
-from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.contrasts import Contrast, contrasted, contrasts
-from basemodel_ops.stages.rows import FACTS, Examples
-from basemodel_ops.stages.workspace import Times, Workspace, microseconds
-from basemodel_ops.tasks.multilabel import PairViews
-from basemodel_ops.tasks.single import Views
+from basemodel_ops.stages.planning import TaskPlan
+from basemodel_ops.stages.times import Times, microseconds
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
-UNKNOWN_LOGIT = -8.0
-"""What the checkpoint is taken to say of a label it never learnt."""
+Metrics = dict[str, dict[str, float]]
+"""Metrics by candidate."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +34,16 @@ class Rows:
         return Rows(self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen])
 
 
-def population(warehouse: Warehouse, task: Task, times: Times) -> Rows:
-    """The rows of a task, ordered by entity and cutoff, with their parts.
+def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | None = None) -> Rows:
+    """The rows of a task, ordered by entity and cutoff, with their parts; of a `plan` those that it draws.
 
     Raises:
         DataError: nothing to learn from.
     """
     has_target = task.population is None
     columns = [task.entity, task.cutoff, *([task.target] if has_target else [])]
-    table = warehouse.read(rows_query(task.population or task.relation, columns))
+    query = rows_query(task.population or task.relation, columns)
+    table = warehouse.read(query if plan is None else warehouse.sampled(query, task.entity, plan.read))
     cutoff = microseconds(table.column(task.cutoff))
     target = table.column(task.target) if has_target else None
     part = np.full(len(cutoff), "open", dtype="<U10")
@@ -59,6 +56,9 @@ def population(warehouse: Warehouse, task: Task, times: Times) -> Rows:
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name
     rows = Rows(table.column(task.entity), cutoff, target, part)
+    if plan is not None and len(cutoff):
+        rows = rows.take(np.flatnonzero(plan.keeps(part, rows.entity.combine_chunks(), cutoff)))
+        part = rows.part
     if not (part != "open").any():
         raise DataError(f"Task {task.name} has no labelled rows in {task.relation}. Its target is null everywhere.")
     return rows
@@ -83,89 +83,24 @@ def known_before_test(rows: Rows, horizon: int | None) -> np.ndarray:
     return np.flatnonzero(is_known & (rows.part != "open"))
 
 
-def single_views(examples: Examples, checkpoint: Checkpoint, place: np.ndarray, task: Task) -> Views:
-    """Views for a single-answer task. A trait is read from the raw representation, without the facts it is made of."""
-    pick = automatic_positions(examples, task)
+def prepared(task: Task, rows: Rows, seed: int) -> Rows:
+    """The rows that a task learns from and is measured by."""
     if task.horizon is None:
-        raw = _slow(examples, "scalar", "count", "pooled", *FACTS, without=task.reads)
-        values = examples.gather(place, np.concatenate([pick, raw])).astype(np.float32)
-        return Views(values[:, : len(pick)], values[:, len(pick) :], is_raw=True)
-    learnt = checkpoint.activity(examples, place)
-    answer = zero_shot_answer(checkpoint, learnt, task)
-    # Futures of the source that is asked for say most; with few labels the others are noise to a head.
-    source = None if task.predicts is None else task.predicts.source
-    asked = [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
-    values = examples.gather(place, pick).astype(np.float32)
-    values = np.hstack([values, contrasted(values, pick, _contrasts(examples, task))])
-    return Views(values, learnt[:, asked], answer)
+        return trait_parts(newest_per_entity(rows), seed)
+    return rows.take(np.flatnonzero(rows.part != "open"))
 
 
-def _contrasts(examples: Examples, task: Task) -> list[Contrast]:
-    """Trends and averages, for questions of an amount at a time; a yes or no has no use for them."""
-    is_amount = task.type is TaskType.REGRESSION and task.horizon is not None
-    return contrasts(examples.layout) if is_amount else []
+def trait_parts(rows: Rows, seed: int) -> Rows:
+    """Traits do not move in time, so entities are split instead: a quarter tests, a fifth of the rest validates."""
+    codes = np.random.default_rng(seed).random(len(rows.cutoff))
+    part = np.where(codes < 0.25, "test", np.where(codes < 0.40, "validation", "train"))
+    return Rows(rows.entity, rows.cutoff, rows.target, part)
 
 
-def automatic_positions(examples: Examples, task: Task) -> np.ndarray:
-    """Input positions of the automatic aggregates of `single_views`, in order; contrasts of these stand after them."""
-    if task.horizon is None:
-        return _slow(examples, "scalar", "count", *FACTS, without=task.reads)
-    return examples.positions(*places.READ, without=task.reads)
-
-
-def _slow(examples: Examples, *kinds: str, without: tuple[str, ...]) -> np.ndarray:
-    """Positions of these kinds, of counts and pools the longest half-life: a trait does not change within weeks."""
-    faded = [block for block in examples.layout.blocks if block.kind in ("count", "pooled")]
-    longest = max((float(block.detail) for block in faded), default=0.0)
-    shorter = [np.arange(block.offset, block.end) for block in faded if float(block.detail) < longest]
-    positions = examples.positions(*kinds, without=without)
-    return positions[~np.isin(positions, np.concatenate([*shorter, np.zeros(0, np.int64)]))]
-
-
-def automatic_names(examples: Examples, task: Task) -> list[str]:
-    """Names of the automatic aggregates of `single_views`, in order."""
-    names = {
-        place: " ".join(part for part in (block.source, block.column, block.kind, block.detail) if part)
-        for block in examples.layout.blocks
-        for place in range(block.offset, block.end)
-    }
-    numbers = [names[place] for place in automatic_positions(examples, task).tolist()]
-    return numbers + [contrast.name for contrast in _contrasts(examples, task)]
-
-
-def zero_shot_answer(checkpoint: Checkpoint, activity: np.ndarray, task: Task) -> np.ndarray | None:
-    """What the checkpoint answers to a task that asks for a future it learnt, float64 (rows, 1); else None.
-
-    A probability for a yes or no, the logarithm of an amount for a number.
-    """
-    if task.predicts is None or task.predicts.aggregate is None or task.horizon is None:
-        return None
-    aggregate = task.predicts.aggregate
-    kind = "any" if aggregate in (Aggregate.ANY, Aggregate.NONE) else "amount"
-    column = {Aggregate.COUNT: "events", Aggregate.SUM: task.predicts.column}.get(aggregate, "")
-    wanted = (kind, task.predicts.source, column, str(task.horizon))
-    at = [n for n, b in enumerate(checkpoint.blocks) if (b.kind, b.source, b.column, b.detail) == wanted]
-    if not at:
-        return None
-    value = activity[:, at].astype(np.float64)
-    if kind == "amount":
-        return value
-    return 1 / (1 + np.exp(value if aggregate is Aggregate.NONE else -value))
-
-
-def pair_views(
-    ws: Workspace, examples: Examples, checkpoint: Checkpoint, place: np.ndarray, task: Task, labels: pa.Array
-) -> PairViews:
-    """Views of (row, label) pairs; a label among the exactly kept things carries its own features, others zeros."""
-    if task.predicts is None:
-        raise DataError(f"Task {task.name} does not say which event column it predicts. Add `predicts`.")
-    source, column = task.predicts.source, task.predicts.column
-    at = places.label_places(ws, source, column, labels)
-    known = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
-    things = np.where(known, at, 0)
-    found = checkpoint.things(examples, place, source, column, task.horizon or 0, things)
-    own, learnt = (
-        np.where(known[None, :, None], values, unknown)
-        for values, unknown in ((found.own, 0), (found.learnt, UNKNOWN_LOGIT))
-    )
-    return PairViews(own, learnt, found.shared, found.share)
+def fitted_numbers(
+    draft: Draft, plan: TaskPlan, shipped: str, validation: Metrics, test: Metrics
+) -> dict[str, float | int | str]:
+    """Write the metrics of all candidates; what is reported of a fitted task."""
+    draft.json("metrics", {"shipped": shipped, "validation": validation, "test": test})
+    drawn = {f"drawn_{part}": round(plan.drawn(part), 4) for part in plan.rows}
+    return {"shipped": shipped, "labelled_rows": sum(plan.rows.values()), **drawn}

@@ -7,7 +7,7 @@ import numpy as np
 from basemodel_ops.contract.types import Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
-from basemodel_ops.stages.workspace import microseconds, to_datetime
+from basemodel_ops.stages.times import microseconds, to_datetime
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 

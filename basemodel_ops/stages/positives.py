@@ -12,10 +12,11 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
 from basemodel_ops.stages.labels import Rows
-from basemodel_ops.stages.reading import read_history
-from basemodel_ops.stages.workspace import Workspace, microseconds, to_datetime
+from basemodel_ops.stages.reading import EVERYONE, Chosen, read_entities, read_history
+from basemodel_ops.stages.times import microseconds, to_datetime
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import entities_query, rows_query
+from basemodel_ops.warehouse.queries import rows_query
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,10 @@ class Positives:
         return np.split(code[by_row], np.searchsorted(row[by_row], np.arange(1, len(rows.cutoff))))
 
 
-def positives(warehouse: Warehouse, task: Task) -> Positives:
-    """All positive rows of a task; DataError if there are none."""
-    table = warehouse.read(rows_query(task.relation, [task.entity, task.cutoff, task.target]))
+def positives(warehouse: Warehouse, task: Task, share: float = 1.0) -> Positives:
+    """The positive rows of a share of a task's entities; DataError if there are none."""
+    query = rows_query(task.relation, [task.entity, task.cutoff, task.target])
+    table = warehouse.read(warehouse.sampled(query, task.entity, share))
     if table.num_rows == 0:
         raise DataError(f"Task {task.name} has no positive rows in {task.relation}.")
     labels = pc.unique(table.column(task.target).combine_chunks())
@@ -65,11 +67,13 @@ def truth_matrix(found: Positives, rows: Rows) -> np.ndarray:
     return out
 
 
-def read_things(ws: Workspace, warehouse: Warehouse, task: Task, before: int) -> tuple[History, np.ndarray, Vocabulary]:
+def read_things(
+    ws: Workspace, warehouse: Warehouse, task: Task, before: int, chosen: Chosen = EVERYONE
+) -> tuple[History, np.ndarray, Vocabulary]:
     """Histories of the recommended column strictly before `before`, its Cleora vectors, and the entities."""
     if task.predicts is None:
         raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
     source, column = task.predicts.source, task.predicts.column
-    entities = Vocabulary.from_entities(warehouse.read(entities_query(ws.contract, to_datetime(before))))
-    history = read_history(ws, warehouse, ws.contract.event(source), entities, to_datetime(before), column)
+    entities = read_entities(ws, warehouse, to_datetime(before), chosen)
+    history = read_history(ws, warehouse, ws.contract.event(source), entities, to_datetime(before), column, chosen)
     return history, ws.current(f"embeddings/{source}__{column}").arrays("embedding")["vectors"], entities

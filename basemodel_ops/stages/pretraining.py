@@ -13,15 +13,19 @@ from basemodel_ops.representation import Layout
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages import futures as places
-from basemodel_ops.stages.checkpoint import Activity, activity_shape, prefixed
+from basemodel_ops.stages.checkpoint import Activity, activity_shape, embedding_inputs, fit_embedding, prefixed
 from basemodel_ops.stages.lessons import Lessons, Numbers, later_than
 from basemodel_ops.stages.plots import loss_curve
 from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.targets import foreseen
 from basemodel_ops.stages.things import learn_things
 from basemodel_ops.stages.workspace import Workspace
 
 PROBED_DAYS = 14
 """The horizon by which the learners of a family are compared."""
+
+EMBEDDED_FROM = 20_000
+"""Rows from which the components of embeddings are found."""
 
 ROW_SHARES = (0.3, 1.0)
 """Shares of the rows that the network of activity is tried on: overlapping windows make it memorise entities."""
@@ -29,36 +33,39 @@ ROW_SHARES = (0.3, 1.0)
 
 def foundation_model(ws: Workspace) -> Report:
     """Pretrain on activity, things and composition futures; keep the predicted activity of all training examples."""
-    examples, settings = Examples(ws.current("training_examples")), ws.settings
-    with ws.warehouse() as warehouse:
-        end = ws.times(warehouse).training_end
-    asked = places.asked_columns(ws)
-    inputs = [examples.artifact.version, settings.hidden, settings.epochs, settings.seed, asked, end]
+    end = ws.snapshot().times.training_end
+    asked = list(ws.snapshot().asked)
 
-    def fill(draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
+    def fill(ws: Workspace, draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
+        examples = Examples(ws.current("training_examples"))
         layout = Layout.from_rows(examples.artifact.json("futures"))
         numbers: Numbers = {}
         activity = _learn_activity(ws, examples, layout, draft, numbers)
         steps = learn_things(ws, examples, layout, asked, draft, numbers)
-        draft.json("about", {"examples": examples.artifact.version, "training_end": end})
-        is_past = np.tile(examples.cutoffs < end, len(examples.entities))
-        draft.arrays("activity", {"values": activity.answers(examples, np.arange(len(is_past)), is_past)})
+        draft.json("about", {"examples": examples.version, "training_end": end})
+        draft.json("layout", examples.layout.explain())
+        rows = np.arange(len(examples))
+        answers = activity.answers(examples, rows, examples.cutoff < end)
+        draft.arrays("activity", {"values": answers})
+        some = np.random.default_rng(ws.settings.seed).permutation(rows[examples.cutoff < end])
+        some = np.sort(some[:EMBEDDED_FROM])
+        draft.arrays("embedding", fit_embedding(embedding_inputs(examples, some, answers[some])))
         return numbers, {"loss": loss_curve(steps)}
 
-    return ws.made("foundation_model", inputs, fill)
+    return ws.made("foundation_model", fill)
 
 
 def _learn_activity(ws: Workspace, examples: Examples, layout: Layout, draft: Draft, numbers: Numbers) -> Activity:
     """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
-    rows, blocks = Lessons.of_activity(examples), places.foreseen(layout)
+    rows, blocks = Lessons.of_activity(examples), foreseen(layout)
     inputs, futures, later = rows.inputs, rows.futures, later_than(examples, rows.place)
     is_any = np.array([block.kind == "any" for block in blocks])
     read = examples.positions(*places.READ)
     calendar = np.flatnonzero(np.isin(read, examples.layout.positions("calendar")))
     shape, chains = activity_shape(len(read), len(blocks), calendar), places.chains_of(blocks)
-    cutoffs = places.row_cutoffs(examples, rows.place)
+    cutoffs = examples.cutoff[rows.place]
     compared = _compare(ws, inputs, futures, blocks, cutoffs, later, shape)
-    fold = places.row_folds(examples, rows.place)
+    fold = examples.folds(rows.place)
     order = np.random.default_rng(ws.settings.seed).permutation(len(fold))
     banks: list[ActivityBank] = []
     networks: list[FoundationModel] = []

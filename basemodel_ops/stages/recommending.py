@@ -2,28 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
-import pyarrow as pa
 
 from basemodel_ops.artifacts import Artifact, Draft
 from basemodel_ops.contract.types import Target, Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.foundation.retrieval import Retrieval, Sequences, learn_retrieval
+from basemodel_ops.report import Report
 from basemodel_ops.representation import History
 from basemodel_ops.stages.encoding import facts_of, vocabulary_of
-from basemodel_ops.stages.labels import Rows
+from basemodel_ops.stages.labels import Rows, fitted_numbers, population
 from basemodel_ops.stages.offers import read_offers
-from basemodel_ops.stages.positives import positives, read_things
-from basemodel_ops.stages.workspace import Times, Workspace
-from basemodel_ops.tasks.affinity import Learnt, Market, sequences_before
+from basemodel_ops.stages.positives import Positives, positives, read_things
+from basemodel_ops.stages.reading import EVERYONE, Chosen, sample_of
+from basemodel_ops.stages.times import Times, to_datetime
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.affinity import POPULAR_DAYS, Affinity, Common, Learnt, Market, sequences_before
 from basemodel_ops.tasks.ranker import Ranker, lessons
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
-from basemodel_ops.tasks.recommendation import put_forward, whole
+from basemodel_ops.tasks.recommendation import put_forward
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query, following
 from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.counting import popularity_query
 
 CUTOFFS = 2
 """Newest cutoffs of validation and of test that are asked."""
@@ -31,20 +35,17 @@ CUTOFFS = 2
 ENTITIES = 8_000
 """Entities asked at a cutoff, to learn and to measure."""
 
-SCORED = 5_000
-"""Entities scored at once."""
-
 
 class Shelf:
-    """The items of a task with all that is known of them, and the histories of all entities up to a moment."""
+    """The items of a task with all that is known of them, and histories of entities up to a moment."""
 
-    def __init__(self, ws: Workspace, warehouse: Warehouse, task: Task, before: int) -> None:
-        """Read the histories strictly before `before`."""
-        target = _target(task)
-        self._column = target.column
+    def __init__(self, ws: Workspace, warehouse: Warehouse, task: Task, before: int, chosen: Chosen = EVERYONE) -> None:
+        """Read the histories of the chosen entities strictly before `before`."""
+        target = target_of(task)
+        self._column, self._share = target.column, chosen.share
         self._history: History
         self.entities: Vocabulary
-        self._history, self._vectors, self.entities = read_things(ws, warehouse, task, before)
+        self._history, self._vectors, self.entities = read_things(ws, warehouse, task, before, chosen)
         encoder = ws.current(f"encoders/{target.source}")
         self.items: Vocabulary = vocabulary_of(encoder, target.column)
         self._facts = facts_of(encoder, target.column)
@@ -65,33 +66,58 @@ class Shelf:
 
     def market(self, learnt: Learnt, cutoff: int) -> Market:
         """What is known of the items strictly before a cutoff."""
-        return Market.before(self._history, self._column, learnt, cutoff)
+        return Market.before(self._history, self._column, learnt, cutoff, share=self._share)
 
     def query(self, market: Market, rows: Rows, truth: list[np.ndarray]) -> Query:
         """The question of rows of one cutoff, that of `market`."""
         affinity = market.affinity(self.entities.encode(rows.entity))
-        if self._offers is None:
-            return Query(put_forward(affinity), affinity, truth)
-        offered = self._offers.at(int(rows.cutoff[0]))
-        truth = [items[items >= 0] for items in truth]
-        return Query(put_forward(affinity, offered), affinity, [items[offered[items]] for items in truth])
+        return query_of(affinity, self._offers and self._offers.at(int(rows.cutoff[0])), truth)
 
 
-def _target(task: Task) -> Target:
+def query_of(affinity: Affinity, offered: np.ndarray | None, truth: list[np.ndarray]) -> Query:
+    """The question of entities, of the items offered to them, bool (items,), or of any."""
+    if offered is None:
+        return Query(put_forward(affinity), affinity, truth)
+    truth = [items[items >= 0] for items in truth]
+    return Query(put_forward(affinity, offered), affinity, [items[offered[items]] for items in truth])
+
+
+def target_of(task: Task) -> Target:
+    """The event column that a task recommends; DataError where it names none."""
     if task.predicts is None:
         raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
     return task.predicts
 
 
+def recommendation_model(ws: Workspace, task: str) -> Report:
+    """Learn what ranks the items; the artifact holds all that scoring needs, and the metrics of all candidates."""
+    declared, snapshot = ws.contract.task(task), ws.snapshot()
+    events = snapshot.events[target_of(declared).source]
+
+    def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+        plan, chosen = snapshot.plans[task], sample_of(ws.settings.embedding_events, events)
+        with ws.warehouse() as warehouse:
+            rows = population(warehouse, declared, snapshot.times, plan)
+            shelf = Shelf(ws, warehouse, declared, snapshot.times.data_end, chosen)
+            if chosen.share < 1:
+                rows = rows.take(np.flatnonzero(shelf.entities.encode(rows.entity) >= 0))
+            found = positives(warehouse, declared, plan.read)
+        shipped, validation, test = fit_recommendation(ws, declared, rows, shelf, found, snapshot.times, draft)
+        return fitted_numbers(draft, plan, shipped, validation, test), {}
+
+    return ws.made(f"{task}/model", fill)
+
+
 def fit_recommendation(
-    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, times: Times, draft: Draft
+    ws: Workspace, task: Task, rows: Rows, shelf: Shelf, found: Positives, times: Times, draft: Draft
 ) -> tuple[str, Metrics, Metrics]:
     """Weights and a ranker from the validation cutoffs; the shipped one, and the metrics of all on both parts."""
-    shelf, found, seed = Shelf(ws, warehouse, task, times.data_end), positives(warehouse, task), ws.settings.seed
+    seed = ws.settings.seed
     end = times.training_end
     network = shelf.learn(end, seed, lambda line: ws.log(f"{task.name}: {line}")).arrays()
     draft.arrays("network", network)
     learnt = shelf.learnt(end, network)
+    draft.arrays("relations", learnt.relations.arrays())
     queries: dict[str, list[Query]] = {"validation": [], "test": []}
     generator = np.random.default_rng(seed)
     for part, asked in queries.items():
@@ -102,6 +128,8 @@ def fit_recommendation(
             asked.append(shelf.query(shelf.market(learnt, int(cutoff)), sample, found.items_of(sample, shelf.items)))
             ws.log(f"{task.name}: {len(mine)} entities of {part}")
     _refuse_untaken(task, queries)
+    newest = (queries["test"] or queries["validation"])[-1].affinity.market
+    draft.arrays("repeats", {"repeats": newest.common.repeats})
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
     if rankings.ranker is not None:
         draft.json("measured", rankings.ranker.texts())
@@ -128,20 +156,43 @@ def _refuse_untaken(task: Task, queries: dict[str, list[Query]]) -> None:
             )
 
 
-def recommend(
-    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, fitted: Artifact, k: int
-) -> tuple[pa.Array, np.ndarray]:
-    """The k best items of each row, flat and the best first, and their scores (rows, k); rows are of one cutoff."""
-    cutoff, recipe = int(rows.cutoff[0]), fitted.json("recipe")
-    shelf = Shelf(ws, warehouse, task, cutoff)
-    market = shelf.market(shelf.learnt(min(cutoff, recipe["end"]), fitted.arrays("network")), cutoff)
-    ranker = Ranker.restore(fitted.json("ranker")) if recipe["shipped"] == RERANKED else None
-    parts = []
-    for low in range(0, len(rows.cutoff), SCORED):
-        query = shelf.query(market, rows.take(np.arange(low, min(low + SCORED, len(rows.cutoff)))), [])
-        query = replace(query, weights=tuple(recipe["blend"]))
-        scores = ranker.scores(query) if ranker else query.shortlist.scores(recipe["weights"])
-        (scores,) = following(recipe["policy"], [query], [scores], task.diversity, k)
-        parts.append(query.shortlist.best(scores, k))
-    items, scores = whole(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-    return shelf.items.values.take(pa.array(items.ravel())), scores
+class Recommender:
+    """What a fitted task names to entities at a cutoff, from their histories alone; it holds no events of others."""
+
+    def __init__(self, ws: Workspace, warehouse: Warehouse, task: Task, fitted: Artifact, cutoff: int) -> None:
+        """Read what was learnt, and how popular the items are strictly before the cutoff (microseconds)."""
+        target = target_of(task)
+        self._task, self._cutoff, self._column, self.source = task, cutoff, target.column, target.source
+        encoder = ws.current(f"encoders/{target.source}")
+        self.items = vocabulary_of(encoder, target.column)
+        vectors = ws.current(f"embeddings/{target.source}__{target.column}").arrays("embedding")["vectors"]
+        network = Retrieval.from_arrays(fitted.arrays("network"), vectors)
+        relations = Relations.from_arrays(fitted.arrays("relations"))
+        self._learnt = Learnt(vectors, facts_of(encoder, target.column), relations, network)
+        self._recipe = fitted.json("recipe")
+        self._ranker = Ranker.restore(fitted.json("ranker")) if self._recipe["shipped"] == RERANKED else None
+        self._offered = None if task.offers is None else read_offers(warehouse, task, self.items).at(cutoff)
+        counts, total = self._counted(ws, warehouse)
+        repeats = fitted.arrays("repeats")["repeats"]
+        self._common = Common.of(counts, total, repeats, self._learnt.facts)
+
+    def _counted(self, ws: Workspace, warehouse: Warehouse) -> tuple[np.ndarray, np.ndarray]:
+        """Events of each item in the windows of popularity, (windows, items), and of all time, (items,)."""
+        moment = to_datetime(self._cutoff)
+        since = [moment - timedelta(days=days) for days in POPULAR_DAYS]
+        event = ws.contract.event(self.source)
+        table = warehouse.read(popularity_query(event, self._column, moment, since))
+        code = self.items.encode(table.column(0))
+        found = np.zeros((len(since) + 1, len(self.items)))
+        for row, column in enumerate(table.columns[1:]):
+            found[row, code[code >= 0]] = column.to_numpy()[code >= 0]
+        return found[1:], found[0]
+
+    def best(self, history: History, entities: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes of the k best items for entities of a history, the best first, and their scores, (entities, k)."""
+        market = Market.before(history, self._column, self._learnt, self._cutoff, self._common)
+        query = query_of(market.affinity(entities), self._offered, [])
+        query = replace(query, weights=tuple(self._recipe["blend"]))
+        scores = self._ranker.scores(query) if self._ranker else query.shortlist.scores(self._recipe["weights"])
+        (scores,) = following(self._recipe["policy"], [query], [scores], self._task.diversity, k)
+        return query.shortlist.best(scores, k)

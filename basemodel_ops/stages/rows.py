@@ -1,79 +1,64 @@
-"""Representations on disk: one file per shard and kind of block, so that a reader opens only what it needs."""
+"""Represented rows, an (entity, cutoff) pair each: on disk, in memory, or some of both.
 
-from collections.abc import Iterator
+On disk a shard of rows is one file per kind of block, so that a reader opens only what it needs. Kinds that are most
+of a row's bytes are kept of the rows that are read whole.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.artifacts import Artifact, Draft
+from basemodel_ops.bank.folds import folds_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import Layout
 
 FACTS = ("attribute", "undated")
 """Kinds of blocks that hold facts of entities, dated or not."""
 
+WIDE = ("sketch", "density")
+"""Kinds of blocks that are kept only of rows that are read whole."""
 
-def write_shard(draft: Draft, number: int, layout: Layout, values: np.ndarray) -> None:
-    """Write the values of a shard (entities, cutoffs, length) as rows (entities x cutoffs, length) by kind."""
-    rows = values.reshape(-1, layout.length)
-    for kind in layout.kinds:
-        draft.arrays(f"{kind}-{number:05d}", {"values": rows[:, layout.positions(kind)]})
+CHUNK = 4096
+"""Rows that are read whole at once."""
 
 
-class Examples:
-    """A reader of representations: rows by (entity, cutoff)."""
+class Represented(ABC):
+    """Rows of representations, ascending by entity and cutoff."""
 
-    def __init__(self, artifact: Artifact) -> None:
-        self.artifact = artifact
-        self.entities = Vocabulary.from_table(artifact.table("entities"))
-        self.cutoffs = artifact.arrays("times")["cutoffs"]
-        self.layout = Layout.from_rows(artifact.json("layout"))
+    version = ""
+    """Of the artifact that holds the rows; empty where none does."""
 
-    def locate(self, entity: pa.ChunkedArray, cutoff: np.ndarray) -> np.ndarray:
+    def __init__(self, entities: Vocabulary, entity: np.ndarray, cutoff: np.ndarray, layout: Layout) -> None:
+        """Rows of `entity` (rows,), positions in `entities`, at `cutoff` (rows,) microseconds."""
+        self.entities, self.entity, self.cutoff, self.layout = entities, entity, cutoff, layout
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+    @cached_property
+    def cutoffs(self) -> np.ndarray:
+        """The distinct cutoffs, microseconds, ascending."""
+        return np.unique(self.cutoff)
+
+    def locate(self, entity: pa.ChunkedArray | pa.Array, cutoff: np.ndarray) -> np.ndarray:
         """Row numbers of (entity, cutoff) pairs; -1 where there is none."""
-        index = self.entities.encode(entity).astype(np.int64)
-        place = np.searchsorted(self.cutoffs, cutoff)
-        known = (index >= 0) & (place < len(self.cutoffs))
-        known[known] = self.cutoffs[place[known]] == cutoff[known]
-        return np.where(known, index * len(self.cutoffs) + place, -1)
+        return self.locate_index(self.entities.encode(entity).astype(np.int64), cutoff)
 
-    def shards(self, kind: str) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        """Number of the shard and the arrays of that kind, in order."""
-        prefix = f"{kind}-"
-        for name in self.artifact.names:
-            if name.startswith(prefix):
-                stem = name.removesuffix(".safetensors")
-                yield int(stem.removeprefix(prefix)), self.artifact.arrays(stem)
-
-    def whole(self) -> Iterator[tuple[int, np.ndarray]]:
-        """First row and all values of each shard, float16 (rows, length)."""
-        first, runs = 0, [_runs(self.layout.positions(kind)) for kind in self.layout.kinds]
-        for parts in zip(*(self.shards(kind) for kind in self.layout.kinds), strict=True):
-            arrays = [part["values"] for _, part in parts]
-            values = np.empty((len(arrays[0]), self.layout.length), np.float16)
-            for own, places in zip(arrays, runs, strict=True):
-                for there, here in places:
-                    values[:, there] = own[:, here]
-            yield first, values
-            first += len(values)
-
-    def gather(self, place: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Chosen inputs of the rows at `place`, float16 (places, positions). Reads the kinds of these inputs only."""
-        out = np.zeros((len(place), len(positions)), np.float16)
-        for kind in self.layout.kinds:
-            own = self.layout.positions(kind)
-            columns = np.flatnonzero(np.isin(positions, own))
-            if len(columns) == 0:
-                continue
-            within = np.searchsorted(own, positions[columns])
-            first = 0
-            for _, arrays in self.shards(kind):
-                values = arrays["values"]
-                mine = np.flatnonzero((place >= first) & (place < first + len(values)))
-                out[np.ix_(mine, columns)] = values[np.ix_(place[mine] - first, within)]
-                first += len(values)
-        return out
+    def locate_index(self, index: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
+        """Row numbers of pairs of an entity's position in `entities` and a cutoff; -1 where there is none."""
+        if not len(self):
+            return np.full(len(index), -1)
+        rank = np.searchsorted(self.cutoffs, cutoff)
+        key = index * len(self.cutoffs) + np.minimum(rank, len(self.cutoffs) - 1)
+        own = self.entity.astype(np.int64) * len(self.cutoffs) + np.searchsorted(self.cutoffs, self.cutoff)
+        row = np.minimum(np.searchsorted(own, key), len(own) - 1)
+        is_there = (index >= 0) & (self.cutoffs[np.minimum(rank, len(self.cutoffs) - 1)] == cutoff) & (own[row] == key)
+        return np.where(is_there, row, -1)
 
     def positions(self, *kinds: str, without: tuple[str, ...] = ()) -> np.ndarray:
         """Input positions of blocks of these kinds, leaving out attribute sources named in `without`."""
@@ -81,10 +66,167 @@ class Examples:
         blocks = [b for b in blocks if not (b.kind in FACTS and b.source in without)]
         return np.concatenate([np.arange(b.offset, b.end) for b in blocks] or [np.zeros(0, np.int64)])
 
+    def folds(self, rows: np.ndarray) -> np.ndarray:
+        """The cross-fitting fold of the entity of each row."""
+        return self._folds[self.entity[rows]]
 
-def _runs(positions: np.ndarray) -> list[tuple[slice, slice]]:
-    """Runs of ascending positions without gaps, each as it stands there and in the array of positions."""
-    cuts = [0, *(np.flatnonzero(np.diff(positions) != 1) + 1), len(positions)]
-    return [
-        (slice(positions[low], positions[high - 1] + 1), slice(low, high)) for low, high in pairwise(cuts) if high > low
-    ]
+    @cached_property
+    def _folds(self) -> np.ndarray:
+        return folds_of(self.entities.values)
+
+    def chunks(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Positions in `rows`, and all inputs of these rows, float16 (rows, length), `CHUNK` rows at a time."""
+        everything = np.arange(self.layout.length)
+        for low in range(0, max(len(rows), 1), CHUNK):
+            some = np.arange(low, min(low + CHUNK, len(rows)))
+            yield some, self.gather(rows[some], everything)
+
+    @abstractmethod
+    def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Chosen inputs of rows, float16 (rows, positions)."""
+
+
+class RowsInMemory(Represented):
+    """Rows that were just represented."""
+
+    def __init__(
+        self, entities: Vocabulary, entity: np.ndarray, cutoff: np.ndarray, layout: Layout, values: np.ndarray
+    ) -> None:
+        """Rows with their values, float16 (rows, length)."""
+        super().__init__(entities, entity, cutoff, layout)
+        self.values = values
+        self.activity: np.ndarray | None = None  # what is foreseen of each row, once that was asked
+
+    def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Chosen inputs of rows, float16 (rows, positions)."""
+        if len(positions) == self.layout.length and (np.diff(positions) == 1).all():
+            return self.values[rows]
+        return self.values[np.ix_(rows, positions)]
+
+
+class Examples(Represented):
+    """Rows of an artifact. Only the files that hold the chosen rows and inputs are opened."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact, self.version = artifact, artifact.version
+        index = artifact.arrays("rows")
+        self.is_wide, starts = index["wide"].astype(bool), index["starts"]
+        super().__init__(
+            Vocabulary.from_table(artifact.table("entities")), index["entity"], index["cutoff"],
+            Layout.from_rows(artifact.json("layout")),
+        )  # fmt: skip
+        self._wide = np.concatenate([[0], np.cumsum(self.is_wide)])
+        self._starts = {True: self._wide[starts], False: starts}
+
+    def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Chosen inputs of rows, float16 (rows, positions).
+
+        Raises:
+            ValueError: a wide input is asked of a row that does not hold it.
+        """
+        out = np.zeros((len(rows), len(positions)), np.float16)
+        for kind in self.layout.kinds:
+            own = self.layout.positions(kind)
+            columns = np.flatnonzero(np.isin(positions, own))
+            if len(columns) == 0:
+                continue
+            within, is_wide = np.searchsorted(own, positions[columns]), kind in WIDE
+            if is_wide and not self.is_wide[rows].all():
+                raise ValueError(f"Rows are asked for their {kind}, which is kept only of rows that are read whole.")
+            place, starts = self._wide[rows] if is_wide else rows, self._starts[is_wide]
+            shard = np.searchsorted(starts, place, side="right") - 1
+            for number in np.unique(shard):
+                mine = np.flatnonzero(shard == number)
+                values = self.artifact.arrays(f"{kind}-{number:05d}")["values"]
+                _copy(out, mine, columns, values, place[mine] - starts[number], within)
+        return out
+
+    def sample(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of a sample of pretraining, ascending, and their targets (rows, targets)."""
+        names = [name.removesuffix(".safetensors") for name in self.artifact.names if name.startswith(f"{kind}-")]
+        kept = [self.artifact.arrays(name) for name in names]
+        return np.concatenate([arrays["row"] for arrays in kept]), np.concatenate([arrays["values"] for arrays in kept])
+
+
+class Joined(Represented):
+    """The rows of several readers over the same entities one after the other, in no order."""
+
+    def __init__(self, parts: Sequence[Represented]) -> None:
+        first = parts[0]
+        values = pa.concat_arrays([part.entities.values for part in parts])
+        bounds = np.cumsum([0, *(len(part.entities) for part in parts)])
+        entity = np.concatenate([part.entity + low for part, low in zip(parts, bounds[:-1], strict=True)])
+        entities = Vocabulary(values, np.ones(len(values), np.int64))
+        super().__init__(entities, entity, np.concatenate([part.cutoff for part in parts]), first.layout)
+        self.parts = tuple(parts)
+        self.starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    def split(self, rows: np.ndarray) -> Iterator[tuple[Represented, np.ndarray, np.ndarray]]:
+        """Every part that holds some of the rows, their positions in `rows`, and their numbers in the part."""
+        owner = np.searchsorted(self.starts, rows, side="right") - 1
+        for number in np.unique(owner):
+            mine = np.flatnonzero(owner == number)
+            yield self.parts[number], mine, rows[mine] - self.starts[number]
+
+    def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Chosen inputs of rows, float16 (rows, positions)."""
+        out = np.zeros((len(rows), len(positions)), np.float16)
+        for part, mine, own in self.split(rows):
+            out[mine] = part.gather(own, positions)
+        return out
+
+
+class RowsDraft:
+    """Writes rows shard by shard, in their order."""
+
+    def __init__(self, draft: Draft, layout: Layout) -> None:
+        self._draft, self._layout = draft, layout
+        self._entity: list[np.ndarray] = []
+        self._cutoff: list[np.ndarray] = []
+        self._wide: list[np.ndarray] = []
+        self.bytes = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows written so far."""
+        return sum(map(len, self._entity))
+
+    def append(self, entity: np.ndarray, cutoff: np.ndarray, is_wide: np.ndarray, values: np.ndarray) -> None:
+        """Write a shard: `values` (rows, length) of rows, and which of these are read whole."""
+        number = len(self._entity)
+        for kind in self._layout.kinds:
+            own = values[:, self._layout.positions(kind)]
+            kept = own[is_wide] if kind in WIDE else own
+            self._draft.arrays(f"{kind}-{number:05d}", {"values": kept})
+            self.bytes += kept.nbytes
+        self._entity.append(entity)
+        self._cutoff.append(cutoff)
+        self._wide.append(is_wide)
+
+    def finish(self, entities: Vocabulary) -> None:
+        """Write what says which rows these are."""
+        empty = np.zeros(0, np.int64)
+        self._draft.table("entities", entities.table())
+        self._draft.json("layout", self._layout.explain())
+        self._draft.arrays(
+            "rows",
+            {
+                "entity": np.concatenate([empty.astype(np.int32), *self._entity]).astype(np.int32),
+                "cutoff": np.concatenate([empty, *self._cutoff]),
+                "wide": np.concatenate([empty, *self._wide]).astype(np.uint8),
+                "starts": np.cumsum([0, *map(len, self._entity)])[:-1].astype(np.int64),
+            },
+        )
+
+
+def _copy(
+    out: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, own: np.ndarray, within: np.ndarray
+) -> None:
+    """`out[rows, columns] = values[own, within]`, by slices where columns stand side by side on both sides."""
+    cuts = [0, *(np.flatnonzero((np.diff(columns) != 1) | (np.diff(within) != 1)) + 1), len(columns)]
+    if len(cuts) > 32:
+        out[np.ix_(rows, columns)] = values[np.ix_(own, within)]
+        return
+    for low, high in pairwise(cuts):
+        taken = values[own, within[low] : within[high - 1] + 1]
+        out[rows, columns[low] : columns[high - 1] + 1] = taken

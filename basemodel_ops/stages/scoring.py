@@ -1,140 +1,197 @@
-"""Stages after the fit: the evaluation report, and the scores that go back into the warehouse."""
+"""The stage that answers: one pass over the entities that are asked about, a group of them in memory at a time.
 
-from datetime import UTC, datetime
+What is represented is forgotten again, but for a compact embedding of each entity.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+from sqlglot import exp
 
-from basemodel_ops.artifacts import Artifact, Draft, version_of
-from basemodel_ops.code import code_version
-from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.artifacts import version_of
+from basemodel_ops.assets import represented
+from basemodel_ops.code import code_behind
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
+from basemodel_ops.representation.workers import mapped
+from basemodel_ops.stages.answering import Group, Question, asked_query, question_of
+from basemodel_ops.stages.builder import Builder, Part
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import Rows, pair_views, population, single_views
-from basemodel_ops.stages.plots import candidate_bars
-from basemodel_ops.stages.recommending import recommend
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.workspace import Workspace, to_datetime, to_microseconds
-from basemodel_ops.tasks.metrics import PRIMARY
-from basemodel_ops.tasks.multilabel import PairModel
-from basemodel_ops.tasks.reranking import TOP
-from basemodel_ops.tasks.single import load_heads
+from basemodel_ops.stages.compact import EmbeddingDraft, representation_key
+from basemodel_ops.stages.reading import Chosen
+from basemodel_ops.stages.rows import RowsInMemory
+from basemodel_ops.stages.snapshot import read_columns
+from basemodel_ops.stages.times import to_microseconds
+from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 
+GROUP = 2048
+"""Entities that are represented and asked about at once."""
 
-def task_evaluation(ws: Workspace, task: str) -> Report:
-    """Metrics of every candidate on the test cutoffs."""
-    fitted = ws.current(f"{task}/model")
-
-    def fill(draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        metrics = fitted.json("metrics")
-        test, shipped = metrics["test"], metrics["shipped"]
-        noise = fitted.json("noise")["against_baseline"] if "noise.json" in fitted.names else 0.0
-        metric = PRIMARY[ws.contract.task(task).type]
-        numbers: dict[str, float | int | str] = {
-            "shipped": shipped, "metric": metric, "shipped_value": round(test[shipped][metric], 5),
-            "baseline": "baseline", "baseline_value": round(test["baseline"][metric], 5), "noise": round(noise, 5),
-        }  # fmt: skip
-        for name, values in test.items():
-            numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}
-        draft.json("metrics", metrics)
-        return numbers, {"candidates": candidate_bars({name: values[metric] for name, values in test.items()}, metric)}
-
-    return ws.made(f"{task}/evaluation", [fitted.version], fill)
-
-
-def score_relation(task: str) -> Relation:
-    """Where the scores of a task are written."""
-    return Relation(schema_name="basemodel", name=f"{task}_scores")
-
-
-def rows_to_score(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Rows:
-    """Rows at `as_of`; of a trait those without a known answer.
-
-    Raises:
-        DataError: there are none.
-    """
-    rows = population(warehouse, task, ws.times(warehouse))
-    chosen = rows.cutoff == to_microseconds(as_of)
-    if task.horizon is None:
-        chosen &= rows.part == "open"
-    if not chosen.any():
-        newest = to_datetime(int(rows.cutoff.max()))
-        raise DataError(
-            f"Task {task.name} has no rows to score as of {as_of:%Y-%m-%d}. Its cutoffs end at {newest:%Y-%m-%d}. "
-            "Score one of its cutoffs, or bring newer events into the warehouse."
-        )
-    return rows.take(np.flatnonzero(chosen))
-
-
-def _texts(fitted: Artifact, recipe: dict) -> dict[str, str]:
-    return {name: fitted.text(name) for name in recipe["texts"]}
-
-
-def _answers(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, as_of: datetime) -> pa.Table:
-    """The answer table without its bookkeeping columns."""
-    fitted = ws.current(f"{task.name}/model")
-    recipe = fitted.json("recipe")
-    if task.type is TaskType.RECOMMENDATION and task.predicts is not None:
-        items, values = recommend(ws, warehouse, task, rows, fitted, TOP)
-        return ranked(task, rows, items, values)
-    examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
-    place = examples.locate(rows.entity, rows.cutoff)
-    if (place < 0).any():
-        raise DataError(
-            f"{(place < 0).sum()} of {len(place)} rows of {task.name} as of {as_of:%Y-%m-%d} name a "
-            f"{task.entity} without events before that moment. Restrict the task to entities with events."
-        )
-    checkpoint = Checkpoint(ws)
-    if task.type is TaskType.MULTILABEL:
-        labels = fitted.table("labels").column("label").combine_chunks()
-        pairs = PairModel.restore(recipe["kind"], (fitted.arrays("heads"), _texts(fitted, recipe)))
-        scores = pairs.predict(pair_views(ws, examples, checkpoint, place, task, labels))
-        best = np.argsort(-scores, axis=1, kind="stable")
-        return ranked(task, rows, labels.take(pa.array(best.ravel())), np.take_along_axis(scores, best, axis=1))
-    arrays = fitted.arrays("heads") if recipe["arrays"] else {}
-    heads = load_heads(task.type, tuple(recipe["parts"]), (arrays, _texts(fitted, recipe)))
-    answer = heads.predict(single_views(examples, checkpoint, place, task))
-    if task.type is TaskType.MULTICLASS:
-        names = pa.array(recipe["classes"])
-        chosen = {"class": names.take(pa.array(answer.argmax(1))), "probability": answer.max(1)}
-        return pa.table({task.entity: rows.entity, **chosen})
-    return pa.table({task.entity: rows.entity, "score" if task.type is TaskType.BINARY else "prediction": answer})
-
-
-def ranked(task: Task, rows: Rows, items: pa.Array, scores: np.ndarray) -> pa.Table:
-    """The answer table of items (rows x width) and their scores (rows, width), the best first."""
-    count, width = scores.shape
-    owner = pa.array(np.repeat(np.arange(count), width))
-    rank = np.tile(np.arange(1, width + 1, dtype=np.int32), count)
-    return pa.table(
-        {task.entity: rows.entity.take(owner), "item": items, "score": scores.ravel().astype(float), "rank": rank}
-    )
+Numbers = dict[str, float | int | str]
 
 
 def task_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Report:
-    """Score the rows at `as_of` and replace that partition in the warehouse, unless it is there already."""
-    declared = ws.contract.task(task)
-    fitted = ws.current(f"{task}/model")
-    representation = ws.current(f"entity_representation/{as_of:%Y-%m-%d}")
+    """Score the rows of one task at `as_of`; see `score`."""
+    return score(ws, [task], as_of, run_id)[task]
+
+
+def score(ws: Workspace, tasks: Sequence[str], as_of: datetime, run_id: str, keep: bool = False) -> dict[str, Report]:
+    """Answer tasks at `as_of` in one pass and replace that partition of each, unless it is there already.
+
+    Args:
+        tasks: Names; none where only the embeddings are wanted.
+        as_of: The cutoff.
+        run_id: Stands in every row.
+        keep: Whether to keep the embeddings of all entities that are asked about, as `entity_representation`.
+
+    Returns:
+        Reports by task, and of `entity_representation` where it is kept.
+    """
+    declared = [ws.contract.task(name) for name in tasks]
+    cutoff, checkpoint = to_microseconds(as_of), Checkpoint(ws)
     with ws.warehouse() as warehouse:
-        rows = rows_to_score(ws, warehouse, declared, as_of)
-        mark = warehouse.fingerprint(declared.population or declared.relation, [declared.entity, declared.cutoff])
-        offers = declared.offers and warehouse.fingerprint(declared.offers, [declared.target, declared.cutoff])
-        version = version_of("scores", task, as_of, fitted.version, representation.version, mark, offers)
-        table = stamped(_answers(ws, warehouse, declared, rows, as_of), as_of, fitted.version, run_id)
-        written = warehouse.publish(score_relation(task), table, {"as_of": as_of}, version, code_version(), run_id)
-    count = table.num_rows
-    ws.log(f"{count} rows of {task}_scores as of {as_of:%Y-%m-%d} " + ("are written" if written else "were there"))
-    return Report(version, not written, {"rows": count, "entities": len(rows.cutoff), "written": int(written)})
+        questions = [question_of(ws, warehouse, task, as_of, cutoff, checkpoint) for task in declared]
+        return ask(ws, warehouse, questions, as_of, run_id, checkpoint, keep)
 
 
-def stamped(answers: pa.Table, as_of: datetime, model_version: str, run_id: str) -> pa.Table:
-    """The answers with the columns that every answer table ends with, and `as_of` after the entity."""
-    count = answers.num_rows
-    table = answers.add_column(1, "as_of", pa.repeat(pa.scalar(as_of, pa.timestamp("us")), count))
-    for name, value in (("model_version", model_version), ("run_id", run_id)):
-        table = table.append_column(name, pa.repeat(pa.scalar(value), count))
-    stamp = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
-    return table.append_column("scored_at", pa.repeat(stamp, count))
+def entity_representation(ws: Workspace, as_of: datetime) -> Report:
+    """Embeddings of the entities that any task asks about at `as_of`."""
+    return score(ws, [], as_of, "", keep=True)["entity_representation"]
+
+
+def _mark(ws: Workspace, warehouse: Warehouse) -> str:
+    """A hash of the tables that answers are made from, as they stand now."""
+    _, relations = represented(ws.contract)
+    columns = {str(one): names for one, names in read_columns(ws.contract).values()}
+    return version_of([warehouse.fingerprint(one, columns[str(one)]) for one in relations])
+
+
+def ask(
+    ws: Workspace, warehouse: Warehouse, questions: Sequence[Question], as_of: datetime, run_id: str,
+    checkpoint: Checkpoint, keep: bool = False,
+) -> dict[str, Report]:  # fmt: skip
+    """Ask questions of everyone they are about, in one pass, and publish the answers; see `score`."""
+    cutoff, code, mark = to_microseconds(as_of), code_behind("stages.scoring"), _mark(ws, warehouse)
+    reports: dict[str, Report] = {}
+    counts = {question.relation: 0 for question in questions}
+    with ExitStack() as stack:
+        open_, due = [], []
+        for question in questions:
+            task = question.task
+            offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
+            asked = _hash(question.entities)
+            version = version_of(str(question.relation), as_of, question.model_version, mark, asked, offers)
+            out = stack.enter_context(
+                warehouse.publication(question.relation, question.schema(), {"as_of": as_of}, version, code, run_id)
+            )
+            open_.append((question, out, version))
+            if out.is_needed:
+                due.append((question, out))
+        version = version_of(representation_key(as_of), checkpoint.version, mark, cutoff, ws.settings.keep_sketches)
+        kept = ws.store.find(representation_key(as_of), version) if keep else None
+        if due or (keep and kept is None):
+            # Everyone whom some task asks about is kept, not only those whose answers are due.
+            among = [asked_query(task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
+            among += [asked_query(question.task, as_of) for question, _ in due]
+            builder = Builder(ws, warehouse, cutoff, Chosen(among=_either(among)))
+            _check_layout(checkpoint, builder)
+            asked = [(question, out, _is_asked(builder, question)) for question, out in due]
+            draft = EmbeddingDraft(ws, checkpoint, builder, cutoff) if keep and kept is None else None
+
+            def pass_over() -> Numbers:
+                done, began = 0, time.monotonic()
+                for group in _groups(builder, cutoff):
+                    for question, out, is_asked in asked:
+                        rows = np.flatnonzero(is_asked[group.first : group.first + len(group.rows)])
+                        if len(rows):
+                            answers = question.stamped(question.answer(group, rows), run_id)
+                            counts[question.relation] += answers.num_rows
+                            out.append(answers)
+                    if draft is not None:
+                        draft.append(group.rows)
+                    done += len(group.rows)
+                    ws.told("entities", done, len(builder.entities), began)
+                return {"rows": done}
+
+            if draft is not None:
+                reports["entity_representation"] = draft.write(representation_key(as_of), version, pass_over)
+            else:
+                pass_over()
+    if kept is not None:
+        ws.store.point(representation_key(as_of), version)
+        reports["entity_representation"] = Report(version, True, kept.json("report"))
+    for question, out, version in open_:
+        written = out.is_written
+        count = counts[question.relation] if written else len(question.entities)
+        done = "are written" if written else "were there"
+        ws.log(f"{count} rows of {question.relation} as of {as_of:%Y-%m-%d} {done}")
+        numbers: Numbers = {"rows": count, "entities": len(question.entities), "written": int(written)}
+        reports[question.task.name] = Report(version, not written, numbers)
+    return reports
+
+
+def _groups(builder: Builder, cutoff: int) -> Iterator[Group]:
+    """All entities of a builder at one cutoff, `GROUP` of them represented at a time."""
+    everyone = np.arange(len(builder.entities))
+    names = [plan.name for plan in builder.plans]
+
+    def work(part: Part) -> tuple[Part, np.ndarray]:
+        return part, builder.represent(part)
+
+    parts = builder.parts(everyone, np.full(len(everyone), cutoff), GROUP)
+    for part, values in mapped(work, parts):
+        entities = Vocabulary(builder.entities.values.slice(part.low, len(part)), np.ones(len(part), np.int64))
+        own = np.arange(len(part))
+        rows = RowsInMemory(entities, own, np.full(len(part), cutoff), builder.layout, values)
+        yield Group(part.low, rows, dict(zip(names, part.histories, strict=True)))
+
+
+def _is_asked(builder: Builder, question: Question) -> np.ndarray:
+    """Which entities of a builder a question is about, bool (entities,).
+
+    Raises:
+        DataError: it is about one without events.
+    """
+    index = builder.entities.encode(question.entities)
+    if (index < 0).any() and not question.has_strangers:
+        raise DataError(
+            f"{(index < 0).sum()} of {len(index)} rows of {question.task.name} as of {question.as_of:%Y-%m-%d} name a "
+            f"{question.task.entity} without events before that moment. Restrict the task to entities with events."
+        )
+    found = np.zeros(len(builder.entities), bool)
+    found[index[index >= 0]] = True
+    return found
+
+
+def _either(queries: Sequence[exp.Select]) -> exp.Query:
+    """The rows of all queries."""
+    found: exp.Query = queries[0]
+    for query in queries[1:]:
+        found = exp.union(found, query, distinct=True)
+    return found
+
+
+def _hash(entities: pa.ChunkedArray) -> str:
+    """A hash of a set of entities, whatever their order."""
+    hashes = hash_values(entities.combine_chunks())
+    return f"{len(hashes)} {int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0}"
+
+
+def _check_layout(checkpoint: Checkpoint, builder: Builder) -> None:
+    """DataError where rows do not hold what the foundation model learnt from."""
+    learnt, now = checkpoint.layout.explain(), builder.layout.explain()
+    if learnt == now:
+        return
+    other = next((b for a, b in zip(learnt, now, strict=False) if a != b), (learnt + now)[-1])
+    raise DataError(
+        f"A row holds other numbers than the foundation model learnt from ({len(now)} blocks, then {len(learnt)}; the "
+        f"first that differs: {other['kind']} of {other['source']} {other['column']}). The sources or the settings "
+        "changed since. Run `basemodel train`."
+    )

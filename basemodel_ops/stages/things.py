@@ -26,10 +26,10 @@ def learn_things(
     """Learn and write both learners of things, and the network's share by later time; the network's loss per step."""
     rows = Lessons.of_things(examples)
     place, futures = rows.place, rows.futures
-    entity = place // len(examples.cutoffs)
+    entity = examples.entity[place]
     held = np.random.default_rng((ws.settings.seed, 1)).integers(0, HELD_OUT, len(examples.entities))[entity] == 0
     held = held if 0 < held.sum() < len(held) else np.arange(len(held)) == 0
-    is_later = places.row_cutoffs(examples, place) >= later_than(examples, place)
+    is_later = examples.cutoff[place] >= later_than(examples, place)
     measured = np.flatnonzero(held & is_later) if (held & is_later).any() else np.flatnonzero(held)
     similar = places.similar_things(examples.layout, rows.inputs)
     steps, answers = _learn_network(ws, examples, layout, rows, held, measured, draft, numbers)

@@ -1,60 +1,31 @@
-"""What every stage is given: settings, contract, artifacts and the way to the warehouse."""
+"""What every stage is given: settings, contract, artifacts, the pins of training and the way to the warehouse."""
 
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from copy import copy
+from functools import cached_property
+from typing import Any
 
 from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
+from basemodel_ops.assets import AROUND, Asset, assets
 from basemodel_ops.audit import AuditLog
-from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import Contract
-from basemodel_ops.errors import DataError
+from basemodel_ops.errors import UndeclaredError
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
-from basemodel_ops.tasks.split import Split, split_cutoffs
+from basemodel_ops.stages import snapshot as pinning
+from basemodel_ops.stages.snapshot import Pins, Snapshot
+from basemodel_ops.stages.times import Times, microseconds, read_times, to_datetime, to_microseconds
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.audited import Audited
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import rows_query
 
-Fill = Callable[[Draft], tuple[dict[str, float | int | str], dict[str, bytes]]]
+__all__ = ["Fill", "Times", "Workspace", "microseconds", "to_datetime", "to_microseconds"]
 
-
-def microseconds(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    """Timestamps or dates as microseconds since 1970, int64."""
-    return pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()).to_numpy(zero_copy_only=False)
-
-
-def to_microseconds(moment: datetime) -> int:
-    """A naive moment (UTC) as microseconds since 1970."""
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)
-
-
-def to_datetime(moment: int) -> datetime:
-    """The inverse of `to_microseconds`."""
-    return datetime.fromtimestamp(moment / 1_000_000, UTC).replace(tzinfo=None)
-
-
-@dataclass(frozen=True)
-class Times:
-    """The grid and what follows from it, in microseconds."""
-
-    cutoffs: np.ndarray
-    data_end: int
-    training_end: int
-    """No encoder, embedding or pretraining target sees anything from here on: the tasks' validation begins here."""
-    validations: int = 2
-    tests: int = 4
-
-    def split(self, horizon: int, task: str) -> Split:
-        """Parts of the cutoffs for a horizon in days."""
-        return split_cutoffs(self.cutoffs, self.data_end, horizon, task, self.validations, self.tests)
+Numbers = dict[str, float | int | str]
+Fill = Callable[["Workspace", Draft], tuple[Numbers, dict[str, bytes]]]
+"""Fills an artifact in a workspace that hands out only what the asset declares; numbers and pictures to report."""
 
 
 class Workspace:
@@ -63,44 +34,89 @@ class Workspace:
     def __init__(self, settings: Settings, contract: Contract, log: Callable[[str], None], run: str = "") -> None:
         self.settings, self.contract, self.log, self.run = settings, contract, log, run
         self.store = ArtifactStore(settings.artifact_root)
+        self._asset: Asset | None = None
 
     @classmethod
     def open(cls, settings: Settings, contract: Contract, log: Callable[[str], None], run: str = "") -> "Workspace":
         """The workspace of a project, and the run that the audit log names; opens nothing yet."""
         return cls(settings, contract, log, run)
 
+    @cached_property
+    def assets(self) -> dict[str, Asset]:
+        """Everything that training makes, by key."""
+        return assets(self.contract)
+
     def warehouse(self) -> AbstractContextManager[Warehouse]:
         """A fresh connection, audited; close it before dbt runs."""
         return Audited(open_warehouse(self.settings), AuditLog(self.settings.home), self.contract, self.run)
 
     def times(self, warehouse: Warehouse) -> Times:
-        """The grid's cutoffs, the end of the data and of training.
+        """The grid as the warehouse has it now; what is learnt from stands in `snapshot`."""
+        return read_times(self.contract, self.settings, warehouse)
 
-        Raises:
-            DataError: the grid is empty.
-        """
-        grid = self.contract.grid
-        rows = warehouse.read(rows_query(grid.relation, [grid.cutoff, grid.data_end]))
-        if rows.num_rows == 0:
-            raise DataError(f"Model {grid.relation} has no cutoffs. Start its grid before the end of the data.")
-        cutoffs = np.sort(microseconds(rows.column(0)))
-        data_end = int(microseconds(rows.column(1)).max())
-        times = Times(cutoffs, data_end, int(cutoffs[-1]), self.settings.validation_cutoffs, self.settings.test_cutoffs)
-        starts = [
-            int(times.split(task.horizon, task.name).validation[0])
-            for task in self.contract.tasks
-            if task.horizon is not None
-        ]
-        return replace(times, training_end=min(starts, default=times.training_end))
+    def snapshot(self) -> Snapshot:
+        """What training saw, or is to see; taken where there is none, and what is new in the contract is added."""
+        current = self.store.newest(pinning.KEY)
+        if current is None or pinning.is_incomplete(self.contract, current):
+            self.pin(renew=False)
+            current = self.store.current(pinning.KEY)
+        return Snapshot.load(current)
 
-    def made(self, key: str, inputs: list[object], fill: Fill) -> Report:
+    def pin(self, renew: bool | None = None) -> Report:
+        """Take a new snapshot where one is due, always or never (`renew`), and add what is new in the contract."""
+        began, current = time.perf_counter(), self.store.newest(pinning.KEY)
+        pins = self.due_pins(renew)
+        if pins is not None:
+            self.log(f"A new snapshot: {pins.plain['reason']}")
+            self.store.write(pinning.KEY, pins.version, pins.write, {"reason": pins.plain["reason"]})
+        found = Snapshot.load(self.store.current(pinning.KEY))
+        numbers: Numbers = {
+            "cutoffs": len(found.times.cutoffs), "entities": found.entities, "events": sum(found.events.values()),
+            "training_end": f"{to_datetime(found.times.training_end):%Y-%m-%d}", "reason": found.reason,
+            "seconds": round(time.perf_counter() - began, 3),
+        }  # fmt: skip
+        return Report(found.version, current is not None and found.version == current.version, numbers)
+
+    def due_pins(self, renew: bool | None = None) -> Pins | None:
+        """The snapshot that `pin` would write; None where the one that is there stays."""
+        current = self.store.newest(pinning.KEY)
+        with self.warehouse() as warehouse:
+            live = self.times(warehouse)
+            reason = pinning.due(self.contract, self.settings, current, live, bool(self.store.current_due()))
+            if current is None or (reason and renew is not False) or renew:
+                pins = pinning.take(self.contract, self.settings, warehouse, live, reason or "it was asked for")
+            else:
+                pins = pinning.extend(self.contract, self.settings, warehouse, current)
+        return None if pins is None or (current is not None and pins.version == current.version) else pins
+
+    def inputs(self, asset: Asset, snapshot: Snapshot, versions: dict[str, str] | None = None) -> dict[str, Any]:
+        """What an artifact is made from, by kind and name; `versions` of artifacts, the current ones if not given."""
+        artifacts = {key: versions[key] if versions else self.store.current(key).version for key in asset.artifacts}
+        return {
+            "code": asset.code,
+            "artifacts": artifacts,
+            "tables": {str(one): snapshot.marks[pinning.mark_of(self.contract, one)] for one in asset.relations},
+            "settings": {name: getattr(self.settings, name) for name in asset.settings},
+            "pins": {name: version_of(snapshot.pin(name)) for name in asset.pins},
+            "declared": version_of(asset.declared),
+        }
+
+    def made(self, key: str, fill: Fill) -> Report:
         """Make the artifact `key` with `fill` unless the same inputs made it before."""
-        version = version_of(key, code_version(), inputs)
+        asset = self.assets[key]
+        inputs = self.inputs(asset, self.snapshot())
+        version = version_of(key, inputs)
         found = self.store.find(key, version)
         if found is not None:
             self.store.point(key, version)
             self.log(f"{key} is up to date ({version})")
             return Report(version, True, found.json("report"))
+        return self.write(key, version, lambda draft: fill(self.within(asset), draft), inputs)
+
+    def write(
+        self, key: str, version: str, fill: Callable[[Draft], tuple[Numbers, dict[str, bytes]]], inputs: dict[str, Any]
+    ) -> Report:
+        """Write an artifact with its report and its pictures."""
         began = time.perf_counter()
         plots: dict[str, bytes] = {}
 
@@ -111,16 +127,50 @@ class Workspace:
                 draft.picture(name, picture)
             draft.json("report", {**numbers, "seconds": round(time.perf_counter() - began, 3)})
 
-        about = {
-            "inputs": inputs, "contract": self.contract.fingerprint, "code": code_version(),
-            # The root of artifacts may be a URL with a password in it.
-            "settings": self.settings.model_dump(mode="json", exclude={"artifacts"}),
-        }  # fmt: skip
-        artifact = self.store.write(key, version, write, about)
+        # The root of artifacts may be a URL with a password in it.
+        settings = self.settings.model_dump(mode="json", exclude={"artifacts"})
+        artifact = self.store.write(key, version, write, {"inputs": inputs, "settings": settings})
         report = Report(version, False, artifact.json("report"), plots)
         self.log(f"{key} is made in {report.numbers['seconds']} s ({version})")
         return report
 
+    def told(self, what: str, done: int, total: int, began: float) -> None:
+        """Log how much of long work is done, and about how long the rest will take; `began` is a monotonic time."""
+        left = (time.monotonic() - began) * (total - done) / max(done, 1)
+        self.log(f"{what}: {done:,} of {total:,}" + (f", about {left / 60:.1f} min left" if left >= 30 else ""))
+
+    def within(self, asset: Asset) -> "Workspace":
+        """The same workspace for the stage of one asset, which may read what it declares and nothing else."""
+        inside = copy(self)
+        inside._asset = asset
+        inside.settings = Declared(self.settings, asset)  # pyright: ignore[reportAttributeAccessIssue]
+        return inside
+
     def current(self, key: str) -> Artifact:
-        """The newest artifact of `key`."""
+        """The newest artifact of `key`.
+
+        Raises:
+            UndeclaredError: the stage at work does not declare that it reads it.
+        """
+        if self._asset is not None and key not in self._asset.artifacts:
+            raise UndeclaredError(
+                f"{self._asset.key} reads the artifact {key}, which its declaration in assets.py lacks. It "
+                f"has: {list(self._asset.artifacts)}. Declare it, or do not read it."
+            )
         return self.store.current(key)
+
+
+class Declared:
+    """Settings of which only those are handed out that an asset declares."""
+
+    def __init__(self, settings: Settings, asset: Asset) -> None:
+        self._settings, self._asset = settings, asset
+
+    def __getattr__(self, name: str) -> Any:
+        is_setting = name in Settings.model_fields or isinstance(getattr(Settings, name, None), property)
+        if is_setting and name not in AROUND and name not in self._asset.settings:
+            raise UndeclaredError(
+                f"{self._asset.key} reads the setting {name}, which its declaration in assets.py lacks. It "
+                f"has: {list(self._asset.settings)}. Declare it, or do not read it."
+            )
+        return getattr(self._settings, name)

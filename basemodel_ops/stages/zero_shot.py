@@ -5,19 +5,15 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import version_of
-from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
+from basemodel_ops.stages.answering import Group, Question, entities_asked, ranked_columns
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.encoding import vocabulary_of
-from basemodel_ops.stages.labels import Rows, pair_views, zero_shot_answer
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.scoring import ranked, stamped
-from basemodel_ops.stages.workspace import Workspace, microseconds, to_microseconds
-from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import rows_query
+from basemodel_ops.stages.scoring import ask
+from basemodel_ops.stages.views import pair_views, zero_shot_answer
+from basemodel_ops.stages.workspace import Workspace
 
 
 def zero_shot_relation(task: str) -> Relation:
@@ -28,57 +24,62 @@ def zero_shot_relation(task: str) -> Relation:
 def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Report:
     """Answer the rows at `as_of` by the foundation model alone, and replace that partition of `<task>_zero_shot`.
 
-    No label is read. The foundation model and the representation of that week must be there.
+    No label is read. The foundation model must be there. Entities without events get no answer.
 
     Raises:
         DataError: the task asks for nothing that was pretrained, or has no rows there.
     """
-    declared = ws.contract.task(task)
-    foundation = ws.current("foundation_model")
-    examples = Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
+    declared, checkpoint = ws.contract.task(task), Checkpoint(ws)
     with ws.warehouse() as warehouse:
-        rows = _rows(warehouse, declared, as_of)
-        place = examples.locate(rows.entity, rows.cutoff)
-        kept = np.flatnonzero(place >= 0)
-        answers = _answers(ws, declared, rows.take(kept), examples, place[kept])
-        mark = warehouse.fingerprint(declared.population or declared.relation, [declared.entity, declared.cutoff])
-        version = version_of("zero-shot", task, as_of, foundation.version, examples.artifact.version, mark)
-        table = stamped(answers, as_of, foundation.version, run_id)
-        written = warehouse.publish(zero_shot_relation(task), table, {"as_of": as_of}, version, code_version(), run_id)
-    return Report(version, not written, {"rows": table.num_rows, "entities": len(kept), "written": int(written)})
+        entities = entities_asked(warehouse, declared, as_of, is_open=False)
+        question = ZeroShotQuestion(ws, declared, as_of, entities, checkpoint)
+        return ask(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
 
 
-def _rows(warehouse: Warehouse, task: Task, as_of: datetime) -> Rows:
-    table = warehouse.read(rows_query(task.population or task.relation, [task.entity, task.cutoff]))
-    cutoff = microseconds(table.column(task.cutoff))
-    chosen = np.flatnonzero(cutoff == to_microseconds(as_of))
-    if len(chosen) == 0:
-        raise DataError(f"Task {task.name} has no rows as of {as_of:%Y-%m-%d}. Ask for one of its cutoffs.")
-    part = np.full(len(cutoff), "open", dtype="<U10")
-    return Rows(table.column(task.entity), cutoff, None, part).take(chosen)
+class ZeroShotQuestion(Question):
+    """What the foundation model foresees, without a head."""
 
+    has_strangers = True
 
-def _answers(ws: Workspace, task: Task, rows: Rows, examples: Examples, place: np.ndarray) -> pa.Table:
-    checkpoint = Checkpoint(ws)
-    if task.type is TaskType.MULTILABEL and task.predicts is not None:
-        source, column = task.predicts.source, task.predicts.column
-        values = vocabulary_of(ws.current(f"encoders/{source}"), column).values
-        labels = values.slice(0, examples.layout.select("recency", source, column)[0].length)
-        logits = pair_views(ws, examples, checkpoint, place, task, labels).answer
-        best = np.argsort(-logits, axis=1, kind="stable")
-        chances = 1 / (1 + np.exp(-np.take_along_axis(logits, best, axis=1)))
-        return ranked(task, rows, labels.take(pa.array(best.ravel())), chances)
-    answer = zero_shot_answer(checkpoint, checkpoint.activity(examples, place), task)
-    if answer is None or task.type not in (TaskType.BINARY, TaskType.REGRESSION):
-        able = [other.name for other in ws.contract.tasks if is_pretrained(other)]
-        raise DataError(
-            f"Task {task.name} does not ask for a future that is pretrained, so it cannot be answered without labels. "
-            f"Tasks that can: {', '.join(able) or 'none'}. Say what it `predicts`, or fit it."
-        )
-    value = answer[:, 0]
-    if task.type is TaskType.BINARY:
-        return pa.table({task.entity: rows.entity, "score": value})
-    return pa.table({task.entity: rows.entity, "prediction": np.sign(value) * np.expm1(np.abs(value))})
+    def __init__(
+        self, ws: Workspace, task: Task, as_of: datetime, entities: pa.ChunkedArray, checkpoint: Checkpoint
+    ) -> None:
+        super().__init__(task, as_of, entities)
+        self.relation, self.model_version = zero_shot_relation(task.name), checkpoint.version
+        self._ws, self._checkpoint, self._labels = ws, checkpoint, None
+        if task.type is TaskType.MULTILABEL and task.predicts is not None:
+            source, column = task.predicts.source, task.predicts.column
+            values = vocabulary_of(ws.current(f"encoders/{source}"), column).values
+            self._labels = values.slice(0, checkpoint.layout.select("recency", source, column)[0].length)
+            return
+        nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)
+        is_single = task.type in (TaskType.BINARY, TaskType.REGRESSION)
+        if not is_single or zero_shot_answer(checkpoint, nothing, task) is None:
+            able = [other.name for other in ws.contract.tasks if is_pretrained(other)]
+            raise DataError(
+                f"Task {task.name} does not ask for a future that is pretrained, so it cannot be answered without "
+                f"labels. Tasks that can: {', '.join(able) or 'none'}. Say what it `predicts`, or fit it."
+            )
+
+    def columns(self) -> list[pa.Field]:
+        """`score`, `prediction`, or item, score and rank."""
+        if self._labels is not None:
+            return ranked_columns(self._labels.type)
+        return [pa.field("score" if self.task.type is TaskType.BINARY else "prediction", pa.float64())]
+
+    def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
+        """The answers to some rows of a group (positions)."""
+        entities = group.rows.entities.values.take(pa.array(rows))
+        if self._labels is not None:
+            logits = pair_views(self._ws, group.rows, self._checkpoint, rows, self.task, self._labels).answer
+            best = np.argsort(-logits, axis=1, kind="stable")
+            chances = 1 / (1 + np.exp(-np.take_along_axis(logits, best, axis=1)))
+            return self.ranked(entities, self._labels.take(pa.array(best.ravel())), chances, best >= 0)
+        answer = zero_shot_answer(self._checkpoint, self._checkpoint.activity(group.rows, rows), self.task)
+        value = np.zeros(len(rows)) if answer is None else answer[:, 0]
+        if self.task.type is TaskType.REGRESSION:
+            value = np.sign(value) * np.expm1(np.abs(value))
+        return pa.table({self.task.entity: entities, self.columns()[0].name: value})
 
 
 def is_pretrained(task: Task) -> bool:

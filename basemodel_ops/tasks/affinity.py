@@ -53,8 +53,28 @@ def sequences_before(history: History, column: str, cutoff: int) -> Sequences:
 
 
 @dataclass(frozen=True)
+class Common:
+    """What is known of items before a cutoff, whoever is asked."""
+
+    popularity: np.ndarray  # (windows, items) log of events a day
+    repeats: np.ndarray  # (items,) share of its takers who took it again
+    usual: list[np.ndarray]  # per fact the share of each value in all events
+
+    @classmethod
+    def of(
+        cls, counts: np.ndarray, total: np.ndarray, repeats: np.ndarray, facts: Mapping[str, np.ndarray]
+    ) -> "Common":
+        """From events of each item in the windows of `POPULAR_DAYS`, (windows, items), and of all time, (items,)."""
+        usual = [
+            np.bincount(known + 1, weights=total, minlength=int(known.max(initial=-1)) + 2)[1:] / max(total.sum(), 1)
+            for known in facts.values()
+        ]
+        return cls(np.log1p(counts / np.array(POPULAR_DAYS)[:, None]), repeats, usual)
+
+
+@dataclass(frozen=True)
 class Market:
-    """All events of items before a cutoff, and what follows from them for items alone."""
+    """The events of some entities before a cutoff, and what is known of the items."""
 
     owner: np.ndarray  # (events,) entity
     item: np.ndarray  # (events,)
@@ -62,22 +82,31 @@ class Market:
     entities: int
     learnt: Learnt
     sequences: Sequences
-    popularity: np.ndarray  # (windows, items) log of events a day
-    repeats: np.ndarray  # (items,) share of its takers who took it again
     visits: csr_matrix  # (entities, items): position in the three below, plus 1
     count: np.ndarray  # (pairs,) days with the item
     gap: np.ndarray  # (pairs,) mean days between two of them; `NEVER` after only one
     last: np.ndarray  # (pairs,) days since the last
-    usual: list[np.ndarray]  # per fact the share of each value in all events
+    common: Common
 
     @classmethod
-    def before(cls, history: History, column: str, learnt: Learnt, cutoff: int) -> "Market":
-        """Everything strictly before `cutoff` (microseconds) in the category `column` of all entities."""
+    def before(
+        cls, history: History, column: str, learnt: Learnt, cutoff: int, common: Common | None = None,
+        share: float = 1.0,
+    ) -> "Market":  # fmt: skip
+        """Everything strictly before `cutoff` (microseconds) in the category `column` of these entities.
+
+        Args:
+            history: Of the entities.
+            column: The items.
+            learnt: What is known of the items up to the end of training.
+            cutoff: Microseconds.
+            common: What is known of the items up to the cutoff; from these entities where it is not given.
+            share: That these entities are of all.
+        """
         codes = history.codes[column]
         seen = (history.time < cutoff) & (codes >= 0)
         owner = np.repeat(np.arange(history.entities), np.diff(history.start))[seen]
         item, age, items = codes[seen].astype(np.int64), (cutoff - history.time[seen]) / DAY, len(learnt.vectors)
-        windows = np.stack([np.bincount(item[age <= days], minlength=items) / days for days in POPULAR_DAYS])
         # One visit of an item a day.
         day = np.ceil(age).astype(np.int64)
         span = int(day.max(initial=0)) + 1
@@ -87,17 +116,17 @@ class Market:
         pair, count = pairs[first], np.diff(first, append=len(pairs))
         newest, oldest = day[first], day[first + count - 1]
         gap = np.where(count > 1, (oldest - newest) / np.maximum(count - 1, 1), NEVER)
-        takers = np.bincount(pair % items, minlength=items)
-        again = np.bincount((pair % items)[count > 1], minlength=items)
         place = np.arange(1, len(pair) + 1, dtype=np.int64)
         visits = csr_matrix((place, (pair // items, pair % items)), (history.entities, items))
-        usual = [
-            np.bincount(known[item] + 1, minlength=int(known.max(initial=-1)) + 2)[1:] / max(len(item), 1)
-            for known in learnt.facts.values()
-        ]
+        if common is None:
+            takers = np.bincount(pair % items, minlength=items)
+            again = np.bincount((pair % items)[count > 1], minlength=items)
+            windows = np.stack([np.bincount(item[age <= days], minlength=items) for days in POPULAR_DAYS]) / share
+            total = np.bincount(item, minlength=items).astype(float)
+            common = Common.of(windows, total, again / np.maximum(takers, 1), learnt.facts)
         return cls(
-            owner, item, age, history.entities, learnt, sequences_before(history, column, cutoff), np.log1p(windows),
-            again / np.maximum(takers, 1), visits, count.astype(float), gap, newest.astype(float), usual,
+            owner, item, age, history.entities, learnt, sequences_before(history, column, cutoff), visits,
+            count.astype(float), gap, newest.astype(float), common,
         )  # fmt: skip
 
     def affinity(self, entities: np.ndarray) -> "Affinity":
@@ -218,8 +247,8 @@ class Affinity:
             for values, missing in ((market.count, 0.0), (market.gap, NEVER), (market.last, NEVER))
         )
         parts += [np.log1p(count), np.log1p(last), np.log1p(gap), np.minimum(last / np.maximum(gap, 0.5), 20)]
-        popular = [counts[items] for counts in market.popularity]
-        parts += [*popular, popular[0] - popular[-1], market.repeats[items]]
+        popular = [counts[items] for counts in market.common.popularity]
+        parts += [*popular, popular[0] - popular[-1], market.common.repeats[items]]
         close = np.empty((POOLS, *items.shape), np.float32)
         products(self.pools[chosen], learnt.vectors, items, close)
         parts += list(close)
@@ -231,7 +260,7 @@ class Affinity:
         logits = np.empty((1, *items.shape), np.float32)
         products(self.queries[chosen][:, None], learnt.retrieval.items, items, logits)
         parts.append(logits[0] + learnt.retrieval.bias[items] - self.level[chosen, None])
-        for fact, (codes, usual) in enumerate(zip(learnt.facts.values(), market.usual, strict=True)):
+        for fact, (codes, usual) in enumerate(zip(learnt.facts.values(), market.common.usual, strict=True)):
             group = codes[items]
             known = np.maximum(group, 0)
             share, newest = (

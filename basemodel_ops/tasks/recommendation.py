@@ -79,7 +79,7 @@ def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def put_forward(affinity: Affinity, offered: np.ndarray | None = None) -> Shortlist:
     """What each kind of evidence puts forward: of the offered items, bool (items,), or else of those seen lately."""
-    popular = np.expm1(affinity.market.popularity[-1])
+    popular = np.expm1(affinity.market.common.popularity[-1])
     seen = np.flatnonzero(popular > 0 if offered is None else offered)
     popular = (popular[seen] / max(popular.max(initial=0), 1e-12)).astype(np.float32)
     count = len(affinity.queries)

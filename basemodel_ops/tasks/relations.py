@@ -40,6 +40,18 @@ class Relations:
         """Learnt from all of these events."""
         return cls(transitions(sequences, items), *similarities(sequences, items))
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything learnt, by name."""
+        follows = {name: getattr(self.follows, name) for name in ("data", "indices", "indptr")}
+        return {**follows, "similar_place": self.similar_place, "similarity": self.similarity}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Relations":
+        """The inverse of `arrays`."""
+        items = len(arrays["similar_place"])
+        follows = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), (items, items))
+        return cls(follows, arrays["similar_place"], arrays["similarity"])
+
 
 def transitions(sequences: Sequences, items: int) -> csr_matrix:
     """How often an item followed another, float32 (items, items).

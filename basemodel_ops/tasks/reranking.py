@@ -147,7 +147,7 @@ def _distinct(items: Sequence[np.ndarray]) -> int:
 def _novelty(queries: Sequence[Query], best: Sequence[np.ndarray]) -> float:
     found = [np.zeros(0)]
     for query, items in zip(queries, best, strict=True):
-        events = np.expm1(query.affinity.market.popularity[-1])
+        events = np.expm1(query.affinity.market.common.popularity[-1])
         shares = events[items[items >= 0]] / max(events.sum(), 1e-12)
         found.append(-np.log2(shares[shares > 0]))
     bits = np.concatenate(found)

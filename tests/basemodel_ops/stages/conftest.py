@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.stages import Workspace, builder
+from basemodel_ops.stages import Workspace, asking, builder
+from basemodel_ops.stages.rows import RowsInMemory
 
 from .riding import learnt
 from .trips import workspace
@@ -20,12 +21,11 @@ def encode(ws: Workspace) -> None:
     stages.codes(ws, "trips", "station")
 
 
-def represent(ws: Workspace, as_of: datetime) -> None:
-    """Everything up to the representation at `as_of`; stations are few, but sketched here."""
-    with pytest.MonkeyPatch.context() as patch:
+def represent(ws: Workspace, as_of: datetime) -> RowsInMemory:
+    """The rows of all riders at `as_of`; stations are few, but sketched here."""
+    with pytest.MonkeyPatch.context() as patch, ws.warehouse() as warehouse:
         patch.setattr(builder, "SKETCHED_ABOVE", 10)
-        encode(ws)
-        stages.entity_representation(ws, as_of)
+        return asking.represent(ws, warehouse, as_of)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def trips_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def ws(trips_home: Path) -> Workspace:
     made = workspace(trips_home)
-    represent(made, datetime(2024, 7, 1))
+    encode(made)
     return made
 
 

@@ -46,11 +46,10 @@ def encoded(home: Path, declared: Contract | None = None, **tables: pa.Table) ->
 
 
 def learnt(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
-    """Rows to learn from, a checkpoint, and what is known at the newest cutoff."""
+    """Rows to learn from, and a checkpoint."""
     ws = encoded(home, declared, **tables)
     stages.training_examples(ws)
     stages.foundation_model(ws)
-    stages.entity_representation(ws, CUTOFFS[-1])
     return ws
 
 

@@ -11,8 +11,9 @@ from basemodel_ops.representation.scalars import history_scalars, scalar_names
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.contrasts import contrasted, contrasts
-from basemodel_ops.stages.labels import automatic_names, population, single_views
+from basemodel_ops.stages.labels import population
 from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.views import automatic_names, single_views
 
 from .riding import ask, is_over
 

@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks import check_scores, check_task
-from basemodel_ops.stages.workspace import to_datetime
+from basemodel_ops.stages.times import to_datetime
 
 from .riding import AGES, CUTOFFS, LAST_FARE, RIDES, ask, is_over
 

@@ -10,13 +10,13 @@ from basemodel_ops.stages.futures import (
     chains_of,
     families_of,
     first_thing,
-    foreseen,
     own_features,
     similar_things,
     thing_offset,
     things_shape,
 )
 from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.targets import foreseen
 
 from ..representation.histories import plan
 from .riding import encoded
@@ -78,12 +78,12 @@ def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: P
     ws = encoded(tmp_path)
     training_examples(ws)
     examples = Examples(ws.current("training_examples"))
-    values = np.concatenate([part for _, part in examples.whole()])
-    everything = np.arange(len(values)), np.arange(examples.layout.length)
-    np.testing.assert_array_equal(examples.gather(*everything), values)
+    place = np.flatnonzero(examples.is_wide)
+    values = examples.gather(place, np.arange(examples.layout.length))
+    np.testing.assert_array_equal(np.concatenate([part for _, part in examples.chunks(place)]), values)
     similar = similar_things(examples.layout, values)["trips.station"]
     block = max(examples.layout.select("occasion", "trips", "station"), key=lambda block: float(block.detail))
-    place, things = np.arange(len(values)), np.arange(block.length)
+    things = np.arange(block.length)
     own, shared = own_features(examples, place, "trips", "station", things, similar)
     counts = values[:, block.offset : block.end].astype(np.float64)
     for thing in things:  # ridge regression of each thing on the others
@@ -121,8 +121,7 @@ def test_activity_is_kept_of_more_rows_and_says_the_same_of_those_it_shares(tmp_
     examples = Examples(ws.current("training_examples"))
     columns = [block.offset for block in foreseen(Layout.from_rows(examples.artifact.json("futures")))]
     whole, part = (
-        {name: np.concatenate([arrays[name] for _, arrays in examples.shards(kind)]) for name in ("row", "values")}
-        for kind in ("futures", "activity")
+        dict(zip(("row", "values"), examples.sample(kind), strict=True)) for kind in ("futures", "activity")
     )
     assert len(columns) == part["values"].shape[1] > 0
     assert len(np.unique(part["row"])) == len(part["row"]) > len(whole["row"]) > 0

@@ -13,9 +13,9 @@ from basemodel_ops.contract.types import AlreadyHad, Relation, Target, Task, Tas
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.answering import score_relation
 from basemodel_ops.stages.offers import read_offers
-from basemodel_ops.stages.scoring import score_relation
-from basemodel_ops.stages.workspace import to_microseconds
+from basemodel_ops.stages.times import to_microseconds
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
 

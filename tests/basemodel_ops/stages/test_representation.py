@@ -14,8 +14,8 @@ from basemodel_ops.errors import DataError, SettingsError
 from basemodel_ops.representation import explain_layout
 from basemodel_ops.stages import Workspace, builder
 from basemodel_ops.stages.encoding import encoders_of, vocabulary_of
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.workspace import to_datetime
+from basemodel_ops.stages.rows import WIDE, Examples, RowsInMemory
+from basemodel_ops.stages.times import to_datetime
 
 from .conftest import encode, represent
 from .trips import FIRST, NEW_STATION, NOW, RIDERS, contract, riders, stations, trips, workspace
@@ -23,11 +23,11 @@ from .trips import FIRST, NEW_STATION, NOW, RIDERS, contract, riders, stations, 
 DAY = 86_400.0
 
 
-def examples(ws: Workspace, as_of: datetime = NOW) -> Examples:
-    return Examples(ws.current(f"entity_representation/{as_of:%Y-%m-%d}"))
+def examples(ws: Workspace, as_of: datetime = NOW) -> RowsInMemory:
+    return represent(ws, as_of)
 
 
-def block(found: Examples, kind: str, column: str, detail: str = "365") -> np.ndarray:
+def block(found: RowsInMemory, kind: str, column: str, detail: str = "365") -> np.ndarray:
     """A block of all riders, float64 (riders, length)."""
     (one,) = [b for b in found.layout.select(kind, None, column) if b.detail == detail]
     return found.gather(np.arange(len(found.entities)), np.arange(one.offset, one.end)).astype(np.float64)
@@ -47,7 +47,7 @@ def whole(moment: datetime) -> float:
     return decay(moment) / (1 - 2 ** (-seen_days() / 365))
 
 
-def rows_by_rider(found: Examples) -> list[list[dict]]:
+def rows_by_rider(found: RowsInMemory) -> list[list[dict]]:
     """The trips of every rider before now, in the order of time."""
     by_rider: dict[str, list[dict]] = defaultdict(list)
     for row in sorted(trips().to_pylist(), key=lambda row: row["started_at"]):
@@ -156,7 +156,6 @@ def test_each_event_without_a_session_is_one_of_its_own(ws: Workspace) -> None:
 
 def test_facts_are_seen_only_after_they_are_known(ws: Workspace) -> None:
     for as_of, tariff in ((datetime(2024, 5, 1), "basic"), (datetime(2024, 5, 6), "gold")):
-        represent(ws, as_of)
         found = examples(ws, as_of)
         values = vocabulary_of(ws.current("encoders/riders"), "tariff").values.to_pylist()
         one_hot = block(found, "attribute", "tariff", "")
@@ -164,7 +163,6 @@ def test_facts_are_seen_only_after_they_are_known(ws: Workspace) -> None:
 
 
 def test_before_the_first_event_there_is_nobody(ws: Workspace) -> None:
-    represent(ws, FIRST)
     assert len(examples(ws, FIRST).entities) == 0
 
 
@@ -185,39 +183,42 @@ def test_nothing_at_or_after_the_end_of_training_changes_a_byte(ws: Workspace, t
     exactly = exactly.set_column(1, "started_at", pa.array([end] * 40, pa.timestamp("us")))
     before, after = trips().filter(pc.field("started_at") < moment), trips(1).filter(pc.field("started_at") > moment)
     ours = workspace(tmp_path, trips=pa.concat_tables([exactly, after, before]))
-    represent(ws, end)
-    represent(ours, end)
-    representation = f"entity_representation/{end:%Y-%m-%d}"
-    assert_same_files(ws, ours, "encoders/trips", "embeddings/trips__station", "codes/trips__station", representation)
+    encode(ours)
+    assert_same_files(ws, ours, "encoders/trips", "embeddings/trips__station", "codes/trips__station")
+    np.testing.assert_array_equal(represent(ws, end).values, represent(ours, end).values)
 
 
 def test_rows_in_any_order_give_the_same_bytes(ws: Workspace, tmp_path: Path) -> None:
     shuffled = trips().take(np.random.default_rng(3).permutation(trips().num_rows))
     ours = workspace(tmp_path, trips=shuffled)
-    represent(ours, NOW)
-    represent(ws, NOW)
-    assert_same_files(ws, ours, "encoders/trips", "embeddings/trips__station", "entity_representation/2024-07-01")
+    encode(ours)
+    assert_same_files(ws, ours, "encoders/trips", "embeddings/trips__station")
+    np.testing.assert_array_equal(represent(ws, NOW).values, represent(ours, NOW).values)
 
 
 def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace) -> None:
-    cutoff = datetime(2024, 6, 10)
+    cutoff = datetime(2024, 4, 29)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builder, "SKETCHED_ABOVE", 10)
         patch.setattr(builder, "SHARD", 7)
         stages.training_examples(ws)
-    represent(ws, cutoff)
     together, alone = Examples(ws.current("training_examples")), examples(ws, cutoff)
     assert together.layout.blocks == alone.layout.blocks
     place = together.locate(
         alone.entities.values, np.full(len(alone.entities), int(np.datetime64(cutoff, "us").astype(int)))
     )
-    everything = np.arange(alone.layout.length)
-    np.testing.assert_allclose(
-        together.gather(place, everything).astype(float),
-        alone.gather(np.arange(len(place)), everything).astype(float),
-        rtol=3e-3,
-        atol=2e-3,
-    )
+    there = np.flatnonzero(place >= 0)
+    assert len(there) > RIDERS / 2
+    narrow = np.setdiff1d(np.arange(alone.layout.length), together.positions(*WIDE))
+    wide = there[together.is_wide[place[there]]]
+    assert len(wide) > 0
+    for rows, inputs in ((there, narrow), (wide, np.arange(alone.layout.length))):
+        np.testing.assert_allclose(
+            together.gather(place[rows], inputs).astype(float),
+            alone.gather(rows, inputs).astype(float),
+            rtol=3e-3,
+            atol=2e-3,
+        )
 
 
 def test_a_thing_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None:
@@ -260,7 +261,7 @@ def test_a_fact_of_one_rider_does_not_change_another(ws: Workspace, tmp_path: Pa
     table = riders()
     changed = table.set_column(3, "age", pa.array([99.0, *table["age"].to_pylist()[1:]]))
     ours = workspace(tmp_path, riders=changed)
-    represent(ours, NOW)
+    encode(ours)
     before, after = examples(ws), examples(ours)
     everything, row = np.arange(before.layout.length), before.entities.values.to_pylist().index("rider 1")
     kept = np.setdiff1d(everything, before.positions("attribute"))

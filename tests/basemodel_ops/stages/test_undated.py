@@ -10,8 +10,9 @@ import pytest
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import automatic_names, population, single_views
+from basemodel_ops.stages.labels import population
 from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.views import automatic_names, single_views
 from basemodel_ops.tasks.single import Views
 
 from .riding import ask, is_over, learnt, plain

@@ -1,0 +1,143 @@
+"""What every learnt artifact depends on, said once: artifacts, tables, settings, declarations and code.
+
+From it follow an artifact's version, Dagster's dependencies and code versions, the plan of a run and the table in the
+documents. A stage that reads what is not said here is stopped.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from basemodel_ops.code import code_behind
+from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource, Relation, Task, TaskType
+
+AROUND = frozenset(
+    {"dbt_project_dir", "home", "target", "artifacts", "duckdb_memory", "batch_rows", "artifact_root", "warehouse_path",
+     "manifest_path", "memory", "memory_bytes", "keep_sketches", "retrain_days"}
+)  # fmt: skip
+"""Settings that say where and how things run: every stage may read them, and no result depends on them."""
+
+ENCODED = ("seed", "image_architecture", "image_weights")
+EMBEDDED = ("seed", "dimension", "iterations", "embedding_events")
+CODED = ("seed", "depth", "width")
+REPRESENTED = (
+    "half_lives", "count_half_lives", "counted_half_lives", "windows", "things", "depth", "width", "row_numbers"
+)  # fmt: skip
+DRAWN = ("seed", "pretraining_rows", "activity_rows")
+LEARNT = ("seed", "hidden", "epochs", "width")
+
+
+@dataclass(frozen=True)
+class Asset:
+    """What one artifact is made from."""
+
+    key: str
+    module: str
+    """Module of `basemodel_ops` whose code, with all that it imports, makes the artifact."""
+    artifacts: tuple[str, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    """Tables by whose content the artifact changes."""
+    aside: tuple[Relation, ...] = ()
+    """Tables that are read, but whose content is told by an artifact or a pin."""
+    settings: tuple[str, ...] = ()
+    pins: tuple[str, ...] = ()
+    """Parts of the snapshot; see `Snapshot.pin`."""
+    declared: object = None
+    """The declarations it follows from, JSON-able, without words and without what changes nothing."""
+
+    @property
+    def code(self) -> str:
+        """The version of its code."""
+        return code_behind(self.module)
+
+
+def assets(contract: Contract) -> dict[str, Asset]:
+    """Everything that training makes, by key, each after what it is made from."""
+    return {asset.key: asset for asset in _assets(contract)}
+
+
+def category_columns(contract: Contract) -> list[tuple[str, str]]:
+    """Source and name of every event column that is embedded."""
+    return [
+        (source.name, column.name)
+        for source in contract.events
+        for column in source.columns
+        if column.type is ColumnType.CATEGORY
+    ]
+
+
+def represented(contract: Contract) -> tuple[tuple[str, ...], tuple[Relation, ...]]:
+    """Artifacts and tables that a representation is made from."""
+    facts = [source for source in contract.attributes if source.key == contract.entity]
+    keys = [f"encoders/{source.name}" for source in (*contract.events, *facts)]
+    for source, column in category_columns(contract):
+        keys += [f"embeddings/{source}__{column}", f"codes/{source}__{column}"]
+    return tuple(keys), tuple(source.relation for source in (*contract.events, *facts))
+
+
+def _assets(contract: Contract) -> Iterator[Asset]:
+    grid = contract.grid.relation
+    things = {source.name: source for source in contract.attributes}
+    for source in (*contract.events, *contract.attributes):
+        mentioned = _references(source, things)
+        relations = [source.relation, *(one.relation for one in mentioned)]
+        yield Asset(
+            f"encoders/{source.name}", "stages.encoding", relations=tuple(relations), settings=ENCODED,
+            pins=("training_end",), declared=[_plain(one) for one in (source, *mentioned)],
+        )  # fmt: skip
+    every = tuple(event.relation for event in contract.events)
+    for source, column in category_columns(contract):
+        event = contract.event(source)
+        declared = next(one for one in event.columns if one.name == column)
+        facts = (things[declared.references].relation,) if declared.references else ()
+        yield Asset(
+            f"embeddings/{source}__{column}", "stages.embedding", (f"encoders/{source}",), aside=(*every, *facts),
+            settings=EMBEDDED, pins=("training_end", "entities", "events"), declared=column,
+        )  # fmt: skip
+        yield Asset(
+            f"codes/{source}__{column}", "stages.embedding",
+            (f"encoders/{source}", f"embeddings/{source}__{column}"), settings=CODED, declared=column,
+        )  # fmt: skip
+    artifacts, relations = represented(contract)
+    populations = tuple(task.population or task.relation for task in contract.tasks)
+    yield Asset(
+        "training_examples", "stages.examples", artifacts, relations, (grid, *populations),
+        (*REPRESENTED, *DRAWN, "task_rows", "evaluation_rows"), ("grid", "horizons", "asked", "pool", "entities"),
+        [_plain(source) for source in (*contract.events, *contract.attributes)],
+    )  # fmt: skip
+    yield Asset(
+        "foundation_model", "stages.pretraining", ("training_examples",), settings=LEARNT,
+        pins=("training_end", "asked"),
+    )  # fmt: skip
+    for task in contract.tasks:
+        yield from _task(contract, task)
+
+
+def _task(contract: Contract, task: Task) -> Iterator[Asset]:
+    own = tuple(one for one in (task.relation, task.population, task.offers) if one)
+    artifacts, relations = represented(contract)
+    if task.type is TaskType.RECOMMENDATION and task.predicts is not None:
+        source = task.predicts.source
+        learnt = (f"encoders/{source}", f"embeddings/{source}__{task.predicts.column}")
+        every = tuple(event.relation for event in contract.events)
+        yield Asset(
+            f"{task.name}/model", "stages.recommending", learnt, own, every, ("seed", "embedding_events"),
+            ("grid", "entities", "events"), _plain(task),
+        )  # fmt: skip
+    else:
+        yield Asset(
+            f"{task.name}/model", "stages.fitting", (*artifacts, "training_examples", "foundation_model"), own,
+            relations, ("seed", *REPRESENTED, "task_rows", "evaluation_rows"), ("grid", "asked"), _plain(task),
+        )  # fmt: skip
+    yield Asset(f"{task.name}/evaluation", "stages.evaluation", (f"{task.name}/model",), declared=task.type.value)
+
+
+def _references(source: EventSource | AttributeSource, things: Mapping[str, AttributeSource]) -> list[AttributeSource]:
+    """The sources of facts that the columns of a source refer to, once each."""
+    names = dict.fromkeys(column.references for column in source.columns if column.references)
+    return [things[name] for name in names if name]
+
+
+def _plain(one: EventSource | AttributeSource | Task) -> dict:
+    """A declaration without what changes nothing that is learnt."""
+    words = {"columns": {"__all__": {"pii", "purpose", "inferred"}}} if not isinstance(one, Task) else None
+    return one.model_dump(mode="json", exclude=words)

@@ -1,0 +1,28 @@
+"""The stage that reports how a task does on the cutoffs that test."""
+
+from basemodel_ops.artifacts import Draft
+from basemodel_ops.report import Report
+from basemodel_ops.stages.plots import candidate_bars
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.metrics import PRIMARY
+
+
+def task_evaluation(ws: Workspace, task: str) -> Report:
+    """Metrics of every candidate on the test cutoffs."""
+    metric = PRIMARY[ws.contract.task(task).type]
+
+    def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+        fitted = ws.current(f"{task}/model")
+        metrics = fitted.json("metrics")
+        test, shipped = metrics["test"], metrics["shipped"]
+        noise = fitted.json("noise")["against_baseline"] if "noise.json" in fitted.names else 0.0
+        numbers: dict[str, float | int | str] = {
+            "shipped": shipped, "metric": metric, "shipped_value": round(test[shipped][metric], 5),
+            "baseline": "baseline", "baseline_value": round(test["baseline"][metric], 5), "noise": round(noise, 5),
+        }  # fmt: skip
+        for name, values in test.items():
+            numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}
+        draft.json("metrics", metrics)
+        return numbers, {"candidates": candidate_bars({name: values[metric] for name, values in test.items()}, metric)}
+
+    return ws.made(f"{task}/evaluation", fill)

@@ -1,0 +1,73 @@
+"""Moments in microseconds, and the grid of cutoffs with what follows from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from basemodel_ops.contract.types import Contract, Task
+from basemodel_ops.errors import DataError
+from basemodel_ops.settings import Settings
+from basemodel_ops.tasks.split import DAY, Split, split_cutoffs
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import rows_query
+
+
+def microseconds(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    """Timestamps or dates as microseconds since 1970, int64."""
+    return pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """A naive moment (UTC) as microseconds since 1970."""
+    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)
+
+
+def to_datetime(moment: int) -> datetime:
+    """The inverse of `to_microseconds`."""
+    return datetime.fromtimestamp(moment / 1_000_000, UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Times:
+    """The grid and what follows from it, in microseconds."""
+
+    cutoffs: np.ndarray
+    data_end: int
+    training_end: int
+    """No encoder, embedding or pretraining target sees anything from here on: the tasks' validation begins here."""
+    validations: int = 2
+    tests: int = 4
+
+    def split(self, horizon: int, task: str) -> Split:
+        """Parts of the cutoffs for a horizon in days."""
+        return split_cutoffs(self.cutoffs, self.data_end, horizon, task, self.validations, self.tests)
+
+    def complete(self, horizon: int) -> np.ndarray:
+        """The cutoffs whose window (days) is over."""
+        return self.cutoffs[self.cutoffs + horizon * DAY <= self.data_end]
+
+
+def read_times(contract: Contract, settings: Settings, warehouse: Warehouse) -> Times:
+    """The grid's cutoffs, the end of the data and of training, as the warehouse has them now.
+
+    Raises:
+        DataError: the grid is empty, or too short for a task.
+    """
+    grid = contract.grid
+    rows = warehouse.read(rows_query(grid.relation, [grid.cutoff, grid.data_end]))
+    if rows.num_rows == 0:
+        raise DataError(f"Model {grid.relation} has no cutoffs. Start its grid before the end of the data.")
+    cutoffs = np.sort(microseconds(rows.column(0)))
+    data_end = int(microseconds(rows.column(1)).max())
+    times = Times(cutoffs, data_end, int(cutoffs[-1]), settings.validation_cutoffs, settings.test_cutoffs)
+    return replace(times, training_end=_training_end(times, contract.tasks))
+
+
+def _training_end(times: Times, tasks: Iterable[Task]) -> int:
+    """The first moment by which some task is validated."""
+    starts = [int(times.split(task.horizon, task.name).validation[0]) for task in tasks if task.horizon is not None]
+    return min(starts, default=times.training_end)

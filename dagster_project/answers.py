@@ -1,0 +1,104 @@
+"""Weekly answers: one pass over whom the tasks ask about fills every score table and keeps embeddings."""
+
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+
+from basemodel_ops.assets import represented
+from basemodel_ops.code import code_behind
+from dagster_project import training
+from dagster_project.automation import newest_week
+from dagster_project.partitions import as_of, weekly
+from dagster_project.project import Project
+from dagster_project.stage import checked, open_workspace, reported
+
+REPRESENTATION = dg.AssetKey("entity_representation")
+
+
+def assets(project: Project) -> list[dg.AssetsDefinition]:
+    """The one asset definition of this group: all answers of a week."""
+    contract = project.contract
+    artifacts, relations = represented(contract)
+    events = [project.key(relation) for relation in relations]
+    tables = [one for task in contract.tasks for one in (task.population or task.relation, task.offers) if one]
+    asked = [project.key(relation) for relation in tables]
+    made = [*map(training.asset_key, artifacts), dg.AssetKey("foundation_model")]
+    specs = [
+        dg.AssetSpec(
+            REPRESENTATION,
+            deps=list(dict.fromkeys([*made, *events, *asked])),
+            group_name="representation",
+            kinds={"python", "emde"},
+            description=f"A compact embedding of each {contract.entity} that a task asks about, before `as_of`.",
+            code_version=code_behind("stages.scoring"),
+            automation_condition=newest_week(),
+        )
+    ]
+    checks = [
+        dg.AssetCheckSpec(
+            "decoding", asset=REPRESENTATION, blocking=True,
+            description="Asked what it holds, a sketch names what the events of the entity say.",
+        )
+    ]  # fmt: skip
+    for task in contract.tasks:
+        key = scores_key(task.name)
+        own = [project.key(one) for one in (task.population or task.relation, task.offers) if one]
+        model = [dg.AssetKey([task.name, part]) for part in ("model", "evaluation")]
+        specs.append(
+            dg.AssetSpec(
+                key,
+                deps=list(dict.fromkeys([*model, *made, *events, *own])),
+                group_name="tasks",
+                kinds={"python", project.settings.target},
+                description=f"Answers of `{task.name}` for each {task.entity}, in `basemodel.{task.name}_scores`.",
+                code_version=code_behind("stages.scoring"),
+                automation_condition=newest_week(),
+            )
+        )
+        checks.append(
+            dg.AssetCheckSpec(
+                "range", asset=key, blocking=True, description="One partition, in range, for every entity."
+            )
+        )
+
+    @dg.multi_asset(
+        name="answers",
+        specs=specs,
+        # Declared here, not apart: a check of one partition must run with that partition.
+        check_specs=checks,
+        partitions_def=weekly(contract.grid),
+        can_subset=True,
+    )
+    def answers(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        from basemodel_ops import stages
+        from basemodel_ops.stages.checks import check_scores, unfit
+        from basemodel_ops.stages.decoding import check_representation
+
+        began, moment, workspace = time.monotonic(), as_of(context.partition_key), open_workspace(project, context)
+        wanted = set(context.selected_asset_keys)
+        tasks = [task.name for task in contract.tasks if scores_key(task.name) in wanted]
+        refused = {task: why for task in tasks if (why := unfit(workspace, task))}
+        able = [task for task in tasks if task not in refused]
+        keep = REPRESENTATION in wanted
+        reports = stages.score(workspace, able, moment, context.run.run_id, keep) if able or keep else {}
+        for name, report in reports.items():
+            if name == "entity_representation":
+                key, finding = REPRESENTATION, checked(check_representation(workspace, moment), "decoding")
+            else:
+                key, finding = scores_key(name), checked(check_scores(workspace, name, moment), "range")
+            yield reported(report, began)._replace(asset_key=key, check_results=[finding._replace(asset_key=key)])
+        if refused:
+            raise dg.Failure("; ".join(f"{task} is not scored: {why}" for task, why in refused.items()))
+
+    return [answers]
+
+
+def scores_key(task: str) -> dg.AssetKey:
+    """The asset of a task's score table."""
+    return dg.AssetKey([task, "scores"])
+
+
+def keys(project: Project) -> list[dg.AssetKey]:
+    """Keys of all weekly answers."""
+    return [REPRESENTATION, *(scores_key(task.name) for task in project.contract.tasks)]
