@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ class Stages:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, line: str) -> None:
-        """Take a line of standard error into account."""
+        """Take a line of standard error into account, and pass it on."""
+        sys.stderr.write(line)
         with self.lock:
             self.lines = [*self.lines, line.rstrip()][-KEPT_LINES:]
             step = STEP.search(line)
