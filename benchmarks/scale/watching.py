@@ -53,7 +53,8 @@ class Stages:
             step = STEP.search(line)
             if step is not None:
                 seconds = {} if step[2] is None else {"seconds": float(step[2])}
-                self.found[step[1]] = {**seconds, **self.peaks.plain()}
+                seen = self.peaks.plain() if self.peaks.resident else {}  # some are shorter than two looks are apart
+                self.found[step[1]] = {**seconds, **seen}
                 self.peaks = Peaks()
 
     def see(self, resident: float, anonymous: float) -> None:
