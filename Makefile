@@ -122,7 +122,7 @@ image: image-$(ENGINE) ## Build the image, with Docker or without.
 image-docker:
 	docker buildx build --load $(BUILD) .
 image-buildah: image-base
-	$(SUDO) buildah bud --isolation chroot --build-arg BASE=localhost/debian:bookworm $(BUILD) .
+	$(SUDO) buildah bud --format docker --isolation chroot --build-arg BASE=localhost/debian:bookworm $(BUILD) .
 
 image-tools:
 	@command -v buildah mmdebstrap bwrap setpriv >/dev/null && [ "$$(command -v buildah mmdebstrap bwrap setpriv | wc -l)" = 4 ] \

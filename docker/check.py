@@ -111,8 +111,10 @@ def checks(mounted: Mounted, folder: Path) -> Iterator[Check]:
         "entrypoint is basemodel", configuration["Entrypoint"] == ["basemodel"], str(configuration["Entrypoint"])
     )
     yield from confinement(sandbox)
-    health = sandbox.product("health")
-    yield Check("health check", health.returncode == 0, (health.stdout + health.stderr).strip()[-200:] or "exit 0")
+    test = (configuration.get("Healthcheck") or {}).get("Test") or []
+    health = sandbox.run(*test[1:]) if test else sandbox.run("false")
+    said = (health.stdout + health.stderr).strip()[-200:]
+    yield Check("health check", health.returncode == 0, said or f"{test}: exit {health.returncode}")
     yield from demo(sandbox)
     wrong = folder / "wrong"
     wrong.mkdir()

@@ -20,7 +20,7 @@ LEFTOVERS = re.compile(
 
 SECRET = re.compile(
     rb"-----BEGIN (?:RSA |EC |OPENSSH |ENCRYPTED )?PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{200,}"
-    rb"|\bAKIA[0-9A-Z]{16}\b|\bghp_[A-Za-z0-9]{36}\b|\bxox[bp]-[0-9A-Za-z-]{20,}|\bpypi-AgEI[A-Za-z0-9_-]{50,}"
+    rb"|\bAKIA(?![0-9A-Z]*EXAMPLE)[0-9A-Z]{16}\b|\bghp_[A-Za-z0-9]{36}\b|\bxox[bp]-[0-9A-Za-z-]{20,}|\bpypi-AgEI[A-Za-z0-9_-]{50,}"
 )
 NAMES = re.compile(r"(^|/)(\.netrc|\.pgpass|\.pypirc|id_(rsa|ed25519|ecdsa)|.*\.p8|credentials(\.json)?|\.env)$")
 SOURCE = re.compile(r"^opt/basemodel/lib/(?!.*/py31[2-9]_).*\.py$")
@@ -50,7 +50,7 @@ def look(root: Path) -> Files:
     found, seen = Files(), set()
     for path, status in walk(root):
         name, mode = str(path.relative_to(root)), status.st_mode
-        if stat.S_ISLNK(mode):
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # devices of a base: what runs it mounts its own
             continue
         if mode & stat.S_IWOTH and not (name in STICKY and mode & stat.S_ISVTX):
             found.writable.append(name)

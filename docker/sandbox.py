@@ -47,6 +47,7 @@ class Sandbox:
         wrap = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"]
         wrap += ["--unshare-net"] if self.is_alone else []
         wrap += ["--ro-bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev"]
+        wrap += ["--perms", "1777", "--size", str(64 * 2**20), "--tmpfs", "/dev/shm"]  # as engines do; dbt locks there
         wrap += ["--perms", "1777", "--size", str(self.temporary), "--tmpfs", "/tmp"]
         wrap += ["--bind" if self.home_is_writable else "--ro-bind", str(self.home), self.home_at]
         if any(target.startswith("/run/") for _, target in self.mounts):
@@ -77,9 +78,13 @@ class Mounted:
     """An image's files under a path of this machine, as long as the `with` lasts."""
 
     def __init__(self, image: str) -> None:
-        self._container = _output("buildah", "from", "--pull-never", image)
+        try:
+            self._container = _output("buildah", "from", "--pull-never", image)
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"No image {image} here: {error.stderr.strip()}. `make image` builds it.") from None
         self.root = Path(_output("buildah", "mount", self._container))
-        self.configuration = json.loads(_output("buildah", "inspect", "--type", "image", image))["OCIv1"]["config"]
+        # Docker's format, since the other has no place for a health check.
+        self.configuration = json.loads(_output("buildah", "inspect", "--type", "image", image))["Docker"]["config"]
 
     def __enter__(self) -> "Mounted":
         return self

@@ -1,4 +1,4 @@
-"""`python -m docker.services IMAGE`: the composition's processes in an image, on loopback, and a run through all of them.
+"""`python -m docker.services IMAGE`: the composition's processes in an image, on loopback, and a run through them.
 
 An engine's networks, limits and start order are not here. What is: the commands of compose.yaml, the secret as a file,
 storage in PostgreSQL, a run that goes from the webserver through the daemon's queue to the code location, and a viewer.
