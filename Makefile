@@ -111,10 +111,11 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WHEELHOUSE := $(wildcard $(PIP_FIND_LINKS))
 # A machine behind a proxy that signs by itself names its certificates here; they are mounted, never copied.
 CERTIFICATES ?= $(wildcard $(PIP_CERT))
+comma := ,
 BUILD := --file docker/Dockerfile --target $(MACHINE) --tag $(IMAGE) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
 	$(if $(WHEELHOUSE),--build-context wheels=$(WHEELHOUSE) --build-arg TORCH_WHEELS=/wheels) \
-	$(if $(CERTIFICATES),--secret id=certificates,src=$(CERTIFICATES))
+	$(if $(CERTIFICATES),--secret id=certificates$(comma)src=$(CERTIFICATES))
 .PHONY: image image-base image-tools image-check
 image: image-$(ENGINE) ## Build the image, with Docker or without.
 
