@@ -12,6 +12,7 @@ import dagster as dg
 
 from basemodel_ops.assets import Asset
 from basemodel_ops.assets import assets as declared_assets
+from basemodel_ops.code import code_behind
 from dagster_project.project import Project
 from dagster_project.stage import materialized, open_workspace, reported
 from dagster_project.tables import budget_markdown, layout_markdown
@@ -98,6 +99,7 @@ def _snapshot(project: Project) -> dg.AssetsDefinition:
         group_name="representation",
         kinds={"python"},
         description="What training sees: the grid, its end, how the tables stood. New events change it when it is due.",
+        code_version=code_behind("stages.snapshot"),
     )
     def snapshot(context: dg.AssetExecutionContext, config: SnapshotRun) -> dg.MaterializeResult:
         from basemodel_ops.stages.budget import as_text, prepare

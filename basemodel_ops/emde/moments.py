@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from basemodel_ops.emde.cutoffs import per_entity
 from basemodel_ops.emde.decay import half_power
@@ -22,7 +22,7 @@ class Moments(NamedTuple):
     """Newest value, float32 (entities, cutoffs); not-a-number where there is none."""
 
 
-@njit(parallel=True, nogil=True, cache=True)
+@njit(nogil=True, cache=True)
 def _moments(
     start: np.ndarray,
     time: np.ndarray,
@@ -33,7 +33,7 @@ def _moments(
     last: np.ndarray,
 ) -> None:
     lives = len(half_lives)
-    for entity in prange(len(start) - 1):
+    for entity in range(len(start) - 1):
         state = np.zeros((lives, 2))
         position, end, newest = start[entity], start[entity + 1], np.float32(np.nan)
         for c in range(cutoffs.shape[1]):

@@ -6,19 +6,19 @@ Cutoffs ascend, may repeat, and are shared, (cutoffs,), or those of each entity,
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from basemodel_ops.emde.cutoffs import per_entity
 from basemodel_ops.emde.decay import half_power
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _decayed_counts(
     start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray, half_lives: np.ndarray
 ) -> np.ndarray:
     entities, count, lives = len(start) - 1, cutoffs.shape[1], len(half_lives)
     out = np.zeros((entities, count, lives, size), np.float32)
-    for entity in prange(entities):
+    for entity in range(entities):
         position, last = start[entity], start[entity + 1]
         for c in range(count):
             moment = cutoffs[entity, c]
@@ -39,11 +39,11 @@ def _decayed_counts(
     return out
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _last_seen(start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray) -> np.ndarray:
     entities, count = len(start) - 1, cutoffs.shape[1]
     out = np.full((entities, count, size), -np.inf)
-    for entity in prange(entities):
+    for entity in range(entities):
         position, last = start[entity], start[entity + 1]
         for c in range(count):
             moment = cutoffs[entity, c]
@@ -57,13 +57,13 @@ def _last_seen(start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int
     return out
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _window_counts(
     start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray, horizons: np.ndarray
 ) -> np.ndarray:
     entities, count = len(start) - 1, cutoffs.shape[1]
     out = np.zeros((entities, count, len(horizons), size), np.float32)
-    for entity in prange(entities):
+    for entity in range(entities):
         first, last = start[entity], start[entity + 1]
         for c in range(count):
             moment = cutoffs[entity, c]
@@ -81,7 +81,7 @@ def _window_counts(
     return out
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _pooled_vectors(
     start: np.ndarray,
     time: np.ndarray,
@@ -92,7 +92,7 @@ def _pooled_vectors(
 ) -> np.ndarray:
     entities, count, lives, dimension = len(start) - 1, cutoffs.shape[1], len(half_lives), vectors.shape[1]
     out = np.zeros((entities, count, lives, dimension), np.float32)
-    for entity in prange(entities):
+    for entity in range(entities):
         position, last = start[entity], start[entity + 1]
         for c in range(count):
             moment = cutoffs[entity, c]

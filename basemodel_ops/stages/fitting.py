@@ -84,7 +84,7 @@ def _fit_single(
     checkpoint: Checkpoint, draft: Draft,
 ) -> tuple[str, Metrics, Metrics]:  # fmt: skip
     target, classes = _targets(task, rows)
-    views = single_views(examples, checkpoint, place, task)
+    views = replace(single_views(examples, checkpoint, place, task), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
     train, validation, test = parts.values()
     names = automatic_names(examples, task)
@@ -92,17 +92,19 @@ def _fit_single(
     candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
     shipped, metrics = choose(candidates, views.rows(validation), target[validation], len(train), ws.settings.seed)
     if task.type is TaskType.BINARY:
+        weight = None if rows.weight is None else rows.weight[validation]
         raw = single.answers_of(candidates, views.rows(validation))
         candidates = {
-            name: replace(fitted, calibration=Calibration.fit(raw[name], target[validation]))
+            name: replace(fitted, calibration=Calibration.fit(raw[name], target[validation], weight))
             for name, fitted in candidates.items()
         }
     known = known_before_test(rows, task.horizon)
     metric, newest = METRICS[task.type], refit(candidates, views.rows(known), target[known], ws.settings.seed)
     answers = single.answers_of(newest, views.rows(test))
-    on_test = {name: metric(target[test], answer) for name, answer in answers.items()}
+    weight = None if rows.weight is None else rows.weight[test]
+    on_test = {name: metric(target[test], answer, weight) for name, answer in answers.items()}
     pair, owner = (answers[shipped], answers["baseline"]), examples.entity[place[test]]
-    noise = paired_error(metric, PRIMARY[task.type], target[test], *pair, ws.settings.seed, owner=owner)
+    noise = paired_error(metric, PRIMARY[task.type], target[test], *pair, ws.settings.seed, owner=owner, weight=weight)
     draft.json("noise", {"against_baseline": noise if np.isfinite(noise) else 0.0})
     fitted = refit({shipped: candidates[shipped]}, views, target, ws.settings.seed)[shipped]
     arrays, texts = save_heads(fitted)

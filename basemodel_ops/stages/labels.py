@@ -1,10 +1,11 @@
 """Reading a task: its rows, and the part that each belongs to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlglot import exp
 
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.contract.types import Task
@@ -13,7 +14,7 @@ from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.planning import TaskPlan
 from basemodel_ops.stages.times import Times, microseconds
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import rows_query
+from basemodel_ops.warehouse.queries import column_of, rows_query, table_of
 
 Metrics = dict[str, dict[str, float]]
 """Metrics by candidate."""
@@ -27,11 +28,13 @@ class Rows:
     cutoff: np.ndarray  # microseconds
     target: pa.ChunkedArray | None
     part: np.ndarray  # "train", "validation", "test", "gap" or "open"
+    weight: np.ndarray | None = None  # of how many rows each speaks, about 1 on average; None where all do of one
 
     def take(self, chosen: np.ndarray) -> "Rows":
         """The chosen rows (positions)."""
         target = None if self.target is None else self.target.take(pa.array(chosen))
-        return Rows(self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen])
+        weight = None if self.weight is None else self.weight[chosen]
+        return Rows(self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen], weight)
 
 
 def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | None = None) -> Rows:
@@ -43,7 +46,49 @@ def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | 
     has_target = task.population is None
     columns = [task.entity, task.cutoff, *([task.target] if has_target else [])]
     query = rows_query(task.population or task.relation, columns)
-    table = warehouse.read(query if plan is None else warehouse.sampled(query, task.entity, plan.read))
+    rows = _parted(
+        warehouse.read(query if plan is None else warehouse.sampled(query, task.entity, plan.read)), task, times
+    )
+    if plan is not None and len(rows.cutoff):
+        rows = rows.take(np.flatnonzero(plan.keeps(rows.part, rows.entity.combine_chunks(), rows.cutoff)))
+        if plan.positives:
+            kept = warehouse.read(warehouse.sampled(positive(query, task), task.entity, plan.positives))
+            rows = _with_positives(rows, _parted(kept, task, times), plan)
+    if not (rows.part != "open").any():
+        raise DataError(f"Task {task.name} has no labelled rows in {task.relation}. Its target is null everywhere.")
+    return rows
+
+
+def positive(query: exp.Select, task: Task) -> exp.Select:
+    """The rows of a query of a task whose answer is yes."""
+    return query.where(column_of(task.target).eq(exp.Literal.number(1)))
+
+
+def positive_entities(task: Task) -> exp.Select:
+    """The entities with a yes at some cutoff, as one column."""
+    return positive(exp.select(column_of(task.entity)).distinct().from_(table_of(task.relation)), task)
+
+
+def _with_positives(rows: Rows, kept: Rows, plan: TaskPlan) -> Rows:
+    """Drawn rows with all the positive ones that are kept in the place of those drawn, and the weights of both."""
+    target = pc.cast(rows.target, pa.float64()).fill_null(0).to_numpy()
+    drawn = rows.take(np.flatnonzero((target != 1) | (rows.part == "open")))
+    kept = kept.take(np.flatnonzero(kept.part != "open"))
+    shares = {name: plan.drawn(name) for name in plan.draws}
+    weight = np.concatenate(
+        [[1 / shares.get(part, 1.0) for part in drawn.part], np.full(len(kept.part), 1 / plan.positives)]
+    )
+    is_drawn = np.concatenate([drawn.part, kept.part]) != "open"
+    weight /= weight[is_drawn].mean() if is_drawn.any() else 1.0
+    entity = pa.chunked_array([*drawn.entity.chunks, *kept.entity.chunks], type=rows.entity.type)
+    targets = pa.chunked_array([*drawn.target.chunks, *kept.target.chunks], type=rows.target.type)
+    cutoff, part = np.concatenate([drawn.cutoff, kept.cutoff]), np.concatenate([drawn.part, kept.part])
+    return Rows(entity, cutoff, targets, part, weight)
+
+
+def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
+    """The rows of a table with the part that each belongs to."""
+    has_target = task.population is None
     cutoff = microseconds(table.column(task.cutoff))
     target = table.column(task.target) if has_target else None
     part = np.full(len(cutoff), "open", dtype="<U10")
@@ -55,13 +100,7 @@ def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | 
         part[cutoff + task.horizon * DAY <= times.data_end] = "gap"
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name
-    rows = Rows(table.column(task.entity), cutoff, target, part)
-    if plan is not None and len(cutoff):
-        rows = rows.take(np.flatnonzero(plan.keeps(part, rows.entity.combine_chunks(), cutoff)))
-        part = rows.part
-    if not (part != "open").any():
-        raise DataError(f"Task {task.name} has no labelled rows in {task.relation}. Its target is null everywhere.")
-    return rows
+    return Rows(table.column(task.entity), cutoff, target, part)
 
 
 def newest_per_entity(rows: Rows) -> Rows:
@@ -94,7 +133,7 @@ def trait_parts(rows: Rows, seed: int) -> Rows:
     """Traits do not move in time, so entities are split instead: a quarter tests, a fifth of the rest validates."""
     codes = np.random.default_rng(seed).random(len(rows.cutoff))
     part = np.where(codes < 0.25, "test", np.where(codes < 0.40, "validation", "train"))
-    return Rows(rows.entity, rows.cutoff, rows.target, part)
+    return replace(rows, part=part)
 
 
 def fitted_numbers(

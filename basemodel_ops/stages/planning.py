@@ -12,6 +12,9 @@ import pyarrow as pa
 from basemodel_ops.encoders.hashing import hash_values, pair_ids
 from basemodel_ops.tasks.split import Split
 
+LEAST_POSITIVES = 2_000
+"""Where fewer positive rows than this would be drawn, as many as there are are kept, and weighted back."""
+
 PER_ENTITY = 8
 """Cutoffs of an entity that are drawn where not all rows can be: several of many entities, not all of few."""
 
@@ -64,6 +67,8 @@ class TaskPlan:
     rows: dict[str, int]
     draws: dict[str, Draw]
     seed: int = 0
+    positives: float = 0.0
+    """Share of the entities whose positive rows are all kept; 0 where they are drawn like others."""
 
     def drawn(self, part: str) -> float:
         """The share of a part's rows that are drawn."""
@@ -86,11 +91,16 @@ class TaskPlan:
     def from_plain(cls, plain: Mapping) -> "TaskPlan":
         """The inverse of `plain`."""
         draws = {name: Draw(**one) for name, one in plain["draws"].items()}
-        return cls(plain["read"], dict(plain["rows"]), draws, plain["seed"])
+        return cls(plain["read"], dict(plain["rows"]), draws, plain["seed"], plain["positives"])
 
 
 def plan_task(
-    counts: Mapping[int, int], split: Split | None, complete: np.ndarray, most: Mapping[str, int], seed: int = 0
+    counts: Mapping[int, int],
+    split: Split | None,
+    complete: np.ndarray,
+    most: Mapping[str, int],
+    seed: int = 0,
+    positives: Mapping[int, int] | None = None,
 ) -> TaskPlan:
     """Which rows of a task are drawn.
 
@@ -99,6 +109,8 @@ def plan_task(
         split: The cutoffs of each part; None for a trait, whose rows all train.
         complete: Cutoffs whose window is over.
         most: Rows of each part that are drawn, at most; those of no part ("gap") are learnt from as well.
+        seed: Of the draw.
+        positives: Positive rows at each cutoff, of a task that asks for a yes or no.
     """
     if split is None:
         parts = {"train": np.array(sorted(counts), np.int64)}
@@ -117,7 +129,11 @@ def plan_task(
         else:
             one = draw(rows[name], most[name], 1)
             draws[name] = Draw(one.entities * one.cutoffs, 1.0)
-    return TaskPlan(max((one.entities for one in draws.values()), default=1.0), rows, draws, seed)
+    plan = TaskPlan(max((one.entities for one in draws.values()), default=1.0), rows, draws, seed)
+    there = sum((positives or {}).get(int(cutoff), 0) for cutoff in parts["train"])
+    if split is None or not there or there * plan.drawn("train") >= min(LEAST_POSITIVES, there):
+        return plan
+    return replace(plan, positives=min(1.0, most["train"] / 4 / there))
 
 
 def read_together(plans: Mapping[str, TaskPlan], least: float) -> dict[str, TaskPlan]:

@@ -25,6 +25,8 @@ class Chosen:
     share: float = 1.0
     among: exp.Query | None = None
     only: tuple[object, ...] | None = None
+    also: exp.Select | None = None
+    """Entities beside the share, one column."""
 
     def of(self, warehouse: Warehouse, query: exp.Select, column: str) -> exp.Select:
         """The rows of a query whose `column` is such an entity."""
@@ -32,7 +34,7 @@ class Chosen:
             query = query.where(exp.In(this=column_of(column), query=self.among.copy().subquery()))
         if self.only is not None:
             query = query.where(column_of(column).isin(*map(exp.convert, self.only)))
-        return warehouse.sampled(query, column, self.share)
+        return warehouse.sampled(query, column, self.share, self.also)
 
 
 EVERYONE = Chosen()

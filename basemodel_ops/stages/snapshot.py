@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Artifact, Draft, version_of
 from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
@@ -185,11 +186,23 @@ class Pins:
 def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Task, times: Times) -> TaskPlan:
     """The rows of a task that are drawn, from how many there are at each cutoff."""
     relation = task.population or task.relation
-    table = warehouse.read(counts_by_cutoff_query(relation, task.cutoff)).drop_null()
-    counts = dict(zip(microseconds(table.column(0)).tolist(), table.column(1).to_pylist(), strict=True))
+    is_yes_or_no = task.type is TaskType.BINARY and _is_number(warehouse, task)
+    query = counts_by_cutoff_query(relation, task.cutoff, task.target if is_yes_or_no else None, is_yes_or_no)
+    table = warehouse.read(query)
+    table = table.filter(pc.is_valid(table.column(0)))
+    cutoffs = microseconds(table.column(0)).tolist()
+    counts = dict(zip(cutoffs, table.column(1).to_pylist(), strict=True))
+    positives = dict(zip(cutoffs, table.column("positives").to_pylist(), strict=True)) if is_yes_or_no else None
     split = None if task.horizon is None else times.split(task.horizon, task.name)
     complete = times.cutoffs if task.horizon is None else times.complete(task.horizon)
-    return plan_task(counts, split, complete, bounds(settings, task), settings.seed)
+    return plan_task(counts, split, complete, bounds(settings, task), settings.seed, positives)
+
+
+def _is_number(warehouse: Warehouse, task: Task) -> bool:
+    """Whether the target of a task is kept as a number, so that its ones can be counted."""
+    kinds = {name.lower(): kind for name, kind in warehouse.columns(task.relation).items()}
+    kind = kinds.get(task.target.lower(), "").upper()
+    return any(word in kind for word in ("INT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "NUMBER"))
 
 
 def bounds(settings: Settings, task: Task) -> dict[str, int]:

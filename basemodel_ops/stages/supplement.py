@@ -6,7 +6,8 @@ from basemodel_ops.artifacts import Draft, version_of
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.representation.workers import mapped
 from basemodel_ops.stages.builder import Builder, Part
-from basemodel_ops.stages.labels import Rows
+from basemodel_ops.stages.labels import Rows, positive_entities
+from basemodel_ops.stages.planning import TaskPlan
 from basemodel_ops.stages.reading import Chosen
 from basemodel_ops.stages.rows import Examples, Joined, Represented, RowsDraft
 from basemodel_ops.stages.snapshot import Snapshot
@@ -21,9 +22,10 @@ def examples_of(
     pool = Examples(ws.current("training_examples"))
     place = pool.locate(rows.entity, rows.cutoff)
     missing = np.flatnonzero(place < 0)
-    if task.name in snapshot.pooled or len(missing) == 0:
+    plan = snapshot.plans[task.name]
+    if (task.name in snapshot.pooled and not plan.positives) or len(missing) == 0:
         return pool, place
-    version = version_of(task.name, pool.version, snapshot.plans[task.name].plain(), len(missing))
+    version = version_of(task.name, pool.version, plan.plain(), snapshot.pin("grid"), len(missing))
     key = f"{task.name}/examples"
     if ws.store.find(key, version) is None:
         asked = rows.take(missing)
@@ -38,7 +40,7 @@ def examples_of(
 def _represent(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, snapshot: Snapshot, draft: Draft
 ) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-    builder = Builder(ws, warehouse, snapshot.times.data_end + 1, Chosen(snapshot.plans[task.name].read))
+    builder = Builder(ws, warehouse, snapshot.times.data_end + 1, _chosen(warehouse, task, snapshot.plans[task.name]))
     entity = builder.entities.encode(rows.entity).astype(np.int64)
     pairs = np.unique(np.stack([entity, rows.cutoff])[:, entity >= 0], axis=1)
     written = RowsDraft(draft, builder.layout)
@@ -53,3 +55,10 @@ def _represent(
         ws.log(f"{task.name}: {written.rows:,} of {pairs.shape[1]:,} rows that were not represented before")
     written.finish(builder.entities)
     return {"rows": written.rows}, {}
+
+
+def _chosen(warehouse: Warehouse, task: Task, plan: TaskPlan) -> Chosen:
+    """The entities that a task draws, and those whose positive rows are kept."""
+    if not plan.positives:
+        return Chosen(plan.read)
+    return Chosen(plan.read, also=warehouse.sampled(positive_entities(task), task.entity, plan.positives))

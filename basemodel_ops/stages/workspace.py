@@ -48,7 +48,9 @@ class Workspace:
 
     def warehouse(self) -> AbstractContextManager[Warehouse]:
         """A fresh connection, audited; close it before dbt runs."""
-        return Audited(open_warehouse(self.settings), AuditLog(self.settings.home), self.contract, self.run)
+        log, asset = AuditLog(self.settings.home), self._asset
+        only = None if asset is None else [str(one) for one in (*asset.relations, *asset.aside)]
+        return Audited(open_warehouse(self.settings), log, self.contract, self.run, only)
 
     def times(self, warehouse: Warehouse) -> Times:
         """The grid as the warehouse has it now; what is learnt from stands in `snapshot`."""

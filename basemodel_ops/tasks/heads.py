@@ -22,8 +22,8 @@ OBJECTIVES = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", Task
 class Head(Protocol):
     """Learns from (rows, features); answers a probability, a number or (rows, classes) probabilities."""
 
-    def fit(self, features: np.ndarray, target: np.ndarray) -> None:
-        """Learn, in place."""
+    def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
+        """Learn, in place; `weight` (rows,) says of how many rows each speaks."""
         ...
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -56,15 +56,15 @@ class LinearHead:
         self.kind, self.strength = kind, strength
         self._arrays: dict[str, np.ndarray] = {}
 
-    def fit(self, features: np.ndarray, target: np.ndarray) -> None:
+    def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Learn, in place."""
         mean, deviation = features.mean(0), np.maximum(features.std(0), 1e-3)
         scaled = np.clip((features - mean) / deviation, -8, 8)
         if self.kind is TaskType.REGRESSION:
-            line = Ridge(alpha=100.0 / self.strength).fit(scaled, target)
+            line = Ridge(alpha=100.0 / self.strength).fit(scaled, target, weight)
             weights, bias = line.coef_.reshape(1, -1), np.atleast_1d(line.intercept_)
         else:
-            curve = LogisticRegression(C=0.01 * self.strength, max_iter=400, tol=1e-3).fit(scaled, target)
+            curve = LogisticRegression(C=0.01 * self.strength, max_iter=400, tol=1e-3).fit(scaled, target, weight)
             weights, bias = curve.coef_, curve.intercept_
             if self.kind is TaskType.MULTICLASS:
                 weights, bias = _in_place(curve.classes_.astype(int), weights, bias)
@@ -95,7 +95,7 @@ class LinearHead:
 class GivenHead:
     """An answer that needs no labels: the foundation model's own, handed through. It has nothing to learn."""
 
-    def fit(self, features: np.ndarray, target: np.ndarray) -> None:
+    def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Nothing."""
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -113,12 +113,14 @@ class GivenHead:
 
 def learn_members(
     settings: dict[str, object], features: np.ndarray, target: np.ndarray, rounds: int, seed: int,
-    names: list[str] | None = None,
+    names: list[str] | None = None, weight: np.ndarray | None = None,
 ) -> list[lgb.Booster]:  # fmt: skip
     """`MEMBERS` boosted models of the same (rows, features), which draw rows and features apart."""
     # What each draws is apart; bins are found once, and by both cores.
     shared = {**settings, "data_random_seed": seed}
-    data = lgb.Dataset(features, target, params={**shared, "num_threads": MEMBERS}, feature_name=names or "auto")
+    data = lgb.Dataset(
+        features, target, weight=weight, params={**shared, "num_threads": MEMBERS}, feature_name=names or "auto"
+    )
     data.construct()
 
     def learn(member: int) -> lgb.Booster:
@@ -137,7 +139,7 @@ class BoostedHead:
         self._boosters: list[lgb.Booster] = []
         self._forest: Forest | None = None  # of the boosters, once they are asked
 
-    def fit(self, features: np.ndarray, target: np.ndarray) -> None:
+    def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Learn, in place."""
         settings = {
             "objective": OBJECTIVES[self.kind], "learning_rate": self.rate, "num_leaves": 15, "max_bin": 63,
@@ -148,7 +150,10 @@ class BoostedHead:
         if self.kind is TaskType.MULTICLASS:
             settings["num_class"] = int(target.max()) + 1
 
-        self._boosters, self._forest = learn_members(settings, features, target, self.rounds, self.seed), None
+        self._boosters, self._forest = (
+            learn_members(settings, features, target, self.rounds, self.seed, weight=weight),
+            None,
+        )
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""
@@ -172,14 +177,14 @@ class BoostedHead:
         return self
 
 
-def _isotonic(score: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, target)
+def _isotonic(score: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, target, weight)
     return np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_)
 
 
-def _tempered(score: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _tempered(score: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """A slope and an offset of the logit, as knots; a falling slope is none."""
-    curve = LogisticRegression(C=100.0).fit(_logit(score)[:, None], target)
+    curve = LogisticRegression(C=100.0).fit(_logit(score)[:, None], target, weight)
     knots = 1 / (1 + np.exp(-np.linspace(-9, 9, 181)))
     logits = max(float(curve.coef_[0, 0]), 0.0) * _logit(knots) + float(curve.intercept_[0])
     return knots, 1 / (1 + np.exp(-logits))
@@ -190,9 +195,9 @@ def _logit(score: np.ndarray) -> np.ndarray:
     return np.log(inside / (1 - inside))
 
 
-def _log_loss(chance: np.ndarray, target: np.ndarray) -> float:
+def _log_loss(chance: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
     chance = np.clip(chance, 1e-4, 1 - 1e-4)
-    return float(-np.mean(target * np.log(chance) + (1 - target) * np.log(1 - chance)))
+    return float(-np.average(target * np.log(chance) + (1 - target) * np.log(1 - chance), weights=weight))
 
 
 class Calibration:
@@ -202,23 +207,27 @@ class Calibration:
         self.knots, self.values = knots, values
 
     @classmethod
-    def fit(cls, score: np.ndarray, target: np.ndarray) -> "Calibration":
+    def fit(cls, score: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> "Calibration":
         """The map, isotonic or tempered, with the smaller log loss on the other half of the rows, twice.
 
         Where a half has one class only, nothing can be compared and the isotonic map is taken.
         """
         half = np.arange(len(score)) % 2 == 0
+
+        def of(part: np.ndarray) -> np.ndarray | None:
+            return None if weight is None else weight[part]
+
         best = _isotonic
         if all(len(np.unique(target[part])) == 2 for part in (half, ~half)):
             loss = {
                 method: sum(
-                    _log_loss(cls(*method(score[fit], target[fit])).apply(score[~fit]), target[~fit])
+                    _log_loss(cls(*method(score[fit], target[fit], of(fit))).apply(score[~fit]), target[~fit], of(~fit))
                     for fit in (half, ~half)
                 )
                 for method in (_isotonic, _tempered)
             }
             best = min(loss, key=lambda method: loss[method])
-        return cls(*best(score, target))
+        return cls(*best(score, target, weight))
 
     def apply(self, score: np.ndarray) -> np.ndarray:
         """Calibrated probabilities; a little of the score remains so that the order within a step is kept."""

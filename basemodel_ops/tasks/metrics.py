@@ -27,26 +27,34 @@ def _mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def binary_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float]:
+Weight = np.ndarray | None
+"""Of how many rows each speaks, (rows,); None where all speak of one."""
+
+
+def binary_metrics(target: np.ndarray, score: np.ndarray, weight: Weight = None) -> dict[str, float]:
     """AUROC, average precision and Brier score of probabilities (rows,); ranking one class only is not a number."""
     both = len(np.unique(target)) == 2
     return {
-        "auroc": float(roc_auc_score(target, score)) if both else float("nan"),
-        "average_precision": float(average_precision_score(target, score)) if both else float("nan"),
-        "brier": float(brier_score_loss(target, np.clip(score, 0, 1))),
+        "auroc": float(roc_auc_score(target, score, sample_weight=weight)) if both else float("nan"),
+        "average_precision": float(average_precision_score(target, score, sample_weight=weight))
+        if both
+        else float("nan"),
+        "brier": float(brier_score_loss(target, np.clip(score, 0, 1), sample_weight=weight)),
     }
 
 
-def regression_metrics(target: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+def regression_metrics(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
     """R2 of log(1 + x), mean absolute error and R2 as they are, (rows,)."""
     return {
-        "r2_log": float(r2_score(np.log1p(np.maximum(target, 0)), np.log1p(np.maximum(prediction, 0)))),
-        "mae": float(mean_absolute_error(target, prediction)),
-        "r2": float(r2_score(target, prediction)),
+        "r2_log": float(
+            r2_score(np.log1p(np.maximum(target, 0)), np.log1p(np.maximum(prediction, 0)), sample_weight=weight)
+        ),
+        "mae": float(mean_absolute_error(target, prediction, sample_weight=weight)),
+        "r2": float(r2_score(target, prediction, sample_weight=weight)),
     }
 
 
-def multiclass_metrics(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+def multiclass_metrics(target: np.ndarray, probability: np.ndarray, weight: Weight = None) -> dict[str, float]:
     """Macro one-against-rest AUROC, log loss and accuracy; target (rows,), probability (rows, classes).
 
     Classes beyond the last column, which the rows learnt from did not have, are given no probability.
@@ -55,9 +63,9 @@ def multiclass_metrics(target: np.ndarray, probability: np.ndarray) -> dict[str,
     probability = np.pad(probability, ((0, 0), (0, unknown)))
     present = [c for c in range(probability.shape[1]) if 0 < (target == c).sum() < len(target)]
     return {
-        "macro_auroc": _mean([roc_auc_score(target == c, probability[:, c]) for c in present]),
-        "log_loss": float(log_loss(target, probability, labels=np.arange(probability.shape[1]))),
-        "accuracy": float((probability.argmax(1) == target).mean()),
+        "macro_auroc": _mean([roc_auc_score(target == c, probability[:, c], sample_weight=weight) for c in present]),
+        "log_loss": float(log_loss(target, probability, labels=np.arange(probability.shape[1]), sample_weight=weight)),
+        "accuracy": float(np.average(probability.argmax(1) == target, weights=weight)),
     }
 
 

@@ -51,6 +51,8 @@ class Views:
     answer: np.ndarray | None = None
     is_raw: bool = False
     """Whether `learnt` is the representation itself: thousands of numbers, on which boosting is not tried."""
+    weight: np.ndarray | None = None
+    """Of how many rows each speaks, (rows,); None where all speak of one."""
 
     def view(self, name: str) -> np.ndarray:
         """`automatic`, `learnt`, `answer`, or `both` of the first two side by side."""
@@ -59,7 +61,8 @@ class Views:
     def rows(self, chosen: np.ndarray) -> "Views":
         """The chosen rows of all views."""
         answer = None if self.answer is None else self.answer[chosen]
-        return Views(self.automatic[chosen], self.learnt[chosen], answer, self.is_raw)
+        weight = None if self.weight is None else self.weight[chosen]
+        return Views(self.automatic[chosen], self.learnt[chosen], answer, self.is_raw, weight)
 
     @property
     def candidates(self) -> dict[str, tuple[str, ...]]:
@@ -126,7 +129,7 @@ def _heads(kind: TaskType, parts: set[str], views: Views, target: np.ndarray, se
     for name in sorted(parts):
         recipe, view = RECIPES[name]
         heads[name] = _head(recipe, kind, len(target), seed, views.is_raw)
-        heads[name].fit(views.view(view), _target(kind, target))
+        heads[name].fit(views.view(view), _target(kind, target), views.weight)
     return heads
 
 
@@ -140,7 +143,7 @@ def choose(
     """
     kind = next(iter(candidates.values())).kind
     answers = answers_of(candidates, views)
-    metrics = {name: METRICS[kind](target, answer) for name, answer in answers.items()}
+    metrics = {name: METRICS[kind](target, answer, views.weight) for name, answer in answers.items()}
     primary = PRIMARY[kind]
     if not np.isfinite([values[primary] for values in metrics.values()]).any():
         return next(iter(candidates)), metrics  # validation says nothing: the safest
@@ -151,14 +154,16 @@ def choose(
     best = max(preferred if labels < FEW else candidates, key=lambda name: metrics[name][primary])
     for name in preferred:
         gain = metrics[best][primary] - metrics[name][primary]
-        if gain <= paired_error(METRICS[kind], primary, target, answers[best], answers[name], seed):
+        pair = answers[best], answers[name]
+        if gain <= paired_error(METRICS[kind], primary, target, *pair, seed, weight=views.weight):
             return name, metrics
     return best, metrics
 
 
 def paired_error(
-    measure: Callable[[np.ndarray, np.ndarray], dict[str, float]], metric: str, target: np.ndarray, one: np.ndarray,
-    other: np.ndarray, seed: int, samples: int = 50, owner: np.ndarray | None = None,
+    measure: Callable[[np.ndarray, np.ndarray, np.ndarray | None], dict[str, float]], metric: str,
+    target: np.ndarray, one: np.ndarray, other: np.ndarray, seed: int, samples: int = 50,
+    owner: np.ndarray | None = None, weight: np.ndarray | None = None,
 ) -> float:  # fmt: skip
     """Standard error of the difference of a metric between two answers to the same rows, by resampling them.
 
@@ -171,7 +176,9 @@ def paired_error(
     for _ in range(samples):
         rows = np.concatenate([groups[group] for group in generator.integers(0, len(groups), len(groups))])
         if len(np.unique(target[rows])) > 1:
-            found.append(measure(target[rows], one[rows])[metric] - measure(target[rows], other[rows])[metric])
+            own = None if weight is None else weight[rows]
+            first, second = (measure(target[rows], answers[rows], own)[metric] for answers in (one, other))
+            found.append(first - second)
     return float(np.std(found)) if found else float("inf")
 
 

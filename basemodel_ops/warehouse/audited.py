@@ -1,6 +1,6 @@
 """A warehouse behind the contract's allow-list, whose every read stands in the audit log. No value does."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.types import Contract, Relation
-from basemodel_ops.errors import WarehouseError
+from basemodel_ops.errors import UndeclaredError, WarehouseError
 from basemodel_ops.warehouse.base import Publication, Warehouse
 from basemodel_ops.warehouse.queries import column_of
 from basemodel_ops.warehouse.sampling import SAID
@@ -102,9 +102,12 @@ def _is_time_bound(literal: exp.Literal) -> bool:
 class Audited:
     """Any warehouse, read through the allow-list and the log. A read that cannot be logged is not handed out."""
 
-    def __init__(self, warehouse: Warehouse, log: AuditLog, contract: Contract, run: str) -> None:
+    def __init__(
+        self, warehouse: Warehouse, log: AuditLog, contract: Contract, run: str, only: Collection[str] | None = None
+    ) -> None:
+        """Read through the allow-list of a contract; of its relations `only` some, where they are given."""
         self._warehouse, self._log, self._run = warehouse, log, run
-        self._readable = contract.readable
+        self._readable, self._only = contract.readable, only
         self._purposes: dict[str, dict[str, str]] = {}
         for item in contract.personal:
             self._purposes.setdefault(str(item.relation), {})[item.column] = item.purpose
@@ -129,6 +132,10 @@ class Audited:
         reads = []
         for access in asked:
             allowed = self._readable.get(access.relation)
+            if self._only is not None and allowed is not None and access.relation not in self._only:
+                raise UndeclaredError(
+                    f"{access.relation} is read and not declared; {sorted(self._only)} are. Declare it in assets.py."
+                )
             refused = [] if allowed is None else [name for name in access.columns if name not in allowed]
             if refused:
                 raise WarehouseError(

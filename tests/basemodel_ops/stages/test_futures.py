@@ -120,9 +120,7 @@ def test_activity_is_kept_of_more_rows_and_says_the_same_of_those_it_shares(tmp_
     training_examples(ws)
     examples = Examples(ws.current("training_examples"))
     columns = [block.offset for block in foreseen(Layout.from_rows(examples.artifact.json("futures")))]
-    whole, part = (
-        dict(zip(("row", "values"), examples.sample(kind), strict=True)) for kind in ("futures", "activity")
-    )
+    whole, part = (dict(zip(("row", "values"), examples.sample(kind), strict=True)) for kind in ("futures", "activity"))
     assert len(columns) == part["values"].shape[1] > 0
     assert len(np.unique(part["row"])) == len(part["row"]) > len(whole["row"]) > 0
     place = np.searchsorted(part["row"], whole["row"])

@@ -164,6 +164,23 @@ def riders() -> pa.Table:
     )
 
 
+def rides(cutoffs: list[datetime]) -> pa.Table:
+    """Whether each rider rides in the 14 days from each cutoff; null while they are not over."""
+    ridden = {(row["rider"], row["started_at"]) for row in trips().select(["rider", "started_at"]).to_pylist()}
+    rows = []
+    for cutoff in cutoffs:
+        over = cutoff + timedelta(days=14)
+        seen = {rider for rider, moment in ridden if cutoff <= moment < over}
+        rows += [(f"rider {i}", cutoff, int(f"rider {i}" in seen) if over <= NOW else None) for i in range(RIDERS)]
+    names = {"rider": pa.string(), "cutoff": pa.timestamp("us"), "rides": pa.int64()}
+    return pa.table(
+        {
+            name: pa.array(values, kind)
+            for (name, kind), values in zip(names.items(), zip(*rows, strict=True), strict=True)
+        }
+    )
+
+
 def workspace(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
     """A workspace whose warehouse holds the trips; `tables` replace those of the same name."""
     cutoffs = [datetime(2024, 3, 4) + timedelta(weeks=week) for week in range(18)]
@@ -179,4 +196,5 @@ def workspace(home: Path, declared: Contract | None = None, **tables: pa.Table) 
     with DuckDBWarehouse(settings.warehouse_path) as warehouse:
         for name, table in made.items():
             warehouse.load(Relation(schema_name="behavior", name=name), table)
+        warehouse.load(TASK_TABLE, rides(cutoffs))
     return Workspace.open(settings, declared or contract(), lambda _: None)

@@ -35,7 +35,7 @@ def test_every_way_is_measured_and_the_best_ships() -> None:
 def test_novelty_is_the_mean_surprise_of_what_is_shown() -> None:
     (query,) = queries(3, 60)
     popular = query.shortlist.evidence[:, :, 1]
-    events = np.expm1(query.affinity.market.popularity[-1])
+    events = np.expm1(query.affinity.market.common.popularity[-1])
     shown = query.shortlist.best(popular, 5)[0].ravel()
     expected = np.mean([-np.log2(events[item] / events.sum()) for item in shown if item >= 0])
     found = measure_scores([query], [popular], k=5)["novelty"]

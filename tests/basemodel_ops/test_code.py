@@ -1,0 +1,80 @@
+"""The code that makes an artifact is what its module imports, and nothing else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from basemodel_ops import code
+from basemodel_ops.assets import AROUND as SETTINGS_AROUND
+from basemodel_ops.settings import Settings
+
+MODULES = (
+    "stages.encoding", "stages.embedding", "stages.examples", "stages.pretraining", "stages.fitting",
+    "stages.recommending", "stages.evaluation", "stages.scoring",
+)  # fmt: skip
+
+
+def names(*modules: str) -> set[str]:
+    return {str(path.relative_to(code.ROOT)) for path in code.sources(*modules)}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_stage_depends_on_its_own_file_and_not_on_the_way_to_the_data(module: str) -> None:
+    found = names(module)
+    assert module.replace(".", "/") + ".py" in found
+    assert not {name for name in found if name.startswith(("warehouse/", "artifacts/", "contract/"))}
+
+
+def test_encoders_that_are_found_by_name_count() -> None:
+    assert {"encoders/number.py", "encoders/text.py", "encoders/image.py"} <= names("stages.encoding")
+
+
+def test_kernels_in_cuda_count_where_vectors_are_made() -> None:
+    assert "cleora/cuda.cu" in names("stages.embedding")
+
+
+def test_what_fits_tasks_makes_no_row() -> None:
+    rows = names("stages.examples")
+    assert not {name for name in rows if name.startswith(("tasks/heads", "tasks/single", "foundation/", "stages/fit"))}
+    assert "representation/build.py" in rows
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sources that may be changed."""
+    root = tmp_path / "basemodel_ops"
+    shutil.copytree(code.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code, "ROOT", root)
+    return root
+
+
+def versions() -> dict[str, str]:
+    code.code_behind.cache_clear()
+    code._imports.cache_clear()
+    return {module: code.code_behind(module) for module in MODULES}
+
+
+@pytest.mark.parametrize(
+    ("file", "made_again"),
+    [
+        ("tasks/heads.py", {"stages.fitting", "stages.recommending", "stages.scoring"}),
+        ("warehouse/duckdb.py", set()),
+        ("cleora/cuda.cu", {"stages.embedding"}),
+        ("encoders/text.py", set(MODULES) - {"stages.evaluation"}),
+    ],
+)
+def test_a_change_is_noticed_by_what_it_can_change(copied: Path, file: str, made_again: set[str]) -> None:
+    before = versions()
+    with (copied / file).open("a") as opened:
+        opened.write("\n# another line\n" if file.endswith(".py") else "\n// another line\n")
+    after = versions()
+    versions_again = {module for module in MODULES if before[module] != after[module]}
+    assert versions_again == made_again
+    code.code_behind.cache_clear()
+    code._imports.cache_clear()
+
+
+def test_settings_that_change_no_result_exist() -> None:
+    known = set(Settings.model_fields) | {name for name, value in vars(Settings).items() if isinstance(value, property)}
+    assert known >= SETTINGS_AROUND
