@@ -63,7 +63,7 @@ class DuckDBSession(Session):
 
     def open_stage(self, stage: Relation, columns: list[exp.ColumnDef]) -> None:
         """Create a stage table in a transaction of its own: until it ends, rows go into the file and into no log."""
-        self.begin()
+        self._connection.begin()
         self.rows(create_table(stage, columns))
 
     def append(self, stage: Relation, table: pa.Table) -> None:
@@ -76,7 +76,7 @@ class DuckDBSession(Session):
 
     def close_stage(self, stage: Relation) -> None:
         """Commit the rows of the stage."""
-        self.commit()
+        self._connection.commit()
 
     def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
         """Create or replace a whole table in one statement; no stage is needed."""

@@ -118,14 +118,13 @@ class SnowflakeSession(Session):
                 self.execute(f"put {place} @{self.render(table_of(stage))} auto_compress = false")
 
     def close_stage(self, stage: Relation) -> None:
-        """Send the last file, copy all of them into the stage table, and drop them."""
+        """Send the last file, copy all of them into the stage table, and remove them."""
         self._put(stage)
         files = self.render(table_of(stage))
         self.execute(
             f"copy into {files} from @{files} file_format = (type = parquet use_logical_type = true) "
-            "match_by_column_name = case_insensitive"
+            "match_by_column_name = case_insensitive purge = true"
         )
-        self.execute(f"drop stage {files}")
 
     def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
         """Fill a stage, then replace the table by its rows in one statement: transient tables have no lasting clone."""

@@ -14,12 +14,12 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.postgres import PostgresWarehouse
-from basemodel_ops.warehouse.staging import STAGE_NAME
 from basemodel_ops.warehouse.queries import rows_query
 from basemodel_ops.warehouse.retry import Patience
 from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 from basemodel_ops.warehouse.sql import SqlWarehouse
+from basemodel_ops.warehouse.staging import STAGE_NAME
 
 from .. import servers
 
