@@ -83,13 +83,16 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
         ]
         for reader in readers:
             reader.start()
-        while process.poll() is None:
-            resident, anonymous, highest = memory_mb(process.pid)
-            peaks.see(max(resident, highest), anonymous)
-            stages.see(resident, anonymous)
-            if time.perf_counter() - looked > DISK_EVERY:
-                looked, disk = time.perf_counter(), max(disk, beside_mb(home))
-            time.sleep(MEMORY_EVERY)
+        try:
+            while process.poll() is None:
+                resident, anonymous, highest = memory_mb(process.pid)
+                peaks.see(max(resident, highest), anonymous)
+                stages.see(resident, anonymous)
+                if time.perf_counter() - looked > DISK_EVERY:
+                    looked, disk = time.perf_counter(), max(disk, beside_mb(home))
+                time.sleep(MEMORY_EVERY)
+        finally:
+            process.kill()  # one that has ended is left alone; an interrupted benchmark leaves none behind
         seconds = time.perf_counter() - began
         for reader in readers:
             reader.join()
