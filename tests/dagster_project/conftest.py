@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,8 @@ from rich.console import Console
 
 from basemodel_ops.settings import Settings
 from dagster_project.execution import run_main_job
+
+from ..networks import loopback_only
 
 VISITS = Path(__file__).parents[1] / "projects" / "visits"
 
@@ -25,6 +27,8 @@ class Run:
     printed: str
     secrets: tuple[str, ...] = ()
     """Names of the environment variables with a secret that were set during the run."""
+    interfaces: tuple[str, ...] = ()
+    """The network that there was, where the run was to have one of its own."""
 
     def rows(self, query: str) -> list[tuple]:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
@@ -88,8 +92,9 @@ def run_job(tmp_path_factory: pytest.TempPathFactory) -> RunJob:
 
 @pytest.fixture(scope="session")
 def visits(run_job: RunJob) -> Run:
-    """The main job on another domain: patients, clinics, one event source, one task."""
-    return run_job(VISITS)
+    """The main job on another domain: patients, clinics, one event source, one task. It has no network but loopback."""
+    with loopback_only() as interfaces:
+        return replace(run_job(VISITS), interfaces=interfaces)
 
 
 @pytest.fixture
