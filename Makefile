@@ -107,17 +107,18 @@ format: .venv/installed-dev ## Format and mend what can be mended.
 # With a Docker engine its own builder builds; without one, Debian's buildah does, on a base made of Debian's packages.
 IMAGE ?= localhost/basemodel:$(MACHINE)
 ENGINE ?= $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-WHEELHOUSE := $(wildcard $(PIP_FIND_LINKS))
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+WHEELHOUSE = $(wildcard $(PIP_FIND_LINKS))
 # A machine behind a proxy that signs by itself names its certificates here; they are mounted, never copied.
 CERTIFICATES ?= $(wildcard $(PIP_CERT))
 comma := ,
-BUILD := --file docker/Dockerfile --target $(MACHINE) --tag $(IMAGE) \
+BUILD = --file docker/Dockerfile --target $(MACHINE) --tag $(IMAGE) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
 	$(if $(WHEELHOUSE),--build-context wheels=$(WHEELHOUSE) --build-arg TORCH_WHEELS=/wheels) \
 	$(if $(CERTIFICATES),--secret id=certificates$(comma)src=$(CERTIFICATES))
 .PHONY: image image-base image-tools image-check
-image: image-$(ENGINE) ## Build the image, with Docker or without.
+image: ## Build the image, with Docker or without.
+	@$(MAKE) --no-print-directory image-$(ENGINE)
 
 .PHONY: image-docker image-buildah
 image-docker:

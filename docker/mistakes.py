@@ -66,6 +66,11 @@ def mistakes(sandbox: Sandbox, folder: Path) -> Iterator[Mistake]:
         right.having(temporary=64 * 1024),
         ("directory for temporary files /tmp is full", "--tmpfs /tmp:size="),
     )
+    yield Mistake(
+        "a full home",
+        right.having(home_bytes=2**20),
+        (f"The home {sandbox.home_at} is full", "1 of 1 MiB are free", "BASEMODEL_HOME"),
+    )
     variables = {"BASEMODEL_TARGET": "postgres", "PGHOST": "127.0.0.1", "PGUSER": "reader", "PGDATABASE": "shop"}
     yield Mistake(
         "a secret file that is not there",

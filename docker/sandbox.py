@@ -35,6 +35,8 @@ class Sandbox:
     home_is_writable: bool = True
     home_at: str = HOME
     """Where the home is seen."""
+    home_bytes: int | None = None
+    """If given, the home is an empty file system of this size instead."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def having(self, **changes: Any) -> "Sandbox":
@@ -49,7 +51,10 @@ class Sandbox:
         wrap += ["--ro-bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev"]
         wrap += ["--perms", "1777", "--size", str(64 * 2**20), "--tmpfs", "/dev/shm"]  # as engines do; dbt locks there
         wrap += ["--perms", "1777", "--size", str(self.temporary), "--tmpfs", "/tmp"]
-        wrap += ["--bind" if self.home_is_writable else "--ro-bind", str(self.home), self.home_at]
+        if self.home_bytes:
+            wrap += ["--perms", "0777", "--size", str(self.home_bytes), "--tmpfs", self.home_at]
+        else:
+            wrap += ["--bind" if self.home_is_writable else "--ro-bind", str(self.home), self.home_at]
         if any(target.startswith("/run/") for _, target in self.mounts):
             wrap += ["--tmpfs", "/run"]  # where what is mounted may lack a place: an engine makes one
         for source, target in self.mounts:

@@ -29,7 +29,7 @@ from numba import njit
 
 @njit(cache=True)
 def double(values):
-    return values + values
+    return values[0] + values[0]
 """
 
 
