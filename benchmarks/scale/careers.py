@@ -7,18 +7,28 @@ from benchmarks.scale.generation import Generator, Size
 
 KINDS, ITEMS, FAMILIES, MAKERS, GRADES = 12, 500, 8, 50, 5
 
+# Some were active before the data begin, some still are when they end: about as many are active in every week.
 POPULATION = """
+with careers as (
+    select
+        id as entity_id,
+        greatest(4, cast({weeks} * 0.1 * (0.5 + unit(id, 2)) as bigint)) as active_weeks,
+        power(-ln(unit(id, 3)), 1.333) as weight,
+        unit(id, 4) as skill,
+        whole(id, 5, {kinds}) as kind
+    from range({entities}) as numbers(id)
+)
+
 select
-    id as entity_id,
-    whole(id, 1, cast({weeks} * 0.85 as bigint)) as first_week,
-    greatest(4, cast({weeks} * 0.1 * (0.5 + unit(id, 2)) as bigint)) as active_weeks,
-    power(-ln(unit(id, 3)), 1.333) as weight,
-    unit(id, 4) as skill,
-    whole(id, 5, {kinds}) as kind
-from range({entities}) as numbers(id)
+    *,
+    whole(entity_id, 1, {weeks} + active_weeks - 1) - active_weeks + 1 as first_week
+from careers
 """
 
-TOTAL = "select sum(weight * (least(first_week + active_weeks, {weeks}) - first_week)) from generator.population"
+TOTAL = """
+select sum(weight * (least(first_week + active_weeks, {weeks}) - greatest(first_week, 0)))
+from generator.population
+"""
 
 THING_FACTS = """
 select

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -111,9 +112,11 @@ def metrics(artifacts: Path) -> dict[str, dict[str, Any]]:
         version = json.loads(pointer.read_text())["version"]
         report = json.loads((pointer.parent / version / "metrics.json").read_text())
         shipped = report["shipped"]
-        found[pointer.parts[-3]] = {
-            "shipped": shipped,
-            **report["test"][shipped],
-            "baseline": report["test"]["baseline"],
-        }
+        test = {name: _finite(report["test"][name]) for name in (shipped, "baseline")}
+        found[pointer.parts[-3]] = {"shipped": shipped, **test[shipped], "baseline": test["baseline"]}
     return found
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    """What cannot be measured is null: JSON has no not-a-number."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

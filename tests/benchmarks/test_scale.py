@@ -1,6 +1,7 @@
 """The generated populations: sizes, bounds, what was planted, and labels counted again by plain loops."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -172,6 +173,12 @@ def test_labels_of_careers_are_what_a_plain_loop_finds(narrow: Settings) -> None
     assert sorted(rows(narrow, "from tasks.kinds_28d")) == sorted(kinds)
 
 
+def test_about_as_many_careers_go_on_at_the_end_as_at_any_time(narrow: Settings) -> None:
+    counts = dict(rows(narrow, "select cutoff, count(*) from tasks.active_entities group by cutoff"))
+    newest = [counts.get(FINISH - timedelta(weeks=week), 0) for week in range(20)]
+    assert sum(newest) / 20 == pytest.approx(sum(counts.values()) / NARROW.cutoffs, rel=0.7)
+
+
 def test_a_watched_command_tells_memory_disk_and_stages(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys, time; kept = bytearray(80_000_000); pathlib.Path('file').write_bytes(bytes(5_000_000));"
@@ -190,6 +197,6 @@ def test_metrics_are_those_of_the_shipped_model_and_the_baseline(tmp_path: Path)
     folder = tmp_path / "churn" / "evaluation"
     (folder / "v1").mkdir(parents=True)
     (folder / "current.json").write_text(json.dumps({"version": "v1"}))
-    report = {"shipped": "linear", "test": {"linear": {"auroc": 0.8}, "baseline": {"auroc": 0.7}}}
+    report = {"shipped": "linear", "test": {"linear": {"auroc": 0.8}, "baseline": {"auroc": math.nan}}}
     (folder / "v1" / "metrics.json").write_text(json.dumps(report))
-    assert metrics(tmp_path) == {"churn": {"shipped": "linear", "auroc": 0.8, "baseline": {"auroc": 0.7}}}
+    assert metrics(tmp_path) == {"churn": {"shipped": "linear", "auroc": 0.8, "baseline": {"auroc": None}}}
