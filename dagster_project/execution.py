@@ -1,7 +1,7 @@
 """The main job in this process, and the summary of what came out."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 from rich.console import Console
@@ -10,6 +10,7 @@ from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
+from basemodel_ops.warming import start as start_warming
 from dagster_project.automation import MAIN_JOB, RENEWED, TRAIN_JOB
 from dagster_project.definitions import build
 from dagster_project.home import ensure_dagster_home
@@ -47,7 +48,7 @@ def run_main_job(
     console.print(f"[bold]Running {job}[/bold]" + ("" if job == TRAIN_JOB else f" as of {key}"))
     # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
     log = home / "dbt.log"
-    with dg.DagsterInstance.get() as instance, log.open("w") as file, contextlib.redirect_stdout(file):
+    with warmed(), dg.DagsterInstance.get() as instance, log.open("w") as file, contextlib.redirect_stdout(file):
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             partition_key=None if job == TRAIN_JOB else key,
@@ -60,6 +61,18 @@ def run_main_job(
             _failure(result, settings) + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}."
         )
     print_summary(project, names, _evaluations(project, names), _metadata(result), console)
+
+
+@contextlib.contextmanager
+def warmed() -> Iterator[None]:
+    """On a machine that never ran, compile kernels beside the first minute, which is dbt's, a process of its own."""
+    process = start_warming()
+    try:
+        yield
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait()
 
 
 def _evaluations(project: Project, tasks: Sequence[str]) -> dict[str, dict[str, object]]:

@@ -71,19 +71,24 @@ def positive_entities(task: Task) -> exp.Select:
 
 def _with_positives(rows: Rows, kept: Rows, plan: TaskPlan) -> Rows:
     """Drawn rows with all the positive ones that are kept in the place of those drawn, and the weights of both."""
+    if rows.target is None:
+        return rows
     target = pc.cast(rows.target, pa.float64()).fill_null(0).to_numpy()
     drawn = rows.take(np.flatnonzero((target != 1) | (rows.part == "open")))
     kept = kept.take(np.flatnonzero(kept.part != "open"))
-    shares = {name: plan.drawn(name) for name in plan.draws}
     weight = np.concatenate(
-        [[1 / shares.get(part, 1.0) for part in drawn.part], np.full(len(kept.part), 1 / plan.positives)]
+        [
+            [1 / plan.drawn(part) if part in plan.draws else 1.0 for part in drawn.part],
+            np.full(len(kept.part), 1 / plan.positives),
+        ]
     )
-    is_drawn = np.concatenate([drawn.part, kept.part]) != "open"
-    weight /= weight[is_drawn].mean() if is_drawn.any() else 1.0
-    entity = pa.chunked_array([*drawn.entity.chunks, *kept.entity.chunks], type=rows.entity.type)
-    targets = pa.chunked_array([*drawn.target.chunks, *kept.target.chunks], type=rows.target.type)
-    cutoff, part = np.concatenate([drawn.cutoff, kept.cutoff]), np.concatenate([drawn.part, kept.part])
-    return Rows(entity, cutoff, targets, part, weight)
+    part = np.concatenate([drawn.part, kept.part])
+    weight /= weight[part != "open"].mean() if (part != "open").any() else 1.0
+    if drawn.target is None or kept.target is None:
+        return rows
+    entity = pa.chunked_array([*drawn.entity.chunks, *kept.entity.chunks], type=drawn.entity.type)
+    targets = pa.chunked_array([*drawn.target.chunks, *kept.target.chunks], type=drawn.target.type)
+    return Rows(entity, np.concatenate([drawn.cutoff, kept.cutoff]), targets, part, weight)
 
 
 def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
