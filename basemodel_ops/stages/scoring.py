@@ -26,6 +26,7 @@ from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.compact import EmbeddingDraft, representation_key
 from basemodel_ops.stages.reading import Chosen
 from basemodel_ops.stages.rows import RowsInMemory
+from basemodel_ops.stages.snapshot import KEY as SNAPSHOT
 from basemodel_ops.stages.snapshot import read_columns
 from basemodel_ops.stages.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -54,6 +55,10 @@ def score(ws: Workspace, tasks: Sequence[str], as_of: datetime, run_id: str, kee
     Returns:
         Reports by task, and of `entity_representation` where it is kept.
     """
+    if ws.store.newest(SNAPSHOT) is None:
+        raise DataError(
+            f"Nothing was trained below {ws.settings.home}, or by an older version only. Run `basemodel train`."
+        )
     declared = [ws.contract.task(name) for name in tasks]
     cutoff, checkpoint = to_microseconds(as_of), Checkpoint(ws)
     with ws.warehouse() as warehouse:

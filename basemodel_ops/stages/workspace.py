@@ -28,6 +28,10 @@ Fill = Callable[["Workspace", Draft], tuple[Numbers, dict[str, bytes]]]
 """Fills an artifact in a workspace that hands out only what the asset declares; numbers and pictures to report."""
 
 
+BULKY = ("training_examples", "examples")
+"""Artifacts of which only the newest version is kept: rows, which are most of a home and can be made again."""
+
+
 class Workspace:
     """One project: its contract, its artifacts, its warehouse (opened per stage, never held)."""
 
@@ -132,6 +136,10 @@ class Workspace:
         # The root of artifacts may be a URL with a password in it.
         settings = self.settings.model_dump(mode="json", exclude={"artifacts"})
         artifact = self.store.write(key, version, write, {"inputs": inputs, "settings": settings})
+        if key.split("/")[-1] in BULKY:
+            for other, old in list(self.store.versions()):
+                if other == key and old != version:
+                    self.store.remove(key, old)
         report = Report(version, False, artifact.json("report"), plots)
         self.log(f"{key} is made in {report.numbers['seconds']} s ({version})")
         return report
