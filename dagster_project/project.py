@@ -4,11 +4,13 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,11 +129,42 @@ def profiles_directory(settings: Settings) -> Path:
 
 
 def project_fingerprint(settings: Settings) -> str:
-    """A hash of the dbt project's files, the target and the environment of this Python."""
-    digest = hashlib.sha256(f"{settings.target} {sys.prefix}".encode())
-    skipped = {"target", "logs", ".git"}
-    for path in sorted(settings.dbt_project_dir.rglob("*")):
-        relative = path.relative_to(settings.dbt_project_dir)
-        if path.is_file() and not skipped & set(relative.parts):
-            digest.update(str(relative).encode() + b"\0" + path.read_bytes() + b"\0")
+    """A hash of all that dbt's parser reads: files, profile, target, variables of the environment, and dbt itself."""
+    adapter = f"dbt-{settings.target}"
+    made_by = [settings.target, sys.prefix, version("dbt-core"), version(adapter)]
+    profile = profiles_directory(settings) / "profiles.yml"
+    contents = {str(path.relative_to(settings.dbt_project_dir)): path.read_bytes() for path in _files(settings)}
+    contents["profile"] = profile.read_bytes() if profile.is_file() else b""
+    found = {
+        name.decode()
+        for file, content in contents.items()
+        for name in VARIABLE.findall(content)
+        if not (file in ("profile", "profiles.yml") and SECRET.search(name))
+    }
+    variables = [
+        (name, os.environ.get(name)) for name in sorted(found - {"BASEMODEL_TARGET", "BASEMODEL_WAREHOUSE_PATH"})
+    ]
+    digest = hashlib.sha256(json.dumps([made_by, variables]).encode())
+    for name, content in sorted(contents.items()):
+        digest.update(name.encode() + b"\0" + content + b"\0")
     return digest.hexdigest()
+
+
+VARIABLE = re.compile(rb"env_var\(\s*['\"](\w+)['\"]")
+
+SECRET = re.compile(b"PASS|SECRET|KEY|TOKEN")
+"""Variables of a profile of which not even a hash may stand in a file; what is built does not depend on them."""
+
+NO_PART = ("target", "logs", ".git", ".venv")
+"""Directories of a dbt project that hold no part of it."""
+
+
+def _files(settings: Settings) -> list[Path]:
+    """Files of the dbt project."""
+    found: list[Path] = []
+    for path in settings.dbt_project_dir.iterdir():
+        if path.is_dir() and path.name not in NO_PART:
+            found += (inner for inner in path.rglob("*") if inner.is_file())
+        elif path.is_file():
+            found.append(path)
+    return found

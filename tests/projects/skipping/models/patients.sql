@@ -1,0 +1,1 @@
+select distinct patient from {{ ref('visits') }}
