@@ -7,6 +7,7 @@ import dagster as dg
 
 from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation, Task
+from dagster_project.findings import content, remembered
 from dagster_project.partitions import moment
 from dagster_project.project import Project
 from dagster_project.stage import checked, open_workspace
@@ -96,8 +97,13 @@ def _quality(project: Project, source: EventSource | AttributeSource) -> dg.Asse
     def quality(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         from dagster_project.quality import check_source
 
+        now = moment(project.contract.grid)
         with open_workspace(project, context).warehouse() as warehouse:
-            return checked(check_source(warehouse, source, moment(project.contract.grid)))
+            seen = [source.model_dump(mode="json"), now.date(), content(warehouse, project.contract, source.relation)]
+            finding, reused = remembered(
+                project.settings, f"{source.name} quality", seen, lambda: check_source(warehouse, source, now)
+            )
+            return checked(finding, reused=reused)
 
     return quality
 
@@ -134,10 +140,16 @@ def _stage(
     description: str,
     find: Callable[["Workspace"], "Finding"],
     blocking: bool = True,
+    versions: Callable[["Workspace"], object] | None = None,
 ) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset, name=name, blocking=blocking, description=description)
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        return checked(find(open_workspace(project, context)))
+        workspace = open_workspace(project, context)
+        if versions is None:
+            return checked(find(workspace))
+        about = f"{'/'.join(asset)} {name}"
+        finding, reused = remembered(project.settings, about, versions(workspace), lambda: find(workspace))
+        return checked(finding, reused=reused)
 
     return check
 
@@ -178,8 +190,14 @@ def _hindsight(project: Project) -> dg.AssetChecksDefinition:
 
         return check_hindsight(workspace)
 
+    def versions(workspace: "Workspace") -> object:
+        sources = (*workspace.contract.events, *workspace.contract.attributes)
+        with workspace.warehouse() as warehouse:
+            tables = [content(warehouse, workspace.contract, source.relation) for source in sources]
+        return [workspace.current(key).version for key in ("training_examples", "snapshot")], tables
+
     text = "Shuffling what comes after a cutoff changes no byte of what is learnt from."
-    return _stage(project, ["training_examples"], "no_future", text, find)
+    return _stage(project, ["training_examples"], "no_future", text, find, versions=versions)
 
 
 def _foundation(project: Project) -> dg.AssetChecksDefinition:

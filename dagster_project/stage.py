@@ -43,13 +43,13 @@ def reported(report: "Report", began: float) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata=metadata)
 
 
-def checked(finding: "Finding", name: str | None = None) -> dg.AssetCheckResult:
-    """A finding as Dagster's check result."""
+def checked(finding: "Finding", name: str | None = None, reused: bool = False) -> dg.AssetCheckResult:
+    """A finding as Dagster's check result; `reused` where it is remembered."""
     return dg.AssetCheckResult(
         check_name=name,
         passed=finding.passed,
         description=finding.description,
-        metadata={name: number(value) for name, value in finding.numbers.items()},
+        metadata={**{name: number(value) for name, value in finding.numbers.items()}, "reused": reused},
     )
 
 
