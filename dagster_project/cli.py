@@ -39,12 +39,12 @@ def plain_errors() -> Iterator[None]:
         _say(error)
         raise typer.Exit(1) from error
     except Exception as error:
-        from dagster_project.surroundings import out_of_room
+        from dagster_project.surroundings import foreseen
 
-        foreseen = out_of_room(error, read_settings())
-        if foreseen is None:
+        found = foreseen(error, read_settings())
+        if found is None:
             raise
-        _say(foreseen)
+        _say(found)
         raise typer.Exit(1) from error
 
 

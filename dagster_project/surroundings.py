@@ -102,16 +102,23 @@ def check_room(what: str, folder: Path, way_out: str) -> None:
         )
 
 
-def out_of_room(error: BaseException, settings: Settings) -> SettingsError | None:
-    """A clear error in place of one that says, somewhere in its chain, that a disk is full."""
+def foreseen(error: BaseException, settings: Settings) -> SettingsError | None:
+    """A clear error in place of one that says, somewhere in its chain, that a disk is full or a file is closed."""
     links: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in links:
         links.append(link)
         link = link.__cause__ or link.__context__
-    if not any(is_full(str(link), getattr(link, "errno", None)) for link in links):
-        return None
-    return SettingsError(full(settings))
+    if any(is_full(str(link), getattr(link, "errno", None)) for link in links):
+        return SettingsError(full(settings))
+    for link in links:
+        if isinstance(link, PermissionError) and isinstance(link.filename, (str, os.PathLike)):
+            path = Path(link.filename)
+            there = next((parent for parent in (path, *path.parents) if _is_seen(parent)), path)
+            return SettingsError(
+                f"No access to {path}: {_owned(there)}. Run as its owner, or give this user access to it."
+            )
+    return None
 
 
 def is_full(text: str, number: int | None = None) -> bool:
@@ -139,6 +146,14 @@ def _owned(path: Path) -> str:
     read_only = os.statvfs(path).f_flag & os.ST_RDONLY
     mode = "is on a read-only file system" if read_only else f"has mode {status.st_mode & 0o7777:04o}"
     return f"{path} belongs to {_user(status.st_uid)} and {mode}; this process is {_user(os.geteuid())}"
+
+
+def _is_seen(path: Path) -> bool:
+    """Whether a path is there and this user may know."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def _user(uid: int) -> str:

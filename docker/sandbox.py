@@ -57,6 +57,8 @@ class Sandbox:
             wrap += ["--bind" if self.home_is_writable else "--ro-bind", str(self.home), self.home_at]
         if any(target.startswith("/run/") for _, target in self.mounts):
             wrap += ["--tmpfs", "/run"]  # where what is mounted may lack a place: an engine makes one
+            for folder in sorted({str(Path(target).parent) for _, target in self.mounts if target.startswith("/run/")}):
+                wrap += ["--perms", "0755", "--dir", folder]
         for source, target in self.mounts:
             wrap += ["--ro-bind", str(source), target]
         wrap += ["--chdir", self.configuration.get("WorkingDir") or "/", "--clearenv"]

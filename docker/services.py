@@ -100,7 +100,13 @@ def part(name: str, sandbox: Sandbox, log: Path) -> Iterator[None]:
         process = subprocess.Popen(sandbox.command(["basemodel", *serve]), stdout=file, stderr=file)
     begun = time.monotonic()
     try:
-        await_true(name, lambda: sandbox.product(*health).returncode == 0, log)
+
+        def is_healthy() -> bool:
+            if process.poll() is not None:
+                raise SystemExit(f"FAIL  {name} ended with {process.returncode}: {log.read_text()[-3000:]}")
+            return sandbox.product(*health).returncode == 0
+
+        await_true(name, is_healthy, log)
         print(f"pass  {name} is healthy  {time.monotonic() - begun:.0f} s", flush=True)
         yield
     finally:
