@@ -110,5 +110,7 @@ def test_dagster_in_containers_is_configured_as_elsewhere_but_for_its_storage() 
     given = yaml.safe_load((FOLDER / "dagster.yaml").read_text())
     storage, logs = given.pop("storage"), given.pop("compute_logs")
     assert given == CONFIGURATION
-    assert all(value.keys() == {"env"} for value in storage["postgres"]["postgres_db"].values())
+    database = storage["postgres"]["postgres_db"]
+    assert database.pop("scheme") == "postgresql+psycopg2"
+    assert all(value.keys() == {"env"} for value in database.values())
     assert f"logs:{logs['config']['base_dir']}" in SERVICES["code"]["volumes"]
