@@ -19,12 +19,12 @@ from basemodel_ops.foundation import FoundationModel
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages import futures as places
-from basemodel_ops.stages.targets import foreseen
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import population
 from basemodel_ops.stages.lessons import Lessons
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.targets import foreseen
 from benchmarks.quality import objectives
 from benchmarks.quality.boosting import TunedLinear
 from benchmarks.quality.datasets import named

@@ -62,4 +62,3 @@ def popularity_query(source: EventSource, column: str, before: datetime, since: 
         .where(value.copy().is_(exp.null()).not_())
         .group_by(value.copy())
     )
-

@@ -12,8 +12,8 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import known_before_test, population
-from basemodel_ops.stages.views import single_views
 from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.views import single_views
 from basemodel_ops.tasks.single import Fitted, Views, answers_of, choose, fit_candidates, refit
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events

@@ -13,8 +13,8 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import newest_per_entity, population
-from basemodel_ops.stages.views import single_views
 from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.views import single_views
 from basemodel_ops.tasks.metrics import multiclass_metrics
 from basemodel_ops.tasks.single import SAFE, Views, answers_of, choose, fit_candidates
 from benchmarks.quality.events import Events

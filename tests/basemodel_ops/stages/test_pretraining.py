@@ -21,6 +21,7 @@ def taught(text: str) -> int:
 def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path: Path) -> None:
     ws = encoded(tmp_path)
     ws = Workspace.open(ws.settings.model_copy(update={"horizons": (7, 14, 28)}), ws.contract, ws.log)
+    ws.pin()
     stages.training_examples(ws)
     stages.foundation_model(ws)
     _, kept = Examples(ws.current("training_examples")).sample("activity")
