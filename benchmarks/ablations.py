@@ -86,8 +86,8 @@ class Bench:
         known = Lessons.of_things(self.examples)
         kept = np.sort(np.random.default_rng(seed).permutation(len(known.place))[:rows])
         self.place, self.inputs, self.futures = known.place[kept], known.inputs[kept], known.futures[kept]
-        self.entity = self.place // len(self.examples.cutoffs)
-        self.cutoff = places.row_cutoffs(self.examples, self.place)
+        self.entity = self.examples.entity[self.place]
+        self.cutoff = self.examples.cutoff[self.place]
         self.blocks = foreseen(self.layout)
         # Activity without skips: the layers carry all that is learnt, whatever the objective.
         sizes = places.things_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)

@@ -36,16 +36,15 @@ def categories(
 
     `hand` makes features of (owner, cutoff) rows; few labels are drawn `samples` times.
     """
-    task = ws.contract.task(name)
+    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), Examples(ws.current("training_examples"))
     with ws.warehouse() as warehouse:
-        rows = population(warehouse, task, ws.times(warehouse))
+        rows = population(warehouse, task, snapshot.times, snapshot.plans[name])
         found = positives(warehouse, task)
     generator = np.random.default_rng(seed)
     keep = np.isin(rows.part, ["validation", "test", "gap"])
     learnt = np.flatnonzero(rows.part == "train")
     keep[generator.choice(learnt, min(TRAIN_ROWS, len(learnt)), replace=False)] = True
-    rows = rows.take(np.flatnonzero(keep))
-    examples = Examples(ws.current("training_examples"))
+    rows = rows.take(np.flatnonzero(keep & (examples.locate(rows.entity, rows.cutoff) >= 0)))
     truth = truth_matrix(found, rows)
     began = time.perf_counter()
     views = pair_views(ws, examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, found.labels)

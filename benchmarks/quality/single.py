@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import known_before_test, population
+from basemodel_ops.stages.labels import known_before_test, population, prepared
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.views import single_views
 from basemodel_ops.tasks.single import Fitted, Views, answers_of, choose, fit_candidates, refit
@@ -61,10 +61,11 @@ class Problem:
 def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     """The task's labelled rows, as the product splits them."""
     task = ws.contract.task(name)
+    snapshot, examples = ws.snapshot(), Examples(ws.current("training_examples"))
     with ws.warehouse() as warehouse:
-        rows = population(warehouse, task, ws.times(warehouse))
-    rows = rows.take(np.flatnonzero(rows.part != "open"))
-    examples = Examples(ws.current("training_examples"))
+        rows = population(warehouse, task, snapshot.times, snapshot.plans[name])
+    rows = prepared(task, rows, ws.settings.seed)
+    rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
     target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
     began = time.perf_counter()
     place = examples.locate(rows.entity, rows.cutoff)

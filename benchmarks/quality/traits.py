@@ -36,10 +36,10 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
 
     Answers are out of fold: every entity is answered by models that did not see it.
     """
-    task = ws.contract.task(name)
+    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), Examples(ws.current("training_examples"))
     with ws.warehouse() as warehouse:
-        rows = newest_per_entity(population(warehouse, task, ws.times(warehouse)))
-    examples = Examples(ws.current("training_examples"))
+        rows = newest_per_entity(population(warehouse, task, snapshot.times, snapshot.plans[name]))
+    rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
     began = time.perf_counter()
     views = single_views(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task)
     seconds = {"product": time.perf_counter() - began}
