@@ -8,7 +8,7 @@ MACHINE ?= $(if $(shell command -v nvidia-smi),gpu,cpu)
 # PyPI has no CPU build of torch for Linux. A wheelhouse of pip's own settings stands in for PyTorch's page of wheels.
 TORCH_WHEELS ?= $(or $(PIP_FIND_LINKS),https://download.pytorch.org/whl/cpu/torch/)
 UV := $(BIN)/uv pip
-LOCKED := $(UV) install --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(if $(filter cpu,$(MACHINE)),--find-links $(TORCH_WHEELS))
+LOCKED := $(UV) install --quiet --python $(BIN)/python --require-hashes $(if $(filter cpu,$(MACHINE)),--find-links $(TORCH_WHEELS))
 # Tools that are found by name (dbt by sqlfluff, dagster by dg) come from the environment too.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_DISABLE_TELEMETRY := 1
