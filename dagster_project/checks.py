@@ -101,7 +101,7 @@ def _quality(project: Project, source: EventSource | AttributeSource) -> dg.Asse
         with open_workspace(project, context).warehouse() as warehouse:
             seen = [source.model_dump(mode="json"), now.date(), content(warehouse, project.contract, source.relation)]
             finding, reused = remembered(
-                project.settings, f"{source.name} quality", seen, lambda: check_source(warehouse, source, now)
+                project.settings, f"{source.name}/quality", seen, lambda: check_source(warehouse, source, now)
             )
             return checked(finding, reused=reused)
 
@@ -147,7 +147,7 @@ def _stage(
         workspace = open_workspace(project, context)
         if versions is None:
             return checked(find(workspace))
-        about = f"{'/'.join(asset)} {name}"
+        about = f"{'/'.join(asset)}/{name}"
         finding, reused = remembered(project.settings, about, versions(workspace), lambda: find(workspace))
         return checked(finding, reused=reused)
 

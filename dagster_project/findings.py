@@ -21,12 +21,12 @@ def remembered(settings: Settings, check: str, versions: object, find: Callable[
 
     Args:
         settings: Of the project; what is remembered lies in its home, counts and sentences only.
-        check: The asset and the name of the check.
+        check: The asset and the name of the check, as `asset/name`.
         versions: All that it looks at, as versions and hashes (JSON).
         find: Runs the check. What failed is not remembered.
     """
     version = _hash(check, versions, code_version(), _own_code())
-    path = settings.home / "findings" / f"{_hash(check)}.json"
+    path = settings.home / "findings" / f"{check}.json"
     if (last := _read(path)) is not None and last[0] == version:
         return last[1], True
     finding = find()

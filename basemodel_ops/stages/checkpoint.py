@@ -7,8 +7,9 @@ from functools import cached_property
 import lightgbm as lgb
 import numpy as np
 
-from basemodel_ops import bank
-from basemodel_ops.bank import ActivityBank, Pairs
+from basemodel_ops.bank.activity import ActivityBank
+from basemodel_ops.bank.folds import FOLDS, crossed
+from basemodel_ops.bank.pairs import Pairs
 from basemodel_ops.foundation import FoundationModel, Shape
 from basemodel_ops.representation.layout import Block, Layout
 from basemodel_ops.stages import futures as places
@@ -74,9 +75,9 @@ class Activity:
     def _answers(self, examples: Represented, place: np.ndarray, is_past: np.ndarray) -> np.ndarray:
         inputs = examples.gather(place, self.read).astype(np.float32)
         fold = examples.folds(place)
-        found = bank.crossed([model.answers for model in self.banks], inputs, fold, is_past)
+        found = crossed([model.answers for model in self.banks], inputs, fold, is_past)
         if self.shares.any():
-            network = bank.crossed([model.activity for model in self.networks], inputs, fold, is_past)
+            network = crossed([model.activity for model in self.networks], inputs, fold, is_past)
             found = self.shares * network + (1 - self.shares) * found
         return found.astype(np.float32)
 
@@ -202,7 +203,7 @@ class Checkpoint:
         shape = Shape.from_plain(self._artifact.json("activity_shape"))
         return Activity(
             [ActivityBank.from_texts(texts) for texts in self._artifact.json("activity_bank")],
-            unprefixed(self._artifact.arrays("activity_weights"), shape, bank.FOLDS),
+            unprefixed(self._artifact.arrays("activity_weights"), shape, FOLDS),
             np.array(self._artifact.json("mix")["shares"], np.float32),
             read,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +12,11 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.report import Report
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages.builder import Builder
-from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.rows import Represented, RowsInMemory
 from basemodel_ops.stages.workspace import Workspace
+
+if TYPE_CHECKING:  # loads the learners, which reading a representation does not need
+    from basemodel_ops.stages.checkpoint import Checkpoint
 
 ASKED = ("count", "recency", "sketch", "mass")
 """Kinds of blocks that answer what a history holds."""
@@ -32,7 +35,7 @@ def representation_key(as_of: datetime) -> str:
 class EmbeddingDraft:
     """Writes embeddings, and sketches where the settings ask for them, group by group."""
 
-    def __init__(self, ws: Workspace, checkpoint: Checkpoint, builder: Builder, cutoff: int) -> None:
+    def __init__(self, ws: Workspace, checkpoint: "Checkpoint", builder: Builder, cutoff: int) -> None:
         self._ws, self._checkpoint, self._builder, self._cutoff = ws, checkpoint, builder, cutoff
         self._waiting: list[np.ndarray] = []
         self._files = self._rows = 0

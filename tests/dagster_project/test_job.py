@@ -19,6 +19,7 @@ from dagster_project.execution import RunError
 from dagster_project.project import load_project
 
 from .conftest import VISITS, Run, RunJob
+from .test_imports import HEAVY, KERNELS, loaded
 
 SCORES = "select * exclude (run_id, scored_at) from basemodel.returns_14d_scores order by all"
 EVERYTHING = "select * from basemodel.returns_14d_scores order by all"
@@ -48,11 +49,23 @@ def test_the_summary_names_model_baseline_metric_and_rows(visits: Run) -> None:
 
 def test_a_second_run_changes_nothing(visits: Run, run_job: RunJob) -> None:
     scores, ledger = visits.rows(EVERYTHING), visits.rows(LEDGER)
-    stamps = {path: path.stat().st_mtime_ns for path in (visits.settings.home / "artifacts").rglob("*.safetensors")}
+    stamps = _stamps(visits)
     again = run_job(VISITS, home=visits.settings.home)
     assert again.rows(EVERYTHING) == scores
     assert again.rows(LEDGER) == ledger
-    assert {p: p.stat().st_mtime_ns for p in (visits.settings.home / "artifacts").rglob("*.safetensors")} == stamps
+    assert _stamps(visits) == stamps
+    assert {path.name for path in stamps} >= {"run_results.json", "quality.json", "no_future.json"}
+
+
+def _stamps(run: Run) -> dict[Path, int]:
+    """When each array, each result of a dbt build and each remembered finding was written."""
+    home = run.settings.home
+    found = (
+        (home / "artifacts").rglob("*.safetensors"),
+        home.glob("dbt/*/*/run_results.json"),
+        home.glob("findings/**/*"),
+    )
+    return {path: path.stat().st_mtime_ns for paths in found for path in paths if path.is_file()}
 
 
 def test_the_same_seed_gives_the_same_bytes(visits: Run, run_job: RunJob) -> None:
@@ -256,6 +269,11 @@ def test_what_cannot_be_asked_says_what_can(
         ask_entity(workspace, entity, source, column, datetime(2024, 9, 30), [], 10)
     for word in words:
         assert word in str(refused.value)
+
+
+@pytest.mark.parametrize("command", [("query", "patient 1", "--source", "visits", "--column", "clinic"), ("layout",)])
+def test_asking_and_explaining_load_neither_learner_nor_orchestrator(visits: Run, command: tuple[str, ...]) -> None:
+    assert not loaded(visits.settings.home, *command, BASEMODEL_DBT_PROJECT_DIR=str(VISITS)) & (set(HEAVY) - KERNELS)
 
 
 def test_the_layout_says_where_every_number_stands(visits: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,17 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from basemodel_ops.bank import (
-    FOLDS,
-    ActivityBank,
-    crossed,
-    family_losses,
-    fit_bank,
-    fit_thing_pairs,
-    folds_of,
-    mix_shares,
-    similarity,
-)
+from basemodel_ops.bank.activity import ActivityBank, fit_bank
+from basemodel_ops.bank.folds import FOLDS, crossed, folds_of
+from basemodel_ops.bank.mixing import family_losses, mix_shares
+from basemodel_ops.bank.pairs import fit_thing_pairs
+from basemodel_ops.bank.similarity import similarity
 
 IS_ANY = np.array([True, False, True])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from basemodel_ops.bank import complete
+from basemodel_ops.bank.completion import complete
 
 DAYS = (7, 14, 28)
 ROWS = 4000
