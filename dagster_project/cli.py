@@ -242,7 +242,7 @@ def layout(as_json: Annotated[bool, typer.Option("--json", help="For machines.")
         project = load_project(read_settings())
         rows, left_out = explain_representation(Workspace.open(project.settings, project.contract, lambda _: None))
     if as_json:
-        typer.echo(json.dumps({"blocks": rows.to_pylist(), "left_out": left_out}, indent=2))
+        typer.echo(json.dumps(rows.to_pylist(), indent=2))
     else:
         print_layout(rows.to_pylist(), left_out, Console())
 

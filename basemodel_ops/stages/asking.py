@@ -13,8 +13,8 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.restoring import restore_counts
 from basemodel_ops.stages.builder import Builder
-from basemodel_ops.stages.compact import kept_rows, representation_key
 from basemodel_ops.stages.encoding import vocabulary_of
+from basemodel_ops.stages.kept import kept_rows, representation_key
 from basemodel_ops.stages.reading import Chosen
 from basemodel_ops.stages.rows import Represented, RowsInMemory
 from basemodel_ops.stages.times import to_microseconds
@@ -49,9 +49,11 @@ def ask_entity(
     known = _vocabulary(ws, examples, source, column)
     place = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
     if not len(examples) or place[0] < 0:
+        kept = ws.store.newest(representation_key(as_of))
+        known = [] if kept is None else kept.table("entities").column("value")[:3].to_pylist()
         raise DataError(
-            f"No {ws.contract.entity} {entity} has events before {as_of:%Y-%m-%d}, or a representation is kept of "
-            "others only. Ask for one of those, or for a later cutoff."
+            f"No {ws.contract.entity} {entity} has events before {as_of:%Y-%m-%d}, or none that was kept. "
+            f"There are such as {known}."
         )
     ((probability, count, age),) = read_histories(ws, examples, place, source, column, len(known))
     if not values:

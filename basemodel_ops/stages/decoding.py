@@ -12,8 +12,8 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.report import Finding
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.asking import read_histories, represent
-from basemodel_ops.stages.compact import representation_key
 from basemodel_ops.stages.encoding import vocabulary_of
+from basemodel_ops.stages.kept import representation_key
 from basemodel_ops.stages.rows import Represented
 from basemodel_ops.stages.times import microseconds, to_microseconds
 from basemodel_ops.stages.workspace import Workspace

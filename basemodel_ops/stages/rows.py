@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.artifacts import Artifact, Draft
-from basemodel_ops.bank.folds import folds_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import Layout
 
@@ -72,6 +71,8 @@ class Represented(ABC):
 
     @cached_property
     def _folds(self) -> np.ndarray:
+        from basemodel_ops.bank.folds import folds_of  # its package loads LightGBM, which asking does without
+
         return folds_of(self.entities.values)
 
     def chunks(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

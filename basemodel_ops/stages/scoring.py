@@ -23,7 +23,8 @@ from basemodel_ops.representation.workers import mapped
 from basemodel_ops.stages.answering import Group, Question, asked_query, question_of
 from basemodel_ops.stages.builder import Builder, Part
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.compact import EmbeddingDraft, representation_key
+from basemodel_ops.stages.compact import EmbeddingDraft
+from basemodel_ops.stages.kept import representation_key
 from basemodel_ops.stages.reading import Chosen
 from basemodel_ops.stages.rows import RowsInMemory
 from basemodel_ops.stages.snapshot import KEY as SNAPSHOT

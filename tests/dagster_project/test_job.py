@@ -283,7 +283,7 @@ def test_the_layout_says_where_every_number_stands(visits: Run, monkeypatch: pyt
     assert printed.exit_code == 0, printed.output
     rows = json.loads(CliRunner().invoke(app, ["layout", "--json"]).stdout)
     artifact = Workspace.open(visits.settings, load_project(visits.settings).contract, lambda _: None).current(
-        "entity_representation/2024-09-30"
+        "training_examples"
     )
     assert rows[-1]["offset"] + rows[-1]["length"] == artifact.json("report")["length"]
     for row in rows:
