@@ -12,6 +12,8 @@ LOCKED := $(UV) install --quiet --python $(BIN)/python --require-hashes $(if $(f
 # Tools that are found by name (dbt by sqlfluff, dagster by dg) come from the environment too.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DAGSTER_DISABLE_TELEMETRY := 1
+# What is imported is compiled once and kept, also where the environment says otherwise: a start costs a third of it then.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List what can be made.
