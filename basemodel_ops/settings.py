@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         default="", pattern=r"^(\d+(\.\d+)?\s*(KB|MB|GB|TB))?$",
         description="Memory that a run may use, such as `8GB`; 60 % of the machine's when empty.",
     )  # fmt: skip
+    compile_ahead: bool = Field(
+        default=True, description="Whether the first run of a machine compiles kernels beside dbt."
+    )
     retrain_days: int = Field(default=28, gt=0, description="Days of new data after which a run trains again.")
     keep_sketches: bool = Field(
         default=False, description="Keep what `basemodel query` asks for every week, to answer without the warehouse."

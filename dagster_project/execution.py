@@ -48,7 +48,12 @@ def run_main_job(
     console.print(f"[bold]Running {job}[/bold]" + ("" if job == TRAIN_JOB else f" as of {key}"))
     # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
     log = home / "dbt.log"
-    with warmed(), dg.DagsterInstance.get() as instance, log.open("w") as file, contextlib.redirect_stdout(file):
+    with (
+        warmed(settings),
+        dg.DagsterInstance.get() as instance,
+        log.open("w") as file,
+        contextlib.redirect_stdout(file),
+    ):
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             partition_key=None if job == TRAIN_JOB else key,
@@ -64,9 +69,9 @@ def run_main_job(
 
 
 @contextlib.contextmanager
-def warmed() -> Iterator[None]:
+def warmed(settings: Settings) -> Iterator[None]:
     """On a machine that never ran, compile kernels beside the first minute, which is dbt's, a process of its own."""
-    process = start_warming()
+    process = start_warming() if settings.compile_ahead else None
     try:
         yield
     finally:

@@ -9,6 +9,8 @@ from . import servers
 
 # Threads that wait without spinning: tests run beside other work, on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Every test compiles what it needs; compiling all of it beside would take their cores.
+os.environ.setdefault("BASEMODEL_COMPILE_AHEAD", "false")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
