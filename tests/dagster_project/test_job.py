@@ -256,7 +256,7 @@ def test_a_representation_answers_what_the_events_say(visits: Run) -> None:
 @pytest.mark.parametrize(
     ("entity", "source", "column", "words"),
     [
-        ("nobody", "visits", "clinic", ("nobody", "2024-09-30", "patient 0")),
+        ("nobody", "visits", "clinic", ("nobody", "2024-09-30", "patient 1")),
         ("patient 7", "visits", "colour", ("colour", "visits.clinic")),
     ],
 )
