@@ -7,6 +7,7 @@ import dagster as dg
 
 from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
+from basemodel_ops.memory import release, reset_peak
 from dagster_project import training
 from dagster_project.automation import newest_week
 from dagster_project.partitions import as_of, weekly
@@ -75,6 +76,8 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         from basemodel_ops.stages.checks import check_scores, unfit
         from basemodel_ops.stages.decoding import check_representation
 
+        release()
+        reset_peak()
         began, moment, workspace = time.monotonic(), as_of(context.partition_key), open_workspace(project, context)
         wanted = set(context.selected_asset_keys)
         tasks = [task.name for task in contract.tasks if scores_key(task.name) in wanted]

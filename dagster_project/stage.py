@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.memory import peak_mb, reset_peak
+from basemodel_ops.memory import peak_mb, release, reset_peak
 from dagster_project.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
@@ -25,6 +25,7 @@ def open_workspace(project: Project, context: dg.AssetExecutionContext | dg.Asse
 def materialized(stage: Callable[[], "Report"]) -> dg.MaterializeResult:
     """Run a stage and report its numbers, pictures, seconds and peak memory."""
     started = time.monotonic()
+    release()
     reset_peak()
     return reported(stage(), started)
 
