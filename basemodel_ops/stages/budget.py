@@ -8,6 +8,7 @@ import os
 import shutil
 from dataclasses import dataclass
 
+from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource, TaskType
 from basemodel_ops.errors import BudgetError
 from basemodel_ops.report import Report
@@ -60,7 +61,7 @@ def budget(contract: Contract, settings: Settings, snapshot: Snapshot, length: i
     threads = min(os.cpu_count() or 1, 64)
     shard = ROWS * length * 10 / MB * threads  # a part in float32 with its sums, and the float16 that comes of it
     lines = []
-    for source, column in _columns(contract):
+    for source, column in category_columns(contract):
         events = min(snapshot.events[source], settings.embedding_events)
         seconds = events / EVENTS_A_SECOND + events * settings.iterations * settings.dimension / 1.5e9
         memory = BASE + min(events, 2_000_000) * 200 / MB + events * 30 / MB
@@ -85,8 +86,7 @@ def budget(contract: Contract, settings: Settings, snapshot: Snapshot, length: i
     seconds = (things + activity) / LEARNT_A_SECOND
     lines.append(Line("foundation_model", things + activity, length, rows * READ / MB, memory, seconds / 60))
     for task in contract.tasks:
-        plan = snapshot.plans[task.name]
-        own = int(sum(count * plan.drawn(part) for part, count in plan.rows.items()))
+        own = _drawn(snapshot, task.name)
         many = task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
         memory = BASE + own * (128 * 12 * 4 if many else READ * 4 * 4) / MB + (600 if many else 0)
         lines.append(Line(f"{task.name}/model", own, READ, 20, memory, own / FITTED_A_SECOND / 60))
@@ -181,15 +181,6 @@ def _column_numbers(column: Column, settings: Settings, lives: int, counted: int
     if column.type is ColumnType.TIME:
         return 84 * lives
     return (16 * 128 + 1) * lives if column.type in (ColumnType.TEXT, ColumnType.IMAGE) else 0
-
-
-def _columns(contract: Contract) -> list[tuple[str, str]]:
-    return [
-        (event.name, column.name)
-        for event in contract.events
-        for column in event.columns
-        if column.type is ColumnType.CATEGORY
-    ]
 
 
 def _drawn(snapshot: Snapshot, task: str) -> int:
