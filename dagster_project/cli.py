@@ -173,7 +173,7 @@ def query(
     with plain_errors():
         project = load_project(read_settings())
         moment = as_of_key(chosen(project.contract.grid, as_of))
-        workspace = Workspace.open(project.settings, project.contract, lambda _: None)
+        workspace = Workspace.open(project.settings, project.contract, lambda _: None, "query")
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
 
 

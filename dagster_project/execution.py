@@ -104,7 +104,7 @@ def answer_without_labels(settings: Settings, task: str, as_of: str | None, cons
     project = load_project(settings)
     _tasks(project, [task])
     key = partition(project, as_of)
-    workspace = Workspace.open(settings, project.contract, lambda _: None)
+    workspace = Workspace.open(settings, project.contract, lambda _: None, "zero-shot")
     report = zero_shot_scores(workspace, task, partition_moment(key), f"zero-shot {key}")
     console.print(f"{report.numbers['rows']} rows in basemodel.{task}_zero_shot as of {key}, without a label.")
 

@@ -1,5 +1,6 @@
 """Things by boosting: one model over all (row, thing) pairs of a column and a horizon."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,12 @@ from basemodel_ops.bank.forest import Forest
 
 PAIRS = 600_000
 ROUNDS = 120
+
+CHUNK = 8192
+"""Rows whose features are held at once."""
+
+Features = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Of rows (positions): what is `own` to each thing, (rows, things, own), and what is shared by all, (rows, shared)."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +36,26 @@ class Pairs:
         return Forest.of([self.booster])
 
 
-def fit_thing_pairs(own: np.ndarray, entity: np.ndarray, happened: np.ndarray, seed: int) -> Pairs:
-    """Learn from a sample of pairs; `own` (rows, things, own), `entity` (rows, shared), `happened` (rows, things)."""
+def fit_thing_pairs(features: Features, happened: np.ndarray, seed: int) -> Pairs:
+    """Learn whether things `happened`, bool (rows, things), from a sample of pairs.
+
+    Only the features of some rows are held at a time: those of all pairs are many times the sample.
+    """
     rate = np.log(happened.mean(axis=0) + 1e-5)
     chosen = np.sort(np.random.default_rng(seed).choice(happened.size, min(PAIRS, happened.size), replace=False))
     row, thing = np.divmod(chosen, happened.shape[1])
-    features = np.hstack([own[row, thing], rate[thing][:, None], entity[row]]).astype(np.float32)
+    table: np.ndarray | None = None
+    for low in range(0, len(happened), CHUNK):
+        rows = np.arange(low, min(low + CHUNK, len(happened)))
+        own, shared = features(rows)
+        mine = slice(*np.searchsorted(row, [low, low + CHUNK]))
+        at, of = row[mine] - low, thing[mine]
+        some = np.hstack([own[at, of], rate[of][:, None], shared[at]])
+        table = np.empty((len(chosen), some.shape[1]), np.float32) if table is None else table
+        table[mine] = some
     settings = {
         "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
         "feature_fraction": 0.5, "lambda_l2": 20.0, "max_bin": 127, "verbosity": -1, "deterministic": True,
         "force_row_wise": True, "num_threads": 2,
     }  # fmt: skip
-    return Pairs(lgb.train(settings, lgb.Dataset(features, happened[row, thing]), ROUNDS), rate)
+    return Pairs(lgb.train(settings, lgb.Dataset(table, happened[row, thing]), ROUNDS), rate)

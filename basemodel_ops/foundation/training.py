@@ -14,6 +14,9 @@ from basemodel_ops.foundation.network import FutureNetwork, Shape
 SAMPLE = 4096
 """Rows from which averages and scales are taken."""
 
+ASKED = 512
+"""Rows that are measured at once."""
+
 SKIP_RATE = 20.0
 """Skips learn faster: an adaptive step moves a weight by about the rate, and few steps would leave them near zero."""
 
@@ -39,6 +42,11 @@ def _unigram(futures: np.ndarray, is_any: np.ndarray, shape: Shape) -> tuple[tor
         torch.stack([torch.logit(any_rate), torch.nanmean(things, 0)])[None],
         torch.log(shares + 1e-6)[None],
     )
+
+
+def _parts(rows: np.ndarray) -> list[np.ndarray]:
+    """The rows, some at a time; one part even of none, for its shape."""
+    return [rows[low : low + ASKED] for low in range(0, max(len(rows), 1), ASKED)]
 
 
 def pretrain(
@@ -78,6 +86,7 @@ def pretrain(
         apart, rows = order[held[order]], order[~held[order]]
     sample = inputs[np.sort(rows[:SAMPLE])].astype(np.float32)
     mean, deviation = sample.mean(0), np.maximum(sample.std(0), 0.05)
+    del sample
     amounts = futures[np.sort(rows[:SAMPLE]), : shape.activity].astype(np.float32)
     known = ~np.isnan(amounts)
     total = np.maximum(known.sum(0), 1)
@@ -131,7 +140,9 @@ def pretrain(
     apart = np.sort(apart[:4096])
     with torch.no_grad():
         target = torch.from_numpy(futures[apart].astype(np.float32))
-        outputs = network(model.standardise(torch.from_numpy(inputs[apart].astype(np.float32))))
+        # In parts: what a layer holds of all rows at once would be the most memory that is taken.
+        found = [network(model.standardise(torch.from_numpy(inputs[some].astype(np.float32)))) for some in _parts(apart)]
+        outputs = tuple(torch.cat(part) for part in zip(*found, strict=True))
         mine = family_losses(outputs, target, yes_or_no, scale, shape)
         averages = tuple(part.expand(len(apart), *part.shape[1:]) for part in unigram)
         theirs = family_losses(averages, target, yes_or_no, scale, shape)  # type: ignore[arg-type]

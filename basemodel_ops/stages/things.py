@@ -1,5 +1,7 @@
 """Learning which things will be seen: a network of all, and a bank of pairs for each column that is asked for."""
 
+from functools import partial
+
 import numpy as np
 
 from basemodel_ops.artifacts import Draft
@@ -44,11 +46,12 @@ def learn_things(
         happened = futures[:, block.offset : block.end].astype(np.float32)
         known = np.flatnonzero(~held & ~np.isnan(happened[:, 0]))
         alike = similar[f"{source}.{column}"]
-        own, shared = places.own_features(examples, place, source, column, things, alike)
-        found = fit_thing_pairs(own[known], shared[known], happened[known] > 0, ws.settings.seed)
+        features = partial(_features, examples, place[known], (source, column, things, alike))
+        found = fit_thing_pairs(features, happened[known] > 0, ws.settings.seed)
+        own, shared = places.own_features(examples, place[measured], source, column, things, alike)
         offset = places.thing_offset(examples.layout, source, column)
         shares, tried = mix_shares(
-            answers[:, :, offset + things].mean(axis=1), found.answers(own[measured], shared[measured], things),
+            answers[:, :, offset + things].mean(axis=1), found.answers(own, shared, things),
             np.where(np.isnan(happened[measured]), np.nan, happened[measured] > 0), np.ones(len(things), bool),
             ["things"] * len(things), usual=0.5,
         )  # fmt: skip
@@ -61,6 +64,13 @@ def learn_things(
     draft.arrays("pair_rates", {**rates, "none": np.zeros(1)})
     numbers["rows"] = len(place)
     return steps
+
+
+def _features(
+    examples: Examples, place: np.ndarray, column: tuple[str, str, np.ndarray, np.ndarray], rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """See `places.own_features`, of some rows of those at `place`."""
+    return places.own_features(examples, place[rows], *column)
 
 
 def _learn_network(

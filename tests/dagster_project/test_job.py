@@ -237,7 +237,7 @@ def test_a_representation_answers_what_the_events_say(visits: Run) -> None:
     """Decayed counts and the last visit of each clinic, asked of the vector, computed from the events."""
     settings, cutoff = visits.settings, "2024-09-30"
     project = load_project(settings)
-    workspace = Workspace.open(settings, project.contract, lambda _: None)
+    workspace = Workspace.open(settings, project.contract, lambda _: None, "test")
     moment = datetime.fromisoformat(cutoff)
     replies = ask_entity(workspace, "patient 7", "visits", "clinic", moment, [], 10)
     true = visits.rows(f"""
@@ -264,7 +264,7 @@ def test_what_cannot_be_asked_says_what_can(
     visits: Run, entity: str, source: str, column: str, words: tuple[str, ...]
 ) -> None:
     project = load_project(visits.settings)
-    workspace = Workspace.open(visits.settings, project.contract, lambda _: None)
+    workspace = Workspace.open(visits.settings, project.contract, lambda _: None, "test")
     with pytest.raises(DataError) as refused:
         ask_entity(workspace, entity, source, column, datetime(2024, 9, 30), [], 10)
     for word in words:
@@ -282,7 +282,7 @@ def test_the_layout_says_where_every_number_stands(visits: Run, monkeypatch: pyt
     printed = CliRunner().invoke(app, ["layout"])
     assert printed.exit_code == 0, printed.output
     rows = json.loads(CliRunner().invoke(app, ["layout", "--json"]).stdout)
-    artifact = Workspace.open(visits.settings, load_project(visits.settings).contract, lambda _: None).current(
+    artifact = Workspace.open(visits.settings, load_project(visits.settings).contract, lambda _: None, "test").current(
         "training_examples"
     )
     assert rows[-1]["offset"] + rows[-1]["length"] == artifact.json("report")["length"]

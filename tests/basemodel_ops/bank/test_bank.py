@@ -136,7 +136,7 @@ def test_pairs_learn_what_entities_do_with_things_and_how_common_things_are() ->
     entity = generator.standard_normal((600, 3)).astype(np.float32)
     chance = 1 / (1 + np.exp(-(2 * own[..., 0] + np.linspace(-2, 2, 6))))
     happened = generator.random((600, 6)) < chance
-    found = fit_thing_pairs(own[:400], entity[:400], happened[:400], seed=0)
+    found = fit_thing_pairs(lambda rows: (own[rows], entity[rows]), happened[:400], seed=0)
     answers = found.answers(own[400:], entity[400:], np.arange(6))
     assert np.corrcoef(answers.ravel(), np.log(chance / (1 - chance))[400:].ravel())[0, 1] > 0.9
     np.testing.assert_allclose(found.answers(own[400:, [4]], entity[400:], np.array([4]))[:, 0], answers[:, 4])
