@@ -25,6 +25,9 @@ POOLS = len(HALF_LIVES) + len(RECENT)
 START = (1.0, 0.3, 0.1, 0.03, 0.3, 0.1)
 """Share of each pool in the query before anything is learnt."""
 
+USUAL = 16_384
+"""Items that logits are measured against, at most: the most usual, which are nearly all of their sum."""
+
 NEGATIVES = 2048
 BATCH = 512
 RATE = 1e-3
@@ -127,6 +130,7 @@ class Retrieval:
         with torch.no_grad():
             self.items = network.items().numpy()  # (items, dimension)
             self.bias = network.bias.numpy()  # (items,)
+        self.usual = np.sort(np.argsort(-self.bias, kind="stable")[:USUAL])
 
     def queries(self, sequences: Sequences, entities: np.ndarray, batch: int = 2048) -> np.ndarray:
         """Queries after all events of the entities, float32 (entities, dimension)."""
@@ -136,6 +140,16 @@ class Retrieval:
             with torch.no_grad():
                 found.append(self.network(torch.from_numpy(pooled)).numpy())
         return np.concatenate(found)
+
+    def level(self, queries: np.ndarray, batch: int = 256) -> np.ndarray:
+        """Log of the sum of exponentiated logits of the `USUAL` items, float32 (queries,)."""
+        found = np.zeros(len(queries), np.float32)
+        items, bias = self.items[self.usual], self.bias[self.usual]
+        for low in range(0, len(queries), batch):
+            logits = queries[low : low + batch] @ items.T + bias
+            most = logits.max(axis=1)
+            found[low : low + batch] = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
+        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything learnt, by name."""

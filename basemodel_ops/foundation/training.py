@@ -141,7 +141,9 @@ def pretrain(
     with torch.no_grad():
         target = torch.from_numpy(futures[apart].astype(np.float32))
         # In parts: what a layer holds of all rows at once would be the most memory that is taken.
-        found = [network(model.standardise(torch.from_numpy(inputs[some].astype(np.float32)))) for some in _parts(apart)]
+        found = [
+            network(model.standardise(torch.from_numpy(inputs[some].astype(np.float32)))) for some in _parts(apart)
+        ]
         outputs = tuple(torch.cat(part) for part in zip(*found, strict=True))
         mine = family_losses(outputs, target, yes_or_no, scale, shape)
         averages = tuple(part.expand(len(apart), *part.shape[1:]) for part in unigram)

@@ -162,7 +162,7 @@ class Market:
         activity = np.stack([recent, np.diff(visits.indptr), oldest, times], axis=1)
         queries = learnt.retrieval.queries(self.sequences, entities)
         pooled = pools(self.sequences, span, learnt.vectors)
-        level = _level(queries, learnt.retrieval)
+        level = learnt.retrieval.level(queries)
         return Affinity(self, personal, lately, visits, pooled, own, shares, queries, level, np.log1p(activity))
 
 
@@ -170,15 +170,6 @@ def _summed(values: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tupl
     """A sparse matrix with each place once and in order, which is what makes looking places up fast."""
     found = csr_matrix((values, (row, column)), shape)
     found.sum_duplicates()
-    return found
-
-
-def _level(queries: np.ndarray, retrieval: Retrieval) -> np.ndarray:
-    found = np.zeros(len(queries), np.float32)
-    for low in range(0, len(queries), 256):
-        logits = queries[low : low + 256] @ retrieval.items.T + retrieval.bias
-        most = logits.max(axis=1)
-        found[low : low + 256] = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
     return found
 
 
@@ -206,7 +197,7 @@ class Affinity:
     own: csr_matrix  # (entities, similar items) log of decayed counts
     shares: list[list[csr_matrix]]  # of long and of the last occasions, per fact (entities, values)
     queries: np.ndarray  # (entities, dimension) of the network
-    level: np.ndarray  # (entities,) log of the sum of all items' exponentiated logits
+    level: np.ndarray  # (entities,) what logits are measured against, see `Retrieval.level`
     activity: np.ndarray  # (entities, 4)
 
     @property

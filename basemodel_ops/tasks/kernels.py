@@ -4,6 +4,9 @@ import numpy as np
 from numba import njit, prange
 from scipy.sparse import csr_matrix
 
+BLOCK = 16
+"""Rows that share a row of all items."""
+
 
 @njit(parallel=True, nogil=True, cache=True)
 def products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
@@ -27,16 +30,21 @@ def follow(
     """How much items follow those that each chosen row had, into (rows, items each).
 
     Both sparse matrices are given by start, column and weight: (entities, items) of what was had, and (items, items) of
-    what follows it. A row of all items is summed and read where it is asked, which is less than multiplying them.
+    what follows it. A row of all items is summed and read where it is asked, which is less than multiplying them; what
+    was touched is set back, which is less than a new row.
     """
-    for row in prange(len(chosen)):
+    for block in prange((len(chosen) + BLOCK - 1) // BLOCK):
         total = np.zeros(count, np.float32)
-        for place in range(start[chosen[row]], start[chosen[row] + 1]):
-            weight = weights[place]
-            for other in range(next_start[had[place]], next_start[had[place] + 1]):
-                total[following[other]] += weight * next_weights[other]
-        for column in range(items.shape[1]):
-            out[row, column] = total[items[row, column]]
+        for row in range(block * BLOCK, min((block + 1) * BLOCK, len(chosen))):
+            for place in range(start[chosen[row]], start[chosen[row] + 1]):
+                weight = weights[place]
+                for other in range(next_start[had[place]], next_start[had[place] + 1]):
+                    total[following[other]] += weight * next_weights[other]
+            for column in range(items.shape[1]):
+                out[row, column] = total[items[row, column]]
+            for place in range(start[chosen[row]], start[chosen[row] + 1]):
+                for other in range(next_start[had[place]], next_start[had[place] + 1]):
+                    total[following[other]] = 0
 
 
 def at_places(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
@@ -62,7 +70,10 @@ def _look_up(start: np.ndarray, columns: np.ndarray, values: np.ndarray, items: 
 
 
 def places_of_best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Places of the k best of each row in no order, int64 (rows, k); scores float32 (rows, at least k)."""
+    """Places of the k best of each row in no order, int64 (rows, k); scores float32 (rows, at least k).
+
+    Of equal scores the first are the better ones.
+    """
     out = np.empty((len(scores), k), np.int64)
     _best(np.ascontiguousarray(scores, np.float32), out)
     return out
@@ -89,8 +100,10 @@ def _sink(own: np.ndarray, heap: np.ndarray, at: int) -> None:
     while True:
         least = at
         for child in (2 * at + 1, 2 * at + 2):
-            if child < len(heap) and own[heap[child]] < own[heap[least]]:
-                least = child
+            if child < len(heap):
+                one, other = heap[child], heap[least]
+                if own[one] < own[other] or (own[one] == own[other] and one > other):
+                    least = child
         if least == at:
             return
         heap[at], heap[least] = heap[least], heap[at]

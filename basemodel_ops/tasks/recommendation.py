@@ -32,8 +32,11 @@ NOTHING = -(2**31)
 EACH = 100
 """Items that each kind of evidence puts forward per entity."""
 
-PART = 256
+PART = 128
 """Entities for which all items are scored at once."""
+
+COMPARED = 16_384
+"""Items that every entity is compared with, at most: of more, the most popular, and those that it had itself."""
 
 TEMPERATURE = 10.0
 """Logits of the network below its best at which an item's evidence is none."""
@@ -78,32 +81,42 @@ def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def put_forward(affinity: Affinity, offered: np.ndarray | None = None) -> Shortlist:
-    """What each kind of evidence puts forward: of the offered items, bool (items,), or else of those seen lately."""
+    """What each kind of evidence puts forward: of the offered items, bool (items,), or else of those seen lately.
+
+    Of a large catalogue the `COMPARED` most popular are compared with everybody, and all others with those who had them.
+    """
     popular = np.expm1(affinity.market.common.popularity[-1])
     seen = np.flatnonzero(popular > 0 if offered is None else offered)
-    popular = (popular[seen] / max(popular.max(initial=0), 1e-12)).astype(np.float32)
+    near = np.sort(seen[np.argsort(-popular[seen], kind="stable")[:COMPARED]])
+    popular = (popular / max(popular.max(initial=0), 1e-12)).astype(np.float32)
     count = len(affinity.queries)
     # One part even without entities, for its shape.
-    parts = [
-        _part(affinity, seen, popular, np.arange(low, min(low + PART, count))) for low in range(0, max(count, 1), PART)
-    ]
+    bounds = [(low, min(low + PART, count)) for low in range(0, max(count, 1), PART)]
+    parts = [_part(affinity, seen, near, popular, np.arange(*bound)) for bound in bounds]
     return Shortlist(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
 
 
 def _part(
-    affinity: Affinity, seen: np.ndarray, popular: np.ndarray, chosen: np.ndarray
+    affinity: Affinity, seen: np.ndarray, near: np.ndarray, popular: np.ndarray, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     personal = affinity.personal[2][chosen]
+    if len(near) < len(seen):
+        seen = np.union1d(near, np.intersect1d(seen, personal.indices))
     length = np.sqrt(np.asarray(personal.multiply(personal).sum(axis=1)))
     own = np.asarray(personal[:, seen].todense()) / np.maximum(length, 1e-9)
     query = np.einsum("p,epd->ed", np.asarray(START, np.float32), affinity.pools[chosen])
     query /= np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9)
     close = np.maximum(query @ affinity.market.learnt.vectors[seen].T, 0)
     follows = affinity.follows(chosen, np.tile(seen, (len(chosen), 1)))
-    follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
     learnt = affinity.logits(chosen, seen)
-    learnt = np.maximum(1 + (learnt - learnt.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE, 0)
-    kinds = [own.astype(np.float32), np.broadcast_to(popular, own.shape), close, follows, learnt]
+    own = own.astype(np.float32)
+    if len(near) < len(seen):  # what only others had is not put forward: they change nothing
+        apart = (own == 0) & ~np.isin(seen, near)
+        own[apart] = close[apart] = follows[apart] = learnt[apart] = -np.inf
+    follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
+    learnt = 1 + (learnt - learnt.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE
+    learnt = np.where(learnt > -np.inf, np.maximum(learnt, 0), learnt)
+    kinds = [own, np.broadcast_to(popular[seen], own.shape), close, follows, learnt]
     each = min(EACH, len(seen))
     if each == 0:
         return np.zeros((len(chosen), 0), np.int32), np.zeros((len(chosen), 0, len(KINDS)), np.float32), own[:, :0] > 0

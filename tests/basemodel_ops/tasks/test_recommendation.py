@@ -9,6 +9,7 @@ from basemodel_ops.foundation.retrieval import START, learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.tasks.affinity import FAINT, HALF_LIVES, POPULAR_DAYS, Affinity, Learnt, Market, sequences_before
+from basemodel_ops.tasks import recommendation
 from basemodel_ops.tasks.recommendation import (
     BASELINES,
     KINDS,
@@ -94,6 +95,28 @@ def test_chosen_entities_keep_their_evidence() -> None:
     some_items, some_scores = some.best(some.scores(weights), 5)
     np.testing.assert_array_equal(some_items, items[[4, 1]])
     np.testing.assert_allclose(some_scores, scores[[4, 1]], rtol=1e-5)
+
+
+def test_a_large_catalogue_is_compared_by_its_popular_items_and_those_an_entity_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recommendation, "COMPARED", 4)
+    monkeypatch.setattr(recommendation, "EACH", 2)
+    found = affinity(0)
+    shortlist = put_forward(found)
+    popular = found.market.common.popularity[-1]
+    near = set(np.argsort(-popular, kind="stable")[:4].tolist())
+    strangers = 0
+    for entity, items in enumerate(shortlist.items):
+        personal = found.personal[2].toarray()[entity] * (popular > 0)
+        assert set(items.tolist()) <= near | set(np.flatnonzero(personal).tolist())
+        assert int(personal.argmax()) in items
+        strangers += len(set(items.tolist()) - near)
+    assert strangers > 0
+    assert np.isfinite(shortlist.evidence).all()
+    some = put_forward(affinity(0, entities=np.array([4, 1])))
+    np.testing.assert_array_equal(some.items, shortlist.items[[4, 1]])
+    np.testing.assert_allclose(some.evidence, shortlist.evidence[[4, 1]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("items", [1, 2, 7])
