@@ -83,7 +83,7 @@ def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def put_forward(affinity: Affinity, offered: np.ndarray | None = None) -> Shortlist:
     """What each kind of evidence puts forward: of the offered items, bool (items,), or else of those seen lately.
 
-    Of a large catalogue the `COMPARED` most popular are compared with everybody, and all others with those who had them.
+    Of a large catalogue the `COMPARED` most popular are compared with everybody, others with those who had them.
     """
     popular = np.expm1(affinity.market.common.popularity[-1])
     seen = np.flatnonzero(popular > 0 if offered is None else offered)

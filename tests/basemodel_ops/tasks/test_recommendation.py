@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from basemodel_ops.foundation.retrieval import START, learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.tasks.affinity import FAINT, HALF_LIVES, POPULAR_DAYS, Affinity, Learnt, Market, sequences_before
 from basemodel_ops.tasks import recommendation
+from basemodel_ops.tasks.affinity import FAINT, HALF_LIVES, POPULAR_DAYS, Affinity, Learnt, Market, sequences_before
 from basemodel_ops.tasks.recommendation import (
     BASELINES,
     KINDS,
