@@ -1,11 +1,26 @@
-"""Peak memory of a stretch of this process, and giving back what is free."""
+"""How much memory there is, the peak of a stretch of this process, and giving back what is free."""
 
 import ctypes
 import gc
+import os
 import resource
 from pathlib import Path
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where Linux says how much a container may use, in its second and first version; `max` where it is not bounded."""
+
+
+def machine_bytes() -> int:
+    """Memory of the machine, or of the container where it is bounded to less."""
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in LIMITS:
+        text = path.read_text().strip() if path.exists() else ""
+        if text.isdigit():
+            found = min(found, int(text))
+    return found
 
 
 def reset_peak() -> None:

@@ -1,11 +1,12 @@
 """Settings of a project, from `BASEMODEL_*` environment variables. Few dials; the rest is derived."""
 
-import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from basemodel_ops.memory import machine_bytes
 
 
 class Settings(BaseSettings):
@@ -57,7 +58,7 @@ class Settings(BaseSettings):
     row_numbers: int = Field(default=16_000, gt=0, description="Numbers in a row of the representation, at most.")
     memory: str = Field(
         default="", pattern=r"^(\d+(\.\d+)?\s*(KB|MB|GB|TB))?$",
-        description="Memory that a run may use, such as `8GB`; 60 % of the machine's when empty.",
+        description="Memory that a run may use, such as `8GB`; 60 % of the machine's or container's when empty.",
     )  # fmt: skip
     compile_ahead: bool = Field(
         default=True, description="Whether the first run of a machine compiles kernels beside dbt."
@@ -76,7 +77,7 @@ class Settings(BaseSettings):
     def memory_bytes(self) -> int:
         """Memory that a run may use, bytes."""
         if not self.memory:
-            return int(0.6 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+            return int(0.6 * machine_bytes())
         number, unit = self.memory[:-2], self.memory[-2:]
         return int(float(number) * {"KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}[unit])
 

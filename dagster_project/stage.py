@@ -44,6 +44,22 @@ def reported(report: "Report", began: float) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata=metadata)
 
 
+def held_to_budget(
+    project: Project, context: dg.AssetExecutionContext, stage: str, result: dg.MaterializeResult
+) -> dg.MaterializeResult:
+    """The result with what the budget said of the stage; a warning where it took much more."""
+    from basemodel_ops.stages.budget import budgeted, exceeded
+
+    line, metadata = budgeted(project.settings, stage), dict(result.metadata or {})
+    if line is None or metadata["reused"].value:
+        return result
+    warning = exceeded(line, float(metadata["peak_mb"].value))
+    if warning:
+        context.log.warning(warning)
+    said = {"budget_mb": round(line.memory_mb, 1), "budget_seconds": round(line.minutes * 60, 1)}
+    return result._replace(metadata={**metadata, **said})
+
+
 def checked(finding: "Finding", name: str | None = None, reused: bool = False) -> dg.AssetCheckResult:
     """A finding as Dagster's check result; `reused` where it is remembered."""
     return dg.AssetCheckResult(

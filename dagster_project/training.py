@@ -14,7 +14,7 @@ from basemodel_ops.assets import Asset
 from basemodel_ops.assets import assets as declared_assets
 from basemodel_ops.code import code_behind
 from dagster_project.project import Project
-from dagster_project.stage import materialized, open_workspace, reported
+from dagster_project.stage import held_to_budget, materialized, open_workspace, reported
 from dagster_project.tables import budget_markdown, layout_markdown
 
 if TYPE_CHECKING:  # the package of stages loads torch
@@ -129,7 +129,7 @@ def _learnt(project: Project, asset: Asset) -> dg.AssetsDefinition:
     )
     def learnt(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace = open_workspace(project, context)
-        result = materialized(lambda: _stage(asset.key)(workspace))
+        result = held_to_budget(project, context, asset.key, materialized(lambda: _stage(asset.key)(workspace)))
         if asset.key != "training_examples":
             return result
         from basemodel_ops.stages import explain_representation

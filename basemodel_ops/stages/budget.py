@@ -4,23 +4,33 @@ The rates are those of two cores; they say whether a night is enough, not when t
 run is refused for.
 """
 
+import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from basemodel_ops.assets import category_columns
-from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource, TaskType
+from basemodel_ops.contract.types import Contract, Task, TaskType
 from basemodel_ops.errors import BudgetError
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.builder import ROWS
+from basemodel_ops.stages.builder import GROUP, ROWS
 from basemodel_ops.stages.snapshot import Snapshot
+from basemodel_ops.stages.widths import count_values, row_numbers
 from basemodel_ops.stages.workspace import Workspace
 
 MB = 2**20
 
-BASE = 650
-"""Megabytes of a process that has everything loaded."""
+SCORES = "scores of one cutoff"
+"""The line of scoring."""
+
+TRUSTED = 1.5
+"""How far off an estimate of memory may be."""
+
+BASE = 1_200
+"""Megabytes of a process that has everything loaded, and its kernels compiled."""
 
 EVENTS_A_SECOND = 400_000
 """Read, encoded and sorted."""
@@ -28,16 +38,27 @@ EVENTS_A_SECOND = 400_000
 NUMBERS_A_SECOND = 25e6
 """Numbers of rows represented."""
 
-LEARNT_A_SECOND = 800
-"""Rows that the learners of the foundation model take, all passes together."""
+ACTIVITY_A_SECOND = 1_600
+"""Rows that the learners of activity take, all passes together."""
 
-FITTED_A_SECOND = 1_500
-"""Labelled rows that the candidates of a task take."""
+THINGS_A_SECOND = 6e6
+"""Numbers of rows that the learners of things take."""
 
-WORKERS = 2
+FITTED_A_SECOND = {TaskType.MULTILABEL: 400, TaskType.RECOMMENDATION: 300}
+"""Labelled rows that the candidates of a task take; of other types `SINGLE_A_SECOND`."""
 
-SKETCHED = 1000
-"""Values of a category above which it is taken to be sketched."""
+SINGLE_A_SECOND = 1_500
+
+ANSWERED_A_SECOND = {TaskType.MULTILABEL: 1_500, TaskType.RECOMMENDATION: 600}
+"""Entities that a task is asked about; of other types `SINGLE_ANSWERED_A_SECOND`."""
+
+SINGLE_ANSWERED_A_SECOND = 3_000
+
+PAIRED = 128 * 12 * 4 * 8
+"""Bytes that a row takes as a pair with each label, copies of the learners included."""
+
+RANKED_MB = 1_200
+"""Megabytes of candidates and what speaks for them."""
 
 READ = 500
 """Numbers that activity is foreseen from, about."""
@@ -55,21 +76,25 @@ class Line:
     minutes: float
 
 
-def budget(contract: Contract, settings: Settings, snapshot: Snapshot, length: int | None = None) -> list[Line]:
-    """The lines of the stages that take most; `length` of a row where it is known, else as wide as it may be."""
-    length = length or min(widest(contract, settings), settings.row_numbers)
-    threads = min(os.cpu_count() or 1, 64)
-    shard = ROWS * length * 10 / MB * threads  # a part in float32 with its sums, and the float16 that comes of it
-    lines = []
+def budget(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> list[Line]:
+    """The lines of the stages that take most, where a row is `length` numbers."""
+    lines = [*_embeddings(contract, settings, snapshot), *_training(contract, settings, snapshot, length)]
+    lines += [_fitting(task, settings, snapshot) for task in contract.tasks]
+    return [*lines, _scoring(contract, snapshot, length)]
+
+
+def _embeddings(contract: Contract, settings: Settings, snapshot: Snapshot) -> Iterator[Line]:
     for source, column in category_columns(contract):
         events = min(snapshot.events[source], settings.embedding_events)
         seconds = events / EVENTS_A_SECOND + events * settings.iterations * settings.dimension / 1.5e9
         memory = BASE + min(events, 2_000_000) * 200 / MB + events * 30 / MB
-        lines.append(
-            Line(f"embeddings/{source}__{column}", events, settings.dimension, events * 40 / MB, memory, seconds / 60)
-        )
-    drawn = {name: _drawn(snapshot, name) for name in snapshot.pooled}
+        key = f"embeddings/{source}__{column}"
+        yield Line(key, events, settings.dimension, events * 40 / MB, memory, seconds / 60)
+
+
+def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Iterator[Line]:
     tasks = {task.name: task for task in contract.tasks}
+    drawn = {name: _drawn(snapshot, name) for name in snapshot.pooled}
     represented = sum(
         n for name, n in drawn.items() if name in tasks and tasks[name].type is not TaskType.RECOMMENDATION
     )
@@ -78,24 +103,38 @@ def budget(contract: Contract, settings: Settings, snapshot: Snapshot, length: i
     read_events = sum(snapshot.events.values()) * snapshot.read
     disk = (wide * length + (rows - wide) * length * 0.7) * 2 / MB
     seconds = read_events / EVENTS_A_SECOND + rows * length / NUMBERS_A_SECOND
-    lines.append(
-        Line("training_examples", rows, length, disk + read_events * 60 / MB, BASE + shard + 200, seconds / 60)
-    )
+    memory = BASE + _held(min(ROWS, rows), length) + 200
+    yield Line("training_examples", rows, length, disk + read_events * 60 / MB, memory, seconds / 60)
     things, activity = min(settings.pretraining_rows, rows), min(settings.activity_rows, rows)
     memory = BASE + things * length * 2 * 1.6 / MB + activity * READ * 12 / MB
-    seconds = (things + activity) / LEARNT_A_SECOND
-    lines.append(Line("foundation_model", things + activity, length, rows * READ / MB, memory, seconds / 60))
-    for task in contract.tasks:
-        own = _drawn(snapshot, task.name)
-        many = task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
-        memory = BASE + own * (128 * 12 * 4 if many else READ * 4 * 4) / MB + (600 if many else 0)
-        lines.append(Line(f"{task.name}/model", own, READ, 20, memory, own / FITTED_A_SECOND / 60))
-    asked = snapshot.entities
-    every = sum(snapshot.events.values())
-    memory = BASE + 2048 * length * 10 / MB * threads + asked * 60 / MB + 400
-    seconds = every / EVENTS_A_SECOND + asked * length / NUMBERS_A_SECOND + asked * len(contract.tasks) / 2_000
-    lines.append(Line("scores of one cutoff", asked, length, asked * 512 / MB + every * 60 / MB, memory, seconds / 60))
-    return lines
+    seconds = activity / ACTIVITY_A_SECOND + things * length / THINGS_A_SECOND
+    yield Line("foundation_model", things + activity, length, rows * READ / MB, memory, seconds / 60)
+
+
+def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
+    rows = _drawn(snapshot, task.name)
+    memory = BASE + rows * READ * 4 * (7 if task.type is TaskType.REGRESSION else 4) / MB
+    if task.type is TaskType.MULTILABEL:
+        memory = BASE + 300 + rows * PAIRED / MB
+    if task.type is TaskType.RECOMMENDATION:
+        events = snapshot.events[task.predicts.source] if task.predicts else 0
+        memory = BASE + RANKED_MB + min(events, settings.embedding_events) * 60 / MB
+    seconds = rows / FITTED_A_SECOND.get(task.type, SINGLE_A_SECOND)
+    return Line(f"{task.name}/model", rows, READ, 20, memory, seconds / 60)
+
+
+def _scoring(contract: Contract, snapshot: Snapshot, length: int) -> Line:
+    asked, events = snapshot.entities, sum(snapshot.events.values())
+    group = min(GROUP, asked)
+    memory = BASE + _held(group, length) + group * length * 30 / MB + asked * 60 / MB + 400
+    seconds = events / EVENTS_A_SECOND + asked * length / NUMBERS_A_SECOND
+    seconds += sum(asked / ANSWERED_A_SECOND.get(task.type, SINGLE_ANSWERED_A_SECOND) for task in contract.tasks)
+    return Line(SCORES, asked, length, asked * 512 / MB + events * 60 / MB, memory, seconds / 60)
+
+
+def _held(rows: int, length: int) -> float:
+    """Megabytes of the parts of rows in work: in float32 with their sums, and the float16 that comes of them."""
+    return rows * length * 20 / MB * min(os.cpu_count() or 1, 64)
 
 
 def prepare(ws: Workspace, renew: bool | None = None) -> tuple[Report, list[Line]]:
@@ -106,10 +145,39 @@ def prepare(ws: Workspace, renew: bool | None = None) -> tuple[Report, list[Line
     """
     report = ws.pin(renew)
     snapshot, made = ws.snapshot(), ws.store.newest("training_examples")
-    length = None if made is None else int(made.json("report")["length"])
+    if made is not None:
+        length = int(made.json("report")["length"])
+    else:
+        with ws.warehouse() as warehouse:
+            values = count_values(ws.contract, warehouse, snapshot)
+        length = row_numbers(ws.contract, ws.settings, values)
     lines = budget(ws.contract, ws.settings, snapshot, length)
     check_budget(lines, ws.settings)
+    path = _path(ws.settings)
+    path.with_suffix(".next").write_text(json.dumps([asdict(line) for line in lines]))
+    path.with_suffix(".next").replace(path)
     return report, lines
+
+
+def budgeted(settings: Settings, stage: str) -> Line | None:
+    """What the newest budget of a home says of a stage; None where it says nothing."""
+    path = _path(settings)
+    lines = [Line(**line) for line in json.loads(path.read_text())] if path.exists() else []
+    return next((line for line in lines if line.stage == stage), None)
+
+
+def exceeded(line: Line, peak_mb: float) -> str:
+    """What to say of a stage that took more memory than `TRUSTED` times its budget; empty where it did not."""
+    if peak_mb <= TRUSTED * line.memory_mb:
+        return ""
+    return (
+        f"{line.stage} took {peak_mb:,.0f} MB, {peak_mb / line.memory_mb:.1f} times the {line.memory_mb:,.0f} MB of its "
+        f"budget ({line.rows:,} rows of {line.numbers:,} numbers): leave this much free beside it."
+    )
+
+
+def _path(settings: Settings) -> Path:
+    return settings.home / "budget.json"
 
 
 def as_text(lines: list[Line]) -> str:
@@ -149,38 +217,6 @@ def check_budget(lines: list[Line], settings: Settings) -> None:
             f"About {asked:,.0f} MB of disk are needed below {settings.home}, and {free:,.0f} MB are free. Free some, "
             "name another place by BASEMODEL_HOME, or lower BASEMODEL_TASK_ROWS or BASEMODEL_PRETRAINING_ROWS."
         )
-
-
-def widest(contract: Contract, settings: Settings) -> int:
-    """The numbers in a row, at most, told from the declarations alone."""
-    things = {source.name: source for source in contract.attributes}
-    total = sum(_source_numbers(event, things, settings) for event in contract.events)
-    facts = [source for source in contract.attributes if source.key == contract.entity]
-    return total + sum(settings.things for source in facts for _ in source.columns) + 2
-
-
-def _source_numbers(event: EventSource, things: dict[str, AttributeSource], settings: Settings) -> int:
-    lives, exact = len(settings.half_lives), len(settings.counted_half_lives)
-    counted = settings.things * (2 + exact)
-    total = (len(settings.windows) + 1) * 3 + 8 + 31 * lives
-    for column in event.columns:
-        total += _column_numbers(column, settings, lives, counted)
-        if column.type is ColumnType.CATEGORY:
-            sketch = (settings.depth + 2) * settings.width + settings.dimension + 1
-            total += sketch * lives
-        facts = things[column.references].columns if column.references else ()
-        total += sum(_column_numbers(fact, settings, lives, counted) for fact in facts)
-    return total
-
-
-def _column_numbers(column: Column, settings: Settings, lives: int, counted: int) -> int:
-    if column.type is ColumnType.CATEGORY:
-        return counted
-    if column.type is ColumnType.NUMBER:
-        return (len(settings.windows) + 1) + 2 * lives + 1 + 32 * lives
-    if column.type is ColumnType.TIME:
-        return 84 * lives
-    return (16 * 128 + 1) * lives if column.type in (ColumnType.TEXT, ColumnType.IMAGE) else 0
 
 
 def _drawn(snapshot: Snapshot, task: str) -> int:

@@ -35,6 +35,9 @@ SHARD = 128
 ROWS = 4096
 """Rows that are represented at once, per worker, about."""
 
+GROUP = 2048
+"""Entities that are represented and asked about at once."""
+
 
 @dataclass(frozen=True)
 class Part:

@@ -21,7 +21,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.representation.workers import mapped
 from basemodel_ops.stages.answering import Group, Question, asked_query, question_of
-from basemodel_ops.stages.builder import Builder, Part
+from basemodel_ops.stages.builder import GROUP, Builder, Part
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.compact import EmbeddingDraft
 from basemodel_ops.stages.kept import representation_key
@@ -32,9 +32,6 @@ from basemodel_ops.stages.snapshot import read_columns
 from basemodel_ops.stages.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-
-GROUP = 2048
-"""Entities that are represented and asked about at once."""
 
 Numbers = dict[str, float | int | str]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Contract, EventSource
+from basemodel_ops.contract.types import AttributeSource, Contract, EventSource
 from basemodel_ops.warehouse.queries import column_of, entities_query, moment_of, table_of
 
 
@@ -21,6 +21,14 @@ def events_count_query(source: EventSource, before: datetime) -> exp.Select:
     count = exp.alias_(exp.Count(this=exp.Star()), "events", quoted=True)
     earlier = exp.LT(this=column_of(source.time), expression=moment_of(before))
     return exp.select(count).from_(table_of(source.relation)).where(earlier)
+
+
+def distinct_query(source: EventSource | AttributeSource, columns: list[str], before: datetime) -> exp.Select:
+    """About how many values each of some columns has before `before`, as one row of as many columns."""
+    counts = [exp.alias_(exp.ApproxDistinct(this=column_of(name)), name, quoted=True) for name in columns]
+    query = exp.select(*counts).from_(table_of(source.relation))
+    time = source.time if isinstance(source, EventSource) else source.valid_from
+    return query if time is None else query.where(exp.LT(this=column_of(time), expression=moment_of(before)))
 
 
 def spans_query(contract: Contract, before: datetime) -> exp.Select:

@@ -43,6 +43,11 @@ def check_environment(environment: Mapping[str, str]) -> None:
         )
 
 
+def _exactly(node: exp.Expr) -> exp.Expr:
+    """PostgreSQL has no estimate of distinct values; it counts them."""
+    return exp.Count(this=exp.Distinct(expressions=[node.this])) if isinstance(node, exp.ApproxDistinct) else node
+
+
 class PostgresSession(Session):
     """One connection; each statement commits by itself outside of `begin` and `commit`."""
 
@@ -63,7 +68,7 @@ class PostgresSession(Session):
                     f"The name {identifier.name!r} has {len(identifier.name.encode())} bytes, and PostgreSQL keeps "
                     f"{LONGEST_NAME}: give it a shorter one."
                 )
-        return expression.sql(self.dialect)
+        return expression.transform(_exactly).sql(self.dialect)
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Execute a statement; its rows, if it has any."""
