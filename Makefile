@@ -75,7 +75,8 @@ ui: .venv/installed ## Open Dagster at http://127.0.0.1:3000.
 	$(BIN)/basemodel ui
 
 .PHONY: test
-test: check ## All checks, then pytest in two processes.
+test: .venv/installed-dev ## All checks, then pytest in two processes.
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check kernels
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
@@ -86,6 +87,11 @@ check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, d
 	$(BIN)/lint-imports
 	$(BIN)/dbt --quiet parse --project-dir dbt --profiles-dir dbt
 	$(BIN)/dg check defs
+
+# Otherwise each of the processes of pytest would compile them for itself.
+.PHONY: kernels
+kernels: .venv/installed
+	$(BIN)/python -m basemodel_ops.warming
 
 .PHONY: sqlfluff
 sqlfluff: .venv/installed-dev
