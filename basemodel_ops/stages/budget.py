@@ -17,6 +17,7 @@ from basemodel_ops.errors import BudgetError
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.builder import GROUP, ROWS
+from basemodel_ops.stages.recommending import EVENTS
 from basemodel_ops.stages.snapshot import Snapshot
 from basemodel_ops.stages.widths import count_values, row_numbers
 from basemodel_ops.stages.workspace import Workspace
@@ -118,7 +119,7 @@ def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
         memory = BASE + 300 + rows * PAIRED / MB
     if task.type is TaskType.RECOMMENDATION:
         events = snapshot.events[task.predicts.source] if task.predicts else 0
-        memory = BASE + RANKED_MB + min(events, settings.embedding_events) * 60 / MB
+        memory = BASE + RANKED_MB + min(events, EVENTS) * 350 / MB
     seconds = rows / FITTED_A_SECOND.get(task.type, SINGLE_A_SECOND)
     return Line(f"{task.name}/model", rows, READ, 20, memory, seconds / 60)
 

@@ -35,6 +35,9 @@ CUTOFFS = 2
 ENTITIES = 8_000
 """Entities asked at a cutoff, to learn and to measure."""
 
+EVENTS = 6_000_000
+"""Events, of whole histories, that say what follows what, at most; how popular an item is is counted of all."""
+
 
 class Shelf:
     """The items of a task with all that is known of them, and histories of entities up to a moment."""
@@ -95,7 +98,7 @@ def recommendation_model(ws: Workspace, task: str) -> Report:
     events = snapshot.events[target_of(declared).source]
 
     def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        plan, chosen = snapshot.plans[task], sample_of(ws.settings.embedding_events, events)
+        plan, chosen = snapshot.plans[task], sample_of(min(ws.settings.embedding_events, EVENTS), events)
         with ws.warehouse() as warehouse:
             rows = population(warehouse, declared, snapshot.times, plan)
             shelf = Shelf(ws, warehouse, declared, snapshot.times.data_end, chosen)

@@ -87,21 +87,25 @@ def put_forward(affinity: Affinity, offered: np.ndarray | None = None) -> Shortl
     """
     popular = np.expm1(affinity.market.common.popularity[-1])
     seen = np.flatnonzero(popular > 0 if offered is None else offered)
-    near = np.sort(seen[np.argsort(-popular[seen], kind="stable")[:COMPARED]])
+    is_near = np.zeros(len(popular), bool)
+    is_near[seen[np.argsort(-popular[seen], kind="stable")[:COMPARED]]] = True
     popular = (popular / max(popular.max(initial=0), 1e-12)).astype(np.float32)
     count = len(affinity.queries)
     # One part even without entities, for its shape.
     bounds = [(low, min(low + PART, count)) for low in range(0, max(count, 1), PART)]
-    parts = [_part(affinity, seen, near, popular, np.arange(*bound)) for bound in bounds]
+    parts = [_part(affinity, seen, is_near, popular, np.arange(*bound)) for bound in bounds]
     return Shortlist(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
 
 
 def _part(
-    affinity: Affinity, seen: np.ndarray, near: np.ndarray, popular: np.ndarray, chosen: np.ndarray
+    affinity: Affinity, seen: np.ndarray, is_near: np.ndarray, popular: np.ndarray, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     personal = affinity.personal[2][chosen]
-    if len(near) < len(seen):
-        seen = np.union1d(near, np.intersect1d(seen, personal.indices))
+    is_large = len(seen) > COMPARED
+    if is_large:
+        is_own = np.zeros(len(is_near), bool)
+        is_own[personal.indices] = True
+        seen = seen[is_near[seen] | is_own[seen]]
     length = np.sqrt(np.asarray(personal.multiply(personal).sum(axis=1)))
     own = np.asarray(personal[:, seen].todense()) / np.maximum(length, 1e-9)
     query = np.einsum("p,epd->ed", np.asarray(START, np.float32), affinity.pools[chosen])
@@ -110,8 +114,8 @@ def _part(
     follows = affinity.follows(chosen, np.tile(seen, (len(chosen), 1)))
     learnt = affinity.logits(chosen, seen)
     own = own.astype(np.float32)
-    if len(near) < len(seen):  # what only others had is not put forward: they change nothing
-        apart = (own == 0) & ~np.isin(seen, near)
+    if is_large:  # what only others had is not put forward: they change nothing
+        apart = (own == 0) & ~is_near[seen]
         own[apart] = close[apart] = follows[apart] = learnt[apart] = -np.inf
     follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
     learnt = 1 + (learnt - learnt.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE
