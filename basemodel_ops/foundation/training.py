@@ -84,6 +84,8 @@ def pretrain(
         apart, rows = order[: max(len(order) // 20, 1)], order[max(len(order) // 20, 1) :]
     else:
         apart, rows = order[held[order]], order[~held[order]]
+    if len(rows) < 2:  # a batch is normalised by its own deviation, which one row has none of
+        rows = np.resize(order, 2)
     sample = inputs[np.sort(rows[:SAMPLE])].astype(np.float32)
     mean, deviation = sample.mean(0), np.maximum(sample.std(0), 0.05)
     del sample

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Artifact, Draft, version_of
 from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
+from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.planning import PER_ENTITY, TaskPlan, plan_task, read_together
@@ -129,6 +130,12 @@ def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Tim
     pins = _new_pins(contract, settings, live, reason)
     before = to_datetime(live.data_end + 1)
     pins["entities"] = int(warehouse.read(entities_count_query(contract, before)).column(0)[0].as_py())
+    if pins["entities"] < 2:
+        raise DataError(
+            f"{pins['entities']} {contract.entity}s have events before {before:%Y-%m-%d}, and a model of behaviour "
+            f"compares them: at least 2 are needed. Do the event tables hold every {contract.entity}, and does the "
+            "grid end after their events?"
+        )
     for event in contract.events:
         count = warehouse.read(events_count_query(event, before)).column(0)[0].as_py()
         pins["events"][event.name] = int(count)
