@@ -172,8 +172,8 @@ def exceeded(line: Line, peak_mb: float) -> str:
     if peak_mb <= TRUSTED * line.memory_mb:
         return ""
     return (
-        f"{line.stage} took {peak_mb:,.0f} MB, {peak_mb / line.memory_mb:.1f} times the {line.memory_mb:,.0f} MB of its "
-        f"budget ({line.rows:,} rows of {line.numbers:,} numbers): leave this much free beside it."
+        f"{line.stage} took {peak_mb:,.0f} MB, {peak_mb / line.memory_mb:.1f} times the {line.memory_mb:,.0f} MB of "
+        f"its budget ({line.rows:,} rows of {line.numbers:,} numbers): leave this much free beside it."
     )
 
 
