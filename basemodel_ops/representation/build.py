@@ -15,12 +15,11 @@ from basemodel_ops.emde import (
 )
 from basemodel_ops.encoders import squash
 from basemodel_ops.representation.history import DAY, History
-from basemodel_ops.representation.layout import Layout
+from basemodel_ops.representation.layout import Layout, Spec
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.occasions import occasions, once_per_occasion
+from basemodel_ops.representation.recent import PROFILE, profile_values, recent_specs, recent_values
 from basemodel_ops.representation.scalars import future_scalars, history_scalars, scalar_names
-
-Spec = tuple[str, str, str, str, int]
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,8 @@ def history_layout(
         for column, density in plan.densities.items():
             specs += [("density", plan.name, column, life, density.rows * density.width) for life in lives]
             specs += [("mass", plan.name, column, life, 1) for life in lives]
+        specs += recent_specs(plan.name, list(plan.things), list(plan.numbers))
+        specs += [("profile", plan.name, column, name, 1) for column in plan.things for name in PROFILE]
     return Layout(specs)
 
 
@@ -135,7 +136,8 @@ def history_values(
         blocks.append(history_scalars(history, cutoffs, windows, plan.began))
         blocks += [_moments(history, number, days, lives, factors) for number in plan.numbers]
         cells, size = _cells_of(history, plan.things)
-        blocks.append(_faded(history, cells, size, cutoffs, plan.began, lives.max(keepdims=True)))
+        counts = _faded(history, cells, size, cutoffs, plan.began, lives.max(keepdims=True))
+        blocks.append(counts)
         owner = np.repeat(np.arange(history.entities), np.diff(history.start))
         first = once_per_occasion(cells, occasions(owner, history.time, history.session), size)
         blocks.append(_faded(history, first, size, cutoffs, plan.began, exact))
@@ -151,8 +153,10 @@ def history_values(
             blocks.append(np.divide(pooled, length, out=np.zeros_like(pooled), where=length > 0).reshape(shape))
         for density in plan.densities.values():
             size = density.rows * density.width
-            counts = decayed_counts(history.start, history.days, density.cells(history), size, days, lives)
-            blocks += _rows_and_mass(counts, density.rows, density.width)
+            dense = decayed_counts(history.start, history.days, density.cells(history), size, days, lives)
+            blocks += _rows_and_mass(dense, density.rows, density.width)
+        blocks.append(recent_values(history, list(plan.things), list(plan.numbers), cutoffs))
+        blocks.append(profile_values(counts, list(plan.things.values())))
     return np.concatenate([block.astype(np.float16) for block in blocks], axis=2)
 
 

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pyarrow as pa
 
+Spec = tuple[str, str, str, str, int]
+"""Kind, source, column, detail and length of a block."""
+
 MEANINGS = {
     "scalar": "squashed count, sum, recency or gap, over the window that the name says; of all time: a year's",
     "sum": "squashed decayed sum of a number, as if its source had always been observed",
@@ -19,6 +22,11 @@ MEANINGS = {
     "mass": "log(1 + decayed mass) of one row of the sketch or density",
     "pooled": "direction of the decayed sum of the things' Cleora vectors",
     "density": "rows of cells of texts or images, log(1 + count), each row of length 1",
+    "recent_gap": "log(1 + minutes) from one of the newest events, the newest first, to the next, or to the cutoff",
+    "recent_item": "item of one of the newest events, by its rank; 0 where there is none",
+    "recent_same": "whether the item of one of the newest events is that of the newest",
+    "recent_number": "squashed number of one of the newest events; 0 where there is none",
+    "profile": "of the most frequent items: which is usual, by its rank, its share, how many there are, their entropy",
     "attribute": "facts known before the cutoff: one place per value, or an encoder's features",
     "undated": "facts of which nobody says since when they were known; of use for traits only",
     "calendar": "day of the year of the cutoff, sine and cosine",
@@ -54,7 +62,7 @@ class Block:
 class Layout:
     """Blocks in order, without gaps."""
 
-    def __init__(self, blocks: Iterable[tuple[str, str, str, str, int]]) -> None:
+    def __init__(self, blocks: Iterable[Spec]) -> None:
         placed, offset = [], 0
         for kind, source, column, detail, length in blocks:
             placed.append(Block(kind, source, column, detail, offset, length))

@@ -22,6 +22,14 @@ OF_THINGS = ("count", "occasion", "recency")
 READ_FOR_THINGS = (*(kind for kind in READ if kind != "calendar"), *OF_THINGS, "cell", "pooled")
 """Kinds that the hidden layers of the network of things read; its skips also read sketches."""
 
+OF_ITEMS = ("count", "recency")
+"""Kinds of blocks by which heads know the most frequent items, `TOP_ITEMS` of each column."""
+
+RECENT = ("recent_gap", "recent_item", "recent_same", "recent_number", "profile")
+"""Kinds of blocks that tell the newest events one by one, and which items are usual."""
+
+TOP_ITEMS = 16
+
 RIDGE = 0.1
 """Penalty of the similarity of things, per row."""
 

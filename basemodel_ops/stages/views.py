@@ -29,9 +29,18 @@ def single_views(examples: Represented, checkpoint: Checkpoint, place: np.ndarra
     # Futures of the source that is asked for say most; with few labels the others are noise to a head.
     source = None if task.predicts is None else task.predicts.source
     asked = [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
-    values = examples.gather(place, pick).astype(np.float32)
+    items = item_positions(examples)
+    values = examples.gather(place, np.concatenate([pick, items])).astype(np.float32)
+    values, items = values[:, : len(pick)], values[:, len(pick) :]
     values = np.hstack([values, contrasted(values, pick, _contrasts(examples, task))])
-    return Views(values, learnt[:, asked], answer)
+    return Views(values, learnt[:, asked], answer, items)
+
+
+def item_positions(examples: Represented) -> np.ndarray:
+    """Input positions of the newest events and of the most frequent items of each column."""
+    blocks = [block for block in examples.layout.blocks if block.kind in (*places.OF_ITEMS, *places.RECENT)]
+    found = [np.arange(block.offset, min(block.end, block.offset + places.TOP_ITEMS)) for block in blocks]
+    return np.concatenate([*found, np.zeros(0, np.int64)])
 
 
 def _contrasts(examples: Represented, task: Task) -> list[Contrast]:

@@ -1,6 +1,7 @@
 """How many numbers a row will be, told before anything is encoded."""
 
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource
+from basemodel_ops.representation.recent import EVENTS, OF_COLUMN
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.encoding import SKETCHED_ABOVE
 from basemodel_ops.stages.snapshot import Snapshot
@@ -41,7 +42,7 @@ def count_values(contract: Contract, warehouse: Warehouse, snapshot: Snapshot) -
 
 def _source_numbers(event: EventSource, things: dict[str, AttributeSource], settings: Settings, values: Values) -> int:
     lives = len(settings.half_lives)
-    total = (len(settings.windows) + 1) * 3 + 8 + 31 * lives
+    total = (len(settings.windows) + 1) * 3 + 8 + 31 * lives + EVENTS
     for column in event.columns:
         count = values.get((event.name, column.name), SKETCHED_ABOVE + 1)
         total += _column_numbers(column, settings, count)
@@ -57,9 +58,9 @@ def _source_numbers(event: EventSource, things: dict[str, AttributeSource], sett
 def _column_numbers(column: Column, settings: Settings, values: int) -> int:
     lives = len(settings.half_lives)
     if column.type is ColumnType.CATEGORY:
-        return min(settings.things, values) * (2 + len(settings.counted_half_lives))
+        return min(settings.things, values) * (2 + len(settings.counted_half_lives)) + OF_COLUMN
     if column.type is ColumnType.NUMBER:
-        return (len(settings.windows) + 1) + 2 * lives + 1 + 32 * lives
+        return (len(settings.windows) + 1) + 2 * lives + 1 + 32 * lives + EVENTS
     if column.type is ColumnType.TIME:
         return 84 * lives
     return (DENSITY + 1) * lives if column.type in (ColumnType.TEXT, ColumnType.IMAGE) else 0

@@ -20,8 +20,16 @@ RECIPES: dict[str, tuple[str, str]] = {
     "linear": ("linear", "learnt"),
     "baseline": ("boosted", "automatic"),
     "boosted": ("boosted", "both"),
+    "linear items": ("linear", "learnt_and_items"),
+    "boosted items": ("boosted", "all"),
 }
 """Name of a candidate: the head and the view of the features. Blends are means of these."""
+
+VIEWS = {
+    "automatic": ("automatic",), "learnt": ("learnt",), "answer": ("answer",), "both": ("automatic", "learnt"),
+    "learnt_and_items": ("learnt", "items"), "all": ("automatic", "learnt", "items"),
+}  # fmt: skip
+"""Which features stand side by side in a view."""
 
 BLENDS = {
     "zero-shot + linear": ("zero-shot", "linear"),
@@ -30,14 +38,18 @@ BLENDS = {
     "linear + baseline": ("linear", "baseline"),
     "linear + boosted": ("linear", "boosted"),
     "baseline + boosted": ("baseline", "boosted"),
+    "zero-shot + linear items": ("zero-shot", "linear items"),
+    "linear + boosted items": ("linear", "boosted items"),
+    "boosted + boosted items": ("boosted", "boosted items"),
 }
 
-FEW, MANY = 2000, 20_000
-"""Labels below which only the candidates of `SAFE` may ship, and from which on the steady are boosted on both sides."""
+FEWEST, FEW, MANY = 200, 2000, 20_000
+"""Labels below which items are not read; below which only the candidates of `SAFE` may ship; and from which on the
+steady are boosted on both sides."""
 
-SAFE = ("zero-shot", "zero-shot + linear", "linear")
-CAUTIOUS = ("zero-shot + boosted", "linear + boosted")
-STEADY = ("baseline + boosted",)
+SAFE = ("zero-shot", "zero-shot + linear", "linear", "zero-shot + linear items", "linear items")
+CAUTIOUS = ("zero-shot + boosted", "linear + boosted", "linear + boosted items")
+STEADY = ("baseline + boosted", "boosted + boosted items")
 """What ships with few, some and many labels where it is about as good as the best: that is the luckiest of ten, too."""
 
 
@@ -49,26 +61,33 @@ class Views:
     automatic: np.ndarray
     learnt: np.ndarray
     answer: np.ndarray | None = None
+    items: np.ndarray | None = None
+    """The most frequent items, how often and how lately each was there, and the newest events one by one."""
     is_raw: bool = False
     """Whether `learnt` is the representation itself: thousands of numbers, on which boosting is not tried."""
     weight: np.ndarray | None = None
     """Of how many rows each speaks, (rows,); None where all speak of one."""
 
     def view(self, name: str) -> np.ndarray:
-        """`automatic`, `learnt`, `answer`, or `both` of the first two side by side."""
-        return np.hstack([self.automatic, self.learnt]) if name == "both" else getattr(self, name)
+        """A view of `VIEWS`, several side by side where that says so."""
+        parts = [getattr(self, part) for part in VIEWS[name]]
+        return parts[0] if len(parts) == 1 else np.hstack(parts)
 
     def rows(self, chosen: np.ndarray) -> "Views":
         """The chosen rows of all views."""
-        answer = None if self.answer is None else self.answer[chosen]
-        weight = None if self.weight is None else self.weight[chosen]
-        return Views(self.automatic[chosen], self.learnt[chosen], answer, self.is_raw, weight)
+
+        def some(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else values[chosen]
+
+        automatic, learnt = self.automatic[chosen], self.learnt[chosen]
+        return Views(automatic, learnt, some(self.answer), some(self.items), self.is_raw, some(self.weight))
 
     @property
     def candidates(self) -> dict[str, tuple[str, ...]]:
         """Parts of every candidate that these views allow, the safest first."""
         known = {name: (name,) for name in RECIPES} | BLENDS
-        absent = ({"zero-shot"} if self.answer is None else set()) | ({"boosted"} if self.is_raw else set())
+        absent = {name for name, (_, view) in RECIPES.items() if any(getattr(self, p) is None for p in VIEWS[view])}
+        absent |= {"boosted", "boosted items"} if self.is_raw else set()
         return {name: parts for name, parts in known.items() if not absent & set(parts)}
 
 
@@ -148,7 +167,7 @@ def choose(
     if not np.isfinite([values[primary] for values in metrics.values()]).any():
         return next(iter(candidates)), metrics  # validation says nothing: the safest
     wanted = SAFE if labels < FEW else CAUTIOUS if labels < MANY else STEADY
-    preferred = [name for name in wanted if name in candidates]
+    preferred = [name for name in wanted if name in candidates and (labels >= FEWEST or "items" not in name)]
     if labels >= FEW:
         preferred.sort(key=lambda name: -metrics[name][primary])
     best = max(preferred if labels < FEW else candidates, key=lambda name: metrics[name][primary])

@@ -1,0 +1,89 @@
+"""A label that only the items of a history tell is found: what came last, how often, in which order."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.contract.types import Relation, TaskType
+from basemodel_ops.stages import Workspace
+from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
+
+from .riding import CUTOFFS, is_over, learnt
+
+RIDERS, STATIONS = 400, 8
+Histories = dict[str, list[tuple[datetime, int]]]
+
+
+def histories() -> Histories:
+    """Rides of which only the station differs, at moments and in numbers that say nothing of it."""
+    generator = np.random.default_rng(0)
+    found: Histories = {}
+    for number in range(RIDERS):
+        minutes = np.sort(generator.integers(0, 181 * 24 * 60, generator.integers(4, 30)))
+        chosen = generator.integers(0, STATIONS, len(minutes))
+        found[f"rider {number}"] = [
+            (datetime(2024, 1, 1) + timedelta(minutes=int(minute)), int(station))
+            for minute, station in zip(minutes, chosen, strict=True)
+        ]
+    return found
+
+
+HISTORIES = histories()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    rows = [(rider, moment, station) for rider, rides in HISTORIES.items() for moment, station in rides]
+    table = pa.table(
+        {
+            "rider": [rider for rider, _, _ in rows],
+            "started_at": pa.array([moment for _, moment, _ in rows], pa.timestamp("us")),
+            "booking": [str(number) for number in range(len(rows))],
+            "station": [station for *_, station in rows],
+            "fare": [1.0] * len(rows),
+        }
+    )
+    return learnt(tmp_path_factory.mktemp("items") / Path("home"), trips=table)
+
+
+TOLD: dict[str, Callable[[list[int]], bool]] = {
+    "newest": lambda had: had[-1:] == [3],
+    "any": lambda had: 5 in had,
+    "often": lambda had: had.count(1) > 2,
+    "order": lambda had: had[-2:] == [4, 6],
+    "pair": lambda had: 0 in had and 7 in had,
+    "again": lambda had: len(had) > 1 and had[-1] == had[-2],
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_label_that_items_tell_is_found(home: Workspace, name: str) -> None:
+    def label(rider: str, cutoff: datetime) -> int | None:
+        had = [station for moment, station in HISTORIES[rider] if moment < cutoff]
+        return int(TOLD[name](had)) if is_over(cutoff) else None
+
+    rows = [(rider, cutoff, label(rider, cutoff)) for rider in HISTORIES for cutoff in CUTOFFS]
+    table = pa.table(
+        {
+            "rider": [rider for rider, _, _ in rows],
+            "cutoff": pa.array([cutoff for _, cutoff, _ in rows], pa.timestamp("us")),
+            "target": pa.array([value for *_, value in rows], pa.int64()),
+        }
+    )
+    relation = Relation(schema_name="tasks", name=f"told_{name}")
+    with DuckDBWarehouse(home.settings.warehouse_path) as warehouse:
+        warehouse.load(relation, table)
+    changes = {"name": f"told_{name}", "relation": relation, "type": TaskType.BINARY, "target": "target"}
+    task = home.contract.tasks[0].model_copy(update={**changes, "predicts": None})
+    ws = Workspace.open(home.settings, home.contract.model_copy(update={"tasks": (task,)}), lambda _: None)
+    stages.task_model(ws, task.name)
+    metrics = ws.current(f"{task.name}/model").json("metrics")
+    shipped = metrics["test"][metrics["shipped"]]["auroc"]
+    assert "items" in metrics["shipped"]
+    assert shipped > 0.985
+    assert metrics["test"]["baseline"]["auroc"] < 0.9
