@@ -49,7 +49,7 @@ def answer_model(ws: Workspace, task: str) -> Report:
     return ws.made(f"{task}/model", fill)
 
 
-def _targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
+def read_targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
     """Targets as numbers, and the class names of a multiclass task."""
     if rows.target is None:
         raise DataError(f"Task {task.name} has no target column {task.target}.")
@@ -83,7 +83,7 @@ def _fit_single(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, examples: Represented, place: np.ndarray,
     checkpoint: Checkpoint, draft: Draft,
 ) -> tuple[str, Metrics, Metrics]:  # fmt: skip
-    target, classes = _targets(task, rows)
+    target, classes = read_targets(task, rows)
     views = replace(single_views(examples, checkpoint, place, task), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
     train, validation, test = parts.values()

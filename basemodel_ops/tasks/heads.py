@@ -16,6 +16,9 @@ State = tuple[dict[str, np.ndarray], dict[str, str]]
 MEMBERS = 2
 """Models of a boosted head or a ranker: their mean varies less with what each happened to draw."""
 
+MOST_TREES = 2_000
+"""Trees of a model of many classes, each of which takes one a round, about."""
+
 OBJECTIVES = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}
 
 
@@ -147,13 +150,12 @@ class BoostedHead:
             "bagging_freq": 1, "lambda_l2": 20.0, "verbosity": -1, "deterministic": True, "force_row_wise": True,
             "num_threads": 1,
         }  # fmt: skip
+        rounds = self.rounds
         if self.kind is TaskType.MULTICLASS:
-            settings["num_class"] = int(target.max()) + 1
-
-        self._boosters, self._forest = (
-            learn_members(settings, features, target, self.rounds, self.seed, weight=weight),
-            None,
-        )
+            classes = int(target.max()) + 1
+            settings["num_class"], rounds = classes, min(rounds, max(MOST_TREES // classes, 20))
+        self._boosters = learn_members(settings, features, target, rounds, self.seed, weight=weight)
+        self._forest = None
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""

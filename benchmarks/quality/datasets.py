@@ -108,9 +108,34 @@ def amazon_sports() -> Dataset:
     return _amazon("amazon_sports")
 
 
+def _process_log(name: str, file: str) -> Dataset:
+    """Cases of which only activities and their moments are known; `BASEMODEL_PROCESS_LOGS` names their folder."""
+    return Dataset(
+        name=name,
+        projects=(PROJECTS / "process_logs", PROJECTS / name),
+        settings={"validation_cutoffs": 2, "test_cutoffs": 3},
+        events="behavior.activities",
+        entity="case_id",
+        time="completed_at",
+        item="activity",
+        files={"activities": folder("BASEMODEL_PROCESS_LOGS") / f"{file}.csv"},
+    )
+
+
+def incidents() -> Dataset:
+    """Incidents of an IT desk (BPI challenge 2013), asked every day."""
+    return _process_log("incidents", "bpi_13_incidents")
+
+
+def permits() -> Dataset:
+    """Environmental permits, asked every week."""
+    return _process_log("permits", "env_permit")
+
+
 def named(name: str) -> Dataset:
     """A data set by its name; SettingsError lists those that exist."""
-    makers = {maker.__name__: maker for maker in (complete_journey, online_retail, amazon_toys, amazon_sports)}
+    every = (complete_journey, online_retail, amazon_toys, amazon_sports, incidents, permits)
+    makers = {maker.__name__: maker for maker in every}
     if name not in makers:
         raise SettingsError(f"No data set {name}. There are: {', '.join(makers)}.")
     return makers[name]()

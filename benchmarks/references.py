@@ -1,0 +1,131 @@
+"""What ships for questions with one answer beside plain references, on the same rows: a quick look at a kind of data.
+
+The references are the constant, a table of the last item, and LightGBM on the last three items and their ages, counts
+of every item and ages. Differences are of the test rows, with a standard error over resampled entities.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from rich.console import Console
+
+from basemodel_ops import stages
+from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checkpoint import Checkpoint
+from basemodel_ops.stages.fitting import read_targets
+from basemodel_ops.stages.labels import known_before_test, population, prepared
+from basemodel_ops.stages.supplement import examples_of
+from basemodel_ops.stages.views import single_views
+from basemodel_ops.tasks.metrics import PRIMARY
+from basemodel_ops.tasks.single import METRICS, answers_of, fit_candidates, paired_error
+from benchmarks.quality.datasets import named
+from benchmarks.quality.events import DAY, Events
+from benchmarks.quality.product import pretrained
+
+LAST, COUNTED = 3, 60
+MINUTE = DAY // (24 * 60)
+
+
+def run(rest: list[str]) -> dict[str, Any]:
+    """Train the product on a data set and compare every question with one answer."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks references", description=__doc__)
+    parser.add_argument("--dataset", default="incidents")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(rest)
+    with tempfile.TemporaryDirectory(prefix="basemodel-references-") as folder:
+        ws, events, _ = pretrained(named(chosen.dataset), Path(folder), chosen.seed, Console(stderr=True, quiet=True))
+        tasks = [task for task in ws.contract.tasks if task.type in METRICS and task.horizon is not None]
+        found = {task.name: _compared(ws, task, events, chosen.seed) for task in tasks}
+    return {"dataset": chosen.dataset, "seed": chosen.seed, "tasks": found}
+
+
+def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str, Any]:
+    stages.task_model(ws, task.name)
+    shipped = ws.current(f"{task.name}/model").json("metrics")["shipped"]
+    snapshot = ws.snapshot()
+    with ws.warehouse() as warehouse:
+        rows = population(warehouse, task, snapshot.times, snapshot.plans[task.name])
+        rows = prepared(task, rows, ws.settings.seed)
+        examples, place = examples_of(ws, warehouse, task, rows, snapshot)
+    rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
+    target, _ = read_targets(task, rows)
+    known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
+    views = single_views(examples, Checkpoint(ws), place, task)
+    candidates = fit_candidates(task.type, views.rows(known), target[known], seed)
+    ours = answers_of(candidates, views.rows(test))
+    owner = events.entities.get_indexer(rows.entity.to_pandas())
+    references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)
+    measure, primary = METRICS[task.type], PRIMARY[task.type]
+    metrics = {name: measure(target[test], answer) for name, answer in {**ours, **references}.items()}
+    best = max(references, key=lambda name: metrics[name][primary])
+    pair = ours[shipped], references[best]
+    return {
+        "rows": {"known": len(known), "test": len(test)}, "shipped": shipped, "metric": primary,
+        "best_reference": best,
+        "difference": round(metrics[shipped][primary] - metrics[best][primary], 4),
+        "error": round(paired_error(measure, primary, target[test], *pair, seed, owner=owner[test]), 4),
+        "metrics": {name: {key: round(value, 4) for key, value in one.items()} for name, one in metrics.items()},
+    }  # fmt: skip
+
+
+def plain_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
+    """Of each owner strictly before its cutoff, float32 (rows, features).
+
+    The last items come first, `LAST` of them as categories; then their ages, counts of every item, of events, and ages.
+    """
+    end, begin = events.before(owner, cutoff), events.start[owner]
+    columns: list[np.ndarray] = []
+    ages: list[np.ndarray] = []
+    for k in range(1, LAST + 1):
+        there = end - k >= begin
+        at = np.maximum(end - k, 0)
+        columns.append(np.where(there, events.item[at], -1))
+        ages.append(_age(events.time[at], cutoff, there))
+    first = np.where(
+        end > begin, np.log1p((cutoff - events.time[np.minimum(begin, len(events.time) - 1)]) / MINUTE), 16
+    )
+    columns += [*ages, first, np.log1p(end - begin), cutoff // DAY % 7]
+    for item in np.argsort(-np.bincount(events.item), kind="stable")[:COUNTED]:
+        total = np.concatenate([[0], np.cumsum(events.item == item)])
+        columns.append(total[end] - total[begin])
+    for values in events.numbers.values():
+        total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(values))])
+        columns.append((total[end] - total[begin]) / np.maximum(end - begin, 1))
+        columns.append(np.where(end > begin, np.nan_to_num(values)[np.maximum(end - 1, 0)], 0))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _age(time: np.ndarray, cutoff: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """log(1 + minutes) since moments, and of ten years where there is none."""
+    return np.log1p(np.where(there, cutoff - time, 3650 * DAY) / MINUTE)
+
+
+def _references(
+    kind: TaskType, features: np.ndarray, target: np.ndarray, known: np.ndarray, test: np.ndarray
+) -> dict[str, np.ndarray]:
+    classes = int(target.max()) + 1 if kind is TaskType.MULTICLASS else 0
+    # As what ships: amounts are learnt as logarithms.
+    learnt = np.log1p(np.maximum(target, 0)) if kind is TaskType.REGRESSION else target
+    back: Callable[[np.ndarray], np.ndarray] = np.expm1 if kind is TaskType.REGRESSION else lambda values: values
+    objective = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}[kind]
+    parameters = {
+        "objective": objective, "learning_rate": 0.05, "num_leaves": 31, "verbosity": -1, "num_threads": 2,
+        "deterministic": True, "seed": 0, **({"num_class": classes} if classes else {}),
+    }  # fmt: skip
+    data = lgb.Dataset(features[known], learnt[known], categorical_feature=list(range(LAST)))
+    boosted = np.asarray(lgb.train(parameters, data, 200).predict(features[test]))
+    shown = np.eye(classes)[learnt.astype(int)] if classes else learnt[:, None]
+    constant = np.broadcast_to(shown[known].mean(axis=0), (len(test), shown.shape[1]))
+    last = (features[:, 0] + 1).astype(int)
+    table = np.zeros((last.max() + 1, shown.shape[1])) + 5 * shown[known].mean(axis=0)
+    np.add.at(table, last[known], shown[known])
+    table /= (np.bincount(last[known], minlength=len(table)) + 5)[:, None]
+    tables = {"constant": constant, "last item": table[last[test]]}
+    plain = {name: values if classes else values[:, 0] for name, values in tables.items()}
+    return {name: back(values) for name, values in {**plain, "lightgbm": boosted}.items()}
