@@ -22,12 +22,20 @@ def open_workspace(project: Project, context: dg.AssetExecutionContext | dg.Asse
     return Workspace.open(project.settings, project.contract, context.log.info, context.run.run_id)
 
 
-def materialized(stage: Callable[[], "Report"]) -> dg.MaterializeResult:
-    """Run a stage and report its numbers, pictures, seconds and peak memory."""
+Beside = Callable[[float], dict[str, dg.MetadataValue]]
+"""What to report beside a stage's own numbers, given the peak of its memory (MiB)."""
+
+
+def materialized(stage: Callable[[], "Report"], beside: Beside | None = None) -> dg.MaterializeResult:
+    """Run a stage and report its numbers, pictures, seconds and peak memory; `beside` them where it made something."""
     started = time.monotonic()
     release()
     reset_peak()
-    return reported(stage(), started)
+    report = stage()
+    result = reported(report, started)
+    if beside is None or report.reused:
+        return result
+    return result._replace(metadata={**(result.metadata or {}), **beside(peak_mb())})
 
 
 def reported(report: "Report", began: float) -> dg.MaterializeResult:
@@ -44,20 +52,21 @@ def reported(report: "Report", began: float) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata=metadata)
 
 
-def held_to_budget(
-    project: Project, context: dg.AssetExecutionContext, stage: str, result: dg.MaterializeResult
-) -> dg.MaterializeResult:
-    """The result with what the budget said of the stage; a warning where it took much more."""
+def held_to_budget(project: Project, context: dg.AssetExecutionContext, stage: str) -> Beside:
+    """Says what the budget said of a stage, and warns where it took much more."""
     from basemodel_ops.stages.budget import budgeted, exceeded
 
-    line, metadata = budgeted(project.settings, stage), dict(result.metadata or {})
-    if line is None or metadata["reused"].value:
-        return result
-    warning = exceeded(line, float(metadata["peak_mb"].value))
-    if warning:
-        context.log.warning(warning)
-    said = {"budget_mb": round(line.memory_mb, 1), "budget_seconds": round(line.minutes * 60, 1)}
-    return result._replace(metadata={**metadata, **said})
+    def beside(peak: float) -> dict[str, dg.MetadataValue]:
+        line = budgeted(project.settings, stage)
+        if line is None:
+            return {}
+        warning = exceeded(line, peak)
+        if warning:
+            context.log.warning(warning)
+        seconds = round(line.minutes * 60, 1)
+        return {"budget_mb": dg.MetadataValue.float(line.memory_mb), "budget_seconds": dg.MetadataValue.float(seconds)}
+
+    return beside
 
 
 def checked(finding: "Finding", name: str | None = None, reused: bool = False) -> dg.AssetCheckResult:

@@ -129,7 +129,8 @@ def _learnt(project: Project, asset: Asset) -> dg.AssetsDefinition:
     )
     def learnt(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace = open_workspace(project, context)
-        result = held_to_budget(project, context, asset.key, materialized(lambda: _stage(asset.key)(workspace)))
+        beside = held_to_budget(project, context, asset.key)
+        result = materialized(lambda: _stage(asset.key)(workspace), beside)
         if asset.key != "training_examples":
             return result
         from basemodel_ops.stages import explain_representation

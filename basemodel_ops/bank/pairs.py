@@ -44,15 +44,14 @@ def fit_thing_pairs(features: Features, happened: np.ndarray, seed: int) -> Pair
     rate = np.log(happened.mean(axis=0) + 1e-5)
     chosen = np.sort(np.random.default_rng(seed).choice(happened.size, min(PAIRS, happened.size), replace=False))
     row, thing = np.divmod(chosen, happened.shape[1])
-    table: np.ndarray | None = None
+    own, shared = features(np.arange(0))
+    table = np.empty((len(chosen), own.shape[2] + 1 + shared.shape[1]), np.float32)
     for low in range(0, len(happened), CHUNK):
         rows = np.arange(low, min(low + CHUNK, len(happened)))
         own, shared = features(rows)
         mine = slice(*np.searchsorted(row, [low, low + CHUNK]))
         at, of = row[mine] - low, thing[mine]
-        some = np.hstack([own[at, of], rate[of][:, None], shared[at]])
-        table = np.empty((len(chosen), some.shape[1]), np.float32) if table is None else table
-        table[mine] = some
+        table[mine] = np.hstack([own[at, of], rate[of][:, None], shared[at]])
     settings = {
         "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
         "feature_fraction": 0.5, "lambda_l2": 20.0, "max_bin": 127, "verbosity": -1, "deterministic": True,

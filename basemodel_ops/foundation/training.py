@@ -146,8 +146,8 @@ def pretrain(
         found = [
             network(model.standardise(torch.from_numpy(inputs[some].astype(np.float32)))) for some in _parts(apart)
         ]
-        outputs = tuple(torch.cat(part) for part in zip(*found, strict=True))
-        mine = family_losses(outputs, target, yes_or_no, scale, shape)
+        first, second, third = (torch.cat(part) for part in zip(*found, strict=True))
+        mine = family_losses((first, second, third), target, yes_or_no, scale, shape)
         averages = tuple(part.expand(len(apart), *part.shape[1:]) for part in unigram)
         theirs = family_losses(averages, target, yes_or_no, scale, shape)  # type: ignore[arg-type]
     return model, TrainingCurve(

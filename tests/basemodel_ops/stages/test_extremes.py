@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from basemodel_ops import stages
@@ -68,7 +69,7 @@ def test_a_grid_of_more_cutoffs_than_events_has_rows_only_where_somebody_lived(t
 
 def test_who_is_first_seen_after_the_last_cutoff_of_training_is_answered(tmp_path: Path) -> None:
     late = rides_of(["rider 3"], [datetime(2024, 6, 20)])
-    others = trips().select(COLUMNS).filter(pa.compute.not_equal(trips().column("rider"), "rider 3"))
+    others = trips().select(COLUMNS).filter(pc.not_equal(trips().column("rider"), "rider 3"))
     assert answered(encoded(tmp_path, trips=pa.concat_tables([others, late.cast(others.schema)]))) == RIDERS
 
 
@@ -104,6 +105,8 @@ def test_rare_positives_are_all_learnt_from_and_speak_for_themselves_alone(rider
     with ws.warehouse() as warehouse:
         rows = population(warehouse, task, ws.snapshot().times, plan)
         everyone = population(warehouse, task, ws.snapshot().times)
+    assert rows.target is not None
+    assert everyone.target is not None
     target = rows.target.to_numpy()
     positive = np.flatnonzero(target == 1)
     found = {(rows.entity[int(at)].as_py(), int(rows.cutoff[at])) for at in positive}
