@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import re
 import resource
 from pathlib import Path
 
@@ -11,6 +12,18 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where Linux says how much a container may use, in its second and first version; `max` where it is not bounded."""
+
+
+def size_of(text: str) -> int:
+    """Bytes of a size such as `256MB` or `1.5 GiB`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise ValueError(f"{text!r} is no size such as 256MB.")
+    return int(float(found[1]) * 2 ** (10 * (1 + "KMGT".index(found[2].upper()))))
 
 
 def machine_bytes() -> int:

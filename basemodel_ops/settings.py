@@ -6,7 +6,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from basemodel_ops.memory import machine_bytes
+from basemodel_ops.memory import machine_bytes, size_of
+
+SIZE = r"(?i:\d+(\.\d+)?\s*[KMGT]i?B)"
+"""A size of memory, such as 256MB; see `memory.size_of`."""
 
 
 class Settings(BaseSettings):
@@ -19,7 +22,9 @@ class Settings(BaseSettings):
     target: Literal["duckdb", "postgres", "snowflake"] = Field(default="duckdb", description="The dbt target.")
     artifacts: str = Field(default="", description="fsspec root of artifacts; `<home>/artifacts` when empty.")
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
-    duckdb_memory: str = Field(default="256MB", description="What DuckDB may keep in memory; it spills what is more.")
+    duckdb_memory: str = Field(
+        default="256MB", pattern=rf"^{SIZE}$", description="What DuckDB may keep in memory; it spills what is more."
+    )
     batch_rows: int = Field(default=131_072, gt=0, description="Rows in one streamed Arrow batch.")
 
     dimension: int = Field(default=64, gt=0, description="Length of a Cleora vector.")
@@ -57,7 +62,7 @@ class Settings(BaseSettings):
     )
     row_numbers: int = Field(default=16_000, gt=0, description="Numbers in a row of the representation, at most.")
     memory: str = Field(
-        default="", pattern=r"^(\d+(\.\d+)?\s*(KB|MB|GB|TB))?$",
+        default="", pattern=rf"^({SIZE})?$",
         description="Memory that a run may use, such as `8GB`; 60 % of the machine's or container's when empty.",
     )  # fmt: skip
     compile_ahead: bool = Field(
@@ -78,8 +83,7 @@ class Settings(BaseSettings):
         """Memory that a run may use, bytes."""
         if not self.memory:
             return int(0.6 * machine_bytes())
-        number, unit = self.memory[:-2], self.memory[-2:]
-        return int(float(number) * {"KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}[unit])
+        return size_of(self.memory)
 
     @property
     def warehouse_path(self) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.types import Contract, Task, TaskType
 from basemodel_ops.errors import BudgetError
+from basemodel_ops.memory import size_of
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.builder import GROUP, ROWS
@@ -81,7 +82,7 @@ def budget(contract: Contract, settings: Settings, snapshot: Snapshot, length: i
     """The lines of the stages that take most, where a row is `length` numbers."""
     lines = [*_embeddings(contract, settings, snapshot), *_training(contract, settings, snapshot, length)]
     lines += [_fitting(task, settings, snapshot) for task in contract.tasks]
-    return [*lines, _scoring(contract, snapshot, length)]
+    return [*lines, _scoring(contract, settings, snapshot, length)]
 
 
 def _embeddings(contract: Contract, settings: Settings, snapshot: Snapshot) -> Iterator[Line]:
@@ -104,7 +105,8 @@ def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length
     read_events = sum(snapshot.events.values()) * snapshot.read
     disk = (wide * length + (rows - wide) * length * 0.7) * 2 / MB
     seconds = read_events / EVENTS_A_SECOND + rows * length / NUMBERS_A_SECOND
-    memory = BASE + _held(min(ROWS, rows), length) + 200
+    every = sum(snapshot.events.values())
+    memory = BASE + _held(min(ROWS, rows), length) + 200 + _sorted_by_duckdb(settings, every)
     yield Line("training_examples", rows, length, disk + read_events * 60 / MB, memory, seconds / 60)
     things, activity = min(settings.pretraining_rows, rows), min(settings.activity_rows, rows)
     memory = BASE + things * length * 2 * 1.6 / MB + activity * READ * 12 / MB
@@ -124,13 +126,19 @@ def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
     return Line(f"{task.name}/model", rows, READ, 20, memory, seconds / 60)
 
 
-def _scoring(contract: Contract, snapshot: Snapshot, length: int) -> Line:
+def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
     asked, events = snapshot.entities, sum(snapshot.events.values())
     group = min(GROUP, asked)
     memory = BASE + _held(group, length) + group * length * 30 / MB + asked * 60 / MB + 400
+    memory += _sorted_by_duckdb(settings, events)
     seconds = events / EVENTS_A_SECOND + asked * length / NUMBERS_A_SECOND
     seconds += sum(asked / ANSWERED_A_SECOND.get(task.type, SINGLE_ANSWERED_A_SECOND) for task in contract.tasks)
     return Line(SCORES, asked, length, asked * 512 / MB + events * 60 / MB, memory, seconds / 60)
+
+
+def _sorted_by_duckdb(settings: Settings, events: int) -> float:
+    """Megabytes that the embedded warehouse holds in this process while it looks through events."""
+    return min(size_of(settings.duckdb_memory), events * 60) / MB if settings.target == "duckdb" else 0.0
 
 
 def _held(rows: int, length: int) -> float:

@@ -88,3 +88,14 @@ def test_more_rows_take_more(prepared: Workspace) -> None:
     for one, other in zip(small, large, strict=True):
         assert one.memory_mb <= other.memory_mb
         assert one.disk_mb <= other.disk_mb
+
+
+@pytest.mark.parametrize(("text", "size"), [("256MB", 2**28), ("1.5GB", 3 * 2**29), ("2 GiB", 2**31), ("1tb", 2**40)])
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert memory.size_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "80%", "12", "GB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no size"):
+        memory.size_of(text)
