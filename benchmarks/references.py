@@ -27,6 +27,7 @@ from basemodel_ops.tasks.single import METRICS, answers_of, fit_candidates, pair
 from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.product import pretrained
+from benchmarks.quality.repeat import Buyers, expected_amount, expected_orders
 
 LAST, COUNTED = 3, 60
 MINUTE = DAY // (24 * 60)
@@ -61,6 +62,8 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     ours = answers_of(candidates, views.rows(test))
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)
+    if events.numbers and task.predicts is not None and task.type is not TaskType.MULTICLASS:
+        references |= _textbook(task, events, owner, rows.cutoff, known, test)
     measure, primary = METRICS[task.type], PRIMARY[task.type]
     metrics = {name: measure(target[test], answer) for name, answer in {**ours, **references}.items()}
     best = max(references, key=lambda name: metrics[name][primary])
@@ -72,6 +75,18 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
         "error": round(paired_error(measure, primary, target[test], *pair, seed, owner=owner[test]), 4),
         "metrics": {name: {key: round(value, 4) for key, value in one.items()} for name, one in metrics.items()},
     }  # fmt: skip
+
+
+def _textbook(
+    task: Task, events: Events, owner: np.ndarray, cutoff: np.ndarray, known: np.ndarray, test: np.ndarray
+) -> dict[str, np.ndarray]:
+    """BG/NBD, and with money gamma-gamma, both fitted on the newest known moment."""
+    buyers = Buyers.of(events, owner, cutoff, next(iter(events.numbers)))
+    newest, asked = buyers.rows(known[cutoff[known] == cutoff[known].max()]), buyers.rows(test)
+    orders = expected_orders(newest, asked, float(task.horizon or 0))
+    if task.type is TaskType.BINARY:
+        return {"bg/nbd": 1 - np.exp(-orders)}
+    return {"bg/nbd and gamma-gamma": orders * expected_amount(newest, asked)}
 
 
 def plain_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> np.ndarray:

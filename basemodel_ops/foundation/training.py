@@ -106,6 +106,8 @@ def pretrain(
     scale, yes_or_no = scale.to(hardware.device), yes_or_no.to(hardware.device)
     ends = (torch.from_numpy(values).to(hardware.device) for values in (mean, deviation))
     model = FoundationModel(network, *ends)
+    if not (shape.activity or shape.things or shape.cells):
+        return model.on_cpu(), TrainingCurve([], {}, {})
 
     def loss_of(some: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         outputs = tuple(part.float() for part in network(model.standardise(some)))

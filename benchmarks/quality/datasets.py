@@ -132,9 +132,24 @@ def permits() -> Dataset:
     return _process_log("permits", "env_permit")
 
 
+def cdnow() -> Dataset:
+    """Orders of which only moments, pieces and money are known; `BASEMODEL_CDNOW` names their folder."""
+    return Dataset(
+        name="cdnow",
+        projects=(PROJECTS / "cdnow",),
+        settings={"validation_cutoffs": 2, "test_cutoffs": 3},
+        events="behavior.orders",
+        entity="customer_id",
+        time="ordered_at",
+        item="customer_id",
+        numbers=("amount", "discs"),
+        files={"orders": folder("BASEMODEL_CDNOW") / "CDNOW_sample.txt"},
+    )
+
+
 def named(name: str) -> Dataset:
     """A data set by its name; SettingsError lists those that exist."""
-    every = (complete_journey, online_retail, amazon_toys, amazon_sports, incidents, permits)
+    every = (complete_journey, online_retail, amazon_toys, amazon_sports, incidents, permits, cdnow)
     makers = {maker.__name__: maker for maker in every}
     if name not in makers:
         raise SettingsError(f"No data set {name}. There are: {', '.join(makers)}.")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 from pyarrow.csv import read_csv
 from pyarrow.parquet import read_table as read_parquet
@@ -61,11 +62,17 @@ def lay_project(projects: tuple[Path, ...], target: Path) -> None:
 
 def load_files(warehouse: Warehouse, files: dict[str, Path]) -> None:
     """Load CSV or Parquet files as raw tables; SettingsError names a file that is neither or not there."""
-    readers = {".parquet": read_parquet, ".csv": read_csv}
+    readers = {".parquet": read_parquet, ".csv": read_csv, ".txt": _read_columns}
     for name, path in files.items():
         if path.suffix not in readers or not path.is_file():
             raise SettingsError(f"{path} is no file that ends in one of {', '.join(readers)}.")
         warehouse.load(Relation(schema_name="raw", name=name), _plain(readers[path.suffix](path)))
+
+
+def _read_columns(path: Path) -> pa.Table:
+    """A file of columns between spaces, without a header."""
+    frame = pd.read_csv(path, sep=r"\s+", header=None)
+    return pa.Table.from_pandas(frame.rename(columns=lambda number: f"column_{number}"), preserve_index=False)
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -1,0 +1,1 @@
+{{ cutoffs(ref('orders'), 'ordered_at', var('grid_start'), var('grid_now')) }}
