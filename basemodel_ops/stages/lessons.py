@@ -10,6 +10,9 @@ from basemodel_ops.stages.rows import Examples
 LATER = 3
 """Learners are compared on the last third of the cutoffs."""
 
+MOST, FEWEST = 1_500_000_000, 5_000
+"""Rows times inputs times futures that the learners of activity take, at most, and rows that they take at least."""
+
 Numbers = dict[str, float | int | str]
 """What a stage reports of what it learnt."""
 
@@ -29,10 +32,18 @@ class Lessons:
         return cls(place, examples.gather(place, np.arange(examples.layout.length)), futures)
 
     @classmethod
-    def of_activity(cls, examples: Examples) -> "Lessons":
-        """The rows that activity is learnt from, of only the inputs and the futures that matter to it."""
+    def of_activity(cls, examples: Examples, seed: int) -> "Lessons":
+        """The rows that activity is learnt from, of only the inputs and the futures that matter to it.
+
+        Fewer rows where many sources make many inputs and futures of each: see `MOST`.
+        """
         place, futures = examples.sample("activity")
-        return cls(place, examples.gather(place, examples.positions(*places.READ)), futures)
+        read = examples.positions(*places.READ)
+        most = max(int(MOST / max(len(read) * futures.shape[1], 1)), FEWEST)
+        if most < len(place):
+            some = np.sort(np.random.default_rng((seed, 3)).choice(len(place), most, replace=False))
+            place, futures = place[some], futures[some]
+        return cls(place, examples.gather(place, read), futures)
 
 
 def later_than(examples: Examples, place: np.ndarray) -> int:

@@ -59,7 +59,7 @@ def foundation_model(ws: Workspace) -> Report:
 
 def _learn_activity(ws: Workspace, examples: Examples, layout: Layout, draft: Draft, numbers: Numbers) -> Activity:
     """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
-    rows, blocks = Lessons.of_activity(examples), foreseen(layout)
+    rows, blocks = Lessons.of_activity(examples, ws.settings.seed), foreseen(layout)
     inputs, futures, later = rows.inputs, rows.futures, later_than(examples, rows.place)
     is_any = np.array([block.kind == "any" for block in blocks])
     read = examples.positions(*places.READ)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
+import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.stages import Workspace
+from basemodel_ops.stages import Workspace, lessons
 from basemodel_ops.stages.rows import Examples
 
 from .riding import encoded
@@ -33,3 +34,19 @@ def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path:
         assert known[1] < known[0]
         for bank in made.json("activity_bank"):
             assert taught(bank[chain["28"]]) == taught(bank[chain["14"]])
+
+
+def test_many_inputs_and_futures_take_fewer_rows(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = Examples(riders.current("training_examples"))
+    whole = lessons.Lessons.of_activity(examples, 0)
+    monkeypatch.setattr(lessons, "MOST", 40 * whole.inputs.shape[1] * whole.futures.shape[1])
+    monkeypatch.setattr(lessons, "FEWEST", 10)
+    some = lessons.Lessons.of_activity(examples, 0)
+    assert len(some.place) == 40 < len(whole.place)
+    at = np.searchsorted(whole.place, some.place)
+    np.testing.assert_array_equal(whole.inputs[at], some.inputs)
+    np.testing.assert_array_equal(whole.futures[at], some.futures)
+    again = lessons.Lessons.of_activity(examples, 0)
+    np.testing.assert_array_equal(again.place, some.place)
+    monkeypatch.setattr(lessons, "FEWEST", 60)
+    assert len(lessons.Lessons.of_activity(examples, 0).place) == 60
