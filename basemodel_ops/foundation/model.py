@@ -31,7 +31,7 @@ class FoundationModel:
         return self._answers(inputs, lambda last, scaled: self.network.things_of(last, scaled)[:, 0])
 
     def _answers(
-        self, inputs: np.ndarray, head: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], batch: int = 2048
+        self, inputs: np.ndarray, head: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], batch: int = 512
     ) -> np.ndarray:
         self.network.eval()
         found = []

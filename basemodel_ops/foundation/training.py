@@ -14,8 +14,8 @@ from basemodel_ops.foundation.network import FutureNetwork, Shape
 SAMPLE = 4096
 """Rows from which averages and scales are taken."""
 
-ASKED = 512
-"""Rows that are measured at once."""
+MEASURED, ASKED = 2048, 512
+"""Held-out rows that are measured, at most, and how many of them at once."""
 
 SKIP_RATE = 20.0
 """Skips learn faster: an adaptive step moves a weight by about the rate, and few steps would leave them near zero."""
@@ -141,7 +141,7 @@ def pretrain(
     model = model.on_cpu()
     network, scale, yes_or_no = model.network, scale.cpu(), yes_or_no.cpu()
     curve = torch.stack(losses).tolist() if losses else []
-    apart = np.sort(apart[:4096])
+    apart = np.sort(apart[:MEASURED])
     with torch.no_grad():
         target = torch.from_numpy(futures[apart].astype(np.float32))
         # In parts: what a layer holds of all rows at once would be the most memory that is taken.

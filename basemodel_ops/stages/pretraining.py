@@ -10,6 +10,7 @@ from basemodel_ops.bank.completion import complete
 from basemodel_ops.bank.folds import FOLDS
 from basemodel_ops.bank.mixing import family_losses, mix_shares
 from basemodel_ops.foundation import FoundationModel, Shape, pretrain
+from basemodel_ops.memory import release
 from basemodel_ops.report import Report
 from basemodel_ops.representation import Layout
 from basemodel_ops.representation.history import DAY
@@ -43,6 +44,7 @@ def foundation_model(ws: Workspace) -> Report:
         layout = Layout.from_rows(examples.artifact.json("futures"))
         numbers: Numbers = {}
         activity = _learn_activity(ws, examples, layout, draft, numbers)
+        release()  # what things are learnt from is the most that is held
         steps = learn_things(ws, examples, layout, asked, draft, numbers)
         draft.json("about", {"examples": examples.version, "training_end": end})
         draft.json("layout", examples.layout.explain())
