@@ -116,7 +116,7 @@ def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length
 
 def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
     rows = _drawn(snapshot, task.name)
-    memory = BASE + rows * READ * 4 * (7 if task.type is TaskType.REGRESSION else 4) / MB
+    memory = BASE + rows * READ * 4 * (13 if task.type is TaskType.REGRESSION else 10) / MB
     if task.type is TaskType.MULTILABEL:
         memory = BASE + 300 + rows * PAIRED / MB
     if task.type is TaskType.RECOMMENDATION:

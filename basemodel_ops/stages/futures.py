@@ -28,7 +28,7 @@ OF_ITEMS = ("count", "recency")
 RECENT = ("recent_gap", "recent_item", "recent_same", "recent_number", "profile")
 """Kinds of blocks that tell the newest events one by one, and which items are usual."""
 
-TOP_ITEMS = 16
+TOP_ITEMS = 8
 
 RIDGE = 0.1
 """Penalty of the similarity of things, per row."""

@@ -30,8 +30,7 @@ def single_views(examples: Represented, checkpoint: Checkpoint, place: np.ndarra
     source = None if task.predicts is None else task.predicts.source
     asked = [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
     items = item_positions(examples)
-    values = examples.gather(place, np.concatenate([pick, items])).astype(np.float32)
-    values, items = values[:, : len(pick)], values[:, len(pick) :]
+    values, items = examples.gather(place, pick).astype(np.float32), examples.gather(place, items)
     values = np.hstack([values, contrasted(values, pick, _contrasts(examples, task))])
     return Views(values, learnt[:, asked], answer, items)
 

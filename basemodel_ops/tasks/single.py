@@ -62,7 +62,8 @@ class Views:
     learnt: np.ndarray
     answer: np.ndarray | None = None
     items: np.ndarray | None = None
-    """The most frequent items, how often and how lately each was there, and the newest events one by one."""
+    """The most frequent items, how often and how lately each was there, and the newest events one by one; float16, for
+    there are many."""
     is_raw: bool = False
     """Whether `learnt` is the representation itself: thousands of numbers, on which boosting is not tried."""
     weight: np.ndarray | None = None

@@ -39,7 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(Settings(home=home), done.stdout)
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2700)
 @pytest.mark.parametrize("task", ANSWERS)
 def test_each_task_answers_for_its_whole_population(demo: Run, task: str) -> None:
     columns = [name for name, *_ in demo.rows(f"describe basemodel.{task}_scores")]
