@@ -104,8 +104,9 @@ def answer_without_labels(settings: Settings, task: str, as_of: str | None, cons
     project = load_project(settings)
     _tasks(project, [task])
     key = partition(project, as_of)
-    workspace = Workspace.open(settings, project.contract, lambda _: None, "zero-shot")
-    report = zero_shot_scores(workspace, task, partition_moment(key), f"zero-shot {key}")
+    run = f"zero-shot {key}"
+    workspace = Workspace.open(settings, project.contract, lambda _: None, run)
+    report = zero_shot_scores(workspace, task, partition_moment(key), run)
     console.print(f"{report.numbers['rows']} rows in basemodel.{task}_zero_shot as of {key}, without a label.")
 
 
