@@ -55,6 +55,6 @@ def fit_thing_pairs(features: Features, happened: np.ndarray, seed: int) -> Pair
     settings = {
         "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
         "feature_fraction": 0.5, "lambda_l2": 20.0, "max_bin": 127, "verbosity": -1, "deterministic": True,
-        "force_row_wise": True, "num_threads": 2,
+        "force_col_wise": True, "num_threads": 2,
     }  # fmt: skip
     return Pairs(lgb.train(settings, lgb.Dataset(table, happened[row, thing]), ROUNDS), rate)

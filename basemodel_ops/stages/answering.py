@@ -15,9 +15,10 @@ from basemodel_ops.representation import History
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.recommending import Recommender
 from basemodel_ops.stages.rows import RowsInMemory
-from basemodel_ops.stages.views import pair_views, single_views
+from basemodel_ops.stages.views import pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.multilabel import PairModel
+from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
 from basemodel_ops.tasks.single import load_heads
@@ -130,6 +131,7 @@ class SingleQuestion(Question):
         arrays = fitted.arrays("heads") if recipe["arrays"] else {}
         self._heads = load_heads(task.type, tuple(recipe["parts"]), (arrays, _texts(fitted, recipe)))
         self._checkpoint, self._classes = checkpoint, recipe["classes"]
+        self._peers = Peers.from_arrays(fitted.arrays("peers")) if task.horizon is not None else None
 
     def columns(self) -> list[pa.Field]:
         """`score`, `prediction`, or `class` and `probability`."""
@@ -139,7 +141,10 @@ class SingleQuestion(Question):
 
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions)."""
-        answer = self._heads.predict(single_views(group.rows, self._checkpoint, rows, self.task))
+        views = single_views(group.rows, self._checkpoint, rows, self.task)
+        if self._peers is not None:
+            views = views.with_peers(self._peers.look_up(peer_keys(group.rows, rows)))
+        answer = self._heads.predict(views)
         found = {self.task.entity: _entities(group, rows)}
         if self.task.type is TaskType.MULTICLASS:
             names = pa.array(self._classes)

@@ -11,18 +11,28 @@ from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import Metrics, Rows, fitted_numbers, known_before_test, population, prepared
+from basemodel_ops.stages.labels import (
+    Metrics,
+    Rows,
+    fitted_numbers,
+    known_before_test,
+    known_from,
+    population,
+    prepared,
+)
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Represented
 from basemodel_ops.stages.supplement import examples_of
-from basemodel_ops.stages.views import automatic_names, pair_views, single_views
+from basemodel_ops.stages.views import automatic_names, pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel, single
-from basemodel_ops.tasks.heads import Calibration
+from basemodel_ops.tasks.choosing import Trial, calibrated, choose, difference_error, moments
 from basemodel_ops.tasks.leakage import telltale
-from basemodel_ops.tasks.metrics import PRIMARY, multilabel_metrics
+from basemodel_ops.tasks.metrics import METRICS, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
-from basemodel_ops.tasks.single import METRICS, Views, choose, fit_candidates, paired_error, refit, save_heads
+from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
+from basemodel_ops.tasks.single import Views, fit_candidates, save_heads
+from basemodel_ops.tasks.split import DAY
 from basemodel_ops.warehouse.base import Warehouse
 
 HUGE = 1e15
@@ -83,30 +93,32 @@ def _fit_single(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, examples: Represented, place: np.ndarray,
     checkpoint: Checkpoint, draft: Draft,
 ) -> tuple[str, Metrics, Metrics]:  # fmt: skip
+    kind, seed = task.type, ws.settings.seed
     target, classes = read_targets(task, rows)
     views = replace(single_views(examples, checkpoint, place, task), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
-    train, validation, test = parts.values()
-    names = automatic_names(examples, task)
-    _refuse_hopeless(task, names, views, target, parts, ws.settings.seed)
-    candidates = fit_candidates(task.type, views.rows(train), target[train], ws.settings.seed)
-    shipped, metrics = choose(candidates, views.rows(validation), target[validation], len(train), ws.settings.seed)
-    if task.type is TaskType.BINARY:
-        weight = None if rows.weight is None else rows.weight[validation]
-        raw = single.answers_of(candidates, views.rows(validation))
-        candidates = {
-            name: replace(fitted, calibration=Calibration.fit(raw[name], target[validation], weight))
-            for name, fitted in candidates.items()
-        }
-    known = known_before_test(rows, task.horizon)
-    metric, newest = METRICS[task.type], refit(candidates, views.rows(known), target[known], ws.settings.seed)
-    answers = single.answers_of(newest, views.rows(test))
+    _refuse_hopeless(task, automatic_names(examples, task), views, target, parts, seed)
+    if views.items is not None:
+        told, peers = _peers(task, rows, peer_keys(examples, place), target)
+        views = views.with_peers(told)
+        draft.arrays("peers", peers.arrays())
+    owner = examples.entity[place]
+    trials = [
+        _trial(kind, views, target, owner, learnt, measured, seed)
+        for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed)
+    ]
+    shipped, metrics = choose(kind, trials, len(parts["train"]), seed)
+    calibrations = {name: calibrated(kind, trials, name) for name in metrics}
+    known, test = known_before_test(rows, task.horizon), parts["test"]
+    newest = fit_candidates(kind, views.rows(known), target[known], seed)
+    newest = {name: replace(fitted, calibration=calibrations[name]) for name, fitted in newest.items()}
     weight = None if rows.weight is None else rows.weight[test]
-    on_test = {name: metric(target[test], answer, weight) for name, answer in answers.items()}
-    pair, owner = (answers[shipped], answers["baseline"]), examples.entity[place[test]]
-    noise = paired_error(metric, PRIMARY[task.type], target[test], *pair, ws.settings.seed, owner=owner, weight=weight)
+    tested = Trial(single.answers_of(newest, views.rows(test)), target[test], owner[test], weight)
+    on_test = {name: METRICS[kind](target[test], answer, weight) for name, answer in tested.answers.items()}
+    noise = difference_error(kind, [tested], shipped, "baseline", seed)
     draft.json("noise", {"against_baseline": noise if np.isfinite(noise) else 0.0})
-    fitted = refit({shipped: candidates[shipped]}, views, target, ws.settings.seed)[shipped]
+    fitted = fit_candidates(kind, views, target, seed, [shipped])[shipped]
+    fitted = replace(fitted, calibration=calibrations[shipped])
     arrays, texts = save_heads(fitted)
     if arrays:
         draft.arrays("heads", arrays)
@@ -114,6 +126,20 @@ def _fit_single(
         draft.text(name, text)
     draft.json("recipe", {"parts": fitted.parts, "texts": sorted(texts), "arrays": bool(arrays), "classes": classes})
     return shipped, metrics, on_test
+
+
+def _peers(task: Task, rows: Rows, keys: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Peers]:
+    outputs = outputs_of(task.type, target)
+    return peer_values(keys, outputs, rows.cutoff, known_from(rows), task.horizon or 0, rows.weight)
+
+
+def _trial(
+    kind: TaskType, views: Views, target: np.ndarray, owner: np.ndarray, learnt: np.ndarray, measured: np.ndarray,
+    seed: int,
+) -> Trial:  # fmt: skip
+    """What every candidate that learns from some rows answers to the measured ones."""
+    candidates, asked = fit_candidates(kind, views.rows(learnt), target[learnt], seed), views.rows(measured)
+    return Trial(single.answers_of(candidates, asked), target[measured], owner[measured], asked.weight)
 
 
 def _refuse_hopeless(

@@ -127,6 +127,19 @@ def known_before_test(rows: Rows, horizon: int | None) -> np.ndarray:
     return np.flatnonzero(is_known & (rows.part != "open"))
 
 
+def known_from(rows: Rows) -> np.ndarray:
+    """The moment, (rows,) microseconds, whose knowledge of other rows' answers a row may use.
+
+    Its own cutoff; in validation and test the first of the part, since what ships knows nothing newer either.
+    """
+    found = rows.cutoff.copy()
+    for part in ("validation", "test"):
+        is_own = rows.part == part
+        if is_own.any():
+            found[is_own] = rows.cutoff[is_own].min()
+    return found
+
+
 def prepared(task: Task, rows: Rows, seed: int) -> Rows:
     """The rows that a task learns from and is measured by."""
     if task.horizon is None:

@@ -5,6 +5,7 @@ import pyarrow as pa
 
 from basemodel_ops.contract.types import Aggregate, Task, TaskType
 from basemodel_ops.errors import DataError
+from basemodel_ops.representation.recent import RAREST
 from basemodel_ops.stages import futures as places
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.contrasts import Contrast, contrasted, contrasts
@@ -40,6 +41,24 @@ def item_positions(examples: Represented) -> np.ndarray:
     blocks = [block for block in examples.layout.blocks if block.kind in (*places.OF_ITEMS, *places.RECENT)]
     found = [np.arange(block.offset, min(block.end, block.offset + places.TOP_ITEMS)) for block in blocks]
     return np.concatenate([*found, np.zeros(0, np.int64)])
+
+
+def peer_keys(examples: Represented, place: np.ndarray) -> np.ndarray:
+    """Which groups the entities share with others, int64 (rows, kinds): see `tasks.peers`.
+
+    Of every category column the newest item, the newest two in order, and the usual one.
+    """
+    columns = dict.fromkeys((block.source, block.column) for block in examples.layout.select("recent_item"))
+    wanted = [
+        block.offset
+        for column in columns
+        for kind, detail in (("recent_item", "1"), ("recent_item", "2"), ("profile", "usual"))
+        for block in examples.layout.select(kind, *column)
+        if block.detail == detail
+    ]
+    found = examples.gather(place, np.array(wanted, np.int64)).astype(np.int64).reshape(len(place), -1, 3)
+    pairs = found[:, :, 0] * (RAREST + 1) + found[:, :, 1]
+    return np.stack([found[:, :, 0], pairs, found[:, :, 2]], axis=2).reshape(len(place), -1)
 
 
 def _contrasts(examples: Represented, task: Task) -> list[Contrast]:

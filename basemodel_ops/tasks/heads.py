@@ -147,7 +147,7 @@ class BoostedHead:
         settings = {
             "objective": OBJECTIVES[self.kind], "learning_rate": self.rate, "num_leaves": 15, "max_bin": 63,
             "min_data_in_leaf": self.least, "feature_fraction": 0.3, "extra_trees": True, "bagging_fraction": 0.8,
-            "bagging_freq": 1, "lambda_l2": 20.0, "verbosity": -1, "deterministic": True, "force_row_wise": True,
+            "bagging_freq": 1, "lambda_l2": 20.0, "verbosity": -1, "deterministic": True, "force_col_wise": True,
             "num_threads": 1,
         }  # fmt: skip
         rounds = self.rounds

@@ -1,4 +1,4 @@
-"""Metrics per type of task. Choices are made by `PRIMARY`; higher is better."""
+"""Metrics per type of task."""
 
 import numpy as np
 from sklearn.metrics import (
@@ -19,7 +19,14 @@ PRIMARY = {
     TaskType.MULTILABEL: "macro_auroc",
     TaskType.RECOMMENDATION: "ndcg_10",
 }
-"""What choices are made by."""
+"""What choices are made by, where a task names no metric."""
+
+SMALLER_IS_BETTER = ("mae", "brier", "log_loss")
+
+
+def gain(metric: str, value: float) -> float:
+    """A metric's value as something of which more is better."""
+    return -value if metric in SMALLER_IS_BETTER else value
 
 
 def _mean(values: list[float]) -> float:
@@ -76,6 +83,14 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
         "macro_auroc": _mean([roc_auc_score(target[:, k], score[:, k]) for k in present]),
         "map": _mean([average_precision_score(target[:, k], score[:, k]) for k in present]),
     }
+
+
+METRICS = {
+    TaskType.BINARY: binary_metrics,
+    TaskType.REGRESSION: regression_metrics,
+    TaskType.MULTICLASS: multiclass_metrics,
+}
+"""Of tasks with one answer."""
 
 
 def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:

@@ -102,7 +102,7 @@ def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool,
     row, label = np.divmod(np.sort(chosen), target.shape[1])
     settings = {
         "objective": "binary", "learning_rate": 0.07, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
-        "verbosity": -1, "deterministic": True, "force_row_wise": True, "num_threads": 2, "feature_fraction": 0.4,
+        "verbosity": -1, "deterministic": True, "force_col_wise": True, "num_threads": 2, "feature_fraction": 0.4,
         "lambda_l2": 20.0, "max_bin": 63,
     }  # fmt: skip
     data = lgb.Dataset(views.pairs(row, label, rate, learnt), target[row, label])

@@ -25,7 +25,7 @@ ROUNDS = 50
 PARAMETERS = {
     "objective": "binary", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "bagging_fraction": 0.8,
     "bagging_freq": 1, "feature_fraction": 0.7, "lambda_l2": 20.0, "num_threads": 1, "deterministic": True,
-    "force_row_wise": True, "verbose": -1,
+    "force_col_wise": True, "verbose": -1,
 }  # fmt: skip
 
 

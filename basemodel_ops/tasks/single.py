@@ -1,19 +1,13 @@
 """Tasks with one answer per entity: binary, regression, multiclass."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
+from basemodel_ops.tasks.choosing import FEW
 from basemodel_ops.tasks.heads import BoostedHead, Calibration, GivenHead, Head, LinearHead, State
-from basemodel_ops.tasks.metrics import PRIMARY, binary_metrics, multiclass_metrics, regression_metrics
-
-METRICS = {
-    TaskType.BINARY: binary_metrics,
-    TaskType.REGRESSION: regression_metrics,
-    TaskType.MULTICLASS: multiclass_metrics,
-}
 
 RECIPES: dict[str, tuple[str, str]] = {
     "zero-shot": ("given", "answer"),
@@ -22,12 +16,13 @@ RECIPES: dict[str, tuple[str, str]] = {
     "boosted": ("boosted", "both"),
     "linear items": ("linear", "learnt_and_items"),
     "boosted items": ("boosted", "all"),
+    "items alone": ("boosted", "items"),
 }
 """Name of a candidate: the head and the view of the features. Blends are means of these."""
 
 VIEWS = {
-    "automatic": ("automatic",), "learnt": ("learnt",), "answer": ("answer",), "both": ("automatic", "learnt"),
-    "learnt_and_items": ("learnt", "items"), "all": ("automatic", "learnt", "items"),
+    "automatic": ("automatic",), "learnt": ("learnt",), "answer": ("answer",), "items": ("items",),
+    "both": ("automatic", "learnt"), "learnt_and_items": ("learnt", "items"), "all": ("automatic", "learnt", "items"),
 }  # fmt: skip
 """Which features stand side by side in a view."""
 
@@ -43,14 +38,8 @@ BLENDS = {
     "boosted + boosted items": ("boosted", "boosted items"),
 }
 
-FEWEST, FEW, MANY = 200, 2000, 20_000
-"""Labels below which items are not read; below which only the candidates of `SAFE` may ship; and from which on the
-steady are boosted on both sides."""
-
-SAFE = ("zero-shot", "zero-shot + linear", "linear", "zero-shot + linear items", "linear items")
-CAUTIOUS = ("zero-shot + boosted", "linear + boosted", "linear + boosted items")
-STEADY = ("baseline + boosted", "boosted + boosted items")
-"""What ships with few, some and many labels where it is about as good as the best: that is the luckiest of ten, too."""
+NUMBERS, LEAST_ROWS = 40_000_000, 20_000
+"""Rows times features that a boosted head learns from, at most, and rows that it learns from at least."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +62,10 @@ class Views:
         """A view of `VIEWS`, several side by side where that says so."""
         parts = [getattr(self, part) for part in VIEWS[name]]
         return parts[0] if len(parts) == 1 else np.hstack(parts)
+
+    def with_peers(self, told: np.ndarray) -> "Views":
+        """These views with what is told of others who share an item, (rows, features), beside the items."""
+        return self if self.items is None else replace(self, items=np.hstack([self.items, told.astype(np.float16)]))
 
     def rows(self, chosen: np.ndarray) -> "Views":
         """The chosen rows of all views."""
@@ -137,76 +130,27 @@ def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
     return np.sign(target) * np.log1p(np.abs(target)) if kind is TaskType.REGRESSION else target
 
 
-def fit_candidates(kind: TaskType, views: Views, target: np.ndarray, seed: int) -> dict[str, Fitted]:
-    """Every candidate, fitted on the rows."""
-    candidates = views.candidates
-    heads = _heads(kind, {part for parts in candidates.values() for part in parts}, views, target, seed)
+def fit_candidates(
+    kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None
+) -> dict[str, Fitted]:
+    """Every candidate, or those of `names`, fitted on the rows."""
+    candidates = {name: parts for name, parts in views.candidates.items() if names is None or name in names}
+    heads: dict[str, Head] = {}
+    for part in sorted({part for parts in candidates.values() for part in parts}):
+        recipe, view = RECIPES[part]
+        heads[part] = _head(recipe, kind, len(target), seed, views.is_raw)
+        rows = _learnt_rows(recipe, views.view(view).shape, seed)
+        own = views if rows is None else views.rows(rows)
+        heads[part].fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
     return {name: Fitted(kind, parts, {p: heads[p] for p in parts}) for name, parts in candidates.items()}
 
 
-def _heads(kind: TaskType, parts: set[str], views: Views, target: np.ndarray, seed: int) -> dict[str, Head]:
-    heads: dict[str, Head] = {}
-    for name in sorted(parts):
-        recipe, view = RECIPES[name]
-        heads[name] = _head(recipe, kind, len(target), seed, views.is_raw)
-        heads[name].fit(views.view(view), _target(kind, target), views.weight)
-    return heads
-
-
-def choose(
-    candidates: dict[str, Fitted], views: Views, target: np.ndarray, labels: int = FEW, seed: int = 0
-) -> tuple[str, dict[str, dict[str, float]]]:
-    """Name of the candidate that ships, by validation rows, and the metrics of all.
-
-    The better of `CAUTIOUS`, or `STEADY` from `MANY` labels to learn from on, ships if it is within a standard error of
-    the best; else the best. Below `FEW` the first of `SAFE` that is about as good as the best of these.
-    """
-    kind = next(iter(candidates.values())).kind
-    answers = answers_of(candidates, views)
-    metrics = {name: METRICS[kind](target, answer, views.weight) for name, answer in answers.items()}
-    primary = PRIMARY[kind]
-    if not np.isfinite([values[primary] for values in metrics.values()]).any():
-        return next(iter(candidates)), metrics  # validation says nothing: the safest
-    wanted = SAFE if labels < FEW else CAUTIOUS if labels < MANY else STEADY
-    preferred = [name for name in wanted if name in candidates and (labels >= FEWEST or "items" not in name)]
-    if labels >= FEW:
-        preferred.sort(key=lambda name: -metrics[name][primary])
-    best = max(preferred if labels < FEW else candidates, key=lambda name: metrics[name][primary])
-    for name in preferred:
-        gain = metrics[best][primary] - metrics[name][primary]
-        pair = answers[best], answers[name]
-        if gain <= paired_error(METRICS[kind], primary, target, *pair, seed, weight=views.weight):
-            return name, metrics
-    return best, metrics
-
-
-def paired_error(
-    measure: Callable[[np.ndarray, np.ndarray, np.ndarray | None], dict[str, float]], metric: str,
-    target: np.ndarray, one: np.ndarray, other: np.ndarray, seed: int, samples: int = 50,
-    owner: np.ndarray | None = None, weight: np.ndarray | None = None,
-) -> float:  # fmt: skip
-    """Standard error of the difference of a metric between two answers to the same rows, by resampling them.
-
-    Rows of the same `owner` (rows,) are drawn together, where it is given: they are alike.
-    """
-    generator = np.random.default_rng(seed)
-    codes = np.arange(len(target)) if owner is None else np.unique(owner, return_inverse=True)[1]
-    groups = np.split(np.argsort(codes, kind="stable"), np.flatnonzero(np.diff(np.sort(codes))) + 1)
-    found = []
-    for _ in range(samples):
-        rows = np.concatenate([groups[group] for group in generator.integers(0, len(groups), len(groups))])
-        if len(np.unique(target[rows])) > 1:
-            own = None if weight is None else weight[rows]
-            first, second = (measure(target[rows], answers[rows], own)[metric] for answers in (one, other))
-            found.append(first - second)
-    return float(np.std(found)) if found else float("inf")
-
-
-def refit(chosen: dict[str, Fitted], views: Views, target: np.ndarray, seed: int) -> dict[str, Fitted]:
-    """Candidates fitted again on these rows, which hold newer labels; their calibrations stay."""
-    kind = next(iter(chosen.values())).kind
-    heads = _heads(kind, {part for fitted in chosen.values() for part in fitted.parts}, views, target, seed)
-    return {name: replace(fitted, heads={p: heads[p] for p in fitted.parts}) for name, fitted in chosen.items()}
+def _learnt_rows(recipe: str, shape: tuple[int, int], seed: int) -> np.ndarray | None:
+    """Which rows a boosted head of many features learns from; None for all."""
+    most = max(NUMBERS // max(shape[1], 1), LEAST_ROWS)
+    if recipe != "boosted" or shape[0] <= most:
+        return None
+    return np.sort(np.random.default_rng((seed, 5)).choice(shape[0], most, replace=False))
 
 
 def save_heads(fitted: Fitted) -> State:

@@ -1,0 +1,137 @@
+"""What became of those who share an item: the answers of earlier rows, by their newest and their usual items.
+
+A rate by group that only knows answers whose window was over is what target statistics are without leaking
+(Micci-Barreca 2001; "ordered" in Prokhorenkova et al. 2018, with time as the order).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.tasks.split import DAY
+
+SPANS = (4, 16)
+"""Half-lives of an answer's weight, in horizons."""
+
+PRIOR = 10.0
+"""Weight of the answers of all beside those of a group."""
+
+MOST_CLASSES = 20
+"""Classes whose rates are told, the most frequent."""
+
+MOST_KEYS = 50_000
+"""Groups of a kind that are kept for scoring, those with most answers."""
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Rates and support of every group at one moment.
+
+    `keys` holds per kind of group the groups in ascending order, (groups,) int64; `values` what is told of each, and
+    last of a group never met, (groups + 1, features) float32.
+    """
+
+    keys: tuple[np.ndarray, ...]
+    values: tuple[np.ndarray, ...]
+
+    def look_up(self, keys: np.ndarray) -> np.ndarray:
+        """What is told of the groups of rows: (rows, kinds) to float32 (rows, kinds x features)."""
+        found = []
+        for own, values, asked in zip(self.keys, self.values, keys.T, strict=True):
+            at = np.minimum(np.searchsorted(own, asked), max(len(own) - 1, 0))
+            met = own[at] == asked if len(own) else np.zeros(len(asked), bool)
+            found.append(values[np.where(met, at, len(own))])
+        return np.hstack(found) if found else np.zeros((len(keys), 0), np.float32)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays by name."""
+        named = {f"keys {n}": keys for n, keys in enumerate(self.keys)}
+        return named | {f"values {n}": values for n, values in enumerate(self.values)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Peers":
+        """The inverse of `arrays`."""
+        kinds = range(len(arrays) // 2)
+        return cls(tuple(arrays[f"keys {n}"] for n in kinds), tuple(arrays[f"values {n}"] for n in kinds))
+
+
+def outputs_of(kind: TaskType, target: np.ndarray) -> np.ndarray:
+    """What is averaged of answers, float32 (rows, outputs): a yes, the logarithm of an amount, each frequent class."""
+    if kind is TaskType.MULTICLASS:
+        counts = np.bincount(target.astype(int))
+        classes = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
+        return (target[:, None] == classes).astype(np.float32)
+    values = np.sign(target) * np.log1p(np.abs(target)) if kind is TaskType.REGRESSION else target
+    return values[:, None].astype(np.float32)
+
+
+def peer_values(
+    keys: np.ndarray, outputs: np.ndarray, cutoff: np.ndarray, as_of: np.ndarray, horizon: int,
+    weight: np.ndarray | None = None,
+) -> tuple[np.ndarray, Peers]:  # fmt: skip
+    """What was known of each row's groups, and what is known at the end.
+
+    A row knows the answers whose window was over at its `as_of`. They fade by the half-lives of `SPANS`; a rate is
+    drawn to that of all by `PRIOR`.
+
+    Args:
+        keys: Groups of the rows, int64 (rows, kinds).
+        outputs: Answers, (rows, outputs).
+        cutoff: Microseconds, (rows,).
+        as_of: Microseconds, (rows,), at most the cutoff of the row.
+        horizon: Days until an answer is known.
+        weight: Of how many rows each speaks, (rows,).
+
+    Returns:
+        float32 (rows, kinds x (outputs + 1) x half-lives): per kind and half-life rates and log(1 + support); and the
+        same of every group when all answers are known.
+    """
+    rows, kinds = keys.shape
+    known = cutoff + horizon * DAY
+    facts = np.hstack([outputs, np.ones((rows, 1))]) * (1.0 if weight is None else weight[:, None])
+    groups = [np.unique(column, return_inverse=True) for column in keys.T]
+    order, asked = np.argsort(known, kind="stable"), np.argsort(as_of, kind="stable")
+    moments = np.unique(as_of)
+    known_by = np.searchsorted(known[order], moments, side="right")
+    asked_by = np.searchsorted(as_of[asked], moments, side="right")
+    width = (outputs.shape[1] + 1) * len(SPANS)
+    found = np.zeros((rows, kinds * width), np.float32)
+    sums = [np.zeros((len(SPANS), len(own), facts.shape[1])) for own, _ in groups]
+    total, last, told, now = np.zeros((len(SPANS), facts.shape[1])), 0, 0, int(known.min(initial=0))
+    lives = np.array(SPANS) * max(horizon, 1) * DAY
+
+    def learn(moment: int, until: int) -> None:
+        new, fade = order[last:until], np.exp2(-(moment - now) / lives)
+        fresh = np.exp2(-(moment - known[new]) / lives[:, None])[:, :, None] * facts[new]
+        total[:] = total * fade[:, None] + fresh.sum(axis=1)
+        for (_, code), own in zip(groups, sums, strict=True):
+            own *= fade[:, None, None]
+            for life in range(len(SPANS)):
+                np.add.at(own[life], code[new], fresh[life])
+
+    for moment, until, upto in zip(moments.tolist(), known_by.tolist(), asked_by.tolist(), strict=True):
+        learn(moment, until)
+        last, now, here, told = until, moment, asked[told:upto], upto
+        for kind, ((_, code), own) in enumerate(zip(groups, sums, strict=True)):
+            found[here, kind * width : (kind + 1) * width] = _told(own[:, code[here]], total)
+    if rows:
+        learn(max(int(known.max()), now), rows)
+    return found, _kept(groups, sums, total)
+
+
+def _told(sums: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Rates drawn to those of all, and support: (half-lives, groups, outputs + 1) to (groups, features)."""
+    level = total[:, :-1] / np.maximum(total[:, -1:], 1e-9)
+    rates = (sums[:, :, :-1] + PRIOR * level[:, None]) / (sums[:, :, -1:] + PRIOR)
+    return np.concatenate([rates, np.log1p(sums[:, :, -1:])], axis=2).transpose(1, 0, 2).reshape(sums.shape[1], -1)
+
+
+def _kept(groups: list[tuple[np.ndarray, np.ndarray]], sums: list[np.ndarray], total: np.ndarray) -> Peers:
+    keys, values = [], []
+    for (own, _), held in zip(groups, sums, strict=True):
+        most = np.sort(np.argsort(-held[-1, :, -1], kind="stable")[:MOST_KEYS])
+        stranger = np.zeros((len(SPANS), 1, held.shape[2]))
+        keys.append(own[most])
+        values.append(_told(np.concatenate([held[:, most], stranger], axis=1), total).astype(np.float32))
+    return Peers(tuple(keys), tuple(values))
