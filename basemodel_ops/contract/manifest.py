@@ -7,6 +7,7 @@ from typing import Any
 from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.types import (
+    METRICS_OF,
     Aggregate,
     AttributeSource,
     ColumnType,
@@ -101,6 +102,12 @@ def _tasks(
                 f"Model {model.name}: {', '.join(given)} is given, but a {meta.type.value} task recommends no items; "
                 "only a recommendation task does. Remove it."
             )
+        metrics = METRICS_OF.get(meta.type, ())
+        if meta.metric is not None and meta.metric not in metrics:
+            reader.problems.append(
+                f"Model {model.name}: metric {str(meta.metric)!r} is none that a {meta.type.value} task is chosen by. "
+                f"It may be: {[str(metric) for metric in metrics]}. Name one, or remove `metric`."
+            )
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
         upstream = reader.reads(model.unique_id)
@@ -110,7 +117,7 @@ def _tasks(
                 name=model.name, relation=model.relation, type=meta.type, entity=meta.entity, cutoff=meta.cutoff,
                 target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
-                reads=tuple(sorted(upstream & keyed)), already_had=meta.already_had,
+                reads=tuple(sorted(upstream & keyed)), metric=meta.metric, already_had=meta.already_had,
                 offers=offers, diversity=meta.diversity,
             )
         )  # fmt: skip

@@ -39,6 +39,27 @@ class TaskType(StrEnum):
     RECOMMENDATION = "recommendation"
 
 
+class Metric(StrEnum):
+    """What candidates of a task with one answer are chosen by."""
+
+    AUROC = "auroc"
+    AVERAGE_PRECISION = "average_precision"
+    BRIER = "brier"
+    LOG_LOSS = "log_loss"
+    R2_LOG = "r2_log"
+    MAE = "mae"
+    MACRO_AUROC = "macro_auroc"
+    ACCURACY = "accuracy"
+
+
+METRICS_OF = {
+    TaskType.BINARY: (Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.BRIER, Metric.LOG_LOSS),
+    TaskType.REGRESSION: (Metric.R2_LOG, Metric.MAE),
+    TaskType.MULTICLASS: (Metric.MACRO_AUROC, Metric.LOG_LOSS, Metric.ACCURACY),
+}
+"""The metrics of each type of task, that of a task which names none first."""
+
+
 class Relation(Frozen):
     """A table or view in the warehouse. Parts are raw; sqlglot quotes them."""
 
@@ -138,6 +159,8 @@ class Task(Frozen):
     predicts: Target | None
     reads: tuple[str, ...]
     """Names of the attribute sources keyed by the entity from which the labels are made."""
+    metric: Metric | None = None
+    """What candidates of one answer are chosen by; None is the first of `METRICS_OF`."""
     already_had: AlreadyHad | None = None
     """Of a recommendation; None leaves it to validation."""
     offers: Relation | None = None

@@ -11,10 +11,11 @@ from basemodel_ops.report import Finding
 from basemodel_ops.stages.answering import entities_asked, score_relation
 from basemodel_ops.stages.forgetting import check_forgotten
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.metrics import gain
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
 LOSS = 0.02
-"""Of the metric, against the automatic baseline, which is not worth stopping the scores for."""
+"""Of the metric, or of its value where that is above 1, that is not worth stopping the scores for."""
 
 HUGE = 1e300
 """No answer is beyond it."""
@@ -82,8 +83,9 @@ def check_task(ws: Workspace, task: str) -> Finding:
     Where rows are so few that this says little, two standard errors of the difference are allowed.
     """
     numbers = ws.current(f"{task}/evaluation").json("report")
-    gain = float(numbers["shipped_value"]) - float(numbers["baseline_value"])
-    if not np.isfinite(gain):
+    metric, baseline = str(numbers["metric"]), float(numbers["baseline_value"])
+    better = gain(metric, float(numbers["shipped_value"])) - gain(metric, baseline)
+    if not np.isfinite(better):
         text = (
             f"{numbers['metric']} of {task} cannot be measured: its test rows have one answer only. Raise "
             "BASEMODEL_TEST_CUTOFFS, or widen the task's population."
@@ -91,9 +93,9 @@ def check_task(ws: Workspace, task: str) -> Finding:
         return Finding("not_worse_than_the_baseline", False, text)
     return Finding(
         "not_worse_than_the_baseline",
-        gain > -max(LOSS, 2 * float(numbers["noise"])),
+        better > -max(LOSS * max(abs(baseline), 1), 2 * float(numbers["noise"])),
         f"{numbers['metric']}: {numbers['shipped']} {numbers['shipped_value']}, baseline {numbers['baseline_value']}.",
-        {"gain": gain, "noise": float(numbers["noise"])},
+        {"gain": better, "noise": float(numbers["noise"])},
     )
 
 

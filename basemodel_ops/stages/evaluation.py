@@ -4,12 +4,12 @@ from basemodel_ops.artifacts import Draft
 from basemodel_ops.report import Report
 from basemodel_ops.stages.plots import candidate_bars
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks.metrics import PRIMARY
+from basemodel_ops.tasks.metrics import metric_of
 
 
 def task_evaluation(ws: Workspace, task: str) -> Report:
     """Metrics of every candidate on the test cutoffs."""
-    metric = PRIMARY[ws.contract.task(task).type]
+    metric = metric_of(ws.contract.task(task))
 
     def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         fitted = ws.current(f"{task}/model")

@@ -28,7 +28,7 @@ from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel, single
 from basemodel_ops.tasks.choosing import Trial, calibrated, choose, difference_error, moments
 from basemodel_ops.tasks.leakage import telltale
-from basemodel_ops.tasks.metrics import METRICS, multilabel_metrics
+from basemodel_ops.tasks.metrics import METRICS, metric_of, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
 from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
 from basemodel_ops.tasks.single import Views, fit_candidates, save_heads
@@ -93,7 +93,7 @@ def _fit_single(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, examples: Represented, place: np.ndarray,
     checkpoint: Checkpoint, draft: Draft,
 ) -> tuple[str, Metrics, Metrics]:  # fmt: skip
-    kind, seed = task.type, ws.settings.seed
+    kind, metric, seed = task.type, metric_of(task), ws.settings.seed
     target, classes = read_targets(task, rows)
     views = replace(single_views(examples, checkpoint, place, task), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
@@ -104,20 +104,20 @@ def _fit_single(
         draft.arrays("peers", peers.arrays())
     owner = examples.entity[place]
     trials = [
-        _trial(kind, views, target, owner, learnt, measured, seed)
+        _trial(kind, metric, views, target, owner, (learnt, measured), seed)
         for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed)
     ]
-    shipped, metrics = choose(kind, trials, len(parts["train"]), seed)
+    shipped, metrics = choose(kind, metric, trials, len(parts["train"]), seed)
     calibrations = {name: calibrated(kind, trials, name) for name in metrics}
     known, test = known_before_test(rows, task.horizon), parts["test"]
-    newest = fit_candidates(kind, views.rows(known), target[known], seed)
+    newest = fit_candidates(kind, views.rows(known), target[known], seed, metric=metric)
     newest = {name: replace(fitted, calibration=calibrations[name]) for name, fitted in newest.items()}
     weight = None if rows.weight is None else rows.weight[test]
     tested = Trial(single.answers_of(newest, views.rows(test)), target[test], owner[test], weight)
     on_test = {name: METRICS[kind](target[test], answer, weight) for name, answer in tested.answers.items()}
-    noise = difference_error(kind, [tested], shipped, "baseline", seed)
+    noise = difference_error(kind, metric, [tested], (shipped, "baseline"), seed)
     draft.json("noise", {"against_baseline": noise if np.isfinite(noise) else 0.0})
-    fitted = fit_candidates(kind, views, target, seed, [shipped])[shipped]
+    fitted = fit_candidates(kind, views, target, seed, [shipped], metric)[shipped]
     fitted = replace(fitted, calibration=calibrations[shipped])
     arrays, texts = save_heads(fitted)
     if arrays:
@@ -134,11 +134,15 @@ def _peers(task: Task, rows: Rows, keys: np.ndarray, target: np.ndarray) -> tupl
 
 
 def _trial(
-    kind: TaskType, views: Views, target: np.ndarray, owner: np.ndarray, learnt: np.ndarray, measured: np.ndarray,
-    seed: int,
+    kind: TaskType, metric: str, views: Views, target: np.ndarray, owner: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray], seed: int,
 ) -> Trial:  # fmt: skip
-    """What every candidate that learns from some rows answers to the measured ones."""
-    candidates, asked = fit_candidates(kind, views.rows(learnt), target[learnt], seed), views.rows(measured)
+    """What every candidate that learns from the first of `rows` answers to the others."""
+    learnt, measured = rows
+    candidates, asked = (
+        fit_candidates(kind, views.rows(learnt), target[learnt], seed, metric=metric),
+        views.rows(measured),
+    )
     return Trial(single.answers_of(candidates, asked), target[measured], owner[measured], asked.weight)
 
 

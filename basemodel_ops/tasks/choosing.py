@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.heads import Calibration
-from basemodel_ops.tasks.metrics import METRICS, PRIMARY, gain
+from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
+from basemodel_ops.tasks.metrics import METRICS, gain
 
 MOMENTS = 4
 """Moments that candidates are compared at, at most: validation, and earlier ones within the training rows."""
@@ -82,7 +82,7 @@ def _some(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.nda
 
 
 def choose(
-    kind: TaskType, trials: list[Trial], labels: int = FEW, seed: int = 0, metric: str | None = None
+    kind: TaskType, metric: str, trials: list[Trial], labels: int = FEW, seed: int = 0
 ) -> tuple[str, dict[str, dict[str, float]]]:
     """Name of the candidate that ships, and the metrics of all, the mean over trials.
 
@@ -90,12 +90,11 @@ def choose(
     the best; else the best. Below `FEW` the first of `SAFE` that is about as good as the best of these.
     """
     names = list(trials[0].answers)
-    primary = metric or PRIMARY[kind]
     measured = {
         name: [METRICS[kind](trial.target, trial.answers[name], trial.weight) for trial in trials] for name in names
     }
     metrics = {name: {key: _mean([one[key] for one in found]) for key in found[0]} for name, found in measured.items()}
-    worth = {name: gain(primary, values[primary]) for name, values in metrics.items()}
+    worth = {name: gain(metric, values[metric]) for name, values in metrics.items()}
     if not np.isfinite(list(worth.values())).any():
         return names[0], metrics  # nothing can be said: the safest
     wanted = SAFE if labels < FEW else CAUTIOUS if labels < MANY else STEADY
@@ -104,31 +103,31 @@ def choose(
         preferred.sort(key=lambda name: -worth[name])
     best = max(preferred if labels < FEW and preferred else names, key=lambda name: worth[name])
     for name in preferred:
-        if worth[best] - worth[name] <= difference_error(kind, trials, best, name, seed, primary):
+        if worth[best] - worth[name] <= difference_error(kind, metric, trials, (best, name), seed):
             return name, metrics
     return best, metrics
 
 
-def calibrated(kind: TaskType, trials: list[Trial], name: str) -> Calibration | None:
-    """The calibration of a candidate's chances of yes, by all trials; None of other answers."""
-    if kind is not TaskType.BINARY:
+def calibrated(kind: TaskType, trials: list[Trial], name: str) -> Calibration | ClassCalibration | None:
+    """The calibration of a candidate's probabilities, by all trials; None of amounts."""
+    if kind is TaskType.REGRESSION:
         return None
     weights = [np.ones(len(trial.target)) if trial.weight is None else trial.weight for trial in trials]
-    return Calibration.fit(
-        np.concatenate([trial.answers[name] for trial in trials]),
-        np.concatenate([trial.target for trial in trials]),
-        np.concatenate(weights),
-    )
+    target, weight = np.concatenate([trial.target for trial in trials]), np.concatenate(weights)
+    answers = [trial.answers[name] for trial in trials]
+    if kind is TaskType.BINARY:
+        return Calibration.fit(np.concatenate(answers), target, weight)
+    classes = max(int(target.max()) + 1, *(answer.shape[1] for answer in answers))
+    wide = [np.pad(answer, ((0, 0), (0, classes - answer.shape[1]))) for answer in answers]
+    return ClassCalibration.fit(np.concatenate(wide), target, weight)
 
 
-def difference_error(
-    kind: TaskType, trials: list[Trial], one: str, other: str, seed: int, metric: str | None = None
-) -> float:
+def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tuple[str, str], seed: int) -> float:
     """Standard error of the mean difference of a metric between two candidates.
 
     A trial is drawn, and the entities in it: so what moves between moments counts as what moves between entities does.
     """
-    primary, measure = metric or PRIMARY[kind], METRICS[kind]
+    measure = METRICS[kind]
     generator = np.random.default_rng(seed)
     owned = [_rows_by_owner(trial.owner) for trial in trials]
     found = []
@@ -138,9 +137,7 @@ def difference_error(
         rows = np.concatenate([groups[group] for group in generator.integers(0, len(groups), len(groups))])
         if len(np.unique(trial.target[rows])) > 1:
             own = None if trial.weight is None else trial.weight[rows]
-            first, second = (
-                measure(trial.target[rows], trial.answers[name][rows], own)[primary] for name in (one, other)
-            )
+            first, second = (measure(trial.target[rows], trial.answers[name][rows], own)[metric] for name in pair)
             found.append(first - second)
     return float(np.std(found)) / np.sqrt(len(trials)) if found else float("inf")
 

@@ -5,7 +5,6 @@ from typing import Protocol
 
 import lightgbm as lgb
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from basemodel_ops.bank.forest import Forest
@@ -137,15 +136,19 @@ def learn_members(
 class BoostedHead:
     """The mean of `MEMBERS` boosted models that draw rows and features apart, each of a fixed number of rounds."""
 
-    def __init__(self, kind: TaskType, rounds: int = 200, seed: int = 0, rate: float = 0.05, least: int = 100) -> None:
+    def __init__(
+        self, kind: TaskType, rounds: int = 200, seed: int = 0, rate: float = 0.05, least: int = 100,
+        objective: str | None = None,
+    ) -> None:  # fmt: skip
         self.kind, self.rounds, self.seed, self.rate, self.least = kind, rounds, seed, rate, least
+        self.objective = objective or OBJECTIVES[kind]
         self._boosters: list[lgb.Booster] = []
         self._forest: Forest | None = None  # of the boosters, once they are asked
 
     def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Learn, in place."""
         settings = {
-            "objective": OBJECTIVES[self.kind], "learning_rate": self.rate, "num_leaves": 15, "max_bin": 63,
+            "objective": self.objective, "learning_rate": self.rate, "num_leaves": 15, "max_bin": 63,
             "min_data_in_leaf": self.least, "feature_fraction": 0.3, "extra_trees": True, "bagging_fraction": 0.8,
             "bagging_freq": 1, "lambda_l2": 20.0, "verbosity": -1, "deterministic": True, "force_col_wise": True,
             "num_threads": 1,
@@ -177,60 +180,3 @@ class BoostedHead:
         self._boosters = [lgb.Booster(model_str=state[1][f"booster {n}"]) for n in range(MEMBERS)]
         self._forest = None
         return self
-
-
-def _isotonic(score: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, target, weight)
-    return np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_)
-
-
-def _tempered(score: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """A slope and an offset of the logit, as knots; a falling slope is none."""
-    curve = LogisticRegression(C=100.0).fit(_logit(score)[:, None], target, weight)
-    knots = 1 / (1 + np.exp(-np.linspace(-9, 9, 181)))
-    logits = max(float(curve.coef_[0, 0]), 0.0) * _logit(knots) + float(curve.intercept_[0])
-    return knots, 1 / (1 + np.exp(-logits))
-
-
-def _logit(score: np.ndarray) -> np.ndarray:
-    inside = np.clip(score, 1e-4, 1 - 1e-4)
-    return np.log(inside / (1 - inside))
-
-
-def _log_loss(chance: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
-    chance = np.clip(chance, 1e-4, 1 - 1e-4)
-    return float(-np.average(target * np.log(chance) + (1 - target) * np.log(1 - chance), weights=weight))
-
-
-class Calibration:
-    """Isotonic or tempered map from scores to probabilities, kept as its knots."""
-
-    def __init__(self, knots: np.ndarray, values: np.ndarray) -> None:
-        self.knots, self.values = knots, values
-
-    @classmethod
-    def fit(cls, score: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> "Calibration":
-        """The map, isotonic or tempered, with the smaller log loss on the other half of the rows, twice.
-
-        Where a half has one class only, nothing can be compared and the isotonic map is taken.
-        """
-        half = np.arange(len(score)) % 2 == 0
-
-        def of(part: np.ndarray) -> np.ndarray | None:
-            return None if weight is None else weight[part]
-
-        best = _isotonic
-        if all(len(np.unique(target[part])) == 2 for part in (half, ~half)):
-            loss = {
-                method: sum(
-                    _log_loss(cls(*method(score[fit], target[fit], of(fit))).apply(score[~fit]), target[~fit], of(~fit))
-                    for fit in (half, ~half)
-                )
-                for method in (_isotonic, _tempered)
-            }
-            best = min(loss, key=lambda method: loss[method])
-        return cls(*best(score, target, weight))
-
-    def apply(self, score: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities; a little of the score remains so that the order within a step is kept."""
-        return 0.98 * np.interp(score, self.knots, self.values) + 0.02 * np.clip(score, 0, 1)

@@ -10,18 +10,16 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import METRICS_OF, Metric, Task, TaskType
 
-PRIMARY = {
-    TaskType.BINARY: "auroc",
-    TaskType.REGRESSION: "r2_log",
-    TaskType.MULTICLASS: "macro_auroc",
-    TaskType.MULTILABEL: "macro_auroc",
-    TaskType.RECOMMENDATION: "ndcg_10",
-}
-"""What choices are made by, where a task names no metric."""
+SMALLER_IS_BETTER = (Metric.MAE, Metric.BRIER, Metric.LOG_LOSS)
 
-SMALLER_IS_BETTER = ("mae", "brier", "log_loss")
+
+def metric_of(task: Task) -> str:
+    """What a task is chosen and reported by."""
+    if task.type in METRICS_OF:
+        return str(task.metric or METRICS_OF[task.type][0])
+    return "macro_auroc" if task.type is TaskType.MULTILABEL else "ndcg_10"
 
 
 def gain(metric: str, value: float) -> float:
@@ -39,7 +37,7 @@ Weight = np.ndarray | None
 
 
 def binary_metrics(target: np.ndarray, score: np.ndarray, weight: Weight = None) -> dict[str, float]:
-    """AUROC, average precision and Brier score of probabilities (rows,); ranking one class only is not a number."""
+    """AUROC, average precision, Brier score and log loss of (rows,); ranking one class only is not a number."""
     both = len(np.unique(target)) == 2
     return {
         "auroc": float(roc_auc_score(target, score, sample_weight=weight)) if both else float("nan"),
@@ -47,6 +45,7 @@ def binary_metrics(target: np.ndarray, score: np.ndarray, weight: Weight = None)
         if both
         else float("nan"),
         "brier": float(brier_score_loss(target, np.clip(score, 0, 1), sample_weight=weight)),
+        "log_loss": float(log_loss(target, np.clip(score, 1e-6, 1 - 1e-6), labels=[0, 1], sample_weight=weight)),
     }
 
 

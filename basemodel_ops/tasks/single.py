@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import Metric, TaskType
+from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.choosing import FEW
-from basemodel_ops.tasks.heads import BoostedHead, Calibration, GivenHead, Head, LinearHead, State
+from basemodel_ops.tasks.heads import BoostedHead, GivenHead, Head, LinearHead, State
 
 RECIPES: dict[str, tuple[str, str]] = {
     "zero-shot": ("given", "answer"),
@@ -92,7 +93,7 @@ class Fitted:
     kind: TaskType
     parts: tuple[str, ...]
     heads: dict[str, Head]
-    calibration: Calibration | None = None
+    calibration: Calibration | ClassCalibration | None = None
 
     def predict(self, views: Views) -> np.ndarray:
         """Mean of the parts' answers, calibrated, in the target's own unit."""
@@ -116,14 +117,16 @@ def answers_of(candidates: dict[str, Fitted], views: Views) -> dict[str, np.ndar
     }
 
 
-def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False) -> Head:
+def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "") -> Head:
     if recipe == "given":
         return GivenHead()
     if recipe == "linear":
         return LinearHead(kind, strength=0.1 if is_raw else 1.0)
+    # The middle of the logarithms is that of the amounts; their mean is not.
+    objective = "regression_l1" if metric == Metric.MAE else None
     if rows < FEW:
-        return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20)
-    return BoostedHead(kind, seed=seed)
+        return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective)
+    return BoostedHead(kind, seed=seed, objective=objective)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
@@ -131,14 +134,14 @@ def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
 
 
 def fit_candidates(
-    kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None
+    kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None, metric: str = ""
 ) -> dict[str, Fitted]:
-    """Every candidate, or those of `names`, fitted on the rows."""
+    """Every candidate, or those of `names`, fitted on the rows for a metric."""
     candidates = {name: parts for name, parts in views.candidates.items() if names is None or name in names}
     heads: dict[str, Head] = {}
     for part in sorted({part for parts in candidates.values() for part in parts}):
         recipe, view = RECIPES[part]
-        heads[part] = _head(recipe, kind, len(target), seed, views.is_raw)
+        heads[part] = _head(recipe, kind, len(target), seed, views.is_raw, metric)
         rows = _learnt_rows(recipe, views.view(view).shape, seed)
         own = views if rows is None else views.rows(rows)
         heads[part].fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
@@ -162,7 +165,7 @@ def save_heads(fitted: Fitted) -> State:
         arrays |= {f"{part}.{name}": np.asarray(value) for name, value in more_arrays.items()}
         texts |= {f"{part}.{name}": value for name, value in more_texts.items()}
     if fitted.calibration is not None:
-        arrays |= {"calibration.knots": fitted.calibration.knots, "calibration.values": fitted.calibration.values}
+        arrays |= {f"calibration.{name}": values for name, values in fitted.calibration.arrays().items()}
     return arrays, texts
 
 
@@ -172,6 +175,5 @@ def load_heads(kind: TaskType, parts: tuple[str, ...], state: State) -> Fitted:
     for part in parts:
         own = tuple({k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state)
         heads[part] = _head(RECIPES[part][0], kind, FEW, 0).restore(own)  # type: ignore[arg-type]
-    knots = state[0].get("calibration.knots")
-    calibration = None if knots is None else Calibration(knots, state[0]["calibration.values"])
-    return Fitted(kind, parts, heads, calibration)
+    own = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
+    return Fitted(kind, parts, heads, load_calibration(own))

@@ -182,6 +182,18 @@ def diversity_of_no_items(models: Models) -> None:
     meta(models, "returns_14d", "task")["diversity"] = 0.5
 
 
+def metric_of_another_type(models: Models) -> None:
+    meta(models, "returns_14d", "task")["metric"] = "mae"
+
+
+def metric_unknown(models: Models) -> None:
+    meta(models, "returns_14d", "task")["metric"] = "gini"
+
+
+def metric_of_items(models: Models) -> None:
+    meta(models, "reasons_14d", "task")["metric"] = "auroc"
+
+
 def diversity_beyond_one(models: Models) -> None:
     meta(models, "reasons_14d", "task")["diversity"] = 1.5
 
@@ -214,6 +226,9 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (offers_no_model, ("reasons_14d", "offers 'catalogue'", "'active'", "Name one of these")),
     (diversity_of_no_items, ("returns_14d", "diversity", "binary", "Remove it")),
     (diversity_beyond_one, ("reasons_14d", "diversity", "less than or equal to 1")),
+    (metric_of_another_type, ("returns_14d", "metric 'mae'", "binary", "'brier'", "remove `metric`")),
+    (metric_unknown, ("returns_14d", "metric", "'log_loss'", "'gini'")),
+    (metric_of_items, ("reasons_14d", "metric 'auroc'", "[]", "remove `metric`")),
     (sum_of_no_number, ("returns_14d", "'reason'", "['cost']", "sum")),
 ]
 

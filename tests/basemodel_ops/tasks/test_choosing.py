@@ -6,9 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import METRICS_OF, TaskType
 from basemodel_ops.tasks.choosing import CAUTIOUS, FEW, MANY, SAFE, STEADY, Trial, choose, difference_error, moments
-from basemodel_ops.tasks.metrics import PRIMARY
 from basemodel_ops.tasks.single import Fitted, Views, answers_of, fit_candidates
 
 from .test_single import KINDS, answered, sample
@@ -29,15 +28,15 @@ def test_every_candidate_learns_and_the_best_or_a_mean_about_as_good_is_chosen(
 ) -> None:
     kind = next(iter(fitted.values())).kind
     views, target = sample(kind, 1)
-    name, metrics = choose(kind, [trial(fitted, views, target)], labels)
-    primary = {candidate: values[PRIMARY[kind]] for candidate, values in metrics.items()}
+    name, metrics = choose(kind, METRICS_OF[kind][0], [trial(fitted, views, target)], labels)
+    primary = {candidate: values[METRICS_OF[kind][0]] for candidate, values in metrics.items()}
     best = max(primary, key=lambda candidate: primary[candidate])
     steady = max((mean for mean in means if mean in primary), key=lambda candidate: primary[candidate])
-    error = difference_error(kind, [trial(fitted, views, target)], best, steady, 0)
+    error = difference_error(kind, METRICS_OF[kind][0], [trial(fitted, views, target)], (best, steady), 0)
     is_alike = primary[best] - primary[steady] <= error
     assert name == (steady if is_alike else best)
     only = {candidate: one for candidate, one in fitted.items() if candidate not in means}
-    assert primary[choose(kind, [trial(only, views, target)], labels)[0]] == max(
+    assert primary[choose(kind, METRICS_OF[kind][0], [trial(only, views, target)], labels)[0]] == max(
         primary[candidate] for candidate in only
     )
     chance = 0.0 if kind is TaskType.REGRESSION else 0.5
@@ -48,7 +47,7 @@ def test_a_class_met_only_on_validation_is_counted_as_missed() -> None:
     views, target = sample(TaskType.MULTICLASS, 0)
     few = np.flatnonzero(target != 2)
     candidates = fit_candidates(TaskType.MULTICLASS, views.rows(few), target[few], seed=0)
-    _, metrics = choose(TaskType.MULTICLASS, [trial(candidates, views, target)])
+    _, metrics = choose(TaskType.MULTICLASS, "macro_auroc", [trial(candidates, views, target)])
     assert all(np.isfinite(list(values.values())).all() for values in metrics.values())
     assert all(values["accuracy"] <= (target != 2).mean() for values in metrics.values())
 
@@ -58,7 +57,7 @@ def test_with_few_labels_boosting_never_ships_however_it_does(rows: int) -> None
     for seed in range(3):
         views, target = answered(seed, rows)
         candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
-        name, metrics = choose(TaskType.BINARY, [trial(candidates, *answered(seed + 10, 200))], labels=rows)
+        name, metrics = choose(TaskType.BINARY, "auroc", [trial(candidates, *answered(seed + 10, 200))], labels=rows)
         assert name in SAFE
         assert "baseline" in metrics  # still reported
 
@@ -66,13 +65,13 @@ def test_with_few_labels_boosting_never_ships_however_it_does(rows: int) -> None
 def test_with_few_labels_the_safest_that_is_about_as_good_ships() -> None:
     views, target = answered(0, 100)
     candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
-    assert choose(TaskType.BINARY, [trial(candidates, *answered(1, 300))], labels=100)[0] == "zero-shot"
+    assert choose(TaskType.BINARY, "auroc", [trial(candidates, *answered(1, 300))], labels=100)[0] == "zero-shot"
     # A checkpoint that knows nothing is found out.
     noise = replace(views, answer=np.random.default_rng(0).random((100, 1)))
     later, truth = answered(1, 300)
     blind = replace(later, answer=np.random.default_rng(1).random((300, 1)))
     candidates = fit_candidates(TaskType.BINARY, noise, target, seed=0)
-    assert choose(TaskType.BINARY, [trial(candidates, blind, truth)], labels=100)[0] == "linear"
+    assert choose(TaskType.BINARY, "auroc", [trial(candidates, blind, truth)], labels=100)[0] == "linear"
 
 
 def test_with_many_labels_a_mean_that_is_clearly_worse_does_not_ship() -> None:
@@ -80,11 +79,11 @@ def test_with_many_labels_a_mean_that_is_clearly_worse_does_not_ship() -> None:
     candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
     later, truth = answered(1, 2000)
     known = replace(later, answer=truth[:, None].astype(float))
-    name, metrics = choose(TaskType.BINARY, [trial(candidates, known, truth)], MANY)
+    name, metrics = choose(TaskType.BINARY, "auroc", [trial(candidates, known, truth)], MANY)
     assert name == "zero-shot"
     assert metrics[name]["auroc"] == 1 > metrics[STEADY[0]]["auroc"]
     del candidates["zero-shot + boosted"]  # of the cautious means the one that is as good as its better half
-    name, metrics = choose(TaskType.BINARY, [trial(candidates, known, truth)], FEW)
+    name, metrics = choose(TaskType.BINARY, "auroc", [trial(candidates, known, truth)], FEW)
     assert name == "zero-shot"
     assert metrics[name]["auroc"] == 1 > metrics["linear + boosted"]["auroc"]
 
@@ -92,7 +91,7 @@ def test_with_many_labels_a_mean_that_is_clearly_worse_does_not_ship() -> None:
 def test_validation_of_one_class_leaves_the_safest() -> None:
     views, target = answered(0, 400)
     candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
-    name, metrics = choose(TaskType.BINARY, [trial(candidates, views.rows(target == 1), target[target == 1])])
+    name, metrics = choose(TaskType.BINARY, "auroc", [trial(candidates, views.rows(target == 1), target[target == 1])])
     assert name == "zero-shot"
     assert np.isnan(metrics[name]["auroc"])
 
@@ -106,13 +105,11 @@ def test_repeated_rows_of_an_owner_say_no_more_than_one() -> None:
     generator = np.random.default_rng(5)
     target = (generator.random(200) < 0.4).astype(float)
     one, other = (np.clip(0.3 * target + generator.random(200) * 0.7, 0, 1) for _ in range(2))
-    asked = TaskType.BINARY, "one", "other", 0
-    kind, *pair, seed = asked
 
     def error(owner: np.ndarray, times: int) -> float:
         values = (np.repeat(each, times) for each in (target, one, other))
         found = dict(zip(("target", "one", "other"), values, strict=True))
-        return difference_error(kind, [told(owner=owner, **found)], *pair, seed)
+        return difference_error(TaskType.BINARY, "auroc", [told(owner=owner, **found)], ("one", "other"), 0)
 
     once = error(np.arange(200), 1)
     assert error(np.repeat(np.arange(200), 4), 4) == pytest.approx(once)
@@ -127,7 +124,7 @@ def test_what_moves_between_moments_counts_as_error() -> None:
     owner = np.arange(4000)
     alike = [told(target, owner, one=good, other=bad), told(target, owner, one=good, other=bad)]
     turned = [alike[0], told(target, owner, one=bad, other=good)]
-    errors = [difference_error(TaskType.BINARY, trials, "one", "other", 0) for trials in (alike, turned)]
+    errors = [difference_error(TaskType.BINARY, "auroc", trials, ("one", "other"), 0) for trials in (alike, turned)]
     assert errors[1] > 5 * errors[0]
 
 
@@ -138,14 +135,14 @@ def test_a_candidate_that_one_moment_favours_loses_by_the_others() -> None:
     owner = np.arange(1000)
     lucky = told(target, owner, lucky=target, steady=clear)
     later = [told(target, owner, lucky=noise, steady=clear) for _ in range(3)]
-    assert choose(TaskType.BINARY, [lucky], MANY)[0] == "lucky"
-    assert choose(TaskType.BINARY, [lucky, *later], MANY)[0] == "steady"
+    assert choose(TaskType.BINARY, "auroc", [lucky], MANY)[0] == "lucky"
+    assert choose(TaskType.BINARY, "auroc", [lucky, *later], MANY)[0] == "steady"
 
 
 def test_a_metric_that_is_better_when_small_is_taken_so() -> None:
     target = np.arange(100.0)
     trials = [told(target, np.arange(100), near=target + 3, far=100 * target)]
-    assert choose(TaskType.REGRESSION, trials, MANY, metric="mae")[0] == "near"
+    assert choose(TaskType.REGRESSION, "mae", trials, MANY)[0] == "near"
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 7])

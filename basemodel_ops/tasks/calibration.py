@@ -1,0 +1,146 @@
+"""Calibration: what a score is worth as a probability, by later rows than those that the score was learnt from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+LEAST, LEAST_OF_CLASS, SHRINK = 1e-4, 1e-6, 1.0
+"""The smallest chances that are told from none; and what holds the offsets of classes near zero, in rows."""
+
+Weight = np.ndarray | None
+
+
+def _logit(score: np.ndarray) -> np.ndarray:
+    inside = np.clip(score, LEAST, 1 - LEAST)
+    return np.log(inside / (1 - inside))
+
+
+def _isotonic(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
+    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, target, weight)
+    return np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_)
+
+
+def _tempered(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
+    """A slope and an offset of the logit, as knots; a falling slope is none."""
+    curve = LogisticRegression(C=100.0).fit(_logit(score)[:, None], target, weight)
+    knots = 1 / (1 + np.exp(-np.linspace(-9, 9, 181)))
+    logits = max(float(curve.coef_[0, 0]), 0.0) * _logit(knots) + float(curve.intercept_[0])
+    return knots, 1 / (1 + np.exp(-logits))
+
+
+def _flat(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
+    """The rate of all: a score that does worse than this knows no probability."""
+    return np.array([0.0, 1.0]), np.full(2, np.average(target, weights=weight))
+
+
+class Calibration:
+    """A rising map from scores to probabilities of a yes, kept as its knots."""
+
+    def __init__(self, knots: np.ndarray, values: np.ndarray) -> None:
+        self.knots, self.values = knots, values
+
+    @classmethod
+    def fit(cls, score: np.ndarray, target: np.ndarray, weight: Weight = None) -> "Calibration":
+        """The map, isotonic, tempered or flat, with the smallest log loss on the other half of the rows, twice.
+
+        Where a half has one class only, nothing can be compared and the isotonic map is taken.
+        """
+        half = np.arange(len(score)) % 2 == 0
+
+        def of(part: np.ndarray) -> Weight:
+            return None if weight is None else weight[part]
+
+        best = _isotonic
+        if all(len(np.unique(target[part])) == 2 for part in (half, ~half)):
+            loss = {
+                method: sum(
+                    _log_loss(cls(*method(score[fit], target[fit], of(fit))).apply(score[~fit]), target[~fit], of(~fit))
+                    for fit in (half, ~half)
+                )
+                for method in (_isotonic, _tempered, _flat)
+            }
+            best = min(loss, key=lambda method: loss[method])
+        return cls(*best(score, target, weight))
+
+    def apply(self, score: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities; a little of the score remains so that the order within a step is kept."""
+        return 0.98 * np.interp(score, self.knots, self.values) + 0.02 * np.clip(score, 0, 1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, by name."""
+        return {"knots": self.knots, "values": self.values}
+
+
+@dataclass(frozen=True)
+class ClassCalibration:
+    """Chances of classes, each raised to a power and weighed: softmax(slope x log p + offset).
+
+    Guo et al. 2017, "On calibration of modern neural networks", with a bias per class.
+    """
+
+    slope: float
+    offset: np.ndarray  # (classes,)
+
+    @classmethod
+    def fit(cls, chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> "ClassCalibration":
+        """The slope and offsets with the smallest log loss; none if they do not help on the other half of rows."""
+        half = np.arange(len(target)) % 2 == 0
+        plain = cls(1.0, np.zeros(chance.shape[1]))
+        losses = np.zeros(2)
+        for fit in (half, ~half):
+            found = cls._fitted(chance[fit], target[fit], None if weight is None else weight[fit])
+            own = None if weight is None else weight[~fit]
+            losses += [_class_loss(one.apply(chance[~fit]), target[~fit], own) for one in (plain, found)]
+        return cls._fitted(chance, target, weight) if losses[1] < losses[0] else plain
+
+    @classmethod
+    def _fitted(cls, chance: np.ndarray, target: np.ndarray, weight: Weight) -> "ClassCalibration":
+        logs = np.log(np.maximum(chance, LEAST_OF_CLASS))
+        shown = np.eye(chance.shape[1])[target]
+        share = np.full(len(target), 1 / max(len(target), 1)) if weight is None else weight / weight.sum()
+
+        def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+            found = cls(values[0], values[1:]).apply(chance)
+            error = (found - shown) * share[:, None]
+            held = SHRINK / max(len(target), 1)
+            slope, offset = values[0] - 1, values[1:]
+            value = _class_loss(found, target, weight) + held / 2 * (slope**2 + offset @ offset)
+            return value, np.append((error * logs).sum() + held * slope, error.sum(axis=0) + held * offset)
+
+        start = np.append(1.0, np.zeros(chance.shape[1]))
+        found = minimize(
+            loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] + [(None, None)] * (len(start) - 1)
+        )
+        return cls(float(found.x[0]), found.x[1:])
+
+    def apply(self, chance: np.ndarray) -> np.ndarray:
+        """Calibrated chances, (rows, classes), as many as either knows; what has no chance gets none."""
+        more = chance.shape[1] - len(self.offset)
+        chance, offset = np.pad(chance, ((0, 0), (0, max(-more, 0)))), np.pad(self.offset, (0, max(more, 0)))
+        logits = self.slope * np.log(np.maximum(chance, LEAST_OF_CLASS)) + offset
+        exponents = np.where(chance > 0, np.exp(logits - logits.max(axis=1, keepdims=True)), 0)
+        return exponents / exponents.sum(axis=1, keepdims=True)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, by name."""
+        return {"slope": np.array([self.slope]), "offset": self.offset}
+
+
+def load_calibration(arrays: dict[str, np.ndarray]) -> Calibration | ClassCalibration | None:
+    """The inverse of `arrays`; None where there are none."""
+    if "offset" in arrays:
+        return ClassCalibration(float(arrays["slope"][0]), arrays["offset"])
+    return Calibration(arrays["knots"], arrays["values"]) if "knots" in arrays else None
+
+
+def _log_loss(chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> float:
+    chance = np.clip(chance, LEAST, 1 - LEAST)
+    return float(-np.average(target * np.log(chance) + (1 - target) * np.log(1 - chance), weights=weight))
+
+
+def _class_loss(chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> float:
+    own = chance[np.arange(len(target)), target]
+    return float(-np.average(np.log(np.maximum(own, LEAST_OF_CLASS)), weights=weight))
