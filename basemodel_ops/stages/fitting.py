@@ -31,7 +31,7 @@ from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import METRICS, metric_of, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
 from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
-from basemodel_ops.tasks.single import Views, fit_candidates, save_heads
+from basemodel_ops.tasks.single import NUMBERS, Views, fit_candidates, save_heads
 from basemodel_ops.tasks.split import DAY
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -103,10 +103,9 @@ def _fit_single(
         views = views.with_peers(told)
         draft.arrays("peers", peers.arrays())
     owner = examples.entity[place]
-    trials = [
-        _trial(kind, metric, views, target, owner, (learnt, measured), seed)
-        for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed)
-    ]
+    compared = moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed)
+    trials = [_trial(kind, metric, views, target, owner, pair, NUMBERS, seed) for pair in compared[:1]]
+    trials += [_trial(kind, metric, views, target, owner, pair, NUMBERS // 3, seed) for pair in compared[1:]]
     shipped, metrics = choose(kind, metric, trials, len(parts["train"]), seed)
     calibrations = {name: calibrated(kind, trials, name) for name in metrics}
     known, test = known_before_test(rows, task.horizon), parts["test"]
@@ -135,14 +134,12 @@ def _peers(task: Task, rows: Rows, keys: np.ndarray, target: np.ndarray) -> tupl
 
 def _trial(
     kind: TaskType, metric: str, views: Views, target: np.ndarray, owner: np.ndarray,
-    rows: tuple[np.ndarray, np.ndarray], seed: int,
+    rows: tuple[np.ndarray, np.ndarray], numbers: int, seed: int,
 ) -> Trial:  # fmt: skip
     """What every candidate that learns from the first of `rows` answers to the others."""
     learnt, measured = rows
-    candidates, asked = (
-        fit_candidates(kind, views.rows(learnt), target[learnt], seed, metric=metric),
-        views.rows(measured),
-    )
+    candidates = fit_candidates(kind, views.rows(learnt), target[learnt], seed, metric=metric, numbers=numbers)
+    asked = views.rows(measured)
     return Trial(single.answers_of(candidates, asked), target[measured], owner[measured], asked.weight)
 
 

@@ -10,7 +10,7 @@ from basemodel_ops.stages.rows import Examples
 LATER = 3
 """Learners are compared on the last third of the cutoffs."""
 
-MOST, FEWEST = 1_500_000_000, 5_000
+MOST, FEWEST = 700_000_000, 5_000
 """Rows times inputs times futures that the learners of activity take, at most, and rows that they take at least."""
 
 Numbers = dict[str, float | int | str]

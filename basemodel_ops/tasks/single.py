@@ -39,7 +39,7 @@ BLENDS = {
     "boosted + boosted items": ("boosted", "boosted items"),
 }
 
-NUMBERS, LEAST_ROWS = 40_000_000, 20_000
+NUMBERS, LEAST_ROWS = 30_000_000, 10_000
 """Rows times features that a boosted head learns from, at most, and rows that it learns from at least."""
 
 
@@ -58,6 +58,10 @@ class Views:
     """Whether `learnt` is the representation itself: thousands of numbers, on which boosting is not tried."""
     weight: np.ndarray | None = None
     """Of how many rows each speaks, (rows,); None where all speak of one."""
+
+    def width(self, name: str) -> int:
+        """Features of a view."""
+        return sum(getattr(self, part).shape[1] for part in VIEWS[name])
 
     def view(self, name: str) -> np.ndarray:
         """A view of `VIEWS`, several side by side where that says so."""
@@ -134,23 +138,27 @@ def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
 
 
 def fit_candidates(
-    kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None, metric: str = ""
-) -> dict[str, Fitted]:
-    """Every candidate, or those of `names`, fitted on the rows for a metric."""
+    kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None, metric: str = "",
+    numbers: int = NUMBERS,
+) -> dict[str, Fitted]:  # fmt: skip
+    """Every candidate, or those of `names`, fitted on the rows for a metric.
+
+    Boosted heads learn from no more than `numbers`, rows times features.
+    """
     candidates = {name: parts for name, parts in views.candidates.items() if names is None or name in names}
     heads: dict[str, Head] = {}
     for part in sorted({part for parts in candidates.values() for part in parts}):
         recipe, view = RECIPES[part]
         heads[part] = _head(recipe, kind, len(target), seed, views.is_raw, metric)
-        rows = _learnt_rows(recipe, views.view(view).shape, seed)
+        rows = _learnt_rows(recipe, (len(target), views.width(view)), seed, numbers)
         own = views if rows is None else views.rows(rows)
         heads[part].fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
     return {name: Fitted(kind, parts, {p: heads[p] for p in parts}) for name, parts in candidates.items()}
 
 
-def _learnt_rows(recipe: str, shape: tuple[int, int], seed: int) -> np.ndarray | None:
+def _learnt_rows(recipe: str, shape: tuple[int, int], seed: int, numbers: int) -> np.ndarray | None:
     """Which rows a boosted head of many features learns from; None for all."""
-    most = max(NUMBERS // max(shape[1], 1), LEAST_ROWS)
+    most = max(numbers // max(shape[1], 1), LEAST_ROWS)
     if recipe != "boosted" or shape[0] <= most:
         return None
     return np.sort(np.random.default_rng((seed, 5)).choice(shape[0], most, replace=False))
