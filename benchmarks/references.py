@@ -14,16 +14,17 @@ import lightgbm as lgb
 import numpy as np
 from rich.console import Console
 
-from basemodel_ops import stages
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.fitting import read_targets
 from basemodel_ops.stages.labels import known_before_test, population, prepared
+from basemodel_ops.stages.selection import select, tell_of_peers
 from basemodel_ops.stages.supplement import examples_of
-from basemodel_ops.stages.views import single_views
-from basemodel_ops.tasks.metrics import PRIMARY
-from basemodel_ops.tasks.single import METRICS, answers_of, fit_candidates, paired_error
+from basemodel_ops.stages.views import peer_keys, single_views
+from basemodel_ops.tasks.choosing import Trial, difference_error
+from basemodel_ops.tasks.metrics import METRICS, gain, metric_of
+from basemodel_ops.tasks.single import answers_of
 from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.product import pretrained
@@ -47,8 +48,6 @@ def run(rest: list[str]) -> dict[str, Any]:
 
 
 def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str, Any]:
-    stages.task_model(ws, task.name)
-    shipped = ws.current(f"{task.name}/model").json("metrics")["shipped"]
     snapshot = ws.snapshot()
     with ws.warehouse() as warehouse:
         rows = population(warehouse, task, snapshot.times, snapshot.plans[task.name])
@@ -57,22 +56,23 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
     target, _ = read_targets(task, rows)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
-    views = single_views(examples, Checkpoint(ws), place, task)
-    candidates = fit_candidates(task.type, views.rows(known), target[known], seed)
-    ours = answers_of(candidates, views.rows(test))
+    told, _ = tell_of_peers(task, rows, peer_keys(examples, place), target)
+    views = single_views(examples, Checkpoint(ws), place, task).with_peers(told)
+    chosen = select(task, rows, views, target, examples.entity[place], known, seed)
+    shipped, ours = chosen.shipped, answers_of(chosen.candidates, views.rows(test))
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)
     if events.numbers and task.predicts is not None and task.type is not TaskType.MULTICLASS:
         references |= _textbook(task, events, owner, rows.cutoff, known, test)
-    measure, primary = METRICS[task.type], PRIMARY[task.type]
+    measure, primary = METRICS[task.type], metric_of(task)
     metrics = {name: measure(target[test], answer) for name, answer in {**ours, **references}.items()}
-    best = max(references, key=lambda name: metrics[name][primary])
-    pair = ours[shipped], references[best]
+    best = max(references, key=lambda name: gain(primary, metrics[name][primary]))
+    tested = Trial({**ours, **references}, target[test], owner[test])
     return {
         "rows": {"known": len(known), "test": len(test)}, "shipped": shipped, "metric": primary,
         "best_reference": best,
-        "difference": round(metrics[shipped][primary] - metrics[best][primary], 4),
-        "error": round(paired_error(measure, primary, target[test], *pair, seed, owner=owner[test]), 4),
+        "difference": round(gain(primary, metrics[shipped][primary]) - gain(primary, metrics[best][primary]), 4),
+        "error": round(difference_error(task.type, primary, [tested], (shipped, best), seed), 4),
         "metrics": {name: {key: round(value, 4) for key, value in one.items()} for name, one in metrics.items()},
     }  # fmt: skip
 

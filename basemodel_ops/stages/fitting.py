@@ -16,23 +16,21 @@ from basemodel_ops.stages.labels import (
     Rows,
     fitted_numbers,
     known_before_test,
-    known_from,
     population,
     prepared,
 )
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Represented
+from basemodel_ops.stages.selection import select, tell_of_peers
 from basemodel_ops.stages.supplement import examples_of
 from basemodel_ops.stages.views import automatic_names, pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel, single
-from basemodel_ops.tasks.choosing import Trial, calibrated, choose, difference_error, moments
+from basemodel_ops.tasks.choosing import Trial, difference_error
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import METRICS, metric_of, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
-from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
-from basemodel_ops.tasks.single import NUMBERS, Views, fit_candidates, save_heads
-from basemodel_ops.tasks.split import DAY
+from basemodel_ops.tasks.single import Views, fit_candidates, save_heads
 from basemodel_ops.warehouse.base import Warehouse
 
 HUGE = 1e15
@@ -99,48 +97,25 @@ def _fit_single(
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
     _refuse_hopeless(task, automatic_names(examples, task), views, target, parts, seed)
     if views.items is not None:
-        told, peers = _peers(task, rows, peer_keys(examples, place), target)
+        told, peers = tell_of_peers(task, rows, peer_keys(examples, place), target)
         views = views.with_peers(told)
         draft.arrays("peers", peers.arrays())
-    owner = examples.entity[place]
-    compared = moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed)
-    trials = [_trial(kind, metric, views, target, owner, pair, NUMBERS, seed) for pair in compared[:1]]
-    trials += [_trial(kind, metric, views, target, owner, pair, NUMBERS // 3, seed) for pair in compared[1:]]
-    shipped, metrics = choose(kind, metric, trials, len(parts["train"]), seed)
-    calibrations = {name: calibrated(kind, trials, name) for name in metrics}
-    known, test = known_before_test(rows, task.horizon), parts["test"]
-    newest = fit_candidates(kind, views.rows(known), target[known], seed, metric=metric)
-    newest = {name: replace(fitted, calibration=calibrations[name]) for name, fitted in newest.items()}
-    weight = None if rows.weight is None else rows.weight[test]
-    tested = Trial(single.answers_of(newest, views.rows(test)), target[test], owner[test], weight)
-    on_test = {name: METRICS[kind](target[test], answer, weight) for name, answer in tested.answers.items()}
+    owner, test = examples.entity[place], parts["test"]
+    chosen = select(task, rows, views, target, owner, known_before_test(rows, task.horizon), seed)
+    shipped, asked = chosen.shipped, views.rows(test)
+    tested = Trial(single.answers_of(chosen.candidates, asked), target[test], owner[test], asked.weight)
+    on_test = {name: METRICS[kind](target[test], answer, asked.weight) for name, answer in tested.answers.items()}
     noise = difference_error(kind, metric, [tested], (shipped, "baseline"), seed)
     draft.json("noise", {"against_baseline": noise if np.isfinite(noise) else 0.0})
     fitted = fit_candidates(kind, views, target, seed, [shipped], metric)[shipped]
-    fitted = replace(fitted, calibration=calibrations[shipped])
+    fitted = replace(fitted, calibration=chosen.candidates[shipped].calibration)
     arrays, texts = save_heads(fitted)
     if arrays:
         draft.arrays("heads", arrays)
     for name, text in texts.items():
         draft.text(name, text)
     draft.json("recipe", {"parts": fitted.parts, "texts": sorted(texts), "arrays": bool(arrays), "classes": classes})
-    return shipped, metrics, on_test
-
-
-def _peers(task: Task, rows: Rows, keys: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Peers]:
-    outputs = outputs_of(task.type, target)
-    return peer_values(keys, outputs, rows.cutoff, known_from(rows), task.horizon or 0, rows.weight)
-
-
-def _trial(
-    kind: TaskType, metric: str, views: Views, target: np.ndarray, owner: np.ndarray,
-    rows: tuple[np.ndarray, np.ndarray], numbers: int, seed: int,
-) -> Trial:  # fmt: skip
-    """What every candidate that learns from the first of `rows` answers to the others."""
-    learnt, measured = rows
-    candidates = fit_candidates(kind, views.rows(learnt), target[learnt], seed, metric=metric, numbers=numbers)
-    asked = views.rows(measured)
-    return Trial(single.answers_of(candidates, asked), target[measured], owner[measured], asked.weight)
+    return shipped, chosen.metrics, on_test
 
 
 def _refuse_hopeless(

@@ -2,19 +2,20 @@
 
 import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import r2_score, roc_auc_score
 
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import known_before_test, population, prepared
+from basemodel_ops.stages.labels import Rows, known_before_test, population, prepared
 from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.views import single_views
-from basemodel_ops.tasks.single import Fitted, Views, answers_of, choose, fit_candidates, refit
+from basemodel_ops.stages.selection import select, tell_of_peers
+from basemodel_ops.stages.views import peer_keys, single_views
+from basemodel_ops.tasks.single import Views, answers_of
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import hand_features
@@ -27,7 +28,10 @@ LEAST_VALIDATION = 200
 class Problem:
     """Rows of a task with the product's views, hand-made features and parts."""
 
-    kind: TaskType
+    task: Task
+    rows: Rows
+    keys: np.ndarray
+    """Groups that the entities share with others."""
     entity: np.ndarray
     cutoff: np.ndarray
     place: np.ndarray
@@ -42,6 +46,11 @@ class Problem:
     """All rows whose labels are known when the test begins: training, validation and those between."""
     view_seconds: float
     hand_seconds: float
+
+    @property
+    def kind(self) -> TaskType:
+        """Type of the task."""
+        return self.task.type
 
     def draw(self, share: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Some rows to learn from, and as many, or `LEAST_VALIDATION`, to choose by; all of both at a share of 1."""
@@ -69,14 +78,16 @@ def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
     began = time.perf_counter()
     place = examples.locate(rows.entity, rows.cutoff)
-    views = single_views(examples, Checkpoint(ws), place, task)
+    views, keys = single_views(examples, Checkpoint(ws), place, task), peer_keys(examples, place)
     seen = time.perf_counter()
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     hand, _ = hand_features(events, owner, rows.cutoff)
     made = time.perf_counter()
     parts = [np.flatnonzero(rows.part == part) for part in ("train", "validation", "test")]
     known = known_before_test(rows, task.horizon)
-    return Problem(task.type, owner, rows.cutoff, place, target, views, hand, *parts, known, seen - began, made - seen)
+    return Problem(
+        task, rows, keys, owner, rows.cutoff, place, target, views, hand, *parts, known, seen - began, made - seen
+    )
 
 
 def product_answers(
@@ -86,13 +97,14 @@ def product_answers(
 
     With `newest`, candidates are fitted again on those rows after the choice, as the product does.
     """
-    views, target = problem.views, problem.target
-    candidates: dict[str, Fitted] = fit_candidates(problem.kind, views.rows(train), target[train], seed)
-    shipped, _ = choose(candidates, views.rows(validation), target[validation], len(train), seed)
-    if newest is not None:
-        candidates = refit(candidates, views.rows(newest), target[newest], seed)
-    test = views.rows(problem.test)
-    return shipped, answers_of(candidates, test)
+    part = np.full(len(problem.target), "gap", dtype="<U10")
+    part[train], part[validation], part[problem.test] = "train", "validation", "test"
+    labelled = np.isin(np.arange(len(part)), np.concatenate([train, validation, train if newest is None else newest]))
+    rows = replace(problem.rows, part=part)
+    told, _ = tell_of_peers(problem.task, rows, problem.keys, problem.target, labelled)
+    views, known = problem.views.with_peers(told), train if newest is None else newest
+    chosen = select(problem.task, rows, views, problem.target, problem.entity, known, seed)
+    return chosen.shipped, answers_of(chosen.candidates, views.rows(problem.test))
 
 
 def baseline_answers(

@@ -15,8 +15,9 @@ from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import newest_per_entity, population
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.views import single_views
+from basemodel_ops.tasks.choosing import SAFE, Trial, choose
 from basemodel_ops.tasks.metrics import multiclass_metrics
-from basemodel_ops.tasks.single import SAFE, Views, answers_of, choose, fit_candidates
+from basemodel_ops.tasks.single import Views, answers_of, fit_candidates
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import category_log_counts
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -126,7 +127,8 @@ def _shipped(views: Views, target: np.ndarray, fit: np.ndarray, seed: int) -> st
     learnt, validation = next(StratifiedKFold(5, shuffle=True, random_state=seed).split(fit, target[fit]))
     candidates = fit_candidates(TaskType.MULTICLASS, views.rows(fit[learnt]), target[fit[learnt]], seed)
     rest = fit[validation]
-    return choose(candidates, views.rows(rest), target[rest], len(learnt), seed)[0]
+    trial = Trial(answers_of(candidates, views.rows(rest)), target[rest], rest)
+    return choose(TaskType.MULTICLASS, "macro_auroc", [trial], len(learnt), seed)[0]
 
 
 def _counts(counts: np.ndarray, target: np.ndarray, fit: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
