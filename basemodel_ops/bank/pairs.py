@@ -7,6 +7,7 @@ from functools import cached_property
 import lightgbm as lgb
 import numpy as np
 
+from basemodel_ops.bank.boosting import SHARED
 from basemodel_ops.bank.forest import Forest
 
 PAIRS = 600_000
@@ -53,8 +54,7 @@ def fit_thing_pairs(features: Features, happened: np.ndarray, seed: int) -> Pair
         at, of = row[mine] - low, thing[mine]
         table[mine] = np.hstack([own[at, of], rate[of][:, None], shared[at]])
     settings = {
-        "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
-        "feature_fraction": 0.5, "lambda_l2": 20.0, "max_bin": 127, "verbosity": -1, "deterministic": True,
-        "force_col_wise": True, "num_threads": 2,
+        **SHARED, "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100,
+        "seed": seed, "feature_fraction": 0.5, "lambda_l2": 20.0, "max_bin": 127, "num_threads": 2,
     }  # fmt: skip
     return Pairs(lgb.train(settings, lgb.Dataset(table, happened[row, thing]), ROUNDS), rate)

@@ -7,6 +7,7 @@ import lightgbm as lgb
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from basemodel_ops.bank.boosting import SHARED
 from basemodel_ops.bank.forest import Forest
 from basemodel_ops.contract.types import TaskType
 
@@ -148,10 +149,9 @@ class BoostedHead:
     def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Learn, in place."""
         settings = {
-            "objective": self.objective, "learning_rate": self.rate, "num_leaves": 15, "max_bin": 63,
+            **SHARED, "objective": self.objective, "learning_rate": self.rate, "num_leaves": 15, "max_bin": 63,
             "min_data_in_leaf": self.least, "feature_fraction": 0.3, "extra_trees": True, "bagging_fraction": 0.8,
-            "bagging_freq": 1, "lambda_l2": 20.0, "verbosity": -1, "deterministic": True, "force_col_wise": True,
-            "num_threads": 1,
+            "bagging_freq": 1, "lambda_l2": 20.0, "num_threads": 1,
         }  # fmt: skip
         rounds = self.rounds
         if self.kind is TaskType.MULTICLASS:

@@ -6,6 +6,7 @@ from functools import cached_property
 import lightgbm as lgb
 import numpy as np
 
+from basemodel_ops.bank.boosting import SHARED
 from basemodel_ops.bank.forest import Forest
 from basemodel_ops.tasks.heads import State
 from basemodel_ops.tasks.metrics import multilabel_metrics
@@ -101,9 +102,8 @@ def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool,
     chosen = generator.choice(target.size, min(PAIRS, target.size), replace=False)
     row, label = np.divmod(np.sort(chosen), target.shape[1])
     settings = {
-        "objective": "binary", "learning_rate": 0.07, "num_leaves": 31, "min_data_in_leaf": 100, "seed": seed,
-        "verbosity": -1, "deterministic": True, "force_col_wise": True, "num_threads": 2, "feature_fraction": 0.4,
-        "lambda_l2": 20.0, "max_bin": 63,
+        **SHARED, "objective": "binary", "learning_rate": 0.07, "num_leaves": 31, "min_data_in_leaf": 100,
+        "seed": seed, "num_threads": 2, "feature_fraction": 0.4, "lambda_l2": 20.0, "max_bin": 63,
     }  # fmt: skip
     data = lgb.Dataset(views.pairs(row, label, rate, learnt), target[row, label])
     return lgb.train(settings, data, num_boost_round=120)

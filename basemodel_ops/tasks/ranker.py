@@ -8,6 +8,7 @@ import lightgbm as lgb
 import numpy as np
 from scipy.special import expit
 
+from basemodel_ops.bank.boosting import SHARED
 from basemodel_ops.bank.forest import Forest
 from basemodel_ops.tasks.heads import learn_members
 from basemodel_ops.tasks.reranking import Query
@@ -23,9 +24,8 @@ ENOUGH = 200
 
 ROUNDS = 50
 PARAMETERS = {
-    "objective": "binary", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "bagging_fraction": 0.8,
-    "bagging_freq": 1, "feature_fraction": 0.7, "lambda_l2": 20.0, "num_threads": 1, "deterministic": True,
-    "force_col_wise": True, "verbose": -1,
+    **SHARED, "objective": "binary", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50,
+    "bagging_fraction": 0.8, "bagging_freq": 1, "feature_fraction": 0.7, "lambda_l2": 20.0, "num_threads": 1,
 }  # fmt: skip
 
 

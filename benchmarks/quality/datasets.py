@@ -108,12 +108,12 @@ def amazon_sports() -> Dataset:
     return _amazon("amazon_sports")
 
 
-def _process_log(name: str, file: str) -> Dataset:
+def _process_log(name: str, file: str, validations: int, tests: int) -> Dataset:
     """Cases of which only activities and their moments are known; `BASEMODEL_PROCESS_LOGS` names their folder."""
     return Dataset(
         name=name,
         projects=(PROJECTS / "process_logs", PROJECTS / name),
-        settings={"validation_cutoffs": 2, "test_cutoffs": 3},
+        settings={"validation_cutoffs": validations, "test_cutoffs": tests},
         events="behavior.activities",
         entity="case_id",
         time="completed_at",
@@ -124,12 +124,12 @@ def _process_log(name: str, file: str) -> Dataset:
 
 def incidents() -> Dataset:
     """Incidents of an IT desk (BPI challenge 2013), asked every day."""
-    return _process_log("incidents", "bpi_13_incidents")
+    return _process_log("incidents", "bpi_13_incidents", 2, 4)
 
 
 def permits() -> Dataset:
     """Environmental permits, asked every week."""
-    return _process_log("permits", "env_permit")
+    return _process_log("permits", "env_permit", 4, 16)
 
 
 def cdnow() -> Dataset:
