@@ -97,16 +97,17 @@ def plain_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> np.
     end, begin = events.before(owner, cutoff), events.start[owner]
     columns: list[np.ndarray] = []
     ages: list[np.ndarray] = []
+    has_items = len(np.unique(events.item)) < len(events.entities)  # else an item is who the entity is
     for k in range(1, LAST + 1):
         there = end - k >= begin
         at = np.maximum(end - k, 0)
-        columns.append(np.where(there, events.item[at], -1))
+        columns.append(np.where(there & has_items, events.item[at] + 1, 0))
         ages.append(_age(events.time[at], cutoff, there))
     first = np.where(
         end > begin, np.log1p((cutoff - events.time[np.minimum(begin, len(events.time) - 1)]) / MINUTE), 16
     )
     columns += [*ages, first, np.log1p(end - begin), cutoff // DAY % 7]
-    for item in np.argsort(-np.bincount(events.item), kind="stable")[:COUNTED]:
+    for item in np.argsort(-np.bincount(events.item), kind="stable")[: COUNTED if has_items else 0]:
         total = np.concatenate([[0], np.cumsum(events.item == item)])
         columns.append(total[end] - total[begin])
     for values in events.numbers.values():
@@ -137,7 +138,7 @@ def _references(
     boosted = np.asarray(lgb.train(parameters, data, 200).predict(features[test]))
     shown = np.eye(classes)[learnt.astype(int)] if classes else learnt[:, None]
     constant = np.broadcast_to(shown[known].mean(axis=0), (len(test), shown.shape[1]))
-    last = (features[:, 0] + 1).astype(int)
+    last = features[:, 0].astype(int)
     table = np.zeros((last.max() + 1, shown.shape[1])) + 5 * shown[known].mean(axis=0)
     np.add.at(table, last[known], shown[known])
     table /= (np.bincount(last[known], minlength=len(table)) + 5)[:, None]

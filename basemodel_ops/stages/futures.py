@@ -23,12 +23,12 @@ READ_FOR_THINGS = (*(kind for kind in READ if kind != "calendar"), *OF_THINGS, "
 """Kinds that the hidden layers of the network of things read; its skips also read sketches."""
 
 OF_ITEMS = ("count", "recency")
-"""Kinds of blocks by which heads know the most frequent items, `TOP_ITEMS` of each column."""
+"""Kinds of blocks by which heads know the most frequent items of each column, `TOP_ITEMS` in all."""
 
 RECENT = ("recent_gap", "recent_item", "recent_same", "recent_number", "profile")
 """Kinds of blocks that tell the newest events one by one, and which items are usual."""
 
-TOP_ITEMS = 8
+TOP_ITEMS, LEAST_ITEMS, MOST_ITEMS = 256, 8, 64
 
 RIDGE = 0.1
 """Penalty of the similarity of things, per row."""

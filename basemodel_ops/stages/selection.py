@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages.labels import Metrics, Rows, known_from
-from basemodel_ops.tasks.choosing import Trial, calibrated, choose, moments
+from basemodel_ops.tasks.choosing import MOMENTS, Trial, calibrated, choose, moments
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
 from basemodel_ops.tasks.single import NUMBERS, Fitted, Views, answers_of, fit_candidates
@@ -14,6 +14,9 @@ from basemodel_ops.tasks.split import DAY
 
 EARLIER = 3
 """Earlier moments learn from as many times fewer numbers than the newest."""
+
+MANY_CLASSES = 50
+"""From so many classes on, each of which is a model of its own, fewer moments are compared."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def select(
     """
     kind, metric = task.type, metric_of(task)
     trials = []
-    for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed):
+    most = 2 if kind is TaskType.MULTICLASS and target.max() >= MANY_CLASSES else MOMENTS
+    for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed, most):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
         tried = fit_candidates(kind, views.rows(learnt), target[learnt], seed, metric=metric, numbers=numbers)
         asked = views.rows(measured)

@@ -39,7 +39,9 @@ def single_views(examples: Represented, checkpoint: Checkpoint, place: np.ndarra
 def item_positions(examples: Represented) -> np.ndarray:
     """Input positions of the newest events and of the most frequent items of each column."""
     blocks = [block for block in examples.layout.blocks if block.kind in (*places.OF_ITEMS, *places.RECENT)]
-    found = [np.arange(block.offset, min(block.end, block.offset + places.TOP_ITEMS)) for block in blocks]
+    share = places.TOP_ITEMS // max(sum(block.kind in places.OF_ITEMS for block in blocks), 1)
+    most = min(max(share, places.LEAST_ITEMS), places.MOST_ITEMS)
+    found = [np.arange(block.offset, min(block.end, block.offset + most)) for block in blocks]
     return np.concatenate([*found, np.zeros(0, np.int64)])
 
 

@@ -24,8 +24,8 @@ FEWEST, FEW, MANY = 200, 2000, 20_000
 steady are boosted on both sides."""
 
 SAFE = ("zero-shot", "zero-shot + linear", "linear", "zero-shot + linear items", "linear items")
-CAUTIOUS = ("zero-shot + boosted", "linear + boosted", "linear + boosted items")
-STEADY = ("baseline + boosted", "boosted + boosted items")
+CAUTIOUS = ("zero-shot + boosted", "linear + boosted", "linear + boosted items", "boosted items + sharp items")
+STEADY = ("baseline + boosted", "boosted + boosted items", "boosted items + sharp items")
 """What ships with few, some and many labels where it is about as good as the best: that is the luckiest too."""
 
 
@@ -42,7 +42,7 @@ class Trial:
 
 
 def moments(
-    cutoff: np.ndarray, part: np.ndarray, horizon: int | None, span: int, seed: int
+    cutoff: np.ndarray, part: np.ndarray, horizon: int | None, span: int, seed: int, most: int = MOMENTS
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows to learn from and rows to measure by, per moment, the newest first.
 
@@ -56,18 +56,19 @@ def moments(
         horizon: Of the task; None of a trait.
         span: The horizon in the unit of the cutoffs.
         seed: Of what is drawn.
+        most: Moments, at most.
     """
     train, validation = np.flatnonzero(part == "train"), np.flatnonzero(part == "validation")
     generator = np.random.default_rng((seed, 4))
     found = [(train, validation)]
     if horizon is None:
         both = np.concatenate([train, validation])
-        for _ in range(MOMENTS - 1):
+        for _ in range(most - 1):
             mixed = generator.permutation(both)
             found.append((np.sort(mixed[len(validation) :]), np.sort(mixed[: len(validation)])))
         return found
     width, begin = len(np.unique(cutoff[validation])), cutoff[validation].min()
-    while len(found) < MOMENTS:
+    while len(found) < most:
         before = np.unique(cutoff[train][cutoff[train] + span <= begin])[-width:]
         past = train[cutoff[train] + span <= before[0]] if len(before) else train[:0]
         if len(past) < max(LEAST_SHARE * len(train), 1):

@@ -19,6 +19,10 @@ MEMBERS = 2
 MOST_TREES = 2_000
 """Trees of a model of many classes, each of which takes one a round, about."""
 
+SMOOTH: dict[str, object] = {"num_leaves": 15, "feature_fraction": 0.3, "extra_trees": True, "lambda_l2": 20.0}
+SHARP: dict[str, object] = {"num_leaves": 31, "feature_fraction": 0.5, "lambda_l2": 5.0}
+"""Many numbers that each say a little are for smooth trees; items, of which one may say all, for sharp ones."""
+
 OBJECTIVES = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}
 
 
@@ -139,19 +143,19 @@ class BoostedHead:
 
     def __init__(
         self, kind: TaskType, rounds: int = 200, seed: int = 0, rate: float = 0.05, least: int = 100,
-        objective: str | None = None,
+        objective: str | None = None, style: dict[str, object] | None = None,
     ) -> None:  # fmt: skip
+        """A head of a `style`, `SMOOTH` by default, of which `least` rows are in a leaf."""
         self.kind, self.rounds, self.seed, self.rate, self.least = kind, rounds, seed, rate, least
-        self.objective = objective or OBJECTIVES[kind]
+        self.objective, self.style = objective or OBJECTIVES[kind], SMOOTH if style is None else style
         self._boosters: list[lgb.Booster] = []
         self._forest: Forest | None = None  # of the boosters, once they are asked
 
     def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Learn, in place."""
         settings = {
-            **SHARED, "objective": self.objective, "learning_rate": self.rate, "num_leaves": 15, "max_bin": 63,
-            "min_data_in_leaf": self.least, "feature_fraction": 0.3, "extra_trees": True, "bagging_fraction": 0.8,
-            "bagging_freq": 1, "lambda_l2": 20.0, "num_threads": 1,
+            **SHARED, **self.style, "objective": self.objective, "learning_rate": self.rate, "max_bin": 63,
+            "min_data_in_leaf": self.least, "bagging_fraction": 0.8, "bagging_freq": 1, "num_threads": 1,
         }  # fmt: skip
         rounds = self.rounds
         if self.kind is TaskType.MULTICLASS:

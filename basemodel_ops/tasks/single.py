@@ -8,7 +8,7 @@ import numpy as np
 from basemodel_ops.contract.types import Metric, TaskType
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.choosing import FEW
-from basemodel_ops.tasks.heads import BoostedHead, GivenHead, Head, LinearHead, State
+from basemodel_ops.tasks.heads import SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
 
 RECIPES: dict[str, tuple[str, str]] = {
     "zero-shot": ("given", "answer"),
@@ -17,7 +17,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "boosted": ("boosted", "both"),
     "linear items": ("linear", "learnt_and_items"),
     "boosted items": ("boosted", "all"),
-    "items alone": ("boosted", "items"),
+    "sharp items": ("sharp", "items"),
 }
 """Name of a candidate: the head and the view of the features. Blends are means of these."""
 
@@ -37,6 +37,8 @@ BLENDS = {
     "zero-shot + linear items": ("zero-shot", "linear items"),
     "linear + boosted items": ("linear", "boosted items"),
     "boosted + boosted items": ("boosted", "boosted items"),
+    "boosted + sharp items": ("boosted", "sharp items"),
+    "boosted items + sharp items": ("boosted items", "sharp items"),
 }
 
 NUMBERS, LEAST_ROWS = 30_000_000, 10_000
@@ -86,7 +88,7 @@ class Views:
         """Parts of every candidate that these views allow, the safest first."""
         known = {name: (name,) for name in RECIPES} | BLENDS
         absent = {name for name, (_, view) in RECIPES.items() if any(getattr(self, p) is None for p in VIEWS[view])}
-        absent |= {"boosted", "boosted items"} if self.is_raw else set()
+        absent |= {"boosted", "boosted items", "sharp items"} if self.is_raw else set()
         return {name: parts for name, parts in known.items() if not absent & set(parts)}
 
 
@@ -128,9 +130,10 @@ def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = Fals
         return LinearHead(kind, strength=0.1 if is_raw else 1.0)
     # The middle of the logarithms is that of the amounts; their mean is not.
     objective = "regression_l1" if metric == Metric.MAE else None
+    style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
     if rows < FEW:
-        return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective)
-    return BoostedHead(kind, seed=seed, objective=objective)
+        return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
+    return BoostedHead(kind, seed=seed, least=least, objective=objective, style=style)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
@@ -159,7 +162,7 @@ def fit_candidates(
 def _learnt_rows(recipe: str, shape: tuple[int, int], seed: int, numbers: int) -> np.ndarray | None:
     """Which rows a boosted head of many features learns from; None for all."""
     most = max(numbers // max(shape[1], 1), LEAST_ROWS)
-    if recipe != "boosted" or shape[0] <= most:
+    if recipe not in ("boosted", "sharp") or shape[0] <= most:
         return None
     return np.sort(np.random.default_rng((seed, 5)).choice(shape[0], most, replace=False))
 
