@@ -24,8 +24,10 @@ FEWEST, FEW, MANY = 200, 2000, 20_000
 steady are boosted on both sides."""
 
 SAFE = ("zero-shot", "zero-shot + linear", "linear", "zero-shot + linear items", "linear items")
-CAUTIOUS = ("zero-shot + boosted", "linear + boosted", "linear + boosted items", "boosted items + sharp items")
-STEADY = ("baseline + boosted", "boosted + boosted items", "boosted items + sharp items")
+CAUTIOUS = (
+    "zero-shot + boosted", "linear + boosted", "linear + boosted items", "boosted items + sharp items", "all of items"
+)  # fmt: skip
+STEADY = ("baseline + boosted", "boosted + boosted items", "boosted items + sharp items", "all of items")
 """What ships with few, some and many labels where it is about as good as the best: that is the luckiest too."""
 
 

@@ -39,6 +39,7 @@ BLENDS = {
     "boosted + boosted items": ("boosted", "boosted items"),
     "boosted + sharp items": ("boosted", "sharp items"),
     "boosted items + sharp items": ("boosted items", "sharp items"),
+    "all of items": ("linear items", "boosted items", "sharp items"),
 }
 
 NUMBERS, LEAST_ROWS = 30_000_000, 10_000
