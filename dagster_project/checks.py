@@ -218,7 +218,7 @@ def _task(project: Project, task: str) -> dg.AssetChecksDefinition:
         return check_task(workspace, task)
 
     # It blocks the scores of this task and not those of all: what answers asks it again of each (`checks.unfit`).
-    text = "The shipped model is not clearly worse than the automatic baseline; else it is not asked."
+    text = "The shipped model is not clearly worse than a plain baseline; else it is not asked."
     return _stage(project, [task, "evaluation"], "baseline", text, find, blocking=False)
 
 

@@ -78,7 +78,7 @@ def check_model(ws: Workspace) -> Finding:
 
 
 def check_task(ws: Workspace, task: str) -> Finding:
-    """On the test cutoffs the shipped model is not worse than the automatic baseline by more than `LOSS`.
+    """On the test cutoffs the shipped model is not worse than the baseline by more than `LOSS`.
 
     Where rows are so few that this says little, two standard errors of the difference are allowed.
     """

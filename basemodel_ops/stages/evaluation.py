@@ -16,9 +16,10 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
         metrics = fitted.json("metrics")
         test, shipped = metrics["test"], metrics["shipped"]
         noise = fitted.json("noise")["against_baseline"] if "noise.json" in fitted.names else 0.0
+        baseline = "plain" if "plain" in test else "baseline"
         numbers: dict[str, float | int | str] = {
             "shipped": shipped, "metric": metric, "shipped_value": round(test[shipped][metric], 5),
-            "baseline": "baseline", "baseline_value": round(test["baseline"][metric], 5), "noise": round(noise, 5),
+            "baseline": baseline, "baseline_value": round(test[baseline][metric], 5), "noise": round(noise, 5),
         }  # fmt: skip
         for name, values in test.items():
             numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}

@@ -19,10 +19,12 @@ from basemodel_ops.stages.labels import (
     population,
     prepared,
 )
+from basemodel_ops.stages.plain import EVENTS, plain_answers, plain_features
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Represented
 from basemodel_ops.stages.selection import select, tell_of_peers
-from basemodel_ops.stages.supplement import examples_of
+from basemodel_ops.stages.supplement import drawn_entities, examples_of
+from basemodel_ops.stages.times import to_datetime
 from basemodel_ops.stages.views import automatic_names, pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel, single
@@ -37,6 +39,9 @@ HUGE = 1e15
 """Larger targets are overflows or sentinels, and would drown every scale."""
 
 PARTS = ("train", "validation", "test")
+
+PLAIN = "plain"
+"""The baseline of raw events among the answers to the test rows."""
 
 
 def answer_model(ws: Workspace, task: str) -> Report:
@@ -104,8 +109,13 @@ def _fit_single(
     chosen = select(task, rows, views, target, owner, known_before_test(rows, task.horizon), seed)
     shipped, asked = chosen.shipped, views.rows(test)
     tested = Trial(single.answers_of(chosen.candidates, asked), target[test], owner[test], asked.weight)
+    features = _plain_features(ws, warehouse, task, rows)
+    if features is not None:
+        known = known_before_test(rows, task.horizon)
+        tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed)
     on_test = {name: METRICS[kind](target[test], answer, asked.weight) for name, answer in tested.answers.items()}
-    noise = difference_error(kind, metric, [tested], (shipped, "baseline"), seed)
+    against = PLAIN if PLAIN in on_test else "baseline"
+    noise = difference_error(kind, metric, [tested], (shipped, against), seed)
     draft.json("noise", {"against_baseline": noise if np.isfinite(noise) else 0.0})
     fitted = fit_candidates(kind, views, target, seed, [shipped], metric)[shipped]
     fitted = replace(fitted, calibration=chosen.candidates[shipped].calibration)
@@ -116,6 +126,16 @@ def _fit_single(
         draft.text(name, text)
     draft.json("recipe", {"parts": fitted.parts, "texts": sorted(texts), "arrays": bool(arrays), "classes": classes})
     return shipped, chosen.metrics, on_test
+
+
+def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows) -> np.ndarray | None:
+    """What the baseline reads of the rows; None where it would be of too many events."""
+    snapshot = ws.snapshot()
+    plan = snapshot.plans[task.name]
+    if sum(snapshot.events.values()) * plan.read > EVENTS:
+        return None
+    chosen = drawn_entities(warehouse, task, plan)
+    return plain_features(ws.contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen)
 
 
 def _refuse_hopeless(

@@ -40,7 +40,8 @@ def examples_of(
 def _represent(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, snapshot: Snapshot, draft: Draft
 ) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-    builder = Builder(ws, warehouse, snapshot.times.data_end + 1, _chosen(warehouse, task, snapshot.plans[task.name]))
+    chosen = drawn_entities(warehouse, task, snapshot.plans[task.name])
+    builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
     entity = builder.entities.encode(rows.entity).astype(np.int64)
     pairs = np.unique(np.stack([entity, rows.cutoff])[:, entity >= 0], axis=1)
     written = RowsDraft(draft, builder.layout)
@@ -57,7 +58,7 @@ def _represent(
     return {"rows": written.rows}, {}
 
 
-def _chosen(warehouse: Warehouse, task: Task, plan: TaskPlan) -> Chosen:
+def drawn_entities(warehouse: Warehouse, task: Task, plan: TaskPlan) -> Chosen:
     """The entities that a task draws, and those whose positive rows are kept."""
     if not plan.positives:
         return Chosen(plan.read)
