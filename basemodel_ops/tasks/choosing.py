@@ -8,7 +8,7 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.metrics import METRICS, gain
 
-MOMENTS = 4
+MOMENTS = 3
 """Moments that candidates are compared at, at most: validation, and earlier ones within the training rows."""
 
 LEAST_SHARE = 1 / 3

@@ -42,8 +42,8 @@ BLENDS = {
     "all of items": ("linear items", "boosted items", "sharp items"),
 }
 
-NUMBERS, LEAST_ROWS = 30_000_000, 10_000
-"""Rows times features that a boosted head learns from, at most, and rows that it learns from at least."""
+NUMBERS, LEAST_ROWS = 15_000_000, 10_000
+"""Rows times features that a boosted head learns from, at most, half of it where trees are sharp; and rows at least."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def fit_candidates(
 
 def _learnt_rows(recipe: str, shape: tuple[int, int], seed: int, numbers: int) -> np.ndarray | None:
     """Which rows a boosted head of many features learns from; None for all."""
-    most = max(numbers // max(shape[1], 1), LEAST_ROWS)
+    most = max(numbers // (2 if recipe == "sharp" else 1) // max(shape[1], 1), LEAST_ROWS)
     if recipe not in ("boosted", "sharp") or shape[0] <= most:
         return None
     return np.sort(np.random.default_rng((seed, 5)).choice(shape[0], most, replace=False))

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from basemodel_ops.contract.types import METRICS_OF, TaskType
-from basemodel_ops.tasks.choosing import CAUTIOUS, FEW, MANY, SAFE, STEADY, Trial, choose, difference_error, moments
+from basemodel_ops.tasks.choosing import (
+    CAUTIOUS,
+    FEW,
+    MANY,
+    MOMENTS,
+    SAFE,
+    STEADY,
+    Trial,
+    choose,
+    difference_error,
+    moments,
+)
 from basemodel_ops.tasks.single import Fitted, Views, answers_of, fit_candidates
 
 from .test_single import KINDS, answered, sample
@@ -151,7 +162,7 @@ def test_moments_learn_from_what_was_known_when_they_begin(horizon: int) -> None
     part = np.where(cutoff < 40, "train", "gap").astype("<U10")
     part[(cutoff == 40 + horizon) | (cutoff == 41 + horizon)] = "validation"
     found = moments(cutoff, part, horizon, horizon, 0)
-    assert len(found) == 4
+    assert len(found) == MOMENTS
     assert (part[found[0][1]] == "validation").all()
     for _, measured in found[1:]:
         assert (part[measured] == "train").all()
@@ -172,7 +183,7 @@ def test_a_short_grid_has_fewer_moments() -> None:
 def test_moments_of_traits_are_random_parts_of_the_same_sizes() -> None:
     part = np.where(np.arange(100) < 80, "train", np.where(np.arange(100) < 90, "validation", "test"))
     found = moments(np.zeros(100, int), part, None, 0, 0)
-    assert len({tuple(measured) for _, measured in found}) == len(found) == 4
+    assert len({tuple(measured) for _, measured in found}) == len(found) == MOMENTS
     for learnt, measured in found:
         assert len(learnt) == 80
         assert len(measured) == 10
