@@ -8,11 +8,11 @@ from functools import cached_property
 import lightgbm as lgb
 import numpy as np
 
-from basemodel_ops.bank.boosting import SHARED
+from basemodel_ops.bank.boosting import OF_SUBSETS
 from basemodel_ops.bank.forest import Forest
 
 SETTINGS = {
-    **SHARED, "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 100, "feature_fraction": 0.5,
+    **OF_SUBSETS, "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 100, "feature_fraction": 0.5,
     "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 20.0, "max_bin": 63, "extra_trees": True,
     "num_threads": 1,
 }  # fmt: skip
