@@ -28,7 +28,7 @@ OF_ITEMS = ("count", "recency")
 RECENT = ("recent_gap", "recent_item", "recent_same", "recent_number", "profile")
 """Kinds of blocks that tell the newest events one by one, and which items are usual."""
 
-TOP_ITEMS, LEAST_ITEMS, MOST_ITEMS = 256, 8, 64
+TOP_ITEMS, LEAST_ITEMS, MOST_ITEMS = 256, 4, 64
 
 RIDGE = 0.1
 """Penalty of the similarity of things, per row."""

@@ -42,7 +42,7 @@ BLENDS = {
     "all of items": ("linear items", "boosted items", "sharp items"),
 }
 
-NUMBERS, LEAST_ROWS = 15_000_000, 10_000
+NUMBERS, LEAST_ROWS = 15_000_000, 4_000
 """Rows times features that a boosted head learns from, at most, half of it where trees are sharp; and rows at least."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from basemodel_ops import stages
 from basemodel_ops.contract.types import Relation, TaskType
@@ -52,21 +53,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 TOLD: dict[str, Callable[[list[int]], bool]] = {
-    "newest": lambda had: had[-1:] == [3],
-    "any": lambda had: 5 in had,
-    "often": lambda had: had.count(1) > 2,
-    "order": lambda had: had[-2:] == [4, 6],
-    "pair": lambda had: 0 in had and 7 in had,
-    "again": lambda had: len(had) > 1 and had[-1] == had[-2],
+    "newest": lambda past: past[-1:] == [3],
+    "any": lambda past: 5 in past,
+    "often": lambda past: past.count(1) > 2,
+    "order": lambda past: past[-2:] == [4, 6],
+    "pair": lambda past: 0 in past and 7 in past,
+    "again": lambda past: len(past) > 1 and past[-1] == past[-2],
 }
 
 
-@pytest.mark.parametrize("name", TOLD)
-def test_a_label_that_items_tell_is_found(home: Workspace, name: str) -> None:
-    def label(rider: str, cutoff: datetime) -> int | None:
-        had = [station for moment, station in HISTORIES[rider] if moment < cutoff]
-        return int(TOLD[name](had)) if is_over(cutoff) else None
+Label = Callable[[str, datetime], int | None]
 
+
+def fitted(home: Workspace, name: str, label: Label) -> dict:
+    """The metrics of a question whose answers are those of `label`."""
     rows = [(rider, cutoff, label(rider, cutoff)) for rider in HISTORIES for cutoff in CUTOFFS]
     table = pa.table(
         {
@@ -82,8 +82,45 @@ def test_a_label_that_items_tell_is_found(home: Workspace, name: str) -> None:
     task = home.contract.tasks[0].model_copy(update={**changes, "predicts": None})
     ws = Workspace.open(home.settings, home.contract.model_copy(update={"tasks": (task,)}), lambda _: None)
     stages.task_model(ws, task.name)
-    metrics = ws.current(f"{task.name}/model").json("metrics")
+    return ws.current(f"{task.name}/model").json("metrics")
+
+
+def had(rider: str, cutoff: datetime) -> list[int]:
+    return [station for moment, station in HISTORIES[rider] if moment < cutoff]
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_label_that_items_tell_is_found(home: Workspace, name: str) -> None:
+    def label(rider: str, cutoff: datetime) -> int | None:
+        return int(TOLD[name](had(rider, cutoff))) if is_over(cutoff) else None
+
+    metrics = fitted(home, name, label)
     shipped = metrics["test"][metrics["shipped"]]["auroc"]
     assert "items" in metrics["shipped"]
     assert shipped > 0.985
     assert metrics["test"]["baseline"]["auroc"] < 0.9
+
+
+def test_a_baseline_of_raw_events_sees_what_the_automatic_one_does_not(home: Workspace) -> None:
+    def label(rider: str, cutoff: datetime) -> int | None:
+        return int(had(rider, cutoff)[-1:] == [2]) if is_over(cutoff) else None
+
+    metrics = fitted(home, "seen", label)["test"]
+    assert metrics["plain"]["auroc"] > 0.99
+    assert metrics["baseline"]["auroc"] < 0.9
+
+
+def test_an_outcome_that_depends_on_a_shared_item_is_found_as_by_its_true_rate(home: Workspace) -> None:
+    generator = np.random.default_rng(1)
+    rates = generator.permutation(np.linspace(0.05, 0.95, STATIONS))
+    drawn: dict[tuple[str, datetime], tuple[int, float]] = {}
+    for rider in HISTORIES:
+        for cutoff in CUTOFFS:
+            newest = had(rider, cutoff)[-1:]
+            rate = rates[newest[0]] if newest else 0.5
+            drawn[rider, cutoff] = int(generator.random() < rate), rate
+    metrics = fitted(home, "shared", lambda rider, cutoff: drawn[rider, cutoff][0] if is_over(cutoff) else None)
+    tested = sorted(cutoff for cutoff in CUTOFFS if is_over(cutoff))[-home.settings.test_cutoffs :]
+    rows = [one for (rider, cutoff), one in drawn.items() if cutoff in tested and had(rider, cutoff)]
+    best = roc_auc_score([answer for answer, _ in rows], [rate for _, rate in rows])
+    assert metrics["test"][metrics["shipped"]]["auroc"] > best - 0.01
