@@ -182,11 +182,13 @@ def _fit_multilabel(
         ("baseline", "zero-shot", "boosted", "blend"), views.rows(train), target[train], ws.settings.seed
     )
     shipped, metrics = choose_pairs(candidates, views.rows(validation), target[validation])
+    worth = candidates[shipped].calibrated(views.rows(validation), target[validation]).calibration
     known = known_before_test(rows, task.horizon)
     newest = fit_pairs(tuple(candidates), views.rows(known), target[known], ws.settings.seed)
+    newest[shipped] = replace(newest[shipped], calibration=worth)
     answers = multilabel.answers_of(newest, views.rows(test))
     on_test = {name: multilabel_metrics(target[test], answer) for name, answer in answers.items()}
-    fitted = fit_pairs((shipped,), views, target, ws.settings.seed)[shipped]
+    fitted = replace(fit_pairs((shipped,), views, target, ws.settings.seed)[shipped], calibration=worth)
     arrays, texts = fitted.state()
     draft.arrays("heads", arrays)
     for name, text in texts.items():

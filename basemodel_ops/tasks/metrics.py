@@ -76,11 +76,12 @@ def multiclass_metrics(target: np.ndarray, probability: np.ndarray, weight: Weig
 
 
 def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float]:
-    """Macro AUROC and mean average precision over labels that occur, (rows, labels)."""
+    """Macro AUROC and mean average precision over labels that occur, and the Brier score of all, (rows, labels)."""
     present = [k for k in range(target.shape[1]) if 0 < target[:, k].sum() < len(target)]
     return {
         "macro_auroc": _mean([roc_auc_score(target[:, k], score[:, k]) for k in present]),
         "map": _mean([average_precision_score(target[:, k], score[:, k]) for k in present]),
+        "brier": float(np.mean((target - np.clip(score, 0, 1)) ** 2)),
     }
 
 

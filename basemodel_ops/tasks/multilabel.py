@@ -1,6 +1,6 @@
 """Which of many labels: pairs of (entity, label) in long format, boosted, beside the untouched checkpoint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import lightgbm as lgb
@@ -8,6 +8,7 @@ import numpy as np
 
 from basemodel_ops.bank.boosting import SHARED
 from basemodel_ops.bank.forest import Forest
+from basemodel_ops.tasks.calibration import Calibration, load_calibration
 from basemodel_ops.tasks.heads import State
 from basemodel_ops.tasks.metrics import multilabel_metrics
 
@@ -58,6 +59,8 @@ class PairModel:
     kind: str
     rate: np.ndarray  # (labels,) log base rates
     boosters: dict[str, lgb.Booster]
+    calibration: Calibration | None = None
+    """Of all pairs alike, so that no label's order changes."""
 
     def predict(self, views: PairViews) -> np.ndarray:
         """Probabilities (rows, labels)."""
@@ -78,12 +81,22 @@ class PairModel:
 
     def state(self) -> State:
         """Arrays and texts from which `restore` makes the model again."""
-        return {"rate": self.rate}, {name: booster.model_to_string() for name, booster in self.boosters.items()}
+        arrays = {} if self.calibration is None else self.calibration.arrays()
+        return {"rate": self.rate, **arrays}, {
+            name: booster.model_to_string() for name, booster in self.boosters.items()
+        }
 
     @classmethod
     def restore(cls, kind: str, state: State) -> "PairModel":
         """The inverse of `state`."""
-        return cls(kind, state[0]["rate"], {name: lgb.Booster(model_str=text) for name, text in state[1].items()})
+        boosters = {name: lgb.Booster(model_str=text) for name, text in state[1].items()}
+        calibration = load_calibration(state[0])
+        return cls(kind, state[0]["rate"], boosters, calibration if isinstance(calibration, Calibration) else None)
+
+    def calibrated(self, views: "PairViews", target: np.ndarray) -> "PairModel":
+        """This model with what its answers are worth on later rows; target (rows, labels) bool."""
+        said = replace(self, calibration=None).predict(views)
+        return replace(self, calibration=Calibration.fit(said.ravel(), target.ravel().astype(float)))
 
 
 def answers_of(models: dict[str, PairModel], views: PairViews) -> dict[str, np.ndarray]:
@@ -91,7 +104,9 @@ def answers_of(models: dict[str, PairModel], views: PairViews) -> dict[str, np.n
     owner = {part: model for model in models.values() for part in model.boosters}
     asked = {part: model.boosted(part, views) for part, model in owner.items()}
     asked[CHECKPOINT] = 1 / (1 + np.exp(-views.answer))
-    return {way: np.mean([asked[part] for part in model.parts], axis=0) for way, model in models.items()}
+    found = {way: np.mean([asked[part] for part in model.parts], axis=0) for way, model in models.items()}
+    worth = {way: model.calibration for way, model in models.items()}
+    return {way: mean if (own := worth[way]) is None else own.apply(mean) for way, mean in found.items()}
 
 
 PARTS = {"baseline": ("baseline",), "zero-shot": (), "boosted": ("boosted",), "blend": ("boosted",)}

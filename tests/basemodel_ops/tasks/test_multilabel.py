@@ -1,5 +1,7 @@
 """Pairs of (entity, label): learnt, saved, chosen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,14 @@ def test_saved_models_answer_the_same(fitted: dict[str, PairModel]) -> None:
 def test_the_same_seed_gives_the_same_model(fitted: dict[str, PairModel]) -> None:
     again = fit_pairs(("boosted",), *sample(0), seed=0)["boosted"]
     assert again.state()[1] == fitted["boosted"].state()[1]
+
+
+def test_chances_are_mended_on_later_rows_and_no_order_changes(fitted: dict[str, PairModel]) -> None:
+    views, target = sample(1)
+    views = replace(views, learnt=4 * views.learnt - 2)
+    model = fitted["zero-shot"].calibrated(views, target)
+    before, after = fitted["zero-shot"].predict(views), model.predict(views)
+    assert np.mean((after - target) ** 2) < np.mean((before - target) ** 2) - 0.02
+    np.testing.assert_array_equal(np.argsort(after, axis=0), np.argsort(before, axis=0))
+    again = PairModel.restore(model.kind, model.state())
+    np.testing.assert_array_equal(again.predict(views), after)
