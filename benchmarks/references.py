@@ -1,7 +1,8 @@
 """What ships for questions with one answer beside plain references, on the same rows: a quick look at a kind of data.
 
-The references are the constant, a table of the last item, and LightGBM on the last three items and their ages, counts
-of every item and ages. Differences are of the test rows, with a standard error over resampled entities.
+The references are the constant, a table of the last item, LightGBM on the last three items and their ages, counts of
+every item and ages, and of traits a linear model on counts. Differences are of the test rows, with an error over
+resampled entities.
 """
 
 import argparse
@@ -13,6 +14,9 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 from rich.console import Console
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages import Workspace
@@ -30,7 +34,7 @@ from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.product import pretrained
 from benchmarks.quality.repeat import Buyers, expected_amount, expected_orders
 
-LAST, COUNTED = 3, 60
+LAST, COUNTED, LINEAR_ITEMS = 3, 60, 2000
 MINUTE = DAY // (24 * 60)
 
 
@@ -42,7 +46,7 @@ def run(rest: list[str]) -> dict[str, Any]:
     chosen = parser.parse_args(rest)
     with tempfile.TemporaryDirectory(prefix="basemodel-references-") as folder:
         ws, events, _ = pretrained(named(chosen.dataset), Path(folder), chosen.seed, Console(stderr=True, quiet=True))
-        tasks = [task for task in ws.contract.tasks if task.type in METRICS and task.horizon is not None]
+        tasks = [task for task in ws.contract.tasks if task.type in METRICS]
         found = {task.name: _compared(ws, task, events, chosen.seed) for task in tasks}
     return {"dataset": chosen.dataset, "seed": chosen.seed, "tasks": found}
 
@@ -56,12 +60,15 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
     target, _ = read_targets(task, rows)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
-    told, _ = tell_of_peers(task, rows, peer_keys(examples, place), target)
-    views = single_views(examples, Checkpoint(ws), place, task).with_peers(told)
+    views = single_views(examples, Checkpoint(ws), place, task)
+    if views.items is not None:
+        views = views.with_peers(tell_of_peers(task, rows, peer_keys(examples, place), target)[0])
     chosen = select(task, rows, views, target, examples.entity[place], known, seed)
     shipped, ours = chosen.shipped, answers_of(chosen.candidates, views.rows(test))
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)
+    if task.horizon is None:
+        references["linear counts"] = _linear_counts(task.type, events, owner, rows.cutoff, target, known, test)
     if events.numbers and task.predicts is not None and task.type is not TaskType.MULTICLASS:
         references |= _textbook(task, events, owner, rows.cutoff, known, test)
     measure, primary = METRICS[task.type], metric_of(task)
@@ -75,6 +82,25 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
         "error": round(difference_error(task.type, primary, [tested], (shipped, best), seed), 4),
         "metrics": {name: {key: round(value, 4) for key, value in one.items()} for name, one in metrics.items()},
     }  # fmt: skip
+
+
+def _linear_counts(
+    kind: TaskType, events: Events, owner: np.ndarray, cutoff: np.ndarray, target: np.ndarray, known: np.ndarray,
+    test: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Logistic regression on the log counts of the most frequent items: hard to beat where traits show in tastes."""
+    size = int(events.item.max()) + 1
+    top = np.argsort(-np.bincount(events.item, minlength=size), kind="stable")[:LINEAR_ITEMS]
+    spans = zip(events.start[owner], events.before(owner, cutoff), strict=True)
+    counts = np.stack([np.bincount(events.item[begin:end], minlength=size)[top] for begin, end in spans])
+    values = StandardScaler().fit(np.log1p(counts[known])).transform(np.log1p(counts))
+    line = GridSearchCV(LogisticRegression(max_iter=400), {"C": [1e-4, 1e-3, 1e-2]}, cv=3)
+    found = line.fit(values[known], target[known]).predict_proba(values[test])
+    if kind is TaskType.BINARY:
+        return found[:, 1]
+    wide = np.zeros((len(test), int(target.max()) + 1))
+    wide[:, line.classes_.astype(int)] = found
+    return wide
 
 
 def _textbook(

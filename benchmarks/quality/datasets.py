@@ -147,9 +147,29 @@ def cdnow() -> Dataset:
     )
 
 
+def movielens() -> Dataset:
+    """Ratings of films (ML-100k): who rates, how much, what next; `BASEMODEL_MOVIELENS` names the folder."""
+    data = folder("BASEMODEL_MOVIELENS")
+    return Dataset(
+        name="movielens",
+        projects=(PROJECTS / "movielens",),
+        settings={"validation_cutoffs": 2, "test_cutoffs": 3},
+        events="behavior.ratings",
+        entity="user_id",
+        time="rated_at",
+        item="film_id",
+        numbers=("rating",),
+        things="behavior.films",
+        category="genre",
+        files={
+            name: data / f"ml-100k.{end}" for name, end in (("ratings", "inter"), ("films", "item"), ("people", "user"))
+        },
+    )
+
+
 def named(name: str) -> Dataset:
     """A data set by its name; SettingsError lists those that exist."""
-    every = (complete_journey, online_retail, amazon_toys, amazon_sports, incidents, permits, cdnow)
+    every = (complete_journey, online_retail, amazon_toys, amazon_sports, incidents, permits, cdnow, movielens)
     makers = {maker.__name__: maker for maker in every}
     if name not in makers:
         raise SettingsError(f"No data set {name}. There are: {', '.join(makers)}.")

@@ -1,5 +1,6 @@
 """The product on a data set: its tables, its artifacts and its answers, made by the stages themselves."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -62,7 +63,8 @@ def lay_project(projects: tuple[Path, ...], target: Path) -> None:
 
 def load_files(warehouse: Warehouse, files: dict[str, Path]) -> None:
     """Load CSV or Parquet files as raw tables; SettingsError names a file that is neither or not there."""
-    readers = {".parquet": read_parquet, ".csv": read_csv, ".txt": _read_columns}
+    typed = dict.fromkeys((".inter", ".item", ".user"), _read_typed)
+    readers = {".parquet": read_parquet, ".csv": read_csv, ".txt": _read_columns, **typed}
     for name, path in files.items():
         if path.suffix not in readers or not path.is_file():
             raise SettingsError(f"{path} is no file that ends in one of {', '.join(readers)}.")
@@ -73,6 +75,12 @@ def _read_columns(path: Path) -> pa.Table:
     """A file of columns between spaces, without a header."""
     frame = pd.read_csv(path, sep=r"\s+", header=None)
     return pa.Table.from_pandas(frame.rename(columns=lambda number: f"column_{number}"), preserve_index=False)
+
+
+def _read_typed(path: Path) -> pa.Table:
+    """A file of columns between tabs, whose header names each with a type (name:token)."""
+    frame = pd.read_csv(path, sep="\t", dtype=str, quoting=csv.QUOTE_NONE)
+    return pa.Table.from_pandas(frame.rename(columns=lambda name: name.split(":")[0]), preserve_index=False)
 
 
 def _plain(table: pa.Table) -> pa.Table:

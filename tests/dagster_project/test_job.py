@@ -43,7 +43,7 @@ def test_the_summary_names_model_baseline_metric_and_rows(visits: Run) -> None:
     line = next(line for line in visits.printed.splitlines() if "returns_14d" in line)
     ((rows,),) = visits.rows("select count(*) from basemodel.returns_14d_scores")
     assert "auroc" in line
-    assert "baseline" in line
+    assert "plain" in line
     assert str(rows) in line
 
 
