@@ -123,7 +123,7 @@ def plain_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> np.
     end, begin = events.before(owner, cutoff), events.start[owner]
     columns: list[np.ndarray] = []
     ages: list[np.ndarray] = []
-    has_items = len(np.unique(events.item)) < len(events.entities)  # else an item is who the entity is
+    has_items = not events.items.equals(events.entities)  # else an item is who the entity is
     for k in range(1, LAST + 1):
         there = end - k >= begin
         at = np.maximum(end - k, 0)
