@@ -11,6 +11,11 @@ def squash(values: np.ndarray) -> np.ndarray:
     return np.sign(clean) * np.log1p(np.abs(clean))
 
 
+def unsquash(values: np.ndarray) -> np.ndarray:
+    """The inverse of `squash` for finite values."""
+    return np.sign(values) * np.expm1(np.abs(values))
+
+
 @dataclass(frozen=True)
 class NumberScale:
     """Mean and standard deviation of a squashed column."""

@@ -2,6 +2,7 @@
 
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.report import Report
+from basemodel_ops.stages.plain import PLAIN
 from basemodel_ops.stages.plots import candidate_bars
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.metrics import metric_of
@@ -16,7 +17,7 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
         metrics = fitted.json("metrics")
         test, shipped = metrics["test"], metrics["shipped"]
         noise = fitted.json("noise")["against_baseline"] if "noise.json" in fitted.names else 0.0
-        baseline = "plain" if "plain" in test else "baseline"
+        baseline = PLAIN if PLAIN in test else "baseline"
         numbers: dict[str, float | int | str] = {
             "shipped": shipped, "metric": metric, "shipped_value": round(test[shipped][metric], 5),
             "baseline": baseline, "baseline_value": round(test[baseline][metric], 5), "noise": round(noise, 5),

@@ -19,7 +19,7 @@ from basemodel_ops.stages.labels import (
     population,
     prepared,
 )
-from basemodel_ops.stages.plain import EVENTS, plain_answers, plain_features
+from basemodel_ops.stages.plain import EVENTS, PLAIN, plain_answers, plain_features
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Represented
 from basemodel_ops.stages.selection import select, tell_of_peers
@@ -39,9 +39,6 @@ HUGE = 1e15
 """Larger targets are overflows or sentinels, and would drown every scale."""
 
 PARTS = ("train", "validation", "test")
-
-PLAIN = "plain"
-"""The baseline of raw events among the answers to the test rows."""
 
 
 def answer_model(ws: Workspace, task: str) -> Report:
@@ -106,12 +103,12 @@ def _fit_single(
         views = views.with_peers(told)
         draft.arrays("peers", peers.arrays())
     owner, test = examples.entity[place], parts["test"]
-    chosen = select(task, rows, views, target, owner, known_before_test(rows, task.horizon), seed)
+    known = known_before_test(rows, task.horizon)
+    chosen = select(task, rows, views, target, owner, known, seed)
     shipped, asked = chosen.shipped, views.rows(test)
     tested = Trial(single.answers_of(chosen.candidates, asked), target[test], owner[test], asked.weight)
     features = _plain_features(ws, warehouse, task, rows)
     if features is not None:
-        known = known_before_test(rows, task.horizon)
         tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed)
     on_test = {name: METRICS[kind](target[test], answer, asked.weight) for name, answer in tested.answers.items()}
     against = PLAIN if PLAIN in on_test else "baseline"

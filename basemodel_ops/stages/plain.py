@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import Contract, EventSource, TaskType
+from basemodel_ops.encoders.numbers import squash, unsquash
 from basemodel_ops.stages.encoding import categories, numbers
 from basemodel_ops.stages.labels import Rows
 from basemodel_ops.stages.reading import Chosen
@@ -27,6 +28,9 @@ LAST, COUNTED = 3, 30
 
 WINDOWS = (7, 28, 91, 364)
 """Days before the cutoff in which events are counted."""
+
+PLAIN = "plain"
+"""Name of this baseline among the candidates that a report shows."""
 
 ROWS, EVENTS = 50_000, 20_000_000
 """Rows that the baseline learns from, at most; and events of its rows' entities beyond which there is none."""
@@ -103,8 +107,7 @@ def _ranks(values: pa.Array, kept: np.ndarray) -> np.ndarray:
 
 
 def _numbers(values: pa.ChunkedArray) -> np.ndarray:
-    found = pc.cast(values, pa.float64(), safe=False).to_numpy()
-    return np.nan_to_num(np.sign(found) * np.log1p(np.abs(found)), posinf=0, neginf=0)
+    return squash(pc.cast(values, pa.float64(), safe=False).to_numpy())
 
 
 def plain_features(
@@ -138,14 +141,14 @@ def plain_answers(
     known: np.ndarray, seed: int,
 ) -> np.ndarray:  # fmt: skip
     """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the `known` rows."""
-    learnt = np.sign(target) * np.log1p(np.abs(target)) if kind is TaskType.REGRESSION else target
+    learnt = squash(target) if kind is TaskType.REGRESSION else target
 
     def answer(style: dict[str, object], rows: np.ndarray, asked: np.ndarray) -> np.ndarray:
         head = BoostedHead(kind, seed=seed, least=20, style=style)
         some = np.sort(np.random.default_rng((seed, 6)).permutation(rows)[:ROWS])
         head.fit(features[some], learnt[some])
         found = head.predict(features[asked])
-        return np.sign(found) * np.expm1(np.abs(found)) if kind is TaskType.REGRESSION else found
+        return unsquash(found) if kind is TaskType.REGRESSION else found
 
     def worth(style: dict[str, object]) -> float:
         found = answer(style, parts["train"], parts["validation"])

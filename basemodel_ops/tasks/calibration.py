@@ -23,7 +23,7 @@ def _isotonic(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np
     return np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_)
 
 
-def _tempered(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
+def _platt(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
     """A slope and an offset of the logit, as knots; a falling slope is none."""
     curve = LogisticRegression(C=100.0).fit(_logit(score)[:, None], target, weight)
     knots = 1 / (1 + np.exp(-np.linspace(-9, 9, 181)))
@@ -44,7 +44,7 @@ class Calibration:
 
     @classmethod
     def fit(cls, score: np.ndarray, target: np.ndarray, weight: Weight = None) -> "Calibration":
-        """The map, isotonic, tempered or flat, with the smallest log loss on the other half of the rows, twice.
+        """The map, isotonic, Platt-scaled or flat, with the smallest log loss on the other half of the rows, twice.
 
         Where a half has one class only, nothing can be compared and the isotonic map is taken.
         """
@@ -60,7 +60,7 @@ class Calibration:
                     _log_loss(cls(*method(score[fit], target[fit], of(fit))).apply(score[~fit]), target[~fit], of(~fit))
                     for fit in (half, ~half)
                 )
-                for method in (_isotonic, _tempered, _flat)
+                for method in (_isotonic, _platt, _flat)
             }
             best = min(loss, key=lambda method: loss[method])
         return cls(*best(score, target, weight))

@@ -104,9 +104,11 @@ def answers_of(models: dict[str, PairModel], views: PairViews) -> dict[str, np.n
     owner = {part: model for model in models.values() for part in model.boosters}
     asked = {part: model.boosted(part, views) for part, model in owner.items()}
     asked[CHECKPOINT] = 1 / (1 + np.exp(-views.answer))
-    found = {way: np.mean([asked[part] for part in model.parts], axis=0) for way, model in models.items()}
-    worth = {way: model.calibration for way, model in models.items()}
-    return {way: mean if (own := worth[way]) is None else own.apply(mean) for way, mean in found.items()}
+    found = {}
+    for name, model in models.items():
+        mean = np.mean([asked[part] for part in model.parts], axis=0)
+        found[name] = mean if model.calibration is None else model.calibration.apply(mean)
+    return found
 
 
 PARTS = {"baseline": ("baseline",), "zero-shot": (), "boosted": ("boosted",), "blend": ("boosted",)}

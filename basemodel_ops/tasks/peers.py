@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
+from basemodel_ops.encoders.numbers import squash
 from basemodel_ops.tasks.split import DAY
 
 SPANS = (4, 16)
@@ -62,7 +63,7 @@ def outputs_of(kind: TaskType, target: np.ndarray) -> np.ndarray:
         counts = np.bincount(target.astype(int))
         classes = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
         return (target[:, None] == classes).astype(np.float32)
-    values = np.sign(target) * np.log1p(np.abs(target)) if kind is TaskType.REGRESSION else target
+    values = squash(target) if kind is TaskType.REGRESSION else target
     return values[:, None].astype(np.float32)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basemodel_ops.contract.types import Metric, TaskType
+from basemodel_ops.encoders.numbers import squash, unsquash
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.choosing import FEW
 from basemodel_ops.tasks.heads import SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
@@ -110,7 +111,7 @@ class Fitted:
         """The answer out of those of the parts."""
         mean = np.mean(answers, axis=0)
         if self.kind is TaskType.REGRESSION:
-            return np.sign(mean) * np.expm1(np.abs(mean))
+            return unsquash(mean)
         return mean if self.calibration is None else self.calibration.apply(mean)
 
 
@@ -138,7 +139,7 @@ def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = Fals
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
-    return np.sign(target) * np.log1p(np.abs(target)) if kind is TaskType.REGRESSION else target
+    return squash(target) if kind is TaskType.REGRESSION else target
 
 
 def fit_candidates(
@@ -154,13 +155,13 @@ def fit_candidates(
     for part in sorted({part for parts in candidates.values() for part in parts}):
         recipe, view = RECIPES[part]
         heads[part] = _head(recipe, kind, len(target), seed, views.is_raw, metric)
-        rows = _learnt_rows(recipe, (len(target), views.width(view)), seed, numbers)
+        rows = _training_rows(recipe, (len(target), views.width(view)), seed, numbers)
         own = views if rows is None else views.rows(rows)
         heads[part].fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
     return {name: Fitted(kind, parts, {p: heads[p] for p in parts}) for name, parts in candidates.items()}
 
 
-def _learnt_rows(recipe: str, shape: tuple[int, int], seed: int, numbers: int) -> np.ndarray | None:
+def _training_rows(recipe: str, shape: tuple[int, int], seed: int, numbers: int) -> np.ndarray | None:
     """Which rows a boosted head of many features learns from; None for all."""
     most = max(numbers // (2 if recipe == "sharp" else 1) // max(shape[1], 1), LEAST_ROWS)
     if recipe not in ("boosted", "sharp") or shape[0] <= most:

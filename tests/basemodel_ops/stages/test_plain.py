@@ -64,7 +64,7 @@ def test_features_are_those_of_the_events_before_the_cutoff(seed: int) -> None:
         assert found[row, -len(WINDOWS)] == pytest.approx(sum(recent), abs=1e-9)
 
 
-def test_nobody_and_nothing() -> None:
+def test_an_empty_log_gives_finite_features() -> None:
     table = visits(0)
     log = Log.of(table, np.full(table.num_rows, -1), VISITS)
     found = list(log.features(np.array([0, 1]), np.array([0, DAY])))

@@ -37,7 +37,7 @@ def test_calibration_of_one_class_in_a_half_still_answers() -> None:
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
 
 
-def test_a_score_that_says_nothing_becomes_the_rate_of_all() -> None:
+def test_an_uninformative_score_becomes_the_base_rate() -> None:
     generator = np.random.default_rng(0)
     target = (generator.random(4000) < 0.3).astype(float)
     noise = generator.random(4000)

@@ -52,7 +52,7 @@ def test_rates_are_the_faded_means_of_what_was_known(seed: int, rows: int) -> No
     np.testing.assert_allclose(peers.look_up(asked), wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_an_answer_that_was_not_known_changes_nothing() -> None:
+def test_an_unknown_answer_has_no_effect() -> None:
     keys, outputs, cutoff, weight = sample(0, 200)
     found, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
     moment = 20 * DAY
@@ -82,7 +82,7 @@ def test_saved_peers_tell_the_same() -> None:
     np.testing.assert_array_equal(again.look_up(keys), peers.look_up(keys))
 
 
-def test_no_column_and_no_row_are_told_nothing() -> None:
+def test_no_columns_and_no_rows_give_empty_features() -> None:
     none = np.zeros((3, 0), np.int64)
     found, peers = peer_values(none, np.ones((3, 1)), np.zeros(3, np.int64), np.zeros(3, np.int64), HORIZON)
     assert found.shape == (3, 0)
