@@ -2,7 +2,6 @@
 
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.report import Report
-from basemodel_ops.stages.plain import PLAIN
 from basemodel_ops.stages.plots import candidate_bars
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.metrics import metric_of
@@ -16,11 +15,13 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
         fitted = ws.current(f"{task}/model")
         metrics = fitted.json("metrics")
         test, shipped = metrics["test"], metrics["shipped"]
-        noise = fitted.json("noise")["against_baseline"] if "noise.json" in fitted.names else 0.0
-        baseline = PLAIN if PLAIN in test else "baseline"
+        against = {"name": "baseline", "noise": 0.0} | (
+            fitted.json("baseline") if "baseline.json" in fitted.names else {}
+        )
         numbers: dict[str, float | int | str] = {
             "shipped": shipped, "metric": metric, "shipped_value": round(test[shipped][metric], 5),
-            "baseline": baseline, "baseline_value": round(test[baseline][metric], 5), "noise": round(noise, 5),
+            "baseline": against["name"], "baseline_value": round(test[against["name"]][metric], 5),
+            "noise": round(against["noise"], 5),
         }  # fmt: skip
         for name, values in test.items():
             numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}

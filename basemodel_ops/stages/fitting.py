@@ -113,7 +113,7 @@ def _fit_single(
     on_test = {name: METRICS[kind](target[test], answer, asked.weight) for name, answer in tested.answers.items()}
     against = PLAIN if PLAIN in on_test else "baseline"
     noise = difference_error(kind, metric, [tested], (shipped, against), seed)
-    draft.json("noise", {"against_baseline": noise if np.isfinite(noise) else 0.0})
+    draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0})
     fitted = fit_candidates(kind, views, target, seed, [shipped], metric)[shipped]
     fitted = replace(fitted, calibration=chosen.candidates[shipped].calibration)
     arrays, texts = save_heads(fitted)

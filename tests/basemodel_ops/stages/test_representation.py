@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ def decay(moment: datetime, life: float = 365, now: datetime = NOW) -> float:
     return 2 ** (-(now - moment).total_seconds() / DAY / life)
 
 
+@cache
 def seen_days(now: datetime = NOW) -> float:
     """Days since the first trip of all."""
     return (now - min(trips().column("started_at").to_pylist())).total_seconds() / DAY

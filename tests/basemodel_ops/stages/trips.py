@@ -2,6 +2,7 @@
 
 import io
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,7 @@ def picture(colour: tuple[int, int, int]) -> bytes:
     return sink.getvalue()
 
 
+@cache
 def trips(seed: int = 0) -> pa.Table:
     """Riders keep to one zone. Numbers, texts and moments are missing, infinite, huge or broken here and there."""
     generator = np.random.default_rng(seed)
@@ -133,6 +135,7 @@ def trips(seed: int = 0) -> pa.Table:
     )  # fmt: skip
 
 
+@cache
 def stations() -> pa.Table:
     number = np.arange(STATIONS + 1)
     zone = [ZONES[i % len(ZONES)] for i in number]
