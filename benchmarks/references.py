@@ -63,7 +63,7 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     views = single_views(examples, Checkpoint(ws), place, task)
     if views.items is not None:
         views = views.with_peers(tell_of_peers(task, rows, peer_keys(examples, place), target)[0])
-    chosen = select(task, rows, views, target, examples.entity[place], known, seed)
+    chosen = select(task, rows, views, target, examples.entity[place], known, seed, views.candidates)
     shipped, ours = chosen.shipped, answers_of(chosen.candidates, views.rows(test))
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)

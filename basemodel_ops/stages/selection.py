@@ -1,5 +1,6 @@
 """The choice among candidates of a task with one answer: compared at several moments, calibrated by them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,9 @@ from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
 from basemodel_ops.tasks.single import NUMBERS, Fitted, Views, answers_of, fit_candidates
 from basemodel_ops.tasks.split import DAY
 
+TRIED = 2
+"""Times as fast as what ships learns each candidate where they are compared: fewer, larger steps."""
+
 EARLIER = 3
 """Earlier moments learn from as many times fewer numbers than the newest."""
 
@@ -19,9 +23,13 @@ MANY_CLASSES = 50
 """From so many classes on, each of which is a model of its own, fewer moments are compared."""
 
 
+REPORTED = ("zero-shot", "linear", "baseline")
+"""Fitted anew beside what ships, for the report."""
+
+
 @dataclass(frozen=True)
 class Selection:
-    """What ships, the metrics of all candidates over the moments, and each with its calibration, fitted anew."""
+    """What ships, the metrics of all candidates over the moments, and some with their calibration, fitted anew."""
 
     shipped: str
     metrics: Metrics
@@ -40,9 +48,10 @@ def tell_of_peers(
 
 
 def select(
-    task: Task, rows: Rows, views: Views, target: np.ndarray, owner: np.ndarray, known: np.ndarray, seed: int
-) -> Selection:
-    """Compare the candidates, choose, and fit all of them on the `known` rows (positions).
+    task: Task, rows: Rows, views: Views, target: np.ndarray, owner: np.ndarray, known: np.ndarray, seed: int,
+    reported: Iterable[str] = REPORTED,
+) -> Selection:  # fmt: skip
+    """Compare the candidates, choose, and fit the chosen one and the `reported` on the `known` rows (positions).
 
     Args:
         task: Of one answer.
@@ -52,17 +61,18 @@ def select(
         owner: Whose rows these are, (rows,).
         known: Positions of the rows that candidates are fitted on in the end.
         seed: Of all that is drawn.
+        reported: Names of candidates.
     """
     kind, metric = task.type, metric_of(task)
     trials = []
     most = 2 if kind is TaskType.MULTICLASS and target.max() >= MANY_CLASSES else MOMENTS
     for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed, most):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
-        tried = fit_candidates(kind, views.rows(learnt), target[learnt], seed, metric=metric, numbers=numbers)
+        tried = fit_candidates(kind, views.rows(learnt), target[learnt], seed, None, metric, numbers, pace=TRIED)
         asked = views.rows(measured)
         trials.append(Trial(answers_of(tried, asked), target[measured], owner[measured], asked.weight))
     labels = int((rows.part == "train").sum())
     shipped, metrics = choose(kind, metric, trials, labels, seed)
-    fitted = fit_candidates(kind, views.rows(known), target[known], seed, metric=metric)
+    fitted = fit_candidates(kind, views.rows(known), target[known], seed, {shipped, *reported}, metric)
     fitted = {name: replace(one, calibration=calibrated(kind, trials, name)) for name, one in fitted.items()}
     return Selection(shipped, metrics, fitted)

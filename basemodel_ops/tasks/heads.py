@@ -138,11 +138,15 @@ def learn_members(
         return list(pool.map(learn, range(MEMBERS)))
 
 
+ROUNDS, RATE = 200, 0.05
+"""Of boosting, by default."""
+
+
 class BoostedHead:
     """The mean of `MEMBERS` boosted models that draw rows and features apart, each of a fixed number of rounds."""
 
     def __init__(
-        self, kind: TaskType, rounds: int = 200, seed: int = 0, rate: float = 0.05, least: int = 100,
+        self, kind: TaskType, rounds: int = ROUNDS, seed: int = 0, rate: float = RATE, least: int = 100,
         objective: str | None = None, style: dict[str, object] | None = None,
     ) -> None:  # fmt: skip
         """A head of a `style`, `SMOOTH` by default, of which `least` rows are in a leaf."""

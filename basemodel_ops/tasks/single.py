@@ -9,7 +9,7 @@ from basemodel_ops.contract.types import Metric, TaskType
 from basemodel_ops.encoders.numbers import squash, unsquash
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.choosing import FEW
-from basemodel_ops.tasks.heads import SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
+from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
 
 RECIPES: dict[str, tuple[str, str]] = {
     "zero-shot": ("given", "answer"),
@@ -125,7 +125,9 @@ def answers_of(candidates: dict[str, Fitted], views: Views) -> dict[str, np.ndar
     }
 
 
-def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "") -> Head:
+def _head(
+    recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "", pace: int = 1
+) -> Head:
     if recipe == "given":
         return GivenHead()
     if recipe == "linear":
@@ -135,7 +137,7 @@ def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = Fals
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
     if rows < FEW:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
-    return BoostedHead(kind, seed=seed, least=least, objective=objective, style=style)
+    return BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, least, objective, style)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
@@ -144,17 +146,18 @@ def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
 
 def fit_candidates(
     kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None, metric: str = "",
-    numbers: int = NUMBERS,
+    numbers: int = NUMBERS, pace: int = 1,
 ) -> dict[str, Fitted]:  # fmt: skip
     """Every candidate, or those of `names`, fitted on the rows for a metric.
 
-    Boosted heads learn from no more than `numbers`, rows times features.
+    Boosted heads learn from no more than `numbers`, rows times features, in steps `pace` times as large and as many
+    times fewer.
     """
     candidates = {name: parts for name, parts in views.candidates.items() if names is None or name in names}
     heads: dict[str, Head] = {}
     for part in sorted({part for parts in candidates.values() for part in parts}):
         recipe, view = RECIPES[part]
-        heads[part] = _head(recipe, kind, len(target), seed, views.is_raw, metric)
+        heads[part] = _head(recipe, kind, len(target), seed, views.is_raw, metric, pace)
         rows = _training_rows(recipe, (len(target), views.width(view)), seed, numbers)
         own = views if rows is None else views.rows(rows)
         heads[part].fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
