@@ -17,7 +17,7 @@ from basemodel_ops.stages.encoding import categories, numbers
 from basemodel_ops.stages.labels import Rows
 from basemodel_ops.stages.reading import Chosen
 from basemodel_ops.stages.times import microseconds
-from basemodel_ops.tasks.heads import SHARP, SMOOTH, BoostedHead
+from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
 from basemodel_ops.tasks.metrics import METRICS, gain
 from basemodel_ops.tasks.split import DAY
 from basemodel_ops.warehouse.base import Warehouse
@@ -143,15 +143,15 @@ def plain_answers(
     """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the `known` rows."""
     learnt = squash(target) if kind is TaskType.REGRESSION else target
 
-    def answer(style: dict[str, object], rows: np.ndarray, asked: np.ndarray) -> np.ndarray:
-        head = BoostedHead(kind, seed=seed, least=20, style=style)
+    def answer(style: dict[str, object], rows: np.ndarray, asked: np.ndarray, pace: int = 1) -> np.ndarray:
+        head = BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, least=20, style=style)
         some = np.sort(np.random.default_rng((seed, 6)).permutation(rows)[:ROWS])
         head.fit(features[some], learnt[some])
         found = head.predict(features[asked])
         return unsquash(found) if kind is TaskType.REGRESSION else found
 
     def worth(style: dict[str, object]) -> float:
-        found = answer(style, parts["train"], parts["validation"])
+        found = answer(style, parts["train"], parts["validation"], pace=2)
         value = gain(metric, METRICS[kind](target[parts["validation"]], found, None)[metric])
         return value if np.isfinite(value) else -np.inf
 
