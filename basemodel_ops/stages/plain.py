@@ -4,6 +4,7 @@ A baseline that reads what the model reads is blind to what the model is blind t
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from basemodel_ops.stages.encoding import categories, numbers
 from basemodel_ops.stages.labels import Rows
 from basemodel_ops.stages.reading import Chosen
 from basemodel_ops.stages.times import microseconds
-from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
+from basemodel_ops.tasks.heads import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
 from basemodel_ops.tasks.metrics import METRICS, gain
 from basemodel_ops.tasks.split import DAY
 from basemodel_ops.warehouse.base import Warehouse
@@ -144,7 +145,7 @@ def plain_answers(
     learnt = squash(target) if kind is TaskType.REGRESSION else target
 
     def answer(style: dict[str, object], rows: np.ndarray, asked: np.ndarray, pace: int = 1) -> np.ndarray:
-        head = BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, least=20, style=style)
+        head = BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, 20, style=style, members=MEMBERS // pace)
         some = np.sort(np.random.default_rng((seed, 6)).permutation(rows)[:ROWS])
         head.fit(features[some], learnt[some])
         found = head.predict(features[asked])
@@ -155,4 +156,7 @@ def plain_answers(
         value = gain(metric, METRICS[kind](target[parts["validation"]], found, None)[metric])
         return value if np.isfinite(value) else -np.inf
 
-    return answer(max((SMOOTH, SHARP), key=worth), known, parts["test"])
+    styles = (SMOOTH, SHARP)
+    with ThreadPoolExecutor(len(styles)) as pool:
+        better = max(zip(pool.map(worth, styles), styles, strict=True), key=lambda found: found[0])[1]
+    return answer(better, known, parts["test"])

@@ -120,13 +120,13 @@ class GivenHead:
 
 def learn_members(
     settings: dict[str, object], features: np.ndarray, target: np.ndarray, rounds: int, seed: int,
-    names: list[str] | None = None, weight: np.ndarray | None = None,
+    names: list[str] | None = None, weight: np.ndarray | None = None, members: int = MEMBERS,
 ) -> list[lgb.Booster]:  # fmt: skip
-    """`MEMBERS` boosted models of the same (rows, features), which draw rows and features apart."""
+    """Boosted models of the same (rows, features), which draw rows and features apart."""
     # What each draws is apart; bins are found once, and by both cores.
     shared = {**settings, "data_random_seed": seed}
     data = lgb.Dataset(
-        features, target, weight=weight, params={**shared, "num_threads": MEMBERS}, feature_name=names or "auto"
+        features, target, weight=weight, params={**shared, "num_threads": members}, feature_name=names or "auto"
     )
     data.construct()
 
@@ -134,8 +134,8 @@ def learn_members(
         return lgb.train({**shared, "seed": MEMBERS * seed + member}, data, rounds)
 
     # A small model keeps one core busy, not two: so they are learnt side by side.
-    with ThreadPoolExecutor(MEMBERS) as pool:
-        return list(pool.map(learn, range(MEMBERS)))
+    with ThreadPoolExecutor(members) as pool:
+        return list(pool.map(learn, range(members)))
 
 
 ROUNDS, RATE = 200, 0.05
@@ -143,13 +143,14 @@ ROUNDS, RATE = 200, 0.05
 
 
 class BoostedHead:
-    """The mean of `MEMBERS` boosted models that draw rows and features apart, each of a fixed number of rounds."""
+    """The mean of boosted models that draw rows and features apart, each of a fixed number of rounds."""
 
     def __init__(
         self, kind: TaskType, rounds: int = ROUNDS, seed: int = 0, rate: float = RATE, least: int = 100,
-        objective: str | None = None, style: dict[str, object] | None = None,
+        objective: str | None = None, style: dict[str, object] | None = None, members: int = MEMBERS,
     ) -> None:  # fmt: skip
         """A head of a `style`, `SMOOTH` by default, of which `least` rows are in a leaf."""
+        self.members = members
         self.kind, self.rounds, self.seed, self.rate, self.least = kind, rounds, seed, rate, least
         self.objective, self.style = objective or OBJECTIVES[kind], SMOOTH if style is None else style
         self._boosters: list[lgb.Booster] = []
@@ -165,7 +166,7 @@ class BoostedHead:
         if self.kind is TaskType.MULTICLASS:
             classes = int(target.max()) + 1
             settings["num_class"], rounds = classes, min(rounds, max(MOST_TREES // classes, 20))
-        self._boosters = learn_members(settings, features, target, rounds, self.seed, weight=weight)
+        self._boosters = learn_members(settings, features, target, rounds, self.seed, None, weight, self.members)
         self._forest = None
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -185,6 +186,6 @@ class BoostedHead:
 
     def restore(self, state: State) -> "BoostedHead":
         """Take over a saved state."""
-        self._boosters = [lgb.Booster(model_str=state[1][f"booster {n}"]) for n in range(MEMBERS)]
+        self._boosters = [lgb.Booster(model_str=state[1][f"booster {n}"]) for n in range(self.members)]
         self._forest = None
         return self

@@ -1,6 +1,7 @@
 """Tasks with one answer per entity: binary, regression, multiclass."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,18 @@ from basemodel_ops.contract.types import Metric, TaskType
 from basemodel_ops.encoders.numbers import squash, unsquash
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.choosing import FEW
-from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
+from basemodel_ops.tasks.heads import (
+    MEMBERS,
+    RATE,
+    ROUNDS,
+    SHARP,
+    SMOOTH,
+    BoostedHead,
+    GivenHead,
+    Head,
+    LinearHead,
+    State,
+)
 
 RECIPES: dict[str, tuple[str, str]] = {
     "zero-shot": ("given", "answer"),
@@ -44,7 +56,10 @@ BLENDS = {
 }
 
 NUMBERS, LEAST_ROWS = 15_000_000, 4_000
-"""Rows times features that a boosted head learns from, at most, half of it where trees are sharp; and rows at least."""
+"""Rows times features that a boosted head learns from, at most; and rows at least."""
+
+SHARES = {"sharp": 0.5, "linear": 2.0}
+"""Of these numbers, for heads that take longer or less."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,7 @@ def _head(
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
     if rows < FEW:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
-    return BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, least, objective, style)
+    return BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, least, objective, style, MEMBERS // pace)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
@@ -150,24 +165,29 @@ def fit_candidates(
 ) -> dict[str, Fitted]:  # fmt: skip
     """Every candidate, or those of `names`, fitted on the rows for a metric.
 
-    Boosted heads learn from no more than `numbers`, rows times features, in steps `pace` times as large and as many
-    times fewer.
+    Heads learn from about `numbers`, rows times features. At a `pace` of 2, boosted ones take half as many steps, twice
+    as large, and are one model instead of the mean of two; heads are then fitted side by side.
     """
     candidates = {name: parts for name, parts in views.candidates.items() if names is None or name in names}
-    heads: dict[str, Head] = {}
-    for part in sorted({part for parts in candidates.values() for part in parts}):
+
+    def fit(part: str) -> Head:
         recipe, view = RECIPES[part]
-        heads[part] = _head(recipe, kind, len(target), seed, views.is_raw, metric, pace)
+        head = _head(recipe, kind, len(target), seed, views.is_raw, metric, pace)
         rows = _training_rows(recipe, (len(target), views.width(view)), seed, numbers)
         own = views if rows is None else views.rows(rows)
-        heads[part].fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
+        head.fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
+        return head
+
+    parts = sorted({part for parts in candidates.values() for part in parts})
+    with ThreadPoolExecutor(pace) as pool:
+        heads = dict(zip(parts, pool.map(fit, parts), strict=True))
     return {name: Fitted(kind, parts, {p: heads[p] for p in parts}) for name, parts in candidates.items()}
 
 
 def _training_rows(recipe: str, shape: tuple[int, int], seed: int, numbers: int) -> np.ndarray | None:
-    """Which rows a boosted head of many features learns from; None for all."""
-    most = max(numbers // (2 if recipe == "sharp" else 1) // max(shape[1], 1), LEAST_ROWS)
-    if recipe not in ("boosted", "sharp") or shape[0] <= most:
+    """Which rows a head of many features learns from; None for all."""
+    most = max(int(numbers * SHARES.get(recipe, 1)) // max(shape[1], 1), LEAST_ROWS)
+    if shape[0] <= most:
         return None
     return np.sort(np.random.default_rng((seed, 5)).choice(shape[0], most, replace=False))
 
