@@ -1,7 +1,6 @@
 """Tasks with one answer per entity: binary, regression, multiclass."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,18 +9,7 @@ from basemodel_ops.contract.types import Metric, TaskType
 from basemodel_ops.encoders.numbers import squash, unsquash
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.choosing import FEW
-from basemodel_ops.tasks.heads import (
-    MEMBERS,
-    RATE,
-    ROUNDS,
-    SHARP,
-    SMOOTH,
-    BoostedHead,
-    GivenHead,
-    Head,
-    LinearHead,
-    State,
-)
+from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
 
 RECIPES: dict[str, tuple[str, str]] = {
     "zero-shot": ("given", "answer"),
@@ -55,7 +43,7 @@ BLENDS = {
     "all of items": ("linear items", "boosted items", "sharp items"),
 }
 
-NUMBERS, LEAST_ROWS = 15_000_000, 4_000
+NUMBERS, LEAST_ROWS = 10_000_000, 4_000
 """Rows times features that a boosted head learns from, at most; and rows at least."""
 
 SHARES = {"sharp": 0.5, "linear": 2.0}
@@ -152,7 +140,7 @@ def _head(
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
     if rows < FEW:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
-    return BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, least, objective, style, MEMBERS // pace)
+    return BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, least, objective, style)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
@@ -165,22 +153,17 @@ def fit_candidates(
 ) -> dict[str, Fitted]:  # fmt: skip
     """Every candidate, or those of `names`, fitted on the rows for a metric.
 
-    Heads learn from about `numbers`, rows times features. At a `pace` of 2, boosted ones take half as many steps, twice
-    as large, and are one model instead of the mean of two; heads are then fitted side by side.
+    Heads learn from about `numbers`, rows times features, and boosted ones in steps `pace` times as large and as many
+    times fewer.
     """
     candidates = {name: parts for name, parts in views.candidates.items() if names is None or name in names}
-
-    def fit(part: str) -> Head:
+    heads: dict[str, Head] = {}
+    for part in sorted({part for parts in candidates.values() for part in parts}):
         recipe, view = RECIPES[part]
-        head = _head(recipe, kind, len(target), seed, views.is_raw, metric, pace)
+        heads[part] = _head(recipe, kind, len(target), seed, views.is_raw, metric, pace)
         rows = _training_rows(recipe, (len(target), views.width(view)), seed, numbers)
         own = views if rows is None else views.rows(rows)
-        head.fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
-        return head
-
-    parts = sorted({part for parts in candidates.values() for part in parts})
-    with ThreadPoolExecutor(pace) as pool:
-        heads = dict(zip(parts, pool.map(fit, parts), strict=True))
+        heads[part].fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
     return {name: Fitted(kind, parts, {p: heads[p] for p in parts}) for name, parts in candidates.items()}
 
 
