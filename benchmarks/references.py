@@ -23,12 +23,12 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.fitting import read_targets
 from basemodel_ops.stages.labels import known_before_test, population, prepared
-from basemodel_ops.stages.selection import select, tell_of_peers
+from basemodel_ops.stages.selection import MIXTURE, select, tell_of_peers
 from basemodel_ops.stages.supplement import examples_of
 from basemodel_ops.stages.views import peer_keys, single_views
-from basemodel_ops.tasks.choosing import Trial, difference_error
+from basemodel_ops.tasks.comparing import difference_error
 from basemodel_ops.tasks.metrics import METRICS, gain, metric_of
-from basemodel_ops.tasks.single import answers_of
+from basemodel_ops.tasks.mixing import Trial
 from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.product import pretrained
@@ -63,8 +63,8 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     views = single_views(examples, Checkpoint(ws), place, task)
     if views.items is not None:
         views = views.with_peers(tell_of_peers(task, rows, peer_keys(examples, place), target)[0])
-    chosen = select(task, rows, views, target, examples.entity[place], known, seed, views.candidates)
-    shipped, ours = chosen.shipped, answers_of(chosen.candidates, views.rows(test))
+    chosen = select(task, rows, views, target, examples.entity[place], known, test, seed, views.heads)
+    ours = chosen.test.answers
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)
     if task.horizon is None:
@@ -76,10 +76,11 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     best = max(references, key=lambda name: gain(primary, metrics[name][primary]))
     tested = Trial({**ours, **references}, target[test], owner[test])
     return {
-        "rows": {"known": len(known), "test": len(test)}, "shipped": shipped, "metric": primary,
+        "rows": {"known": len(known), "test": len(test)}, "metric": primary,
+        "shares": {name: round(share, 3) for name, share in chosen.shipped.shares.items()},
         "best_reference": best,
-        "difference": round(gain(primary, metrics[shipped][primary]) - gain(primary, metrics[best][primary]), 4),
-        "error": round(difference_error(task.type, primary, [tested], (shipped, best), seed), 4),
+        "difference": round(gain(primary, metrics[MIXTURE][primary]) - gain(primary, metrics[best][primary]), 4),
+        "error": round(difference_error(task.type, primary, [tested], (MIXTURE, best), seed), 4),
         "metrics": {name: {key: round(value, 4) for key, value in one.items()} for name, one in metrics.items()},
     }  # fmt: skip
 

@@ -21,7 +21,7 @@ from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
-from basemodel_ops.tasks.single import load_heads
+from basemodel_ops.tasks.single import load_mixture
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
@@ -128,8 +128,8 @@ class SingleQuestion(Question):
     ):
         super().__init__(task, as_of, entities)
         self.model_version, recipe = fitted.version, fitted.json("recipe")
-        arrays = fitted.arrays("heads") if recipe["arrays"] else {}
-        self._heads = load_heads(task.type, tuple(recipe["parts"]), (arrays, _texts(fitted, recipe)))
+        state = fitted.arrays("heads"), _texts(fitted, recipe)
+        self._heads = load_mixture(task.type, list(recipe["shares"]), state)
         self._checkpoint, self._classes = checkpoint, recipe["classes"]
         self._peers = Peers.from_arrays(fitted.arrays("peers")) if task.horizon is not None else None
 

@@ -22,17 +22,17 @@ from basemodel_ops.stages.labels import (
 from basemodel_ops.stages.plain import EVENTS, PLAIN, plain_answers, plain_features
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Represented
-from basemodel_ops.stages.selection import select, tell_of_peers
+from basemodel_ops.stages.selection import MIXTURE, select, tell_of_peers
 from basemodel_ops.stages.supplement import drawn_entities, examples_of
 from basemodel_ops.stages.times import to_datetime
 from basemodel_ops.stages.views import automatic_names, pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks import multilabel, single
-from basemodel_ops.tasks.choosing import Trial, difference_error
+from basemodel_ops.tasks import multilabel
+from basemodel_ops.tasks.comparing import difference_error, mean_metrics
 from basemodel_ops.tasks.leakage import telltale
-from basemodel_ops.tasks.metrics import METRICS, metric_of, multilabel_metrics
+from basemodel_ops.tasks.metrics import metric_of, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
-from basemodel_ops.tasks.single import Views, fit_candidates, save_heads
+from basemodel_ops.tasks.single import Views, fit_heads, save_mixture
 from basemodel_ops.warehouse.base import Warehouse
 
 HUGE = 1e15
@@ -104,25 +104,22 @@ def _fit_single(
         draft.arrays("peers", peers.arrays())
     owner, test = examples.entity[place], parts["test"]
     known = known_before_test(rows, task.horizon)
-    chosen = select(task, rows, views, target, owner, known, seed)
-    shipped, asked = chosen.shipped, views.rows(test)
-    tested = Trial(single.answers_of(chosen.candidates, asked), target[test], owner[test], asked.weight)
+    chosen = select(task, rows, views, target, owner, known, test, seed)
+    shipped, tested = chosen.shipped, chosen.test
     features = _plain_features(ws, warehouse, task, rows)
     if features is not None:
         tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed)
-    on_test = {name: METRICS[kind](target[test], answer, asked.weight) for name, answer in tested.answers.items()}
+    on_test = mean_metrics(kind, [tested])
     against = PLAIN if PLAIN in on_test else "baseline"
-    noise = difference_error(kind, metric, [tested], (shipped, against), seed)
+    noise = difference_error(kind, metric, [tested], (MIXTURE, against), seed)
     draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0})
-    fitted = fit_candidates(kind, views, target, seed, [shipped], metric)[shipped]
-    fitted = replace(fitted, calibration=chosen.candidates[shipped].calibration)
-    arrays, texts = save_heads(fitted)
-    if arrays:
-        draft.arrays("heads", arrays)
+    shipped = replace(shipped, heads=fit_heads(kind, views, target, seed, list(shipped.shares), metric))
+    arrays, texts = save_mixture(shipped)
+    draft.arrays("heads", arrays)
     for name, text in texts.items():
         draft.text(name, text)
-    draft.json("recipe", {"parts": fitted.parts, "texts": sorted(texts), "arrays": bool(arrays), "classes": classes})
-    return shipped, chosen.metrics, on_test
+    draft.json("recipe", {"shares": dict(shipped.shares), "texts": sorted(texts), "classes": classes})
+    return MIXTURE, chosen.metrics, on_test
 
 
 def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows) -> np.ndarray | None:

@@ -1,20 +1,23 @@
-"""The choice among candidates of a task with one answer: compared at several moments, calibrated by them."""
+"""Which heads answer a task with one answer: weighed by several moments, calibrated by them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages.labels import Metrics, Rows, known_from
-from basemodel_ops.tasks.choosing import MOMENTS, Trial, calibrated, choose, moments
+from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
+from basemodel_ops.tasks.comparing import mean_metrics
 from basemodel_ops.tasks.metrics import metric_of
+from basemodel_ops.tasks.mixing import FADE, Trial, mixed, shares_of
+from basemodel_ops.tasks.moments import MOMENTS, moments
 from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
-from basemodel_ops.tasks.single import NUMBERS, Fitted, Views, answers_of, fit_candidates
+from basemodel_ops.tasks.single import NUMBERS, Mixture, Views, answers_of, fit_heads
 from basemodel_ops.tasks.split import DAY
 
 TRIED = 2
-"""Times as fast as what ships learns each candidate where they are compared: fewer, larger steps."""
+"""Times as fast as what ships learns each head where they are compared: fewer, larger steps."""
 
 EARLIER = 3
 """Earlier moments learn from as many times fewer numbers than the newest."""
@@ -22,18 +25,21 @@ EARLIER = 3
 MANY_CLASSES = 50
 """From so many classes on, each of which is a model of its own, fewer moments are compared."""
 
+MIXTURE = "mixture"
+"""Name of what ships among the heads that a report shows."""
 
 REPORTED = ("zero-shot", "linear", "baseline")
-"""Fitted anew beside what ships, for the report."""
+"""Heads that are fitted anew for the report, beside those that ship."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What ships, the metrics of all candidates over the moments, and some with their calibration, fitted anew."""
+    """What ships, fitted anew, and the metrics of every head and of the mixture over the moments."""
 
-    shipped: str
+    shipped: Mixture
     metrics: Metrics
-    candidates: dict[str, Fitted]
+    test: Trial
+    """What the mixture and the reported heads answer to the rows that were `asked`."""
 
 
 def tell_of_peers(
@@ -48,10 +54,10 @@ def tell_of_peers(
 
 
 def select(
-    task: Task, rows: Rows, views: Views, target: np.ndarray, owner: np.ndarray, known: np.ndarray, seed: int,
-    reported: Iterable[str] = REPORTED,
+    task: Task, rows: Rows, views: Views, target: np.ndarray, owner: np.ndarray, known: np.ndarray, asked: np.ndarray,
+    seed: int, reported: Iterable[str] = REPORTED,
 ) -> Selection:  # fmt: skip
-    """Compare the candidates, choose, and fit the chosen one and the `reported` on the `known` rows (positions).
+    """Weigh the heads, and fit those that have a share and the `reported` on the `known` rows (positions).
 
     Args:
         task: Of one answer.
@@ -59,20 +65,41 @@ def select(
         views: Of the rows.
         target: (rows,)
         owner: Whose rows these are, (rows,).
-        known: Positions of the rows that candidates are fitted on in the end.
+        known: Positions of the rows that heads are fitted on in the end.
+        asked: Positions of the rows that they then answer to.
         seed: Of all that is drawn.
-        reported: Names of candidates.
+        reported: Names of heads.
     """
     kind, metric = task.type, metric_of(task)
-    trials = []
+    trials: list[Trial] = []
     most = 2 if kind is TaskType.MULTICLASS and target.max() >= MANY_CLASSES else MOMENTS
     for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed, most):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
-        tried = fit_candidates(kind, views.rows(learnt), target[learnt], seed, None, metric, numbers, pace=TRIED)
-        asked = views.rows(measured)
-        trials.append(Trial(answers_of(tried, asked), target[measured], owner[measured], asked.weight))
-    labels = int((rows.part == "train").sum())
-    shipped, metrics = choose(kind, metric, trials, labels, seed)
-    fitted = fit_candidates(kind, views.rows(known), target[known], seed, {shipped, *reported}, metric)
-    fitted = {name: replace(one, calibration=calibrated(kind, trials, name)) for name, one in fitted.items()}
-    return Selection(shipped, metrics, fitted)
+        heads = fit_heads(kind, views.rows(learnt), target[learnt], seed, None, metric, numbers, TRIED)
+        later = views.rows(measured)
+        trials.append(Trial(answers_of(kind, heads, later), target[measured], owner[measured], later.weight))
+    # Moments of a trait are parts of the same rows: none is newer.
+    labels, fade = int((rows.part == "train").sum()), FADE if task.horizon else 1.0
+    shares = shares_of(kind, metric, trials, labels, fade)
+    together = [replace(one, answers={**one.answers, MIXTURE: mixed(kind, shares, one.answers)}) for one in trials]
+    names = [name for name in views.heads if name in {*shares, *reported}]
+    heads = fit_heads(kind, views.rows(known), target[known], seed, names, metric)
+    shipped = Mixture(kind, shares, {name: heads[name] for name in shares}, calibrated(kind, together))
+    later = views.rows(asked)
+    answers = answers_of(kind, heads, later)
+    answers = {MIXTURE: shipped.answer(answers), **{name: answers[name] for name in names}}
+    return Selection(shipped, mean_metrics(kind, together), Trial(answers, target[asked], owner[asked], later.weight))
+
+
+def calibrated(kind: TaskType, trials: Sequence[Trial]) -> Calibration | ClassCalibration | None:
+    """The calibration of the mixture's probabilities, by all trials; None of amounts."""
+    if kind is TaskType.REGRESSION:
+        return None
+    weights = [np.ones(len(trial.target)) if trial.weight is None else trial.weight for trial in trials]
+    target, weight = np.concatenate([trial.target for trial in trials]), np.concatenate(weights)
+    answers = [trial.answers[MIXTURE] for trial in trials]
+    if kind is TaskType.BINARY:
+        return Calibration.fit(np.concatenate(answers), target, weight)
+    classes = max(int(target.max()) + 1, *(answer.shape[1] for answer in answers))
+    wide = [np.pad(answer, ((0, 0), (0, classes - answer.shape[1]))) for answer in answers]
+    return ClassCalibration.fit(np.concatenate(wide), target, weight)

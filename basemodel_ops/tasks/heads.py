@@ -29,6 +29,9 @@ OBJECTIVES = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", Task
 class Head(Protocol):
     """Learns from (rows, features); answers a probability, a number or (rows, classes) probabilities."""
 
+    columns: np.ndarray | None
+    """Which columns of its view it is given, in order; None for all."""
+
     def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Learn, in place; `weight` (rows,) says of how many rows each speaks."""
         ...
@@ -61,6 +64,7 @@ class LinearHead:
 
     def __init__(self, kind: TaskType, strength: float = 1.0) -> None:
         self.kind, self.strength = kind, strength
+        self.columns: np.ndarray | None = None
         self._arrays: dict[str, np.ndarray] = {}
 
     def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
@@ -101,6 +105,8 @@ class LinearHead:
 
 class GivenHead:
     """An answer that needs no labels: the foundation model's own, handed through. It has nothing to learn."""
+
+    columns: np.ndarray | None = None
 
     def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Nothing."""
@@ -151,6 +157,7 @@ class BoostedHead:
     ) -> None:  # fmt: skip
         """A head of a `style`, `SMOOTH` by default, of which `least` rows are in a leaf."""
         self.members = members
+        self.columns: np.ndarray | None = None
         self.kind, self.rounds, self.seed, self.rate, self.least = kind, rounds, seed, rate, least
         self.objective, self.style = objective or OBJECTIVES[kind], SMOOTH if style is None else style
         self._boosters: list[lgb.Booster] = []
@@ -178,14 +185,26 @@ class BoostedHead:
         answers = np.mean(np.split(answers, len(self._boosters), axis=1), axis=0)
         return answers if self.kind is TaskType.MULTICLASS else answers[:, 0]
 
+    def quick(self, pace: int) -> "BoostedHead":
+        """One model like these, to be fitted in steps `pace` times as large and as many times fewer."""
+        return BoostedHead(
+            self.kind, self.rounds // pace, self.seed, self.rate * pace, self.least, self.objective, self.style, 1
+        )
+
+    @property
+    def importance(self) -> np.ndarray:
+        """What the splits by each feature gained, (features,)."""
+        return np.sum([booster.feature_importance("gain") for booster in self._boosters], axis=0)
+
     def state(self) -> State:
         """Arrays and texts from which `restore` makes the head again."""
         if not self._boosters:
             raise ValueError("The head was not fitted.")
-        return {}, {f"booster {n}": booster.model_to_string() for n, booster in enumerate(self._boosters)}
+        read = {} if self.columns is None else {"columns": self.columns}
+        return read, {f"booster {n}": booster.model_to_string() for n, booster in enumerate(self._boosters)}
 
     def restore(self, state: State) -> "BoostedHead":
         """Take over a saved state."""
         self._boosters = [lgb.Booster(model_str=state[1][f"booster {n}"]) for n in range(self.members)]
-        self._forest = None
+        self._forest, self.columns = None, state[0].get("columns")
         return self

@@ -1,6 +1,6 @@
 """Tasks with one answer per entity: binary, regression, multiclass."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy as np
 from basemodel_ops.contract.types import Metric, TaskType
 from basemodel_ops.encoders.numbers import squash, unsquash
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
-from basemodel_ops.tasks.choosing import FEW
 from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
+from basemodel_ops.tasks.mixing import FEW, mixed
 
 RECIPES: dict[str, tuple[str, str]] = {
     "zero-shot": ("given", "answer"),
@@ -20,7 +20,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "boosted items": ("boosted", "all"),
     "sharp items": ("sharp", "items"),
 }
-"""Name of a candidate: the head and the view of the features. Blends are means of these."""
+"""Name of a head: how it learns and the view of the features, the safest first."""
 
 VIEWS = {
     "automatic": ("automatic",), "learnt": ("learnt",), "answer": ("answer",), "items": ("items",),
@@ -28,23 +28,12 @@ VIEWS = {
 }  # fmt: skip
 """Which features stand side by side in a view."""
 
-BLENDS = {
-    "zero-shot + linear": ("zero-shot", "linear"),
-    "zero-shot + baseline": ("zero-shot", "baseline"),
-    "zero-shot + boosted": ("zero-shot", "boosted"),
-    "linear + baseline": ("linear", "baseline"),
-    "linear + boosted": ("linear", "boosted"),
-    "baseline + boosted": ("baseline", "boosted"),
-    "zero-shot + linear items": ("zero-shot", "linear items"),
-    "linear + boosted items": ("linear", "boosted items"),
-    "boosted + boosted items": ("boosted", "boosted items"),
-    "boosted + sharp items": ("boosted", "sharp items"),
-    "boosted items + sharp items": ("boosted items", "sharp items"),
-    "all of items": ("linear items", "boosted items", "sharp items"),
-}
-
 NUMBERS, LEAST_ROWS = 10_000_000, 4_000
 """Rows times features that a boosted head learns from, at most; and rows at least."""
+
+LEAST_FEATURES, QUICK = 128, 4
+"""Features that a boosted head reads where all of them would leave it few rows, at least: those that tell most to a
+model so many times quicker."""
 
 SHARES = {"sharp": 0.5, "linear": 2.0}
 """Of these numbers, for heads that take longer or less."""
@@ -70,9 +59,13 @@ class Views:
         """Features of a view."""
         return sum(getattr(self, part).shape[1] for part in VIEWS[name])
 
-    def view(self, name: str) -> np.ndarray:
-        """A view of `VIEWS`, several side by side where that says so."""
+    def view(self, name: str, columns: np.ndarray | None = None) -> np.ndarray:
+        """A view of `VIEWS`, several side by side where that says so, or some of its columns, which ascend."""
         parts = [getattr(self, part) for part in VIEWS[name]]
+        if columns is not None:
+            ends = np.cumsum([part.shape[1] for part in parts])
+            own = np.split(columns, np.searchsorted(columns, ends[:-1]))
+            parts = [part[:, at - end + part.shape[1]] for part, at, end in zip(parts, own, ends, strict=True)]
         return parts[0] if len(parts) == 1 else np.hstack(parts)
 
     def with_peers(self, told: np.ndarray) -> "Views":
@@ -89,43 +82,39 @@ class Views:
         return Views(automatic, learnt, some(self.answer), some(self.items), self.is_raw, some(self.weight))
 
     @property
-    def candidates(self) -> dict[str, tuple[str, ...]]:
-        """Parts of every candidate that these views allow, the safest first."""
-        known = {name: (name,) for name in RECIPES} | BLENDS
-        absent = {name for name, (_, view) in RECIPES.items() if any(getattr(self, p) is None for p in VIEWS[view])}
-        absent |= {"boosted", "boosted items", "sharp items"} if self.is_raw else set()
-        return {name: parts for name, parts in known.items() if not absent & set(parts)}
+    def heads(self) -> list[str]:
+        """Names of `RECIPES` that these views allow."""
+        absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else set()
+        return [
+            name
+            for name, (_, view) in RECIPES.items()
+            if name not in absent and not any(getattr(self, part) is None for part in VIEWS[view])
+        ]
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """Heads by name and how their answers are put together."""
+class Mixture:
+    """Heads by name, the share of each in the answer, and what the answer is worth as a probability."""
 
     kind: TaskType
-    parts: tuple[str, ...]
-    heads: dict[str, Head]
+    shares: Mapping[str, float]
+    heads: Mapping[str, Head]
     calibration: Calibration | ClassCalibration | None = None
 
     def predict(self, views: Views) -> np.ndarray:
-        """Mean of the parts' answers, calibrated, in the target's own unit."""
-        return answers_of({"": self}, views)[""]
+        """The calibrated answer in the target's own unit."""
+        return self.answer(answers_of(self.kind, {name: self.heads[name] for name in self.shares}, views))
 
-    def combine(self, answers: list[np.ndarray]) -> np.ndarray:
-        """The answer out of those of the parts."""
-        mean = np.mean(answers, axis=0)
-        if self.kind is TaskType.REGRESSION:
-            return unsquash(mean)
+    def answer(self, answers: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The calibrated answer out of those of the heads."""
+        mean = mixed(self.kind, self.shares, answers)
         return mean if self.calibration is None else self.calibration.apply(mean)
 
 
-def answers_of(candidates: dict[str, Fitted], views: Views) -> dict[str, np.ndarray]:
-    """What every candidate answers; a head that several share is asked once."""
-    heads = {id(head): (part, head) for fitted in candidates.values() for part, head in fitted.heads.items()}
-    asked = {key: head.predict(views.view(RECIPES[part][1])) for key, (part, head) in heads.items()}
-    return {
-        name: fitted.combine([asked[id(fitted.heads[part])] for part in fitted.parts])
-        for name, fitted in candidates.items()
-    }
+def answers_of(kind: TaskType, heads: Mapping[str, Head], views: Views) -> dict[str, np.ndarray]:
+    """What every head answers, in the target's own unit."""
+    found = {name: head.predict(views.view(RECIPES[name][1], head.columns)) for name, head in heads.items()}
+    return {name: unsquash(answer) for name, answer in found.items()} if kind is TaskType.REGRESSION else found
 
 
 def _head(
@@ -147,52 +136,58 @@ def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
     return squash(target) if kind is TaskType.REGRESSION else target
 
 
-def fit_candidates(
+def fit_heads(
     kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None, metric: str = "",
     numbers: int = NUMBERS, pace: int = 1,
-) -> dict[str, Fitted]:  # fmt: skip
-    """Every candidate, or those of `names`, fitted on the rows for a metric.
+) -> dict[str, Head]:  # fmt: skip
+    """Every head that the views allow, or those of `names`, fitted on the rows for a metric.
 
     Heads learn from about `numbers`, rows times features, and boosted ones in steps `pace` times as large and as many
     times fewer.
     """
-    candidates = {name: parts for name, parts in views.candidates.items() if names is None or name in names}
     heads: dict[str, Head] = {}
-    for part in sorted({part for parts in candidates.values() for part in parts}):
-        recipe, view = RECIPES[part]
-        heads[part] = _head(recipe, kind, len(target), seed, views.is_raw, metric, pace)
-        rows = _training_rows(recipe, (len(target), views.width(view)), seed, numbers)
-        own = views if rows is None else views.rows(rows)
-        heads[part].fit(own.view(view), _target(kind, target if rows is None else target[rows]), own.weight)
-    return {name: Fitted(kind, parts, {p: heads[p] for p in parts}) for name, parts in candidates.items()}
+    for name in views.heads if names is None else names:
+        recipe, view = RECIPES[name]
+        heads[name] = head = _head(recipe, kind, len(target), seed, views.is_raw, metric, pace)
+        most, width = int(numbers * SHARES.get(recipe, 1)), views.width(view)
+        if isinstance(head, BoostedHead) and len(target) * width > most and width > LEAST_FEATURES:
+            quick = head.quick(QUICK)
+            _learn(quick, kind, views, view, target, most // QUICK, seed)
+            most_told = max(most // len(target), LEAST_FEATURES)
+            head.columns = np.sort(np.argsort(-quick.importance, kind="stable")[:most_told])
+        _learn(head, kind, views, view, target, most, seed)
+    return heads
 
 
-def _training_rows(recipe: str, shape: tuple[int, int], seed: int, numbers: int) -> np.ndarray | None:
-    """Which rows a head of many features learns from; None for all."""
-    most = max(int(numbers * SHARES.get(recipe, 1)) // max(shape[1], 1), LEAST_ROWS)
-    if shape[0] <= most:
-        return None
-    return np.sort(np.random.default_rng((seed, 5)).choice(shape[0], most, replace=False))
+def _learn(head: Head, kind: TaskType, views: Views, view: str, target: np.ndarray, numbers: int, seed: int) -> None:
+    """Fit a head on all rows, or on as many as `numbers` allows."""
+    width = views.width(view) if head.columns is None else len(head.columns)
+    most = max(numbers // max(width, 1), LEAST_ROWS)
+    if len(target) > most:
+        rows = np.sort(np.random.default_rng((seed, 5)).choice(len(target), most, replace=False))
+        views, target = views.rows(rows), target[rows]
+    head.fit(views.view(view, head.columns), _target(kind, target), views.weight)
 
 
-def save_heads(fitted: Fitted) -> State:
-    """All heads and the calibration as arrays and texts, named part.name."""
-    arrays: dict[str, np.ndarray] = {}
+def save_mixture(mixture: Mixture) -> State:
+    """All heads, shares and the calibration as arrays and texts, named head.name."""
+    arrays: dict[str, np.ndarray] = {"shares": np.array(list(mixture.shares.values()))}
     texts: dict[str, str] = {}
-    for part, head in fitted.heads.items():
-        more_arrays, more_texts = head.state()
+    for part in mixture.shares:
+        more_arrays, more_texts = mixture.heads[part].state()
         arrays |= {f"{part}.{name}": np.asarray(value) for name, value in more_arrays.items()}
         texts |= {f"{part}.{name}": value for name, value in more_texts.items()}
-    if fitted.calibration is not None:
-        arrays |= {f"calibration.{name}": values for name, values in fitted.calibration.arrays().items()}
+    if mixture.calibration is not None:
+        arrays |= {f"calibration.{name}": values for name, values in mixture.calibration.arrays().items()}
     return arrays, texts
 
 
-def load_heads(kind: TaskType, parts: tuple[str, ...], state: State) -> Fitted:
-    """The inverse of `save_heads`."""
+def load_mixture(kind: TaskType, names: Sequence[str], state: State) -> Mixture:
+    """The inverse of `save_mixture`, of the heads `names` in the order of their shares."""
     heads: dict[str, Head] = {}
-    for part in parts:
+    for part in names:
         own = tuple({k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state)
         heads[part] = _head(RECIPES[part][0], kind, FEW, 0).restore(own)  # type: ignore[arg-type]
     own = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
-    return Fitted(kind, parts, heads, load_calibration(own))
+    shares = dict(zip(names, state[0]["shares"].tolist(), strict=True))
+    return Mixture(kind, shares, heads, load_calibration(own))

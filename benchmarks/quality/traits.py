@@ -15,9 +15,9 @@ from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import newest_per_entity, population
 from basemodel_ops.stages.rows import Examples
 from basemodel_ops.stages.views import single_views
-from basemodel_ops.tasks.choosing import SAFE, Trial, choose
 from basemodel_ops.tasks.metrics import multiclass_metrics
-from basemodel_ops.tasks.single import Views, answers_of, fit_candidates
+from basemodel_ops.tasks.mixing import WITH_FEWEST, Trial, mixed, shares_of
+from basemodel_ops.tasks.single import Views, answers_of, fit_heads
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import category_log_counts
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -55,12 +55,13 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
     folds = list(StratifiedKFold(5, shuffle=True, random_state=seed).split(counts, target))
     for fit, test in folds:
         began = time.perf_counter()
-        candidates = fit_candidates(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
-        parts = answers_of(candidates, views.rows(test))
-        shipped = _shipped(views, target, fit, seed)
-        chosen[shipped] += 1
+        heads = fit_heads(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
+        parts = answers_of(TaskType.MULTICLASS, heads, views.rows(test))
+        shares = _shares(views, target, fit, seed)
+        chosen[" + ".join(shares)] += 1
+        parts[SHIPPED] = mixed(TaskType.MULTICLASS, shares, parts)
         fitted = time.perf_counter()
-        parts[SHIPPED], parts[BASELINE] = parts[shipped], _counts(counts, target, fit, test, seed)
+        parts[BASELINE] = _counts(counts, target, fit, test, seed)
         seconds["product"] += fitted - began
         seconds["baseline"] += time.perf_counter() - fitted
         for way, answer in parts.items():
@@ -114,21 +115,22 @@ def _few_answers(
     found = np.zeros((len(target), target.max() + 1))
     for fit, test in folds:
         if side == "shipped":
-            candidates = fit_candidates(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
-            found[test] = next(candidates[way] for way in SAFE if way in candidates).predict(views.rows(test))
+            safest = next(name for name in WITH_FEWEST if name in views.heads)
+            heads = fit_heads(TaskType.MULTICLASS, views.rows(fit), target[fit], seed, [safest])
+            found[test] = answers_of(TaskType.MULTICLASS, heads, views.rows(test))[safest]
         else:
             scale, line = _line(counts, target, fit, PENALTIES[1])
             found[np.ix_(test, line.classes_)] = line.predict_proba(scale.transform(counts[test]))
     return found
 
 
-def _shipped(views: Views, target: np.ndarray, fit: np.ndarray, seed: int) -> str:
-    """The candidate that a fifth of the rows to learn from chooses among those fitted on the rest."""
+def _shares(views: Views, target: np.ndarray, fit: np.ndarray, seed: int) -> dict[str, float]:
+    """The shares by which a fifth of the rows to learn from weighs heads fitted on the rest."""
     learnt, validation = next(StratifiedKFold(5, shuffle=True, random_state=seed).split(fit, target[fit]))
-    candidates = fit_candidates(TaskType.MULTICLASS, views.rows(fit[learnt]), target[fit[learnt]], seed)
+    heads = fit_heads(TaskType.MULTICLASS, views.rows(fit[learnt]), target[fit[learnt]], seed)
     rest = fit[validation]
-    trial = Trial(answers_of(candidates, views.rows(rest)), target[rest], rest)
-    return choose(TaskType.MULTICLASS, "macro_auroc", [trial], len(learnt), seed)[0]
+    trial = Trial(answers_of(TaskType.MULTICLASS, heads, views.rows(rest)), target[rest], rest)
+    return shares_of(TaskType.MULTICLASS, "macro_auroc", [trial], len(learnt))
 
 
 def _counts(counts: np.ndarray, target: np.ndarray, fit: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:

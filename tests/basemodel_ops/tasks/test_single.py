@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import METRICS_OF, TaskType
 from basemodel_ops.tasks.calibration import Calibration
-from basemodel_ops.tasks.heads import Head
 from basemodel_ops.tasks.metrics import METRICS
-from basemodel_ops.tasks.single import Fitted, Views, answers_of, fit_candidates, load_heads, save_heads
+from basemodel_ops.tasks.single import Mixture, Views, answers_of, fit_heads, load_mixture, save_mixture
 
 KINDS = [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS]
 CLASSES = 3
@@ -31,76 +30,58 @@ def sample(kind: TaskType, seed: int, rows: int = 400) -> tuple[Views, np.ndarra
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=str)
-def fitted(request: pytest.FixtureRequest) -> dict[str, Fitted]:
-    return fit_candidates(request.param, *sample(request.param, 0), seed=0)
+def mixture(request: pytest.FixtureRequest) -> Mixture:
+    return of_all(request.param)
 
 
-def test_a_head_that_candidates_share_is_asked_once(fitted: dict[str, Fitted], monkeypatch: pytest.MonkeyPatch) -> None:
-    views, _ = sample(next(iter(fitted.values())).kind, 1)
-    alone = {name: candidate.predict(views) for name, candidate in fitted.items()}
-    asked: list[str] = []
-    for name, part in {part: head for one in fitted.values() for part, head in one.heads.items()}.items():
-
-        def predict(features: np.ndarray, name: str = name, own: Head = part) -> np.ndarray:
-            asked.append(name)
-            return type(own).predict(own, features)
-
-        monkeypatch.setattr(part, "predict", predict)
-    together = answers_of(fitted, views)
-    assert sorted(asked) == ["baseline", "boosted", "linear"]
-    assert together.keys() == alone.keys()
-    for name, answer in together.items():
-        np.testing.assert_array_equal(answer, alone[name])
+def of_all(kind: TaskType, seed: int = 0) -> Mixture:
+    """All heads, fitted on a sample, in unequal shares."""
+    heads = fit_heads(kind, *sample(kind, 0), seed=seed)
+    return Mixture(kind, dict(zip(heads, (0.5, 0.3, 0.2), strict=True)), heads)
 
 
-def test_answers_are_in_the_unit_of_the_target(fitted: dict[str, Fitted]) -> None:
-    for candidate in fitted.values():
-        views, target = sample(candidate.kind, 1)
-        answers = candidate.predict(views)
-        if candidate.kind is TaskType.REGRESSION:
+def test_every_head_learns(mixture: Mixture) -> None:
+    views, target = sample(mixture.kind, 1)
+    metric = METRICS_OF[mixture.kind][0]
+    for answer in answers_of(mixture.kind, mixture.heads, views).values():
+        chance = 0.0 if mixture.kind is TaskType.REGRESSION else 0.5
+        assert METRICS[mixture.kind](target, answer)[metric] > chance + 0.1
+
+
+def test_answers_are_in_the_unit_of_the_target(mixture: Mixture) -> None:
+    views, target = sample(mixture.kind, 1)
+    for answers in (mixture.predict(views), *answers_of(mixture.kind, mixture.heads, views).values()):
+        if mixture.kind is TaskType.REGRESSION:
             assert answers.shape == (400,)
             assert 0.3 < np.median(answers) / np.median(target) < 3
             continue
-        assert answers.shape == ((400,) if candidate.kind is TaskType.BINARY else (400, CLASSES))
+        assert answers.shape == ((400,) if mixture.kind is TaskType.BINARY else (400, CLASSES))
         assert ((answers >= 0) & (answers <= 1)).all()
-        if candidate.kind is TaskType.MULTICLASS:
+        if mixture.kind is TaskType.MULTICLASS:
             np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
 
 
-def test_a_blend_is_the_mean_of_its_parts(fitted: dict[str, Fitted]) -> None:
-    kind = next(iter(fitted.values())).kind
-    views, _ = sample(kind, 1)
+def test_a_mixture_is_the_weighted_mean_of_its_heads(mixture: Mixture) -> None:
+    views, _ = sample(mixture.kind, 1)
     # Amounts are averaged as logarithms.
-    squashed = (lambda x: np.sign(x) * np.log1p(np.abs(x))) if kind is TaskType.REGRESSION else (lambda x: x)
-    parts = [squashed(fitted[name].predict(views)) for name in ("linear", "boosted")]
-    np.testing.assert_allclose(squashed(fitted["linear + boosted"].predict(views)), np.mean(parts, axis=0), atol=1e-6)
+    squashed = (lambda x: np.sign(x) * np.log1p(np.abs(x))) if mixture.kind is TaskType.REGRESSION else (lambda x: x)
+    answers = answers_of(mixture.kind, mixture.heads, views)
+    expected = sum(share * squashed(answers[name]) for name, share in mixture.shares.items())
+    np.testing.assert_allclose(squashed(mixture.predict(views)), expected, atol=1e-6)
 
 
-def test_saved_heads_answer_the_same(fitted: dict[str, Fitted]) -> None:
-    for candidate in fitted.values():
-        views, _ = sample(candidate.kind, 1)
-        arrays, texts = save_heads(candidate)
-        stored = load(save({name: np.ascontiguousarray(array) for name, array in arrays.items()})) if arrays else {}
-        again = load_heads(candidate.kind, candidate.parts, (stored, texts))
-        np.testing.assert_array_equal(again.predict(views), candidate.predict(views))
-
-
-def test_a_candidate_with_its_calibration_answers_the_same_when_loaded() -> None:
-    views, target = sample(TaskType.BINARY, 0)
-    candidate = fit_candidates(TaskType.BINARY, views, target, seed=0)["linear + boosted"]
-    calibration = Calibration.fit(candidate.predict(views), target)
-    final = replace(candidate, calibration=calibration)
-    again = load_heads(TaskType.BINARY, final.parts, save_heads(final))
-    np.testing.assert_array_equal(again.predict(views), final.predict(views))
-    assert (final.predict(views) != candidate.predict(views)).any()
-    assert METRICS[TaskType.BINARY](target, final.predict(views))["brier"] < 0.25
+def test_a_saved_mixture_answers_the_same(mixture: Mixture) -> None:
+    views, target = sample(mixture.kind, 1)
+    calibration = Calibration.fit(mixture.predict(views), target) if mixture.kind is TaskType.BINARY else None
+    for one in (mixture, replace(mixture, calibration=calibration), replace(mixture, shares={"linear": 1.0})):
+        arrays, texts = save_mixture(one)
+        stored = load(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+        again = load_mixture(mixture.kind, list(one.shares), (stored, texts))
+        np.testing.assert_array_equal(again.predict(views), one.predict(views))
 
 
 def test_the_same_seed_gives_the_same_heads() -> None:
-    views, target = sample(TaskType.BINARY, 0)
-    first, second = (
-        save_heads(fit_candidates(TaskType.BINARY, views, target, seed=3)["linear + boosted"]) for _ in range(2)
-    )
+    first, second = (save_mixture(of_all(TaskType.BINARY, seed=3)) for _ in range(2))
     assert first[1] == second[1]
     for name, array in first[0].items():
         np.testing.assert_array_equal(array, second[0][name])
@@ -109,11 +90,36 @@ def test_the_same_seed_gives_the_same_heads() -> None:
 def test_a_class_that_nobody_is_in_keeps_the_others_in_their_places() -> None:
     views, target = sample(TaskType.MULTICLASS, 0)
     keep = target != 1
-    for candidate in fit_candidates(TaskType.MULTICLASS, views.rows(keep), target[keep], seed=0).values():
-        answers = candidate.predict(views.rows(keep))
+    heads = fit_heads(TaskType.MULTICLASS, views.rows(keep), target[keep], seed=0)
+    for answers in answers_of(TaskType.MULTICLASS, heads, views.rows(keep)).values():
         assert answers.shape[1] == CLASSES
         assert (answers[:, 1] < 0.05).all()
         assert (answers.argmax(axis=1) == target[keep]).mean() > 0.7
+
+
+def test_where_features_are_too_many_those_that_tell_are_read_by_more_rows() -> None:
+    """One of 600 numbers tells; learnt from few numbers the head reads some columns, and that one is among them."""
+    generator = np.random.default_rng(0)
+    wide = generator.standard_normal((6000, 600)).astype(np.float32)
+    target = (wide[:, 417] + generator.normal(0, 0.5, 6000) > 0).astype(float)
+    views = Views(wide, wide[:, :1])
+    head = fit_heads(TaskType.BINARY, views, target, 0, ["baseline"], numbers=1_000_000)["baseline"]
+    assert head.columns is not None
+    assert 417 in head.columns
+    assert len(head.columns) * 6000 <= 1_000_000
+    answer = answers_of(TaskType.BINARY, {"baseline": head}, views)["baseline"]
+    assert METRICS[TaskType.BINARY](target, answer)["auroc"] > 0.93
+    arrays, texts = save_mixture(Mixture(TaskType.BINARY, {"baseline": 1.0}, {"baseline": head}))
+    again = load_mixture(TaskType.BINARY, ["baseline"], (arrays, texts))
+    np.testing.assert_array_equal(again.predict(views), answer)
+
+
+def test_columns_of_several_views_stand_in_their_order() -> None:
+    generator = np.random.default_rng(1)
+    views = Views(*(generator.standard_normal((5, size)).astype(np.float32) for size in (3, 4)), items=np.ones((5, 2)))
+    everything = views.view("all")
+    for columns in (np.array([0, 2, 3, 8]), np.array([7, 8]), np.array([4])):
+        np.testing.assert_array_equal(views.view("all", columns), everything[:, columns])
 
 
 def answered(seed: int, rows: int) -> tuple[Views, np.ndarray]:
@@ -123,20 +129,18 @@ def answered(seed: int, rows: int) -> tuple[Views, np.ndarray]:
     return replace(views, answer=chance), target
 
 
-def test_an_answer_without_labels_is_a_candidate_where_there_is_one_and_is_handed_through() -> None:
+def test_an_answer_without_labels_is_a_head_where_there_is_one_and_is_handed_through() -> None:
     views, target = answered(0, 400)
-    candidates = fit_candidates(TaskType.BINARY, views, target, seed=0)
+    heads = fit_heads(TaskType.BINARY, views, target, seed=0)
     assert views.answer is not None
-    np.testing.assert_array_equal(candidates["zero-shot"].predict(views), views.answer[:, 0])
-    assert not any("zero-shot" in name for name in fit_candidates(TaskType.BINARY, *sample(TaskType.BINARY, 0), seed=0))
-    again = load_heads(TaskType.BINARY, ("zero-shot",), save_heads(candidates["zero-shot"]))
-    np.testing.assert_array_equal(again.predict(views), candidates["zero-shot"].predict(views))
+    np.testing.assert_array_equal(answers_of(TaskType.BINARY, heads, views)["zero-shot"], views.answer[:, 0])
+    assert "zero-shot" not in fit_heads(TaskType.BINARY, *sample(TaskType.BINARY, 0), seed=0)
+    alone = Mixture(TaskType.BINARY, {"zero-shot": 1.0}, heads)
+    again = load_mixture(TaskType.BINARY, ["zero-shot"], save_mixture(alone))
+    np.testing.assert_array_equal(again.predict(views), alone.predict(views))
 
 
 def test_a_raw_view_is_not_boosted() -> None:
     views, target = sample(TaskType.BINARY, 0)
-    assert set(fit_candidates(TaskType.BINARY, replace(views, is_raw=True), target, seed=0)) == {
-        "linear",
-        "baseline",
-        "linear + baseline",
-    }
+    raw = replace(views, is_raw=True)
+    assert list(fit_heads(TaskType.BINARY, raw, target, seed=0)) == raw.heads == ["linear", "baseline"]

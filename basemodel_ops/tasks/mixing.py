@@ -1,0 +1,142 @@
+"""Shares of heads in the answer of a task: convex, by later moments, drawn towards equal ones.
+
+A mean of several is seldom far from the best, and with few rows to choose by the best looks better than it is: so
+heads are weighted rather than chosen (stacking with convex weights; Breiman 1996, van der Laan et al. 2007).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from basemodel_ops.contract.types import Metric, TaskType
+from basemodel_ops.encoders.numbers import squash, unsquash
+
+PULL = 15.0
+"""How strongly shares are drawn to equal ones, over the rows that they are found by."""
+
+FADE = 0.5
+"""Weight of a moment beside the next newer one, by which more could be learnt from, and which is more like today."""
+
+LEAST_SHARE = 0.05
+"""Heads of smaller shares are left out: they cost as much as others."""
+
+FEWEST, FEW = 200, 2000
+"""Labels to learn from below which heads of items are left out, and below which all boosted ones are."""
+
+WITH_FEWEST, WITH_FEW = ("zero-shot", "linear"), ("zero-shot", "linear", "linear items")
+
+LEAST_CHANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What heads answered to rows later than those they had learnt from, in the target's own unit."""
+
+    answers: dict[str, np.ndarray]
+    target: np.ndarray
+    owner: np.ndarray
+    """Whose rows these are, (rows,): those of one entity are alike."""
+    weight: np.ndarray | None = None
+    """Of how many rows each speaks."""
+
+
+def mixed(kind: TaskType, shares: Mapping[str, float], answers: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The weighted mean of answers; of amounts that of their logarithms, of classes over as many as any head knows."""
+    some = [answers[name] for name in shares]
+    if kind is TaskType.REGRESSION:
+        return unsquash(np.average([squash(answer) for answer in some], axis=0, weights=list(shares.values())))
+    if kind is TaskType.MULTICLASS:
+        classes = max(answer.shape[1] for answer in some)
+        some = [np.pad(answer, ((0, 0), (0, classes - answer.shape[1]))) for answer in some]
+    return np.average(some, axis=0, weights=list(shares.values()))
+
+
+def shares_of(
+    kind: TaskType, metric: str, trials: Sequence[Trial], labels: int = FEW, fade: float = FADE
+) -> dict[str, float]:
+    """The share of each head that has one, which sum to 1.
+
+    The loss is the squared or absolute error, or the log loss, as the metric asks, as a part of that of a constant,
+    plus `PULL` over all rows times the squared distance to equal shares.
+
+    Args:
+        kind: Of the task.
+        metric: That the task is measured by.
+        trials: The newest first, of the same heads.
+        labels: Rows that heads learn from.
+        fade: Weight of each trial beside the one before it.
+    """
+    allowed = WITH_FEWEST if labels < FEWEST else WITH_FEW if labels < FEW else tuple(trials[0].answers)
+    names = [name for name in trials[0].answers if name in allowed]
+    if len(names) == 1 or all(len(np.unique(trial.target)) < 2 for trial in trials):
+        return {names[0]: 1.0}  # nothing can be compared: the safest
+    told = [_told(kind, metric, names, trial) for trial in trials if len(np.unique(trial.target)) > 1]
+    faded = fade ** np.arange(len(told))
+    faded, equal = faded / faded.sum(), np.full(len(names), 1 / len(names))
+    pull = PULL / sum(len(trial.target) for trial in trials)
+
+    def loss(shares: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = pull * np.sum((shares - equal) ** 2), 2 * pull * (shares - equal)
+        for part, one in zip(faded, told, strict=True):
+            own, own_slope = one.loss(shares)
+            value, slope = value + part * own, slope + part * own_slope
+        return float(value), slope
+
+    whole = {"type": "eq", "fun": lambda shares: shares.sum() - 1, "jac": np.ones_like}
+    found = minimize(loss, equal, jac=True, method="SLSQP", bounds=[(0, 1)] * len(names), constraints=[whole]).x
+    kept = np.where(found >= min(LEAST_SHARE, found.max()), found, 0)
+    return {name: float(share) for name, share in zip(names, kept / kept.sum(), strict=True) if share > 0}
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Of a trial: answers (heads, rows), the target and weights (rows,) that sum to 1 over the loss of a constant."""
+
+    metric: str
+    answers: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+
+    def loss(self, shares: np.ndarray) -> tuple[float, np.ndarray]:
+        """The loss of a mixture beside that of a constant, and its slope by the shares."""
+        mean = shares @ self.answers
+        if self.metric == Metric.MAE:
+            error = unsquash(mean) - self.target
+            slope = np.sign(error) * np.exp(np.abs(mean))
+            return float(self.weight @ np.abs(error)), self.answers @ (self.weight * slope)
+        if self.metric == Metric.R2_LOG:
+            error = mean - self.target
+            return float(self.weight @ error**2), self.answers @ (2 * self.weight * error)
+        chance = np.clip(mean, LEAST_CHANCE, 1 - LEAST_CHANCE)
+        value = -(self.target * np.log(chance) + (1 - self.target) * np.log(1 - chance))
+        slope = (chance - self.target) / (chance * (1 - chance))
+        return float(self.weight @ value), self.answers @ (self.weight * slope)
+
+
+def _told(kind: TaskType, metric: str, names: list[str], trial: Trial) -> _Told:
+    """What the loss reads of a trial; of classes the chance of the right one, which should be 1."""
+    target = trial.target.astype(float)
+    weight = np.ones(len(target)) if trial.weight is None else trial.weight
+    answers = [trial.answers[name] for name in names]
+    if kind is TaskType.REGRESSION:
+        answers = [squash(answer) for answer in answers]
+        if metric == Metric.MAE:
+            constant = np.abs(target - np.median(target))
+        else:
+            target = squash(target)
+            constant = (target - np.average(target, weights=weight)) ** 2
+    elif kind is TaskType.BINARY:
+        rate = np.average(target, weights=weight)
+        constant = -(target * np.log(rate) + (1 - target) * np.log(1 - rate))
+    else:
+        rows, right = np.arange(len(target)), trial.target.astype(int)
+        known = [right < answer.shape[1] for answer in answers]
+        answers = [
+            np.where(there, answer[rows, np.where(there, right, 0)], 0)
+            for there, answer in zip(known, answers, strict=True)
+        ]
+        rates = np.bincount(right, weights=weight) / weight.sum()
+        constant, target = -np.log(rates[right]), np.ones(len(target))
+    return _Told(metric, np.stack(answers), target, weight / (weight @ constant))

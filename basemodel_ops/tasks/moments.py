@@ -1,0 +1,53 @@
+"""Moments at which heads are compared, each later than all that the heads had learnt from."""
+
+import numpy as np
+
+MOMENTS = 3
+"""Moments that heads are compared at, at most: validation, and earlier ones within the training rows."""
+
+LEAST_PART = 1 / 3
+"""Of the training rows, at least what is learnt from at each moment."""
+
+LEARNT, MEASURED = 40_000, 10_000
+"""Rows that are learnt from and measured at an earlier moment, at most."""
+
+
+def moments(
+    cutoff: np.ndarray, part: np.ndarray, horizon: int | None, span: int, seed: int, most: int = MOMENTS
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to learn from and rows to measure by, per moment, the newest first.
+
+    The first are the parts themselves. Each of the others is measured at as many cutoffs as validation has, a horizon
+    before the moment after it, and learns from what was known when these begin. Traits do not move in time: their other
+    moments are random parts of the same sizes.
+
+    Args:
+        cutoff: (rows,), in the unit of `span`.
+        part: (rows,) "train", "validation" or another.
+        horizon: Of the task; None of a trait.
+        span: The horizon in the unit of the cutoffs.
+        seed: Of what is drawn.
+        most: Moments, at most.
+    """
+    train, validation = np.flatnonzero(part == "train"), np.flatnonzero(part == "validation")
+    generator = np.random.default_rng((seed, 4))
+    found = [(train, validation)]
+    if horizon is None:
+        both = np.concatenate([train, validation])
+        for _ in range(most - 1):
+            mixed = generator.permutation(both)
+            found.append((np.sort(mixed[len(validation) :]), np.sort(mixed[: len(validation)])))
+        return found
+    width, begin = len(np.unique(cutoff[validation])), cutoff[validation].min()
+    while len(found) < most:
+        before = np.unique(cutoff[train][cutoff[train] + span <= begin])[-width:]
+        past = train[cutoff[train] + span <= before[0]] if len(before) else train[:0]
+        if len(past) < max(LEAST_PART * len(train), 1):
+            break
+        measured, begin = train[np.isin(cutoff[train], before)], before[0]
+        found.append((_some(past, LEARNT, generator), _some(measured, MEASURED, generator)))
+    return found
+
+
+def _some(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
+    return rows if len(rows) <= most else np.sort(generator.choice(rows, most, replace=False))
