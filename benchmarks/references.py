@@ -23,7 +23,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.fitting import read_targets
 from basemodel_ops.stages.labels import known_before_test, population, prepared
-from basemodel_ops.stages.selection import MIXTURE, select, tell_of_peers
+from basemodel_ops.stages.selection import select, tell_of_peers
 from basemodel_ops.stages.supplement import examples_of
 from basemodel_ops.stages.views import peer_keys, single_views
 from basemodel_ops.tasks.comparing import difference_error
@@ -79,8 +79,8 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
         "rows": {"known": len(known), "test": len(test)}, "metric": primary,
         "shares": {name: round(share, 3) for name, share in chosen.shipped.shares.items()},
         "best_reference": best,
-        "difference": round(gain(primary, metrics[MIXTURE][primary]) - gain(primary, metrics[best][primary]), 4),
-        "error": round(difference_error(task.type, primary, [tested], (MIXTURE, best), seed), 4),
+        "difference": round(gain(primary, metrics[chosen.name][primary]) - gain(primary, metrics[best][primary]), 4),
+        "error": round(difference_error(task.type, primary, [tested], (chosen.name, best), seed), 4),
         "metrics": {name: {key: round(value, 4) for key, value in one.items()} for name, one in metrics.items()},
     }  # fmt: skip
 

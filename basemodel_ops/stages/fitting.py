@@ -12,7 +12,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import (
-    Metrics,
+    Fit,
     Rows,
     fitted_numbers,
     known_before_test,
@@ -22,7 +22,7 @@ from basemodel_ops.stages.labels import (
 from basemodel_ops.stages.plain import EVENTS, PLAIN, plain_answers, plain_features
 from basemodel_ops.stages.positives import positives, truth_matrix
 from basemodel_ops.stages.rows import Represented
-from basemodel_ops.stages.selection import MIXTURE, select, tell_of_peers
+from basemodel_ops.stages.selection import select, tell_of_peers
 from basemodel_ops.stages.supplement import drawn_entities, examples_of
 from basemodel_ops.stages.times import to_datetime
 from basemodel_ops.stages.views import automatic_names, pair_views, peer_keys, single_views
@@ -49,12 +49,12 @@ def answer_model(ws: Workspace, task: str) -> Report:
         plan = snapshot.plans[task]
         with ws.warehouse() as warehouse:
             rows = population(warehouse, declared, snapshot.times, plan)
-            fit = _fit_multilabel if declared.type is TaskType.MULTILABEL else _fit_single
+            learn = _fit_multilabel if declared.type is TaskType.MULTILABEL else _fit_single
             rows = prepared(declared, rows, ws.settings.seed)
             examples, place = examples_of(ws, warehouse, declared, rows, snapshot)
             rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
-            shipped, validation, test = fit(ws, warehouse, declared, rows, examples, place, Checkpoint(ws), draft)
-        return fitted_numbers(draft, plan, shipped, validation, test), {}
+            fit = learn(ws, warehouse, declared, rows, examples, place, Checkpoint(ws), draft)
+        return fitted_numbers(draft, plan, fit), {}
 
     return ws.made(f"{task}/model", fill)
 
@@ -92,7 +92,7 @@ def read_targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
 def _fit_single(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, examples: Represented, place: np.ndarray,
     checkpoint: Checkpoint, draft: Draft,
-) -> tuple[str, Metrics, Metrics]:  # fmt: skip
+) -> Fit:  # fmt: skip
     kind, metric, seed = task.type, metric_of(task), ws.settings.seed
     target, classes = read_targets(task, rows)
     views = replace(single_views(examples, checkpoint, place, task), weight=rows.weight)
@@ -111,7 +111,7 @@ def _fit_single(
         tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed)
     on_test = mean_metrics(kind, [tested])
     against = PLAIN if PLAIN in on_test else "baseline"
-    noise = difference_error(kind, metric, [tested], (MIXTURE, against), seed)
+    noise = difference_error(kind, metric, [tested], (chosen.name, against), seed)
     draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0})
     shipped = replace(shipped, heads=fit_heads(kind, views, target, seed, list(shipped.shares), metric))
     arrays, texts = save_mixture(shipped)
@@ -119,7 +119,7 @@ def _fit_single(
     for name, text in texts.items():
         draft.text(name, text)
     draft.json("recipe", {"shares": dict(shipped.shares), "texts": sorted(texts), "classes": classes})
-    return MIXTURE, chosen.metrics, on_test
+    return Fit(chosen.name, chosen.metrics, on_test, chosen.shipped.shares)
 
 
 def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows) -> np.ndarray | None:
@@ -164,7 +164,7 @@ def _refuse_empty(task: Task, parts: dict[str, np.ndarray]) -> None:
 def _fit_multilabel(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, examples: Represented, place: np.ndarray,
     checkpoint: Checkpoint, draft: Draft,
-) -> tuple[str, Metrics, Metrics]:  # fmt: skip
+) -> Fit:  # fmt: skip
     found = positives(warehouse, task, ws.snapshot().plans[task.name].read)
     labels = found.labels
     target = truth_matrix(found, rows)
@@ -189,4 +189,4 @@ def _fit_multilabel(
         draft.text(name, text)
     draft.table("labels", pa.table({"label": labels}))
     draft.json("recipe", {"kind": shipped, "texts": sorted(texts)})
-    return shipped, metrics, on_test
+    return Fit(shipped, metrics, on_test)

@@ -1,6 +1,7 @@
 """Reading a task: its rows, and the part that each belongs to."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -154,10 +155,20 @@ def trait_parts(rows: Rows, seed: int) -> Rows:
     return replace(rows, part=part)
 
 
-def fitted_numbers(
-    draft: Draft, plan: TaskPlan, shipped: str, validation: Metrics, test: Metrics
-) -> dict[str, float | int | str]:
+@dataclass(frozen=True)
+class Fit:
+    """What was fitted for a task: the name of what ships among the ways to answer, and the metrics of all."""
+
+    shipped: str
+    validation: Metrics
+    test: Metrics
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Of the heads of a mixture."""
+
+
+def fitted_numbers(draft: Draft, plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
     """Write the metrics of all candidates; what is reported of a fitted task."""
-    draft.json("metrics", {"shipped": shipped, "validation": validation, "test": test})
+    draft.json("metrics", {"shipped": fit.shipped, "validation": fit.validation, "test": fit.test})
+    told = {f"share of {name}": round(share, 2) for name, share in fit.shares.items()}
     drawn = {f"drawn_{part}": round(plan.drawn(part), 4) for part in plan.rows}
-    return {"shipped": shipped, "labelled_rows": sum(plan.rows.values()), **drawn}
+    return {"shipped": fit.shipped, **told, "labelled_rows": sum(plan.rows.values()), **drawn}

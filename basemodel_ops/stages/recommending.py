@@ -14,7 +14,7 @@ from basemodel_ops.foundation.retrieval import Retrieval, Sequences, learn_retri
 from basemodel_ops.report import Report
 from basemodel_ops.representation import History
 from basemodel_ops.stages.encoding import facts_of, vocabulary_of
-from basemodel_ops.stages.labels import Rows, fitted_numbers, population
+from basemodel_ops.stages.labels import Fit, Rows, fitted_numbers, population
 from basemodel_ops.stages.offers import read_offers
 from basemodel_ops.stages.positives import Positives, positives, read_things
 from basemodel_ops.stages.reading import EVERYONE, Chosen, sample_of
@@ -106,7 +106,7 @@ def recommendation_model(ws: Workspace, task: str) -> Report:
                 rows = rows.take(np.flatnonzero(shelf.entities.encode(rows.entity) >= 0))
             found = positives(warehouse, declared, plan.read)
         shipped, validation, test = fit_recommendation(ws, declared, rows, shelf, found, snapshot.times, draft)
-        return fitted_numbers(draft, plan, shipped, validation, test), {}
+        return fitted_numbers(draft, plan, Fit(shipped, validation, test)), {}
 
     return ws.made(f"{task}/model", fill)
 

@@ -26,7 +26,7 @@ MANY_CLASSES = 50
 """From so many classes on, each of which is a model of its own, fewer moments are compared."""
 
 MIXTURE = "mixture"
-"""Name of what ships among the heads that a report shows."""
+"""Name, among the heads that a report shows, of what ships where it is of several."""
 
 REPORTED = ("zero-shot", "linear", "baseline")
 """Heads that are fitted anew for the report, beside those that ship."""
@@ -34,12 +34,13 @@ REPORTED = ("zero-shot", "linear", "baseline")
 
 @dataclass(frozen=True)
 class Selection:
-    """What ships, fitted anew, and the metrics of every head and of the mixture over the moments."""
+    """What ships, fitted anew, its name, and the metrics of it and of every head over the moments."""
 
+    name: str
     shipped: Mixture
     metrics: Metrics
     test: Trial
-    """What the mixture and the reported heads answer to the rows that were `asked`."""
+    """What it and the reported heads answer to the rows that were `asked`."""
 
 
 def tell_of_peers(
@@ -81,23 +82,25 @@ def select(
     # Moments of a trait are parts of the same rows: none is newer.
     labels, fade = int((rows.part == "train").sum()), FADE if task.horizon else 1.0
     shares = shares_of(kind, metric, trials, labels, fade)
-    together = [replace(one, answers={**one.answers, MIXTURE: mixed(kind, shares, one.answers)}) for one in trials]
-    names = [name for name in views.heads if name in {*shares, *reported}]
-    heads = fit_heads(kind, views.rows(known), target[known], seed, names, metric)
-    shipped = Mixture(kind, shares, {name: heads[name] for name in shares}, calibrated(kind, together))
+    name = MIXTURE if len(shares) > 1 else next(iter(shares))
+    together = [replace(one, answers={**one.answers, name: mixed(kind, shares, one.answers)}) for one in trials]
+    wanted = [head for head in views.heads if head in {*shares, *reported}]
+    heads = fit_heads(kind, views.rows(known), target[known], seed, wanted, metric)
+    shipped = Mixture(kind, shares, {head: heads[head] for head in shares}, calibrated(kind, together, name))
     later = views.rows(asked)
     answers = answers_of(kind, heads, later)
-    answers = {MIXTURE: shipped.answer(answers), **{name: answers[name] for name in names}}
-    return Selection(shipped, mean_metrics(kind, together), Trial(answers, target[asked], owner[asked], later.weight))
+    answers |= {name: shipped.answer(answers)}
+    tested = Trial(answers, target[asked], owner[asked], later.weight)
+    return Selection(name, shipped, mean_metrics(kind, together), tested)
 
 
-def calibrated(kind: TaskType, trials: Sequence[Trial]) -> Calibration | ClassCalibration | None:
-    """The calibration of the mixture's probabilities, by all trials; None of amounts."""
+def calibrated(kind: TaskType, trials: Sequence[Trial], name: str) -> Calibration | ClassCalibration | None:
+    """The calibration of the probabilities of that name, by all trials; None of amounts."""
     if kind is TaskType.REGRESSION:
         return None
     weights = [np.ones(len(trial.target)) if trial.weight is None else trial.weight for trial in trials]
     target, weight = np.concatenate([trial.target for trial in trials]), np.concatenate(weights)
-    answers = [trial.answers[MIXTURE] for trial in trials]
+    answers = [trial.answers[name] for trial in trials]
     if kind is TaskType.BINARY:
         return Calibration.fit(np.concatenate(answers), target, weight)
     classes = max(int(target.max()) + 1, *(answer.shape[1] for answer in answers))

@@ -13,7 +13,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checkpoint import Checkpoint
 from basemodel_ops.stages.labels import Rows, known_before_test, population, prepared
 from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.selection import MIXTURE, select, tell_of_peers
+from basemodel_ops.stages.selection import select, tell_of_peers
 from basemodel_ops.stages.views import peer_keys, single_views
 from basemodel_ops.tasks.single import Views
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
@@ -104,7 +104,7 @@ def product_answers(
     told, _ = tell_of_peers(problem.task, rows, problem.keys, problem.target, labelled)
     views, known = problem.views.with_peers(told), train if newest is None else newest
     chosen = select(problem.task, rows, views, problem.target, problem.entity, known, problem.test, seed, views.heads)
-    return MIXTURE, chosen.test.answers
+    return chosen.name, chosen.test.answers
 
 
 def baseline_answers(
