@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from basemodel_ops.contract.types import Aggregate, AlreadyHad, ColumnType, Frozen, Metric, TaskType
+from basemodel_ops.contract.types import Aggregate, AlreadyHad, ColumnType, Frozen, Metric, OnWorse, TaskType
 
 Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 """What personal data are read for, in words; it stands in the audit log."""
@@ -53,6 +53,7 @@ class TaskMeta(Frozen):
     population: str | None = None
     predicts: Predicts | None = None
     metric: Metric | None = None
+    on_worse: OnWorse = OnWorse.STOP
     already_had: AlreadyHad | None = None
     offers: str | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)

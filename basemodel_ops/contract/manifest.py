@@ -14,6 +14,7 @@ from basemodel_ops.contract.types import (
     Contract,
     EventSource,
     Grid,
+    OnWorse,
     Relation,
     Target,
     Task,
@@ -108,6 +109,11 @@ def _tasks(
                 f"Model {model.name}: metric {str(meta.metric)!r} is none that a {meta.type.value} task is chosen by. "
                 f"It may be: {[str(metric) for metric in metrics]}. Name one, or remove `metric`."
             )
+        if meta.on_worse is OnWorse.BASELINE and not metrics:
+            reader.problems.append(
+                f"Model {model.name}: on_worse is given, but a {meta.type.value} task has no baseline to publish. "
+                "Remove it."
+            )
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
         upstream = reader.reads(model.unique_id)
@@ -117,8 +123,8 @@ def _tasks(
                 name=model.name, relation=model.relation, type=meta.type, entity=meta.entity, cutoff=meta.cutoff,
                 target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
-                reads=tuple(sorted(upstream & keyed)), metric=meta.metric, already_had=meta.already_had,
-                offers=offers, diversity=meta.diversity,
+                reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
+                already_had=meta.already_had,                offers=offers, diversity=meta.diversity,
             )
         )  # fmt: skip
     return tuple(found)

@@ -52,6 +52,13 @@ class Metric(StrEnum):
     ACCURACY = "accuracy"
 
 
+class OnWorse(StrEnum):
+    """What is published where an answer is clearly worse than a baseline on the test."""
+
+    STOP = "stop"
+    BASELINE = "baseline"
+
+
 METRICS_OF = {
     TaskType.BINARY: (Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.BRIER, Metric.LOG_LOSS),
     TaskType.REGRESSION: (Metric.R2_LOG, Metric.MAE),
@@ -161,6 +168,8 @@ class Task(Frozen):
     """Names of the attribute sources keyed by the entity from which the labels are made."""
     metric: Metric | None = None
     """What candidates of one answer are chosen by; None is the first of `METRICS_OF`."""
+    on_worse: OnWorse = OnWorse.STOP
+    """Of a task with one answer: nothing is published, or boosting on the automatic aggregates."""
     already_had: AlreadyHad | None = None
     """Of a recommendation; None leaves it to validation."""
     offers: Relation | None = None

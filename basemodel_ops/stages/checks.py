@@ -5,17 +5,15 @@ from datetime import datetime
 import numpy as np
 from sqlglot import exp
 
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import OnWorse, TaskType
 from basemodel_ops.emde import element_scores
 from basemodel_ops.report import Finding
 from basemodel_ops.stages.answering import entities_asked, score_relation
 from basemodel_ops.stages.forgetting import check_forgotten
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.comparing import is_worse
 from basemodel_ops.tasks.metrics import gain
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
-
-LOSS = 0.02
-"""Of the metric, or of its value where that is above 1, that is not worth stopping the scores for."""
 
 HUGE = 1e300
 """No answer is beyond it."""
@@ -78,7 +76,7 @@ def check_model(ws: Workspace) -> Finding:
 
 
 def check_task(ws: Workspace, task: str) -> Finding:
-    """On the test cutoffs the shipped model is not worse than the baseline by more than `LOSS`.
+    """On the test cutoffs the shipped model is not worse than the baseline by more than `comparing.LOSS`.
 
     Where rows are so few that this says little, two standard errors of the difference are allowed.
     """
@@ -91,11 +89,20 @@ def check_task(ws: Workspace, task: str) -> Finding:
             "BASEMODEL_TEST_CUTOFFS, or widen the task's population."
         )
         return Finding("not_worse_than_the_baseline", False, text)
+    text = (
+        f"{numbers['metric']}: {numbers['shipped']} {numbers['shipped_value']}, baseline {numbers['baseline_value']}."
+    )
+    worse = is_worse(metric, float(numbers["shipped_value"]), baseline, float(numbers["noise"]))
+    stops = numbers.get("on_worse", OnWorse.STOP) == OnWorse.STOP
+    if worse and stops:
+        text += (
+            " Look at its evaluation; learn from more cutoffs or other columns, or publish a simpler model by "
+            f"`on_worse: baseline` on the dbt model {task}."
+        )
+    elif worse:
+        text += " It is published, as `on_worse: baseline` asks."
     return Finding(
-        "not_worse_than_the_baseline",
-        better > -max(LOSS * max(abs(baseline), 1), 2 * float(numbers["noise"])),
-        f"{numbers['metric']}: {numbers['shipped']} {numbers['shipped_value']}, baseline {numbers['baseline_value']}.",
-        {"gain": better, "noise": float(numbers["noise"])},
+        "not_worse_than_the_baseline", not (worse and stops), text, {"gain": better, "noise": float(numbers["noise"])}
     )
 
 

@@ -21,7 +21,7 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
         numbers: dict[str, float | int | str] = {
             "shipped": shipped, "metric": metric, "shipped_value": round(test[shipped][metric], 5),
             "baseline": against["name"], "baseline_value": round(test[against["name"]][metric], 5),
-            "noise": round(against["noise"], 5),
+            "noise": round(against["noise"], 5), "on_worse": str(ws.contract.task(task).on_worse),
         }  # fmt: skip
         for name, values in test.items():
             numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Draft
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.types import OnWorse, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.checkpoint import Checkpoint
@@ -28,7 +28,7 @@ from basemodel_ops.stages.times import to_datetime
 from basemodel_ops.stages.views import automatic_names, pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
-from basemodel_ops.tasks.comparing import difference_error, mean_metrics
+from basemodel_ops.tasks.comparing import difference_error, is_worse, mean_metrics
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import metric_of, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
@@ -105,15 +105,19 @@ def _fit_single(
     owner, test = examples.entity[place], parts["test"]
     known = known_before_test(rows, task.horizon)
     chosen = select(task, rows, views, target, owner, known, test, seed)
-    shipped, tested = chosen.shipped, chosen.test
+    tested = chosen.test
     features = _plain_features(ws, warehouse, task, rows)
     if features is not None:
         tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed)
     on_test = mean_metrics(kind, [tested])
     against = PLAIN if PLAIN in on_test else "baseline"
     noise = difference_error(kind, metric, [tested], (chosen.name, against), seed)
+    values = {name: found[metric] for name, found in on_test.items()}
+    if is_worse(metric, values[chosen.name], values[against], noise) and task.on_worse is OnWorse.BASELINE:
+        chosen = chosen.instead("baseline")
+        on_test["baseline"] = mean_metrics(kind, [chosen.test])["baseline"]
     draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0})
-    shipped = replace(shipped, heads=fit_heads(kind, views, target, seed, list(shipped.shares), metric))
+    shipped = replace(chosen.shipped, heads=fit_heads(kind, views, target, seed, list(chosen.shipped.shares), metric))
     arrays, texts = save_mixture(shipped)
     draft.arrays("heads", arrays)
     for name, text in texts.items():

@@ -41,6 +41,16 @@ class Selection:
     metrics: Metrics
     test: Trial
     """What it and the reported heads answer to the rows that were `asked`."""
+    trials: Sequence[Trial]
+    """The moments at which they were compared."""
+
+    def instead(self, head: str) -> "Selection":
+        """That one of the reported heads ships, calibrated."""
+        rest = {name: answer for name, answer in self.test.answers.items() if name != self.name}
+        kind = self.shipped.kind
+        shipped = Mixture(kind, {head: 1.0}, {}, calibrated(kind, self.trials, head))
+        answers = {**rest, head: shipped.answer(rest)}
+        return replace(self, name=head, shipped=shipped, test=replace(self.test, answers=answers))
 
 
 def tell_of_peers(
@@ -91,7 +101,7 @@ def select(
     answers = answers_of(kind, heads, later)
     answers |= {name: shipped.answer(answers)}
     tested = Trial(answers, target[asked], owner[asked], later.weight)
-    return Selection(name, shipped, mean_metrics(kind, together), tested)
+    return Selection(name, shipped, mean_metrics(kind, together), tested, together)
 
 
 def calibrated(kind: TaskType, trials: Sequence[Trial], name: str) -> Calibration | ClassCalibration | None:

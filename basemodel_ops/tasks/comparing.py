@@ -5,10 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.metrics import METRICS
+from basemodel_ops.tasks.metrics import METRICS, gain
 from basemodel_ops.tasks.mixing import Trial
 
 SAMPLES = 50
+
+LOSS = 0.02
+"""Of the metric, or of its value where that is above 1, that is not worth stopping the scores for."""
+
+
+def is_worse(metric: str, value: float, baseline: float, noise: float) -> bool:
+    """Whether a metric is below that of a baseline by more than `LOSS`, and than two standard errors explain."""
+    return gain(metric, value) - gain(metric, baseline) < -max(LOSS * max(abs(baseline), 1), 2 * noise)
 
 
 def mean_metrics(kind: TaskType, trials: Sequence[Trial]) -> dict[str, dict[str, float]]:

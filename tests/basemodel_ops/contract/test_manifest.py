@@ -186,6 +186,10 @@ def metric_of_another_type(models: Models) -> None:
     meta(models, "returns_14d", "task")["metric"] = "mae"
 
 
+def on_worse_of_items(models: Models) -> None:
+    meta(models, "reasons_14d", "task")["on_worse"] = "baseline"
+
+
 def metric_unknown(models: Models) -> None:
     meta(models, "returns_14d", "task")["metric"] = "gini"
 
@@ -227,6 +231,7 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (diversity_of_no_items, ("returns_14d", "diversity", "binary", "Remove it")),
     (diversity_beyond_one, ("reasons_14d", "diversity", "less than or equal to 1")),
     (metric_of_another_type, ("returns_14d", "metric 'mae'", "binary", "'brier'", "remove `metric`")),
+    (on_worse_of_items, ("reasons_14d", "on_worse", "multilabel", "Remove it")),
     (metric_unknown, ("returns_14d", "metric", "'log_loss'", "'gini'")),
     (metric_of_items, ("reasons_14d", "metric 'auroc'", "[]", "remove `metric`")),
     (sum_of_no_number, ("returns_14d", "'reason'", "['cost']", "sum")),

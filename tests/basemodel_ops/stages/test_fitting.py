@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import OnWorse, TaskType
 from basemodel_ops.errors import DataError
-from basemodel_ops.stages import Workspace
+from basemodel_ops.stages import Workspace, fitting
 from basemodel_ops.stages.checks import check_scores, check_task
 from basemodel_ops.stages.times import to_datetime
 from basemodel_ops.tasks.mixing import WITH_FEW
@@ -234,3 +234,19 @@ def test_a_trait_of_too_few_entities_is_named(riders: Workspace) -> None:
         riders, lambda rider, cutoff: "ab"[int(rider[-1]) % 2] if rider in ("rider 0", "rider 1") else None, TEXT,
         "Label more of them", type=CLASS, horizon=None,
     )  # fmt: skip
+
+
+def test_what_is_worse_than_the_baseline_gives_way_to_it_where_that_is_asked(
+    riders: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, values = HONEST[BINARY]
+    monkeypatch.setattr(fitting, "is_worse", lambda *_: True)
+    shares = {}
+    for way in OnWorse:
+        ws, name = whole(riders, answer, values, type=BINARY, on_worse=way)
+        model = ws.current(f"{name}/model")
+        shares[way], metrics = model.json("recipe")["shares"], model.json("metrics")
+        assert metrics["shipped"] in metrics["test"]
+        assert (metrics["shipped"] == "baseline") is (way is OnWorse.BASELINE)
+    assert shares[OnWorse.BASELINE] == {"baseline": 1}
+    assert shares[OnWorse.STOP] != {"baseline": 1}
