@@ -7,7 +7,7 @@ resampled entities.
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from basemodel_ops.tasks.metrics import METRICS, gain, metric_of
 from basemodel_ops.tasks.mixing import Trial
 from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY, Events
+from benchmarks.quality.planted import FAILED, told_the_cause
 from benchmarks.quality.product import pretrained
 from benchmarks.quality.repeat import Buyers, expected_amount, expected_orders
 
@@ -69,6 +70,9 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)
     if task.horizon is None:
         references["linear counts"] = _linear_counts(task.type, events, owner, rows.cutoff, target, known, test)
+    if FAILED in events.items:
+        told = boosted_answers(task.type, told_the_cause(events, owner, rows.cutoff), target, known, test)
+        references["told the cause"] = told
     if events.numbers and task.predicts is not None and task.type is not TaskType.MULTICLASS:
         references |= _textbook(task, events, owner, rows.cutoff, known, test)
     measure, primary = METRICS[task.type], metric_of(task)
@@ -152,17 +156,8 @@ def _age(time: np.ndarray, cutoff: np.ndarray, there: np.ndarray) -> np.ndarray:
 def _references(
     kind: TaskType, features: np.ndarray, target: np.ndarray, known: np.ndarray, test: np.ndarray
 ) -> dict[str, np.ndarray]:
-    classes = int(target.max()) + 1 if kind is TaskType.MULTICLASS else 0
-    # As what ships: amounts are learnt as logarithms.
-    learnt = np.log1p(np.maximum(target, 0)) if kind is TaskType.REGRESSION else target
-    back: Callable[[np.ndarray], np.ndarray] = np.expm1 if kind is TaskType.REGRESSION else lambda values: values
-    objective = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}[kind]
-    parameters = {
-        "objective": objective, "learning_rate": 0.05, "num_leaves": 31, "verbosity": -1, "num_threads": 2,
-        "deterministic": True, "seed": 0, **({"num_class": classes} if classes else {}),
-    }  # fmt: skip
-    data = lgb.Dataset(features[known], learnt[known], categorical_feature=list(range(LAST)))
-    boosted = np.asarray(lgb.train(parameters, data, 200).predict(features[test]))
+    classes, learnt, back = _learnt(kind, target)
+    boosted = boosted_answers(kind, features, target, known, test, list(range(LAST)))
     shown = np.eye(classes)[learnt.astype(int)] if classes else learnt[:, None]
     constant = np.broadcast_to(shown[known].mean(axis=0), (len(test), shown.shape[1]))
     last = features[:, 0].astype(int)
@@ -171,4 +166,26 @@ def _references(
     table /= (np.bincount(last[known], minlength=len(table)) + 5)[:, None]
     tables = {"constant": constant, "last item": table[last[test]]}
     plain = {name: values if classes else values[:, 0] for name, values in tables.items()}
-    return {name: back(values) for name, values in {**plain, "lightgbm": boosted}.items()}
+    return {**{name: back(values) for name, values in plain.items()}, "lightgbm": boosted}
+
+
+def boosted_answers(
+    kind: TaskType, features: np.ndarray, target: np.ndarray, known: np.ndarray, test: np.ndarray,
+    categories: Sequence[int] = (),
+) -> np.ndarray:  # fmt: skip
+    """What LightGBM with usual settings answers to the test rows, learnt from the known ones."""
+    classes, learnt, back = _learnt(kind, target)
+    objective = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}[kind]
+    parameters = {
+        "objective": objective, "learning_rate": 0.05, "num_leaves": 31, "verbosity": -1, "num_threads": 2,
+        "deterministic": True, "seed": 0, **({"num_class": classes} if classes else {}),
+    }  # fmt: skip
+    data = lgb.Dataset(features[known], learnt[known], categorical_feature=list(categories))
+    return back(np.asarray(lgb.train(parameters, data, 200).predict(features[test])))
+
+
+def _learnt(kind: TaskType, target: np.ndarray) -> tuple[int, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """How many classes there are, if any, what is learnt, and the way back: amounts are learnt as logarithms."""
+    if kind is TaskType.REGRESSION:
+        return 0, np.log1p(np.maximum(target, 0)), np.expm1
+    return int(target.max()) + 1 if kind is TaskType.MULTICLASS else 0, target, np.asarray

@@ -7,9 +7,10 @@ import dagster as dg
 
 from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
-from basemodel_ops.memory import release, reset_peak
+from basemodel_ops.memory import reset_peak
 from dagster_project import training
 from dagster_project.automation import newest_week
+from dagster_project.findings import remembered
 from dagster_project.partitions import as_of, weekly
 from dagster_project.project import Project
 from dagster_project.stage import checked, open_workspace, reported
@@ -76,7 +77,6 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         from basemodel_ops.stages.checks import check_scores, unfit
         from basemodel_ops.stages.decoding import check_representation
 
-        release()
         reset_peak()
         began, moment, workspace = time.monotonic(), as_of(context.partition_key), open_workspace(project, context)
         wanted = set(context.selected_asset_keys)
@@ -87,7 +87,13 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         reports = stages.score(workspace, able, moment, context.run.run_id, keep) if able or keep else {}
         for name, report in reports.items():
             if name == "entity_representation":
-                key, finding = REPRESENTATION, checked(check_representation(workspace, moment), "decoding")
+                finding, again = remembered(
+                    project.settings,
+                    f"{name}/decoding",
+                    [context.partition_key, report.version],
+                    lambda: check_representation(workspace, moment),
+                )
+                key, finding = REPRESENTATION, checked(finding, "decoding", again)
             else:
                 key, finding = scores_key(name), checked(check_scores(workspace, name, moment), "range")
             yield reported(report, began)._replace(asset_key=key, check_results=[finding._replace(asset_key=key)])

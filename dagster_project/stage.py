@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.memory import peak_mb, release, reset_peak
+from basemodel_ops.memory import peak_mb, reset_peak
 from dagster_project.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
@@ -29,7 +29,6 @@ Beside = Callable[[float], dict[str, dg.MetadataValue]]
 def materialized(stage: Callable[[], "Report"], beside: Beside | None = None) -> dg.MaterializeResult:
     """Run a stage and report its numbers, pictures, seconds and peak memory; `beside` them where it made something."""
     started = time.monotonic()
-    release()
     reset_peak()
     report = stage()
     result = reported(report, started)

@@ -71,9 +71,11 @@ def print_summary(
 ) -> None:
     """Per task the shipped model, its baseline, both metrics and rows scored, if any; then where to look next."""
     table = Table(title="\nTasks, on the last complete cutoffs", title_justify="left")
-    for heading in ("task", "shipped model", "metric", "value", "baseline", "value", "rows scored"):
-        right = heading in ("value", "rows scored")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=heading in ("task", "metric"))
+    for heading in ("task", "shipped model", "metric", "value", "baseline", "value", "rows"):
+        right = heading in ("value", "rows")
+        # Numbers are never cut; names of models fold.
+        names = heading in ("shipped model", "baseline")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=not names, overflow="fold")
     for task in tasks:
         evaluation, scores = evaluations[task], metadata.get(f"{task}/scores", {"rows": "-"})
         names = (evaluation["shipped"], evaluation["metric"], evaluation["shipped_value"])

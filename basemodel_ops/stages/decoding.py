@@ -19,7 +19,7 @@ from basemodel_ops.stages.times import microseconds, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.queries import column_of, events_query
 
-SAMPLE = 50
+SAMPLE = 20
 """Entities asked per column."""
 
 TOP = 10

@@ -12,6 +12,7 @@ from basemodel_ops.assets import AROUND, Asset, assets
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.types import Contract
 from basemodel_ops.errors import UndeclaredError
+from basemodel_ops.memory import release, reset_peak
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import snapshot as pinning
@@ -122,7 +123,9 @@ class Workspace:
     def write(
         self, key: str, version: str, fill: Callable[[Draft], tuple[Numbers, dict[str, bytes]]], inputs: dict[str, Any]
     ) -> Report:
-        """Write an artifact with its report and its pictures."""
+        """Write an artifact with its report and its pictures; what earlier stages held is given back first."""
+        release()
+        reset_peak()
         began = time.perf_counter()
         plots: dict[str, bytes] = {}
 

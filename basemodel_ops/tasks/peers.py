@@ -25,6 +25,10 @@ MOST_KEYS = 50_000
 """Groups of a kind that are kept for scoring, those with most answers."""
 
 
+FARTHEST = 400.0
+"""Halvings after which sums are seen from a newer moment: 64-bit numbers hold a thousand."""
+
+
 @dataclass(frozen=True)
 class Peers:
     """Rates and support of every group at one moment.
@@ -92,45 +96,69 @@ def peer_values(
     known = cutoff + horizon * DAY
     facts = np.hstack([outputs, np.ones((rows, 1))]) * (1.0 if weight is None else weight[:, None])
     groups = [np.unique(column, return_inverse=True) for column in keys.T]
+    first = np.cumsum([0, *(len(own) for own, _ in groups)])
+    code = np.zeros((rows, kinds), np.int64)
+    for kind, (_, own) in enumerate(groups):
+        code[:, kind] = first[kind] + own
     order, asked = np.argsort(known, kind="stable"), np.argsort(as_of, kind="stable")
     moments = np.unique(as_of)
     known_by = np.searchsorted(known[order], moments, side="right")
     asked_by = np.searchsorted(as_of[asked], moments, side="right")
-    width = (outputs.shape[1] + 1) * len(SPANS)
-    found = np.zeros((rows, kinds * width), np.float32)
-    sums = [np.zeros((len(SPANS), len(own), facts.shape[1])) for own, _ in groups]
-    total, last, told, now = np.zeros((len(SPANS), facts.shape[1])), 0, 0, int(known.min(initial=0))
-    lives = np.array(SPANS) * max(horizon, 1) * DAY
-
-    def learn(moment: int, until: int) -> None:
-        new, fade = order[last:until], np.exp2(-(moment - now) / lives)
-        fresh = np.exp2(-(moment - known[new]) / lives[:, None])[:, :, None] * facts[new]
-        total[:] = total * fade[:, None] + fresh.sum(axis=1)
-        for (_, code), own in zip(groups, sums, strict=True):
-            own *= fade[:, None, None]
-            for life in range(len(SPANS)):
-                np.add.at(own[life], code[new], fresh[life])
-
+    found = np.zeros((rows, kinds * facts.shape[1] * len(SPANS)), np.float32)
+    sums = _Fading(np.array(SPANS) * max(horizon, 1) * DAY, facts.shape[1], int(first[-1]), int(known.min(initial=0)))
+    last, told = 0, 0
     for moment, until, upto in zip(moments.tolist(), known_by.tolist(), asked_by.tolist(), strict=True):
-        learn(moment, until)
-        last, now, here, told = until, moment, asked[told:upto], upto
-        for kind, ((_, code), own) in enumerate(zip(groups, sums, strict=True)):
-            found[here, kind * width : (kind + 1) * width] = _told(own[:, code[here]], total)
-    if rows:
-        learn(max(int(known.max()), now), rows)
-    return found, _kept(groups, sums, total)
+        sums.add(known[order[last:until]], code[order[last:until]], facts[order[last:until]])
+        here = asked[told:upto]
+        values, total = sums.at(moment, code[here].ravel())
+        found[here] = _told(values, total).reshape(len(here), found.shape[1])
+        last, told = until, upto
+    sums.add(known[order[last:]], code[order[last:]], facts[order[last:]])
+    now = max(int(known.max(initial=0)), int(moments.max(initial=0)))
+    return found, _kept([own for own, _ in groups], *sums.at(now, np.arange(first[-1])))
+
+
+class _Fading:
+    """Sums of facts by group, which halve in each of several lives. They are kept as seen from one earlier moment, so
+    that only groups that are asked for are touched."""
+
+    def __init__(self, lives: np.ndarray, facts: int, groups: int, since: int) -> None:
+        self._lives, self._since = lives, since
+        self._sums, self._total = np.zeros((len(lives), facts, groups)), np.zeros((len(lives), facts))
+
+    def add(self, moment: np.ndarray, code: np.ndarray, facts: np.ndarray) -> None:
+        """Facts (rows, facts) known at ascending moments (rows,) of groups, one of each kind (rows, kinds)."""
+        if not len(moment):
+            return
+        if (int(moment[-1]) - self._since) / self._lives.min() > FARTHEST:
+            fade = np.exp2(-(int(moment[-1]) - self._since) / self._lives)
+            self._sums, self._total = self._sums * fade[:, None, None], self._total * fade[:, None]
+            self._since = int(moment[-1])
+        fresh = np.exp2((moment - self._since) / self._lives[:, None])[:, None] * facts.T  # (lives, facts, rows)
+        self._total += fresh.sum(axis=2)
+        for sums, values in zip(self._sums, fresh, strict=True):
+            for own, value in zip(sums, values, strict=True):
+                np.add.at(own, code.ravel(), np.repeat(value, code.shape[1]))
+
+    def at(self, moment: int, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The sums of some groups at a moment, (lives, groups, facts), and those of all rows, (lives, facts)."""
+        fade = np.exp2(-(moment - self._since) / self._lives)[:, None]
+        return self._sums[:, :, groups].transpose(0, 2, 1) * fade[:, None], self._total * fade
 
 
 def _told(sums: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Rates drawn to those of all, and support: (half-lives, groups, outputs + 1) to (groups, features)."""
     level = total[:, :-1] / np.maximum(total[:, -1:], 1e-9)
     rates = (sums[:, :, :-1] + PRIOR * level[:, None]) / (sums[:, :, -1:] + PRIOR)
-    return np.concatenate([rates, np.log1p(sums[:, :, -1:])], axis=2).transpose(1, 0, 2).reshape(sums.shape[1], -1)
+    return (
+        np.concatenate([rates, np.log1p(sums[:, :, -1:])], axis=2).transpose(1, 0, 2).reshape(sums.shape[1], total.size)
+    )
 
 
-def _kept(groups: list[tuple[np.ndarray, np.ndarray]], sums: list[np.ndarray], total: np.ndarray) -> Peers:
-    keys, values = [], []
-    for (own, _), held in zip(groups, sums, strict=True):
+def _kept(groups: list[np.ndarray], sums: np.ndarray, total: np.ndarray) -> Peers:
+    keys, values, end = [], [], 0
+    for own in groups:
+        held, end = sums[:, end : end + len(own)], end + len(own)
         most = np.sort(np.argsort(-held[-1, :, -1], kind="stable")[:MOST_KEYS])
         stranger = np.zeros((len(SPANS), 1, held.shape[2]))
         keys.append(own[most])

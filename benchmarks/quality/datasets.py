@@ -167,9 +167,25 @@ def movielens() -> Dataset:
     )
 
 
+def web_events() -> Dataset:
+    """Sessions of typed events, generated: a call to support after a failed payment makes visitors leave."""
+    return Dataset(
+        name="web_events",
+        projects=(PROJECTS / "web_events",),
+        settings={"validation_cutoffs": 2, "test_cutoffs": 3},
+        events="behavior.web_events",
+        entity="visitor_id",
+        time="happened_at",
+        item="kind",
+        basket="session_id",
+    )
+
+
 def named(name: str) -> Dataset:
     """A data set by its name; SettingsError lists those that exist."""
-    every = (complete_journey, online_retail, amazon_toys, amazon_sports, incidents, permits, cdnow, movielens)
+    every = (
+        complete_journey, online_retail, amazon_toys, amazon_sports, incidents, permits, cdnow, movielens, web_events
+    )  # fmt: skip
     makers = {maker.__name__: maker for maker in every}
     if name not in makers:
         raise SettingsError(f"No data set {name}. There are: {', '.join(makers)}.")

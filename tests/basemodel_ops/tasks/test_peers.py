@@ -102,3 +102,15 @@ def test_no_columns_and_no_rows_give_empty_features() -> None:
 )
 def test_what_is_averaged_of_answers(kind: TaskType, target: list[float], wanted: list[list[float]]) -> None:
     np.testing.assert_allclose(outputs_of(kind, np.array(target)), wanted, atol=1e-6)
+
+
+def test_a_history_of_thousands_of_half_lives_is_told_as_its_end_alone() -> None:
+    keys, outputs, cutoff, weight = sample(3, 300)
+    far = 5000 * max(SPANS) * HORIZON * DAY
+    old = keys[:40], outputs[:40], cutoff[:40] - far * np.arange(1, 41), weight[:40]
+    both = [np.concatenate([early, late]) for early, late in zip(old, (keys, outputs, cutoff, weight), strict=True)]
+    found, peers = peer_values(both[0], both[1], both[2], both[2], HORIZON, both[3])
+    alone, own = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[40:], alone, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(peers.look_up(keys), own.look_up(keys), rtol=1e-5, atol=1e-6)
