@@ -42,13 +42,15 @@ class Selection:
     test: Trial
     """What it and the reported heads answer to the rows that were `asked`."""
     trials: Sequence[Trial]
-    """The moments at which they were compared."""
+    """The moments at which they were compared, the newest first."""
+    fade: float
+    """Weight of a moment beside the next newer one."""
 
     def instead(self, head: str) -> "Selection":
         """That one of the reported heads ships, calibrated."""
         rest = {name: answer for name, answer in self.test.answers.items() if name != self.name}
         kind = self.shipped.kind
-        shipped = Mixture(kind, {head: 1.0}, {}, calibrated(kind, self.trials, head))
+        shipped = Mixture(kind, {head: 1.0}, {}, calibrated(kind, self.trials, head, self.fade))
         answers = {**rest, head: shipped.answer(rest)}
         return replace(self, name=head, shipped=shipped, test=replace(self.test, answers=answers))
 
@@ -96,20 +98,25 @@ def select(
     together = [replace(one, answers={**one.answers, name: mixed(kind, shares, one.answers)}) for one in trials]
     wanted = [head for head in views.heads if head in {*shares, *reported}]
     heads = fit_heads(kind, views.rows(known), target[known], seed, wanted, metric)
-    shipped = Mixture(kind, shares, {head: heads[head] for head in shares}, calibrated(kind, together, name))
+    shipped = Mixture(kind, shares, {head: heads[head] for head in shares}, calibrated(kind, together, name, fade))
     later = views.rows(asked)
     answers = answers_of(kind, heads, later)
     answers |= {name: shipped.answer(answers)}
     tested = Trial(answers, target[asked], owner[asked], later.weight)
-    return Selection(name, shipped, mean_metrics(kind, together), tested, together)
+    return Selection(name, shipped, mean_metrics(kind, together), tested, together, fade)
 
 
-def calibrated(kind: TaskType, trials: Sequence[Trial], name: str) -> Calibration | ClassCalibration | None:
-    """The calibration of the probabilities of that name, by all trials; None of amounts."""
+def calibrated(
+    kind: TaskType, trials: Sequence[Trial], name: str, fade: float = 1.0
+) -> Calibration | ClassCalibration | None:
+    """The calibration of the probabilities of that name, by all trials, each of `fade` times the weight of the newer
+    one; None of amounts."""
     if kind is TaskType.REGRESSION:
         return None
     weights = [np.ones(len(trial.target)) if trial.weight is None else trial.weight for trial in trials]
-    target, weight = np.concatenate([trial.target for trial in trials]), np.concatenate(weights)
+    weight = np.concatenate([fade**n * own / own.sum() for n, own in enumerate(weights)])
+    weight *= len(weight) / weight.sum()
+    target = np.concatenate([trial.target for trial in trials])
     answers = [trial.answers[name] for trial in trials]
     if kind is TaskType.BINARY:
         return Calibration.fit(np.concatenate(answers), target, weight)

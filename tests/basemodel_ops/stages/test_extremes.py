@@ -79,6 +79,45 @@ def test_one_entity_of_very_many_events_fits_in_the_memory_of_others(tmp_path: P
     assert answered(encoded(tmp_path, trips=pa.concat_tables([others, some.cast(others.schema)]))) == RIDERS
 
 
+ODD_ITEMS = {
+    "one value only": lambda station, row, moment: 7,
+    "a new value every event": lambda station, row, moment: row,
+    "others in the test": lambda station, row, moment: station + (1000 if moment >= datetime(2024, 5, 20) else 0),
+    "a new value every event, from the test on": lambda station, row, moment: (
+        row + 1000 if moment >= datetime(2024, 5, 20) else station
+    ),
+}
+
+
+@pytest.mark.parametrize("items", ODD_ITEMS)
+def test_items_of_odd_kinds_are_learnt_from_and_leave_no_answer_out(tmp_path: Path, items: str) -> None:
+    table = trips().select(COLUMNS)
+    rows = zip(table["station"].to_pylist(), table["started_at"].to_pylist(), strict=True)
+    stations = [ODD_ITEMS[items](station, row, moment) for row, (station, moment) in enumerate(rows)]
+    ws = encoded(tmp_path, trips=table.set_column(3, "station", pa.array(stations, pa.int64())))
+    assert answered(ws) == RIDERS
+    metrics = ws.current("rides_14d/model").json("metrics")
+    assert all(np.isfinite(list(found.values())).all() for found in metrics["test"].values())
+
+
+def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Path) -> None:
+    """Every trip of a day is at its midnight: which is newest is decided by what they are, not by their place."""
+    table = trips().select(COLUMNS)
+    midnights = [moment.replace(hour=0, minute=0) for moment in table["started_at"].to_pylist()]
+    table = table.set_column(1, "started_at", pa.array(midnights, pa.timestamp("us")))
+    found = []
+    for name, seed in (("one", 0), ("other", 1)):
+        order = np.random.default_rng(seed).permutation(table.num_rows)
+        ws = encoded(tmp_path / name, trips=table.take(order))
+        prepare(ws)
+        stages.training_examples(ws)
+        examples = Examples(ws.current("training_examples"))
+        newest = examples.positions("recent_item")
+        found.append(examples.gather(np.arange(len(examples)), newest))
+    assert found[0].any()
+    np.testing.assert_array_equal(*found)
+
+
 def test_a_population_of_one_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     alone = rides_of(["rider 3"], [datetime(2024, 1, 1) + timedelta(days=number) for number in range(170)])
     with pytest.raises(DataError, match=r"1 riders have events before 2024-07-01.*at least 2 are needed"):
