@@ -25,7 +25,7 @@ LEAST_SHARE = 0.05
 FEWEST, FEW = 200, 2000
 """Labels to learn from below which heads of items are left out, and below which all boosted ones are."""
 
-WITH_FEWEST, WITH_FEW = ("zero-shot", "linear"), ("zero-shot", "linear", "linear items")
+WITH_FEWEST, WITH_FEW = ("zero-shot", "linear"), ("zero-shot", "linear", "bold linear", "linear items")
 
 LEAST_CHANCE = 1e-4
 

@@ -14,6 +14,7 @@ from basemodel_ops.tasks.mixing import FEW, mixed
 RECIPES: dict[str, tuple[str, str]] = {
     "zero-shot": ("given", "answer"),
     "linear": ("linear", "learnt"),
+    "bold linear": ("bold", "learnt"),
     "baseline": ("boosted", "automatic"),
     "boosted": ("boosted", "both"),
     "linear items": ("linear", "learnt_and_items"),
@@ -35,7 +36,7 @@ LEAST_FEATURES, QUICK = 128, 4
 """Features that a boosted head reads where all of them would leave it few rows, at least: those that tell most to a
 model so many times quicker."""
 
-SHARES = {"sharp": 0.5, "linear": 2.0}
+SHARES = {"sharp": 0.5, "linear": 2.0, "bold": 2.0}
 """Of these numbers, for heads that take longer or less."""
 
 
@@ -84,7 +85,7 @@ class Views:
     @property
     def heads(self) -> list[str]:
         """Names of `RECIPES` that these views allow."""
-        absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else set()
+        absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else {"bold linear"}
         return [
             name
             for name, (_, view) in RECIPES.items()
@@ -122,8 +123,9 @@ def _head(
 ) -> Head:
     if recipe == "given":
         return GivenHead()
-    if recipe == "linear":
-        return LinearHead(kind, strength=0.1 if is_raw else 1.0)
+    if recipe in ("linear", "bold"):
+        # Of thousands of numbers some data are told by few, others by many: both are tried.
+        return LinearHead(kind, strength=0.1 if is_raw and recipe == "linear" else 1.0)
     # The middle of the logarithms is that of the amounts; their mean is not.
     objective = "regression_l1" if metric == Metric.MAE else None
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)

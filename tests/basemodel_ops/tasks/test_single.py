@@ -143,4 +143,4 @@ def test_an_answer_without_labels_is_a_head_where_there_is_one_and_is_handed_thr
 def test_a_raw_view_is_not_boosted() -> None:
     views, target = sample(TaskType.BINARY, 0)
     raw = replace(views, is_raw=True)
-    assert list(fit_heads(TaskType.BINARY, raw, target, seed=0)) == raw.heads == ["linear", "baseline"]
+    assert list(fit_heads(TaskType.BINARY, raw, target, seed=0)) == raw.heads == ["linear", "bold linear", "baseline"]

@@ -1,32 +1,13 @@
-with cutoffs as (
-    select * from {{ ref('cutoffs') }}
-),
-
-ratings as (
-    select * from {{ ref('ratings') }}
-),
-
-people as (
-    select * from {{ source('raw', 'people') }}
-),
-
-raters as (
-    select
-        ratings.user_id,
-        max(cutoffs.cutoff) as cutoff
-    from ratings
-    inner join cutoffs on ratings.rated_at < cutoffs.cutoff
-    where {{ is_remembered('ratings.user_id') }}
-    group by ratings.user_id
+with people as (
+    select * from {{ ref('people') }}
 ),
 
 final as (
     select
-        raters.user_id,
-        raters.cutoff,
-        cast(people.occupation as varchar) as occupation
-    from raters
-    inner join people on raters.user_id = cast(people.user_id as bigint)
+        user_id,
+        cutoff,
+        occupation
+    from people
 )
 
 select * from final
