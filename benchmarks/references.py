@@ -81,7 +81,7 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     tested = Trial({**ours, **references}, target[test], owner[test])
     return {
         "rows": {"known": len(known), "test": len(test)}, "metric": primary,
-        "shares": {name: round(share, 3) for name, share in chosen.shipped.shares.items()},
+        "shares": dict(chosen.shipped.shares),
         "best_reference": best,
         "difference": round(gain(primary, metrics[chosen.name][primary]) - gain(primary, metrics[best][primary]), 4),
         "error": round(difference_error(task.type, primary, [tested], (chosen.name, best), seed), 4),
@@ -156,7 +156,7 @@ def _age(time: np.ndarray, cutoff: np.ndarray, there: np.ndarray) -> np.ndarray:
 def _references(
     kind: TaskType, features: np.ndarray, target: np.ndarray, known: np.ndarray, test: np.ndarray
 ) -> dict[str, np.ndarray]:
-    classes, learnt, back = _learnt(kind, target)
+    classes, learnt, back = _training_target(kind, target)
     boosted = boosted_answers(kind, features, target, known, test, list(range(LAST)))
     shown = np.eye(classes)[learnt.astype(int)] if classes else learnt[:, None]
     constant = np.broadcast_to(shown[known].mean(axis=0), (len(test), shown.shape[1]))
@@ -174,7 +174,7 @@ def boosted_answers(
     categories: Sequence[int] = (),
 ) -> np.ndarray:  # fmt: skip
     """What LightGBM with usual settings answers to the test rows, learnt from the known ones."""
-    classes, learnt, back = _learnt(kind, target)
+    classes, learnt, back = _training_target(kind, target)
     objective = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}[kind]
     parameters = {
         "objective": objective, "learning_rate": 0.05, "num_leaves": 31, "verbosity": -1, "num_threads": 2,
@@ -184,7 +184,7 @@ def boosted_answers(
     return back(np.asarray(lgb.train(parameters, data, 200).predict(features[test])))
 
 
-def _learnt(kind: TaskType, target: np.ndarray) -> tuple[int, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+def _training_target(kind: TaskType, target: np.ndarray) -> tuple[int, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """How many classes there are, if any, what is learnt, and the way back: amounts are learnt as logarithms."""
     if kind is TaskType.REGRESSION:
         return 0, np.log1p(np.maximum(target, 0)), np.expm1

@@ -124,7 +124,7 @@ def _tasks(
                 target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
-                already_had=meta.already_had,                offers=offers, diversity=meta.diversity,
+                already_had=meta.already_had, offers=offers, diversity=meta.diversity,
             )
         )  # fmt: skip
     return tuple(found)

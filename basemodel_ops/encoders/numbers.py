@@ -11,7 +11,7 @@ def squash(values: np.ndarray) -> np.ndarray:
     return np.sign(clean) * np.log1p(np.abs(clean))
 
 
-def unsquash(values: np.ndarray) -> np.ndarray:
+def signed_expm1(values: np.ndarray) -> np.ndarray:
     """The inverse of `squash` for finite values."""
     return np.sign(values) * np.expm1(np.abs(values))
 

@@ -19,7 +19,7 @@ from basemodel_ops.stages.times import microseconds, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.queries import column_of, events_query
 
-SAMPLE = 20
+SAMPLE = 50
 """Entities asked per column."""
 
 TOP = 10

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import Contract, EventSource, TaskType
-from basemodel_ops.encoders.numbers import squash, unsquash
+from basemodel_ops.encoders.numbers import signed_expm1, squash
 from basemodel_ops.stages.encoding import categories, numbers
 from basemodel_ops.stages.labels import Rows
 from basemodel_ops.stages.reading import Chosen
@@ -149,7 +149,7 @@ def plain_answers(
         some = np.sort(np.random.default_rng((seed, 6)).permutation(rows)[:ROWS])
         head.fit(features[some], learnt[some])
         found = head.predict(features[asked])
-        return unsquash(found) if kind is TaskType.REGRESSION else found
+        return signed_expm1(found) if kind is TaskType.REGRESSION else found
 
     def worth(style: dict[str, object]) -> float:
         found = answer(style, parts["train"], parts["validation"], pace=2)

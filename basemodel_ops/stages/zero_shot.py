@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.contract.types import Relation, Task, TaskType
-from basemodel_ops.encoders.numbers import unsquash
+from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.answering import Group, Question, entities_asked, ranked_columns
@@ -79,7 +79,7 @@ class ZeroShotQuestion(Question):
         answer = zero_shot_answer(self._checkpoint, self._checkpoint.activity(group.rows, rows), self.task)
         value = np.zeros(len(rows)) if answer is None else answer[:, 0]
         if self.task.type is TaskType.REGRESSION:
-            value = unsquash(value)
+            value = signed_expm1(value)
         return pa.table({self.task.entity: entities, self.columns()[0].name: value})
 
 

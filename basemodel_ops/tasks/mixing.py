@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from basemodel_ops.contract.types import Metric, TaskType
-from basemodel_ops.encoders.numbers import squash, unsquash
+from basemodel_ops.encoders.numbers import signed_expm1, squash
 
 PULL = 15.0
 """How strongly shares are drawn to equal ones, over the rows that they are found by."""
@@ -46,7 +46,7 @@ def mixed(kind: TaskType, shares: Mapping[str, float], answers: Mapping[str, np.
     """The weighted mean of answers; of amounts that of their logarithms, of classes over as many as any head knows."""
     some = [answers[name] for name in shares]
     if kind is TaskType.REGRESSION:
-        return unsquash(np.average([squash(answer) for answer in some], axis=0, weights=list(shares.values())))
+        return signed_expm1(np.average([squash(answer) for answer in some], axis=0, weights=list(shares.values())))
     if kind is TaskType.MULTICLASS:
         classes = max(answer.shape[1] for answer in some)
         some = [np.pad(answer, ((0, 0), (0, classes - answer.shape[1]))) for answer in some]
@@ -104,7 +104,7 @@ class _Told:
         """The loss of a mixture beside that of a constant, and its slope by the shares."""
         mean = shares @ self.answers
         if self.metric == Metric.MAE:
-            error = unsquash(mean) - self.target
+            error = signed_expm1(mean) - self.target
             slope = np.sign(error) * np.exp(np.abs(mean))
             return float(self.weight @ np.abs(error)), self.answers @ (self.weight * slope)
         if self.metric == Metric.R2_LOG:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basemodel_ops.contract.types import Metric, TaskType
-from basemodel_ops.encoders.numbers import squash, unsquash
+from basemodel_ops.encoders.numbers import signed_expm1, squash
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
 from basemodel_ops.tasks.mixing import FEW, mixed
@@ -115,7 +115,7 @@ class Mixture:
 def answers_of(kind: TaskType, heads: Mapping[str, Head], views: Views) -> dict[str, np.ndarray]:
     """What every head answers, in the target's own unit."""
     found = {name: head.predict(views.view(RECIPES[name][1], head.columns)) for name, head in heads.items()}
-    return {name: unsquash(answer) for name, answer in found.items()} if kind is TaskType.REGRESSION else found
+    return {name: signed_expm1(answer) for name, answer in found.items()} if kind is TaskType.REGRESSION else found
 
 
 def _head(

@@ -90,7 +90,7 @@ ODD_ITEMS = {
 
 
 @pytest.mark.parametrize("items", ODD_ITEMS)
-def test_items_of_odd_kinds_are_learnt_from_and_leave_no_answer_out(tmp_path: Path, items: str) -> None:
+def test_items_of_odd_kinds_train_a_model_that_scores_everyone(tmp_path: Path, items: str) -> None:
     table = trips().select(COLUMNS)
     rows = zip(table["station"].to_pylist(), table["started_at"].to_pylist(), strict=True)
     stations = [ODD_ITEMS[items](station, row, moment) for row, (station, moment) in enumerate(rows)]

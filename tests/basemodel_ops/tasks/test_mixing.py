@@ -69,7 +69,7 @@ def test_few_rows_leave_shares_near_equal_ones_and_many_do_not() -> None:
     assert sum(few.values()) == pytest.approx(1, abs=0.002)
 
 
-def test_a_head_that_knows_nothing_is_left_out() -> None:
+def test_a_head_of_noise_is_left_out() -> None:
     target, answers = drawn(3)
     known = {"linear": answers["linear"], "baseline": np.random.default_rng(0).random(len(target))}
     assert shares_of(TaskType.BINARY, "auroc", [trial(target, known)]) == {"linear": 1.0}
