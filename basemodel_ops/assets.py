@@ -82,7 +82,7 @@ def _assets(contract: Contract) -> Iterator[Asset]:
         mentioned = _references(source, things)
         relations = [source.relation, *(one.relation for one in mentioned)]
         yield Asset(
-            f"encoders/{source.name}", "stages.encoding", relations=tuple(relations), settings=ENCODED,
+            f"encoders/{source.name}", "stages.features.encoding", relations=tuple(relations), settings=ENCODED,
             pins=("training_end",), declared=[_plain(one) for one in (source, *mentioned)],
         )  # fmt: skip
     every = tuple(event.relation for event in contract.events)
@@ -91,22 +91,22 @@ def _assets(contract: Contract) -> Iterator[Asset]:
         declared = next(one for one in event.columns if one.name == column)
         facts = (things[declared.references].relation,) if declared.references else ()
         yield Asset(
-            f"embeddings/{source}__{column}", "stages.embedding", (f"encoders/{source}",), aside=(*every, *facts),
-            settings=EMBEDDED, pins=("training_end", "entities", "events"), declared=column,
+            f"embeddings/{source}__{column}", "stages.features.embedding", (f"encoders/{source}",),
+            aside=(*every, *facts), settings=EMBEDDED, pins=("training_end", "entities", "events"), declared=column,
         )  # fmt: skip
         yield Asset(
-            f"codes/{source}__{column}", "stages.embedding",
+            f"codes/{source}__{column}", "stages.features.embedding",
             (f"encoders/{source}", f"embeddings/{source}__{column}"), settings=CODED, declared=column,
         )  # fmt: skip
     artifacts, relations = represented(contract)
     populations = tuple(task.population or task.relation for task in contract.tasks)
     yield Asset(
-        "training_examples", "stages.examples", artifacts, relations, (grid, *populations),
+        "training_examples", "stages.features.examples", artifacts, relations, (grid, *populations),
         (*REPRESENTED, *DRAWN, "task_rows", "evaluation_rows"), ("grid", "horizons", "asked", "pool", "entities"),
         [_plain(source) for source in (*contract.events, *contract.attributes)],
     )  # fmt: skip
     yield Asset(
-        "foundation_model", "stages.pretraining", ("training_examples",), settings=LEARNT,
+        "foundation_model", "stages.foundation.pretraining", ("training_examples",), settings=LEARNT,
         pins=("training_end", "asked"),
     )  # fmt: skip
     for task in contract.tasks:
@@ -121,15 +121,15 @@ def _task(contract: Contract, task: Task) -> Iterator[Asset]:
         learnt = (f"encoders/{source}", f"embeddings/{source}__{task.predicts.column}")
         every = tuple(event.relation for event in contract.events)
         yield Asset(
-            f"{task.name}/model", "stages.recommending", learnt, own, every, ("seed", "embedding_events"),
+            f"{task.name}/model", "stages.tasks.recommending", learnt, own, every, ("seed", "embedding_events"),
             ("grid", "entities", "events"), _plain(task),
         )  # fmt: skip
     else:
         yield Asset(
-            f"{task.name}/model", "stages.fitting", (*artifacts, "training_examples", "foundation_model"), own,
+            f"{task.name}/model", "stages.tasks.fitting", (*artifacts, "training_examples", "foundation_model"), own,
             relations, ("seed", *REPRESENTED, "task_rows", "evaluation_rows"), ("grid", "asked"), _plain(task),
         )  # fmt: skip
-    yield Asset(f"{task.name}/evaluation", "stages.evaluation", (f"{task.name}/model",), declared=task.type.value)
+    yield Asset(f"{task.name}/evaluation", "stages.tasks.evaluation", (f"{task.name}/model",), declared=task.type.value)
 
 
 def _references(source: EventSource | AttributeSource, things: Mapping[str, AttributeSource]) -> list[AttributeSource]:

@@ -18,13 +18,13 @@ from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.foundation import FoundationModel
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages import futures as places
-from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import population
-from basemodel_ops.stages.lessons import Lessons
-from basemodel_ops.stages.positives import positives, truth_matrix
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.targets import foreseen
+from basemodel_ops.stages.features.activity_targets import foreseen
+from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.foundation import targets
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.foundation.training_sets import Lessons
+from basemodel_ops.stages.snapshot.task_rows import population
+from basemodel_ops.stages.tasks.positives import positives, truth_matrix
 from benchmarks.quality import objectives
 from benchmarks.quality.boosting import TunedLinear
 from benchmarks.quality.datasets import named
@@ -35,7 +35,7 @@ from benchmarks.quality.product import pretrained
 from benchmarks.quality.single import Problem, read_problem
 
 SHARES = (0.01, 1.0)
-READS = {"few": places.READ, "all": places.READ_FOR_THINGS}
+READS = {"few": targets.READ, "all": targets.READ_FOR_THINGS}
 """Kinds of inputs that the layers read: those of the product's network of activity, or of its network of things."""
 
 KINDS = {"things": "thing", "composition": "composition"}
@@ -62,7 +62,7 @@ class Labels:
             rows, found = population(warehouse, task, ws.times(warehouse)), positives(warehouse, task)
         rows = rows.take(np.flatnonzero(np.isin(rows.part, ["validation", "test"])))
         source, column = task.predicts.source, task.predicts.column
-        at = places.label_places(ws, source, column, found.labels)
+        at = targets.label_places(ws, source, column, found.labels)
         kept = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
         of_event = label_of(events, found.labels.filter(pa.array(kept)), of_items="." not in column)
         place = examples.locate(rows.entity, rows.cutoff)
@@ -90,7 +90,7 @@ class Bench:
         self.cutoff = self.examples.cutoff[self.place]
         self.blocks = foreseen(self.layout)
         # Activity without skips: the layers carry all that is learnt, whatever the objective.
-        sizes = places.things_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)
+        sizes = targets.things_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)
         positions = tuple(int(place) for place in np.sort(self.examples.positions(*READS[read])))
         self.shape = replace(sizes, activity=len(self.blocks), read=positions)
         self.steps = self.epochs * max(int(len(self.place) * 0.95) // objectives.BATCH, 1)
@@ -131,9 +131,9 @@ def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: in
     target = labels.task.predicts
     if target is None:
         raise ValueError(f"{labels.task.name} does not say what it predicts.")
-    offset = places.thing_offset(bench.examples.layout, target.source, target.column)
+    offset = targets.thing_offset(bench.examples.layout, target.source, target.column)
 
-    read = tuple(bench.examples.positions(*places.READ).tolist())
+    read = tuple(bench.examples.positions(*targets.READ).tolist())
 
     def inputs() -> Learnt:
         return Learnt({"scalars": lambda rows: rows[:, list(read)].astype(np.float32)})

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from basemodel_ops.cleora import Embedding, build_hypergraph, embed, inductive_gap
 from basemodel_ops.encoders import fit_encoder
-from basemodel_ops.stages.cold import Kin, embed_cold, text_kin
+from basemodel_ops.stages.features.cold import Kin, embed_cold, text_kin
 
 FACTS = ("manufacturer_id", "department", "brand", "product_category", "product_type")
 

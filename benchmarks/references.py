@@ -20,12 +20,12 @@ from sklearn.preprocessing import StandardScaler
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.fitting import read_targets
-from basemodel_ops.stages.labels import known_before_test, population, prepared
-from basemodel_ops.stages.selection import select, tell_of_peers
-from basemodel_ops.stages.supplement import examples_of
-from basemodel_ops.stages.views import peer_keys, single_views
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.task_rows import known_before_test, population, prepared
+from basemodel_ops.stages.tasks.fitting import read_targets
+from basemodel_ops.stages.tasks.selection import select, tell_of_peers
+from basemodel_ops.stages.tasks.supplement import examples_of
+from basemodel_ops.stages.tasks.views import peer_keys, single_views
 from basemodel_ops.tasks.comparing import difference_error
 from basemodel_ops.tasks.metrics import METRICS, gain, metric_of
 from basemodel_ops.tasks.mixing import Trial

@@ -33,7 +33,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             group_name="representation",
             kinds={"python", "emde"},
             description=f"A compact embedding of each {contract.entity} that a task asks about, before `as_of`.",
-            code_version=code_behind("stages.scoring"),
+            code_version=code_behind("stages.scoring.scoring"),
             automation_condition=newest_week(),
         )
     ]
@@ -54,7 +54,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
                 group_name="tasks",
                 kinds={"python", project.settings.target},
                 description=f"Answers of `{task.name}` for each {task.entity}, in `basemodel.{task.name}_scores`.",
-                code_version=code_behind("stages.scoring"),
+                code_version=code_behind("stages.scoring.scoring"),
                 automation_condition=newest_week(),
             )
         )
@@ -74,8 +74,8 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     )
     def answers(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
-        from basemodel_ops.stages.checks import check_scores, unfit
-        from basemodel_ops.stages.decoding import check_representation
+        from basemodel_ops.stages.checks.answers import check_scores, unfit
+        from basemodel_ops.stages.checks.sketch_recall import check_representation
 
         reset_peak()
         began, moment, workspace = time.monotonic(), as_of(context.partition_key), open_workspace(project, context)

@@ -58,7 +58,7 @@ def _preflight(project: Project) -> dg.AssetChecksDefinition:
     )
     def preflight(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         from basemodel_ops.preflight import preflight as find
-        from basemodel_ops.stages.forgetting import check_models
+        from basemodel_ops.stages.erasure.forgetting import check_models
 
         keys = sorted(check.asset_key for check in context.selected_asset_check_keys)
         workspace = open_workspace(project, context)
@@ -156,7 +156,7 @@ def _stage(
 
 def _embeddings(project: Project, source: str, column: str) -> dg.AssetChecksDefinition:
     def find(workspace: "Workspace") -> "Finding":
-        from basemodel_ops.stages.checks import check_embeddings
+        from basemodel_ops.stages.checks.answers import check_embeddings
 
         return check_embeddings(workspace, source, column)
 
@@ -166,7 +166,7 @@ def _embeddings(project: Project, source: str, column: str) -> dg.AssetChecksDef
 
 def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefinition:
     def find(workspace: "Workspace") -> "Finding":
-        from basemodel_ops.stages.checks import check_codes
+        from basemodel_ops.stages.checks.answers import check_codes
 
         return check_codes(workspace, source, column)
 
@@ -176,7 +176,7 @@ def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefiniti
 
 def _labels(project: Project, task: Task) -> dg.AssetChecksDefinition:
     def find(workspace: "Workspace") -> "Finding":
-        from basemodel_ops.stages.recount import check_labels
+        from basemodel_ops.stages.checks.label_counts import check_labels
 
         return check_labels(workspace, task.name)
 
@@ -186,7 +186,7 @@ def _labels(project: Project, task: Task) -> dg.AssetChecksDefinition:
 
 def _hindsight(project: Project) -> dg.AssetChecksDefinition:
     def find(workspace: "Workspace") -> "Finding":
-        from basemodel_ops.stages.hindsight import check_hindsight
+        from basemodel_ops.stages.checks.point_in_time import check_hindsight
 
         return check_hindsight(workspace)
 
@@ -202,7 +202,7 @@ def _hindsight(project: Project) -> dg.AssetChecksDefinition:
 
 def _foundation(project: Project) -> dg.AssetChecksDefinition:
     def find(workspace: "Workspace") -> "Finding":
-        from basemodel_ops.stages.checks import check_model
+        from basemodel_ops.stages.checks.answers import check_model
 
         return check_model(workspace)
 
@@ -213,7 +213,7 @@ def _foundation(project: Project) -> dg.AssetChecksDefinition:
 
 def _task(project: Project, task: str) -> dg.AssetChecksDefinition:
     def find(workspace: "Workspace") -> "Finding":
-        from basemodel_ops.stages.checks import check_task
+        from basemodel_ops.stages.checks.answers import check_task
 
         return check_task(workspace, task)
 
@@ -224,7 +224,7 @@ def _task(project: Project, task: str) -> dg.AssetChecksDefinition:
 
 def _forgotten(project: Project, key: str) -> dg.AssetChecksDefinition:
     def find(workspace: "Workspace") -> "Finding":
-        from basemodel_ops.stages.forgetting import check_forgotten
+        from basemodel_ops.stages.erasure.forgetting import check_forgotten
 
         return check_forgotten(workspace, key)
 

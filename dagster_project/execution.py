@@ -89,7 +89,7 @@ def _evaluations(project: Project, tasks: Sequence[str]) -> dict[str, dict[str, 
 def print_plan(settings: Settings, renew: bool, console: Console) -> None:
     """Print what a run would make and why, on the tables as they stand; nothing is made."""
     from basemodel_ops.stages import Workspace
-    from basemodel_ops.stages.plan import plan
+    from basemodel_ops.stages.planning.plan import plan
     from dagster_project.tables import print_steps
 
     project = load_project(settings)

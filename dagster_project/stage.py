@@ -53,7 +53,7 @@ def reported(report: "Report", began: float) -> dg.MaterializeResult:
 
 def held_to_budget(project: Project, context: dg.AssetExecutionContext, stage: str) -> Beside:
     """Says what the budget said of a stage, and warns where it took much more."""
-    from basemodel_ops.stages.budget import budgeted, exceeded
+    from basemodel_ops.stages.planning.budget import budgeted, exceeded
 
     def beside(peak: float) -> dict[str, dg.MetadataValue]:
         line = budgeted(project.settings, stage)

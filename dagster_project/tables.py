@@ -15,9 +15,9 @@ from dagster_project.project import Project
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.profiles import Profile
     from basemodel_ops.stages import Workspace
-    from basemodel_ops.stages.asking import Reply
-    from basemodel_ops.stages.budget import Line
-    from basemodel_ops.stages.plan import Step
+    from basemodel_ops.stages.planning.budget import Line
+    from basemodel_ops.stages.planning.plan import Step
+    from basemodel_ops.stages.scoring.querying import Reply
     from dagster_project.forgetting import Done
 
 

@@ -99,10 +99,10 @@ def _snapshot(project: Project) -> dg.AssetsDefinition:
         group_name="representation",
         kinds={"python"},
         description="What training sees: the grid, its end, how the tables stood. New events change it when it is due.",
-        code_version=code_behind("stages.snapshot"),
+        code_version=code_behind("stages.snapshot.snapshot"),
     )
     def snapshot(context: dg.AssetExecutionContext, config: SnapshotRun) -> dg.MaterializeResult:
-        from basemodel_ops.stages.budget import as_text, prepare
+        from basemodel_ops.stages.planning.budget import as_text, prepare
 
         workspace = open_workspace(project, context)
         began = time.monotonic()

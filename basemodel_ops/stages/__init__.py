@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from basemodel_ops.report import Finding, Report
-    from basemodel_ops.stages.asking import Reply, ask_entity
-    from basemodel_ops.stages.due import models_due
-    from basemodel_ops.stages.embedding import codes, embeddings
-    from basemodel_ops.stages.encoding import encoders
-    from basemodel_ops.stages.evaluation import task_evaluation
-    from basemodel_ops.stages.examples import explain_representation, training_examples
-    from basemodel_ops.stages.forgetting import Forgotten, forget
-    from basemodel_ops.stages.models import task_model
-    from basemodel_ops.stages.pretraining import foundation_model
-    from basemodel_ops.stages.scoring import entity_representation, score, task_scores
+    from basemodel_ops.stages.erasure.forgetting import Forgotten, forget
+    from basemodel_ops.stages.features.embedding import codes, embeddings
+    from basemodel_ops.stages.features.encoding import encoders
+    from basemodel_ops.stages.features.examples import explain_representation, training_examples
+    from basemodel_ops.stages.foundation.pretraining import foundation_model
+    from basemodel_ops.stages.planning.due import models_due
+    from basemodel_ops.stages.scoring.querying import Reply, ask_entity
+    from basemodel_ops.stages.scoring.scoring import entity_representation, score, task_scores
+    from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
+    from basemodel_ops.stages.tasks.evaluation import task_evaluation
+    from basemodel_ops.stages.tasks.models import task_model
     from basemodel_ops.stages.workspace import Workspace
-    from basemodel_ops.stages.zero_shot import zero_shot_scores
 
 __all__ = [
     "Finding",
@@ -46,18 +46,18 @@ __all__ = [
 
 HOMES = {
     "basemodel_ops.report": ("Finding", "Report"),
-    "basemodel_ops.stages.asking": ("Reply", "ask_entity"),
-    "basemodel_ops.stages.due": ("models_due",),
-    "basemodel_ops.stages.embedding": ("codes", "embeddings"),
-    "basemodel_ops.stages.encoding": ("encoders",),
-    "basemodel_ops.stages.evaluation": ("task_evaluation",),
-    "basemodel_ops.stages.examples": ("explain_representation", "training_examples"),
-    "basemodel_ops.stages.forgetting": ("Forgotten", "forget"),
-    "basemodel_ops.stages.models": ("task_model",),
-    "basemodel_ops.stages.pretraining": ("foundation_model",),
-    "basemodel_ops.stages.scoring": ("entity_representation", "score", "task_scores"),
+    "basemodel_ops.stages.scoring.querying": ("Reply", "ask_entity"),
+    "basemodel_ops.stages.planning.due": ("models_due",),
+    "basemodel_ops.stages.features.embedding": ("codes", "embeddings"),
+    "basemodel_ops.stages.features.encoding": ("encoders",),
+    "basemodel_ops.stages.tasks.evaluation": ("task_evaluation",),
+    "basemodel_ops.stages.features.examples": ("explain_representation", "training_examples"),
+    "basemodel_ops.stages.erasure.forgetting": ("Forgotten", "forget"),
+    "basemodel_ops.stages.tasks.models": ("task_model",),
+    "basemodel_ops.stages.foundation.pretraining": ("foundation_model",),
+    "basemodel_ops.stages.scoring.scoring": ("entity_representation", "score", "task_scores"),
     "basemodel_ops.stages.workspace": ("Workspace",),
-    "basemodel_ops.stages.zero_shot": ("zero_shot_scores",),
+    "basemodel_ops.stages.scoring.zero_shot": ("zero_shot_scores",),
 }
 """Modules, and the names that this package takes from them: the same as above, for people and tools."""
 

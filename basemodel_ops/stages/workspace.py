@@ -15,9 +15,9 @@ from basemodel_ops.errors import UndeclaredError
 from basemodel_ops.memory import release, reset_peak
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages import snapshot as pinning
-from basemodel_ops.stages.snapshot import Pins, Snapshot
-from basemodel_ops.stages.times import Times, microseconds, read_times, to_datetime, to_microseconds
+from basemodel_ops.stages.snapshot import snapshot as pinning
+from basemodel_ops.stages.snapshot.snapshot import Pins, Snapshot
+from basemodel_ops.stages.snapshot.times import Times, microseconds, read_times, to_datetime, to_microseconds
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.audited import Audited
 from basemodel_ops.warehouse.base import Warehouse

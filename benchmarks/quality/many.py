@@ -9,11 +9,11 @@ import pyarrow as pa
 from scipy.stats import rankdata
 
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import known_before_test, population
-from basemodel_ops.stages.positives import positives, truth_matrix
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.views import pair_views
+from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.task_rows import known_before_test, population
+from basemodel_ops.stages.tasks.positives import positives, truth_matrix
+from basemodel_ops.stages.tasks.views import pair_views
 from basemodel_ops.tasks.metrics import multilabel_metrics
 from basemodel_ops.tasks.multilabel import answers_of, choose_pairs, fit_pairs
 from benchmarks.quality.events import Events

@@ -16,7 +16,7 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace, codes, embeddings, encoders, foundation_model, training_examples
-from basemodel_ops.stages.encoding import categories
+from basemodel_ops.stages.features.encoding import categories
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.base import Warehouse
 from benchmarks.quality.datasets import ROOT, Dataset

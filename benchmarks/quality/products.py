@@ -12,9 +12,9 @@ from scipy.sparse import csr_matrix
 from basemodel_ops.artifacts import Artifact
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.stages import Workspace, task_model
-from basemodel_ops.stages.labels import Rows, population
-from basemodel_ops.stages.positives import Positives, positives
-from basemodel_ops.stages.recommending import CUTOFFS, ENTITIES, Shelf
+from basemodel_ops.stages.snapshot.task_rows import Rows, population
+from basemodel_ops.stages.tasks.positives import Positives, positives
+from basemodel_ops.stages.tasks.recommending import CUTOFFS, ENTITIES, Shelf
 from basemodel_ops.tasks.metrics import ranking_by_row
 from basemodel_ops.tasks.ranker import Ranker
 from basemodel_ops.tasks.recommendation import Weights, ways

@@ -9,9 +9,9 @@ from scipy.sparse import csr_matrix, diags_array
 
 from basemodel_ops.foundation.retrieval import Sequences
 from basemodel_ops.stages import Workspace, embeddings, encoders, task_model
-from basemodel_ops.stages.labels import Rows, population
-from basemodel_ops.stages.positives import positives
-from basemodel_ops.stages.recommending import Shelf
+from basemodel_ops.stages.snapshot.task_rows import Rows, population
+from basemodel_ops.stages.tasks.positives import positives
+from basemodel_ops.stages.tasks.recommending import Shelf
 from basemodel_ops.tasks.ranker import Ranker
 from basemodel_ops.tasks.recommendation import ways
 from basemodel_ops.tasks.reranking import Query, following

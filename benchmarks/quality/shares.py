@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.labels import population
-from basemodel_ops.stages.positives import positives
-from basemodel_ops.stages.recommending import CUTOFFS, Shelf
+from basemodel_ops.stages.snapshot.task_rows import population
+from basemodel_ops.stages.tasks.positives import positives
+from basemodel_ops.stages.tasks.recommending import CUTOFFS, Shelf
 from basemodel_ops.tasks.rankings import Rankings, blended, policies_of
 from basemodel_ops.tasks.reranking import Query
 from benchmarks.quality.curves import Curve

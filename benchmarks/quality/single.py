@@ -10,11 +10,11 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import Rows, known_before_test, population, prepared
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.selection import select, tell_of_peers
-from basemodel_ops.stages.views import peer_keys, single_views
+from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.task_rows import Rows, known_before_test, population, prepared
+from basemodel_ops.stages.tasks.selection import select, tell_of_peers
+from basemodel_ops.stages.tasks.views import peer_keys, single_views
 from basemodel_ops.tasks.single import Views
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events

@@ -11,10 +11,10 @@ from sklearn.preprocessing import StandardScaler
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import newest_per_entity, population
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.views import single_views
+from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.task_rows import newest_per_entity, population
+from basemodel_ops.stages.tasks.views import single_views
 from basemodel_ops.tasks.metrics import multiclass_metrics
 from basemodel_ops.tasks.mixing import WITH_FEWEST, Trial, mixed, shares_of
 from basemodel_ops.tasks.single import Views, answers_of, fit_heads

@@ -10,8 +10,9 @@ from basemodel_ops.assets import AROUND as SETTINGS_AROUND
 from basemodel_ops.settings import Settings
 
 MODULES = (
-    "stages.encoding", "stages.embedding", "stages.examples", "stages.pretraining", "stages.fitting",
-    "stages.recommending", "stages.evaluation", "stages.scoring",
+    "stages.features.encoding", "stages.features.embedding", "stages.features.examples",
+    "stages.foundation.pretraining", "stages.tasks.fitting", "stages.tasks.recommending",
+    "stages.tasks.evaluation", "stages.scoring.scoring",
 )  # fmt: skip
 
 
@@ -27,15 +28,15 @@ def test_a_stage_depends_on_its_own_file_and_not_on_the_way_to_the_data(module: 
 
 
 def test_encoders_that_are_found_by_name_count() -> None:
-    assert {"encoders/number.py", "encoders/text.py", "encoders/image.py"} <= names("stages.encoding")
+    assert {"encoders/number.py", "encoders/text.py", "encoders/image.py"} <= names("stages.features.encoding")
 
 
 def test_kernels_in_cuda_count_where_vectors_are_made() -> None:
-    assert "cleora/cuda.cu" in names("stages.embedding")
+    assert "cleora/cuda.cu" in names("stages.features.embedding")
 
 
 def test_what_fits_tasks_makes_no_row() -> None:
-    rows = names("stages.examples")
+    rows = names("stages.features.examples")
     assert not {name for name in rows if name.startswith(("tasks/heads", "tasks/single", "foundation/", "stages/fit"))}
     assert "representation/build.py" in rows
 
@@ -58,10 +59,10 @@ def versions() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("file", "made_again"),
     [
-        ("tasks/heads.py", {"stages.fitting", "stages.recommending", "stages.scoring"}),
+        ("tasks/heads.py", {"stages.tasks.fitting", "stages.tasks.recommending", "stages.scoring.scoring"}),
         ("warehouse/duckdb.py", set()),
-        ("cleora/cuda.cu", {"stages.embedding"}),
-        ("encoders/text.py", set(MODULES) - {"stages.evaluation"}),
+        ("cleora/cuda.cu", {"stages.features.embedding"}),
+        ("encoders/text.py", set(MODULES) - {"stages.tasks.evaluation"}),
     ],
 )
 def test_a_change_is_noticed_by_what_it_can_change(copied: Path, file: str, made_again: set[str]) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
-from basemodel_ops.stages.labels import Rows
+from basemodel_ops.stages.snapshot.task_rows import Rows
 from benchmarks.quality import train_time
 from benchmarks.quality.curves import draw_curves, mean_curve
 from benchmarks.quality.events import DAY, Events

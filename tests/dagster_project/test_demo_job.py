@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.budget import TRUSTED
+from basemodel_ops.stages.planning.budget import TRUSTED
 
 from .conftest import Run
 

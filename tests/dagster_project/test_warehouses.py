@@ -13,7 +13,7 @@ from rich.console import Console
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.answering import score_relation
+from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.queries import rows_query
 from dagster_project.demo import load_demo

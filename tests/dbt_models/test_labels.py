@@ -12,7 +12,7 @@ import pytest
 from basemodel_ops.contract.manifest import read_contract
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.recount import check_labels
+from basemodel_ops.stages.checks.label_counts import check_labels
 
 from .conftest import Project
 from .raw import GRID_START

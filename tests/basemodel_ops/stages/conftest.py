@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.stages import Workspace, asking, builder
-from basemodel_ops.stages.rows import RowsInMemory
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.features import builder
+from basemodel_ops.stages.features.rows import RowsInMemory
+from basemodel_ops.stages.scoring import querying as asking
 
 from .riding import learnt
 from .trips import workspace

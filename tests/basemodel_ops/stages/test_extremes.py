@@ -12,9 +12,9 @@ from basemodel_ops import stages
 from basemodel_ops.artifacts import Draft
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.budget import prepare
-from basemodel_ops.stages.labels import population
-from basemodel_ops.stages.rows import Examples
+from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.planning.budget import prepare
+from basemodel_ops.stages.snapshot.task_rows import population
 
 from .riding import CUTOFFS, ask, encoded, is_over
 from .trips import NOW, RIDERS, trips

@@ -13,10 +13,11 @@ import pytest
 from basemodel_ops import stages
 from basemodel_ops.errors import DataError, SettingsError
 from basemodel_ops.representation import explain_layout
-from basemodel_ops.stages import Workspace, builder
-from basemodel_ops.stages.encoding import encoders_of, vocabulary_of
-from basemodel_ops.stages.rows import WIDE, Examples, RowsInMemory
-from basemodel_ops.stages.times import to_datetime
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.features import builder
+from basemodel_ops.stages.features.encoding import encoders_of, vocabulary_of
+from basemodel_ops.stages.features.rows import WIDE, Examples, RowsInMemory
+from basemodel_ops.stages.snapshot.times import to_datetime
 
 from .conftest import encode, represent
 from .trips import FIRST, NEW_STATION, NOW, RIDERS, contract, riders, stations, trips, workspace

@@ -9,10 +9,10 @@ import pytest
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.checkpoint import Checkpoint
-from basemodel_ops.stages.labels import population
-from basemodel_ops.stages.rows import Examples
-from basemodel_ops.stages.views import automatic_names, single_views
+from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.task_rows import population
+from basemodel_ops.stages.tasks.views import automatic_names, single_views
 from basemodel_ops.tasks.single import Views
 
 from .riding import ask, is_over, learnt, plain

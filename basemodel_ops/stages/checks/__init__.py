@@ -1,0 +1,1 @@
+"""What must hold of what was made; every function returns a `Finding`."""

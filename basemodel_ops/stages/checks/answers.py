@@ -1,0 +1,149 @@
+"""Checks between the stages; each claims one property of one artifact or table."""
+
+from datetime import datetime
+
+import numpy as np
+from sqlglot import exp
+
+from basemodel_ops.contract.types import OnWorse, TaskType
+from basemodel_ops.emde import element_scores
+from basemodel_ops.report import Finding
+from basemodel_ops.stages.erasure.forgetting import check_forgotten
+from basemodel_ops.stages.scoring.answering import entities_asked, score_relation
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.comparing import is_worse
+from basemodel_ops.tasks.metrics import gain
+from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+
+HUGE = 1e300
+"""No answer is beyond it."""
+
+LEAST_RANK_CORRELATION = 0.3
+"""Between decoded and true counts of one history's elements; chance is 0."""
+
+
+def check_embeddings(ws: Workspace, source: str, column: str) -> Finding:
+    """Vectors are finite, and of unit length wherever a value has neighbours."""
+    vectors = ws.current(f"embeddings/{source}__{column}").arrays("embedding")["vectors"]
+    length = np.linalg.norm(vectors, axis=1)
+    unit = np.isclose(length, 1, atol=1e-3) | (length == 0)
+    return Finding(
+        "vectors_have_unit_length",
+        bool(np.isfinite(vectors).all() and unit.all()),
+        f"{int((~unit).sum())} of {len(unit)} vectors of {source}.{column} have neither length 1 nor 0.",
+        {"embedded_share": float((length > 0).mean()) if len(length) else 0.0, "values": len(length)},
+    )
+
+
+def check_codes(ws: Workspace, source: str, column: str, sample: int = 200) -> Finding:
+    """A sketch of random histories, asked for its elements, ranks them as their true counts do."""
+    codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
+    generator = np.random.default_rng(ws.settings.seed)
+    values, depth, width = len(codes), codes.shape[1], ws.settings.width
+    if values < 50:
+        inside = bool(((codes >= 0) & (codes < width)).all())
+        return Finding("sketches_answer_queries", inside, f"{values} values are kept exactly.", {"values": values})
+    correlations = []
+    for _ in range(sample):
+        elements = generator.choice(values, 40, replace=False)
+        counts = np.where(np.arange(40) < 20, generator.integers(1, 20, 40), 0)
+        sketch = np.zeros((depth, width))
+        for row in range(depth):
+            np.add.at(sketch[row], codes[elements, row], counts)
+        decoded = element_scores(sketch, codes[elements])
+        correlations.append(np.corrcoef(np.argsort(np.argsort(decoded)), np.argsort(np.argsort(counts)))[0, 1])
+    mean = float(np.mean(correlations))
+    return Finding(
+        "sketches_answer_queries",
+        mean > LEAST_RANK_CORRELATION,
+        f"Rank correlation of decoded and true counts is {mean:.3f}; at least {LEAST_RANK_CORRELATION} is asked for. "
+        "Raise BASEMODEL_DEPTH or BASEMODEL_WIDTH.",
+        {"rank_correlation": mean, "values": values},
+    )
+
+
+def check_model(ws: Workspace) -> Finding:
+    """Losses on held-out rows are finite and below those of knowing only averages."""
+    numbers = ws.current("foundation_model").json("report")
+    families = [name.removeprefix("loss_") for name in numbers if name.startswith("loss_")]
+    better = {name: numbers[f"unigram_{name}"] - numbers[f"loss_{name}"] for name in families}
+    return Finding(
+        "loss_is_below_the_averages",
+        all(np.isfinite(gain) and gain > 0 for gain in better.values()),
+        f"Gain over knowing only averages, per family: { {k: round(v, 4) for k, v in better.items()} }.",
+        {f"gain_{name}": float(gain) for name, gain in better.items()},
+    )
+
+
+def check_task(ws: Workspace, task: str) -> Finding:
+    """On the test cutoffs the shipped model is not worse than the baseline by more than `comparing.LOSS`.
+
+    Where rows are so few that this says little, two standard errors of the difference are allowed.
+    """
+    numbers = ws.current(f"{task}/evaluation").json("report")
+    metric, baseline = str(numbers["metric"]), float(numbers["baseline_value"])
+    better = gain(metric, float(numbers["shipped_value"])) - gain(metric, baseline)
+    if not np.isfinite(better):
+        text = (
+            f"{numbers['metric']} of {task} cannot be measured: its test rows have one answer only. Raise "
+            "BASEMODEL_TEST_CUTOFFS, or widen the task's population."
+        )
+        return Finding("not_worse_than_the_baseline", False, text)
+    text = (
+        f"{numbers['metric']}: {numbers['shipped']} {numbers['shipped_value']}, baseline {numbers['baseline_value']}."
+    )
+    worse = is_worse(metric, float(numbers["shipped_value"]), baseline, float(numbers["noise"]))
+    stops = numbers.get("on_worse", OnWorse.STOP) == OnWorse.STOP
+    if worse and stops:
+        text += (
+            " Look at its evaluation; learn from more cutoffs or other columns, or publish a simpler model by "
+            f"`on_worse: baseline` on the dbt model {task}."
+        )
+    elif worse:
+        text += " It is published, as `on_worse: baseline` asks."
+    return Finding(
+        "not_worse_than_the_baseline", not (worse and stops), text, {"gain": better, "noise": float(numbers["noise"])}
+    )
+
+
+def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
+    """The partition holds every entity of the task, no repeated key and no answer that is null or out of range."""
+    declared = ws.contract.task(task)
+    answer = {
+        TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability",
+    }.get(declared.type, "score")  # fmt: skip
+    ranked = declared.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
+    key = [declared.entity, *(["item"] if ranked else [])]
+    columns = [column_of(name) for name in (*key, answer)]
+    bounded = declared.type in (TaskType.BINARY, TaskType.MULTICLASS, TaskType.MULTILABEL)
+    low, high = (0, 1) if bounded else (-HUGE, HUGE)
+    with ws.warehouse() as warehouse:
+        part = exp.select(*columns).from_(table_of(score_relation(task)))
+        part = part.where(column_of("as_of").eq(moment_of(as_of)))
+        # What is not a number is beyond all numbers in every warehouse.
+        inside = exp.Between(this=column_of(answer), low=exp.convert(low), high=exp.convert(high))
+        outside = exp.Case(ifs=[exp.If(this=inside, true=exp.convert(0))], default=exp.convert(1))
+        entities = exp.Count(this=exp.Distinct(expressions=[column_of(declared.entity)]))
+        counts = [exp.Count(this=exp.Star()), entities, exp.Sum(this=outside)]
+        names = ("rows", "entities", "outside")
+        ask = exp.select(*(exp.alias_(one, name, quoted=True) for one, name in zip(counts, names, strict=True)))
+        rows, answered, wrong = (
+            int(column[0].as_py() or 0) for column in warehouse.read(ask.from_(part.subquery("part"))).columns
+        )
+        keys = part.copy().select(*map(column_of, key), append=False).distinct().subquery("keys")
+        once = exp.alias_(exp.Count(this=exp.Star()), "keys", quoted=True)
+        repeated = rows - int(warehouse.read(exp.select(once).from_(keys)).column(0)[0].as_py())
+        asked = len(entities_asked(warehouse, declared, as_of))
+    return Finding(
+        "scores_are_complete",
+        answered == asked and repeated == 0 and wrong == 0,
+        f"{rows} rows for {answered} of {asked} entities, {repeated} repeated keys, "
+        f"{wrong} answers null or out of range.",
+        {"rows": rows, "entities": answered, "repeated": repeated},
+    )
+
+
+def unfit(ws: Workspace, task: str) -> str:
+    """Why the model of a task may not answer; empty where it may."""
+    findings = [check_forgotten(ws, "foundation_model"), check_forgotten(ws, f"{task}/model"), check_task(ws, task)]
+    return " ".join(finding.description for finding in findings if not finding.passed)

@@ -1,0 +1,90 @@
+"""The measured error of asking the representation: decoded against true decayed counts, on a sample of entities."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import rankdata
+from sqlglot import exp
+
+from basemodel_ops.contract.types import EventSource
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.report import Finding
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.rows import Represented
+from basemodel_ops.stages.scoring.kept import representation_key
+from basemodel_ops.stages.scoring.querying import read_histories, represent
+from basemodel_ops.stages.snapshot.times import microseconds, to_microseconds
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.queries import column_of, events_query
+
+SAMPLE = 50
+"""Entities asked per column."""
+
+TOP = 10
+"""Precision is that of the ten values with the largest decoded count."""
+
+LEAST_PRECISION = 0.6
+"""Below it a sketch is too narrow for what it holds."""
+
+
+def check_representation(ws: Workspace, as_of: datetime) -> Finding:
+    """Of each sketched column, the values decoded as largest are among the largest in truth."""
+    known = Vocabulary.from_table(ws.current(representation_key(as_of)).table("entities"))
+    some = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
+    with ws.warehouse() as warehouse:
+        examples = represent(ws, warehouse, as_of, known.values.take(pa.array(some)))
+    chosen = np.arange(len(examples))
+    columns = sorted({(block.source, block.column) for block in examples.layout.select("sketch")})
+    numbers: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
+    worst = 1.0
+    for source, column in columns:
+        size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
+        truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
+        precision, correlation = [], []
+        for row, (_, count, _) in enumerate(read_histories(ws, examples, chosen, source, column, size)):
+            held = np.flatnonzero(truth[row] > 0)
+            if len(held) < 2:
+                continue
+            top = min(TOP, len(held))
+            best = np.argsort(-count, kind="stable")[:top]
+            largest = np.sort(truth[row])[-top]
+            precision.append(float((truth[row][best] >= largest).mean()))
+            if len(np.unique(truth[row][held])) > 1 and len(np.unique(count[held])) > 1:
+                correlation.append(float(np.corrcoef(rankdata(count[held]), rankdata(truth[row][held]))[0, 1]))
+        if precision:
+            numbers[f"precision_{TOP} {source}.{column}"] = round(float(np.mean(precision)), 4)
+            numbers[f"rank_correlation {source}.{column}"] = round(float(np.mean(correlation or [0.0])), 4)
+            worst = min(worst, float(np.mean(precision)))
+    return Finding(
+        "sketches_can_be_asked",
+        worst >= LEAST_PRECISION,
+        f"The least precision of a sketched column is {worst:.2f}; at least {LEAST_PRECISION} is asked for. "
+        "Raise BASEMODEL_DEPTH or BASEMODEL_WIDTH where it is less.",
+        numbers,
+    )
+
+
+def _true_counts(
+    ws: Workspace,
+    examples: Represented,
+    chosen: np.ndarray,
+    event: EventSource,
+    column: str,
+    before: datetime,
+    size: int,
+) -> np.ndarray:
+    """Decayed counts at the longest half-life of the chosen entities, from their events: float64 (chosen, size)."""
+    wanted = examples.entities.values.take(pa.array(chosen))
+    literals = [exp.convert(value) for value in wanted.to_pylist()]
+    query = events_query(event, [column], before, ordered=False).where(column_of(event.entity).isin(*literals))
+    with ws.warehouse() as warehouse:
+        table = warehouse.read(query)
+    owner = np.searchsorted(chosen, examples.entities.encode(table.column(event.entity)))
+    code = vocabulary_of(ws.current(f"encoders/{event.name}"), column).encode(table.column(column))
+    age = (to_microseconds(before) - microseconds(table.column(event.time))) / DAY
+    truth = np.zeros((len(chosen), size))
+    known = code >= 0
+    np.add.at(truth, (owner[known], code[known]), np.exp2(-age[known] / max(ws.settings.half_lives)))
+    return truth

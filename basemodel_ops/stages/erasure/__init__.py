@@ -1,0 +1,1 @@
+"""Forgetting an entity: what is deleted at once, and what is trained again."""

@@ -1,0 +1,196 @@
+"""The stage that forgets entities: digests for the models, answers deleted, artifacts removed, models marked.
+
+It can be run again: what is done is found done. Raw tables are not touched.
+"""
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from basemodel_ops.artifacts import version_of
+from basemodel_ops.code import code_version
+from basemodel_ops.contract.types import Relation
+from basemodel_ops.errors import ArtifactError, DataError
+from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
+from basemodel_ops.report import Finding
+from basemodel_ops.stages.planning.due import is_model, models_due
+from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import LEDGER, Warehouse
+from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query, sample_query, table_of
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was done."""
+
+    ids: int
+    new: int
+    """Ids that were not forgotten before."""
+    rows: int
+    """Rows of score tables that were deleted."""
+    artifacts: tuple[str, ...]
+    """Removed, as `key/version`."""
+    due: tuple[str, ...]
+    """Keys of the models that are due to be trained again."""
+
+
+def forget(ws: Workspace, source: Relation) -> Forgotten:
+    """Forget the entities whose ids stand in `source`.
+
+    Raises:
+        DataError: the table does not say which column holds the ids, or they are of another type than the entity.
+        WarehouseError: there is no such table.
+    """
+    with ws.warehouse() as warehouse:
+        ids = _read_ids(ws, warehouse, source)
+        new = add_forgotten(warehouse, ids, pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us")))
+        holding = _holding(ws, ids)
+        seen = any("entities" in names for names in holding.values()) or _is_in_events(ws, warehouse, ids)
+        if seen:  # before anything that shows it is removed
+            models = [f"{key}/{version}" for key, version in ws.store.versions() if is_model(key)]
+            ws.store.mark_retrain_due(models, f"{datetime.now(UTC):%Y-%m-%d}")
+        rows = sum(_delete_scores(ws, warehouse, relation, ids) for relation in _score_relations(ws, warehouse))
+    for key, version in holding:
+        ws.store.remove(key, version)
+    ws.store.remove_leftovers()
+    for prefix in ("sorting-*", "incidences-*"):  # of runs that were killed while they held events on disk
+        for left in ws.settings.home.glob(prefix):
+            shutil.rmtree(left)
+    removed = tuple(f"{key}/{version}" for key, version in holding)
+    ws.log(f"{len(ids)} ids: {rows} rows of scores deleted, {len(removed)} artifacts removed")
+    return Forgotten(len(ids), new, rows, removed, tuple(models_due(ws)))
+
+
+def check_forgotten(ws: Workspace, key: str) -> Finding:
+    """The current model of that key saw nobody who was forgotten since."""
+    since = models_due(ws).get(key)
+    text = f"{key} saw someone who is to be forgotten since {since}: retrain due. Run `basemodel run`."
+    return Finding("saw_nobody_forgotten", since is None, text if since else "It saw nobody who was forgotten.")
+
+
+def check_models(ws: Workspace, warehouse: Warehouse) -> list[Finding]:
+    """No relation of the contract holds an entity that was forgotten; nothing is asked while nobody was."""
+    forgotten = read_forgotten(warehouse)
+    if forgotten.num_rows == 0:
+        return []
+    found = []
+    for relation in _entity_relations(ws):
+        query = exp.select(column_of(ws.contract.entity)).distinct().from_(table_of(relation))
+        entities = warehouse.read(query)
+        count = entities.num_rows - remembered(entities, ws.contract.entity, forgotten).num_rows
+        text = (
+            f"{relation} holds {count} of the {forgotten.num_rows} entities that are to be forgotten: its model does "
+            f"not leave them out. Add `where {{{{ is_remembered('{ws.contract.entity}') }}}}` to it."
+        )
+        name = f"{relation.name}: nobody who was forgotten"
+        found.append(Finding(name, count == 0, text if count else "Nobody.", {"forgotten": count}))
+    return found
+
+
+def _entity_relations(ws: Workspace) -> list[Relation]:
+    """Relations of the contract with the entity as a column, once each."""
+    contract = ws.contract
+    facts = [source.relation for source in contract.attributes if source.key == contract.entity]
+    populations = [task.population for task in contract.tasks if task.population]
+    tasks = [task.relation for task in contract.tasks]
+    relations = [*(event.relation for event in contract.events), *facts, *populations, *tasks]
+    return list({str(relation): relation for relation in relations}.values())
+
+
+def _read_ids(ws: Workspace, warehouse: Warehouse, source: Relation) -> pa.ChunkedArray:
+    """The ids, once each, as the type of the entity; DataError where they cannot be."""
+    names = list(warehouse.columns(source))
+    entity = ws.contract.entity
+    same = [name for name in names if name.lower() == entity.lower()]
+    if not same and len(names) > 1:
+        raise DataError(
+            f"{source} has the columns {names}, and none is named {entity}, as the ids are everywhere else. "
+            "Name the column of ids so, or leave only one."
+        )
+    (column,) = same or names
+    ids = pc.unique(warehouse.read(rows_query(source, [column])).column(0)).drop_null()
+    kind = kind_of(ids.type)
+    event = ws.contract.events[0]
+    if not warehouse.exists(event.relation):
+        return pa.chunked_array([ids])
+    wanted = warehouse.read(sample_query(event.relation, [event.entity], rows=1)).column(0).type
+    if kind_of(wanted) != kind:
+        raise DataError(
+            f"{source}.{column} holds ids of type {ids.type}, but {event.relation}.{event.entity} is {wanted}: none "
+            "could be found. Cast the ids to the type of the entity."
+        )
+    return pa.chunked_array([ids.cast(wanted)])
+
+
+def _holds(table: pa.Table, ids: pa.ChunkedArray) -> bool:
+    """Whether some column of the ids' kind holds one of them."""
+    for column in table.columns:
+        values = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        try:
+            same = kind_of(values.type) == kind_of(ids.type)
+        except DataError:
+            continue
+        if same and pc.any(pc.is_in(values.cast(ids.type, safe=False), value_set=ids.combine_chunks())).as_py():
+            return True
+    return False
+
+
+def _holding(ws: Workspace, ids: pa.ChunkedArray) -> dict[tuple[str, str], list[str]]:
+    """Artifacts with an id in one of their tables, and which; those that cannot be read count too, without a table."""
+    found = {}
+    for key, version in ws.store.versions():
+        try:
+            artifact = ws.store.find(key, version)
+            files = artifact.names if artifact else []
+            tables = [name.removesuffix(".parquet") for name in files if name.endswith(".parquet")]
+            names = [name for name in tables if artifact and _holds(artifact.table(name), ids)]
+        except ArtifactError:  # what it holds is not known
+            found[key, version] = []
+            continue
+        if names:
+            found[key, version] = names
+    return found
+
+
+def _is_in_events(ws: Workspace, warehouse: Warehouse, ids: pa.ChunkedArray) -> bool:
+    for event in ws.contract.events:
+        if warehouse.exists(event.relation):
+            query = exp.select(column_of(event.entity)).distinct().from_(table_of(event.relation))
+            if _holds(warehouse.read(query), ids):
+                return True
+    return False
+
+
+def _score_relations(ws: Workspace, warehouse: Warehouse) -> list[Relation]:
+    """Score tables: those of the contract's tasks, and those of older ones that the ledger knows."""
+    found = {str(relation): relation for relation in (score_relation(task.name) for task in ws.contract.tasks)}
+    if warehouse.exists(LEDGER):
+        for name in pc.unique(warehouse.read(rows_query(LEDGER, ["table_name"])).column(0)).to_pylist():
+            schema, _, table = name.partition(".")
+            found.setdefault(name, Relation(schema_name=schema, name=table))
+    return [relation for relation in found.values() if warehouse.exists(relation)]
+
+
+def _delete_scores(ws: Workspace, warehouse: Warehouse, relation: Relation, ids: pa.ChunkedArray) -> int:
+    """Write each partition with such an id again without it. Its ledger row then names no inputs that a run has."""
+    names, entity = list(warehouse.columns(relation)), ws.contract.entity
+    if entity not in names or "as_of" not in names:
+        return 0
+    deleted = 0
+    table = table_of(relation)
+    for moment in warehouse.read(exp.select(column_of("as_of")).distinct().from_(table)).column(0).to_pylist():
+        part = column_of("as_of").eq(moment_of(moment))
+        present = warehouse.read(exp.select(column_of(entity)).distinct().from_(table).where(part))
+        if not _holds(present, ids):
+            continue
+        rows = warehouse.read(rows_query(relation, names).where(part))
+        kept = rows.filter(pc.invert(pc.is_in(rows.column(entity), value_set=ids.combine_chunks())))
+        mark = "forgotten " + version_of(str(moment), sorted(digests(ids)))
+        warehouse.publish(relation, kept, {"as_of": moment}, mark, code_version(), ws.run or "forget")
+        deleted += rows.num_rows - kept.num_rows
+    return deleted

@@ -1,0 +1,57 @@
+"""Facts about entities, encoded; each is seen only after it was known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from basemodel_ops.contract.types import AttributeSource
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.stages.features.encoding import categories, columns_of, encoders_of, vocabulary_of
+from basemodel_ops.stages.features.reading import EVERYONE, Chosen
+from basemodel_ops.stages.snapshot.times import microseconds
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import rows_query
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Encoded facts of entities, one row per entity and moment from which it is known."""
+
+    layout: list[tuple[str, str, str, str, int]]
+    values: np.ndarray  # (facts, length) float16
+    owner: np.ndarray  # (facts,) entity index, sorted
+    since: np.ndarray  # (facts,) microseconds
+
+    def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
+        """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
+        own = np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1]))
+        out = np.zeros((*own.shape, self.values.shape[1]), np.float16)
+        for row in range(*np.searchsorted(self.owner, [low, high])):
+            entity = self.owner[row] - low
+            out[entity, own[entity] > self.since[row]] = self.values[row]
+        return out
+
+
+def read_facts(
+    ws: Workspace, warehouse: Warehouse, source: AttributeSource, entities: Vocabulary, chosen: Chosen = EVERYONE
+) -> Facts:
+    """The facts of a source about the chosen entities, in the codes and features of its encoders."""
+    artifact = ws.current(f"encoders/{source.name}")
+    table = warehouse.read(chosen.of(warehouse, rows_query(source.relation, columns_of(source)), source.key))
+    owner = entities.encode(table.column(source.key))
+    since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(owner), -(2**62))
+    kind = "attribute" if source.valid_from else "undated"
+    layout, blocks = [], []
+    for name in categories(source):
+        vocabulary = vocabulary_of(artifact, name)
+        size = min(len(vocabulary), ws.settings.things)
+        layout.append((kind, source.name, name, "", size))
+        blocks.append((vocabulary.encode(table.column(name))[:, None] == np.arange(size)).astype(np.float16))
+    for name, encoder in encoders_of(artifact).items():
+        layout.append((kind, source.name, name, "", len(encoder.names)))
+        blocks.append(encoder.features(table.column(name).combine_chunks()).astype(np.float16))
+    order = np.lexsort((since, owner))
+    order = order[owner[order] >= 0]
+    values = np.hstack(blocks) if blocks else np.zeros((len(owner), 0), np.float16)
+    return Facts(layout, values[order], owner[order], since[order])

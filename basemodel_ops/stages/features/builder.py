@@ -1,0 +1,200 @@
+"""Building representations shard by shard, from encoders, codes and histories as they stream by."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from basemodel_ops.artifacts import Artifact
+from basemodel_ops.contract.types import EventSource
+from basemodel_ops.encoders import track_names
+from basemodel_ops.encoders.time import WEEKS
+from basemodel_ops.representation import (
+    Density,
+    EventReader,
+    History,
+    Layout,
+    SourcePlan,
+    history_layout,
+    history_values,
+    stream_histories,
+)
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.narrowing import LeftOut, narrow
+from basemodel_ops.stages.features.attributes import read_facts
+from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, encoders_of, numbers
+from basemodel_ops.stages.features.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
+from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+
+SHARD = 128
+"""Entities whose rows are in memory at once, per worker."""
+
+
+ROWS = 4096
+"""Rows that are represented at once, per worker, about."""
+
+GROUP = 2048
+"""Entities that are represented and asked about at once."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Neighbouring entities, their histories and the cutoffs of each."""
+
+    first: int
+    """Number of the first row."""
+    low: int
+    """Position of the first entity."""
+    histories: list[History]
+    cutoffs: np.ndarray  # (entities, cutoffs) microseconds, rows padded by their last
+    places: tuple[np.ndarray, np.ndarray]  # entity and cutoff of each row in these
+
+    @classmethod
+    def of(cls, first: int, low: int, histories: list[History], entity: np.ndarray, cutoff: np.ndarray) -> "Part":
+        """The part of rows that begins with row `first`; `entity` and `cutoff` (rows,) are ascending."""
+        own = entity.astype(np.int64) - low
+        start = np.searchsorted(own, np.arange(histories[0].entities + 1))
+        counts = np.diff(start)
+        column = np.arange(len(own)) - start[own]
+        width = max(int(counts.max(initial=0)), 1)
+        # Whoever has fewer rows repeats the last; an entity between them may have none.
+        filled = start[:-1, None] + np.minimum(np.arange(width), np.maximum(counts - 1, 0)[:, None])
+        matrix = np.where(counts[:, None] > 0, cutoff[np.minimum(filled, len(cutoff) - 1)], cutoff[0])
+        return cls(first, low, histories, matrix, (own, column))
+
+    def __len__(self) -> int:
+        return len(self.places[0])
+
+    def some(self, rows: np.ndarray) -> "Part":
+        """The same with chosen rows only (positions, ascending)."""
+        own, column = (place[rows] for place in self.places)
+        return Part.of(self.first, self.low, self.histories, own + self.low, self.cutoffs[own, column])
+
+
+def _groups(counts: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Ranges of entities with these numbers of rows: padded to the longest about `ROWS` rows, or one entity."""
+    first, longest = 0, 0
+    for entity, count in enumerate(counts.tolist()):
+        longest = max(longest, count)
+        if entity > first and (entity + 1 - first) * longest > ROWS:
+            yield first, entity
+            first, longest = entity, count
+    yield first, len(counts)
+
+
+def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
+    """What of each event source goes into the representation, and what is left out of it so that it is not too wide."""
+    plans = [_plan(ws, event, ws.current(f"encoders/{event.name}")) for event in ws.contract.events]
+    settings = ws.settings
+    kept = {(source, column) for source, column, _ in ws.snapshot().asked}
+    lives = settings.half_lives, settings.counted_half_lives, settings.windows
+    return narrow(plans, settings.row_numbers, *lives, kept)
+
+
+def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
+    things, codes, vectors = {}, {}, {}
+    for name in (name.removesuffix(".parquet") for name in artifact.names if name.endswith(".parquet")):
+        size = artifact.table(name).num_rows
+        if size:
+            things[name] = min(size, ws.settings.things)
+        if "." not in name and size > SKETCHED_ABOVE:
+            codes[name] = ws.current(f"codes/{event.name}__{name}").arrays("codes")["codes"]
+            vectors[name] = ws.current(f"embeddings/{event.name}__{name}").arrays("embedding")["vectors"]
+    cells: dict[str, int] = {}
+    densities: dict[str, Density] = {}
+    for name, encoder in encoders_of(artifact).items():
+        tracks = track_names(name, len(encoder.widths))
+        if encoder.is_density:
+            densities[name] = Density(tuple(tracks), encoder.widths[0])
+        else:
+            cells |= dict(zip(tracks, encoder.widths, strict=True))
+    for column in event.columns:
+        if not column.references:
+            continue
+        for attribute, encoder in encoders_of(artifact, column.name).items():
+            name = f"{column.name}.{attribute}"
+            if encoder.is_density:
+                table = artifact.arrays(f"cells {name}")["cells"]
+                densities[name] = Density((column.name,), encoder.widths[0], table)
+            else:
+                cells |= dict(zip(track_names(name, len(encoder.widths)), encoder.widths, strict=True))
+    # The week of the year of a cutoff says what the weeks of its events would.
+    cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
+    settings = ws.settings
+    return SourcePlan(
+        event.name, artifact.json("began"), tuple(numbers(event)), things, codes, vectors, settings.width,
+        settings.depth, cells, densities,
+    )  # fmt: skip
+
+
+def _calendar(cutoffs: np.ndarray) -> np.ndarray:
+    """Day of the year as a cyclic pair, float16 (..., cutoffs, 2)."""
+    angle = cutoffs / DAY * (2 * np.pi / 365.2425)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).astype(np.float16)
+
+
+class Builder:
+    """Builds representations shard by shard; memory does not grow with the number of events."""
+
+    def __init__(self, ws: Workspace, warehouse: Warehouse, before: int, chosen: Chosen = EVERYONE) -> None:
+        """Read who the chosen entities are and what is known of them, but no event yet."""
+        self._ws, self._warehouse, self._before, self.chosen = ws, warehouse, to_datetime(before), chosen
+        self.plans, self.left_out = source_plans(ws)
+        self.entities = read_entities(ws, warehouse, self._before, chosen)
+        self.facts = [
+            read_facts(ws, warehouse, source, self.entities, chosen)
+            for source in ws.contract.attributes
+            if source.key == ws.contract.entity
+        ]
+        base = history_layout(self.plans, ws.settings.half_lives, ws.settings.counted_half_lives, ws.settings.windows)
+        specs = [(b.kind, b.source, b.column, b.detail, b.length) for b in base.blocks]
+        for facts in self.facts:
+            specs += facts.layout
+        self.layout = Layout([*specs, ("calendar", "", "", "", 2)])
+
+    def histories(self, shard: int = SHARD) -> Iterator[tuple[int, list[History]]]:
+        """First entity and the histories of `shard` entities at a time, one per source."""
+        sources = [
+            read_events(self._ws, self._warehouse, event, self._reader(event, plan), self._before, self.chosen)
+            for event, plan in zip(self._ws.contract.events, self.plans, strict=True)
+        ]
+        return stream_histories(sources, len(self.entities), shard)
+
+    def _reader(self, event: EventSource, plan: SourcePlan) -> EventReader:
+        tracks = {*plan.things, *plan.cells, *(track for one in plan.densities.values() for track in one.tracks)}
+        return event_reader(self._ws, event, self.entities, tracks)
+
+    def parts(self, entity: np.ndarray, cutoff: np.ndarray, shard: int = SHARD) -> Iterator["Part"]:
+        """The histories behind rows, ascending by entity and cutoff, about `ROWS` rows at a time.
+
+        Args:
+            entity: Position of the entity of each row, (rows,).
+            cutoff: Microseconds, (rows,).
+            shard: Entities whose histories are in memory at once, per worker.
+        """
+        for low, histories in self.histories(shard):
+            high = low + histories[0].entities
+            start = np.searchsorted(entity, np.arange(low, high + 1))
+            for first, until in _groups(np.diff(start)):
+                begin, end = start[first], start[until]
+                own = [history.part(first, until) for history in histories]
+                if begin < end:
+                    yield Part.of(int(begin), low + first, own, entity[begin:end], cutoff[begin:end])
+
+    def represent(self, part: "Part") -> np.ndarray:
+        """The rows of a part, float16 (rows, length)."""
+        return self.values(part.low, part.histories, part.cutoffs)[part.places]
+
+    def values(self, low: int, histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
+        """The representation of a shard that begins with entity `low`, float16 (entities, cutoffs, length).
+
+        Cutoffs are (cutoffs,), or of each entity (entities, cutoffs).
+        """
+        high, settings = low + histories[0].entities, self._ws.settings
+        lives, counted = settings.half_lives, settings.counted_half_lives
+        values = history_values(histories, self.plans, cutoffs, lives, counted, settings.windows)
+        calendar = np.broadcast_to(_calendar(cutoffs), (high - low, cutoffs.shape[-1], 2))
+        facts = [facts.at(low, high, cutoffs) for facts in self.facts]
+        return np.concatenate([values, *facts, calendar], axis=2)

@@ -1,0 +1,231 @@
+"""The stage that fits encoders: what each column of a source is made of, up to the end of training."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from basemodel_ops.artifacts import Artifact, Draft
+from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, EventSource
+from basemodel_ops.encoders import Encoder, State, Vocabulary, fit_encoder, load_encoder
+from basemodel_ops.errors import DataError
+from basemodel_ops.report import Report
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import began_query, column_of, counts_query, events_query, rows_query
+
+SKETCHED_ABOVE = 1000
+"""Categories with more values than this are sketched; smaller ones are kept exactly."""
+
+FITTED_ROWS = 1_000_000
+"""Newest events from which the encoder of a column that is no category is fitted."""
+
+Sizes = dict[str, float | int | str]
+
+
+def categories(source: EventSource | AttributeSource) -> list[str]:
+    """Names of the category columns."""
+    return [column.name for column in source.columns if column.type is ColumnType.CATEGORY]
+
+
+def numbers(source: EventSource | AttributeSource) -> list[str]:
+    """Names of the number columns."""
+    return [column.name for column in source.columns if column.type is ColumnType.NUMBER]
+
+
+def others(source: EventSource | AttributeSource) -> dict[str, str]:
+    """Types of the columns that are read and are no categories, by name."""
+    return {
+        column.name: column.type.value
+        for column in source.columns
+        if column.type not in (ColumnType.CATEGORY, ColumnType.IGNORE)
+    }
+
+
+def vocabulary_of(encoder: Artifact, column: str) -> Vocabulary:
+    """The vocabulary of a column in an encoder."""
+    return Vocabulary.from_table(encoder.table(column))
+
+
+def encoders_of(artifact: Artifact, column: str | None = None) -> dict[str, Encoder]:
+    """The encoders of the columns that are no categories, by name; of the things that `column` mentions, if given."""
+    saved = artifact.json("encoders" if column is None else f"encoders {column}")
+    prefix = "encoder" if column is None else f"encoder {column}"
+    return {
+        name: load_encoder(State(kind, settings, artifact.arrays(f"{prefix} {name}") if has_arrays else {}))
+        for name, (kind, settings, has_arrays) in saved.items()
+    }
+
+
+def facts_of(artifact: Artifact, column: str) -> dict[str, np.ndarray]:
+    """Codes of each fact of the values of a column, (values,), -1 where it is not known."""
+    prefix = f"map {column}."
+    names = [name.removesuffix(".safetensors") for name in artifact.names if name.startswith(prefix)]
+    return {name.removeprefix(prefix): artifact.arrays(name)["codes"] for name in names}
+
+
+def encoders(ws: Workspace, source: str) -> Report:
+    """Vocabularies and encoders of a source, from what was there before the end of training."""
+    is_event = source in {event.name for event in ws.contract.events}
+    end = ws.snapshot().times.training_end
+
+    def fill(ws: Workspace, draft: Draft) -> tuple[Sizes, dict[str, bytes]]:
+        with ws.warehouse() as warehouse:
+            if is_event:
+                return _fit_event(ws, warehouse, ws.contract.event(source), end, draft), {}
+            return _fit_attributes(ws, warehouse, ws.contract.attribute(source), end, draft), {}
+
+    return ws.made(f"encoders/{source}", fill)
+
+
+def columns_of(source: EventSource | AttributeSource) -> list[str]:
+    """Every column of a source that is read."""
+    if isinstance(source, EventSource):
+        keys = [source.entity, source.time, *([source.session] if source.session else [])]
+    else:
+        keys = [source.key, *([source.valid_from] if source.valid_from else [])]
+    return list(dict.fromkeys([*keys, *categories(source), *others(source)]))
+
+
+def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int, draft: Draft) -> Sizes:
+    sizes: Sizes = {}
+    (first,) = microseconds(warehouse.read(began_query(event, to_datetime(end))).column(0).fill_null(to_datetime(end)))
+    draft.json("began", int(first))
+    fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
+    for name, kind in others(event).items():
+        fitted[name] = _fitted(ws.settings, kind, _newest(warehouse, event, name, to_datetime(end)))
+    _save_encoders(draft, fitted)
+    for column in event.columns:
+        if column.type is not ColumnType.CATEGORY:
+            continue
+        vocabulary = Vocabulary.from_table(warehouse.read(counts_query(event, column.name, to_datetime(end))))
+        if column.references:
+            source = ws.contract.attribute(column.references)
+            things = known_things(warehouse, source, end)
+            vocabulary = _with_unmentioned(event, column, vocabulary, things)
+            sizes |= _derive(ws.settings, draft, column.name, vocabulary, source, in_order(things, vocabulary.values))
+        draft.table(column.name, vocabulary.table())
+        sizes[f"values_{column.name}"] = len(vocabulary)
+    return sizes
+
+
+def _newest(warehouse: Warehouse, event: EventSource, column: str, before: datetime) -> Iterator[pa.Array]:
+    """The column of the newest events before `before`, the same rows whatever their order in the table."""
+    query = events_query(event, [column], before, ordered=False)
+    newest = exp.Ordered(this=column_of(event.time), desc=True)
+    query = query.order_by(newest, column_of(event.entity), column_of(column)).limit(FITTED_ROWS)
+    for batch in warehouse.batches(query, 65_536):
+        yield batch.column(column)
+
+
+def known_facts(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
+    """The rows of an attribute source that are known before `end`, the newest last; `columns_of`, no null key."""
+    table = warehouse.read(rows_query(source.relation, columns_of(source)))
+    table = table.filter(pc.is_valid(table.column(source.key)))
+    if source.valid_from:
+        since = microseconds(table.column(source.valid_from))
+        table = table.take(np.argsort(since, kind="stable")).filter(pa.array(np.sort(since) < end))
+    return table.combine_chunks()
+
+
+def known_things(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
+    """One row per thing, the newest that is known before `end`."""
+    table = known_facts(warehouse, source, end)
+    code = pc.dictionary_encode(table.column(source.key).combine_chunks()).indices.to_numpy()
+    last = np.full(int(code.max(initial=-1)) + 1, -1)
+    last[code] = np.arange(len(code))
+    return table.take(pa.array(last)).combine_chunks()
+
+
+def _with_unmentioned(event: EventSource, column: Column, vocabulary: Vocabulary, things: pa.Table) -> Vocabulary:
+    """The vocabulary, then the things that no event mentioned before the end of training, with a count of 0.
+
+    They have facts, so what follows need not be blind to them: their codes and vectors come from their facts.
+
+    Raises:
+        DataError: none of the values is a thing.
+    """
+    keys = things.column(0).combine_chunks()
+    code = vocabulary.encode(keys)
+    if len(vocabulary) and not (code >= 0).any():
+        raise DataError(
+            f"No {column.name} of {event.name} is among the keys {things.column_names[0]} of {column.references}. "
+            "Make both columns the same ids in their dbt models, or remove `references`."
+        )
+    if not len(vocabulary):
+        return Vocabulary(keys, np.zeros(len(keys), np.int64))
+    unmentioned = keys.filter(pa.array(code < 0)).cast(vocabulary.values.type)
+    values = pa.concat_arrays([vocabulary.values, unmentioned])
+    return Vocabulary(values, np.concatenate([vocabulary.counts, np.zeros(len(unmentioned), np.int64)]))
+
+
+def in_order(things: pa.Table, values: pa.Array) -> pa.Table:
+    """The row of each value, whose first column is its key; nulls where it is no thing."""
+    keys = things.column(0).combine_chunks()
+    row = Vocabulary(keys, np.zeros(len(keys), np.int64)).encode(values)
+    return things.take(pa.array(row, mask=row < 0)).combine_chunks()
+
+
+def _fitted(settings: Settings, kind: str, batches: Iterable[pa.Array]) -> Encoder:
+    """The encoder of a column type, with what the settings say of it."""
+    options: dict[str, dict[str, object]] = {
+        "text": {"seed": settings.seed},
+        "image": {
+            "seed": settings.seed,
+            "architecture": settings.image_architecture,
+            "weights": settings.image_weights,
+        },
+    }
+    return fit_encoder(kind, batches, **options.get(kind, {}))
+
+
+def _derive(
+    settings: Settings, draft: Draft, column: str, vocabulary: Vocabulary, source: AttributeSource, things: pa.Table
+) -> Sizes:
+    """Codes and cells of the attributes of every value, by the attribute's own vocabulary or encoder.
+
+    Attributes are named `column.attribute`. Categories count an attribute as often as events mention its things.
+    """
+    sizes: Sizes = {}
+    for attribute in categories(source):
+        values = things.column(attribute).combine_chunks()
+        derived, codes = Vocabulary.of_groups(values, vocabulary.counts)
+        draft.table(f"{column}.{attribute}", derived.table())
+        draft.arrays(f"map {column}.{attribute}", {"codes": codes})
+        sizes[f"values_{column}.{attribute}"] = len(derived)
+    fitted: dict[str, Encoder] = {}
+    for attribute, kind in others(source).items():
+        values = things.column(attribute).combine_chunks()
+        fitted[attribute] = _fitted(settings, kind, [values])
+        draft.arrays(f"cells {column}.{attribute}", {"cells": fitted[attribute].cells(values)})
+    _save_encoders(draft, fitted, column)
+    return sizes
+
+
+def _fit_attributes(ws: Workspace, warehouse: Warehouse, source: AttributeSource, end: int, draft: Draft) -> Sizes:
+    sizes: Sizes = {}
+    table = known_facts(warehouse, source, end)
+    for name in categories(source):
+        values = table.column(name).combine_chunks()
+        vocabulary, _ = Vocabulary.of_groups(values, np.ones(len(values), np.int64))
+        draft.table(name, vocabulary.table())
+        sizes[f"values_{name}"] = len(vocabulary)
+    fitted = {name: _fitted(ws.settings, kind, [table.column(name)]) for name, kind in others(source).items()}
+    _save_encoders(draft, fitted)
+    return sizes
+
+
+def _save_encoders(draft: Draft, fitted: Mapping[str, Encoder], column: str | None = None) -> None:
+    suffix = "" if column is None else f" {column}"
+    saved: dict[str, list[object]] = {}
+    for name, encoder in fitted.items():
+        state = encoder.state()
+        if state.arrays:
+            draft.arrays(f"encoder{suffix} {name}", state.arrays)
+        saved[name] = [state.kind, state.settings, bool(state.arrays)]
+    draft.json(f"encoders{suffix}", saved)

@@ -1,0 +1,77 @@
+"""What is kept of an entity at a cutoff: a compact embedding, and where it is wanted its sketches without zeros."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.artifacts import Draft
+from basemodel_ops.report import Report
+from basemodel_ops.stages.features.builder import Builder
+from basemodel_ops.stages.features.rows import RowsInMemory
+from basemodel_ops.stages.workspace import Workspace
+
+if TYPE_CHECKING:  # loads the learners, which reading a representation does not need
+    from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+
+ASKED = ("count", "recency", "sketch", "mass")
+"""Kinds of blocks that answer what a history holds."""
+
+FILE_ROWS = 65_536
+"""Entities whose embeddings are one file."""
+
+Numbers = dict[str, float | int | str]
+
+
+class EmbeddingDraft:
+    """Writes embeddings, and sketches where the settings ask for them, group by group."""
+
+    def __init__(self, ws: Workspace, checkpoint: "Checkpoint", builder: Builder, cutoff: int) -> None:
+        self._ws, self._checkpoint, self._builder, self._cutoff = ws, checkpoint, builder, cutoff
+        self._waiting: list[np.ndarray] = []
+        self._files = self._rows = 0
+        self._draft: Draft | None = None
+
+    def write(self, key: str, version: str, work: Callable[[], Numbers]) -> Report:
+        """Do the work, which appends groups, and commit what was appended."""
+
+        def fill(draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
+            self._draft = draft
+            numbers = work()
+            self._flush(draft)
+            draft.table("entities", self._builder.entities.table())
+            draft.json("layout", self._builder.layout.explain())
+            draft.arrays("times", {"cutoff": np.array([self._cutoff])})
+            return {**numbers, "numbers": self._checkpoint.embedding_size}, {}
+
+        return self._ws.write(key, version, fill, {"foundation_model": self._checkpoint.version})
+
+    def append(self, rows: RowsInMemory) -> None:
+        """Take over the entities of a group, in their order."""
+        if self._draft is None:
+            raise ValueError("Nothing is being written.")
+        self._waiting.append(self._checkpoint.embedding(rows))
+        if self._ws.settings.keep_sketches:
+            self._draft.table(f"sketches-{self._files:05d}-{self._rows:09d}", sparse(rows, self._rows))
+        self._rows += len(rows)
+        if sum(map(len, self._waiting)) >= FILE_ROWS:
+            self._flush(self._draft)
+
+    def _flush(self, draft: Draft) -> None:
+        if self._waiting:
+            draft.arrays(f"embedding-{self._files:05d}", {"values": np.concatenate(self._waiting)})
+            self._files, self._waiting = self._files + 1, []
+
+
+def sparse(rows: RowsInMemory, first: int) -> pa.Table:
+    """Numbers of rows that answer questions and are not 0: `row` from `first` on, `place`, `value` (float16 bits)."""
+    at = rows.positions(*ASKED)
+    values = rows.values[:, at]
+    row, place = np.nonzero(values)
+    return pa.table(
+        {
+            "row": (row + first).astype(np.int32), "place": at[place].astype(np.int32),
+            "value": values[row, place].view(np.uint16),
+        }
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Answers of one cutoff as they stream out of the warehouse; sketches that are asked; answers without labels."""

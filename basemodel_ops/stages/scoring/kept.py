@@ -1,0 +1,47 @@
+"""Reading what is kept of entities at a cutoff."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.artifacts import Artifact
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.representation import Layout
+from basemodel_ops.stages.features.rows import Represented
+
+
+def representation_key(as_of: datetime) -> str:
+    """The key of the artifact of a cutoff."""
+    return f"entity_representation/{as_of:%Y-%m-%d}"
+
+
+def kept_rows(artifact: Artifact) -> "SparseRows | None":
+    """All that was kept to be asked, as rows whose other numbers are 0; None where nothing was."""
+    names = [name.removesuffix(".parquet") for name in artifact.names if name.startswith("sketches-")]
+    if not names:
+        return None
+    entities, layout = Vocabulary.from_table(artifact.table("entities")), Layout.from_rows(artifact.json("layout"))
+    cutoff = np.full(len(entities), artifact.arrays("times")["cutoff"][0])
+    return SparseRows(entities, cutoff, layout, [artifact.table(name) for name in names])
+
+
+class SparseRows(Represented):
+    """Rows of which only numbers that are not 0 are held."""
+
+    def __init__(self, entities: Vocabulary, cutoff: np.ndarray, layout: Layout, parts: list[pa.Table]) -> None:
+        super().__init__(entities, np.arange(len(entities)), cutoff, layout)
+        table = pa.concat_tables(parts)
+        self._row, self._place, value = (column.to_numpy() for column in table.columns)
+        self._value = value.view(np.float16)
+
+    def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Chosen inputs of rows, float16 (rows, positions)."""
+        out = np.zeros((len(rows), len(positions)), np.float16)
+        column = np.full(self.layout.length, -1)
+        column[positions] = np.arange(len(positions))
+        for number, row in enumerate(rows):
+            low, high = np.searchsorted(self._row, [row, row + 1])
+            at = column[self._place[low:high]]
+            out[number, at[at >= 0]] = self._value[low:high][at >= 0]
+        return out

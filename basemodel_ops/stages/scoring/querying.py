@@ -1,0 +1,161 @@
+"""Asking the representation of an entity what its history holds: the one that was kept, or one made from its events."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.emde import ask
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.errors import DataError
+from basemodel_ops.representation.observed import decay_factors
+from basemodel_ops.representation.restoring import restore_counts
+from basemodel_ops.stages.features.builder import Builder
+from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.reading import Chosen
+from basemodel_ops.stages.features.rows import Represented, RowsInMemory
+from basemodel_ops.stages.scoring.kept import kept_rows, representation_key
+from basemodel_ops.stages.snapshot.times import to_microseconds
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import sample_query
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is said of one value: the chance that the history holds it, how much of it, and about how long ago."""
+
+    value: str
+    probability: float
+    count: float
+    """Decayed, at the longest half-life."""
+    age: float
+    """Days; not-a-number where it is not there."""
+
+
+def ask_entity(
+    ws: Workspace, entity: str, source: str, column: str, as_of: datetime, values: list[str], top: int
+) -> list[Reply]:
+    """Replies for the `values`, or, without any, for the `top` values with the largest decayed count.
+
+    Values that were never seen before the end of training are not in the history as far as the representation knows.
+
+    Raises:
+        DataError: the source, the column or the entity is not there; says what is.
+    """
+    examples = _represented(ws, entity, as_of)
+    known = _vocabulary(ws, examples, source, column)
+    place = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
+    if not len(examples) or place[0] < 0:
+        kept = ws.store.newest(representation_key(as_of))
+        known = [] if kept is None else kept.table("entities").column("value")[:3].to_pylist()
+        raise DataError(
+            f"No {ws.contract.entity} {entity} has events before {as_of:%Y-%m-%d}, or none that was kept. "
+            f"There are such as {known}."
+        )
+    ((probability, count, age),) = read_histories(ws, examples, place, source, column, len(known))
+    if not values:
+        best = np.argsort(-count, kind="stable")[:top]
+        chosen = [(str(known.values[int(code)].as_py()), int(code)) for code in best if count[code] > 0]
+    else:
+        chosen = [(value, int(known.encode(_scalar(value, known))[0])) for value in values]
+    return [
+        Reply(value, float(probability[code]), float(count[code]), float(age[code]))
+        if code >= 0
+        else Reply(value, 0.0, 0.0, float("nan"))
+        for value, code in chosen
+    ]
+
+
+def _represented(ws: Workspace, entity: str, as_of: datetime) -> Represented:
+    """The kept rows at `as_of`, or else the row of the entity, made from its events."""
+    kept = ws.store.newest(representation_key(as_of))
+    rows = kept_rows(kept) if kept is not None else None
+    if rows is not None:
+        return rows
+    with ws.warehouse() as warehouse:
+        first = sample_query(ws.contract.events[0].relation, [ws.contract.events[0].entity], 1)
+        kind = warehouse.read(first).column(0)
+        return represent(ws, warehouse, as_of, _scalar(entity, Vocabulary.from_entities(pa.table([kind], ["e"]))))
+
+
+def represent(
+    ws: Workspace, warehouse: Warehouse, as_of: datetime, entities: pa.ChunkedArray | pa.Array | None = None
+) -> RowsInMemory:
+    """The rows of entities at `as_of`, or of all, made from their events; those without events have none."""
+    cutoff = to_microseconds(as_of)
+    only = None if entities is None else tuple(entities.to_pylist())
+    builder = Builder(ws, warehouse, cutoff, Chosen(only=only))
+    everyone = np.arange(len(builder.entities))
+    cutoffs = np.full(len(everyone), cutoff)
+    values = [builder.represent(part) for part in builder.parts(everyone, cutoffs)]
+    whole = np.concatenate([np.zeros((0, builder.layout.length), np.float16), *values])
+    return RowsInMemory(builder.entities, everyone, cutoffs, builder.layout, whole)
+
+
+def read_histories(
+    ws: Workspace, examples: Represented, places: np.ndarray, source: str, column: str, size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Probability, decayed count and age of each of the `size` values of a column, (size,) each, per row at `places`.
+
+    The files are read once, however many rows are asked.
+    """
+    lives = np.array(ws.settings.half_lives)
+    if not examples.layout.select("sketch", source, column):
+        began = ws.current(f"encoders/{source}").json("began")
+        factor = decay_factors(examples.cutoffs, began, lives[[lives.argmax()]])[
+            np.searchsorted(examples.cutoffs, examples.cutoff[places])
+        ]
+        counts = np.expm1(_block(examples, places, "count", source, column, f"{lives.max():g}")) / factor
+        recencies = _block(examples, places, "recency", source, column, "")
+        for kept, recency in zip(counts, recencies, strict=True):
+            yield _exact(kept, recency, size)
+        return
+    codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
+    # Things that no event mentioned before the end of training may be in newer histories.
+    prior = vocabulary_of(ws.current(f"encoders/{source}"), column).counts + 0.5
+    depth, width = codes.shape[1], ws.settings.width
+    sketches, masses = (
+        np.stack([_block(examples, places, kind, source, column, f"{life:g}") for life in lives], axis=1)
+        for kind in ("sketch", "mass")
+    )  # (places, half-lives, cells) and (places, half-lives, 1)
+    for rows, mass in zip(sketches, np.expm1(masses).repeat(depth, axis=2), strict=True):
+        sketch = restore_counts(rows.reshape(-1, width), mass.ravel()).reshape(len(lives), depth, width)
+        answers = ask(sketch, codes, lives, np.arange(size), prior)
+        yield answers.probability, answers.count, answers.age
+
+
+def _exact(kept: np.ndarray, recency: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The values that are kept exactly; of the others nothing is known."""
+    count, age = np.zeros(size), np.full(size, np.nan)
+    count[: len(kept)] = kept
+    there = recency > 0
+    age[: len(kept)][there] = -28 * np.log2(recency[there])
+    return (count > 0).astype(float), count, age
+
+
+def _block(examples: Represented, places: np.ndarray, kind: str, source: str, column: str, detail: str) -> np.ndarray:
+    (block,) = [b for b in examples.layout.select(kind, source, column) if b.detail == detail]
+    return examples.gather(places, np.arange(block.offset, block.end)).astype(np.float64)
+
+
+def _vocabulary(ws: Workspace, examples: Represented, source: str, column: str) -> Vocabulary:
+    blocks = examples.layout.select("count")
+    if (source, column) not in {(block.source, block.column) for block in blocks}:
+        there = sorted({f"{block.source}.{block.column}" for block in blocks})
+        raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.")
+    return vocabulary_of(ws.current(f"encoders/{source}"), column)
+
+
+def _scalar(text: str, known: Vocabulary) -> pa.ChunkedArray:
+    """The text as a column of the vocabulary's type.
+
+    Raises:
+        DataError: it is no value of that type.
+    """
+    try:
+        return pa.chunked_array([pa.array([text]).cast(known.values.type)])
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{text!r} is no {known.values.type}, as all values of the column are.") from error

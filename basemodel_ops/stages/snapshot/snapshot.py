@@ -1,0 +1,260 @@
+"""What training saw, pinned: the grid, the end of training, how the tables stood, which rows are drawn.
+
+Versions of what is learnt follow from the snapshot, not from tables that grow: new events change nothing that is
+learnt until a new snapshot is taken.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from basemodel_ops.artifacts import Artifact, Draft, version_of
+from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_task, read_together
+from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.counting import entities_count_query, events_count_query
+from basemodel_ops.warehouse.queries import counts_by_cutoff_query
+
+KEY = "snapshot"
+
+PLANNED_BY = ("validation_cutoffs", "test_cutoffs", "horizons", "task_rows", "evaluation_rows", "activity_rows", "seed")
+"""Settings that a snapshot follows from."""
+
+PAIR_ROWS = 12_000
+"""Rows of a task with many labels that are learnt from, and of each part that measures it: a row is many pairs."""
+
+RANKED_ROWS = 16_000
+"""Rows of a recommendation that measure it, of each part: 8,000 entities at two cutoffs."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The pins of one training."""
+
+    version: str
+    times: Times
+    thing_horizons: tuple[int, ...]
+    activity_horizons: tuple[int, ...]
+    asked: tuple[tuple[str, str, int], ...]
+    """Source, column and horizon of what tasks with many labels ask for."""
+    marks: dict[str, str]
+    """Fingerprint of each table, by its name and the hash of its definition."""
+    plans: dict[str, TaskPlan]
+    pooled: tuple[str, ...]
+    """Tasks whose rows are represented with those of pretraining; what later ones lack is when they are fitted."""
+    entities: int
+    events: dict[str, int]
+    reason: str
+
+    @property
+    def read(self) -> float:
+        """Share of the entities whose rows are represented for all."""
+        return self.plans[self.pooled[0]].read if self.pooled else 1.0
+
+    def pin(self, name: str) -> object:
+        """A part of the snapshot as it stands in the inputs of an artifact."""
+        times = self.times
+        return {
+            "training_end": times.training_end,
+            "grid": [times.cutoffs.tolist(), times.data_end, times.training_end, times.validations, times.tests],
+            "horizons": [self.thing_horizons, self.activity_horizons],
+            "asked": self.asked,
+            "pool": {name: self.plans[name].plain() for name in self.pooled},
+            "entities": self.entities,
+            "events": self.events,
+        }[name]
+
+    @classmethod
+    def load(cls, artifact: Artifact) -> "Snapshot":
+        """The snapshot that an artifact holds."""
+        return cls.of(artifact.version, Pins(artifact.json("pins"), artifact.arrays("grid")["cutoffs"]))
+
+    @classmethod
+    def of(cls, version: str, pins: "Pins") -> "Snapshot":
+        """The snapshot that these pins are."""
+        plain = pins.plain
+        return cls(
+            version, Times(pins.cutoffs, *plain["grid"]), tuple(plain["thing_horizons"]),
+            tuple(plain["activity_horizons"]), tuple((s, c, h) for s, c, h in plain["asked"]), plain["marks"],
+            {name: TaskPlan.from_plain(one) for name, one in plain["plans"].items()}, tuple(plain["pooled"]),
+            plain["entities"], plain["events"], plain["reason"],
+        )  # fmt: skip
+
+
+def mark_of(contract: Contract, relation: Relation) -> str:
+    """The name under which a table's fingerprint is pinned: another definition is another table."""
+    return f"{relation} {contract.definition(relation)}"
+
+
+def read_columns(contract: Contract) -> dict[str, tuple[Relation, list[str]]]:
+    """Every relation that is learnt from and the columns that are read, by the name of its mark."""
+    relations = [source.relation for source in (*contract.events, *contract.attributes)]
+    relations += [one for task in contract.tasks for one in (task.relation, task.population, task.offers) if one]
+    readable = contract.readable
+    return {mark_of(contract, one): (one, sorted(readable[str(one)])) for one in relations}
+
+
+def due(contract: Contract, settings: Settings, current: Artifact | None, live: Times, forgotten: bool = False) -> str:
+    """Why a new snapshot is due; empty where none is. `forgotten`: a model saw someone who is to be forgotten."""
+    if current is None:
+        return "nothing was trained yet"
+    if forgotten:
+        return "a model saw someone who is to be forgotten"
+    pins = current.json("pins")
+    if pins["settings"] != _settings(settings):
+        names = [name for name, value in _settings(settings).items() if pins["settings"].get(name) != value]
+        return f"settings changed: {', '.join(names)}"
+    if pins["declared"]["grid"] != _declared(contract)["grid"]:
+        return "the declaration of the grid changed"
+    old = Snapshot.load(current).times
+    days = (live.data_end - old.data_end) // DAY
+    if days >= settings.retrain_days:
+        return f"the data end {days} days later; BASEMODEL_RETRAIN_DAYS is {settings.retrain_days}"
+    for task in contract.tasks:
+        if task.horizon is None or task.name in pins["plans"]:
+            continue
+        first = int(old.split(task.horizon, task.name).validation[0])
+        if first < old.training_end:
+            return f"task {task.name} is validated earlier than training ended"
+    return ""
+
+
+def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Times, reason: str) -> "Pins":
+    """Pin everything anew."""
+    pins = _new_pins(contract, settings, live, reason)
+    before = to_datetime(live.data_end + 1)
+    pins["entities"] = int(warehouse.read(entities_count_query(contract, before)).column(0)[0].as_py())
+    if pins["entities"] < 2:
+        raise DataError(
+            f"{pins['entities']} {contract.entity}s have events before {before:%Y-%m-%d}, and a model of behaviour "
+            f"compares them: at least 2 are needed. Do the event tables hold every {contract.entity}, and does the "
+            "grid end after their events?"
+        )
+    for event in contract.events:
+        count = warehouse.read(events_count_query(event, before)).column(0)[0].as_py()
+        pins["events"][event.name] = int(count)
+    plans = {task.name: plan(contract, settings, warehouse, task, live) for task in contract.tasks}
+    wanted = settings.activity_rows / max(pins["entities"] * PER_ENTITY, 1)
+    pins["plans"] = {name: one.plain() for name, one in read_together(plans, min(1.0, wanted)).items()}
+    pins["pooled"] = sorted(plans)
+    return _marked(contract, warehouse, Pins(pins, live.cutoffs))
+
+
+def is_incomplete(contract: Contract, current: Artifact) -> bool:
+    """Whether the contract declares something that a snapshot does not know."""
+    pins, declared = current.json("pins"), _declared(contract)
+    changed = any(pins["declared"].get(task.name) != declared[task.name] for task in contract.tasks)
+    return changed or not read_columns(contract).keys() <= pins["marks"].keys()
+
+
+def extend(contract: Contract, settings: Settings, warehouse: Warehouse, current: Artifact) -> "Pins | None":
+    """Pin what is new in the contract, and leave all else as it is; None where nothing is new."""
+    if not is_incomplete(contract, current):
+        return None
+    pins, old, declared = current.json("pins"), Snapshot.load(current), _declared(contract)
+    fresh = [task for task in contract.tasks if pins["declared"].get(task.name) != declared[task.name]]
+    for task in fresh:
+        # Where it is not drawn with the others, what is missing of its rows is represented when it is fitted.
+        pins["plans"][task.name] = plan(contract, settings, warehouse, task, old.times).plain()
+        pins["pooled"] = [name for name in pins["pooled"] if name != task.name]
+        pins["declared"][task.name] = declared[task.name]
+    for event in contract.events:
+        if event.name not in pins["events"]:
+            query = events_count_query(event, to_datetime(old.times.data_end + 1))
+            pins["events"][event.name] = int(warehouse.read(query).column(0)[0].as_py())
+    return _marked(contract, warehouse, Pins(pins, old.times.cutoffs))
+
+
+@dataclass
+class Pins:
+    """A snapshot on its way to the disk."""
+
+    plain: dict[str, Any]
+    cutoffs: np.ndarray
+
+    @property
+    def version(self) -> str:
+        """A hash of what is pinned, without the reason for it."""
+        plain = {name: value for name, value in self.plain.items() if name != "reason"}
+        return version_of(KEY, plain, self.cutoffs.tolist())
+
+    def write(self, draft: Draft) -> None:
+        """Fill an artifact."""
+        draft.json("pins", self.plain)
+        draft.arrays("grid", {"cutoffs": self.cutoffs})
+
+
+def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Task, times: Times) -> TaskPlan:
+    """The rows of a task that are drawn, from how many there are at each cutoff."""
+    relation = task.population or task.relation
+    is_yes_or_no = task.type is TaskType.BINARY and _is_number(warehouse, task)
+    query = counts_by_cutoff_query(relation, task.cutoff, task.target if is_yes_or_no else None, is_yes_or_no)
+    table = warehouse.read(query)
+    table = table.filter(pc.is_valid(table.column(0)))
+    cutoffs = microseconds(table.column(0)).tolist()
+    counts = dict(zip(cutoffs, table.column(1).to_pylist(), strict=True))
+    positives = dict(zip(cutoffs, table.column("positives").to_pylist(), strict=True)) if is_yes_or_no else None
+    split = None if task.horizon is None else times.split(task.horizon, task.name)
+    complete = times.cutoffs if task.horizon is None else times.complete(task.horizon)
+    return plan_task(counts, split, complete, bounds(settings, task), settings.seed, positives)
+
+
+def _is_number(warehouse: Warehouse, task: Task) -> bool:
+    """Whether the target of a task is kept as a number, so that its ones can be counted."""
+    kinds = {name.lower(): kind for name, kind in warehouse.columns(task.relation).items()}
+    kind = kinds.get(task.target.lower(), "").upper()
+    return any(word in kind for word in ("INT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "NUMBER"))
+
+
+def bounds(settings: Settings, task: Task) -> dict[str, int]:
+    """How many rows of each part of a task are drawn, at most."""
+    learnt, measured = settings.task_rows, settings.evaluation_rows
+    if task.type is TaskType.MULTILABEL:
+        learnt, measured = min(learnt, PAIR_ROWS), min(measured, PAIR_ROWS)
+    if task.type is TaskType.RECOMMENDATION:
+        learnt, measured = min(learnt, PAIR_ROWS), min(measured, RANKED_ROWS)
+    return {"train": learnt, "validation": measured, "test": measured}
+
+
+def _new_pins(contract: Contract, settings: Settings, live: Times, reason: str) -> dict[str, Any]:
+    horizons = [task.horizon for task in contract.tasks if task.horizon]
+    things = {task.horizon for task in contract.tasks if task.horizon and task.predicts}
+    asked = {
+        (task.predicts.source, task.predicts.column, task.horizon)
+        for task in contract.tasks
+        if task.type is TaskType.MULTILABEL and task.predicts and task.horizon
+    }
+    return {
+        "grid": [live.data_end, live.training_end, live.validations, live.tests],
+        "thing_horizons": sorted({14, 28} | things),
+        "activity_horizons": sorted({*settings.horizons, *horizons}),
+        "asked": sorted(asked),
+        "marks": {}, "events": {}, "plans": {}, "pooled": [], "entities": 0, "reason": reason,
+        "settings": _settings(settings), "declared": _declared(contract),
+    }  # fmt: skip
+
+
+def _marked(contract: Contract, warehouse: Warehouse, pins: Pins) -> Pins:
+    """The same with the fingerprint of every table that has none."""
+    known = pins.plain["marks"]
+    pins.plain["marks"] = {
+        name: known[name] if name in known else warehouse.fingerprint(relation, columns)
+        for name, (relation, columns) in read_columns(contract).items()
+    }
+    return pins
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", include=set(PLANNED_BY))
+
+
+def _declared(contract: Contract) -> dict[str, Any]:
+    """Declarations that a snapshot follows from, without the moment at which a stopped data set stopped."""
+    grid = contract.grid.model_dump(mode="json", exclude={"now"})
+    return {"grid": grid, **{task.name: task.model_dump(mode="json") for task in contract.tasks}}

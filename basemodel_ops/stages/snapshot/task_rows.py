@@ -1,0 +1,174 @@
+"""Reading a task: its rows, and the part that each belongs to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from basemodel_ops.artifacts import Draft
+from basemodel_ops.contract.types import Task
+from basemodel_ops.errors import DataError
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.snapshot.sampling import TaskPlan
+from basemodel_ops.stages.snapshot.times import Times, microseconds
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of, rows_query, table_of
+
+Metrics = dict[str, dict[str, float]]
+"""Metrics by candidate."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """(entity, cutoff) pairs to which a task applies, and the part each belongs to."""
+
+    entity: pa.ChunkedArray
+    cutoff: np.ndarray  # microseconds
+    target: pa.ChunkedArray | None
+    part: np.ndarray  # "train", "validation", "test", "gap" or "open"
+    weight: np.ndarray | None = None  # of how many rows each speaks, about 1 on average; None where all do of one
+
+    def take(self, chosen: np.ndarray) -> "Rows":
+        """The chosen rows (positions)."""
+        target = None if self.target is None else self.target.take(pa.array(chosen))
+        weight = None if self.weight is None else self.weight[chosen]
+        return Rows(self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen], weight)
+
+
+def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | None = None) -> Rows:
+    """The rows of a task, ordered by entity and cutoff, with their parts; of a `plan` those that it draws.
+
+    Raises:
+        DataError: nothing to learn from.
+    """
+    has_target = task.population is None
+    columns = [task.entity, task.cutoff, *([task.target] if has_target else [])]
+    query = rows_query(task.population or task.relation, columns)
+    rows = _parted(
+        warehouse.read(query if plan is None else warehouse.sampled(query, task.entity, plan.read)), task, times
+    )
+    if plan is not None and len(rows.cutoff):
+        rows = rows.take(np.flatnonzero(plan.keeps(rows.part, rows.entity.combine_chunks(), rows.cutoff)))
+        if plan.positives:
+            kept = warehouse.read(warehouse.sampled(positive(query, task), task.entity, plan.positives))
+            rows = _with_positives(rows, _parted(kept, task, times), plan)
+    if not (rows.part != "open").any():
+        raise DataError(f"Task {task.name} has no labelled rows in {task.relation}. Its target is null everywhere.")
+    return rows
+
+
+def positive(query: exp.Select, task: Task) -> exp.Select:
+    """The rows of a query of a task whose answer is yes."""
+    return query.where(column_of(task.target).eq(exp.Literal.number(1)))
+
+
+def positive_entities(task: Task) -> exp.Select:
+    """The entities with a yes at some cutoff, as one column."""
+    return positive(exp.select(column_of(task.entity)).distinct().from_(table_of(task.relation)), task)
+
+
+def _with_positives(rows: Rows, kept: Rows, plan: TaskPlan) -> Rows:
+    """Drawn rows with all the positive ones that are kept in the place of those drawn, and the weights of both."""
+    if rows.target is None:
+        return rows
+    target = pc.cast(rows.target, pa.float64()).fill_null(0).to_numpy()
+    drawn = rows.take(np.flatnonzero((target != 1) | (rows.part == "open")))
+    kept = kept.take(np.flatnonzero(kept.part != "open"))
+    weight = np.concatenate(
+        [
+            [1 / plan.drawn(part) if part in plan.draws else 1.0 for part in drawn.part],
+            np.full(len(kept.part), 1 / plan.positives),
+        ]
+    )
+    part = np.concatenate([drawn.part, kept.part])
+    weight /= weight[part != "open"].mean() if (part != "open").any() else 1.0
+    if drawn.target is None or kept.target is None:
+        return rows
+    entity = pa.chunked_array([*drawn.entity.chunks, *kept.entity.chunks], type=drawn.entity.type)
+    targets = pa.chunked_array([*drawn.target.chunks, *kept.target.chunks], type=drawn.target.type)
+    return Rows(entity, np.concatenate([drawn.cutoff, kept.cutoff]), targets, part, weight)
+
+
+def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
+    """The rows of a table with the part that each belongs to."""
+    has_target = task.population is None
+    cutoff = microseconds(table.column(task.cutoff))
+    target = table.column(task.target) if has_target else None
+    part = np.full(len(cutoff), "open", dtype="<U10")
+    if task.horizon is None:
+        labelled = np.asarray(pc.is_valid(target)) if target is not None else np.zeros(len(cutoff), bool)
+        part[labelled] = "train"
+    else:
+        split = times.split(task.horizon, task.name)
+        part[cutoff + task.horizon * DAY <= times.data_end] = "gap"
+        for name in ("train", "validation", "test"):
+            part[np.isin(cutoff, getattr(split, name))] = name
+    return Rows(table.column(task.entity), cutoff, target, part)
+
+
+def newest_per_entity(rows: Rows) -> Rows:
+    """The newest labelled row of each entity: a trait is one label, however many cutoffs repeat it."""
+    labelled = np.flatnonzero(rows.part != "open")
+    codes = pc.dictionary_encode(rows.entity.combine_chunks()).indices.to_numpy(zero_copy_only=False)[labelled]
+    order = np.lexsort((rows.cutoff[labelled], codes))
+    last = np.append(np.diff(codes[order]) != 0, True)
+    return rows.take(np.sort(labelled[order[last]]))
+
+
+def known_before_test(rows: Rows, horizon: int | None) -> np.ndarray:
+    """Positions of the labelled rows whose window (days) is over when the test begins; of a trait, all but the test.
+
+    What is measured on the test has learnt from these: as what ships, it knows the newest labels.
+    """
+    is_test = rows.part == "test"
+    is_known = ~is_test if horizon is None else rows.cutoff + horizon * DAY <= rows.cutoff[is_test].min()
+    return np.flatnonzero(is_known & (rows.part != "open"))
+
+
+def known_from(rows: Rows) -> np.ndarray:
+    """The moment, (rows,) microseconds, whose knowledge of other rows' answers a row may use.
+
+    Its own cutoff; in validation and test the first of the part, since what ships knows nothing newer either.
+    """
+    found = rows.cutoff.copy()
+    for part in ("validation", "test"):
+        is_own = rows.part == part
+        if is_own.any():
+            found[is_own] = rows.cutoff[is_own].min()
+    return found
+
+
+def prepared(task: Task, rows: Rows, seed: int) -> Rows:
+    """The rows that a task learns from and is measured by."""
+    if task.horizon is None:
+        return trait_parts(newest_per_entity(rows), seed)
+    return rows.take(np.flatnonzero(rows.part != "open"))
+
+
+def trait_parts(rows: Rows, seed: int) -> Rows:
+    """Traits do not move in time, so entities are split instead: a quarter tests, a fifth of the rest validates."""
+    codes = np.random.default_rng(seed).random(len(rows.cutoff))
+    part = np.where(codes < 0.25, "test", np.where(codes < 0.40, "validation", "train"))
+    return replace(rows, part=part)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was fitted for a task: the name of what ships among the ways to answer, and the metrics of all."""
+
+    shipped: str
+    validation: Metrics
+    test: Metrics
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Of the heads of a mixture."""
+
+
+def fitted_numbers(draft: Draft, plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
+    """Write the metrics of all candidates; what is reported of a fitted task."""
+    draft.json("metrics", {"shipped": fit.shipped, "validation": fit.validation, "test": fit.test})
+    told = {f"share of {name}": round(share, 2) for name, share in fit.shares.items()}
+    drawn = {f"drawn_{part}": round(plan.drawn(part), 4) for part in plan.rows}
+    return {"shipped": fit.shipped, **told, "labelled_rows": sum(plan.rows.values()), **drawn}

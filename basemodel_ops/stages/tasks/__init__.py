@@ -1,0 +1,1 @@
+"""Fitting a task on labels: its feature sets, candidates, selection, baseline and evaluation."""

@@ -1,0 +1,162 @@
+"""A baseline that shares nothing with the representation: boosting on plain features of the raw events of its rows.
+
+A baseline that reads what the model reads is blind to what the model is blind to, and guards nothing.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from basemodel_ops.contract.types import Contract, EventSource, TaskType
+from basemodel_ops.encoders.numbers import signed_expm1, squash
+from basemodel_ops.stages.features.encoding import categories, numbers
+from basemodel_ops.stages.features.reading import Chosen
+from basemodel_ops.stages.snapshot.task_rows import Rows
+from basemodel_ops.stages.snapshot.times import microseconds
+from basemodel_ops.tasks.heads import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
+from basemodel_ops.tasks.metrics import METRICS, gain
+from basemodel_ops.tasks.split import DAY
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import events_query
+
+LAST, COUNTED = 3, 30
+"""Newest events told one by one, and items of a column that are counted, the most frequent."""
+
+WINDOWS = (7, 28, 91, 364)
+"""Days before the cutoff in which events are counted."""
+
+PLAIN = "plain"
+"""Name of this baseline among the candidates that a report shows."""
+
+ROWS, EVENTS = 50_000, 20_000_000
+"""Rows that the baseline learns from, at most; and events of its rows' entities beyond which there is none."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """Events of one source in the order of owner and time."""
+
+    owner: np.ndarray
+    time: np.ndarray
+    columns: dict[str, np.ndarray]
+    """Items by how frequent they are, from 0 on."""
+    numbers: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, table: pa.Table, owner: np.ndarray, event: EventSource) -> "Log":
+        """The events of a table whose owner is known (not negative)."""
+        kept = np.flatnonzero(owner >= 0)
+        time = microseconds(table.column(event.time))
+        kept = kept[np.lexsort((time[kept], owner[kept]))]
+        columns = {name: _ranks(table.column(name).combine_chunks(), kept) for name in categories(event)}
+        values = {name: _numbers(table.column(name))[kept] for name in numbers(event)}
+        return cls(owner[kept], time[kept], columns, values)
+
+    def features(self, owner: np.ndarray, cutoff: np.ndarray) -> Iterator[np.ndarray]:
+        """Columns of features of each owner strictly before its cutoff, microseconds."""
+        moments = np.unique(self.time)
+        span = np.int64(len(moments) + 1)
+        keys = self.owner * span + np.searchsorted(moments, self.time)
+
+        def before(moment: np.ndarray) -> np.ndarray:
+            return np.searchsorted(keys, owner * span + np.searchsorted(moments, moment))
+
+        begin, end = np.searchsorted(keys, owner * span), before(cutoff)
+        there = end > begin
+        yield np.log1p(end - begin)
+        windows = {days: before(cutoff - days * DAY) for days in WINDOWS}
+        yield from (end - first for first in windows.values())
+        first, last = (_taken(self.time, at) for at in (begin, end - 1))
+        yield np.where(there, _days(cutoff - first), -1)
+        yield np.where(end - begin > 1, _days((last - first) / np.maximum(end - begin - 1, 1)), -1)
+        at = end[:, None] - np.arange(1, LAST + 1)
+        known = at >= begin[:, None]
+        yield from np.where(known, _days(cutoff[:, None] - _taken(self.time, at)), -1).T
+        for items in self.columns.values():
+            yield from np.where(known, _taken(items, at), -1).T
+            for item in range(min(COUNTED, int(items.max(initial=-1)) + 1)):
+                total = np.concatenate([[0], np.cumsum(items == item)])
+                yield total[end] - total[begin]
+        for values in self.numbers.values():
+            total = np.concatenate([[0.0], np.cumsum(values)])
+            yield np.where(there, _taken(values, end - 1), 0)
+            yield (total[end] - total[begin]) / np.maximum(end - begin, 1)
+            yield from (total[end] - total[low] for low in windows.values())
+
+
+def _taken(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Values at places; something at those that are none."""
+    return values[np.clip(at, 0, len(values) - 1)] if len(values) else np.zeros(at.shape, values.dtype)
+
+
+def _days(gap: np.ndarray) -> np.ndarray:
+    """log(1 + days) of microseconds."""
+    return np.log1p(np.maximum(gap, 0) / DAY)
+
+
+def _ranks(values: pa.Array, kept: np.ndarray) -> np.ndarray:
+    """Each item as its place among all, the most frequent first; -1 where there is none."""
+    codes = pc.dictionary_encode(values).indices.fill_null(-1).to_numpy(zero_copy_only=False)[kept]
+    order = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")
+    place = np.append(np.argsort(order), -1)
+    return place[codes]
+
+
+def _numbers(values: pa.ChunkedArray) -> np.ndarray:
+    return squash(pc.cast(values, pa.float64(), safe=False).to_numpy())
+
+
+def plain_features(
+    contract: Contract, warehouse: Warehouse, rows: Rows, before: datetime, chosen: Chosen
+) -> np.ndarray:
+    """Counts, ages, newest events and means of every source, strictly before each row's cutoff, and the calendar.
+
+    Args:
+        contract: Which sources there are.
+        warehouse: Where they are.
+        rows: Whose features.
+        before: No event is read from here on.
+        chosen: The entities that the rows were drawn from.
+
+    Returns:
+        float32 (rows, features).
+    """
+    who = pc.unique(rows.entity)
+    owner = np.asarray(pc.index_in(rows.entity.combine_chunks(), value_set=who)).astype(np.int64)
+    found: list[np.ndarray] = [(rows.cutoff // DAY) % 7, (rows.cutoff // DAY) % 365]
+    for event in contract.events:
+        query = events_query(event, [*categories(event), *numbers(event)], before, ordered=False)
+        table = warehouse.read(chosen.of(warehouse, query, event.entity))
+        of = np.asarray(pc.index_in(pc.cast(table.column(0), who.type), value_set=who).fill_null(-1)).astype(np.int64)
+        found += [one.astype(np.float32) for one in Log.of(table, of, event).features(owner, rows.cutoff)]
+    return np.stack(found, axis=1).astype(np.float32)
+
+
+def plain_answers(
+    kind: TaskType, metric: str, features: np.ndarray, target: np.ndarray, parts: dict[str, np.ndarray],
+    known: np.ndarray, seed: int,
+) -> np.ndarray:  # fmt: skip
+    """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the `known` rows."""
+    learnt = squash(target) if kind is TaskType.REGRESSION else target
+
+    def answer(style: dict[str, object], rows: np.ndarray, asked: np.ndarray, pace: int = 1) -> np.ndarray:
+        head = BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, 20, style=style, members=MEMBERS // pace)
+        some = np.sort(np.random.default_rng((seed, 6)).permutation(rows)[:ROWS])
+        head.fit(features[some], learnt[some])
+        found = head.predict(features[asked])
+        return signed_expm1(found) if kind is TaskType.REGRESSION else found
+
+    def worth(style: dict[str, object]) -> float:
+        found = answer(style, parts["train"], parts["validation"], pace=2)
+        value = gain(metric, METRICS[kind](target[parts["validation"]], found, None)[metric])
+        return value if np.isfinite(value) else -np.inf
+
+    styles = (SMOOTH, SHARP)
+    with ThreadPoolExecutor(len(styles)) as pool:
+        better = max(zip(pool.map(worth, styles), styles, strict=True), key=lambda found: found[0])[1]
+    return answer(better, known, parts["test"])

@@ -1,0 +1,65 @@
+"""Rows of a task that were not represented with those of pretraining: they are, when it is fitted."""
+
+import numpy as np
+
+from basemodel_ops.artifacts import Draft, version_of
+from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.representation.workers import mapped
+from basemodel_ops.stages.features.builder import Builder, Part
+from basemodel_ops.stages.features.reading import Chosen
+from basemodel_ops.stages.features.rows import Examples, Joined, Represented, RowsDraft
+from basemodel_ops.stages.snapshot.sampling import TaskPlan
+from basemodel_ops.stages.snapshot.snapshot import Snapshot
+from basemodel_ops.stages.snapshot.task_rows import Rows, positive_entities
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+
+
+def examples_of(
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, snapshot: Snapshot
+) -> tuple[Represented, np.ndarray]:
+    """A reader that holds the rows of a task, and the number of each row in it; -1 of an entity without events."""
+    pool = Examples(ws.current("training_examples"))
+    place = pool.locate(rows.entity, rows.cutoff)
+    missing = np.flatnonzero(place < 0)
+    plan = snapshot.plans[task.name]
+    if (task.name in snapshot.pooled and not plan.positives) or len(missing) == 0:
+        return pool, place
+    version = version_of(task.name, pool.version, plan.plain(), snapshot.pin("grid"), len(missing))
+    key = f"{task.name}/examples"
+    if ws.store.find(key, version) is None:
+        asked = rows.take(missing)
+        ws.write(key, version, lambda draft: _represent(ws, warehouse, task, asked, snapshot, draft), {})
+    ws.store.point(key, version)
+    more = Examples(ws.store.current(key))
+    found = more.locate(rows.take(missing).entity, rows.cutoff[missing])
+    place[missing] = np.where(found >= 0, found + len(pool), -1)
+    return Joined([pool, more]), place
+
+
+def _represent(
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, snapshot: Snapshot, draft: Draft
+) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+    chosen = drawn_entities(warehouse, task, snapshot.plans[task.name])
+    builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
+    entity = builder.entities.encode(rows.entity).astype(np.int64)
+    pairs = np.unique(np.stack([entity, rows.cutoff])[:, entity >= 0], axis=1)
+    written = RowsDraft(draft, builder.layout)
+
+    def work(part: Part) -> tuple[Part, np.ndarray]:
+        return part, builder.represent(part)
+
+    for part, values in mapped(work, builder.parts(*pairs)):
+        own = np.arange(part.first, part.first + len(part))
+        is_wide = np.full(len(own), task.type is TaskType.MULTILABEL)
+        written.append(pairs[0][own], pairs[1][own], is_wide, values)
+        ws.log(f"{task.name}: {written.rows:,} of {pairs.shape[1]:,} rows that were not represented before")
+    written.finish(builder.entities)
+    return {"rows": written.rows}, {}
+
+
+def drawn_entities(warehouse: Warehouse, task: Task, plan: TaskPlan) -> Chosen:
+    """The entities that a task draws, and those whose positive rows are kept."""
+    if not plan.positives:
+        return Chosen(plan.read)
+    return Chosen(plan.read, also=warehouse.sampled(positive_entities(task), task.entity, plan.positives))

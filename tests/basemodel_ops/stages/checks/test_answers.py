@@ -1,0 +1,25 @@
+"""The check against the baseline: its bound, and what noise allows beyond it."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checks.answers import check_task
+
+
+@pytest.mark.parametrize(
+    ("shipped", "noise", "passes"),
+    [(0.79, 0.0, True), (0.77, 0.0, False), (0.77, 0.01, False), (0.77, 0.02, True), (0.7, 0.02, False)],
+)
+def test_only_what_noise_explains_may_be_lost_beyond_the_bound(shipped: float, noise: float, passes: bool) -> None:
+    report: dict[str, Any] = {
+        "metric": "auroc", "shipped": "linear", "shipped_value": shipped, "baseline_value": 0.8, "noise": noise
+    }  # fmt: skip
+    ws = SimpleNamespace(current=lambda _: SimpleNamespace(json=lambda _: report))
+    found = check_task(cast(Workspace, ws), "churn")
+    assert found.passed is passes
+    assert passes or "`on_worse: baseline`" in found.description
+    report["on_worse"] = "baseline"
+    assert check_task(cast(Workspace, ws), "churn").passed

@@ -1,0 +1,70 @@
+"""The audit of rows to learn from passes on sound ones and names what knows the future."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checks import point_in_time as hindsight
+from basemodel_ops.stages.checks.point_in_time import check_hindsight
+from basemodel_ops.stages.features import builder, examples
+from basemodel_ops.stages.features.attributes import Facts
+
+from ..riding import CUTOFFS, encoded
+from ..trips import RIDERS
+
+
+def test_sound_rows_pass_and_the_audit_says_how_many_it_compared(riders: Workspace) -> None:
+    finding = check_hindsight(riders)
+    assert finding.passed, finding.description
+    length = riders.current("training_examples").json("report")["length"]
+    assert RIDERS * 3 <= float(finding.numbers["rows"]) <= RIDERS * 3 * len(CUTOFFS)
+    assert finding.numbers["bytes"] == finding.numbers["rows"] * 2 * length
+    assert float(finding.numbers["events_moved"]) > 300
+    assert float(finding.numbers["targets"]) > 100
+
+
+def a_day_late(history_values: Any) -> Any:
+    """Histories that end a day after the cutoff."""
+    return lambda histories, plans, cutoffs, *rest: history_values(histories, plans, cutoffs + DAY, *rest)
+
+
+def facts_too_early(at: Any) -> Any:
+    """Facts that are seen two months before they are known."""
+    return lambda facts, low, high, cutoffs: at(facts, low, high, cutoffs + 60 * DAY)
+
+
+def without_end(future_values: Any) -> Any:
+    """Targets that are read beyond the end of training."""
+    return lambda histories, plans, cutoffs, horizons, spans, end: future_values(
+        histories, plans, cutoffs, horizons, spans, end + 60 * DAY
+    )
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Workspace:
+    return encoded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("modules", "name", "leak", "words"),
+    [
+        ((builder,), "history_values", a_day_late, ("scalar of trips", "count of trips station", "after their cutoff")),
+        ((Facts,), "at", facts_too_early, ("attribute of riders age",)),
+        ((examples, hindsight), "future_values", without_end, ("pretraining targets", "after the end of training")),
+    ],
+    ids=["events", "facts", "targets"],
+)
+def test_rows_that_know_the_future_are_named(
+    fresh: Workspace, monkeypatch: pytest.MonkeyPatch, modules: tuple, name: str, leak: Any, words: tuple[str, ...]
+) -> None:
+    for module in modules:
+        monkeypatch.setattr(module, name, leak(getattr(module, name)))
+    stages.training_examples(fresh)
+    finding = check_hindsight(fresh)
+    assert not finding.passed
+    for word in words:
+        assert word in finding.description

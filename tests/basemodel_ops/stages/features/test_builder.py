@@ -1,0 +1,66 @@
+"""Rows of a shard at shared cutoffs and at those of each entity: events, facts and the calendar alike."""
+
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.features.attributes import Facts
+from basemodel_ops.stages.features.builder import Builder
+from tests.basemodel_ops.representation.histories import FIRST, HOUR, plan, random_history
+
+SEEDS = st.integers(0, 10_000)
+LOW, ENTITIES, COUNT = 3, 4, 5
+
+
+def facts_of(seed: int) -> Facts:
+    """Facts of ten entities, known from whole hours on."""
+    generator = np.random.default_rng(seed)
+    owner, since = generator.integers(0, 10, 40), FIRST + generator.integers(0, 30 * 24, 40) * HOUR
+    order = np.lexsort((since, owner))
+    values = generator.integers(1, 9, (40, 2)).astype(np.float16)
+    return Facts([("attribute", "people", "tariff", "", 2)], values, owner[order], since[order])
+
+
+def own_cutoffs(seed: int) -> np.ndarray:
+    """Whole hours, some repeated, the last one always."""
+    cutoffs = FIRST + np.sort(np.random.default_rng(seed).integers(0, 32 * 24, (ENTITIES, COUNT - 1)), axis=1) * HOUR
+    return np.hstack([cutoffs, cutoffs[:, -1:]])
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, SEEDS)
+def test_facts_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, other: int) -> None:
+    facts, cutoffs = facts_of(seed), own_cutoffs(other)
+    found = facts.at(LOW, LOW + ENTITIES, cutoffs)
+    for entity, row in enumerate(cutoffs):
+        np.testing.assert_array_equal(found[entity], facts.at(LOW, LOW + ENTITIES, row)[entity])
+        for index, cutoff in enumerate(row):
+            known = np.flatnonzero((facts.owner == LOW + entity) & (facts.since < cutoff))
+            expected = facts.values[known[-1]] if len(known) else np.zeros(2)
+            np.testing.assert_array_equal(found[entity, index], expected)
+
+
+@settings(max_examples=10, deadline=None)
+@given(SEEDS, SEEDS)
+def test_a_row_of_a_shard_says_what_its_cutoffs_say_for_all(seed: int, other: int) -> None:
+    lives = SimpleNamespace(half_lives=(7.0, 90.0), counted_half_lives=(7.0,), windows=(1, 7))
+    builder = SimpleNamespace(_ws=SimpleNamespace(settings=lives), plans=[plan()], facts=[facts_of(seed)])
+    histories, cutoffs = [random_history(seed, ENTITIES)], own_cutoffs(other)
+    found = Builder.values(cast(Builder, builder), LOW, histories, cutoffs)
+    assert found.dtype == np.float16
+    for entity, row in enumerate(cutoffs):
+        shared = Builder.values(cast(Builder, builder), LOW, histories, row)
+        np.testing.assert_array_equal(found[entity], shared[entity])
+    np.testing.assert_array_equal(found[:, -1], found[:, -2])  # a repeated cutoff says the same again
+    angle = cutoffs / DAY * (2 * np.pi / 365.2425)
+    np.testing.assert_allclose(found[..., -2:], np.stack([np.sin(angle), np.cos(angle)], axis=-1), atol=1e-3)
+
+
+def test_cutoffs_of_another_shard_are_refused() -> None:
+    with pytest.raises(ValueError, match="broadcast"):
+        facts_of(1).at(LOW, LOW + 2, own_cutoffs(1))

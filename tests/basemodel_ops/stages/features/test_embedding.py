@@ -1,0 +1,37 @@
+"""Hyperedges of shared facts, against a dictionary."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from basemodel_ops.stages.features.embedding import FACT_WEIGHT, load_incidences, save_facts
+
+
+class Encoded:
+    """What an encoder's artifact says of two facts."""
+
+    names = ("map item.kind.safetensors", "map item.maker.safetensors", "map other.kind.safetensors")
+
+    def __init__(self) -> None:
+        generator = np.random.default_rng(0)
+        self.codes = {name: generator.integers(-1, 4, 30) for name in ("map item.kind", "map item.maker")}
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        return {"codes": self.codes[name]}
+
+
+def test_known_things_that_share_a_fact_are_a_hyperedge(tmp_path: Path) -> None:
+    encoder: Any = Encoded()
+    is_known = np.random.default_rng(1).random(30) < 0.7
+    expected = defaultdict(set)
+    for fact, codes in encoder.codes.items():
+        for thing in np.flatnonzero(is_known & (codes >= 0)):
+            expected[fact, codes[thing]].add(int(thing))
+    found = defaultdict(set)
+    for things, hyperedges, weights in load_incidences(save_facts(encoder, "item", is_known, tmp_path)):
+        assert (weights == FACT_WEIGHT).all()
+        for thing, hyperedge in zip(things, hyperedges, strict=True):
+            found[hyperedge].add(int(thing))
+    assert sorted(map(sorted, found.values())) == sorted(map(sorted, expected.values()))

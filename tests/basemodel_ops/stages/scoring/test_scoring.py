@@ -1,0 +1,108 @@
+"""Answers stream by: how many entities are in memory at once changes none of them."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.foundation.compact import ASKED
+from basemodel_ops.stages.scoring import scoring
+from basemodel_ops.stages.scoring.answering import Group, SingleQuestion, score_relation
+from basemodel_ops.stages.scoring.kept import kept_rows, representation_key
+from basemodel_ops.stages.scoring.querying import represent
+from basemodel_ops.warehouse.queries import rows_query
+
+from ..riding import CUTOFFS, RIDES, ask, is_over
+from ..trips import RIDERS
+
+NEWEST = CUTOFFS[-1]
+
+
+@pytest.fixture(scope="module")
+def asked(riders: Workspace) -> tuple[Workspace, str]:
+    def answer(rider: str, cutoff: datetime) -> int | None:
+        return int(len(RIDES[rider, cutoff]) > 3) if is_over(cutoff) else None
+
+    ws, task = ask(riders, answer, pa.int64())
+    stages.task_model(ws, task.name)
+    return ws, task.name
+
+
+def answers(ws: Workspace, task: str) -> pa.Table:
+    with ws.warehouse() as warehouse:
+        table = warehouse.read(rows_query(score_relation(task), ["rider", "as_of", "score"]))
+    return table.sort_by([("rider", "ascending"), ("as_of", "ascending")])
+
+
+def embeddings(ws: Workspace) -> np.ndarray:
+    kept = ws.store.current(representation_key(NEWEST))
+    names = [name.removesuffix(".safetensors") for name in kept.names if name.startswith("embedding-")]
+    return np.concatenate([kept.arrays(name)["values"] for name in names])
+
+
+def test_groups_of_any_size_give_the_same_answers_and_embeddings(
+    asked: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws, task = asked
+    found = []
+    for size in (2048, 7):
+        monkeypatch.setattr(scoring, "GROUP", size)
+        # What is there already is not made again; other code asks anew.
+        monkeypatch.setattr(scoring, "code_behind", lambda _, size=size: f"in groups of {size}")
+        report = stages.score(ws, [task], NEWEST, f"run {size}", keep=True)[task]
+        assert report.numbers["rows"] == RIDERS
+        found.append((answers(ws, task), embeddings(ws)))
+        ws.store.remove(representation_key(NEWEST), ws.store.current(representation_key(NEWEST)).version)
+    (whole, whole_embedding), (parts, parts_embedding) = found
+    assert whole.column("rider").equals(parts.column("rider"))
+    np.testing.assert_allclose(parts.column("score").to_numpy(), whole.column("score").to_numpy(), rtol=1e-5)
+    np.testing.assert_allclose(parts_embedding, whole_embedding, atol=0.02)
+    assert len(whole_embedding) == RIDERS
+    assert whole.column("score").to_numpy().std() > 0
+
+
+def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, asked: tuple[Workspace, str]) -> None:
+    ws, task = asked
+    keeping = Workspace.open(ws.settings.model_copy(update={"keep_sketches": True}), ws.contract, lambda _: None)
+    stages.score(keeping, [task], NEWEST, "kept", keep=True)
+    kept = kept_rows(keeping.store.current(representation_key(NEWEST)))
+    assert kept is not None
+    with keeping.warehouse() as warehouse:
+        fresh = represent(keeping, warehouse, NEWEST)
+    at = fresh.positions(*ASKED)
+    rows = fresh.locate(kept.entities.values, kept.cutoff)
+    np.testing.assert_array_equal(kept.gather(np.arange(len(kept)), at), fresh.gather(rows, at))
+    assert fresh.gather(rows, at).any()
+
+
+def test_what_is_answered_already_is_not_written_again(asked: tuple[Workspace, str]) -> None:
+    ws, task = asked
+    stages.score(ws, [task], NEWEST, "once")
+    report = stages.score(ws, [task], NEWEST, "twice")[task]
+    assert report.reused
+    assert report.numbers["written"] == 0
+
+
+def test_a_failure_in_the_middle_leaves_the_answers_as_they_were(
+    asked: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws, task = asked
+    stages.score(ws, [task], NEWEST, "whole")
+    before = answers(ws, task)
+    monkeypatch.setattr(scoring, "GROUP", 7)
+    monkeypatch.setattr(scoring, "code_behind", lambda _: "another")
+    calls, original = [], SingleQuestion.answer
+
+    def broken(question: SingleQuestion, group: Group, rows: np.ndarray) -> pa.Table:
+        calls.append(rows)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        return original(question, group, rows)
+
+    monkeypatch.setattr(SingleQuestion, "answer", broken)
+    with pytest.raises(OSError, match="No space left"):
+        stages.score(ws, [task], NEWEST, "broken")
+    assert answers(ws, task).equals(before)

@@ -1,0 +1,159 @@
+"""What was learnt stays while events come in, words change and questions are added; what matters is noticed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.artifacts import Draft
+from basemodel_ops.contract.types import Relation
+from basemodel_ops.errors import UndeclaredError
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.planning.plan import plan
+from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
+from basemodel_ops.warehouse.queries import rows_query
+
+from ..riding import CUTOFFS, ask, encoded, is_over
+from ..trips import NOW, rides, trips
+
+TRIPS = Relation(schema_name="behavior", name="trips")
+GRID = Relation(schema_name="behavior", name="cutoffs")
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    ws = encoded(tmp_path_factory.mktemp("pinned"))
+    stages.training_examples(ws)
+    return ws
+
+
+def again(ws: Workspace, **settings: object) -> Workspace:
+    """The same project opened once more, with other settings."""
+    return Workspace.open(ws.settings.model_copy(update=settings), ws.contract, lambda _: None)
+
+
+def made(ws: Workspace, renew: bool | None = None) -> dict[str, str]:
+    """What would be made, and why; tasks and the foundation model are not there and so always would be."""
+    later = ("foundation_model", "rides_14d/")
+    return {step.key: step.why for step in plan(ws, renew) if step.is_made and not step.key.startswith(later)}
+
+
+def read_labels(ws: Workspace) -> pa.Table:
+    with ws.warehouse() as warehouse:
+        return warehouse.read(rows_query(ws.contract.tasks[0].relation, ["rider"]))
+
+
+def load(ws: Workspace, relation: Relation, table: pa.Table) -> None:
+    with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
+        warehouse.load(relation, table)
+
+
+def test_nothing_is_made_twice(learnt: Workspace) -> None:
+    assert made(learnt) == {}
+    assert stages.training_examples(learnt).reused
+
+
+def test_new_events_and_labels_make_nothing_until_a_training_is_due(learnt: Workspace) -> None:
+    own = trips().select(["rider", "started_at", "booking", "station", "fare"])
+    more = own.slice(0, 30).set_column(1, "started_at", pa.array([NOW - timedelta(hours=1)] * 30, pa.timestamp("us")))
+    load(learnt, TRIPS, pa.concat_tables([own, more]))
+    try:
+        assert made(learnt) == {}
+        due = made(learnt, renew=True)
+        assert due["snapshot"] == "it was asked for"
+        assert "table behavior.trips changed" in due["encoders/trips"]
+        assert "encoders/trips" in due["embeddings/trips__station"]
+    finally:
+        load(learnt, TRIPS, own)
+
+
+def test_a_training_is_due_when_the_data_end_late_enough(learnt: Workspace) -> None:
+    def grid(weeks: int) -> pa.Table:
+        cutoffs = [CUTOFFS[0] + timedelta(weeks=week) for week in range(18 + weeks)]
+        end = pa.array([NOW + timedelta(weeks=weeks)] * len(cutoffs), pa.timestamp("us"))
+        return pa.table({"cutoff": pa.array(cutoffs, pa.timestamp("us"))}).append_column("data_end", end)
+
+    try:
+        load(learnt, GRID, grid(3))
+        assert made(learnt) == {}
+        load(learnt, GRID, grid(4))
+        assert "the data end 28 days later; BASEMODEL_RETRAIN_DAYS is 28" in made(learnt)["snapshot"]
+        assert made(again(learnt, retrain_days=35)) == {}
+    finally:
+        load(learnt, GRID, grid(0))
+
+
+def test_a_new_question_makes_only_itself(learnt: Workspace) -> None:
+    asked, task = ask(learnt, lambda rider, cutoff: int(rider < "rider 3") if is_over(cutoff) else None, pa.int64())
+    both = learnt.contract.model_copy(update={"tasks": (*learnt.contract.tasks, task)})
+    ws = Workspace.open(learnt.settings, both, lambda _: None)
+    found = {key for key in made(ws) if key != "snapshot"}
+    assert found == {f"{task.name}/model", f"{task.name}/evaluation"}
+    del asked
+
+
+def test_words_and_the_moment_at_which_data_stop_change_nothing(learnt: Workspace) -> None:
+    grid = learnt.contract.grid.model_copy(update={"now": NOW.date() + timedelta(days=1)})
+    (event,) = learnt.contract.events
+    columns = tuple(column.model_copy(update={"purpose": "another"}) for column in event.columns)
+    contract = learnt.contract.model_copy(
+        update={"grid": grid, "events": (event.model_copy(update={"columns": columns}),)}
+    )
+    assert made(Workspace.open(learnt.settings, contract, lambda _: None)) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({"dimension": 8}, {"embeddings/trips__station"}),
+        ({"width": 32}, {"codes/trips__station"}),
+        ({"windows": (7, 28)}, {"training_examples"}),
+        ({"validation_cutoffs": 3}, {"snapshot"}),
+    ],
+)
+def test_a_setting_makes_again_what_depends_on_it(learnt: Workspace, settings: dict, first: set[str]) -> None:
+    found = made(again(learnt, **settings))
+    assert first <= found.keys()
+    (name,) = settings
+    assert any(name in found[key] for key in first)
+    assert "encoders/riders" not in found or first == {"snapshot"}
+
+
+def test_another_definition_of_a_table_is_looked_at_and_the_same_rows_change_nothing(learnt: Workspace) -> None:
+    contract = learnt.contract.model_copy(update={"definitions": {str(TRIPS): "edited"}})
+    assert made(Workspace.open(learnt.settings, contract, lambda _: None)).keys() <= {"snapshot"}
+
+
+def test_the_split_of_a_snapshot_is_that_of_its_grid(learnt: Workspace) -> None:
+    snapshot = learnt.snapshot()
+    assert to_datetime(snapshot.times.data_end) == NOW
+    assert to_datetime(snapshot.times.training_end) == min(
+        to_datetime(int(moment)) for moment in snapshot.times.split(14, "rides_14d").validation
+    )
+    labelled = rides(CUTOFFS).column("rides").null_count
+    assert sum(snapshot.plans["rides_14d"].rows.values()) == rides(CUTOFFS).num_rows - labelled
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (lambda ws: ws.current("foundation_model"), "reads the artifact foundation_model"),
+        (lambda ws: ws.settings.hidden, "reads the setting hidden"),
+        (read_labels, "behavior.rides_14d is read and not declared"),
+    ],
+)
+def test_a_stage_that_reads_what_it_does_not_declare_is_stopped(
+    learnt: Workspace, tmp_path: Path, read: Callable[[Workspace], object], words: str
+) -> None:
+    def fill(ws: Workspace, _: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+        read(ws)
+        return {}, {}
+
+    # Another code: the artifact has to be made.
+    ws = again(learnt, dimension=4)
+    with pytest.raises(UndeclaredError, match=words):
+        ws.made("embeddings/trips__station", fill)

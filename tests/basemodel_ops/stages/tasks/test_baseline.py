@@ -1,0 +1,88 @@
+"""Plain features against counts over lists of events; and what the baseline is for: it sees what it is told."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from basemodel_ops.contract.types import Column, ColumnType, EventSource, Relation, TaskType
+from basemodel_ops.stages.tasks.baseline import LAST, WINDOWS, Log, plain_answers
+
+DAY = 86_400_000_000
+VISITS = EventSource(
+    name="visits", relation=Relation(schema_name="s", name="visits"), entity="who", time="at", session=None,
+    columns=(
+        Column(name="kind", data_type="varchar", type=ColumnType.CATEGORY, inferred=False),
+        Column(name="cost", data_type="double", type=ColumnType.NUMBER, inferred=False),
+    ),
+)  # fmt: skip
+
+
+def visits(seed: int, count: int = 200) -> pa.Table:
+    generator = np.random.default_rng(seed)
+    days = generator.integers(0, 500, count)
+    kinds = generator.choice(["a", "b", "c", ""], count, p=[0.5, 0.3, 0.1, 0.1])
+    return pa.table(
+        {
+            "who": generator.integers(0, 6, count),
+            "at": pa.array([datetime(2024, 1, 1) + timedelta(days=int(day)) for day in days], pa.timestamp("us")),
+            "kind": pa.array([kind or None for kind in kinds.tolist()], pa.string()),
+            "cost": generator.integers(0, 9, count).astype(float),
+        }
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_features_are_those_of_the_events_before_the_cutoff(seed: int) -> None:
+    table = visits(seed)
+    owner = table.column("who").to_numpy().astype(np.int64)
+    owner = np.where(owner == 5, -1, owner)  # nobody asks for this one
+    generator = np.random.default_rng(seed)
+    asked = generator.integers(0, 5, 40)
+    start = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1e6)
+    cutoff = start + generator.integers(0, 520, 40) * DAY
+    found = np.stack(list(Log.of(table, owner, VISITS).features(asked, cutoff)), axis=1)
+    times = table.column("at").cast(pa.int64()).to_numpy()
+    kinds, costs = table.column("kind").to_pylist(), table.column("cost").to_numpy()
+    kept = [kind for kind, own in zip(kinds, owner, strict=True) if own >= 0 and kind]
+    ranked = sorted(set(kept), key=lambda kind: -kept.count(kind))
+    for row, (who, moment) in enumerate(zip(asked, cutoff, strict=True)):
+        past = [n for n in range(len(times)) if owner[n] == who and times[n] < moment]
+        ages = sorted((moment - times[n]) / DAY for n in past)
+        assert found[row, 0] == pytest.approx(np.log1p(len(past)))
+        counts = [sum(age <= days for age in ages) for days in WINDOWS]
+        assert found[row, 1 : 1 + len(WINDOWS)].tolist() == counts
+        assert found[row, 5] == pytest.approx(np.log1p(ages[-1]) if past else -1)
+        newest = [np.log1p(age) for age in ages[:LAST]] + [-1.0] * (LAST - len(ages[:LAST]))
+        np.testing.assert_allclose(found[row, 7 : 7 + LAST], newest)
+        own = [kinds[n] for n in past]
+        assert found[row, 7 + 2 * LAST : 7 + 2 * LAST + 3].tolist() == [own.count(kind) for kind in ranked]
+        logs = np.log1p(costs[past])
+        assert found[row, -len(WINDOWS) - 1] == pytest.approx(logs.mean() if past else 0)
+        recent = [value for n, value in zip(past, logs, strict=True) if (moment - times[n]) / DAY <= WINDOWS[0]]
+        assert found[row, -len(WINDOWS)] == pytest.approx(sum(recent), abs=1e-9)
+
+
+def test_an_empty_log_gives_finite_features() -> None:
+    table = visits(0)
+    log = Log.of(table, np.full(table.num_rows, -1), VISITS)
+    found = list(log.features(np.array([0, 1]), np.array([0, DAY])))
+    assert all(np.isfinite(one).all() and len(one) == 2 for one in found)
+
+
+@pytest.mark.parametrize("kind", [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS])
+def test_the_baseline_learns_what_its_features_say(kind: TaskType) -> None:
+    generator = np.random.default_rng(0)
+    features = generator.normal(0, 1, (3000, 5)).astype(np.float32)
+    signal = features[:, 0] + 0.3 * generator.normal(0, 1, 3000)
+    target = {
+        TaskType.BINARY: (signal > 0).astype(float), TaskType.REGRESSION: np.expm1(signal + 4),
+        TaskType.MULTICLASS: np.digitize(signal, [-0.5, 0.5]),
+    }[kind]  # fmt: skip
+    parts = {"train": np.arange(1500), "validation": np.arange(1500, 2000), "test": np.arange(2000, 3000)}
+    metric = {TaskType.BINARY: "auroc", TaskType.REGRESSION: "r2_log", TaskType.MULTICLASS: "macro_auroc"}[kind]
+    answers = plain_answers(kind, metric, features, target, parts, np.arange(2000), 0)
+    assert len(answers) == 1000
+    said = answers.argmax(axis=1) if kind is TaskType.MULTICLASS else answers
+    assert np.corrcoef(said, target[2000:])[0, 1] > 0.7

@@ -1,0 +1,253 @@
+"""Bad labels: each ends in a clear error, or in an answer that is safe."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.contract.types import OnWorse, TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checks.answers import check_scores, check_task
+from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.tasks import fitting
+from basemodel_ops.tasks.mixing import WITH_FEW
+
+from ..riding import AGES, CUTOFFS, LAST_FARE, RIDES, ask, is_over
+
+INTEGER, NUMBER, TEXT = pa.int64(), pa.float64(), pa.string()
+BINARY, AMOUNT, CLASS = TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS
+PARTS = ("train", "validation", "test")
+
+Answer = Callable[[str, datetime], Any]
+
+
+@pytest.fixture(scope="module")
+def parts(riders: Workspace) -> dict[str, set[datetime]]:
+    """Cutoffs of each part for a horizon of 14 days."""
+    with riders.warehouse() as warehouse:
+        split = riders.times(warehouse).split(14, "")
+    return {name: {to_datetime(int(moment)) for moment in getattr(split, name)} for name in PARTS}
+
+
+def many(rider: str, cutoff: datetime) -> int:
+    return int(len(RIDES[rider, cutoff]) > 4)
+
+
+def paid(rider: str, cutoff: datetime) -> float:
+    return sum(row["fare"] for row in RIDES[rider, cutoff] if abs(row["fare"]) < 1e9)
+
+
+def some(rider: str, cutoff: datetime) -> str:
+    return ("none", "few", "many")[min(len(RIDES[rider, cutoff]) // 2, 2)]
+
+
+HONEST: dict[TaskType, tuple[Answer, pa.DataType]] = {
+    BINARY: (many, INTEGER), AMOUNT: (paid, NUMBER), CLASS: (some, TEXT),
+}  # fmt: skip
+
+
+def whole(ws: Workspace, answer: Answer, kind: pa.DataType, **changes: Any) -> tuple[Workspace, str]:
+    """Fit, evaluate and score a task that answers only where its window is over."""
+    own, task = ask(ws, lambda rider, cutoff: answer(rider, cutoff) if is_over(cutoff) else None, kind, **changes)
+    stages.task_model(own, task.name)
+    stages.task_evaluation(own, task.name)
+    stages.task_scores(own, task.name, CUTOFFS[-1], "run")
+    assert check_scores(own, task.name, CUTOFFS[-1]).passed
+    return own, task.name
+
+
+def refused(ws: Workspace, answer: Answer, kind: pa.DataType, *words: str, **changes: Any) -> None:
+    with pytest.raises(DataError) as stopped:
+        whole(ws, answer, kind, **changes)
+    for word in words:
+        assert word in str(stopped.value)
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_one_answer_in_all_training_rows_is_nothing_to_learn_from(
+    riders: Workspace, parts: dict, kind: TaskType
+) -> None:
+    answer, values = HONEST[kind]
+    first = answer("rider 0", CUTOFFS[0])
+    refused(
+        riders, lambda rider, cutoff: first if cutoff in parts["train"] else answer(rider, cutoff), values,
+        "one value only in its 240 training rows", "Start the grid earlier", type=kind,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_one_answer_in_all_validation_rows_leaves_the_safe_ones(riders: Workspace, parts: dict, kind: TaskType) -> None:
+    answer, values = HONEST[kind]
+    first = answer("rider 0", CUTOFFS[0])
+    ws, name = whole(
+        riders,
+        lambda rider, cutoff: first if cutoff in parts["validation"] else answer(rider, cutoff),
+        values,
+        type=kind,
+    )
+    assert ws.current(f"{name}/model").json("recipe")["shares"].keys() <= set(WITH_FEW)
+
+
+@pytest.mark.parametrize("kind", [BINARY, CLASS])
+def test_one_answer_in_all_test_rows_cannot_be_measured_and_stops_the_scores(
+    riders: Workspace, parts: dict, kind: TaskType
+) -> None:
+    answer, values = HONEST[kind]
+    first = answer("rider 0", CUTOFFS[0])
+    ws, name = whole(
+        riders, lambda rider, cutoff: first if cutoff in parts["test"] else answer(rider, cutoff), values, type=kind
+    )
+    finding = check_task(ws, name)
+    assert not finding.passed
+    for word in (name, "one answer only", "BASEMODEL_TEST_CUTOFFS"):
+        assert word in finding.description
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("kind", HONEST)
+def test_a_part_without_rows_is_named(riders: Workspace, parts: dict, kind: TaskType, part: str) -> None:
+    answer, values = HONEST[kind]
+    refused(
+        riders, lambda rider, cutoff: ... if cutoff in parts[part] else answer(rider, cutoff), values,
+        f"no labelled rows for {part}", "all complete cutoffs", type=kind,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "answer", "words"),
+    [
+        (BINARY, INTEGER, lambda rider, cutoff: 2 * many(rider, cutoff), ("is 2 in some rows", "0 or 1")),
+        (BINARY, INTEGER, lambda rider, cutoff: 2 * many(rider, cutoff) - 1, ("is -1 in some rows",)),
+        (BINARY, NUMBER, lambda rider, cutoff: many(rider, cutoff) / 2, ("is 0.5 in some rows", "regression")),
+        (BINARY, TEXT, lambda rider, cutoff: ("no", "yes")[many(rider, cutoff)], ("is string", "no number", "Cast it")),
+        (AMOUNT, TEXT, lambda rider, cutoff: "much", ("is string", "no number", "multiclass")),
+        (AMOUNT, NUMBER, lambda rider, cutoff: np.nan if rider == "rider 3" else 1.0, ("not finite",)),
+        (AMOUNT, NUMBER, lambda rider, cutoff: -np.nan if rider == "rider 3" else 1.0, ("not finite",)),
+        (AMOUNT, NUMBER, lambda rider, cutoff: -np.inf if rider == "rider 3" else 1.0, ("not finite",)),
+        (AMOUNT, NUMBER, lambda rider, cutoff: 1e300 if rider == "rider 3" else 1.0, ("beyond 1e+15",)),
+        (BINARY, INTEGER, lambda rider, cutoff: None if rider == "rider 3" else many(rider, cutoff), ("is null",)),
+        (CLASS, TEXT, lambda rider, cutoff: None if rider == "rider 3" else some(rider, cutoff), ("is null",)),
+    ],
+)
+def test_a_label_outside_its_type_is_named(
+    riders: Workspace, kind: TaskType, values: pa.DataType, answer: Answer, words: tuple[str, ...]
+) -> None:
+    refused(riders, answer, values, "Target target of ", *words, type=kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "answer"),
+    [
+        (BINARY, pa.bool_(), lambda rider, cutoff: bool(many(rider, cutoff))),
+        (BINARY, TEXT, lambda rider, cutoff: str(many(rider, cutoff))),
+        (CLASS, INTEGER, lambda rider, cutoff: len(some(rider, cutoff))),
+        (AMOUNT, NUMBER, lambda rider, cutoff: -paid(rider, cutoff)),
+    ],
+)
+def test_a_label_that_only_looks_odd_is_read(
+    riders: Workspace, kind: TaskType, values: pa.DataType, answer: Answer
+) -> None:
+    whole(riders, answer, values, type=kind)
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_twenty_labels_in_all_give_a_careful_model(riders: Workspace, parts: dict, kind: TaskType) -> None:
+    answer, values = HONEST[kind]
+    kept = {"train": 12, "validation": 4, "test": 4}
+    chosen = {
+        key
+        for part, count in kept.items()
+        for key in sorted(key for key in RIDES if key[1] in parts[part])[::11][:count]
+    }
+    ws, name = whole(
+        riders, lambda rider, cutoff: answer(rider, cutoff) if (rider, cutoff) in chosen else ..., values, type=kind,
+    )  # fmt: skip
+    report = ws.current(f"{name}/model").json("report")
+    assert report["labelled_rows"] == 20
+    assert ws.current(f"{name}/model").json("recipe")["shares"] == {"linear": 1}
+
+
+def test_an_entity_that_appears_only_in_the_test_is_answered(riders: Workspace, parts: dict) -> None:
+    ws, name = whole(
+        riders,
+        lambda rider, cutoff: many(rider, cutoff) if rider != "rider 3" or cutoff in parts["test"] else ...,
+        INTEGER,
+    )
+    assert np.isfinite(list(ws.current(f"{name}/model").json("metrics")["test"]["linear"].values())).all()
+
+
+def test_a_horizon_longer_than_the_data_is_named(riders: Workspace) -> None:
+    refused(riders, many, INTEGER, "0 complete cutoffs", "400 days", "Shorten the horizon", horizon=400)
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_classes_unseen_in_training_count_as_missed(riders: Workspace, parts: dict, part: str) -> None:
+    ws, name = whole(
+        riders,
+        lambda rider, cutoff: "zebra" if cutoff in parts[part] and many(rider, cutoff) else some(rider, cutoff),
+        TEXT,
+        type=CLASS,
+    )
+    metrics = ws.current(f"{name}/model").json("metrics")
+    assert np.isfinite([list(values.values()) for values in metrics[part].values()]).all()
+    rows = [key for key in RIDES if key[1] in parts[part]]
+    zebras = sum(many(*key) for key in rows) / len(rows)
+    assert 0 < zebras < 1
+    assert all(values["accuracy"] <= 1 - zebras + 1e-9 for values in metrics[part].values())
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_a_target_that_a_fact_gives_away_stops_the_fit_and_the_fact_is_named(riders: Workspace, kind: TaskType) -> None:
+    told = {BINARY: lambda age: int(age > 33), AMOUNT: lambda age: 3 * age - 7, CLASS: lambda age: str(age > 33)}[kind]
+    refused(
+        riders, lambda rider, cutoff: told(AGES[rider]) if rider in AGES else ..., HONEST[kind][1],
+        "riders age", "holds the answer", "valid_from", type=kind,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_a_target_that_a_column_of_events_gives_away_stops_the_fit(riders: Workspace, kind: TaskType) -> None:
+    told = {
+        BINARY: lambda fare: int(fare > 8),
+        AMOUNT: lambda fare: fare,
+        CLASS: lambda fare: "abc"[int(fare > 8) + int(fare > 16)],
+    }[kind]
+    refused(
+        riders, lambda rider, cutoff: told(LAST_FARE[rider, cutoff]) if (rider, cutoff) in LAST_FARE else ...,
+        HONEST[kind][1], "trips fare last", "holds the answer", "ignore", type=kind,
+    )  # fmt: skip
+
+
+def test_a_trait_that_a_fact_gives_away_stops_the_fit(riders: Workspace) -> None:
+    refused(
+        riders, lambda rider, cutoff: 3 * AGES[rider] - 7 if rider in AGES else None, NUMBER,
+        "riders age", "holds the answer", type=AMOUNT, horizon=None,
+    )  # fmt: skip
+
+
+def test_a_trait_of_too_few_entities_is_named(riders: Workspace) -> None:
+    refused(
+        riders, lambda rider, cutoff: "ab"[int(rider[-1]) % 2] if rider in ("rider 0", "rider 1") else None, TEXT,
+        "Label more of them", type=CLASS, horizon=None,
+    )  # fmt: skip
+
+
+def test_what_is_worse_than_the_baseline_gives_way_to_it_where_that_is_asked(
+    riders: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, values = HONEST[BINARY]
+    monkeypatch.setattr(fitting, "is_worse", lambda *_: True)
+    shares = {}
+    for way in OnWorse:
+        ws, name = whole(riders, answer, values, type=BINARY, on_worse=way)
+        model = ws.current(f"{name}/model")
+        shares[way], metrics = model.json("recipe")["shares"], model.json("metrics")
+        assert metrics["shipped"] in metrics["test"]
+        assert (metrics["shipped"] == "baseline") is (way is OnWorse.BASELINE)
+    assert shares[OnWorse.BASELINE] == {"baseline": 1}
+    assert shares[OnWorse.STOP] != {"baseline": 1}
