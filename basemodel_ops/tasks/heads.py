@@ -144,8 +144,8 @@ def learn_members(
         return list(pool.map(learn, range(members)))
 
 
-ROUNDS, RATE = 200, 0.05
-"""Of boosting, by default."""
+ROUNDS, RATE = 100, 0.1
+"""Of boosting, by default. Twice the rounds of half the rate answer the same within noise, in twice the time."""
 
 
 class BoostedHead:

@@ -118,9 +118,7 @@ def answers_of(kind: TaskType, heads: Mapping[str, Head], views: Views) -> dict[
     return {name: signed_expm1(answer) for name, answer in found.items()} if kind is TaskType.REGRESSION else found
 
 
-def _head(
-    recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "", pace: int = 1
-) -> Head:
+def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "") -> Head:
     if recipe == "given":
         return GivenHead()
     if recipe in ("linear", "bold"):
@@ -131,7 +129,7 @@ def _head(
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
     if rows < FEW:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
-    return BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, least, objective, style)
+    return BoostedHead(kind, ROUNDS, seed, RATE, least, objective, style)
 
 
 def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
@@ -140,17 +138,16 @@ def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
 
 def fit_heads(
     kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None, metric: str = "",
-    numbers: int = NUMBERS, pace: int = 1,
+    numbers: int = NUMBERS,
 ) -> dict[str, Head]:  # fmt: skip
     """Every head that the views allow, or those of `names`, fitted on the rows for a metric.
 
-    Heads learn from about `numbers`, rows times features, and boosted ones in steps `pace` times as large and as many
-    times fewer.
+    Heads learn from about `numbers`, rows times features.
     """
     heads: dict[str, Head] = {}
     for name in views.heads if names is None else names:
         recipe, view = RECIPES[name]
-        heads[name] = head = _head(recipe, kind, len(target), seed, views.is_raw, metric, pace)
+        heads[name] = head = _head(recipe, kind, len(target), seed, views.is_raw, metric)
         most, width = int(numbers * SHARES.get(recipe, 1)), views.width(view)
         if isinstance(head, BoostedHead) and len(target) * width > most and width > LEAST_FEATURES:
             quick = head.quick(QUICK)

@@ -144,15 +144,15 @@ def plain_answers(
     """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the `known` rows."""
     learnt = squash(target) if kind is TaskType.REGRESSION else target
 
-    def answer(style: dict[str, object], rows: np.ndarray, asked: np.ndarray, pace: int = 1) -> np.ndarray:
-        head = BoostedHead(kind, ROUNDS // pace, seed, RATE * pace, 20, style=style, members=MEMBERS // pace)
+    def answer(style: dict[str, object], rows: np.ndarray, asked: np.ndarray, members: int = MEMBERS) -> np.ndarray:
+        head = BoostedHead(kind, ROUNDS, seed, RATE, 20, style=style, members=members)
         some = np.sort(np.random.default_rng((seed, 6)).permutation(rows)[:ROWS])
         head.fit(features[some], learnt[some])
         found = head.predict(features[asked])
         return signed_expm1(found) if kind is TaskType.REGRESSION else found
 
     def worth(style: dict[str, object]) -> float:
-        found = answer(style, parts["train"], parts["validation"], pace=2)
+        found = answer(style, parts["train"], parts["validation"], members=1)
         value = gain(metric, METRICS[kind](target[parts["validation"]], found, None)[metric])
         return value if np.isfinite(value) else -np.inf
 

@@ -16,9 +16,6 @@ from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
 from basemodel_ops.tasks.single import NUMBERS, Mixture, Views, answers_of, fit_heads
 from basemodel_ops.tasks.split import DAY
 
-TRIED = 2
-"""Times as fast as what ships learns each head where they are compared: fewer, larger steps."""
-
 EARLIER = 3
 """Earlier moments learn from as many times fewer numbers than the newest."""
 
@@ -88,7 +85,7 @@ def select(
     most = 2 if kind is TaskType.MULTICLASS and target.max() >= MANY_CLASSES else MOMENTS
     for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed, most):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
-        heads = fit_heads(kind, views.rows(learnt), target[learnt], seed, None, metric, numbers, TRIED)
+        heads = fit_heads(kind, views.rows(learnt), target[learnt], seed, None, metric, numbers)
         later = views.rows(measured)
         trials.append(Trial(answers_of(kind, heads, later), target[measured], owner[measured], later.weight))
     # Moments of a trait are parts of the same rows: none is newer.
