@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from rich.console import Console
 
-from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
@@ -17,8 +16,8 @@ from dagster_project.home import ensure_dagster_home
 from dagster_project.partitions import as_of as partition_moment
 from dagster_project.partitions import newest_key, weekly
 from dagster_project.project import Project, load_project
+from dagster_project.results import evaluations, print_evaluations
 from dagster_project.surroundings import full, is_full
-from dagster_project.tables import print_summary
 
 
 class RunError(BaseModelError):
@@ -40,7 +39,7 @@ def run_main_job(
     console.print("[bold]Reading the dbt project[/bold]")
     project = load_project(settings)
     home = ensure_dagster_home(settings)
-    names = _tasks(project, tasks)
+    names = known_tasks(project, tasks)
     key = partition(project, as_of)
     definitions = build(project)
     with open_warehouse(settings):  # a warehouse that cannot be reached is found before any work
@@ -65,7 +64,7 @@ def run_main_job(
         raise RunError(
             _failure(result, settings) + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}."
         )
-    print_summary(project, names, _evaluations(project, names), _metadata(result), console)
+    _print_summary(project, names, _rows_scored(result), console)
 
 
 @contextlib.contextmanager
@@ -80,10 +79,21 @@ def warmed(settings: Settings) -> Iterator[None]:
             process.wait()
 
 
-def _evaluations(project: Project, tasks: Sequence[str]) -> dict[str, dict[str, object]]:
-    """What is reported of the evaluation of each task's model, whether it was fitted now or before."""
-    store = ArtifactStore(project.settings.artifact_root)
-    return {task: store.current(f"{task}/evaluation").json("report") for task in tasks}
+def _print_summary(project: Project, tasks: Sequence[str], scored: dict[str, object], console: Console) -> None:
+    """What the models of the tasks are worth, then where to look next."""
+    print_evaluations(evaluations(project, tasks), scored, console)
+    settings = project.settings
+    where = {"duckdb": settings.warehouse_path, "postgres": "the PostgreSQL database"}.get(
+        settings.target, "the Snowflake database"
+    )
+    console.print("[bold]Where to look next[/bold]")
+    for line in (
+        f"Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.",
+        "These figures again, and all candidates: `basemodel results`, `basemodel results TASK`",
+        "Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000",
+        "What was declared and inferred: `basemodel contract`",
+    ):
+        console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
 def print_plan(settings: Settings, renew: bool, console: Console) -> None:
@@ -102,7 +112,7 @@ def answer_without_labels(settings: Settings, task: str, as_of: str | None, cons
     from basemodel_ops.stages import Workspace, zero_shot_scores
 
     project = load_project(settings)
-    _tasks(project, [task])
+    known_tasks(project, [task])
     key = partition(project, as_of)
     run = f"zero-shot {key}"
     workspace = Workspace.open(settings, project.contract, lambda _: None, run)
@@ -110,7 +120,8 @@ def answer_without_labels(settings: Settings, task: str, as_of: str | None, cons
     console.print(f"{report.numbers['rows']} rows in basemodel.{task}_zero_shot as of {key}, without a label.")
 
 
-def _tasks(project: Project, wanted: Sequence[str]) -> list[str]:
+def known_tasks(project: Project, wanted: Sequence[str]) -> list[str]:
+    """The wanted tasks, or all where none is; SettingsError names those that do not exist."""
     existing = [task.name for task in project.contract.tasks]
     unknown = [name for name in wanted if name not in existing]
     if unknown:
@@ -171,11 +182,11 @@ def _reason(check: dg.AssetCheckEvaluation) -> str:
     return f"{found}. Mend the model or its sources: `dbt build --select` the model shows the query."
 
 
-def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
-    """Metadata values by asset, as `task/part`."""
+def _rows_scored(result: dg.ExecuteInProcessResult) -> dict[str, object]:
+    """Rows that were scored, by task."""
     materializations = [event.materialization for event in result.all_events if event.is_step_materialization]
     return {
-        item.asset_key.to_user_string(): {name: value.value for name, value in item.metadata.items()}
+        item.asset_key.path[0]: item.metadata["rows"].value
         for item in materializations
-        if item.asset_key
+        if item.asset_key and item.asset_key.path[1:] == ["scores"]
     }

@@ -6,6 +6,8 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
+from dagster_project.results import in_words
+
 
 class StepLines(logging.Handler):
     """Turns Dagster's events into lines a person follows."""
@@ -14,6 +16,7 @@ class StepLines(logging.Handler):
         super().__init__(logging.DEBUG)
         self.console = console
         self.status = console.status("")
+        self._worth = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print step starts, ends and failed checks, and tables; what a step says meanwhile stands beside its name."""
@@ -28,9 +31,13 @@ class StepLines(logging.Handler):
         elif event.event_type is dg.DagsterEventType.STEP_START:
             self.status.update(step)
             self.status.start()
+        elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            about = {name: value.value for name, value in event.event_specific_data.materialization.metadata.items()}
+            self._worth = f"  {in_words(about)}" if "shipped_value" in about else ""
         elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.event_specific_data.duration_ms / 1000
-            self.console.print(f"  [green]✓[/green] {step} [dim]{seconds:.1f} s[/dim]")
+            self.console.print(f"  [green]✓[/green] {step} [dim]{seconds:.1f} s[/dim]{escape(self._worth)}")
+            self._worth = ""
         elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
             self.console.print(f"  [red]✗[/red] {step}")
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:

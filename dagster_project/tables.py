@@ -1,4 +1,4 @@
-"""Tables on the terminal: the contract, and what a run brought."""
+"""Tables on the terminal: the contract, plans, replies, layouts."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.contract.types import AttributeSource, Column, Contract, EventSource
-from dagster_project.project import Project
+from dagster_project.printing import show
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.profiles import Profile
@@ -36,7 +36,7 @@ def print_contract(contract: Contract, console: Console) -> None:
     for task in contract.tasks:
         horizon = f"{task.horizon} days" if task.horizon else "-"
         tasks.add_row(task.name, task.type.value, task.target, horizon, str(task.population or "-"))
-    console.print(tasks)
+    show(tasks, console)
     for item in contract.personal:
         where = f"Personal: {item.relation}, column {item.column}, read for: {item.purpose}"
         console.print(where, soft_wrap=True, markup=False)
@@ -52,7 +52,7 @@ def _print_columns(console: Console, source: EventSource | AttributeSource, role
         table.add_column(heading)
     for column in source.columns:
         table.add_row(*map(escape, _row(column)))
-    console.print(table)
+    show(table, console)
 
 
 def _row(column: Column) -> tuple[str, ...]:
@@ -62,46 +62,15 @@ def _row(column: Column) -> tuple[str, ...]:
     return column.name, column.data_type, column.type.value, origin, column.references or "-", column.purpose or "-"
 
 
-def print_summary(
-    project: Project,
-    tasks: Sequence[str],
-    evaluations: Mapping[str, Mapping[str, object]],
-    metadata: Mapping[str, Mapping[str, object]],
-    console: Console,
-) -> None:
-    """Per task the shipped model, its baseline, both metrics and rows scored, if any; then where to look next."""
-    table = Table(title="\nTasks, on the last complete cutoffs", title_justify="left")
-    for heading in ("task", "shipped model", "metric", "value", "baseline", "value", "rows"):
-        right = heading in ("value", "rows")
-        # Numbers are never cut; names of models fold.
-        names = heading in ("shipped model", "baseline")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=not names, overflow="fold")
-    for task in tasks:
-        evaluation, scores = evaluations[task], metadata.get(f"{task}/scores", {"rows": "-"})
-        names = (evaluation["shipped"], evaluation["metric"], evaluation["shipped_value"])
-        against = (evaluation["baseline"], evaluation["baseline_value"], scores["rows"])
-        table.add_row(task, *map(_cell, names), *map(_cell, against))
-    console.print(table)
-    console.print("[bold]Where to look next[/bold]")
-    settings = project.settings
-    where = {"duckdb": settings.warehouse_path, "postgres": "the PostgreSQL database"}.get(
-        settings.target, "the Snowflake database"
-    )
-    console.print(f"  Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.")
-    console.print("  Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000")
-    console.print("  What was declared and inferred: `basemodel contract`")
-
-
 def print_steps(steps: "Sequence[Step]", console: Console) -> None:
     """What a run would make and reuse, and why."""
     table = Table()
-    table.add_column("artifact", overflow="fold")
-    table.add_column("", no_wrap=True)
-    table.add_column("because", overflow="fold")
+    for heading in ("artifact", "", "because"):
+        table.add_column(heading)
     for step in steps:
         style = "bold" if step.is_made else "dim"
         table.add_row(escape(step.key), "made" if step.is_made else "reused", escape(step.why), style=style)
-    console.print(table)
+    show(table, console)
     made = sum(step.is_made for step in steps)
     console.print(f"{made} of {len(steps)} would be made, on the tables as they stand: dbt was not run.")
 
@@ -114,7 +83,7 @@ def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
     for reply in replies:
         age = "-" if math.isnan(reply.age) else f"{reply.age:.0f}"
         table.add_row(reply.value, f"{reply.probability:.0%}", f"{reply.count:.2f}", age)
-    console.print(table)
+    show(table, console)
 
 
 def print_forgotten(done: "Done", source: str, console: Console) -> None:
@@ -148,7 +117,7 @@ def print_models(workspace: "Workspace", console: Console) -> None:
         except ArtifactError:
             version = "not there"
         table.add_row(escape(key), version, due.get(key, "-"))
-    console.print(table)
+    show(table, console)
 
 
 def print_profiles(found: "Sequence[Profile]", console: Console) -> None:
@@ -160,7 +129,10 @@ def print_profiles(found: "Sequence[Profile]", console: Console) -> None:
         if one.advice:
             counts = (f"{one.rows:,}", f"{one.nulls:,}", f"{one.distinct:,}")
             table.add_row(one.source, one.column.name, one.column.type.value, *counts, one.advice)
-    console.print(table if table.row_count else f"No inferred type of {len(found)} columns looks wrong.")
+    if table.row_count:
+        show(table, console)
+    else:
+        console.print(f"No inferred type of {len(found)} columns looks wrong.")
 
 
 LAYOUT = ("block", "source", "column", "half_life", "name", "offset", "length")
@@ -176,7 +148,7 @@ def print_layout(
         table.add_column(heading, justify="right" if heading in ("half_life", "offset", "length") else "left")
     for row in rows:
         table.add_row(*("" if row[name] is None else str(row[name]) for name in LAYOUT))
-    console.print(table)
+    show(table, console)
     for block, meaning in {row["block"]: row["meaning"] for row in rows}.items():
         console.print(f"[bold]{block}[/bold]  {meaning}")
     for one in left_out:
@@ -201,9 +173,3 @@ def budget_markdown(lines: "Sequence[Line]") -> str:
         sizes = f"{one.rows:,} | {one.numbers:,} | {one.disk_mb:,.0f} | {one.memory_mb:,.0f} | {one.minutes:,.1f}"
         rows.append(f"| {one.stage} | {sizes} |")
     return "\n".join(rows)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
