@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
+from basemodel_ops.contract.declarations import GridMeta
 from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.types import (
     METRICS_OF,
     Aggregate,
     AttributeSource,
+    Cadence,
     ColumnType,
     Contract,
     EventSource,
@@ -215,10 +218,29 @@ def _grid(reader: ManifestReader) -> Grid | None:
     model = models[0]
     reader.need_moment(model, "cutoff", model.meta.cutoff)
     reader.need_moment(model, "data_end", model.meta.data_end)
+    if problem := _start_problem(model.meta):
+        reader.problems.append(f"Model {model.name}: grid.start: {problem}")
     return Grid(
         relation=model.relation, cutoff=model.meta.cutoff, data_end=model.meta.data_end, start=model.meta.start,
-        now=model.meta.now,
+        now=model.meta.now, every=model.meta.every,
     )  # fmt: skip
+
+
+def _start_problem(meta: GridMeta) -> str:
+    """What is wrong with the start of a grid; empty where nothing is."""
+    if meta.every is Cadence.IRREGULAR:
+        return "an irregular grid has none, since its table lists the cutoffs. Remove it." if meta.start else ""
+    if meta.start is None:
+        return f"it is missing. Add it; keys: {sorted(GridMeta.model_fields)}."
+    start = midnight(meta.start)
+    if start.second or start.microsecond:
+        return f"{start} is within a minute; a {ADVERBS[meta.every]} grid starts at a full one. Use `every: irregular`."
+    if meta.every in MONTHS and start.day > LAST_DAY:
+        return (
+            f"day {start.day} is not in every month. Start a {ADVERBS[meta.every]} grid on one of the first {LAST_DAY} "
+            "days: history is strictly before a cutoff, so the first of a month sees the whole month before it."
+        )
+    return ""
 
 
 def read_contract(manifest_path: Path) -> Contract:

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.names import identifier_fault
@@ -178,15 +178,32 @@ class Task(Frozen):
     """Of a recommendation: how much likeness to what is named already counts against an item, 0 to 1."""
 
 
+class Cadence(StrEnum):
+    """How far apart the cutoffs of a grid are."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    IRREGULAR = "irregular"
+
+
 class Grid(Frozen):
-    """The weekly cutoffs that all tasks share; `data_end` is the end of the data."""
+    """The cutoffs that all tasks share; `data_end` is the end of the data. A date stands for its midnight."""
 
     relation: Relation
     cutoff: str
     data_end: str
-    start: date
-    now: date | None
+    start: date | datetime | None
+    """The first cutoff, from which the others follow; None of an irregular grid, whose table lists them."""
+    now: date | datetime | None
     """The moment a stopped data set stopped; None means the clock."""
+    every: Cadence = Cadence.WEEK
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A declaration that was pinned before `every` was there is the same declaration.
+        return {name: value for name, value in handler(self).items() if name != "every" or value != Cadence.WEEK}
 
 
 class Personal(Frozen):

@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.artifacts import Artifact
+from basemodel_ops.contract.cutoffs import key_of, midnight
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
@@ -61,9 +62,9 @@ def entities_asked(warehouse: Warehouse, task: Task, as_of: datetime, is_open: b
         newest = (
             warehouse.read(exp.select(cutoff).from_(table_of(task.population or task.relation))).column(0)[0].as_py()
         )
-        ends = f"Its cutoffs end at {newest:%Y-%m-%d}. " if newest else "It has no rows at all. "
+        ends = f"Its cutoffs end at {key_of(midnight(newest))}. " if newest else "It has no rows at all. "
         raise DataError(
-            f"Task {task.name} has no rows to score as of {as_of:%Y-%m-%d}. {ends}"
+            f"Task {task.name} has no rows to score as of {key_of(as_of)}. {ends}"
             "Score one of its cutoffs, or bring newer events into the warehouse."
         )
     return found

@@ -15,6 +15,7 @@ from sqlglot import exp
 from basemodel_ops.artifacts import version_of
 from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
@@ -134,7 +135,7 @@ def ask(
         written = out.is_written
         count = counts[question.relation] if written else len(question.entities)
         done = "are written" if written else "were there"
-        ws.log(f"{count} rows of {question.relation} as of {as_of:%Y-%m-%d} {done}")
+        ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
         numbers: Numbers = {"rows": count, "entities": len(question.entities), "written": int(written)}
         reports[question.task.name] = Report(version, not written, numbers)
     return reports
@@ -165,7 +166,7 @@ def _is_asked(builder: Builder, question: Question) -> np.ndarray:
     index = builder.entities.encode(question.entities)
     if (index < 0).any() and not question.has_strangers:
         raise DataError(
-            f"{(index < 0).sum()} of {len(index)} rows of {question.task.name} as of {question.as_of:%Y-%m-%d} name a "
+            f"{(index < 0).sum()} of {len(index)} rows of {question.task.name} as of {key_of(question.as_of)} name a "
             f"{question.task.entity} without events before that moment. Restrict the task to entities with events."
         )
     found = np.zeros(len(builder.entities), bool)

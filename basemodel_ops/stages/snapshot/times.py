@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.contract.types import Contract, Task
+from basemodel_ops.contract.types import Contract, Grid, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.settings import Settings
 from basemodel_ops.tasks.split import DAY, Split, split_cutoffs
@@ -65,6 +65,14 @@ def read_times(contract: Contract, settings: Settings, warehouse: Warehouse) -> 
     data_end = int(microseconds(rows.column(1)).max())
     times = Times(cutoffs, data_end, int(cutoffs[-1]), settings.validation_cutoffs, settings.test_cutoffs)
     return replace(times, training_end=_training_end(times, contract.tasks))
+
+
+def read_cutoffs(warehouse: Warehouse, grid: Grid) -> list[datetime]:
+    """The moments in the grid's table, ascending; none where there is no such table yet."""
+    if not warehouse.exists(grid.relation):
+        return []
+    found = microseconds(warehouse.read(rows_query(grid.relation, [grid.cutoff])).column(0))
+    return [to_datetime(int(moment)) for moment in np.unique(found)]
 
 
 def _training_end(times: Times, tasks: Iterable[Task]) -> int:

@@ -1,0 +1,199 @@
+"""Grids of any moments, from the contract to published scores and their checks."""
+
+import io
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from basemodel_ops import stages
+from basemodel_ops.contract.cutoffs import cutoff_at, key_of, midnight
+from basemodel_ops.contract.types import Cadence, Grid
+from basemodel_ops.preflight import preflight
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages.checks.answers import check_model, check_scores
+from basemodel_ops.stages.checks.point_in_time import check_hindsight
+from basemodel_ops.stages.checks.sketch_recall import check_representation
+from basemodel_ops.stages.features.rows import Examples
+from dagster_project.definitions import build
+from dagster_project.execution import run_main_job
+from dagster_project.partitions import chosen
+from dagster_project.project import load_project
+
+from . import clinics
+from .clinics import CUTOFFS, Clinic
+
+START = datetime(2024, 3, 4, 5)
+
+
+def clinic(every: Cadence, start: datetime, count: int, horizon: int) -> Clinic:
+    """A clinic with `count` cutoffs whose data end with the newest."""
+    grid = Grid(relation=CUTOFFS, cutoff="cutoff", data_end="data_end", start=start, now=None, every=every)
+    cutoffs = [cutoff_at(grid, number) for number in range(count)]
+    return Clinic(grid.model_copy(update={"now": cutoffs[-1]}), cutoffs, cutoffs[-1], horizon)
+
+
+KINDS = {
+    "daily": clinic(Cadence.DAY, datetime(2024, 3, 4, 23, 30), 40, 3),
+    "monthly": clinic(Cadence.MONTH, datetime(2022, 3, 15), 24, 28),
+    "quarterly": clinic(Cadence.QUARTER, datetime(2018, 2, 28, 12), 24, 84),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_grid_of_any_cadence_trains_scores_and_passes_its_checks(kind: str, tmp_path: Path) -> None:
+    own = KINDS[kind]
+    workspace = own.workspace(tmp_path)
+    with workspace.warehouse() as warehouse:
+        assert all(finding.passed for finding in preflight(warehouse, workspace.contract, own.end))
+    clinics.trained(workspace)
+    assert check_model(workspace).passed, check_model(workspace).description
+    (newest,) = {key_of(own.cutoffs[-1]), chosen(own.grid, None)}
+    reports = stages.score(workspace, ["returns"], own.cutoffs[-1], "run", keep=True)
+    assert check_scores(workspace, "returns", own.cutoffs[-1]).passed
+    assert check_representation(workspace, own.cutoffs[-1]).passed
+    assert (
+        workspace.store.current(f"entity_representation/{newest}").version == reports["entity_representation"].version
+    )
+    with duckdb.connect(str(workspace.settings.warehouse_path), read_only=True) as connection:
+        rows = connection.execute("select as_of, patient, score from basemodel.returns_scores").fetchall()
+    assert {moment for moment, *_ in rows} == {own.cutoffs[-1]}
+    assert {patient for _, patient, _ in rows} == set(own.names)
+    frequent = [score for _, patient, score in rows if int(patient.split()[1]) % 3]
+    rare = [score for _, patient, score in rows if not int(patient.split()[1]) % 3]
+    assert np.mean(frequent) > np.mean(rare) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("every", "start", "says"),
+    [
+        (Cadence.WEEK, START.date(), 'every: week, start: "2024-03-04 05:00"'),
+        (Cadence.DAY, START.date(), 'every: day, start: "2024-03-04"'),
+        (Cadence.MONTH, START.date(), 'every: month, start: "2024-03-04"'),
+    ],
+)
+def test_a_table_on_another_grid_than_declared_is_named(
+    every: Cadence, start: datetime, says: str, tmp_path: Path
+) -> None:
+    """A grid that says nothing but a date is weekly from midnight; the message says what to declare instead."""
+    made = clinic(every, START if every is Cadence.WEEK else datetime(2024, 3, 4), 12, 3)
+    declared = made.contract().model_copy(
+        update={"grid": made.grid.model_copy(update={"every": Cadence.WEEK, "start": start})}
+    )
+    workspace = made.workspace(tmp_path, declared)
+    with workspace.warehouse() as warehouse:
+        wrong = [one for one in preflight(warehouse, declared, made.end) if not one.passed]
+    (finding,) = wrong
+    assert "of 12 cutoffs of main.cutoffs" in finding.description
+    assert f"`{says}`" in finding.description
+
+
+def test_what_happens_after_a_cutoff_at_five_changes_no_row(tmp_path: Path) -> None:
+    """Events from 05:00 of a Monday on are dealt out anew among patients, clinics and moments."""
+    made = clinic(Cadence.WEEK, START, 20, 3)
+    workspace = made.workspace(tmp_path / "one")
+    clinics.represented(workspace)
+    assert check_hindsight(workspace).passed
+    moment = workspace.snapshot().times.training_end
+    cutoff = workspace.snapshot().times.cutoffs[-2]
+    assert moment < cutoff
+    table, generator = made.visits(), np.random.default_rng(1)
+    when = table.column("visited_at").cast(pa.int64()).to_numpy()
+    later = np.flatnonzero(when >= cutoff)
+    same_day = when[later] < cutoff + 3_600_000_000 * 19
+    assert same_day.any(), "some events of the day of the cutoff must be later than it"
+    order = np.arange(len(when))
+    changed = {}
+    for name in table.column_names:
+        shuffled = order.copy()
+        shuffled[later] = generator.permutation(later)
+        changed[name] = table.column(name).take(pa.array(shuffled))
+    labels = made.returns(table)  # what is asked stays; only events move
+    other = made.workspace(tmp_path / "two", visits=pa.table(changed), returns=labels)
+    clinics.represented(other)
+    first, second = (Examples(one.store.current("training_examples")) for one in (workspace, other))
+    rows = [np.flatnonzero(one.cutoff <= cutoff) for one in (first, second)]
+    assert len(rows[0]) > 500
+    values = [
+        one.gather(own, np.flatnonzero(~np.isin(np.arange(one.layout.length), one.positions("sketch", "density"))))
+        for one, own in zip((first, second), rows, strict=True)
+    ]
+    assert values[0].tobytes() == values[1].tobytes()
+    after = [one.gather(np.flatnonzero(one.cutoff > cutoff), one.positions("scalar")) for one in (first, second)]
+    assert after[0].tobytes() != after[1].tobytes()
+
+
+VISITS = Path(__file__).parents[1] / "projects" / "visits"
+DECLARED = '{cutoff: cutoff, data_end: data_end, start: "2024-03-04", now: "2024-10-02"}'
+
+
+def project(folder: Path, grid: str, cutoff: str) -> Path:
+    """The project of visits, of 60 patients, with another declaration of its grid and other moments of its weeks."""
+    copy = folder / "project"
+    shutil.copytree(VISITS, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    changes = {
+        "models/tasks/tasks.yml": (DECLARED, grid),
+        "models/tasks/cutoffs.sql": ("weeks.cutoff,\n", f"{cutoff} as cutoff,\n"),
+        "models/raw/visit_log.sql": ("range(120)", "range(60)"),
+    }
+    for name, (old, new) in changes.items():
+        text = (copy / name).read_text()
+        assert old in text
+        (copy / name).write_text(text.replace(old, new))
+    return copy
+
+
+def ran(folder: Path, grid: str, cutoff: str, as_of: str | None = None) -> Settings:
+    """The main job on such a project, in a home of its own."""
+    home = folder / "home"
+    settings = Settings(dbt_project_dir=project(folder, grid, cutoff), home=home).model_copy(update=clinics.SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(folder))
+        run_main_job(settings, (), as_of, Console(file=io.StringIO(), width=200))
+    return settings
+
+
+def scored(settings: Settings) -> list[tuple[datetime, int]]:
+    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+        query = "select as_of, count(*) from basemodel.returns_14d_scores group by 1 order by 1"
+        return connection.execute(query).fetchall()
+
+
+def test_the_job_answers_a_grid_of_mondays_at_five(tmp_path: Path) -> None:
+    grid = '{cutoff: cutoff, data_end: data_end, start: "2024-03-04 05:00", now: "2024-10-02"}'
+    settings = ran(tmp_path, grid, "weeks.cutoff + interval '5 hours'")
+    ((moment, rows),) = scored(settings)
+    assert moment == datetime(2024, 9, 30, 5)
+    assert rows > 30
+    kept = settings.home / "artifacts" / "entity_representation" / "2024-09-30T05:00"
+    assert (kept / "current.json").is_file()
+
+
+def test_the_job_answers_the_newest_cutoff_that_a_table_lists(tmp_path: Path) -> None:
+    """A week and some hours that differ from week to week; the newest has begun, a later one has not."""
+    grid = '{cutoff: cutoff, data_end: data_end, every: irregular, now: "2024-09-24 12:00"}'
+    drift = "weeks.cutoff + to_hours(cast(day(weeks.cutoff) * 7 % 50 as integer))"
+    settings = ran(tmp_path, grid, drift)
+    weeks = [datetime(2024, 3, 4) + timedelta(weeks=week) for week in range(31)]
+    cutoffs = [week + timedelta(hours=week.day * 7 % 50) for week in weeks]
+    newest = max(one for one in cutoffs if one <= datetime(2024, 9, 24, 12))
+    assert newest < cutoffs[-1]
+    assert [moment for moment, _ in scored(settings)] == [newest]
+    loaded = load_project(settings)
+    definitions = build(loaded)
+    assert midnight(loaded.contract.grid.now or newest) == datetime(2024, 9, 24, 12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(settings.home / "dagster"))
+        with dg.DagsterInstance.get() as instance:
+            expected = {key_of(one) for one in cutoffs if one <= newest}
+            assert set(instance.get_dynamic_partitions("cutoffs")) == expected
+            sensor = definitions.resolve_sensor_def("irregular_scores")
+            result = sensor.evaluate_tick(dg.build_sensor_context(instance=instance, definitions=definitions))
+    (request,) = result.run_requests or []
+    assert (request.run_key, request.partition_key) == (key_of(newest), key_of(newest))
