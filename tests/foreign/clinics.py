@@ -93,10 +93,8 @@ class Clinic:
     def returns(self, visits: pa.Table) -> pa.Table:
         """Whether each comes within the horizon; null while it is not over."""
         seen: dict[str, list[datetime]] = {name: [] for name in self.names}
-        for patient, moment in zip(
-            *(visits.column(name).to_pylist() for name in ("patient", "visited_at")), strict=True
-        ):
-            seen[patient].append(moment)
+        for visit in visits.select(["patient", "visited_at"]).to_pylist():
+            seen[visit["patient"]].append(visit["visited_at"])
         rows = []
         for name in self.names:
             for cutoff in self.cutoffs:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Artifact, Draft, version_of
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
@@ -126,8 +127,18 @@ def due(contract: Contract, settings: Settings, current: Artifact | None, live: 
 
 
 def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Times, reason: str) -> "Pins":
-    """Pin everything anew."""
+    """Pin everything anew.
+
+    Raises:
+        DataError: there are not two entities, or no window is over before the end of training.
+    """
     pins = _new_pins(contract, settings, live, reason)
+    if not (live.cutoffs + min(pins["thing_horizons"]) * DAY <= live.training_end).any():
+        raise DataError(
+            f"No cutoff of {contract.grid.relation} has a window of {min(pins['thing_horizons'])} days that is over by "
+            f"{key_of(to_datetime(live.training_end))}, where the first validation begins, so there is nothing to "
+            f"pretrain on. Start the grid earlier: its first cutoff is {key_of(to_datetime(int(live.cutoffs[0])))}."
+        )
     before = to_datetime(live.data_end + 1)
     pins["entities"] = int(warehouse.read(entities_count_query(contract, before)).column(0)[0].as_py())
     if pins["entities"] < 2:
