@@ -68,6 +68,13 @@ class Predicts(Frozen):
     aggregate: Aggregate | None = None
 
 
+class SplitMeta(Frozen):
+    """Where validation and test begin."""
+
+    validation_from: Moment
+    test_from: Moment
+
+
 class TaskMeta(Frozen):
     """A question."""
 
@@ -83,6 +90,7 @@ class TaskMeta(Frozen):
     already_had: AlreadyHad | None = None
     offers: str | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)
+    split: SplitMeta | None = None
     purpose: Purpose | None = None
 
 

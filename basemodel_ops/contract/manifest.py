@@ -1,11 +1,12 @@
 """Reading the contract from dbt's manifest. Every mistake is found before any is reported."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
-from basemodel_ops.contract.declarations import GridMeta
+from basemodel_ops.contract.declarations import GridMeta, TaskMeta
 from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.types import (
@@ -16,6 +17,7 @@ from basemodel_ops.contract.types import (
     ColumnType,
     Contract,
     EventSource,
+    GivenSplit,
     Grid,
     OnWorse,
     Relation,
@@ -117,6 +119,8 @@ def _tasks(
                 f"Model {model.name}: on_worse is given, but a {meta.type.value} task has no baseline to publish. "
                 "Remove it."
             )
+        if meta.split is not None and (problem := _split_problem(meta)):
+            reader.problems.append(f"Model {model.name}: split: {problem}")
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
         upstream = reader.reads(model.unique_id)
@@ -128,9 +132,23 @@ def _tasks(
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
                 already_had=meta.already_had, offers=offers, diversity=meta.diversity,
+                split=GivenSplit(**meta.split.model_dump()) if meta.split else None,
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _split_problem(meta: TaskMeta) -> str:
+    """What is wrong with the split of a task; empty where nothing is."""
+    if meta.horizon is None:
+        return "a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
+    first, second = (midnight(one) for one in (meta.split.validation_from, meta.split.test_from))
+    if second - first < timedelta(days=meta.horizon.days):
+        return (
+            f"test_from {second} is not a horizon of {meta.horizon.days} days after validation_from {first}, so no "
+            "label of validation would be known before the test begins. Move them apart."
+        )
+    return ""
 
 
 def _model_of(reader: ManifestReader, model: AnnotatedModel, role: str, keys: dict[str, str]) -> Relation | None:

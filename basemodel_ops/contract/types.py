@@ -152,6 +152,13 @@ class Target(Frozen):
     aggregate: Aggregate | None = None
 
 
+class GivenSplit(Frozen):
+    """Where the parts of a task begin, as its declaration says. A date stands for its midnight."""
+
+    validation_from: date | datetime
+    test_from: date | datetime
+
+
 class Task(Frozen):
     """A question: one row per entity and cutoff, or per positive item with a `population`."""
 
@@ -176,6 +183,13 @@ class Task(Frozen):
     """Of a recommendation: the items that may be named, per cutoff, in columns named as the task's own."""
     diversity: float = 0.0
     """Of a recommendation: how much likeness to what is named already counts against an item, 0 to 1."""
+    split: GivenSplit | None = None
+    """Where validation and test begin; None is the last complete cutoffs of the grid."""
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A declaration that was pinned before `split` was there is the same declaration.
+        return {name: value for name, value in handler(self).items() if name != "split" or value is not None}
 
 
 class Cadence(StrEnum):

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
 from basemodel_ops import stages
+from basemodel_ops.contract.cutoffs import cutoff_at, key_of
 from basemodel_ops.contract.types import (
     Aggregate,
     AttributeSource,
+    Cadence,
     Column,
     ColumnType,
     Contract,
@@ -21,9 +25,13 @@ from basemodel_ops.contract.types import (
     Task,
     TaskType,
 )
+from basemodel_ops.preflight import preflight
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checks.answers import check_model, check_scores
+from basemodel_ops.stages.checks.sketch_recall import check_representation
 from basemodel_ops.warehouse import open_warehouse
+from dagster_project.partitions import chosen
 
 PATIENTS = 60
 VISITS, PEOPLE, CUTOFFS, RETURNS = (
@@ -31,6 +39,13 @@ VISITS, PEOPLE, CUTOFFS, RETURNS = (
 )
 SMALL = {"hidden": 16, "epochs": 1, "dimension": 16, "depth": 6, "width": 16, "pretraining_rows": 1500}
 """Settings of a network that is learnt in seconds."""
+
+
+def clinic(every: Cadence, start: datetime, count: int, horizon: int, **more: Any) -> "Clinic":
+    """A clinic with `count` cutoffs whose data end with the newest."""
+    grid = Grid(relation=CUTOFFS, cutoff="cutoff", data_end="data_end", start=start, now=None, every=every)
+    cutoffs = [cutoff_at(grid, number) for number in range(count)]
+    return Clinic(grid.model_copy(update={"now": cutoffs[-1]}), cutoffs, cutoffs[-1], horizon, **more)
 
 
 def column(name: str, kind: ColumnType) -> Column:
@@ -52,7 +67,7 @@ class Clinic:
     strangers: int = 0
     """Patients who are in the question from the start and never come; of all facts say who they are."""
 
-    def contract(self, **more: object) -> Contract:
+    def contract(self, **more: Any) -> Contract:
         visits = EventSource(
             name="visits", relation=VISITS, entity="patient", time="visited_at", session=None,
             columns=(column("clinic", ColumnType.CATEGORY), column("duration", ColumnType.NUMBER)),
@@ -150,3 +165,27 @@ def trained(workspace: Workspace) -> None:
     stages.foundation_model(workspace)
     stages.task_model(workspace, "returns")
     stages.task_evaluation(workspace, "returns")
+
+
+def answered(own: Clinic, workspace: Workspace) -> dict[str, float]:
+    """Train and answer the newest cutoff; the scores by patient, once everything about them was checked."""
+    newest = own.cutoffs[-1]
+    with workspace.warehouse() as warehouse:
+        assert all(finding.passed for finding in preflight(warehouse, workspace.contract, own.end))
+    trained(workspace)
+    assert check_model(workspace).passed, check_model(workspace).description
+    assert chosen(own.grid, None) == key_of(newest)
+    reports = stages.score(workspace, ["returns"], newest, "run", keep=True)
+    assert check_scores(workspace, "returns", newest).passed
+    assert check_representation(workspace, newest).passed
+    kept = workspace.store.current(f"entity_representation/{key_of(newest)}")
+    assert kept.version == reports["entity_representation"].version
+    with duckdb.connect(str(workspace.settings.warehouse_path), read_only=True) as connection:
+        rows = connection.execute("select as_of, patient, score from basemodel.returns_scores").fetchall()
+    assert {moment for moment, *_ in rows} == {newest}
+    scores = {patient: score for _, patient, score in rows}
+    assert set(scores) == set(own.names)
+    often = [scores[f"patient {one}"] for one in range(PATIENTS) if one % 3]
+    seldom = [scores[f"patient {one}"] for one in range(PATIENTS) if not one % 3]
+    assert np.mean(often) > np.mean(seldom) + 0.2
+    return scores

@@ -12,61 +12,25 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from basemodel_ops import stages
-from basemodel_ops.contract.cutoffs import cutoff_at, key_of, midnight
-from basemodel_ops.contract.types import Cadence, Grid
+from basemodel_ops.contract.cutoffs import key_of, midnight
+from basemodel_ops.contract.types import Cadence
 from basemodel_ops.preflight import preflight
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.checks.answers import check_model, check_scores
 from basemodel_ops.stages.checks.point_in_time import check_hindsight
-from basemodel_ops.stages.checks.sketch_recall import check_representation
 from basemodel_ops.stages.features.rows import Examples
 from dagster_project.definitions import build
 from dagster_project.execution import run_main_job
-from dagster_project.partitions import chosen
 from dagster_project.project import load_project
 
 from . import clinics
-from .clinics import CUTOFFS, Clinic
+from .clinics import clinic
 
 START = datetime(2024, 3, 4, 5)
 
 
-def clinic(every: Cadence, start: datetime, count: int, horizon: int) -> Clinic:
-    """A clinic with `count` cutoffs whose data end with the newest."""
-    grid = Grid(relation=CUTOFFS, cutoff="cutoff", data_end="data_end", start=start, now=None, every=every)
-    cutoffs = [cutoff_at(grid, number) for number in range(count)]
-    return Clinic(grid.model_copy(update={"now": cutoffs[-1]}), cutoffs, cutoffs[-1], horizon)
-
-
-KINDS = {
-    "daily": clinic(Cadence.DAY, datetime(2024, 3, 4, 23, 30), 40, 3),
-    "weekly": clinic(Cadence.WEEK, START, 20, 7),
-    "quarterly": clinic(Cadence.QUARTER, datetime(2018, 2, 28, 12), 24, 84),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_grid_of_any_cadence_trains_scores_and_passes_its_checks(kind: str, tmp_path: Path) -> None:
-    own = KINDS[kind]
-    workspace = own.workspace(tmp_path)
-    with workspace.warehouse() as warehouse:
-        assert all(finding.passed for finding in preflight(warehouse, workspace.contract, own.end))
-    clinics.trained(workspace)
-    assert check_model(workspace).passed, check_model(workspace).description
-    (newest,) = {key_of(own.cutoffs[-1]), chosen(own.grid, None)}
-    reports = stages.score(workspace, ["returns"], own.cutoffs[-1], "run", keep=True)
-    assert check_scores(workspace, "returns", own.cutoffs[-1]).passed
-    assert check_representation(workspace, own.cutoffs[-1]).passed
-    kept = workspace.store.current(f"entity_representation/{newest}")
-    assert kept.version == reports["entity_representation"].version
-    with duckdb.connect(str(workspace.settings.warehouse_path), read_only=True) as connection:
-        rows = connection.execute("select as_of, patient, score from basemodel.returns_scores").fetchall()
-    assert {moment for moment, *_ in rows} == {own.cutoffs[-1]}
-    assert {patient for _, patient, _ in rows} == set(own.names)
-    frequent = [score for _, patient, score in rows if int(patient.split()[1]) % 3]
-    rare = [score for _, patient, score in rows if not int(patient.split()[1]) % 3]
-    assert np.mean(frequent) > np.mean(rare) + 0.2
+def test_a_daily_grid_trains_scores_and_passes_its_checks(tmp_path: Path) -> None:
+    own = clinic(Cadence.DAY, datetime(2024, 3, 4, 23, 30), 40, 3)
+    clinics.answered(own, own.workspace(tmp_path))
 
 
 @pytest.mark.parametrize(

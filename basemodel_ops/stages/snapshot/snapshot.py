@@ -17,7 +17,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_task, read_together
-from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime
+from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime, validated_from
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import entities_count_query, events_count_query
 from basemodel_ops.warehouse.queries import counts_by_cutoff_query
@@ -117,11 +117,11 @@ def due(contract: Contract, settings: Settings, current: Artifact | None, live: 
     days = (live.data_end - old.data_end) // DAY
     if days >= settings.retrain_days:
         return f"the data end {days} days later; BASEMODEL_RETRAIN_DAYS is {settings.retrain_days}"
+    declared = _declared(contract)
     for task in contract.tasks:
-        if task.horizon is None or task.name in pins["plans"]:
+        if task.horizon is None or pins["declared"].get(task.name) == declared[task.name]:
             continue
-        first = int(old.split(task.horizon, task.name).validation[0])
-        if first < old.training_end:
+        if validated_from(old, task) < old.training_end:
             return f"task {task.name} is validated earlier than training ended"
     return ""
 
@@ -211,7 +211,7 @@ def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Tas
     cutoffs = microseconds(table.column(0)).tolist()
     counts = dict(zip(cutoffs, table.column(1).to_pylist(), strict=True))
     positives = dict(zip(cutoffs, table.column("positives").to_pylist(), strict=True)) if is_yes_or_no else None
-    split = None if task.horizon is None else times.split(task.horizon, task.name)
+    split = None if task.horizon is None else times.split(task.horizon, task.name, task.split)
     complete = times.cutoffs if task.horizon is None else times.complete(task.horizon)
     return plan_task(counts, split, complete, bounds(settings, task), settings.seed, positives)
 

@@ -8,7 +8,7 @@ from basemodel_ops.tasks.metrics import metric_of
 
 
 def task_evaluation(ws: Workspace, task: str) -> Report:
-    """Metrics of every candidate on the test cutoffs."""
+    """Metrics of every candidate on the test cutoffs, and which cutoffs and rows each part is of."""
     metric = metric_of(ws.contract.task(task))
 
     def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
@@ -25,6 +25,7 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
         }  # fmt: skip
         for name, values in test.items():
             numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}
+        numbers |= fitted.json("parts")
         draft.json("metrics", metrics)
         return numbers, {"candidates": candidate_bars({name: values[metric] for name, values in test.items()}, metric)}
 

@@ -12,6 +12,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.parts import PARTS, parts_used
 from basemodel_ops.stages.snapshot.task_rows import (
     Fit,
     Rows,
@@ -38,8 +39,6 @@ from basemodel_ops.warehouse.base import Warehouse
 HUGE = 1e15
 """Larger targets are overflows or sentinels, and would drown every scale."""
 
-PARTS = ("train", "validation", "test")
-
 
 def answer_model(ws: Workspace, task: str) -> Report:
     """Fit, choose and refit; the artifact holds the shipped model and the metrics of all candidates."""
@@ -54,6 +53,7 @@ def answer_model(ws: Workspace, task: str) -> Report:
             examples, place = examples_of(ws, warehouse, declared, rows, snapshot)
             rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
             fit = learn(ws, warehouse, declared, rows, examples, place, Checkpoint(ws), draft)
+            draft.json("parts", parts_used(declared, rows.cutoff, rows.part))
         return fitted_numbers(draft, plan, fit), {}
 
     return ws.made(f"{task}/model", fill)

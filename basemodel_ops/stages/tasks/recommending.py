@@ -15,6 +15,7 @@ from basemodel_ops.report import Report
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.encoding import facts_of, vocabulary_of
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, sample_of
+from basemodel_ops.stages.snapshot.parts import parts_used
 from basemodel_ops.stages.snapshot.task_rows import Fit, Rows, fitted_numbers, population
 from basemodel_ops.stages.snapshot.times import Times, to_datetime
 from basemodel_ops.stages.tasks.offers import read_offers
@@ -122,15 +123,20 @@ def fit_recommendation(
     learnt = shelf.learnt(end, network)
     draft.arrays("relations", learnt.relations.arrays())
     queries: dict[str, list[Query]] = {"validation": [], "test": []}
+    parts: list[str] = []
+    moments: list[int] = []
     generator = np.random.default_rng(seed)
     for part, asked in queries.items():
         for cutoff in np.unique(rows.cutoff[rows.part == part])[-CUTOFFS:]:
             mine = np.flatnonzero(rows.cutoff == cutoff)
             mine = np.sort(generator.choice(mine, min(len(mine), ENTITIES), replace=False))
             sample = rows.take(mine)
+            parts += [part] * len(mine)
+            moments += [int(cutoff)] * len(mine)
             asked.append(shelf.query(shelf.market(learnt, int(cutoff)), sample, found.items_of(sample, shelf.items)))
             ws.log(f"{task.name}: {len(mine)} entities of {part}")
     _refuse_untaken(task, queries)
+    draft.json("parts", parts_used(task, np.array(moments, np.int64), np.array(parts)))
     newest = (queries["test"] or queries["validation"])[-1].affinity.market
     draft.arrays("repeats", {"repeats": newest.common.repeats})
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)

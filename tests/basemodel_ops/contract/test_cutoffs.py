@@ -1,5 +1,6 @@
 """Cutoffs against a plain walk over days, and the declarations that say which there are."""
 
+from copy import deepcopy
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def test_the_cadence_of_a_table_is_seen(every: Cadence) -> None:
 
 
 def test_a_weekly_grid_at_midnight_is_declared_as_ever(tmp_path: Path) -> None:
-    models = hospital()
+    models = deepcopy(hospital())
     plain = read(tmp_path, models)
     assert plain.grid.model_dump(mode="json") == {
         "relation": {"database": None, "schema_name": "main", "name": "weeks"}, "cutoff": "cutoff",
@@ -140,7 +141,7 @@ def test_a_weekly_grid_at_midnight_is_declared_as_ever(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("every", REGULAR)
 def test_a_grid_starts_at_any_minute(every: Cadence, tmp_path: Path) -> None:
-    models = hospital()
+    models = deepcopy(hospital())
     models["weeks"]["config"]["meta"]["basemodel"]["grid"] |= {
         "start": "2024-01-01 05:00", "every": every.value, "now": "2024-02-01T06:30",
     }  # fmt: skip
@@ -164,7 +165,7 @@ def test_a_grid_starts_at_any_minute(every: Cadence, tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_grid_says_what_is_wrong(changes: dict, parts: list[str], tmp_path: Path) -> None:
-    models = hospital()
+    models = deepcopy(hospital())
     own = models["weeks"]["config"]["meta"]["basemodel"]["grid"]
     own |= changes
     if own["start"] is None:
@@ -175,7 +176,7 @@ def test_a_wrong_grid_says_what_is_wrong(changes: dict, parts: list[str], tmp_pa
 
 
 def test_an_irregular_grid_needs_no_start(tmp_path: Path) -> None:
-    models = hospital()
+    models = deepcopy(hospital())
     models["weeks"]["config"]["meta"]["basemodel"]["grid"] = {
         "cutoff": "cutoff", "data_end": "data_end", "every": "irregular",
     }  # fmt: skip
