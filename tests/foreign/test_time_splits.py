@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from basemodel_ops.contract.types import Cadence, GivenSplit
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.scoring.scoring import score
 from basemodel_ops.stages.snapshot.times import to_datetime
 
 from . import clinics
@@ -85,3 +87,19 @@ def test_a_split_that_leaves_a_part_empty_is_refused_before_training(
         workspace.pin()
     assert "task returns" in str(caught.value)
     assert "2024-03-04 05:00:00 to 2024-08-05 05:00:00" in str(caught.value)
+
+
+def test_someone_new_is_told_the_base_rate_where_no_labelled_row_was_without_a_history(
+    given: tuple[Workspace, dict[str, float]],
+) -> None:
+    workspace, before = given
+    newest = OWN.cutoffs[-1]
+    with duckdb.connect(str(workspace.settings.warehouse_path)) as connection:
+        connection.execute("insert into main.returns values ('nobody', ?, null)", [newest])
+        (rate,) = connection.execute("select avg(returned) from main.returns").fetchone() or (None,)
+    report = score(workspace, ["returns"], newest, "again")["returns"]
+    with duckdb.connect(str(workspace.settings.warehouse_path), read_only=True) as connection:
+        scores = dict(connection.execute("select patient, score from basemodel.returns_scores").fetchall())
+    assert report.numbers["without_history"] == 1
+    assert scores.pop("nobody") == pytest.approx(rate)
+    assert scores == pytest.approx(before)

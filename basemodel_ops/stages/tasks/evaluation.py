@@ -4,6 +4,7 @@ from basemodel_ops.artifacts import Draft
 from basemodel_ops.report import Report
 from basemodel_ops.stages.plots import candidate_bars
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.cold_start import told_apart
 from basemodel_ops.tasks.metrics import metric_of
 
 
@@ -26,6 +27,7 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
         for name, values in test.items():
             numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}
         numbers |= fitted.json("parts")
+        numbers |= told_apart(fitted.json("apart") if "apart.json" in fitted.names else {})
         draft.json("metrics", metrics)
         return numbers, {"candidates": candidate_bars({name: values[metric] for name, values in test.items()}, metric)}
 

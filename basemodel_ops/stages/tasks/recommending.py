@@ -22,6 +22,7 @@ from basemodel_ops.stages.tasks.offers import read_offers
 from basemodel_ops.stages.tasks.positives import Positives, positives, read_things
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.affinity import POPULAR_DAYS, Affinity, Common, Learnt, Market, sequences_before
+from basemodel_ops.tasks.cold_start import measured_apart
 from basemodel_ops.tasks.ranker import Ranker, lessons
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
 from basemodel_ops.tasks.recommendation import put_forward
@@ -29,6 +30,7 @@ from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query, following
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import popularity_query
+from basemodel_ops.warehouse.queries import ever_asked_query
 
 CUTOFFS = 2
 """Newest cutoffs of validation and of test that are asked."""
@@ -100,6 +102,7 @@ def recommendation_model(ws: Workspace, task: str) -> Report:
 
     def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         plan, chosen = snapshot.plans[task], sample_of(min(ws.settings.embedding_events, EVENTS), events)
+        chosen = replace(chosen, cold=(ever_asked_query(declared),))
         with ws.warehouse() as warehouse:
             rows = population(warehouse, declared, snapshot.times, plan)
             shelf = Shelf(ws, warehouse, declared, snapshot.times.data_end, chosen)
@@ -151,7 +154,27 @@ def fit_recommendation(
             draft.json("ranker", final.texts())
     chosen = {"weights": rankings.weights.get(shipped), "policy": rankings.policies[shipped]}
     draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
+    draft.json("apart", _apart(rankings, test))
     return shipped, rankings.metrics, measured
+
+
+def _apart(rankings: Rankings, queries: list[Query]) -> dict[str, dict[str, float]]:
+    """What ships, measured of entities that had an item before and of those that had none, where both took some."""
+    is_warm = np.concatenate([query.affinity.activity.any(axis=1) for query in queries])
+    took = np.array([len(items) > 0 for query in queries for items in query.truth])
+    if not ((is_warm & took).any() and (~is_warm & took).any()):
+        return {}
+
+    def measure(rows: np.ndarray) -> dict[str, float]:
+        kept = np.isin(np.arange(len(is_warm)), rows)
+        ends = np.cumsum([len(query.truth) for query in queries])
+        parts = zip(queries, np.split(kept, ends[:-1]), strict=True)
+        some = [
+            replace(one, truth=[t if k else t[:0] for t, k in zip(one.truth, own, strict=True)]) for one, own in parts
+        ]
+        return rankings.measure(some, rankings.shipped)
+
+    return measured_apart(is_warm, measure)
 
 
 def _refuse_untaken(task: Task, queries: dict[str, list[Query]]) -> None:
