@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from basemodel_ops.contract.cutoffs import fits, guessed, key_of, midnight, told
 from basemodel_ops.contract.inference import family, is_moment
-from basemodel_ops.contract.types import Column, ColumnType, Contract, Relation, Task, TaskType
+from basemodel_ops.contract.types import Column, ColumnType, Contract, Grid, Relation, Task, TaskType
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
@@ -129,6 +130,23 @@ def _coverage(
     return Finding(name, share >= 0.5, text + way_out, {"share": round(share, 4)})
 
 
+def _cutoffs(warehouse: Warehouse, grid: Grid) -> Finding:
+    """The table's cutoffs are moments of the declared grid; some may be left out."""
+    query = exp.select(column_of(grid.cutoff)).distinct().from_(table_of(grid.relation))
+    moments = sorted(midnight(moment) for moment in warehouse.read(query).column(0).to_pylist() if moment is not None)
+    strange = [moment for moment in moments if not fits(grid, moment)]
+    text = f"{len(moments)} cutoffs."
+    if strange:
+        other = guessed(grid, moments)
+        start = "" if other.start is None else f', start: "{key_of(midnight(other.start)).replace("T", " ")}"'
+        text = (
+            f"{len(strange)} of {len(moments)} cutoffs of {grid.relation} are not on the grid that is declared, "
+            f"{told(grid)}: the first is {strange[0]}. Declare `every: {other.every.value}{start}`, or correct the "
+            "model."
+        )
+    return Finding(f"{grid.relation.name}: cutoffs are those of the declared grid", not strange, text)
+
+
 def _labels(warehouse: Warehouse, task: Task, data_end: datetime) -> Finding:
     last = data_end - timedelta(days=task.horizon or 0)
     after = exp.GT(this=column_of(task.cutoff), expression=moment_of(last))
@@ -217,6 +235,7 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
     if found.is_as_declared(grid.relation, [], [grid.cutoff, grid.data_end]):
         found.add(_rows_finding(warehouse, grid.relation, [grid.cutoff, grid.data_end]))
         (data_end,) = _row(warehouse, exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation)))
+        found.add(_cutoffs(warehouse, grid))
     for task in contract.tasks:
         key = [task.entity, task.cutoff]
         if task.population and found.is_as_declared(task.population, [task.entity], [task.cutoff]):

@@ -1,4 +1,4 @@
-"""Weekly answers: one pass over whom the tasks ask about fills every score table and keeps embeddings."""
+"""Answers of a cutoff: one pass over whom the tasks ask about fills every score table and keeps embeddings."""
 
 import time
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
 from basemodel_ops.memory import reset_peak
 from dagster_project import training
-from dagster_project.automation import newest_week
+from dagster_project.automation import newest_cutoff
 from dagster_project.findings import remembered
-from dagster_project.partitions import as_of, weekly
+from dagster_project.partitions import as_of, cutoffs
 from dagster_project.project import Project
 from dagster_project.stage import checked, open_workspace, reported
 
@@ -19,7 +19,7 @@ REPRESENTATION = dg.AssetKey("entity_representation")
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
-    """The one asset definition of this group: all answers of a week."""
+    """The one asset definition of this group: all answers of a cutoff."""
     contract = project.contract
     artifacts, relations = represented(contract)
     events = [project.key(relation) for relation in relations]
@@ -34,7 +34,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             kinds={"python", "emde"},
             description=f"A compact embedding of each {contract.entity} that a task asks about, before `as_of`.",
             code_version=code_behind("stages.scoring.scoring"),
-            automation_condition=newest_week(),
+            automation_condition=newest_cutoff(contract.grid),
         )
     ]
     checks = [
@@ -55,7 +55,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
                 kinds={"python", project.settings.target},
                 description=f"Answers of `{task.name}` for each {task.entity}, in `basemodel.{task.name}_scores`.",
                 code_version=code_behind("stages.scoring.scoring"),
-                automation_condition=newest_week(),
+                automation_condition=newest_cutoff(contract.grid),
             )
         )
         checks.append(
@@ -69,7 +69,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         specs=specs,
         # Declared here, not apart: a check of one partition must run with that partition.
         check_specs=checks,
-        partitions_def=weekly(contract.grid),
+        partitions_def=cutoffs(contract.grid),
         can_subset=True,
     )
     def answers(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
@@ -109,5 +109,5 @@ def scores_key(task: str) -> dg.AssetKey:
 
 
 def keys(project: Project) -> list[dg.AssetKey]:
-    """Keys of all weekly answers."""
+    """Keys of all answers."""
     return [REPRESENTATION, *(scores_key(task.name) for task in project.contract.tasks)]

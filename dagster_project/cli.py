@@ -30,6 +30,8 @@ serve = typer.Typer(
 )
 app.add_typer(serve, name="serve")
 
+AS_OF = "A cutoff, YYYY-MM-DD, with THH:MM where it is not midnight; the newest if not given."
+
 Code = Annotated[str, typer.Option(help="HOST:PORT of the code location.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
@@ -119,7 +121,7 @@ def contract(
 @app.command()
 def run(
     task: Annotated[list[str] | None, typer.Option(help="Only this task, and what it needs. Repeatable.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+    as_of: Annotated[str | None, typer.Option(help=AS_OF)] = None,
     zero_shot: Annotated[
         str | None, typer.Option(help="Only answer this task, without a label, by the foundation model that is there.")
     ] = None,
@@ -147,7 +149,7 @@ def train(
 @app.command()
 def score(
     task: Annotated[list[str] | None, typer.Option(help="Only this task. Repeatable.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+    as_of: Annotated[str | None, typer.Option(help=AS_OF)] = None,
 ) -> None:
     """Answer by the models that are there, and fit nothing."""
     _run_job(tuple(task or ()), as_of, "score_job")
@@ -202,18 +204,18 @@ def query(
     column: Annotated[str, typer.Option(help="A category column of the source.")],
     value: Annotated[list[str] | None, typer.Option(help="Is this in its history? Repeatable.")] = None,
     top: Annotated[int, typer.Option(help="Else: the most there is of.", min=1)] = 10,
-    as_of: Annotated[str | None, typer.Option(help="A weekly cutoff, YYYY-MM-DD; the newest if not given.")] = None,
+    as_of: Annotated[str | None, typer.Option(help=AS_OF)] = None,
 ) -> None:
     """Ask the representation of an entity what its history holds: which values, how much of each, about when."""
     from basemodel_ops.stages import Workspace, ask_entity
     from dagster_project.partitions import as_of as as_of_key
-    from dagster_project.partitions import chosen
+    from dagster_project.partitions import chosen, listed
     from dagster_project.project import load_project
     from dagster_project.tables import print_replies
 
     with plain_errors():
         project = load_project(read_settings())
-        moment = as_of_key(chosen(project.contract.grid, as_of))
+        moment = as_of_key(chosen(project.contract.grid, as_of, listed(project)))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None, "query")
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
 

@@ -16,8 +16,8 @@ def build(project: Project) -> dg.Definitions:
         assets=[asset for group in built.values() for asset in group],
         asset_checks=checks.checks(project),
         jobs=automation.jobs(training.keys(project), answers.keys(project), dg.AssetSelection.assets(*marts)),
-        schedules=[automation.weekly_schedule(project), automation.monthly_schedule()],
-        sensors=[automation.automation_sensor()],
+        schedules=automation.schedules(project),
+        sensors=automation.sensors(project),
         loggers={"console": dg.colored_console_logger, "progress": progress},
         executor=dg.in_process_executor,
     )

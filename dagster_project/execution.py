@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from rich.console import Console
 
+from basemodel_ops.contract.types import Cadence
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
@@ -14,7 +15,7 @@ from dagster_project.automation import MAIN_JOB, RENEWED, TRAIN_JOB
 from dagster_project.definitions import build
 from dagster_project.home import ensure_dagster_home
 from dagster_project.partitions import as_of as partition_moment
-from dagster_project.partitions import newest_key, weekly
+from dagster_project.partitions import chosen, listed, register
 from dagster_project.project import Project, load_project
 from dagster_project.results import evaluations, print_evaluations
 from dagster_project.surroundings import full, is_full
@@ -40,11 +41,13 @@ def run_main_job(
     project = load_project(settings)
     home = ensure_dagster_home(settings)
     names = known_tasks(project, tasks)
-    key = partition(project, as_of)
+    is_irregular = project.contract.grid.every is Cadence.IRREGULAR
+    key = None if is_irregular else partition(project, as_of)
     definitions = build(project)
     with open_warehouse(settings):  # a warehouse that cannot be reached is found before any work
         pass
-    console.print(f"[bold]Running {job}[/bold]" + ("" if job == TRAIN_JOB else f" as of {key}"))
+    is_dated = key is not None and job != TRAIN_JOB
+    console.print(f"[bold]Running {job}[/bold]" + (f" as of {key}" if is_dated else ""))
     # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
     log = home / "dbt.log"
     with (
@@ -53,17 +56,29 @@ def run_main_job(
         log.open("w") as file,
         contextlib.redirect_stdout(file),
     ):
-        result = definitions.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            partition_key=None if job == TRAIN_JOB else key,
-            asset_selection=selection(definitions, tasks, job),
-            run_config={"loggers": {"progress": {}}, **(RENEWED if job == TRAIN_JOB else {})},
-            raise_on_error=False,
-        )
-    if not result.success:
-        raise RunError(
-            _failure(result, settings) + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}."
-        )
+
+        def execute(assets: list[dg.AssetKey] | None, key: str | None) -> dg.ExecuteInProcessResult:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance,
+                partition_key=key,
+                asset_selection=assets,
+                run_config={"loggers": {"progress": {}}, **(RENEWED if job == TRAIN_JOB else {})},
+                raise_on_error=False,
+            )
+            if not result.success:
+                raise RunError(
+                    _failure(result, settings)
+                    + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}."
+                )
+            return result
+
+        if job == TRAIN_JOB:
+            key = None
+        elif is_irregular:  # its cutoffs are known once its table is built
+            execute(upstream(definitions, [project.key(project.contract.grid.relation)], job), None)
+            register(instance, project)
+            key = partition(project, as_of)
+        result = execute(selection(definitions, tasks, job), key)
     _print_summary(project, names, _rows_scored(result), console)
 
 
@@ -131,21 +146,21 @@ def known_tasks(project: Project, wanted: Sequence[str]) -> list[str]:
 
 def partition(project: Project, as_of: str | None) -> str:
     """The key of the cutoff at `as_of`, or of the newest; SettingsError if there is no such cutoff."""
-    partitions = weekly(project.contract.grid)
-    if as_of is None:
-        return newest_key(partitions)
-    keys = partitions.get_partition_keys()
-    if as_of not in keys:
-        raise SettingsError(f"No cutoff at {as_of}. Cutoffs are weekly, from {keys[0]} to {keys[-1]}.")
-    return as_of
+    return chosen(project.contract.grid, as_of, listed(project))
 
 
 def selection(definitions: dg.Definitions, tasks: Sequence[str], job: str = MAIN_JOB) -> list[dg.AssetKey] | None:
     """Assets of a job that the tasks need; None for everything."""
     if not tasks:
         return None
+    return upstream(
+        definitions, [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores")], job
+    )
+
+
+def upstream(definitions: dg.Definitions, keys: Sequence[dg.AssetKey], job: str) -> list[dg.AssetKey]:
+    """Assets of a job that these are made from, and they themselves."""
     graph = definitions.resolve_asset_graph()
-    keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores")]
     of_job = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
     return list(dg.AssetSelection.assets(*keys).upstream().resolve(graph) & set(of_job))
 

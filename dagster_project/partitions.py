@@ -1,75 +1,105 @@
-"""Weekly partitions: one `as_of` for each cutoff of the contract's grid. Dagster is loaded only for its own view."""
+"""Partitions: one `as_of` for each cutoff of the contract's grid. Dagster is loaded only for its own view."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from basemodel_ops.contract.types import Grid
+from basemodel_ops.contract.cutoffs import (
+    cron,
+    cutoff_at,
+    is_cutoff,
+    key_of,
+    midnight,
+    moment_of_key,
+    newest_cutoff,
+    number_at,
+    start_of,
+    told,
+)
+from basemodel_ops.contract.types import Cadence, Grid
 from basemodel_ops.errors import SettingsError
+from dagster_project.project import Project
 
 if TYPE_CHECKING:
     import dagster as dg
 
-WEEK = timedelta(weeks=1)
+LISTED = "cutoffs"
+"""Name of the dynamic partitions of an irregular grid."""
 
 
 def moment(grid: Grid) -> datetime:
     """Now: where a stopped data set stopped, else the clock in UTC."""
-    return datetime.combine(grid.now, time()) if grid.now else datetime.now(UTC).replace(tzinfo=None)
+    return midnight(grid.now) if grid.now else datetime.now(UTC).replace(tzinfo=None)
 
 
-def newest(grid: Grid) -> str:
-    """The last cutoff by `grid.now`, or by the clock: the week that has just begun, before which everything is known.
-
-    Raises:
-        SettingsError: the grid starts in the future.
-    """
-    today = moment(grid).date()
-    if today < grid.start:
-        raise SettingsError(
-            f"The grid starts on {grid.start} and it is {today}: there is no cutoff yet. Start the grid of "
-            f"{grid.relation} earlier, or wait."
-        )
-    return (grid.start + (today - grid.start) // WEEK * WEEK).isoformat()
+def newest(grid: Grid, listed: Sequence[datetime] = ()) -> str:
+    """The last cutoff by `grid.now`, or by the clock, before which everything is known; see `newest_cutoff`."""
+    return key_of(newest_cutoff(grid, moment(grid), listed))
 
 
-def chosen(grid: Grid, as_of: str | None) -> str:
-    """The cutoff at `as_of`, or the newest; SettingsError if there is no such cutoff."""
-    last = newest(grid)
+def chosen(grid: Grid, as_of: str | None, listed: Sequence[datetime] = ()) -> str:
+    """The key of the cutoff at `as_of`, or of the newest; SettingsError if there is no such cutoff."""
+    last = newest_cutoff(grid, moment(grid), listed)
     if as_of is None:
-        return last
+        return key_of(last)
     try:
-        asked = date.fromisoformat(as_of)
+        asked = moment_of_key(as_of.replace(" ", "T", 1))
     except ValueError:
         asked = None
-    if asked is None or not grid.start <= asked <= date.fromisoformat(last) or (asked - grid.start) % WEEK:
-        raise SettingsError(f"No cutoff at {as_of}. Cutoffs are weekly, from {grid.start} to {last}.")
-    return asked.isoformat()
+    if asked is None or asked > last or not is_cutoff(grid, asked, listed):
+        raise SettingsError(f"No cutoff at {as_of}. Cutoffs are {told(grid)} to {key_of(last)}.")
+    return key_of(asked)
 
 
-def weekly(grid: Grid) -> "dg.WeeklyPartitionsDefinition":
-    """Cutoffs from the grid's start through the newest, which moves with the clock unless there is a `grid.now`."""
+def cutoffs(grid: Grid) -> "dg.PartitionsDefinition":
+    """Cutoffs from the grid's start through the newest, which moves with the clock unless there is a `grid.now`.
+
+    Those of an irregular grid are registered as its table lists them.
+    """
     import dagster as dg
 
-    start, day_offset = grid.start.isoformat(), weekday(grid)
-    if grid.now is None:
-        return dg.WeeklyPartitionsDefinition(start_date=start, day_offset=day_offset, end_offset=1)
-    end = date.fromisoformat(newest(grid)) + WEEK
-    return dg.WeeklyPartitionsDefinition(start_date=start, day_offset=day_offset, end_date=end.isoformat())
+    if grid.every is Cadence.IRREGULAR:
+        return dg.DynamicPartitionsDefinition(name=LISTED)
+    start = start_of(grid)
+    ends = {"end_offset": 1}
+    if grid.now is not None:
+        newest_cutoff(grid, moment(grid))
+        ends = {"end": cutoff_at(grid, number_at(grid, moment(grid)) + 1)}
+    fmt = "%Y-%m-%d" if key_of(start) == f"{start:%Y-%m-%d}" else "%Y-%m-%dT%H:%M"
+    return dg.TimeWindowPartitionsDefinition(start=start, fmt=fmt, cron_schedule=cron(grid), **ends)
 
 
-def weekday(grid: Grid) -> int:
-    """The day of the week on which cutoffs fall, Sunday 0, as cron and Dagster count."""
-    return grid.start.isoweekday() % 7
-
-
-def newest_key(partitions: "dg.WeeklyPartitionsDefinition") -> str:
+def newest_key(partitions: "dg.PartitionsDefinition") -> str:
     """The last partition there is; SettingsError if there is none."""
     key = partitions.get_last_partition_key()
     if key is None:
-        raise SettingsError("The grid starts in the future: no weekly partition yet.")
+        raise SettingsError("The grid starts in the future: no partition yet.")
     return key
 
 
 def as_of(key: str) -> datetime:
     """The moment of a partition key, without a time zone, as in the warehouse."""
-    return datetime.combine(date.fromisoformat(key), time())
+    return moment_of_key(key)
+
+
+def listed(project: Project) -> list[datetime]:
+    """The cutoffs in the table of an irregular grid; none of a regular one, which follows from its declaration."""
+    if project.contract.grid.every is not Cadence.IRREGULAR:
+        return []
+    from basemodel_ops.stages import Workspace
+    from basemodel_ops.stages.snapshot.times import read_cutoffs
+
+    workspace = Workspace.open(project.settings, project.contract, lambda _: None, LISTED)
+    with workspace.warehouse() as warehouse:
+        return read_cutoffs(warehouse, project.contract.grid)
+
+
+def past_keys(grid: Grid, moments: Sequence[datetime]) -> list[str]:
+    """The keys of the listed cutoffs that have begun."""
+    return [key_of(one) for one in moments if one <= moment(grid)]
+
+
+def register(instance: "dg.DagsterInstance", project: Project) -> None:
+    """Make partitions of the cutoffs that the table of an irregular grid lists; they can be chosen from then on."""
+    if project.contract.grid.every is Cadence.IRREGULAR:
+        instance.add_dynamic_partitions(LISTED, past_keys(project.contract.grid, listed(project)))

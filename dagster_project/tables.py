@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from basemodel_ops.contract.cutoffs import told
 from basemodel_ops.contract.types import AttributeSource, Column, Contract, EventSource
 from dagster_project.printing import show
 
@@ -41,7 +42,7 @@ def print_contract(contract: Contract, console: Console) -> None:
         where = f"Personal: {item.relation}, column {item.column}, read for: {item.purpose}"
         console.print(where, soft_wrap=True, markup=False)
     grid = contract.grid
-    console.print(f"Cutoffs: weekly from {grid.start}, now = {grid.now or 'the clock'}, in {grid.relation}.")
+    console.print(f"Cutoffs: {told(grid)}, now = {grid.now or 'the clock'}, in {grid.relation}.")
     console.print("No problems.")
 
 

@@ -13,6 +13,7 @@ import dagster as dg
 from basemodel_ops.assets import Asset
 from basemodel_ops.assets import assets as declared_assets
 from basemodel_ops.code import code_behind
+from dagster_project.partitions import register
 from dagster_project.project import Project
 from dagster_project.stage import held_to_budget, materialized, open_workspace, reported
 from dagster_project.tables import budget_markdown, layout_markdown
@@ -107,6 +108,7 @@ def _snapshot(project: Project) -> dg.AssetsDefinition:
         workspace = open_workspace(project, context)
         began = time.monotonic()
         report, lines = prepare(workspace, config.renew)
+        register(context.instance, project)
         context.log.info(as_text(lines))
         result = reported(report, began)
         return result._replace(

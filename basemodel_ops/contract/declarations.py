@@ -1,14 +1,40 @@
 """What may stand under `config.meta.basemodel` of a model or a column."""
 
-from datetime import date
+from datetime import date, datetime, time
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from basemodel_ops.contract.types import Aggregate, AlreadyHad, ColumnType, Frozen, Metric, OnWorse, TaskType
+from basemodel_ops.contract.types import (
+    Aggregate,
+    AlreadyHad,
+    Cadence,
+    ColumnType,
+    Frozen,
+    Metric,
+    OnWorse,
+    TaskType,
+)
 
 Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 """What personal data are read for, in words; it stands in the audit log."""
+
+
+def _moment(value: object) -> object:
+    """A moment out of a text: a date where it is midnight."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("it should be a date, `2024-03-04`, or a moment, `2024-03-04 05:00`") from None
+    if found.tzinfo is not None:
+        raise ValueError("moments are in UTC and are written without a zone")
+    return found.date() if found.time() == time() else found
+
+
+Moment = Annotated[date | datetime, BeforeValidator(_moment)]
+"""A moment in UTC; a date is its midnight."""
 
 
 class EventMeta(Frozen):
@@ -42,6 +68,13 @@ class Predicts(Frozen):
     aggregate: Aggregate | None = None
 
 
+class SplitMeta(Frozen):
+    """Where validation and test begin."""
+
+    validation_from: Moment
+    test_from: Moment
+
+
 class TaskMeta(Frozen):
     """A question."""
 
@@ -57,16 +90,18 @@ class TaskMeta(Frozen):
     already_had: AlreadyHad | None = None
     offers: str | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)
+    split: SplitMeta | None = None
     purpose: Purpose | None = None
 
 
 class GridMeta(Frozen):
-    """The weekly cutoffs."""
+    """The cutoffs."""
 
     cutoff: str
     data_end: str
-    start: date
-    now: date | None = None
+    start: Moment | None = None
+    every: Cadence = Cadence.WEEK
+    now: Moment | None = None
     purpose: Purpose | None = None
 
 

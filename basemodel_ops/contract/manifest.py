@@ -1,18 +1,23 @@
 """Reading the contract from dbt's manifest. Every mistake is found before any is reported."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
+from basemodel_ops.contract.declarations import GridMeta, TaskMeta
 from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.types import (
     METRICS_OF,
     Aggregate,
     AttributeSource,
+    Cadence,
     ColumnType,
     Contract,
     EventSource,
+    GivenSplit,
     Grid,
     OnWorse,
     Relation,
@@ -114,6 +119,8 @@ def _tasks(
                 f"Model {model.name}: on_worse is given, but a {meta.type.value} task has no baseline to publish. "
                 "Remove it."
             )
+        if meta.split is not None and (problem := _split_problem(meta)):
+            reader.problems.append(f"Model {model.name}: split: {problem}")
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
         upstream = reader.reads(model.unique_id)
@@ -125,9 +132,23 @@ def _tasks(
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
                 already_had=meta.already_had, offers=offers, diversity=meta.diversity,
+                split=GivenSplit(**meta.split.model_dump()) if meta.split else None,
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _split_problem(meta: TaskMeta) -> str:
+    """What is wrong with the split of a task; empty where nothing is."""
+    if meta.horizon is None:
+        return "a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
+    first, second = (midnight(one) for one in (meta.split.validation_from, meta.split.test_from))
+    if second - first < timedelta(days=meta.horizon.days):
+        return (
+            f"test_from {second} is not a horizon of {meta.horizon.days} days after validation_from {first}, so no "
+            "label of validation would be known before the test begins. Move them apart."
+        )
+    return ""
 
 
 def _model_of(reader: ManifestReader, model: AnnotatedModel, role: str, keys: dict[str, str]) -> Relation | None:
@@ -215,10 +236,29 @@ def _grid(reader: ManifestReader) -> Grid | None:
     model = models[0]
     reader.need_moment(model, "cutoff", model.meta.cutoff)
     reader.need_moment(model, "data_end", model.meta.data_end)
+    if problem := _start_problem(model.meta):
+        reader.problems.append(f"Model {model.name}: grid.start: {problem}")
     return Grid(
         relation=model.relation, cutoff=model.meta.cutoff, data_end=model.meta.data_end, start=model.meta.start,
-        now=model.meta.now,
+        now=model.meta.now, every=model.meta.every,
     )  # fmt: skip
+
+
+def _start_problem(meta: GridMeta) -> str:
+    """What is wrong with the start of a grid; empty where nothing is."""
+    if meta.every is Cadence.IRREGULAR:
+        return "an irregular grid has none, since its table lists the cutoffs. Remove it." if meta.start else ""
+    if meta.start is None:
+        return f"it is missing. Add it; keys: {sorted(GridMeta.model_fields)}."
+    start = midnight(meta.start)
+    if start.second or start.microsecond:
+        return f"{start} is within a minute; a {ADVERBS[meta.every]} grid starts at a full one. Use `every: irregular`."
+    if meta.every in MONTHS and start.day > LAST_DAY:
+        return (
+            f"day {start.day} is not in every month. Start a {ADVERBS[meta.every]} grid on one of the first {LAST_DAY} "
+            "days: history is strictly before a cutoff, so the first of a month sees the whole month before it."
+        )
+    return ""
 
 
 def read_contract(manifest_path: Path) -> Contract:

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.names import identifier_fault
@@ -152,6 +152,13 @@ class Target(Frozen):
     aggregate: Aggregate | None = None
 
 
+class GivenSplit(Frozen):
+    """Where the parts of a task begin, as its declaration says. A date stands for its midnight."""
+
+    validation_from: date | datetime
+    test_from: date | datetime
+
+
 class Task(Frozen):
     """A question: one row per entity and cutoff, or per positive item with a `population`."""
 
@@ -176,17 +183,41 @@ class Task(Frozen):
     """Of a recommendation: the items that may be named, per cutoff, in columns named as the task's own."""
     diversity: float = 0.0
     """Of a recommendation: how much likeness to what is named already counts against an item, 0 to 1."""
+    split: GivenSplit | None = None
+    """Where validation and test begin; None is the last complete cutoffs of the grid."""
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A declaration that was pinned before `split` was there is the same declaration.
+        return {name: value for name, value in handler(self).items() if name != "split" or value is not None}
+
+
+class Cadence(StrEnum):
+    """How far apart the cutoffs of a grid are."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    IRREGULAR = "irregular"
 
 
 class Grid(Frozen):
-    """The weekly cutoffs that all tasks share; `data_end` is the end of the data."""
+    """The cutoffs that all tasks share; `data_end` is the end of the data. A date stands for its midnight."""
 
     relation: Relation
     cutoff: str
     data_end: str
-    start: date
-    now: date | None
+    start: date | datetime | None
+    """The first cutoff, from which the others follow; None of an irregular grid, whose table lists them."""
+    now: date | datetime | None
     """The moment a stopped data set stopped; None means the clock."""
+    every: Cadence = Cadence.WEEK
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A declaration that was pinned before `every` was there is the same declaration.
+        return {name: value for name, value in handler(self).items() if name != "every" or value != Cadence.WEEK}
 
 
 class Personal(Frozen):

@@ -10,6 +10,7 @@ from typing import Any
 from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
 from basemodel_ops.assets import AROUND, Asset, assets
 from basemodel_ops.audit import AuditLog
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Contract
 from basemodel_ops.errors import UndeclaredError
 from basemodel_ops.memory import release, reset_peak
@@ -79,7 +80,7 @@ class Workspace:
         found = Snapshot.load(self.store.current(pinning.KEY))
         numbers: Numbers = {
             "cutoffs": len(found.times.cutoffs), "entities": found.entities, "events": sum(found.events.values()),
-            "training_end": f"{to_datetime(found.times.training_end):%Y-%m-%d}", "reason": found.reason,
+            "training_end": key_of(to_datetime(found.times.training_end)), "reason": found.reason,
             "seconds": round(time.perf_counter() - began, 3),
         }  # fmt: skip
         return Report(found.version, current is not None and found.version == current.version, numbers)

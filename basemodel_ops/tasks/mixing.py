@@ -41,6 +41,12 @@ class Trial:
     weight: np.ndarray | None = None
     """Of how many rows each speaks."""
 
+    def some(self, rows: np.ndarray) -> "Trial":
+        """The same of chosen rows (positions)."""
+        answers = {name: answer[rows] for name, answer in self.answers.items()}
+        weight = None if self.weight is None else self.weight[rows]
+        return Trial(answers, self.target[rows], self.owner[rows], weight)
+
 
 def mixed(kind: TaskType, shares: Mapping[str, float], answers: Mapping[str, np.ndarray]) -> np.ndarray:
     """The weighted mean of answers; of amounts that of their logarithms, of classes over as many as any head knows."""

@@ -1,4 +1,7 @@
-"""Out-of-time parts: the last complete cutoffs test, those before validate, the rest train, a horizon apart."""
+"""Out-of-time parts: the last complete cutoffs test, those before validate, the rest train, a horizon apart.
+
+Where validation and test begin may be given instead.
+"""
 
 from dataclasses import dataclass
 
@@ -42,3 +45,43 @@ def split_cutoffs(
             f"validation and test a horizon apart need more. Shorten the horizon, or start the grid earlier."
         )
     return Split(train, validation, test)
+
+
+def split_from(
+    cutoffs: np.ndarray, data_end: int, horizon: int, validation_from: int, test_from: int, task: str = ""
+) -> Split:
+    """Parts of the cutoffs whose window of `horizon` days is over at `data_end`; all moments in microseconds.
+
+    Cutoffs from `test_from` on test. Those from `validation_from` on whose window is over by `test_from` validate, and
+    those whose window is over by `validation_from` train.
+
+    Raises:
+        DataError: a part has no cutoff; says which, and what there is.
+    """
+    span = horizon * DAY
+    complete = np.sort(cutoffs[cutoffs + span <= data_end])
+    test = complete[complete >= test_from]
+    validation = complete[(complete >= validation_from) & (complete + span <= test_from)]
+    train = complete[complete + span <= validation_from]
+    first, second = (
+        f"{name} {_told(moment)}" for name, moment in (("validation_from", validation_from), ("test_from", test_from))
+    )
+    wrong = {
+        f"no cutoff from {second} on, to test": len(test) == 0,
+        f"no cutoff from {first} on whose window is over by {second}, to validate": len(validation) == 0,
+        f"no cutoff whose window is over by {first}, to learn from": len(train) == 0,
+    }
+    missing = [text for text, is_empty in wrong.items() if is_empty]
+    if missing:
+        span_of = f"from {_told(complete[0])} to {_told(complete[-1])}" if len(complete) else "none at all"
+        raise DataError(
+            f"The split of task {task or '?'} leaves {'; '.join(missing)}. Cutoffs whose window of {horizon} days is "
+            f"over when the data end, at {_told(data_end)}: {len(complete)}, {span_of}. Move the dates of the split "
+            "into them, or shorten the horizon."
+        )
+    return Split(train, validation, test)
+
+
+def _told(moment: int | np.int64) -> str:
+    """A moment in microseconds as people write it."""
+    return str(np.datetime64(int(moment), "us")).replace("T", " ").removesuffix(".000000").removesuffix(" 00:00:00")

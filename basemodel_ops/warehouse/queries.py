@@ -1,10 +1,11 @@
 """Queries as sqlglot expressions: every identifier quoted, every read of events bounded in time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Contract, EventSource, Relation
+from basemodel_ops.contract.types import Contract, EventSource, Relation, Task
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.names import identifier_fault
 
@@ -43,13 +44,20 @@ def began_query(source: EventSource, before: datetime) -> exp.Select:
     return exp.select(first).from_(table_of(source.relation)).where(_earlier(source, before))
 
 
-def entities_query(contract: Contract, before: datetime) -> exp.Select:
-    """Distinct entities with an event before `before`, as one ordered column `entity`."""
-    parts: list[exp.Select] = []
+def ever_asked_query(task: Task) -> exp.Select:
+    """Whom a task asks about at any cutoff, with events or without, as one column `entity`."""
+    name = exp.alias_(column_of(task.entity), "entity", quoted=True)
+    return exp.select(name).from_(table_of(task.population or task.relation))
+
+
+def entities_query(contract: Contract, before: datetime, also: Sequence[exp.Query] = ()) -> exp.Select:
+    """Distinct entities with an event before `before`, and those of other queries, as one ordered column `entity`."""
+    parts: list[exp.Query] = []
     for source in contract.events:
         name = exp.alias_(column_of(source.entity), "entity", quoted=True)
         parts.append(exp.select(name).from_(table_of(source.relation)).where(_earlier(source, before)))
-    union: exp.Query = parts[0]
+    parts += also
+    union = parts[0]
     for part in parts[1:]:
         union = exp.union(union, part, distinct=True)
     outer = exp.select(column_of("entity")).distinct().from_(union.subquery("entities"))

@@ -12,7 +12,7 @@ from basemodel_ops.settings import Settings
 from dagster_project.automation import MAIN_JOB
 from dagster_project.definitions import build
 from dagster_project.execution import selection
-from dagster_project.partitions import newest_key, weekly
+from dagster_project.partitions import cutoffs, newest_key
 from dagster_project.project import Project, load_project
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.json")
@@ -75,9 +75,9 @@ def test_each_task_can_run_alone_with_what_it_needs(project: Project) -> None:
 
 
 def test_the_newest_week_holds_the_moment_the_data_stopped(project: Project) -> None:
-    keys = weekly(project.contract.grid).get_partition_keys()
+    keys = cutoffs(project.contract.grid).get_partition_keys()
     assert keys[0] == "2017-02-27"
-    assert keys[-1] == newest_key(weekly(project.contract.grid)) == "2018-01-01"
+    assert keys[-1] == newest_key(cutoffs(project.contract.grid)) == "2018-01-01"
 
 
 def test_loading_the_definitions_loads_nothing_heavy(project: Project) -> None:

@@ -14,6 +14,7 @@ from basemodel_ops.representation.sorting import sorted_in_memory
 from basemodel_ops.stages.features.activity_targets import kept_columns
 from basemodel_ops.stages.features.attributes import Facts
 from basemodel_ops.stages.features.builder import SHARD, Builder, Part
+from basemodel_ops.stages.features.examples import cold
 from basemodel_ops.stages.features.reading import Chosen, event_reader
 from basemodel_ops.stages.features.rows import WIDE, Examples
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
@@ -40,7 +41,7 @@ def check_hindsight(ws: Workspace) -> Finding:
     mine = np.flatnonzero(np.isin(examples.entity, chosen))
     with ws.warehouse() as warehouse:
         only = tuple(examples.entities.values.take(pa.array(chosen)).to_pylist())
-        builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only))
+        builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only, cold=cold(ws, snapshot)))
         sources = _events(ws, warehouse, builder, times.data_end + 1)
     entity = np.searchsorted(chosen, examples.entity[mine])
     stored = _Stored(examples, mine, entity)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from sqlglot import exp
 
 from basemodel_ops.artifacts import Draft
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.report import Report
 from basemodel_ops.representation import History, Layout, explain_layout, future_layout, future_values
 from basemodel_ops.representation.history import DAY
@@ -24,6 +25,7 @@ from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import spans_query
+from basemodel_ops.warehouse.queries import ever_asked_query
 
 FILE_BYTES = 64 * 2**20
 """Bytes of representations that are written at once, at least: few files are read faster than many."""
@@ -51,7 +53,8 @@ def training_examples(ws: Workspace) -> Report:
 
     def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         with ws.warehouse() as warehouse:
-            builder = Builder(ws, warehouse, snapshot.times.data_end + 1, Chosen(snapshot.read))
+            chosen = Chosen(snapshot.read, cold=cold(ws, snapshot))
+            builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
             plan = plan_rows(ws, warehouse, builder, snapshot)
             known = future_layout(builder.plans, snapshot.activity_horizons, snapshot.thing_horizons)
             kept = kept_columns(known)
@@ -86,6 +89,17 @@ def explain_representation(ws: Workspace) -> tuple[pa.Table, list[dict[str, obje
     return explain_layout(Layout.from_rows(examples.json("layout"))), examples.json("left_out")
 
 
+def cold(ws: Workspace, snapshot: Snapshot) -> tuple[exp.Query, ...]:
+    """Whom the tasks whose rows are represented together ask about."""
+    return tuple(ever_asked_query(task) for task in _pooled(ws, snapshot))
+
+
+def _pooled(ws: Workspace, snapshot: Snapshot) -> list[Task]:
+    """The tasks whose rows are represented together; a recommendation reads histories instead."""
+    tasks = [task for name in snapshot.pooled for task in ws.contract.tasks if task.name == name]
+    return [task for task in tasks if task.type is not TaskType.RECOMMENDATION]
+
+
 def plan_rows(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: Snapshot) -> RowPlan:
     """The rows of pretraining and of the tasks that are represented together, of the builder's entities."""
     times, entities = snapshot.times, builder.entities
@@ -98,11 +112,8 @@ def plan_rows(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: S
     sampled = flags[0] | flags[1]
     parts, flags = [part[:, sampled] for part in parts], [flag[sampled] for flag in flags]
     is_wide = [flags[0]]
-    for name in snapshot.pooled:
-        task = next((one for one in ws.contract.tasks if one.name == name), None)
-        if task is None or task.type is TaskType.RECOMMENDATION:
-            continue
-        rows = population(warehouse, task, times, snapshot.plans[name])
+    for task in _pooled(ws, snapshot):
+        rows = population(warehouse, task, times, snapshot.plans[task.name])
         rows = prepared(task, rows, ws.settings.seed)
         own = entities.encode(rows.entity).astype(np.int64)
         parts.append(np.stack([own, rows.cutoff])[:, own >= 0])

@@ -27,6 +27,8 @@ class Chosen:
     only: tuple[object, ...] | None = None
     also: exp.Select | None = None
     """Entities beside the share, one column."""
+    cold: tuple[exp.Query, ...] = ()
+    """Whom tasks ask about, one column `entity` each: they are read even where nothing happened to them yet."""
 
     def of(self, warehouse: Warehouse, query: exp.Select, column: str) -> exp.Select:
         """The rows of a query whose `column` is such an entity."""
@@ -46,8 +48,8 @@ def sample_of(most: int, events: int) -> Chosen:
 
 
 def read_entities(ws: Workspace, warehouse: Warehouse, before: datetime, chosen: Chosen = EVERYONE) -> Vocabulary:
-    """The chosen entities with an event before `before`, in their order."""
-    query = entities_query(ws.contract, before)
+    """The chosen entities with an event before `before`, or whom a task asks about all the same, in their order."""
+    query = entities_query(ws.contract, before, chosen.cold)
     return Vocabulary.from_entities(warehouse.read(chosen.of(warehouse, query, "entity")))
 
 

@@ -65,6 +65,11 @@ class Represented(ABC):
         blocks = [b for b in blocks if not (b.kind in FACTS and b.source in without)]
         return np.concatenate([np.arange(b.offset, b.end) for b in blocks] or [np.zeros(0, np.int64)])
 
+    def has_history(self, rows: np.ndarray) -> np.ndarray:
+        """Whether anything happened before each row (numbers, (rows,)), in any source: bool (rows,)."""
+        events = [b.offset for b in self.layout.blocks if b.kind == "scalar" and b.detail == "events_all"]
+        return (self.gather(rows, np.array(events)) > 0).any(axis=1)
+
     def folds(self, rows: np.ndarray) -> np.ndarray:
         """The cross-fitting fold of the entity of each row."""
         return self._folds[self.entity[rows]]

@@ -31,7 +31,7 @@ from basemodel_ops.stages.plots import loss_curve
 from basemodel_ops.stages.workspace import Workspace
 
 PROBED_DAYS = 14
-"""The horizon by which the learners of a family are compared."""
+"""The horizon by which the learners of a family are compared, where the rows before know any window as long."""
 
 EMBEDDED_FROM = 20_000
 """Rows from which the components of embeddings are found."""
@@ -129,12 +129,12 @@ def _compare(
     """
     ends = np.array([int(block.detail) for block in blocks]) * DAY
     seen = np.where(cutoffs[:, None] + ends <= later, futures, np.nan)
-    families, probed = targets.families_of(blocks), _probed(blocks)
-    is_any = np.array([block.kind == "any" for block in blocks])
+    families, is_any = targets.families_of(blocks), np.array([block.kind == "any" for block in blocks])
     past, after = np.flatnonzero(cutoffs < later), np.flatnonzero(cutoffs >= later)
     past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
     if len(past) == 0:
         past = after
+    probed = _probed(blocks, ~np.isnan(seen[past]).all(axis=0))
     small = fit_bank(inputs[past].astype(np.float32), seen[past][:, probed], is_any[probed], ws.settings.seed)
     by_bank = small.answers(inputs[after].astype(np.float32))
     measured = futures[after][:, probed], is_any[probed], [families[number] for number in probed]
@@ -157,10 +157,14 @@ def _compare(
     return _Compared(best, np.array([by_family[name] for name in families], np.float32), tried, numbers)
 
 
-def _probed(blocks: list[Block]) -> np.ndarray:
-    """Position of the future of each quantity whose horizon is nearest to `PROBED_DAYS`."""
+def _probed(blocks: list[Block], is_known: np.ndarray) -> np.ndarray:
+    """Position of the future of each quantity whose horizon is nearest to `PROBED_DAYS`, of those that are known.
+
+    Where cutoffs are days apart the later rows begin before a window of two weeks is over.
+    """
     chains = targets.chains_of(blocks)
-    return np.sort([min(chain, key=lambda n: abs(int(blocks[n].detail) - PROBED_DAYS)) for chain in chains])
+    far = [(not known, abs(int(block.detail) - PROBED_DAYS)) for block, known in zip(blocks, is_known, strict=True)]
+    return np.sort([min(chain, key=lambda number: far[number]) for chain in chains])
 
 
 def _averages(futures: np.ndarray, is_any: np.ndarray) -> np.ndarray:

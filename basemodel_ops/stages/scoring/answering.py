@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.artifacts import Artifact
+from basemodel_ops.contract.cutoffs import key_of, midnight
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
@@ -17,6 +18,7 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.tasks.recommending import Recommender
 from basemodel_ops.stages.tasks.views import pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.cold_start import ColdStart
 from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
@@ -61,9 +63,9 @@ def entities_asked(warehouse: Warehouse, task: Task, as_of: datetime, is_open: b
         newest = (
             warehouse.read(exp.select(cutoff).from_(table_of(task.population or task.relation))).column(0)[0].as_py()
         )
-        ends = f"Its cutoffs end at {newest:%Y-%m-%d}. " if newest else "It has no rows at all. "
+        ends = f"Its cutoffs end at {key_of(midnight(newest))}. " if newest else "It has no rows at all. "
         raise DataError(
-            f"Task {task.name} has no rows to score as of {as_of:%Y-%m-%d}. {ends}"
+            f"Task {task.name} has no rows to score as of {key_of(as_of)}. {ends}"
             "Score one of its cutoffs, or bring newer events into the warehouse."
         )
     return found
@@ -73,8 +75,8 @@ class Question(ABC):
     """A task at one cutoff, ready to be asked."""
 
     model_version: str
-    has_strangers = False
-    """Whether it may be about entities without events, who get no answer."""
+    answers_cold = True
+    """Whether entities without events before the cutoff get an answer."""
 
     def __init__(self, task: Task, as_of: datetime, entities: pa.ChunkedArray) -> None:
         self.task, self.as_of, self.entities = task, as_of, entities
@@ -131,6 +133,7 @@ class SingleQuestion(Question):
         state = fitted.arrays("heads"), _texts(fitted, recipe)
         self._heads = load_mixture(task.type, list(recipe["shares"]), state)
         self._checkpoint, self._classes = checkpoint, recipe["classes"]
+        self._cold = ColdStart(tuple(recipe.get("cold_start", ())))
         self._peers = Peers.from_arrays(fitted.arrays("peers")) if task.horizon is not None else None
 
     def columns(self) -> list[pa.Field]:
@@ -144,7 +147,7 @@ class SingleQuestion(Question):
         views = single_views(group.rows, self._checkpoint, rows, self.task)
         if self._peers is not None:
             views = views.with_peers(self._peers.look_up(peer_keys(group.rows, rows)))
-        answer = self._heads.predict(views)
+        answer = self._cold.applied(self._heads.predict(views), group.rows.has_history(rows))
         found = {self.task.entity: _entities(group, rows)}
         if self.task.type is TaskType.MULTICLASS:
             names = pa.array(self._classes)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.artifacts import Artifact
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages.features.rows import Represented
@@ -13,7 +14,7 @@ from basemodel_ops.stages.features.rows import Represented
 
 def representation_key(as_of: datetime) -> str:
     """The key of the artifact of a cutoff."""
-    return f"entity_representation/{as_of:%Y-%m-%d}"
+    return f"entity_representation/{key_of(as_of)}"
 
 
 def kept_rows(artifact: Artifact) -> "SparseRows | None":

@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.emde import ask
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
@@ -52,7 +53,7 @@ def ask_entity(
         kept = ws.store.newest(representation_key(as_of))
         known = [] if kept is None else kept.table("entities").column("value")[:3].to_pylist()
         raise DataError(
-            f"No {ws.contract.entity} {entity} has events before {as_of:%Y-%m-%d}, or none that was kept. "
+            f"No {ws.contract.entity} {entity} has events before {key_of(as_of)}, or none that was kept. "
             f"There are such as {known}."
         )
     ((probability, count, age),) = read_histories(ws, examples, place, source, column, len(known))

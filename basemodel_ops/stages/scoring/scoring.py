@@ -15,6 +15,7 @@ from sqlglot import exp
 from basemodel_ops.artifacts import version_of
 from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
@@ -84,6 +85,7 @@ def ask(
     cutoff, code, mark = to_microseconds(as_of), code_behind("stages.scoring.scoring"), _mark(ws, warehouse)
     reports: dict[str, Report] = {}
     counts = {question.relation: 0 for question in questions}
+    cold = dict.fromkeys(counts, 0)
     with ExitStack() as stack:
         open_, due = [], []
         for question in questions:
@@ -102,8 +104,9 @@ def ask(
         if due or (keep and kept is None):
             # Everyone whom some task asks about is kept, not only those whose answers are due.
             among = [asked_query(task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
+            answered = [*among, *(asked_query(one.task, as_of) for one, _ in due if one.answers_cold)]
             among += [asked_query(question.task, as_of) for question, _ in due]
-            builder = Builder(ws, warehouse, cutoff, Chosen(among=_either(among)))
+            builder = Builder(ws, warehouse, cutoff, Chosen(among=_either(among), cold=tuple(answered)))
             _check_layout(checkpoint, builder)
             asked = [(question, out, _is_asked(builder, question)) for question, out in due]
             draft = EmbeddingDraft(ws, checkpoint, builder, cutoff) if keep and kept is None else None
@@ -114,6 +117,7 @@ def ask(
                     for question, out, is_asked in asked:
                         rows = np.flatnonzero(is_asked[group.first : group.first + len(group.rows)])
                         if len(rows):
+                            cold[question.relation] += int((~group.rows.has_history(rows)).sum())
                             answers = question.stamped(question.answer(group, rows), run_id)
                             counts[question.relation] += answers.num_rows
                             out.append(answers)
@@ -134,8 +138,10 @@ def ask(
         written = out.is_written
         count = counts[question.relation] if written else len(question.entities)
         done = "are written" if written else "were there"
-        ws.log(f"{count} rows of {question.relation} as of {as_of:%Y-%m-%d} {done}")
+        ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
         numbers: Numbers = {"rows": count, "entities": len(question.entities), "written": int(written)}
+        if written:
+            numbers["without_history"] = cold[question.relation]
         reports[question.task.name] = Report(version, not written, numbers)
     return reports
 
@@ -157,17 +163,8 @@ def _groups(builder: Builder, cutoff: int) -> Iterator[Group]:
 
 
 def _is_asked(builder: Builder, question: Question) -> np.ndarray:
-    """Which entities of a builder a question is about, bool (entities,).
-
-    Raises:
-        DataError: it is about one without events.
-    """
+    """Which entities of a builder a question is about, bool (entities,)."""
     index = builder.entities.encode(question.entities)
-    if (index < 0).any() and not question.has_strangers:
-        raise DataError(
-            f"{(index < 0).sum()} of {len(index)} rows of {question.task.name} as of {question.as_of:%Y-%m-%d} name a "
-            f"{question.task.entity} without events before that moment. Restrict the task to entities with events."
-        )
     found = np.zeros(len(builder.entities), bool)
     found[index[index >= 0]] = True
     return found

@@ -40,7 +40,7 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
 class ZeroShotQuestion(Question):
     """What the foundation model foresees, without a head."""
 
-    has_strangers = True
+    answers_cold = False  # pretraining learns nothing of rows before which nothing happened
 
     def __init__(
         self, ws: Workspace, task: Task, as_of: datetime, entities: pa.ChunkedArray, checkpoint: Checkpoint

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Artifact, Draft, version_of
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_task, read_together
-from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime
+from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime, validated_from
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import entities_count_query, events_count_query
 from basemodel_ops.warehouse.queries import counts_by_cutoff_query
@@ -116,18 +117,28 @@ def due(contract: Contract, settings: Settings, current: Artifact | None, live: 
     days = (live.data_end - old.data_end) // DAY
     if days >= settings.retrain_days:
         return f"the data end {days} days later; BASEMODEL_RETRAIN_DAYS is {settings.retrain_days}"
+    declared = _declared(contract)
     for task in contract.tasks:
-        if task.horizon is None or task.name in pins["plans"]:
+        if task.horizon is None or pins["declared"].get(task.name) == declared[task.name]:
             continue
-        first = int(old.split(task.horizon, task.name).validation[0])
-        if first < old.training_end:
+        if validated_from(old, task) < old.training_end:
             return f"task {task.name} is validated earlier than training ended"
     return ""
 
 
 def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Times, reason: str) -> "Pins":
-    """Pin everything anew."""
+    """Pin everything anew.
+
+    Raises:
+        DataError: there are not two entities, or no window is over before the end of training.
+    """
     pins = _new_pins(contract, settings, live, reason)
+    if not (live.cutoffs + min(pins["thing_horizons"]) * DAY <= live.training_end).any():
+        raise DataError(
+            f"No cutoff of {contract.grid.relation} has a window of {min(pins['thing_horizons'])} days that is over by "
+            f"{key_of(to_datetime(live.training_end))}, where the first validation begins, so there is nothing to "
+            f"pretrain on. Start the grid earlier: its first cutoff is {key_of(to_datetime(int(live.cutoffs[0])))}."
+        )
     before = to_datetime(live.data_end + 1)
     pins["entities"] = int(warehouse.read(entities_count_query(contract, before)).column(0)[0].as_py())
     if pins["entities"] < 2:
@@ -200,7 +211,7 @@ def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Tas
     cutoffs = microseconds(table.column(0)).tolist()
     counts = dict(zip(cutoffs, table.column(1).to_pylist(), strict=True))
     positives = dict(zip(cutoffs, table.column("positives").to_pylist(), strict=True)) if is_yes_or_no else None
-    split = None if task.horizon is None else times.split(task.horizon, task.name)
+    split = None if task.horizon is None else times.split(task.horizon, task.name, task.split)
     complete = times.cutoffs if task.horizon is None else times.complete(task.horizon)
     return plan_task(counts, split, complete, bounds(settings, task), settings.seed, positives)
 

@@ -102,7 +102,7 @@ def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
         labelled = np.asarray(pc.is_valid(target)) if target is not None else np.zeros(len(cutoff), bool)
         part[labelled] = "train"
     else:
-        split = times.split(task.horizon, task.name)
+        split = times.split(task.horizon, task.name, task.split)
         part[cutoff + task.horizon * DAY <= times.data_end] = "gap"
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.contract.types import Contract, Task
+from basemodel_ops.contract.cutoffs import midnight
+from basemodel_ops.contract.types import Contract, GivenSplit, Grid, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.settings import Settings
-from basemodel_ops.tasks.split import DAY, Split, split_cutoffs
+from basemodel_ops.tasks.split import DAY, Split, split_cutoffs, split_from
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -42,8 +43,11 @@ class Times:
     validations: int = 2
     tests: int = 4
 
-    def split(self, horizon: int, task: str) -> Split:
-        """Parts of the cutoffs for a horizon in days."""
+    def split(self, horizon: int, task: str, given: GivenSplit | None = None) -> Split:
+        """Parts of the cutoffs for a horizon in days, where a task's declaration says so from `given` moments on."""
+        if given is not None:
+            starts = (to_microseconds(midnight(one)) for one in (given.validation_from, given.test_from))
+            return split_from(self.cutoffs, self.data_end, horizon, *starts, task)
         return split_cutoffs(self.cutoffs, self.data_end, horizon, task, self.validations, self.tests)
 
     def complete(self, horizon: int) -> np.ndarray:
@@ -67,7 +71,23 @@ def read_times(contract: Contract, settings: Settings, warehouse: Warehouse) -> 
     return replace(times, training_end=_training_end(times, contract.tasks))
 
 
+def read_cutoffs(warehouse: Warehouse, grid: Grid) -> list[datetime]:
+    """The moments in the grid's table, ascending; none where there is no such table yet."""
+    if not warehouse.exists(grid.relation):
+        return []
+    found = microseconds(warehouse.read(rows_query(grid.relation, [grid.cutoff])).column(0))
+    return [to_datetime(int(moment)) for moment in np.unique(found)]
+
+
 def _training_end(times: Times, tasks: Iterable[Task]) -> int:
     """The first moment by which some task is validated."""
-    starts = [int(times.split(task.horizon, task.name).validation[0]) for task in tasks if task.horizon is not None]
-    return min(starts, default=times.training_end)
+    return min((validated_from(times, task) for task in tasks if task.horizon is not None), default=times.training_end)
+
+
+def validated_from(times: Times, task: Task) -> int:
+    """The moment from which on nothing is learnt from before a task is validated; of a task with a horizon.
+
+    The first validation cutoff, or what the task's declaration says, which may be earlier.
+    """
+    first = int(times.split(task.horizon or 0, task.name, task.split).validation[0])
+    return first if task.split is None else to_microseconds(midnight(task.split.validation_from))

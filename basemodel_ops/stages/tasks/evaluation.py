@@ -4,11 +4,12 @@ from basemodel_ops.artifacts import Draft
 from basemodel_ops.report import Report
 from basemodel_ops.stages.plots import candidate_bars
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.cold_start import told_apart
 from basemodel_ops.tasks.metrics import metric_of
 
 
 def task_evaluation(ws: Workspace, task: str) -> Report:
-    """Metrics of every candidate on the test cutoffs."""
+    """Metrics of every candidate on the test cutoffs, and which cutoffs and rows each part is of."""
     metric = metric_of(ws.contract.task(task))
 
     def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
@@ -25,6 +26,8 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
         }  # fmt: skip
         for name, values in test.items():
             numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}
+        numbers |= fitted.json("parts")
+        numbers |= told_apart(fitted.json("apart") if "apart.json" in fitted.names else {})
         draft.json("metrics", metrics)
         return numbers, {"candidates": candidate_bars({name: values[metric] for name, values in test.items()}, metric)}
 

@@ -12,6 +12,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.parts import PARTS, parts_used
 from basemodel_ops.stages.snapshot.task_rows import (
     Fit,
     Rows,
@@ -28,6 +29,7 @@ from basemodel_ops.stages.tasks.supplement import drawn_entities, examples_of
 from basemodel_ops.stages.tasks.views import automatic_names, pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
+from basemodel_ops.tasks.cold_start import ColdStart, measured_apart
 from basemodel_ops.tasks.comparing import difference_error, is_worse, mean_metrics
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import metric_of, multilabel_metrics
@@ -37,8 +39,6 @@ from basemodel_ops.warehouse.base import Warehouse
 
 HUGE = 1e15
 """Larger targets are overflows or sentinels, and would drown every scale."""
-
-PARTS = ("train", "validation", "test")
 
 
 def answer_model(ws: Workspace, task: str) -> Report:
@@ -54,6 +54,7 @@ def answer_model(ws: Workspace, task: str) -> Report:
             examples, place = examples_of(ws, warehouse, declared, rows, snapshot)
             rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
             fit = learn(ws, warehouse, declared, rows, examples, place, Checkpoint(ws), draft)
+            draft.json("parts", parts_used(declared, rows.cutoff, rows.part))
         return fitted_numbers(draft, plan, fit), {}
 
     return ws.made(f"{task}/model", fill)
@@ -105,7 +106,9 @@ def _fit_single(
     owner, test = examples.entity[place], parts["test"]
     known = known_before_test(rows, task.horizon)
     chosen = select(task, rows, views, target, owner, known, test, seed)
-    tested = chosen.test
+    tested, is_warm = chosen.test, examples.has_history(place)
+    cold = ColdStart.of(kind, target[known], is_warm[known], None if rows.weight is None else rows.weight[known])
+    tested.answers[chosen.name] = cold.applied(tested.answers[chosen.name], is_warm[test])
     features = _plain_features(ws, warehouse, task, rows)
     if features is not None:
         tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed)
@@ -115,14 +118,20 @@ def _fit_single(
     values = {name: found[metric] for name, found in on_test.items()}
     if is_worse(metric, values[chosen.name], values[against], noise) and task.on_worse is OnWorse.BASELINE:
         chosen = chosen.instead("baseline")
-        on_test["baseline"] = mean_metrics(kind, [chosen.test])["baseline"]
+        tested = chosen.test
+        tested.answers["baseline"] = cold.applied(tested.answers["baseline"], is_warm[test])
+        on_test["baseline"] = mean_metrics(kind, [tested])["baseline"]
     draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0})
     shipped = replace(chosen.shipped, heads=fit_heads(kind, views, target, seed, list(chosen.shipped.shares), metric))
     arrays, texts = save_mixture(shipped)
     draft.arrays("heads", arrays)
     for name, text in texts.items():
         draft.text(name, text)
-    draft.json("recipe", {"shares": dict(shipped.shares), "texts": sorted(texts), "classes": classes})
+    cold = ColdStart.of(kind, target, is_warm, rows.weight)
+    recipe = {"shares": dict(shipped.shares), "texts": sorted(texts), "classes": classes, "cold_start": cold.answer}
+    draft.json("recipe", recipe)
+    name = chosen.name
+    draft.json("apart", measured_apart(is_warm[test], lambda some: mean_metrics(kind, [tested.some(some)])[name]))
     return Fit(chosen.name, chosen.metrics, on_test, chosen.shipped.shares)
 
 
@@ -160,9 +169,7 @@ def _refuse_empty(task: Task, parts: dict[str, np.ndarray]) -> None:
     for name, rows in parts.items():
         if len(rows) == 0:
             way_out = "Label more of them" if task.horizon is None else "Return answers for all complete cutoffs"
-            raise DataError(
-                f"Task {task.name} has no labelled rows for {name}: of {task.entity}s with events before. {way_out}."
-            )
+            raise DataError(f"Task {task.name} has no labelled rows for {name}. {way_out}.")
 
 
 def _fit_multilabel(
@@ -193,4 +200,6 @@ def _fit_multilabel(
         draft.text(name, text)
     draft.table("labels", pa.table({"label": labels}))
     draft.json("recipe", {"kind": shipped, "texts": sorted(texts)})
+    is_warm, shown = examples.has_history(place[test]), answers[shipped]
+    draft.json("apart", measured_apart(is_warm, lambda some: multilabel_metrics(target[test][some], shown[some])))
     return Fit(shipped, metrics, on_test)

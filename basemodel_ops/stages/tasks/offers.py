@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
@@ -28,7 +29,7 @@ class Offers:
         found[self.item[low:high]] = True
         if not found.any():
             raise DataError(
-                f"{self.name} offers no known item at {to_datetime(cutoff):%Y-%m-%d}. It has "
+                f"{self.name} offers no known item at {key_of(to_datetime(cutoff))}. It has "
                 f"{len(np.unique(self.cutoff))} cutoffs. Return the items of every cutoff of the task's grid."
             )
         return found

@@ -15,12 +15,14 @@ from basemodel_ops.report import Report
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.encoding import facts_of, vocabulary_of
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, sample_of
+from basemodel_ops.stages.snapshot.parts import parts_used
 from basemodel_ops.stages.snapshot.task_rows import Fit, Rows, fitted_numbers, population
 from basemodel_ops.stages.snapshot.times import Times, to_datetime
 from basemodel_ops.stages.tasks.offers import read_offers
 from basemodel_ops.stages.tasks.positives import Positives, positives, read_things
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.affinity import POPULAR_DAYS, Affinity, Common, Learnt, Market, sequences_before
+from basemodel_ops.tasks.cold_start import measured_apart
 from basemodel_ops.tasks.ranker import Ranker, lessons
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
 from basemodel_ops.tasks.recommendation import put_forward
@@ -28,6 +30,7 @@ from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query, following
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import popularity_query
+from basemodel_ops.warehouse.queries import ever_asked_query
 
 CUTOFFS = 2
 """Newest cutoffs of validation and of test that are asked."""
@@ -99,6 +102,7 @@ def recommendation_model(ws: Workspace, task: str) -> Report:
 
     def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         plan, chosen = snapshot.plans[task], sample_of(min(ws.settings.embedding_events, EVENTS), events)
+        chosen = replace(chosen, cold=(ever_asked_query(declared),))
         with ws.warehouse() as warehouse:
             rows = population(warehouse, declared, snapshot.times, plan)
             shelf = Shelf(ws, warehouse, declared, snapshot.times.data_end, chosen)
@@ -122,15 +126,20 @@ def fit_recommendation(
     learnt = shelf.learnt(end, network)
     draft.arrays("relations", learnt.relations.arrays())
     queries: dict[str, list[Query]] = {"validation": [], "test": []}
+    parts: list[str] = []
+    moments: list[int] = []
     generator = np.random.default_rng(seed)
     for part, asked in queries.items():
         for cutoff in np.unique(rows.cutoff[rows.part == part])[-CUTOFFS:]:
             mine = np.flatnonzero(rows.cutoff == cutoff)
             mine = np.sort(generator.choice(mine, min(len(mine), ENTITIES), replace=False))
             sample = rows.take(mine)
+            parts += [part] * len(mine)
+            moments += [int(cutoff)] * len(mine)
             asked.append(shelf.query(shelf.market(learnt, int(cutoff)), sample, found.items_of(sample, shelf.items)))
             ws.log(f"{task.name}: {len(mine)} entities of {part}")
     _refuse_untaken(task, queries)
+    draft.json("parts", parts_used(task, np.array(moments, np.int64), np.array(parts)))
     newest = (queries["test"] or queries["validation"])[-1].affinity.market
     draft.arrays("repeats", {"repeats": newest.common.repeats})
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
@@ -145,7 +154,27 @@ def fit_recommendation(
             draft.json("ranker", final.texts())
     chosen = {"weights": rankings.weights.get(shipped), "policy": rankings.policies[shipped]}
     draft.json("recipe", {"shipped": shipped, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
+    draft.json("apart", _apart(rankings, test))
     return shipped, rankings.metrics, measured
+
+
+def _apart(rankings: Rankings, queries: list[Query]) -> dict[str, dict[str, float]]:
+    """What ships, measured of entities that had an item before and of those that had none, where both took some."""
+    is_warm = np.concatenate([query.affinity.activity.any(axis=1) for query in queries])
+    took = np.array([len(items) > 0 for query in queries for items in query.truth])
+    if not ((is_warm & took).any() and (~is_warm & took).any()):
+        return {}
+
+    def measure(rows: np.ndarray) -> dict[str, float]:
+        kept = np.isin(np.arange(len(is_warm)), rows)
+        ends = np.cumsum([len(query.truth) for query in queries])
+        parts = zip(queries, np.split(kept, ends[:-1]), strict=True)
+        some = [
+            replace(one, truth=[t if k else t[:0] for t, k in zip(one.truth, own, strict=True)]) for one, own in parts
+        ]
+        return rankings.measure(some, rankings.shipped)
+
+    return measured_apart(is_warm, measure)
 
 
 def _refuse_untaken(task: Task, queries: dict[str, list[Query]]) -> None:

@@ -1,5 +1,7 @@
 """Rows of a task that were not represented with those of pretraining: they are, when it is fitted."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from basemodel_ops.artifacts import Draft, version_of
@@ -13,12 +15,13 @@ from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.task_rows import Rows, positive_entities
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import ever_asked_query
 
 
 def examples_of(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, snapshot: Snapshot
 ) -> tuple[Represented, np.ndarray]:
-    """A reader that holds the rows of a task, and the number of each row in it; -1 of an entity without events."""
+    """A reader that holds the rows of a task, and the number of each row in it; -1 of an entity that is not read."""
     pool = Examples(ws.current("training_examples"))
     place = pool.locate(rows.entity, rows.cutoff)
     missing = np.flatnonzero(place < 0)
@@ -40,7 +43,7 @@ def examples_of(
 def _represent(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, snapshot: Snapshot, draft: Draft
 ) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-    chosen = drawn_entities(warehouse, task, snapshot.plans[task.name])
+    chosen = replace(drawn_entities(warehouse, task, snapshot.plans[task.name]), cold=(ever_asked_query(task),))
     builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
     entity = builder.entities.encode(rows.entity).astype(np.int64)
     pairs = np.unique(np.stack([entity, rows.cutoff])[:, entity >= 0], axis=1)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from basemodel_ops.errors import DataError
-from basemodel_ops.tasks.split import DAY, split_cutoffs
+from basemodel_ops.tasks.split import DAY, split_cutoffs, split_from
 
 DAYS = st.lists(st.integers(0, 400), unique=True, max_size=60)
 
@@ -53,3 +53,37 @@ def test_how_many_cutoffs_test_and_validate_is_a_setting() -> None:
     assert split.test.tolist() == [day * DAY for day in (112, 119, 126)]
     assert split.validation.tolist() == [98 * DAY]
     assert split.train.max() == 84 * DAY
+
+
+@given(DAYS, st.integers(1, 60), st.integers(0, 400), st.integers(0, 400), st.integers(0, 400))
+def test_a_given_split_is_kept_to(days: list[int], horizon: int, end: int, first: int, second: int) -> None:
+    """Each day is told its part by itself; a part without days is refused by its name."""
+    parts: dict[str, list[int]] = {"learn from": [], "validate": [], "test": []}
+    for day in sorted(days):
+        over = day + horizon
+        if over > end:
+            continue
+        if over <= first:
+            parts["learn from"].append(day)
+        if first <= day and over <= second:
+            parts["validate"].append(day)
+        if second <= day:
+            parts["test"].append(day)
+    cutoffs = np.array(days, np.int64) * DAY
+    if not all(parts.values()):
+        with pytest.raises(DataError, match="churn") as caught:
+            split_from(cutoffs, end * DAY, horizon, first * DAY, second * DAY, "churn")
+        assert {name for name in parts if f"to {name}" in str(caught.value)} == {
+            name for name, own in parts.items() if not own
+        }
+        return
+    split = split_from(cutoffs, end * DAY, horizon, first * DAY, second * DAY, "churn")
+    found = [(part // DAY).tolist() for part in (split.train, split.validation, split.test)]
+    assert found == [parts["learn from"], parts["validate"], parts["test"]]
+
+
+def test_a_split_beyond_the_data_says_what_there_is() -> None:
+    cutoffs = np.arange(0, 70, 7, dtype=np.int64) * DAY
+    with pytest.raises(DataError, match=r"no cutoff from test_from 1970-04-11 on.*1970-01-01 to 1970-02-19") as caught:
+        split_from(cutoffs, 63 * DAY, 14, 30 * DAY, 100 * DAY, "churn")
+    assert "validate" not in str(caught.value)

@@ -1,0 +1,30 @@
+"""What a task was learnt from and measured by, said in its report: cutoffs and rows of each part."""
+
+import numpy as np
+
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.types import Task
+from basemodel_ops.stages.snapshot.times import to_datetime
+
+PARTS = ("train", "validation", "test")
+
+
+def parts_used(task: Task, cutoff: np.ndarray, part: np.ndarray) -> dict[str, str | int]:
+    """How a task is split, and of each part that has rows how many there are, of which cutoffs.
+
+    Args:
+        task: A trait is split by entity, and its rows are of any cutoff.
+        cutoff: Of the rows, microseconds (rows,).
+        part: "train", "validation", "test" or another (rows,).
+    """
+    how = "given" if task.split is not None else "automatic" if task.horizon is not None else "by entity"
+    found: dict[str, str | int] = {"split": how}
+    for name in PARTS:
+        own = np.unique(cutoff[part == name])
+        if not len(own):
+            continue
+        found[f"{name} rows"] = int((part == name).sum())
+        if task.horizon is not None:
+            first, last = (key_of(to_datetime(int(moment))) for moment in own[[0, -1]])
+            found[f"{name} cutoffs"] = f"{first} to {last}, {len(own)} of them" if len(own) > 1 else first
+    return found

@@ -1,0 +1,70 @@
+"""Entities without events: answered by their facts, told apart, and measured apart. The grid is quarterly."""
+
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pytest
+
+from basemodel_ops.contract.types import Cadence
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checks.point_in_time import check_hindsight
+from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.scoring.scoring import score
+
+from . import clinics
+from .clinics import PATIENTS, clinic
+
+STRANGERS = 24
+OWN = clinic(Cadence.QUARTER, datetime(2019, 2, 28, 12), 20, 84, facts=True, strangers=STRANGERS)
+
+Answered = tuple[Workspace, dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    workspace = OWN.workspace(tmp_path_factory.mktemp("cold"))
+    return workspace, clinics.answered(OWN, workspace)
+
+
+def test_whom_nothing_happened_to_gets_the_answer_of_such_rows(answered: Answered) -> None:
+    """Strangers were in the question from the start and never came."""
+    _, scores = answered
+    strange = [scores[f"stranger {one}"] for one in range(STRANGERS)]
+    known = [scores[f"patient {one}"] for one in range(PATIENTS)]
+    assert max(strange) < 0.1
+    assert np.mean(known) > 0.5
+
+
+def test_their_rows_hold_their_facts_and_an_empty_history(answered: Answered) -> None:
+    workspace, _ = answered
+    examples = Examples(workspace.current("training_examples"))
+    names = np.array(examples.entities.values.to_pylist())
+    is_strange = np.char.startswith(names.astype(str), "stranger")[examples.entity]
+    assert len(np.unique(examples.entity[is_strange])) == STRANGERS
+    rows = np.flatnonzero(is_strange)
+    assert (examples.gather(rows, examples.positions("attribute")).sum(axis=1) == 1).all()  # one ward each
+    assert len(np.unique(examples.gather(rows, examples.positions("scalar")), axis=0)) == 1
+    assert not examples.gather(rows, examples.positions("count")).any()
+    assert check_hindsight(workspace).passed
+
+
+def test_the_evaluation_measures_them_apart(answered: Answered) -> None:
+    workspace, _ = answered
+    report = workspace.current("returns/evaluation").json("report")
+    times = workspace.snapshot().times
+    tests = len(times.split(OWN.horizon, "returns").test)
+    assert report["cold start: rows"] == tests * STRANGERS
+    assert report["has history: rows"] + report["cold start: rows"] == report["test rows"]
+    assert report["cold start: brier"] < 0.01
+    assert "cold start: auroc" not in report  # they have one answer only
+    assert 0.5 < report["has history: auroc"] < report[f"{report['shipped']}: auroc"]
+
+
+def test_their_number_is_told_where_they_are_answered(answered: Answered) -> None:
+    workspace, _ = answered
+    with duckdb.connect(str(workspace.settings.warehouse_path)) as connection:
+        connection.execute("delete from basemodel.ledger")
+    report = score(workspace, ["returns"], OWN.cutoffs[-1], "again")["returns"]
+    assert report.numbers["without_history"] == STRANGERS
+    assert report.numbers["entities"] == STRANGERS + PATIENTS

@@ -1,0 +1,105 @@
+"""The split of a task as it is given: what is trained, what is measured, and what nothing may see."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from basemodel_ops.contract.types import Cadence, GivenSplit
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.scoring.scoring import score
+from basemodel_ops.stages.snapshot.times import to_datetime
+
+from . import clinics
+from .clinics import clinic
+
+START = datetime(2024, 3, 4, 5)
+OWN = clinic(Cadence.WEEK, START, 24, 7)
+GIVEN = GivenSplit(validation_from=datetime(2024, 6, 15), test_from=datetime(2024, 7, 15, 5))
+
+
+def week(number: int) -> datetime:
+    return START + timedelta(weeks=number)
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict[str, float]]:
+    workspace = OWN.workspace(tmp_path_factory.mktemp("given"), OWN.contract(split=GIVEN))
+    return workspace, clinics.answered(OWN, workspace)
+
+
+def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace, dict[str, float]]) -> None:
+    """15 June is between the cutoffs of week 14 and 15; that of week 18 is over on 15 July, when the test begins."""
+    workspace, _ = given
+    report = workspace.current("returns/evaluation").json("report")
+    parts = {"train": range(14), "validation": range(15, 19), "test": range(19, 23)}
+    assert report["split"] == "given"
+    for name, weeks in parts.items():
+        first, last = (f"{week(one):%Y-%m-%dT%H:%M}" for one in (weeks[0], weeks[-1]))
+        assert report[f"{name} cutoffs"] == f"{first} to {last}, {len(weeks)} of them"
+        assert report[f"{name} rows"] == len(weeks) * clinics.PATIENTS
+
+
+def test_nothing_learns_from_what_happens_once_validation_begins(given: tuple[Workspace, dict[str, float]]) -> None:
+    workspace, _ = given
+    assert to_datetime(workspace.snapshot().times.training_end) == GIVEN.validation_from
+    examples = Examples(workspace.current("training_examples"))
+    learnt = np.unique(examples.cutoff[examples.sample("futures")[0]])
+    assert to_datetime(int(learnt[-1])) + timedelta(days=7) <= GIVEN.validation_from
+
+
+def test_an_earlier_validation_is_due_for_training_and_a_later_one_is_not(
+    given: tuple[Workspace, dict[str, float]],
+) -> None:
+    """A model that saw the new validation would be measured by what it knows."""
+    workspace, _ = given
+
+    def reason(**changes: Any) -> str:
+        declared = OWN.contract(split=GIVEN.model_copy(update=changes))
+        pins = Workspace.open(workspace.settings, declared, lambda _: None).due_pins()
+        return "" if pins is None else str(pins.plain["reason"])
+
+    assert reason() == ""
+    assert reason(validation_from=week(12)) == "task returns is validated earlier than training ended"
+    assert "validated earlier" not in reason(test_from=week(20))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"test_from": week(40)}, "no cutoff from test_from 2024-12-09 05:00:00 on, to test"),
+        ({"validation_from": START}, "no cutoff whose window is over by validation_from 2024-03-04 05:00:00"),
+        ({"validation_from": week(18) + timedelta(days=1)}, "to validate"),
+    ],
+)
+def test_a_split_that_leaves_a_part_empty_is_refused_before_training(
+    changes: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    few = replace(OWN)
+    workspace = few.workspace(tmp_path, few.contract(split=GIVEN.model_copy(update=changes)))
+    with pytest.raises(DataError, match=says) as caught:
+        workspace.pin()
+    assert "task returns" in str(caught.value)
+    assert "2024-03-04 05:00:00 to 2024-08-05 05:00:00" in str(caught.value)
+
+
+def test_someone_new_is_told_the_base_rate_where_no_labelled_row_was_without_a_history(
+    given: tuple[Workspace, dict[str, float]],
+) -> None:
+    workspace, before = given
+    newest = OWN.cutoffs[-1]
+    with duckdb.connect(str(workspace.settings.warehouse_path)) as connection:
+        connection.execute("insert into main.returns values ('nobody', ?, null)", [newest])
+        (rate,) = connection.execute("select avg(returned) from main.returns").fetchone() or (None,)
+    report = score(workspace, ["returns"], newest, "again")["returns"]
+    with duckdb.connect(str(workspace.settings.warehouse_path), read_only=True) as connection:
+        scores = dict(connection.execute("select patient, score from basemodel.returns_scores").fetchall())
+    assert report.numbers["without_history"] == 1
+    assert scores.pop("nobody") == pytest.approx(rate)
+    assert scores == pytest.approx(before)
