@@ -17,6 +17,7 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError, WarehouseError
 from basemodel_ops.warehouse.arrow import plain, rebatched
+from basemodel_ops.warehouse.moments import plain_moments
 from basemodel_ops.warehouse.publication import Partition, Publication
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience, Trouble, within
@@ -94,7 +95,7 @@ class SqlWarehouse(ABC):
 
     def read(self, query: exp.Query) -> pa.Table:
         """The result, whole."""
-        return self._asked(lambda session: session.stream(query, READ_ROWS).read_all())
+        return plain_moments(self._asked(lambda session: session.stream(query, READ_ROWS).read_all()))
 
     def shard(self, query: exp.Select, column: str, index: int, count: int) -> exp.Select:
         """The rows of a query whose `column` hashes to shard `index` of `count`: disjoint, together all of them."""
@@ -208,7 +209,7 @@ class SqlWarehouse(ABC):
                     while (batch := within(limit, partial(next, reader, None), late)) is not None:
                         arrived += batch.num_rows
                         trouble.over()
-                        yield batch
+                        yield plain_moments(batch)
                 return
             except (*self.errors, OSError) as error:
                 if arrived and self._is_passing(error) and not _is_repeatable(query):
