@@ -11,8 +11,8 @@ from basemodel_ops.errors import WarehouseError
 from basemodel_ops.repetition import lone_values
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.moments import EARLIEST
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.values import EARLIEST
 
 
 def _row(warehouse: Warehouse, query: exp.Select) -> list[Any]:

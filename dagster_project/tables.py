@@ -82,6 +82,9 @@ def print_summary(
         against = (evaluation["baseline"], evaluation["baseline_value"], scores["rows"])
         table.add_row(task, *map(_cell, names), *map(_cell, against))
     console.print(table)
+    for warning in (evaluations[task].get("warning") for task in tasks):
+        if warning:
+            console.print(f"[yellow]![/yellow] {escape(str(warning))}")
     console.print("[bold]Where to look next[/bold]")
     settings = project.settings
     where = {"duckdb": settings.warehouse_path, "postgres": "the PostgreSQL database"}.get(

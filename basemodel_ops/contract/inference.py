@@ -53,7 +53,8 @@ def is_readable(kind: ColumnType, data_type: str) -> bool:
     if kind is ColumnType.IGNORE or (kind is ColumnType.TEXT and data_type.lower().startswith("json")):
         return True
     found = family(data_type)
-    return found in READABLE[kind] or found == data_type.lower().strip()
+    known = {name for names in READABLE.values() for name in names} | {"nested"}
+    return found in READABLE[kind] or found not in known
 
 
 def join_kind(data_type: str) -> str:

@@ -17,13 +17,13 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.arrow import fitted
 from basemodel_ops.warehouse.base import LEDGER
-from basemodel_ops.warehouse.moments import plain_moments
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience
 from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
+from basemodel_ops.warehouse.values import plain_values
 
 STAGE_HOURS = 24
 """A stage table this old belongs to a run that is gone: Snowflake has no lock that would say so sooner."""
@@ -85,8 +85,8 @@ class SnowflakeSession(Session):
         def batches() -> Iterator[pa.RecordBatch]:
             with cursor:
                 for chunk in cursor.fetch_arrow_batches():
-                    # Integers come as wide as the values of their chunk need, moments in nanoseconds: one schema for all.
-                    yield from fitted(plain_moments(chunk.rename_columns(schema.names)), schema).to_batches()
+                    # Integers come as wide as their chunk needs, moments in nanoseconds: one schema for all.
+                    yield from fitted(plain_values(chunk.rename_columns(schema.names)), schema).to_batches()
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 

@@ -19,8 +19,8 @@ HUGE = 1e300
 """No answer is beyond it."""
 
 LOSS_HINTS = {
-    "activity": "Of `activity` (whether and how much) nothing was learnt: there are too few rows, or events come and go "
-    "by chance. Start the grid of cutoffs earlier, set it closer, or widen the populations.",
+    "activity": "Of `activity` (whether and how much) nothing was learnt: there are too few rows, or events come and "
+    "go by chance. Start the grid of cutoffs earlier, set it closer, or widen the populations.",
     "things": "Of `things` (which values of the category columns) nothing was learnt: there are too few rows for so "
     "many values, or hardly one comes again. Start the grid of cutoffs earlier, set it closer, or give columns whose "
     "values do not come again `type: ignore`.",
@@ -100,12 +100,14 @@ def check_task(ws: Workspace, task: str) -> Finding:
     if not np.isfinite(better):
         text = (
             f"{numbers['metric']} of {task} cannot be measured: its test rows have one answer only. Raise "
-            "BASEMODEL_TEST_CUTOFFS, or widen the task's population."
-        )
+            f"BASEMODEL_TEST_CUTOFFS, or widen the task's population. {numbers.get('warning', '')}"
+        ).strip()
         return Finding("not_worse_than_the_baseline", False, text)
     text = (
         f"{numbers['metric']}: {numbers['shipped']} {numbers['shipped_value']}, baseline {numbers['baseline_value']}."
     )
+    if warning := numbers.get("warning"):
+        text += f" {warning}"
     worse = is_worse(metric, float(numbers["shipped_value"]), baseline, float(numbers["noise"]))
     stops = numbers.get("on_worse", OnWorse.STOP) == OnWorse.STOP
     if worse and stops:

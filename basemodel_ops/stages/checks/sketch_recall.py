@@ -38,7 +38,7 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
     chosen = np.arange(len(examples))
     columns = sorted({(block.source, block.column) for block in examples.layout.select("sketch")})
     numbers: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
-    worst, lowest = 1.0, "none"
+    worst, lowest = 1.0, "none is asked"
     for source, column in columns:
         size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
         truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
@@ -61,8 +61,9 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
     return Finding(
         "sketches_can_be_asked",
         worst >= LEAST_PRECISION,
-        f"The least precision of a sketched column is {worst:.2f}, of {lowest}; at least {LEAST_PRECISION} is asked "
-        "for. Where its values hardly come again, give it `type: ignore`; else raise BASEMODEL_DEPTH or BASEMODEL_WIDTH.",
+        f"The least precision of a sketched column is {worst:.2f} ({lowest}); at least {LEAST_PRECISION} is asked "
+        "for. Where its values hardly come again, give it `type: ignore`; else raise BASEMODEL_DEPTH or "
+        "BASEMODEL_WIDTH.",
         numbers,
     )
 

@@ -32,6 +32,7 @@ from basemodel_ops.tasks.comparing import difference_error, is_worse, mean_metri
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import metric_of, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
+from basemodel_ops.tasks.scarcity import scarcity
 from basemodel_ops.tasks.single import Views, fit_heads, save_mixture
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -116,7 +117,8 @@ def _fit_single(
     if is_worse(metric, values[chosen.name], values[against], noise) and task.on_worse is OnWorse.BASELINE:
         chosen = chosen.instead("baseline")
         on_test["baseline"] = mean_metrics(kind, [chosen.test])["baseline"]
-    draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0})
+    warning = scarcity(task.name, target, parts) if kind is TaskType.BINARY else ""
+    draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0, "warning": warning})
     shipped = replace(chosen.shipped, heads=fit_heads(kind, views, target, seed, list(chosen.shipped.shares), metric))
     arrays, texts = save_mixture(shipped)
     draft.arrays("heads", arrays)

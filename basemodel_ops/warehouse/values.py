@@ -1,4 +1,4 @@
-"""Moments as every warehouse hands them out: microseconds in UTC, without a zone, of the years 1 to 9999.
+"""Values as every warehouse hands them out: moments in UTC microseconds of the years 1 to 9999, enums as their texts.
 
 Warehouses have zones, nanoseconds, infinities and years that Python and Arrow cannot hold. All reads pass through here,
 so that nothing behind a read meets them.
@@ -23,19 +23,22 @@ EARLIEST = datetime.min
 """The moment of `FIRST`."""
 
 
-def plain_moments(rows: Rows) -> Rows:
-    """The same rows with timestamps as `timestamp[us]` in UTC and dates as `date32`, in their order.
+def plain_values(rows: Rows) -> Rows:
+    """The same rows with timestamps as `timestamp[us]` in UTC, dates as `date32` and no dictionaries.
 
     Nanoseconds are cut, never rounded up, so what was before a whole microsecond still is.
     """
-    columns = [_plain(column) for column in rows.columns]
-    if all(new is old for new, old in zip(columns, rows.columns, strict=True)):
+    given = rows.columns
+    columns = [_plain(column) for column in given]
+    if all(new is old for new, old in zip(columns, given, strict=True)):
         return rows
     return type(rows).from_arrays(columns, names=rows.schema.names)
 
 
 def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(column.cast(kind.value_type))
     if pa.types.is_date64(kind):
         return _plain(column.cast(pa.date32()))
     if not (pa.types.is_timestamp(kind) or pa.types.is_date32(kind)):
