@@ -6,12 +6,14 @@ from typing import Any
 from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import fits, guessed, key_of, midnight, told
-from basemodel_ops.contract.inference import family, is_moment
+from basemodel_ops.contract.inference import family, is_moment, join_kind
 from basemodel_ops.contract.types import Column, ColumnType, Contract, Grid, Relation, Task, TaskType
 from basemodel_ops.errors import WarehouseError
+from basemodel_ops.repetition import lone_values
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.values import EARLIEST
 
 
 def _row(warehouse: Warehouse, query: exp.Select) -> list[Any]:
@@ -25,11 +27,6 @@ def _count_where(condition: exp.Expr) -> exp.Expr:
 
 def _is_null(name: str) -> exp.Expr:
     return column_of(name).is_(exp.null())
-
-
-def _kind(data_type: str) -> str:
-    """A data type without its parameters, in lower case."""
-    return data_type.lower().split("(")[0]
 
 
 def _declared_finding(
@@ -67,7 +64,8 @@ def _declared_finding(
             )
     for name, declared in kinds.items():
         kind = actual.get(name.lower())
-        if kind is not None and family(kind) != family(declared):
+        named = kind == "user-defined" and family(declared) == declared.lower().strip()  # an enum of PostgreSQL
+        if kind is not None and not named and family(kind) != family(declared):
             problems.append(
                 f"{relation}: column {name!r} is {kind} in the warehouse, and {declared} in its model's YAML. "
                 "Cast it in the model and build it again, or correct the YAML."
@@ -106,10 +104,32 @@ def _unique_finding(warehouse: Warehouse, relation: Relation, key: list[str]) ->
 
 def _not_after_now(warehouse: Warehouse, relation: Relation, time: str, now: datetime) -> Finding:
     later = exp.GT(this=column_of(time), expression=moment_of(now))
-    query = exp.select(_count_where(later), exp.Max(this=column_of(time))).from_(table_of(relation))
-    count, newest = _row(warehouse, query)
-    text = f"{count} rows of {relation} have {time} after now ({now}); the newest is {newest}: correct or filter them."
-    return Finding(f"{relation.name}: no event is after now", count == 0, text if count else f"Newest: {newest}.")
+    never = exp.LTE(this=column_of(time), expression=moment_of(EARLIEST))
+    newest = exp.alias_(exp.Max(this=column_of(time)), "newest", quoted=True)
+    query = exp.select(_count_where(later), _count_where(never), newest).from_(table_of(relation))
+    count, endless, last = _row(warehouse, query)
+    text = (
+        f"{count} rows of {relation} have {time} after now ({now}); the newest is {last}: correct or filter them."
+        if count
+        else ""
+    )
+    if endless:
+        text += (
+            f"{endless} rows of {relation} have {time} before the year 1, as `-infinity` is: correct or filter them."
+        )
+    return Finding(f"{relation.name}: no event is after now", not text, text or f"Newest: {last}.")
+
+
+def _one_kind(relations: dict[str, str], entity: str) -> Finding:
+    """The entity's column has one kind of values everywhere, or nobody would be found again."""
+    kinds = {join_kind(kind) for kind in relations.values()}
+    text = (
+        f"{entity} is {', '.join(f'{kind} in {name}' for name, kind in relations.items())}: nobody would be found "
+        "again. Cast it in the models, so that it is of one type everywhere."
+    )
+    first = next(iter(relations))
+    name = f"{first.rsplit('.', 1)[-1]}: {entity} is of one type"
+    return Finding(name, len(kinds) == 1, text if len(kinds) > 1 else f"Of {len(relations)} models.")
 
 
 def _coverage(
@@ -117,7 +137,7 @@ def _coverage(
 ) -> Finding:
     name = f"{events.name}: {column} is found in {facts.name}"
     way_out = "Make both the same ids, or remove `references`."
-    if _kind(kind) != _kind(key_kind):
+    if join_kind(kind) != join_kind(key_kind):
         text = f"{column} in {events} is {kind}, but {key} of {facts} is {key_kind}: no value could match. {way_out}"
         return Finding(name, False, text)
     keys = exp.select(column_of(key)).from_(table_of(facts))
@@ -209,6 +229,7 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
     """Every property of the rows that the stages rely on; failed ones say what was found and the way out."""
     found = _Preflight(warehouse)
     sound = set()
+    people: dict[str, str] = {}
     for facts in contract.attributes:
         if not found.is_as_declared(facts.relation, [facts.key], [facts.valid_from], facts.columns):
             continue
@@ -221,6 +242,8 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
             continue
         found.add(_rows_finding(warehouse, event.relation, [event.entity, event.time]))
         found.add(_not_after_now(warehouse, event.relation, event.time, now))
+        found.add(lone_values(warehouse, event))
+        people[str(event.relation)] = found.actual(event.relation)[event.entity.lower()]
         for column in event.columns:
             if column.references and column.references in sound:
                 facts = contract.attribute(column.references)
@@ -246,9 +269,17 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
             found.add(_unique_finding(warehouse, task.offers, [task.target, task.cutoff]))
         if not found.is_as_declared(task.relation, [task.entity, task.target], [task.cutoff]):
             continue
+        people[str(task.relation)] = found.actual(task.relation)[task.entity.lower()]
         many = task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
         found.add(_rows_finding(warehouse, task.relation, key))
         found.add(_unique_finding(warehouse, task.relation, [*key, *([task.target] if many else [])]))
         if task.horizon is not None and data_end is not None:
             found.add(_labels(warehouse, task, data_end))
+    people |= {
+        str(facts.relation): found.actual(facts.relation)[facts.key.lower()]
+        for facts in contract.attributes
+        if facts.key == contract.entity and facts.name in sound
+    }
+    if people:
+        found.add(_one_kind(people, contract.entity))
     return list(found.findings.values())

@@ -11,6 +11,7 @@ from dagster_project.findings import content, remembered
 from dagster_project.partitions import moment
 from dagster_project.project import Project
 from dagster_project.stage import checked, open_workspace
+from dagster_project.training import asset_key
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.report import Finding
@@ -21,6 +22,7 @@ def checks(project: Project) -> list[dg.AssetChecksDefinition]:
     """Every check, built from the contract."""
     contract = project.contract
     sources = [check(project, source) for source in (*contract.events, *contract.attributes) for check in SOURCE_CHECKS]
+    sources += [_repeats(project, source) for source in contract.events]
     columns = category_columns(contract)
     vectors = [_embeddings(project, source, column) for source, column in columns]
     cells = [_codes(project, source, column) for source, column in columns]
@@ -133,6 +135,25 @@ def _types(project: Project, source: EventSource | AttributeSource) -> dg.AssetC
 SOURCE_CHECKS = (_quality, _types)
 
 
+def _repeats(project: Project, source: EventSource) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=project.key(source.relation),
+        name="repeats",
+        description="No event stands twice: an increment that was loaded twice doubles every sum. It stops nothing.",
+    )
+    def repeats(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        from basemodel_ops.repetition import repeated_rows
+
+        with open_workspace(project, context).warehouse() as warehouse:
+            seen = [source.model_dump(mode="json"), content(warehouse, project.contract, source.relation)]
+            finding, reused = remembered(
+                project.settings, f"{source.name}/repeats", seen, lambda: repeated_rows(warehouse, source)
+            )
+        return checked(finding, reused=reused)._replace(severity=dg.AssetCheckSeverity.WARN)
+
+    return repeats
+
+
 def _stage(
     project: Project,
     asset: Sequence[str],
@@ -161,7 +182,7 @@ def _embeddings(project: Project, source: str, column: str) -> dg.AssetChecksDef
         return check_embeddings(workspace, source, column)
 
     text = "Vectors are finite and of unit length wherever a value has neighbours."
-    return _stage(project, ["embeddings", f"{source}__{column}"], "vectors", text, find)
+    return _stage(project, asset_key(f"embeddings/{source}__{column}").path, "vectors", text, find)
 
 
 def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefinition:
@@ -171,7 +192,7 @@ def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefiniti
         return check_codes(workspace, source, column)
 
     text = "Codes fall inside the sketch, which then ranks what it holds as the true counts do."
-    return _stage(project, ["codes", f"{source}__{column}"], "queries", text, find)
+    return _stage(project, asset_key(f"codes/{source}__{column}").path, "queries", text, find)
 
 
 def _labels(project: Project, task: Task) -> dg.AssetChecksDefinition:

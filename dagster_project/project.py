@@ -23,6 +23,11 @@ from dagster_project.surroundings import check_project
 if TYPE_CHECKING:
     import dagster as dg
 
+RELATIONS = ("model", "seed", "snapshot")
+"""Kinds of dbt's nodes that are tables or views."""
+
+NAMEABLE = re.compile(r"[A-Za-z0-9_.-]+")
+
 SCORES_SOURCE = "basemodel"
 """The dbt source that holds score tables; models below it are built after scoring."""
 
@@ -48,7 +53,7 @@ class Project:
         return {
             (node["schema"].lower(), (node.get("alias") or node["name"]).lower()): translator.get_asset_key(node)
             for node in self.manifest["nodes"].values()
-            if node["resource_type"] in ("model", "seed", "snapshot")
+            if node["resource_type"] in RELATIONS
         }
 
     def key(self, relation: Relation) -> "dg.AssetKey":
@@ -69,7 +74,17 @@ def load_project(settings: Settings) -> Project:
     """
     check_project(settings)
     ensure_manifest(settings)
-    return Project(settings, read_contract(settings.manifest_path))
+    project = Project(settings, read_contract(settings.manifest_path))
+    nodes = [node for node in project.manifest["nodes"].values() if node["resource_type"] in RELATIONS]
+    if odd := [node["name"] for node in nodes if not NAMEABLE.fullmatch(node["name"])]:
+        raise ContractError(
+            [
+                f"Model {name!r} has other characters than letters without accents, digits, `_`, `-` and `.`, and "
+                "Dagster names steps after models. Rename its file; `alias` keeps the name of its table."
+                for name in odd
+            ]
+        )
+    return project
 
 
 def dbt_executable() -> str:
@@ -87,6 +102,9 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
         "DBT_TARGET_PATH": str(settings.manifest_path.parent.resolve()),
         "DBT_LOG_PATH": str(settings.manifest_path.parent.resolve()),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        # The zone of DuckDB's and PostgreSQL's sessions, in which dbt casts moments; it would be the host's.
+        "TZ": "UTC",
+        "PGTZ": "UTC",
     }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

@@ -4,7 +4,12 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
 from basemodel_ops.contract.types import AttributeSource, ColumnType, EventSource
+from basemodel_ops.encoders.base import named_column
+from basemodel_ops.encoders.number import floats
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import sample_query
@@ -41,6 +46,12 @@ def read_batch(warehouse: Warehouse, source: EventSource | AttributeSource) -> "
     keys = [source.entity, source.time] if isinstance(source, EventSource) else [source.key]
     columns = [column.name for column in source.columns if column.type is ColumnType.NUMBER]
     table = warehouse.read(sample_query(source.relation, [*keys, *columns], rows=ROWS))
+    for name in columns:
+        # As encoders read them: not-a-number and infinities are unknown, whatever type a number is of.
+        with named_column(name, str(source.relation)):
+            values = floats(table.column(name))
+        known = pa.array(values, pa.float64(), mask=~np.isfinite(values))
+        table = table.set_column(table.column_names.index(name), name, known)
     return table.to_pandas(date_as_object=False)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.artifacts import ArtifactStore
@@ -59,6 +60,8 @@ def print_evaluations(found: Mapping[str, Evaluation], scored: Mapping[str, obje
         cells += [one["baseline"], one["baseline_value"], _difference(one)]
         table.add_row(*map(_cell, [*cells, scored.get(task, "-")] if scored else cells))
     show(table, console)
+    for warning in filter(None, (one.get("warning") for one in found.values())):
+        console.print(f"[yellow]![/yellow] {escape(str(warning))}", soft_wrap=True)
 
 
 def print_candidates(task: str, metrics: Mapping[str, Mapping[str, Mapping[str, float]]], console: Console) -> None:

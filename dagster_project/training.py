@@ -3,6 +3,7 @@
 Dependencies and code versions are those that `basemodel_ops.assets` declares.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.stages import Workspace
 
 SNAPSHOT = dg.AssetKey("snapshot")
+
+UNNAMEABLE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class SnapshotRun(dg.Config):
@@ -68,8 +71,9 @@ def kind_of(key: str) -> Kind:
 
 
 def asset_key(key: str) -> dg.AssetKey:
-    """The asset that makes an artifact."""
-    return dg.AssetKey(key.split("/"))
+    """The asset that makes an artifact. Dagster names steps after it: what it takes in no name stands as `_u` and a
+    number, as in `my_u20_clinic`."""
+    return dg.AssetKey([UNNAMEABLE.sub(lambda found: f"_u{ord(found.group()):x}_", part) for part in key.split("/")])
 
 
 def dependencies(project: Project, asset: Asset) -> list[dg.AssetKey]:

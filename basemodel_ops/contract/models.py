@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from basemodel_ops.contract.declarations import AttributeMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
-from basemodel_ops.contract.inference import infer_type, is_moment
+from basemodel_ops.contract.inference import READABLE, infer_type, is_moment, is_opaque, is_readable
 from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
 from basemodel_ops.names import file_fault
 
@@ -88,6 +88,12 @@ class ManifestReader:
                 "Declare it in the model's YAML, or name one of these."
             )
         else:
+            data_type = model.columns[name].get("data_type") or ""
+            if is_opaque(data_type):
+                self.problems.append(
+                    f"Model {model.name}: {role} column {name!r} is declared as {data_type}, of which no value can be "
+                    "told from another in every warehouse. Cast it in the model: to a text, for example."
+                )
             self._allow(model.name, role, name, model.columns[name], model.relation, model.meta.purpose)
 
     def allow_key(self, model_name: str, role: str, name: str, purpose: str | None) -> None:
@@ -166,6 +172,12 @@ class ManifestReader:
                 self.problems.append(
                     f"Model {model.name}: column {name!r} {fault}, and files are named after columns. Rename it in the "
                     "model, or give it `type: ignore`."
+                )
+            if not is_readable(kind, data_type):
+                self.problems.append(
+                    f"Model {model.name}: column {name!r} is {data_type} and cannot be read as `{kind.value}`, which "
+                    f"takes {', '.join(READABLE[kind])}. Cast it in the model, or give it another type: `ignore` "
+                    "leaves it unread."
                 )
             if purpose and kind is not ColumnType.IGNORE:
                 self._note(model.relation, name, purpose)

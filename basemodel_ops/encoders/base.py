@@ -2,7 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -111,6 +112,15 @@ def flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """One array of plain values, without chunks and dictionaries."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return array.dictionary_decode() if isinstance(array, pa.DictionaryArray) else array
+
+
+@contextmanager
+def named_column(column: str, source: str) -> Iterator[None]:
+    """Errors within say which column of which model they are about."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"Column {column!r} of {source}: {error}") from error
 
 
 def refuse(kind: str, column: pa.Array, readable: str) -> DataError:

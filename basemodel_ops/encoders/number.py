@@ -74,7 +74,7 @@ class NumberEncoder:
         count, mean, spread = 0, 0.0, 0.0
         sample, stride, skip = np.zeros(0), 1, 0
         for batch in batches:
-            values = _floats(batch)
+            values = floats(batch)
             values = values[np.isfinite(values)].astype(np.float64)
             if len(values) == 0:
                 continue
@@ -107,13 +107,13 @@ class NumberEncoder:
     def cells(self, column: pa.Array) -> np.ndarray:
         """Quantile cell of each number, int32 (rows, 1); not-a-number and infinities have none."""
         out = np.empty(len(column), np.int32)
-        _find_cells(_floats(column), self.cuts, out)
+        _find_cells(floats(column), self.cuts, out)
         return out[:, None]
 
     def features(self, column: pa.Array) -> np.ndarray:
         """Standardised squashed value, 1 for known, Fourier features; float32 (rows, 2 + 2 x octaves)."""
         out = np.empty((len(column), 2 + 2 * self.octaves), np.float32)
-        _fill_features(_floats(column), self.scale.mean, self.scale.deviation, out)
+        _fill_features(floats(column), self.scale.mean, self.scale.deviation, out)
         return out
 
     def state(self) -> State:
@@ -128,8 +128,8 @@ class NumberEncoder:
         return cls(scale, state.arrays["cuts"], state.settings["octaves"])
 
 
-def _floats(column: pa.Array) -> np.ndarray:
-    """Numbers as floats, (rows,); nulls are not-a-number.
+def floats(column: pa.Array) -> np.ndarray:
+    """Numbers as floats, (rows,); nulls are not-a-number. The one reading of numbers: no other module has its own.
 
     Raises:
         DataError: they are no numbers.

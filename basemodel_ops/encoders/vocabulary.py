@@ -55,11 +55,14 @@ class Vocabulary:
         return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
 
     def _encode_integers(self, column: pa.Array) -> np.ndarray:
-        # Unsigned integers beyond int64 wrap to negative ones on both sides alike, so they still match themselves.
+        # Unsigned integers beyond int64 wrap to negative ones on both sides alike, so they still match themselves; but
+        # no negative one of a side that is signed.
         plain = column.fill_null(0).to_numpy(zero_copy_only=False) if column.null_count else column.to_numpy()
         codes = self._lookup.find(plain.view(np.int64) if plain.dtype == np.uint64 else plain)
         if column.null_count:
             codes[column.is_null().to_numpy(zero_copy_only=False)] = -1
+        if (plain.dtype == np.uint64) != pa.types.is_uint64(self.values.type):
+            codes[plain > np.iinfo(np.int64).max if plain.dtype == np.uint64 else plain < 0] = -1
         return codes
 
     def table(self) -> pa.Table:

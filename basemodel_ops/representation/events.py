@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.encoders import Encoder, Vocabulary, track_names
-from basemodel_ops.encoders.base import flat
+from basemodel_ops.encoders.base import flat, named_column
 from basemodel_ops.encoders.hashing import hash_values
+from basemodel_ops.encoders.number import floats
 from basemodel_ops.errors import DataError
 
 NO_SESSION = int(np.iinfo(np.int64).min)
@@ -97,7 +98,8 @@ class EventReader:
         """
         padded = {name: (column, np.append(codes, -1).astype(np.int32)) for name, (column, codes) in self.maps.items()}
         for batch in batches:
-            owner = self.entities.encode(batch.column(self.entity))
+            with named_column(self.entity, self.source):
+                owner = self.entities.encode(batch.column(self.entity))
             if len(owner) and owner.min() < 0:
                 row = int(owner.argmin())
                 raise DataError(
@@ -105,11 +107,15 @@ class EventReader:
                     "not among the entities. The table changed during the read, or the entity is null: run again, or "
                     "filter such rows out in the dbt model."
                 )
-            codes = {name: known.encode(batch.column(name)) for name, known in self.categories.items()}
+            codes = {}
+            for name, known in self.categories.items():
+                with named_column(name, self.source):
+                    codes[name] = known.encode(batch.column(name))
             for name, (column, mapping) in padded.items():
                 codes[name] = mapping[codes[column]]  # code -1, the unknown, maps to -1
             for name, encoder in self.encoders.items():
-                cells = encoder.cells(flat(batch.column(name)))
+                with named_column(name, self.source):
+                    cells = encoder.cells(flat(batch.column(name)))
                 for row, track in enumerate(track_names(name, cells.shape[1])):
                     codes[track] = np.ascontiguousarray(cells[:, row])
             yield Events(
@@ -117,8 +123,13 @@ class EventReader:
                 microseconds(batch.column(self.time), self.source),
                 _session_ids(batch.column(self.session)) if self.session else None,
                 codes,
-                {name: _floats(batch.column(name), name, self.source) for name in self.numbers},
+                {name: self._numbers(batch, name) for name in self.numbers},
             )
+
+    def _numbers(self, batch: pa.RecordBatch, name: str) -> np.ndarray:
+        """A number column, float32 (rows,)."""
+        with named_column(name, self.source), np.errstate(over="ignore"):  # beyond float32 is infinite: unknown
+            return floats(batch.column(name)).astype(np.float32)
 
 
 def microseconds(column: pa.Array, source: str) -> np.ndarray:
@@ -140,14 +151,3 @@ def _session_ids(column: pa.Array) -> np.ndarray:
         return column.cast(pa.int64(), safe=False).fill_null(NO_SESSION).to_numpy(zero_copy_only=False)
     hashes = hash_values(column).view(np.int64)
     return np.where(column.is_valid().to_numpy(zero_copy_only=False), hashes, NO_SESSION)
-
-
-def _floats(column: pa.Array, name: str, source: str) -> np.ndarray:
-    kind = column.type
-    if not (
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
-    ):
-        raise DataError(f"{name} of {source} is of type {kind}, no number: cast it in the dbt model, or annotate it.")
-    if pa.types.is_decimal(kind):
-        column = column.cast(pa.float64())
-    return column.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)

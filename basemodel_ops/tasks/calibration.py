@@ -46,23 +46,23 @@ class Calibration:
     def fit(cls, score: np.ndarray, target: np.ndarray, weight: Weight = None) -> "Calibration":
         """The map, isotonic, Platt-scaled or flat, with the smallest log loss on the other half of the rows, twice.
 
-        Where a half has one class only, nothing can be compared and the isotonic map is taken.
+        Where a half has one class only, nothing can be compared, and a score stays what it is.
         """
         half = np.arange(len(score)) % 2 == 0
 
         def of(part: np.ndarray) -> Weight:
             return None if weight is None else weight[part]
 
-        best = _isotonic
-        if all(len(np.unique(target[part])) == 2 for part in (half, ~half)):
-            loss = {
-                method: sum(
-                    _log_loss(cls(*method(score[fit], target[fit], of(fit))).apply(score[~fit]), target[~fit], of(~fit))
-                    for fit in (half, ~half)
-                )
-                for method in (_isotonic, _platt, _flat)
-            }
-            best = min(loss, key=lambda method: loss[method])
+        if any(len(np.unique(target[part])) < 2 for part in (half, ~half)):
+            return cls(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+        loss = {
+            method: sum(
+                _log_loss(cls(*method(score[fit], target[fit], of(fit))).apply(score[~fit]), target[~fit], of(~fit))
+                for fit in (half, ~half)
+            )
+            for method in (_isotonic, _platt, _flat)
+        }
+        best = min(loss, key=lambda method: loss[method])
         return cls(*best(score, target, weight))
 
     def apply(self, score: np.ndarray) -> np.ndarray:

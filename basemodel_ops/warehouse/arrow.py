@@ -38,6 +38,29 @@ def plain(table: pa.Table) -> pa.Table:
         raise WarehouseError(f"A column does not fit its type in a warehouse: {error}. Round it first.") from error
 
 
+def fitted(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows in the types of a schema of the same names.
+
+    Raises:
+        WarehouseError: a value does not fit its type; names the column. None is cut, rounded or wrapped.
+    """
+    columns = []
+    for column, field in zip(rows.columns, schema, strict=True):
+        try:
+            columns.append(column.cast(field.type))
+        except pa.ArrowException as error:
+            raise unfit(field.name, column.type, field.type) from error
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def unfit(name: str, kind: pa.DataType, wanted: pa.DataType) -> WarehouseError:
+    """The error for a column with a value that cannot be read exactly."""
+    return WarehouseError(
+        f"Column {name!r} holds {kind} values beyond {wanted}, in which they are read. Cast it in its dbt model: an id "
+        "to a text, a number to a double."
+    )
+
+
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """The schema of the same rows in plain types."""
     return pa.schema([pa.field(field.name, _plain_type(field.type)) for field in schema])

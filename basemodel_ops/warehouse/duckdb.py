@@ -146,6 +146,8 @@ class DuckDBWarehouse(SqlWarehouse):
                 f"The warehouse {path} is open in another process, and DuckDB lets one process in at a time. Close it "
                 f"there (a notebook, a DuckDB shell, another run) and run again. DuckDB says: {error}"
             ) from error
+        # It would be the host's. Zoned moments are compared, cast and handed out by it.
+        self._connection.execute("set global TimeZone = 'UTC'")
         self._flag.unlink(missing_ok=True)
 
     def __str__(self) -> str:

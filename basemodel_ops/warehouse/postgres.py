@@ -7,10 +7,12 @@ from typing import Any
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import SettingsError, WarehouseError
+from basemodel_ops.warehouse.arrow import unfit
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience
 from basemodel_ops.warehouse.session import Session, create_table
@@ -29,6 +31,8 @@ A publication's connection may be idle for long between two batches, while they 
 LONGEST_NAME = 63
 NUMERIC = pa.decimal128(38, 9)
 """PostgreSQL does not tell the scale of a result; a value that does not fit is an error, never rounded."""
+WRAPPED_MOMENT, WRAPPED_DATE = -(2**63) + 946_684_799_999_999, -(2**31) + 10_956
+"""What the driver makes of `infinity`, the largest integer since 2000, as it counts on from 1970."""
 BROKEN = ("08", "57P", "53300", "40001", "40P01")
 """SQLSTATE classes that a new connection may not meet: lost, shut down, too many, serialisation, deadlock."""
 
@@ -86,7 +90,7 @@ class PostgresSession(Session):
         def batches() -> Iterator[pa.RecordBatch]:
             with cursor:
                 for batch in reader:
-                    columns = map(_column, batch.columns, schema.types)
+                    columns = map(_column, batch.columns, schema)
                     yield pa.RecordBatch.from_arrays(list(columns), schema=schema)
 
         return pa.RecordBatchReader.from_batches(schema, batches())
@@ -208,8 +212,35 @@ class PostgresWarehouse(SqlWarehouse):
 def _arrow_type(kind: pa.DataType) -> pa.DataType:
     if isinstance(kind, pa.OpaqueType):
         return NUMERIC if kind.type_name == "numeric" else kind.storage_type
-    return kind
+    return pa.string() if isinstance(kind, (pa.UuidType, pa.JsonType)) else kind
 
 
-def _column(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    return column.storage.cast(kind) if isinstance(column.type, pa.OpaqueType) else column
+def _column(column: pa.Array, field: pa.Field) -> pa.Array:
+    if pa.types.is_timestamp(column.type):
+        return _finite(column, pa.int64(), WRAPPED_MOMENT)
+    if pa.types.is_date32(column.type):
+        return _finite(column, pa.int32(), WRAPPED_DATE)
+    if isinstance(column.type, pa.UuidType):
+        return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
+    if isinstance(column.type, pa.JsonType):
+        return column.storage.cast(pa.string())
+    if not isinstance(column.type, pa.OpaqueType):
+        return column
+    told = column.storage
+    if pa.types.is_decimal(field.type):  # which no decimal holds: unknown, as they are among floats
+        endless = pc.match_substring_regex(told, "(?i)nan|inf")
+        told = pc.if_else(endless, pa.scalar(None, told.type), told)
+    try:
+        return told.cast(field.type)
+    except pa.ArrowException as error:
+        raise unfit(field.name, pa.string(), field.type) from error
+
+
+def _finite(column: pa.Array, whole: pa.DataType, wrapped: int) -> pa.Array:
+    """The column with `infinity` at the end of time, not before its beginning."""
+    plain = column.cast(whole)
+    last = pc.equal(plain, pa.scalar(wrapped, whole))
+    if not pc.any(last).as_py():
+        return column
+    end = pa.scalar(2 ** (whole.bit_width - 1) - 1, whole)
+    return pc.if_else(last, end, plain).cast(column.type)

@@ -15,6 +15,7 @@ from snowflake.connector.constants import FIELD_ID_TO_NAME
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
+from basemodel_ops.warehouse.arrow import fitted
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience
@@ -22,6 +23,7 @@ from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
+from basemodel_ops.warehouse.values import plain_values
 
 STAGE_HOURS = 24
 """A stage table this old belongs to a run that is gone: Snowflake has no lock that would say so sooner."""
@@ -29,8 +31,8 @@ FILE_BYTES = 128 * 2**20
 """Files of this size are sent: Snowflake loads files of 100 to 250 MB best."""
 ARROW_TYPES = {
     "REAL": pa.float64(), "TEXT": pa.string(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(), "BINARY": pa.binary(),
-    "TIMESTAMP_NTZ": pa.timestamp("us"), "TIMESTAMP_LTZ": pa.timestamp("us", "UTC"),
-    "TIMESTAMP_TZ": pa.timestamp("us", "UTC"),
+    "TIMESTAMP_NTZ": pa.timestamp("us"), "TIMESTAMP_LTZ": pa.timestamp("us"), "TIMESTAMP_TZ": pa.timestamp("us"),
+    "TIME": pa.time64("ns"),
 }  # fmt: skip
 MISSING = (2003, 904, 2043)
 """No such object, invalid identifier."""
@@ -83,8 +85,8 @@ class SnowflakeSession(Session):
         def batches() -> Iterator[pa.RecordBatch]:
             with cursor:
                 for chunk in cursor.fetch_arrow_batches():
-                    # Integers come as wide as the values of their chunk need: one schema for all chunks.
-                    yield from chunk.rename_columns(schema.names).cast(schema).to_batches()
+                    # Integers come as wide as their chunk needs, moments in nanoseconds: one schema for all.
+                    yield from fitted(plain_values(chunk.rename_columns(schema.names)), schema).to_batches()
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 

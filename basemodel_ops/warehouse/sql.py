@@ -23,6 +23,7 @@ from basemodel_ops.warehouse.retry import Patience, Trouble, within
 from basemodel_ops.warehouse.sampling import remainder, sample_of, shard_of
 from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.staging import new_stage, sweep
+from basemodel_ops.warehouse.values import plain_values
 
 T = TypeVar("T")
 MIXED, SUMMED = 4_611_686_018_427_387_847, 1_000_000_007
@@ -94,7 +95,7 @@ class SqlWarehouse(ABC):
 
     def read(self, query: exp.Query) -> pa.Table:
         """The result, whole."""
-        return self._asked(lambda session: session.stream(query, READ_ROWS).read_all())
+        return plain_values(self._asked(lambda session: session.stream(query, READ_ROWS).read_all()))
 
     def shard(self, query: exp.Select, column: str, index: int, count: int) -> exp.Select:
         """The rows of a query whose `column` hashes to shard `index` of `count`: disjoint, together all of them."""
@@ -208,7 +209,7 @@ class SqlWarehouse(ABC):
                     while (batch := within(limit, partial(next, reader, None), late)) is not None:
                         arrived += batch.num_rows
                         trouble.over()
-                        yield batch
+                        yield plain_values(batch)
                 return
             except (*self.errors, OSError) as error:
                 if arrived and self._is_passing(error) and not _is_repeatable(query):

@@ -18,6 +18,18 @@ from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 HUGE = 1e300
 """No answer is beyond it."""
 
+LOSS_HINTS = {
+    "activity": "Of `activity` (whether and how much) nothing was learnt: there are too few rows, or events come and "
+    "go by chance. Start the grid of cutoffs earlier, set it closer, or widen the populations.",
+    "things": "Of `things` (which values of the category columns) nothing was learnt: there are too few rows for so "
+    "many values, or hardly one comes again. Start the grid of cutoffs earlier, set it closer, or give columns whose "
+    "values do not come again `type: ignore`.",
+    "composition": "Of `composition` (which of many values) nothing was learnt: there are too few rows for so many "
+    "values, or hardly one comes again. Start the grid of cutoffs earlier, set it closer, or give columns whose values "
+    "do not come again `type: ignore`.",
+}
+"""Cause and way out, per family of losses."""
+
 LEAST_RANK_CORRELATION = 0.3
 """Between decoded and true counts of one history's elements; chance is 0."""
 
@@ -67,10 +79,12 @@ def check_model(ws: Workspace) -> Finding:
     numbers = ws.current("foundation_model").json("report")
     families = [name.removeprefix("loss_") for name in numbers if name.startswith("loss_")]
     better = {name: numbers[f"unigram_{name}"] - numbers[f"loss_{name}"] for name in families}
+    failed = [name for name, found in better.items() if not (np.isfinite(found) and found > 0)]
+    text = f"Gain over knowing only averages, per family: { {k: round(v, 4) for k, v in better.items()} }."
     return Finding(
         "loss_is_below_the_averages",
-        all(np.isfinite(gain) and gain > 0 for gain in better.values()),
-        f"Gain over knowing only averages, per family: { {k: round(v, 4) for k, v in better.items()} }.",
+        not failed,
+        " ".join([text, *(LOSS_HINTS.get(name, "") for name in failed)]).strip(),
         {f"gain_{name}": float(gain) for name, gain in better.items()},
     )
 
@@ -86,12 +100,14 @@ def check_task(ws: Workspace, task: str) -> Finding:
     if not np.isfinite(better):
         text = (
             f"{numbers['metric']} of {task} cannot be measured: its test rows have one answer only. Raise "
-            "BASEMODEL_TEST_CUTOFFS, or widen the task's population."
-        )
+            f"BASEMODEL_TEST_CUTOFFS, or widen the task's population. {numbers.get('warning', '')}"
+        ).strip()
         return Finding("not_worse_than_the_baseline", False, text)
     text = (
         f"{numbers['metric']}: {numbers['shipped']} {numbers['shipped_value']}, baseline {numbers['baseline_value']}."
     )
+    if warning := numbers.get("warning"):
+        text += f" {warning}"
     worse = is_worse(metric, float(numbers["shipped_value"]), baseline, float(numbers["noise"]))
     stops = numbers.get("on_worse", OnWorse.STOP) == OnWorse.STOP
     if worse and stops:

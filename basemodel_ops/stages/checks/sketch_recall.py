@@ -38,7 +38,7 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
     chosen = np.arange(len(examples))
     columns = sorted({(block.source, block.column) for block in examples.layout.select("sketch")})
     numbers: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
-    worst = 1.0
+    worst, lowest = 1.0, "none is asked"
     for source, column in columns:
         size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
         truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
@@ -56,12 +56,14 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
         if precision:
             numbers[f"precision_{TOP} {source}.{column}"] = round(float(np.mean(precision)), 4)
             numbers[f"rank_correlation {source}.{column}"] = round(float(np.mean(correlation or [0.0])), 4)
-            worst = min(worst, float(np.mean(precision)))
+            if np.mean(precision) < worst:
+                worst, lowest = float(np.mean(precision)), f"{column!r} in {source}"
     return Finding(
         "sketches_can_be_asked",
         worst >= LEAST_PRECISION,
-        f"The least precision of a sketched column is {worst:.2f}; at least {LEAST_PRECISION} is asked for. "
-        "Raise BASEMODEL_DEPTH or BASEMODEL_WIDTH where it is less.",
+        f"The least precision of a sketched column is {worst:.2f} ({lowest}); at least {LEAST_PRECISION} is asked "
+        "for. Where its values hardly come again, give it `type: ignore`; else raise BASEMODEL_DEPTH or "
+        "BASEMODEL_WIDTH.",
         numbers,
     )
 

@@ -11,6 +11,7 @@ from sqlglot import exp
 from basemodel_ops.artifacts import Artifact, Draft
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, EventSource
 from basemodel_ops.encoders import Encoder, State, Vocabulary, fit_encoder, load_encoder
+from basemodel_ops.encoders.base import named_column
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
@@ -98,7 +99,8 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int
     draft.json("began", int(first))
     fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
     for name, kind in others(event).items():
-        fitted[name] = _fitted(ws.settings, kind, _newest(warehouse, event, name, to_datetime(end)))
+        with named_column(name, event.name):
+            fitted[name] = _fitted(ws.settings, kind, _newest(warehouse, event, name, to_datetime(end)))
     _save_encoders(draft, fitted)
     for column in event.columns:
         if column.type is not ColumnType.CATEGORY:
@@ -201,7 +203,8 @@ def _derive(
     fitted: dict[str, Encoder] = {}
     for attribute, kind in others(source).items():
         values = things.column(attribute).combine_chunks()
-        fitted[attribute] = _fitted(settings, kind, [values])
+        with named_column(attribute, source.name):
+            fitted[attribute] = _fitted(settings, kind, [values])
         draft.arrays(f"cells {column}.{attribute}", {"cells": fitted[attribute].cells(values)})
     _save_encoders(draft, fitted, column)
     return sizes
@@ -215,7 +218,10 @@ def _fit_attributes(ws: Workspace, warehouse: Warehouse, source: AttributeSource
         vocabulary, _ = Vocabulary.of_groups(values, np.ones(len(values), np.int64))
         draft.table(name, vocabulary.table())
         sizes[f"values_{name}"] = len(vocabulary)
-    fitted = {name: _fitted(ws.settings, kind, [table.column(name)]) for name, kind in others(source).items()}
+    fitted: dict[str, Encoder] = {}
+    for name, kind in others(source).items():
+        with named_column(name, source.name):
+            fitted[name] = _fitted(ws.settings, kind, [table.column(name)])
     _save_encoders(draft, fitted)
     return sizes
 

@@ -24,6 +24,8 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
             "baseline": against["name"], "baseline_value": round(test[against["name"]][metric], 5),
             "noise": round(against["noise"], 5), "on_worse": str(ws.contract.task(task).on_worse),
         }  # fmt: skip
+        if warning := against.get("warning"):
+            numbers["warning"] = warning
         for name, values in test.items():
             numbers |= {f"{name}: {key}": round(value, 5) for key, value in values.items()}
         numbers |= fitted.json("parts")

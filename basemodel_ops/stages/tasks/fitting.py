@@ -34,6 +34,7 @@ from basemodel_ops.tasks.comparing import difference_error, is_worse, mean_metri
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import metric_of, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
+from basemodel_ops.tasks.scarcity import scarcity
 from basemodel_ops.tasks.single import Views, fit_heads, save_mixture
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -121,7 +122,8 @@ def _fit_single(
         tested = chosen.test
         tested.answers["baseline"] = cold.applied(tested.answers["baseline"], is_warm[test])
         on_test["baseline"] = mean_metrics(kind, [tested])["baseline"]
-    draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0})
+    warning = scarcity(task.name, target, parts) if kind is TaskType.BINARY else ""
+    draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0, "warning": warning})
     shipped = replace(chosen.shipped, heads=fit_heads(kind, views, target, seed, list(chosen.shipped.shares), metric))
     arrays, texts = save_mixture(shipped)
     draft.arrays("heads", arrays)

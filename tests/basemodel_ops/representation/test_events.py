@@ -31,7 +31,7 @@ def test_codes_follow_vocabularies_and_maps():
         ("item", pa.array(["3", "1"]), "none could match"),
         ("at", pa.array([0, None], pa.timestamp("us")), "have no time"),
         ("at", pa.array([0, 1]), "cast it to a timestamp"),
-        ("price", pa.array(["a", "b"]), "no number"),
+        ("price", pa.array(["a", "b"]), "cannot be read as number"),
     ],
 )
 def test_contradictions_are_named(column, values, says):

@@ -1,0 +1,63 @@
+"""What comes again in events: rows that should not, and values that should; counted in the warehouse."""
+
+from sqlglot import exp
+
+from basemodel_ops.contract.types import Column, ColumnType, EventSource
+from basemodel_ops.report import Finding
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of, table_of
+
+MANY_VALUES, LONE_SHARE = 10_000, 0.5
+"""A category with more values than the one, and more than the other of its rows, hardly repeats."""
+
+
+def repeated_rows(warehouse: Warehouse, event: EventSource) -> Finding:
+    """Rows that are equal in all that is read of them: an increment that was loaded twice doubles every sum."""
+    read = [column.name for column in event.columns if _is_read(column)]
+    columns = list(dict.fromkeys([event.entity, event.time, *([event.session] if event.session else []), *read]))
+    distinct = exp.select(*map(column_of, columns)).distinct().from_(table_of(event.relation)).subquery("once")
+    rows, once = (
+        _counts(warehouse, exp.select(exp.Count(this=exp.Star())).from_(one))[0]
+        for one in (table_of(event.relation), distinct)
+    )
+    repeats = rows - once
+    text = (
+        f"{repeats:,} of {rows:,} rows of {event.relation} are equal to another in {columns}, and count as events of "
+        "their own. If an increment was loaded twice, build the model afresh (`dbt build --full-refresh --select "
+        f"{event.name}`) and give it a `unique_key`, or select distinct rows in it. If they did happen, nothing is to "
+        "be done."
+    )
+    return Finding(
+        "no_row_stands_twice", repeats == 0, text if repeats else f"No two of {rows:,} rows are equal.",
+        {"rows": rows, "repeats": repeats},
+    )  # fmt: skip
+
+
+def lone_values(warehouse: Warehouse, event: EventSource) -> Finding:
+    """Values of categories come again: of those that never do nothing can be learnt, and a sketch names none."""
+    # Things with facts are known by them, however seldom each is.
+    columns = [c.name for c in event.columns if c.type is ColumnType.CATEGORY and not c.references]
+    lone = {}
+    if columns:
+        asked: list[exp.Expr] = [exp.ApproxDistinct(this=column_of(name)) for name in columns]
+        asked += [exp.Count(this=column_of(name)) for name in columns]
+        found = _counts(warehouse, exp.select(*asked).from_(table_of(event.relation)))
+        counts = zip(columns, found[: len(columns)], found[len(columns) :], strict=True)
+        lone = {name: pair for name, *pair in counts if pair[0] > max(MANY_VALUES, LONE_SHARE * pair[1])}
+    text = " ".join(
+        f"Column {name!r} of {event.relation} has about {values:,} values in {rows:,} rows: hardly one comes again, so "
+        "nothing can be learnt of them. Give it `type: ignore`; or `text`, if its words say something; or "
+        "`references` to facts about its things."
+        for name, (values, rows) in lone.items()
+    )
+    return Finding(f"{event.name}: values come again", not lone, text or f"Of {len(columns)} columns.")
+
+
+def _is_read(column: Column) -> bool:
+    return column.type is not ColumnType.IGNORE or column.references is not None
+
+
+def _counts(warehouse: Warehouse, query: exp.Select) -> list[int]:
+    """A row of counts; their names, which warehouses give as they like, are not asked for."""
+    table = warehouse.read(query)
+    return [int(table.column(place)[0].as_py() or 0) for place in range(table.num_columns)]
