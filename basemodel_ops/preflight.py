@@ -8,6 +8,7 @@ from sqlglot import exp
 from basemodel_ops.contract.inference import family, is_moment
 from basemodel_ops.contract.types import Column, ColumnType, Contract, Relation, Task, TaskType
 from basemodel_ops.errors import WarehouseError
+from basemodel_ops.populations import hindsight_finding
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
@@ -142,7 +143,7 @@ def _labels(warehouse: Warehouse, task: Task, data_end: datetime) -> Finding:
 
 
 class _Preflight:
-    """Findings by name; a relation that is not as declared is asked nothing else."""
+    """Findings in their order; a relation that is not as declared is asked nothing else."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
@@ -150,8 +151,9 @@ class _Preflight:
         self._actual: dict[str, dict[str, str]] = {}
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding; relations that several declarations share are asked once."""
-        self.findings.setdefault(finding.name, finding)
+        """Keep a finding; what is said twice of a relation that several declarations share is kept once."""
+        # Two relations of one name, in two schemas, have findings of one name and of different words.
+        self.findings.setdefault(f"{finding.name}\n{finding.description}", finding)
 
     def actual(self, relation: Relation) -> dict[str, str]:
         """Data types by lower-case column name; WarehouseError where the relation is not there."""
@@ -192,14 +194,16 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
     found = _Preflight(warehouse)
     sound = set()
     for facts in contract.attributes:
-        if not found.is_as_declared(facts.relation, [facts.key], [facts.valid_from], facts.columns):
+        if not found.is_as_declared(facts.relation, [facts.key], [facts.valid_from, facts.valid_to], facts.columns):
             continue
         sound.add(facts.name)
         key = [facts.key, *([facts.valid_from] if facts.valid_from else [])]
         found.add(_rows_finding(warehouse, facts.relation, key))
         found.add(_unique_finding(warehouse, facts.relation, key))
+    are_events_sound = True
     for event in contract.events:
         if not found.is_as_declared(event.relation, [event.entity, event.session], [event.time], event.columns):
+            are_events_sound = False
             continue
         found.add(_rows_finding(warehouse, event.relation, [event.entity, event.time]))
         found.add(_not_after_now(warehouse, event.relation, event.time, now))
@@ -219,7 +223,10 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
         (data_end,) = _row(warehouse, exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation)))
     for task in contract.tasks:
         key = [task.entity, task.cutoff]
-        if task.population and found.is_as_declared(task.population, [task.entity], [task.cutoff]):
+        is_readable = are_events_sound
+        if task.population and not found.is_as_declared(task.population, [task.entity], [task.cutoff]):
+            is_readable = False
+        elif task.population:
             found.add(_rows_finding(warehouse, task.population, key))
             found.add(_unique_finding(warehouse, task.population, key))
         if task.offers and found.is_as_declared(task.offers, [task.target], [task.cutoff]):
@@ -232,4 +239,6 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
         found.add(_unique_finding(warehouse, task.relation, [*key, *([task.target] if many else [])]))
         if task.horizon is not None and data_end is not None:
             found.add(_labels(warehouse, task, data_end))
+            if is_readable and (who := hindsight_finding(warehouse, contract, task, data_end)) is not None:
+                found.add(who)
     return list(found.findings.values())

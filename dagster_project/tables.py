@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # the package of stages loads torch
     from dagster_project.forgetting import Done
 
 
-def print_contract(contract: Contract, console: Console) -> None:
-    """Sources with their columns, then tasks, then the grid."""
+def print_contract(contract: Contract, console: Console, unread: Sequence[str] = ()) -> None:
+    """Sources with their columns, then tasks, then the grid, and annotated nodes that dbt leaves out."""
     for source in contract.events:
         session = f", session {source.session}" if source.session else ""
         _print_columns(console, source, f"event: entity {source.entity}, time {source.time}{session}")
@@ -42,6 +42,8 @@ def print_contract(contract: Contract, console: Console) -> None:
         console.print(where, soft_wrap=True, markup=False)
     grid = contract.grid
     console.print(f"Cutoffs: weekly from {grid.start}, now = {grid.now or 'the clock'}, in {grid.relation}.")
+    for line in unread:
+        console.print(f"Not read: {line}.", soft_wrap=True, markup=False)
     console.print("No problems.")
 
 
@@ -85,9 +87,11 @@ def print_summary(
     console.print("[bold]Where to look next[/bold]")
     settings = project.settings
     where = {"duckdb": settings.warehouse_path, "postgres": "the PostgreSQL database"}.get(
-        settings.target, "the Snowflake database"
+        settings.kind, "the Snowflake database"
     )
-    console.print(f"  Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.")
+    console.print(
+        f"  Answers: tables {settings.answers_schema}.<task>_scores in {where}, and the marts that read them."
+    )
     console.print("  Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000")
     console.print("  What was declared and inferred: `basemodel contract`")
 
@@ -113,8 +117,12 @@ def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "value" else "right")
     for reply in replies:
         age = "-" if math.isnan(reply.age) else f"{reply.age:.0f}"
-        table.add_row(reply.value, f"{reply.probability:.0%}", f"{reply.count:.2f}", age)
+        known = (f"{reply.probability:.0%}", f"{reply.count:.2f}") if not math.isnan(reply.probability) else ("-", "-")
+        table.add_row(escape(reply.value), *known, age)
     console.print(table)
+    for reply in replies:
+        if reply.note:
+            console.print(f"{reply.value}: {reply.note}.", soft_wrap=True, markup=False)
 
 
 def print_forgotten(done: "Done", source: str, console: Console) -> None:

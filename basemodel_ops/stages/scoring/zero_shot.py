@@ -17,9 +17,9 @@ from basemodel_ops.stages.tasks.views import pair_views, zero_shot_answer
 from basemodel_ops.stages.workspace import Workspace
 
 
-def zero_shot_relation(task: str) -> Relation:
+def zero_shot_relation(task: str, schema: str = "basemodel") -> Relation:
     """Where answers without labels are written; scores of the fitted model stay as they are."""
-    return Relation(schema_name="basemodel", name=f"{task}_zero_shot")
+    return Relation(schema_name=schema, name=f"{task}_zero_shot")
 
 
 def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Report:
@@ -46,7 +46,8 @@ class ZeroShotQuestion(Question):
         self, ws: Workspace, task: Task, as_of: datetime, entities: pa.ChunkedArray, checkpoint: Checkpoint
     ) -> None:
         super().__init__(task, as_of, entities)
-        self.relation, self.model_version = zero_shot_relation(task.name), checkpoint.version
+        self.model_version = checkpoint.version
+        self.relation = zero_shot_relation(task.name, ws.settings.answers_schema)
         self._ws, self._checkpoint, self._labels = ws, checkpoint, None
         if task.type is TaskType.MULTILABEL and task.predicts is not None:
             source, column = task.predicts.source, task.predicts.column
