@@ -11,7 +11,7 @@ from basemodel_ops.errors import WarehouseError
 from basemodel_ops.populations import hindsight_finding
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, moment_of, sample_query, table_of
 
 
 def _row(warehouse: Warehouse, query: exp.Select) -> list[Any]:
@@ -149,6 +149,7 @@ class _Preflight:
         self.warehouse = warehouse
         self.findings: dict[str, Finding] = {}
         self._actual: dict[str, dict[str, str]] = {}
+        self._spelled: dict[str, list[str]] = {}
 
     def add(self, finding: Finding) -> None:
         """Keep a finding; what is said twice of a relation that several declarations share is kept once."""
@@ -159,8 +160,28 @@ class _Preflight:
         """Data types by lower-case column name; WarehouseError where the relation is not there."""
         key = str(relation)
         if key not in self._actual:
-            self._actual[key] = {name.lower(): kind for name, kind in self.warehouse.columns(relation).items()}
+            columns = self.warehouse.columns(relation)
+            self._actual[key] = {name.lower(): kind for name, kind in columns.items()}
+            self._spelled[key] = list(columns)
         return self._actual[key]
+
+    def spelling(self, relation: Relation, names: list[str]) -> Finding | None:
+        """A finding where the warehouse has a column in other capitals only, and tells these apart."""
+        there = self._spelled[str(relation)]
+        other = {name: one for name in names if name not in there for one in there if one.lower() == name.lower()}
+        if not other:
+            return None
+        try:
+            self.warehouse.read(sample_query(relation, list(other), 1))
+        except WarehouseError:
+            name, one = next(iter(other.items()))
+            text = (
+                f"{relation}: column {name!r} of its model's YAML stands in the warehouse as {one!r}, which tells "
+                f"capitals apart and folds names that are not quoted. Write {one!r} in the YAML and its annotations, "
+                f'or quote the column in the model\'s SQL, as "{name}", with `quote: true` in the YAML.'
+            )
+            return Finding(f"{relation.name}: the warehouse has what is declared", False, text)
+        return None
 
     def is_as_declared(
         self,
@@ -181,6 +202,8 @@ class _Preflight:
             kinds = {c.name: c.data_type for c in others or () if c.name in read and c.data_type and not c.references}
             everything = None if others is None else [*names, *(column.name for column in others)]
             finding = _declared_finding(self.actual(relation), relation, names, times, kinds, everything)
+            if finding.passed:
+                finding = self.spelling(relation, names) or finding
         except WarehouseError as error:
             finding = Finding(f"{relation.name}: the warehouse has what is declared", False, str(error))
         before = self.findings.get(finding.name)

@@ -119,6 +119,9 @@ def answer_without_labels(settings: Settings, task: str, as_of: str | None, cons
     report = zero_shot_scores(workspace, task, partition_moment(key), run)
     where = f"{project.settings.answers_schema}.{task}_zero_shot"
     console.print(f"{report.numbers['rows']} rows in {where} as of {key}, without a label.")
+    if "mean_label" in report.numbers:
+        means = f"Mean answer {report.numbers['mean_answer']}, mean label {report.numbers['mean_label']}."
+        console.print(report.numbers.get("warning", means), soft_wrap=True, markup=False)
 
 
 def _tasks(project: Project, wanted: Sequence[str]) -> list[str]:
