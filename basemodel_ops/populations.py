@@ -26,7 +26,9 @@ ENTITIES = 20_000
 ENOUGH = 40
 """Members of all these cutoffs together below which nothing is said."""
 
-ALL, FEWER = 0.995, 0.95
+INSTANT = timedelta(microseconds=1)
+
+ALL, FEWER = 0.995, 0.98
 """Shares of members with an event after the cutoff, and before it, from which and below which it was hindsight."""
 
 
@@ -44,21 +46,25 @@ def hindsight_finding(warehouse: Warehouse, contract: Contract, task: Task, data
     members = after = before = 0
     for cutoff in cutoffs:
         asked = _asked(warehouse, task, cutoff)
-        span = data_end - _naive(cutoff)
+        moment = _naive(cutoff)
+        span = data_end - moment
+        past = _active(warehouse, contract, asked, datetime.min, moment - INSTANT)
+        asked = asked.filter(pa.array(past))  # whoever is new has no past to compare with
         members += len(asked)
-        after += _active(warehouse, contract, asked, _naive(cutoff), data_end)
-        before += _active(warehouse, contract, asked, _naive(cutoff) - span, _naive(cutoff) - timedelta(microseconds=1))
+        after += int(_active(warehouse, contract, asked, moment, data_end).sum())
+        before += int(_active(warehouse, contract, asked, moment - span, moment - INSTANT).sum())
     if members < ENOUGH:
         return None
     shares = after / members, before / members
     is_hindsight = shares[0] >= ALL and shares[1] < FEWER
-    text = f"{shares[0]:.0%} of {members} members have an event after their cutoff, {shares[1]:.0%} as long before it."
+    told = f"{shares[0]:.1%} of {members} rows", f"{shares[1]:.1%} had one in as long a time before it"
+    text = f"{told[0]} have an event after their cutoff, {told[1]}."
     if is_hindsight:
         text = (
-            f"{shares[0]:.1%} of {members} rows of {relation} name a {task.entity} with an event at or after the "
-            f"cutoff, and {shares[1]:.1%} had one in as long a time before it: who is asked follows from the future. "
-            f"What {task.name} is measured by is then not what it is asked, and at the newest cutoff hardly anyone is "
-            "asked. Choose by what is known strictly before the cutoff, for example an event in the eight weeks before."
+            f"{told[0]} of {relation}, each of a {task.entity} with a past, have an event at or after the cutoff, and "
+            f"{told[1]}: who is asked follows from the future. What {task.name} is measured by is then not what it is "
+            "asked, and at the newest cutoff hardly anyone is asked. Choose by what is known strictly before the "
+            "cutoff, for example an event in the eight weeks before."
         )
     numbers = {"members": members, "after": round(shares[0], 4), "before": round(shares[1], 4)}
     return Finding(f"{relation.name}: who is asked is known before the cutoff", not is_hindsight, text, numbers)
@@ -82,18 +88,19 @@ def _asked(warehouse: Warehouse, task: Task, cutoff: Any) -> pa.Array:
     return warehouse.read(query.limit(ENTITIES)).column(0).combine_chunks().drop_null()
 
 
-def _active(warehouse: Warehouse, contract: Contract, asked: pa.Array, first: datetime, last: datetime) -> int:
-    """How many of the members have an event from `first` to `last`, both included."""
+def _active(warehouse: Warehouse, contract: Contract, asked: pa.Array, first: datetime, last: datetime) -> np.ndarray:
+    """Which of the members have an event from `first` to `last`, both included, bool (members,)."""
     found = np.zeros(len(asked), bool)
     for event in contract.events:
         time = column_of(event.time)
         query = exp.select(column_of(event.entity)).distinct().from_(table_of(event.relation))
-        query = query.where(exp.GTE(this=time, expression=moment_of(first)))
+        if first > datetime.min:
+            query = query.where(exp.GTE(this=time.copy(), expression=moment_of(first)))
         query = query.where(exp.LTE(this=time.copy(), expression=moment_of(last)))
         there = warehouse.read(query).column(0).combine_chunks()
         # Sources may spell one entity in other types; what does not match is another preflight finding's business.
         found |= np.asarray(pc.is_in(pc.cast(asked, pa.string()), value_set=pc.cast(there, pa.string())))
-    return int(found.sum())
+    return found
 
 
 def _naive(moment: Any) -> datetime:

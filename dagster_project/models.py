@@ -73,7 +73,7 @@ def has_marts(project: Project) -> bool:
         parent in scores
         for node in project.manifest["nodes"].values()
         if node["resource_type"] == "model"
-        for parent in node["depends_on"]["nodes"]
+        for parent in node["depends_on"].get("nodes", [])
     )
 
 

@@ -93,8 +93,8 @@ class ZeroShotQuestion(Question):
         return pa.table({self.task.entity: entities, self.columns()[0].name: value})
 
 
-APART = 3.0
-"""Ratio of odds, or of amounts, from which on answers and labels are not about the same people."""
+APART, FAR = 3.0, 0.2
+"""Ratio of two means, or difference of two chances, from which on answers and labels are not about the same people."""
 
 LABELLED_CUTOFFS, LABELS = 4, 30
 """Newest complete cutoffs whose labels are compared, and labels below which they say nothing."""
@@ -130,7 +130,7 @@ def compare_with_labels(
         return {}
     said, true = float(pc.mean(answers).as_py()), float(pc.mean(known).as_py())
     found: dict[str, float | int | str] = {"mean_answer": round(said, 4), "mean_label": round(true, 4)}
-    if _apart(said, true, task.type is TaskType.BINARY) >= APART:
+    if _are_apart(said, true, task.type is TaskType.BINARY):
         found["warning"] = (
             f"The mean answer is {said:.3g}, and the mean of {len(known)} labels of the last {len(moments)} complete "
             f"cutoffs is {true:.3g}: {task.name} asks about others than the foundation model learnt from, or its "
@@ -140,13 +140,10 @@ def compare_with_labels(
     return found
 
 
-def _apart(first: float, second: float, is_chance: bool) -> float:
-    """The ratio of two amounts, or of the odds of two chances, the larger over the smaller."""
+def _are_apart(first: float, second: float, is_chance: bool) -> bool:
+    """Whether two means, of chances or of amounts, are too far from each other to be of the same people."""
     low, high = sorted(max(abs(value), 1e-6) for value in (first, second))
-    if is_chance:
-        low, high = (min(value, 1 - 1e-6) for value in (low, high))
-        low, high = low / (1 - low), high / (1 - high)
-    return high / low
+    return high / low >= APART or (is_chance and high - low >= FAR)
 
 
 def is_pretrained(task: Task) -> bool:
