@@ -9,10 +9,11 @@ from basemodel_ops.contract.cutoffs import fits, guessed, key_of, midnight, told
 from basemodel_ops.contract.inference import family, is_moment, join_kind
 from basemodel_ops.contract.types import Column, ColumnType, Contract, Grid, Relation, Task, TaskType
 from basemodel_ops.errors import WarehouseError
+from basemodel_ops.populations import hindsight_finding
 from basemodel_ops.repetition import lone_values
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, moment_of, sample_query, table_of
 from basemodel_ops.warehouse.values import EARLIEST
 
 
@@ -180,23 +181,45 @@ def _labels(warehouse: Warehouse, task: Task, data_end: datetime) -> Finding:
 
 
 class _Preflight:
-    """Findings by name; a relation that is not as declared is asked nothing else."""
+    """Findings in their order; a relation that is not as declared is asked nothing else."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
         self.findings: dict[str, Finding] = {}
         self._actual: dict[str, dict[str, str]] = {}
+        self._spelled: dict[str, list[str]] = {}
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding; relations that several declarations share are asked once."""
-        self.findings.setdefault(finding.name, finding)
+        """Keep a finding; what is said twice of a relation that several declarations share is kept once."""
+        # Two relations of one name, in two schemas, have findings of one name and of different words.
+        self.findings.setdefault(f"{finding.name}\n{finding.description}", finding)
 
     def actual(self, relation: Relation) -> dict[str, str]:
         """Data types by lower-case column name; WarehouseError where the relation is not there."""
         key = str(relation)
         if key not in self._actual:
-            self._actual[key] = {name.lower(): kind for name, kind in self.warehouse.columns(relation).items()}
+            columns = self.warehouse.columns(relation)
+            self._actual[key] = {name.lower(): kind for name, kind in columns.items()}
+            self._spelled[key] = list(columns)
         return self._actual[key]
+
+    def spelling(self, relation: Relation, names: list[str]) -> Finding | None:
+        """A finding where the warehouse has a column in other capitals only, and tells these apart."""
+        there = self._spelled[str(relation)]
+        other = {name: one for name in names if name not in there for one in there if one.lower() == name.lower()}
+        if not other:
+            return None
+        try:
+            self.warehouse.read(sample_query(relation, list(other), 1))
+        except WarehouseError:
+            name, one = next(iter(other.items()))
+            text = (
+                f"{relation}: column {name!r} of its model's YAML stands in the warehouse as {one!r}, which tells "
+                f"capitals apart and folds names that are not quoted. Write {one!r} in the YAML and its annotations, "
+                f'or quote the column in the model\'s SQL, as "{name}", with `quote: true` in the YAML.'
+            )
+            return Finding(f"{relation.name}: the warehouse has what is declared", False, text)
+        return None
 
     def is_as_declared(
         self,
@@ -217,6 +240,8 @@ class _Preflight:
             kinds = {c.name: c.data_type for c in others or () if c.name in read and c.data_type and not c.references}
             everything = None if others is None else [*names, *(column.name for column in others)]
             finding = _declared_finding(self.actual(relation), relation, names, times, kinds, everything)
+            if finding.passed:
+                finding = self.spelling(relation, names) or finding
         except WarehouseError as error:
             finding = Finding(f"{relation.name}: the warehouse has what is declared", False, str(error))
         before = self.findings.get(finding.name)
@@ -231,14 +256,16 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
     sound = set()
     people: dict[str, str] = {}
     for facts in contract.attributes:
-        if not found.is_as_declared(facts.relation, [facts.key], [facts.valid_from], facts.columns):
+        if not found.is_as_declared(facts.relation, [facts.key], [facts.valid_from, facts.valid_to], facts.columns):
             continue
         sound.add(facts.name)
         key = [facts.key, *([facts.valid_from] if facts.valid_from else [])]
         found.add(_rows_finding(warehouse, facts.relation, key))
         found.add(_unique_finding(warehouse, facts.relation, key))
+    are_events_sound = True
     for event in contract.events:
         if not found.is_as_declared(event.relation, [event.entity, event.session], [event.time], event.columns):
+            are_events_sound = False
             continue
         found.add(_rows_finding(warehouse, event.relation, [event.entity, event.time]))
         found.add(_not_after_now(warehouse, event.relation, event.time, now))
@@ -261,7 +288,10 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
         found.add(_cutoffs(warehouse, grid))
     for task in contract.tasks:
         key = [task.entity, task.cutoff]
-        if task.population and found.is_as_declared(task.population, [task.entity], [task.cutoff]):
+        is_readable = are_events_sound
+        if task.population and not found.is_as_declared(task.population, [task.entity], [task.cutoff]):
+            is_readable = False
+        elif task.population:
             found.add(_rows_finding(warehouse, task.population, key))
             found.add(_unique_finding(warehouse, task.population, key))
         if task.offers and found.is_as_declared(task.offers, [task.target], [task.cutoff]):
@@ -275,6 +305,8 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
         found.add(_unique_finding(warehouse, task.relation, [*key, *([task.target] if many else [])]))
         if task.horizon is not None and data_end is not None:
             found.add(_labels(warehouse, task, data_end))
+            if is_readable and (who := hindsight_finding(warehouse, contract, task, data_end)) is not None:
+                found.add(who)
     people |= {
         str(facts.relation): found.actual(facts.relation)[facts.key.lower()]
         for facts in contract.attributes

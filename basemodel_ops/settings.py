@@ -1,15 +1,21 @@
 """Settings of a project, from `BASEMODEL_*` environment variables. Few dials; the rest is derived."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from basemodel_ops.errors import SettingsError
 from basemodel_ops.memory import machine_bytes, size_of
 
 SIZE = r"(?i:\d+(\.\d+)?\s*[KMGT]i?B)"
 """A size of memory, such as 256MB; see `memory.size_of`."""
+
+Adapter = Literal["duckdb", "postgres", "snowflake"]
+"""Kinds of warehouses, by the type of dbt's adapter."""
+
+ADAPTERS: tuple[str, ...] = get_args(Adapter)
 
 
 class Settings(BaseSettings):
@@ -19,7 +25,19 @@ class Settings(BaseSettings):
 
     dbt_project_dir: Path = Field(default=Path("dbt"), description="The dbt project that carries the contract.")
     home: Path = Field(default=Path(".basemodel"), description="Embedded warehouse, artifacts and reports.")
-    target: Literal["duckdb", "postgres", "snowflake"] = Field(default="duckdb", description="The dbt target.")
+    target: str = Field(
+        default="duckdb", min_length=1, description="The dbt target, of any name; the profile's own if not given."
+    )
+    adapter: Adapter | None = Field(
+        default=None, description="Kind of warehouse of the target; read from its `type` in profiles.yml if not given."
+    )
+    dbt_vars: str = Field(default="", description="dbt's `--vars`, as YAML or JSON.")
+    answers_schema: str = Field(
+        default="basemodel", min_length=1,
+        description="Schema of answers and ledger, of one target's own; `{target}` in it is the target's name.",
+    )  # fmt: skip
+    owner: str = Field(default="", description="dbt project and target that answers belong to; found, not given.")
+    duckdb_path: str = Field(default="", description="The DuckDB file; found in the profile if not given.")
     artifacts: str = Field(default="", description="fsspec root of artifacts; `<home>/artifacts` when empty.")
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
     duckdb_memory: str = Field(
@@ -88,12 +106,27 @@ class Settings(BaseSettings):
     @property
     def warehouse_path(self) -> Path:
         """The embedded DuckDB file."""
-        return self.home / "warehouse.duckdb"
+        return Path(self.duckdb_path) if self.duckdb_path else self.home / "warehouse.duckdb"
+
+    @property
+    def kind(self) -> str:
+        """Kind of warehouse: the adapter's type, which a target may be named after.
+
+        Raises:
+            SettingsError: neither is given.
+        """
+        if self.adapter is None and self.target not in ADAPTERS:
+            raise SettingsError(
+                f"The kind of warehouse of the target {self.target!r} is not known. It may be: {', '.join(ADAPTERS)}. "
+                "Set BASEMODEL_ADAPTER to one."
+            )
+        return self.adapter or self.target
 
     @property
     def artifact_root(self) -> str:
         """The fsspec root under which artifacts live."""
-        return self.artifacts or str(self.home / "artifacts")
+        own = () if self.target in ADAPTERS else (self.target,)  # what one target learnt is not another's to answer by
+        return self.artifacts or str(self.home.joinpath("artifacts", *own))
 
     @property
     def manifest_path(self) -> Path:

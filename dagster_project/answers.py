@@ -20,7 +20,7 @@ REPRESENTATION = dg.AssetKey("entity_representation")
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
     """The one asset definition of this group: all answers of a cutoff."""
-    contract = project.contract
+    contract, schema = project.contract, project.settings.answers_schema
     artifacts, relations = represented(contract)
     events = [project.key(relation) for relation in relations]
     tables = [one for task in contract.tasks for one in (task.population or task.relation, task.offers) if one]
@@ -52,8 +52,8 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
                 key,
                 deps=list(dict.fromkeys([*model, *made, *events, *own])),
                 group_name="tasks",
-                kinds={"python", project.settings.target},
-                description=f"Answers of `{task.name}` for each {task.entity}, in `basemodel.{task.name}_scores`.",
+                kinds={"python", project.settings.kind},
+                description=f"Answers of `{task.name}` for each {task.entity}, in `{schema}.{task.name}_scores`.",
                 code_version=code_behind("stages.scoring.scoring"),
                 automation_condition=newest_cutoff(contract.grid),
             )

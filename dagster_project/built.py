@@ -121,12 +121,12 @@ class Builds:
 
     @property
     def target(self) -> str:
-        """The target, by the name that sqlglot has for its dialect."""
-        return self._project.settings.target
+        """The kind of warehouse, by the name that sqlglot has for its dialect."""
+        return self._project.settings.kind
 
     def _project_state(self) -> str:
         settings = self._project.settings
-        place = str(settings.warehouse_path.resolve()) if settings.target == "duckdb" else ""
+        place = str(settings.warehouse_path.resolve()) if settings.kind == "duckdb" else ""
         names = sorted(name for name in os.environ if name.startswith(("DBT_", "TZ")) and "SECRET" not in name)
         variables = [(name, os.environ[name]) for name in names if name not in OWN]
         return _hash(project_fingerprint(settings), place, variables)
@@ -151,7 +151,7 @@ class Builds:
         return found
 
 
-OWN = ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_SEND_ANONYMOUS_USAGE_STATS")
+OWN = ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_PROFILES_DIR", "DBT_SEND_ANONYMOUS_USAGE_STATS")
 """Set by this package while dbt is started."""
 
 

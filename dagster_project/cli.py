@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -14,6 +14,9 @@ from rich.console import Console
 
 from basemodel_ops.errors import BaseModelError, ContractError, SettingsError
 from basemodel_ops.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster_project.project import Project
 
 app = typer.Typer(
     help="From the behaviour in a dbt project to one foundation model and its answers.",
@@ -54,6 +57,24 @@ def plain_errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
+def check_built(project: "Project") -> None:
+    """SettingsError if there are no values to look at yet, as dbt built nothing; opens no file that is not there."""
+    from basemodel_ops.warehouse import open_warehouse
+
+    settings, contract = project.settings, project.contract
+    relations = [source.relation for source in (*contract.events, *contract.attributes)]
+    missing = relations
+    if settings.kind != "duckdb" or settings.warehouse_path.exists():
+        with open_warehouse(settings) as warehouse:
+            missing = [relation for relation in relations if not warehouse.exists(relation)]
+    if missing:
+        raise SettingsError(
+            f"The declarations are sound, but there are no values to look at: {', '.join(map(str, missing))} "
+            f"{'is' if len(missing) == 1 else 'are'} not built yet. Build the dbt models, `basemodel run` or "
+            f"`dbt build --target {settings.target}`, and ask again."
+        )
+
+
 def _say(error: BaseModelError) -> None:
     Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
 
@@ -90,6 +111,7 @@ def contract(
     profile: Annotated[bool, typer.Option(help="Look at values too, and write the inference report.")] = False,
 ) -> None:
     """Print sources, columns, tasks and problems of the dbt project; exit 1 if there are problems."""
+    from basemodel_ops.contract.nodes import unread
     from dagster_project.project import load_project
     from dagster_project.tables import print_contract, print_profiles
 
@@ -104,14 +126,16 @@ def contract(
     if as_json:
         typer.echo(json.dumps({"contract": project.contract.model_dump(mode="json"), "problems": []}, indent=2))
     else:
-        print_contract(project.contract, Console())
+        print_contract(project.contract, Console(), unread(project.manifest))
     if profile:
         from basemodel_ops.profiles import inference_report, profiles
         from basemodel_ops.stages import Workspace
 
-        workspace = Workspace.open(project.settings, project.contract, lambda _: None, "profile")
-        with plain_errors(), workspace.warehouse() as warehouse:
-            found = profiles(warehouse, project.contract)
+        with plain_errors():
+            check_built(project)
+            workspace = Workspace.open(project.settings, project.contract, lambda _: None, "profile")
+            with workspace.warehouse() as warehouse:
+                found = profiles(warehouse, project.contract)
         path = project.settings.home / "inference_report.md"
         path.write_text(inference_report(found))
         print_profiles(found, Console(stderr=as_json))
@@ -238,10 +262,11 @@ def forget(
 def compact() -> None:
     """Rewrite the DuckDB file without what was deleted from it, for example from raw tables."""
     from basemodel_ops.warehouse.compaction import compact as rewrite
+    from dagster_project.surroundings import check_project
 
     with plain_errors():
-        settings = read_settings()
-        if settings.target != "duckdb":
+        settings = check_project(read_settings())
+        if settings.kind != "duckdb":
             raise SettingsError(
                 f"The target is {settings.target}, which keeps its own files. docs/privacy.md says what is left there."
             )

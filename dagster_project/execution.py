@@ -10,10 +10,12 @@ from basemodel_ops.contract.types import Cadence
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
+from basemodel_ops.warehouse.ownership import check_owner
 from basemodel_ops.warming import start as start_warming
 from dagster_project.automation import MAIN_JOB, RENEWED, TRAIN_JOB
 from dagster_project.definitions import build
 from dagster_project.home import ensure_dagster_home
+from dagster_project.locking import turn
 from dagster_project.partitions import as_of as partition_moment
 from dagster_project.partitions import chosen, listed, register
 from dagster_project.project import Project, load_project
@@ -39,13 +41,21 @@ def run_main_job(
     """
     console.print("[bold]Reading the dbt project[/bold]")
     project = load_project(settings)
+    with turn(
+        settings.home / "run.lock", lambda: console.print("Another run is at work in this home: waiting for it.")
+    ):
+        _run(project, tasks, as_of, console, job)
+
+
+def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Console, job: str) -> None:
+    settings = project.settings
     home = ensure_dagster_home(settings)
     names = known_tasks(project, tasks)
     is_irregular = project.contract.grid.every is Cadence.IRREGULAR
     key = None if is_irregular else partition(project, as_of)
     definitions = build(project)
-    with open_warehouse(settings):  # a warehouse that cannot be reached is found before any work
-        pass
+    with open_warehouse(settings) as warehouse:  # one that cannot be reached, or is another's, is found before any work
+        check_owner(warehouse, settings.answers_schema, settings.owner)
     is_dated = key is not None and job != TRAIN_JOB
     console.print(f"[bold]Running {job}[/bold]" + (f" as of {key}" if is_dated else ""))
     # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
@@ -99,11 +109,11 @@ def _print_summary(project: Project, tasks: Sequence[str], scored: dict[str, obj
     print_evaluations(evaluations(project, tasks), scored, console)
     settings = project.settings
     where = {"duckdb": settings.warehouse_path, "postgres": "the PostgreSQL database"}.get(
-        settings.target, "the Snowflake database"
+        settings.kind, "the Snowflake database"
     )
     console.print("[bold]Where to look next[/bold]")
     for line in (
-        f"Answers: tables basemodel.<task>_scores in {where}, and the marts that read them.",
+        f"Answers: tables {settings.answers_schema}.<task>_scores in {where}, and the marts that read them.",
         "These figures again, and all candidates: `basemodel results`, `basemodel results TASK`",
         "Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000",
         "What was declared and inferred: `basemodel contract`",
@@ -118,7 +128,7 @@ def print_plan(settings: Settings, renew: bool, console: Console) -> None:
     from dagster_project.tables import print_steps
 
     project = load_project(settings)
-    workspace = Workspace.open(settings, project.contract, lambda _: None, "plan")
+    workspace = Workspace.open(project.settings, project.contract, lambda _: None, "plan")
     print_steps(plan(workspace, True if renew else None), console)
 
 
@@ -130,9 +140,13 @@ def answer_without_labels(settings: Settings, task: str, as_of: str | None, cons
     known_tasks(project, [task])
     key = partition(project, as_of)
     run = f"zero-shot {key}"
-    workspace = Workspace.open(settings, project.contract, lambda _: None, run)
+    workspace = Workspace.open(project.settings, project.contract, lambda _: None, run)
     report = zero_shot_scores(workspace, task, partition_moment(key), run)
-    console.print(f"{report.numbers['rows']} rows in basemodel.{task}_zero_shot as of {key}, without a label.")
+    where = f"{project.settings.answers_schema}.{task}_zero_shot"
+    console.print(f"{report.numbers['rows']} rows in {where} as of {key}, without a label.")
+    if "mean_label" in report.numbers:
+        means = f"Mean answer {report.numbers['mean_answer']}, mean label {report.numbers['mean_label']}."
+        console.print(report.numbers.get("warning", means), soft_wrap=True, markup=False)
 
 
 def known_tasks(project: Project, wanted: Sequence[str]) -> list[str]:

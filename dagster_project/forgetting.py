@@ -19,6 +19,7 @@ from dagster_project.project import (
     Project,
     dbt_environment,
     dbt_executable,
+    dbt_options,
     load_project,
     profiles_directory,
 )
@@ -44,11 +45,12 @@ def relation_of(name: str) -> Relation:
 def forget_from(settings: Settings, name: str, run: str) -> Done:
     """Forget the ids in the table of that name, everywhere but in raw tables and that table itself."""
     project = load_project(settings)
+    settings = project.settings
     workspace = Workspace.open(settings, project.contract, lambda _: None, run)
     forgotten = forget(workspace, relation_of(name))
     built = _rebuild(project)
     _tell_dagster(project, workspace)
-    return Done(forgotten, built, compact(settings.warehouse_path) if settings.target == "duckdb" else None)
+    return Done(forgotten, built, compact(settings.warehouse_path) if settings.kind == "duckdb" else None)
 
 
 def _rebuild(project: Project) -> bool:
@@ -57,8 +59,8 @@ def _rebuild(project: Project) -> bool:
     with open_warehouse(settings) as warehouse:
         if not all(warehouse.exists(event.relation) for event in project.contract.events):
             return False
-        scored = all(warehouse.exists(Relation(schema_name=SCORES_SOURCE, name=table)) for table in scores)
-    command = [dbt_executable(), "--no-use-colors", "run", "--target", settings.target]
+        scored = all(warehouse.exists(Relation(schema_name=settings.answers_schema, name=table)) for table in scores)
+    command = [dbt_executable(), "--no-use-colors", "run", *dbt_options(settings)]
     if has_marts(project) and not scored:
         command += ["--exclude", MARTS]
     with dbt_environment(settings):

@@ -1,5 +1,6 @@
 """dbt models as assets: those before the science, and the marts over its score tables."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -18,14 +19,24 @@ MARTS_OP = "dbt_marts"
 
 
 class FolderTranslator(DagsterDbtTranslator):
-    """Groups models by their folder under `models/`."""
+    """Groups models by their folder under `models/`; keys are those of the project, no two of which are the same."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+        self._keys = project.node_keys
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """The project's key of a node; dbt's own of a source."""
+        own = self._keys.get(dbt_resource_props["unique_id"])
+        return super().get_asset_key(dbt_resource_props) if own is None else own
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """dbt's spec, with the folder as its group."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = self.get_resource_props(manifest, unique_id)
         folders = node["fqn"][1:-1]
-        return spec.replace_attributes(group_name=folders[0]) if folders else spec
+        # Dagster takes letters without accents, digits and underscores only.
+        return spec.replace_attributes(group_name=re.sub(r"\W", "_", folders[0], flags=re.ASCII)) if folders else spec
 
 
 class Dbt(DbtCliResource):
@@ -45,7 +56,9 @@ class Dbt(DbtCliResource):
 def assets(project: Project) -> list[dg.AssetsDefinition]:
     """Models that feed the science, and marts if any model reads the score tables."""
     if not has_marts(project):
-        return [_dbt(project, "dbt_behavior", select="fqn:*", exclude="")]
+        # Tests of score tables that no model reads are left to dbt: there is no step after scoring that could run them.
+        exclude = MARTS if project.source_tables(SCORES_SOURCE) else ""
+        return [_dbt(project, "dbt_behavior", select="fqn:*", exclude=exclude)]
     return [
         _dbt(project, "dbt_behavior", select="fqn:*", exclude=MARTS),
         _dbt(project, MARTS_OP, select=MARTS, exclude=""),
@@ -54,12 +67,13 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
 
 def has_marts(project: Project) -> bool:
     """Whether some model reads a score table."""
-    prefix = f".{SCORES_SOURCE}."
+    # The project itself may be called like the source, so an id does not tell.
+    scores = {key for key, node in project.manifest["sources"].items() if node["source_name"] == SCORES_SOURCE}
     return any(
-        parent.startswith("source.") and prefix in parent
+        parent in scores
         for node in project.manifest["nodes"].values()
         if node["resource_type"] == "model"
-        for parent in node["depends_on"]["nodes"]
+        for parent in node["depends_on"].get("nodes", [])
     )
 
 
@@ -71,7 +85,7 @@ def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDef
         name=name,
         select=select,
         exclude=exclude,
-        dagster_dbt_translator=FolderTranslator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True)),
+        dagster_dbt_translator=FolderTranslator(project),
     )
     def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         assets = [list(key.path) for key in sorted(context.selected_asset_keys)]
@@ -90,10 +104,11 @@ def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDef
             target=settings.target,
             dbt_executable=dbt_executable(),
         )
+        variables = ["--vars", settings.dbt_vars] if settings.dbt_vars else []
         # A subprocess: the DuckDB file is held only while dbt runs. Unit tests belong to `make test`.
         with dbt_environment(settings):
             run = dbt.cli(
-                ["build", "--exclude-resource-type", "unit_test"],
+                ["build", "--exclude-resource-type", "unit_test", *variables],
                 context=context,
                 target_path=settings.manifest_path.parent.resolve() / name,
             )

@@ -18,7 +18,9 @@ from basemodel_ops.contract.manifest import read_contract
 from basemodel_ops.contract.types import Contract, Relation
 from basemodel_ops.errors import ContractError
 from basemodel_ops.settings import Settings
+from dagster_project.locking import turn
 from dagster_project.surroundings import check_project
+from dagster_project.targets import database_of, profiles_directory
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -45,20 +47,26 @@ class Project:
         return json.loads(self.settings.manifest_path.read_text())
 
     @cached_property
-    def keys(self) -> "dict[tuple[str, str], dg.AssetKey]":
-        """Asset keys of dbt's relations, by schema and name."""
-        from dagster_dbt import DagsterDbtTranslator
+    def keys(self) -> "dict[tuple[str, str, str], dg.AssetKey]":
+        """Asset keys of dbt's relations, by database (empty for the one that is read), schema and name."""
+        own, found = (database_of(self.settings) or "").lower(), {}
+        for name, key in self.node_keys.items():
+            node = self.manifest["nodes"][name]
+            database = (node.get("database") or own).lower()
+            place = (node["schema"].lower(), (node.get("alias") or node["name"]).lower())
+            found["" if database == own or not own else database, *place] = key
+        return found
 
-        translator = DagsterDbtTranslator()
-        return {
-            (node["schema"].lower(), (node.get("alias") or node["name"]).lower()): translator.get_asset_key(node)
-            for node in self.manifest["nodes"].values()
-            if node["resource_type"] in RELATIONS
-        }
+    @cached_property
+    def node_keys(self) -> "dict[str, dg.AssetKey]":
+        """Asset keys of dbt's nodes, by id."""
+        from dagster_project.keys import node_keys
+
+        return node_keys(self.manifest, self.contract)
 
     def key(self, relation: Relation) -> "dg.AssetKey":
         """The asset that dbt materialises as this relation."""
-        return self.keys[relation.schema_name.lower(), relation.name.lower()]
+        return self.keys[(relation.database or "").lower(), relation.schema_name.lower(), relation.name.lower()]
 
     def source_tables(self, source: str) -> set[str]:
         """Names of the tables of a dbt source; empty when there is no such source."""
@@ -72,9 +80,12 @@ def load_project(settings: Settings) -> Project:
         SettingsError: no dbt project there, no home to write to, or variables of the target or secrets are missing.
         ContractError: with every mistake in the contract.
     """
-    check_project(settings)
-    ensure_manifest(settings)
-    project = Project(settings, read_contract(settings.manifest_path))
+    settings = check_project(settings)
+    # Two parses at once would write into one file.
+    with turn(settings.manifest_path.with_name("lock")):
+        ensure_manifest(settings)
+        project = Project(settings, read_contract(settings.manifest_path, database_of(settings), settings.kind))
+        _ = project.manifest  # read while it is the one that the contract was read from
     nodes = [node for node in project.manifest["nodes"].values() if node["resource_type"] in RELATIONS]
     if odd := [node["name"] for node in nodes if not NAMEABLE.fullmatch(node["name"])]:
         raise ContractError(
@@ -98,6 +109,7 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
     values = {
         "BASEMODEL_TARGET": settings.target,
         "BASEMODEL_WAREHOUSE_PATH": str(settings.warehouse_path.resolve()),
+        "BASEMODEL_ANSWERS_SCHEMA": settings.answers_schema,
         # dagster-dbt copies dbt's partial parse from here into the target path of each invocation.
         "DBT_TARGET_PATH": str(settings.manifest_path.parent.resolve()),
         "DBT_LOG_PATH": str(settings.manifest_path.parent.resolve()),
@@ -126,9 +138,10 @@ def ensure_manifest(settings: Settings) -> None:
     if settings.manifest_path.exists() and stamp.exists() and stamp.read_text() == fingerprint:
         return
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)  # a parse that is cut off leaves a manifest that nothing vouches for
     with dbt_environment(settings):
         parsed = subprocess.run(
-            [dbt_executable(), "--no-use-colors", "--quiet", "parse", "--target", settings.target],
+            [dbt_executable(), "--no-use-colors", "--quiet", "parse", *dbt_options(settings)],
             cwd=directory,
             env={**os.environ, "DBT_PROFILES_DIR": str(profiles_directory(settings))},
             capture_output=True,
@@ -139,17 +152,22 @@ def ensure_manifest(settings: Settings) -> None:
     stamp.write_text(fingerprint)
 
 
-def profiles_directory(settings: Settings) -> Path:
-    """Where dbt finds profiles.yml: the project itself, else dbt's own default."""
-    inside = settings.dbt_project_dir.resolve()
-    default = Path(os.environ.get("DBT_PROFILES_DIR", Path.home() / ".dbt"))
-    return inside if (inside / "profiles.yml").is_file() else default
+def dbt_options(settings: Settings) -> list[str]:
+    """What every command of dbt is told: the target, and variables where they are given."""
+    return ["--target", settings.target, *(["--vars", settings.dbt_vars] if settings.dbt_vars else [])]
 
 
 def project_fingerprint(settings: Settings) -> str:
     """A hash of all that dbt's parser reads: files, profile, target, variables of the environment, and dbt itself."""
-    adapter = f"dbt-{settings.target}"
-    made_by = [settings.target, sys.prefix, version("dbt-core"), version(adapter)]
+    adapter = f"dbt-{settings.kind}"
+    made_by = [
+        settings.target,
+        settings.dbt_vars,
+        settings.answers_schema,
+        sys.prefix,
+        version("dbt-core"),
+        version(adapter),
+    ]
     profile = profiles_directory(settings) / "profiles.yml"
     contents = {str(path.relative_to(settings.dbt_project_dir)): path.read_bytes() for path in _files(settings)}
     contents["profile"] = profile.read_bytes() if profile.is_file() else b""
@@ -159,9 +177,10 @@ def project_fingerprint(settings: Settings) -> str:
         for name in VARIABLE.findall(content)
         if not (file in ("profile", "profiles.yml") and SECRET.search(name))
     }
-    variables = [
-        (name, os.environ.get(name)) for name in sorted(found - {"BASEMODEL_TARGET", "BASEMODEL_WAREHOUSE_PATH"})
-    ]
+    variables = [(name, os.environ.get(name)) for name in sorted(found - OWN_VARIABLES)]
+    if any(NAMELESS.search(content) for content in contents.values()):
+        # Which variables these are is known only to dbt: none of them may change unseen.
+        variables += [(name, value) for name, value in sorted(os.environ.items()) if not SECRET.search(name.encode())]
     digest = hashlib.sha256(json.dumps([made_by, variables]).encode())
     for name, content in sorted(contents.items()):
         digest.update(name.encode() + b"\0" + content + b"\0")
@@ -169,6 +188,12 @@ def project_fingerprint(settings: Settings) -> str:
 
 
 VARIABLE = re.compile(rb"env_var\(\s*['\"](\w+)['\"]")
+
+NAMELESS = re.compile(rb"env_var\(\s*[^\s'\"]")
+"""A variable whose name is made up by an expression."""
+
+OWN_VARIABLES = {"BASEMODEL_TARGET", "BASEMODEL_WAREHOUSE_PATH", "BASEMODEL_ANSWERS_SCHEMA"}
+"""Variables that this package sets for dbt from its settings."""
 
 SECRET = re.compile(b"PASS|SECRET|KEY|TOKEN")
 """Variables of a profile of which not even a hash may stand in a file; what is built does not depend on them."""
@@ -178,11 +203,15 @@ NO_PART = ("target", "logs", ".git", ".venv")
 
 
 def _files(settings: Settings) -> list[Path]:
-    """Files of the dbt project."""
-    found: list[Path] = []
-    for path in settings.dbt_project_dir.iterdir():
-        if path.is_dir() and path.name not in NO_PART:
-            found += (inner for inner in path.rglob("*") if inner.is_file())
-        elif path.is_file():
-            found.append(path)
+    """Files of the dbt project; a package of a folder elsewhere is a link to it, which is followed."""
+    root, found, seen = settings.dbt_project_dir, [], set[str]()
+    for folder, inner, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to what is around it
+            inner.clear()
+            continue
+        seen.add(real)
+        if Path(folder) == root:
+            inner[:] = [name for name in inner if name not in NO_PART]
+        found += (path for name in names if (path := Path(folder, name)).is_file())
     return found

@@ -19,7 +19,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             dg.AssetSpec(
                 [demo.SCHEMA, table],
                 group_name="raw",
-                kinds={"python", project.settings.target},
+                kinds={"python", project.settings.kind},
                 description=f"`{table}` of The Complete Journey, as published.",
                 skippable=False,
                 code_version="1",

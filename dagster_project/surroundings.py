@@ -11,6 +11,7 @@ from pathlib import Path
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.secret_files import read_secret_files
 from basemodel_ops.settings import Settings
+from dagster_project.targets import resolved
 
 OWN = ("", "warehouse.duckdb", "artifacts", "dagster", "dbt", "audit.jsonl")
 """What a run writes to under the home, and the home itself."""
@@ -28,15 +29,20 @@ def check_surroundings(settings: Settings) -> None:
     check_temporary()
 
 
-def check_project(settings: Settings) -> None:
-    """SettingsError if no run of the dbt project could begin: its directory, the surroundings, secrets, variables."""
+def check_project(settings: Settings) -> Settings:
+    """The settings with what the profile says; SettingsError if no run of the dbt project could begin.
+
+    Its directory, the surroundings, the target, secrets and variables are looked at.
+    """
     check_surroundings(settings)
     check_dbt_project(settings.dbt_project_dir)
-    read_secret_files(os.environ, settings.target)
-    if settings.target != "duckdb":
+    settings = resolved(settings)
+    read_secret_files(os.environ, settings.kind)
+    if settings.kind != "duckdb":
         from basemodel_ops.warehouse import check_environment  # loads Arrow, for which a health check need not wait
 
-        check_environment(settings.target, os.environ)
+        check_environment(settings.kind, os.environ)
+    return settings
 
 
 def check_dbt_project(directory: Path) -> None:

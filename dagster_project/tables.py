@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # the package of stages loads torch
     from dagster_project.forgetting import Done
 
 
-def print_contract(contract: Contract, console: Console) -> None:
-    """Sources with their columns, then tasks, then the grid."""
+def print_contract(contract: Contract, console: Console, unread: Sequence[str] = ()) -> None:
+    """Sources with their columns, then tasks, then the grid, and annotated nodes that dbt leaves out."""
     for source in contract.events:
         session = f", session {source.session}" if source.session else ""
         _print_columns(console, source, f"event: entity {source.entity}, time {source.time}{session}")
@@ -43,6 +43,8 @@ def print_contract(contract: Contract, console: Console) -> None:
         console.print(where, soft_wrap=True, markup=False)
     grid = contract.grid
     console.print(f"Cutoffs: {told(grid)}, now = {grid.now or 'the clock'}, in {grid.relation}.")
+    for line in unread:
+        console.print(f"Not read: {line}.", soft_wrap=True, markup=False)
     console.print("No problems.")
 
 
@@ -83,8 +85,12 @@ def print_replies(replies: "Sequence[Reply]", console: Console) -> None:
         table.add_column(heading, justify="left" if heading == "value" else "right")
     for reply in replies:
         age = "-" if math.isnan(reply.age) else f"{reply.age:.0f}"
-        table.add_row(reply.value, f"{reply.probability:.0%}", f"{reply.count:.2f}", age)
+        known = (f"{reply.probability:.0%}", f"{reply.count:.2f}") if not math.isnan(reply.probability) else ("-", "-")
+        table.add_row(escape(reply.value), *known, age)
     show(table, console)
+    for reply in replies:
+        if reply.note:
+            console.print(f"{reply.value}: {reply.note}.", soft_wrap=True, markup=False)
 
 
 def print_forgotten(done: "Done", source: str, console: Console) -> None:

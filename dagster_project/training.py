@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import Asset
+from basemodel_ops.assets import Asset, category_columns
 from basemodel_ops.assets import assets as declared_assets
 from basemodel_ops.code import code_behind
 from dagster_project.partitions import register
@@ -136,7 +136,7 @@ def _learnt(project: Project, asset: Asset) -> dg.AssetsDefinition:
     def learnt(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace = open_workspace(project, context)
         beside = held_to_budget(project, context, asset.key)
-        result = materialized(lambda: _stage(asset.key)(workspace), beside)
+        result = materialized(lambda: _stage(project, asset.key)(workspace), beside)
         if asset.key != "training_examples":
             return result
         from basemodel_ops.stages import explain_representation
@@ -148,7 +148,7 @@ def _learnt(project: Project, asset: Asset) -> dg.AssetsDefinition:
     return learnt
 
 
-def _stage(key: str) -> "Callable[[Workspace], Report]":
+def _stage(project: Project, key: str) -> "Callable[[Workspace], Report]":
     """The stage that makes an artifact."""
     from basemodel_ops import stages
 
@@ -156,7 +156,8 @@ def _stage(key: str) -> "Callable[[Workspace], Report]":
     if first == "encoders":
         return lambda workspace: stages.encoders(workspace, second)
     if first in ("embeddings", "codes"):
-        source, _, column = second.partition("__")
+        # Names of models and columns may hold two underscores themselves.
+        source, column = next(pair for pair in category_columns(project.contract) if "__".join(pair) == second)
         make = stages.embeddings if first == "embeddings" else stages.codes
         return lambda workspace: make(workspace, source, column)
     if second:

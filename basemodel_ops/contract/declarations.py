@@ -51,6 +51,7 @@ class AttributeMeta(Frozen):
 
     key: str
     valid_from: str | None = None
+    valid_to: str | None = None
     purpose: Purpose | None = None
 
 

@@ -9,6 +9,7 @@ from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
 from basemodel_ops.contract.declarations import GridMeta, TaskMeta
 from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
+from basemodel_ops.contract.nodes import snapshot_column
 from basemodel_ops.contract.types import (
     METRICS_OF,
     Aggregate,
@@ -44,7 +45,7 @@ def _events(reader: ManifestReader) -> tuple[EventSource, ...]:
         )  # fmt: skip
     if not found:
         reader.problems.append(
-            f"No model carries an event annotation. Models: {reader.names}. "
+            f"No model carries an event annotation. Models: {reader.names}.{reader.hint()} "
             "Add `config.meta.basemodel.event: {entity: ..., time: ...}` to the model whose rows are events."
         )
     entities = {source.entity: source.name for source in found}
@@ -61,9 +62,16 @@ def _attributes(reader: ManifestReader) -> tuple[AttributeSource, ...]:
     for model in reader.of("attribute"):
         meta = model.meta
         reader.need(model, "key", meta.key)
-        if meta.valid_from is not None:
-            reader.need_moment(model, "valid_from", meta.valid_from)
-        columns = reader.columns(model, {meta.key, meta.valid_from})
+        valid_from, valid_to = _span(model)
+        for role, moment in (("valid_from", valid_from), ("valid_to", valid_to)):
+            if moment is not None:
+                reader.need_moment(model, role, moment)
+        if valid_to is not None and valid_from is None:
+            reader.problems.append(
+                f"Model {model.name}: valid_to {valid_to!r} is given and no valid_from. Add `valid_from`, the column "
+                "from which a fact is known, or remove `valid_to`."
+            )
+        columns = reader.columns(model, {meta.key, valid_from, valid_to})
         for column in columns:
             if column.references:
                 reader.problems.append(
@@ -72,10 +80,26 @@ def _attributes(reader: ManifestReader) -> tuple[AttributeSource, ...]:
                 )
         found.append(
             AttributeSource(
-                name=model.name, relation=model.relation, key=meta.key, valid_from=meta.valid_from, columns=columns
+                name=model.name, relation=model.relation, key=meta.key, valid_from=valid_from, valid_to=valid_to,
+                columns=columns,
             )
-        )
+        )  # fmt: skip
     return tuple(found)
+
+
+def _span(model: AnnotatedModel) -> tuple[str | None, str | None]:
+    """The columns of a fact's beginning and end: as declared, else as dbt names them in a snapshot.
+
+    The end of a fact is written later than the fact, so it may never be read as a feature: a column that dbt calls so
+    is its end in a model that selects from a snapshot, too.
+    """
+    valid_from, valid_to = model.meta.valid_from, model.meta.valid_to
+    if valid_from is None and model.node["resource_type"] == "snapshot":
+        valid_from = snapshot_column(model.node, "dbt_valid_from")
+    end = snapshot_column(model.node, "dbt_valid_to")
+    if valid_to is None and valid_from is not None and end in model.columns:
+        valid_to = end
+    return valid_from, valid_to
 
 
 def _tasks(
@@ -161,7 +185,8 @@ def _model_of(reader: ManifestReader, model: AnnotatedModel, role: str, keys: di
     relation = reader.relation_of(name)
     if relation is None:
         reader.problems.append(
-            f"Model {model.name}: {role} {name!r} is no model. Models: {reader.names}. Name one of these."
+            f"Model {model.name}: {role} {name!r} is no model. Models: {reader.names}.{reader.hint(name)} "
+            "Name one of these."
         )
     return relation
 
@@ -178,7 +203,7 @@ def _check_predicts(
     if source is None:
         reader.problems.append(
             f"Model {name}: predicts.source {predicts.source!r} is no event source. "
-            f"Event sources: {[event.name for event in events]}. Name one of these."
+            f"Event sources: {[event.name for event in events]}.{reader.hint(predicts.source)} Name one of these."
         )
         return
     if kind not in (TaskType.MULTILABEL, TaskType.RECOMMENDATION):
@@ -202,7 +227,7 @@ def _check_predicts(
 
 AGGREGATES = {
     TaskType.BINARY: (Aggregate.ANY, Aggregate.NONE),
-    TaskType.REGRESSION: (Aggregate.COUNT, Aggregate.SUM),
+    TaskType.REGRESSION: (Aggregate.COUNT, Aggregate.SUM, Aggregate.MEAN),
     TaskType.MULTICLASS: (),
 }
 """What a task with one answer may ask of the events in its window."""
@@ -217,11 +242,11 @@ def _check_aggregate(reader: ManifestReader, name: str, kind: TaskType, predicts
             "`predicts`."
         )
     numbers = [column.name for column in source.columns if column.type is ColumnType.NUMBER]
-    wanted = numbers if predicts.aggregate is Aggregate.SUM else [""]
+    wanted = numbers if predicts.aggregate in (Aggregate.SUM, Aggregate.MEAN) else [""]
     if predicts.column not in wanted:
         reader.problems.append(
             f"Model {name}: predicts.column {predicts.column!r} does not go with the aggregate. "
-            f"A sum needs a number of {source.name}: {numbers}; other aggregates name no column."
+            f"A sum or a mean needs a number of {source.name}: {numbers}; other aggregates name no column."
         )
 
 
@@ -229,7 +254,8 @@ def _grid(reader: ManifestReader) -> Grid | None:
     models = reader.of("grid")
     if len(models) != 1:
         reader.problems.append(
-            f"{len(models)} models carry a grid annotation: {[model.name for model in models]}; exactly one must. "
+            f"{len(models)} models carry a grid annotation: {[model.name for model in models]}; exactly one must."
+            f"{'' if models else reader.hint()} "
             "Add `config.meta.basemodel.grid: {cutoff: ..., data_end: ..., start: YYYY-MM-DD}` to the model of cutoffs."
         )
         return None
@@ -261,8 +287,13 @@ def _start_problem(meta: GridMeta) -> str:
     return ""
 
 
-def read_contract(manifest_path: Path) -> Contract:
+def read_contract(manifest_path: Path, database: str | None = None, kind: str = "") -> Contract:
     """The contract that a dbt manifest carries.
+
+    Args:
+        manifest_path: The file.
+        database: The one that is read; what dbt builds in another is read there, or refused. None asks nothing.
+        kind: Of warehouse; only Snowflake reads another database than its own.
 
     Raises:
         ContractError: with every problem found: model, column, what exists and the way out.
@@ -270,7 +301,7 @@ def read_contract(manifest_path: Path) -> Contract:
     if not manifest_path.exists():
         raise ContractError([f"There is no dbt manifest at {manifest_path}. Run `dbt parse` first."])
     manifest = json.loads(manifest_path.read_text())
-    reader = ManifestReader(manifest)
+    reader = ManifestReader(manifest, database, kind)
     events, attributes, grid = _events(reader), _attributes(reader), _grid(reader)
     tasks = _tasks(reader, events, attributes)
     known = sorted(source.name for source in attributes)
@@ -279,7 +310,8 @@ def read_contract(manifest_path: Path) -> Contract:
             if column.references and column.references not in known:
                 reader.problems.append(
                     f"Model {source.name}: column {column.name!r} references {column.references!r}, which is no "
-                    f"attribute source. Attribute sources: {known}. Name one of these, or remove `references`."
+                    f"attribute source. Attribute sources: {known}.{reader.hint(column.references)} Name one of these, "
+                    "or remove `references`."
                 )
     if reader.problems or grid is None:
         raise ContractError(reader.problems)

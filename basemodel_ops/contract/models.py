@@ -1,12 +1,13 @@
 """dbt models that carry an annotation, read from the manifest; mistakes are collected, not raised."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from basemodel_ops.contract.declarations import AttributeMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
 from basemodel_ops.contract.inference import READABLE, infer_type, is_moment, is_opaque, is_readable
+from basemodel_ops.contract.nodes import TABLES, columns_of, disabled, is_ephemeral, is_newest, meta_of, misplaced
 from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
 from basemodel_ops.names import file_fault
 
@@ -19,15 +20,18 @@ LONGEST_NAME = 120
 class AnnotatedModel:
     """A dbt model that carries an annotation."""
 
-    def __init__(self, unique_id: str, node: dict[str, Any], kind: str, meta: Any) -> None:
+    def __init__(
+        self, unique_id: str, node: dict[str, Any], kind: str, meta: Any, place: Callable[[dict[str, Any]], Relation]
+    ) -> None:
+        self._place = place
         self.unique_id, self.node, self.kind, self.meta = unique_id, node, kind, meta
         self.name: str = node["name"]
-        self.columns: dict[str, dict[str, Any]] = node.get("columns", {})
+        self.columns: dict[str, dict[str, Any]] = columns_of(node)
 
     @property
     def relation(self) -> Relation:
         """Where the model is built."""
-        return Relation(schema_name=self.node["schema"], name=self.node.get("alias") or self.name)
+        return self._place(self.node)
 
 
 def _explained(error: ValidationError, declaration: type[BaseModel]) -> Iterator[str]:
@@ -45,16 +49,35 @@ def _explained(error: ValidationError, declaration: type[BaseModel]) -> Iterator
 class ManifestReader:
     """Collects problems while it reads."""
 
-    def __init__(self, manifest: dict[str, Any]) -> None:
+    def __init__(self, manifest: dict[str, Any], database: str | None = None, kind: str = "") -> None:
         self.problems: list[str] = []
+        self._database, self._warehouse_kind = database, kind
         self._personal: dict[tuple[str, str], Personal] = {}
-        self._nodes = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
-        self.models = [model for key, node in self._nodes.items() if (model := self._model(key, node)) is not None]
+        self._nodes = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] in TABLES}
+        self._disabled = disabled(manifest)
+        self.problems += misplaced(manifest)
+        newest = {key: node for key, node in self._nodes.items() if is_newest(node)}
+        self.models = [model for key, node in newest.items() if (model := self._model(key, node)) is not None]
+        self._refuse_twins()
+
+    def _refuse_twins(self) -> None:
+        """Assets and files are named after models, so no two of the same name may carry an annotation."""
+        keys: dict[str, list[str]] = {}
+        for model in self.models:
+            keys.setdefault(model.name, []).append(model.unique_id)
+        for name, twins in keys.items():
+            if len(twins) > 1:
+                self.problems.append(
+                    f"Model {name}: {' and '.join(sorted(twins))} have the same name and each carries an annotation. "
+                    "Rename one, or disable it in `dbt_project.yml`."
+                )
 
     def _model(self, unique_id: str, node: dict[str, Any]) -> AnnotatedModel | None:
-        meta = (node.get("config", {}).get("meta") or {}).get("basemodel")
+        meta = meta_of(node)
         if meta is None:
             return None
+        if is_ephemeral(node):
+            self.problems.append(_ephemeral(node["name"]))
         if fault := file_fault(node["name"], LONGEST_NAME):
             self.problems.append(
                 f"Model {node['name']!r} {fault}, and assets and files are named after models. Rename it."
@@ -68,7 +91,9 @@ class ManifestReader:
             )
             return None
         try:
-            return AnnotatedModel(unique_id, node, kinds[0], KINDS[kinds[0]].model_validate(meta[kinds[0]]))
+            return AnnotatedModel(
+                unique_id, node, kinds[0], KINDS[kinds[0]].model_validate(meta[kinds[0]]), self._relation
+            )
         except ValidationError as error:
             for problem in _explained(error, KINDS[kinds[0]]):
                 self.problems.append(f"Model {node['name']}: {kinds[0]}.{problem}")
@@ -98,10 +123,9 @@ class ManifestReader:
 
     def allow_key(self, model_name: str, role: str, name: str, purpose: str | None) -> None:
         """The same of a model without an annotation; `purpose` is that of the model that names it."""
-        for node in self._nodes.values():
-            if node["name"] == model_name and name in node.get("columns", {}):
-                relation = Relation(schema_name=node["schema"], name=node.get("alias") or model_name)
-                self._allow(model_name, role, name, node["columns"][name], relation, purpose)
+        node = self._found(model_name)
+        if node is not None and name in node.get("columns", {}):
+            self._allow(model_name, role, name, node["columns"][name], self._relation(node), purpose)
 
     def _allow(
         self, model_name: str, role: str, name: str, node: dict[str, Any], relation: Relation, purpose: str | None
@@ -129,9 +153,9 @@ class ManifestReader:
 
     def _column_meta(self, model_name: str, name: str, node: dict[str, Any]) -> ColumnMeta | None:
         """What a column's YAML says of it; None when that is wrong, which is then a problem."""
-        meta = (node.get("config", {}).get("meta") or node.get("meta") or {}).get("basemodel", {})
+        meta = meta_of(node)
         try:
-            return ColumnMeta.model_validate(meta)
+            return ColumnMeta.model_validate({} if meta is None else meta)
         except ValidationError as error:
             for problem in _explained(error, ColumnMeta):
                 self.problems.append(f"Model {model_name}: column {name!r}: {problem}")
@@ -202,13 +226,50 @@ class ManifestReader:
         return {self._nodes[key]["name"] for key in seen}
 
     def relation_of(self, name: str) -> Relation | None:
-        """Where the model of that name is built."""
+        """Where the model of that name is built; a problem where nothing is built of it."""
+        node = self._found(name)
+        if node is None:
+            return None
+        if is_ephemeral(node):
+            self.problems.append(_ephemeral(name))
+        return self._relation(node)
+
+    def _relation(self, node: dict[str, Any]) -> Relation:
+        """Where a node is built; a problem where that is a database which this warehouse does not read."""
+        other, name = node.get("database"), node.get("alias") or node["name"]
+        if self._database is None or not other or other.lower() == self._database.lower():
+            return Relation(schema_name=node["schema"], name=name)
+        problem = (
+            f"Model {node['name']} is built in the database {other!r}, and what is read is {self._database!r}; "
+            f"a {self._warehouse_kind} connection reads one database. Remove `+database` from it, or select from it "
+            f"in a model that is built in {self._database!r}."
+        )
+        if self._warehouse_kind != "snowflake" and problem not in self.problems:
+            self.problems.append(problem)
+        return Relation(database=other, schema_name=node["schema"], name=name)
+
+    def _found(self, name: str) -> dict[str, Any] | None:
+        """The node that `ref(name)` means; a version of it as `name.v1`."""
         for node in self._nodes.values():
-            if node["name"] == name:
-                return Relation(schema_name=node["schema"], name=node.get("alias") or name)
+            if name == node["name"] and is_newest(node):
+                return node
+            if node.get("version") is not None and name == f"{node['name']}.v{node['version']}":
+                return node
         return None
+
+    def hint(self, *names: str) -> str:
+        """What to say beside a name that is not there, where the project switches it off; without names, of all."""
+        off = [name for name in names or sorted(self._disabled) if name in self._disabled]
+        return f" Disabled, so not read: {', '.join(off)}." if off else ""
 
     @property
     def names(self) -> list[str]:
         """Names of all models."""
-        return sorted(node["name"] for node in self._nodes.values())
+        return sorted({node["name"] for node in self._nodes.values()})
+
+
+def _ephemeral(name: str) -> str:
+    return (
+        f"Model {name} is ephemeral: dbt pastes it into others and builds no table of it, so there is nothing to read. "
+        "Give it `materialized: table` or `view`."
+    )

@@ -123,6 +123,8 @@ class AttributeSource(Frozen):
     key: str
     valid_from: str | None
     columns: tuple[Column, ...]
+    valid_to: str | None = None
+    """Of facts that know their own end: cutoffs after it do not see the row."""
 
 
 class Aggregate(StrEnum):
@@ -132,6 +134,7 @@ class Aggregate(StrEnum):
     NONE = "none"
     COUNT = "count"
     SUM = "sum"
+    MEAN = "mean"
 
 
 class AlreadyHad(StrEnum):
@@ -277,7 +280,7 @@ class Contract(Frozen):
         for event in self.events:
             allow(event.relation, [event.entity, event.time, event.session, *_read(event.columns)])
         for facts in self.attributes:
-            allow(facts.relation, [facts.key, facts.valid_from, *_read(facts.columns)])
+            allow(facts.relation, [facts.key, facts.valid_from, facts.valid_to, *_read(facts.columns)])
         for task in self.tasks:
             allow(task.relation, [task.entity, task.cutoff, task.target])
             allow(task.population, [task.entity, task.cutoff])

@@ -7,17 +7,26 @@ from basemodel_ops.settings import Settings
 
 if TYPE_CHECKING:  # Arrow and sqlglot are loaded when a warehouse is opened
     from basemodel_ops.warehouse.base import Warehouse
+    from basemodel_ops.warehouse.sql import SqlWarehouse
 
 __all__ = ["check_environment", "open_warehouse"]
 
 
 def open_warehouse(settings: Settings) -> "Warehouse":
     """The warehouse of the settings' target; use it as a context manager."""
-    if settings.target == "snowflake":
+    from basemodel_ops.warehouse.base import ledger_of
+
+    warehouse = _opened(settings)
+    warehouse.ledger = ledger_of(settings.answers_schema)
+    return warehouse
+
+
+def _opened(settings: Settings) -> "SqlWarehouse":
+    if settings.kind == "snowflake":
         from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 
         return SnowflakeWarehouse.from_environment()
-    if settings.target == "postgres":
+    if settings.kind == "postgres":
         from basemodel_ops.warehouse.postgres import PostgresWarehouse
 
         return PostgresWarehouse.from_environment()

@@ -11,8 +11,14 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 
-LEDGER = Relation(schema_name="basemodel", name="ledger")
-"""One row per committed partition: what it was made from, and by which run."""
+
+def ledger_of(schema: str) -> Relation:
+    """The ledger of a schema of answers: one row per committed partition, what it was made from and by which run."""
+    return Relation(schema_name=schema, name="ledger")
+
+
+LEDGER = ledger_of("basemodel")
+"""The ledger of the schema that answers are written to unless settings name another."""
 
 
 class Publication(Protocol):

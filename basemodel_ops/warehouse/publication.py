@@ -48,6 +48,7 @@ class Partition:
     input_hash: str
     code_version: str
     run_id: str
+    ledger: Relation = LEDGER
 
     def __str__(self) -> str:
         return f"The partition {self.key} of {self.relation}"
@@ -88,7 +89,7 @@ class Partition:
     def is_committed(self, session: Session) -> bool:
         """Whether the ledger says that the same inputs wrote it, and its rows are there."""
         names = ("input_hash", "code_version", "row_count")
-        known = session.rows(exp.select(*map(column_of, names)).from_(table_of(LEDGER)).where(self.entry))
+        known = session.rows(exp.select(*map(column_of, names)).from_(table_of(self.ledger)).where(self.entry))
         if [row[:2] for row in known] != [(self.input_hash, self.code_version)]:
             return False
         if not session.columns(self.relation):
@@ -135,7 +136,8 @@ class Publication:
     def begin(self, session: Session) -> None:
         """Read the ledger, and make a stage table unless it knows the same inputs."""
         with self._told():
-            session.create(LEDGER, [defined(name, exp.DataType.build(kind)) for name, kind in LEDGER_COLUMNS.items()])
+            columns = [defined(name, exp.DataType.build(kind)) for name, kind in LEDGER_COLUMNS.items()]
+            session.create(self._partition.ledger, columns)
             if self._partition.is_committed(session):
                 return
             session.create_schema(self._stage.schema_name)
@@ -247,8 +249,8 @@ class Publication:
             session.rows(exp.delete(table_of(partition.relation)).where(partition.rows))
             source = exp.select(*map(column_of, names)).from_(table_of(self._stage))
             session.rows(exp.insert(source, table_of(partition.relation), columns=_identifiers(names)))
-            session.rows(exp.delete(table_of(LEDGER)).where(partition.entry))
-            session.rows(exp.insert(entry, table_of(LEDGER), columns=_identifiers(list(values))))
+            session.rows(exp.delete(table_of(partition.ledger)).where(partition.entry))
+            session.rows(exp.insert(entry, table_of(partition.ledger), columns=_identifiers(list(values))))
         except BaseException:
             session.rollback()
             raise

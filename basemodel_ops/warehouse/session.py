@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.arrow import columns_of
+from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.queries import column_of, table_of
 
 
@@ -15,6 +16,8 @@ class Session(ABC):
     """An open connection. Its driver's errors pass through; `SqlWarehouse` says what they mean."""
 
     dialect: ClassVar[str]
+    ledger: Relation = LEDGER
+    """The ledger of the schema that answers are written to."""
 
     def render(self, expression: exp.Expr) -> str:
         """The expression in this dialect."""
@@ -97,7 +100,9 @@ class Session(ABC):
 
     def columns(self, relation: Relation) -> dict[str, str]:
         """Data type per column; empty when there is no such relation."""
-        found = exp.select(column_of("column_name"), column_of("data_type")).from_(information("columns"))
+        found = exp.select(column_of("column_name"), column_of("data_type")).from_(
+            information("columns", relation.database)
+        )
         for column, name in (("table_schema", relation.schema_name), ("table_name", relation.name)):
             found = found.where(column_of(column).eq(exp.Literal.string(self.spelled(name))))
         return dict(self.rows(found.order_by(column_of("ordinal_position"))))
@@ -136,6 +141,6 @@ def create_table(relation: Relation, columns: list[exp.ColumnDef], *properties: 
     return exp.Create(this=schema, kind="TABLE", exists=True, properties=kinds)
 
 
-def information(name: str) -> exp.Table:
-    """A view of the information schema."""
-    return exp.table_(name, db="information_schema", quoted=True)
+def information(name: str, database: str | None = None) -> exp.Table:
+    """A view of the information schema, of the session's database or of another."""
+    return exp.table_(name, db="information_schema", catalog=database, quoted=True)

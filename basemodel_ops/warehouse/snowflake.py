@@ -16,7 +16,6 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.arrow import fitted
-from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience
 from basemodel_ops.warehouse.session import Session, create_table
@@ -153,7 +152,7 @@ class SnowflakeSession(Session):
     def lock(self, relation: Relation, entry: exp.Condition) -> None:
         """Change the partition's ledger row to itself: Snowflake holds a table's changed rows until the commit."""
         same = exp.EQ(this=column_of("run_id"), expression=column_of("run_id"))
-        self.rows(exp.Update(this=table_of(LEDGER), expressions=[same], where=exp.Where(this=entry)))
+        self.rows(exp.Update(this=table_of(self.ledger), expressions=[same], where=exp.Where(this=entry)))
 
     def is_abandoned(self, stage: Relation) -> bool:
         """Whether it is older than any run."""

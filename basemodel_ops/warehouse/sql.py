@@ -17,6 +17,7 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError, WarehouseError
 from basemodel_ops.warehouse.arrow import plain, rebatched
+from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.publication import Partition, Publication
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Patience, Trouble, within
@@ -37,6 +38,8 @@ class SqlWarehouse(ABC):
     session: ClassVar[type[Session]]
     errors: ClassVar[tuple[type[Exception], ...]]
     """What the driver raises."""
+    ledger: Relation = LEDGER
+    """The ledger of the schema that answers are written to."""
 
     def __init__(self, patience: Patience | None = None, generator: random.Random | None = None) -> None:
         self._patience = patience or Patience()
@@ -138,9 +141,10 @@ class SqlWarehouse(ABC):
         run_id: str,
     ) -> Iterator[Publication]:
         """A partition that is replaced when the block ends well; see `Warehouse.publication`."""
-        made_from = Partition(relation, partition, input_hash, code_version, run_id)
+        made_from = Partition(relation, partition, input_hash, code_version, run_id, self.ledger)
         out = Publication(made_from, schema, self.errors)
         session = within(self._patience.answer, self._connect, _close)
+        session.ledger = self.ledger
         try:
             with self._writing():
                 out.begin(session)

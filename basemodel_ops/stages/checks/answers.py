@@ -134,7 +134,7 @@ def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
     bounded = declared.type in (TaskType.BINARY, TaskType.MULTICLASS, TaskType.MULTILABEL)
     low, high = (0, 1) if bounded else (-HUGE, HUGE)
     with ws.warehouse() as warehouse:
-        part = exp.select(*columns).from_(table_of(score_relation(task)))
+        part = exp.select(*columns).from_(table_of(score_relation(task, ws.settings.answers_schema)))
         part = part.where(column_of("as_of").eq(moment_of(as_of)))
         # What is not a number is beyond all numbers in every warehouse.
         inside = exp.Between(this=column_of(answer), low=exp.convert(low), high=exp.convert(high))

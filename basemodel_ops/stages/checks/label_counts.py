@@ -87,11 +87,14 @@ def _within(events: Events, key: Key, horizon: int, end: datetime) -> list[Any] 
 
 def _agree(labels: list[Any], happened: list[Any] | None, aggregate: Aggregate) -> bool:
     """Whether the one label is the aggregate of what happened, and null while the window is open."""
+    known = [value for value in happened or [] if value is not None]
+    if aggregate is Aggregate.MEAN and happened is not None and not known:
+        return labels in ([], [None])  # the mean of nothing is not known, however long one waits
     if len(labels) != 1 or labels[0] is None or happened is None:
         return labels == [None] and happened is None
     true = {
         Aggregate.ANY: len(happened) > 0, Aggregate.NONE: not happened, Aggregate.COUNT: len(happened),
-        Aggregate.SUM: math.fsum(value for value in happened if value is not None),
+        Aggregate.SUM: math.fsum(known), Aggregate.MEAN: math.fsum(known) / max(len(known), 1),
     }  # fmt: skip
     try:
         return math.isclose(float(labels[0]), true[aggregate], rel_tol=1e-6, abs_tol=1e-6)

@@ -112,11 +112,12 @@ def _without_later_events(events: Events, moment: int, generator: np.random.Gene
 
 
 def _without_later_facts(facts: Facts, moment: int, generator: np.random.Generator) -> Facts:
-    """The facts, with those known only from `moment` on shuffled."""
-    later = np.flatnonzero(facts.since >= moment)
-    values = facts.values.copy()
+    """The facts, with those known only from `moment` on shuffled, and so are ends that come later."""
+    later, ends = np.flatnonzero(facts.since >= moment), np.flatnonzero(facts.until >= moment)
+    values, until = facts.values.copy(), facts.until.copy()
     values[later] = values[generator.permutation(later)]
-    return replace(facts, values=values)
+    until[ends] = until[generator.permutation(ends)]
+    return replace(facts, values=values, until=until)
 
 
 class _Stored:

@@ -3,7 +3,6 @@
 It can be run again: what is done is found done. Raw tables are not touched.
 """
 
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,10 +16,11 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
 from basemodel_ops.report import Finding
+from basemodel_ops.scratch import sweep
 from basemodel_ops.stages.planning.due import is_model, models_due
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.warehouse.base import LEDGER, Warehouse
+from basemodel_ops.warehouse.base import Warehouse, ledger_of
 from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query, sample_query, table_of
 
 
@@ -58,9 +58,7 @@ def forget(ws: Workspace, source: Relation) -> Forgotten:
     for key, version in holding:
         ws.store.remove(key, version)
     ws.store.remove_leftovers()
-    for prefix in ("sorting-*", "incidences-*"):  # of runs that were killed while they held events on disk
-        for left in ws.settings.home.glob(prefix):
-            shutil.rmtree(left)
+    sweep(ws.settings.home, age=0)  # of runs that were killed while they held events on disk
     removed = tuple(f"{key}/{version}" for key, version in holding)
     ws.log(f"{len(ids)} ids: {rows} rows of scores deleted, {len(removed)} artifacts removed")
     return Forgotten(len(ids), new, rows, removed, tuple(models_due(ws)))
@@ -168,9 +166,11 @@ def _is_in_events(ws: Workspace, warehouse: Warehouse, ids: pa.ChunkedArray) -> 
 
 def _score_relations(ws: Workspace, warehouse: Warehouse) -> list[Relation]:
     """Score tables: those of the contract's tasks, and those of older ones that the ledger knows."""
-    found = {str(relation): relation for relation in (score_relation(task.name) for task in ws.contract.tasks)}
-    if warehouse.exists(LEDGER):
-        for name in pc.unique(warehouse.read(rows_query(LEDGER, ["table_name"])).column(0)).to_pylist():
+    schema = ws.settings.answers_schema
+    found = {str(relation): relation for relation in (score_relation(task.name, schema) for task in ws.contract.tasks)}
+    ledger = ledger_of(schema)
+    if warehouse.exists(ledger):
+        for name in pc.unique(warehouse.read(rows_query(ledger, ["table_name"])).column(0)).to_pylist():
             schema, _, table = name.partition(".")
             found.setdefault(name, Relation(schema_name=schema, name=table))
     return [relation for relation in found.values() if warehouse.exists(relation)]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import AttributeSource
 from basemodel_ops.encoders import Vocabulary
@@ -22,6 +23,7 @@ class Facts:
     values: np.ndarray  # (facts, length) float16
     owner: np.ndarray  # (facts,) entity index, sorted
     since: np.ndarray  # (facts,) microseconds
+    until: np.ndarray  # (facts,) microseconds, the last cutoff that sees it
 
     def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
@@ -29,7 +31,8 @@ class Facts:
         out = np.zeros((*own.shape, self.values.shape[1]), np.float16)
         for row in range(*np.searchsorted(self.owner, [low, high])):
             entity = self.owner[row] - low
-            out[entity, own[entity] > self.since[row]] = self.values[row]
+            is_known = (own[entity] > self.since[row]) & (own[entity] <= self.until[row])
+            out[entity, is_known] = self.values[row]
         return out
 
 
@@ -42,6 +45,11 @@ def read_facts(
     owner = entities.encode(table.column(source.key))
     since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(owner), -(2**62))
     kind = "attribute" if source.valid_from else "undated"
+    until = np.full(len(owner), 2**62)
+    if source.valid_to:  # null where a fact still holds
+        ends = table.column(source.valid_to)
+        is_over = np.asarray(pc.is_valid(ends))
+        until[is_over] = microseconds(ends.drop_null())
     layout, blocks = [], []
     for name in categories(source):
         vocabulary = vocabulary_of(artifact, name)
@@ -54,4 +62,4 @@ def read_facts(
     order = np.lexsort((since, owner))
     order = order[owner[order] >= 0]
     values = np.hstack(blocks) if blocks else np.zeros((len(owner), 0), np.float16)
-    return Facts(layout, values[order], owner[order], since[order])
+    return Facts(layout, values[order], owner[order], since[order], until[order])

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from basemodel_ops.report import Report
 from basemodel_ops.representation.events import NO_SESSION, joined
 from basemodel_ops.representation.gathering import gathered
 from basemodel_ops.representation.occasions import occasions
+from basemodel_ops.scratch import scratch_folder
 from basemodel_ops.stages.features.cold import Kin, embed_cold, text_kin
 from basemodel_ops.stages.features.encoding import encoders_of, facts_of, in_order, known_things, vocabulary_of
 from basemodel_ops.stages.features.reading import Chosen, column_reader, read_entities, read_events, sample_of
@@ -55,12 +55,12 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
         settings, encoder = ws.settings, ws.current(f"encoders/{source}")
         vocabulary = vocabulary_of(encoder, column)
         size = len(vocabulary)
-        with TemporaryDirectory(dir=settings.home, prefix="incidences-") as folder:
+        with scratch_folder(settings.home, "incidences") as folder:
             with ws.warehouse() as warehouse:
                 files, mentioned = _save_incidences(
-                    ws, warehouse, event, column, size, to_datetime(end), Path(folder), chosen
+                    ws, warehouse, event, column, size, to_datetime(end), folder, chosen
                 )
-                files += save_facts(encoder, column, mentioned > 0, Path(folder))
+                files += save_facts(encoder, column, mentioned > 0, folder)
                 kin = _kin(ws, warehouse, event, column, vocabulary, end)
             found = embed_stream(
                 lambda: load_incidences(files),

@@ -89,7 +89,7 @@ def columns_of(source: EventSource | AttributeSource) -> list[str]:
     if isinstance(source, EventSource):
         keys = [source.entity, source.time, *([source.session] if source.session else [])]
     else:
-        keys = [source.key, *([source.valid_from] if source.valid_from else [])]
+        keys = [source.key, *(name for name in (source.valid_from, source.valid_to) if name)]
     return list(dict.fromkeys([*keys, *categories(source), *others(source)]))
 
 

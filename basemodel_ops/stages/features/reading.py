@@ -3,8 +3,6 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from sqlglot import exp
@@ -12,6 +10,7 @@ from sqlglot import exp
 from basemodel_ops.contract.types import EventSource
 from basemodel_ops.encoders import Vocabulary, track_names
 from basemodel_ops.representation import EventReader, Events, History, sorted_events, stream_histories
+from basemodel_ops.scratch import scratch_folder
 from basemodel_ops.stages.features.encoding import categories, encoders_of, numbers, vocabulary_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -108,12 +107,10 @@ def read_events(
 
     They wait in temporary files under the home, not in memory.
     """
-    scratch = Path(ws.settings.home)
-    scratch.mkdir(parents=True, exist_ok=True)
     query = chosen.of(warehouse, events_query(event, reader.columns, before, ordered=False), event.entity)
-    with TemporaryDirectory(dir=scratch, prefix="sorting-") as folder:
+    with scratch_folder(ws.settings.home, "sorting") as folder:
         batches = warehouse.batches(query, ws.settings.batch_rows)
-        yield from sorted_events(reader.read(batches), len(reader.entities), Path(folder))
+        yield from sorted_events(reader.read(batches), len(reader.entities), folder)
 
 
 def read_history(

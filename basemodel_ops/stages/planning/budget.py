@@ -138,7 +138,7 @@ def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length:
 
 def _sorted_by_duckdb(settings: Settings, events: int) -> float:
     """Megabytes that the embedded warehouse holds in this process while it looks through events."""
-    return min(size_of(settings.duckdb_memory), events * 60) / MB if settings.target == "duckdb" else 0.0
+    return min(size_of(settings.duckdb_memory), events * 60) / MB if settings.kind == "duckdb" else 0.0
 
 
 def _held(rows: int, length: int) -> float:

@@ -37,9 +37,9 @@ class Group:
     histories: dict[str, History]
 
 
-def score_relation(task: str) -> Relation:
-    """Where the scores of a task are written."""
-    return Relation(schema_name="basemodel", name=f"{task}_scores")
+def score_relation(task: str, schema: str = "basemodel") -> Relation:
+    """Where the scores of a task are written, in the schema of answers."""
+    return Relation(schema_name=schema, name=f"{task}_scores")
 
 
 def asked_query(task: Task, as_of: datetime, is_open: bool = True) -> exp.Select:

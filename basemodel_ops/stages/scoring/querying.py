@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.emde import ask
@@ -18,10 +19,10 @@ from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.features.rows import Represented, RowsInMemory
 from basemodel_ops.stages.scoring.kept import kept_rows, representation_key
-from basemodel_ops.stages.snapshot.times import to_microseconds
+from basemodel_ops.stages.snapshot.times import microseconds, to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import sample_query
+from basemodel_ops.warehouse.queries import began_query, column_of, sample_query, table_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Reply:
     """Decayed, at the longest half-life."""
     age: float
     """Days; not-a-number where it is not there."""
+    note: str = ""
+    """What else is to be said: since when a value is there that the representation does not know."""
 
 
 def ask_entity(
@@ -41,7 +44,8 @@ def ask_entity(
 ) -> list[Reply]:
     """Replies for the `values`, or, without any, for the `top` values with the largest decayed count.
 
-    Values that were never seen before the end of training are not in the history as far as the representation knows.
+    Of values that were first seen after the end of training the representation knows nothing: their reply has no
+    numbers and says since when they are there. The others that it does not know are looked for in the warehouse too.
 
     Raises:
         DataError: the source, the column or the entity is not there; says what is.
@@ -65,9 +69,47 @@ def ask_entity(
     return [
         Reply(value, float(probability[code]), float(count[code]), float(age[code]))
         if code >= 0
-        else Reply(value, 0.0, 0.0, float("nan"))
+        else _unknown(ws, source, column, value, as_of)
         for value, code in chosen
     ]
+
+
+def _unknown(ws: Workspace, source: str, column: str, value: str, as_of: datetime) -> Reply:
+    """The reply for a value that the vocabulary lacks: nothing is known of it, or nobody ever had it."""
+    with ws.warehouse() as warehouse:
+        first = _first_seen(ws, warehouse, source, column, value, as_of)
+    if first is None:
+        return Reply(value, 0.0, 0.0, float("nan"), f"no event before {as_of:%Y-%m-%d} has it")
+    end = to_datetime(ws.snapshot().times.training_end)
+    return Reply(
+        value, float("nan"), float("nan"), float("nan"),
+        f"unknown since {first:%Y-%m-%d}, when it was first seen: what is asked learnt from events before "
+        f"{end:%Y-%m-%d}. `basemodel train` learns it",
+    )  # fmt: skip
+
+
+def _first_seen(
+    ws: Workspace, warehouse: Warehouse, source: str, column: str, value: str, as_of: datetime
+) -> datetime | None:
+    """When a value, or a thing with this value of an attribute, first stood in an event before `as_of`."""
+    event = ws.contract.event(source)
+    name, _, attribute = column.partition(".")
+    query = began_query(event, as_of)
+    if not attribute:
+        found = warehouse.read(query.where(_is(column_of(name), value)))
+    else:
+        references = next(one.references for one in event.columns if one.name == name)
+        facts = ws.contract.attribute(references or "")
+        things = exp.select(column_of(facts.key)).from_(table_of(facts.relation))
+        things = things.where(_is(column_of(attribute), value))
+        found = warehouse.read(query.where(exp.In(this=column_of(name), query=things.subquery())))
+    first = found.column(0)[0].as_py()
+    return None if first is None else to_datetime(int(microseconds(found.column(0))[0]))
+
+
+def _is(column: exp.Column, value: str) -> exp.Expr:
+    """Whether a column, of whatever type, is written as this text."""
+    return exp.EQ(this=exp.cast(column, "text"), expression=exp.Literal.string(value))
 
 
 def _represented(ws: Workspace, entity: str, as_of: datetime) -> Represented:

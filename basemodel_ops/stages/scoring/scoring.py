@@ -26,13 +26,14 @@ from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.compact import EmbeddingDraft
-from basemodel_ops.stages.scoring.answering import Group, Question, asked_query, question_of
+from basemodel_ops.stages.scoring.answering import Group, Question, asked_query, question_of, score_relation
 from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.stages.snapshot.snapshot import KEY as SNAPSHOT
 from basemodel_ops.stages.snapshot.snapshot import read_columns
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.ownership import claim
 
 Numbers = dict[str, float | int | str]
 
@@ -62,6 +63,8 @@ def score(ws: Workspace, tasks: Sequence[str], as_of: datetime, run_id: str, kee
     cutoff, checkpoint = to_microseconds(as_of), Checkpoint(ws)
     with ws.warehouse() as warehouse:
         questions = [question_of(ws, warehouse, task, as_of, cutoff, checkpoint) for task in declared]
+        for question in questions:
+            question.relation = score_relation(question.task.name, ws.settings.answers_schema)
         return ask(ws, warehouse, questions, as_of, run_id, checkpoint, keep)
 
 
@@ -83,6 +86,8 @@ def ask(
 ) -> dict[str, Report]:  # fmt: skip
     """Ask questions of everyone they are about, in one pass, and publish the answers; see `score`."""
     cutoff, code, mark = to_microseconds(as_of), code_behind("stages.scoring.scoring"), _mark(ws, warehouse)
+    if questions:
+        claim(warehouse, ws.settings.answers_schema, ws.settings.owner)
     reports: dict[str, Report] = {}
     counts = {question.relation: 0 for question in questions}
     cold = dict.fromkeys(counts, 0)

@@ -1,11 +1,14 @@
 """Answers without a label: the untouched checkpoint, where a task asks for a future that it learnt."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
 
-from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
@@ -13,19 +16,23 @@ from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import Group, Question, entities_asked, ranked_columns
 from basemodel_ops.stages.scoring.scoring import ask
+from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.tasks.views import pair_views, zero_shot_answer
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
 
-def zero_shot_relation(task: str) -> Relation:
+def zero_shot_relation(task: str, schema: str = "basemodel") -> Relation:
     """Where answers without labels are written; scores of the fitted model stay as they are."""
-    return Relation(schema_name="basemodel", name=f"{task}_zero_shot")
+    return Relation(schema_name=schema, name=f"{task}_zero_shot")
 
 
 def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Report:
     """Answer the rows at `as_of` by the foundation model alone, and replace that partition of `<task>_zero_shot`.
 
-    No label is read. The foundation model must be there. Entities without events get no answer.
+    The answers are made from no label; where there are labels, the report says how far they are from what is answered.
+    The foundation model must be there. Entities without events get no answer.
 
     Raises:
         DataError: the task asks for nothing that was pretrained, or has no rows there.
@@ -34,7 +41,9 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
     with ws.warehouse() as warehouse:
         entities = entities_asked(warehouse, declared, as_of, is_open=False)
         question = ZeroShotQuestion(ws, declared, as_of, entities, checkpoint)
-        return ask(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
+        report = ask(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
+        compared = compare_with_labels(warehouse, ws.contract, declared, question, as_of)
+        return replace(report, numbers={**report.numbers, **compared})
 
 
 class ZeroShotQuestion(Question):
@@ -46,7 +55,8 @@ class ZeroShotQuestion(Question):
         self, ws: Workspace, task: Task, as_of: datetime, entities: pa.ChunkedArray, checkpoint: Checkpoint
     ) -> None:
         super().__init__(task, as_of, entities)
-        self.relation, self.model_version = zero_shot_relation(task.name), checkpoint.version
+        self.model_version = checkpoint.version
+        self.relation = zero_shot_relation(task.name, ws.settings.answers_schema)
         self._ws, self._checkpoint, self._labels = ws, checkpoint, None
         if task.type is TaskType.MULTILABEL and task.predicts is not None:
             source, column = task.predicts.source, task.predicts.column
@@ -81,6 +91,59 @@ class ZeroShotQuestion(Question):
         if self.task.type is TaskType.REGRESSION:
             value = signed_expm1(value)
         return pa.table({self.task.entity: entities, self.columns()[0].name: value})
+
+
+APART, FAR = 3.0, 0.2
+"""Ratio of two means, or difference of two chances, from which on answers and labels are not about the same people."""
+
+LABELLED_CUTOFFS, LABELS = 4, 30
+"""Newest complete cutoffs whose labels are compared, and labels below which they say nothing."""
+
+
+def compare_with_labels(
+    warehouse: Warehouse, contract: Contract, task: Task, question: Question, as_of: datetime
+) -> dict[str, float | int | str]:
+    """The mean of what was answered and of the newest labels, and a `warning` where these are far apart.
+
+    The foundation model foresees what people like those with events do; a task may be about others.
+    """
+    if task.type not in (TaskType.BINARY, TaskType.REGRESSION) or task.horizon is None:
+        return {}
+    grid = contract.grid
+    end = warehouse.read(exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation))).column(0)
+    last = moment_of(to_datetime(int(microseconds(end)[0])) - timedelta(days=task.horizon))
+    is_labelled = exp.and_(
+        exp.LTE(this=column_of(task.cutoff), expression=last), column_of(task.target).is_(exp.null()).not_()
+    )
+    cutoffs = exp.select(column_of(task.cutoff)).distinct().from_(table_of(task.relation)).where(is_labelled)
+    newest = cutoffs.order_by(exp.Ordered(this=column_of(task.cutoff), desc=True)).limit(LABELLED_CUTOFFS)
+    moments = sorted(microseconds(warehouse.read(newest).column(0)).tolist())
+    if not moments:
+        return {}
+    first = exp.GTE(this=column_of(task.cutoff), expression=moment_of(to_datetime(moments[0])))
+    labels = exp.select(column_of(task.target)).from_(table_of(task.relation)).where(exp.and_(is_labelled, first))
+    known = pc.cast(warehouse.read(labels).column(0), pa.float64())
+    name = question.columns()[0].name
+    of_moment = exp.EQ(this=column_of("as_of"), expression=moment_of(as_of))
+    answers = warehouse.read(exp.select(column_of(name)).from_(table_of(question.relation)).where(of_moment)).column(0)
+    if len(known) < LABELS or not len(answers):
+        return {}
+    said, true = float(pc.mean(answers).as_py()), float(pc.mean(known).as_py())
+    found: dict[str, float | int | str] = {"mean_answer": round(said, 4), "mean_label": round(true, 4)}
+    if _are_apart(said, true, task.type is TaskType.BINARY):
+        found["warning"] = (
+            f"The mean answer is {said:.3g}, and the mean of {len(known)} labels of the last {len(moments)} complete "
+            f"cutoffs is {true:.3g}: {task.name} asks about others than the foundation model learnt from, or its "
+            "target is not what `predicts` says. Do not use these answers; "
+            f"`basemodel run --task {task.name}` learns from the labels."
+        )
+    return found
+
+
+def _are_apart(first: float, second: float, is_chance: bool) -> bool:
+    """Whether two means, of chances or of amounts, are too far from each other to be of the same people."""
+    low, high = sorted(max(abs(value), 1e-6) for value in (first, second))
+    return high / low >= APART or (is_chance and high - low >= FAR)
 
 
 def is_pretrained(task: Task) -> bool:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.artifacts import Draft
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
@@ -145,7 +145,10 @@ def prepared(task: Task, rows: Rows, seed: int) -> Rows:
     """The rows that a task learns from and is measured by."""
     if task.horizon is None:
         return trait_parts(newest_per_entity(rows), seed)
-    return rows.take(np.flatnonzero(rows.part != "open"))
+    is_kept = rows.part != "open"
+    if task.predicts is not None and task.predicts.aggregate is Aggregate.MEAN and rows.target is not None:
+        is_kept &= np.asarray(pc.is_valid(rows.target))  # the mean of no events is not known, and is not learnt from
+    return rows.take(np.flatnonzero(is_kept))
 
 
 def trait_parts(rows: Rows, seed: int) -> Rows:

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.contract.types import Aggregate, Task, TaskType
+from basemodel_ops.encoders.numbers import signed_expm1, squash
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.recent import RAREST
 from basemodel_ops.stages.features.rows import FACTS, Represented
@@ -96,14 +97,31 @@ def automatic_names(examples: Represented, task: Task) -> list[str]:
     return numbers + [contrast.name for contrast in _contrasts(examples, task)]
 
 
+FEWEST = 0.05
+"""Events that a mean is taken over at least: fewer that are foreseen would make anything of it."""
+
+
+def _asking(task: Task, aggregate: Aggregate) -> Task:
+    """The same task, asking for another aggregate."""
+    if task.predicts is None:
+        return task
+    return task.model_copy(update={"predicts": task.predicts.model_copy(update={"aggregate": aggregate})})
+
+
 def zero_shot_answer(checkpoint: Checkpoint, activity: np.ndarray, task: Task) -> np.ndarray | None:
     """What the checkpoint answers to a task that asks for a future it learnt, float64 (rows, 1); else None.
 
-    A probability for a yes or no, the logarithm of an amount for a number.
+    A probability for a yes or no, the logarithm of an amount for a number. A mean is the sum over the count.
     """
     if task.predicts is None or task.predicts.aggregate is None or task.horizon is None:
         return None
     aggregate = task.predicts.aggregate
+    if aggregate is Aggregate.MEAN:
+        parts = [zero_shot_answer(checkpoint, activity, _asking(task, one)) for one in (Aggregate.SUM, Aggregate.COUNT)]
+        if any(part is None for part in parts):
+            return None
+        total, count = (signed_expm1(np.asarray(part)) for part in parts)
+        return squash(total / np.maximum(count, FEWEST))
     kind = "any" if aggregate in (Aggregate.ANY, Aggregate.NONE) else "amount"
     column = {Aggregate.COUNT: "events", Aggregate.SUM: task.predicts.column}.get(aggregate, "")
     wanted = (kind, task.predicts.source, column, str(task.horizon))

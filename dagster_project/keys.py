@@ -1,0 +1,39 @@
+"""Asset keys of dbt's nodes: dbt's own names, lengthened where another asset has the same."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator
+
+from basemodel_ops.assets import assets
+from basemodel_ops.contract.nodes import TABLES
+from basemodel_ops.contract.types import Contract
+
+
+def own_keys(contract: Contract) -> set[dg.AssetKey]:
+    """Keys of the assets that are not dbt's."""
+    names = [
+        "snapshot",
+        "entity_representation",
+        *assets(contract),
+        *(f"{task.name}/scores" for task in contract.tasks),
+    ]
+    return {dg.AssetKey(name.split("/")) for name in names}
+
+
+def node_keys(manifest: Mapping[str, Any], contract: Contract) -> dict[str, dg.AssetKey]:
+    """The asset key of each model, seed and snapshot, by its id in the manifest.
+
+    One that is called like an asset of this package, or like another node, gets schema and package in front.
+    """
+    translator, taken = DagsterDbtTranslator(), own_keys(contract)
+    nodes = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] in TABLES}
+    found = {key: translator.get_asset_key(node) for key, node in nodes.items()}
+    for part in ("schema", "package_name"):
+        times = Counter(found.values())
+        for key, node in nodes.items():
+            if times[found[key]] > 1 or found[key] in taken:
+                found[key] = dg.AssetKey([node[part], *found[key].path])
+    return found

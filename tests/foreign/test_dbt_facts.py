@@ -1,0 +1,180 @@
+"""Facts that know their own end, values that are younger than the models, and answers beside the labels there are."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.contract.types import Aggregate, Target, TaskType
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.encoders.numbers import signed_expm1
+from basemodel_ops.errors import DataError
+from basemodel_ops.report import Report
+from basemodel_ops.stages import Workspace, ask_entity
+from basemodel_ops.stages.checks.label_counts import check_labels
+from basemodel_ops.stages.checks.point_in_time import check_hindsight
+from basemodel_ops.stages.features.attributes import Facts, read_facts
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
+from basemodel_ops.stages.snapshot.times import to_microseconds
+from basemodel_ops.stages.tasks.views import zero_shot_answer
+
+from ..basemodel_ops.stages.riding import CUTOFFS, RIDES, ask, is_over, learnt, plain
+from ..basemodel_ops.stages.trips import FIRST, RIDERS, trips
+
+GOLD, OVER = datetime(2024, 4, 1), datetime(2024, 5, 20)
+"""From when a rider has the better tariff, and, of every third, until when: as a snapshot notes it."""
+
+
+def snapshot() -> pa.Table:
+    rows = [(f"rider {n}", FIRST, GOLD, "basic") for n in range(RIDERS)]
+    rows += [(f"rider {n}", GOLD, OVER if n % 3 == 0 else None, "gold") for n in range(RIDERS)]
+    names = ("rider", "known_from", "known_to", "tariff")
+    table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
+    moment = pa.timestamp("us")
+    table = table.set_column(1, "known_from", table.column(1).cast(moment)).set_column(
+        2, "known_to", table.column(2).cast(moment)
+    )
+    return table.append_column("age", pa.array([float(20 + n) for n in range(RIDERS)] * 2))
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A checkpoint over riders whose tariffs end."""
+    declared = plain()
+    (people,) = declared.attributes
+    declared = declared.model_copy(update={"attributes": (people.model_copy(update={"valid_to": "known_to"}),)})
+    return learnt(tmp_path_factory.mktemp("facts") / "home", declared, riders=snapshot())
+
+
+def tariffs(ws: Workspace, cutoffs: list[datetime]) -> list[list[str]]:
+    """What each rider's facts say at each cutoff; empty where nothing holds any more."""
+    with ws.warehouse() as warehouse:
+        everyone = Vocabulary(pa.array([f"rider {n}" for n in range(RIDERS)]), np.ones(RIDERS, np.int64))
+        facts = read_facts(ws, warehouse, ws.contract.attribute("riders"), everyone)
+    place = next(at for at, block in enumerate(facts.layout) if block[2] == "tariff")
+    assert place == 0
+    names = stages.features.encoding.vocabulary_of(ws.current("encoders/riders"), "tariff").values.to_pylist()
+    found = facts.at(0, RIDERS, np.array([to_microseconds(cutoff) for cutoff in cutoffs]))[:, :, : len(names)]
+    return [["".join(name for name, on in zip(names, row, strict=True) if on) for row in own] for own in found]
+
+
+def test_a_fact_is_seen_from_its_beginning_to_its_end(ws: Workspace) -> None:
+    """Strictly after it began, and up to the moment at which it ended: what happens at a cutoff is future."""
+    cutoffs = [FIRST, datetime(2024, 3, 4), GOLD, datetime(2024, 4, 8), OVER, datetime(2024, 5, 27)]
+    for number, own in enumerate(tariffs(ws, cutoffs)):
+        assert own == ["", "basic", "basic", "gold", "gold", "" if number % 3 == 0 else "gold"]
+
+
+def test_the_end_of_a_fact_is_no_hindsight_and_a_planted_one_is_named(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_hindsight(ws).passed
+
+    def always(self: Facts, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
+        """Facts as a table without history has them: as they stand at the end."""
+        out = np.zeros(
+            (high - low, np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1])).shape[1], self.values.shape[1])
+        )
+        for row in range(*np.searchsorted(self.owner, [low, high])):
+            out[self.owner[row] - low] = self.values[row]
+        return out.astype(np.float16)
+
+    monkeypatch.setattr(Facts, "at", always)
+    found = check_hindsight(ws)
+    assert not found.passed
+    assert "riders tariff" in found.description
+    assert "facts at or after their cutoff" in found.description
+
+
+def test_a_fact_that_holds_the_answer_is_named(ws: Workspace) -> None:
+    """Every row of one table tells whether the rider comes back: written afterwards, and dated before."""
+    asked, task = ask(
+        ws, lambda rider, cutoff: int(int(rider.split()[1]) > 14) if is_over(cutoff) else None, pa.int64()
+    )
+    with pytest.raises(DataError, match=rf"Input riders age .*tells the target target of {task.name}"):
+        stages.task_model(asked, task.name)
+
+
+NEW = "60"
+
+
+def test_a_value_younger_than_the_models_is_unknown_since_it_was_seen(ws: Workspace) -> None:
+    as_of = CUTOFFS[-1]
+    rows = [row for row in trips().to_pylist() if row["station"] == int(NEW) and row["started_at"] < as_of]
+    rider, first = rows[0]["rider"], min(row["started_at"] for row in rows)
+    known, young, invented = ask_entity(ws, rider, "trips", "station", as_of, ["0", NEW, "999"], 10)
+    assert known.note == ""
+    assert np.isnan([young.probability, young.count, young.age]).all()
+    assert f"unknown since {first:%Y-%m-%d}" in young.note
+    assert "basemodel train" in young.note
+    assert (invented.probability, invented.count) == (0, 0)
+    assert f"no event before {as_of:%Y-%m-%d} has it" in invented.note
+
+
+def fares(rider: str, cutoff: datetime) -> float | None:
+    """The mean fare in the window; null while it is open, and where there was no trip."""
+    known = [row["fare"] for row in RIDES[rider, cutoff] if np.isfinite(row["fare"])]
+    return float(np.mean(known)) if known and is_over(cutoff) else None
+
+
+MEAN = {
+    "type": TaskType.REGRESSION,
+    "predicts": Target(source="trips", aggregate=Aggregate.MEAN, column="fare"),
+}
+
+
+def test_a_mean_is_learnt_where_it_is_known(ws: Workspace) -> None:
+    asked, task = ask(ws, fares, pa.float64(), **MEAN)
+    report = stages.task_model(asked, task.name)
+    known = sum(fares(*key) is not None for key in RIDES if is_over(key[1]))
+    assert known < sum(is_over(cutoff) for _, cutoff in RIDES)
+    numbers = stages.task_evaluation(asked, task.name).numbers
+    assert np.isfinite(float(numbers["shipped_value"]))
+    assert report.numbers["shipped"]
+
+
+def test_a_mean_without_labels_is_the_sum_over_the_count(ws: Workspace) -> None:
+    _, task = ask(ws, fares, pa.float64(), **MEAN)
+    checkpoint = Checkpoint(ws)
+    activity = np.random.default_rng(0).normal(1.5, 0.3, (5, len(checkpoint.blocks))).astype(np.float32)
+
+    def asking(aggregate: Aggregate, column: str) -> np.ndarray:
+        target = Target(source="trips", aggregate=aggregate, column=column)
+        found = zero_shot_answer(checkpoint, activity, task.model_copy(update={"predicts": target}))
+        assert found is not None
+        return signed_expm1(found)
+
+    quotient = asking(Aggregate.SUM, "fare") / asking(Aggregate.COUNT, "")
+    np.testing.assert_allclose(asking(Aggregate.MEAN, "fare"), quotient, rtol=1e-5)
+
+
+def test_a_mean_is_counted_again(ws: Workspace) -> None:
+    sound, task = ask(ws, fares, pa.float64(), **MEAN)
+    wrong, other = ask(ws, lambda *key: None if (mean := fares(*key)) is None else mean + 1, pa.float64(), **MEAN)
+    infinite = {row["rider"] for row in trips().to_pylist() if not np.isfinite(row["fare"])}
+    found = check_labels(sound, task.name), check_labels(wrong, other.name)
+    assert infinite  # their means are no numbers, and differ
+    assert found[0].numbers["differing"] <= 20 < found[1].numbers["differing"]
+
+
+def zero_shot(ws: Workspace, rate: float) -> Report:
+    """Answers without labels, to a task whose labels are positive at this rate, whatever happens."""
+    numbers = iter(np.random.default_rng(0).random(len(RIDES)) < rate)
+    asked, task = ask(
+        ws, lambda rider, cutoff: int(next(numbers)) if is_over(cutoff) else None, pa.int64(),
+        predicts=Target(source="trips", aggregate=Aggregate.ANY),
+    )  # fmt: skip
+    return zero_shot_scores(asked, task.name, CUTOFFS[-1], "run")
+
+
+def test_answers_far_from_the_labels_there_are_say_so(ws: Workspace) -> None:
+    usual = np.mean([bool(trip) for (_, cutoff), trip in RIDES.items() if is_over(cutoff)])
+    near, far = zero_shot(ws, float(usual)).numbers, zero_shot(ws, 0.1).numbers
+    assert "warning" not in near
+    assert float(near["mean_label"]) == pytest.approx(usual, abs=0.1)
+    assert float(far["mean_label"]) == pytest.approx(0.1, abs=0.1)
+    for word in ("mean answer", "4 complete cutoffs", "asks about others", "basemodel run --task"):
+        assert word in str(far["warning"])
