@@ -109,6 +109,10 @@ def _assets(contract: Contract) -> Iterator[Asset]:
         "foundation_model", "stages.foundation.pretraining", ("training_examples",), settings=LEARNT,
         pins=("training_end", "asked"),
     )  # fmt: skip
+    yield Asset(
+        "segmentation", "stages.insight.segmentation", ("training_examples", "foundation_model"), settings=("seed",),
+        pins=("training_end",),
+    )  # fmt: skip
     for task in contract.tasks:
         yield from _task(contract, task)
 
