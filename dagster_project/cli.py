@@ -13,6 +13,7 @@ from rich.console import Console
 
 from basemodel_ops.errors import BaseModelError, ContractError, SettingsError
 from basemodel_ops.settings import Settings
+from dagster_project import insight_commands
 
 app = typer.Typer(
     help="From the behaviour in a dbt project to one foundation model and its answers.",
@@ -175,6 +176,9 @@ def query(
         moment = as_of_key(chosen(project.contract.grid, as_of))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None, "query")
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
+
+
+app.command()(insight_commands.similar)
 
 
 @app.command()

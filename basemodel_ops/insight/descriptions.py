@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import false_discovery_control, norm
 
 LEVEL = 0.95
 """Of the intervals."""
+
+FALSE = 0.05
+"""Of the traits that could be told of a group, the share that chance may have made (Benjamini and Hochberg)."""
 
 MEMBERS = 10
 """A trait is told where at least so many members have it, and a group where it has so many: nobody is told alone."""
@@ -58,20 +61,17 @@ class Sums:
         return float(self.count[mine].sum()), self.total[mine].sum(axis=0), self.square[mine].sum(axis=0)
 
 
-def differences(
-    sums: Sums, inside: np.ndarray, outside: np.ndarray, column: list[object], tests: int
-) -> list[Difference]:
+def differences(sums: Sums, inside: np.ndarray, outside: np.ndarray, column: list[object]) -> list[Difference]:
     """What holds more often inside of some groups than outside, what tells most first.
 
-    A trait is told where it holds more often beyond chance, however many were looked at, and those first that many
-    members have and others lack: share inside x log(lower bound of the lift).
+    A trait is told where it holds more often beyond chance (`FALSE`), and those first that many members have and others
+    lack: share inside x log(lower bound of the lift).
 
     Args:
         sums: Of all groups.
         inside: Groups (positions) that are described.
         outside: Those they are compared with.
         column: What a trait is about, (traits,); None of traits that are not to be told.
-        tests: Traits times groups that are looked at.
     """
     mine, total, square = sums.group(inside)
     others, other_total, other_square = sums.group(outside)
@@ -80,9 +80,13 @@ def differences(
     # Half an entity more on both sides: of what nobody outside has, the ratio stays finite.
     logs = np.log((total + 0.5) / (mine + 1)) - np.log((other_total + 0.5) / (others + 1))
     error = np.sqrt(_relative(mine, total, square) + _relative(others, other_total, other_square))
-    beyond = logs > norm.ppf(1 - (1 - LEVEL) / 2 / max(tests, 1)) * error
+    able = (total >= MEMBERS) & np.array([one is not None for one in column])
+    beyond = np.zeros(len(logs), bool)
+    if able.any():
+        chance = norm.sf(logs[able] / np.maximum(error[able], 1e-9))
+        beyond[able] = false_discovery_control(chance, method="bh") <= FALSE
     low, high = (logs + side * norm.ppf((1 + LEVEL) / 2) * error for side in (-1, 1))
-    told = beyond & (total >= MEMBERS) & np.array([one is not None for one in column])
+    told = beyond & (low > 0)
     gain = np.where(told, total / mine * low, -np.inf)
     found: list[Difference] = []
     used: dict[object, int] = {}

@@ -42,6 +42,14 @@ class Trait:
     """Rank of the value in its vocabulary, or words."""
 
 
+@dataclass(frozen=True)
+class Usual:
+    """Bounds of the lowest and the highest fifth of each amount, (2, amounts), and the mean shares of each time."""
+
+    fifths: np.ndarray
+    times: list[np.ndarray]
+
+
 class Traits:
     """Which numbers of a row are kept, and what they say."""
 
@@ -98,25 +106,37 @@ class Traits:
             found += [Trait("time", block.source, block.column[:-2], part) for part in parts]
         return found
 
-    def shares(self, kept: dict[str, np.ndarray], fifths: np.ndarray) -> np.ndarray:
+    def usual(self, amounts: np.ndarray, times: np.ndarray) -> "Usual":
+        """What is usual, of what is kept of everyone."""
+        fifths = np.quantile(amounts.astype(np.float32), [0.2, 0.8], axis=0)
+        return Usual(fifths, [part[np.isfinite(part[:, 0])].mean(axis=0) for part in self._parts(times)])
+
+    def shares(self, kept: dict[str, np.ndarray], usual: "Usual") -> np.ndarray:
         """How far each trait holds of rows, float32 (rows, traits), from 0 to 1; of a time, the share of its events.
 
-        Args:
-            kept: See `kept`.
-            fifths: Bounds of the lowest and the highest fifth of each amount, (2, amounts).
+        Whoever has no events has them at the usual times: a time says when, not whether.
         """
         size = sum(block.length for block in self._flags)
         flags = np.unpackbits(kept["flags"], axis=1, count=size) if size else np.zeros((len(kept["amounts"]), 0))
         amounts = kept["amounts"].astype(np.float32)
-        columns = [flags, amounts > fifths[1], amounts < fifths[0]]
-        first = 0
+        times = [
+            np.where(np.isfinite(part), part, mean)
+            for part, mean in zip(self._parts(kept["times"]), usual.times, strict=True)
+        ]
+        columns = [flags, amounts > usual.fifths[1], amounts < usual.fifths[0], *times]
+        return np.nan_to_num(np.hstack([column.astype(np.float32) for column in columns]))
+
+    def _parts(self, times: np.ndarray) -> list[np.ndarray]:
+        """Shares of events in each part of the day or of the week, (rows, parts); not-a-number without events."""
+        found, first = [], 0
         for block in self._times:
-            counts = np.expm1(kept["times"][:, first : first + block.length].astype(np.float32))
+            counts = np.expm1(times[:, first : first + block.length].astype(np.float32))
             first += block.length
             if not block.column.endswith("#1"):
                 counts = np.add.reduceat(counts, _hours(block)[:-1], axis=1)
-            columns.append(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-6))
-        return np.hstack([column.astype(np.float32) for column in columns])
+            total = counts.sum(axis=1, keepdims=True)
+            found.append(np.where(total > 1e-3, counts / np.maximum(total, 1e-3), np.nan))
+        return found
 
 
 WORDS = {"high": "highest", "low": "lowest"}
@@ -136,6 +156,6 @@ def _measure(block: Block) -> str:
     if block.kind == "mean":
         return f"mean {block.column}"
     if block.detail in ("recency_1", "tenure"):
-        return {"recency_1": "days since the last event", "tenure": "days since the first event"}[block.detail]
+        return f"days since the {'last' if block.detail == 'recency_1' else 'first'} of {block.source}"
     name, _, window = block.detail.removeprefix("sum_").rpartition("_")
-    return f"{name} in {window[:-1]} days"
+    return f"{block.source if name == 'events' else name} in {window[:-1]} days"

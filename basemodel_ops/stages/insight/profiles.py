@@ -54,10 +54,9 @@ def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.nd
     if not len(week):
         return []
     deepest = np.where(group >= 0, group, -1).max(axis=1)  # children stand behind their parents
-    amounts = np.concatenate([kept["amounts"] for _, kept in week.kept()]).astype(np.float32)
-    fifths = np.quantile(amounts, [0.2, 0.8], axis=0)
-    traits = week.traits.names
-    parts = ((deepest[part], week.traits.shares(kept, fifths)) for part, kept in week.kept())
+    everyone = {name: np.concatenate([kept[name] for _, kept in week.kept()]) for name in ("amounts", "times")}
+    traits, usual = week.traits.names, week.traits.usual(**everyone)
+    parts = ((deepest[part], week.traits.shares(kept, usual)) for part, kept in week.kept())
     sums = Sums.of(parts, len(tree))
     if sums is None:
         return []
@@ -71,7 +70,7 @@ def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.nd
         level, above = int(tree.level[one]), int(tree.parent[one])
         around = np.arange(len(tree)) if above < 0 else below[above]
         others = np.setdiff1d(around, below[one])
-        apart = differences(sums, below[one], others, words.about, len(tree) * len(traits))
+        apart = differences(sums, below[one], others, words.about)
         name = " · ".join(dict.fromkeys(words.name(each.trait) for each in apart[:NAMED_BY])) or f"segment {ids[one]}"
         name = f"{name} ({ids[one]})" if (level, name) in used else name
         used.add((level, name))
@@ -98,7 +97,8 @@ class Words:
         hidden, facts = personal(ws.contract), fact_columns(ws.contract)
         self.about: list[object] = [
             None
-            if (trait.source, trait.column) in hidden or (trait.kind == "fact" and (trait.source, trait.column) not in facts)
+            if (trait.source, trait.column) in hidden
+            or (trait.kind == "fact" and (trait.source, trait.column) not in facts)
             else (trait.source, trait.column)
             for trait in traits
         ]
@@ -116,7 +116,11 @@ class Words:
         trait = self._traits[number]
         if trait.kind in WORDS:
             return f"{trait.kind} {trait.column}"
-        return self._value(trait) if trait.kind in ("held", "fact") else str(trait.value)
+        if trait.kind == "time":
+            return str(trait.value)
+        value = self._value(trait)
+        # A number says nothing without what it numbers.
+        return f"{trait.column.rpartition('.')[2]} {value}" if value.replace(".", "").isdigit() else value
 
     def told(self, one: Difference) -> Told:
         """A difference in words and figures."""
@@ -131,9 +135,7 @@ class Words:
             "time": f"of their {trait.source}, by {trait.column}: {value}",
         }[trait.kind]
         words = f"{what}: {shares}"
-        return Told(
-            trait.source, trait.column, value, words, one.inside, one.outside, one.lift, one.low, one.high
-        )
+        return Told(trait.source, trait.column, value, words, one.inside, one.outside, one.lift, one.low, one.high)
 
 
 def personal(contract: Contract) -> set[tuple[str, str]]:

@@ -8,9 +8,9 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.assets import category_columns
+from basemodel_ops.assets import published_columns
 from basemodel_ops.code import code_behind
-from basemodel_ops.contract.types import Contract, Relation
+from basemodel_ops.contract.types import Relation
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.insight.week import Week, ended, ranges, table_named
@@ -48,22 +48,12 @@ def item_relation(column: str) -> Relation:
     return table_named(f"{column}_embeddings")
 
 
-def embedded_columns(contract: Contract) -> dict[str, list[str]]:
-    """Event columns whose vectors are published, with the sources that have them; personal columns are not."""
-    personal = {(str(item.relation), item.column) for item in contract.personal}
-    found: dict[str, list[str]] = {}
-    for source, column in category_columns(contract):
-        if (str(contract.event(source).relation), column) not in personal:
-            found.setdefault(column, []).append(source)
-    return found
-
-
 def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
     """Publish the vectors of the values of a column as `basemodel.<column>_embeddings`, a partition per source.
 
     Values are texts where sources that have the column do not agree on their type.
     """
-    sources = embedded_columns(ws.contract)[column]
+    sources = published_columns(ws.contract)[column]
     known = {source: vocabulary_of(ws.current(f"encoders/{source}"), column) for source in sources}
     kinds = {one.values.type for one in known.values() if len(one)}
     kind = kinds.pop() if len(kinds) == 1 else pa.string()
