@@ -18,9 +18,11 @@ class Directions:
     def __init__(self, embeddings: np.ndarray) -> None:
         """Of all entities, (entities, numbers)."""
         self._embeddings = embeddings
-        self._mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
-        deviation = embeddings.std(axis=0, dtype=np.float64).astype(np.float32)
-        self.is_flat = not len(embeddings) or bool((deviation <= 1e-6).all())
+        mean = deviation = np.zeros(embeddings.shape[1], np.float32)
+        if len(embeddings):
+            mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+            deviation = embeddings.std(axis=0, dtype=np.float64).astype(np.float32)
+        self._mean, self.is_flat = mean, bool((deviation <= 1e-6).all())
         self._scale = np.where(deviation > 1e-6, 1 / np.sqrt(np.maximum(deviation, 1e-6)), 0).astype(np.float32)
 
     def __len__(self) -> int:

@@ -93,8 +93,8 @@ def grow(rows: np.ndarray, seed: int) -> Tree:
     """Learn the groups of rows (rows, numbers) and those within them.
 
     The number of groups is the largest that two random halves of the rows agree on (`AGREE`), or the number they agree
-    on most (at least `ENOUGH`); none is smaller than `LEAST` rows and `LEAST_SHARE` of all. What cannot be divided so is
-    left whole; where everyone is alike there is one group.
+    on most (at least `ENOUGH`); none is smaller than `LEAST` rows and `LEAST_SHARE` of all. What cannot be divided
+    so is left whole; where everyone is alike there is one group.
     """
     rows = rows.astype(np.float32)
     least = max(LEAST, int(np.ceil(LEAST_SHARE * len(rows))))
@@ -146,7 +146,7 @@ def name_groups(tree: Tree, group: np.ndarray, before: np.ndarray | None = None)
     Args:
         tree: The groups.
         group: Of each entity and level, as `Tree.assign` says.
-        before: Ids of the same entities in an earlier week, "" where there was none, (entities, `LEVELS`). A group takes
+        before: Ids of the same entities in another week, "" where there was none, (entities, `LEVELS`). A group takes
             the id of the one that it shares most members with, below the same parent; new ones get new numbers.
     """
     ids = [""] * len(tree)

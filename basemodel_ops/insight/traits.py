@@ -109,7 +109,9 @@ class Traits:
     def usual(self, amounts: np.ndarray, times: np.ndarray) -> "Usual":
         """What is usual, of what is kept of everyone."""
         fifths = np.quantile(amounts.astype(np.float32), [0.2, 0.8], axis=0)
-        return Usual(fifths, [part[np.isfinite(part[:, 0])].mean(axis=0) for part in self._parts(times)])
+        known = [(part, np.isfinite(part[:, :1])) for part in self._parts(times)]
+        means = [np.where(is_known, part, 0).sum(axis=0) / max(is_known.sum(), 1) for part, is_known in known]
+        return Usual(fifths, means)
 
     def shares(self, kept: dict[str, np.ndarray], usual: "Usual") -> np.ndarray:
         """How far each trait holds of rows, float32 (rows, traits), from 0 to 1; of a time, the share of its events.

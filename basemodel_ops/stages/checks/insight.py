@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
+from basemodel_ops.insight.neighbours import Directions
 from basemodel_ops.insight.segments import LEVELS
 from basemodel_ops.report import Finding
 from basemodel_ops.stages.checks.partitions import count_partition
@@ -40,8 +41,6 @@ def check_entity_embeddings(ws: Workspace, as_of: datetime) -> Finding:
 def check_lookalikes(ws: Workspace, as_of: datetime) -> Finding:
     """Everyone has as many look-alikes, is none of their own, and no similarity is beyond 1."""
     week, entity = Week(ws, as_of), ws.contract.entity
-    from basemodel_ops.insight.neighbours import Directions
-
     each = 0 if unlike(week, Directions(week.embeddings)) else min(ws.settings.lookalikes, len(week) - 1)
     own = exp.select(column_of(entity)).from_(table_of(LOOKALIKES)).where(
         column_of("as_of").eq(moment_of(as_of)), column_of(entity).eq(column_of(NEIGHBOUR))
@@ -51,8 +50,8 @@ def check_lookalikes(ws: Workspace, as_of: datetime) -> Finding:
         alone = warehouse.read(own).num_rows
     passed = found.rows == each * len(week) and not (found.repeated or found.outside or alone)
     text = (
-        f"{found.rows} rows for {found.entities} of {len(week)} entities, {each} each; {found.repeated} repeated ranks, "
-        f"{found.outside} similarities out of range, {alone} entities near themselves."
+        f"{found.rows} rows for {found.entities} of {len(week)} entities, {each} each; "
+        f"{found.repeated} repeated ranks, {found.outside} similarities out of range, {alone} entities near themselves."
     )
     return Finding("lookalikes_are_whole", passed, text, {"rows": found.rows})
 

@@ -95,13 +95,12 @@ class Words:
         self._ws, self._traits = ws, traits
         self._known: dict[tuple[str, str], list[str]] = {}
         hidden, facts = personal(ws.contract), fact_columns(ws.contract)
-        self.about: list[object] = [
-            None
-            if (trait.source, trait.column) in hidden
-            or (trait.kind == "fact" and (trait.source, trait.column) not in facts)
-            else (trait.source, trait.column)
-            for trait in traits
+        columns = [(trait.source, trait.column) for trait in traits]
+        told = [
+            one not in hidden and (trait.kind != "fact" or one in facts)
+            for one, trait in zip(columns, traits, strict=True)
         ]
+        self.about: list[object] = [one if is_told else None for one, is_told in zip(columns, told, strict=True)]
         """Source and column of each trait; None of those that are not told."""
 
     def _value(self, trait: Trait) -> str:

@@ -58,17 +58,17 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
         names = {profile.segment: profile.name for profile in told}
         earlier = None if before is None else hashlib.sha256(repr(before.ids.tolist()).encode()).hexdigest()[:16]
         version = version_of(str(SEGMENTS), learnt.version, week.artifact.version, earlier)
-        code = code_behind("stages.insight.segments")
+        code, here = code_behind("stages.insight.segments"), {"as_of": as_of}
 
         def rows(part: slice) -> pa.Table:
             return _rows(ws, week, tree, ids, names, group[part], distance[part], part, learnt.version, run_id)
 
         with (
             warehouse.publication(
-                SEGMENTS, rows(slice(0, 0)).schema, {"as_of": as_of}, version, code, run_id
+                SEGMENTS, rows(slice(0, 0)).schema, here, version, code, run_id
             ) as out,
             warehouse.publication(
-                PROFILES, _profile_rows(week, [], learnt.version, run_id).schema, {"as_of": as_of}, version, code, run_id
+                PROFILES, _profile_rows(week, [], learnt.version, run_id).schema, here, version, code, run_id
             ) as described,
         ):  # fmt: skip
             if out.is_needed:
