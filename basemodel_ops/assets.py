@@ -66,6 +66,16 @@ def category_columns(contract: Contract) -> list[tuple[str, str]]:
     ]
 
 
+def published_columns(contract: Contract) -> dict[str, list[str]]:
+    """Event columns whose values' vectors are published, with the sources that have them; personal columns are not."""
+    personal = {(str(item.relation), item.column) for item in contract.personal}
+    found: dict[str, list[str]] = {}
+    for source, column in category_columns(contract):
+        if (str(contract.event(source).relation), column) not in personal:
+            found.setdefault(column, []).append(source)
+    return found
+
+
 def represented(contract: Contract) -> tuple[tuple[str, ...], tuple[Relation, ...]]:
     """Artifacts and tables that a representation is made from."""
     facts = [source for source in contract.attributes if source.key == contract.entity]
@@ -108,6 +118,10 @@ def _assets(contract: Contract) -> Iterator[Asset]:
     yield Asset(
         "foundation_model", "stages.foundation.pretraining", ("training_examples",), settings=LEARNT,
         pins=("training_end", "asked"),
+    )  # fmt: skip
+    yield Asset(
+        "segmentation", "stages.insight.segmentation", ("training_examples", "foundation_model"), settings=("seed",),
+        pins=("training_end",),
     )  # fmt: skip
     for task in contract.tasks:
         yield from _task(contract, task)

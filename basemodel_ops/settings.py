@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     compile_ahead: bool = Field(
         default=True, description="Whether the first run of a machine compiles kernels beside dbt."
     )
+    lookalikes: int = Field(default=10, gt=0, description="Look-alikes of each entity in `basemodel.lookalikes`.")
     retrain_days: int = Field(default=28, gt=0, description="Days of new data after which a run trains again.")
     keep_sketches: bool = Field(
         default=False, description="Keep what `basemodel query` asks for every week, to answer without the warehouse."

@@ -14,6 +14,8 @@ from rich.console import Console
 
 from basemodel_ops.errors import BaseModelError, ContractError, SettingsError
 from basemodel_ops.settings import Settings
+from dagster_project import insight_commands
+from dagster_project.options import AsOf
 
 if TYPE_CHECKING:
     from dagster_project.project import Project
@@ -32,8 +34,6 @@ serve = typer.Typer(
     help="The parts of a Dagster deployment, each a process of its own.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(serve, name="serve")
-
-AS_OF = "A cutoff, YYYY-MM-DD, with THH:MM where it is not midnight; the newest if not given."
 
 Code = Annotated[str, typer.Option(help="HOST:PORT of the code location.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -145,7 +145,7 @@ def contract(
 @app.command()
 def run(
     task: Annotated[list[str] | None, typer.Option(help="Only this task, and what it needs. Repeatable.")] = None,
-    as_of: Annotated[str | None, typer.Option(help=AS_OF)] = None,
+    as_of: AsOf = None,
     zero_shot: Annotated[
         str | None, typer.Option(help="Only answer this task, without a label, by the foundation model that is there.")
     ] = None,
@@ -173,7 +173,7 @@ def train(
 @app.command()
 def score(
     task: Annotated[list[str] | None, typer.Option(help="Only this task. Repeatable.")] = None,
-    as_of: Annotated[str | None, typer.Option(help=AS_OF)] = None,
+    as_of: AsOf = None,
 ) -> None:
     """Answer by the models that are there, and fit nothing."""
     _run_job(tuple(task or ()), as_of, "score_job")
@@ -228,7 +228,7 @@ def query(
     column: Annotated[str, typer.Option(help="A category column of the source.")],
     value: Annotated[list[str] | None, typer.Option(help="Is this in its history? Repeatable.")] = None,
     top: Annotated[int, typer.Option(help="Else: the most there is of.", min=1)] = 10,
-    as_of: Annotated[str | None, typer.Option(help=AS_OF)] = None,
+    as_of: AsOf = None,
 ) -> None:
     """Ask the representation of an entity what its history holds: which values, how much of each, about when."""
     from basemodel_ops.stages import Workspace, ask_entity
@@ -242,6 +242,9 @@ def query(
         moment = as_of_key(chosen(project.contract.grid, as_of, listed(project)))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None, "query")
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
+
+
+app.command()(insight_commands.similar)
 
 
 @app.command()

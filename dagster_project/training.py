@@ -59,6 +59,9 @@ KINDS = {
     "foundation_model": _kind(
         "foundation", "python pytorch", "Networks and boosters, pretrained without labels to foresee what follows."
     ),
+    "segmentation": _kind(
+        "insight", "python scikitlearn", "Groups of embeddings and groups within them, by which every week is divided."
+    ),
     "model": _kind("tasks", "python pytorch lightgbm", "The model of `{0}`: the best of tuned heads and baselines."),
     "evaluation": _kind("tasks", "python", "How `{0}` does on the last complete cutoffs, against its baseline."),
 }
@@ -163,4 +166,5 @@ def _stage(project: Project, key: str) -> "Callable[[Workspace], Report]":
     if second:
         make = stages.task_model if second == "model" else stages.task_evaluation
         return lambda workspace: make(workspace, first)
-    return stages.training_examples if first == "training_examples" else stages.foundation_model
+    single = (stages.training_examples, stages.foundation_model, stages.segmentation)
+    return next(stage for stage in single if stage.__name__ == first)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from basemodel_ops.stages.features.encoding import encoders
     from basemodel_ops.stages.features.examples import explain_representation, training_examples
     from basemodel_ops.stages.foundation.pretraining import foundation_model
+    from basemodel_ops.stages.insight.lookalikes import lookalikes, similar
+    from basemodel_ops.stages.insight.segmentation import segmentation
+    from basemodel_ops.stages.insight.segments import segments
+    from basemodel_ops.stages.insight.vectors import entity_embeddings, item_embeddings
     from basemodel_ops.stages.planning.due import models_due
     from basemodel_ops.stages.scoring.querying import Reply, ask_entity
     from basemodel_ops.stages.scoring.scoring import entity_representation, score, task_scores
@@ -31,12 +35,18 @@ __all__ = [
     "codes",
     "embeddings",
     "encoders",
+    "entity_embeddings",
     "entity_representation",
     "explain_representation",
     "forget",
     "foundation_model",
+    "item_embeddings",
+    "lookalikes",
     "models_due",
     "score",
+    "segmentation",
+    "segments",
+    "similar",
     "task_evaluation",
     "task_model",
     "task_scores",
@@ -47,6 +57,10 @@ __all__ = [
 HOMES = {
     "basemodel_ops.report": ("Finding", "Report"),
     "basemodel_ops.stages.scoring.querying": ("Reply", "ask_entity"),
+    "basemodel_ops.stages.insight.lookalikes": ("lookalikes", "similar"),
+    "basemodel_ops.stages.insight.segmentation": ("segmentation",),
+    "basemodel_ops.stages.insight.segments": ("segments",),
+    "basemodel_ops.stages.insight.vectors": ("entity_embeddings", "item_embeddings"),
     "basemodel_ops.stages.planning.due": ("models_due",),
     "basemodel_ops.stages.features.embedding": ("codes", "embeddings"),
     "basemodel_ops.stages.features.encoding": ("encoders",),

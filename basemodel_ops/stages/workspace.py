@@ -11,7 +11,7 @@ from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
 from basemodel_ops.assets import AROUND, Asset, assets
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import Contract
+from basemodel_ops.contract.types import Contract, Relation
 from basemodel_ops.errors import UndeclaredError
 from basemodel_ops.memory import release, reset_peak
 from basemodel_ops.report import Report
@@ -57,6 +57,10 @@ class Workspace:
         log, asset = AuditLog(self.settings.home), self._asset
         only = None if asset is None else [str(one) for one in (*asset.relations, *asset.aside)]
         return Audited(open_warehouse(self.settings), log, self.contract, self.run, only)
+
+    def answers(self, table: str) -> Relation:
+        """A table of answers, in the schema of this target."""
+        return Relation(schema_name=self.settings.answers_schema, name=table)
 
     def times(self, warehouse: Warehouse) -> Times:
         """The grid as the warehouse has it now; what is learnt from stands in `snapshot`."""

@@ -16,6 +16,29 @@ TABLES = {
     "next_products_14d": "1000 + rank as item, 1 / rank as score, cast(rank as integer) as rank",
 }
 
+ENDS = "'v', 'r', timestamp '2017-05-15'"
+INSIGHT = {
+    "entity_embeddings": f"""
+        (1, timestamp '2017-05-15', '[0.5,-1]', {ENDS})
+    ) rows (household_id, as_of, embedding, model_version, run_id, scored_at""",
+    "lookalikes": f"""
+        (1, timestamp '2017-05-08', 1, 3::bigint, 0.9::double, {ENDS}),
+        (1, timestamp '2017-05-15', 1, 2::bigint, 0.8::double, {ENDS}),
+        (1, timestamp '2017-05-15', 2, 3::bigint, 0.1::double, {ENDS})
+    ) rows (household_id, as_of, rank, neighbour, similarity, model_version, run_id, scored_at""",
+    "segments": f"""
+        (1, timestamp '2017-05-08', 1, '9', 'old', 1.0, {ENDS}),
+        (1, timestamp '2017-05-15', 1, '2', 'tea', 1.0, {ENDS}),
+        (1, timestamp '2017-05-15', 2, '2.1', 'green', 0.5, {ENDS}),
+        (2, timestamp '2017-05-15', 1, '2', 'tea', 2.0, {ENDS})
+    ) rows (household_id, as_of, level, segment, name, distance, model_version, run_id, scored_at""",
+    "segment_profiles": f"""
+        ('2', timestamp '2017-05-15', 1, 2, 'tea', 2, 1.0, 'buys', 'item', 'tea', 'buy tea', .5, .1, 5, 2, 9, {ENDS}),
+        ('2', timestamp '2017-05-15', 1, 1, 'tea', 2, 1.0, 'buys', 'item', 'cup', 'own a cup', .5, .1, 5, 3, 9, {ENDS})
+    ) rows (segment, as_of, level, rank, name, size, share, source, column_name, value, words, share_inside,
+        share_outside, lift, lift_low, lift_high, model_version, run_id, scored_at""",
+}
+
 
 @pytest.fixture(scope="module")
 def household_360(built: Project) -> dict[int, dict]:
@@ -34,6 +57,8 @@ def household_360(built: Project) -> dict[int, dict]:
                 """,
                 [OLD, OLD, NEW],
             )
+        for name, columns in INSIGHT.items():
+            connection.execute(f"create table basemodel.{name} as select * from (values {columns})")
     built.build("--select", "source:basemodel+")
     with duckdb.connect(str(built.warehouse), read_only=True) as connection:
         rows = connection.sql("select * from marts.household_360").to_arrow_table().to_pylist()
@@ -55,3 +80,20 @@ def test_answers_are_of_the_newest_partition(household_360):
 def test_an_old_answer_is_not_shown(household_360):
     second = household_360[2]
     assert second["churn_score"] is second["expected_spend"] is second["next_products"] is None
+
+
+def test_segments_and_the_nearest_are_of_the_newest_partition(household_360):
+    first, second = household_360[1], household_360[2]
+    assert (first["segment"], first["subsegment"], first["subsegment_name"]) == ("2", "2.1", "green")
+    assert (first["nearest_lookalike"], first["nearest_lookalike_similarity"]) == (2, 0.8)
+    assert (second["segment"], second["subsegment"], second["nearest_lookalike"]) == ("2", None, None)
+
+
+@pytest.mark.usefixtures("household_360")
+def test_a_segment_is_described_by_its_members_and_its_traits_in_order(built: Project):
+    with duckdb.connect(str(built.warehouse), read_only=True) as connection:
+        rows = connection.sql("select * from marts.segment_profile order by segment").to_arrow_table().to_pylist()
+    assert [(row["segment"], row["households"]) for row in rows] == [("2", 2), ("2.1", 1)]
+    assert rows[0]["described_by"] == "own a cup; buy tea"
+    assert rows[0]["mean_churn_score"] == rows[1]["mean_churn_score"] == 0.25  # the second household was not scored
+    assert rows[1]["described_by"] is None

@@ -3,17 +3,16 @@
 from datetime import datetime
 
 import numpy as np
-from sqlglot import exp
 
 from basemodel_ops.contract.types import OnWorse, TaskType
 from basemodel_ops.emde import element_scores
 from basemodel_ops.report import Finding
+from basemodel_ops.stages.checks.partitions import count_partition
 from basemodel_ops.stages.erasure.forgetting import check_forgotten
 from basemodel_ops.stages.scoring.answering import entities_asked, score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.comparing import is_worse
 from basemodel_ops.tasks.metrics import gain
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
 HUGE = 1e300
 """No answer is beyond it."""
@@ -130,32 +129,19 @@ def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
     }.get(declared.type, "score")  # fmt: skip
     ranked = declared.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
     key = [declared.entity, *(["item"] if ranked else [])]
-    columns = [column_of(name) for name in (*key, answer)]
     bounded = declared.type in (TaskType.BINARY, TaskType.MULTICLASS, TaskType.MULTILABEL)
     low, high = (0, 1) if bounded else (-HUGE, HUGE)
     with ws.warehouse() as warehouse:
-        part = exp.select(*columns).from_(table_of(score_relation(task, ws.settings.answers_schema)))
-        part = part.where(column_of("as_of").eq(moment_of(as_of)))
-        # What is not a number is beyond all numbers in every warehouse.
-        inside = exp.Between(this=column_of(answer), low=exp.convert(low), high=exp.convert(high))
-        outside = exp.Case(ifs=[exp.If(this=inside, true=exp.convert(0))], default=exp.convert(1))
-        entities = exp.Count(this=exp.Distinct(expressions=[column_of(declared.entity)]))
-        counts = [exp.Count(this=exp.Star()), entities, exp.Sum(this=outside)]
-        names = ("rows", "entities", "outside")
-        ask = exp.select(*(exp.alias_(one, name, quoted=True) for one, name in zip(counts, names, strict=True)))
-        rows, answered, wrong = (
-            int(column[0].as_py() or 0) for column in warehouse.read(ask.from_(part.subquery("part"))).columns
+        found = count_partition(
+            warehouse, score_relation(task, ws.settings.answers_schema), as_of, key, answer, low, high
         )
-        keys = part.copy().select(*map(column_of, key), append=False).distinct().subquery("keys")
-        once = exp.alias_(exp.Count(this=exp.Star()), "keys", quoted=True)
-        repeated = rows - int(warehouse.read(exp.select(once).from_(keys)).column(0)[0].as_py())
         asked = len(entities_asked(warehouse, declared, as_of))
     return Finding(
         "scores_are_complete",
-        answered == asked and repeated == 0 and wrong == 0,
-        f"{rows} rows for {answered} of {asked} entities, {repeated} repeated keys, "
-        f"{wrong} answers null or out of range.",
-        {"rows": rows, "entities": answered, "repeated": repeated},
+        found.entities == asked and found.repeated == 0 and found.outside == 0,
+        f"{found.rows} rows for {found.entities} of {asked} entities, {found.repeated} repeated keys, "
+        f"{found.outside} answers null or out of range.",
+        {"rows": found.rows, "entities": found.entities, "repeated": found.repeated},
     )
 
 

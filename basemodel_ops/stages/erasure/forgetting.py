@@ -17,6 +17,7 @@ from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
 from basemodel_ops.report import Finding
 from basemodel_ops.scratch import sweep
+from basemodel_ops.stages.insight.lookalikes import NEIGHBOUR
 from basemodel_ops.stages.planning.due import is_model, models_due
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
@@ -177,19 +178,25 @@ def _score_relations(ws: Workspace, warehouse: Warehouse) -> list[Relation]:
 
 
 def _delete_scores(ws: Workspace, warehouse: Warehouse, relation: Relation, ids: pa.ChunkedArray) -> int:
-    """Write each partition with such an id again without it. Its ledger row then names no inputs that a run has."""
+    """Write each partition with such an id again without it. Its ledger row then names no inputs that a run has.
+
+    An id stands in the column of the entity, and in that of its look-alikes.
+    """
     names, entity = list(warehouse.columns(relation)), ws.contract.entity
+    holders = [name for name in (entity, NEIGHBOUR) if name in names]
     if entity not in names or "as_of" not in names:
         return 0
     deleted = 0
     table = table_of(relation)
     for moment in warehouse.read(exp.select(column_of("as_of")).distinct().from_(table)).column(0).to_pylist():
         part = column_of("as_of").eq(moment_of(moment))
-        present = warehouse.read(exp.select(column_of(entity)).distinct().from_(table).where(part))
+        present = warehouse.read(exp.select(*map(column_of, holders)).distinct().from_(table).where(part))
         if not _holds(present, ids):
             continue
         rows = warehouse.read(rows_query(relation, names).where(part))
-        kept = rows.filter(pc.invert(pc.is_in(rows.column(entity), value_set=ids.combine_chunks())))
+        kept = rows
+        for name in holders:
+            kept = kept.filter(pc.invert(pc.is_in(kept.column(name), value_set=ids.combine_chunks())))
         mark = "forgotten " + version_of(str(moment), sorted(digests(ids)))
         warehouse.publish(relation, kept, {"as_of": moment}, mark, code_version(), ws.run or "forget")
         deleted += rows.num_rows - kept.num_rows

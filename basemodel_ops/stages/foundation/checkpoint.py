@@ -148,9 +148,9 @@ class Checkpoint:
         """Numbers in an embedding."""
         return self._basis["basis"].shape[1]
 
-    def embedding(self, examples: Represented) -> np.ndarray:
-        """Embeddings of all rows, float16 (rows, numbers): what is foreseen of each, and what it is like."""
-        rows = np.arange(len(examples))
+    def embedding(self, examples: Represented, rows: np.ndarray | None = None) -> np.ndarray:
+        """Embeddings of rows, or of all, float16 (rows, numbers): what is foreseen of each, and what it is like."""
+        rows = np.arange(len(examples)) if rows is None else rows
         return embedded(self._basis, embedding_inputs(examples, rows, self.activity(examples, rows)))
 
     @cached_property

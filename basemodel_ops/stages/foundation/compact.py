@@ -1,4 +1,4 @@
-"""What is kept of an entity at a cutoff: a compact embedding, and where it is wanted its sketches without zeros."""
+"""What is kept of an entity at a cutoff: a compact embedding, traits to describe groups by, its sketches if wanted."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.artifacts import Draft
+from basemodel_ops.insight.traits import Traits
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.rows import RowsInMemory
@@ -30,6 +31,8 @@ class EmbeddingDraft:
     def __init__(self, ws: Workspace, checkpoint: "Checkpoint", builder: Builder, cutoff: int) -> None:
         self._ws, self._checkpoint, self._builder, self._cutoff = ws, checkpoint, builder, cutoff
         self._waiting: list[np.ndarray] = []
+        self._traits = Traits(builder.layout)
+        self._kept: list[dict[str, np.ndarray]] = []
         self._files = self._rows = 0
         self._draft: Draft | None = None
 
@@ -52,6 +55,7 @@ class EmbeddingDraft:
         if self._draft is None:
             raise ValueError("Nothing is being written.")
         self._waiting.append(self._checkpoint.embedding(rows))
+        self._kept.append(self._traits.kept(rows.values))
         if self._ws.settings.keep_sketches:
             self._draft.table(f"sketches-{self._files:05d}-{self._rows:09d}", sparse(rows, self._rows))
         self._rows += len(rows)
@@ -61,7 +65,9 @@ class EmbeddingDraft:
     def _flush(self, draft: Draft) -> None:
         if self._waiting:
             draft.arrays(f"embedding-{self._files:05d}", {"values": np.concatenate(self._waiting)})
-            self._files, self._waiting = self._files + 1, []
+            traits = {name: np.concatenate([part[name] for part in self._kept]) for name in self._kept[0]}
+            draft.arrays(f"traits-{self._files:05d}", traits)
+            self._files, self._waiting, self._kept = self._files + 1, [], []
 
 
 def sparse(rows: RowsInMemory, first: int) -> pa.Table:

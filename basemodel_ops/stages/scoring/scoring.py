@@ -19,6 +19,7 @@ from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
+from basemodel_ops.insight.traits import FORM as TRAITS
 from basemodel_ops.report import Report
 from basemodel_ops.representation.workers import mapped
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
@@ -104,7 +105,8 @@ def ask(
             open_.append((question, out, version))
             if out.is_needed:
                 due.append((question, out))
-        version = version_of(representation_key(as_of), checkpoint.version, mark, cutoff, ws.settings.keep_sketches)
+        settings = (ws.settings.keep_sketches, TRAITS)
+        version = version_of(representation_key(as_of), checkpoint.version, mark, cutoff, *settings)
         kept = ws.store.find(representation_key(as_of), version) if keep else None
         if due or (keep and kept is None):
             # Everyone whom some task asks about is kept, not only those whose answers are due.

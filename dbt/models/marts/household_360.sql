@@ -26,6 +26,14 @@ products as (
     {{ newest(source('basemodel', 'next_products_14d_scores')) }}
 ),
 
+segments as (
+    {{ newest(source('basemodel', 'segments')) }}
+),
+
+lookalikes as (
+    {{ newest(source('basemodel', 'lookalikes')) }}
+),
+
 shoppers as (
     select
         household_id,
@@ -52,6 +60,21 @@ next_products as (
     group by household_id
 ),
 
+groups as (
+    select * from segments
+    where level = 1
+),
+
+subgroups as (
+    select * from segments
+    where level = 2
+),
+
+nearest as (
+    select * from lookalikes
+    where rank = 1
+),
+
 final as (
     select
         shoppers.household_id,
@@ -66,7 +89,14 @@ final as (
         income.probability as income_band_probability,
         income.as_of as income_band_as_of,
         next_categories.next_categories,
-        next_products.next_products
+        next_products.next_products,
+        groups.segment,
+        groups.name as segment_name,
+        subgroups.segment as subsegment,
+        subgroups.name as subsegment_name,
+        groups.as_of as segment_as_of,
+        nearest.neighbour as nearest_lookalike,
+        nearest.similarity as nearest_lookalike_similarity
     from shoppers
     left join households on shoppers.household_id = households.household_id
     left join churn on shoppers.household_id = churn.household_id
@@ -74,6 +104,9 @@ final as (
     left join income on shoppers.household_id = income.household_id
     left join next_categories on shoppers.household_id = next_categories.household_id
     left join next_products on shoppers.household_id = next_products.household_id
+    left join groups on shoppers.household_id = groups.household_id
+    left join subgroups on shoppers.household_id = subgroups.household_id
+    left join nearest on shoppers.household_id = nearest.household_id
 )
 
 select * from final

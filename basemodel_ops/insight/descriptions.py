@@ -1,0 +1,109 @@
+"""What sets a group apart: traits that hold of its members more often than of the others, with lift and interval."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import false_discovery_control, norm
+
+LEVEL = 0.95
+"""Of the intervals."""
+
+FALSE = 0.05
+"""Of the traits that could be told of a group, the share that chance may have made (Benjamini and Hochberg)."""
+
+MEMBERS = 10
+"""A trait is told where at least so many members have it, and a group where it has so many: nobody is told alone."""
+
+TOLD = 10
+"""Traits of a group, at most; of one column at most `OF_COLUMN`."""
+OF_COLUMN = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A trait (its number) of a group: shares of its members and of the others, their ratio and its interval."""
+
+    trait: int
+    inside: float
+    outside: float
+    lift: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Entities, and the sums of traits and of their squares, per group."""
+
+    count: np.ndarray  # (groups,)
+    total: np.ndarray  # (groups, traits)
+    square: np.ndarray  # (groups, traits)
+
+    @classmethod
+    def of(cls, parts: Iterable[tuple[np.ndarray, np.ndarray]], groups: int) -> "Sums | None":
+        """Of parts of the entities: the group of each (rows,), -1 for none, and its traits (rows, traits).
+
+        None where there are no entities.
+        """
+        found: Sums | None = None
+        for group, shares in parts:
+            member = (group[None, :] == np.arange(groups)[:, None]).astype(np.float32)  # (groups, rows)
+            part = (
+                member.sum(axis=1, dtype=np.float64), (member @ shares).astype(np.float64),
+                (member @ shares**2).astype(np.float64),
+            )  # fmt: skip
+            found = cls(*part) if found is None else cls(*map(np.add, (found.count, found.total, found.square), part))
+        return found
+
+    def group(self, mine: np.ndarray) -> "tuple[float, np.ndarray, np.ndarray]":
+        """Number, sums and sums of squares of several groups together."""
+        return float(self.count[mine].sum()), self.total[mine].sum(axis=0), self.square[mine].sum(axis=0)
+
+
+def differences(sums: Sums, inside: np.ndarray, outside: np.ndarray, column: list[object]) -> list[Difference]:
+    """What holds more often inside of some groups than outside, what tells most first.
+
+    A trait is told where it holds more often beyond chance (`FALSE`), and those first that many members have and others
+    lack: share inside x log(lower bound of the lift).
+
+    Args:
+        sums: Of all groups.
+        inside: Groups (positions) that are described.
+        outside: Those they are compared with.
+        column: What a trait is about, (traits,); None of traits that are not to be told.
+    """
+    mine, total, square = sums.group(inside)
+    others, other_total, other_square = sums.group(outside)
+    if mine < MEMBERS or others < MEMBERS:
+        return []
+    # Half an entity more on both sides: of what nobody outside has, the ratio stays finite.
+    logs = np.log((total + 0.5) / (mine + 1)) - np.log((other_total + 0.5) / (others + 1))
+    error = np.sqrt(_relative(mine, total, square) + _relative(others, other_total, other_square))
+    able = (total >= MEMBERS) & np.array([one is not None for one in column])
+    beyond = np.zeros(len(logs), bool)
+    if able.any():
+        chance = norm.sf(logs[able] / np.maximum(error[able], 1e-9))
+        beyond[able] = false_discovery_control(chance, method="bh") <= FALSE
+    low, high = (logs + side * norm.ppf((1 + LEVEL) / 2) * error for side in (-1, 1))
+    told = beyond & (low > 0)
+    gain = np.where(told, total / mine * low, -np.inf)
+    found: list[Difference] = []
+    used: dict[object, int] = {}
+    for trait in np.argsort(-gain, kind="stable"):
+        if not told[trait] or len(found) == TOLD:
+            break
+        if used.get(column[trait], 0) == OF_COLUMN:
+            continue
+        used[column[trait]] = used.get(column[trait], 0) + 1
+        shares = total[trait] / mine, other_total[trait] / others
+        lift = np.exp([logs[trait], low[trait], high[trait]])
+        found.append(Difference(int(trait), *map(float, (*shares, *lift))))
+    return found
+
+
+def _relative(count: float, total: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """The variance of the log of a mean of shares (traits,), with half an entity added."""
+    mean = (total + 0.5) / (count + 1)
+    variance = np.maximum((square + 0.5) / (count + 1) - mean**2, 0)
+    return variance / (count + 1) / mean**2

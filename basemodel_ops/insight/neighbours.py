@@ -1,0 +1,95 @@
+"""Nearest neighbours by cosine: exact, block by block, in memory that does not grow with the number of pairs."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+QUERIES, CANDIDATES = 1024, 8192
+"""Entities that are asked about, and compared with, at once: 32 MB of similarities."""
+
+
+class Directions:
+    """Embeddings as unit vectors, made a block at a time from the numbers that are kept.
+
+    They are centred, and each component is divided by the root of its deviation: the first components say how active an
+    entity is, are many times larger than the others, and would decide alone who is near whom.
+    """
+
+    def __init__(self, embeddings: np.ndarray) -> None:
+        """Of all entities, (entities, numbers)."""
+        self._embeddings = embeddings
+        mean = deviation = np.zeros(embeddings.shape[1], np.float32)
+        if len(embeddings):
+            mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+            deviation = embeddings.std(axis=0, dtype=np.float64).astype(np.float32)
+        self._mean, self.is_flat = mean, bool((deviation <= 1e-6).all())
+        self._scale = np.where(deviation > 1e-6, 1 / np.sqrt(np.maximum(deviation, 1e-6)), 0).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self._embeddings)
+
+    def of(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Unit vectors, float32 (rows, numbers); zeros of an entity that lies in the very middle."""
+        scaled = (self._embeddings[rows].astype(np.float32) - self._mean) * self._scale
+        length = np.linalg.norm(scaled, axis=1, keepdims=True)
+        return scaled / np.maximum(length, 1e-12)
+
+
+def nearest(
+    directions: Directions, k: int, rows: np.ndarray | None = None, queries: int = QUERIES, candidates: int = CANDIDATES
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The `k` entities nearest to each of `rows`, the nearest first; of equally near ones the first.
+
+    Args:
+        directions: Of all entities.
+        k: Neighbours of each; all others where there are fewer.
+        rows: Who is asked about (positions); all if not given.
+        queries: Entities asked about at once.
+        candidates: Entities compared with at once.
+
+    Yields:
+        Some of the rows (rows,), their neighbours int64 and the cosines float32, both (rows, k).
+    """
+    total = len(directions)
+    rows, k = np.arange(total) if rows is None else rows, min(k, total - 1)
+    for low in range(0, len(rows) if k > 0 else 0, queries):
+        own = rows[low : low + queries]
+        asked, best = directions.of(own), np.empty((len(own), 0), np.int64)
+        for first in range(0, total, candidates):
+            found = asked @ directions.of(slice(first, first + candidates)).T  # (queries, candidates)
+            mine = np.flatnonzero((own >= first) & (own < first + found.shape[1]))
+            found[mine, own[mine] - first] = -np.inf
+            best = _merged(best, found, first, k)
+        best = np.sort(best, axis=1)[:, ::-1]
+        yield own, *_read(best)
+
+
+def _merged(best: np.ndarray, found: np.ndarray, first: int, k: int) -> np.ndarray:
+    """The `k` largest keys of each row, in no order, after candidates from `first` on were looked at."""
+    if best.shape[1] < k:
+        both = np.concatenate([best, _keys(found, first + np.arange(found.shape[1]))], axis=1)
+        return np.partition(both, -k, axis=1)[:, -k:] if both.shape[1] > k else both
+    # Of equally near ones the earlier is kept, so only what is nearer than the worst can enter.
+    _, worst = _read(best.min(axis=1))
+    row, column = np.nonzero(found > worst[:, None])
+    if not len(row):
+        return best
+    keys = np.concatenate([best.ravel(), _keys(found[row, column], first + column)])
+    owner = np.concatenate([np.repeat(np.arange(len(best)), k), row])
+    order = np.lexsort((-keys, owner))
+    start = np.searchsorted(owner[order], np.arange(len(best)))
+    return keys[order][start[:, None] + np.arange(k)]
+
+
+def _keys(similarity: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """One integer for each candidate that is larger the nearer it is, and then the earlier it stands."""
+    bits = (similarity + np.float32(0)).view(np.int32)  # no negative zero
+    ordered = (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).astype(np.int64)
+    return (ordered << 32) | (0xFFFFFFFF - position)
+
+
+def _read(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Position and similarity in keys."""
+    ordered = (keys >> 32).astype(np.int32)
+    bits = ordered ^ ((ordered >> 31) & np.int32(0x7FFFFFFF))
+    return 0xFFFFFFFF - (keys & 0xFFFFFFFF), bits.view(np.float32)

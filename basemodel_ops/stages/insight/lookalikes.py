@@ -1,0 +1,108 @@
+"""The stage of look-alikes: who is nearest to each entity of a week."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.artifacts import version_of
+from basemodel_ops.code import code_behind
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.errors import DataError
+from basemodel_ops.insight.neighbours import Directions, nearest
+from basemodel_ops.report import Report
+from basemodel_ops.stages.insight.week import Week
+from basemodel_ops.stages.workspace import Workspace
+
+LOOKALIKES = "lookalikes"
+
+NEIGHBOUR = "neighbour"
+"""The column that holds ids of entities beside that of the entity."""
+
+
+@dataclass(frozen=True)
+class LookAlike:
+    """Someone near, and how near: the cosine of the two embeddings."""
+
+    rank: int
+    neighbour: object
+    similarity: float
+
+
+def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
+    """Publish the nearest entities of each as `basemodel.lookalikes`.
+
+    There are none, and the report says why, where all embeddings are equal or there are not two entities.
+    """
+    week, k = Week(ws, as_of), ws.settings.lookalikes
+    version = version_of(LOOKALIKES, week.artifact.version, k)
+    directions = Directions(week.embeddings)
+    reason = unlike(week, directions)
+    seen, began, similar = 0, time.monotonic(), 0.0
+    nobody = np.zeros((0, min(k, max(len(week) - 1, 0))))
+
+    def rows(own: np.ndarray, found: np.ndarray, similarity: np.ndarray) -> pa.Table:
+        count = found.shape[1]
+        columns = {
+            ws.contract.entity: week.entities.values.take(pa.array(own.repeat(count))),
+            "rank": np.tile(np.arange(1, count + 1, dtype=np.int32), len(own)),
+            NEIGHBOUR: week.entities.values.take(pa.array(found.ravel().astype(np.int64))),
+            "similarity": np.round(similarity.ravel().astype(np.float64), 6),
+        }
+        return week.stamped(columns, week.model_version, run_id)
+
+    with (
+        ws.warehouse() as warehouse,
+        warehouse.publication(
+            ws.answers(LOOKALIKES), rows(np.zeros(0, np.int64), nobody, nobody).schema, {"as_of": as_of}, version,
+            code_behind("stages.insight.lookalikes"), run_id,
+        ) as out,
+    ):  # fmt: skip
+        if out.is_needed and not reason:
+            for own, found, similarity in nearest(directions, k):
+                out.append(rows(own, found, similarity))
+                seen, similar = seen + len(own), similar + float(similarity[:, 0].sum())
+                ws.told("look-alikes of entities", seen, len(week), began)
+    each = 0 if reason else nobody.shape[1]
+    numbers: dict[str, float | int | str] = {"rows": len(week) * each, "entities": len(week), "neighbours": each}
+    if seen:
+        numbers["mean_similarity_of_nearest"] = round(similar / seen, 4)
+    if reason:
+        numbers["why_none"] = reason
+    return Report(version, not out.is_written, numbers)
+
+
+def similar(ws: Workspace, entity: str, as_of: datetime, k: int) -> list[LookAlike]:
+    """The `k` entities nearest to one, or all others where there are fewer.
+
+    Raises:
+        DataError: nothing is kept of the week, the entity is not among those that are, or nobody is nearer than others.
+    """
+    week = Week(ws, as_of)
+    values = week.entities.values
+    try:
+        place = int(week.entities.encode(pa.array([entity]).cast(values.type))[0])
+    except pa.ArrowInvalid:
+        place = -1
+    if place < 0:
+        raise DataError(
+            f"No {ws.contract.entity} {entity} is among the {len(week)} that a task asked about as of "
+            f"{key_of(as_of)}. There are such as {values[:3].to_pylist()}."
+        )
+    directions = Directions(week.embeddings)
+    if reason := unlike(week, directions):
+        raise DataError(f"{ws.contract.entity} {entity} has no look-alikes as of {key_of(as_of)}: {reason}.")
+    ((_, found, cosine),) = nearest(directions, k, np.array([place]))
+    return [
+        LookAlike(rank, values[int(position)].as_py(), round(float(value), 6))
+        for rank, (position, value) in enumerate(zip(found[0], cosine[0], strict=True), 1)
+    ]
+
+
+def unlike(week: Week, directions: Directions) -> str:
+    """Why nobody of a week is a look-alike of anybody; empty where they are."""
+    if len(week) < 2:
+        return f"there {'is one entity' if len(week) else 'are no entities'} in that week"
+    return "all embeddings are equal, so nobody is nearer than anybody else" if directions.is_flat else ""

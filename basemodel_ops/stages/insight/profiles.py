@@ -1,0 +1,162 @@
+"""What is said of segments: the traits that set each apart from its siblings, in words and figures, and a name."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.contract.types import Contract
+from basemodel_ops.insight.descriptions import Difference, Sums, differences
+from basemodel_ops.insight.segments import LEVELS, Tree
+from basemodel_ops.insight.traits import SEEN_WEEKS, WORDS, Trait
+from basemodel_ops.stages.features.encoding import categories, vocabulary_of
+from basemodel_ops.stages.insight.week import Week
+from basemodel_ops.stages.workspace import Workspace
+
+PROFILES = "segment_profiles"
+
+NAMED_BY = 2
+"""Traits in the name of a segment."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One trait of a segment: where it stands, in words, and its shares among members and among the others."""
+
+    source: str
+    column_name: str
+    value: str
+    words: str
+    share_inside: float
+    share_outside: float
+    lift: float
+    lift_low: float
+    lift_high: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A segment: its size, its share of all entities, and what sets it apart."""
+
+    segment: str
+    level: int
+    name: str
+    size: int
+    share: float
+    differences: list[Told]
+
+
+def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.ndarray) -> list[Profile]:
+    """Every segment with members, described against those with which it shares a parent, or else against everyone.
+
+    Personal columns are not told of, nor what fewer members have than `descriptions.MEMBERS`.
+    """
+    if not len(week):
+        return []
+    deepest = np.where(group >= 0, group, -1).max(axis=1)  # children stand behind their parents
+    everyone = {name: np.concatenate([kept[name] for _, kept in week.kept()]) for name in ("amounts", "times")}
+    traits, usual = week.traits.names, week.traits.usual(**everyone)
+    parts = ((deepest[part], week.traits.shares(kept, usual)) for part, kept in week.kept())
+    sums = Sums.of(parts, len(tree))
+    if sums is None:
+        return []
+    words = Words(ws, traits)
+    below = [np.flatnonzero(_is_below(tree, one)) for one in range(len(tree))]
+    found, used = [], set()
+    for one in range(len(tree)):
+        size = int(sums.count[below[one]].sum())
+        if not size:
+            continue
+        level, above = int(tree.level[one]), int(tree.parent[one])
+        around = np.arange(len(tree)) if above < 0 else below[above]
+        others = np.setdiff1d(around, below[one])
+        apart = differences(sums, below[one], others, words.about)
+        name = " · ".join(dict.fromkeys(words.name(each.trait) for each in apart[:NAMED_BY])) or f"segment {ids[one]}"
+        name = f"{name} ({ids[one]})" if (level, name) in used else name
+        used.add((level, name))
+        told = [words.told(each) for each in apart]
+        found.append(Profile(ids[one], level, name, size, size / len(week), told))
+    return found
+
+
+def _is_below(tree: Tree, group: int) -> np.ndarray:
+    """Which groups are this one or within it."""
+    found = np.arange(len(tree)) == group
+    for _ in range(LEVELS):
+        found |= (tree.parent >= 0) & found[tree.parent]
+    return found
+
+
+class Words:
+    """Traits as people say them."""
+
+    def __init__(self, ws: Workspace, traits: list[Trait]) -> None:
+        """Look up the values of the vocabularies."""
+        self._ws, self._traits = ws, traits
+        self._known: dict[tuple[str, str], list[str]] = {}
+        hidden, facts = personal(ws.contract), fact_columns(ws.contract)
+        columns = [(trait.source, trait.column) for trait in traits]
+        told = [
+            one not in hidden and (trait.kind != "fact" or one in facts)
+            for one, trait in zip(columns, traits, strict=True)
+        ]
+        self.about: list[object] = [one if is_told else None for one, is_told in zip(columns, told, strict=True)]
+        """Source and column of each trait; None of those that are not told."""
+
+    def _value(self, trait: Trait) -> str:
+        key = (trait.source, trait.column)
+        if key not in self._known:
+            values = vocabulary_of(self._ws.current(f"encoders/{trait.source}"), trait.column).values
+            self._known[key] = [str(one) for one in values.slice(0, 10_000).cast(pa.string()).to_pylist()]
+        return self._known[key][int(trait.value)]
+
+    def name(self, number: int) -> str:
+        """A trait in a name."""
+        trait = self._traits[number]
+        if trait.kind in WORDS:
+            return f"{trait.kind} {trait.column}"
+        if trait.kind == "time":
+            return str(trait.value)
+        value = self._value(trait)
+        # A number says nothing without what it numbers.
+        return f"{trait.column.rpartition('.')[2]} {value}" if value.replace(".", "").isdigit() else value
+
+    def told(self, one: Difference) -> Told:
+        """A difference in words and figures."""
+        trait = self._traits[one.trait]
+        value = self._value(trait) if trait.kind in ("held", "fact") else str(trait.value)
+        shares = f"{one.inside:.0%} against {one.outside:.0%}, {one.lift:.2g} times [{one.low:.2g} to {one.high:.2g}]"
+        what = {
+            "held": f"have {value} ({trait.column}) in their last {SEEN_WEEKS} weeks",
+            "fact": f"{trait.column} is {value}",
+            "high": f"are in the highest fifth by {trait.column}",
+            "low": f"are in the lowest fifth by {trait.column}",
+            "time": f"of their {trait.source}, by {trait.column}: {value}",
+        }[trait.kind]
+        words = f"{what}: {shares}"
+        return Told(trait.source, trait.column, value, words, one.inside, one.outside, one.lift, one.low, one.high)
+
+
+def personal(contract: Contract) -> set[tuple[str, str]]:
+    """Source and column, as the representation names them, of personal columns."""
+    marked = {(str(item.relation), item.column) for item in contract.personal}
+    things = {source.name: source for source in contract.attributes}
+    found = set()
+    for source in (*contract.events, *contract.attributes):
+        for column in source.columns:
+            own = (str(source.relation), column.name) in marked
+            inner = things[column.references].columns if column.references else ()
+            names = [column.name] if own else []
+            names += [
+                f"{column.name}.{one.name}"
+                for one in inner
+                if own or (str(things[str(column.references)].relation), one.name) in marked
+            ]
+            found |= {(source.name, name) for name in names}
+    return found
+
+
+def fact_columns(contract: Contract) -> set[tuple[str, str]]:
+    """Source and column of the facts of entities that are categories: each place of their block is one value."""
+    facts = [source for source in contract.attributes if source.key == contract.entity]
+    return {(source.name, name) for source in facts for name in categories(source)}

@@ -1,0 +1,93 @@
+"""The stages that publish vectors for other people's models: of entities every week, of values when they are learnt.
+
+A vector is one text, `[0.12,-3.4,…]`: every warehouse holds it, and each casts it to what it has for vectors.
+"""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.assets import published_columns
+from basemodel_ops.code import code_behind
+from basemodel_ops.contract.types import Relation
+from basemodel_ops.report import Report
+from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.insight.week import Week, ended, ranges
+from basemodel_ops.stages.workspace import Workspace
+
+ENTITIES = "entity_embeddings"
+
+MODULE = "stages.insight.vectors"
+
+
+def entity_embeddings(ws: Workspace, as_of: datetime, run_id: str) -> Report:
+    """Publish the embeddings that are kept of a week as `basemodel.entity_embeddings`; `model_version` says whose."""
+    week = Week(ws, as_of)
+    version = week.artifact.version
+
+    def rows(part: slice) -> pa.Table:
+        columns = {ws.contract.entity: week.entities.values[part], "embedding": texts(week.embeddings[part])}
+        return week.stamped(columns, week.model_version, run_id)
+
+    with (
+        ws.warehouse() as warehouse,
+        warehouse.publication(
+            ws.answers(ENTITIES), rows(slice(0, 0)).schema, {"as_of": as_of}, version, code_behind(MODULE), run_id
+        ) as out,
+    ):
+        if out.is_needed:
+            for part in ranges(len(week)):
+                out.append(rows(part))
+    numbers = {"rows": len(week), "numbers": week.embeddings.shape[1], "foundation_model": week.model_version}
+    return Report(version, not out.is_written, numbers)
+
+
+def item_relation(ws: Workspace, column: str) -> Relation:
+    """Where the vectors of the values of a column are written."""
+    return ws.answers(f"{column}_embeddings")
+
+
+def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
+    """Publish the vectors of the values of a column as `basemodel.<column>_embeddings`, a partition per source.
+
+    Values are texts where sources that have the column do not agree on their type.
+    """
+    sources = published_columns(ws.contract)[column]
+    known = {source: vocabulary_of(ws.current(f"encoders/{source}"), column) for source in sources}
+    kinds = {one.values.type for one in known.values() if len(one)}
+    kind = kinds.pop() if len(kinds) == 1 else pa.string()
+    written, total, versions = False, 0, []
+    with ws.warehouse() as warehouse:
+        for source, vocabulary in known.items():
+            artifact = ws.current(f"embeddings/{source}__{column}")
+            vectors, values = artifact.arrays("embedding")["vectors"], vocabulary.values.cast(kind)
+
+            def rows(
+                part: slice, source: str = source, values: pa.Array = values, counts: np.ndarray = vocabulary.counts,
+                vectors: np.ndarray = vectors, version: str = artifact.version,
+            ) -> pa.Table:  # fmt: skip
+                own = values[part]
+                table = pa.table(
+                    {
+                        "source": pa.repeat(source, len(own)), column: own, "events": counts[part],
+                        "embedding": texts(vectors[part]),
+                    }
+                )  # fmt: skip
+                return ended(table, version, run_id)
+
+            with warehouse.publication(
+                item_relation(ws, column), rows(slice(0, 0)).schema, {"source": source}, artifact.version,
+                code_behind(MODULE), run_id,
+            ) as out:  # fmt: skip
+                if out.is_needed:
+                    for part in ranges(len(values)):
+                        out.append(rows(part))
+            written, total = written or out.is_written, total + len(values)
+            versions.append(artifact.version)
+    return Report(" ".join(versions), not written, {"rows": total, "sources": len(sources)})
+
+
+def texts(vectors: np.ndarray) -> pa.Array:
+    """Vectors (rows, numbers) as texts, to four digits: what is kept of a float16 and all that a cosine needs."""
+    return pa.array(["[" + ",".join([f"{one:.4g}" for one in row]) + "]" for row in vectors.tolist()], pa.string())

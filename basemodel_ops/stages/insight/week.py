@@ -1,0 +1,89 @@
+"""What is kept of a week, as these stages read it, and how their tables are written."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.errors import DataError
+from basemodel_ops.insight.traits import Traits
+from basemodel_ops.representation import Layout
+from basemodel_ops.stages.scoring.kept import representation_key
+from basemodel_ops.stages.workspace import Workspace
+
+BATCH = 16_384
+"""Rows that are written at once."""
+
+
+class Week:
+    """The embeddings of all entities that were asked about at a cutoff, and their traits."""
+
+    def __init__(self, ws: Workspace, as_of: datetime) -> None:
+        """Read who they are.
+
+        Raises:
+            DataError: nothing is kept of that week.
+        """
+        artifact = ws.store.newest(representation_key(as_of))
+        if artifact is None:
+            raise DataError(
+                f"Nothing is kept of {key_of(as_of)}: `basemodel score --as-of {key_of(as_of)}` represents the "
+                f"{ws.contract.entity}s that a task asks about then."
+            )
+        self.artifact, self.as_of = artifact, as_of
+        self.entities = Vocabulary.from_table(artifact.table("entities"))
+        self.model_version = str(artifact.manifest["about"]["inputs"]["foundation_model"])
+
+    def __len__(self) -> int:
+        return len(self.entities)
+
+    @cached_property
+    def embeddings(self) -> np.ndarray:
+        """Of the entities, in their order, float16 (entities, numbers)."""
+        parts = [self.artifact.arrays(name)["values"] for name in self._files("embedding-")]
+        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float16)
+
+    @cached_property
+    def traits(self) -> Traits:
+        """What is kept beside the embeddings."""
+        return Traits(Layout.from_rows(self.artifact.json("layout")))
+
+    def kept(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+        """Traits of a range of entities at a time; see `Traits.kept`."""
+        low = 0
+        for name in self._files("traits-"):
+            arrays = self.artifact.arrays(name)
+            yield slice(low, low + len(arrays["flags"])), arrays
+            low += len(arrays["flags"])
+
+    def _files(self, prefix: str) -> list[str]:
+        names = (name.removesuffix(".safetensors") for name in self.artifact.names)
+        return sorted(name for name in names if name.startswith(prefix))
+
+    def stamped(self, columns: dict[str, pa.Array | np.ndarray], version: str, run_id: str) -> pa.Table:
+        """Rows of a table of this week: `as_of` after the first column, and what every table of answers ends with."""
+        (first, values), *rest = columns.items()
+        table = pa.table({first: values, "as_of": pa.repeat(_moment(self.as_of), len(values)), **dict(rest)})
+        return ended(table, version, run_id)
+
+
+def ended(table: pa.Table, version: str, run_id: str) -> pa.Table:
+    """Rows with the columns that every table of answers ends with."""
+    ends = {"model_version": version, "run_id": run_id, "scored_at": _moment(datetime.now(UTC).replace(tzinfo=None))}
+    for name, value in ends.items():
+        table = table.append_column(name, pa.repeat(value, table.num_rows))
+    return table
+
+
+def ranges(total: int) -> Iterator[slice]:
+    """Rows, `BATCH` at a time; one empty range where there are none."""
+    for low in range(0, max(total, 1), BATCH):
+        yield slice(low, min(low + BATCH, total))
+
+
+def _moment(value: datetime) -> pa.Scalar:
+    return pa.scalar(value, pa.timestamp("us"))

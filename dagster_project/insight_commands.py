@@ -1,0 +1,44 @@
+"""Commands about entities side by side."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dagster_project.options import AsOf
+from dagster_project.printing import show
+
+if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.stages.insight.lookalikes import LookAlike
+
+
+def similar(
+    entity: Annotated[str, typer.Argument(help="Whose look-alikes.")],
+    as_of: AsOf = None,
+    k: Annotated[int, typer.Option(help="How many.", min=1)] = 10,
+) -> None:
+    """Name the entities whose embedding is nearest to that of one."""
+    from basemodel_ops.stages import Workspace
+    from basemodel_ops.stages import similar as find
+    from dagster_project.cli import plain_errors, read_settings
+    from dagster_project.partitions import as_of as as_of_key
+    from dagster_project.partitions import chosen, listed
+    from dagster_project.project import load_project
+
+    with plain_errors():
+        project = load_project(read_settings())
+        moment = as_of_key(chosen(project.contract.grid, as_of, listed(project)))
+        workspace = Workspace.open(project.settings, project.contract, lambda _: None, "similar")
+        print_lookalikes(project.contract.entity, find(workspace, entity, moment, k), Console())
+
+
+def print_lookalikes(entity: str, found: "list[LookAlike]", console: Console) -> None:
+    """Who is near, the nearest first, and how near (1: the same direction)."""
+    table = Table()
+    for heading in ("rank", entity, "similarity"):
+        table.add_column(heading, justify="left" if heading == entity else "right", no_wrap=True)
+    for one in found:
+        table.add_row(str(one.rank), escape(str(one.neighbour)), f"{one.similarity:.4f}")
+    show(table, console)

@@ -1,0 +1,75 @@
+"""Neighbours are those that a plain sort of all cosines finds, whatever the blocks."""
+
+import numpy as np
+import pytest
+
+from basemodel_ops.insight.neighbours import Directions, nearest
+
+
+def plain(embeddings: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours and cosines by the formula, one entity at a time."""
+    kept = embeddings.astype(np.float64)
+    scaled = (kept - kept.mean(axis=0)) / np.sqrt(kept.std(axis=0))
+    unit = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    found, cosines = [], []
+    for row, one in enumerate(unit):
+        cosine = unit @ one
+        cosine[row] = -np.inf
+        order = np.argsort(-cosine, kind="stable")[:k]
+        found.append(order)
+        cosines.append(cosine[order])
+    return np.array(found), np.array(cosines)
+
+
+def together(*arguments, **sizes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return tuple(np.concatenate(part) for part in zip(*nearest(*arguments, **sizes), strict=True))
+
+
+@pytest.fixture
+def embeddings() -> np.ndarray:
+    generator = np.random.default_rng(0)
+    return (generator.normal(size=(157, 12)) * np.geomspace(9, 0.1, 12)).astype(np.float16)
+
+
+@pytest.mark.parametrize(("queries", "candidates"), [(1024, 8192), (10, 7), (157, 40), (1, 157)])
+@pytest.mark.parametrize("k", [1, 10, 60])
+def test_they_are_exact_in_blocks_of_any_size(embeddings: np.ndarray, k: int, queries: int, candidates: int) -> None:
+    rows, found, cosines = together(Directions(embeddings), k, queries=queries, candidates=candidates)
+    expected, similarity = plain(embeddings, k)
+    assert np.array_equal(rows, np.arange(157))
+    np.testing.assert_allclose(cosines, similarity, atol=1e-5)
+    # Float32 may swap two that are as near as makes no difference.
+    assert (found == expected).mean() > 0.99
+
+
+def test_more_neighbours_than_there_are_entities_are_all_others(embeddings: np.ndarray) -> None:
+    _, found, _ = together(Directions(embeddings[:5]), 99, candidates=2)
+    assert [sorted(row) for row in found.tolist()] == [[i for i in range(5) if i != row] for row in range(5)]
+
+
+@pytest.mark.parametrize("candidates", [2, 3, 100])
+def test_of_equally_near_ones_the_first_comes_first(candidates: int) -> None:
+    twice = np.repeat(np.array([[1, 0], [0, 1], [-1, -1]], np.float16), 4, axis=0)
+    _, found, cosines = together(Directions(twice), 5, candidates=candidates)
+    assert found[0, :3].tolist() == [1, 2, 3]
+    assert found[5, :3].tolist() == [4, 6, 7]
+    assert np.allclose(cosines[:, :3], 1)
+    assert (np.diff(found[0, 3:]) > 0).all()
+
+
+def test_one_entity_has_no_neighbour_and_none_have_none() -> None:
+    for count in (0, 1):
+        directions = Directions(np.ones((count, 3), np.float16))
+        assert list(nearest(directions, 3)) == []
+        assert directions.is_flat
+
+
+def test_equal_embeddings_have_no_direction() -> None:
+    assert Directions(np.full((9, 4), 2.5, np.float16)).is_flat
+    assert not Directions(np.eye(3, dtype=np.float16)).is_flat
+
+
+def test_a_few_are_asked_about_alone(embeddings: np.ndarray) -> None:
+    rows, found, _ = together(Directions(embeddings), 4, np.array([150, 3]))
+    assert rows.tolist() == [150, 3]
+    assert found.tolist() == together(Directions(embeddings), 4)[1][[150, 3]].tolist()
