@@ -17,6 +17,7 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
 from basemodel_ops.report import Finding
+from basemodel_ops.stages.explanations.published import explanation_relation
 from basemodel_ops.stages.planning.due import is_model, models_due
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
@@ -167,8 +168,9 @@ def _is_in_events(ws: Workspace, warehouse: Warehouse, ids: pa.ChunkedArray) -> 
 
 
 def _score_relations(ws: Workspace, warehouse: Warehouse) -> list[Relation]:
-    """Score tables: those of the contract's tasks, and those of older ones that the ledger knows."""
-    found = {str(relation): relation for relation in (score_relation(task.name) for task in ws.contract.tasks)}
+    """Tables of scores and of their explanations: of the contract's tasks, and older ones that the ledger knows."""
+    known = [of(task.name) for task in ws.contract.tasks for of in (score_relation, explanation_relation)]
+    found = {str(relation): relation for relation in known}
     if warehouse.exists(LEDGER):
         for name in pc.unique(warehouse.read(rows_query(LEDGER, ["table_name"])).column(0)).to_pylist():
             schema, _, table = name.partition(".")

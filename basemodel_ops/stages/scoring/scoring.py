@@ -104,7 +104,7 @@ def ask(
             among = [asked_query(task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
             among += [asked_query(question.task, as_of) for question, _ in due]
             builder = Builder(ws, warehouse, cutoff, Chosen(among=_either(among)))
-            _check_layout(checkpoint, builder)
+            check_layout(checkpoint, builder)
             asked = [(question, out, _is_asked(builder, question)) for question, out in due]
             draft = EmbeddingDraft(ws, checkpoint, builder, cutoff) if keep and kept is None else None
 
@@ -187,7 +187,7 @@ def _hash(entities: pa.ChunkedArray) -> str:
     return f"{len(hashes)} {int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0}"
 
 
-def _check_layout(checkpoint: Checkpoint, builder: Builder) -> None:
+def check_layout(checkpoint: Checkpoint, builder: Builder) -> None:
     """DataError where rows do not hold what the foundation model learnt from."""
     learnt, now = checkpoint.layout.explain(), builder.layout.explain()
     if learnt == now:
