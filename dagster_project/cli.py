@@ -13,6 +13,7 @@ from rich.console import Console
 
 from basemodel_ops.errors import BaseModelError, ContractError, SettingsError
 from basemodel_ops.settings import Settings
+from dagster_project.explain_command import explain
 
 app = typer.Typer(
     help="From the behaviour in a dbt project to one foundation model and its answers.",
@@ -22,6 +23,8 @@ app = typer.Typer(
 
 audit = typer.Typer(help="The log of what was read from the warehouse.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
+
+app.command()(explain)
 
 serve = typer.Typer(help="The parts of a Dagster deployment, each a process of its own.", no_args_is_help=True)
 app.add_typer(serve, name="serve")

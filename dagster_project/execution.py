@@ -134,7 +134,8 @@ def selection(definitions: dg.Definitions, tasks: Sequence[str], job: str = MAIN
     if not tasks:
         return None
     graph = definitions.resolve_asset_graph()
-    keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores")]
+    keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores", "explanations")]
+    keys = [key for key in keys if graph.has(key)]
     of_job = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
     return list(dg.AssetSelection.assets(*keys).upstream().resolve(graph) & set(of_job))
 

@@ -137,11 +137,12 @@ def groups(
     builder = Builder(ws, warehouse, cutoff, Chosen(only=tuple(entities)))
     check_layout(question.checkpoint, builder)
     columns = columns_of(ws, builder.plans, question.task)
+    tables = [str(ws.contract.event(plan.name).relation) for plan in builder.plans]
     # A task that moves in time and has one answer reads no sketches and no cells.
     is_narrow = isinstance(question, SingleQuestion) and question.task.horizon is not None
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
         masker = Masker(ws, builder, part, cutoff, is_narrow)
-        trees = [tree_of(part.histories, place, builder.plans, columns, cutoff) for place in range(len(part))]
+        trees = [tree_of(part.histories, place, tables, columns, cutoff) for place in range(len(part))]
         keys = builder.entities.values.slice(part.low, len(part)).to_pylist()
         yield Group(keys, trees, Scored(masker, question, label))

@@ -29,9 +29,9 @@ FAN = 4
 
 @dataclass(frozen=True)
 class About:
-    """What the events of a group share; without a column they share only their source, and so on."""
+    """What the events of a group share; without a column they share only their table, and so on."""
 
-    source: str = ""
+    table: str = ""
     column: str = ""
     value: str = ""
     stretch: str = ""
@@ -81,18 +81,18 @@ def _personal(ws: Workspace, source: str) -> set[str]:
 
 
 def tree_of(
-    histories: list[History], entity: int, plans: list[SourcePlan], columns: list[Column | None], cutoff: int
+    histories: list[History], entity: int, tables: list[str], columns: list[Column | None], cutoff: int
 ) -> Node:
     """The events of one entity before the cutoff (microseconds), numbered source by source in the order of time."""
     sources, first = [], 0
-    for history, plan, column in zip(histories, plans, columns, strict=True):
+    for history, table, column in zip(histories, tables, columns, strict=True):
         rows = slice(history.start[entity], history.start[entity + 1])
         members = first + np.arange(rows.stop - rows.start)
         first += len(members)
         if len(members):
             codes = history.codes[column.name][rows] if column is not None else members
             age = (cutoff - history.time[rows]) / DAY
-            sources.append(_source(About(plan.name), members, column, codes, age))
+            sources.append(_source(About(table), members, column, codes, age))
     return _joined(About(), sources) if sources else Node(About(), np.zeros(0, np.int64))
 
 
@@ -107,11 +107,11 @@ def _source(
 
     def of(code: int) -> Node:
         mine = codes == code
-        return _stretches(About(about.source, column.name, column.value(code)), members[mine], age[mine])
+        return _stretches(About(about.table, column.name, column.value(code)), members[mine], age[mine])
 
     nodes = [of(int(code)) for code in named]
     if len(others):
-        name = About(about.source, column.name, f"{len(others)} other values")
+        name = About(about.table, column.name, f"{len(others)} other values")
         nodes.append(_bundled(name, [of(int(code)) for code in others]))
     return _joined(about, nodes)
 

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_behind
-from basemodel_ops.contract.types import Contract
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.explanations.explaining import EVALUATIONS, Explained, groups, open_question
@@ -52,22 +51,21 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
                     for one in group.told(group.explain(EVALUATIONS, ws.settings.seed)):
                         about = {**stamp, task.entity: one.entity, "label": one.label, "score": one.score}
                         about |= {"empty_score": one.empty, "chosen_by": by[one.entity]}
-                        rows = [{**about, **row} for row in reasons_of(one, ws.contract)]
+                        rows = [{**about, **row} for row in reasons_of(one)]
                         out.append(pa.Table.from_pylist(rows, schema))
     done = "are written" if out.is_written else "were there"
     ws.log(f"Reasons of {len(keys)} scores of {name} as of {as_of:%Y-%m-%d} {done}")
     return Report(version, not out.is_written, {"entities": len(keys), "written": int(out.is_written)})
 
 
-def reasons_of(one: Explained, contract: Contract, top: int = TOP) -> list[dict[str, object]]:
+def reasons_of(one: Explained, top: int = TOP) -> list[dict[str, object]]:
     """The `top` reasons of a score, and what the others add together, as rows of plain values.
 
     Each says what its events share, between when they happened, and when those happened that add most.
     """
-    tables = {source.name: str(source.relation) for source in contract.events}
     rows = [
         {
-            "source_table": tables.get(reason.about.source, ""), "column_name": reason.about.column or None,
+            "source_table": reason.about.table, "column_name": reason.about.column or None,
             "column_value": reason.about.value or None, "stretch": reason.about.stretch or None,
             "events": len(reason.times), "first_at": reason.times[-1], "last_at": reason.times[0],
             "main_at": reason.moments[0].times[0], "contribution": reason.contribution,
