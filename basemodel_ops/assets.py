@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, 
 AROUND = frozenset(
     {"dbt_project_dir", "home", "target", "artifacts", "duckdb_memory", "batch_rows", "artifact_root", "warehouse_path",
      "manifest_path", "memory", "memory_bytes", "keep_sketches", "retrain_days",
-     "compile_ahead", "adapter", "kind", "dbt_vars", "answers_schema", "owner", "duckdb_path"}
+     "compile_ahead", "adapter", "kind", "dbt_vars", "answers_schema", "owner", "duckdb_path", "explained"}
 )  # fmt: skip
 """Settings that say where and how things run: every stage may read them, and no result depends on them."""
 

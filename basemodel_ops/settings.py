@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         default=False, description="Keep what `basemodel query` asks for every week, to answer without the warehouse."
     )
 
+    explained: int = Field(
+        default=50, ge=0,
+        description="Entities whose scores are explained every week: so many of the highest, and as many of a sample.",
+    )  # fmt: skip
+
     @property
     def counted_half_lives(self) -> tuple[float, ...]:
         """Half-lives of exact counts, ascending; the longest of the sketches is among them."""

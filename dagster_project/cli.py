@@ -15,6 +15,7 @@ from rich.console import Console
 from basemodel_ops.errors import BaseModelError, ContractError, SettingsError
 from basemodel_ops.settings import Settings
 from dagster_project import insight_commands
+from dagster_project.explain_command import explain
 from dagster_project.options import AsOf
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ app = typer.Typer(
 
 audit = typer.Typer(help="The log of what was read from the warehouse.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit, name="audit")
+
+app.command()(explain)
 
 serve = typer.Typer(
     help="The parts of a Dagster deployment, each a process of its own.", no_args_is_help=True, rich_markup_mode=None

@@ -3,21 +3,20 @@
 import dagster as dg
 
 from basemodel_ops.settings import Settings
-from dagster_project import answers, automation, checks, insight, models, raw, training
+from dagster_project import answers, automation, checks, explanations, insight, models, raw, training
 from dagster_project.progress import progress
 from dagster_project.project import Project, load_project
 
 
 def build(project: Project) -> dg.Definitions:
     """The definitions of one dbt project."""
-    built = {group: group.assets(project) for group in (raw, models, training, answers, insight)}
+    built = {group: group.assets(project) for group in (raw, models, training, answers, insight, explanations)}
+    answered = [key for group in (answers, insight, explanations) for key in group.keys(project)]
     marts = [key for one in built[models] if one.node_def.name == models.MARTS_OP for key in one.keys]
     return dg.Definitions(
         assets=[asset for group in built.values() for asset in group],
         asset_checks=checks.checks(project),
-        jobs=automation.jobs(
-            training.keys(project), [*answers.keys(project), *insight.keys(project)], dg.AssetSelection.assets(*marts)
-        ),
+        jobs=automation.jobs(training.keys(project), answered, dg.AssetSelection.assets(*marts)),
         schedules=automation.schedules(project),
         sensors=automation.sensors(project),
         loggers={"console": dg.colored_console_logger, "progress": progress},

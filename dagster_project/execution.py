@@ -167,9 +167,9 @@ def selection(definitions: dg.Definitions, tasks: Sequence[str], job: str = MAIN
     """Assets of a job that the tasks need; None for everything."""
     if not tasks:
         return None
-    return upstream(
-        definitions, [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores")], job
-    )
+    graph = definitions.resolve_asset_graph()
+    keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores", "explanations")]
+    return upstream(definitions, [key for key in keys if graph.has(key)], job)
 
 
 def upstream(definitions: dg.Definitions, keys: Sequence[dg.AssetKey], job: str) -> list[dg.AssetKey]:

@@ -90,6 +90,17 @@ class EventReader:
         session = [self.session] if self.session else []
         return list(dict.fromkeys([self.entity, self.time, *session, *self.categories, *self.numbers, *self.encoders]))
 
+    def nothing(self) -> Events:
+        """No event, with all columns."""
+        tracks = [track for name, one in self.encoders.items() for track in track_names(name, len(one.widths))]
+        return Events(
+            np.zeros(0, np.int32),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int64) if self.session else None,
+            {name: np.zeros(0, np.int32) for name in (*self.categories, *self.maps, *tracks)},
+            {name: np.zeros(0, np.float32) for name in self.numbers},
+        )
+
     def read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Events]:
         """Encode batch by batch; values never seen get code -1, numbers that are missing are not-a-number.
 

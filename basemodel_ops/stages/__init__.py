@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from basemodel_ops.report import Finding, Report
     from basemodel_ops.stages.erasure.forgetting import Forgotten, forget
+    from basemodel_ops.stages.explanations.asking import explain_entity
+    from basemodel_ops.stages.explanations.publishing import task_explanations
     from basemodel_ops.stages.features.embedding import codes, embeddings
     from basemodel_ops.stages.features.encoding import encoders
     from basemodel_ops.stages.features.examples import explain_representation, training_examples
@@ -37,6 +39,7 @@ __all__ = [
     "encoders",
     "entity_embeddings",
     "entity_representation",
+    "explain_entity",
     "explain_representation",
     "forget",
     "foundation_model",
@@ -48,6 +51,7 @@ __all__ = [
     "segments",
     "similar",
     "task_evaluation",
+    "task_explanations",
     "task_model",
     "task_scores",
     "training_examples",
@@ -64,6 +68,8 @@ HOMES = {
     "basemodel_ops.stages.planning.due": ("models_due",),
     "basemodel_ops.stages.features.embedding": ("codes", "embeddings"),
     "basemodel_ops.stages.features.encoding": ("encoders",),
+    "basemodel_ops.stages.explanations.asking": ("explain_entity",),
+    "basemodel_ops.stages.explanations.publishing": ("task_explanations",),
     "basemodel_ops.stages.tasks.evaluation": ("task_evaluation",),
     "basemodel_ops.stages.features.examples": ("explain_representation", "training_examples"),
     "basemodel_ops.stages.erasure.forgetting": ("Forgotten", "forget"),

@@ -123,6 +123,11 @@ class Audited:
         """Close it."""
         self._warehouse.__exit__(kind, error, trace)
 
+    @property
+    def ledger(self) -> Relation:
+        """The ledger of the schema that answers are written to."""
+        return self._warehouse.ledger
+
     def _allow(self, asked: Iterable[Access]) -> list[dict[str, Any]]:
         """The accesses as they stand in the log.
 

@@ -57,6 +57,11 @@ class Warehouse(Protocol):
         """Close it."""
         ...
 
+    @property
+    def ledger(self) -> Relation:
+        """The ledger of the schema that answers are written to."""
+        ...
+
     def exists(self, relation: Relation) -> bool:
         """Whether the table or view is there."""
         ...

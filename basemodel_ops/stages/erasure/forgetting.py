@@ -17,6 +17,7 @@ from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
 from basemodel_ops.report import Finding
 from basemodel_ops.scratch import sweep
+from basemodel_ops.stages.explanations.published import explanation_relation
 from basemodel_ops.stages.insight.lookalikes import NEIGHBOUR
 from basemodel_ops.stages.planning.due import is_model, models_due
 from basemodel_ops.stages.scoring.answering import score_relation
@@ -166,9 +167,10 @@ def _is_in_events(ws: Workspace, warehouse: Warehouse, ids: pa.ChunkedArray) -> 
 
 
 def _score_relations(ws: Workspace, warehouse: Warehouse) -> list[Relation]:
-    """Score tables: those of the contract's tasks, and those of older ones that the ledger knows."""
+    """Tables of scores and of their explanations: of the contract's tasks, and older ones that the ledger knows."""
     schema = ws.settings.answers_schema
-    found = {str(relation): relation for relation in (score_relation(task.name, schema) for task in ws.contract.tasks)}
+    known = [of(task.name, schema) for task in ws.contract.tasks for of in (score_relation, explanation_relation)]
+    found = {str(relation): relation for relation in known}
     ledger = ledger_of(schema)
     if warehouse.exists(ledger):
         for name in pc.unique(warehouse.read(rows_query(ledger, ["table_name"])).column(0)).to_pylist():

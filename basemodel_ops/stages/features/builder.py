@@ -12,6 +12,7 @@ from basemodel_ops.encoders.time import WEEKS
 from basemodel_ops.representation import (
     Density,
     EventReader,
+    Events,
     History,
     Layout,
     SourcePlan,
@@ -156,11 +157,14 @@ class Builder:
 
     def histories(self, shard: int = SHARD) -> Iterator[tuple[int, list[History]]]:
         """First entity and the histories of `shard` entities at a time, one per source."""
-        sources = [
-            read_events(self._ws, self._warehouse, event, self._reader(event, plan), self._before, self.chosen)
-            for event, plan in zip(self._ws.contract.events, self.plans, strict=True)
-        ]
+        sources = [self._events(event, plan) for event, plan in zip(self._ws.contract.events, self.plans, strict=True)]
         return stream_histories(sources, len(self.entities), shard)
+
+    def _events(self, event: EventSource, plan: SourcePlan) -> Iterator[Events]:
+        """The events of a source; where the chosen entities have none, they have its columns all the same."""
+        reader = self._reader(event, plan)
+        yield reader.nothing()
+        yield from read_events(self._ws, self._warehouse, event, reader, self._before, self.chosen)
 
     def _reader(self, event: EventSource, plan: SourcePlan) -> EventReader:
         tracks = {*plan.things, *plan.cells, *(track for one in plan.densities.values() for track in one.tracks)}

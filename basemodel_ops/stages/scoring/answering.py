@@ -132,7 +132,7 @@ class SingleQuestion(Question):
         self.model_version, recipe = fitted.version, fitted.json("recipe")
         state = fitted.arrays("heads"), _texts(fitted, recipe)
         self._heads = load_mixture(task.type, list(recipe["shares"]), state)
-        self._checkpoint, self._classes = checkpoint, recipe["classes"]
+        self.checkpoint, self._classes = checkpoint, recipe["classes"]
         self._cold = ColdStart(tuple(recipe.get("cold_start", ())))
         self._peers = Peers.from_arrays(fitted.arrays("peers")) if task.horizon is not None else None
 
@@ -142,12 +142,21 @@ class SingleQuestion(Question):
             return [pa.field("class", pa.string()), pa.field("probability", pa.float64())]
         return [pa.field("score" if self.task.type is TaskType.BINARY else "prediction", pa.float64())]
 
+    def outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
+        """A chance, a number or the chance of each class, of some rows (positions): (rows,) or (rows, classes)."""
+        views = single_views(examples, self.checkpoint, rows, self.task)
+        if self._peers is not None:
+            views = views.with_peers(self._peers.look_up(peer_keys(examples, rows)))
+        return self._cold.applied(self._heads.predict(views), examples.has_history(rows))
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes of `outputs` as text; none where it is one number."""
+        return [str(name) for name in self._classes] if self.task.type is TaskType.MULTICLASS else []
+
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions)."""
-        views = single_views(group.rows, self._checkpoint, rows, self.task)
-        if self._peers is not None:
-            views = views.with_peers(self._peers.look_up(peer_keys(group.rows, rows)))
-        answer = self._cold.applied(self._heads.predict(views), group.rows.has_history(rows))
+        answer = self.outputs(group.rows, rows)
         found = {self.task.entity: _entities(group, rows)}
         if self.task.type is TaskType.MULTICLASS:
             names = pa.array(self._classes)
@@ -163,7 +172,7 @@ class ManyQuestion(Question):
         checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
         super().__init__(task, as_of, entities)
-        self._ws, self._checkpoint, self.model_version = ws, checkpoint, fitted.version
+        self._ws, self.checkpoint, self.model_version = ws, checkpoint, fitted.version
         recipe = fitted.json("recipe")
         self._labels = fitted.table("labels").column("label").combine_chunks()
         self._pairs = PairModel.restore(recipe["kind"], (fitted.arrays("heads"), _texts(fitted, recipe)))
@@ -172,10 +181,19 @@ class ManyQuestion(Question):
         """Item, score and rank."""
         return ranked_columns(self._labels.type)
 
+    def outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
+        """The chance of each label, of some rows (positions): (rows, labels)."""
+        views = pair_views(self._ws, examples, self.checkpoint, rows, self.task, self._labels)
+        return self._pairs.predict(views)
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of `outputs` as text."""
+        return [str(label) for label in self._labels.to_pylist()]
+
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions)."""
-        views = pair_views(self._ws, group.rows, self._checkpoint, rows, self.task, self._labels)
-        scores = self._pairs.predict(views)
+        scores = self.outputs(group.rows, rows)
         best = np.argsort(-scores, axis=1, kind="stable")
         items = self._labels.take(pa.array(best.ravel()))
         return self.ranked(_entities(group, rows), items, np.take_along_axis(scores, best, axis=1), best >= 0)

@@ -119,9 +119,14 @@ def _represented(ws: Workspace, entity: str, as_of: datetime) -> Represented:
     if rows is not None:
         return rows
     with ws.warehouse() as warehouse:
-        first = sample_query(ws.contract.events[0].relation, [ws.contract.events[0].entity], 1)
-        kind = warehouse.read(first).column(0)
-        return represent(ws, warehouse, as_of, _scalar(entity, Vocabulary.from_entities(pa.table([kind], ["e"]))))
+        return represent(ws, warehouse, as_of, typed_key(ws, warehouse, entity))
+
+
+def typed_key(ws: Workspace, warehouse: Warehouse, entity: str) -> pa.ChunkedArray:
+    """The key of an entity, given as text, in the type that events have; DataError where it is no such value."""
+    first = sample_query(ws.contract.events[0].relation, [ws.contract.events[0].entity], 1)
+    kind = warehouse.read(first).column(0)
+    return _scalar(entity, Vocabulary.from_entities(pa.table([kind], ["e"])))
 
 
 def represent(

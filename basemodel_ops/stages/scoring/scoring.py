@@ -114,7 +114,7 @@ def ask(
             answered = [*among, *(asked_query(one.task, as_of) for one, _ in due if one.answers_cold)]
             among += [asked_query(question.task, as_of) for question, _ in due]
             builder = Builder(ws, warehouse, cutoff, Chosen(among=_either(among), cold=tuple(answered)))
-            _check_layout(checkpoint, builder)
+            check_layout(checkpoint, builder)
             asked = [(question, out, _is_asked(builder, question)) for question, out in due]
             draft = EmbeddingDraft(ws, checkpoint, builder, cutoff) if keep and kept is None else None
 
@@ -191,7 +191,7 @@ def _hash(entities: pa.ChunkedArray) -> str:
     return f"{len(hashes)} {int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0}"
 
 
-def _check_layout(checkpoint: Checkpoint, builder: Builder) -> None:
+def check_layout(checkpoint: Checkpoint, builder: Builder) -> None:
     """DataError where rows do not hold what the foundation model learnt from."""
     learnt, now = checkpoint.layout.explain(), builder.layout.explain()
     if learnt == now:

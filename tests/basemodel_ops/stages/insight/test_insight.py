@@ -151,7 +151,7 @@ def test_the_checks_pass_and_fail_where_rows_are_missing(ws: Workspace) -> None:
     kept = {relation: _all(ws, relation) for relation in (ENTITIES, LOOKALIKES, SEGMENTS)}
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         for relation, table in kept.items():
-            warehouse.load(relation, table.slice(0, table.num_rows - 1))
+            warehouse.load(ws.answers(relation), table.slice(0, table.num_rows - 1))
     assert [check(ws, NEWEST).passed for check in CHECKS[:2]] == [False] * 2
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         for relation, table in kept.items():

@@ -1,0 +1,53 @@
+"""Whether explanations say what moves a score: the events said to matter most are removed, and as many others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from basemodel_ops.explanations.owen import Explanation, Score
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """How far scores move on average, in their unit, when the events are removed that are said to matter, or others."""
+
+    named: float
+    random: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as far; not-a-number where nothing moves anything."""
+        return self.named / self.random if self.random else float("inf" if self.named else "nan")
+
+
+def faithfulness(
+    explanations: Sequence[Explanation], players: Sequence[int], score: Score, share: float = 0.1, draws: int = 4,
+    seed: int = 0,
+) -> Faithfulness:  # fmt: skip
+    """Remove a share of the players of every game, at least one: those that add most to where the score stands, or any.
+
+    Args:
+        explanations: Of each game.
+        players: Of each game.
+        score: As for `explain`.
+        share: Of the players.
+        draws: Random removals of each game, whose moves are averaged.
+        seed: Of these.
+    """
+    generator = np.random.default_rng((seed, 13))
+    owner, kept = [], []
+    for game, (one, count) in enumerate(zip(explanations, players, strict=True)):
+        if not count:
+            continue
+        fewest = max(round(share * count), 1)
+        towards = np.sign(one.score - one.empty) * one.by_player(count)
+        chosen = [np.argsort(-towards, kind="stable")[:fewest]]
+        chosen += [generator.choice(count, fewest, replace=False) for _ in range(draws)]
+        owner += [game] * len(chosen)
+        kept += [~np.isin(np.arange(count), removed) for removed in chosen]
+    if not owner:
+        return Faithfulness(0.0, 0.0)
+    before = np.array([explanations[game].score for game in owner])
+    moved = np.abs(score(np.array(owner), kept) - before).reshape(-1, draws + 1).mean(axis=0)
+    return Faithfulness(float(moved[0]), float(moved[1:].mean()))

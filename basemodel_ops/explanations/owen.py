@@ -1,0 +1,211 @@
+"""Owen values: Shapley values of a game whose players stand in a tree (Owen 1977; nested, Winter 1989).
+
+A player's value is what it adds to the score, on average over all orders of the players in which the members of every
+group of the tree stand together. The tree is opened from the top, the group that moves the score most first, as far as
+the number of scores that may be asked for reaches. What is not opened keeps its value as a group, so the values of
+the parts sum to the score less that of nobody, however far it was opened.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from math import factorial
+
+import numpy as np
+
+from basemodel_ops.explanations.tree import Node
+
+Score = Callable[[np.ndarray, list[np.ndarray]], np.ndarray]
+"""Scores (n,) of games (n,), each with the players kept, bool (players,)."""
+
+TOGETHER = 0.5
+"""Groups that move the score at least so much of what the first one moves are opened in the same round."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of the tree that was not opened further, and what it adds to the score."""
+
+    node: Node
+    value: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Shares of one score, the largest first, whatever their sign; they sum to `score - empty`."""
+
+    score: float
+    empty: float
+    shares: tuple[Share, ...]
+    evaluations: int
+
+    def by_player(self, players: int) -> np.ndarray:
+        """What each player adds, (players,); members of a group that was not opened share alike."""
+        found = np.zeros(players)
+        for share in self.shares:
+            found[share.node.members] = share.value / max(len(share.node.members), 1)
+        return found
+
+
+def explain(
+    roots: Sequence[Node], score: Score, evaluations: int = 64, contexts: int = 2, seed: int = 0
+) -> list[Explanation]:
+    """Share out the scores of many games; in each round one call of `score` asks about all of them.
+
+    Args:
+        roots: The tree of each game, whose members are all its players.
+        score: Scores of games (n,) with the players kept.
+        evaluations: Scores asked for of one game, at most; those of everybody and of nobody are always asked for.
+        contexts: In how many surroundings a group is seen, at most, so that the values are exact while every coalition
+            of groups fits: a group is opened by all coalitions of its parts where that leaves each part no more
+            surroundings, and else by random orders in antithetic pairs.
+        seed: Of the orders; a game's do not depend on the other games.
+
+    Returns:
+        One explanation per game. Values are exact Owen values where nothing was sampled and all was opened.
+    """
+    asking = [_open(root, evaluations, contexts, np.random.default_rng((seed, 11))) for root in roots]
+    found: list[Explanation | None] = [None] * len(roots)
+    wanted = {game: next(one) for game, one in enumerate(asking)}
+    while wanted:
+        owner = np.repeat(list(wanted), [len(kept) for kept in wanted.values()])
+        answers = score(owner, [kept for many in wanted.values() for kept in many])
+        ends = np.cumsum([len(kept) for kept in wanted.values()])
+        told = dict(zip(wanted, np.split(np.asarray(answers, np.float64), ends[:-1]), strict=True))
+        wanted = {}
+        for game, values in told.items():
+            try:
+                wanted[game] = asking[game].send(values)
+            except StopIteration as done:
+                found[game] = done.value
+    return [one for one in found if one is not None]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A node in its surroundings: the players there before it, (n, players) bool, and the weight of each, (n,)."""
+
+    node: Node
+    before: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def after(self) -> np.ndarray:
+        """The same surroundings with the node's members."""
+        found = self.before.copy()
+        found[:, self.node.members] = True
+        return found
+
+    @property
+    def both(self) -> np.ndarray:
+        """The surroundings without and with the node's members, (2 x n, players)."""
+        return np.concatenate([self.before, self.after])
+
+    def moves(self, known: "_Scores") -> np.ndarray:
+        """What the node adds to the score in each, (n,)."""
+        return known.of(self.after) - known.of(self.before)
+
+
+class _Scores:
+    """Scores that are known, by the players kept."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def missing(self, kept: np.ndarray) -> list[np.ndarray]:
+        """The rows of (n, players) whose score is not known, once each."""
+        rows = {self._key(row): row for row in kept}
+        return [row for key, row in rows.items() if key not in self._known]
+
+    def add(self, kept: list[np.ndarray], values: np.ndarray) -> None:
+        """Note the scores of rows."""
+        self._known |= {self._key(row): float(value) for row, value in zip(kept, values, strict=True)}
+
+    def of(self, kept: np.ndarray) -> np.ndarray:
+        """The scores of rows (n, players)."""
+        return np.array([self._known[self._key(row)] for row in kept])
+
+    @staticmethod
+    def _key(row: np.ndarray) -> bytes:
+        return np.packbits(row).tobytes()
+
+
+def _open(
+    root: Node, evaluations: int, contexts: int, generator: np.random.Generator
+) -> Generator[list[np.ndarray], np.ndarray, Explanation]:
+    """Ask for the scores that open a tree, a round at a time."""
+    players = len(root.members)
+    known = _Scores()
+    whole = _Seen(root, np.zeros((1, players), bool), np.ones(1))
+    ends = known.missing(whole.both)
+    known.add(ends, (yield ends))
+    closed: list[_Seen] = []
+    open_ = [whole]
+    while open_:
+        strength = [float(one.weight @ np.abs(one.moves(known))) for one in open_]
+        first = max(strength)
+        due = [one for one, own in zip(open_, strength, strict=True) if own >= TOGETHER * first]
+        open_ = [one for one, own in zip(open_, strength, strict=True) if own < TOGETHER * first]
+        asked: list[np.ndarray] = []
+        opened: list[_Seen] = []
+        for one in due:
+            parts = _parts(one, contexts, generator) if one.node.children else []
+            needed = known.missing(np.concatenate([part.both for part in parts])) if parts else []
+            if not parts or len(known) + len(asked) + len(needed) > max(evaluations, 2):
+                closed.append(one)
+            else:
+                asked += needed
+                opened += parts
+        if asked:
+            known.add(asked, (yield asked))
+        open_ += opened
+    shares = [Share(one.node, float(one.weight @ one.moves(known))) for one in closed]
+    shares.sort(key=lambda share: -abs(share.value))
+    nobody, everybody = known.of(whole.both)
+    return Explanation(float(everybody), float(nobody), tuple(shares), len(known))
+
+
+def _parts(seen: _Seen, contexts: int, generator: np.random.Generator) -> list[_Seen]:
+    """The parts of a node, each in its surroundings."""
+    count = len(seen.node.children)
+    if len(seen.weight) * 2 ** (count - 1) <= contexts:
+        return _enumerated(seen)
+    return _sampled(seen, max(-(-contexts // len(seen.weight)), 1), generator)
+
+
+def _enumerated(seen: _Seen) -> list[_Seen]:
+    """Every coalition of the other parts, with its weight in the Shapley value."""
+    children = seen.node.children
+    count = len(children)
+    found = []
+    for number, child in enumerate(children):
+        others = [other for place, other in enumerate(children) if place != number]
+        before, weight = [], []
+        for bits in range(2 ** len(others)):
+            kept = seen.before.copy()
+            chosen = [other for place, other in enumerate(others) if bits >> place & 1]
+            for other in chosen:
+                kept[:, other.members] = True
+            before.append(kept)
+            share = factorial(len(chosen)) * factorial(count - len(chosen) - 1) / factorial(count)
+            weight.append(seen.weight * share)
+        found.append(_Seen(child, np.concatenate(before), np.concatenate(weight)))
+    return found
+
+
+def _sampled(seen: _Seen, orders: int, generator: np.random.Generator) -> list[_Seen]:
+    """The parts before each in random orders, so many per surroundings, every second one that before it reversed."""
+    children = seen.node.children
+    total = orders * len(seen.weight)
+    before = np.repeat(seen.before[None], len(children), axis=0).repeat(orders, axis=1)
+    order = np.zeros(0, np.int64)
+    for sample in range(total):
+        order = generator.permutation(len(children)) if sample % 2 == 0 else order[::-1]
+        kept = before[0, sample].copy()
+        for place in order:
+            before[place, sample] = kept
+            kept[children[place].members] = True
+    weight = np.repeat(seen.weight, orders) / orders
+    return [_Seen(child, own, weight) for child, own in zip(children, before, strict=True)]

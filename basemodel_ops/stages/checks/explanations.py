@@ -1,0 +1,61 @@
+"""Checks of published explanations: they add up to the published scores, and they name what moves these."""
+
+from datetime import datetime
+
+from sqlglot import exp
+
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.report import Finding
+from basemodel_ops.stages.explanations.explaining import groups, open_question
+from basemodel_ops.stages.explanations.published import answer_column, explanation_relation
+from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.queries import column_of, table_of
+
+CLOSE = 1e-6
+"""Of the score, or of 1 where it is smaller."""
+
+ASKED = 20
+"""Entities whose explanations are put to the test."""
+
+LEAST_RATIO = 3.0
+"""The tenth of the events that is said to matter most moves a score so many times as far as any tenth, at least."""
+
+
+def check_sums(ws: Workspace, name: str, as_of: datetime) -> Finding:
+    """The reasons of each entity sum to its score less that of an empty history, and the score is the published one."""
+    task = ws.contract.task(name)
+    with ws.warehouse() as warehouse:
+        found = _sums(warehouse, task, as_of)
+        published = _published(warehouse, task, as_of)
+    apart = max(
+        (abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in found.values()), default=0
+    )
+    known = [entity for entity in found if entity in published]
+    other = max((abs(found[e][1] - published[e]) / max(1, abs(published[e])) for e in known), default=0)
+    lost = len(found) - len(known)
+    passed = bool(found) and apart <= CLOSE and other <= CLOSE and not lost
+    text = (
+        f"Of {len(found)} entities reasons and score are {apart:.1e} apart at most, explained and published scores "
+        f"{other:.1e}; {lost} have no published score. Where these differ the events changed since: score again."
+    )
+    return Finding("reasons_sum_to_the_score", passed, text, {"entities": len(found), "apart": apart, "other": other})
+
+
+def check_faithful(ws: Workspace, name: str, as_of: datetime) -> Finding:
+    """Removing the tenth of the events that adds most moves scores `LEAST_RATIO` times as far as removing any tenth."""
+    task = ws.contract.task(name)
+    with ws.warehouse() as warehouse:
+        question = open_question(ws, task, as_of)
+        entities = list(_sums(warehouse, task, as_of))[:ASKED]
+        ends = []
+        for group in groups(ws, warehouse, question, entities):
+            schema = warehouse.ledger.schema_name
+    explained = exp.select(column_of(task.entity)).distinct()
+    explained = explained.from_(table_of(explanation_relation(task.name, schema))).where(part.copy())
+    query = exp.select(column_of(task.entity), column_of(answer_column(task)))
+    query = query.from_(table_of(score_relation(task.name, schema))).where(part)
+    query = query.where(exp.In(this=column_of(task.entity), query=explained.subquery()))
+    if task.type is TaskType.MULTILABEL:
+        query = query.where(column_of("rank").eq(exp.Literal.number(1)))
+    return dict(zip(*(column.to_pylist() for column in warehouse.read(query).columns), strict=True))

@@ -1,0 +1,136 @@
+"""The tree of an entity's events: source, value of one of its columns, stretch of time, event."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from basemodel_ops.contract.types import Task
+from basemodel_ops.explanations import Node, split
+from basemodel_ops.representation import History, SourcePlan
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.workspace import Workspace
+
+VALUES = 8
+"""Values of a column that are told apart at first, those of most of the entity's events; the others are one group."""
+
+FEWEST = 3
+"""A column with fewer values tells events too little apart."""
+
+AGES = (7, 28, 112)
+"""Days before the cutoff that end stretches of time."""
+
+STRETCHES = ("last 7 days", "8 to 28 days before", "29 to 112 days before", "over 112 days before")
+"""Names of the stretches, the newest first."""
+
+FAN = 4
+"""Into how many stretches a longer one falls."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What the events of a group share; without a column they share only their table, and so on."""
+
+    table: str = ""
+    column: str = ""
+    value: str = ""
+    stretch: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """By which column the events of a source are grouped, and what its codes stand for."""
+
+    name: str
+    values: list[str]
+
+    def value(self, code: int) -> str:
+        """The value as text."""
+        return self.values[code] if code >= 0 else "(unknown)"
+
+
+def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Column | None]:
+    """By which column the events of each source are grouped.
+
+    That which the task predicts, or else, of those that tell events apart, that with the fewest values.
+
+    Values are published with explanations, so personal columns are left out, whatever their purpose.
+    """
+    found: list[Column | None] = []
+    asked = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
+    for plan in plans:
+        encoder, personal = ws.current(f"encoders/{plan.name}"), _personal(ws, plan.name)
+        sizes = {name: len(vocabulary_of(encoder, name)) for name in plan.things if name not in personal}
+        able = sorted(sizes, key=lambda one: ((plan.name, one) != asked, sizes[one] < FEWEST, sizes[one], one))
+        values = [str(value) for value in vocabulary_of(encoder, able[0]).values.to_pylist()] if able else []
+        found.append(Column(able[0], values) if able else None)
+    return found
+
+
+def _personal(ws: Workspace, source: str) -> set[str]:
+    """Columns of a source, and of the things that it mentions, that are personal."""
+    marked = {(str(item.relation), item.column) for item in ws.contract.personal}
+    event = ws.contract.event(source)
+    found = {column.name for column in event.columns if (str(event.relation), column.name) in marked}
+    for column in event.columns:
+        if column.references:
+            facts = ws.contract.attribute(column.references)
+            own = {one.name for one in facts.columns if (str(facts.relation), one.name) in marked}
+            found |= {f"{column.name}.{name}" for name in own}
+    return found
+
+
+def tree_of(
+    histories: list[History], entity: int, tables: list[str], columns: list[Column | None], cutoff: int
+) -> Node:
+    """The events of one entity before the cutoff (microseconds), numbered source by source in the order of time."""
+    sources, first = [], 0
+    for history, table, column in zip(histories, tables, columns, strict=True):
+        rows = slice(history.start[entity], history.start[entity + 1])
+        members = first + np.arange(rows.stop - rows.start)
+        first += len(members)
+        if len(members):
+            codes = history.codes[column.name][rows] if column is not None else members
+            age = (cutoff - history.time[rows]) / DAY
+            sources.append(_source(About(table), members, column, codes, age))
+    return _joined(About(), sources) if sources else Node(About(), np.zeros(0, np.int64))
+
+
+def _source(
+    about: About, members: np.ndarray, column: Column | None, codes: np.ndarray | None, age: np.ndarray
+) -> Node:
+    if column is None or codes is None:
+        return _stretches(about, members, age)
+    found, counts = np.unique(codes, return_counts=True)
+    most = found[np.argsort(-counts, kind="stable")]
+    named, others = (most[:VALUES], most[VALUES:]) if len(most) > VALUES + 1 else (most, most[:0])
+
+    def of(code: int) -> Node:
+        mine = codes == code
+        return _stretches(About(about.table, column.name, column.value(code)), members[mine], age[mine])
+
+    nodes = [of(int(code)) for code in named]
+    if len(others):
+        name = About(about.table, column.name, f"{len(others)} other values")
+        nodes.append(_bundled(name, [of(int(code)) for code in others]))
+    return _joined(about, nodes)
+
+
+def _bundled(name: About, nodes: list[Node]) -> Node:
+    """Many nodes in bundles, so that none falls into more than `VALUES`."""
+    if len(nodes) > VALUES:
+        size = -(-len(nodes) // VALUES)
+        nodes = [_bundled(name, nodes[low : low + size]) for low in range(0, len(nodes), size)]
+    return _joined(name, nodes)
+
+
+def _stretches(about: About, members: np.ndarray, age: np.ndarray) -> Node:
+    """Events by their age; those of a stretch down to single ones, the oldest first."""
+    stretch = np.searchsorted(AGES, age, side="left")
+    nodes = [split(replace(about, stretch=STRETCHES[one]), members[stretch == one], FAN) for one in np.unique(stretch)]
+    return _joined(about, nodes)
+
+
+def _joined(name: About, nodes: list[Node]) -> Node:
+    """A node of these; the only one itself, which says more."""
+    return nodes[0] if len(nodes) == 1 else Node(name, np.concatenate([node.members for node in nodes]), tuple(nodes))

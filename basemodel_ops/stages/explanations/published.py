@@ -1,0 +1,87 @@
+"""Where explanations are written, of whom, and in which columns."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.encoders.hashing import hash_values
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.publication import Partition
+from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+
+REST = "everything else"
+"""Value of an entity's last row, which holds what its other reasons add."""
+
+SPARE = 4
+"""A sample is drawn of so many times as many entities as are wanted, as shares by a hash are not exact."""
+
+
+def explanation_relation(task: str, schema: str = "basemodel") -> Relation:
+    """Where the reasons of a task's scores are written, in the schema of answers."""
+    return Relation(schema_name=schema, name=f"{task}_explanations")
+
+
+def explanation_schema(task: Task, entity: pa.DataType) -> pa.Schema:
+    """Columns of that table: a row per reason of an entity, the largest first, and one for all its other reasons."""
+    text, moment, number = pa.string(), pa.timestamp("us"), pa.float64()
+    label = [("label", text)] if task.type in (TaskType.MULTICLASS, TaskType.MULTILABEL) else []
+    return pa.schema(
+        [
+            (task.entity, entity), ("as_of", moment), *label, ("rank", pa.int32()), ("source_table", text),
+            ("column_name", text), ("column_value", text), ("stretch", text), ("events", pa.int64()),
+            ("first_at", moment), ("last_at", moment), ("main_at", moment), ("contribution", number),
+            ("score", number), ("empty_score", number), ("chosen_by", text), ("model_version", text),
+            ("run_id", text), ("scored_at", moment),
+        ]
+    )  # fmt: skip
+
+
+def answer_column(task: Task) -> str:
+    """The column of a score table that orders its entities."""
+    return {TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability"}.get(task.type, "score")
+
+
+def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: int) -> pa.Table:
+    """Of the entities with a score at `as_of` the `count` with the highest, and as many others.
+
+    Returns:
+        The entity, and `chosen_by`: `top` or `sample`.
+
+    Raises:
+        DataError: there is no score.
+    """
+    relation, entity = score_relation(task.name, warehouse.ledger.schema_name), column_of(task.entity)
+    scored = exp.select(entity).from_(table_of(relation)).where(column_of("as_of").eq(moment_of(as_of)))
+    if task.type is TaskType.MULTILABEL:
+        scored = scored.where(column_of("rank").eq(exp.Literal.number(1)))
+    many = exp.select(exp.alias_(exp.Count(this=exp.Star()), "many", quoted=True)).from_(scored.subquery("scored"))
+    total = int(warehouse.read(many).column(0)[0].as_py()) if warehouse.exists(relation) else 0
+    if not total:
+        raise DataError(
+            f"There are no scores of {task.name} as of {key_of(as_of)} to explain. Run "
+            f"`basemodel score --task {task.name} --as-of {key_of(as_of)}` first."
+        )
+    down = exp.Ordered(this=column_of(answer_column(task)), desc=True)
+    highest = warehouse.read(scored.order_by(down, entity).limit(count)).column(0).combine_chunks()
+    drawn = warehouse.read(warehouse.sampled(scored, task.entity, min(1.0, SPARE * count / total))).column(0)
+    others = drawn.filter(pc.invert(pc.is_in(drawn, value_set=highest))).combine_chunks()
+    others = others.take(pa.array(np.argsort(hash_values(others), kind="stable")[:count]))
+    by = ["top"] * len(highest) + ["sample"] * len(others)
+    return pa.table({task.entity: pa.concat_arrays([highest, others]), "chosen_by": by})
+
+
+def scores_mark(warehouse: Warehouse, task: Task, as_of: datetime) -> list[str]:
+    """What the ledger says that the scores of that partition are made from; empty where it says nothing."""
+    ledger = warehouse.ledger
+    entry = Partition(score_relation(task.name, ledger.schema_name), {"as_of": as_of}, "", "", "").entry
+    if not warehouse.exists(ledger):
+        return []
+    query = exp.select(column_of("input_hash"), column_of("code_version")).from_(table_of(ledger)).where(entry)
+    return [str(value) for row in warehouse.read(query).to_pylist() for value in row.values()]

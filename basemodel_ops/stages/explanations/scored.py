@@ -1,0 +1,55 @@
+"""Some entities before a cutoff: the trees of their events, and their scores had only some of these happened."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages.explanations.masking import Masker
+from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
+
+EVENTS, ROWS = 2_000_000, 4096
+"""Masked events, and masked histories, that are scored at once, about: they bound memory."""
+
+
+class Scored:
+    """Entities whose scores can be asked for under any of their events."""
+
+    def __init__(self, masker: Masker, question: SingleQuestion | ManyQuestion, label: str | None) -> None:
+        """The score is that of the given class or label, or else of the likeliest one of each entity.
+
+        Raises:
+            DataError: the task has no such class or label.
+        """
+        self._masker, self._question = masker, question
+        self.events = np.sum([np.diff(history.start) for history in masker.histories], axis=0)
+        names, everyone = question.labels, np.arange(len(self.events))
+        if label is not None and label not in names:
+            there = f"It has: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}." if names else "It has none."
+            raise DataError(f"No label {label!r} of task {question.task.name}. {there}")
+        if label is None:
+            whole = self._outputs(everyone, [np.ones(count, bool) for count in self.events])
+            self._chosen = whole.argmax(axis=1)
+        else:
+            self._chosen = np.full(len(everyone), names.index(label))
+        self.labels = [names[place] if names else "" for place in self._chosen]
+
+    def score(self, owner: np.ndarray, kept: list[np.ndarray]) -> np.ndarray:
+        """Scores, float64 (n,), of entities `owner` (n,) with the events kept of each, bool (events,)."""
+        events = np.cumsum([own.sum() for own in kept])
+        batch = np.maximum(events // EVENTS, np.arange(len(kept)) // ROWS)
+        found = []
+        for some in np.split(np.arange(len(kept)), np.flatnonzero(np.diff(batch)) + 1):
+            outputs = self._outputs(owner[some], [kept[place] for place in some])
+            found.append(outputs[np.arange(len(some)), self._chosen[owner[some]]])
+        return np.concatenate(found)
+
+    def times(self, entity: int) -> np.ndarray:
+        """Times of the events of an entity, microseconds, numbered as in its tree."""
+        histories = self._masker.histories
+        return np.concatenate([h.time[h.start[entity] : h.start[entity + 1]] for h in histories])
+
+    def _outputs(self, owner: np.ndarray, kept: Sequence[np.ndarray]) -> np.ndarray:
+        rows = self._masker.rows(owner, kept)
+        outputs = self._question.outputs(rows, np.arange(len(rows)))
+        return outputs.reshape(len(rows), -1).astype(np.float64)

@@ -1,0 +1,89 @@
+"""`basemodel explain`: why an entity has its score."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from basemodel_ops.contract.cutoffs import key_of
+from dagster_project.options import AsOf
+from dagster_project.printing import show
+
+if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.stages.explanations.explaining import Explained, Reason
+
+
+def explain(
+    task: Annotated[str, typer.Argument(help="The task whose score to explain.")],
+    entity: Annotated[str, typer.Argument(help="The entity.")],
+    as_of: AsOf = None,
+    label: Annotated[str | None, typer.Option(help="This class or label; the likeliest if not given.")] = None,
+    top: Annotated[int, typer.Option(help="Reasons to print.", min=1)] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="All reasons, for machines.")] = False,
+) -> None:
+    """Say which events of an entity move its score, and by how much, by asking the models without them."""
+    from basemodel_ops.stages import Workspace, explain_entity
+    from dagster_project.cli import plain_errors, read_settings
+    from dagster_project.home import calm_threads
+    from dagster_project.partitions import as_of as moment_of
+    from dagster_project.partitions import chosen, listed
+    from dagster_project.project import load_project
+
+    calm_threads()
+    with plain_errors():
+        project = load_project(read_settings())
+        moment = moment_of(chosen(project.contract.grid, as_of, listed(project)))
+        workspace = Workspace.open(project.settings, project.contract, lambda _: None, "explain")
+        found = explain_entity(workspace, task, entity, moment, label)
+    if as_json:
+        about = {"task": task, "as_of": key_of(moment), **asdict(found)}
+        typer.echo(json.dumps(about, default=str, indent=2))
+        return
+    of = f" of {found.label}" if found.label else ""
+    head = f"{task} as of {key_of(moment)}: the score{of} of {entity} is {_number(found.score)}, and "
+    console = Console()
+    console.print(f"{head}{_number(found.empty)} had nothing happened.", soft_wrap=True, markup=False, highlight=False)
+    show(reasons_table(found, top), console)
+
+
+def reasons_table(found: "Explained", top: int) -> Table:
+    """The top reasons and what all others add; words fold and numbers are never cut, however narrow the terminal."""
+    amounts = [_signed(reason.contribution) for reason in found.reasons[:top]]
+    others = sum(reason.contribution for reason in found.reasons[top:])
+    table = Table()
+    table.add_column("adds", justify="right", no_wrap=True, min_width=max(map(len, [*amounts, _signed(others)])))
+    table.add_column("what happened", overflow="fold")
+    for amount, reason in zip(amounts, found.reasons, strict=False):
+        table.add_row(amount, escape(_words(reason)))
+    if found.reasons[top:]:
+        table.add_row(_signed(others), f"everything else, in {len(found.reasons) - top} groups")
+    return table
+
+
+def _words(reason: "Reason") -> str:
+    """What the events share, when they happened, and which of them add most."""
+    about, times = reason.about, reason.times
+    shared = f"{about.table}, {about.column} {about.value}" if about.column else about.table
+    lines = [f"{shared}, {about.stretch}" if about.stretch else shared, _when(times)]
+    if len(reason.moments) > 1:
+        first = reason.moments[0]
+        lines.append(f"of these most by {_when(first.times)}: {_signed(first.contribution)}")
+    return "\n".join(lines)
+
+
+def _when(times: "list | tuple") -> str:
+    newest, oldest = f"{times[0]:%Y-%m-%d %H:%M}", f"{times[-1]:%Y-%m-%d %H:%M}"
+    count = "1 event" if len(times) == 1 else f"{len(times):,} events"
+    return f"{count}, {oldest}" + ("" if newest == oldest else f" to {newest}")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+,.4f}"
