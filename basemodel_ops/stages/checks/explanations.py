@@ -4,13 +4,15 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.explanations import faithfulness
 from basemodel_ops.report import Finding
-from basemodel_ops.stages.explanations.explaining import groups, open_question
+from basemodel_ops.stages.explanations.explaining import EVALUATIONS, groups, open_question
 from basemodel_ops.stages.explanations.published import answer_column, explanation_relation
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.warehouse.queries import column_of, table_of
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
 CLOSE = 1e-6
 """Of the score, or of 1 where it is smaller."""
@@ -50,7 +52,34 @@ def check_faithful(ws: Workspace, name: str, as_of: datetime) -> Finding:
         entities = list(_sums(warehouse, task, as_of))[:ASKED]
         ends = []
         for group in groups(ws, warehouse, question, entities):
-            schema = warehouse.ledger.schema_name
+            explained = group.explain(EVALUATIONS, ws.settings.seed)
+            players = group.scored.events.tolist()
+            ends.append(faithfulness(explained, players, group.scored.score, seed=ws.settings.seed))
+    (found,) = ends  # fewer entities than are explained at once
+    text = (
+        f"Of {len(entities)} entities the tenth of the events that is said to matter most moves the score by "
+        f"{found.named:.4g}, any tenth by {found.random:.4g}: {found.ratio:.1f} times as far; at least {LEAST_RATIO:g} "
+        "is hoped for. Where scores hardly follow from single events, read the reasons as groups."
+    )
+    numbers: dict[str, float | int | str] = {"named": found.named, "random": found.random, "ratio": found.ratio}
+    return Finding("reasons_are_faithful", bool(found.ratio >= LEAST_RATIO), text, numbers)
+
+
+def _sums(warehouse: Warehouse, task: Task, as_of: datetime) -> dict[object, tuple[float, float, float]]:
+    """Sum of the reasons, score and score of an empty history of each entity, in the order of its key."""
+    entity = column_of(task.entity)
+    numbers = [exp.Sum(this=column_of("contribution")), *(exp.Max(this=column_of(n)) for n in ("score", "empty_score"))]
+    named = [exp.alias_(one, name, quoted=True) for one, name in zip(numbers, ("added", "score", "empty"), strict=True)]
+    query = exp.select(entity, *named).from_(table_of(explanation_relation(task.name, warehouse.ledger.schema_name)))
+    query = query.where(column_of("as_of").eq(moment_of(as_of))).group_by(entity).order_by(entity)
+    rows = (tuple(row.values()) for row in warehouse.read(query).to_pylist())
+    return {key: (added, score, empty) for key, added, score, empty in rows}
+
+
+def _published(warehouse: Warehouse, task: Task, as_of: datetime) -> dict[object, float]:
+    """The published score of each entity that was explained."""
+    part = column_of("as_of").eq(moment_of(as_of))
+    schema = warehouse.ledger.schema_name
     explained = exp.select(column_of(task.entity)).distinct()
     explained = explained.from_(table_of(explanation_relation(task.name, schema))).where(part.copy())
     query = exp.select(column_of(task.entity), column_of(answer_column(task)))
