@@ -147,7 +147,10 @@ def test_the_job_answers_the_newest_cutoff_that_a_table_lists(tmp_path: Path) ->
         with dg.DagsterInstance.get() as instance:
             expected = {key_of(one) for one in cutoffs if one <= newest}
             assert set(instance.get_dynamic_partitions("cutoffs")) == expected
-            sensor = definitions.resolve_sensor_def("irregular_scores")
-            result = sensor.evaluate_tick(dg.build_sensor_context(instance=instance, definitions=definitions))
+            with dg.build_sensor_context(instance=instance) as context:
+                result = definitions.resolve_sensor_def("irregular_scores")(context)
+    assert isinstance(result, dg.SensorResult)
+    (added,) = result.dynamic_partitions_requests or []
+    assert set(added.partition_keys) == expected
     (request,) = result.run_requests or []
     assert (request.run_key, request.partition_key) == (key_of(newest), key_of(newest))

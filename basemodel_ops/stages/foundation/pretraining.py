@@ -31,7 +31,7 @@ from basemodel_ops.stages.plots import loss_curve
 from basemodel_ops.stages.workspace import Workspace
 
 PROBED_DAYS = 14
-"""The horizon by which the learners of a family are compared, where the rows before know any window as long."""
+"""The horizon by which the learners of a family are compared, where earlier and later rows know any window as long."""
 
 EMBEDDED_FROM = 20_000
 """Rows from which the components of embeddings are found."""
@@ -134,7 +134,7 @@ def _compare(
     past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
     if len(past) == 0:
         past = after
-    probed = _probed(blocks, ~np.isnan(seen[past]).all(axis=0))
+    probed = _probed(blocks, ~np.isnan(seen[past]).all(axis=0) & ~np.isnan(futures[after]).all(axis=0))
     small = fit_bank(inputs[past].astype(np.float32), seen[past][:, probed], is_any[probed], ws.settings.seed)
     by_bank = small.answers(inputs[after].astype(np.float32))
     measured = futures[after][:, probed], is_any[probed], [families[number] for number in probed]
@@ -160,7 +160,7 @@ def _compare(
 def _probed(blocks: list[Block], is_known: np.ndarray) -> np.ndarray:
     """Position of the future of each quantity whose horizon is nearest to `PROBED_DAYS`, of those that are known.
 
-    Where cutoffs are days apart the later rows begin before a window of two weeks is over.
+    Where cutoffs are days apart, two weeks may be over neither of earlier rows nor of later ones.
     """
     chains = targets.chains_of(blocks)
     far = [(not known, abs(int(block.detail) - PROBED_DAYS)) for block, known in zip(blocks, is_known, strict=True)]
