@@ -14,7 +14,9 @@ from basemodel_ops.repetition import lone_values
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, sample_query, table_of
-from basemodel_ops.warehouse.values import EARLIEST
+
+EARLIEST = datetime(1700, 1, 1)
+"""No event was before; where times are nanoseconds, nothing can be compared with 1677 and earlier."""
 
 
 def _row(warehouse: Warehouse, query: exp.Select) -> list[Any]:
@@ -105,7 +107,7 @@ def _unique_finding(warehouse: Warehouse, relation: Relation, key: list[str]) ->
 
 def _not_after_now(warehouse: Warehouse, relation: Relation, time: str, now: datetime) -> Finding:
     later = exp.GT(this=column_of(time), expression=moment_of(now))
-    never = exp.LTE(this=column_of(time), expression=moment_of(EARLIEST))
+    never = exp.LT(this=column_of(time), expression=moment_of(EARLIEST))
     newest = exp.alias_(exp.Max(this=column_of(time)), "newest", quoted=True)
     query = exp.select(_count_where(later), _count_where(never), newest).from_(table_of(relation))
     count, endless, last = _row(warehouse, query)
@@ -115,9 +117,7 @@ def _not_after_now(warehouse: Warehouse, relation: Relation, time: str, now: dat
         else ""
     )
     if endless:
-        text += (
-            f"{endless} rows of {relation} have {time} before the year 1, as `-infinity` is: correct or filter them."
-        )
+        text += f"{endless} rows of {relation} have {time} before {EARLIEST.year} or `-infinity`: filter them out."
     return Finding(f"{relation.name}: no event is after now", not text, text or f"Newest: {last}.")
 
 

@@ -197,7 +197,9 @@ class PostgresWarehouse(SqlWarehouse):
         return "the PostgreSQL database"
 
     def _connect(self) -> PostgresSession:
-        return PostgresSession(adbc.connect(self._uri, autocommit=True))
+        session = PostgresSession(adbc.connect(self._uri, autocommit=True))
+        session.execute("set time zone 'UTC'")  # a variable PGTZ of the host is stronger than the address
+        return session
 
     def _is_passing(self, error: Exception) -> bool:
         if isinstance(error, adbc_driver_manager.Error):

@@ -4,7 +4,7 @@ Warehouses have zones, nanoseconds, infinities and years that Python and Arrow c
 so that nothing behind a read meets them.
 """
 
-from datetime import date, datetime
+from datetime import date
 from typing import TypeVar
 
 import numpy as np
@@ -18,9 +18,6 @@ EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = (date.min - EPOCH).days, (date.max - EPOCH).days
 FIRST, LAST = FIRST_DAY * 86_400_000_000, (LAST_DAY + 1) * 86_400_000_000 - 1
 """Bounds in microseconds since 1970, to which everything beyond them is brought: `-infinity` and `infinity` too."""
-
-EARLIEST = datetime.min
-"""The moment of `FIRST`."""
 
 
 def plain_values(rows: Rows) -> Rows:
