@@ -41,23 +41,24 @@ def hindsight_finding(warehouse: Warehouse, contract: Contract, task: Task, data
     """
     relation, data_end = task.population or task.relation, _naive(data_end)
     cutoffs = _moments(warehouse, task, data_end)
-    members = after = before = 0
+    members = after = before = at_once = 0
     for cutoff in cutoffs:
         asked, span = _members(task, cutoff), data_end - cutoff
         past = _active(warehouse, contract, asked, None, cutoff - INSTANT)  # whoever is new has nothing to compare
         members += len(past)
-        # What happens at the cutoff may be why somebody is asked: a claim, the end of a visit.
-        after += len(past & _active(warehouse, contract, asked, cutoff + INSTANT, data_end))
+        after += len(past & _active(warehouse, contract, asked, cutoff, data_end))
+        at_once += len(past & _active(warehouse, contract, asked, cutoff, cutoff))
         before += len(_active(warehouse, contract, asked, cutoff - span, cutoff - INSTANT))
     if members < ENOUGH:
         return None
     shares = after / members, before / members
-    is_hindsight = shares[0] >= ALL and shares[1] < FEWER
+    # An event of everyone at the very moment is why they are asked: a claim, the end of a visit.
+    is_hindsight = shares[0] >= ALL and shares[1] < FEWER and at_once < ALL * members
     told = f"{shares[0]:.1%} of {members} rows", f"{shares[1]:.1%} had one in as long a time before it"
     text = f"{told[0]} have an event after their cutoff, {told[1]}."
     if is_hindsight:
         text = (
-            f"{told[0]} of {relation}, each of a {task.entity} with a past, have an event after the cutoff, and "
+            f"{told[0]} of {relation}, each of a {task.entity} with a past, have an event at or after the cutoff, and "
             f"{told[1]}: who is asked follows from the future. What {task.name} is measured by is then not what it is "
             "asked, and at the newest cutoff hardly anyone is asked. Choose by what is known strictly before the "
             "cutoff, for example an event in the eight weeks before."
