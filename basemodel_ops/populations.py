@@ -1,15 +1,13 @@
 """Whom a task asks about, by point in time: nobody may be asked because of what they did after the cutoff.
 
-Such a population gives itself away: all its members have an event at or after their cutoff, to the last of the data,
+Such a population gives itself away: all its members have an event after their cutoff, to the last of the data,
 and not all had one in as long a time before. One that is chosen by what was known before has it the other way round.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Contract, Task
@@ -32,31 +30,30 @@ ALL, FEWER = 0.995, 0.98
 """Shares of members with an event after the cutoff, and before it, from which and below which it was hindsight."""
 
 
-def hindsight_finding(warehouse: Warehouse, contract: Contract, task: Task, data_end: datetime) -> Finding | None:
-    """Whether members of a task's population are chosen by events at or after their cutoff; None where none is asked.
+def hindsight_finding(warehouse: Warehouse, contract: Contract, task: Task, data_end: date) -> Finding | None:
+    """Whether members of a task's population are chosen by events after their cutoff; None where none is asked.
 
     Args:
         warehouse: Where the rows are.
         contract: Which events there are.
         task: Whose population, or whose own rows where it has none.
-        data_end: Events from here on are not looked at.
+        data_end: Events after it are not looked at.
     """
-    relation = task.population or task.relation
+    relation, data_end = task.population or task.relation, _naive(data_end)
     cutoffs = _moments(warehouse, task, data_end)
-    members = after = before = 0
+    members = after = before = at_once = 0
     for cutoff in cutoffs:
-        asked = _asked(warehouse, task, cutoff)
-        moment = _naive(cutoff)
-        span = data_end - moment
-        past = _active(warehouse, contract, asked, datetime.min, moment - INSTANT)
-        asked = asked.filter(pa.array(past))  # whoever is new has no past to compare with
-        members += len(asked)
-        after += int(_active(warehouse, contract, asked, moment, data_end).sum())
-        before += int(_active(warehouse, contract, asked, moment - span, moment - INSTANT).sum())
+        asked, span = _members(task, cutoff), data_end - cutoff
+        past = _active(warehouse, contract, asked, None, cutoff - INSTANT)  # whoever is new has nothing to compare
+        members += len(past)
+        after += len(past & _active(warehouse, contract, asked, cutoff, data_end))
+        at_once += len(past & _active(warehouse, contract, asked, cutoff, cutoff))
+        before += len(_active(warehouse, contract, asked, cutoff - span, cutoff - INSTANT))
     if members < ENOUGH:
         return None
     shares = after / members, before / members
-    is_hindsight = shares[0] >= ALL and shares[1] < FEWER
+    # An event of everyone at the very moment is why they are asked: a claim, the end of a visit.
+    is_hindsight = shares[0] >= ALL and shares[1] < FEWER and at_once < ALL * members
     told = f"{shares[0]:.1%} of {members} rows", f"{shares[1]:.1%} had one in as long a time before it"
     text = f"{told[0]} have an event after their cutoff, {told[1]}."
     if is_hindsight:
@@ -70,39 +67,45 @@ def hindsight_finding(warehouse: Warehouse, contract: Contract, task: Task, data
     return Finding(f"{relation.name}: who is asked is known before the cutoff", not is_hindsight, text, numbers)
 
 
-def _moments(warehouse: Warehouse, task: Task, data_end: datetime) -> list[Any]:
+def _moments(warehouse: Warehouse, task: Task, data_end: datetime) -> list[datetime]:
+    """Cutoffs with rows, evenly over the newer half of those with data after them."""
     relation = task.population or task.relation
     query = exp.select(column_of(task.cutoff)).distinct().from_(table_of(relation)).order_by(column_of(task.cutoff))
-    known = [one for one in warehouse.read(query).column(0).to_pylist() if one is not None and _naive(one) < data_end]
+    found = warehouse.read(query).column(0).drop_null().to_pylist()
+    known = [moment for moment in map(_naive, found) if moment < data_end]
     newer = known[len(known) // 2 :]
     if not newer:
         return []
     return [newer[place] for place in np.unique(np.linspace(0, len(newer) - 1, MOMENTS).astype(int))]
 
 
-def _asked(warehouse: Warehouse, task: Task, cutoff: Any) -> pa.Array:
-    """Members at one cutoff."""
-    entity = column_of(task.entity)
-    query = exp.select(entity).distinct().from_(table_of(task.population or task.relation))
-    query = query.where(exp.EQ(this=column_of(task.cutoff), expression=moment_of(_naive(cutoff)))).order_by(entity)
-    return warehouse.read(query.limit(ENTITIES)).column(0).combine_chunks().drop_null()
+def _members(task: Task, cutoff: datetime) -> exp.Select:
+    """The members at one cutoff as one column of texts: sources may have ids of other types."""
+    entity = exp.cast(column_of(task.entity), "text")
+    query = exp.select(exp.alias_(entity, "member", quoted=True)).distinct()
+    query = query.from_(table_of(task.population or task.relation))
+    query = query.where(exp.EQ(this=column_of(task.cutoff), expression=moment_of(cutoff)))
+    return query.where(column_of(task.entity).is_(exp.null()).not_()).order_by(column_of("member")).limit(ENTITIES)
 
 
-def _active(warehouse: Warehouse, contract: Contract, asked: pa.Array, first: datetime, last: datetime) -> np.ndarray:
-    """Which of the members have an event from `first` to `last`, both included, bool (members,)."""
-    found = np.zeros(len(asked), bool)
+def _active(
+    warehouse: Warehouse, contract: Contract, members: exp.Select, first: datetime | None, last: datetime
+) -> set[str]:
+    """Which of the members have an event from `first`, or ever, to `last`, both included."""
+    found: set[str] = set()
     for event in contract.events:
-        time = column_of(event.time)
-        query = exp.select(column_of(event.entity)).distinct().from_(table_of(event.relation))
-        if first > datetime.min:
+        time, entity = column_of(event.time), exp.cast(column_of(event.entity), "text")
+        query = exp.select(exp.alias_(entity, "entity", quoted=True)).distinct().from_(table_of(event.relation))
+        query = query.where(exp.LTE(this=time, expression=moment_of(last)))
+        if first is not None:
             query = query.where(exp.GTE(this=time.copy(), expression=moment_of(first)))
-        query = query.where(exp.LTE(this=time.copy(), expression=moment_of(last)))
-        there = warehouse.read(query).column(0).combine_chunks()
-        # Sources may spell one entity in other types; what does not match is another preflight finding's business.
-        found |= np.asarray(pc.is_in(pc.cast(asked, pa.string()), value_set=pc.cast(there, pa.string())))
+        chosen = exp.select(column_of("member")).from_(members.copy().subquery("members"))
+        query = query.where(exp.In(this=entity.copy(), query=chosen.subquery()))
+        found.update(warehouse.read(query).column(0).to_pylist())
     return found
 
 
 def _naive(moment: Any) -> datetime:
-    """A date as its midnight."""
-    return moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)
+    """A date as its midnight, a moment without its zone."""
+    is_moment = isinstance(moment, datetime)
+    return moment.replace(tzinfo=None) if is_moment else datetime(moment.year, moment.month, moment.day)

@@ -189,7 +189,7 @@ def project_fingerprint(settings: Settings) -> str:
 
 VARIABLE = re.compile(rb"env_var\(\s*['\"](\w+)['\"]")
 
-NAMELESS = re.compile(rb"env_var\(\s*[^\s'\"]")
+NAMELESS = re.compile(rb"env_var\((?!\s*['\"]\w+['\"]\s*[,)])\s*[^\s)]")
 """A variable whose name is made up by an expression."""
 
 OWN_VARIABLES = {"BASEMODEL_TARGET", "BASEMODEL_WAREHOUSE_PATH", "BASEMODEL_ANSWERS_SCHEMA"}

@@ -63,6 +63,21 @@ def test_a_population_that_knows_the_future_is_named(tmp_path: Path, who: str) -
             assert word in found.description
 
 
+def test_who_is_asked_at_an_event_of_their_own_is_no_hindsight(tmp_path: Path) -> None:
+    """A row for each visit at its own moment: that it happens then is why it is asked."""
+    population(tmp_path, "false")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        # Few moments, so that each has many members.
+        connection.execute("update visits set visited_at = date_trunc('month', visited_at)")
+        connection.execute("insert into active select distinct patient_id, visited_at from visits")
+    contract = read(tmp_path, hospital())
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        found = hindsight_finding(warehouse, contract, contract.task("reasons_14d"), END)
+    assert found is not None
+    assert found.numbers["after"] == 1
+    assert found.passed
+
+
 def test_entities_with_an_event_every_day_are_no_hindsight(tmp_path: Path) -> None:
     population(tmp_path, WHO["seen in eight weeks"], DAILY)
     contract = read(tmp_path, hospital())

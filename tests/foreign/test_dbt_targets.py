@@ -152,6 +152,8 @@ def test_nothing_that_dbt_reads_changes_unseen(project: Path, monkeypatch: pytes
 
     monkeypatch.setenv("THE_NOW", "2024-01-01")
     changed()
+    monkeypatch.setenv("THE_END", "2024-10-02")
+    changed()
     (project / "tasks.yml").write_text("then: \"{{ env_var(var('name')) }}\"")
     changed()
     monkeypatch.setenv("WHATEVER_IT_IS_CALLED", "1")
