@@ -1,0 +1,199 @@
+"""Look-alikes and segments of a trained demo home against recency, frequency and money, on what came afterwards.
+
+    BASEMODEL_HOME=… python -m benchmarks insight --as-of 2017-11-27 --before 2017-11-20
+
+Both weeks must be represented (`basemodel score --as-of`). Nothing is written: segments are assigned in memory.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from basemodel_ops.insight.neighbours import Directions, nearest
+from basemodel_ops.insight.segments import LEVELS, Tree
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.insight.week import Week
+from dagster_project.project import load_project
+
+TOPS = (0.01, 0.05, 0.1)
+DRAWS = 10
+"""Halves of the seeds that are drawn."""
+
+NEAREST = 10
+"""A candidate is as near as the mean of so many of the nearest seeds is."""
+
+LEAST_BUYERS, MOST_BUYERS = 30, 0.2
+"""Households that buy a category, at least, and of all at most."""
+
+Numbers = dict[str, object]
+
+
+def run(arguments: list[str]) -> Numbers:
+    """Measure both; see the module."""
+    parser = argparse.ArgumentParser(prog="benchmarks insight", description=__doc__)
+    parser.add_argument("--as-of", type=datetime.fromisoformat, required=True)
+    parser.add_argument("--before", type=datetime.fromisoformat, required=True, help="The week before it.")
+    parser.add_argument("--entities", type=int, default=0, help="Also time the look-alikes of so many made-up ones.")
+    chosen = parser.parse_args(arguments)
+    settings = Settings()
+    ws = Workspace.open(settings, load_project(settings).contract, lambda _: None)
+    weeks = Week(ws, chosen.before), Week(ws, chosen.as_of)
+    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+        rows = [recency_frequency_money(connection, week) for week in weeks]
+        found: Numbers = {
+            "as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(weeks[1]),
+            "lookalikes": _lookalikes(connection, weeks[1], rows[1]),
+            "segments": _segments(connection, weeks, rows, Tree(**ws.current("segmentation").arrays("tree"))),
+        }  # fmt: skip
+    if chosen.entities:
+        found["speed"] = _speed(chosen.entities)
+    return found
+
+
+def recency_frequency_money(connection: duckdb.DuckDBPyConnection, week: Week) -> np.ndarray:
+    """Logs of days since the last purchase, baskets and sales value before a week, standardised, (entities, 3)."""
+    table = _joined(
+        connection, week,
+        """select household_id, date_diff('day', max(purchased_at), $as_of) as recency,
+            count(distinct basket_id) as frequency, sum(sales_value) as money
+        from behavior.purchases where purchased_at < $as_of group by household_id""",
+        {"as_of": week.as_of},
+    )  # fmt: skip
+    logs = np.stack([np.log1p(np.maximum(table[name], 0)) for name in ("recency", "frequency", "money")], axis=1)
+    return (logs - logs.mean(axis=0)) / logs.std(axis=0)
+
+
+def _joined(connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict) -> dict[str, np.ndarray]:
+    """Columns of a query, one row per entity of a week in its order; 0 where there is none."""
+    connection.register("asked", pa.table({"household_id": week.entities.values, "place": np.arange(len(week))}))
+    found = connection.execute(
+        f"select answer.* from asked left join ({query}) answer using (household_id) order by place", values
+    ).fetchnumpy()
+    return {name: np.ma.filled(np.ma.asarray(column).astype(np.float64), 0) for name, column in found.items()}
+
+
+def _futures(connection: duckdb.DuckDBPyConnection, week: Week, days: int) -> tuple[np.ndarray, np.ndarray]:
+    """What each household bought in the days after: sales value and purchases per category, (entities, categories)."""
+    connection.register("asked", pa.table({"household_id": week.entities.values, "place": np.arange(len(week))}))
+    rows = connection.execute(
+        """select place, product_category, sum(sales_value) as value, count(*) as number
+        from asked join behavior.purchases using (household_id) join behavior.products using (product_id)
+        where purchased_at >= $as_of and purchased_at < $until group by all order by all""",
+        {"as_of": week.as_of, "until": week.as_of + timedelta(days=days)},
+    ).fetchnumpy()
+    categories, code = np.unique(np.ma.filled(rows["product_category"].astype(str), ""), return_inverse=True)
+    value, number = (np.zeros((len(week), len(categories))) for _ in range(2))
+    value[rows["place"], code], number[rows["place"], code] = rows["value"], rows["number"]
+    return value, number
+
+
+def _lookalikes(connection: duckdb.DuckDBPyConnection, week: Week, plain: np.ndarray) -> Numbers:
+    """Lift of the held-out half of seeds among those nearest to the other half, by kind of seeds and by nearness."""
+    churned = _joined(
+        connection, week, "select household_id, churned::int as churned from tasks.churn_28d where cutoff = $as_of",
+        {"as_of": week.as_of},
+    )["churned"]  # fmt: skip
+    bought = _futures(connection, week, 14)[1] > 0
+    enough = (bought.sum(axis=0) >= LEAST_BUYERS) & (bought.mean(axis=0) <= MOST_BUYERS)
+    kinds = {"churn": [churned > 0], "buyers of a category": list(bought[:, enough].T)}
+    unit = Directions(week.embeddings).of(slice(None)).astype(np.float64)
+    direction = plain / np.linalg.norm(plain, axis=1, keepdims=True)
+    square = (plain**2).sum(axis=1)
+    nearness: dict[str, np.ndarray] = {
+        "embedding": unit @ unit.T,
+        "recency, frequency, money": 2 * plain @ plain.T - square[:, None] - square,
+        "recency, frequency, money, by cosine": direction @ direction.T,
+    }
+    found: Numbers = {}
+    for kind, seeds in kinds.items():
+        lifts = {name: np.array([_lifts(near, one) for one in seeds]) for name, near in nearness.items()}
+        measured: Numbers = {"kinds_of_seeds": len(seeds), "share_of_seeds": round(float(np.mean(seeds)), 4)}
+        for name, values in lifts.items():  # (kinds, draws, tops)
+            measured[name] = {f"{top:.0%}": round(float(values[..., n].mean()), 3) for n, top in enumerate(TOPS)}
+        ours, theirs = lifts["embedding"][..., 0], lifts["recency, frequency, money"][..., 0]
+        each = (ours - theirs).mean(axis=1) if len(seeds) > 1 else (ours - theirs)[0]
+        measured["ratio_first_percent"] = round(float(ours.mean() / theirs.mean()), 3)
+        measured["difference"] = round(float(each.mean()), 3)
+        measured["error_of_difference"] = round(float(each.std(ddof=1) / np.sqrt(len(each))), 3)
+        found[kind] = measured
+    return found
+
+
+def _lifts(near: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Lift in the first shares of candidates, (draws, tops)."""
+    found = []
+    for draw in range(DRAWS):
+        mine = np.random.default_rng(draw).permutation(np.flatnonzero(seeds))
+        known, held = mine[: len(mine) // 2], mine[len(mine) // 2 :]
+        candidates = np.setdiff1d(np.arange(len(seeds)), known)
+        some = near[np.ix_(candidates, known)]
+        count = min(NEAREST, some.shape[1])
+        order = np.argsort(-np.partition(some, -count, axis=1)[:, -count:].mean(axis=1), kind="stable")
+        is_held = np.isin(candidates[order], held)
+        firsts = [is_held[: max(int(np.ceil(top * len(order))), 1)].mean() for top in TOPS]
+        found.append(np.array(firsts) / is_held.mean())
+    return np.array(found)
+
+
+def _segments(
+    connection: duckdb.DuckDBPyConnection, weeks: tuple[Week, Week], plain: list[np.ndarray], tree: Tree
+) -> list[Numbers]:
+    """Per level: stability from week to week, and what of the next 28 days the groups explain, against k-means."""
+    value, number = _futures(connection, weeks[1], 28)
+    spend, active = value.sum(axis=1), number.sum(axis=1) >= 5
+    items = np.sqrt(number[active] / number[active].sum(axis=1, keepdims=True))  # Hellinger
+    both = weeks[1].entities.encode(weeks[0].entities.values)
+    was, now = np.flatnonzero(both >= 0), both[both >= 0]
+    first = tree.assign(weeks[0].embeddings)[0]
+    before = np.full((len(weeks[1]), LEVELS), -1)
+    before[now] = first[was]
+    second = tree.assign(weeks[1].embeddings, before)[0]
+    found: list[Numbers] = []
+    for level in range(1, LEVELS + 1):
+        # Whoever is in a group that is not divided further stays in it.
+        ours = [group[:, :level].max(axis=1) for group in (first, second)]
+        count = len(np.unique(ours[1]))
+        means = KMeans(count, n_init=4, random_state=0).fit(plain[0])
+        theirs = [means.labels_, means.predict(plain[1])]
+        measured: Numbers = {
+            "level": level,
+            "groups": count,
+            "smallest": int(np.unique(ours[1], return_counts=True)[1].min()),
+        }
+        for name, groups in (("segments", ours), ("k-means on recency, frequency, money", theirs)):
+            measured[name] = {
+                "adjusted_rand": round(float(adjusted_rand_score(groups[0][was], groups[1][now])), 3),
+                "spend_explained": round(_explained(spend[:, None], groups[1]), 4),
+                "items_explained": round(_explained(items, groups[1][active]), 4),
+            }
+        found.append(measured)
+    return found
+
+
+def _explained(values: np.ndarray, group: np.ndarray) -> float:
+    """The share of the variance of values (rows, numbers) between groups."""
+    left = sum(
+        float(((part - part.mean(axis=0)) ** 2).sum()) for part in (values[group == g] for g in np.unique(group))
+    )
+    return 1 - left / float(((values - values.mean(axis=0)) ** 2).sum())
+
+
+def _speed(entities: int) -> Numbers:
+    """Seconds that the look-alikes of made-up entities take, and how many of 100 of them a plain sort finds too."""
+    embeddings = np.random.default_rng(0).normal(size=(entities, 128)).astype(np.float16)
+    directions, began = Directions(embeddings), time.perf_counter()
+    found = np.concatenate([positions for _, positions, _ in nearest(directions, 10)])
+    seconds = time.perf_counter() - began
+    unit: Callable[[np.ndarray | slice], np.ndarray] = directions.of
+    cosine = unit(slice(0, 100)) @ unit(slice(None)).T
+    cosine[np.arange(100), np.arange(100)] = -np.inf
+    same = [len(np.intersect1d(np.argsort(-cosine[row])[:10], found[row])) for row in range(100)]
+    return {"entities": entities, "seconds": round(seconds, 1), "recall": float(np.mean(same)) / 10}
