@@ -17,6 +17,7 @@ from basemodel_ops.forgotten import FORGOTTEN, digests, read_forgotten
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace, forget, models_due
 from basemodel_ops.stages.erasure.forgetting import check_forgotten, check_models
+from basemodel_ops.stages.explanations.published import explanation_relation
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
@@ -102,6 +103,19 @@ def test_answers_go_from_every_week_and_the_ledger_says_so(workspace: Workspace,
         touched = "2024-01-01" in partition
         assert inputs.startswith("forgotten ") == touched
         assert (count, run) == (3, "run 7" if touched else "run 1")
+
+
+def test_reasons_go_with_the_scores(workspace: Workspace, patients: list[Any]) -> None:
+    reasons = explanation_relation("returns")
+    names = [name for name in patients for _ in range(2)]
+    moments = pa.array([MONDAYS[0]] * len(names), pa.timestamp("us"))
+    table = pa.table({"patient": names, "as_of": moments, "rank": list(range(len(names)))})
+    with DuckDBWarehouse(workspace.settings.warehouse_path) as warehouse:
+        warehouse.publish(reasons, table, {"as_of": MONDAYS[0]}, "inputs", "code", "run 1")
+    assert forget(workspace, REQUESTS).rows == 4
+    assert sorted(rows(workspace, reasons, "patient", "rank"), key=str) == sorted(
+        [(name, rank) for rank, name in enumerate(names) if name != patients[0]], key=str
+    )
 
 
 def test_artifacts_with_the_id_go_and_models_are_due_until_they_are_trained_again(workspace: Workspace) -> None:

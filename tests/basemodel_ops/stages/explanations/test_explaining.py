@@ -1,0 +1,273 @@
+"""Explanations of the shipped pipeline: what they sum to, what masking does, what is published, what is refused."""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.contract.types import Personal, Target, TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checks.explanations import check_faithful, check_sums
+from basemodel_ops.stages.explanations.explaining import EVALUATIONS, Explained, groups, open_question
+from basemodel_ops.stages.explanations.grouping import columns_of
+from basemodel_ops.stages.explanations.masking import Masker
+from basemodel_ops.stages.explanations.published import REST, explanation_relation
+from basemodel_ops.stages.explanations.publishing import TOP
+from basemodel_ops.stages.features.builder import Builder, source_plans
+from basemodel_ops.stages.features.reading import Chosen
+from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.snapshot.times import to_microseconds
+
+from ..riding import CUTOFFS, RIDES, ask, is_over
+from ..trips import RIDERS, TASK_TABLE, trips
+
+NEWEST = CUTOFFS[-1]
+Answer = Callable[[str, datetime], Any]
+
+
+def many(rider: str, cutoff: datetime) -> int:
+    return int(len(RIDES[rider, cutoff]) > 3)
+
+
+def rides(rider: str, cutoff: datetime) -> float:
+    return float(len(RIDES[rider, cutoff]))
+
+
+def some(rider: str, cutoff: datetime) -> str:
+    return ("none", "few", "many")[min(len(RIDES[rider, cutoff]) // 2, 2)]
+
+
+def station(rider: str, cutoff: datetime) -> Any:
+    """A station that is common enough to be a label, where the rider went to one."""
+    known = [row["station"] for row in RIDES[rider, cutoff] if row["station"] < 6]
+    return known[0] if known else ...
+
+
+LABELS = {"population": TASK_TABLE, "predicts": Target(source="trips", column="station")}
+KINDS: dict[TaskType, tuple[Answer, pa.DataType, dict[str, Any]]] = {
+    TaskType.BINARY: (many, pa.int64(), {}),
+    TaskType.REGRESSION: (rides, pa.float64(), {}),
+    TaskType.MULTICLASS: (some, pa.string(), {}),
+    TaskType.MULTILABEL: (station, pa.int64(), LABELS),
+}
+
+
+@pytest.fixture(scope="module")
+def fitted(riders: Workspace) -> dict[TaskType, tuple[Workspace, str]]:
+    """A task of each kind with a model, and its scores of the newest week."""
+    found = {}
+    for kind, (answer, values, more) in KINDS.items():
+        ws, task = ask(
+            riders,
+            lambda rider, cutoff, answer=answer: answer(rider, cutoff) if is_over(cutoff) else None,
+            values,
+            type=kind,
+            **more,
+        )
+        few = ws.settings.model_copy(update={"explained": 4})
+        ws = Workspace.open(few, ws.contract, lambda _: None, "run")
+        stages.task_model(ws, task.name)
+        stages.task_scores(ws, task.name, NEWEST, "run")
+        found[kind] = ws, task.name
+    return found
+
+
+def explained(ws: Workspace, name: str, entities: list[str]) -> list[Explained]:
+    question = open_question(ws, ws.contract.task(name), NEWEST)
+    with ws.warehouse() as warehouse:
+        return [
+            one
+            for group in groups(ws, warehouse, question, entities)
+            for one in group.told(group.explain(EVALUATIONS, 0))
+        ]
+
+
+def query(ws: Workspace, text: str) -> list[tuple]:
+    with duckdb.connect(str(ws.settings.warehouse_path), read_only=True) as connection:
+        return connection.execute(text).fetchall()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reasons_sum_to_the_published_score_less_that_of_nothing(
+    fitted: dict[TaskType, tuple[Workspace, str]], kind: TaskType
+) -> None:
+    ws, name = fitted[kind]
+    column = {TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability"}.get(kind, "score")
+    best = "and rank = 1" if kind is TaskType.MULTILABEL else ""
+    published = dict(
+        query(ws, f"select rider, {column} from {score_relation(name)} where as_of = timestamp '{NEWEST}' {best}")
+    )
+    found = explained(ws, name, ["rider 3", "rider 11", "rider 20"])
+    assert [one.entity for one in found] == ["rider 11", "rider 20", "rider 3"]
+    for one in found:
+        assert one.score == pytest.approx(published[one.entity], abs=1e-6)
+        assert sum(reason.contribution for reason in one.reasons) == pytest.approx(one.score - one.empty, abs=1e-6)
+        # So few rows tell labels nothing: they stand at their rates.
+        assert kind is TaskType.MULTILABEL or one.score != one.empty
+        assert bool(one.label) == (kind in (TaskType.MULTICLASS, TaskType.MULTILABEL))
+        own = sorted(row["started_at"] for row in trips().to_pylist() if row["rider"] == one.entity)
+        own = [moment for moment in own if moment < NEWEST]
+        assert sorted(time for reason in one.reasons for time in reason.times) == own
+        assert {reason.about.table for reason in one.reasons} == {"behavior.trips"}
+        assert {reason.about.column for reason in one.reasons} == {"station"}
+
+
+def test_a_masked_history_is_the_row_of_a_warehouse_without_these_events(riders: Workspace, tmp_path: Path) -> None:
+    """Rows are made again from a copy of the warehouse in which the events are deleted."""
+    chosen = ["rider 4", "rider 9"]
+    cutoff = to_microseconds(NEWEST)
+    with riders.warehouse() as warehouse:
+        builder = Builder(riders, warehouse, cutoff, Chosen(only=tuple(chosen)))
+        (part,) = builder.parts(np.arange(2), np.full(2, cutoff), 2048)
+        masker = Masker(riders, builder, part, cutoff, is_narrow=False)
+        generator = np.random.default_rng(5)
+        (history,) = masker.histories
+        kept = [generator.random(count) < 0.6 for count in np.diff(history.start)]
+        found = masker.rows(np.array([1, 0, 1, 0]), [kept[1], kept[0], ~kept[1], np.ones_like(kept[0])]).values
+        whole = builder.represent(part)
+    copy = tmp_path / "home"
+    shutil.copytree(riders.settings.home, copy)
+    with duckdb.connect(str(copy / "warehouse.duckdb")) as connection:
+        for number, rider in enumerate(chosen):
+            times = history.time[history.start[number] : history.start[number + 1]][~kept[number]]
+            removed = ", ".join(f"make_timestamp({time})" for time in times)
+            connection.execute(f"delete from behavior.trips where rider = '{rider}' and started_at in ({removed})")
+    settings = riders.settings.model_copy(update={"home": copy})
+    without = Workspace.open(settings, riders.contract, lambda _: None)
+    with without.warehouse() as warehouse:
+        builder = Builder(without, warehouse, cutoff, Chosen(only=tuple(chosen)))
+        (part,) = builder.parts(np.arange(2), np.full(2, cutoff), 2048)
+        again = builder.represent(part)
+    np.testing.assert_array_equal(found[:2], again[[1, 0]])
+    np.testing.assert_array_equal(found[3], whole[0])
+    assert (found[0] != whole[1]).any()
+
+
+def test_no_event_at_all_is_a_row_of_facts_and_calendar_alone(riders: Workspace) -> None:
+    cutoff = to_microseconds(NEWEST)
+    with riders.warehouse() as warehouse:
+        builder = Builder(riders, warehouse, cutoff, Chosen(only=("rider 4",)))
+        (part,) = builder.parts(np.arange(1), np.full(1, cutoff), 2048)
+        masker = Masker(riders, builder, part, cutoff, is_narrow=True)
+        rows = masker.rows(np.zeros(1, np.int64), [np.zeros(len(part.histories[0].time), bool)])
+        whole = builder.represent(part)
+    for kind in ("attribute", "calendar"):
+        own, there = rows.layout.positions(kind), builder.layout.positions(kind)
+        np.testing.assert_array_equal(rows.values[:, own], whole[:, there])
+        assert rows.values[:, own].any()
+    assert not rows.values[:, rows.layout.positions("count")].any()
+    assert not rows.layout.select("sketch")
+
+
+@pytest.mark.parametrize("kind", [TaskType.BINARY, TaskType.MULTILABEL])
+def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_again(
+    fitted: dict[TaskType, tuple[Workspace, str]], kind: TaskType
+) -> None:
+    ws, name = fitted[kind]
+    first = stages.task_explanations(ws, name, NEWEST, "first")
+    assert (first.numbers["written"], first.numbers["entities"]) == (1, 8)
+    table = explanation_relation(name)
+    rows = query(ws, f"select rider, rank, column_value, contribution, score, empty_score, chosen_by from {table}")
+    best = "and rank = 1" if kind is TaskType.MULTILABEL else ""
+    order = query(ws, f"select rider from {score_relation(name)} where true {best} order by score desc, rider limit 4")
+    assert {row[0] for row in rows if row[-1] == "top"} == {rider for (rider,) in order}
+    assert len({row[0] for row in rows if row[-1] == "sample"}) == 4
+    for rider in {row[0] for row in rows}:
+        own = sorted((row for row in rows if row[0] == rider), key=lambda row: row[1])
+        assert [row[1] for row in own] == list(range(1, len(own) + 1))
+        assert len(own) <= TOP + 1
+        assert sum(row[3] for row in own) == pytest.approx(own[0][4] - own[0][5], abs=1e-6)
+        size = [abs(row[3]) for row in own if row[2] != REST]
+        assert size == sorted(size, reverse=True)
+    assert check_sums(ws, name, NEWEST).passed
+    again = stages.task_explanations(ws, name, NEWEST, "second")
+    assert again.reused
+    assert query(ws, f"select distinct run_id from {table}") == [("first",)]
+
+
+def test_the_checks_say_what_is_wrong(fitted: dict[TaskType, tuple[Workspace, str]]) -> None:
+    ws, name = fitted[TaskType.REGRESSION]
+    stages.task_explanations(ws, name, NEWEST, "run")
+    faithful = check_faithful(ws, name, NEWEST)
+    assert faithful.passed == (float(faithful.numbers["ratio"]) >= 3)
+    assert float(faithful.numbers["named"]) > float(faithful.numbers["random"]) > 0
+    with duckdb.connect(str(ws.settings.warehouse_path)) as connection:
+        connection.execute(f"update {explanation_relation(name)} set contribution = contribution + 0.01 where rank = 1")
+    assert not check_sums(ws, name, NEWEST).passed
+    with duckdb.connect(str(ws.settings.warehouse_path)) as connection:
+        connection.execute(f"update {explanation_relation(name)} set contribution = contribution - 0.01 where rank = 1")
+        connection.execute(f"update {score_relation(name)} set prediction = prediction + 1")
+    finding = check_sums(ws, name, NEWEST)
+    assert not finding.passed
+    assert "score again" in finding.description
+
+
+def test_one_entity_is_explained_the_same_twice_and_by_a_label_of_choice(
+    fitted: dict[TaskType, tuple[Workspace, str]],
+) -> None:
+    ws, name = fitted[TaskType.MULTICLASS]
+    first, again = (stages.explain_entity(ws, name, "rider 5", NEWEST) for _ in range(2))
+    assert first == again
+    parts = {label: stages.explain_entity(ws, name, "rider 5", NEWEST, label) for label in ("none", "few", "many")}
+    assert sum(one.score for one in parts.values()) == pytest.approx(1, abs=1e-5)
+    assert max(one.score for one in parts.values()) == pytest.approx(first.score, abs=1e-6)
+
+
+def test_what_cannot_be_explained_says_why_and_what_can(
+    fitted: dict[TaskType, tuple[Workspace, str]], riders: Workspace
+) -> None:
+    ws, name = fitted[TaskType.BINARY]
+
+    def refused(words: str, own: Workspace, *arguments: Any) -> None:
+        with pytest.raises(DataError, match=words):
+            stages.explain_entity(own, *arguments)
+
+    refused(rf"No task 'gone'\. There are: {name}\.", ws, "gone", "rider 1", NEWEST)
+    refused("'nobody' has no event before 2024-07-01.*does not ask about it.*rider 0", ws, name, "nobody", NEWEST)
+    early = datetime(2023, 12, 25)
+    refused("'rider 1' has no event before 2023-12-25.*Nobody has any", ws, name, "rider 1", early)
+    refused(f"No label 'yes' of task {name}. It has none", ws, name, "rider 1", NEWEST, "yes")
+    refused("It has: .*few", *fitted[TaskType.MULTICLASS], "rider 1", NEWEST, "gone")
+    unfitted, task = ask(riders, many, pa.int64())
+    refused(f"{task.name} has no model.*basemodel train --task {task.name}", unfitted, task.name, "rider 1", NEWEST)
+    items, ranked = ask(riders, many, pa.int64(), type=TaskType.RECOMMENDATION)
+    refused(f"{ranked.name} is a recommendation.*not explained yet", items, ranked.name, "rider 1", NEWEST)
+    with pytest.raises(DataError, match=f"no scores of {name} as of 2024-06-24.*basemodel score --task {name}"):
+        stages.task_explanations(ws, name, CUTOFFS[-2], "run")
+    none = Workspace.open(ws.settings.model_copy(update={"explained": 0}), ws.contract, lambda _: None)
+    with pytest.raises(DataError, match="BASEMODEL_EXPLAINED is 0"):
+        stages.task_explanations(none, name, NEWEST, "run")
+
+
+def test_values_of_personal_columns_are_not_named(fitted: dict[TaskType, tuple[Workspace, str]]) -> None:
+    ws, name = fitted[TaskType.BINARY]
+    (event,) = ws.contract.events
+    personal = Personal(relation=event.relation, column="station", purpose="forecasts")
+    marked = Workspace.open(ws.settings, ws.contract.model_copy(update={"personal": (personal,)}), lambda _: None)
+    plans, _ = source_plans(marked)
+    (plain,) = columns_of(ws, plans, ws.contract.task(name))
+    assert plain is not None
+    assert plain.name == "station"
+    assert columns_of(marked, plans, ws.contract.task(name)) == [None]
+    assert {reason.about.column for one in explained(marked, name, ["rider 3"]) for reason in one.reasons} == {""}
+
+
+def test_entities_without_events_of_a_source_are_represented(riders: Workspace) -> None:
+    """A source of which the chosen entities have nothing has its columns all the same."""
+    with riders.warehouse() as warehouse:
+        builder = Builder(riders, warehouse, to_microseconds(NEWEST), Chosen(only=("nobody",)))
+        reader = builder._reader(riders.contract.events[0], builder.plans[0])
+        nothing = reader.nothing()
+        everyone = Builder(riders, warehouse, to_microseconds(NEWEST))
+        (_, (history,)), *_ = everyone.histories(RIDERS)
+    assert len(nothing) == 0
+    assert nothing.codes.keys() == history.codes.keys()
+    assert nothing.numbers.keys() == history.numbers.keys()
