@@ -42,9 +42,10 @@ def test_a_live_grid_ends_with_the_week_that_has_begun(weekday: int) -> None:
 
 def test_dagster_and_the_commands_choose_the_same_cutoffs() -> None:
     stopped = grid(date(2024, 3, 4), date(2024, 4, 2))
-    keys = cutoffs(stopped).get_partition_keys()
+    keys, start = cutoffs(stopped).get_partition_keys(), stopped.start
+    assert start is not None
     for day in range(-10, 40):
-        key = (stopped.start + timedelta(days=day)).isoformat()
+        key = (start + timedelta(days=day)).isoformat()
         if key in keys:
             assert chosen(stopped, key) == key
         else:
@@ -98,6 +99,7 @@ def test_answers_are_asked_for_as_often_as_there_are_cutoffs(every: Cadence) -> 
     """Each tick of the schedule follows another cutoff, on the same day."""
     schedule = _scores_schedule(other(every))
     assert schedule.name == f"{ADVERBS[every]}_scores"
+    assert isinstance(schedule.cron_schedule, str)
     later = dg.TimeWindowPartitionsDefinition(
         start=START, end=cutoff_at(other(every), 9), fmt="%Y-%m-%dT%H:%M", cron_schedule=schedule.cron_schedule
     )

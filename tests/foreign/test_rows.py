@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import sqlglot
+from sqlglot import exp
 
 from basemodel_ops.contract.types import AttributeSource, EventSource
 from basemodel_ops.preflight import preflight
@@ -206,5 +206,6 @@ def test_sessions_do_not_depend_on_the_hosts_zone(foreign: Foreign, monkeypatch:
     foreign.sql("create table zoned as select timestamptz '2024-01-01 00:00:00+00' as moment")
 
     with DuckDBWarehouse(foreign.folder / "warehouse.duckdb") as warehouse:
-        found = warehouse.read(sqlglot.parse_one("select moment, cast(moment as timestamp) as plain from main.zoned"))
+        plain = exp.alias_(exp.cast(exp.column("moment"), "timestamp"), "plain")
+        found = warehouse.read(exp.select("moment", plain).from_("main.zoned"))
     assert found.to_pylist() == [{"moment": datetime(2024, 1, 1), "plain": datetime(2024, 1, 1)}]
