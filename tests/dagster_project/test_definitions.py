@@ -52,7 +52,8 @@ def test_stages_are_guarded_by_blocking_checks(project: Project) -> None:
     definitions = build(project)
     own = [spec for check in definitions.asset_checks or () for spec in check.check_specs]  # pyright: ignore[reportAttributeAccessIssue]
     advisory = {spec.name for spec in own if not spec.blocking}
-    # Advice on inferred types and on repeated rows stops nothing; a poor model stops the answers of its own task alone, where they are made.
+    # Advice on inferred types and on repeated rows stops nothing; a poor model stops the answers of its own task alone,
+    # where they are made.
     assert advisory == {"types", "baseline", "repeats"}
     own = [spec for spec in own if spec.blocking]
     guarded = {spec.asset_key.to_user_string() for spec in own}
