@@ -134,7 +134,8 @@ def _compare(
     past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
     if len(past) == 0:
         past = after
-    probed = _probed(blocks, np.isnan(seen[past]).all(axis=0) | np.isnan(futures[after]).all(axis=0))
+    never = [np.all(np.isnan(one), axis=0) for one in (seen[past], futures[after])]
+    probed = _probed(blocks, never[0] | never[1])
     small = fit_bank(inputs[past].astype(np.float32), seen[past][:, probed], is_any[probed], ws.settings.seed)
     by_bank = small.answers(inputs[after].astype(np.float32))
     measured = futures[after][:, probed], is_any[probed], [families[number] for number in probed]
