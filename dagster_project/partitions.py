@@ -61,12 +61,14 @@ def cutoffs(grid: Grid) -> "dg.PartitionsDefinition":
     if grid.every is Cadence.IRREGULAR:
         return dg.DynamicPartitionsDefinition(name=LISTED)
     start = start_of(grid)
-    ends = {"end_offset": 1}
+    end = None
     if grid.now is not None:
         newest_cutoff(grid, moment(grid))
-        ends = {"end": cutoff_at(grid, number_at(grid, moment(grid)) + 1)}
+        end = cutoff_at(grid, number_at(grid, moment(grid)) + 1)
     fmt = "%Y-%m-%d" if key_of(start) == f"{start:%Y-%m-%d}" else "%Y-%m-%dT%H:%M"
-    return dg.TimeWindowPartitionsDefinition(start=start, fmt=fmt, cron_schedule=cron(grid), **ends)
+    return dg.TimeWindowPartitionsDefinition(
+        start=start, fmt=fmt, cron_schedule=cron(grid), end=end, end_offset=int(end is None)
+    )
 
 
 def newest_key(partitions: "dg.PartitionsDefinition") -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
-from basemodel_ops.contract.declarations import GridMeta, TaskMeta
+from basemodel_ops.contract.declarations import GridMeta, Horizon, SplitMeta
 from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.nodes import snapshot_column
@@ -143,7 +143,7 @@ def _tasks(
                 f"Model {model.name}: on_worse is given, but a {meta.type.value} task has no baseline to publish. "
                 "Remove it."
             )
-        if meta.split is not None and (problem := _split_problem(meta)):
+        if meta.split is not None and (problem := _split_problem(meta.split, meta.horizon)):
             reader.problems.append(f"Model {model.name}: split: {problem}")
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
@@ -162,14 +162,14 @@ def _tasks(
     return tuple(found)
 
 
-def _split_problem(meta: TaskMeta) -> str:
+def _split_problem(split: SplitMeta, horizon: Horizon | None) -> str:
     """What is wrong with the split of a task; empty where nothing is."""
-    if meta.horizon is None:
+    if horizon is None:
         return "a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
-    first, second = (midnight(one) for one in (meta.split.validation_from, meta.split.test_from))
-    if second - first < timedelta(days=meta.horizon.days):
+    first, second = (midnight(one) for one in (split.validation_from, split.test_from))
+    if second - first < timedelta(days=horizon.days):
         return (
-            f"test_from {second} is not a horizon of {meta.horizon.days} days after validation_from {first}, so no "
+            f"test_from {second} is not a horizon of {horizon.days} days after validation_from {first}, so no "
             "label of validation would be known before the test begins. Move them apart."
         )
     return ""

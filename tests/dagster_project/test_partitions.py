@@ -41,9 +41,9 @@ def test_a_live_grid_ends_with_the_week_that_has_begun(weekday: int) -> None:
 
 
 def test_dagster_and_the_commands_choose_the_same_cutoffs() -> None:
-    stopped = grid(date(2024, 3, 4), date(2024, 4, 2))
-    keys, start = cutoffs(stopped).get_partition_keys(), stopped.start
-    assert start is not None
+    start = date(2024, 3, 4)
+    stopped = grid(start, date(2024, 4, 2))
+    keys = cutoffs(stopped).get_partition_keys()
     for day in range(-10, 40):
         key = (start + timedelta(days=day)).isoformat()
         if key in keys:
@@ -99,9 +99,8 @@ def test_answers_are_asked_for_as_often_as_there_are_cutoffs(every: Cadence) -> 
     """Each tick of the schedule follows another cutoff, on the same day."""
     schedule = _scores_schedule(other(every))
     assert schedule.name == f"{ADVERBS[every]}_scores"
-    assert isinstance(schedule.cron_schedule, str)
     later = dg.TimeWindowPartitionsDefinition(
-        start=START, end=cutoff_at(other(every), 9), fmt="%Y-%m-%dT%H:%M", cron_schedule=schedule.cron_schedule
+        start=START, end=cutoff_at(other(every), 9), fmt="%Y-%m-%dT%H:%M", cron_schedule=str(schedule.cron_schedule)
     )
     ticks = [datetime.fromisoformat(key) for key in later.get_partition_keys()]
     assert ticks == [cutoff_at(other(every), number).replace(hour=23, minute=59) for number in range(len(ticks))]

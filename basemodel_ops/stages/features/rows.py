@@ -68,7 +68,7 @@ class Represented(ABC):
     def has_history(self, rows: np.ndarray) -> np.ndarray:
         """Whether anything happened before each row (numbers, (rows,)), in any source: bool (rows,)."""
         events = [b.offset for b in self.layout.blocks if b.kind == "scalar" and b.detail == "events_all"]
-        return (self.gather(rows, np.array(events)) > 0).any(axis=1)
+        return np.any(self.gather(rows, np.array(events)) > 0, axis=1)
 
     def folds(self, rows: np.ndarray) -> np.ndarray:
         """The cross-fitting fold of the entity of each row."""

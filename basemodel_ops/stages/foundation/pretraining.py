@@ -134,7 +134,8 @@ def _compare(
     past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
     if len(past) == 0:
         past = after
-    probed = _probed(blocks, ~np.isnan(seen[past]).all(axis=0) & ~np.isnan(futures[after]).all(axis=0))
+    never = [np.all(np.isnan(one), axis=0) for one in (seen[past], futures[after])]
+    probed = _probed(blocks, never[0] | never[1])
     small = fit_bank(inputs[past].astype(np.float32), seen[past][:, probed], is_any[probed], ws.settings.seed)
     by_bank = small.answers(inputs[after].astype(np.float32))
     measured = futures[after][:, probed], is_any[probed], [families[number] for number in probed]
@@ -157,13 +158,14 @@ def _compare(
     return _Compared(best, np.array([by_family[name] for name in families], np.float32), tried, numbers)
 
 
-def _probed(blocks: list[Block], is_known: np.ndarray) -> np.ndarray:
+def _probed(blocks: list[Block], is_unknown: np.ndarray) -> np.ndarray:
     """Position of the future of each quantity whose horizon is nearest to `PROBED_DAYS`, of those that are known.
 
     Where cutoffs are days apart, two weeks may be over neither of earlier rows nor of later ones.
     """
     chains = targets.chains_of(blocks)
-    far = [(not known, abs(int(block.detail) - PROBED_DAYS)) for block, known in zip(blocks, is_known, strict=True)]
+    days = [abs(int(block.detail) - PROBED_DAYS) for block in blocks]
+    far = list(zip(is_unknown.tolist(), days, strict=True))
     return np.sort([min(chain, key=lambda number: far[number]) for chain in chains])
 
 

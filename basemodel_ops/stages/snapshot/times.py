@@ -46,8 +46,8 @@ class Times:
     def split(self, horizon: int, task: str, given: GivenSplit | None = None) -> Split:
         """Parts of the cutoffs for a horizon in days, where a task's declaration says so from `given` moments on."""
         if given is not None:
-            starts = (to_microseconds(midnight(one)) for one in (given.validation_from, given.test_from))
-            return split_from(self.cutoffs, self.data_end, horizon, *starts, task)
+            first, second = (to_microseconds(midnight(one)) for one in (given.validation_from, given.test_from))
+            return split_from(self.cutoffs, self.data_end, horizon, first, second, task)
         return split_cutoffs(self.cutoffs, self.data_end, horizon, task, self.validations, self.tests)
 
     def complete(self, horizon: int) -> np.ndarray:
