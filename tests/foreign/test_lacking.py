@@ -1,4 +1,4 @@
-"""A source that has no column but who and when: neither number, category nor session. It is learnt from and answered."""
+"""A source without number, category or session: it is learnt from and answered."""
 
 from pathlib import Path
 

@@ -206,5 +206,5 @@ def test_sessions_do_not_depend_on_the_hosts_zone(foreign: Foreign, monkeypatch:
     foreign.sql("create table zoned as select timestamptz '2024-01-01 00:00:00+00' as moment")
 
     with DuckDBWarehouse(foreign.folder / "warehouse.duckdb") as warehouse:
-        found = warehouse.read(sqlglot.parse_one("select moment, cast(moment as timestamp) as plain from main.zoned"))
+        found = warehouse.read(sqlglot.select("moment", "cast(moment as timestamp) as plain").from_("main.zoned"))
     assert found.to_pylist() == [{"moment": datetime(2024, 1, 1), "plain": datetime(2024, 1, 1)}]

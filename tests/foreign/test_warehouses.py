@@ -62,7 +62,7 @@ POSTGRES = {
 
 def asked(warehouse: Warehouse, sql: str, dialect: str) -> object:
     """The value of an expression, read whole and as a stream, which must agree."""
-    query = sqlglot.parse_one(f"select {sql} as value", dialect=dialect, into=sqlglot.exp.Select)
+    query = sqlglot.select(f"{sql} as value", dialect=dialect)
     (row,) = warehouse.read(query).to_pylist()
     (streamed,) = [row for batch in warehouse.batches(query, 10) for row in batch.to_pylist()]
     assert streamed == row
