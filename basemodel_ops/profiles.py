@@ -1,6 +1,7 @@
 """A bounded look at the values of every column: what an inferred type may have got wrong. An annotation always wins."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -16,6 +17,9 @@ ROWS = 10_000
 
 ENOUGH = 100
 """Values from which shares are taken seriously."""
+
+ID_WITHOUT_A_GAP = r"(?i)[a-z]{3}(?<!pa)id$"
+"""`userid` may be an id, `bid` and `prepaid` are none."""
 
 PICTURES = r"(?i)\.(png|jpe?g|gif|webp|bmp|tiff?)$"
 
@@ -53,8 +57,13 @@ def profiles(warehouse: Warehouse, contract: Contract) -> list[Profile]:
     return [one for source in (*contract.events, *contract.attributes) for one in profile(warehouse, source)]
 
 
-def inference_report(found: Sequence[Profile]) -> str:
-    """The profiles as a Markdown table; columns to review come first."""
+def unread(sources: Iterable[EventSource | AttributeSource]) -> list[tuple[str, Column]]:
+    """Source and column of all that is ignored: annotated so, withheld, or of a data type without a reading."""
+    return [(one.name, column) for one in sources for column in one.columns if column.type is ColumnType.IGNORE]
+
+
+def inference_report(found: Sequence[Profile], unread: Sequence[tuple[str, Column]] = ()) -> str:
+    """The profiles as a Markdown table, columns to review first; then what is `unread`, by source and column."""
     lines = [
         "# Inference report",
         "",
@@ -78,6 +87,9 @@ def inference_report(found: Sequence[Profile]) -> str:
             one.distinct,
         ]
         lines.append(f"| {' | '.join(map(str, cells))} | {one.advice} |")
+    if unread:
+        names = ", ".join(f"`{source}.{column.name}` ({column.data_type})" for source, column in unread)
+        lines += ["", f"Not read: {names}."]
     return "\n".join(lines) + "\n"
 
 
@@ -106,4 +118,6 @@ def _advice(column: Column, known: pa.Array, distinct: int) -> str:
             return f"whole numbers, {share:.0%} distinct: an id? `category` or `ignore`"
         if distinct <= 5:
             return f"{distinct} whole numbers only: a code? `category`"
+        if re.search(ID_WITHOUT_A_GAP, column.name):
+            return "named like an id: `category`, or `number` to say that it is none"
     return ""

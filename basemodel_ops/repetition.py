@@ -14,7 +14,8 @@ MANY_VALUES, LONE_SHARE = 10_000, 0.5
 def repeated_rows(warehouse: Warehouse, event: EventSource) -> Finding:
     """Rows that are equal in all that is read of them: an increment that was loaded twice doubles every sum."""
     read = [column.name for column in event.columns if _is_read(column)]
-    columns = list(dict.fromkeys([event.entity, event.time, *([event.session] if event.session else []), *read]))
+    session = [event.session] if event.session else []
+    columns: list[str] = list(dict.fromkeys([event.entity, event.time, *session, *read]))
     distinct = exp.select(*map(column_of, columns)).distinct().from_(table_of(event.relation)).subquery("once")
     rows, once = (
         _counts(warehouse, exp.select(exp.Count(this=exp.Star())).from_(one))[0]

@@ -117,7 +117,7 @@ def _types(project: Project, source: EventSource | AttributeSource) -> dg.AssetC
         description="What a bounded look at the values says of the inferred types; an annotation settles it.",
     )
     def types(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        from basemodel_ops.profiles import inference_report, profile
+        from basemodel_ops.profiles import inference_report, profile, unread
 
         with open_workspace(project, context).warehouse() as warehouse:
             found = profile(warehouse, source)
@@ -126,7 +126,7 @@ def _types(project: Project, source: EventSource | AttributeSource) -> dg.AssetC
             passed=not odd,
             severity=dg.AssetCheckSeverity.WARN,
             description="; ".join(odd) or "No inferred type looks wrong.",
-            metadata={"report": dg.MetadataValue.md(inference_report(found)), "columns": len(found)},
+            metadata={"report": dg.MetadataValue.md(inference_report(found, unread([source]))), "columns": len(found)},
         )
 
     return types

@@ -131,7 +131,7 @@ def contract(
     else:
         print_contract(project.contract, Console(), unread(project.manifest))
     if profile:
-        from basemodel_ops.profiles import inference_report, profiles
+        from basemodel_ops.profiles import inference_report, profiles, unread
         from basemodel_ops.stages import Workspace
 
         with plain_errors():
@@ -140,7 +140,7 @@ def contract(
             with workspace.warehouse() as warehouse:
                 found = profiles(warehouse, project.contract)
         path = project.settings.home / "inference_report.md"
-        path.write_text(inference_report(found))
+        path.write_text(inference_report(found, unread((*project.contract.events, *project.contract.attributes))))
         print_profiles(found, Console(stderr=as_json))
         Console(stderr=as_json, soft_wrap=True).print(f"The whole report: {path}")
 

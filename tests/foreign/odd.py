@@ -20,7 +20,7 @@ ZONED = "timestamp with time zone"
 Columns = dict[str, tuple[str, str, str | None]]
 
 COLUMNS: Columns = {
-    "größe": ("'größe ' || length(clinic)", "varchar", None),
+    "größe": ("'größe ' || length(patient)", "varchar", None),
     "my clinic": ("clinic", "varchar", None),
     "dauer in min": ("duration", "double", None),
     "amount_paid": ("cast(duration as integer)", "integer", None),

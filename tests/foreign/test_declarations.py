@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from basemodel_ops.contract.inference import join_kind
+from basemodel_ops.profiles import inference_report, unread
 
 from ..basemodel_ops.manifests import hospital, problems, read
 from .outcomes import shows
@@ -123,3 +124,12 @@ def test_whole_numbers_match_whatever_their_width_and_nothing_matches_by_acciden
     kinds: list[Any] = [{join_kind(name) for name in names} for names in SAME]
     assert [len(one) for one in kinds] == [1] * len(SAME)
     assert len(set().union(*kinds)) == len(SAME)
+
+
+def test_what_is_not_read_is_said_with_its_data_type(tmp_path: Path) -> None:
+    models = hospital()
+    for name, data_type in (("delay", "interval"), ("tags", "varchar[]"), ("reason_id", "bigint")):
+        models["visits"]["columns"][name] = {"name": name, "data_type": data_type, "config": {}}
+    report = inference_report([], unread(read(tmp_path, models).events))
+    assert "Not read: `visits.delay` (interval), `visits.tags` (varchar[])." in report
+    assert "Not read" not in inference_report([])

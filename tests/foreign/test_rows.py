@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "times at the end of the calendar": ("update visits set visited_at = '9999-12-31' where stay_id < 3", (
         "3 rows of main.visits have visited_at after now", "9999-12-31 00:00:00", "correct or filter")),
     "times before all time": ("update visits set visited_at = '-infinity' where stay_id < 3", (
-        "3 rows of main.visits have visited_at before 1700", "correct or filter")),
+        "3 rows of main.visits have visited_at before 1700", "filter them out")),
     "dates without end": ("alter table visits alter visited_at type date; "
                           "update visits set visited_at = 'infinity' where stay_id < 3", ("visited_at after now",)),
     "an entity of another type": ("alter table returns_14d alter patient_id type varchar", (

@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 import sqlglot
+from snowflake.connector.constants import FIELD_ID_TO_NAME
 
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.postgres import PostgresWarehouse
+from basemodel_ops.warehouse.snowflake import SnowflakeSession
 
 from .outcomes import outcome, shows
 
@@ -58,7 +62,7 @@ POSTGRES = {
 
 def asked(warehouse: Warehouse, sql: str, dialect: str) -> object:
     """The value of an expression, read whole and as a stream, which must agree."""
-    query = sqlglot.parse_one(f"select {sql} as value", dialect=dialect, into=sqlglot.exp.Select)
+    query = sqlglot.select(f"{sql} as value", dialect=dialect)
     (row,) = warehouse.read(query).to_pylist()
     (streamed,) = [row for batch in warehouse.batches(query, 10) for row in batch.to_pylist()]
     assert streamed == row
@@ -93,3 +97,58 @@ def test_postgres(postgres: Warehouse, sql: str) -> None:
 def test_a_number_of_more_digits_than_are_read_is_refused(postgres: Warehouse) -> None:
     text = outcome(lambda: asked(postgres, f"cast('{10**38 - 1}' as numeric)", "postgres"))
     shows(text, ("Column 'value'", "Cast it in its dbt model", "an id to a text"))
+
+
+class Chunks:
+    """What Snowflake's connector hands out of one column: its description, and chunks of Arrow."""
+
+    def __init__(self, kind: str, scale: int, *chunks: pa.Array) -> None:
+        code = next(code for code, name in FIELD_ID_TO_NAME.items() if name == kind)
+        self.description = [SimpleNamespace(name="VALUE", type_code=code, precision=38, scale=scale)]
+        self._chunks = chunks
+
+    def cursor(self) -> "Chunks":
+        return self
+
+    def execute(self, sql: str) -> None:
+        """Nothing is asked of anybody."""
+
+    def __enter__(self) -> "Chunks":
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        """Nothing is held."""
+
+    def fetch_arrow_batches(self) -> Iterator[pa.Table]:
+        return (pa.table({"VALUE": chunk}) for chunk in self._chunks)
+
+
+NANOSECOND = 1_704_067_200_123_456_789
+SNOWFLAKE: dict[str, tuple[Chunks, list[object]]] = {
+    "integers of many widths": (
+        Chunks("FIXED", 0, pa.array([1], pa.int8()), pa.array([10**15]), pa.array([Decimal(7)], pa.decimal128(38, 0))),
+        [1, 10**15, 7],
+    ),
+    "decimals": (Chunks("FIXED", 2, pa.array([Decimal("0.25")], pa.decimal128(38, 2))), [Decimal("0.25")]),
+    "NTZ(9)": (
+        Chunks("TIMESTAMP_NTZ", 9, pa.array([NANOSECOND], pa.timestamp("ns"))), [datetime(2024, 1, 1, 0, 0, 0, 123456)],
+    ),
+    "TZ": (
+        Chunks("TIMESTAMP_TZ", 9, pa.array([NANOSECOND], pa.timestamp("ns", "America/Los_Angeles"))),
+        [datetime(2024, 1, 1, 0, 0, 0, 123456)],
+    ),
+    "times of day": (Chunks("TIME", 9, pa.array([time(13, 30)], pa.time64("ns"))), [time(13, 30)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SNOWFLAKE)
+def test_snowflakes_chunks_have_one_schema_and_lose_nothing(name: str) -> None:
+    chunks, expected = SNOWFLAKE[name]
+    found = SnowflakeSession(chunks).stream(sqlglot.select("value"), 10).read_all()
+    assert found.column("value").to_pylist() == expected
+
+
+def test_an_id_beyond_64_bits_is_refused_by_the_name_of_its_column() -> None:
+    chunks = Chunks("FIXED", 0, pa.array([1]), pa.array([Decimal(DIGITS)], pa.decimal128(38, 0)))
+    text = outcome(lambda: SnowflakeSession(chunks).stream(sqlglot.select("value"), 10).read_all())
+    shows(text, ("Column 'value'", "beyond int64", "Cast it in its dbt model", "an id to a text"))
