@@ -181,3 +181,23 @@ def test_a_mean_is_of_a_number(tmp_path: Path, models: Models) -> None:
     asks_for(models, "reason")
     (problem,) = problems(tmp_path, models)
     assert "mean needs a number of visits: ['cost']" in problem
+
+
+@pytest.mark.parametrize("name", ["codes", "snapshot", "foundation_model"])
+def test_a_task_is_not_called_like_an_artifact(tmp_path: Path, models: Models, name: str) -> None:
+    models[name] = models.pop("returns_14d")
+    (problem,) = problems(tmp_path, models)
+    assert f"Model {name}: a task cannot be called so" in problem
+    assert "Rename" in problem
+
+
+def test_two_columns_do_not_share_the_name_of_an_artifact(tmp_path: Path, models: Models) -> None:
+    """Two underscores are usual in names of dbt models."""
+    event = {"event": {"entity": "patient_id", "time": "visited_at"}}
+    columns = {"patient_id": "bigint", "visited_at": "timestamp"}
+    models["shop"] = model(event, {**columns, "a__b": "varchar"})
+    models["shop__a"] = model(event, {**columns, "c": "varchar"})
+    assert problems(tmp_path, models) == []
+    models["shop__a"] = model(event, {**columns, "b": "varchar"})
+    (problem,) = problems(tmp_path, models)
+    assert "column 'b' of shop__a and column 'a__b' of shop would both be called shop__a__b" in problem
