@@ -142,6 +142,6 @@ def test_a_folder_of_an_older_version_is_removed_when_it_is_old(tmp_path: Path) 
     old, young = tmp_path / "sorting-old", tmp_path / "sorting-young"
     for folder in (old, young):
         folder.mkdir()
-    os.utime(old, (time.time() - 7200,) * 2)
+    os.utime(old, (time.time() - 7200, time.time() - 7200))
     assert sweep(tmp_path) == [old]
     assert young.exists()

@@ -12,7 +12,7 @@ from basemodel_ops.contract.nodes import unread
 from basemodel_ops.contract.types import Aggregate, ColumnType, Contract
 from basemodel_ops.errors import ContractError
 
-from ..basemodel_ops.manifests import Models, hospital, model, problems, read, write
+from ..basemodel_ops.manifests import Columns, Models, hospital, model, problems, read, write
 
 
 @pytest.fixture
@@ -151,7 +151,12 @@ def test_a_snapshot_may_call_its_columns_otherwise(tmp_path: Path, models: Model
 
 def test_the_end_of_a_fact_is_never_a_feature_of_it(tmp_path: Path, models: Models) -> None:
     """A model that selects from a snapshot: the end was written after the cutoffs that see the fact."""
-    columns = {"clinic_id": "bigint", "town": "varchar", "dbt_valid_from": "timestamp", "dbt_valid_to": "timestamp"}
+    columns: Columns = {
+        "clinic_id": "bigint",
+        "town": "varchar",
+        "dbt_valid_from": "timestamp",
+        "dbt_valid_to": "timestamp",
+    }
     models["clinics"] = model({"attribute": {"key": "clinic_id", "valid_from": "dbt_valid_from"}}, columns)
     facts = read(tmp_path, models).attribute("clinics")
     assert facts.valid_to == "dbt_valid_to"
@@ -159,7 +164,7 @@ def test_the_end_of_a_fact_is_never_a_feature_of_it(tmp_path: Path, models: Mode
 
 
 def test_an_end_without_a_beginning_is_a_problem(tmp_path: Path, models: Models) -> None:
-    columns = {"clinic_id": "bigint", "town": "varchar", "until": "timestamp"}
+    columns: Columns = {"clinic_id": "bigint", "town": "varchar", "until": "timestamp"}
     models["clinics"] = model({"attribute": {"key": "clinic_id", "valid_to": "until"}}, columns)
     (problem,) = problems(tmp_path, models)
     assert "valid_to 'until' is given and no valid_from" in problem
