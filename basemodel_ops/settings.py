@@ -131,8 +131,9 @@ class Settings(BaseSettings):
     @property
     def artifact_root(self) -> str:
         """The fsspec root under which artifacts live."""
-        own = () if self.target in ADAPTERS else (self.target,)  # what one target learnt is not another's to answer by
-        return self.artifacts or str(self.home.joinpath("artifacts", *own))
+        # What one target learnt is not another's to answer by.
+        own = "artifacts" if self.target in ADAPTERS else f"artifacts-{self.target}"
+        return self.artifacts or str(self.home / own)
 
     @property
     def manifest_path(self) -> Path:

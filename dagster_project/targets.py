@@ -124,7 +124,7 @@ def _path(settings: Settings) -> str:
 
 
 def _file(output: Mapping[str, Any], settings: Settings, target: str, profile: Path) -> str:
-    """The DuckDB file of a target; empty where it is the one in the home."""
+    """The DuckDB file of a target, as a setting: as it is where the profile says the same."""
     place = rendered(output.get("path", ":memory:"), settings)
     if place == ":memory:" or place.startswith(("md:", "motherduck:")):
         raise SettingsError(
@@ -132,7 +132,7 @@ def _file(output: Mapping[str, Any], settings: Settings, target: str, profile: P
             "file: `path: \"{{ env_var('BASEMODEL_WAREHOUSE_PATH') }}\"`."
         )
     file = (settings.dbt_project_dir.resolve() / place).resolve()
-    return "" if str(file) == _path(settings) else str(file)
+    return settings.duckdb_path if str(file) == _path(settings) else str(file)
 
 
 def _check_place(output: Mapping[str, Any], settings: Settings, target: str, kind: str) -> None:

@@ -102,6 +102,32 @@ def _span(model: AnnotatedModel) -> tuple[str | None, str | None]:
     return valid_from, valid_to
 
 
+RESERVED = (
+    "codes",
+    "embeddings",
+    "encoders",
+    "entity_representation",
+    "foundation_model",
+    "snapshot",
+    "training_examples",
+)
+"""First parts of the keys of artifacts and assets: a task's own begin with its name."""
+
+
+def _refuse_twins(reader: ManifestReader, events: tuple[EventSource, ...]) -> None:
+    """Artifacts are named `source__column`, and both may hold two underscores themselves."""
+    found: dict[str, str] = {}
+    for source in events:
+        for column in source.columns:
+            if column.type is not ColumnType.CATEGORY:
+                continue
+            own, name = f"column {column.name!r} of {source.name}", f"{source.name}__{column.name}"
+            if found.setdefault(name, own) != own:
+                reader.problems.append(
+                    f"Model {source.name}: {own} and {found[name]} would both be called {name}. Rename one."
+                )
+
+
 def _tasks(
     reader: ManifestReader, events: tuple[EventSource, ...], attributes: tuple[AttributeSource, ...]
 ) -> tuple[Task, ...]:
@@ -109,6 +135,11 @@ def _tasks(
     found = []
     for model in reader.of("task"):
         meta = model.meta
+        if model.name in RESERVED:
+            reader.problems.append(
+                f"Model {model.name}: a task cannot be called so, since artifacts of other kinds are. Names that are "
+                f"taken: {', '.join(RESERVED)}. Rename the model."
+            )
         if meta.entity not in entities:
             reader.problems.append(
                 f"Model {model.name}: entity {meta.entity!r} is no event source's entity. Entities: {entities}. "
@@ -304,6 +335,7 @@ def read_contract(manifest_path: Path, database: str | None = None, kind: str = 
     reader = ManifestReader(manifest, database, kind)
     events, attributes, grid = _events(reader), _attributes(reader), _grid(reader)
     tasks = _tasks(reader, events, attributes)
+    _refuse_twins(reader, events)
     known = sorted(source.name for source in attributes)
     for source in events:
         for column in source.columns:

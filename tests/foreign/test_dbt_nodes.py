@@ -12,7 +12,7 @@ from basemodel_ops.contract.nodes import unread
 from basemodel_ops.contract.types import Aggregate, ColumnType, Contract
 from basemodel_ops.errors import ContractError
 
-from ..basemodel_ops.manifests import Models, hospital, model, problems, read, write
+from ..basemodel_ops.manifests import Columns, Models, hospital, model, problems, read, write
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_snapshot_may_call_its_columns_otherwise(tmp_path: Path, models: Model
 
 def test_the_end_of_a_fact_is_never_a_feature_of_it(tmp_path: Path, models: Models) -> None:
     """A model that selects from a snapshot: the end was written after the cutoffs that see the fact."""
-    columns: dict[str, str | dict[str, Any] | None] = {
+    columns: Columns = {
         "clinic_id": "bigint",
         "town": "varchar",
         "dbt_valid_from": "timestamp",
@@ -164,7 +164,7 @@ def test_the_end_of_a_fact_is_never_a_feature_of_it(tmp_path: Path, models: Mode
 
 
 def test_an_end_without_a_beginning_is_a_problem(tmp_path: Path, models: Models) -> None:
-    columns: dict[str, str | dict[str, Any] | None] = {"clinic_id": "bigint", "town": "varchar", "until": "timestamp"}
+    columns: Columns = {"clinic_id": "bigint", "town": "varchar", "until": "timestamp"}
     models["clinics"] = model({"attribute": {"key": "clinic_id", "valid_to": "until"}}, columns)
     (problem,) = problems(tmp_path, models)
     assert "valid_to 'until' is given and no valid_from" in problem
@@ -186,3 +186,23 @@ def test_a_mean_is_of_a_number(tmp_path: Path, models: Models) -> None:
     asks_for(models, "reason")
     (problem,) = problems(tmp_path, models)
     assert "mean needs a number of visits: ['cost']" in problem
+
+
+@pytest.mark.parametrize("name", ["codes", "snapshot", "foundation_model"])
+def test_a_task_is_not_called_like_an_artifact(tmp_path: Path, models: Models, name: str) -> None:
+    models[name] = models.pop("returns_14d")
+    (problem,) = problems(tmp_path, models)
+    assert f"Model {name}: a task cannot be called so" in problem
+    assert "Rename" in problem
+
+
+def test_two_columns_do_not_share_the_name_of_an_artifact(tmp_path: Path, models: Models) -> None:
+    """Two underscores are usual in names of dbt models."""
+    event = {"event": {"entity": "patient_id", "time": "visited_at"}}
+    columns = {"patient_id": "bigint", "visited_at": "timestamp"}
+    models["shop"] = model(event, {**columns, "a__b": "varchar"})
+    models["shop__a"] = model(event, {**columns, "c": "varchar"})
+    assert problems(tmp_path, models) == []
+    models["shop__a"] = model(event, {**columns, "b": "varchar"})
+    (problem,) = problems(tmp_path, models)
+    assert "column 'b' of shop__a and column 'a__b' of shop would both be called shop__a__b" in problem

@@ -60,6 +60,8 @@ def test_without_a_name_the_profiles_own_target_is_meant(project: Path, monkeypa
 def test_the_file_of_a_target_is_where_dbt_writes(project: Path) -> None:
     assert resolved(settings(project)).warehouse_path == project.parent / "home" / "warehouse.duckdb"
     assert resolved(settings(project, target="file")).warehouse_path == project / "data" / "shop.duckdb"
+    given = project.parent / "given.duckdb"
+    assert resolved(settings(project, duckdb_path=str(given))).warehouse_path == given
 
 
 @pytest.mark.parametrize(
