@@ -133,11 +133,11 @@ def _divide(rows: np.ndarray, counts: range, least: int, seed: int) -> tuple[np.
             best = (agreed, count)
     if best is None:
         return None, 1.0
-    return _means(rows, best[1], seed).labels_.astype(np.int64), best[0]
+    return _means(rows, best[1], seed).predict(rows).astype(np.int64), best[0]
 
 
 def _means(rows: np.ndarray, count: int, seed: int) -> KMeans:
-    return KMeans(count, n_init=2, random_state=seed).fit(rows)
+    return KMeans(count, n_init=2, random_state=seed).fit(rows)  # pyright: ignore[reportArgumentType]
 
 
 def name_groups(tree: Tree, group: np.ndarray, before: np.ndarray | None = None) -> list[str]:

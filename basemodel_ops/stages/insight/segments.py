@@ -59,7 +59,8 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
         names = {profile.segment: profile.name for profile in told}
         earlier = None if before is None else hashlib.sha256(repr(before.ids.tolist()).encode()).hexdigest()[:16]
         version = version_of(SEGMENTS, learnt.version, week.artifact.version, earlier)
-        code, here = code_behind("stages.insight.segments"), {"as_of": as_of}
+        code = code_behind("stages.insight.segments")
+        here: dict[str, datetime | str] = {"as_of": as_of}
 
         def rows(part: slice) -> pa.Table:
             return _rows(ws, week, tree, ids, names, group[part], distance[part], part, learnt.version, run_id)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from basemodel_ops.assets import published_columns
 from basemodel_ops.code import code_behind
@@ -89,5 +90,10 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
 
 
 def texts(vectors: np.ndarray) -> pa.Array:
-    """Vectors (rows, numbers) as texts, to four digits: what is kept of a float16 and all that a cosine needs."""
-    return pa.array(["[" + ",".join([f"{one:.4g}" for one in row]) + "]" for row in vectors.tolist()], pa.string())
+    """Vectors (rows, numbers) as texts, to four digits: what a float16 holds, and all that a cosine needs."""
+    values = vectors.astype(np.float64)
+    scale = 10.0 ** (3 - np.floor(np.log10(np.maximum(np.abs(values), 1e-9))))
+    numbers = pa.array((np.round(values * scale) / scale).ravel()).cast(pa.string())
+    rows, length = vectors.shape
+    lists = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32) * length), numbers)
+    return pc.binary_join_element_wise("[", pc.binary_join(lists, ","), "]", "")

@@ -1,5 +1,7 @@
 """What is told of a group is what was planted in it, with shares, lift and interval by the plain formulas."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -21,11 +23,11 @@ GROUP = np.repeat([0, 1], SIZE)
 COLUMNS: list[object] = list(range(60))
 
 
-def told(shares: np.ndarray, columns: list[object] = COLUMNS, group: np.ndarray = GROUP) -> list:
+def told(shares: np.ndarray, columns: Sequence[object] = COLUMNS, group: np.ndarray = GROUP) -> list:
     parts = [(group[part], shares[part]) for part in (slice(0, 99), slice(99, 640), slice(640, None))]
     sums = Sums.of(parts, 2)
     assert sums is not None
-    return differences(sums, np.array([0]), np.array([1]), columns)
+    return differences(sums, np.array([0]), np.array([1]), list(columns))
 
 
 def test_the_planted_trait_is_told_first_with_its_shares(shares: np.ndarray) -> None:

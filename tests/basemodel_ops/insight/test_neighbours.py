@@ -22,7 +22,8 @@ def plain(embeddings: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def together(*arguments, **sizes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return tuple(np.concatenate(part) for part in zip(*nearest(*arguments, **sizes), strict=True))
+    rows, found, cosines = zip(*nearest(*arguments, **sizes), strict=True)
+    return np.concatenate(rows), np.concatenate(found), np.concatenate(cosines)
 
 
 @pytest.fixture

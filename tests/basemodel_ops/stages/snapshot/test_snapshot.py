@@ -37,8 +37,8 @@ def again(ws: Workspace, **settings: object) -> Workspace:
 
 
 def made(ws: Workspace, renew: bool | None = None) -> dict[str, str]:
-    """What would be made, and why; tasks and the foundation model are not there and so always would be."""
-    later = ("foundation_model", "rides_14d/")
+    """What would be made, and why; what follows the foundation model is not there and so always would be."""
+    later = ("foundation_model", "segmentation", "rides_14d/")
     return {step.key: step.why for step in plan(ws, renew) if step.is_made and not step.key.startswith(later)}
 
 
