@@ -167,7 +167,7 @@ def _found(parts: list[list[dict[str, float]]]) -> dict[str, Any]:
         "events": round(float(rows.all_events.mean()), 1),
         "reasons": round(float(rows.reasons.mean()), 1),
         "score": round(float(rows.score.mean()), 4),
-        "empty_score": round(float(rows.empty.mean()), 4),
+        "empty_score": round(float(rows["empty"].mean()), 4),
         "faithfulness": round(float(rows.named.sum() / rows.random.sum()), 2),
     }
 

@@ -62,7 +62,9 @@ class Masker:
         # Facts of an entity and the time of the year stand last, and do not follow from its events.
         whole = history_layout(builder.plans, settings.half_lives, settings.counted_half_lives, settings.windows)
         beside = builder.layout.blocks[len(whole.blocks) :]
-        self._beside = builder.represent(part)[:, whole.length :]
+        none = [np.zeros(count, bool) for count in np.sum([np.diff(h.start) for h in part.histories], axis=0)]
+        empty = masked(part.histories, np.arange(len(part)), none)
+        self._beside = builder.values(part.low, empty, self._cutoff)[:, 0, whole.length :]
         blocks = [*history_layout(self._plans, *self._spans).blocks, *beside]
         self.layout = Layout([(b.kind, b.source, b.column, b.detail, b.length) for b in blocks])
         self._values = builder.entities.values.slice(part.low, len(part))

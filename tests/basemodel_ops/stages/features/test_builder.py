@@ -23,7 +23,7 @@ def facts_of(seed: int) -> Facts:
     owner, since = generator.integers(0, 10, 40), FIRST + generator.integers(0, 30 * 24, 40) * HOUR
     order = np.lexsort((since, owner))
     values = generator.integers(1, 9, (40, 2)).astype(np.float16)
-    return Facts([("attribute", "people", "tariff", "", 2)], values, owner[order], since[order])
+    return Facts([("attribute", "people", "tariff", "", 2)], values, owner[order], since[order], np.full(40, 2**62))
 
 
 def own_cutoffs(seed: int) -> np.ndarray:

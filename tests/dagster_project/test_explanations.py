@@ -1,0 +1,89 @@
+"""Explanations of a run that is done: the table of the week, and what the terminal says of one entity."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from .conftest import VISITS, Run
+
+NEWEST = "(select max(as_of) from basemodel.returns_14d_scores)"
+
+
+def explain(visits: Run, *arguments: str, columns: int = 80) -> Result:
+    from dagster_project.cli import app
+
+    home = {"BASEMODEL_HOME": str(visits.settings.home), "BASEMODEL_DBT_PROJECT_DIR": str(VISITS)}
+    return CliRunner().invoke(app, ["explain", *arguments], env={**home, "COLUMNS": str(columns)})
+
+
+def highest(visits: Run) -> tuple[str, float]:
+    query = f"select patient, score from basemodel.returns_14d_scores where as_of = {NEWEST} order by 2 desc, 1 limit 1"
+    return visits.rows(query)[0]
+
+
+def test_the_run_explains_the_week_that_it_scores(visits: Run) -> None:
+    rows = visits.rows(
+        f"""
+        select patient, max(chosen_by), sum(contribution), max(score) - max(empty_score), max(score), min(rank)
+        from basemodel.returns_14d_explanations where as_of = {NEWEST} group by 1
+        """
+    )
+    scores = dict(visits.rows(f"select patient, score from basemodel.returns_14d_scores where as_of = {NEWEST}"))
+    assert len(rows) == min(100, len(scores))
+    assert sum(by == "top" for _, by, *_ in rows) == min(50, len(scores))
+    for patient, _, added, difference, score, first in rows:
+        assert added == pytest.approx(difference, abs=1e-6)
+        assert score == pytest.approx(scores[patient], abs=1e-6)
+        assert first == 1
+    tables = "select distinct source_table from basemodel.returns_14d_explanations where column_name is not null"
+    assert visits.rows(tables) == [("behavior.visits",)]
+    ledger = "select row_count from basemodel.ledger where table_name = 'basemodel.returns_14d_explanations'"
+    assert visits.rows(ledger) == visits.rows("select count(*) from basemodel.returns_14d_explanations")
+
+
+def test_the_terminal_says_the_same_for_people_and_machines(visits: Run) -> None:
+    patient, score = highest(visits)
+    machine = explain(visits, "returns_14d", patient, "--json")
+    assert machine.exit_code == 0, machine.output
+    found = json.loads(machine.stdout)
+    assert found["score"] == pytest.approx(score, abs=1e-6)
+    added = [reason["contribution"] for reason in found["reasons"]]
+    assert sum(added) == pytest.approx(found["score"] - found["empty"], abs=1e-6)
+    times = [time for reason in found["reasons"] for moment in reason["moments"] for time in moment["times"]]
+    own = visits.rows(f"select visited_at from behavior.visits where patient = '{patient}' and visited_at < {NEWEST}")
+    assert sorted(times) == sorted(str(moment) for (moment,) in own)
+
+
+@pytest.mark.parametrize("columns", [30, 80, 200])
+def test_numbers_are_never_cut(visits: Run, columns: int) -> None:
+    patient, score = highest(visits)
+    found = json.loads(explain(visits, "returns_14d", patient, "--json").stdout)
+    shown = explain(visits, "returns_14d", patient, "--top", "2", columns=columns)
+    assert shown.exit_code == 0, shown.output
+    assert f"{score:.4f}" in shown.output
+    said = re.findall(r"│\s*([+-]\d+\.\d{4})\s*│", shown.output)
+    added = [reason["contribution"] for reason in found["reasons"]]
+    expected = [*added[:2], *([sum(added[2:])] if added[2:] else [])]
+    assert said == [f"{one:+.4f}" for one in expected]
+    assert "…" not in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gone", "patient 1"], ["No task 'gone'", "returns_14d"]),
+        (["returns_14d", "patient 9999"], ["patient 9999", "no event before 2024-09-30"]),
+        (["returns_14d", "patient 1", "--as-of", "2024-09-29"], ["No cutoff at 2024-09-29", "weekly"]),
+        (["returns_14d", "patient 1", "--label", "yes"], ["No label 'yes'"]),
+    ],
+)
+def test_what_cannot_be_explained_ends_with_one_message_and_exit_1(
+    visits: Run, arguments: list[str], words: list[str]
+) -> None:
+    result = explain(visits, *arguments)
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.stderr
