@@ -205,5 +205,5 @@ def _scalar(text: str, known: Vocabulary) -> pa.ChunkedArray:
     """
     try:
         return pa.chunked_array([pa.array([text]).cast(known.values.type)])
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, UnicodeEncodeError) as error:
         raise DataError(f"{text!r} is no {known.values.type}, as all values of the column are.") from error
