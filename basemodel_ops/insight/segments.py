@@ -133,7 +133,7 @@ def _divide(rows: np.ndarray, counts: range, least: int, seed: int) -> tuple[np.
             best = (agreed, count)
     if best is None:
         return None, 1.0
-    return _means(rows, best[1], seed).predict(rows).astype(np.int64), best[0]
+    return np.asarray(_means(rows, best[1], seed).predict(rows), np.int64), best[0]
 
 
 def _means(rows: np.ndarray, count: int, seed: int) -> KMeans:
