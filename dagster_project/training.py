@@ -75,7 +75,7 @@ def kind_of(key: str) -> Kind:
 
 def asset_key(key: str) -> dg.AssetKey:
     """The asset that makes an artifact. Dagster names steps after it: what it takes in no name stands as `_u` and a
-    number, as in `my_u20_clinic`."""
+    number, as in `my_u20_shop`."""
     return dg.AssetKey([UNNAMEABLE.sub(lambda found: f"_u{ord(found.group()):x}_", part) for part in key.split("/")])
 
 
