@@ -59,22 +59,29 @@ def nearest(
             found = asked @ directions.of(slice(first, first + candidates)).T  # (queries, candidates)
             mine = np.flatnonzero((own >= first) & (own < first + found.shape[1]))
             found[mine, own[mine] - first] = -np.inf
-            best = _merged(best, found, first, k)
+            best = merged(best, found, first + np.arange(found.shape[1]), k)
         best = np.sort(best, axis=1)[:, ::-1]
-        yield own, *_read(best)
+        yield own, *read_keys(best)
 
 
-def _merged(best: np.ndarray, found: np.ndarray, first: int, k: int) -> np.ndarray:
-    """The `k` largest keys of each row, in no order, after candidates from `first` on were looked at."""
+def merged(best: np.ndarray, found: np.ndarray, positions: np.ndarray, k: int) -> np.ndarray:
+    """The `k` largest keys of each row, in no order, after more candidates were looked at.
+
+    Args:
+        best: The keys so far, (rows, at most k).
+        found: Cosines of the candidates, (rows, candidates).
+        positions: Of the candidates, ascending and beyond all that were looked at before.
+        k: Keys of each row.
+    """
     if best.shape[1] < k:
-        both = np.concatenate([best, _keys(found, first + np.arange(found.shape[1]))], axis=1)
+        both = np.concatenate([best, _keys(found, positions)], axis=1)
         return np.partition(both, -k, axis=1)[:, -k:] if both.shape[1] > k else both
     # Of equally near ones the earlier is kept, so only what is nearer than the worst can enter.
-    _, worst = _read(best.min(axis=1))
+    _, worst = read_keys(best.min(axis=1))
     row, column = np.nonzero(found > worst[:, None])
     if not len(row):
         return best
-    keys = np.concatenate([best.ravel(), _keys(found[row, column], first + column)])
+    keys = np.concatenate([best.ravel(), _keys(found[row, column], positions[column])])
     owner = np.concatenate([np.repeat(np.arange(len(best)), k), row])
     order = np.lexsort((-keys, owner))
     start = np.searchsorted(owner[order], np.arange(len(best)))
@@ -88,7 +95,7 @@ def _keys(similarity: np.ndarray, position: np.ndarray) -> np.ndarray:
     return (ordered << 32) | (0xFFFFFFFF - position)
 
 
-def _read(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def read_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Position and similarity in keys."""
     ordered = (keys >> 32).astype(np.int32)
     bits = ordered ^ ((ordered >> 31) & np.int32(0x7FFFFFFF))

@@ -11,6 +11,7 @@ from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.errors import DataError
+from basemodel_ops.insight.cells import EXACT, Cells, nearest_in_cells, recall_of
 from basemodel_ops.insight.neighbours import Directions, nearest
 from basemodel_ops.report import Report
 from basemodel_ops.stages.insight.week import Week
@@ -34,13 +35,15 @@ class LookAlike:
 def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     """Publish the nearest entities of each as `basemodel.lookalikes`.
 
-    There are none, and the report says why, where all embeddings are equal or there are not two entities.
+    Everybody is compared with everybody, beyond `EXACT` entities with those of the cells around; then `recall` is the
+    share of the true ones that a sample was given. There are none, and the report says why, where all embeddings are
+    equal or there are not two entities.
     """
     week, k = Week(ws, as_of), ws.settings.lookalikes
     version = version_of(LOOKALIKES, week.artifact.version, k)
     directions = Directions(week.embeddings)
     reason = unlike(week, directions)
-    seen, began, similar = 0, time.monotonic(), 0.0
+    seen, began, similar, recall = 0, time.monotonic(), 0.0, 1.0
     nobody = np.zeros((0, min(k, max(len(week) - 1, 0))))
 
     def rows(own: np.ndarray, found: np.ndarray, similarity: np.ndarray) -> pa.Table:
@@ -61,14 +64,19 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
         ) as out,
     ):  # fmt: skip
         if out.is_needed and not reason:
-            for own, found, similarity in nearest(directions, k):
+            cells = Cells(directions, ws.settings.seed) if len(week) > EXACT else None
+            for own, found, similarity in (
+                nearest(directions, k) if cells is None else nearest_in_cells(directions, cells, k)
+            ):
                 out.append(rows(own, found, similarity))
                 seen, similar = seen + len(own), similar + float(similarity[:, 0].sum())
                 ws.told("look-alikes of entities", seen, len(week), began)
+            if cells is not None:
+                recall = recall_of(directions, cells, k, ws.settings.seed)
     each = 0 if reason else nobody.shape[1]
     numbers: dict[str, float | int | str] = {"rows": len(week) * each, "entities": len(week), "neighbours": each}
     if seen:
-        numbers["mean_similarity_of_nearest"] = round(similar / seen, 4)
+        numbers |= {"mean_similarity_of_nearest": round(similar / seen, 4), "recall": round(recall, 4)}
     if reason:
         numbers["why_none"] = reason
     return Report(version, not out.is_written, numbers)
