@@ -31,8 +31,6 @@ app = typer.Typer(
 audit = typer.Typer(help="The log of what was read from the warehouse.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit, name="audit")
 
-app.command()(explain)
-
 serve = typer.Typer(
     help="The parts of a Dagster deployment, each a process of its own.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -247,6 +245,7 @@ def query(
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
 
 
+app.command()(explain)
 app.command()(insight_commands.similar)
 
 

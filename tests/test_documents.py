@@ -4,6 +4,9 @@ import os
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from basemodel_ops.assets import Asset, assets
 from basemodel_ops.contract.types import (
@@ -18,6 +21,8 @@ from basemodel_ops.contract.types import (
     Task,
     TaskType,
 )
+from basemodel_ops.settings import Settings
+from dagster_project.cli import app
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 HEAD = "| artifact | made by | from artifacts | told apart by tables | reads besides | settings | pins |"
@@ -65,3 +70,75 @@ def test_the_table_of_what_artifacts_depend_on_is_what_they_declare() -> None:
         text = re.sub(re.escape(HEAD) + r"\n(\|.*\n)+", lambda _: table, text)
         ARCHITECTURE.write_text(text)
     assert table in text, "Run again with UPDATE_SNAPSHOTS=1 and review the difference."
+
+
+README = ARCHITECTURE.with_name("README.md")
+DECISIONS = ARCHITECTURE.with_name("docs") / "decisions"
+COMMANDS = ARCHITECTURE.with_name("docs") / "commands.md"
+
+TICKED = r"`([^`]+)`"
+
+
+def test_the_defaults_of_settings_are_those_of_the_code() -> None:
+    fields, compared = Settings.model_fields, 0
+    for row in re.findall(r"^\| (`BASEMODEL_.*?) \| (.*?) \|", README.read_text(), re.MULTILINE):
+        names, shown = (re.findall(TICKED, cell) for cell in row)
+        if not re.fullmatch(rf"{TICKED}(, {TICKED})*", row[1]):
+            continue  # said in words
+        for name, default in zip(names, shown, strict=True):
+            key = name.removeprefix("BASEMODEL").removeprefix("_").lower()
+            if "<home>" not in default:
+                assert str(fields[key].default).lower() == default.lower(), name
+                compared += 1
+    assert compared > 15
+
+
+def shown_or_updated(path: Path, text: str) -> None:
+    """That a file holds the text; with UPDATE_SNAPSHOTS it is written."""
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        path.write_text(text)
+    assert path.read_text() == text, f"Run again with UPDATE_SNAPSHOTS=1 and review the difference of {path.name}."
+
+
+def test_the_index_of_decisions_names_each() -> None:
+    lines = [
+        "# Decisions",
+        "",
+        "Each is three lines: context, decision, consequences. A later one says which it replaces.",
+        "",
+    ]
+    numbers = []
+    for path in sorted(DECISIONS.glob("[0-9]*.md")):
+        number, title = (
+            path.name[:4],
+            path.read_text().split("\n", 1)[0].lstrip("# ").removeprefix(f"{path.name[:4]}. "),
+        )
+        lines.append(f"- [{number}]({path.name}) {title}")
+        numbers.append(number)
+    assert len(set(numbers)) == len(numbers)
+    shown_or_updated(DECISIONS / "README.md", "\n".join(lines) + "\n")
+
+
+def test_the_commands_are_those_that_there_are() -> None:
+    lines = [
+        "# Commands",
+        "",
+        "`basemodel COMMAND --help` says more.",
+        "",
+        "| command | what it does | options |",
+        "|---|---|---|",
+    ]
+
+    def told(group: Any, prefix: str) -> None:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                told(command, f"{prefix}{name} ")
+                continue
+            given = command.params
+            arguments = " ".join(str(one.name).upper() for one in given if one.param_type_name == "argument")
+            options = ", ".join(f"`{one.opts[0]}`" for one in given if one.param_type_name == "option") or "-"
+            what = " ".join((command.help or "").split())
+            lines.append(f"| `{' '.join([f'basemodel {prefix}{name}', arguments]).strip()}` | {what} | {options} |")
+
+    told(typer.main.get_command(app), "")
+    shown_or_updated(COMMANDS, "\n".join(lines) + "\n")
