@@ -11,25 +11,41 @@ MANY_VALUES, LONE_SHARE = 10_000, 0.5
 """A category with more values than the one, and more than the other of its rows, hardly repeats."""
 
 
-def repeated_rows(warehouse: Warehouse, event: EventSource) -> Finding:
-    """Rows that are equal in all that is read of them: an increment that was loaded twice doubles every sum."""
+COMPARED = 5_000_000
+"""Rows that are compared with each other, about: those of some entities where there are more."""
+
+
+def repeated_rows(warehouse: Warehouse, event: EventSource, most: int = COMPARED) -> Finding:
+    """Rows that are equal in all that is read of them: an increment that was loaded twice doubles every sum.
+
+    Args:
+        warehouse: Where the rows are.
+        event: Whose rows.
+        most: Rows that are compared, about.
+    """
     read = [column.name for column in event.columns if _is_read(column)]
     session = [event.session] if event.session else []
     columns: list[str] = list(dict.fromkeys([event.entity, event.time, *session, *read]))
-    distinct = exp.select(*map(column_of, columns)).distinct().from_(table_of(event.relation)).subquery("once")
+    compared = exp.select(*map(column_of, columns)).from_(table_of(event.relation))
+    (total,) = _counts(warehouse, exp.select(exp.Count(this=exp.Star())).from_(table_of(event.relation)))
+    if total > most:
+        compared = warehouse.sampled(compared, event.entity, most / total)
     rows, once = (
-        _counts(warehouse, exp.select(exp.Count(this=exp.Star())).from_(one))[0]
-        for one in (table_of(event.relation), distinct)
+        _counts(warehouse, exp.select(exp.Count(this=exp.Star())).from_(one.subquery("compared")))[0]
+        for one in (compared, compared.copy().distinct())
     )
-    repeats = rows - once
+    repeats, among = (
+        rows - once,
+        f"{rows:,} rows of {event.relation}" + (f" ({total:,} in all)" if total > most else ""),
+    )
     text = (
-        f"{repeats:,} of {rows:,} rows of {event.relation} are equal to another in {columns}, and count as events of "
+        f"{repeats:,} of {among} are equal to another in {columns}, and count as events of "
         "their own. If an increment was loaded twice, build the model afresh (`dbt build --full-refresh --select "
         f"{event.name}`) and give it a `unique_key`, or select distinct rows in it. If they did happen, nothing is to "
         "be done."
     )
     return Finding(
-        "no_row_stands_twice", repeats == 0, text if repeats else f"No two of {rows:,} rows are equal.",
+        "no_row_stands_twice", repeats == 0, text if repeats else f"No two of {among} are equal.",
         {"rows": rows, "repeats": repeats},
     )  # fmt: skip
 

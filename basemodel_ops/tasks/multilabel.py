@@ -15,6 +15,9 @@ from basemodel_ops.tasks.metrics import multilabel_metrics
 PAIRS = 600_000
 """Pairs of (entity, label) that are learnt from, at most."""
 
+ROUNDS, RATE = 60, 0.14
+"""Of boosting."""
+
 CHECKPOINT = "checkpoint"
 """The part of an answer that needs no label."""
 
@@ -119,11 +122,11 @@ def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool,
     chosen = generator.choice(target.size, min(PAIRS, target.size), replace=False)
     row, label = np.divmod(np.sort(chosen), target.shape[1])
     settings = {
-        **SHARED, "objective": "binary", "learning_rate": 0.14, "num_leaves": 31, "min_data_in_leaf": 100,
+        **SHARED, "objective": "binary", "learning_rate": RATE, "num_leaves": 31, "min_data_in_leaf": 100,
         "seed": seed, "num_threads": 2, "feature_fraction": 0.4, "lambda_l2": 20.0, "max_bin": 63,
     }  # fmt: skip
     data = lgb.Dataset(views.pairs(row, label, rate, learnt), target[row, label])
-    return lgb.train(settings, data, num_boost_round=60)
+    return lgb.train(settings, data, num_boost_round=ROUNDS)
 
 
 def fit_pairs(names: tuple[str, ...], views: PairViews, target: np.ndarray, seed: int) -> dict[str, PairModel]:

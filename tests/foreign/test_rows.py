@@ -177,6 +177,18 @@ def test_events_that_stand_twice_are_counted(foreign: Foreign, times: int) -> No
         shows(text, (f"{10 * times:,} of {40 + 10 * times:,} rows of main.visits", "--full-refresh", "unique_key"))
 
 
+def test_of_very_many_events_those_of_some_entities_are_compared(foreign: Foreign) -> None:
+    """All is doubled, so of whoever is looked at half of the rows repeat."""
+    foreign.sql("insert into visits select distinct * from visits")
+    with DuckDBWarehouse(foreign.folder / "warehouse.duckdb") as warehouse:
+        source = read(foreign.folder, foreign.models).event("visits")
+        found = repeated_rows(warehouse, source, most=40)
+    rows, repeats = int(found.numbers["rows"]), int(found.numbers["repeats"])
+    assert 0 < rows < 80
+    assert rows == 2 * repeats
+    assert "(80 in all)" in found.description
+
+
 def test_rows_that_differ_in_their_session_only_are_two_events(foreign: Foreign) -> None:
     foreign.sql("insert into visits select patient_id, visited_at, 99, reason, cost, clinic_id from visits limit 1")
     shows(foreign.asked(repeated_rows), "passed=True")
