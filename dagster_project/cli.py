@@ -16,6 +16,7 @@ from basemodel_ops.errors import BaseModelError, ContractError, SettingsError
 from basemodel_ops.settings import Settings
 from dagster_project import insight_commands
 from dagster_project.explain_command import explain
+from dagster_project.init_command import init
 from dagster_project.options import AsOf
 
 if TYPE_CHECKING:
@@ -245,6 +246,7 @@ def query(
         print_replies(ask_entity(workspace, entity, source, column, moment, value or [], top), Console())
 
 
+app.command()(init)
 app.command()(explain)
 app.command()(insight_commands.similar)
 

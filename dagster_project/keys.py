@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator
 
-from basemodel_ops.assets import assets
+from basemodel_ops.assets import assets, published_columns
 from basemodel_ops.contract.nodes import TABLES
 from basemodel_ops.contract.types import Contract
 
@@ -18,7 +18,9 @@ def own_keys(contract: Contract) -> set[dg.AssetKey]:
         "snapshot",
         "entity_representation",
         *assets(contract),
-        *(f"{task.name}/scores" for task in contract.tasks),
+        *(f"{task.name}/{part}" for task in contract.tasks for part in ("scores", "explanations")),
+        *("entity_embeddings", "lookalikes", "segments", "segment_profiles"),
+        *(f"{column}/embeddings" for column in published_columns(contract)),
     ]
     return {dg.AssetKey(name.split("/")) for name in names}
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,17 @@ import dagster as dg
 import duckdb
 import pytest
 
+from basemodel_ops.contract.types import Contract, Grid, Relation
 from basemodel_ops.settings import Settings
 from dagster_project import models
 from dagster_project.built import Builds
 from dagster_project.project import Project, ensure_manifest
+
+GRID = Grid(
+    relation=Relation(schema_name="any", name="grid"), cutoff="c", data_end="d", start=date(2024, 1, 1), now=None
+)
+NOTHING = Contract(entity="e", events=(), attributes=(), tasks=(), grid=GRID)
+"""No declaration is needed to build."""
 
 SOURCE = Path(__file__).parents[1] / "projects" / "skipping"
 STEP = "dbt_behavior"
@@ -40,7 +48,7 @@ class Clinic:
 
     @property
     def project(self) -> Project:
-        return Project(self.settings, None)  # pyright: ignore[reportArgumentType] - no contract is needed to build
+        return Project(self.settings, NOTHING)
 
     def build(self, selection: list[str] | None = None, raises: bool = True) -> dg.ExecuteInProcessResult:
         ensure_manifest(self.settings)

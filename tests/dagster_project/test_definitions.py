@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from basemodel_ops.settings import Settings
+from dagster_project import answers, explanations, insight, training
 from dagster_project.automation import MAIN_JOB
 from dagster_project.definitions import build
 from dagster_project.execution import selection
+from dagster_project.keys import own_keys
 from dagster_project.partitions import cutoffs, newest_key
 from dagster_project.project import Project, load_project
 
@@ -88,3 +90,9 @@ def test_loading_the_definitions_loads_nothing_heavy(project: Project) -> None:
     environment = {**os.environ, "BASEMODEL_HOME": str(project.settings.home)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert not {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])} & set(HEAVY)
+
+
+def test_the_keys_that_models_may_not_take_are_those_of_all_own_assets(project: Project) -> None:
+    groups = (training, answers, insight, explanations)
+    made = {key for group in groups for asset in group.assets(project) for key in asset.keys}
+    assert made <= own_keys(project.contract)

@@ -1,0 +1,285 @@
+"""The files of a proposed dbt project: models that read the files in place, and the contract in their YAML."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import yaml
+from sqlglot import exp
+
+from basemodel_ops.errors import DataError
+from basemodel_ops.proposal.roles import Proposal, annotation
+from basemodel_ops.proposal.tables import SeenColumn, SeenTable
+
+STALE = timedelta(days=14)
+"""Data that end longer ago than this have stopped: then the grid's `now` is their end, not the clock."""
+
+PROFILE = """\
+{name}:
+  target: duckdb
+  outputs:
+    duckdb:
+      type: duckdb
+      path: "{{{{ env_var('BASEMODEL_WAREHOUSE_PATH', '.basemodel/warehouse.duckdb') }}}}"
+      schema: main
+      threads: 2
+      settings: {{TimeZone: UTC}}
+"""
+
+MACROS = """\
+{# Schemas are named as declared, without the target's schema in front. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}
+
+{# True for entities that nobody asked to be forgotten: `basemodel forget` makes the table of digests. #}
+{% macro is_remembered(entity) -%}
+    {%- set forgotten = none -%}
+    {%- if execute -%}
+        {%- set forgotten = adapter.get_relation(
+            database=target.database, schema='basemodel', identifier='forgotten'
+        ) -%}
+    {%- endif -%}
+    {%- if forgotten -%}
+        not exists (
+            select 1 from {{ forgotten }} as forgotten
+            where forgotten.digest = sha256(cast({{ entity }} as varchar))
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+"""
+
+GRID = """\
+-- Moments at which history ends and future begins, and the end of the data.
+with bounds as (
+{ends}
+),
+
+final as (
+    select
+        steps.cutoff,
+        bounds.data_end
+    from bounds
+    cross join generate_series(timestamp '{start}', bounds.data_end, interval '{step} days') as steps (cutoff)
+)
+
+select * from final
+"""
+
+TASK = """\
+-- Who of those seen in the {lookback} days before comes back within {horizon} days? Null while that is not over.
+with cutoffs as (
+    select * from {{{{ ref('cutoffs') }}}}
+),
+
+events as (
+    select * from {{{{ ref('{source}') }}}}
+),
+
+asked as (
+    select distinct
+        events.{entity},
+        cutoffs.cutoff,
+        cutoffs.data_end
+    from events
+    inner join cutoffs
+        on
+            events.{time} >= cutoffs.cutoff - interval '{lookback} days'
+            and events.{time} < cutoffs.cutoff
+),
+
+later as (
+    select distinct
+        events.{entity},
+        cutoffs.cutoff
+    from events
+    inner join cutoffs
+        on
+            events.{time} >= cutoffs.cutoff
+            and events.{time} < cutoffs.cutoff + interval '{horizon} days'
+),
+
+final as (
+    select
+        asked.{entity},
+        asked.cutoff,
+        case
+            when asked.cutoff + interval '{horizon} days' <= asked.data_end
+                then later.{entity} is not null
+        end as returns
+    from asked
+    left join later on asked.{entity} = later.{entity} and asked.cutoff = later.cutoff
+)
+
+select * from final
+"""
+
+README = """\
+# {name}
+
+Made by `basemodel init` from {files} files, which are read where they are. Everything here is a first guess, and yours
+to edit: `models/raw` reads the files, `models/behavior` names, types and annotates their columns, `models/tasks` holds
+the grid of cutoffs and a first question.
+
+    export BASEMODEL_DBT_PROJECT_DIR={folder} BASEMODEL_HOME={folder}/.basemodel
+    basemodel contract     # what is declared and inferred
+    basemodel run          # train, answer, and say what the answers are worth
+
+To read a warehouse instead of files, write its tables into `models/raw`, and a profile of its type.
+"""
+
+
+def files_of(proposal: Proposal, folder: Path, now: datetime) -> dict[str, str]:
+    """Paths in the project and their texts. `now` decides whether the data have stopped."""
+    name = "".join(c if c.isalnum() else "_" for c in folder.name.lower()).strip("_") or "project"
+    name = name if name.isascii() and not name[0].isdigit() else f"project_{name}" if name.isascii() else "project"
+    tables = [event.table for event in proposal.events] + [table for table, _ in proposal.facts]
+    settings = {
+        "name": name, "version": "1.0.0", "config-version": 2, "profile": name, "model-paths": ["models"],
+        "macro-paths": ["macros"], "flags": {"send_anonymous_usage_stats": False},
+        "models": {
+            name: {
+                "raw": {"+materialized": "view", "+schema": "raw"},
+                "behavior": {"+materialized": "table", "+schema": "behavior"},
+                "tasks": {"+materialized": "table", "+schema": "tasks"},
+            }
+        },
+    }  # fmt: skip
+    files = {
+        "dbt_project.yml": _yaml(settings),
+        "profiles.yml": PROFILE.format(name=name),
+        "macros/basemodel.sql": MACROS,
+        "README.md": README.format(name=name, files=sum(len(table.paths) for table in tables), folder=folder),
+        "models/tasks/tasks.yml": _yaml({"version": 2, "models": _tasks(proposal, now)}),
+        "models/tasks/cutoffs.sql": _grid(proposal),
+        f"models/tasks/{task_name(proposal)}.sql": _task(proposal),
+    }
+    for table in tables:
+        files[f"models/raw/raw_{table.name}.sql"] = table.source.sql("duckdb", pretty=True) + "\n"
+        files[f"models/behavior/{table.name}.sql"] = _model(proposal, table)
+        files[f"models/behavior/{table.name}.yml"] = _yaml({"version": 2, "models": [_declared(proposal, table)]})
+    return files
+
+
+def write(files: dict[str, str], folder: Path) -> None:
+    """Write all files; DataError where the folder holds something already."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} is there and not empty. Name a new folder.")
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+
+
+def task_name(proposal: Proposal) -> str:
+    """The name of the first question."""
+    return f"returns_{proposal.horizon}d"
+
+
+def data_type(column: SeenColumn) -> str:
+    """The type that a model casts a column to: times are timestamps in UTC."""
+    return "timestamp" if column.is_moment and column.data_type != "date" else column.data_type
+
+
+class _Plain(yaml.SafeDumper):
+    """What stands twice is written twice."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Always."""
+        return True
+
+
+def _yaml(content: object) -> str:
+    return yaml.dump(content, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _needed(proposal: Proposal, table: SeenTable) -> list[str]:
+    """Columns without which a row of a table says nothing."""
+    found = [name for event in proposal.events if event.table is table for name in (proposal.entity, event.time)]
+    return found or [key for facts, key in proposal.facts if facts is table]
+
+
+def _model(proposal: Proposal, table: SeenTable) -> str:
+    """A select of the columns under their new names, of rows that have what they need."""
+    columns = [
+        exp.alias_(exp.cast(exp.column(one.raw, quoted=True), data_type(one), dialect="duckdb"), one.name)
+        for one in table.columns
+    ]
+    raw = exp.select(*columns).from_("raw_table")
+    needed = _needed(proposal, table)
+    for name in needed:
+        column = table.column(name)
+        if column is not None and column.nulls:
+            raw = raw.where(exp.column(column.raw, quoted=True).is_(exp.null()).not_())
+    entity = table.column(proposal.entity)
+    query = raw.sql("duckdb", pretty=True).replace("raw_table", f"{{{{ ref('raw_{table.name}') }}}}")
+    if entity is not None and proposal.entity in needed:
+        quoted = exp.column(entity.raw, quoted=True).sql("duckdb")
+        query += "\n  AND " if "WHERE" in query else "\nWHERE\n  "
+        query += f"{{{{ is_remembered({quoted!r}) }}}}"
+    return query + "\n"
+
+
+def _files(table: SeenTable) -> str:
+    return ", ".join(path.name for path in table.paths)
+
+
+def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:
+    event = next((one for one in proposal.events if one.table is table), None)
+    if event is not None:
+        session = {"session": event.session} if event.session else {}
+        meta: dict[str, object] = {"event": {"entity": proposal.entity, "time": event.time, **session}}
+        what = f"What happened. One row per event, read from {_files(table)}."
+    else:
+        key = next(key for facts, key in proposal.facts if facts is table)
+        meta, what = {"attribute": {"key": key}}, f"Facts by {key}, read from {_files(table)}."
+    columns: list[dict[str, object]] = []
+    for one in table.columns:
+        about = annotation(proposal, table, one) if one.name not in _needed(proposal, table) else {}
+        told = {"config": {"meta": {"basemodel": about}}} if about else {}
+        columns.append({"name": one.name, "data_type": data_type(one), **told})
+    config = {"contract": {"enforced": True}, "meta": {"basemodel": meta}}
+    return {"name": table.name, "description": what, "config": config, "columns": columns}
+
+
+def _tasks(proposal: Proposal, now: datetime) -> list[dict[str, object]]:
+    grid: dict[str, object] = {"cutoff": "cutoff", "data_end": "data_end", "start": proposal.start.isoformat()}
+    if proposal.every != "week":
+        grid["every"] = proposal.every
+    if now - proposal.end > STALE:
+        grid["now"] = (proposal.end + timedelta(days=1)).date().isoformat()
+    source = proposal.events[0].table.name
+    task = {
+        "type": "binary", "entity": proposal.entity, "cutoff": "cutoff", "target": "returns",
+        "horizon": {"days": proposal.horizon}, "predicts": {"source": source, "aggregate": "any"},
+    }  # fmt: skip
+    moments = [{"name": name, "data_type": "timestamp"} for name in ("cutoff", "data_end")]
+    answer = {"name": "returns", "data_type": "boolean"}
+    owner = {"name": proposal.entity, "data_type": proposal.entity_type}
+
+    def model(name: str, what: str, meta: dict[str, object], columns: list[dict[str, str]]) -> dict[str, object]:
+        config = {"contract": {"enforced": True}, "meta": {"basemodel": meta}}
+        return {"name": name, "description": what, "config": config, "columns": columns}
+
+    asked = f"Who comes back within {proposal.horizon} days? One row per {proposal.entity} and cutoff."
+    return [
+        model("cutoffs", "The grid of moments that all questions share.", {"grid": grid}, moments),
+        model(task_name(proposal), asked, {"task": task}, [owner, moments[0], answer]),
+    ]
+
+
+def _grid(proposal: Proposal) -> str:
+    ends = "\n        union all\n".join(
+        f"        select max({one.time}) as moment from {{{{ ref('{one.table.name}') }}}}" for one in proposal.events
+    )
+    ends = f"    select max(cast(moment as timestamp)) as data_end\n    from (\n{ends}\n    ) as ends"
+    step = {"week": 7, "day": 1}[proposal.every]
+    return GRID.format(ends=ends, start=proposal.start.isoformat(), step=step)
+
+
+def _task(proposal: Proposal) -> str:
+    event = proposal.events[0]
+    return TASK.format(
+        source=event.table.name, entity=proposal.entity, time=event.time, horizon=proposal.horizon,
+        lookback=max(56, 2 * proposal.horizon),
+    )  # fmt: skip

@@ -1,0 +1,160 @@
+"""What each table is taken for: events, facts, or neither; whose behaviour it is, and over which time."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from basemodel_ops.contract.inference import family, is_named_like_an_id
+from basemodel_ops.errors import DataError
+from basemodel_ops.proposal.tables import SeenColumn, SeenTable
+
+WHOSE = re.compile(
+    r"(^|_)(customer|client|user|member|person|patient|household|visitor|account|subscriber|player|student|driver|"
+    r"employee|shopper|buyer|guest|passenger|case|contact|device|company|merchant)s?(_|$)"
+)
+"""Words for whose behaviour it is."""
+
+SESSION = re.compile(r"(^|_)(session|basket|order|invoice|transaction|cart|checkout|receipt|trip|visit)(_|$)")
+PERSONAL = re.compile(
+    r"(^|_)(e_?mail|phone|mobile|first_name|last_name|full_name|surname|address|street|birth\w*|ssn|iban|passport)(_|$)"
+)
+WORDS = re.compile(r"(^|_)(description|comment|title|text|message|note|notes|body|summary|review)(_|$)")
+"""Columns of words, read as text where their values hardly come again."""
+
+MANY, LONE = 1_000, 0.5
+"""A category with more values than the one, and more than the other of its rows, hardly repeats."""
+
+LEAST_DAYS = 42
+"""Days of events from which anything can be learnt and measured."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """A table with a row per event."""
+
+    table: SeenTable
+    time: str
+    session: str | None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A contract that these tables may have."""
+
+    entity: str
+    entity_type: str
+    events: tuple[Events, ...]
+    facts: tuple[tuple[SeenTable, str], ...]
+    """Tables of facts and the column each is about."""
+    unused: tuple[tuple[SeenTable, str], ...]
+    """Tables that are neither, and why."""
+    every: str
+    """`week` or `day`, the distance of cutoffs."""
+    start: date
+    end: datetime
+    horizon: int
+    """Days that the question of the example looks ahead."""
+
+    def references(self, column: str) -> str | None:
+        """The facts about the values of an event column; None where there are none."""
+        return next((table.name for table, key in self.facts if key == column and key != self.entity), None)
+
+
+def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
+    """What the tables hold.
+
+    Args:
+        tables: All there are.
+        entity: Whose behaviour it is, a column; the likeliest if not given.
+
+    Raises:
+        DataError: no table has events, no column says whose they are, or they span too few days.
+    """
+    dated = [table for table in tables if any(one.is_moment and one.first for one in table.columns)]
+    if not dated:
+        held = "; ".join(f"{table.name}: {', '.join(one.name for one in table.columns)}" for table in tables)
+        raise DataError(f"No table has a column of timestamps or dates, so none holds events. There are {held}.")
+    owner = _entity(dated, entity)
+    events, facts, unused = [], [], []
+    for table in tables:
+        if not table.rows:
+            unused.append((table, "no rows"))
+            continue
+        own, keys = table.column(owner), [one for one in table.columns if _is_key(table, one)]
+        time = max((one for one in table.columns if one.is_moment and one.first), key=_precision, default=None)
+        if own is not None and time is not None and own.distinct < table.rows:
+            events.append(Events(table, time.name, _session(table, own)))
+        elif own is not None and own.distinct == table.rows and not own.nulls:
+            facts.append((table, owner))
+        elif keys:
+            facts.append((table, keys[0].name))
+        else:
+            unused.append((table, "no time and no column whose values stand once"))
+    mentioned = {column.name for event in events for column in event.table.columns}
+    unused += [(table, f"no event mentions its {key}") for table, key in facts if key not in mentioned]
+    facts = [(table, key) for table, key in facts if key in mentioned]
+    times = [column for event in events if (column := event.table.column(event.time)) is not None]
+    first, last = min(one.first for one in times if one.first), max(one.last for one in times if one.last)
+    days = (last - first).days
+    if days < LEAST_DAYS:
+        raise DataError(f"The events span {days} days, {first:%Y-%m-%d} to {last:%Y-%m-%d}; {LEAST_DAYS} are needed.")
+    kind = next(column.data_type for event in events if (column := event.table.column(owner)) is not None)
+    every, horizon = ("day", 7) if days < 84 else ("week", 28 if days >= 300 else 14 if days >= 150 else 7)
+    start = (first + timedelta(days=max(days // 5, 14))).date()
+    start += timedelta(days=(7 - start.weekday()) % 7)
+    return Proposal(owner, kind, tuple(events), tuple(facts), tuple(unused), every, start, last, horizon)
+
+
+def annotation(proposal: Proposal, table: SeenTable, column: SeenColumn) -> dict[str, object]:
+    """What the contract says of a column beside what follows from its name and data type."""
+    if PERSONAL.search(column.name):
+        return {"pii": True}
+    kind, known = family(column.data_type), table.rows - column.nulls
+    facts = proposal.references(column.name) if any(event.table is table for event in proposal.events) else None
+    if facts is not None:
+        return {"type": "category", "references": facts}
+    if kind == "text" and column.distinct > max(MANY, LONE * known):
+        return {"type": "text" if WORDS.search(column.name) else "ignore"}
+    return {}
+
+
+def _entity(dated: Sequence[SeenTable], wanted: str | None) -> str:
+    """The column that most tables share, called like a person first, whose values come again and again."""
+    shared: dict[str, int] = {}
+    for table in dated:
+        for column in table.columns:
+            is_name = family(column.data_type) in ("text", "number") and not column.is_moment
+            if is_name and 2 <= column.distinct <= (table.rows - column.nulls) / 2:
+                shared[column.name] = shared.get(column.name, 0) + 1
+    named = {name: bool(WHOSE.search(name)) for name in shared}
+    if wanted is not None:
+        if wanted not in shared:
+            raise DataError(
+                f"No column {wanted} of a table with times has values that come again. There are: {_list(shared)}."
+            )
+        return wanted
+    likely = [name for name in shared if named[name] or is_named_like_an_id(name)]
+    if not likely:
+        raise DataError(f"Nothing says whose events these are. Name a column by --entity: {_list(shared)}.")
+    return max(likely, key=lambda name: (named[name], shared[name], is_named_like_an_id(name), -len(name)))
+
+
+def _is_key(table: SeenTable, column: SeenColumn) -> bool:
+    is_name = family(column.data_type) in ("text", "number") and not column.is_moment
+    return is_name and column.distinct == table.rows > 1 and not column.nulls
+
+
+def _precision(column: SeenColumn) -> tuple[bool, int]:
+    """Timestamps before dates, then whatever has most values."""
+    return column.data_type.startswith("timestamp"), column.distinct
+
+
+def _session(table: SeenTable, own: SeenColumn) -> str | None:
+    """The column by which events of an entity belong together."""
+    found = [one for one in table.columns if SESSION.search(one.name) and own.distinct < one.distinct < table.rows]
+    return max(found, key=lambda one: one.distinct).name if found else None
+
+
+def _list(names: dict[str, int]) -> str:
+    return ", ".join(sorted(names)) or "none"

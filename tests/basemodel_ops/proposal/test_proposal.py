@@ -1,0 +1,132 @@
+"""What files hold is told from names, types and counts, and what cannot be told is said."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from basemodel_ops.errors import DataError
+from basemodel_ops.proposal.project import files_of, write
+from basemodel_ops.proposal.roles import Proposal, annotation, propose
+from basemodel_ops.proposal.tables import SeenTable, look, snake
+
+from .shop import CUSTOMERS, DAYS, write_shop
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> list[SeenTable]:
+    return look([write_shop(tmp_path_factory.mktemp("shop"))])
+
+
+@pytest.fixture(scope="module")
+def proposal(tables: list[SeenTable]) -> Proposal:
+    return propose(tables)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("InvoiceNo", "invoice_no"), ("Customer ID", "customer_id"), ("userId", "user_id"),
+        ("HTTPStatus", "http_status"),
+        ("größe", "größe"), ("2nd-price", "column_2nd_price"), ("case:concept:name", "case_concept_name"),
+    ],
+)  # fmt: skip
+def test_names_are_those_that_models_use(raw: str, name: str) -> None:
+    assert snake(raw) == name
+
+
+def test_files_of_one_layout_are_one_table(tables: list[SeenTable]) -> None:
+    assert [table.name for table in tables] == ["colours", "customers", "orders", "products", "returns"]
+    orders = next(table for table in tables if table.name == "orders")
+    assert len(orders.paths) == 2
+    assert orders.rows == CUSTOMERS * 30
+    customer = orders.column("customer_id")
+    assert customer is not None
+    assert (customer.distinct, customer.nulls) == (CUSTOMERS, 0)
+    assert orders.column("order_value") is not None  # `order` is a word of SQL
+    moment = orders.column("ordered_at")
+    assert moment is not None
+    assert moment.first == datetime(2024, 1, 1, 8)
+
+
+def test_tables_are_taken_for_what_they_are(proposal: Proposal) -> None:
+    (events,) = proposal.events
+    assert (events.table.name, events.time, events.session) == ("orders", "ordered_at", "order_no")
+    assert proposal.entity == "customer_id"
+    assert {(table.name, key) for table, key in proposal.facts} == {
+        ("customers", "customer_id"), ("products", "product_code"),
+    }  # fmt: skip
+    assert {table.name: why for table, why in proposal.unused} == {
+        "colours": "no time and no column whose values stand once", "returns": "no rows",
+    }  # fmt: skip
+    assert proposal.start.weekday() == 0
+    assert (proposal.start - date(2024, 1, 1)).days >= DAYS // 5
+    assert (proposal.every, proposal.horizon) == ("week", 14)
+
+
+def test_columns_are_annotated_where_names_and_types_do_not_tell(proposal: Proposal) -> None:
+    orders = proposal.events[0].table
+    customers = next(table for table, _ in proposal.facts if table.name == "customers")
+
+    def of(table: SeenTable, name: str) -> dict[str, object]:
+        column = table.column(name)
+        assert column is not None
+        return annotation(proposal, table, column)
+
+    assert of(orders, "product_code") == {"type": "category", "references": "products"}
+    assert of(orders, "note") == {"type": "text"}
+    assert of(orders, "amount_paid") == {}
+    assert of(customers, "e_mail") == {"pii": True}
+
+
+def test_an_entity_may_be_named(tables: list[SeenTable]) -> None:
+    assert propose(tables, "product_code").entity == "product_code"
+    with pytest.raises(DataError, match=r"No column colour .* There are: .*customer_id"):
+        propose(tables, "colour")
+
+
+def csv(folder: Path, name: str, query: str) -> Path:
+    duckdb.execute(f"copy ({query}) to '{folder / name}'")
+    return folder / name
+
+
+DAILY = "timestamp '2024-01-01' + to_days(cast(i as integer)) as at"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("select i as a, i as b from range(9) as t (i)", "No table has a column of timestamps"),
+        (f"select i % 3 as user_id, {DAILY} from range(30) as t (i)", "span 29 days"),
+        (f"select i + 0.5 as x, {DAILY} from range(90) as t (i)", "--entity"),
+    ],
+)
+def test_what_cannot_be_told_is_said(tmp_path: Path, query: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        propose(look([csv(tmp_path, "rows.csv", query)]))
+
+
+def test_files_that_are_none_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"There is no .*missing"):
+        look([tmp_path / "missing"])
+    with pytest.raises(DataError, match="There is no file of"):
+        look([tmp_path])
+    (tmp_path / "notes.docx").write_text("x")
+    with pytest.raises(DataError, match="is no file that is read"):
+        look([tmp_path / "notes.docx"])
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match=r"broken.parquet cannot be read"):
+        look([tmp_path])
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path, proposal: Proposal) -> None:
+    (tmp_path / "mine.sql").write_text("select 1")
+    with pytest.raises(DataError, match="not empty"):
+        write(files_of(proposal, tmp_path, datetime(2026, 1, 1)), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.sql"]
+
+
+@pytest.mark.parametrize(("now", "is_stopped"), [(datetime(2024, 7, 25), False), (datetime(2026, 1, 1), True)])
+def test_data_that_have_stopped_have_a_now(proposal: Proposal, tmp_path: Path, now: datetime, is_stopped: bool) -> None:
+    assert ("now: '2024-07-19'" in files_of(proposal, tmp_path, now)["models/tasks/tasks.yml"]) is is_stopped
