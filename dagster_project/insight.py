@@ -13,6 +13,7 @@ from dagster_project.automation import newest_cutoff
 from dagster_project.partitions import as_of, cutoffs
 from dagster_project.project import Project
 from dagster_project.stage import checked, materialized, open_workspace, reported
+from dagster_project.training import asset_key
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.report import Report
@@ -36,7 +37,7 @@ def keys(project: Project) -> list[dg.AssetKey]:
 
 def items_key(column: str) -> dg.AssetKey:
     """The asset of the table of the vectors of a column's values."""
-    return dg.AssetKey([column, "embeddings"])
+    return asset_key(f"{column}/embeddings")
 
 
 def _spec(project: Project, key: dg.AssetKey, module: str, description: str, deps: list[dg.AssetKey]) -> dg.AssetSpec:
@@ -105,7 +106,7 @@ def _items(project: Project, column: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=items_key(column),
-        deps=[dg.AssetKey(["embeddings", f"{source}__{column}"]) for source in sources],
+        deps=[asset_key(f"embeddings/{source}__{column}") for source in sources],
         group_name=GROUP,
         kinds={"python", project.settings.kind},
         description=f"The vector of each value of `{column}`, in `basemodel.{column}_embeddings`.",

@@ -14,6 +14,8 @@ from basemodel_ops.contract.types import Contract
 
 def own_keys(contract: Contract) -> set[dg.AssetKey]:
     """Keys of the assets that are not dbt's."""
+    from dagster_project.training import asset_key
+
     names = [
         "snapshot",
         "entity_representation",
@@ -22,7 +24,7 @@ def own_keys(contract: Contract) -> set[dg.AssetKey]:
         *("entity_embeddings", "lookalikes", "segments", "segment_profiles"),
         *(f"{column}/embeddings" for column in published_columns(contract)),
     ]
-    return {dg.AssetKey(name.split("/")) for name in names}
+    return {asset_key(name) for name in names}
 
 
 def node_keys(manifest: Mapping[str, Any], contract: Contract) -> dict[str, dg.AssetKey]:

@@ -76,6 +76,11 @@ def reasons_of(one: Explained, top: int = TOP) -> list[dict[str, object]]:
     others = one.reasons[top:]
     if others:
         added = sum(reason.contribution for reason in others)
-        events = sum(len(reason.times) for reason in others)
-        rows.append({"column_value": REST, "events": events, "contribution": added})
+        times = sorted(time for reason in others for time in reason.times)
+        rows.append(
+            {
+                "column_value": REST, "events": len(times), "first_at": times[0], "last_at": times[-1],
+                "main_at": others[0].moments[0].times[0], "contribution": added,
+            }
+        )  # fmt: skip
     return [{"rank": rank, **row} for rank, row in enumerate(rows, 1)]

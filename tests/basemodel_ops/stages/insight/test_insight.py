@@ -193,7 +193,7 @@ def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspac
 @pytest.mark.usefixtures("published")
 def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
     report = stages.item_embeddings(ws, "station", "r")
-    rows = read(ws, ("station"), None)
+    rows = read(ws, "station_embeddings", None)
     vectors = ws.current("embeddings/trips__station").arrays("embedding")["vectors"]
     known = ws.current("encoders/trips").table("station").to_pylist()
     assert report.numbers["rows"] == len(rows) == len(known)
