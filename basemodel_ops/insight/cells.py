@@ -28,8 +28,9 @@ class Cells:
         total = len(directions)
         count = max(total // size, 1)
         sample = np.random.default_rng((seed, 12)).permutation(total)[: SAMPLED * count]
-        means = MiniBatchKMeans(count, random_state=seed, n_init=1, batch_size=4096).fit(directions.of(np.sort(sample)))
-        centres = means.cluster_centers_.astype(np.float32)
+        means = MiniBatchKMeans(count, random_state=seed, n_init=1, batch_size=4096)  # pyright: ignore[reportArgumentType]
+        means.fit(directions.of(np.sort(sample)))
+        centres = np.asarray(means.cluster_centers_, np.float32)
         self.centres = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
         cell = np.concatenate(
             [
