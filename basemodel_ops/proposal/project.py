@@ -232,8 +232,8 @@ def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:
         what = f"What happened. One row per event, read from {_files(table)}."
     else:
         key = next(key for facts, key in proposal.facts if facts is table)
-        attribute: dict[str, object] = {"key": key}
-        meta, what = {"attribute": attribute}, f"Facts by {key}, read from {_files(table)}."
+        meta = {"attribute": {"key": key}}
+        what = f"Facts by {key}, read from {_files(table)}."
     columns: list[dict[str, object]] = []
     for one in table.columns:
         about = annotation(proposal, table, one) if one.name not in _needed(proposal, table) else {}
