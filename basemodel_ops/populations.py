@@ -30,7 +30,7 @@ ALL, FEWER = 0.995, 0.98
 """Shares of members with an event after the cutoff, and before it, from which and below which it was hindsight."""
 
 
-def hindsight_finding(warehouse: Warehouse, contract: Contract, task: Task, data_end: date) -> Finding | None:
+def membership_finding(warehouse: Warehouse, contract: Contract, task: Task, data_end: date) -> Finding | None:
     """Whether members of a task's population are chosen by events after their cutoff; None where none is asked.
 
     Args:
@@ -53,10 +53,10 @@ def hindsight_finding(warehouse: Warehouse, contract: Contract, task: Task, data
         return None
     shares = after / members, before / members
     # An event of everyone at the very moment is why they are asked: a claim, the end of a visit.
-    is_hindsight = shares[0] >= ALL and shares[1] < FEWER and at_once < ALL * members
+    follows_from_future = shares[0] >= ALL and shares[1] < FEWER and at_once < ALL * members
     told = f"{shares[0]:.1%} of {members} rows", f"{shares[1]:.1%} had one in as long a time before it"
     text = f"{told[0]} have an event after their cutoff, {told[1]}."
-    if is_hindsight:
+    if follows_from_future:
         text = (
             f"{told[0]} of {relation}, each of a {task.entity} with a past, have an event at or after the cutoff, and "
             f"{told[1]}: who is asked follows from the future. What {task.name} is measured by is then not what it is "
@@ -64,7 +64,7 @@ def hindsight_finding(warehouse: Warehouse, contract: Contract, task: Task, data
             "cutoff, for example an event in the eight weeks before."
         )
     numbers = {"members": members, "after": round(shares[0], 4), "before": round(shares[1], 4)}
-    return Finding(f"{relation.name}: who is asked is known before the cutoff", not is_hindsight, text, numbers)
+    return Finding(f"{relation.name}: who is asked is known before the cutoff", not follows_from_future, text, numbers)
 
 
 def _moments(warehouse: Warehouse, task: Task, data_end: datetime) -> list[datetime]:

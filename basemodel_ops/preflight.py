@@ -9,7 +9,7 @@ from basemodel_ops.contract.cutoffs import fits, guessed, key_of, midnight, told
 from basemodel_ops.contract.inference import family, is_moment, join_kind
 from basemodel_ops.contract.types import Column, ColumnType, Contract, Grid, Relation, Task, TaskType
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.populations import hindsight_finding
+from basemodel_ops.populations import membership_finding
 from basemodel_ops.repetition import lone_values
 from basemodel_ops.report import Finding
 from basemodel_ops.warehouse.base import Warehouse
@@ -305,7 +305,7 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
         found.add(_unique_finding(warehouse, task.relation, [*key, *([task.target] if many else [])]))
         if task.horizon is not None and data_end is not None:
             found.add(_labels(warehouse, task, data_end))
-            if is_readable and (who := hindsight_finding(warehouse, contract, task, data_end)) is not None:
+            if is_readable and (who := membership_finding(warehouse, contract, task, data_end)) is not None:
                 found.add(who)
     people |= {
         str(facts.relation): found.actual(facts.relation)[facts.key.lower()]

@@ -18,6 +18,7 @@ from dagster_project import insight_commands
 from dagster_project.explain_command import explain
 from dagster_project.init_command import init
 from dagster_project.options import AsOf
+from dagster_project.serve_commands import serve
 
 if TYPE_CHECKING:
     from dagster_project.project import Project
@@ -32,13 +33,7 @@ app = typer.Typer(
 audit = typer.Typer(help="The log of what was read from the warehouse.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit, name="audit")
 
-serve = typer.Typer(
-    help="The parts of a Dagster deployment, each a process of its own.", no_args_is_help=True, rich_markup_mode=None
-)
 app.add_typer(serve, name="serve")
-
-Code = Annotated[str, typer.Option(help="HOST:PORT of the code location.")]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
 
 @contextlib.contextmanager
@@ -335,41 +330,6 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> 
     calm_threads()
     arguments = ["dev", "-m", "dagster_project.definitions", "-h", "127.0.0.1", "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", *arguments])
-
-
-@serve.command("code")
-def serve_code(host: Host = "127.0.0.1", port: int = 4000) -> None:
-    """The code location: the one part that runs jobs, and so the one that opens the warehouse."""
-    from dagster_project.services import become, code_arguments
-
-    with plain_errors():
-        arguments = code_arguments(read_settings(), host, port)
-    become(arguments)
-
-
-@serve.command("webserver")
-def serve_webserver(
-    code: Code = "127.0.0.1:4000",
-    host: Host = "127.0.0.1",
-    port: int = 3000,
-    read_only: Annotated[bool, typer.Option("--read-only", help="For viewers: nothing can be started.")] = False,
-) -> None:
-    """The UI."""
-    from dagster_project.services import become, webserver_arguments
-
-    with plain_errors():
-        arguments = webserver_arguments(read_settings(), code, host, port, read_only)
-    become(arguments)
-
-
-@serve.command("daemon")
-def serve_daemon(code: Code = "127.0.0.1:4000") -> None:
-    """Schedules, sensors, and the queue that holds one run at a time."""
-    from dagster_project.services import become, daemon_arguments
-
-    with plain_errors():
-        arguments = daemon_arguments(read_settings(), code)
-    become(arguments)
 
 
 @app.command()

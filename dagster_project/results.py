@@ -7,14 +7,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.contract.types import SMALLER_IS_BETTER
 from basemodel_ops.errors import ArtifactError, SettingsError
 from dagster_project.printing import show
 from dagster_project.project import Project
 
 Evaluation = Mapping[str, object]
 """What is reported of the evaluation of a task's model."""
-
-SMALLER_IS_BETTER = ("mae", "brier", "log_loss")
 
 INTERVAL = 1.96
 """Standard errors to either side of what holds 95 of 100 times."""

@@ -52,6 +52,9 @@ class Metric(StrEnum):
     ACCURACY = "accuracy"
 
 
+SMALLER_IS_BETTER = (Metric.MAE, Metric.BRIER, Metric.LOG_LOSS)
+
+
 class OnWorse(StrEnum):
     """What is published where an answer is clearly worse than a baseline on the test."""
 

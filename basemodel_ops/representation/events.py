@@ -90,7 +90,7 @@ class EventReader:
         session = [self.session] if self.session else []
         return list(dict.fromkeys([self.entity, self.time, *session, *self.categories, *self.numbers, *self.encoders]))
 
-    def nothing(self) -> Events:
+    def empty_events(self) -> Events:
         """No event, with all columns."""
         tracks = [track for name, one in self.encoders.items() for track in track_names(name, len(one.widths))]
         return Events(

@@ -10,9 +10,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from basemodel_ops.contract.types import METRICS_OF, Metric, Task, TaskType
-
-SMALLER_IS_BETTER = (Metric.MAE, Metric.BRIER, Metric.LOG_LOSS)
+from basemodel_ops.contract.types import METRICS_OF, SMALLER_IS_BETTER, Task, TaskType
 
 
 def metric_of(task: Task) -> str:

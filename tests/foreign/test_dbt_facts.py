@@ -68,7 +68,7 @@ def test_a_fact_is_seen_from_its_beginning_to_its_end(ws: Workspace) -> None:
         assert own == ["", "basic", "basic", "gold", "gold", "" if number % 3 == 0 else "gold"]
 
 
-def test_the_end_of_a_fact_is_no_hindsight_and_a_planted_one_is_named(
+def test_the_end_of_a_fact_is_known_in_time_and_a_planted_one_is_named(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert check_hindsight(ws).passed
@@ -126,7 +126,7 @@ MEAN = {
 }
 
 
-def test_a_mean_is_learnt_where_it_is_known(ws: Workspace) -> None:
+def test_a_mean_is_a_target_where_it_is_known(ws: Workspace) -> None:
     asked, task = ask(ws, fares, pa.float64(), **MEAN)
     report = stages.task_model(asked, task.name)
     known = sum(fares(*key) is not None for key in RIDES if is_over(key[1]))

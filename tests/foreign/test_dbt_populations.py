@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from basemodel_ops.populations import hindsight_finding
+from basemodel_ops.populations import membership_finding
 from basemodel_ops.preflight import preflight
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
@@ -54,7 +54,7 @@ def test_a_population_that_knows_the_future_is_named(tmp_path: Path, who: str) -
     population(tmp_path, WHO[who])
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = hindsight_finding(warehouse, contract, contract.task("reasons_14d"), END)
+        found = membership_finding(warehouse, contract, contract.task("reasons_14d"), END)
     assert found is not None
     assert found.name == "active: who is asked is known before the cutoff"
     assert found.passed is who.startswith("seen")
@@ -63,7 +63,7 @@ def test_a_population_that_knows_the_future_is_named(tmp_path: Path, who: str) -
             assert word in found.description
 
 
-def test_who_is_asked_at_an_event_of_their_own_is_no_hindsight(tmp_path: Path) -> None:
+def test_who_is_asked_at_an_event_of_their_own_is_known_in_time(tmp_path: Path) -> None:
     """A row for each visit at its own moment: that it happens then is why it is asked."""
     population(tmp_path, "false")
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
@@ -72,17 +72,17 @@ def test_who_is_asked_at_an_event_of_their_own_is_no_hindsight(tmp_path: Path) -
         connection.execute("insert into active select distinct patient_id, visited_at from visits")
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = hindsight_finding(warehouse, contract, contract.task("reasons_14d"), END)
+        found = membership_finding(warehouse, contract, contract.task("reasons_14d"), END)
     assert found is not None
     assert found.numbers["after"] == 1
     assert found.passed
 
 
-def test_entities_with_an_event_every_day_are_no_hindsight(tmp_path: Path) -> None:
+def test_entities_with_an_event_every_day_are_known_in_time(tmp_path: Path) -> None:
     population(tmp_path, WHO["seen in eight weeks"], DAILY)
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = hindsight_finding(warehouse, contract, contract.task("reasons_14d"), END)
+        found = membership_finding(warehouse, contract, contract.task("reasons_14d"), END)
     assert found is not None
     assert found.passed
     assert found.numbers["after"] == found.numbers["before"] == 1

@@ -70,7 +70,7 @@ def test_moments_are_what_the_source_says_whatever_the_hosts_zone(terminal: str,
 
 
 @pytest.mark.slow
-def test_events_that_stand_twice_are_told_and_stop_nothing(terminal: str) -> None:
+def test_repeated_events_are_reported_and_the_run_goes_on(terminal: str) -> None:
     (line,) = (line for line in terminal.splitlines() if ": repeats:" in line)
     assert f"{odd.REPEATED} of" in line
     assert "behavior.visits" in line

@@ -163,7 +163,7 @@ class Builder:
     def _events(self, event: EventSource, plan: SourcePlan) -> Iterator[Events]:
         """The events of a source; where the chosen entities have none, they have its columns all the same."""
         reader = self._reader(event, plan)
-        yield reader.nothing()
+        yield reader.empty_events()
         yield from read_events(self._ws, self._warehouse, event, reader, self._before, self.chosen)
 
     def _reader(self, event: EventSource, plan: SourcePlan) -> EventReader:

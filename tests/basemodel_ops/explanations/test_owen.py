@@ -127,7 +127,7 @@ def test_the_player_that_decides_is_found_among_many() -> None:
     assert first.value == pytest.approx(0.7, abs=1e-5)
 
 
-def test_nobody_is_explained_by_nothing() -> None:
+def test_no_games_have_no_explanations() -> None:
     (found,) = explain([Node("all", np.zeros(0, np.int64))], lambda owner, kept: np.full(len(kept), 0.3))
     assert (found.score, found.empty) == (0.3, 0.3)
     assert sum(share.value for share in found.shares) == 0

@@ -120,7 +120,7 @@ def test_files_that_are_none_are_named(tmp_path: Path) -> None:
         look([tmp_path])
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path, proposal: Proposal) -> None:
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, proposal: Proposal) -> None:
     (tmp_path / "mine.sql").write_text("select 1")
     with pytest.raises(DataError, match="not empty"):
         write(files_of(proposal, tmp_path, datetime(2026, 1, 1)), tmp_path)

@@ -265,7 +265,7 @@ def test_entities_without_events_of_a_source_are_represented(riders: Workspace) 
     with riders.warehouse() as warehouse:
         builder = Builder(riders, warehouse, to_microseconds(NEWEST), Chosen(only=("nobody",)))
         reader = builder._reader(riders.contract.events[0], builder.plans[0])
-        nothing = reader.nothing()
+        nothing = reader.empty_events()
         everyone = Builder(riders, warehouse, to_microseconds(NEWEST))
         (_, (history,)), *_ = everyone.histories(RIDERS)
     assert len(nothing) == 0
