@@ -147,6 +147,13 @@ class AlreadyHad(StrEnum):
     REMOVE = "remove"
 
 
+class Moments(StrEnum):
+    """When the rows of a task are: at the cutoffs of the grid, or whenever its own table says."""
+
+    GRID = "grid"
+    OWN = "own"
+
+
 class Target(Frozen):
     """The event column that a task predicts; `column` may be `thing.attribute` through a reference.
 
@@ -175,6 +182,7 @@ class Task(Frozen):
     cutoff: str
     target: str
     horizon: int | None
+    """Days; None of a trait, 0 where `known` says when a label is known."""
     population: Relation | None
     predicts: Target | None
     reads: tuple[str, ...]
@@ -191,11 +199,21 @@ class Task(Frozen):
     """Of a recommendation: how much likeness to what is named already counts against an item, 0 to 1."""
     split: GivenSplit | None = None
     """Where validation and test begin; None is the last complete cutoffs of the grid."""
+    moments: Moments = Moments.GRID
+    """Rows at moments of their own know what happened up to these, the event that asks included."""
+    known: str | None = None
+    """Of a task with moments of its own: the column of the moment at which a label is known, such as the next event."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its rows are at moments of their own."""
+        return self.moments is Moments.OWN
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A declaration that was pinned before `split` was there is the same declaration.
-        return {name: value for name, value in handler(self).items() if name != "split" or value is not None}
+        # A declaration that was pinned before these were there is the same declaration.
+        late = {"split": None, "moments": Moments.GRID, "known": None}
+        return {name: value for name, value in handler(self).items() if name not in late or value != late[name]}
 
 
 class Cadence(StrEnum):
@@ -285,7 +303,7 @@ class Contract(Frozen):
         for facts in self.attributes:
             allow(facts.relation, [facts.key, facts.valid_from, facts.valid_to, *_read(facts.columns)])
         for task in self.tasks:
-            allow(task.relation, [task.entity, task.cutoff, task.target])
+            allow(task.relation, [task.entity, task.cutoff, task.target, task.known])
             allow(task.population, [task.entity, task.cutoff])
             allow(task.offers, [task.target, task.cutoff])
         allow(self.grid.relation, [self.grid.cutoff, self.grid.data_end])

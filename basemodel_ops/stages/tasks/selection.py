@@ -60,7 +60,10 @@ def tell_of_peers(
     if labelled is not None:
         weight = labelled * (1.0 if weight is None else weight)
     outputs = outputs_of(task.type, target)
-    return peer_values(keys, outputs, rows.cutoff, known_from(rows), task.horizon or 0, weight)
+    horizon = task.horizon or 0
+    if rows.known is not None and len(rows.known):  # where there is no window, answers fade by the usual wait
+        horizon = horizon or int(np.median(rows.known - rows.cutoff) // DAY)
+    return peer_values(keys, outputs, rows.cutoff, known_from(rows), horizon, weight, rows.known)
 
 
 def select(
@@ -83,13 +86,14 @@ def select(
     kind, metric = task.type, metric_of(task)
     trials: list[Trial] = []
     most = 2 if kind is TaskType.MULTICLASS and target.max() >= MANY_CLASSES else MOMENTS
-    for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed, most):
+    span = (task.horizon or 0) * DAY
+    for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, span, seed, most, rows.known):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
         heads = fit_heads(kind, views.rows(learnt), target[learnt], seed, None, metric, numbers)
         later = views.rows(measured)
         trials.append(Trial(answers_of(kind, heads, later), target[measured], owner[measured], later.weight))
     # Moments of a trait are parts of the same rows: none is newer.
-    labels, fade = int((rows.part == "train").sum()), FADE if task.horizon else 1.0
+    labels, fade = int((rows.part == "train").sum()), 1.0 if task.horizon is None else FADE
     shares = shares_of(kind, metric, trials, labels, fade)
     name = MIXTURE if len(shares) > 1 else next(iter(shares))
     together = [replace(one, answers={**one.answers, name: mixed(kind, shares, one.answers)}) for one in trials]
