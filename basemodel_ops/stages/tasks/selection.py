@@ -19,6 +19,10 @@ from basemodel_ops.tasks.split import DAY
 EARLIER = 3
 """Earlier moments learn from as many times fewer numbers than the newest."""
 
+FADING = 7
+"""Days that stand for the horizon in how fast answers of peers fade, where labels are known at a moment: the usual wait
+for the next event may be a minute, and what became of peers still holds for weeks."""
+
 MANY_CLASSES = 50
 """From so many classes on, each of which is a model of its own, fewer moments are compared."""
 
@@ -60,9 +64,7 @@ def tell_of_peers(
     if labelled is not None:
         weight = labelled * (1.0 if weight is None else weight)
     outputs = outputs_of(task.type, target)
-    horizon = task.horizon or 0
-    if rows.known is not None and len(rows.known):  # where there is no window, answers fade by the usual wait
-        horizon = horizon or int(np.median(rows.known - rows.cutoff) // DAY)
+    horizon = FADING if task.known is not None else task.horizon or 0
     return peer_values(keys, outputs, rows.cutoff, known_from(rows), horizon, weight, rows.known)
 
 

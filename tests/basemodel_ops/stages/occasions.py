@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from basemodel_ops.contract.types import Moments, Relation, Task, TaskType
+from basemodel_ops.contract.types import Aggregate, Moments, Relation, Target, Task, TaskType
 from basemodel_ops.stages import Workspace
 
 from .riding import CUTOFFS, learnt, plain
@@ -47,9 +47,11 @@ def declared() -> tuple[Task, ...]:
     """The weekly task and the three."""
     weekly = plain().tasks[0]
     own = {"cutoff": "moment", "moments": Moments.OWN, "relation": Relation(schema_name="behavior", name="asked")}
-    when = {"next_zone": {"known": "next_at", "horizon": 0}, "days_until_next": {"known": "next_at", "horizon": 0}}
+    at_next = {"known": "next_at", "horizon": 0}
+    soon = {"horizon": 7, "predicts": Target(source="trips", aggregate=Aggregate.ANY)}
+    when = {"next_zone": at_next, "days_until_next": at_next, "soon": soon}
     made = [
-        weekly.model_copy(update={**own, "name": name, "type": kind, "target": name, **when.get(name, {"horizon": 7})})
+        weekly.model_copy(update={**own, "name": name, "type": kind, "target": name, **when[name]})
         for name, kind in zip(NAMES, KINDS, strict=True)
     ]
     return weekly, *made
