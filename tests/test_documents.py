@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from basemodel_ops.assets import Asset, assets
+from basemodel_ops.contract.task_types import FORMS, METRICS_OF, Shape
 from basemodel_ops.contract.types import (
     AttributeSource,
     Column,
@@ -22,6 +23,7 @@ from basemodel_ops.contract.types import (
     TaskType,
 )
 from basemodel_ops.settings import Settings
+from basemodel_ops.tasks.kinds import kind_of
 from dagster_project.cli import app
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
@@ -142,3 +144,30 @@ def test_the_commands_are_those_that_there_are() -> None:
 
     told(typer.main.get_command(app), "")
     shown_or_updated(COMMANDS, "\n".join(lines) + "\n")
+
+
+CONTRACT = ARCHITECTURE.with_name("docs") / "contract.md"
+
+
+def cells_of(text: str, name: str) -> list[str]:
+    """The cells of a row of a table, by the first."""
+    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", text, re.MULTILINE)
+    return [cell.strip() for cell in row.split("|")]
+
+
+def test_the_reference_says_of_every_type_of_task_what_may_be_declared_and_what_is_answered() -> None:
+    text = CONTRACT.read_text()
+    of_task = text[text.index("### `task`") : text.index("### `grid`")]
+    types, metrics = (re.findall(TICKED, cells_of(of_task, name)[-1]) for name in ("type", "metric"))
+    assert types == sorted((kind.value for kind in TaskType), key=types.index)
+    assert set(metrics) == {str(name) for form in FORMS.values() for name in form.metrics} | set(METRICS_OF)
+    for kind, form in FORMS.items():
+        _, needs, answers = cells_of(of_task, kind.value)
+        assert re.findall(TICKED, needs) == sorted(form.needs, key=re.findall(TICKED, needs).index)
+        assert form.answer in re.findall(TICKED, answers)
+        for field in form.fields:
+            assert cells_of(of_task, field)
+        if form.shape is Shape.ANSWER:
+            task = contract().tasks[0].model_copy(update={"type": kind, "coverage": 0.8})
+            shown = [re.sub(r"within_\d+_days", "within_N_days", c.name) for c in kind_of(kind).columns(task)]
+            assert list(dict.fromkeys(shown)) == [name for name in re.findall(TICKED, answers) if name in shown]
