@@ -6,10 +6,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 
 from basemodel_ops.assets import Asset, assets
-from basemodel_ops.contract.task_types import FORMS, METRICS_OF, Shape
 from basemodel_ops.contract.types import (
     AttributeSource,
     Column,
@@ -23,8 +23,8 @@ from basemodel_ops.contract.types import (
     TaskType,
 )
 from basemodel_ops.settings import Settings
-from basemodel_ops.tasks.kinds import kind_of
 from dagster_project.cli import app
+from dagster_project.project import load_project
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 HEAD = "| artifact | made by | from artifacts | told apart by tables | reads besides | settings | pins |"
@@ -146,28 +146,20 @@ def test_the_commands_are_those_that_there_are() -> None:
     shown_or_updated(COMMANDS, "\n".join(lines) + "\n")
 
 
-CONTRACT = ARCHITECTURE.with_name("docs") / "contract.md"
-
-
-def cells_of(text: str, name: str) -> list[str]:
-    """The cells of a row of a table, by the first."""
-    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", text, re.MULTILINE)
-    return [cell.strip() for cell in row.split("|")]
-
-
-def test_the_reference_says_of_every_type_of_task_what_may_be_declared_and_what_is_answered() -> None:
-    text = CONTRACT.read_text()
-    of_task = text[text.index("### `task`") : text.index("### `grid`")]
-    types, metrics = (re.findall(TICKED, cells_of(of_task, name)[-1]) for name in ("type", "metric"))
-    assert types == sorted((kind.value for kind in TaskType), key=types.index)
-    assert set(metrics) == {str(name) for form in FORMS.values() for name in form.metrics} | set(METRICS_OF)
-    for kind, form in FORMS.items():
-        _, needs, answers = cells_of(of_task, kind.value)
-        assert re.findall(TICKED, needs) == sorted(form.needs, key=re.findall(TICKED, needs).index)
-        assert form.answer in re.findall(TICKED, answers)
-        for field in form.fields:
-            assert cells_of(of_task, field)
-        if form.shape is Shape.ANSWER:
-            task = contract().tasks[0].model_copy(update={"type": kind, "coverage": 0.8})
-            shown = [re.sub(r"within_\d+_days", "within_N_days", c.name) for c in kind_of(kind).columns(task)]
-            assert list(dict.fromkeys(shown)) == [name for name in re.findall(TICKED, answers) if name in shown]
+def test_the_files_of_the_tutorial_are_a_project_without_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ARCHITECTURE.parent / "docs" / "tutorial.md").read_text()
+    files = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', text, re.DOTALL | re.MULTILINE))
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(tmp_path))
+    monkeypatch.setenv("BASEMODEL_HOME", str(tmp_path / ".basemodel"))
+    contract = load_project(Settings()).contract
+    assert [source.name for source in contract.events] == ["check_ins"]
+    assert {column.name: column.type for column in contract.events[0].columns} == {
+        "activity": ColumnType.CATEGORY,
+        "minutes": ColumnType.NUMBER,
+    }
+    assert [task.name for task in contract.tasks] == ["stays_away_28d"]
