@@ -92,7 +92,7 @@ class TaskForm:
     is_amount: bool = False
     """Whether its target is an amount, which is learnt as a logarithm."""
     rows_each: int = 1
-    """Rows that heads learn from for each labelled one, about."""
+    """Rows that heads learn from, and are asked, for each of the task, about."""
     has_labels: bool = False
     """Whether an answer is of one of several classes or labels, which an explanation names."""
 

@@ -127,7 +127,7 @@ def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length:
     memory = BASE + _held(group, length) + group * length * 30 / MB + asked * 60 / MB + 400
     memory += _sorted_by_duckdb(settings, events)
     seconds = events / EVENTS_A_SECOND + asked * length / NUMBERS_A_SECOND
-    seconds += sum(asked / ANSWERED_A_SECOND[task.form.shape] for task in contract.tasks)
+    seconds += sum(asked * task.form.rows_each / ANSWERED_A_SECOND[task.form.shape] for task in contract.tasks)
     return Line(SCORES, asked, length, asked * 512 / MB + events * 60 / MB, memory, seconds / 60)
 
 
