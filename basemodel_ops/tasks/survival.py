@@ -153,4 +153,4 @@ def _concordant(length: np.ndarray, seen: np.ndarray, ranks: np.ndarray, count: 
                     tree[at] += 1
                     at += at & -at
         row = first - 1
-    return pairs, right
+    return pairs, float(right)

@@ -83,14 +83,16 @@ def _fit_single(
     chosen = select(task, rows, views, target, owner, known, test, seed)
     tested, is_warm = chosen.test, examples.has_history(place)
 
-    def told(places: np.ndarray, part: str) -> np.ndarray:
+    def known_when(places: np.ndarray, part: str) -> np.ndarray:
         return known_targets(task, rows, target, places, int(rows.cutoff[parts[part]].min()))
 
-    cold = ColdStart.of(kind, told(known, "test"), is_warm[known], None if rows.weight is None else rows.weight[known])
+    cold = ColdStart.of(
+        kind, known_when(known, "test"), is_warm[known], None if rows.weight is None else rows.weight[known]
+    )
     tested.answers[chosen.name] = cold.applied(tested.answers[chosen.name], is_warm[test])
     features = _plain_features(ws, warehouse, task, rows)
     if features is not None:
-        tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed, told)
+        tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed, known_when)
     on_test = mean_metrics(kind, [tested])
     against = PLAIN if PLAIN in on_test else "baseline"
     noise = difference_error(kind, metric, [tested], (chosen.name, against), seed)

@@ -122,7 +122,7 @@ class TaskKind(ABC):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights (outputs, features) and bias (outputs,) of a linear head."""
         curve = self._curve(features, target, weight, strength)
-        return curve.coef_, curve.intercept_
+        return curve.coef_, np.asarray(curve.intercept_)
 
     @staticmethod
     def _curve(features: np.ndarray, target: np.ndarray, weight: Weight, strength: float) -> LogisticRegression:

@@ -61,7 +61,7 @@ class Multiclass(TaskKind):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights and bias of each class at its number; absent ones get no chance."""
         curve = self._curve(features, target, weight, strength)
-        return _in_place(curve.classes_.astype(int), curve.coef_, curve.intercept_)
+        return _in_place(curve.classes_.astype(int), curve.coef_, np.asarray(curve.intercept_))
 
     def from_logits(self, logits: np.ndarray) -> np.ndarray:
         """Their softmax."""
