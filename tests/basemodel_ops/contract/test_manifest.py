@@ -387,3 +387,24 @@ def test_fields_that_some_types_have_alone_are_read_and_leave_other_declarations
     assert task.model_dump(mode="json")["within"] == [28, 56]
     assert "came" in contract.readable[str(task.relation)]
     assert Contract.model_validate_json(contract.model_dump_json()) == contract
+
+
+def test_an_audience_lists_ids_of_the_entity(tmp_path):
+    models = hospital()
+    models["regulars"] = model({"audience": {"entity": "patient_id"}}, {"patient_id": "bigint"})
+    contract = read(tmp_path, models)
+    assert [(one.name, one.entity, str(one.relation)) for one in contract.audiences] == [
+        ("regulars", "patient_id", "main.regulars")
+    ]
+    assert contract.readable["main.regulars"] == {"patient_id"}
+
+
+def test_an_audience_of_something_else_or_without_a_task_is_named(tmp_path):
+    models = hospital()
+    models["regulars"] = model({"audience": {"entity": "doctor"}}, {"doctor": "bigint"})
+    (problem,) = problems(tmp_path, models)
+    assert "Model regulars: entity 'doctor' is not that of the event sources, 'patient_id'" in problem
+    models["regulars"] = model({"audience": {"entity": "patient_id"}}, {"patient_id": "bigint"})
+    alone = {name: node for name, node in models.items() if not name.endswith("_14d")}
+    (problem,) = problems(tmp_path, alone)
+    assert "no model carries a task" in problem
