@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from basemodel_ops.contract.task_types import OwnFields
 from basemodel_ops.contract.types import (
     Aggregate,
     AlreadyHad,
@@ -77,7 +78,7 @@ class SplitMeta(Frozen):
     test_from: Moment
 
 
-class TaskMeta(Frozen):
+class TaskMeta(OwnFields):
     """A question."""
 
     type: TaskType

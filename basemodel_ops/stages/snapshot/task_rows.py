@@ -12,6 +12,7 @@ from basemodel_ops.artifacts import Draft
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.snapshot.censoring import signed_days
 from basemodel_ops.stages.snapshot.own import cutoff_of, known_of, parts_of
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
 from basemodel_ops.stages.snapshot.times import Times, microseconds
@@ -48,7 +49,8 @@ def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | 
         DataError: nothing to learn from.
     """
     has_target = task.population is None
-    columns = [task.entity, task.cutoff, *([task.target] if has_target else []), *([task.known] if task.known else [])]
+    labels = [task.target, *([task.observed] if task.observed else [])] if has_target else []
+    columns = [task.entity, task.cutoff, *labels, *([task.known] if task.known else [])]
     query = rows_query(task.population or task.relation, columns)
     rows = _parted(
         warehouse.read(query if plan is None else warehouse.sampled(query, task.entity, plan.read)), task, times
@@ -102,7 +104,7 @@ def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
     """The rows of a table with the part that each belongs to."""
     has_target = task.population is None
     cutoff = microseconds(table.column(task.cutoff))
-    target = table.column(task.target) if has_target else None
+    target = _target(table, task, cutoff, times.data_end) if has_target else None
     if task.is_own:
         cutoff = cutoff_of(task, cutoff)
         known = known_of(task, table, cutoff)
@@ -117,6 +119,11 @@ def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name
     return Rows(table.column(task.entity), cutoff, target, part)
+
+
+def _target(table: pa.Table, task: Task, cutoff: np.ndarray, data_end: int) -> pa.ChunkedArray:
+    """The targets of a table; days that are negative where an event was not seen."""
+    return signed_days(table, task, cutoff, data_end) if task.observed else table.column(task.target)
 
 
 def newest_per_entity(rows: Rows) -> Rows:
