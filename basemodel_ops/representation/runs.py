@@ -43,8 +43,8 @@ def run_values(history: History, columns: list[str], cutoffs: np.ndarray) -> np.
     for column in columns:
         codes, fresh = history.codes[column], is_first.copy()
         fresh[1:] |= codes[1:] != codes[:-1]
-        began = np.maximum.accumulate(np.where(fresh, np.arange(events), 0))[newest]
-        number = np.cumsum(fresh)
+        number = np.cumsum(fresh, dtype=np.int32)
+        began = np.flatnonzero(fresh)[number[newest] - 1]
         age = np.log1p(np.maximum(cutoffs - history.time[began], 0) / MINUTE)
         runs = (number[newest] - number[oldest] + 1) / np.maximum(end - begin, 1)
         found += [np.where(there, np.log1p(newest - began + 1), 0), np.where(there, age, _absent())]
