@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from basemodel_ops.contract.task_types import OwnFields
 from basemodel_ops.contract.types import (
     Aggregate,
     AlreadyHad,
@@ -76,7 +77,7 @@ class SplitMeta(Frozen):
     test_from: Moment
 
 
-class TaskMeta(Frozen):
+class TaskMeta(OwnFields):
     """A question."""
 
     type: TaskType
@@ -103,6 +104,13 @@ class GridMeta(Frozen):
     start: Moment | None = None
     every: Cadence = Cadence.WEEK
     now: Moment | None = None
+    purpose: Purpose | None = None
+
+
+class AudienceMeta(Frozen):
+    """Ids whose like are looked for."""
+
+    entity: str
     purpose: Purpose | None = None
 
 

@@ -8,8 +8,41 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from basemodel_ops.contract.task_types import (
+    FORMS,
+    METRICS_OF,
+    SMALLER_IS_BETTER,
+    Aggregate,
+    Metric,
+    OwnFields,
+    TaskForm,
+    TaskType,
+)
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.names import identifier_fault
+
+__all__ = [
+    "METRICS_OF",
+    "SMALLER_IS_BETTER",
+    "Aggregate",
+    "AlreadyHad",
+    "AttributeSource",
+    "Cadence",
+    "Column",
+    "ColumnType",
+    "Contract",
+    "EventSource",
+    "Frozen",
+    "GivenSplit",
+    "Grid",
+    "Metric",
+    "OnWorse",
+    "Personal",
+    "Relation",
+    "Target",
+    "Task",
+    "TaskType",
+]
 
 
 class Frozen(BaseModel):
@@ -29,45 +62,11 @@ class ColumnType(StrEnum):
     IGNORE = "ignore"
 
 
-class TaskType(StrEnum):
-    """The kind of question."""
-
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-    MULTILABEL = "multilabel"
-    REGRESSION = "regression"
-    RECOMMENDATION = "recommendation"
-
-
-class Metric(StrEnum):
-    """What candidates of a task with one answer are chosen by."""
-
-    AUROC = "auroc"
-    AVERAGE_PRECISION = "average_precision"
-    BRIER = "brier"
-    LOG_LOSS = "log_loss"
-    R2_LOG = "r2_log"
-    MAE = "mae"
-    MACRO_AUROC = "macro_auroc"
-    ACCURACY = "accuracy"
-
-
-SMALLER_IS_BETTER = (Metric.MAE, Metric.BRIER, Metric.LOG_LOSS)
-
-
 class OnWorse(StrEnum):
     """What is published where an answer is clearly worse than a baseline on the test."""
 
     STOP = "stop"
     BASELINE = "baseline"
-
-
-METRICS_OF = {
-    TaskType.BINARY: (Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.BRIER, Metric.LOG_LOSS),
-    TaskType.REGRESSION: (Metric.R2_LOG, Metric.MAE),
-    TaskType.MULTICLASS: (Metric.MACRO_AUROC, Metric.LOG_LOSS, Metric.ACCURACY),
-}
-"""The metrics of each type of task, that of a task which names none first."""
 
 
 class Relation(Frozen):
@@ -130,16 +129,6 @@ class AttributeSource(Frozen):
     """Of facts that know their own end: cutoffs after it do not see the row."""
 
 
-class Aggregate(StrEnum):
-    """What a task with one answer asks of the events in its window."""
-
-    ANY = "any"
-    NONE = "none"
-    COUNT = "count"
-    SUM = "sum"
-    MEAN = "mean"
-
-
 class AlreadyHad(StrEnum):
     """What a recommendation does with items that the entity already had."""
 
@@ -165,7 +154,7 @@ class GivenSplit(Frozen):
     test_from: date | datetime
 
 
-class Task(Frozen):
+class Task(OwnFields):
     """A question: one row per entity and cutoff, or per positive item with a `population`."""
 
     name: str
@@ -192,10 +181,17 @@ class Task(Frozen):
     split: GivenSplit | None = None
     """Where validation and test begin; None is the last complete cutoffs of the grid."""
 
+    @property
+    def form(self) -> TaskForm:
+        """What its type says of its rows and answers."""
+        return FORMS[self.type]
+
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A declaration that was pinned before `split` was there is the same declaration.
-        return {name: value for name, value in handler(self).items() if name != "split" or value is not None}
+        # A declaration that was pinned before one of these was there is the same declaration.
+        newer = {name: Task.model_fields[name].default for name in ("split", *OwnFields.model_fields)}
+        absent = [name for name, default in newer.items() if getattr(self, name) == default]
+        return {name: value for name, value in handler(self).items() if name not in absent}
 
 
 class Cadence(StrEnum):
@@ -234,6 +230,14 @@ class Personal(Frozen):
     purpose: str
 
 
+class Audience(Frozen):
+    """A table of ids, the seeds, whose like are looked for."""
+
+    name: str
+    relation: Relation
+    entity: str
+
+
 class Contract(Frozen):
     """Everything the dbt project declares."""
 
@@ -242,6 +246,7 @@ class Contract(Frozen):
     attributes: tuple[AttributeSource, ...]
     tasks: tuple[Task, ...]
     grid: Grid
+    audiences: tuple[Audience, ...] = ()
     personal: tuple[Personal, ...] = ()
     definitions: dict[str, str] = {}
     """Per relation a hash of the SQL that makes it, of all that it reads and of the macros used; without comments."""
@@ -271,6 +276,10 @@ class Contract(Frozen):
         """The task of that name."""
         return next(task for task in self.tasks if task.name == name)
 
+    def audience(self, name: str) -> Audience:
+        """The audience of that name."""
+        return next(audience for audience in self.audiences if audience.name == name)
+
     @property
     def readable(self) -> dict[str, frozenset[str]]:
         """The allow-list: per relation of the contract, the columns that may be read."""
@@ -285,9 +294,11 @@ class Contract(Frozen):
         for facts in self.attributes:
             allow(facts.relation, [facts.key, facts.valid_from, facts.valid_to, *_read(facts.columns)])
         for task in self.tasks:
-            allow(task.relation, [task.entity, task.cutoff, task.target])
+            allow(task.relation, [task.entity, task.cutoff, task.target, task.observed])
             allow(task.population, [task.entity, task.cutoff])
             allow(task.offers, [task.target, task.cutoff])
+        for audience in self.audiences:
+            allow(audience.relation, [audience.entity])
         allow(self.grid.relation, [self.grid.cutoff, self.grid.data_end])
         return {name: frozenset(columns) for name, columns in found.items()}
 

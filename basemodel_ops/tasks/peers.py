@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.split import DAY
 
 SPANS = (4, 16)
@@ -17,9 +17,6 @@ SPANS = (4, 16)
 
 PRIOR = 10.0
 """Weight of the answers of all beside those of a group."""
-
-MOST_CLASSES = 20
-"""Classes whose rates are told, the most frequent."""
 
 MOST_KEYS = 50_000
 """Groups of a kind that are kept for scoring, those with most answers."""
@@ -63,12 +60,8 @@ class Peers:
 
 def outputs_of(kind: TaskType, target: np.ndarray) -> np.ndarray:
     """What is averaged of answers, float32 (rows, outputs): a yes, the logarithm of an amount, each frequent class."""
-    if kind is TaskType.MULTICLASS:
-        counts = np.bincount(target.astype(int))
-        classes = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
-        return (target[:, None] == classes).astype(np.float32)
-    values = squash(target) if kind is TaskType.REGRESSION else target
-    return values[:, None].astype(np.float32)
+    values = kind_of(kind).of_peers(target)
+    return values.reshape(len(target), -1).astype(np.float32)
 
 
 def peer_values(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import numpy as np
 
-from basemodel_ops.contract.types import OnWorse, TaskType
+from basemodel_ops.contract.types import OnWorse
 from basemodel_ops.emde import element_scores
 from basemodel_ops.report import Finding
 from basemodel_ops.stages.checks.partitions import count_partition
@@ -13,9 +13,6 @@ from basemodel_ops.stages.scoring.answering import entities_asked, score_relatio
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.comparing import is_worse
 from basemodel_ops.tasks.metrics import gain
-
-HUGE = 1e300
-"""No answer is beyond it."""
 
 LOSS_HINTS = {
     "activity": "Of `activity` (whether and how much) nothing was learnt: there are too few rows, or events come and "
@@ -124,16 +121,11 @@ def check_task(ws: Workspace, task: str) -> Finding:
 def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
     """The partition holds every entity of the task, no repeated key and no answer that is null or out of range."""
     declared = ws.contract.task(task)
-    answer = {
-        TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability",
-    }.get(declared.type, "score")  # fmt: skip
-    ranked = declared.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
-    key = [declared.entity, *(["item"] if ranked else [])]
-    bounded = declared.type in (TaskType.BINARY, TaskType.MULTICLASS, TaskType.MULTILABEL)
-    low, high = (0, 1) if bounded else (-HUGE, HUGE)
+    form = declared.form
+    key = [declared.entity, *form.key]
     with ws.warehouse() as warehouse:
         found = count_partition(
-            warehouse, score_relation(task, ws.settings.answers_schema), as_of, key, answer, low, high
+            warehouse, score_relation(task, ws.settings.answers_schema), as_of, key, form.answer, form.low, form.high
         )
         asked = len(entities_asked(warehouse, declared, as_of))
     return Finding(

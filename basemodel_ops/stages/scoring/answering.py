@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.cutoffs import key_of, midnight
-from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.rows import RowsInMemory
@@ -19,11 +20,14 @@ from basemodel_ops.stages.tasks.recommending import Recommender
 from basemodel_ops.stages.tasks.views import pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import ColdStart
+from basemodel_ops.tasks.intervals import Interval
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
 from basemodel_ops.tasks.single import load_mixture
+from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
@@ -134,16 +138,20 @@ class SingleQuestion(Question):
         self._heads = load_mixture(task.type, list(recipe["shares"]), state)
         self.checkpoint, self._classes = checkpoint, recipe["classes"]
         self._cold = ColdStart(tuple(recipe.get("cold_start", ())))
+        self._interval = None
+        if "interval.safetensors" in fitted.names:
+            self._interval = Interval.from_arrays(fitted.arrays("interval"))
         self._peers = Peers.from_arrays(fitted.arrays("peers")) if task.horizon is not None else None
 
     def columns(self) -> list[pa.Field]:
-        """`score`, `prediction`, or `class` and `probability`."""
-        if self.task.type is TaskType.MULTICLASS:
-            return [pa.field("class", pa.string()), pa.field("probability", pa.float64())]
-        return [pa.field("score" if self.task.type is TaskType.BINARY else "prediction", pa.float64())]
+        """Those of its kind; a table that was written before one was declared gets it."""
+        return [added(column) for column in kind_of(self.task.type).columns(self.task)]
 
     def outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
-        """A chance, a number or the chance of each class, of some rows (positions): (rows,) or (rows, classes)."""
+        """What the score table orders some rows (positions) by: (rows,), or (rows, classes)."""
+        return kind_of(self.task.type).explained(self.task, self._outputs(examples, rows))
+
+    def _outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
         views = single_views(examples, self.checkpoint, rows, self.task)
         if self._peers is not None:
             views = views.with_peers(self._peers.look_up(peer_keys(examples, rows)))
@@ -152,16 +160,14 @@ class SingleQuestion(Question):
     @property
     def labels(self) -> list[str]:
         """The classes of `outputs` as text; none where it is one number."""
-        return [str(name) for name in self._classes] if self.task.type is TaskType.MULTICLASS else []
+        return [str(name) for name in self._classes or ()]
 
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions)."""
-        answer = self.outputs(group.rows, rows)
-        found = {self.task.entity: _entities(group, rows)}
-        if self.task.type is TaskType.MULTICLASS:
-            names = pa.array(self._classes)
-            return pa.table({**found, "class": names.take(pa.array(answer.argmax(1))), "probability": answer.max(1)})
-        return pa.table({**found, self.columns()[0].name: answer})
+        answer = self._outputs(group.rows, rows)
+        cells = kind_of(self.task.type).cells(self.task, answer, self._classes, self._interval)
+        names = [self.task.entity, *(column.name for column in self.columns())]
+        return pa.table([_entities(group, rows), *cells], names=names)
 
 
 class ManyQuestion(Question):
@@ -232,9 +238,16 @@ def question_of(
 ) -> Question:
     """A task with its fitted model, ready to be asked at a cutoff."""
     entities, fitted = entities_asked(warehouse, task, as_of), ws.current(f"{task.name}/model")
-    if task.type is TaskType.RECOMMENDATION:
+    if task.form.shape is Shape.ITEMS:
         return ItemQuestion(ws, warehouse, task, as_of, entities, fitted, cutoff)
-    if task.type is TaskType.MULTILABEL:
+    return outputs_question(ws, task, as_of, entities, fitted, checkpoint)
+
+
+def outputs_question(
+    ws: Workspace, task: Task, as_of: datetime, entities: pa.ChunkedArray, fitted: Artifact, checkpoint: Checkpoint
+) -> SingleQuestion | ManyQuestion:
+    """A task that does not rank items, with its fitted model."""
+    if task.form.shape is Shape.LABELS:
         return ManyQuestion(ws, task, as_of, entities, fitted, checkpoint)
     return SingleQuestion(task, as_of, entities, fitted, checkpoint)
 

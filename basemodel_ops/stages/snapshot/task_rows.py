@@ -12,6 +12,7 @@ from basemodel_ops.artifacts import Draft
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.snapshot.censoring import signed_days
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
 from basemodel_ops.stages.snapshot.times import Times, microseconds
 from basemodel_ops.warehouse.base import Warehouse
@@ -45,7 +46,8 @@ def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | 
         DataError: nothing to learn from.
     """
     has_target = task.population is None
-    columns = [task.entity, task.cutoff, *([task.target] if has_target else [])]
+    labels = [task.target, *([task.observed] if task.observed else [])]
+    columns = [task.entity, task.cutoff, *(labels if has_target else [])]
     query = rows_query(task.population or task.relation, columns)
     rows = _parted(
         warehouse.read(query if plan is None else warehouse.sampled(query, task.entity, plan.read)), task, times
@@ -96,7 +98,7 @@ def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
     """The rows of a table with the part that each belongs to."""
     has_target = task.population is None
     cutoff = microseconds(table.column(task.cutoff))
-    target = table.column(task.target) if has_target else None
+    target = _target(table, task, cutoff, times.data_end) if has_target else None
     part = np.full(len(cutoff), "open", dtype="<U10")
     if task.horizon is None:
         labelled = np.asarray(pc.is_valid(target)) if target is not None else np.zeros(len(cutoff), bool)
@@ -107,6 +109,11 @@ def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name
     return Rows(table.column(task.entity), cutoff, target, part)
+
+
+def _target(table: pa.Table, task: Task, cutoff: np.ndarray, data_end: int) -> pa.ChunkedArray:
+    """The targets of a table; days that are negative where an event was not seen."""
+    return signed_days(table, task, cutoff, data_end) if task.observed else table.column(task.target)
 
 
 def newest_per_entity(rows: Rows) -> Rows:
