@@ -35,7 +35,7 @@ def calendar_specs(cutoffs: np.ndarray) -> list[Spec]:
     met = np.unique(cutoffs)
     places = {name: len(np.unique(cycle(met))) for name, cycle in CYCLES.items()}
     told = [name for name, count in places.items() if count > 1 and len(met) >= OFTEN * count]
-    return [*(("calendar", "", "", name, 1) for name in told), ("calendar", "", "", "", 2)]
+    return [*(("clock", "", "", name, 1) for name in told), ("calendar", "", "", "", 2)]
 
 
 def calendar_values(cutoffs: np.ndarray, specs: list[Spec]) -> np.ndarray:

@@ -31,7 +31,8 @@ MEANINGS = {
     "between": "log(1 + minutes) from the newest event of a source to that of the named; negative if that came first",
     "attribute": "facts known before the cutoff: one place per value, or an encoder's features",
     "undated": "facts of which nobody says since when they were known; of use for traits only",
-    "calendar": "of the cutoff: day of the year, sine and cosine; weekday from Monday, 0, and hour, if there are many",
+    "clock": "weekday of the cutoff from Monday, 0, or its hour, where the grid has many of each",
+    "calendar": "day of the year of the cutoff, sine and cosine",
 }
 """What the numbers of each kind of block are."""
 

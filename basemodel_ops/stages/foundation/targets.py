@@ -28,6 +28,9 @@ OF_ITEMS = ("count", "recency")
 RECENT = ("recent_gap", "recent_item", "recent_same", "recent_number", "profile", "run", "between")
 """Kinds of blocks that tell the newest events one by one, their runs and order, and which items are usual."""
 
+CLOCK = "clock"
+"""Kind of the blocks of weekday and hour, which heads read. The learners of activity do not: few weeks teach them."""
+
 TOP_ITEMS, LEAST_ITEMS, MOST_ITEMS = 256, 4, 64
 
 RIDGE = 0.1

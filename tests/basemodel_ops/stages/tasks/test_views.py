@@ -26,5 +26,5 @@ def kinds_read(cutoffs: np.ndarray) -> list[tuple[str, str]]:
 def test_runs_order_and_weekday_are_read_and_the_day_of_the_year_is_not() -> None:
     days = np.arange(7 * OFTEN) * DAY
     told = [("run", "length"), ("run", "age"), ("run", "runs"), ("between", "orders")]
-    assert kinds_read(days) == [*told, ("calendar", "weekday")]
+    assert kinds_read(days) == [*told, ("clock", "weekday")]
     assert kinds_read(days * 7) == told
