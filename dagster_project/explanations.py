@@ -99,5 +99,5 @@ def keys(project: Project) -> list[dg.AssetKey]:
 
 def _explained(project: Project) -> list[Task]:
     """The tasks whose scores are explained every week."""
-    kinds = [task for task in project.contract.tasks if task.form.shape is not Shape.ITEMS]
+    kinds = [task for task in project.contract.tasks if task.form.shape is not Shape.ITEMS and not task.is_own]
     return kinds if project.settings.explained else []

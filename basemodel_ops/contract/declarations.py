@@ -13,6 +13,7 @@ from basemodel_ops.contract.types import (
     ColumnType,
     Frozen,
     Metric,
+    Moments,
     OnWorse,
     TaskType,
 )
@@ -93,6 +94,8 @@ class TaskMeta(OwnFields):
     offers: str | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)
     split: SplitMeta | None = None
+    moments: Moments = Moments.GRID
+    known: str | None = None
     purpose: Purpose | None = None
 
 

@@ -11,6 +11,7 @@ from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.forms import form_problems
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.nodes import snapshot_column
+from basemodel_ops.contract.own import own_problems
 from basemodel_ops.contract.task_types import FORMS, OwnFields, Shape
 from basemodel_ops.contract.types import (
     Aggregate,
@@ -149,10 +150,14 @@ def _tasks(
         for role, name in (("entity", meta.entity), ("target", meta.target), ("observed", meta.observed)):
             reader.need(model, role, name)
         reader.need_moment(model, "cutoff", meta.cutoff)
+        if meta.known is not None:
+            reader.need_moment(model, "known", meta.known)
+        reader.problems += [f"Model {model.name}: {problem}" for problem in own_problems(meta)]
         population = _model_of(reader, model, "population", {"entity": meta.entity, "cutoff": meta.cutoff})
         offers = _model_of(reader, model, "offers", {"target": meta.target, "cutoff": meta.cutoff})
         reader.problems += [f"Model {model.name}: {problem}" for problem in form_problems(meta)]
-        if meta.split is not None and (problem := _split_problem(meta.split, meta.horizon)):
+        horizon = Horizon.model_construct(days=0) if meta.known is not None else meta.horizon
+        if meta.split is not None and (problem := _split_problem(meta.split, horizon)):
             reader.problems.append(f"Model {model.name}: split: {problem}")
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
@@ -161,11 +166,12 @@ def _tasks(
         found.append(
             Task(
                 name=model.name, relation=model.relation, type=meta.type, entity=meta.entity, cutoff=meta.cutoff,
-                target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
+                target=meta.target, horizon=horizon.days if horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
                 already_had=meta.already_had, offers=offers, diversity=meta.diversity,
                 split=GivenSplit(**meta.split.model_dump()) if meta.split else None,
+                moments=meta.moments, known=meta.known,
                 **{name: getattr(meta, name) for name in OwnFields.model_fields},
             )
         )  # fmt: skip
@@ -177,7 +183,7 @@ def _split_problem(split: SplitMeta, horizon: Horizon | None) -> str:
     if horizon is None:
         return "a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
     first, second = (midnight(one) for one in (split.validation_from, split.test_from))
-    if second - first < timedelta(days=horizon.days):
+    if second <= first or second - first < timedelta(days=horizon.days):
         return (
             f"test_from {second} is not a horizon of {horizon.days} days after validation_from {first}, so no "
             "label of validation would be known before the test begins. Move them apart."

@@ -136,6 +136,13 @@ class AlreadyHad(StrEnum):
     REMOVE = "remove"
 
 
+class Moments(StrEnum):
+    """When the rows of a task are: at the cutoffs of the grid, or whenever its own table says."""
+
+    GRID = "grid"
+    OWN = "own"
+
+
 class Target(Frozen):
     """The event column that a task predicts; `column` may be `thing.attribute` through a reference.
 
@@ -164,6 +171,7 @@ class Task(OwnFields):
     cutoff: str
     target: str
     horizon: int | None
+    """Days; None of a trait, 0 where `known` says when a label is known."""
     population: Relation | None
     predicts: Target | None
     reads: tuple[str, ...]
@@ -180,6 +188,15 @@ class Task(OwnFields):
     """Of a recommendation: how much likeness to what is named already counts against an item, 0 to 1."""
     split: GivenSplit | None = None
     """Where validation and test begin; None is the last complete cutoffs of the grid."""
+    moments: Moments = Moments.GRID
+    """Rows at moments of their own know what happened up to these, the event that asks included."""
+    known: str | None = None
+    """Of a task with moments of its own: the column of the moment at which a label is known, such as the next event."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its rows are at moments of their own."""
+        return self.moments is Moments.OWN
 
     @property
     def form(self) -> TaskForm:
@@ -189,7 +206,8 @@ class Task(OwnFields):
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A declaration that was pinned before one of these was there is the same declaration.
-        newer = {name: Task.model_fields[name].default for name in ("split", *OwnFields.model_fields)}
+        names = ("split", "moments", "known", *OwnFields.model_fields)
+        newer = {name: Task.model_fields[name].default for name in names}
         absent = [name for name, default in newer.items() if getattr(self, name) == default]
         return {name: value for name, value in handler(self).items() if name not in absent}
 
@@ -294,7 +312,7 @@ class Contract(Frozen):
         for facts in self.attributes:
             allow(facts.relation, [facts.key, facts.valid_from, facts.valid_to, *_read(facts.columns)])
         for task in self.tasks:
-            allow(task.relation, [task.entity, task.cutoff, task.target, task.observed])
+            allow(task.relation, [task.entity, task.cutoff, task.target, task.observed, task.known])
             allow(task.population, [task.entity, task.cutoff])
             allow(task.offers, [task.target, task.cutoff])
         for audience in self.audiences:

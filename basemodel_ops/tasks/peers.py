@@ -66,7 +66,7 @@ def outputs_of(kind: TaskType, target: np.ndarray) -> np.ndarray:
 
 def peer_values(
     keys: np.ndarray, outputs: np.ndarray, cutoff: np.ndarray, as_of: np.ndarray, horizon: int,
-    weight: np.ndarray | None = None,
+    weight: np.ndarray | None = None, known: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Peers]:  # fmt: skip
     """What was known of each row's groups, and what is known at the end.
 
@@ -80,13 +80,14 @@ def peer_values(
         as_of: Microseconds, (rows,), at most the cutoff of the row.
         horizon: Days until an answer is known.
         weight: Of how many rows each speaks, (rows,).
+        known: Microseconds from which on each answer is known, (rows,), where that is not a horizon after its cutoff.
 
     Returns:
         float32 (rows, kinds x (outputs + 1) x half-lives): per kind and half-life rates and log(1 + support); and the
         same of every group when all answers are known.
     """
     rows, kinds = keys.shape
-    known = cutoff + horizon * DAY
+    known = cutoff + horizon * DAY if known is None else known
     facts = np.hstack([outputs, np.ones((rows, 1))]) * (1.0 if weight is None else weight[:, None])
     groups = [np.unique(column, return_inverse=True) for column in keys.T]
     first = np.cumsum([0, *(len(own) for own, _ in groups)])

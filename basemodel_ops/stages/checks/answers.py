@@ -9,7 +9,8 @@ from basemodel_ops.emde import element_scores
 from basemodel_ops.report import Finding
 from basemodel_ops.stages.checks.partitions import count_partition
 from basemodel_ops.stages.erasure.forgetting import check_forgotten
-from basemodel_ops.stages.scoring.answering import entities_asked, score_relation
+from basemodel_ops.stages.scoring.answering import MOMENT, score_relation
+from basemodel_ops.stages.scoring.asked import asked_at
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.comparing import is_worse
 from basemodel_ops.tasks.metrics import gain
@@ -122,16 +123,18 @@ def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
     """The partition holds every entity of the task, no repeated key and no answer that is null or out of range."""
     declared = ws.contract.task(task)
     form = declared.form
-    key = [declared.entity, *form.key]
+    key = [declared.entity, *([MOMENT] if declared.is_own else []), *form.key]
     with ws.warehouse() as warehouse:
         found = count_partition(
-            warehouse, score_relation(task, ws.settings.answers_schema), as_of, key, form.answer, form.low, form.high
-        )
-        asked = len(entities_asked(warehouse, declared, as_of))
+            warehouse, score_relation(task, ws.settings.answers_schema), as_of, key, form.answer, form.low, form.high,
+            1 + declared.is_own,
+        )  # fmt: skip
+        about = "entities at their moments" if declared.is_own else "entities"
+        asked = len(asked_at(warehouse, ws.contract.grid, declared, as_of))
     return Finding(
         "scores_are_complete",
         found.entities == asked and found.repeated == 0 and found.outside == 0,
-        f"{found.rows} rows for {found.entities} of {asked} entities, {found.repeated} repeated keys, "
+        f"{found.rows} rows for {found.entities} of {asked} {about}, {found.repeated} repeated keys, "
         f"{found.outside} answers null or out of range.",
         {"rows": found.rows, "entities": found.entities, "repeated": found.repeated},
     )

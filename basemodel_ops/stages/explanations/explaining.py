@@ -19,6 +19,7 @@ from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion, outputs_question
+from basemodel_ops.stages.scoring.asked import Asked
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -97,22 +98,21 @@ class Group:
 
 def is_explained(task: Task) -> bool:
     """Whether the scores of a task can be explained."""
-    return task.form.shape is not Shape.ITEMS
+    return task.form.shape is not Shape.ITEMS and not task.is_own
 
 
 def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion | ManyQuestion:
     """A task with its fitted model, ready to be asked about anyone.
 
     Raises:
-        DataError: the task is a recommendation, or its model is not there.
+        DataError: the task is a recommendation or has moments of its own, or its model is not there.
     """
     if not is_explained(task):
         able = ", ".join(one.name for one in ws.contract.tasks if is_explained(one))
-        raise DataError(
-            f"Task {task.name} is a recommendation, whose order of items is not explained yet. Tasks that are: "
-            f"{able or 'none'}."
-        )
-    nobody = pa.chunked_array([], pa.string())
+        why = "has moments of its own, and only scores" if task.is_own else "is a recommendation, whose order of items"
+        rest = "at the cutoffs of the grid are explained yet" if task.is_own else "is not explained yet"
+        raise DataError(f"Task {task.name} {why} {rest}. Tasks that are: {able or 'none'}.")
+    nobody = Asked(pa.chunked_array([], pa.string()))
     try:
         fitted, checkpoint = ws.current(f"{task.name}/model"), Checkpoint(ws)
     except ArtifactError as error:

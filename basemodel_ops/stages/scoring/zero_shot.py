@@ -14,7 +14,8 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.answering import Group, Question, entities_asked, ranked_columns
+from basemodel_ops.stages.scoring.answering import Group, Question, ranked_columns
+from basemodel_ops.stages.scoring.asked import Asked, asked_at
 from basemodel_ops.stages.scoring.scoring import ask
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.tasks.views import pair_views, zero_shot_answer
@@ -40,8 +41,8 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
     """
     declared, checkpoint = ws.contract.task(task), Checkpoint(ws)
     with ws.warehouse() as warehouse:
-        entities = entities_asked(warehouse, declared, as_of, is_open=False)
-        question = ZeroShotQuestion(ws, declared, as_of, entities, checkpoint)
+        asked = asked_at(warehouse, ws.contract.grid, declared, as_of, is_open=False)
+        question = ZeroShotQuestion(ws, declared, as_of, asked, checkpoint)
         report = ask(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
         compared = compare_with_labels(warehouse, ws.contract, declared, question, as_of)
         return replace(report, numbers={**report.numbers, **compared})
@@ -52,10 +53,8 @@ class ZeroShotQuestion(Question):
 
     answers_cold = False  # pretraining learns nothing of rows before which nothing happened
 
-    def __init__(
-        self, ws: Workspace, task: Task, as_of: datetime, entities: pa.ChunkedArray, checkpoint: Checkpoint
-    ) -> None:
-        super().__init__(task, as_of, entities)
+    def __init__(self, ws: Workspace, task: Task, as_of: datetime, asked: Asked, checkpoint: Checkpoint) -> None:
+        super().__init__(task, as_of, asked)
         self.model_version = checkpoint.version
         self.relation = zero_shot_relation(task.name, ws.settings.answers_schema)
         self._ws, self._checkpoint, self._labels = ws, checkpoint, None
@@ -80,15 +79,15 @@ class ZeroShotQuestion(Question):
 
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions)."""
-        entities = group.rows.entities.values.take(pa.array(rows))
+        key = self.key_of_rows(group, rows)
         if self._labels is not None:
             logits = pair_views(self._ws, group.rows, self._checkpoint, rows, self.task, self._labels).answer
             best = np.argsort(-logits, axis=1, kind="stable")
             chances = 1 / (1 + np.exp(-np.take_along_axis(logits, best, axis=1)))
-            return self.ranked(entities, self._labels.take(pa.array(best.ravel())), chances, best >= 0)
+            return self.ranked(key, self._labels.take(pa.array(best.ravel())), chances, best >= 0)
         answer = zero_shot_answer(self._checkpoint, self._checkpoint.activity(group.rows, rows), self.task)
         value = np.zeros(len(rows)) if answer is None else answer[:, 0]
-        return pa.table({self.task.entity: entities, self.columns()[0].name: kind_of(self.task.type).told(value)})
+        return pa.table({**key, self.columns()[0].name: kind_of(self.task.type).told(value)})
 
 
 APART, FAR = 3.0, 0.2

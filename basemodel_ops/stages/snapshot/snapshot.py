@@ -17,6 +17,7 @@ from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.settings import Settings
+from basemodel_ops.stages.snapshot.own import counts_query, plan_own, read_counts
 from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_task, read_together
 from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime, validated_from
 from basemodel_ops.warehouse.base import Warehouse
@@ -209,6 +210,9 @@ def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Tas
     """The rows of a task that are drawn, from how many there are at each cutoff."""
     relation = task.population or task.relation
     is_yes_or_no = task.form.is_yes_or_no and _is_number(warehouse, task)
+    if task.is_own:
+        counted = read_counts(warehouse.read(counts_query(task, times, is_yes_or_no)))
+        return plan_own(task, times, counted, bounds(settings, task), settings.seed)
     query = counts_by_cutoff_query(relation, task.cutoff, task.target if is_yes_or_no else None, is_yes_or_no)
     table = warehouse.read(query)
     table = table.filter(pc.is_valid(table.column(0)))

@@ -21,6 +21,10 @@ from basemodel_ops.tasks.split import DAY
 EARLIER = 3
 """Earlier moments learn from as many times fewer numbers than the newest."""
 
+FADING = 7
+"""Days that stand for the horizon in how fast answers of peers fade, where labels are known at a moment: the usual wait
+for the next event may be a minute, and what became of peers still holds for weeks."""
+
 MIXTURE = "mixture"
 """Name, among the heads that a report shows, of what ships where it is of several."""
 
@@ -64,7 +68,8 @@ def tell_of_peers(
     if labelled is not None:
         weight = labelled * (1.0 if weight is None else weight)
     outputs = outputs_of(task.type, target)
-    return peer_values(keys, outputs, rows.cutoff, known_from(rows), task.horizon or 0, weight)
+    horizon = FADING if task.known is not None else task.horizon or 0
+    return peer_values(keys, outputs, rows.cutoff, known_from(rows), horizon, weight, rows.known)
 
 
 def known_targets(task: Task, rows: Rows, target: np.ndarray, places: np.ndarray, moment: int) -> np.ndarray:
@@ -98,8 +103,8 @@ def select(
         return known_targets(task, rows, target, places, moment)
 
     trials: list[Trial] = []
-    most = kind_of(kind).moments(target, MOMENTS)
-    for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed, most):
+    most, span = kind_of(kind).moments(target, MOMENTS), (task.horizon or 0) * DAY
+    for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, span, seed, most, rows.known):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
         own = told(learnt, int(rows.cutoff[measured].min()))
         heads = fit_heads(kind, views.rows(learnt), own, seed, None, metric, numbers)
@@ -107,7 +112,7 @@ def select(
         answers, own = answers_of(kind, heads, later), told(measured, test_from)
         trials.append(Trial(answers, own, owner[measured], later.weight))
     # Moments of a trait are parts of the same rows: none is newer.
-    labels, fade = int((rows.part == "train").sum()), FADE if task.horizon else 1.0
+    labels, fade = int((rows.part == "train").sum()), 1.0 if task.horizon is None else FADE
     shares = shares_of(kind, metric, trials, labels, fade)
     name = MIXTURE if len(shares) > 1 else next(iter(shares))
     together = [replace(one, answers={**one.answers, name: mixed(kind, shares, one.answers)}) for one in trials]
