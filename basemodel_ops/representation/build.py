@@ -14,11 +14,13 @@ from basemodel_ops.emde import (
     window_counts,
 )
 from basemodel_ops.encoders import squash
+from basemodel_ops.representation.between import between_specs, between_values
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.layout import Layout, Spec
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.occasions import occasions, once_per_occasion
 from basemodel_ops.representation.recent import PROFILE, profile_values, recent_specs, recent_values
+from basemodel_ops.representation.runs import run_specs, run_values
 from basemodel_ops.representation.scalars import future_scalars, history_scalars, scalar_names
 
 
@@ -111,7 +113,8 @@ def history_layout(
             specs += [("mass", plan.name, column, life, 1) for life in lives]
         specs += recent_specs(plan.name, list(plan.things), list(plan.numbers))
         specs += [("profile", plan.name, column, name, 1) for column in plan.things for name in PROFILE]
-    return Layout(specs)
+        specs += run_specs(plan.name, list(plan.things))
+    return Layout([*specs, *between_specs([plan.name for plan in plans])])
 
 
 def history_values(
@@ -157,6 +160,8 @@ def history_values(
             blocks += _rows_and_mass(dense, density.rows, density.width)
         blocks.append(recent_values(history, list(plan.things), list(plan.numbers), cutoffs))
         blocks.append(profile_values(counts, list(plan.things.values())))
+        blocks.append(run_values(history, list(plan.things), cutoffs))
+    blocks.append(between_values(histories, cutoffs))
     return np.concatenate([block.astype(np.float16) for block in blocks], axis=2)
 
 

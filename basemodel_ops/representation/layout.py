@@ -27,8 +27,11 @@ MEANINGS = {
     "recent_same": "whether the item of one of the newest events is that of the newest",
     "recent_number": "squashed number of one of the newest events; 0 where there is none",
     "profile": "of the most frequent items: which is usual, by its rank, its share, how many there are, their entropy",
+    "run": "newest run of the same item: log(1 + events), log(1 + minutes) since it began; runs as a share of events",
+    "between": "log(1 + minutes) from the newest event of a source to that of the named; negative if that came first",
     "attribute": "facts known before the cutoff: one place per value, or an encoder's features",
     "undated": "facts of which nobody says since when they were known; of use for traits only",
+    "clock": "weekday of the cutoff from Monday, 0, or its hour, where the grid has many of each",
     "calendar": "day of the year of the cutoff, sine and cosine",
 }
 """What the numbers of each kind of block are."""

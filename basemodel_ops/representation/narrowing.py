@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.build import SourcePlan, history_layout
 from basemodel_ops.representation.recent import OF_COLUMN
+from basemodel_ops.representation.runs import RUN
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _groups(plan: SourcePlan, half_lives: tuple[float, ...], counted: tuple[floa
         yield LeftOut(plan.name, column, "texts of facts" if "." in column else "texts", numbers)
     for column, size in plan.things.items():
         if "." in column:  # counted once, per occasion at every half-life, and how lately
-            yield LeftOut(plan.name, column, "categories of facts", size * (2 + len(counted)) + OF_COLUMN)
+            yield LeftOut(plan.name, column, "categories of facts", size * (2 + len(counted)) + OF_COLUMN + len(RUN))
 
 
 def _column(track: str) -> str:

@@ -8,6 +8,9 @@ MOMENTS = 3
 LEAST_PART = 1 / 3
 """Of the training rows, at least what is learnt from at each moment."""
 
+WEEK = 7
+"""Days whose cutoffs an earlier moment is measured at, at least: what ships must answer on every weekday."""
+
 LEARNT, MEASURED = 40_000, 10_000
 """Rows that are learnt from and measured at an earlier moment, at most."""
 
@@ -18,9 +21,9 @@ def moments(
 ) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """Rows to learn from and rows to measure by, per moment, the newest first.
 
-    The first are the parts themselves. Each of the others is measured at as many cutoffs as validation has, a horizon
-    before the moment after it, and learns from what was known when these begin. Traits do not move in time: their other
-    moments are random parts of the same sizes.
+    The first are the parts themselves. Each of the others is measured at as many cutoffs as validation has, at least at
+    those of a week, a horizon before the moment after it; it learns from what was known when these begin. Traits do not
+    move in time: their other moments are random parts of the same sizes.
 
     Args:
         cutoff: (rows,), in the unit of `span`.
@@ -51,9 +54,10 @@ def moments(
             found.append((_some(past, LEARNT, generator), _some(measured, MEASURED, generator)))
             begin -= length
         return found
-    width, begin = len(np.unique(cutoff[validation])), cutoff[validation].min()
+    width, begin, week = len(np.unique(cutoff[validation])), cutoff[validation].min(), WEEK * span // max(horizon, 1)
     while len(found) < most:
-        before = np.unique(cutoff[train][cutoff[train] + span <= begin])[-width:]
+        before = np.unique(cutoff[train][cutoff[train] + span <= begin])
+        before = before[min(-width, -int((before > before[-1] - week).sum())) :] if len(before) else before
         past = train[cutoff[train] + span <= before[0]] if len(before) else train[:0]
         if len(past) < max(LEAST_PART * len(train), 1):
             break

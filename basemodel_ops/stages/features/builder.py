@@ -20,7 +20,7 @@ from basemodel_ops.representation import (
     history_values,
     stream_histories,
 )
-from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.calendar import calendar_specs, calendar_values
 from basemodel_ops.representation.narrowing import LeftOut, narrow
 from basemodel_ops.stages.features.attributes import read_facts
 from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, encoders_of, numbers
@@ -130,12 +130,6 @@ def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
     )  # fmt: skip
 
 
-def _calendar(cutoffs: np.ndarray) -> np.ndarray:
-    """Day of the year as a cyclic pair, float16 (..., cutoffs, 2)."""
-    angle = cutoffs / DAY * (2 * np.pi / 365.2425)
-    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).astype(np.float16)
-
-
 class Builder:
     """Builds representations shard by shard; memory does not grow with the number of events."""
 
@@ -153,7 +147,9 @@ class Builder:
         specs = [(b.kind, b.source, b.column, b.detail, b.length) for b in base.blocks]
         for facts in self.facts:
             specs += facts.layout
-        self.layout = Layout([*specs, ("calendar", "", "", "", 2)])
+        times = ws.snapshot().times
+        self.calendar = calendar_specs(times.cutoffs[times.cutoffs < times.training_end])
+        self.layout = Layout([*specs, *self.calendar])
 
     def histories(self, shard: int = SHARD) -> Iterator[tuple[int, list[History]]]:
         """First entity and the histories of `shard` entities at a time, one per source."""
@@ -201,6 +197,7 @@ class Builder:
         high, settings = low + histories[0].entities, self._ws.settings
         lives, counted = settings.half_lives, settings.counted_half_lives
         values = history_values(histories, self.plans, cutoffs, lives, counted, settings.windows)
-        calendar = np.broadcast_to(_calendar(cutoffs), (high - low, cutoffs.shape[-1], 2))
+        calendar = calendar_values(cutoffs, self.calendar)
+        calendar = np.broadcast_to(calendar, (high - low, *calendar.shape[-2:]))
         facts = [facts.at(low, high, cutoffs) for facts in self.facts]
         return np.concatenate([values, *facts, calendar], axis=2)

@@ -25,8 +25,11 @@ READ_FOR_THINGS = (*(kind for kind in READ if kind != "calendar"), *OF_THINGS, "
 OF_ITEMS = ("count", "recency")
 """Kinds of blocks by which heads know the most frequent items of each column, `TOP_ITEMS` in all."""
 
-RECENT = ("recent_gap", "recent_item", "recent_same", "recent_number", "profile")
-"""Kinds of blocks that tell the newest events one by one, and which items are usual."""
+RECENT = ("recent_gap", "recent_item", "recent_same", "recent_number", "profile", "run", "between")
+"""Kinds of blocks that tell the newest events one by one, their runs and order, and which items are usual."""
+
+CLOCK = "clock"
+"""Kind of the blocks of weekday and hour, which heads read. The learners of activity do not: few weeks teach them."""
 
 TOP_ITEMS, LEAST_ITEMS, MOST_ITEMS = 256, 4, 64
 

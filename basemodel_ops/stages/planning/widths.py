@@ -2,6 +2,7 @@
 
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource
 from basemodel_ops.representation.recent import EVENTS, OF_COLUMN
+from basemodel_ops.representation.runs import RUN
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
@@ -58,7 +59,7 @@ def _source_numbers(event: EventSource, things: dict[str, AttributeSource], sett
 def _column_numbers(column: Column, settings: Settings, values: int) -> int:
     lives = len(settings.half_lives)
     if column.type is ColumnType.CATEGORY:
-        return min(settings.things, values) * (2 + len(settings.counted_half_lives)) + OF_COLUMN
+        return min(settings.things, values) * (2 + len(settings.counted_half_lives)) + OF_COLUMN + len(RUN)
     if column.type is ColumnType.NUMBER:
         return (len(settings.windows) + 1) + 2 * lives + 1 + 32 * lives + EVENTS
     if column.type is ColumnType.TIME:

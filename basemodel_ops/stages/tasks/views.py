@@ -38,8 +38,9 @@ def single_views(examples: Represented, checkpoint: Checkpoint, place: np.ndarra
 
 
 def item_positions(examples: Represented) -> np.ndarray:
-    """Input positions of the newest events and of the most frequent items of each column."""
-    blocks = [block for block in examples.layout.blocks if block.kind in (*targets.OF_ITEMS, *targets.RECENT)]
+    """Input positions of the newest events, of the most frequent items of each column, and of weekday and hour."""
+    kinds = (*targets.OF_ITEMS, *targets.RECENT, targets.CLOCK)
+    blocks = [block for block in examples.layout.blocks if block.kind in kinds]
     share = targets.TOP_ITEMS // max(sum(block.kind in targets.OF_ITEMS for block in blocks), 1)
     most = min(max(share, targets.LEAST_ITEMS), targets.MOST_ITEMS)
     found = [np.arange(block.offset, min(block.end, block.offset + most)) for block in blocks]
@@ -74,7 +75,7 @@ def automatic_positions(examples: Represented, task: Task) -> np.ndarray:
     """Input positions of the automatic aggregates of `single_views`, in order; contrasts of these stand after them."""
     if task.horizon is None:
         return _slow(examples, "scalar", "count", *FACTS, without=task.reads)
-    return examples.positions(*targets.READ, without=task.reads)
+    return examples.positions(*targets.READ, targets.CLOCK, without=task.reads)
 
 
 def _slow(examples: Represented, *kinds: str, without: tuple[str, ...]) -> np.ndarray:

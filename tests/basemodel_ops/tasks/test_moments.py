@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from basemodel_ops.tasks.moments import MOMENTS, moments
+from basemodel_ops.tasks.moments import MOMENTS, WEEK, moments
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 7])
@@ -18,12 +18,20 @@ def test_moments_learn_from_what_was_known_when_they_begin(horizon: int) -> None
     assert (part[found[0][1]] == "validation").all()
     for _, measured in found[1:]:
         assert (part[measured] == "train").all()
-        assert len(np.unique(cutoff[measured])) == 2
+        assert len(np.unique(cutoff[measured])) == WEEK
     for learnt, measured in found:
         assert cutoff[learnt].max() + horizon <= cutoff[measured].min()
         assert (part[learnt] == "train").all()
     for (_, newer), (_, older) in pairwise(found):
         assert cutoff[older].max() + horizon <= cutoff[newer].min()
+
+
+def test_moments_of_a_weekly_grid_are_as_wide_as_validation() -> None:
+    cutoff = np.repeat(np.arange(40), 5) * 7
+    part = np.where(cutoff < 210, "train", "gap").astype("<U10")
+    part[np.isin(cutoff, (217, 224, 231))] = "validation"
+    found = moments(cutoff, part, 7, 7, 0)
+    assert [len(np.unique(cutoff[measured])) for _, measured in found] == [3] * MOMENTS
 
 
 def test_a_short_grid_has_fewer_moments() -> None:

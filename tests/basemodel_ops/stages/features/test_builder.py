@@ -15,6 +15,7 @@ from tests.basemodel_ops.representation.histories import FIRST, HOUR, plan, rand
 
 SEEDS = st.integers(0, 10_000)
 LOW, ENTITIES, COUNT = 3, 4, 5
+CALENDAR = [("calendar", "", "", "", 2)]
 
 
 def facts_of(seed: int) -> Facts:
@@ -49,7 +50,9 @@ def test_facts_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, ot
 @given(SEEDS, SEEDS)
 def test_a_row_of_a_shard_says_what_its_cutoffs_say_for_all(seed: int, other: int) -> None:
     lives = SimpleNamespace(half_lives=(7.0, 90.0), counted_half_lives=(7.0,), windows=(1, 7))
-    builder = SimpleNamespace(_ws=SimpleNamespace(settings=lives), plans=[plan()], facts=[facts_of(seed)])
+    builder = SimpleNamespace(
+        _ws=SimpleNamespace(settings=lives), plans=[plan()], facts=[facts_of(seed)], calendar=CALENDAR
+    )
     histories, cutoffs = [random_history(seed, ENTITIES)], own_cutoffs(other)
     found = Builder.values(cast(Builder, builder), LOW, histories, cutoffs)
     assert found.dtype == np.float16
