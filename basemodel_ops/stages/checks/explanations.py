@@ -17,7 +17,7 @@ from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 CLOSE = 1e-6
 """Of the score, or of 1 where it is smaller."""
 
-ASKED = 20
+ASKED = 60
 """Entities whose explanations are put to the test."""
 
 LEAST_RATIO = 3.0
@@ -58,10 +58,11 @@ def check_faithful(ws: Workspace, name: str, as_of: datetime) -> Finding:
     (found,) = ends  # fewer entities than are explained at once
     text = (
         f"Of {len(entities)} entities the tenth of the events that is said to matter most moves the score by "
-        f"{found.named:.4g}, any tenth by {found.random:.4g}: {found.ratio:.1f} times as far; at least {LEAST_RATIO:g} "
-        "is hoped for. Where scores hardly follow from single events, read the reasons as groups."
+        f"{found.named:.4g}, any tenth by {found.random:.4g}: {found.ratio:.1f} times as far (95 % interval {found.low:.1f} to "
+        f"{found.high:.1f}); at least {LEAST_RATIO:g} is hoped for. Where scores hardly follow from single events, read the reasons as groups."
     )
     numbers: dict[str, float | int | str] = {"named": found.named, "random": found.random, "ratio": found.ratio}
+    numbers |= {"ratio_low": found.low, "ratio_high": found.high}
     return Finding("reasons_are_faithful", bool(found.ratio >= LEAST_RATIO), text, numbers)
 
 

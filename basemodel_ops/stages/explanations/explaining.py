@@ -62,7 +62,7 @@ class Explained:
     """The class or label whose chance is explained; empty where the score is one number."""
     score: float
     empty: float
-    """What the score were had no event happened: facts of the entity and the time of the year alone."""
+    """What the models say had no event happened: facts of the entity and the time of the year alone."""
     reasons: tuple[Reason, ...]
     evaluations: int
 

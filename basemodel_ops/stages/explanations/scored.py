@@ -51,5 +51,7 @@ class Scored:
 
     def _outputs(self, owner: np.ndarray, kept: Sequence[np.ndarray]) -> np.ndarray:
         rows = self._masker.rows(owner, kept)
-        outputs = self._question.outputs(rows, np.arange(len(rows)))
+        # The models alone are asked: a base rate that answers for those without a history would make whichever event
+        # comes first seem to matter most.
+        outputs = self._question.modelled(rows, np.arange(len(rows)))
         return outputs.reshape(len(rows), -1).astype(np.float64)

@@ -23,7 +23,7 @@ from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
-from basemodel_ops.tasks.single import load_mixture
+from basemodel_ops.tasks.single import Views, load_mixture
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
@@ -131,7 +131,7 @@ class SingleQuestion(Question):
         super().__init__(task, as_of, entities)
         self.model_version, recipe = fitted.version, fitted.json("recipe")
         state = fitted.arrays("heads"), _texts(fitted, recipe)
-        self._heads = load_mixture(task.type, list(recipe["shares"]), state)
+        self.heads = load_mixture(task.type, list(recipe["shares"]), state)
         self.checkpoint, self._classes = checkpoint, recipe["classes"]
         self._cold = ColdStart(tuple(recipe.get("cold_start", ())))
         self._peers = Peers.from_arrays(fitted.arrays("peers")) if task.horizon is not None else None
@@ -144,10 +144,18 @@ class SingleQuestion(Question):
 
     def outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
         """A chance, a number or the chance of each class, of some rows (positions): (rows,) or (rows, classes)."""
+        return self._cold.applied(self.modelled(examples, rows), examples.has_history(rows))
+
+    def modelled(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
+        """What the models say of rows (positions), of those without a history too, whatever is published of these."""
+        return self.heads.predict(self.views(examples, rows))
+
+    def views(self, examples: RowsInMemory, rows: np.ndarray) -> Views:
+        """What the heads read of rows (positions)."""
         views = single_views(examples, self.checkpoint, rows, self.task)
         if self._peers is not None:
             views = views.with_peers(self._peers.look_up(peer_keys(examples, rows)))
-        return self._cold.applied(self._heads.predict(views), examples.has_history(rows))
+        return views
 
     @property
     def labels(self) -> list[str]:
@@ -185,6 +193,8 @@ class ManyQuestion(Question):
         """The chance of each label, of some rows (positions): (rows, labels)."""
         views = pair_views(self._ws, examples, self.checkpoint, rows, self.task, self._labels)
         return self._pairs.predict(views)
+
+    modelled = outputs  # nobody is answered by another rule
 
     @property
     def labels(self) -> list[str]:
