@@ -7,7 +7,6 @@ import numpy as np
 
 from basemodel_ops.explanations.owen import Explanation, Score
 
-
 RESAMPLED = 1000
 """Samples of the entities, with replacement, by which the interval is found."""
 

@@ -1,10 +1,11 @@
 """What each feature adds to the answer of a mixture's boosted heads: exact Shapley values of their trees.
 
-Trees add up in their raw score, where tree SHAP is exact (Lundberg et al. 2020). What follows them, the link of a model,
-the mean of models and heads, and calibration, is gone along on the straight line from what the trees say on average to
-what they say here (Aumann and Shapley 1974): so the values sum to what the answer moves, in its own unit.
+Trees add up in their raw score, where tree SHAP is exact (Lundberg et al. 2020). What follows them, the link of a
+model, the mean of models and heads, and calibration, is gone along on the straight line from what the trees say on
+average to what they say here (Aumann and Shapley 1974): so the values sum to what the answer moves, in its own unit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ class Attribution:
 
 
 def attributed(mixture: Mixture, views: Views, chosen: np.ndarray) -> Attribution | None:
-    """What the features add to an answer, or to the chance of the `chosen` class, (rows,); None without boosted heads."""
+    """What features add to an answer, or to the chance of the `chosen` class, (rows,); None without boosted heads."""
     boosted = {name: head for name, head in mixture.heads.items() if isinstance(head, BoostedHead)}
     boosted = {name: head for name, head in boosted.items() if name in mixture.shares}
     if not boosted:
@@ -90,11 +91,10 @@ def _starts(views: Views) -> dict[str, int]:
     return dict(zip((*PARTS, "end"), np.cumsum([0, *widths]).tolist(), strict=True))
 
 
-def _mean(shares: dict[str, float] | object, answers: dict[str, np.ndarray], outputs: int) -> np.ndarray:
+def _mean(shares: Mapping[str, float], answers: dict[str, np.ndarray], outputs: int) -> np.ndarray:
     """The weighted mean of chances of classes, (rows, outputs)."""
-    own = dict(shares)  # type: ignore[call-overload]
-    padded = [np.pad(answers[name], ((0, 0), (0, outputs - answers[name].shape[1]))) for name in own]
-    return np.average(padded, axis=0, weights=list(own.values()))
+    padded = [np.pad(answers[name], ((0, 0), (0, outputs - answers[name].shape[1]))) for name in shares]
+    return np.average(padded, axis=0, weights=list(shares.values()))
 
 
 def _linked(kind: TaskType, base: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

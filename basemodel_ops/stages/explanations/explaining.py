@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.explanations import Explanation, Node, explain
@@ -17,7 +18,7 @@ from basemodel_ops.stages.explanations.scored import Scored
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
+from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -94,34 +95,48 @@ class Group:
             yield Explained(entity, label, one.score, one.empty, tuple(reasons), one.evaluations)
 
 
-def is_explained(task: Task) -> bool:
-    """Whether the scores of a task can be explained."""
-    return task.type is not TaskType.RECOMMENDATION
+Explainable = SingleQuestion | ManyQuestion | ItemQuestion
+"""Questions whose answers can be explained."""
+
+
+def fitted_model(ws: Workspace, task: Task) -> Artifact:
+    """The model of a task.
+
+    Raises:
+        DataError: it is not there.
+    """
+    try:
+        return ws.current(f"{task.name}/model")
+    except ArtifactError as error:
+        raise DataError(
+            f"Task {task.name} has no model below {ws.settings.home}. {error} `basemodel train --task {task.name}` "
+            "does."
+        ) from error
 
 
 def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion | ManyQuestion:
     """A task with its fitted model, ready to be asked about anyone.
 
     Raises:
-        DataError: the task is a recommendation, or its model is not there.
+        DataError: its model is not there.
     """
-    if not is_explained(task):
-        able = ", ".join(one.name for one in ws.contract.tasks if is_explained(one))
-        raise DataError(
-            f"Task {task.name} is a recommendation, whose order of items is not explained yet. Tasks that are: "
-            f"{able or 'none'}."
-        )
     nobody = pa.chunked_array([], pa.string())
-    try:
-        fitted, checkpoint = ws.current(f"{task.name}/model"), Checkpoint(ws)
-    except ArtifactError as error:
-        raise DataError(
-            f"Task {task.name} has no model below {ws.settings.home}. {error} `basemodel train --task {task.name}` "
-            "does."
-        ) from error
+    fitted, checkpoint = fitted_model(ws, task), Checkpoint(ws)
     if task.type is TaskType.MULTILABEL:
         return ManyQuestion(ws, task, as_of, nobody, fitted, checkpoint)
     return SingleQuestion(task, as_of, nobody, fitted, checkpoint)
+
+
+def asked_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Explainable:
+    """The same of any task; recommendations read how popular items are.
+
+    Raises:
+        DataError: its model is not there.
+    """
+    if task.type is not TaskType.RECOMMENDATION:
+        return open_question(ws, task, as_of)
+    nobody, fitted = pa.chunked_array([], pa.string()), fitted_model(ws, task)
+    return ItemQuestion(ws, warehouse, task, as_of, nobody, fitted, to_microseconds(as_of))
 
 
 def groups(

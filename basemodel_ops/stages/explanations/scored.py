@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from basemodel_ops.errors import DataError
+from basemodel_ops.stages.explanations.aggregates import Aggregates, Told
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
+from basemodel_ops.stages.workspace import Workspace
 
 EVENTS, ROWS = 2_000_000, 4096
 """Masked events, and masked histories, that are scored at once, about: they bound memory."""
@@ -48,6 +50,14 @@ class Scored:
         """Times of the events of an entity, microseconds, numbered as in its tree."""
         histories = self._masker.histories
         return np.concatenate([h.time[h.start[entity] : h.start[entity + 1]] for h in histories])
+
+    def aggregates(self, ws: Workspace) -> Told | None:
+        """What aggregates add to the scores; None where no forest reads any, and of tasks of many labels."""
+        if not isinstance(self._question, SingleQuestion):
+            return None
+        everyone = np.arange(len(self.events))
+        rows = self._masker.rows(everyone, [np.ones(count, bool) for count in self.events])
+        return Aggregates(ws, self._question, rows).told(rows, self._chosen)
 
     def _outputs(self, owner: np.ndarray, kept: Sequence[np.ndarray]) -> np.ndarray:
         rows = self._masker.rows(owner, kept)

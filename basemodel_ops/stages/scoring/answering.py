@@ -218,17 +218,17 @@ class ItemQuestion(Question):
     ) -> None:  # fmt: skip
         super().__init__(task, as_of, entities)
         self.model_version = fitted.version
-        self._recommender = Recommender(ws, warehouse, task, fitted, cutoff)
+        self.recommender = Recommender(ws, warehouse, task, fitted, cutoff)
 
     def columns(self) -> list[pa.Field]:
         """Item, score and rank."""
-        return ranked_columns(self._recommender.items.values.type)
+        return ranked_columns(self.recommender.items.values.type)
 
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions); fewer than `TOP` where an entity has fewer candidates."""
-        history = group.histories[self._recommender.source]
-        items, scores = self._recommender.best(history, group.rows.entity[rows], TOP)
-        values = self._recommender.items.values.take(pa.array(np.maximum(items.ravel(), 0)))
+        history = group.histories[self.recommender.source]
+        items, scores = self.recommender.best(history, group.rows.entity[rows], TOP)
+        values = self.recommender.items.values.take(pa.array(np.maximum(items.ravel(), 0)))
         return self.ranked(_entities(group, rows), values, scores, (items != NOTHING) & np.isfinite(scores))
 
 

@@ -25,6 +25,7 @@ from basemodel_ops.stages.features.builder import Builder, source_plans
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.snapshot.times import to_microseconds
+from basemodel_ops.tasks.cold_start import ColdStart
 
 from ..riding import CUTOFFS, RIDES, ask, is_over
 from ..trips import RIDERS, TASK_TABLE, trips
@@ -118,6 +119,21 @@ def test_reasons_sum_to_the_published_score_less_that_of_nothing(
         assert sorted(time for reason in one.reasons for time in reason.times) == own
         assert {reason.about.table for reason in one.reasons} == {"behavior.trips"}
         assert {reason.about.column for reason in one.reasons} == {"station"}
+
+
+def test_a_base_rate_for_those_without_a_history_is_no_reason(fitted: dict[TaskType, tuple[Workspace, str]]) -> None:
+    """It answers for them beside the model; in the explanation it would go to whichever event comes first."""
+    ws, name = fitted[TaskType.BINARY]
+    question = open_question(ws, ws.contract.task(name), NEWEST)
+    found = []
+    with ws.warehouse() as warehouse:
+        for answer in ((), (0.99,)):
+            question._cold = ColdStart(answer)  # pyright: ignore[reportAttributeAccessIssue]
+            (group,) = groups(ws, warehouse, question, ["rider 3", "rider 11"])
+            found.append(group.explain(EVALUATIONS, 0))
+    for plain, ruled in zip(*found, strict=True):
+        assert (plain.score, plain.empty) == (ruled.score, ruled.empty)
+        assert [share.value for share in plain.shares] == [share.value for share in ruled.shares]
 
 
 def test_a_masked_history_is_the_row_of_a_warehouse_without_these_events(riders: Workspace, tmp_path: Path) -> None:
