@@ -7,7 +7,7 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.explanations import faithfulness
 from basemodel_ops.report import Finding
-from basemodel_ops.stages.explanations.explaining import EVALUATIONS, groups, open_question
+from basemodel_ops.stages.explanations.explaining import ASKED, EVALUATIONS, groups, open_question
 from basemodel_ops.stages.explanations.published import aggregate_relation, answer_column, explanation_relation
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
@@ -19,9 +19,6 @@ Key = tuple[object, ...]
 
 CLOSE = 1e-6
 """Of the score, or of 1 where it is smaller."""
-
-ASKED = 60
-"""Entities whose explanations are put to the test."""
 
 LEAST_RATIO = 3.0
 """The tenth of the events that is said to matter most moves a score so many times as far as any tenth, at least."""

@@ -27,6 +27,9 @@ from basemodel_ops.warehouse.base import Warehouse
 GROUP = 256
 """Entities that are explained at once."""
 
+ASKED = 60
+"""Entities of a task whose explanations are put to the test."""
+
 EVALUATIONS, CONTEXTS = 64, 2
 """Times that the models are asked about each of many entities, and surroundings in which events are seen, at most."""
 

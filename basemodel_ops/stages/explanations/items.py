@@ -28,8 +28,9 @@ def item_reasons(
     ws: Workspace, warehouse: Warehouse, question: ItemQuestion, entities: Sequence[object], items: int = ITEMS,
     top: int = TOP,
 ) -> Iterator[tuple[object, list[dict[str, object]], dict[str, float]]]:  # fmt: skip
-    """Entities that have events before the question's cutoff, in the order of their keys, and rows of reasons of each; and what
-    each kind of evidence adds to the first item.
+    """Entities that have events before the question's cutoff, in the order of their keys.
+
+    Of each its rows of reasons, and what each kind of evidence adds to its first item.
 
     The reasons of an item sum to `score - empty_score`; one names the item of the history that it comes from, if any.
     """

@@ -50,9 +50,8 @@ def test_shares_of_a_blend_sum_to_its_score(weights: tuple[float, ...]) -> None:
     np.testing.assert_allclose([one.score for one in found], scores, rtol=1e-5)
     np.testing.assert_allclose([sum(one.shares.values()) + one.base for one in found], scores, atol=1e-6)
     own = [sum(v for (kind, _), v in one.shares.items() if kind == OWN) for one in found]
-    np.testing.assert_allclose(
-        own, weights[KINDS.index("personal")] * query.shortlist.evidence[row, place, 0], atol=1e-6
-    )
+    had = query.shortlist.evidence[row, place, KINDS.index("personal")]
+    np.testing.assert_allclose(own, weights[KINDS.index("personal")] * had, atol=1e-6)
 
 
 def test_shares_of_a_ranker_sum_to_the_chance_that_it_gives() -> None:
