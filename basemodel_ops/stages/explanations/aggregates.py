@@ -39,7 +39,7 @@ class Told:
     @property
     def usual(self) -> np.ndarray:
         """The middle value of each aggregate, which some entity has, (aggregates,)."""
-        return np.quantile(self.value, 0.5, axis=0, method="lower") if len(self.value) else self.value.sum(axis=0)
+        return np.quantile(self.value, 0.5, axis=0, method="lower")
 
     def some(self, entities: list[int]) -> "Told":
         """The same of some entities."""

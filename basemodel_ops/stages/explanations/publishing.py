@@ -115,7 +115,8 @@ def _told_of_scores(
         told = group.scored.aggregates(ws)
         if told is not None and usual is None:
             # What is usual, and how scores move, is told of one group: more would have to be held.
-            some = told.some([place for place, key in enumerate(group.entities) if key in drawn])
+            places = [place for place, key in enumerate(group.entities) if key in drawn]
+            some = told.some(places) if places else told
             usual, effects = some.usual, list(some.effects())
         for place, one in enumerate(group.told(group.explain(EVALUATIONS, ws.settings.seed))):
             about = {question.task.entity: one.entity, "label": one.label, "score": one.score}

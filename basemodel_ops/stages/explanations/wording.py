@@ -97,7 +97,7 @@ class Wording:
     def foreseen(self, block: Block, days: int) -> Aggregate:
         """A future that the foundation model foresees. All spans of one are told of in the words of that of `days`."""
         source, column = block.source, block.column
-        table, is_shown = self._tables[source], block.detail == str(days)
+        table, is_shown = self._tables[source], block.detail == str(days) and (source, column) not in self._personal
         if block.kind == "any":
             words, read = f"chance of any {source} in the next {days} days", expit
         elif block.kind == "wait":
