@@ -80,8 +80,8 @@ def _attributed(mixture: Mixture, boosted: dict[str, BoostedHead], views: Views,
         # One number is a rising map of the mean: a single slope leads from what is usual to what is answered.
         slope = np.divide(whole - before, moved, out=np.zeros(len(rows)), where=np.abs(moved) > 1e-12)
         return Attribution(values[:, 0] * slope[:, None], whole, before)
-    mean = [_mean(mixture.shares, some, outputs) for some in (usual, answers)]
-    slopes = _calibrated(mixture.calibration, *mean, chosen)
+    start, end = (_mean(mixture.shares, some, outputs) for some in (usual, answers))
+    slopes = _calibrated(mixture.calibration, start, end, chosen)
     return Attribution(np.einsum("rk,rkf->rf", slopes, values), whole[rows, chosen], before[rows, chosen])
 
 

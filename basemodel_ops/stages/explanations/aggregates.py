@@ -7,7 +7,7 @@ import numpy as np
 
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import PEERS, Aggregate, Wording
-from basemodel_ops.stages.features.rows import Represented
+from basemodel_ops.stages.features.rows import Represented, RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import SingleQuestion
 from basemodel_ops.stages.tasks.views import automatic_positions, contrasts_of, foreseen_places, item_positions
@@ -60,7 +60,7 @@ class Told:
             row |= {"source_table": one.table or None, "column_name": one.column or None, "words": one.words}
             if not np.isnan(value):
                 row["words"] = f"{one.words}: {one.said(value)}, usually {one.said(usual[at])}"
-                row |= {"value": _finite(value), "usual": _finite(usual[at])}
+                row |= {"value": _finite(value), "usual": _finite(float(usual[at]))}
             yield row
         if len(order) > top:
             added = float(self.contribution[entity, order[top:]].sum())
@@ -129,7 +129,7 @@ class Aggregates:
             "items": [by_place[place] for place in item_positions(rows).tolist()],
         }
 
-    def told(self, rows: Represented, chosen: np.ndarray) -> Told | None:
+    def told(self, rows: RowsInMemory, chosen: np.ndarray) -> Told | None:
         """Of all rows, whose score is that of the `chosen` class; None where no head is a forest."""
         views = self._question.views(rows, np.arange(len(rows)))
         found = attributed(self._question.heads, views, chosen)

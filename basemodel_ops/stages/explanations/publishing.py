@@ -58,7 +58,7 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
         version = version_of(str(explanation_relation(name, ws.settings.answers_schema)), as_of, *made_of)
         item = question.recommender.items.values.type if isinstance(question, ItemQuestion) else pa.string()
         tables = tables_of(task, keys.type, item, ws.settings.answers_schema)
-        code, part = code_behind("stages.explanations.publishing"), {"as_of": as_of}
+        code, part = code_behind("stages.explanations.publishing"), dict[str, datetime | str](as_of=as_of)
         outs = {
             table: written.enter_context(warehouse.publication(relation, schema, part, version, code, run_id))
             for table, (relation, schema) in tables.items()

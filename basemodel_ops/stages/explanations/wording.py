@@ -79,9 +79,9 @@ class Wording:
                 facts = things[column.references] if column.references else None
                 own = (str(source.relation), column.name) in marked
                 self._personal |= {(source.name, column.name)} if own else set()
-                for fact in () if facts is None else facts.columns:
-                    if own or (str(facts.relation), fact.name) in marked:
-                        self._personal.add((source.name, f"{column.name}.{fact.name}"))
+                if facts is not None:
+                    inner = {fact.name for fact in facts.columns if own or (str(facts.relation), fact.name) in marked}
+                    self._personal |= {(source.name, f"{column.name}.{name}") for name in inner}
         self._known: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def of(self, block: Block) -> list[Aggregate]:

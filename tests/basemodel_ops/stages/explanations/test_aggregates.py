@@ -16,6 +16,7 @@ from basemodel_ops.stages.explanations.explaining import groups, open_question
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import Aggregate, Wording
 from basemodel_ops.stages.scoring.answering import SingleQuestion
+from basemodel_ops.tasks.heads import BoostedHead
 from basemodel_ops.tasks.single import Mixture, fit_heads
 
 from ..riding import CUTOFFS, RIDES, ask, is_over
@@ -44,11 +45,11 @@ def told(riders: Workspace) -> tuple[Workspace, list[str], Told, np.ndarray]:
     target = np.array([sum(row["rider"] == rider for row in trips().to_pylist()) for rider in group.entities], float)
     names = ["linear", "baseline", "boosted items"]
     heads = fit_heads(TaskType.REGRESSION, views, target, 0, names)
-    for head in heads.values():  # so few rows make no leaf by themselves
-        if hasattr(head, "least"):
-            head.least = 3
-            name = {"baseline": "automatic", "boosted items": "all"}
-            head.fit(views.view(name["baseline" if head is heads["baseline"] else "boosted items"]), np.log1p(target))
+    for name, view in (("baseline", "automatic"), ("boosted items", "all")):
+        head = heads[name]
+        assert isinstance(head, BoostedHead)
+        head.least = 3  # so few rows make no leaf by themselves
+        head.fit(views.view(view), np.log1p(target))
     question.heads = Mixture(TaskType.REGRESSION, dict(zip(names, (0.2, 0.4, 0.4), strict=True)), heads)
     found = Aggregates(ws, question, rows).told(rows, np.zeros(len(everyone), int))
     assert found is not None
@@ -106,7 +107,7 @@ def test_bins_hold_enough_entities_and_follow_the_values(told: tuple[Workspace, 
         assert sum(int(str(row["entities"])) for row in own) <= len(riders)
         at = [one.words for one in found.aggregates].index(str(own[0]["aggregate"]))
         if not found.aggregates[at].names:
-            highs = [row["high"] for row in own if row["high"] is not None]
+            highs = [float(str(row["high"])) for row in own if row["high"] is not None]
             assert highs == sorted(highs)
     strength = np.abs(found.contribution).mean(axis=0)
     first = next(row for row in bins if row["rank"] == 1)
