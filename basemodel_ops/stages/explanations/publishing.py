@@ -1,5 +1,6 @@
 """The stage that explains a week's scores: the top reasons of the highest and of a sample, as tables."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, S
 from basemodel_ops.stages.tasks.recommending import target_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
+
+APPENDED = 10_000
+"""Rows of a table that are appended at once, about."""
 
 TOP = 5
 """Reasons of a score that are written one by one."""
@@ -69,8 +73,8 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
                 "as_of": as_of, "model_version": question.model_version, "run_id": run_id,
                 "scored_at": datetime.now(UTC).replace(tzinfo=None),
             }  # fmt: skip
-            for table, rows in _told(ws, warehouse, question, by):
-                if outs[table].is_needed and rows:
+            for table, rows in gathered(_told(ws, warehouse, question, by)):
+                if outs[table].is_needed:
                     outs[table].append(pa.Table.from_pylist([{**stamp, **row} for row in rows], tables[table][1]))
     is_written = any(out.is_written for out in outs.values())
     done = "are written" if is_written else "were there"
@@ -80,6 +84,16 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
 
 Rows = Iterator[tuple[str, list[dict[str, object]]]]
 """Rows of plain values, and the table that they are of."""
+
+
+def gathered(told: Rows, most: int = APPENDED) -> Rows:
+    """The same rows, many of a table at a time: each batch that is appended costs some time of its own."""
+    held: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for table, rows in told:
+        held[table] += rows
+        if len(held[table]) >= most:
+            yield table, held.pop(table)
+    yield from ((table, rows) for table, rows in held.items() if rows)
 
 
 def _told(ws: Workspace, warehouse: Warehouse, question: Explainable, by: dict[object, str]) -> Rows:

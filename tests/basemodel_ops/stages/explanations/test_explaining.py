@@ -20,7 +20,7 @@ from basemodel_ops.stages.explanations.explaining import EVALUATIONS, Explained,
 from basemodel_ops.stages.explanations.grouping import columns_of
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.explanations.published import REST, explanation_relation, importance_relation
-from basemodel_ops.stages.explanations.publishing import TOP
+from basemodel_ops.stages.explanations.publishing import TOP, gathered
 from basemodel_ops.stages.features.builder import Builder, source_plans
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.scoring.answering import score_relation
@@ -214,6 +214,13 @@ def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_ag
     again = stages.task_explanations(ws, name, NEWEST, "second")
     assert again.reused
     assert query(ws, f"select distinct run_id from {table}") == [("first",)]
+
+
+def test_rows_are_gathered_by_table_in_their_order() -> None:
+    one, other = ({"n": 1}, {"n": 2}, {"n": 3}), ({"n": 9},)
+    told = [("a", [one[0]]), ("b", [other[0]]), ("a", [one[1]]), ("c", []), ("a", [one[2]])]
+    found = list(gathered(iter(told), most=2))
+    assert found == [("a", [one[0], one[1]]), ("b", [other[0]]), ("a", [one[2]])]
 
 
 def test_the_checks_say_what_is_wrong(fitted: dict[TaskType, tuple[Workspace, str]]) -> None:
