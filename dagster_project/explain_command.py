@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Contract
 from dagster_project.options import AsOf
 from dagster_project.printing import show
 
@@ -21,12 +23,14 @@ def explain(
     task: Annotated[str, typer.Argument(help="The task whose score to explain.")],
     entity: Annotated[str, typer.Argument(help="The entity.")],
     as_of: AsOf = None,
-    label: Annotated[str | None, typer.Option(help="This class or label; the likeliest if not given.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="This class or label, else the likeliest; or this item, else all.")
+    ] = None,
     top: Annotated[int, typer.Option(help="Reasons to print.", min=1)] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="All reasons, for machines.")] = False,
 ) -> None:
-    """Say which events of an entity move its score, and by how much, by asking the models without them."""
-    from basemodel_ops.stages import Workspace, explain_entity
+    """Say which events of an entity move its score, and by how much; of a recommendation, what speaks for its items."""
+    from basemodel_ops.stages import Workspace, explain_entity, explain_items
     from dagster_project.cli import plain_errors, read_settings
     from dagster_project.home import calm_threads
     from dagster_project.partitions import as_of as moment_of
@@ -38,6 +42,10 @@ def explain(
         project = load_project(read_settings())
         moment = moment_of(chosen(project.contract.grid, as_of, listed(project)))
         workspace = Workspace.open(project.settings, project.contract, lambda _: None, "explain")
+        if _is_ranked(project.contract, task):
+            rows = explain_items(workspace, task, entity, moment, label)
+            _show_items(rows, f"{task} as of {key_of(moment)}", entity, top, as_json)
+            return
         found = explain_entity(workspace, task, entity, moment, label)
     if as_json:
         about = {"task": task, "as_of": key_of(moment), **asdict(found)}
@@ -50,17 +58,50 @@ def explain(
     show(reasons_table(found, top), console)
 
 
+def _is_ranked(contract: Contract, name: str) -> bool:
+    return any(task.name == name and task.form.shape is Shape.ITEMS for task in contract.tasks)
+
+
+def _show_items(rows: "list[dict]", head: str, entity: str, top: int, as_json: bool) -> None:
+    """What speaks for each item of an entity, the first rank first."""
+    if as_json:
+        typer.echo(json.dumps(rows, default=str, indent=2))
+        return
+    console = Console()
+    if not rows:
+        console.print(f"{head}: no item is named to {entity}.", soft_wrap=True, markup=False, highlight=False)
+    for item in dict.fromkeys(row["item"] for row in rows):
+        own = [row for row in rows if row["item"] == item]
+        score, usual = _number(own[0]["score"]), _number(own[0]["empty_score"])
+        text = f"{head}: number {own[0]['item_rank']} for {entity} is {item}, at {score} where {usual} is usual."
+        console.print(text, soft_wrap=True, markup=False, highlight=False)
+        lines = [(row["contribution"], _speaks(row)) for row in own]
+        show(_amounts(lines[:top], [value for value, _ in lines[top:]]), console)
+
+
+def _speaks(row: dict) -> str:
+    """The kind of evidence, and the item of the history that it comes from."""
+    if row["column_value"] is None:
+        return str(row["evidence"])
+    times = f"{row['events']:,} event{'' if row['events'] == 1 else 's'}, last {row['last_at']:%Y-%m-%d %H:%M}"
+    return f"{row['evidence']}, {row['column_name']} {row['column_value']}\n{times}"
+
+
 def reasons_table(found: "Explained", top: int) -> Table:
     """The top reasons and what all others add; words fold and numbers are never cut, however narrow the terminal."""
-    amounts = [_signed(reason.contribution) for reason in found.reasons[:top]]
-    others = sum(reason.contribution for reason in found.reasons[top:])
-    table = Table()
-    table.add_column("adds", justify="right", no_wrap=True, min_width=max(map(len, [*amounts, _signed(others)])))
+    lines = [(reason.contribution, _words(reason)) for reason in found.reasons[:top]]
+    return _amounts(lines, [reason.contribution for reason in found.reasons[top:]])
+
+
+def _amounts(lines: "list[tuple[float, str]]", others: "list[float]") -> Table:
+    """Amounts and what they are of, and last the sum of those of all others."""
+    table, amounts = Table(), [*(value for value, _ in lines), sum(others)]
+    table.add_column("adds", justify="right", no_wrap=True, min_width=max(len(_signed(one)) for one in amounts))
     table.add_column("what happened", overflow="fold")
-    for amount, reason in zip(amounts, found.reasons, strict=False):
-        table.add_row(amount, escape(_words(reason)))
-    if found.reasons[top:]:
-        table.add_row(_signed(others), f"everything else, in {len(found.reasons) - top} groups")
+    for value, words in lines:
+        table.add_row(_signed(value), escape(words))
+    if others:
+        table.add_row(_signed(sum(others)), f"everything else, in {len(others)} groups")
     return table
 
 

@@ -36,7 +36,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             ],
             group_name="insight",
             kinds={"python", project.settings.kind},
-            description=f"Which events move the scores of `{task.name}`, in `basemodel.{task.name}_explanations`.",
+            description=f"What moves the scores of `{task.name}`, in `basemodel.{task.name}_explanations` and others.",
             code_version=code_behind("stages.explanations.publishing"),
             automation_condition=newest_cutoff(project.contract.grid),
         )
@@ -55,6 +55,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             dg.AssetCheckSpec(name, asset=spec.key, blocking=name == "sums", description=words)
             for spec in specs
             for name, words in text.items()
+            if name in _checks(spec.key.path[0], project)
         ],
         partitions_def=cutoffs(project.contract.grid),
         can_subset=True,
@@ -71,16 +72,16 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             reset_peak()
             began, name = time.monotonic(), task.name
             report = stages.task_explanations(workspace, name, moment, context.run.run_id)
-            faithful, again = remembered(
-                project.settings,
-                f"{name}/explanations/faithful",
-                [context.partition_key, report.version],
-                lambda name=name: check_faithful(workspace, name, moment),
-            )
-            results = [
-                checked(check_sums(workspace, name, moment), "sums"),
-                checked(faithful, "faithful", again)._replace(severity=dg.AssetCheckSeverity.WARN),
-            ]
+            results = [checked(check_sums(workspace, name, moment), "sums")]
+            if "faithful" in _checks(name, project):
+                faithful, again = remembered(
+                    project.settings,
+                    f"{name}/explanations/faithful",
+                    [context.partition_key, report.version],
+                    lambda name=name: check_faithful(workspace, name, moment),
+                )
+                found = checked(faithful, "faithful", again)
+                results.append(found._replace(severity=dg.AssetCheckSeverity.WARN))
             results = [result._replace(asset_key=key) for result in results]
             yield reported(report, began)._replace(asset_key=key, check_results=results)
 
@@ -99,5 +100,9 @@ def keys(project: Project) -> list[dg.AssetKey]:
 
 def _explained(project: Project) -> list[Task]:
     """The tasks whose scores are explained every week."""
-    kinds = [task for task in project.contract.tasks if task.form.shape is not Shape.ITEMS and not task.is_own]
-    return kinds if project.settings.explained else []
+    return [task for task in project.contract.tasks if not task.is_own] if project.settings.explained else []
+
+
+def _checks(task: str, project: Project) -> list[str]:
+    """Checks of a task's explanations; shares of a recommendation come from its formula, so no event is removed."""
+    return ["sums"] if project.contract.task(task).form.shape is Shape.ITEMS else ["sums", "faithful"]

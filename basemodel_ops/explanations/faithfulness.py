@@ -7,6 +7,9 @@ import numpy as np
 
 from basemodel_ops.explanations.owen import Explanation, Score
 
+RESAMPLED = 1000
+"""Samples of the entities, with replacement, by which the interval is found."""
+
 
 @dataclass(frozen=True)
 class Faithfulness:
@@ -14,6 +17,9 @@ class Faithfulness:
 
     named: float
     random: float
+    low: float = float("nan")
+    """Of the ratio: 95 % of samples of as many entities lie between `low` and `high`."""
+    high: float = float("nan")
 
     @property
     def ratio(self) -> float:
@@ -49,5 +55,10 @@ def faithfulness(
     if not owner:
         return Faithfulness(0.0, 0.0)
     before = np.array([explanations[game].score for game in owner])
-    moved = np.abs(score(np.array(owner), kept) - before).reshape(-1, draws + 1).mean(axis=0)
-    return Faithfulness(float(moved[0]), float(moved[1:].mean()))
+    moved = np.abs(score(np.array(owner), kept) - before).reshape(-1, draws + 1)
+    moves = np.stack([moved[:, 0], moved[:, 1:].mean(axis=1)])  # (2, games)
+    drawn = moves[:, generator.integers(0, moves.shape[1], (RESAMPLED, moves.shape[1]))].mean(axis=2)
+    # A ratio of means, not a mean of ratios: single entities that nothing moves have none.
+    low, high = np.quantile(drawn[0] / np.maximum(drawn[1], 1e-300), [0.025, 0.975])
+    named, random = moves.mean(axis=1)
+    return Faithfulness(float(named), float(random), float(low), float(high))

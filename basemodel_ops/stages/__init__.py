@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from basemodel_ops.report import Finding, Report
     from basemodel_ops.stages.erasure.forgetting import Forgotten, forget
-    from basemodel_ops.stages.explanations.asking import explain_entity
+    from basemodel_ops.stages.explanations.asking import explain_entity, explain_items
     from basemodel_ops.stages.explanations.publishing import task_explanations
     from basemodel_ops.stages.features.embedding import codes, embeddings
     from basemodel_ops.stages.features.encoding import encoders
@@ -42,6 +42,7 @@ __all__ = [
     "entity_embeddings",
     "entity_representation",
     "explain_entity",
+    "explain_items",
     "explain_representation",
     "forget",
     "foundation_model",
@@ -71,7 +72,7 @@ HOMES = {
     "basemodel_ops.stages.planning.due": ("models_due",),
     "basemodel_ops.stages.features.embedding": ("codes", "embeddings"),
     "basemodel_ops.stages.features.encoding": ("encoders",),
-    "basemodel_ops.stages.explanations.asking": ("explain_entity",),
+    "basemodel_ops.stages.explanations.asking": ("explain_entity", "explain_items"),
     "basemodel_ops.stages.explanations.publishing": ("task_explanations",),
     "basemodel_ops.stages.tasks.evaluation": ("task_evaluation",),
     "basemodel_ops.stages.features.examples": ("explain_representation", "training_examples"),

@@ -161,6 +161,15 @@ class BoostedHead:
         answers = np.mean(np.split(answers, len(self._boosters), axis=1), axis=0)
         return answers if kind_of(self.kind).has_many_outputs else answers[:, 0]
 
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Exact Shapley values of the trees, in their raw score, (rows, members, outputs, features + 1).
+
+        The last is what the trees say on average; all together are the raw score.
+        """
+        rows, count = features.astype(np.float32), features.shape[1] + 1
+        found = [np.asarray(one.predict(rows, pred_contrib=True, num_threads=1)) for one in self._boosters]
+        return np.stack([one.reshape(len(rows), -1, count) for one in found], axis=1)
+
     def quick(self, pace: int) -> "BoostedHead":
         """One model like these, to be fitted in steps `pace` times as large and as many times fewer."""
         return BoostedHead(

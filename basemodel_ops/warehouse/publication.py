@@ -124,6 +124,7 @@ class Publication:
         self._stage = new_stage(partition.relation.schema_name)
         self._session: Session | None = None
         self._held: list[pa.Table] = []
+        self._held_rows = self._held_bytes = 0
         self._sent = (0, 0, 0)
         self._is_sound = True
         self.is_written = False
@@ -155,9 +156,10 @@ class Publication:
         self._is_sound = False
         for batch in rebatched(rows.to_batches() if isinstance(rows, pa.Table) else [rows], APPEND_ROWS, APPEND_BYTES):
             self._held.append(self._checked(batch))
-            if sum(held.num_rows for held in self._held) >= APPEND_ROWS or (
-                sum(held.nbytes for held in self._held) >= APPEND_BYTES
-            ):
+            # Counted as they come: over thousands of small batches sums of all would take longer than the rows.
+            self._held_rows += self._held[-1].num_rows
+            self._held_bytes += self._held[-1].nbytes
+            if self._held_rows >= APPEND_ROWS or self._held_bytes >= APPEND_BYTES:
                 self._flush(session)
         self._is_sound = True
 
@@ -210,6 +212,7 @@ class Publication:
             return
         table = pa.concat_tables(self._held)
         self._held.clear()
+        self._held_rows = self._held_bytes = 0
         self._sent = combined(self._sent, content_hash(table))
         with self._told():
             session.append(self._stage, table)

@@ -2,9 +2,12 @@
 
 import json
 import re
+from datetime import datetime
 
 import pytest
 from typer.testing import CliRunner, Result
+
+from dagster_project.explain_command import _show_items
 
 from .conftest import VISITS, Run
 
@@ -41,6 +44,51 @@ def test_the_run_explains_the_week_that_it_scores(visits: Run) -> None:
     assert visits.rows(tables) == [("behavior.visits",)]
     ledger = "select row_count from basemodel.ledger where table_name = 'basemodel.returns_14d_explanations'"
     assert visits.rows(ledger) == visits.rows("select count(*) from basemodel.returns_14d_explanations")
+
+
+def test_aggregates_and_what_moves_scores_at_large_stand_beside_the_reasons(visits: Run) -> None:
+    sums = visits.rows(
+        f"""
+        select sum(contribution), max(score) - max(usual_score) from basemodel.returns_14d_aggregate_reasons
+        where as_of = {NEWEST} group by patient
+        """
+    )
+    for added, difference in sums:
+        assert added == pytest.approx(difference, abs=1e-6)
+    mean = visits.rows("select sum(mean) from basemodel.returns_14d_importance where kind = 'events'")
+    drawn = f"""
+        select avg(added) from (
+            select sum(contribution) as added from basemodel.returns_14d_explanations
+            where as_of = {NEWEST} and (chosen_by = 'sample' or not exists (
+                select 1 from basemodel.returns_14d_explanations where chosen_by = 'sample'
+            )) group by patient
+        )
+        """
+    assert mean[0][0] == pytest.approx(visits.rows(drawn)[0][0], abs=1e-6)
+    assert visits.rows("select coalesce(min(entities), 10) >= 10 from basemodel.returns_14d_effects") == [(True,)]
+
+
+@pytest.mark.parametrize("columns", [30, 80])
+def test_what_speaks_for_items_is_printed_whole(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    about = {"item": "tea", "item_rank": 1, "score": 0.25, "empty_score": 0.05}
+    rows = [
+        {**about, "evidence": "follows", "column_name": "product", "column_value": "biscuits [dark]", "events": 2,
+         "last_at": datetime(2024, 9, 1, 8, 30), "contribution": 0.15},
+        {**about, "evidence": "popularity", "column_name": None, "column_value": None, "contribution": 0.04},
+        {**about, "evidence": "network", "column_name": None, "column_value": None, "contribution": 0.01},
+    ]  # fmt: skip
+    _show_items(rows, "next as of 2024-09-30", "patient 1", 2, as_json=False)
+    printed = capsys.readouterr().out
+    assert "number 1 for patient 1 is tea, at 0.2500 where 0.0500 is usual." in printed
+    for amount in ("+0.1500", "+0.0400", "+0.0100"):
+        assert amount in printed
+    assert "…" not in printed
+    assert "[dark]" in printed
+    _show_items([], "next as of 2024-09-30", "patient 1", 2, as_json=False)
+    assert "no item is named to patient 1" in capsys.readouterr().out
 
 
 def test_the_terminal_says_the_same_for_people_and_machines(visits: Run) -> None:

@@ -4,41 +4,46 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.explanations import faithfulness
 from basemodel_ops.report import Finding
-from basemodel_ops.stages.explanations.explaining import EVALUATIONS, groups, open_question
-from basemodel_ops.stages.explanations.published import answer_column, explanation_relation
+from basemodel_ops.stages.explanations.explaining import ASKED, EVALUATIONS, groups, open_question
+from basemodel_ops.stages.explanations.published import aggregate_relation, answer_column, explanation_relation
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
+Key = tuple[object, ...]
+"""An entity, and an item where scores are of items."""
+
 CLOSE = 1e-6
 """Of the score, or of 1 where it is smaller."""
-
-ASKED = 20
-"""Entities whose explanations are put to the test."""
 
 LEAST_RATIO = 3.0
 """The tenth of the events that is said to matter most moves a score so many times as far as any tenth, at least."""
 
 
 def check_sums(ws: Workspace, name: str, as_of: datetime) -> Finding:
-    """The reasons of each entity sum to its score less that of an empty history, and the score is the published one."""
-    task = ws.contract.task(name)
+    """Reasons sum to the score less that of an empty history, or a usual one, and the score is the published one."""
+    task, schema = ws.contract.task(name), ws.settings.answers_schema
     with ws.warehouse() as warehouse:
         found = _sums(warehouse, task, as_of)
         published = _published(warehouse, task, as_of)
-    apart = max(
-        (abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in found.values()), default=0
-    )
-    known = [entity for entity in found if entity in published]
-    other = max((abs(found[e][1] - published[e]) / max(1, abs(published[e])) for e in known), default=0)
+        told = list(found.values())
+        if task.type in ATTRIBUTED:
+            told += _sums(warehouse, task, as_of, aggregate_relation(name, schema), "usual_score").values()
+    apart = max((abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in told), default=0)
+    known = [key for key in found if key in published]
+    # Items that are to be unlike each other are published with what each adds to those before it.
+    is_same = not task.diversity
+    other = max((abs(found[e][1] - published[e]) / max(1, abs(published[e])) for e in known if is_same), default=0)
     lost = len(found) - len(known)
     passed = bool(found) and apart <= CLOSE and other <= CLOSE and not lost
     text = (
-        f"Of {len(found)} entities reasons and score are {apart:.1e} apart at most, explained and published scores "
+        f"Of {len(found)} scores reasons and score are {apart:.1e} apart at most, explained and published scores "
         f"{other:.1e}; {lost} have no published score. Where these differ the events changed since: score again."
     )
     return Finding("reasons_sum_to_the_score", passed, text, {"entities": len(found), "apart": apart, "other": other})
@@ -49,7 +54,7 @@ def check_faithful(ws: Workspace, name: str, as_of: datetime) -> Finding:
     task = ws.contract.task(name)
     with ws.warehouse() as warehouse:
         question = open_question(ws, task, as_of)
-        entities = list(_sums(warehouse, task, as_of))[:ASKED]
+        entities = [key[0] for key in _sums(warehouse, task, as_of)][:ASKED]
         ends = []
         for group in groups(ws, warehouse, question, entities):
             explained = group.explain(EVALUATIONS, ws.settings.seed)
@@ -58,33 +63,44 @@ def check_faithful(ws: Workspace, name: str, as_of: datetime) -> Finding:
     (found,) = ends  # fewer entities than are explained at once
     text = (
         f"Of {len(entities)} entities the tenth of the events that is said to matter most moves the score by "
-        f"{found.named:.4g}, any tenth by {found.random:.4g}: {found.ratio:.1f} times as far; at least {LEAST_RATIO:g} "
-        "is hoped for. Where scores hardly follow from single events, read the reasons as groups."
+        f"{found.named:.4g}, any tenth by {found.random:.4g}: {found.ratio:.1f} times as far (95 % interval "
+        f"{found.low:.1f} to {found.high:.1f}); at least {LEAST_RATIO:g} is hoped for. Where scores hardly follow from "
+        "single events, read the reasons as groups."
     )
     numbers: dict[str, float | int | str] = {"named": found.named, "random": found.random, "ratio": found.ratio}
+    numbers |= {"ratio_low": found.low, "ratio_high": found.high}
     return Finding("reasons_are_faithful", bool(found.ratio >= LEAST_RATIO), text, numbers)
 
 
-def _sums(warehouse: Warehouse, task: Task, as_of: datetime) -> dict[object, tuple[float, float, float]]:
-    """Sum of the reasons, score and score of an empty history of each entity, in the order of its key."""
-    entity = column_of(task.entity)
-    numbers = [exp.Sum(this=column_of("contribution")), *(exp.Max(this=column_of(n)) for n in ("score", "empty_score"))]
+def _sums(
+    warehouse: Warehouse, task: Task, as_of: datetime, relation: Relation | None = None, empty: str = "empty_score"
+) -> dict[Key, tuple[float, float, float]]:
+    """Sum of the reasons, score and score without them of each entity, or entity and item, in the order of the key."""
+    relation = relation or explanation_relation(task.name, warehouse.ledger.schema_name)
+    keys = [column_of(name) for name in _key(task)]
+    numbers = [exp.Sum(this=column_of("contribution")), *(exp.Max(this=column_of(n)) for n in ("score", empty))]
     named = [exp.alias_(one, name, quoted=True) for one, name in zip(numbers, ("added", "score", "empty"), strict=True)]
-    query = exp.select(entity, *named).from_(table_of(explanation_relation(task.name, warehouse.ledger.schema_name)))
-    query = query.where(column_of("as_of").eq(moment_of(as_of))).group_by(entity).order_by(entity)
+    query = exp.select(*keys, *named).from_(table_of(relation))
+    query = query.where(column_of("as_of").eq(moment_of(as_of))).group_by(*keys).order_by(*keys)
     rows = (tuple(row.values()) for row in warehouse.read(query).to_pylist())
-    return {key: (added, score, empty) for key, added, score, empty in rows}
+    return {row[:-3]: row[-3:] for row in rows}
 
 
-def _published(warehouse: Warehouse, task: Task, as_of: datetime) -> dict[object, float]:
+def _published(warehouse: Warehouse, task: Task, as_of: datetime) -> dict[Key, float]:
     """The published score of each entity that was explained."""
     part = column_of("as_of").eq(moment_of(as_of))
     schema = warehouse.ledger.schema_name
     explained = exp.select(column_of(task.entity)).distinct()
     explained = explained.from_(table_of(explanation_relation(task.name, schema))).where(part.copy())
-    query = exp.select(column_of(task.entity), column_of(answer_column(task)))
+    query = exp.select(*map(column_of, _key(task)), column_of(answer_column(task)))
     query = query.from_(table_of(score_relation(task.name, schema))).where(part)
     query = query.where(exp.In(this=column_of(task.entity), query=explained.subquery()))
     if task.form.key:
         query = query.where(column_of("rank").eq(exp.Literal.number(1)))
-    return dict(zip(*(column.to_pylist() for column in warehouse.read(query).columns), strict=True))
+    rows = (tuple(row.values()) for row in warehouse.read(query).to_pylist())
+    return {row[:-1]: row[-1] for row in rows}
+
+
+def _key(task: Task) -> list[str]:
+    """The columns by which a score is told from others."""
+    return [task.entity, *(["item"] if task.form.shape is Shape.ITEMS else [])]

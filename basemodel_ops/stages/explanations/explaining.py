@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import ArtifactError, DataError
@@ -18,7 +19,7 @@ from basemodel_ops.stages.explanations.scored import Scored
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion, outputs_question
+from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, outputs_question
 from basemodel_ops.stages.scoring.asked import Asked
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
@@ -27,6 +28,9 @@ from basemodel_ops.warehouse.base import Warehouse
 
 GROUP = 256
 """Entities that are explained at once."""
+
+ASKED = 60
+"""Entities of a task whose explanations are put to the test."""
 
 EVALUATIONS, CONTEXTS = 64, 2
 """Times that the models are asked about each of many entities, and surroundings in which events are seen, at most."""
@@ -64,7 +68,7 @@ class Explained:
     """The class or label whose chance is explained; empty where the score is one number."""
     score: float
     empty: float
-    """What the score were had no event happened: facts of the entity and the time of the year alone."""
+    """What the models say had no event happened: facts of the entity and the time of the year alone."""
     reasons: tuple[Reason, ...]
     evaluations: int
 
@@ -96,31 +100,51 @@ class Group:
             yield Explained(entity, label, one.score, one.empty, tuple(reasons), one.evaluations)
 
 
-def is_explained(task: Task) -> bool:
-    """Whether the scores of a task can be explained."""
-    return task.form.shape is not Shape.ITEMS and not task.is_own
+Explainable = SingleQuestion | ManyQuestion | ItemQuestion
+"""Questions whose answers can be explained."""
+
+NOBODY = Asked(pa.chunked_array([], pa.string()))
+
+
+def fitted_model(ws: Workspace, task: Task) -> Artifact:
+    """The model of a task.
+
+    Raises:
+        DataError: the task has moments of its own, or the model is not there.
+    """
+    if task.is_own:
+        able = ", ".join(one.name for one in ws.contract.tasks if not one.is_own)
+        raise DataError(
+            f"Task {task.name} has moments of its own, and only scores at the cutoffs of the grid are explained yet. "
+            f"Tasks that are: {able or 'none'}."
+        )
+    try:
+        return ws.current(f"{task.name}/model")
+    except ArtifactError as error:
+        raise DataError(
+            f"Task {task.name} has no model below {ws.settings.home}. {error} `basemodel train --task {task.name}` "
+            "does."
+        ) from error
 
 
 def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion | ManyQuestion:
     """A task with its fitted model, ready to be asked about anyone.
 
     Raises:
-        DataError: the task is a recommendation or has moments of its own, or its model is not there.
+        DataError: the task has moments of its own, or its model is not there.
     """
-    if not is_explained(task):
-        able = ", ".join(one.name for one in ws.contract.tasks if is_explained(one))
-        why = "has moments of its own, and only scores" if task.is_own else "is a recommendation, whose order of items"
-        rest = "at the cutoffs of the grid are explained yet" if task.is_own else "is not explained yet"
-        raise DataError(f"Task {task.name} {why} {rest}. Tasks that are: {able or 'none'}.")
-    nobody = Asked(pa.chunked_array([], pa.string()))
-    try:
-        fitted, checkpoint = ws.current(f"{task.name}/model"), Checkpoint(ws)
-    except ArtifactError as error:
-        raise DataError(
-            f"Task {task.name} has no model below {ws.settings.home}. {error} `basemodel train --task {task.name}` "
-            "does."
-        ) from error
-    return outputs_question(ws, task, as_of, nobody, fitted, checkpoint)
+    return outputs_question(ws, task, as_of, NOBODY, fitted_model(ws, task), Checkpoint(ws))
+
+
+def asked_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Explainable:
+    """The same of any task; recommendations read how popular items are.
+
+    Raises:
+        DataError: its model is not there.
+    """
+    if task.form.shape is not Shape.ITEMS:
+        return open_question(ws, task, as_of)
+    return ItemQuestion(ws, warehouse, task, as_of, NOBODY, fitted_model(ws, task), to_microseconds(as_of))
 
 
 def groups(

@@ -59,7 +59,7 @@ def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Colum
     found: list[Column | None] = []
     asked = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
     for plan in plans:
-        encoder, personal = ws.current(f"encoders/{plan.name}"), _personal(ws, plan.name)
+        encoder, personal = ws.current(f"encoders/{plan.name}"), personal_columns(ws, plan.name)
         sizes = {name: len(vocabulary_of(encoder, name)) for name in plan.things if name not in personal}
         able = sorted(sizes, key=lambda one: ((plan.name, one) != asked, sizes[one] < FEWEST, sizes[one], one))
         values = [str(value) for value in vocabulary_of(encoder, able[0]).values.to_pylist()] if able else []
@@ -67,7 +67,7 @@ def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Colum
     return found
 
 
-def _personal(ws: Workspace, source: str) -> set[str]:
+def personal_columns(ws: Workspace, source: str) -> set[str]:
     """Columns of a source, and of the things that it mentions, that are personal."""
     marked = {(str(item.relation), item.column) for item in ws.contract.personal}
     event = ws.contract.event(source)

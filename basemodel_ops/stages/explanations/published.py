@@ -8,16 +8,21 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.publication import Partition
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
 REST = "everything else"
 """Value of an entity's last row, which holds what its other reasons add."""
+
+SAMPLE = "sample"
+"""`chosen_by` of entities that were drawn, whatever their score."""
 
 SPARE = 4
 """A sample is drawn of so many times as many entities as are wanted, as shares by a hash are not exact."""
@@ -39,6 +44,69 @@ def explanation_schema(task: Task, entity: pa.DataType) -> pa.Schema:
             ("first_at", moment), ("last_at", moment), ("main_at", moment), ("contribution", number),
             ("score", number), ("empty_score", number), ("chosen_by", text), ("model_version", text),
             ("run_id", text), ("scored_at", moment),
+        ]
+    )  # fmt: skip
+
+
+def aggregate_relation(task: str, schema: str = "basemodel") -> Relation:
+    """Where it is written what aggregates add to a task's scores."""
+    return Relation(schema_name=schema, name=f"{task}_aggregate_reasons")
+
+
+def importance_relation(task: str, schema: str = "basemodel") -> Relation:
+    """Where it is written what moves a task's scores at large."""
+    return Relation(schema_name=schema, name=f"{task}_importance")
+
+
+def effects_relation(task: str, schema: str = "basemodel") -> Relation:
+    """Where it is written how a task's scores move along its aggregates."""
+    return Relation(schema_name=schema, name=f"{task}_effects")
+
+
+def tables_of(task: Task, entity: pa.DataType, item: pa.DataType, schema: str) -> dict[str, tuple[Relation, pa.Schema]]:
+    """The tables that explain a task's scores, and their columns, by the last word of their names.
+
+    Only where one number or class is answered do aggregates have shares of their own.
+    """
+    text, moment, number, count = pa.string(), pa.timestamp("us"), pa.float64(), pa.int64()
+    ends = [("model_version", text), ("run_id", text), ("scored_at", moment)]
+    label = [("label", text)] if task.form.has_labels else []
+    where = [("source_table", text), ("column_name", text)]
+    importance = [
+        ("as_of", moment), ("kind", text), ("rank", pa.int32()), *where, ("column_value", text), ("entities", count),
+        ("of_entities", count), ("mean_absolute", number), ("mean", number), *ends,
+    ]  # fmt: skip
+    reasons = [
+        (task.entity, entity), ("as_of", moment), *label, ("rank", pa.int32()), ("aggregate", text), *where,
+        ("value", number), ("usual", number), ("words", text), ("contribution", number), ("score", number),
+        ("usual_score", number), ("chosen_by", text), *ends,
+    ]  # fmt: skip
+    effects = [
+        ("as_of", moment), ("rank", pa.int32()), ("aggregate", text), *where, ("bin", pa.int32()), ("low", number),
+        ("high", number), ("words", text), ("entities", count), ("contribution", number), ("score", number), *ends,
+    ]  # fmt: skip
+    is_ranked = task.form.shape is Shape.ITEMS
+    own = item_schema(task, entity, item) if is_ranked else explanation_schema(task, entity)
+    found = {
+        "explanations": (explanation_relation(task.name, schema), own),
+        "importance": (importance_relation(task.name, schema), pa.schema(importance)),
+    }
+    if task.type in ATTRIBUTED:
+        found["aggregate_reasons"] = aggregate_relation(task.name, schema), pa.schema(reasons)
+        found["effects"] = effects_relation(task.name, schema), pa.schema(effects)
+    return found
+
+
+def item_schema(task: Task, entity: pa.DataType, item: pa.DataType) -> pa.Schema:
+    """Columns of explanations of a recommendation: a row per reason of an entity's item, and one for all others."""
+    text, moment, number = pa.string(), pa.timestamp("us"), pa.float64()
+    return pa.schema(
+        [
+            (task.entity, entity), ("as_of", moment), ("item", item), ("item_rank", pa.int32()), ("rank", pa.int32()),
+            ("evidence", text), ("source_table", text), ("column_name", text), ("column_value", text),
+            ("events", pa.int64()), ("last_at", moment), ("contribution", number), ("score", number),
+            ("empty_score", number), ("chosen_by", text), ("model_version", text), ("run_id", text),
+            ("scored_at", moment),
         ]
     )  # fmt: skip
 
@@ -73,7 +141,7 @@ def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: in
     drawn = warehouse.read(warehouse.sampled(scored, task.entity, min(1.0, SPARE * count / total))).column(0)
     others = drawn.filter(pc.invert(pc.is_in(drawn, value_set=highest))).combine_chunks()
     others = others.take(pa.array(np.argsort(hash_values(others), kind="stable")[:count]))
-    by = ["top"] * len(highest) + ["sample"] * len(others)
+    by = ["top"] * len(highest) + [SAMPLE] * len(others)
     return pa.table({task.entity: pa.concat_arrays([highest, others]), "chosen_by": by})
 
 

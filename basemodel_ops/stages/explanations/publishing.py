@@ -1,5 +1,8 @@
-"""The stage that explains a week's scores: the top reasons of the highest and of a sample, as a table."""
+"""The stage that explains a week's scores: the top reasons of the highest and of a sample, as tables."""
 
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -9,15 +12,30 @@ from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
-from basemodel_ops.stages.explanations.explaining import EVALUATIONS, Explained, groups, open_question
+from basemodel_ops.stages.explanations.explaining import (
+    EVALUATIONS,
+    Explainable,
+    Explained,
+    asked_question,
+    groups,
+)
+from basemodel_ops.stages.explanations.importance import Importance
+from basemodel_ops.stages.explanations.items import item_reasons
 from basemodel_ops.stages.explanations.published import (
     REST,
+    SAMPLE,
     chosen_entities,
     explanation_relation,
-    explanation_schema,
     scores_mark,
+    tables_of,
 )
+from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion
+from basemodel_ops.stages.tasks.recommending import target_of
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+
+APPENDED = 10_000
+"""Rows of a table that are appended at once, about."""
 
 TOP = 5
 """Reasons of a score that are written one by one."""
@@ -26,37 +44,108 @@ TOP = 5
 def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
     """Explain the highest scores of a task at `as_of` and a sample of the others, and replace that partition.
 
-    The setting `explained` says how many of each. Contributions of an entity sum to `score - empty_score`.
+    The setting `explained` says how many of each. Contributions of an entity sum to `score - empty_score`, those of
+    its aggregates to `score - usual_score`. What moves scores at large is told of the sample, which the highest are
+    no part of.
 
     Raises:
-        DataError: there are no scores to explain, or the task is a recommendation, or its model is not there.
+        DataError: there are no scores to explain, or the task's model is not there.
     """
     task, count = ws.contract.task(name), ws.settings.explained
     if not count:
         raise DataError(f"No score of {name} is explained: BASEMODEL_EXPLAINED is 0. Set it to how many are.")
-    question, relation = open_question(ws, task, as_of), explanation_relation(name, ws.settings.answers_schema)
-    with ws.warehouse() as warehouse:
+    with ws.warehouse() as warehouse, ExitStack() as written:
+        question = asked_question(ws, warehouse, task, as_of)
         chosen = chosen_entities(warehouse, task, as_of, count)
         keys = chosen.column(task.entity)
         made_of = (scores_mark(warehouse, task, as_of), question.model_version, count, ws.settings.seed)
-        version = version_of(str(relation), as_of, *made_of)
-        schema, code = explanation_schema(task, keys.type), code_behind("stages.explanations.publishing")
-        with warehouse.publication(relation, schema, {"as_of": as_of}, version, code, run_id) as out:
-            if out.is_needed:
-                by = dict(zip(keys.to_pylist(), chosen.column("chosen_by").to_pylist(), strict=True))
-                stamp = {
-                    "as_of": as_of, "model_version": question.model_version, "run_id": run_id,
-                    "scored_at": datetime.now(UTC).replace(tzinfo=None),
-                }  # fmt: skip
-                for group in groups(ws, warehouse, question, list(by)):
-                    for one in group.told(group.explain(EVALUATIONS, ws.settings.seed)):
-                        about = {**stamp, task.entity: one.entity, "label": one.label, "score": one.score}
-                        about |= {"empty_score": one.empty, "chosen_by": by[one.entity]}
-                        rows = [{**about, **row} for row in reasons_of(one)]
-                        out.append(pa.Table.from_pylist(rows, schema))
-    done = "are written" if out.is_written else "were there"
+        version = version_of(str(explanation_relation(name, ws.settings.answers_schema)), as_of, *made_of)
+        item = question.recommender.items.values.type if isinstance(question, ItemQuestion) else pa.string()
+        tables = tables_of(task, keys.type, item, ws.settings.answers_schema)
+        code, part = code_behind("stages.explanations.publishing"), dict[str, datetime | str](as_of=as_of)
+        outs = {
+            table: written.enter_context(warehouse.publication(relation, schema, part, version, code, run_id))
+            for table, (relation, schema) in tables.items()
+        }
+        if any(out.is_needed for out in outs.values()):
+            by = dict(zip(keys.to_pylist(), chosen.column("chosen_by").to_pylist(), strict=True))
+            stamp = {
+                "as_of": as_of, "model_version": question.model_version, "run_id": run_id,
+                "scored_at": datetime.now(UTC).replace(tzinfo=None),
+            }  # fmt: skip
+            for table, rows in gathered(_told(ws, warehouse, question, by)):
+                if outs[table].is_needed:
+                    outs[table].append(pa.Table.from_pylist([{**stamp, **row} for row in rows], tables[table][1]))
+    is_written = any(out.is_written for out in outs.values())
+    done = "are written" if is_written else "were there"
     ws.log(f"Reasons of {len(keys)} scores of {name} as of {key_of(as_of)} {done}")
-    return Report(version, not out.is_written, {"entities": len(keys), "written": int(out.is_written)})
+    return Report(version, not is_written, {"entities": len(keys), "written": int(is_written)})
+
+
+Rows = Iterator[tuple[str, list[dict[str, object]]]]
+"""Rows of plain values, and the table that they are of."""
+
+
+def gathered(told: Rows, most: int = APPENDED) -> Rows:
+    """The same rows, many of a table at a time: each batch that is appended costs some time of its own."""
+    held: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for table, rows in told:
+        held[table] += rows
+        if len(held[table]) >= most:
+            yield table, held.pop(table)
+    yield from ((table, rows) for table, rows in held.items() if rows)
+
+
+def _told(ws: Workspace, warehouse: Warehouse, question: Explainable, by: dict[object, str]) -> Rows:
+    """The rows of all tables, about entities that were chosen `by` some rule."""
+    drawn = {key for key, one in by.items() if one == SAMPLE} or set(by)
+    importance = Importance()
+    if isinstance(question, ItemQuestion):
+        yield from _told_of_items(ws, warehouse, question, by, drawn, importance)
+    else:
+        yield from _told_of_scores(ws, warehouse, question, by, drawn, importance)
+    yield "importance", list(importance.rows())
+
+
+def _told_of_items(
+    ws: Workspace, warehouse: Warehouse, question: ItemQuestion, by: dict[object, str], drawn: set[object],
+    importance: Importance,
+) -> Rows:  # fmt: skip
+    target = target_of(question.task)
+    table = str(ws.contract.event(target.source).relation)
+    for entity, rows, first in item_reasons(ws, warehouse, question, list(by)):
+        about = {question.task.entity: entity, "chosen_by": by[entity]}
+        yield "explanations", [{**about, **row} for row in rows]
+        if entity in drawn and first:
+            importance.add_evidence(table, target.column, first)
+
+
+def _told_of_scores(
+    ws: Workspace, warehouse: Warehouse, question: SingleQuestion | ManyQuestion, by: dict[object, str],
+    drawn: set[object], importance: Importance,
+) -> Rows:  # fmt: skip
+    usual, effects = None, None
+    for group in groups(ws, warehouse, question, list(by)):
+        told = group.scored.aggregates(ws)
+        if told is not None and usual is None:
+            # What is usual, and how scores move, is told of one group: more would have to be held.
+            places = [place for place, key in enumerate(group.entities) if key in drawn]
+            some = told.some(places) if places else told
+            usual, effects = some.usual, list(some.effects())
+        for place, one in enumerate(group.told(group.explain(EVALUATIONS, ws.settings.seed))):
+            about = {question.task.entity: one.entity, "label": one.label, "score": one.score}
+            about |= {"chosen_by": by[one.entity]}
+            yield "explanations", [{**about, "empty_score": one.empty, **row} for row in reasons_of(one)]
+            if one.entity in drawn:
+                importance.add_events(one)
+            if told is None or usual is None:
+                continue
+            about["usual_score"] = float(told.usual_score[place])
+            yield "aggregate_reasons", [{**about, **row} for row in told.rows(place, usual)]
+            if one.entity in drawn:
+                importance.add_aggregates(told, place)
+    if effects is not None:
+        yield "effects", effects
 
 
 def reasons_of(one: Explained, top: int = TOP) -> list[dict[str, object]]:

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from basemodel_ops.errors import DataError
+from basemodel_ops.stages.explanations.aggregates import Aggregates, Told
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.attribution import ATTRIBUTED
 
 EVENTS, ROWS = 2_000_000, 4096
 """Masked events, and masked histories, that are scored at once, about: they bound memory."""
@@ -49,7 +52,17 @@ class Scored:
         histories = self._masker.histories
         return np.concatenate([h.time[h.start[entity] : h.start[entity + 1]] for h in histories])
 
+    def aggregates(self, ws: Workspace) -> Told | None:
+        """What aggregates add to the scores; None where no forest reads any, and of other types of tasks."""
+        if not isinstance(self._question, SingleQuestion) or self._question.task.type not in ATTRIBUTED:
+            return None
+        everyone = np.arange(len(self.events))
+        rows = self._masker.rows(everyone, [np.ones(count, bool) for count in self.events])
+        return Aggregates(ws, self._question, rows).told(rows, self._chosen)
+
     def _outputs(self, owner: np.ndarray, kept: Sequence[np.ndarray]) -> np.ndarray:
         rows = self._masker.rows(owner, kept)
-        outputs = self._question.outputs(rows, np.arange(len(rows)))
+        # The models alone are asked: a base rate that answers for those without a history would make whichever event
+        # comes first seem to matter most.
+        outputs = self._question.modelled(rows, np.arange(len(rows)))
         return outputs.reshape(len(rows), -1).astype(np.float64)

@@ -15,10 +15,14 @@ from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract, Task
 from basemodel_ops.errors import BudgetError
+from basemodel_ops.insight.cells import EXACT
 from basemodel_ops.memory import size_of
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
+from basemodel_ops.stages.explanations.explaining import ASKED, EVALUATIONS
+from basemodel_ops.stages.explanations.scored import ROWS as MASKED
 from basemodel_ops.stages.features.builder import GROUP, ROWS
+from basemodel_ops.stages.foundation.checkpoint import EMBEDDING
 from basemodel_ops.stages.planning.widths import count_values, row_numbers
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.tasks.recommending import EVENTS
@@ -28,6 +32,9 @@ MB = 2**20
 
 SCORES = "scores of one cutoff"
 """The line of scoring."""
+
+INSIGHT, EXPLANATIONS = "look-alikes and segments of one cutoff", "explanations of one cutoff"
+"""Those of what is made from answers."""
 
 TRUSTED = 1.5
 """How far off an estimate of memory may be."""
@@ -52,6 +59,12 @@ FITTED_A_SECOND = {Shape.ANSWER: 1_500, Shape.LABELS: 400, Shape.ITEMS: 300}
 
 ANSWERED_A_SECOND = {Shape.ANSWER: 3_000, Shape.LABELS: 1_500, Shape.ITEMS: 600}
 """Entities that a task is asked about."""
+
+COMPARED_A_SECOND = 16e6
+"""Pairs of entities, for look-alikes."""
+
+MASKED_A_SECOND = 1_300
+"""Histories without some of their events that are represented and scored."""
 
 PAIRED = 128 * 12 * 4 * 8
 """Bytes that a row takes as a pair with each label, copies of the learners included."""
@@ -79,7 +92,8 @@ def budget(contract: Contract, settings: Settings, snapshot: Snapshot, length: i
     """The lines of the stages that take most, where a row is `length` numbers."""
     lines = [*_embeddings(contract, settings, snapshot), *_training(contract, settings, snapshot, length)]
     lines += [_fitting(task, settings, snapshot) for task in contract.tasks]
-    return [*lines, _scoring(contract, settings, snapshot, length)]
+    lines += [_scoring(contract, settings, snapshot, length), _insight(snapshot)]
+    return [*lines, *([_explaining(contract, settings, snapshot, length)] if settings.explained else [])]
 
 
 def _embeddings(contract: Contract, settings: Settings, snapshot: Snapshot) -> Iterator[Line]:
@@ -129,6 +143,22 @@ def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length:
     seconds = events / EVENTS_A_SECOND + asked * length / NUMBERS_A_SECOND
     seconds += sum(asked * task.form.rows_each / ANSWERED_A_SECOND[task.form.shape] for task in contract.tasks)
     return Line(SCORES, asked, length, asked * 512 / MB + events * 60 / MB, memory, seconds / 60)
+
+
+def _insight(snapshot: Snapshot) -> Line:
+    entities = snapshot.entities
+    memory = BASE + entities * EMBEDDING * 2 * 3 / MB + 400
+    minutes = entities * min(entities, EXACT) / COMPARED_A_SECOND / 60
+    return Line(INSIGHT, entities, EMBEDDING, entities * 200 / MB, memory, minutes)
+
+
+def _explaining(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
+    """Masked histories of every task's entities, and of those whose explanations are checked."""
+    entities = len(contract.tasks) * min(2 * settings.explained, snapshot.entities)
+    checked = len(contract.tasks) * min(ASKED, 2 * settings.explained, snapshot.entities)
+    rows = (entities + checked) * EVALUATIONS
+    memory = BASE + min(rows, MASKED) * length * 8 / MB + 400
+    return Line(EXPLANATIONS, rows, length, entities * 2_000 / MB, memory, rows / MASKED_A_SECOND / 60)
 
 
 def _sorted_by_duckdb(settings: Settings, events: int) -> float:

@@ -25,7 +25,7 @@ from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
-from basemodel_ops.tasks.single import load_mixture
+from basemodel_ops.tasks.single import Views, load_mixture
 from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -115,7 +115,7 @@ class SingleQuestion(Question):
         super().__init__(task, as_of, asked)
         self.model_version, recipe = fitted.version, fitted.json("recipe")
         state = fitted.arrays("heads"), _texts(fitted, recipe)
-        self._heads = load_mixture(task.type, list(recipe["shares"]), state)
+        self.heads = load_mixture(task.type, list(recipe["shares"]), state)
         self.checkpoint, self._classes = checkpoint, recipe["classes"]
         self._cold = ColdStart(tuple(recipe.get("cold_start", ())))
         self._interval = None
@@ -131,11 +131,19 @@ class SingleQuestion(Question):
         """What the score table orders some rows (positions) by: (rows,), or (rows, classes)."""
         return kind_of(self.task.type).explained(self.task, self._outputs(examples, rows))
 
+    def modelled(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
+        """What the models say of rows (positions), of those without a history too, whatever is published of these."""
+        return kind_of(self.task.type).explained(self.task, self.heads.predict(self.views(examples, rows)))
+
     def _outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
+        return self._cold.applied(self.heads.predict(self.views(examples, rows)), examples.has_history(rows))
+
+    def views(self, examples: RowsInMemory, rows: np.ndarray) -> Views:
+        """What the heads read of rows (positions)."""
         views = single_views(examples, self.checkpoint, rows, self.task)
         if self._peers is not None:
             views = views.with_peers(self._peers.look_up(peer_keys(examples, rows)))
-        return self._cold.applied(self._heads.predict(views), examples.has_history(rows))
+        return views
 
     @property
     def labels(self) -> list[str]:
@@ -171,6 +179,8 @@ class ManyQuestion(Question):
         views = pair_views(self._ws, examples, self.checkpoint, rows, self.task, self._labels)
         return self._pairs.predict(views)
 
+    modelled = outputs  # nobody is answered by another rule
+
     @property
     def labels(self) -> list[str]:
         """The labels of `outputs` as text."""
@@ -193,17 +203,17 @@ class ItemQuestion(Question):
     ) -> None:  # fmt: skip
         super().__init__(task, as_of, asked)
         self.model_version = fitted.version
-        self._recommender = Recommender(ws, warehouse, task, fitted, cutoff)
+        self.recommender = Recommender(ws, warehouse, task, fitted, cutoff)
 
     def columns(self) -> list[pa.Field]:
         """Item, score and rank."""
-        return ranked_columns(self._recommender.items.values.type)
+        return ranked_columns(self.recommender.items.values.type)
 
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions); fewer than `TOP` where an entity has fewer candidates."""
-        history = group.histories[self._recommender.source]
-        items, scores = self._recommender.best(history, group.rows.entity[rows], TOP)
-        values = self._recommender.items.values.take(pa.array(np.maximum(items.ravel(), 0)))
+        history = group.histories[self.recommender.source]
+        items, scores = self.recommender.best(history, group.rows.entity[rows], TOP)
+        values = self.recommender.items.values.take(pa.array(np.maximum(items.ravel(), 0)))
         return self.ranked(self.key_of_rows(group, rows), values, scores, (items != NOTHING) & np.isfinite(scores))
 
 

@@ -25,7 +25,7 @@ from basemodel_ops.tasks.affinity import POPULAR_DAYS, Affinity, Common, Learnt,
 from basemodel_ops.tasks.cold_start import measured_apart
 from basemodel_ops.tasks.ranker import Ranker, lessons
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
-from basemodel_ops.tasks.recommendation import put_forward
+from basemodel_ops.tasks.recommendation import Weights, put_forward
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query, following
 from basemodel_ops.warehouse.base import Warehouse
@@ -202,7 +202,7 @@ class Recommender:
         relations = Relations.from_arrays(fitted.arrays("relations"))
         self._learnt = Learnt(vectors, facts_of(encoder, target.column), relations, network)
         self._recipe = fitted.json("recipe")
-        self._ranker = Ranker.restore(fitted.json("ranker")) if self._recipe["shipped"] == RERANKED else None
+        self.ranker = Ranker.restore(fitted.json("ranker")) if self._recipe["shipped"] == RERANKED else None
         self._offered = None if task.offers is None else read_offers(warehouse, task, self.items).at(cutoff)
         counts, total = self._counted(ws, warehouse)
         repeats = fitted.arrays("repeats")["repeats"]
@@ -222,9 +222,19 @@ class Recommender:
 
     def best(self, history: History, entities: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Codes of the k best items for entities of a history, the best first, and their scores, (entities, k)."""
+        _, items, worth = self.ranked(history, entities, k)
+        return items, worth
+
+    def ranked(self, history: History, entities: np.ndarray, k: int) -> tuple[Query, np.ndarray, np.ndarray]:
+        """The same with the question that they answer, whose candidates they are."""
         market = Market.before(history, self._column, self._learnt, self._cutoff, self._common)
         query = query_of(market.affinity(entities), self._offered, [])
         query = replace(query, weights=tuple(self._recipe["blend"]))
-        scores = self._ranker.scores(query) if self._ranker else query.shortlist.scores(self._recipe["weights"])
+        scores = self.ranker.scores(query) if self.ranker else query.shortlist.scores(self._recipe["weights"])
         (scores,) = following(self._recipe["policy"], [query], [scores], self._task.diversity, k)
-        return query.shortlist.best(scores, k)
+        return query, *query.shortlist.best(scores, k)
+
+    @property
+    def weights(self) -> Weights:
+        """Of the kinds of evidence, where no ranker gives the scores."""
+        return tuple(self._recipe["weights"] or ())

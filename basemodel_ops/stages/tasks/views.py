@@ -28,13 +28,16 @@ def single_views(examples: Represented, checkpoint: Checkpoint, place: np.ndarra
         return Views(values[:, : len(pick)], values[:, len(pick) :], is_raw=True)
     learnt = checkpoint.activity(examples, place)
     answer = zero_shot_answer(checkpoint, learnt, task)
-    # Futures of the source that is asked for say most; with few labels the others are noise to a head.
-    source = None if task.predicts is None else task.predicts.source
-    asked = [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
     items = item_positions(examples)
     values, items = examples.gather(place, pick).astype(np.float32), examples.gather(place, items)
-    values = np.hstack([values, contrasted(values, pick, _contrasts(examples, task))])
-    return Views(values, learnt[:, asked], answer, items)
+    values = np.hstack([values, contrasted(values, pick, contrasts_of(examples, task))])
+    return Views(values, learnt[:, foreseen_places(checkpoint, task)], answer, items)
+
+
+def foreseen_places(checkpoint: Checkpoint, task: Task) -> list[int]:
+    """Which foreseen futures heads read: those of the source that is asked for; with few labels others are noise."""
+    source = None if task.predicts is None else task.predicts.source
+    return [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
 
 
 def item_positions(examples: Represented) -> np.ndarray:
@@ -65,7 +68,7 @@ def peer_keys(examples: Represented, place: np.ndarray) -> np.ndarray:
     return np.stack([found[:, :, 0], pairs, found[:, :, 2]], axis=2).reshape(len(place), -1)
 
 
-def _contrasts(examples: Represented, task: Task) -> list[Contrast]:
+def contrasts_of(examples: Represented, task: Task) -> list[Contrast]:
     """Trends and averages, for questions of an amount at a time; a yes or no has no use for them."""
     is_amount = task.form.is_amount and task.horizon is not None
     return contrasts(examples.layout) if is_amount else []
@@ -95,7 +98,7 @@ def automatic_names(examples: Represented, task: Task) -> list[str]:
         for place in range(block.offset, block.end)
     }
     numbers = [names[place] for place in automatic_positions(examples, task).tolist()]
-    return numbers + [contrast.name for contrast in _contrasts(examples, task)]
+    return numbers + [contrast.name for contrast in contrasts_of(examples, task)]
 
 
 FEWEST = 0.05

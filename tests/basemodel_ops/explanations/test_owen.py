@@ -150,3 +150,18 @@ def test_faithfulness_is_the_ratio_of_the_moves() -> None:
     assert said.named == 2
     assert said.random == pytest.approx(0.2, abs=0.05)
     assert said.ratio == pytest.approx(said.named / said.random)
+    assert said.low == said.high == pytest.approx(said.ratio)  # of one game nothing else can be drawn
+
+
+def test_the_interval_of_faithfulness_holds_the_ratio_of_all_and_narrows_with_entities() -> None:
+    roots = [group(*(leaf(place) for place in range(20))) for _ in range(200)]
+    size = np.random.default_rng(1).exponential(1, 200)
+
+    def score(owner: np.ndarray, kept: list[np.ndarray]) -> np.ndarray:
+        return np.array([size[game] * row[3] + 0.05 * row.sum() for game, row in zip(owner, kept, strict=True)])
+
+    found = explain(roots, score, evaluations=ALL)
+    few, many = (faithfulness(found[:n], [20] * n, lambda o, k: score(o, k)) for n in (20, 200))
+    for said in (few, many):
+        assert said.low < said.ratio < said.high
+    assert many.high - many.low < few.high - few.low

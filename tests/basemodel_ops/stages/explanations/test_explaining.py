@@ -19,12 +19,13 @@ from basemodel_ops.stages.checks.explanations import check_faithful, check_sums
 from basemodel_ops.stages.explanations.explaining import EVALUATIONS, Explained, groups, open_question
 from basemodel_ops.stages.explanations.grouping import columns_of
 from basemodel_ops.stages.explanations.masking import Masker
-from basemodel_ops.stages.explanations.published import REST, explanation_relation
-from basemodel_ops.stages.explanations.publishing import TOP
+from basemodel_ops.stages.explanations.published import REST, explanation_relation, importance_relation
+from basemodel_ops.stages.explanations.publishing import TOP, gathered
 from basemodel_ops.stages.features.builder import Builder, source_plans
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.snapshot.times import to_microseconds
+from basemodel_ops.tasks.cold_start import ColdStart
 
 from ..riding import CUTOFFS, RIDES, ask, is_over
 from ..trips import RIDERS, TASK_TABLE, trips
@@ -120,6 +121,21 @@ def test_reasons_sum_to_the_published_score_less_that_of_nothing(
         assert {reason.about.column for reason in one.reasons} == {"station"}
 
 
+def test_a_base_rate_for_those_without_a_history_is_no_reason(fitted: dict[TaskType, tuple[Workspace, str]]) -> None:
+    """It answers for them beside the model; in the explanation it would go to whichever event comes first."""
+    ws, name = fitted[TaskType.BINARY]
+    question = open_question(ws, ws.contract.task(name), NEWEST)
+    found = []
+    with ws.warehouse() as warehouse:
+        for answer in ((), (0.99,)):
+            question._cold = ColdStart(answer)  # pyright: ignore[reportAttributeAccessIssue]
+            (group,) = groups(ws, warehouse, question, ["rider 3", "rider 11"])
+            found.append(group.explain(EVALUATIONS, 0))
+    for plain, ruled in zip(*found, strict=True):
+        assert (plain.score, plain.empty) == (ruled.score, ruled.empty)
+        assert [share.value for share in plain.shares] == [share.value for share in ruled.shares]
+
+
 def test_a_masked_history_is_the_row_of_a_warehouse_without_these_events(riders: Workspace, tmp_path: Path) -> None:
     """Rows are made again from a copy of the warehouse in which the events are deleted."""
     chosen = ["rider 4", "rider 9"]
@@ -188,9 +204,23 @@ def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_ag
         size = [abs(row[3]) for row in own if row[2] != REST]
         assert size == sorted(size, reverse=True)
     assert check_sums(ws, name, NEWEST).passed
+    told = "kind, source_table, column_name, column_value, entities, of_entities, mean_absolute, mean"
+    share = query(ws, f"select {told} from {importance_relation(name)} where kind = 'events' order by rank")
+    assert {(row[1], row[2], row[5]) for row in share} == {("behavior.trips", "station", 4)}
+    assert len({row[3] for row in share}) == len(share)
+    drawn = {row[0]: row[4] - row[5] for row in rows if row[-1] == "sample"}
+    assert sum(row[7] for row in share) == pytest.approx(np.mean(list(drawn.values())), abs=1e-9)
+    assert all(row[6] >= abs(row[7]) - 1e-12 and 1 <= row[4] <= 4 for row in share)
     again = stages.task_explanations(ws, name, NEWEST, "second")
     assert again.reused
     assert query(ws, f"select distinct run_id from {table}") == [("first",)]
+
+
+def test_rows_are_gathered_by_table_in_their_order() -> None:
+    one, other = ({"n": 1}, {"n": 2}, {"n": 3}), ({"n": 9},)
+    told = [("a", [one[0]]), ("b", [other[0]]), ("a", [one[1]]), ("c", []), ("a", [one[2]])]
+    found = list(gathered(iter(told), most=2))
+    assert found == [("a", [one[0], one[1]]), ("b", [other[0]]), ("a", [one[2]])]
 
 
 def test_the_checks_say_what_is_wrong(fitted: dict[TaskType, tuple[Workspace, str]]) -> None:
@@ -239,7 +269,9 @@ def test_what_cannot_be_explained_says_why_and_what_can(
     unfitted, task = ask(riders, many, pa.int64())
     refused(f"{task.name} has no model.*basemodel train --task {task.name}", unfitted, task.name, "rider 1", NEWEST)
     items, ranked = ask(riders, many, pa.int64(), type=TaskType.RECOMMENDATION)
-    refused(f"{ranked.name} is a recommendation.*not explained yet", items, ranked.name, "rider 1", NEWEST)
+    refused(f"{ranked.name} recommends items.*explain_items", items, ranked.name, "rider 1", NEWEST)
+    with pytest.raises(DataError, match=f"{name} recommends nothing.*explain_entity"):
+        stages.explain_items(ws, name, "rider 1", NEWEST)
     with pytest.raises(DataError, match=f"no scores of {name} as of 2024-06-24.*basemodel score --task {name}"):
         stages.task_explanations(ws, name, CUTOFFS[-2], "run")
     none = Workspace.open(ws.settings.model_copy(update={"explained": 0}), ws.contract, lambda _: None)

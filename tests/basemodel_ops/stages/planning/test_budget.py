@@ -27,7 +27,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def test_every_long_stage_has_a_line_that_is_kept(prepared: Workspace) -> None:
-    for stage in ("embeddings/trips__station", "training_examples", "foundation_model", "rides_14d/model"):
+    stages = ("embeddings/trips__station", "training_examples", "foundation_model", "rides_14d/model")
+    for stage in (*stages, budget.SCORES, budget.INSIGHT, budget.EXPLANATIONS):
         line = budgeted(prepared.settings, stage)
         assert line is not None
         assert line.rows > 0

@@ -1,0 +1,183 @@
+"""The features of heads in words that a person reads, from what the layout says of them."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from basemodel_ops.encoders.numbers import signed_expm1
+from basemodel_ops.representation.layout import Block
+from basemodel_ops.representation.scalars import ABSENT_DAYS
+from basemodel_ops.stages.features.encoding import categories, vocabulary_of
+from basemodel_ops.stages.features.rows import FACTS
+from basemodel_ops.stages.workspace import Workspace
+
+SPAN = re.compile(r"(.+)_(\d+d|all)")
+"""Name of a scalar of a window: what was measured, and over which."""
+
+NEVER = 0.9 * ABSENT_DAYS
+"""Days from which on something never was; half-precision numbers are not exact there."""
+
+MEASURES = ("events", "sessions", "active_days")
+"""What is measured of a source whatever its columns."""
+
+PEERS = "what became of others with the same items"
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """What a feature says, of which table and column, and how its numbers are read."""
+
+    words: str
+    table: str = ""
+    column: str = ""
+    read: Callable[[np.ndarray], np.ndarray] | None = None
+    """From the feature to the unit of the words; None where its number says nothing to people, or may not be told."""
+    names: tuple[str, ...] = ()
+    """What a number stands for, where it numbers values, from 0 on."""
+
+    def said(self, value: float) -> str:
+        """A number in the unit of the words, as people write it."""
+        if not np.isfinite(value):
+            return "never"
+        if self.names:
+            return self.names[min(int(value), len(self.names) - 1)]
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    return values
+
+
+def _days(values: np.ndarray) -> np.ndarray:
+    """Days out of their signed logarithm, infinite where there was no event."""
+    days = signed_expm1(values)
+    return np.where(days > NEVER, np.inf, days)
+
+
+def _since(values: np.ndarray) -> np.ndarray:
+    """Days out of 2^(-days / 28)."""
+    return np.where(values > 0, -28 * np.log2(np.maximum(values, 1e-30)), np.inf)
+
+
+class Wording:
+    """Blocks of rows and of what is foreseen, in words; values of personal columns are not told."""
+
+    def __init__(self, ws: Workspace) -> None:
+        """Look values up in the encoders of a project."""
+        self._ws = ws
+        marked = {(str(item.relation), item.column) for item in ws.contract.personal}
+        sources = (*ws.contract.events, *ws.contract.attributes)
+        things = {source.name: source for source in ws.contract.attributes}
+        self._personal = set[tuple[str, str]]()
+        self._tables = {source.name: str(source.relation) for source in sources}
+        self._categories = {source.name: set(categories(source)) for source in sources}
+        for source in sources:
+            for column in source.columns:
+                facts = things[column.references] if column.references else None
+                own = (str(source.relation), column.name) in marked
+                self._personal |= {(source.name, column.name)} if own else set()
+                if facts is not None:
+                    inner = {fact.name for fact in facts.columns if own or (str(facts.relation), fact.name) in marked}
+                    self._personal |= {(source.name, f"{column.name}.{name}") for name in inner}
+        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def of(self, block: Block) -> list[Aggregate]:
+        """Each number of a block of inputs."""
+        source, column = block.source, block.column
+        table = self._tables.get(source, "")
+        told = (source, column) not in self._personal
+        words, read, names = self._worded(block, told)
+        if isinstance(words, str):
+            words = [words] * block.length
+        return [Aggregate(one, table, column, read if told else None, names if told else ()) for one in words]
+
+    def foreseen(self, block: Block, days: int) -> Aggregate:
+        """A future that the foundation model foresees. All spans of one are told of in the words of that of `days`."""
+        source, column = block.source, block.column
+        table, is_shown = self._tables[source], block.detail == str(days) and (source, column) not in self._personal
+        if block.kind == "any":
+            words, read = f"chance of any {source} in the next {days} days", expit
+        elif block.kind == "wait":
+            return Aggregate(f"days to the next of {source}, foreseen", table, "", signed_expm1)
+        else:
+            words, read = f"{_measured(column, source, is_sum=False)} in the next {days} days", signed_expm1
+        own = "" if column in MEASURES else column
+        return Aggregate(f"{words}, foreseen", table, own, read if is_shown else None)
+
+    def _worded(
+        self, block: Block, told: bool
+    ) -> tuple[str | Sequence[str], Callable[[np.ndarray], np.ndarray] | None, tuple[str, ...]]:
+        source, column, detail = block.source, block.column, block.detail
+        last = f"the last of {source}" if detail == "1" else f"number {detail} from the last of {source}"
+        match block.kind:
+            case "scalar":
+                return *_scalar(source, detail), ()
+            case "sum" | "mean":
+                what = "sum" if block.kind == "sum" else "mean"
+                return f"{what} of {column} of {source}, halved every {detail} days", signed_expm1, ()
+            case "last":
+                return f"last {column} of {source}", signed_expm1, ()
+            case "count":
+                values = self._values(block, told)
+                return [f"{column} {one}, events halved every {detail} days" for one in values], np.expm1, ()
+            case "recency":
+                return [f"days since {column} {one}" for one in self._values(block, told)], _since, ()
+            case "recent_gap":
+                until = "" if detail == "1" else " to the next"
+                return f"minutes since {last}{until}", np.expm1, ()
+            case "recent_item":
+                return f"{column} of {last}", _plain, ("none", *self._vocabulary(block))
+            case "recent_same":
+                return f"{column} of {last} is that of the last", _plain, ("no", "yes")
+            case "recent_number":
+                return f"{column} of {last}", signed_expm1, ()
+            case "profile" if detail == "usual":
+                return f"usual {column} of {source}", _plain, ("none", *self._vocabulary(block))
+            case "profile":
+                what = {"share": "share of the usual", "distinct": "number of different", "entropy": "spread of"}
+                return f"{what[detail]} {column} of {source}", _plain, ()
+            case kind if kind in FACTS and column in self._categories.get(source, ()):
+                return [f"{column} is {one}" for one in self._values(block, told)], _plain, ("no", "yes")
+            case "calendar":
+                return "time of the year", None, ()
+        return " ".join(part for part in (source, column) if part) or block.kind, None, ()
+
+    def _values(self, block: Block, told: bool) -> list[str]:
+        """What the places of a block stand for."""
+        if not told:
+            return ["(not told)"] * block.length
+        known = self._vocabulary(block)
+        return [known[place] if place < len(known) else "(unknown)" for place in range(block.length)]
+
+    def _vocabulary(self, block: Block) -> tuple[str, ...]:
+        key = (block.source, block.column)
+        if key not in self._known:
+            values = vocabulary_of(self._ws.current(f"encoders/{block.source}"), block.column).values
+            self._known[key] = tuple(str(one) for one in values.slice(0, 2048).to_pylist())
+        return self._known[key]
+
+
+def _scalar(source: str, detail: str) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    if named := SPAN.fullmatch(detail):
+        span = "a year" if named[2] == "all" else f"in {named[2][:-1]} days"
+        return f"{_measured(named[1].removeprefix('sum_'), source, named[1].startswith('sum_'))} {span}", signed_expm1
+    if detail.startswith("recency_"):
+        number = detail.removeprefix("recency_")
+        words = f"the last of {source}" if number == "1" else f"day number {number} from the last with {source}"
+        return f"days since {words}", _days
+    words = {
+        "tenure": f"days since the first of {source}, by year observed",
+        "mean_gap": f"days between days with {source}",
+        "overdue": f"days since the last of {source}, in usual gaps",
+    }
+    return words.get(detail, f"{detail} of {source}"), _days if detail == "mean_gap" else signed_expm1
+
+
+def _measured(measure: str, source: str, is_sum: bool) -> str:
+    """What is counted or summed over a window."""
+    if is_sum or measure not in MEASURES:
+        return f"{measure} of {source}"
+    return {"events": source, "sessions": f"occasions of {source}", "active_days": f"days with {source}"}[measure]

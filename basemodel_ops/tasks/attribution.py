@@ -1,0 +1,135 @@
+"""What each feature adds to the answer of a mixture's boosted heads: exact Shapley values of their trees.
+
+Trees add up in their raw score, where tree SHAP is exact (Lundberg et al. 2020). What follows them, the link of a
+model, the mean of models and heads, and calibration, is gone along on the straight line from what the trees say on
+average to what they say here (Aumann and Shapley 1974): so the values sum to what the answer moves, in its own unit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.encoders.numbers import signed_expm1
+from basemodel_ops.tasks.calibration import LEAST_OF_CLASS, ClassCalibration
+from basemodel_ops.tasks.heads import BoostedHead
+from basemodel_ops.tasks.single import RECIPES, VIEWS, Mixture, Views, answers_of
+
+PARTS = ("automatic", "learnt", "items")
+"""Parts of views, side by side, whose features have values here."""
+
+ROWS = 64
+"""Rows worked on at once: of many classes each has a value per class and feature."""
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(64)
+NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2
+"""Of the integral along the line, from 0 to 1."""
+
+
+ATTRIBUTED = (TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS)
+"""Types whose answers are those of heads, so that shares of what trees read are in the unit of the score."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Of rows: what every feature of `PARTS` adds, (rows, features), and the answers that they lie between, (rows,).
+
+    A row of `values` sums to `score - usual`.
+    """
+
+    values: np.ndarray
+    score: np.ndarray
+    usual: np.ndarray
+    """The answer were the trees to say what they say on average; the other heads say what they say."""
+
+
+def attributed(mixture: Mixture, views: Views, chosen: np.ndarray) -> Attribution | None:
+    """What features add to an answer, or to the chance of the `chosen` class, (rows,); None without boosted heads."""
+    boosted = {name: head for name, head in mixture.heads.items() if isinstance(head, BoostedHead)}
+    boosted = {name: head for name, head in boosted.items() if name in mixture.shares}
+    if not boosted:
+        return None
+    parts = [
+        _attributed(mixture, boosted, views.rows(rows), chosen[rows])
+        for rows in np.split(np.arange(len(chosen)), range(ROWS, len(chosen), ROWS))
+    ]
+    return Attribution(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "score", "usual"))
+    )
+
+
+def _attributed(mixture: Mixture, boosted: dict[str, BoostedHead], views: Views, chosen: np.ndarray) -> Attribution:
+    kind, rows, total = mixture.kind, np.arange(len(chosen)), sum(mixture.shares.values())
+    answers = answers_of(kind, {name: mixture.heads[name] for name in mixture.shares}, views)
+    usual, starts = dict(answers), _starts(views)
+    outputs = max(answer.shape[1] for answer in answers.values()) if kind is TaskType.MULTICLASS else 1
+    values = np.zeros((len(rows), outputs, starts["end"]))
+    for name, head in boosted.items():
+        view = RECIPES[name][1]
+        told = head.contributions(views.view(view, head.columns))  # (rows, members, outputs, features + 1)
+        base, raw = told[..., -1], told.sum(axis=3)
+        said, slopes = _linked(kind, base, raw)
+        usual[name] = said.mean(axis=1) if kind is TaskType.MULTICLASS else said.mean(axis=1)[:, 0]
+        if kind is TaskType.REGRESSION:
+            usual[name] = signed_expm1(usual[name])
+        own = np.einsum("rmck,rmkf->rcf", slopes, told[..., :-1]) / told.shape[1]
+        at = np.concatenate([starts[part] + np.arange(getattr(views, part).shape[1]) for part in VIEWS[view]])
+        at = at if head.columns is None else at[head.columns]
+        values[:, : own.shape[1], at] += mixture.shares[name] / total * own
+    whole, before = mixture.answer(answers), mixture.answer(usual)
+    if kind is not TaskType.MULTICLASS:
+        moved = values[:, 0].sum(axis=1)
+        # One number is a rising map of the mean: a single slope leads from what is usual to what is answered.
+        slope = np.divide(whole - before, moved, out=np.zeros(len(rows)), where=np.abs(moved) > 1e-12)
+        return Attribution(values[:, 0] * slope[:, None], whole, before)
+    start, end = (_mean(mixture.shares, some, outputs) for some in (usual, answers))
+    slopes = _calibrated(mixture.calibration, start, end, chosen)
+    return Attribution(np.einsum("rk,rkf->rf", slopes, values), whole[rows, chosen], before[rows, chosen])
+
+
+def _starts(views: Views) -> dict[str, int]:
+    """Where each of `PARTS` begins, and `end`."""
+    widths = [0 if getattr(views, part) is None else getattr(views, part).shape[1] for part in PARTS]
+    return dict(zip((*PARTS, "end"), np.cumsum([0, *widths]).tolist(), strict=True))
+
+
+def _mean(shares: Mapping[str, float], answers: dict[str, np.ndarray], outputs: int) -> np.ndarray:
+    """The weighted mean of chances of classes, (rows, outputs)."""
+    padded = [np.pad(answers[name], ((0, 0), (0, outputs - answers[name].shape[1]))) for name in shares]
+    return np.average(padded, axis=0, weights=list(shares.values()))
+
+
+def _linked(kind: TaskType, base: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What models say at their base, (rows, members, outputs), and the mean slopes from there to `raw`.
+
+    Slopes are (rows, members, outputs, raw outputs).
+    """
+    if kind is TaskType.REGRESSION:
+        return base, np.ones((*base.shape, 1))
+    if kind is TaskType.BINARY:
+        apart = raw - base
+        flat = expit(base) * expit(-base)
+        slope = np.divide(expit(raw) - expit(base), apart, out=flat, where=np.abs(apart) > 1e-9)
+        return expit(base), slope[..., None]
+    slopes = np.zeros((*base.shape, base.shape[-1]))
+    for node, weight in zip(NODES, WEIGHTS, strict=True):
+        chance = softmax(base + node * (raw - base), axis=-1)
+        slopes += weight * (chance[..., None] * np.eye(base.shape[-1]) - chance[..., None] * chance[..., None, :])
+    return softmax(base, axis=-1), slopes
+
+
+def _calibrated(calibration: object, before: np.ndarray, after: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Mean slopes of the calibrated chance of the chosen class by the chance of each, (rows, classes)."""
+    rows, one = np.arange(len(chosen)), np.eye(before.shape[1])[chosen]
+    if not isinstance(calibration, ClassCalibration):
+        return one
+    slopes = np.zeros(before.shape)
+    for node, weight in zip(NODES, WEIGHTS, strict=True):
+        mean = before + node * (after - before)
+        chance = calibration.apply(mean)[:, : before.shape[1]]
+        own = chance[rows, chosen][:, None]
+        rises = np.where(mean > LEAST_OF_CLASS, calibration.slope / np.maximum(mean, LEAST_OF_CLASS), 0)
+        slopes += weight * own * (one - chance) * rises
+    return slopes

@@ -1,0 +1,105 @@
+"""What speaks for an item: shares sum to the score, and an item's share is what is lost when it is removed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import logit
+
+from basemodel_ops.foundation.retrieval import learn_retrieval
+from basemodel_ops.representation import History
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.tasks.affinity import STEPS, Affinity, Learnt, Market, sequences_before
+from basemodel_ops.tasks.evidence import CLOSE, FOLLOWS, OF_NUMBERS, OWN, SIMILAR, WHOLE, _Terms, evidence
+from basemodel_ops.tasks.ranker import Ranker, lessons
+from basemodel_ops.tasks.recommendation import KINDS, put_forward
+from basemodel_ops.tasks.relations import Relations
+from basemodel_ops.tasks.reranking import Query
+
+from .test_recommendation import CUTOFF, ENTITIES, affinity, sample
+from .test_reranking import queries
+
+ITEMS = 40
+BASKETS = {260: (1, 2, 5), 270: (2, 3, 7), 290: (1, 4, 9)}
+
+
+def asked(seed: int) -> Query:
+    found = affinity(seed)
+    return Query(put_forward(found), found, [])
+
+
+def tiny(without: int | None = None) -> Affinity:
+    """One entity with three baskets of items, less one item; what is known of items is learnt from others."""
+    others, vectors = sample(3, ITEMS)
+    known = sequences_before(others, "item", CUTOFF)
+    relations = replace(Relations.of(known, ITEMS), similarity=np.random.default_rng(2).random((ITEMS, ITEMS)))
+    relations = replace(relations, similar_place=np.arange(ITEMS))
+    learnt = Learnt(vectors, {}, relations, learn_retrieval(known, vectors, 0, lambda line: None, epochs=0))
+    rows = [(day * DAY, item) for day, items in BASKETS.items() for item in items if item != without]
+    time, codes = np.array([time for time, _ in rows]), np.array([code for _, code in rows], np.int32)
+    history = History(np.array([0, len(rows)]), time, None, {"item": codes}, {})
+    return Market.before(history, "item", learnt, CUTOFF).affinity(np.arange(1))
+
+
+@pytest.mark.parametrize("weights", [(1, 0.01, 0.1, 0.3, 1.0), (0, 0, 1, 0.5, 0), (1, 1e-6, 0, 0, 0)])
+def test_shares_of_a_blend_sum_to_its_score(weights: tuple[float, ...]) -> None:
+    query = asked(1)
+    row, place = np.nonzero(query.shortlist.is_first)
+    found = evidence(query, np.arange(ENTITIES), row, place, None, weights)
+    scores = query.shortlist.scores(weights)[row, place]
+    np.testing.assert_allclose([one.score for one in found], scores, rtol=1e-5)
+    np.testing.assert_allclose([sum(one.shares.values()) + one.base for one in found], scores, atol=1e-6)
+    own = [sum(v for (kind, _), v in one.shares.items() if kind == OWN) for one in found]
+    had = query.shortlist.evidence[row, place, KINDS.index("personal")]
+    np.testing.assert_allclose(own, weights[KINDS.index("personal")] * had, atol=1e-6)
+
+
+def test_shares_of_a_ranker_sum_to_the_chance_that_it_gives() -> None:
+    (query,) = queries(0)
+    ranker = Ranker.fit([lessons(query, 0)], 0, rounds=10)
+    assert ranker is not None
+    row, place = (one[:40] for one in np.nonzero(query.shortlist.is_first))
+    found = evidence(query, np.arange(len(query.truth)), row, place, ranker, ())
+    np.testing.assert_allclose([one.score for one in found], ranker.scores(query)[row, place], atol=1e-9)
+    np.testing.assert_allclose(
+        [sum(one.shares.values()) for one in found], [one.score - one.base for one in found], atol=1e-6
+    )
+    assert len({one.base for one in found}) == 1
+    told = ranker.contributions(query.numbers(row[:1], place[:1, None])[0])
+    np.testing.assert_allclose(told.sum(), logit(found[0].score), atol=1e-6)
+    assert {name.split("_")[0] for name in query.names} <= {*OF_NUMBERS, "blend"}
+
+
+@pytest.mark.parametrize("removed", [1, 3, 9])
+@pytest.mark.parametrize("item", [2, 11, 30])
+def test_an_items_share_is_what_is_lost_without_it(item: int, removed: int) -> None:
+    whole, less = tiny(), tiny(removed)
+    terms = _Terms(whole, 0, 0)
+
+    def share(found: tuple[np.ndarray, np.ndarray] | None) -> float:
+        assert found is not None
+        return float(found[1][found[0] == removed].sum())
+
+    for life, days in enumerate(STEPS):
+        lost = [one.follows(np.zeros(1, int), np.array([[item]]), life)[0, 0] for one in (whole, less)]
+        assert share(terms.of(f"follows_{days:g}", item)) == pytest.approx(lost[0] - lost[1], abs=1e-6)
+    names = list(whole.names)
+    lost = [one.rows(np.zeros(1, int), np.array([[item]]))[0, 0] for one in (whole, less)]
+    similar = names.index("similar")
+    assert share(terms.of("similar", item)) == pytest.approx(lost[0][similar] - lost[1][similar], abs=1e-5)
+    for pool in range(6):
+        codes, parts = terms.of(f"close_{pool}", item) or (np.zeros(0), np.zeros(0))
+        assert parts.sum() == pytest.approx(lost[0][names.index(f"close_{pool}")], abs=1e-5)
+        assert set(codes) == {1, 2, 3, 4, 5, 7, 9}
+
+
+def test_reasons_name_items_of_the_history_and_what_is_no_sum_is_told_as_a_whole() -> None:
+    found = tiny()
+    query = Query(put_forward(found), found, [])
+    (place,) = np.nonzero(query.shortlist.is_first[0])
+    told = evidence(query, np.zeros(1, int), np.zeros(len(place), int), place, None, (1, 1, 1, 1, 1))
+    for one, item in zip(told, query.shortlist.items[0, place].tolist(), strict=True):
+        kinds = {kind for kind, _ in one.shares}
+        assert {code for kind, code in one.shares if kind == OWN} <= {item}
+        assert {code for kind, code in one.shares if kind in (CLOSE, FOLLOWS)} <= {WHOLE, 1, 2, 3, 4, 5, 7, 9}
+        assert SIMILAR not in kinds
