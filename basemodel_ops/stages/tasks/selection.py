@@ -42,6 +42,8 @@ class Selection:
     """The moments at which they were compared, the newest first."""
     fade: float
     """Weight of a moment beside the next newer one."""
+    places: Sequence[np.ndarray]
+    """Positions of the rows of each moment."""
 
     def instead(self, head: str) -> "Selection":
         """That one of the reported heads ships, calibrated."""
@@ -82,11 +84,13 @@ def select(
     """
     kind, metric = task.type, metric_of(task)
     trials: list[Trial] = []
+    places: list[np.ndarray] = []
     most = 2 if kind is TaskType.MULTICLASS and target.max() >= MANY_CLASSES else MOMENTS
     for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, (task.horizon or 0) * DAY, seed, most):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
         heads = fit_heads(kind, views.rows(learnt), target[learnt], seed, None, metric, numbers)
         later = views.rows(measured)
+        places.append(measured)
         trials.append(Trial(answers_of(kind, heads, later), target[measured], owner[measured], later.weight))
     # Moments of a trait are parts of the same rows: none is newer.
     labels, fade = int((rows.part == "train").sum()), FADE if task.horizon else 1.0
@@ -100,7 +104,7 @@ def select(
     answers = answers_of(kind, heads, later)
     answers |= {name: shipped.answer(answers)}
     tested = Trial(answers, target[asked], owner[asked], later.weight)
-    return Selection(name, shipped, mean_metrics(kind, together), tested, together, fade)
+    return Selection(name, shipped, mean_metrics(kind, together), tested, together, fade, places)
 
 
 def calibrated(
