@@ -30,6 +30,12 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
+def fitted(words: str, room: float) -> str:
+    """Words that fit into so many pixels; of longer ones the beginning. Numbers are never cut: they are all short."""
+    letters = max(int(room / LETTER), 1)
+    return words if len(words) <= letters else f"{words[: letters - 1]}…"
+
+
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round numbers between two, about `count`."""
     span = high - low
@@ -146,8 +152,18 @@ class Plane:
         found.append(element("line", x1=round(left, 1), x2=right, y1=foot, y2=foot, class_="axis"))
         middle = round((self.top + foot) / 2, 1)
         found.append(
-            element("text", self.x.label, x=round((left + right) / 2, 1), y=self.height - 5, text_anchor="middle")
+            element(
+                "text",
+                fitted(self.x.label, right - left),
+                x=round((left + right) / 2, 1),
+                y=self.height - 5,
+                text_anchor="middle",
+            )
         )
         turned = f"rotate(-90 12 {middle})"
-        found.append(element("text", self.y.label, x=12, y=middle, text_anchor="middle", transform=turned))
+        found.append(
+            element(
+                "text", fitted(self.y.label, foot - self.top), x=12, y=middle, text_anchor="middle", transform=turned
+            )
+        )
         return joined(found)

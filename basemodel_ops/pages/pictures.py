@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basemodel_ops.pages.axes import WIDTH, Axis, Plane
+from basemodel_ops.pages.axes import WIDTH, Axis, Plane, fitted
 from basemodel_ops.pages.markup import Markup, element, joined, slug
 
 
@@ -122,7 +122,7 @@ def matrix(title: str, words: str, rows: Sequence[str], columns: Sequence[str], 
     tall, parts = 34, []
     for down, row in enumerate(rows):
         top = 22 + down * (tall + 16)
-        parts.append(element("text", row, x=4, y=top - 4))
+        parts.append(element("text", fitted(row, WIDTH - 8), x=4, y=top - 4))
         for across, share in enumerate(shares[down]):
             left = round(4 + across * size, 1)
             parts.append(

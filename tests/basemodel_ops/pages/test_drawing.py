@@ -76,7 +76,7 @@ def test_every_picture_is_named_and_well_formed_whatever_its_names() -> None:
         _drawn(picture.figure("place"))
         _drawn(picture.alone(""))
     assert len(keys) == len(found)
-    assert "role=\"img\"" in interval(1, 0, 2, (0, 2), EVIL, "x")
+    assert 'role="img"' in interval(1, 0, 2, (0, 2), EVIL, "x")
 
 
 @pytest.mark.parametrize("top", [1.0, 123_456.0, 2.5e-7, 0.0])
@@ -105,9 +105,7 @@ def test_text_stands_out_by_four_and_a_half_to_one_and_lines_by_three(colours: d
             least = 3.0 if name in style.SERIES else 4.5
             assert (high + 0.05) / (low + 0.05) >= least, (name, ground)
         for name in style.SERIES:  # text on a tile, which is 22 % of its colour
-            tile = "#" + "".join(
-                f"{round(0.22 * int(colours[name][at : at + 2], 16) + 0.78 * int(colours[ground][at : at + 2], 16)):02x}"
-                for at in (1, 3, 5)
-            )
+            mixed = zip(*(bytes.fromhex(colours[one][1:]) for one in (name, ground)), strict=True)
+            tile = "#" + bytes(round(0.22 * own + 0.78 * below) for own, below in mixed).hex()
             high, low = sorted((_light(colours["ink"]), _light(tile)), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 4.5, name

@@ -28,7 +28,7 @@ def test_precision_over_recall_sums_to_the_average_precision(monkeypatch: pytest
 def test_gains_end_at_everything_and_lift_is_gains_by_share() -> None:
     taken, found = measures.gains(LABEL, SCORE, WEIGHT)
     assert (taken[0], found[0], taken[-1], found[-1]) == pytest.approx((0, 0, 1, 1))
-    best = SCORE >= np.quantile(SCORE, 0.9)
+    best = np.quantile(SCORE, 0.9) <= SCORE
     share = np.interp((WEIGHT * best).sum() / WEIGHT.sum(), taken, found)
     assert share == pytest.approx((LABEL * WEIGHT)[best].sum() / (LABEL * WEIGHT).sum(), abs=0.02)
     some, lift = measures.lift(taken, found)
