@@ -108,6 +108,7 @@ RESERVED = (
     "encoders",
     "entity_representation",
     "foundation_model",
+    "report",
     "snapshot",
     "training_examples",
 )

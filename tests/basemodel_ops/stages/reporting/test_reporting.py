@@ -25,7 +25,7 @@ from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
 
 from ..riding import CUTOFFS, RIDES, ask, is_over
-from ..trips import RIDERS, TASK_TABLE
+from ..trips import RIDER_TABLE, RIDERS, TASK_TABLE
 from ..trips import riders as people
 
 NEWEST = CUTOFFS[-1]
@@ -80,6 +80,11 @@ def ws(riders: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace
         stages.task_evaluation(asking, task.name)
         stages.task_scores(asking, task.name, NEWEST, "run")
         tasks.append(task)
+    with DuckDBWarehouse(own.settings.warehouse_path) as warehouse:  # of two tariffs by the time of the test
+        facts = people()
+        known = zip(facts["rider"].to_pylist(), facts["tariff"].to_pylist(), strict=True)
+        names = ["silver" if tariff == "gold" and int(rider[6:]) % 2 else tariff for rider, tariff in known]
+        warehouse.load(RIDER_TABLE, facts.set_column(facts.schema.get_field_index("tariff"), "tariff", pa.array(names)))
     return Workspace.open(own.settings, own.contract.model_copy(update={"tasks": tuple(tasks)}), lambda _: None)
 
 
@@ -142,8 +147,11 @@ def test_a_card_measures_each_group_of_an_attribute_on_its_own_rows(
 ) -> None:
     card = worths[AMOUNT].card
     rows = read_predictions(ws, card.task, "test").to_pylist()
-    tariffs = {row["rider"]: row["tariff"] for row in people().to_pylist()}
-    assert {group.attribute for group in card.groups} == {"riders.tariff"}
+    tariffs = {f"rider {number}": ("gold", "silver")[number % 2] for number in range(RIDERS)}
+    assert {(group.attribute, group.value) for group in card.groups} == {
+        ("riders.tariff", "gold"),
+        ("riders.tariff", "silver"),
+    }
     for group in card.groups:
         own = [row for row in rows if tariffs.get(row["rider"]) == group.value]
         assert group.rows == len(own) > 0
