@@ -112,7 +112,7 @@ def interval(value: float, low: float, high: float, bounds: tuple[float, float],
         return round(4 + (width - 8) * min(max((one - bounds[0]) / span, 0.0), 1.0), 1)
 
     ends = element("line", x1=place(low), x2=place(high), y1=9, y2=9, class_="line s0")
-    dot = element("circle", cx=place(value), cy=9, r=4, class_="area s0")
+    dot = element("circle", cx=place(value), cy=9, r=4, class_="cell s0")
     return Markup(str(drawn(words, words, [ends, dot], height, width)).replace("@", key, 2))
 
 
@@ -127,7 +127,7 @@ def matrix(title: str, words: str, rows: Sequence[str], columns: Sequence[str], 
             left = round(4 + across * size, 1)
             parts.append(
                 element(
-                    "rect", x=left, y=top, width=round(size - 2, 1), height=tall - 4, class_="tile s0",
+                    "rect", x=left, y=top, width=round(size - 2, 1), height=tall - 4, class_="cell s0",
                     fill_opacity=round(0.04 + 0.4 * float(share), 3),
                 )
             )  # fmt: skip

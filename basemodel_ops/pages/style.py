@@ -20,10 +20,10 @@ DRAWING = (
     "svg{font:11px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}svg text{fill:var(--ink)}"
     ".grid{stroke:var(--edge);stroke-width:.6}.axis{stroke:var(--dim)}.line{fill:none;stroke-width:2}"
     ".guide{fill:none;stroke:var(--dim);stroke-dasharray:2 3}.dots{fill:none;stroke-width:4;stroke-linecap:round;"
-    "opacity:.75}.name{font-weight:700;paint-order:stroke;stroke:var(--paper);stroke-width:3px}"
+    "opacity:.75}.name{font-size:14px;font-weight:700;paint-order:stroke;stroke:var(--paper);stroke-width:3px}"
     ".area{fill-opacity:.35}.tile{fill-opacity:.22;stroke:var(--paper)}.box{fill:var(--card);stroke:var(--edge)}"
     + "".join(
-        f".line.{name},.dots.{name}{{stroke:var(--{name})}}.area.{name},.tile.{name}{{fill:var(--{name})}}"
+        f".line.{name},.dots.{name}{{stroke:var(--{name})}}.area.{name},.tile.{name},.cell.{name}{{fill:var(--{name})}}"
         for name in SERIES
     )
 )
