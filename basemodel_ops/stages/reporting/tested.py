@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.stats import rankdata
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_rankings
-from basemodel_ops.tasks.metrics import METRICS, metric_of, multilabel_metrics
+from basemodel_ops.tasks.metrics import METRICS, metric_of
 
 SAMPLES = 40
 """Draws of entities by which an interval is found."""
@@ -23,6 +24,8 @@ SURE = 1.96
 
 NAMED = 10
 """Length of the lists that NDCG@10 is of."""
+
+COLUMNS = {"shipped": "prediction", "baseline": "baseline"}
 
 Measure = Callable[[np.ndarray, str], float]
 """The metric of some rows (positions), by "prediction" or "baseline"."""
@@ -63,29 +66,36 @@ class Tested:
         rows = np.arange(len(self)) if rows is None else rows
         if len(rows) < ENOUGH:
             return {}
-        values = {
-            name: self._measure(rows, column) for name, column in (("shipped", "prediction"), ("baseline", "baseline"))
-        }
+        values = {one: self._measure(rows, name) for one, name in COLUMNS.items()}
         if not np.isfinite(values["shipped"]):
             return {}
-        owner = self._owner[rows]
+        errors = self._errors(rows)
+        found = {}
+        values["difference"] = values["shipped"] - values["baseline"]
+        for name, value in values.items():
+            if np.isfinite(value) and np.isfinite(errors[name]):
+                error = SURE * errors[name]
+                found[name] = Measured(float(value), float(value) - error, float(value) + error)
+        return found
+
+    def _errors(self, rows: np.ndarray) -> dict[str, float]:
+        """Standard errors of the metrics of rows, those of one entity drawn or left out together."""
+        owner = np.unique(self._owner[rows], return_inverse=True)[1]
+        if self.task.type is TaskType.MULTILABEL:  # of hundreds of labels, drawing would take minutes
+            label = self._wide["label"][rows]
+            moved = {one: auroc_moved(label, self._wide[name][rows])[1] for one, name in COLUMNS.items()}
+            moved["difference"] = moved["shipped"] - moved["baseline"]
+            return {one: float(np.sqrt((np.bincount(owner, own) ** 2).sum())) for one, own in moved.items()}
         order = np.argsort(owner, kind="stable")
         groups = np.split(rows[order], np.flatnonzero(np.diff(owner[order])) + 1)
         generator, draws = np.random.default_rng(self._seed), []
         for _ in range(SAMPLES):
             some = np.concatenate([groups[one] for one in generator.integers(0, len(groups), len(groups))])
-            draws.append([self._measure(some, "prediction"), self._measure(some, "baseline")])
-        drawn = np.array(draws)
-        found = {}
-        for name, value, own in (
-            ("shipped", values["shipped"], drawn[:, 0]),
-            ("baseline", values["baseline"], drawn[:, 1]),
-            ("difference", values["shipped"] - values["baseline"], drawn[:, 0] - drawn[:, 1]),
-        ):
-            if np.isfinite(value) and np.isfinite(own).any():
-                error = SURE * float(np.nanstd(own))
-                found[name] = Measured(float(value), float(value) - error, float(value) + error)
-        return found
+            draws.append([self._measure(some, name) for name in COLUMNS.values()])
+        shipped, baseline = np.array(draws).T
+        drawn = {"shipped": shipped, "baseline": baseline, "difference": shipped - baseline}
+        known = {one: own[np.isfinite(own)] for one, own in drawn.items()}
+        return {one: float(own.std()) if len(own) else float("nan") for one, own in known.items()}
 
     def pictures(self) -> list[Picture]:
         """How well the answers hold."""
@@ -125,8 +135,8 @@ class Tested:
         return METRICS[self.task.type](label, answer, self._columns["weight"][rows])[self._metric]
 
     def _of_labels(self, width: int) -> Measure:
-        wide = {name: own.reshape(-1, width) for name, own in self._columns.items() if len(own)}
-        return lambda rows, name: multilabel_metrics(wide["label"][rows], wide[name][rows])[self._metric]
+        self._wide = {name: own.reshape(-1, width) for name, own in self._columns.items() if len(own)}
+        return lambda rows, name: auroc_moved(self._wide["label"][rows], self._wide[name][rows])[0]
 
     def _of_rankings(self) -> tuple[np.ndarray, Measure]:
         rank, taken = self._numbers("rank").astype(int), self._numbers("taken")
@@ -150,6 +160,29 @@ class Tested:
     def metric(self) -> str:
         """What is measured: the task's metric, or accuracy of classes, of which only the likeliest is kept."""
         return self._metric
+
+
+def auroc_moved(label: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
+    """The mean AUROC of labels that some rows have and some do not, and how far each row moves it, (rows,).
+
+    What rows move sums to 0, and its squares to the variance of the mean where rows are apart (DeLong et al., 1988).
+
+    Args:
+        label: 0 or 1, (rows, labels).
+        score: (rows, labels).
+    """
+    value, moved, count = 0.0, np.zeros(len(label)), 0
+    for own, told in zip(label.T > 0, score.T, strict=True):
+        yes, no = int(own.sum()), int((~own).sum())
+        if not (yes and no):
+            continue
+        rank, right = rankdata(told), np.zeros(len(told))
+        right[own] = (rank[own] - rankdata(told[own])) / no  # share of the others that it stands above
+        right[~own] = 1 - (rank[~own] - rankdata(told[~own])) / yes
+        auroc = right[own].mean()
+        moved += (right - auroc) / np.where(own, yes, no)
+        value, count = value + auroc, count + 1
+    return (value / count, moved / count) if count else (float("nan"), moved)
 
 
 def positions_by(values: Sequence[object] | np.ndarray) -> dict[str, np.ndarray]:
