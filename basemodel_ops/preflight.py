@@ -307,6 +307,9 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
             found.add(_labels(warehouse, task, data_end))
             if is_readable and (who := membership_finding(warehouse, contract, task, data_end)) is not None:
                 found.add(who)
+    for audience in contract.audiences:
+        if found.is_as_declared(audience.relation, [audience.entity], []):
+            people[str(audience.relation)] = found.actual(audience.relation)[audience.entity.lower()]
     people |= {
         str(facts.relation): found.actual(facts.relation)[facts.key.lower()]
         for facts in contract.attributes

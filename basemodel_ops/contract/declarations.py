@@ -106,6 +106,13 @@ class GridMeta(Frozen):
     purpose: Purpose | None = None
 
 
+class AudienceMeta(Frozen):
+    """Ids whose like are looked for."""
+
+    entity: str
+    purpose: Purpose | None = None
+
+
 class ColumnMeta(Frozen):
     """A column's type, the attribute source it refers to, and whether it is personal and read for what."""
 

@@ -14,6 +14,7 @@ from basemodel_ops.contract.types import (
     METRICS_OF,
     Aggregate,
     AttributeSource,
+    Audience,
     Cadence,
     ColumnType,
     Contract,
@@ -282,6 +283,24 @@ def _check_aggregate(reader: ManifestReader, name: str, kind: TaskType, predicts
         )
 
 
+def _audiences(reader: ManifestReader, entity: str, tasks: tuple[Task, ...]) -> tuple[Audience, ...]:
+    found = []
+    for model in reader.of("audience"):
+        name = model.meta.entity
+        reader.need(model, "entity", name)
+        if name != entity:
+            reader.problems.append(
+                f"Model {model.name}: entity {name!r} is not that of the event sources, {entity!r}. Rename the column "
+                "in the model, and name it so."
+            )
+        if not tasks:
+            reader.problems.append(
+                f"Model {model.name}: nobody is represented whom it could rank, since no model carries a task. Add one."
+            )
+        found.append(Audience(name=model.name, relation=model.relation, entity=name))
+    return tuple(found)
+
+
 def _grid(reader: ManifestReader) -> Grid | None:
     models = reader.of("grid")
     if len(models) != 1:
@@ -336,6 +355,7 @@ def read_contract(manifest_path: Path, database: str | None = None, kind: str = 
     reader = ManifestReader(manifest, database, kind)
     events, attributes, grid = _events(reader), _attributes(reader), _grid(reader)
     tasks = _tasks(reader, events, attributes)
+    audiences = _audiences(reader, events[0].entity, tasks) if events else ()
     _refuse_twins(reader, events)
     known = sorted(source.name for source in attributes)
     for source in events:
@@ -349,6 +369,6 @@ def read_contract(manifest_path: Path, database: str | None = None, kind: str = 
     if reader.problems or grid is None:
         raise ContractError(reader.problems)
     return Contract(
-        entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid, personal=reader.personal,
-        definitions=definitions(manifest),
+        entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid, audiences=audiences,
+        personal=reader.personal, definitions=definitions(manifest),
     )  # fmt: skip

@@ -234,6 +234,14 @@ class Personal(Frozen):
     purpose: str
 
 
+class Audience(Frozen):
+    """A table of ids, the seeds, whose like are looked for."""
+
+    name: str
+    relation: Relation
+    entity: str
+
+
 class Contract(Frozen):
     """Everything the dbt project declares."""
 
@@ -242,6 +250,7 @@ class Contract(Frozen):
     attributes: tuple[AttributeSource, ...]
     tasks: tuple[Task, ...]
     grid: Grid
+    audiences: tuple[Audience, ...] = ()
     personal: tuple[Personal, ...] = ()
     definitions: dict[str, str] = {}
     """Per relation a hash of the SQL that makes it, of all that it reads and of the macros used; without comments."""
@@ -271,6 +280,10 @@ class Contract(Frozen):
         """The task of that name."""
         return next(task for task in self.tasks if task.name == name)
 
+    def audience(self, name: str) -> Audience:
+        """The audience of that name."""
+        return next(audience for audience in self.audiences if audience.name == name)
+
     @property
     def readable(self) -> dict[str, frozenset[str]]:
         """The allow-list: per relation of the contract, the columns that may be read."""
@@ -288,6 +301,8 @@ class Contract(Frozen):
             allow(task.relation, [task.entity, task.cutoff, task.target])
             allow(task.population, [task.entity, task.cutoff])
             allow(task.offers, [task.target, task.cutoff])
+        for audience in self.audiences:
+            allow(audience.relation, [audience.entity])
         allow(self.grid.relation, [self.grid.cutoff, self.grid.data_end])
         return {name: frozenset(columns) for name, columns in found.items()}
 

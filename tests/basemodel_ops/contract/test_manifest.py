@@ -334,3 +334,24 @@ def test_models_without_an_annotation_do_not_change_the_fingerprint(tmp_path: Pa
     before = read(tmp_path, models).fingerprint
     models["more_staging"] = models.pop("staging")
     assert read(tmp_path, models).fingerprint == before
+
+
+def test_an_audience_lists_ids_of_the_entity(tmp_path):
+    models = hospital()
+    models["regulars"] = model({"audience": {"entity": "patient_id"}}, {"patient_id": "bigint"})
+    contract = read(tmp_path, models)
+    assert [(one.name, one.entity, str(one.relation)) for one in contract.audiences] == [
+        ("regulars", "patient_id", "main.regulars")
+    ]
+    assert contract.readable["main.regulars"] == {"patient_id"}
+
+
+def test_an_audience_of_something_else_or_without_a_task_is_named(tmp_path):
+    models = hospital()
+    models["regulars"] = model({"audience": {"entity": "doctor"}}, {"doctor": "bigint"})
+    (problem,) = problems(tmp_path, models)
+    assert "Model regulars: entity 'doctor' is not that of the event sources, 'patient_id'" in problem
+    models["regulars"] = model({"audience": {"entity": "patient_id"}}, {"patient_id": "bigint"})
+    alone = {name: node for name, node in models.items() if not name.endswith("_14d")}
+    (problem,) = problems(tmp_path, alone)
+    assert "no model carries a task" in problem
