@@ -8,10 +8,12 @@ from typing import Any
 from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
 from basemodel_ops.contract.declarations import GridMeta, Horizon, SplitMeta
 from basemodel_ops.contract.definitions import definitions
+from basemodel_ops.contract.forms import form_problems
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.nodes import snapshot_column
+from basemodel_ops.contract.own import own_problems
+from basemodel_ops.contract.task_types import FORMS, OwnFields, Shape
 from basemodel_ops.contract.types import (
-    METRICS_OF,
     Aggregate,
     AttributeSource,
     Audience,
@@ -21,7 +23,6 @@ from basemodel_ops.contract.types import (
     EventSource,
     GivenSplit,
     Grid,
-    OnWorse,
     Relation,
     Target,
     Task,
@@ -147,36 +148,17 @@ def _tasks(
                 f"Model {model.name}: entity {meta.entity!r} is no event source's entity. Entities: {entities}. "
                 "Name one of these."
             )
-        for role, name in (("entity", meta.entity), ("target", meta.target)):
+        for role, name in (("entity", meta.entity), ("target", meta.target), ("observed", meta.observed)):
             reader.need(model, role, name)
         reader.need_moment(model, "cutoff", meta.cutoff)
+        if meta.known is not None:
+            reader.need_moment(model, "known", meta.known)
+        reader.problems += [f"Model {model.name}: {problem}" for problem in own_problems(meta)]
         population = _model_of(reader, model, "population", {"entity": meta.entity, "cutoff": meta.cutoff})
         offers = _model_of(reader, model, "offers", {"target": meta.target, "cutoff": meta.cutoff})
-        many = meta.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
-        absent = [name for name in ("population", "predicts", "horizon") if getattr(meta, name) is None]
-        if many and absent:
-            reader.problems.append(
-                f"Model {model.name}: a {meta.type.value} task needs `population`, `predicts` and `horizon`. "
-                f"Add {absent} to its annotation."
-            )
-        given = [name for name in ("already_had", "offers", "diversity") if getattr(meta, name)]
-        if given and meta.type is not TaskType.RECOMMENDATION:
-            reader.problems.append(
-                f"Model {model.name}: {', '.join(given)} is given, but a {meta.type.value} task recommends no items; "
-                "only a recommendation task does. Remove it."
-            )
-        metrics = METRICS_OF.get(meta.type, ())
-        if meta.metric is not None and meta.metric not in metrics:
-            reader.problems.append(
-                f"Model {model.name}: metric {str(meta.metric)!r} is none that a {meta.type.value} task is chosen by. "
-                f"It may be: {[str(metric) for metric in metrics]}. Name one, or remove `metric`."
-            )
-        if meta.on_worse is OnWorse.BASELINE and not metrics:
-            reader.problems.append(
-                f"Model {model.name}: on_worse is given, but a {meta.type.value} task has no baseline to publish. "
-                "Remove it."
-            )
-        if meta.split is not None and (problem := _split_problem(meta.split, meta.horizon)):
+        reader.problems += [f"Model {model.name}: {problem}" for problem in form_problems(meta)]
+        horizon = Horizon.model_construct(days=0) if meta.known is not None else meta.horizon
+        if meta.split is not None and (problem := _split_problem(meta.split, horizon)):
             reader.problems.append(f"Model {model.name}: split: {problem}")
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
@@ -185,11 +167,13 @@ def _tasks(
         found.append(
             Task(
                 name=model.name, relation=model.relation, type=meta.type, entity=meta.entity, cutoff=meta.cutoff,
-                target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
+                target=meta.target, horizon=horizon.days if horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
                 already_had=meta.already_had, offers=offers, diversity=meta.diversity,
                 split=GivenSplit(**meta.split.model_dump()) if meta.split else None,
+                moments=meta.moments, known=meta.known,
+                **{name: getattr(meta, name) for name in OwnFields.model_fields},
             )
         )  # fmt: skip
     return tuple(found)
@@ -200,7 +184,7 @@ def _split_problem(split: SplitMeta, horizon: Horizon | None) -> str:
     if horizon is None:
         return "a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
     first, second = (midnight(one) for one in (split.validation_from, split.test_from))
-    if second - first < timedelta(days=horizon.days):
+    if second <= first or second - first < timedelta(days=horizon.days):
         return (
             f"test_from {second} is not a horizon of {horizon.days} days after validation_from {first}, so no "
             "label of validation would be known before the test begins. Move them apart."
@@ -239,12 +223,12 @@ def _check_predicts(
             f"Event sources: {[event.name for event in events]}.{reader.hint(predicts.source)} Name one of these."
         )
         return
-    if kind not in (TaskType.MULTILABEL, TaskType.RECOMMENDATION):
+    if FORMS[kind].shape is Shape.ANSWER:
         _check_aggregate(reader, name, kind, predicts, source)
         return
     things = {facts.name: facts for facts in attributes}
     choices = [column.name for column in source.columns if column.type is ColumnType.CATEGORY]
-    if kind is not TaskType.RECOMMENDATION:  # what is recommended is a thing, not a fact about it
+    if FORMS[kind].shape is not Shape.ITEMS:  # what is recommended is a thing, not a fact about it
         for column in source.columns:
             if column.references in things:
                 facts = [fact.name for fact in things[column.references].columns if fact.type is ColumnType.CATEGORY]
@@ -258,16 +242,8 @@ def _check_predicts(
         )
 
 
-AGGREGATES = {
-    TaskType.BINARY: (Aggregate.ANY, Aggregate.NONE),
-    TaskType.REGRESSION: (Aggregate.COUNT, Aggregate.SUM, Aggregate.MEAN),
-    TaskType.MULTICLASS: (),
-}
-"""What a task with one answer may ask of the events in its window."""
-
-
 def _check_aggregate(reader: ManifestReader, name: str, kind: TaskType, predicts: Any, source: EventSource) -> None:
-    allowed = AGGREGATES[kind]
+    allowed = FORMS[kind].aggregates
     if predicts.aggregate not in allowed:
         reader.problems.append(
             f"Model {name}: predicts.aggregate {predicts.aggregate and str(predicts.aggregate)!r} is nothing that a "

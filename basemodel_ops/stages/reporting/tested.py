@@ -1,6 +1,7 @@
 """The test rows of a task as they were answered: its metric among any of them, with an interval, and pictures."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,8 @@ from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_rankings
-from basemodel_ops.tasks.metrics import METRICS, metric_of
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.metrics import metric_of
 
 SAMPLES = 40
 """Draws of entities by which an interval is found."""
@@ -56,6 +58,11 @@ class Tested:
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             return np.zeros(0)
         return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+    @property
+    def begins(self) -> datetime:
+        """The cutoff of the first row."""
+        return pc.min(self._table.column("cutoff")).as_py()
 
     def __len__(self) -> int:
         return len(self._first)
@@ -132,7 +139,7 @@ class Tested:
         label, answer = self._columns["label"][rows], self._columns[name][rows]
         if not np.isfinite(answer).all() or (self.task.type is TaskType.BINARY and len(np.unique(label)) < 2):
             return float("nan")
-        return METRICS[self.task.type](label, answer, self._columns["weight"][rows])[self._metric]
+        return kind_of(self.task.type).metrics(label, answer, self._columns["weight"][rows])[self._metric]
 
     def _of_labels(self, width: int) -> Measure:
         self._wide = {name: own.reshape(-1, width) for name, own in self._columns.items() if len(own)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task, TaskType
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.pages.cards import Card, GroupWorth, Measured
 from basemodel_ops.pages.pictures import Picture
@@ -60,6 +60,8 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
 
 def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str]:
     """The test rows, or why there are none."""
+    if task.type is TaskType.SURVIVAL:
+        return None, "Of a time to an event no curves are drawn; its metrics are in the card."
     try:
         rows = read_predictions(ws, task.name, "test")
     except (ArtifactError, DataError) as error:
@@ -70,8 +72,7 @@ def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str
 def _groups(ws: Workspace, warehouse: Warehouse, task: Task, tested: Tested) -> list[GroupWorth]:
     """The metric by group of each attribute of few values."""
     snapshot, found = ws.snapshot(), []
-    split = snapshot.times.split(task.horizon, task.name, task.split) if task.horizon else None
-    before = to_datetime(int(split.test[0])) if split else to_datetime(int(snapshot.times.data_end))
+    before = tested.begins if task.horizon is not None else to_datetime(int(snapshot.times.data_end))
     share = snapshot.plans[task.name].read if task.name in snapshot.plans else 1.0
     for name, values in attribute_groups(warehouse, ws.contract, tested.entities, before, share):
         for value, rows in positions_by(values).items():

@@ -23,9 +23,6 @@ from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 GROUP = {TaskType.MULTICLASS: "class", TaskType.MULTILABEL: "item"}
 """Column within whose values scores are compared, by type of task; others compare all scores."""
 
-ANSWER = {TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability"}
-"""The column that orders the rows of a score table where it is not `score`."""
-
 MADE = ("model_version", "run_id", "scored_at")
 
 
@@ -67,7 +64,7 @@ def task_deciles(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Repo
 
 def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
     """The scores of a week with their place: `from_low` and `from_high` (from 1, equal ones the same) and `scores`."""
-    answer = ANSWER.get(task.type, "score")
+    answer = task.form.answer
     within = [column_of(GROUP[task.type])] if task.type in GROUP else []
 
     def over(function: exp.Expr, order: exp.Ordered | None, name: str) -> exp.Alias:

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Draft
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import Rows
 from basemodel_ops.stages.tasks.selection import Selection
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.rankings import Rankings
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import Query
@@ -85,8 +86,10 @@ def single_predictions(
         answer = trial.answers[chosen.name] if trial is chosen.test else chosen.shipped.answer(trial.answers)
         for out, own in ((told, answer), (plain, trial.answers.get(name))):
             if own is not None:
-                out[place] = _wide(own, classes)
+                out[place] = _wide(own, classes) if own.ndim == len(shape) else kind_of(task.type).explained(task, own)
     columns: dict[str, pa.Array | np.ndarray] = {"label": pa.array(target)}
+    if task.type is TaskType.SURVIVAL and rows.target is not None:
+        columns["label"] = rows.target.combine_chunks()  # days, negative where the event was not seen by then
     if classes:
         names = pa.array(classes, pa.string())
         columns["label"] = names.take(pa.array(target))
