@@ -19,8 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## List what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# LightGBM needs OpenMP, Debian keeps venv in a package of its own, and tests start a PostgreSQL server. Nothing is asked
-# of apt where they are there.
+# LightGBM needs OpenMP, Debian keeps venv in a package of its own, and tests start a PostgreSQL server and a browser.
+# Nothing is asked of apt where they are there.
 define apt-install
 	echo "Installing $(1)"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 	$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends $(1)
@@ -31,7 +31,8 @@ system:
 		|| { $(call apt-install,libgomp1 python3-venv); }
 system-dev:
 	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 \
-		|| { $(call apt-install,postgresql); }
+		&& { command -v chromium || command -v google-chrome; } >/dev/null 2>&1 \
+		|| { $(call apt-install,postgresql chromium); }
 
 .venv/bin/uv: requirements/uv.txt | system
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Report:
-    """The artifact version, whether it was there already, numbers to plot and pictures (PNG bytes)."""
+    """The artifact version, whether it was there already, numbers to plot, pictures (PNG bytes) and drawings (SVG)."""
 
     version: str
     reused: bool
     numbers: dict[str, float | int | str] = field(default_factory=dict)
     plots: dict[str, bytes] = field(default_factory=dict)
+    drawings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from basemodel_ops.errors import BaseModelError, ContractError, SettingsError
 from basemodel_ops.settings import Settings
-from dagster_project import insight_commands
+from dagster_project import insight_commands, report_commands
 from dagster_project.explain_command import explain
 from dagster_project.init_command import init
 from dagster_project.options import AsOf
@@ -244,6 +244,8 @@ def query(
 app.command()(init)
 app.command()(explain)
 app.command()(insight_commands.similar)
+app.command()(report_commands.report)
+app.command()(report_commands.predictions)
 
 
 @app.command()

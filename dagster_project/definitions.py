@@ -3,14 +3,26 @@
 import dagster as dg
 
 from basemodel_ops.settings import Settings
-from dagster_project import answers, audiences, automation, checks, explanations, insight, models, raw, training
+from dagster_project import (
+    answers,
+    audiences,
+    automation,
+    checks,
+    deciles,
+    explanations,
+    insight,
+    models,
+    page,
+    raw,
+    training,
+)
 from dagster_project.progress import progress
 from dagster_project.project import Project, load_project
 
-GROUPS = (raw, models, training, answers, insight, audiences, explanations)
+GROUPS = (raw, models, training, answers, deciles, insight, audiences, explanations, page)
 """Modules with the `assets` of a project."""
 
-WEEKLY = (answers, insight, audiences, explanations)
+WEEKLY = (answers, deciles, insight, audiences, explanations, page)
 """Those whose assets, their `keys`, are made again at every cutoff."""
 
 

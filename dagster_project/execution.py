@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 from rich.console import Console
@@ -19,6 +20,7 @@ from dagster_project.locking import turn
 from dagster_project.partitions import as_of as partition_moment
 from dagster_project.partitions import chosen, listed, register
 from dagster_project.project import Project, load_project
+from dagster_project.report_commands import write_page
 from dagster_project.results import evaluations, print_evaluations
 from dagster_project.surroundings import full, is_full
 
@@ -89,7 +91,8 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
             register(instance, project)
             key = partition(project, as_of)
         result = execute(selection(definitions, tasks, job), key)
-    _print_summary(project, names, _rows_scored(result), console)
+    page = write_page(settings, partition_moment(key)) if key is not None else None
+    _print_summary(project, names, _rows_scored(result), console, page)
 
 
 @contextlib.contextmanager
@@ -104,7 +107,9 @@ def warmed(settings: Settings) -> Iterator[None]:
             process.wait()
 
 
-def _print_summary(project: Project, tasks: Sequence[str], scored: dict[str, object], console: Console) -> None:
+def _print_summary(
+    project: Project, tasks: Sequence[str], scored: dict[str, object], console: Console, page: Path | None
+) -> None:
     """What the models of the tasks are worth, then where to look next."""
     print_evaluations(evaluations(project, tasks), scored, console)
     settings = project.settings
@@ -113,6 +118,7 @@ def _print_summary(project: Project, tasks: Sequence[str], scored: dict[str, obj
     )
     console.print("[bold]Where to look next[/bold]")
     for line in (
+        f"The report, a page to look at: {page}" if page else "The report of all tasks: `basemodel report` makes it",
         f"Answers: tables {settings.answers_schema}.<task>_scores in {where}, and the marts that read them.",
         "These figures again, and all candidates: `basemodel results`, `basemodel results TASK`",
         "Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000",
@@ -168,7 +174,7 @@ def selection(definitions: dg.Definitions, tasks: Sequence[str], job: str = MAIN
     if not tasks:
         return None
     graph = definitions.resolve_asset_graph()
-    keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores", "explanations")]
+    keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores", "deciles", "explanations")]
     return upstream(definitions, [key for key in keys if graph.has(key)], job)
 
 

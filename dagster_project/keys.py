@@ -20,8 +20,8 @@ def own_keys(contract: Contract) -> set[dg.AssetKey]:
         "snapshot",
         "entity_representation",
         *assets(contract),
-        *(f"{task.name}/{part}" for task in contract.tasks for part in ("scores", "explanations")),
-        *("entity_embeddings", "lookalikes", "segments", "segment_profiles"),
+        *(f"{task.name}/{part}" for task in contract.tasks for part in ("scores", "deciles", "explanations")),
+        *("entity_embeddings", "lookalikes", "segments", "segment_profiles", "report"),
         *(f"{audience.name}/audience" for audience in contract.audiences),
         *(f"{column}/embeddings" for column in published_columns(contract)),
     ]

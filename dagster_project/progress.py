@@ -1,12 +1,29 @@
 """One line per step on the terminal, in place of Dagster's log."""
 
 import logging
+import re
 
 import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
 from dagster_project.results import in_words
+
+SHARE = re.compile(r"([\d,]+) of ([\d,]+)")
+"""How much of long work is done, as steps say it."""
+
+CELLS = 20
+"""Width of a bar."""
+
+
+def bar(message: str) -> str:
+    """A bar of how much is done, where a message says so; else nothing."""
+    found = SHARE.search(message)
+    done, total = (int(one.replace(",", "")) for one in found.groups()) if found else (0, 0)
+    if not 0 < done <= total:
+        return ""
+    full = round(CELLS * done / total)
+    return "━" * full + "╌" * (CELLS - full) + f" {done / total:.0%}  "
 
 
 class StepLines(logging.Handler):
@@ -51,7 +68,7 @@ class StepLines(logging.Handler):
         if "\n" in message:
             self.console.print(message, style="dim", markup=False, highlight=False)
         elif message:
-            self.status.update(f"{step.replace('__', '/', 1)}  [dim]{escape(message)}[/dim]")
+            self.status.update(f"{step.replace('__', '/', 1)}  {bar(message)}[dim]{escape(message)}[/dim]")
 
 
 def _terminal(_: dg.InitLoggerContext) -> logging.Logger:

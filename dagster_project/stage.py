@@ -44,6 +44,9 @@ def reported(report: "Report", began: float) -> dg.MaterializeResult:
         metadata["dagster/row_count"] = dg.MetadataValue.int(int(report.numbers["rows"]))
     for name, picture in report.plots.items():
         metadata[name] = dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(picture).decode()})")
+    for name, drawing in report.drawings.items():
+        data = base64.b64encode(drawing.encode()).decode()
+        metadata[name] = dg.MetadataValue.md(f"![{name}](data:image/svg+xml;base64,{data})")
     metadata["reused"] = dg.MetadataValue.bool(report.reused)
     metadata["version"] = dg.MetadataValue.text(report.version)
     metadata["seconds"] = dg.MetadataValue.float(round(time.monotonic() - began, 2))

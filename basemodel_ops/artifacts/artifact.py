@@ -60,6 +60,10 @@ class Draft:
         """Write text as `name`.txt."""
         self._write(f"{name}.txt", value.encode())
 
+    def page(self, name: str, value: str) -> None:
+        """Write HTML as `name`.html."""
+        self._write(f"{name}.html", value.encode())
+
     def picture(self, name: str, value: bytes) -> None:
         """Write a PNG as `name`.png."""
         self._write(f"{name}.png", value)
@@ -134,3 +138,7 @@ class Artifact:
     def text(self, name: str) -> str:
         """Text of `name`.txt."""
         return self._parsed(f"{name}.txt", bytes.decode)
+
+    def page(self, name: str) -> str:
+        """HTML of `name`.html."""
+        return self._parsed(f"{name}.html", bytes.decode)

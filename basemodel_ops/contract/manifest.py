@@ -110,6 +110,7 @@ RESERVED = (
     "encoders",
     "entity_representation",
     "foundation_model",
+    "report",
     "snapshot",
     "training_examples",
 )

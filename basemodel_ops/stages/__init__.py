@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from basemodel_ops.stages.insight.segments import segments
     from basemodel_ops.stages.insight.vectors import entity_embeddings, item_embeddings
     from basemodel_ops.stages.planning.due import models_due
+    from basemodel_ops.stages.reporting.reporting import report
+    from basemodel_ops.stages.scoring.deciles import task_deciles
     from basemodel_ops.stages.scoring.querying import Reply, ask_entity
     from basemodel_ops.stages.scoring.scoring import entity_representation, score, task_scores
     from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
@@ -49,10 +51,12 @@ __all__ = [
     "item_embeddings",
     "lookalikes",
     "models_due",
+    "report",
     "score",
     "segmentation",
     "segments",
     "similar",
+    "task_deciles",
     "task_evaluation",
     "task_explanations",
     "task_model",
@@ -70,6 +74,8 @@ HOMES = {
     "basemodel_ops.stages.insight.segments": ("segments",),
     "basemodel_ops.stages.insight.vectors": ("entity_embeddings", "item_embeddings"),
     "basemodel_ops.stages.planning.due": ("models_due",),
+    "basemodel_ops.stages.reporting.reporting": ("report",),
+    "basemodel_ops.stages.scoring.deciles": ("task_deciles",),
     "basemodel_ops.stages.features.embedding": ("codes", "embeddings"),
     "basemodel_ops.stages.features.encoding": ("encoders",),
     "basemodel_ops.stages.explanations.asking": ("explain_entity", "explain_items"),

@@ -81,11 +81,19 @@ class Rankings:
 
     def measure(self, queries: Sequence[Query], way: str) -> dict[str, float]:
         """Metrics of a way of ranking on other queries, `blended`, under the policy that was chosen."""
+        return measure_scores(queries, self._answers(queries, way))
+
+    def named(self, queries: Sequence[Query], way: str, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The k best items of other queries, `blended`, and their scores, (entities, k) each; see `Shortlist.best`."""
+        answers = self._answers(queries, way)
+        return [query.shortlist.best(own, k) for query, own in zip(queries, answers, strict=True)]
+
+    def _answers(self, queries: Sequence[Query], way: str) -> Sequence[np.ndarray]:
         if way == RERANKED and self.ranker is not None:
             scores = [self.ranker.scores(query) for query in queries]
         else:
             scores = _scores(queries, self.weights[way])
-        return measure_scores(queries, following(self.policies[way], queries, scores, self.diversity))
+        return following(self.policies[way], queries, scores, self.diversity)
 
 
 def _scores(queries: Sequence[Query], weights: Weights) -> list[np.ndarray]:

@@ -35,7 +35,15 @@ def project(folder: Path, models: Models, **sections: Any) -> Project:
     return Project(settings, read_contract(path))
 
 
-OURS = ["foundation_model", "snapshot", "training_examples", "entity_representation", "lookalikes", "segments"]
+OURS = [
+    "foundation_model",
+    "snapshot",
+    "training_examples",
+    "entity_representation",
+    "lookalikes",
+    "segments",
+    "report",
+]
 
 
 def test_models_called_like_assets_of_this_package_have_keys_of_their_own(tmp_path: Path, models: Models) -> None:

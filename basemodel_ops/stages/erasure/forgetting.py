@@ -15,6 +15,7 @@ from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
+from basemodel_ops.pages import FILE, FOLDER
 from basemodel_ops.report import Finding
 from basemodel_ops.scratch import sweep
 from basemodel_ops.stages.explanations.published import explanation_relation
@@ -57,8 +58,10 @@ def forget(ws: Workspace, source: Relation) -> Forgotten:
             models = [f"{key}/{version}" for key, version in ws.store.versions() if is_model(key)]
             ws.store.mark_retrain_due(models, f"{datetime.now(UTC):%Y-%m-%d}")
         rows = sum(_delete_scores(ws, warehouse, relation, ids) for relation in _score_relations(ws, warehouse))
+    holding |= {one: [] for one in ws.store.versions() if one[0].startswith(f"{FOLDER}/")}  # a page names entities
     for key, version in holding:
         ws.store.remove(key, version)
+    (ws.settings.home / FILE).unlink(missing_ok=True)
     ws.store.remove_leftovers()
     sweep(ws.settings.home, age=0)  # of runs that were killed while they held events on disk
     removed = tuple(f"{key}/{version}" for key, version in holding)

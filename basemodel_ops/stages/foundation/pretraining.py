@@ -54,6 +54,7 @@ def foundation_model(ws: Workspace) -> Report:
         steps = learn_things(ws, examples, layout, asked, draft, numbers)
         draft.json("about", {"examples": examples.version, "training_end": end})
         draft.json("layout", examples.layout.explain())
+        draft.json("losses", [round(float(step), 6) for step in steps])
         rows = np.arange(len(examples))
         answers = activity.answers(examples, rows, examples.cutoff < end)
         draft.arrays("activity", {"values": answers})

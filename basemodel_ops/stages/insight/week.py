@@ -44,8 +44,13 @@ class Week:
     @cached_property
     def embeddings(self) -> np.ndarray:
         """Of the entities, in their order, float16 (entities, numbers)."""
-        parts = [self.artifact.arrays(name)["values"] for name in self._files("embedding-")]
+        parts = list(self.embedding_parts())
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float16)
+
+    def embedding_parts(self) -> Iterator[np.ndarray]:
+        """The same, some entities after others, a file at a time."""
+        for name in self._files("embedding-"):
+            yield self.artifact.arrays(name)["values"]
 
     @cached_property
     def traits(self) -> Traits:

@@ -24,6 +24,7 @@ from basemodel_ops.stages.snapshot.task_rows import (
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_answers, plain_features
 from basemodel_ops.stages.tasks.positives import positives, truth_matrix
+from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions, single_predictions
 from basemodel_ops.stages.tasks.selection import known_targets, select, tell_of_peers
 from basemodel_ops.stages.tasks.supplement import drawn_entities, examples_of
 from basemodel_ops.stages.tasks.views import automatic_names, pair_views, peer_keys, single_views
@@ -108,6 +109,7 @@ def _fit_single(
         draft.arrays("interval", interval.arrays())
     warning = kind_of(kind).warning(task.name, target, parts)
     draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0, "warning": warning})
+    keep_predictions(ws, task.name, single_predictions(task, rows, target, classes, chosen, against), draft)
     shipped = replace(chosen.shipped, heads=fit_heads(kind, views, target, seed, list(chosen.shipped.shares), metric))
     arrays, texts = save_mixture(shipped)
     draft.arrays("heads", arrays)
@@ -179,6 +181,8 @@ def _fit_multilabel(
     newest[shipped] = replace(newest[shipped], calibration=worth)
     answers = multilabel.answers_of(newest, views.rows(test))
     on_test = {name: multilabel_metrics(target[test], answer) for name, answer in answers.items()}
+    pairs = pair_predictions(task, rows.take(test), labels, target[test], answers, shipped, ws.settings.seed)
+    keep_predictions(ws, task.name, pairs, draft)
     fitted = replace(fit_pairs((shipped,), views, target, ws.settings.seed)[shipped], calibration=worth)
     arrays, texts = fitted.state()
     draft.arrays("heads", arrays)

@@ -20,6 +20,7 @@ from basemodel_ops.stages.snapshot.task_rows import Fit, Rows, fitted_numbers, p
 from basemodel_ops.stages.snapshot.times import Times, to_datetime
 from basemodel_ops.stages.tasks.offers import read_offers
 from basemodel_ops.stages.tasks.positives import Positives, positives, read_things
+from basemodel_ops.stages.tasks.predictions import keep_predictions, ranked_predictions
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.affinity import POPULAR_DAYS, Affinity, Common, Learnt, Market, sequences_before
 from basemodel_ops.tasks.cold_start import measured_apart
@@ -128,12 +129,14 @@ def fit_recommendation(
     queries: dict[str, list[Query]] = {"validation": [], "test": []}
     parts: list[str] = []
     moments: list[int] = []
+    tested: list[Rows] = []
     generator = np.random.default_rng(seed)
     for part, asked in queries.items():
         for cutoff in np.unique(rows.cutoff[rows.part == part])[-CUTOFFS:]:
             mine = np.flatnonzero(rows.cutoff == cutoff)
             mine = np.sort(generator.choice(mine, min(len(mine), ENTITIES), replace=False))
             sample = rows.take(mine)
+            tested += [sample] if part == "test" else []
             parts += [part] * len(mine)
             moments += [int(cutoff)] * len(mine)
             asked.append(shelf.query(shelf.market(learnt, int(cutoff)), sample, found.items_of(sample, shelf.items)))
@@ -147,6 +150,7 @@ def fit_recommendation(
         draft.json("measured", rankings.ranker.texts())
     test = blended(queries["test"], rankings.blend)
     measured = {way: rankings.measure(test, way) for way in rankings.metrics}
+    keep_predictions(ws, task.name, ranked_predictions(task, tested, test, rankings, shelf.items.values), draft)
     shipped, taught = rankings.shipped, rankings.taught
     if shipped == RERANKED:
         final = Ranker.fit([*taught, *(lessons(query, seed) for query in test)], seed)

@@ -45,6 +45,8 @@ class Selection:
     """The moments at which they were compared, the newest first."""
     fade: float
     """Weight of a moment beside the next newer one."""
+    places: Sequence[np.ndarray]
+    """Positions of the rows of each moment."""
 
     def instead(self, head: str) -> "Selection":
         """That one of the reported heads ships, calibrated."""
@@ -103,12 +105,14 @@ def select(
         return known_targets(task, rows, target, places, moment)
 
     trials: list[Trial] = []
+    places: list[np.ndarray] = []
     most, span = kind_of(kind).moments(target, MOMENTS), (task.horizon or 0) * DAY
     for learnt, measured in moments(rows.cutoff, rows.part, task.horizon, span, seed, most, rows.known):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
         own = told(learnt, int(rows.cutoff[measured].min()))
         heads = fit_heads(kind, views.rows(learnt), own, seed, None, metric, numbers)
         later = views.rows(measured)
+        places.append(measured)
         answers, own = answers_of(kind, heads, later), told(measured, test_from)
         trials.append(Trial(answers, own, owner[measured], later.weight))
     # Moments of a trait are parts of the same rows: none is newer.
@@ -123,7 +127,7 @@ def select(
     answers = answers_of(kind, heads, later)
     answers |= {name: shipped.answer(answers)}
     tested = Trial(answers, target[asked], owner[asked], later.weight)
-    return Selection(name, shipped, mean_metrics(kind, together), tested, together, fade)
+    return Selection(name, shipped, mean_metrics(kind, together), tested, together, fade, places)
 
 
 def calibrated(

@@ -1,0 +1,126 @@
+"""A model card: what a model was made from, whom it is asked about, how well it answers and to whom, what it cannot."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from basemodel_ops.pages.markup import Markup, element, joined, listing, number, slug, table
+from basemodel_ops.pages.pictures import interval
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric with the interval that holds 95 of 100 times."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{number(self.value)} [{number(self.low)}, {number(self.high)}]"
+
+
+@dataclass(frozen=True)
+class GroupWorth:
+    """The metric among the rows of a group: entities with one value of one attribute."""
+
+    attribute: str
+    value: str
+    rows: int
+    measured: Measured | None
+    """None where it cannot be measured: too few rows, or one answer only."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a task's model."""
+
+    task: str
+    type: str
+    entity: str
+    as_of: str
+    window: dict[str, Any]
+    """Horizon in days, and the cutoffs and rows of each part."""
+    population: dict[str, Any]
+    data: dict[str, Any]
+    """Sources with their columns, events, entities, and the end of training."""
+    metric: str
+    direction: str
+    shipped: str
+    baseline: str
+    measured: dict[str, Measured]
+    """By `shipped`, `baseline` and `difference`, where they are known."""
+    metrics: dict[str, dict[str, float]]
+    """All metrics of all candidates on the test."""
+    groups: Sequence[GroupWorth] = field(default=())
+    limits: Sequence[str] = field(default=())
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """The card for machines; what is not a number is null."""
+        return json.loads(json.dumps(asdict(self), default=str), parse_constant=lambda _: None)
+
+    def section(self) -> Markup:
+        """The card as a part of a page, to be kept as a file too."""
+        text = json.dumps(self.plain(), sort_keys=True, indent=1)
+        data = base64.b64encode(text.encode()).decode()
+        link = element(
+            "a", f"Keep this card: {self.task}.json", download=f"{self.task}.json",
+            href=Markup(f"data:application/json;base64,{data}"),
+        )  # fmt: skip
+        measured = [(f"{self.metric} {self.direction} of {name}", str(one)) for name, one in self.measured.items()]
+        about = listing(
+            [
+                ("type", self.type), ("asked about", f"{self.entity}, {_told(self.population)}"),
+                ("data", _told(self.data)),
+                ("window", _told(self.window)), ("ships", self.shipped), ("baseline", self.baseline), *measured,
+            ]
+        )  # fmt: skip
+        rows = [
+            (name, *(values.get(one, float("nan")) for one in self._names)) for name, values in self.metrics.items()
+        ]
+        numbers = table(["candidate", *self._names], rows, f"All metrics on the test, {self.task}", range(1, 99))
+        limits = element("ul", *(element("li", one) for one in self.limits))
+        hashes = listing((name, element("code", value)) for name, value in self.hashes.items())
+        return element(
+            "section", element("h4", f"Model card: {self.task}", id=slug("card", self.task)), about, numbers,
+            self._groups(), element("h4", "Limits"), limits, element("h4", "Versions"), hashes, element("p", link),
+            class_="card", aria_labelledby=slug("card", self.task),
+        )  # fmt: skip
+
+    @property
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(name for values in self.metrics.values() for name in values))
+
+    def _groups(self) -> Markup:
+        if not self.groups:
+            return joined(
+                [element("h4", "By group"), element("p", "No attribute of few values is known of them.", class_="none")]
+            )
+        known = [one.measured for one in self.groups if one.measured]
+        bounds = (min((one.low for one in known), default=0.0), max((one.high for one in known), default=1.0))
+        rows = []
+        for place, one in enumerate(self.groups):
+            if one.measured is None:
+                rows.append((one.attribute, one.value, one.rows, "–", "too few of one answer"))
+                continue
+            own, words = one.measured, f"{one.attribute} {one.value}: {one.measured}"
+            drawing = interval(own.value, own.low, own.high, bounds, words, slug("group", self.task, place))
+            rows.append((one.attribute, one.value, one.rows, str(own), drawing))
+        label = f"{self.metric} {self.direction} by group on the test, {self.task}"
+        headings = ["attribute", "value", "rows", "value and 95 % interval", "drawn"]
+        return joined([element("h4", "By group"), table(headings, rows, label, (2, 3))])
+
+
+def _told(values: dict[str, Any]) -> str:
+    return "; ".join(f"{name.replace('_', ' ')}: {_one(value)}" for name, value in values.items())
+
+
+def _one(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} ({_one(inner)})" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_one, value))
+    return number(value) if isinstance(value, int | float) else str(value)

@@ -1,0 +1,276 @@
+"""What a page is about, section by section; what is not there is said in one line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from basemodel_ops.pages import measures
+from basemodel_ops.pages.axes import SERIES, Axis, Plane
+from basemodel_ops.pages.cards import Card
+from basemodel_ops.pages.document import Section, document, gallery, none, section
+from basemodel_ops.pages.markup import Markup, details, element, joined, listing, paragraph, table
+from basemodel_ops.pages.pictures import Picture, curves, histogram, of_plane
+from basemodel_ops.pages.treemap import Part, treemap
+
+WORDS = 3
+"""What sets a segment apart, as many lines of it."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What events of one source, column and value add to scores: together, in absolute terms, and in how many."""
+
+    source: str
+    column: str
+    value: str
+    size: float
+    added: float
+    scores: int
+
+
+@dataclass(frozen=True)
+class TaskContents:
+    """What is shown of a task."""
+
+    card: Card
+    pictures: Sequence[Picture]
+    """Of the test rows."""
+    why_none: str
+    """Why there are no pictures, where there are none."""
+    weeks: Mapping[str, np.ndarray]
+    """A sample of the scores of each scored week, the oldest first."""
+    reasons: Sequence[Reason]
+    answers: str
+    """What a score is, with its unit."""
+
+    @property
+    def drift(self) -> list[tuple[str, int, float, float | None]]:
+        """Of each week: scores looked at, their mean, and the stability index against the week before."""
+        found, before = [], None
+        for week, scores in self.weeks.items():
+            index = None if before is None else measures.stability(before, scores)
+            found.append((week, len(scores), float(scores.mean()), index))
+            before = scores
+        return found
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A group of entities: its id, level, name, size, share of all, and what sets it apart in words."""
+
+    key: str
+    level: int
+    name: str
+    size: int
+    share: float
+    words: Sequence[str]
+
+
+@dataclass(frozen=True)
+class SegmentMap:
+    """A sample of the entities on a plane, and the first-level segment of each ("" where it has none)."""
+
+    places: np.ndarray
+    variance: np.ndarray
+    segment: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All of a page."""
+
+    entity: str
+    as_of: str
+    versions: Mapping[str, str]
+    events: Mapping[str, tuple[Sequence[str], Sequence[int]]]
+    """By source: months and events in each."""
+    profiles: Sequence[tuple[str, str, str, int, int, int]]
+    """Source, column, type, rows looked at, nulls, distinct values."""
+    losses: Sequence[float]
+    learnt: Mapping[str, float | int | str]
+    """What is reported of the foundation model."""
+    tasks: Sequence[TaskContents]
+    segments: Sequence[Segment]
+    map: SegmentMap | None
+    lookalikes: Sequence[tuple[str, str, int, str, float, str]]
+    """Entity and its segment, rank, neighbour, similarity, and the neighbour's segment."""
+    sketches: Sequence[tuple[str, float, float]]
+    """Column, precision of the ten largest values, and rank correlation with the truth."""
+    anomalies: tuple[Sequence[str], Sequence[Sequence[object]]] | None = None
+    """Headings and rows."""
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    """The main ones, filled as the page is drawn: for other places than the page."""
+
+
+def page(contents: Contents) -> str:
+    """The page of a run as text."""
+    one = contents
+    sections = [
+        _data(one), _learning(one), *(_task(one, task) for task in one.tasks), _segments(one), _lookalikes(one),
+        _sketches(one), _anomalies(one),
+    ]  # fmt: skip
+    title = f"BaseModel report, {one.as_of}"
+    lead = f"What was learnt of each {one.entity}, and how well it answers, as of {one.as_of}."
+    return document(title, lead, sections, "; ".join(f"{name} {value}" for name, value in one.versions.items()))
+
+
+def _data(one: Contents) -> Section:
+    pictures = []
+    months = sorted({month for names, _ in one.events.values() for month in names})
+    if len(months) > 1:
+        place = {month: number for number, month in enumerate(months)}
+        lines = {
+            source: ([place[name] for name in names], list(counts)) for source, (names, counts) in one.events.items()
+        }
+        shown = [(place[month], month) for month in months[:: max(-(-len(months) // 4), 1)]]
+        pictures.append(
+            curves("Events", "Events of each source by month; the last may not be over.", "month", "events (count)",
+                   lines, None, (None, None, 0, None), shown)
+        )  # fmt: skip
+    rows = [(*row[:4], f"{row[4] / max(row[3], 1):.1%}", row[5]) for row in one.profiles]
+    headings = ["source", "column", "read as", "rows looked at", "null", "distinct"]
+    profile = table(headings, rows, "Columns that are read, from a sample", (3, 4, 5)) if rows else none("No columns.")
+    return section("Data", gallery("data", pictures), profile)
+
+
+def _learning(one: Contents) -> Section:
+    if not one.losses:
+        return section("Foundation model", none("Its losses are not kept: an older version learnt it."))
+    steps, loss = np.arange(1, len(one.losses) + 1), np.asarray(one.losses)
+    width = max(len(loss) // 40, 1)
+    smooth = np.convolve(loss, np.ones(width) / width, "valid")
+    some = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 300)).astype(int))
+    lines = {"each step": (steps[some], loss[some])}
+    if width > 1:
+        even = np.unique(np.linspace(0, len(smooth) - 1, 100).astype(int))
+        lines["mean of steps"] = (steps[width - 1 :][even], smooth[even])
+    picture = curves(
+        "Pretraining", "The loss of the network of items, step by step.", "step (count)", "loss (nats)", lines
+    )
+    one.pictures["pretraining"] = picture
+    numbers = [(name.replace("_", " "), value) for name, value in one.learnt.items()]
+    return section(
+        "Foundation model", gallery("learning", [picture]), details("All that is reported", listing(numbers))
+    )
+
+
+def _task(one: Contents, task: TaskContents) -> Section:
+    name, card = task.card.task, task.card
+    worth = [(what, str(measured)) for what, measured in card.measured.items()]
+    kinds = {"shipped": card.shipped, "baseline": card.baseline, "difference": "shipped less baseline"}
+    figures = table(
+        ["", "", f"{card.metric} {card.direction}, 95 % interval"],
+        [(what, kinds.get(what, ""), value) for what, value in worth],
+        f"What {name} is worth on the test", (2,),
+    )  # fmt: skip
+    for picture in task.pictures:
+        one.pictures[f"{name}: {picture.title}"] = picture
+    quality = gallery(name, task.pictures) if task.pictures else none(task.why_none)
+    body = [
+        figures, quality, element("h3", "Scores and drift"), _drift(one, task), element("h3", "Reasons"),
+        _reasons(one, task), card.section(),
+    ]  # fmt: skip
+    return Section(f"Task {name}", joined(body))
+
+
+def _drift(one: Contents, task: TaskContents) -> Markup:
+    if not task.weeks:
+        return none("No week is scored yet.")
+    latest = dict(list(task.weeks.items())[-2:][::-1])
+    edges = measures.edges_of(np.concatenate(list(latest.values())))
+    picture = histogram(
+        "Score distribution", "Of the newest scored week and of the one before.", task.answers, "share of scores",
+        edges,
+        {week: measures.shares(scores, edges) for week, scores in latest.items()},
+    )  # fmt: skip
+    one.pictures[f"{task.card.task}: scores"] = picture
+    rows = [(week, count, mean, "–" if index is None else index) for week, count, mean, index in task.drift]
+    headings = ["week", "scores looked at", "mean", "stability index"]
+    moved = table(headings, rows, "Drift; an index below 0.1 is stable, above 0.25 moved", (1, 2, 3))
+    return joined([gallery(f"{task.card.task}-drift", [picture]), moved])
+
+
+def _reasons(one: Contents, task: TaskContents) -> Markup:
+    if not task.reasons:
+        return none("No score of this task is explained; BASEMODEL_EXPLAINED says how many are.")
+    sources: dict[str, dict[str, list[Reason]]] = {}
+    for reason in task.reasons:
+        sources.setdefault(reason.source, {}).setdefault(reason.column, []).append(reason)
+    parts = []
+    for source, columns in sources.items():
+        inner = []
+        for column, reasons in columns.items():
+            values = tuple(Part(one.value, one.size, one.added) for one in reasons)
+            inner.append(Part(column, sum(one.size for one in values), 0.0, values))
+        parts.append(Part(source, sum(part.size for part in inner), 0.0, tuple(inner)))
+    picture = treemap("Reasons", "What moves the explained scores: source, column, value; areas by how far.", parts)
+    one.pictures[f"{task.card.task}: reasons"] = picture
+    rows = [(r.source, r.column, r.value, r.scores, r.size, r.added) for r in task.reasons]
+    headings = ["source", "column", "value", "scores", "moved in all", "added in all"]
+    every = details("All of them as a table", table(headings, rows, "Reasons", (3, 4, 5)))
+    return joined([gallery(f"{task.card.task}-reasons", [picture]), every])
+
+
+def _segments(one: Contents) -> Section:
+    if not one.segments:
+        return section("Segments", none("No segments of this week are published."))
+    body: list[Markup] = []
+    if one.map is not None:
+        first = [segment for segment in one.segments if segment.level == 1]
+        picture = _map(one.entity, one.map, first)
+        one.pictures["segments"] = picture
+        body.append(gallery("segments", [picture]))
+    rows = [
+        ("– " * (segment.level - 1) + segment.key, segment.name, segment.size, f"{segment.share:.1%}",
+         joined(element("div", words) for words in segment.words[:WORDS]) if segment.words else "–")
+        for segment in one.segments
+    ]  # fmt: skip
+    headings = ["segment", "name", f"{one.entity}s", "share", "what sets it apart"]
+    return section("Segments", *body, table(headings, rows, "Groups and those within them", (2, 3)))
+
+
+def _map(entity: str, found: SegmentMap, first: Sequence[Segment]) -> Picture:
+    across, down = found.places[:, 0], found.places[:, 1]
+    shown = [f"component {n} ({share:.0%} of variance)" for n, share in enumerate(found.variance, 1)]
+    limits = [np.quantile(values, [0.005, 0.995]) for values in (across, down)]
+    x, y = (Axis(name, float(low), float(high)) for name, (low, high) in zip(shown, limits, strict=False))
+    plane, own = Plane(x, y, 300), np.asarray(found.segment)
+    inside = (across >= x.low) & (across <= x.high) & (down >= y.low) & (down <= y.high)
+    for series, segment in enumerate(first):
+        is_own = inside & (own == segment.key)
+        if is_own.any():
+            plane.dots(across[is_own], down[is_own], f"{segment.key}: {segment.name}", series % SERIES)
+    for segment in first:
+        if (is_own := inside & (own == segment.key)).any():
+            plane.text(float(np.median(across[is_own])), float(np.median(down[is_own])), segment.key)
+    words = f"A sample of {len(own):,}, each a point; near ones behave alike. Numbers stand amid their segments."
+    return of_plane(f"Each {entity} on a map", words, plane)
+
+
+def _lookalikes(one: Contents) -> Section:
+    if not one.lookalikes:
+        return section("Look-alikes", none("No look-alikes of this week are published."))
+    headings = [one.entity, "its segment", "rank", "nearest", "similarity", "the other's segment"]
+    return section(
+        "Look-alikes", table(headings, one.lookalikes, "Examples; similarity 1 is the same direction", (2, 4))
+    )
+
+
+def _sketches(one: Contents) -> Section:
+    if not one.sketches:
+        return section(
+            "Sketch queries", none("No column is sketched in this project, or the check of sketches did not pass.")
+        )
+    headings = ["column", "precision of the ten largest", "rank correlation"]
+    words = "What a sketch says of an entity's history, against its events: 1 is no error."
+    return section("Sketch queries", paragraph(words), table(headings, one.sketches, "Measured on 50 entities", (1, 2)))
+
+
+def _anomalies(one: Contents) -> Section:
+    if one.anomalies is None:
+        return section("Anomalies", none("No anomalies of this week are published."))
+    headings, rows = one.anomalies
+    if not rows:
+        return section("Anomalies", none("Nobody of this week is odd."))
+    return section("Anomalies", table(headings, rows, "The oddest of this week, the oddest first"))

@@ -1,0 +1,153 @@
+"""The stage that makes the page of a week: everything that a person wants to see of it, in one file."""
+
+import json
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.artifacts import Draft, version_of
+from basemodel_ops.code import code_behind
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.pages import FOLDER
+from basemodel_ops.pages.contents import Contents, SegmentMap, TaskContents, page
+from basemodel_ops.pages.measures import plane_of
+from basemodel_ops.pages.style import PICTURE
+from basemodel_ops.profiles import profiles
+from basemodel_ops.report import Report
+from basemodel_ops.stages.insight.week import Week
+from basemodel_ops.stages.reporting import tables
+from basemodel_ops.stages.reporting.worth import worth
+from basemodel_ops.stages.workspace import Numbers, Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import rows_query
+
+MAPPED, SHOWN = 1_500, 5
+"""Entities on the map, and those whose look-alikes are shown."""
+
+MAIN = ("pretraining", "segments", ": ROC curve", ": Calibration", ": Taken, by rank", ": reasons")
+"""Ends of the names of pictures that are shown elsewhere too."""
+
+LARGEST = 10 * 2**20
+"""Bytes of a page, at most."""
+
+
+def report_key(as_of: datetime) -> str:
+    """The key of the page of a week."""
+    return f"{FOLDER}/{key_of(as_of)}"
+
+
+def report(ws: Workspace, as_of: datetime) -> Report:
+    """Make the page of a week unless the same answers and models made it: `page.html`, and `card TASK.json` per task.
+
+    What is large is sampled, so a page of a million entities is as long as one of a thousand.
+
+    Raises:
+        DataError: nothing was trained yet, no task was evaluated, or the page is larger than it may be.
+    """
+    if ws.store.newest("foundation_model") is None:
+        raise DataError("Nothing was trained yet, so there is nothing to report of. `basemodel run` does.")
+    version = version_of(report_key(as_of), _inputs(ws), code_behind("stages.reporting.reporting"))
+    found = ws.store.find(report_key(as_of), version)
+    if found is not None:
+        ws.store.point(report_key(as_of), version)
+        return Report(version, True, found.json("report"))
+    drawings: dict[str, str] = {}
+
+    def fill(draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
+        contents = gathered(ws, as_of)
+        text = page(contents)
+        if len(text.encode()) > LARGEST:
+            raise DataError(f"The report of {key_of(as_of)} has {len(text):,} letters, more than {LARGEST:,}.")
+        draft.page("page", text)
+        for task in contents.tasks:
+            draft.json(f"card {task.card.task}", task.card.plain())
+        drawings.update({name: one.alone(PICTURE) for name, one in contents.pictures.items() if name.endswith(MAIN)})
+        shown: Numbers = {"bytes": len(text.encode()), "pictures": text.count("<svg "), "tasks": len(contents.tasks)}
+        return shown, {}
+
+    made = ws.write(report_key(as_of), version, fill, {"as_of": key_of(as_of)})
+    return Report(made.version, False, made.numbers, drawings=drawings)
+
+
+def _inputs(ws: Workspace) -> list[object]:
+    """What a page follows from: the current artifacts, and what the ledger says of the tables."""
+    keys = ["foundation_model", *(f"{task.name}/evaluation" for task in ws.contract.tasks)]
+    found: list[object] = [(key, one.version) for key in keys if (one := ws.store.newest(key)) is not None]
+    with ws.warehouse() as warehouse:
+        if warehouse.exists(warehouse.ledger):
+            names = ["table_name", "partition", "input_hash"]
+            found += [list(row.values()) for row in warehouse.read(rows_query(warehouse.ledger, names)).to_pylist()]
+    return [*found, _sketches(ws)]
+
+
+def gathered(ws: Workspace, as_of: datetime) -> Contents:
+    """Everything that the page of a week shows."""
+    contract = ws.contract
+    model = ws.store.current("foundation_model")
+    with ws.warehouse() as warehouse:
+        evaluated = [task for task in contract.tasks if ws.store.newest(f"{task.name}/evaluation") is not None]
+        if not evaluated:
+            raise DataError("No task was evaluated yet, so there is nothing to report of. `basemodel run` does.")
+        sample, places = _sampled(ws, as_of)
+        few = sample.take(pa.array(np.linspace(0, len(sample) - 1, min(SHOWN, len(sample))).astype(int)))
+        segment = tables.first_segments(ws, warehouse, sample, as_of)
+        events = {one.name: tables.events_by_month(warehouse, one, as_of) for one in contract.events}
+        return Contents(
+            entity=contract.entity, as_of=key_of(as_of),
+            versions={"foundation model": model.version, "snapshot": ws.snapshot().version},
+            events=events,
+            profiles=[
+                (one.source, one.column.name, one.column.type.value, one.rows, one.nulls, one.distinct)
+                for one in profiles(warehouse, contract)
+            ],
+            losses=model.json("losses") if "losses.json" in model.names else [],
+            learnt=model.json("report"),
+            tasks=[_task(ws, warehouse, task, as_of) for task in evaluated],
+            segments=tables.read_segments(ws, warehouse, as_of),
+            map=SegmentMap(*plane_of(places), segment) if len(sample) > 2 and any(segment) else None,
+            lookalikes=tables.nearest(ws, warehouse, few, as_of),
+            sketches=_sketches(ws),
+            anomalies=tables.anomalies(warehouse, ws.answers("anomalies"), contract.entity, as_of),
+        )  # fmt: skip
+
+
+def _task(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> TaskContents:
+    schema, found = ws.settings.answers_schema, worth(ws, warehouse, task, as_of)
+    weeks = tables.scored_weeks(warehouse, task, schema, as_of)
+    what = {
+        TaskType.BINARY: "score (chance)", TaskType.REGRESSION: f"prediction (unit of {task.target})",
+        TaskType.MULTICLASS: "chance of the class named",
+    }.get(task.type, "score of the first item named")  # fmt: skip
+    reasons = tables.reasons(warehouse, task, schema, as_of)
+    return TaskContents(found.card, found.pictures, found.why_none, weeks, reasons, what)
+
+
+def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
+    """A sample of the entities of a week, evenly from all of them, and their embeddings, a file at a time."""
+    try:
+        week = Week(ws, as_of)
+    except DataError:
+        return pa.array([], pa.string()), np.zeros((0, 1))
+    some = (
+        np.unique(np.linspace(0, len(week) - 1, min(MAPPED, len(week))).astype(int)) if len(week) else np.zeros(0, int)
+    )
+    low, found = 0, []
+    for part in week.embedding_parts():
+        own = some[(some >= low) & (some < low + len(part))] - low
+        found.append(part[own].astype(np.float32))
+        low += len(part)
+    return week.entities.values.take(pa.array(some)), np.concatenate(found) if found else np.zeros((0, 1))
+
+
+def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:
+    """What the last check of sketches that passed found: column, precision and rank correlation."""
+    path = ws.settings.home / "findings" / "entity_representation" / "decoding.json"
+    try:
+        numbers = json.loads(path.read_text())["finding"]["numbers"]
+    except (OSError, ValueError, KeyError):  # it never ran, or did not pass
+        return []
+    told = {name.partition(" ")[2]: value for name, value in numbers.items() if name.startswith("precision_")}
+    return [(name, float(value), float(numbers[f"rank_correlation {name}"])) for name, value in sorted(told.items())]

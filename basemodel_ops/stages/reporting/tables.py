@@ -1,0 +1,224 @@
+"""What a page reads of published tables: bounded, and sampled by entity where there are many."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource, Relation, Task, TaskType
+from basemodel_ops.pages.contents import Reason, Segment
+from basemodel_ops.stages.explanations.published import answer_column, explanation_relation
+from basemodel_ops.stages.insight.lookalikes import LOOKALIKES, NEIGHBOUR
+from basemodel_ops.stages.insight.profiles import PROFILES, personal
+from basemodel_ops.stages.insight.segments import SEGMENTS
+from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.snapshot.times import microseconds, to_microseconds
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of, counts_by_cutoff_query, moment_of, rows_query, table_of
+
+SCORES, WEEKS = 20_000, 6
+"""Scores of a week that are looked at, about, and weeks."""
+
+REASONS = 60
+"""Sources, columns and values whose reasons are shown, those that move scores most."""
+
+GROUPS = 12
+"""Values of an attribute by which it counts as one of few values."""
+
+ODD = 20
+"""Anomalies that are shown."""
+
+
+def _at(as_of: datetime) -> exp.Expr:
+    return column_of("as_of").eq(moment_of(as_of))
+
+
+def _named(what: exp.Expr, name: str) -> exp.Alias:
+    return exp.alias_(what, name, quoted=True)
+
+
+def events_by_month(warehouse: Warehouse, source: EventSource, before: datetime) -> tuple[list[str], list[int]]:
+    """Months with events strictly before a moment, and how many."""
+    month = exp.TimestampTrunc(this=column_of(source.time), unit=exp.var("MONTH"))
+    query = (
+        exp.select(_named(month, "month"), _named(exp.Count(this=exp.Star()), "events"))
+        .from_(table_of(source.relation))
+        .where(exp.LT(this=column_of(source.time), expression=moment_of(before)))
+        .group_by(month.copy())
+    )
+    rows = sorted((one for one in warehouse.read(query).to_pylist() if one["month"]), key=lambda one: one["month"])
+    return [f"{one['month']:%Y-%m}" for one in rows], [int(one["events"]) for one in rows]
+
+
+def scored_weeks(warehouse: Warehouse, task: Task, schema: str, until: datetime) -> dict[str, np.ndarray]:
+    """A sample of the scores of the newest weeks up to one, the oldest first; of ranked answers the first."""
+    relation = score_relation(task.name, schema)
+    if not warehouse.exists(relation):
+        return {}
+    counts = warehouse.read(counts_by_cutoff_query(relation, "as_of")).to_pylist()
+    found = {}
+    for one in [one for one in counts if one["cutoff"] <= until][-WEEKS:]:
+        query = exp.select(_named(column_of(answer_column(task)), "score")).from_(table_of(relation))
+        query = query.where(_at(one["cutoff"]))
+        if task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION):
+            query = query.where(column_of("rank").eq(exp.Literal.number(1)))
+        sampled = warehouse.sampled(query, task.entity, min(1.0, SCORES / max(int(one["rows"]), 1)))
+        scores = warehouse.read(sampled).column(0).cast(pa.float64()).drop_null().to_numpy()
+        if len(scores):
+            found[key_of(one["cutoff"])] = scores
+    return found
+
+
+def reasons(warehouse: Warehouse, task: Task, schema: str, as_of: datetime) -> list[Reason]:
+    """What moves the explained scores of a week, added up by source, column and value; the most first."""
+    relation = explanation_relation(task.name, schema)
+    if not warehouse.exists(relation):
+        return []
+    names = [column_of(name) for name in ("source_table", "column_name", "column_value")]
+    added = column_of("contribution")
+    moved = exp.Sum(this=exp.Abs(this=added.copy()))
+    query = (
+        exp.select(
+            *names, _named(moved, "moved"), _named(exp.Sum(this=added), "added"),
+            _named(exp.Count(this=exp.Star()), "scores"),
+        )
+        .from_(table_of(relation))
+        .where(_at(as_of))
+        .group_by(*(name.copy() for name in names))
+        .order_by(exp.Ordered(this=column_of("moved"), desc=True), *(name.copy() for name in names))
+        .limit(REASONS)
+    )  # fmt: skip
+    return [
+        Reason(
+            one["source_table"] or "all sources", one["column_name"] or "any column",
+            one["column_value"] or "any value", float(one["moved"]), float(one["added"]),
+            int(one["scores"]),
+        )
+        for one in warehouse.read(query).to_pylist()
+    ]  # fmt: skip
+
+
+def read_segments(ws: Workspace, warehouse: Warehouse, as_of: datetime) -> list[Segment]:
+    """The segments of a week with what sets each apart, groups before the groups within them."""
+    relation, profiled = ws.answers(SEGMENTS), ws.answers(PROFILES)
+    if not warehouse.exists(relation):
+        return []
+    names = [column_of(name) for name in ("segment", "level", "name")]
+    counted = (
+        exp.select(*names, _named(exp.Count(this=exp.Star()), "size"))
+        .from_(table_of(relation))
+        .where(_at(as_of))
+        .group_by(*(name.copy() for name in names))
+    )
+    groups = warehouse.read(counted).to_pylist()
+    words: dict[str, list[str]] = {}
+    if warehouse.exists(profiled):
+        told = warehouse.read(rows_query(profiled, ["segment", "rank", "words"]).where(_at(as_of))).to_pylist()
+        for row in sorted(told, key=lambda one: one["rank"]):
+            words.setdefault(row["segment"], []).append(row["words"])
+    whole = max(sum(int(one["size"]) for one in groups if one["level"] == 1), 1)
+    return [
+        Segment(
+            one["segment"], int(one["level"]), one["name"], int(one["size"]), int(one["size"]) / whole,
+            words.get(one["segment"], []),
+        )
+        for one in sorted(groups, key=lambda one: one["segment"].split("."))
+    ]  # fmt: skip
+
+
+def first_segments(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_of: datetime) -> list[str]:
+    """The segment of each entity at the first level; "" where it has none."""
+    relation, entity = ws.answers(SEGMENTS), ws.contract.entity
+    if not warehouse.exists(relation) or not len(entities):
+        return [""] * len(entities)
+    query = exp.select(column_of(entity), column_of("segment")).from_(table_of(relation)).where(_at(as_of))
+    query = query.where(column_of("level").eq(exp.Literal.number(1)))
+    query = query.where(column_of(entity).isin(*map(exp.convert, entities.to_pylist())))
+    found = {str(one[entity]): one["segment"] for one in warehouse.read(query).to_pylist()}
+    return [found.get(str(one), "") for one in entities.to_pylist()]
+
+
+def nearest(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_of: datetime) -> list[tuple]:
+    """Three look-alikes of a few entities: entity, segment, rank, neighbour, similarity, the neighbour's segment."""
+    relation, entity = ws.answers(LOOKALIKES), ws.contract.entity
+    if not warehouse.exists(relation) or not len(entities):
+        return []
+    names = [entity, "rank", NEIGHBOUR, "similarity"]
+    query = exp.select(*map(column_of, names)).from_(table_of(relation)).where(_at(as_of))
+    query = query.where(exp.LTE(this=column_of("rank"), expression=exp.Literal.number(3)))
+    query = query.where(column_of(entity).isin(*map(exp.convert, entities.to_pylist())))
+    rows = sorted(warehouse.read(query).to_pylist(), key=lambda one: (str(one[entity]), one["rank"]))
+    both = pa.array([value for row in rows for value in (row[entity], row[NEIGHBOUR])], entities.type)
+    segment = first_segments(ws, warehouse, both, as_of)
+    return [
+        (
+            str(row[entity]),
+            segment[2 * n],
+            int(row["rank"]),
+            str(row[NEIGHBOUR]),
+            float(row["similarity"]),
+            segment[2 * n + 1],
+        )
+        for n, row in enumerate(rows)
+    ]
+
+
+def anomalies(
+    warehouse: Warehouse, relation: Relation, entity: str, as_of: datetime
+) -> tuple[list[str], list[list]] | None:
+    """The oddest of a week by their p-value, with the columns that the table has; None where there is no such table."""
+    if not warehouse.exists(relation):
+        return None
+    there = list(warehouse.columns(relation))
+    unsaid = ("as_of", "model_version", "run_id", "scored_at")
+    names = [entity, *(name for name in there if name not in (entity, *unsaid))]
+    if "p_value" not in there:
+        return None
+    query = exp.select(*map(column_of, names)).from_(table_of(relation)).where(_at(as_of))
+    query = query.order_by(column_of("p_value"), column_of(entity)).limit(ODD)
+    rows = warehouse.read(query).to_pylist()
+    return names, [[one[name] for name in names] for one in rows]
+
+
+def attribute_groups(
+    warehouse: Warehouse, contract: Contract, entities: pa.Array, before: datetime, share: float
+) -> list[tuple[str, Sequence[object]]]:
+    """Attributes of few values and the value of each of the entities, as known strictly before a moment.
+
+    Personal columns are left out. `share` of the entities of the table is read, by their hash.
+    """
+    hidden, found = personal(contract), []
+    for source in contract.attributes:
+        if source.key != contract.entity:
+            continue
+        wanted = [
+            one.name
+            for one in source.columns
+            if one.type is ColumnType.CATEGORY and (source.name, one.name) not in hidden
+        ]
+        table = _newest(warehouse, source, wanted, before, share) if wanted else None
+        for name in wanted if table is not None else ():
+            known = {str(key): value for key, value in zip(table[source.key], table[name], strict=True)}
+            values = [known.get(str(one)) for one in entities.to_pylist()]
+            if 1 < len({one for one in values if one is not None}) <= GROUPS:
+                found.append((f"{source.name}.{name}", values))
+    return found
+
+
+def _newest(
+    warehouse: Warehouse, source: AttributeSource, names: list[str], before: datetime, share: float
+) -> dict[str, list]:
+    """Columns of the newest row of each entity that is known strictly before a moment."""
+    times = [name for name in (source.valid_from, source.valid_to) if name]
+    table = warehouse.read(
+        warehouse.sampled(rows_query(source.relation, [source.key, *times, *names]), source.key, share)
+    )
+    if source.valid_from:
+        since = microseconds(table.column(source.valid_from))
+        kept = np.flatnonzero(since < to_microseconds(before))
+        table = table.take(pa.array(kept[np.argsort(since[kept], kind="stable")]))
+    return table.to_pydict()

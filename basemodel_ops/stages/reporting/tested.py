@@ -1,0 +1,199 @@
+"""The test rows of a task as they were answered: its metric among any of them, with an interval, and pictures."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.stats import rankdata
+
+from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.pages.cards import Measured
+from basemodel_ops.pages.pictures import Picture
+from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_rankings
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.metrics import metric_of
+
+SAMPLES = 40
+"""Draws of entities by which an interval is found."""
+
+ENOUGH = 20
+"""Rows of a group below which nothing is said of it."""
+
+SURE = 1.96
+"""Standard errors to either side of what holds 95 of 100 times."""
+
+NAMED = 10
+"""Length of the lists that NDCG@10 is of."""
+
+COLUMNS = {"shipped": "prediction", "baseline": "baseline"}
+
+Measure = Callable[[np.ndarray, str], float]
+"""The metric of some rows (positions), by "prediction" or "baseline"."""
+
+
+class Tested:
+    """Rows that a model answered without having learnt from them."""
+
+    def __init__(self, task: Task, rows: pa.Table, shipped: str, baseline: str, seed: int) -> None:
+        """Rows of `read_predictions`, of the test; the names are those of what ships and of the baseline."""
+        self.task, self.shipped, self.baseline, self._seed = task, shipped, baseline, seed
+        self._table = rows
+        self._metric = metric_of(task)
+        names = set(rows.column_names)
+        self._columns = {
+            name: self._numbers(name)
+            for name in ("prediction", "baseline", "label", "weight", "probability")
+            if name in names
+        }
+        self._first, self._measure = self._by_type()
+        entity = rows.column(task.entity).take(pa.array(self._first)).combine_chunks()
+        self.entities: pa.Array = entity
+        """Of each row that is measured; a row may be several of the table, one per label or rank."""
+        self._owner = pc.dictionary_encode(entity).indices.to_numpy(zero_copy_only=False)
+
+    def _numbers(self, name: str) -> np.ndarray:
+        column = self._table.column(name)
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            return np.zeros(0)
+        return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+    @property
+    def begins(self) -> datetime:
+        """The cutoff of the first row."""
+        return pc.min(self._table.column("cutoff")).as_py()
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def measured(self, rows: np.ndarray | None = None) -> dict[str, Measured]:
+        """The metric of `shipped`, `baseline` and their `difference` among rows (positions), or all; {} where it
+        cannot be measured."""
+        rows = np.arange(len(self)) if rows is None else rows
+        if len(rows) < ENOUGH:
+            return {}
+        values = {one: self._measure(rows, name) for one, name in COLUMNS.items()}
+        if not np.isfinite(values["shipped"]):
+            return {}
+        errors = self._errors(rows)
+        found = {}
+        values["difference"] = values["shipped"] - values["baseline"]
+        for name, value in values.items():
+            if np.isfinite(value) and np.isfinite(errors[name]):
+                error = SURE * errors[name]
+                found[name] = Measured(float(value), float(value) - error, float(value) + error)
+        return found
+
+    def _errors(self, rows: np.ndarray) -> dict[str, float]:
+        """Standard errors of the metrics of rows, those of one entity drawn or left out together."""
+        owner = np.unique(self._owner[rows], return_inverse=True)[1]
+        if self.task.type is TaskType.MULTILABEL:  # of hundreds of labels, drawing would take minutes
+            label = self._wide["label"][rows]
+            moved = {one: auroc_moved(label, self._wide[name][rows])[1] for one, name in COLUMNS.items()}
+            moved["difference"] = moved["shipped"] - moved["baseline"]
+            return {one: float(np.sqrt((np.bincount(owner, own) ** 2).sum())) for one, own in moved.items()}
+        order = np.argsort(owner, kind="stable")
+        groups = np.split(rows[order], np.flatnonzero(np.diff(owner[order])) + 1)
+        generator, draws = np.random.default_rng(self._seed), []
+        for _ in range(SAMPLES):
+            some = np.concatenate([groups[one] for one in generator.integers(0, len(groups), len(groups))])
+            draws.append([self._measure(some, name) for name in COLUMNS.values()])
+        shipped, baseline = np.array(draws).T
+        drawn = {"shipped": shipped, "baseline": baseline, "difference": shipped - baseline}
+        known = {one: own[np.isfinite(own)] for one, own in drawn.items()}
+        return {one: float(own.std()) if len(own) else float("nan") for one, own in known.items()}
+
+    def pictures(self) -> list[Picture]:
+        """How well the answers hold."""
+        columns, kind = self._columns, self.task.type
+        if kind is TaskType.RECOMMENDATION:
+            labels = (self._numbers("label"), self._numbers("baseline_label"))
+            return of_rankings(self._numbers("rank").astype(int), *labels, self._numbers("taken"))
+        columns = {**columns, "weight": columns.get("weight", np.ones(self._table.num_rows))}
+        if kind is TaskType.REGRESSION:
+            return of_amounts(columns, self.shipped, self.baseline)
+        if kind is TaskType.MULTICLASS:
+            label, predicted = (np.array(self._table.column(name).to_pylist(), str) for name in ("label", "prediction"))
+            return of_classes(label, {**columns, "prediction": columns["probability"]}, predicted)
+        return of_chances(columns, self.shipped, self.baseline)
+
+    def _by_type(self) -> tuple[np.ndarray, Measure]:
+        """Where each row that is measured begins in the table, and how some are measured."""
+        count, kind = self._table.num_rows, self.task.type
+        if kind is TaskType.MULTILABEL:
+            width = len(pc.unique(self._table.column("item")))
+            return np.arange(0, count, width), self._of_labels(width)
+        if kind is TaskType.RECOMMENDATION:
+            return self._of_rankings()
+        if kind is TaskType.MULTICLASS:
+            right = {
+                name: np.asarray(pc.equal(self._table.column("label"), self._table.column(name)).fill_null(False))
+                for name in ("prediction", "baseline")
+            }
+            self._metric = "accuracy"
+            return np.arange(count), lambda rows, name: float(right[name][rows].mean())
+        return np.arange(count), self._of_one
+
+    def _of_one(self, rows: np.ndarray, name: str) -> float:
+        label, answer = self._columns["label"][rows], self._columns[name][rows]
+        if not np.isfinite(answer).all() or (self.task.type is TaskType.BINARY and len(np.unique(label)) < 2):
+            return float("nan")
+        return kind_of(self.task.type).metrics(label, answer, self._columns["weight"][rows])[self._metric]
+
+    def _of_labels(self, width: int) -> Measure:
+        self._wide = {name: own.reshape(-1, width) for name, own in self._columns.items() if len(own)}
+        return lambda rows, name: auroc_moved(self._wide["label"][rows], self._wide[name][rows])[0]
+
+    def _of_rankings(self) -> tuple[np.ndarray, Measure]:
+        rank, taken = self._numbers("rank").astype(int), self._numbers("taken")
+        first = np.flatnonzero(rank == 1)
+        row = np.cumsum(rank == 1) - 1
+        discount = np.where(rank <= NAMED, 1 / np.log2(rank + 1), 0.0)
+        ideal = np.cumsum(1 / np.log2(np.arange(2, NAMED + 2)))[np.clip(taken[first], 1, NAMED).astype(int) - 1]
+        found = {}
+        for name, column in (("prediction", "label"), ("baseline", "baseline_label")):
+            gained = np.bincount(row, self._numbers(column) * discount, len(first))
+            found[name] = np.where(taken[first] > 0, gained / ideal, np.nan)
+        kept = taken[first] > 0
+
+        def measure(rows: np.ndarray, name: str) -> float:
+            own = found[name][rows[kept[rows]]]
+            return float(own.mean()) if len(own) else float("nan")
+
+        return first, measure
+
+    @property
+    def metric(self) -> str:
+        """What is measured: the task's metric, or accuracy of classes, of which only the likeliest is kept."""
+        return self._metric
+
+
+def auroc_moved(label: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
+    """The mean AUROC of labels that some rows have and some do not, and how far each row moves it, (rows,).
+
+    What rows move sums to 0, and its squares to the variance of the mean where rows are apart (DeLong et al., 1988).
+
+    Args:
+        label: 0 or 1, (rows, labels).
+        score: (rows, labels).
+    """
+    value, moved, count = 0.0, np.zeros(len(label)), 0
+    for own, told in zip(label.T > 0, score.T, strict=True):
+        yes, no = int(own.sum()), int((~own).sum())
+        if not (yes and no):
+            continue
+        rank, right = rankdata(told), np.zeros(len(told))
+        right[own] = (rank[own] - rankdata(told[own])) / no  # share of the others that it stands above
+        right[~own] = 1 - (rank[~own] - rankdata(told[~own])) / yes
+        auroc = right[own].mean()
+        moved += (right - auroc) / np.where(own, yes, no)
+        value, count = value + auroc, count + 1
+    return (value / count, moved / count) if count else (float("nan"), moved)
+
+
+def positions_by(values: Sequence[object] | np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of each value, the most frequent first; those without one are left out."""
+    texts = np.array(["" if one is None else str(one) for one in values])
+    names, counts = np.unique(texts, return_counts=True)
+    return {str(name): np.flatnonzero(texts == name) for name in names[np.argsort(-counts, kind="stable")] if name}

@@ -1,0 +1,132 @@
+"""The card of a task's model, and the pictures of its test, from artifacts and the rows that were kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from basemodel_ops.artifacts import Artifact
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task, TaskType
+from basemodel_ops.errors import ArtifactError, DataError
+from basemodel_ops.pages.cards import Card, GroupWorth, Measured
+from basemodel_ops.pages.pictures import Picture
+from basemodel_ops.stages.reporting.tables import attribute_groups
+from basemodel_ops.stages.reporting.tested import ENOUGH, Tested, positions_by
+from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.tasks.predictions import read_predictions
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.metrics import metric_of
+from basemodel_ops.warehouse.base import Warehouse
+
+
+@dataclass(frozen=True)
+class Worth:
+    """The card of a task, and pictures of its test rows or why there are none."""
+
+    card: Card
+    pictures: list[Picture]
+    why_none: str
+
+
+def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Worth:
+    """What the current model of a task is worth.
+
+    Raises:
+        ArtifactError: it was not evaluated yet.
+    """
+    evaluated, model = ws.store.current(f"{task.name}/evaluation"), ws.store.current(f"{task.name}/model")
+    report = evaluated.json("report")
+    tested, why = _tested(ws, task, report)
+    measured = tested.measured() if tested else {}
+    metric = tested.metric if tested else metric_of(task)
+    if not measured:
+        value, against = float(report["shipped_value"]), float(report["baseline_value"])
+        measured = {"shipped": Measured(value, value, value), "baseline": Measured(against, against, against)}
+    groups = [] if tested is None else _groups(ws, warehouse, task, tested)
+    parts = {name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "split")}
+    card = Card(
+        task=task.name, type=task.type.value, entity=task.entity, as_of=key_of(as_of),
+        window={"horizon_days": task.horizon or "none, a static target", **parts},
+        population={"rows of": str(task.population or task.relation), "target": task.target},
+        data=_data(ws), metric=metric, direction="↓" if metric in SMALLER_IS_BETTER else "↑",
+        shipped=str(report["shipped"]), baseline=str(report["baseline"]), measured=measured,
+        metrics=evaluated.json("metrics")["test"], groups=groups,
+        limits=_limits(task, report, groups, tested, why), hashes=_hashes(ws, task, model, evaluated),
+    )  # fmt: skip
+    return Worth(card, tested.pictures() if tested else [], why)
+
+
+def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str]:
+    """The test rows, or why there are none."""
+    if task.type is TaskType.SURVIVAL:
+        return None, "Of a time to an event no curves are drawn; its metrics are in the card."
+    try:
+        rows = read_predictions(ws, task.name, "test")
+    except (ArtifactError, DataError) as error:
+        return None, str(error)
+    return Tested(task, rows, str(report["shipped"]), str(report["baseline"]), ws.settings.seed), ""
+
+
+def _groups(ws: Workspace, warehouse: Warehouse, task: Task, tested: Tested) -> list[GroupWorth]:
+    """The metric by group of each attribute of few values."""
+    snapshot, found = ws.snapshot(), []
+    before = tested.begins if task.horizon is not None else to_datetime(int(snapshot.times.data_end))
+    share = snapshot.plans[task.name].read if task.name in snapshot.plans else 1.0
+    for name, values in attribute_groups(warehouse, ws.contract, tested.entities, before, share):
+        for value, rows in positions_by(values).items():
+            found.append(GroupWorth(name, value, len(rows), tested.measured(rows).get("shipped")))
+    return found
+
+
+def _data(ws: Workspace) -> dict[str, object]:
+    snapshot = ws.snapshot()
+    sources = {
+        source.name: ", ".join(one.name for one in source.columns if one.type is not ColumnType.IGNORE) or "no columns"
+        for source in (*ws.contract.events, *ws.contract.attributes)
+    }
+    return {
+        "sources": sources, "events": sum(snapshot.events.values()), "entities": snapshot.entities,
+        "learnt_before": key_of(to_datetime(int(snapshot.times.training_end))),
+        "ends": key_of(to_datetime(int(snapshot.times.data_end))),
+    }  # fmt: skip
+
+
+def _hashes(ws: Workspace, task: Task, model: Artifact, evaluated: Artifact) -> dict[str, str]:
+    found = {"model": model.version, "evaluation": evaluated.version}
+    inputs = model.manifest["about"]["inputs"]
+    found |= {key: str(version) for key, version in inputs["artifacts"].items() if "/" not in key}
+    found |= {"snapshot": ws.snapshot().version, "code": str(inputs["code"])}
+    if "predictions.json" in model.names:
+        found["predictions"] = model.json("predictions")["version"]
+    return found | {"seed": str(ws.settings.seed), "contract": ws.contract.fingerprint}
+
+
+def _limits(
+    task: Task, report: dict, groups: Sequence[GroupWorth], tested: Tested | None, why: str
+) -> list[str]:  # fmt: skip
+    """What the model cannot, in words that follow from its figures."""
+    found = [
+        f"It answers about whom {task.population or task.relation} lists; of others nothing was measured.",
+        "Reasons and groups say what goes together in the data, not what causes what.",
+    ]
+    if task.horizon is None:
+        found.append("Its rows are split by entity, not in time: how it ages is not measured.")
+    if report.get("warning"):
+        found.append(str(report["warning"]))
+    value, against, noise = (float(report[name]) for name in ("shipped_value", "baseline_value", "noise"))
+    worse = value - against if report["metric"] not in SMALLER_IS_BETTER else against - value
+    if worse < 2 * noise or worse <= 0:
+        found.append(f"It is not surely better than {report['baseline']}: {value:.4g} against {against:.4g}.")
+    small = sorted({f"{one.attribute} {one.value}" for one in groups if one.measured is None})
+    if small:
+        found.append(f"Not measured, as they have below {ENOUGH} test rows or one answer only: {', '.join(small)}.")
+    known = [one for one in groups if one.measured is not None]
+    if len(known) > 1 and tested is not None:
+        sign = -1 if tested.metric in SMALLER_IS_BETTER else 1
+        least = min(known, key=lambda one: sign * one.measured.value if one.measured else np.inf)
+        found.append(f"Of the groups it answers worst about {least.attribute} {least.value}: {least.measured}.")
+    if tested is None:
+        found.append(f"Intervals and groups are not known. {why}")
+    return found

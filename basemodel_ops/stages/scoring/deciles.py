@@ -1,0 +1,119 @@
+"""The stage that says where a score stands among all of its week: percentiles and deciles, as a table of their own.
+
+A score table is written while its scores are made, group by group; where each stands is known once all are there.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from basemodel_ops.artifacts import version_of
+from basemodel_ops.code import code_behind
+from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
+from basemodel_ops.report import Report
+from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.publication import Partition
+from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+
+GROUP = {TaskType.MULTICLASS: "class", TaskType.MULTILABEL: "item"}
+"""Column within whose values scores are compared, by type of task; others compare all scores."""
+
+MADE = ("model_version", "run_id", "scored_at")
+
+
+def with_deciles(contract: Contract) -> list[Task]:
+    """The tasks whose scores are compared between entities; a recommendation ranks the items of each."""
+    return [task for task in contract.tasks if task.type is not TaskType.RECOMMENDATION]
+
+
+def deciles_relation(task: str, schema: str = "basemodel") -> Relation:
+    """Where the deciles of a task are written, in the schema of answers."""
+    return Relation(schema_name=schema, name=f"{task}_deciles")
+
+
+def task_deciles(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
+    """Publish the percentile and the decile of every score of a task at `as_of` as `basemodel.<task>_deciles`.
+
+    A percentile is the share of scores below one, those equal to it counted half, in percent; of 100 scores the highest
+    has 99.5. Decile 10 holds the highest tenth. The warehouse ranks; rows are streamed.
+    """
+    task = ws.contract.task(name)
+    relation = deciles_relation(name, ws.settings.answers_schema)
+    group = [GROUP[task.type]] if task.type in GROUP else []
+    with ws.warehouse() as warehouse:
+        scores = score_relation(name, ws.settings.answers_schema)
+        version = version_of(str(relation), as_of, *_mark(warehouse, scores, as_of))
+        query = ranked_query(task, scores, as_of)
+        first = warehouse.read(query.limit(1))
+        schema = _placed(first, task, group).schema
+        rows = 0
+        with warehouse.publication(
+            relation, schema, {"as_of": as_of}, version, code_behind("stages.scoring.deciles"), run_id
+        ) as out:
+            if out.is_needed:
+                for batch in _batches(warehouse, query, ws.settings.batch_rows):
+                    out.append(_placed(batch, task, group).cast(schema))
+                    rows += batch.num_rows
+    return Report(version, not out.is_written, {"rows": rows, "written": int(out.is_written)})
+
+
+def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
+    """The scores of a week with their place: `from_low` and `from_high` (from 1, equal ones the same) and `scores`."""
+    answer = task.form.answer
+    within = [column_of(GROUP[task.type])] if task.type in GROUP else []
+
+    def over(function: exp.Expr, order: exp.Ordered | None, name: str) -> exp.Alias:
+        ordered = exp.Order(expressions=[order]) if order else None
+        window = exp.Window(this=function, partition_by=[one.copy() for one in within], order=ordered)
+        return exp.alias_(window, name, quoted=True)
+
+    low, high = (exp.Ordered(this=column_of(answer), desc=desc, nulls_first=False) for desc in (False, True))
+    columns = [column_of(task.entity), column_of("as_of"), *within]
+    return (
+        exp.select(
+            *columns,
+            exp.alias_(column_of(answer), "score", quoted=True),
+            over(exp.Rank(), low, "from_low"),
+            over(exp.Rank(), high, "from_high"),
+            over(exp.Count(this=exp.Star()), None, "scores"),
+            *map(column_of, MADE),
+        )
+        .from_(table_of(scores))
+        .where(column_of("as_of").eq(moment_of(as_of)))
+        .order_by(column_of(task.entity), *(one.copy() for one in within))
+    )
+
+
+def percentiles(from_low: np.ndarray, from_high: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The share below, equal ones counted half, in percent, of places from either end."""
+    return 50.0 * (from_low.astype(np.float64) - from_high + scores) / scores
+
+
+def _batches(warehouse: Warehouse, query: exp.Query, rows: int) -> Iterator[pa.Table]:
+    for batch in warehouse.batches(query, rows):
+        yield pa.Table.from_batches([batch])
+
+
+def _placed(table: pa.Table, task: Task, group: list[str]) -> pa.Table:
+    """Rows of the table of deciles."""
+    places = [table.column(name).cast(pa.int64()).to_numpy() for name in ("from_low", "from_high", "scores")]
+    found = percentiles(*places)
+    decile = np.minimum(found // 10 + 1, 10).astype(np.int32)
+    kept = table.select([task.entity, "as_of", *group, "score"])
+    kept = kept.append_column("percentile", pa.array(found)).append_column("decile", pa.array(decile))
+    for name in MADE:
+        kept = kept.append_column(name, table.column(name))
+    moment = pa.timestamp("us")
+    return kept.cast(pa.schema([(f.name, moment if pa.types.is_timestamp(f.type) else f.type) for f in kept.schema]))
+
+
+def _mark(warehouse: Warehouse, scores: Relation, as_of: datetime) -> list[str]:
+    """What the ledger says that the scores of that week are made from."""
+    entry = Partition(scores, {"as_of": as_of}, "", "", "").entry
+    query = exp.select(column_of("input_hash"), column_of("code_version")).from_(table_of(warehouse.ledger))
+    return [str(value) for row in warehouse.read(query.where(entry)).to_pylist() for value in row.values()]

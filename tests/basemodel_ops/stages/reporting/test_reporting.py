@@ -1,0 +1,241 @@
+"""Tasks of every kind, fitted once: rows kept of their test, deciles of their scores, and a page about them."""
+
+import shutil
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from basemodel_ops import stages
+from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.contract.types import Relation, Target, Task, TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.checks.deciles import check_deciles
+from basemodel_ops.stages.reporting.reporting import report_key
+from basemodel_ops.stages.reporting.worth import Worth, worth
+from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.scoring.deciles import deciles_relation
+from basemodel_ops.stages.tasks.predictions import predictions_key, read_predictions
+from basemodel_ops.tasks.metrics import metric_of
+from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
+from basemodel_ops.warehouse.queries import rows_query
+
+from ..riding import CUTOFFS, RIDES, ask, is_over
+from ..trips import RIDER_TABLE, RIDERS, TASK_TABLE
+from ..trips import riders as people
+
+NEWEST = CUTOFFS[-1]
+BINARY, CLASS, MANY, AMOUNT, ITEMS, _ = TaskType
+LABELS = {"population": TASK_TABLE, "predicts": Target(source="trips", column="station")}
+
+
+def rode(rider: str, cutoff: datetime) -> int:
+    return int(len(RIDES[rider, cutoff]) > 4)
+
+
+def paid(rider: str, cutoff: datetime) -> float:
+    return sum(row["fare"] for row in RIDES[rider, cutoff] if abs(row["fare"]) < 1e9)
+
+
+def much(rider: str, cutoff: datetime) -> str:
+    return ("none", "few", "many")[min(len(RIDES[rider, cutoff]) // 2, 2)]
+
+
+def station(rider: str, cutoff: datetime) -> Any:
+    known = [row["station"] for row in RIDES[rider, cutoff] if row["station"] < 6]
+    return known[0] if known else ...
+
+
+def taken(rider: str, cutoff: datetime) -> Any:
+    return RIDES[rider, cutoff][0]["station"] if RIDES[rider, cutoff] else ...
+
+
+KINDS: dict[TaskType, tuple[Any, pa.DataType, dict[str, Any]]] = {
+    BINARY: (rode, pa.int64(), {}), AMOUNT: (paid, pa.float64(), {}), CLASS: (much, pa.string(), {}),
+    MANY: (station, pa.int64(), LABELS), ITEMS: (taken, pa.int64(), LABELS),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ws(riders: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home of its own, with a fitted, evaluated and scored task of each kind."""
+    home = tmp_path_factory.mktemp("reporting") / "home"
+    shutil.copytree(riders.settings.home, home)
+    own = Workspace.open(riders.settings.model_copy(update={"home": home}), riders.contract, lambda _: None)
+    table = Relation(schema_name="tasks", name="everyone")
+    with DuckDBWarehouse(own.settings.warehouse_path) as warehouse:
+        asked = [(f"rider {number}", cutoff) for number in range(RIDERS) for cutoff in CUTOFFS]
+        names, moments = zip(*asked, strict=True)
+        warehouse.load(table, pa.table({"rider": names, "cutoff": pa.array(moments, pa.timestamp("us"))}))
+    tasks: list[Task] = []
+    for kind, (answer, values, more) in KINDS.items():
+        more = {**more, "population": table} if more else {}
+        past = lambda rider, cutoff, answer=answer: answer(rider, cutoff) if is_over(cutoff) else None  # noqa: E731
+        asking, task = ask(own, past, values, type=kind, **more)
+        stages.task_model(asking, task.name)
+        stages.task_evaluation(asking, task.name)
+        stages.task_scores(asking, task.name, NEWEST, "run")
+        tasks.append(task)
+    with DuckDBWarehouse(own.settings.warehouse_path) as warehouse:  # of two tariffs by the time of the test
+        facts = people()
+        known = zip(facts["rider"].to_pylist(), facts["tariff"].to_pylist(), strict=True)
+        names = ["silver" if tariff == "gold" and int(rider[6:]) % 2 else tariff for rider, tariff in known]
+        warehouse.load(RIDER_TABLE, facts.set_column(facts.schema.get_field_index("tariff"), "tariff", pa.array(names)))
+    return Workspace.open(own.settings, own.contract.model_copy(update={"tasks": tuple(tasks)}), lambda _: None)
+
+
+def named(ws: Workspace, kind: TaskType) -> Task:
+    return next(task for task in ws.contract.tasks if task.type is kind)
+
+
+@pytest.fixture(scope="module")
+def worths(ws: Workspace) -> dict[TaskType, Worth]:
+    with ws.warehouse() as warehouse:
+        return {task.type: worth(ws, warehouse, task, NEWEST) for task in ws.contract.tasks}
+
+
+@pytest.mark.parametrize("kind", [BINARY, AMOUNT, CLASS])
+def test_every_labelled_row_is_kept_with_its_answer_where_a_model_had_not_learnt_from_it(
+    ws: Workspace, kind: TaskType
+) -> None:
+    task = named(ws, kind)
+    rows = read_predictions(ws, task.name).to_pylist()
+    answer = KINDS[kind][0]
+    over = {(rider, cutoff) for rider, cutoff in RIDES if is_over(cutoff)}
+    assert {(row["rider"], row["cutoff"]) for row in rows} <= over
+    assert len(rows) == len({(row["rider"], row["cutoff"]) for row in rows})
+    for row in rows:
+        assert row["label"] == pytest.approx(answer(row["rider"], row["cutoff"]))
+        assert row["part"] == "train" or row["prediction"] is not None
+    first = {
+        part: min(row["cutoff"] for row in rows if row["part"] == part) for part in ("train", "validation", "test")
+    }
+    assert first["train"] < first["validation"] < first["test"]
+
+
+def test_the_rows_give_the_reported_metric_again(ws: Workspace, worths: dict[TaskType, Worth]) -> None:
+    task = named(ws, BINARY)
+    rows = read_predictions(ws, task.name, "test").to_pydict()
+    metrics = ws.store.current(f"{task.name}/model").json("metrics")
+    for column, name in (("prediction", metrics["shipped"]), ("baseline", worths[BINARY].card.baseline)):
+        found = roc_auc_score(rows["label"], rows[column], sample_weight=rows["weight"])
+        assert found == pytest.approx(metrics["test"][name]["auroc"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_card_measures_what_the_evaluation_reports_and_within_its_interval(
+    ws: Workspace, worths: dict[TaskType, Worth], kind: TaskType
+) -> None:
+    task, card = named(ws, kind), worths[kind].card
+    metric = "accuracy" if kind is CLASS else metric_of(task)
+    assert card.metric == metric
+    measured = card.measured["shipped"]
+    assert measured.value == pytest.approx(card.metrics[card.shipped][metric], abs=1e-6)
+    assert measured.low < measured.value < measured.high
+    difference = card.measured["difference"]
+    assert difference.value == pytest.approx(measured.value - card.measured["baseline"].value)
+    assert worths[kind].pictures
+    assert len({picture.title for picture in worths[kind].pictures}) == len(worths[kind].pictures)
+
+
+def test_a_card_measures_each_group_of_an_attribute_on_its_own_rows(
+    ws: Workspace, worths: dict[TaskType, Worth]
+) -> None:
+    card = worths[AMOUNT].card
+    rows = read_predictions(ws, card.task, "test").to_pylist()
+    tariffs = {f"rider {number}": ("gold", "silver")[number % 2] for number in range(RIDERS)}
+    assert {(group.attribute, group.value) for group in card.groups} == {
+        ("riders.tariff", "gold"),
+        ("riders.tariff", "silver"),
+    }
+    for group in card.groups:
+        own = [row for row in rows if tariffs.get(row["rider"]) == group.value]
+        assert group.rows == len(own) > 0
+        if group.measured is not None:
+            true, told = (np.log1p(np.maximum([row[name] for row in own], 0)) for name in ("label", "prediction"))
+            value = 1 - ((true - told) ** 2).sum() / ((true - true.mean()) ** 2).sum()
+            assert group.measured.value == pytest.approx(value, abs=1e-6)
+
+
+def test_a_card_is_whole_for_machines(worths: dict[TaskType, Worth]) -> None:
+    for found in worths.values():
+        plain = found.card.plain()
+        for name in ("data", "window", "population", "measured", "groups", "limits", "hashes"):
+            assert plain[name], name
+        assert plain["hashes"]["model"]
+        assert "NaN" not in str(plain)
+
+
+@pytest.mark.parametrize("kind", [BINARY, AMOUNT, CLASS, MANY])
+def test_deciles_are_those_of_a_count(ws: Workspace, kind: TaskType) -> None:
+    task = named(ws, kind)
+    report = stages.task_deciles(ws, task.name, NEWEST, "run")
+    assert not report.reused
+    assert stages.task_deciles(ws, task.name, NEWEST, "again").reused
+    group = {CLASS: ["class"], MANY: ["item"]}.get(kind, [])
+    answer = {AMOUNT: "prediction", CLASS: "probability"}.get(kind, "score")
+    with ws.warehouse() as warehouse:
+        scores = warehouse.read(rows_query(score_relation(task.name), ["rider", *group, answer])).to_pylist()
+        names = ["rider", *group, "score", "percentile", "decile"]
+        found = warehouse.read(rows_query(deciles_relation(task.name), names)).to_pylist()
+    assert len(found) == len(scores) == report.numbers["rows"]
+    for row in found:
+        rest = [one[answer] for one in scores if all(one[name] == row[name] for name in group)]
+        below, same = (
+            sum(test) for test in zip(*((one < row["score"], one == row["score"]) for one in rest), strict=True)
+        )
+        assert row["percentile"] == pytest.approx(100 * (below + same / 2) / len(rest))
+        assert row["decile"] == min(int(row["percentile"] // 10) + 1, 10)
+    assert check_deciles(ws, task.name, NEWEST).passed
+
+
+def test_a_page_is_made_once_holds_a_card_per_task_and_says_what_is_missing(ws: Workspace) -> None:
+    made = stages.report(ws, NEWEST)
+    assert not made.reused
+    assert made.drawings
+    assert stages.report(ws, NEWEST).reused
+    artifact = ws.store.current(report_key(NEWEST))
+    page = artifact.page("page")
+    for task in ws.contract.tasks:
+        assert artifact.json(f"card {task.name}")["task"] == task.name
+        assert f"Model card: {task.name}" in page
+    for line in ("No segments of this week", "No look-alikes", "No anomalies", "No score of this task is explained"):
+        assert line in page
+    assert made.numbers["bytes"] == len(page.encode()) < 10 * 2**20
+
+
+def test_the_same_answers_give_the_same_bytes(ws: Workspace) -> None:
+    stages.report(ws, NEWEST)
+    artifact = ws.store.current(report_key(NEWEST))
+    before = artifact.page("page")
+    ws.store.remove(artifact.key, artifact.version)
+    assert not stages.report(ws, NEWEST).reused
+    assert ws.store.current(report_key(NEWEST)).page("page") == before
+
+
+def test_what_is_not_kept_is_said_with_the_way_out(ws: Workspace) -> None:
+    task = named(ws, ITEMS)
+    with pytest.raises(DataError, match=r"of validation\. There are some of: test"):
+        read_predictions(ws, task.name, "validation")
+    store = ArtifactStore(ws.settings.artifact_root)
+    rows = store.current(predictions_key(task.name))
+    store.remove(rows.key, rows.version)
+    with pytest.raises(DataError, match="someone among them was forgotten"):
+        read_predictions(ws, task.name, "test")
+    with ws.warehouse() as warehouse:
+        found = worth(ws, warehouse, task, NEWEST)
+    assert not found.pictures
+    assert "forgotten" in found.why_none
+    assert found.card.measured["shipped"].value == pytest.approx(
+        found.card.metrics[found.card.shipped]["ndcg_10"], abs=1e-5
+    )
+
+
+def test_before_anything_is_trained_there_is_no_page(ws: Workspace, tmp_path: Any) -> None:
+    empty = Workspace.open(ws.settings.model_copy(update={"artifacts": str(tmp_path)}), ws.contract, lambda _: None)
+    with pytest.raises(DataError, match="Nothing was trained yet"):
+        stages.report(empty, NEWEST)

@@ -1,0 +1,90 @@
+"""The page that a run ends with, the commands that give it and the rows behind it, and deciles beside the scores."""
+
+import csv
+import io
+from pathlib import Path
+
+import pyarrow.parquet as parquet
+import pytest
+from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
+
+from basemodel_ops.artifacts import ArtifactStore
+from dagster_project.cli import app
+
+from .conftest import VISITS, Run
+
+TASK = "returns_14d"
+
+
+@pytest.fixture
+def invoke(visits: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BASEMODEL_HOME", str(visits.settings.home))
+    monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(VISITS))
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+def test_a_run_ends_by_naming_its_page(visits: Run) -> None:
+    page = (visits.settings.home / "report.html").resolve()
+    assert str(page) in visits.printed
+    text = page.read_text(encoding="utf-8")
+    for title in ("Data", "Foundation model", f"Task {TASK}", "Segments", "Look-alikes"):
+        assert f">{title}</h2>" in text
+    assert text.count("<svg ") > 9
+    assert "<script" not in text
+    assert "No segments" not in text
+    assert len(text) < 10 * 2**20
+
+
+def test_the_command_makes_the_page_again_and_prints_where_it_is(visits: Run, invoke) -> None:
+    page = (visits.settings.home / "report.html").resolve()
+    before = page.read_bytes()
+    page.unlink()
+    done = invoke("report", "--no-open")
+    assert done.exit_code == 0, done.output
+    assert done.output.strip() == str(page)
+    assert page.read_bytes() == before
+    assert invoke("report", "--as-of", "2001-01-01").exit_code == 1
+
+
+def test_the_rows_of_a_task_measure_what_is_reported(visits: Run, invoke, tmp_path: Path) -> None:
+    report = ArtifactStore(visits.settings.artifact_root).current(f"{TASK}/evaluation").json("report")
+    output = tmp_path / "rows.parquet"
+    done = invoke("predictions", TASK, "--part", "test", "--output", str(output))
+    assert done.exit_code == 0, done.output
+    rows = parquet.read_table(output).to_pydict()
+    assert set(rows) == {"patient", "cutoff", "part", "label", "prediction", "baseline", "weight"}
+    assert set(rows["part"]) == {"test"}
+    assert len(rows["label"]) == report["test rows"]
+    for column, name in (("prediction", "shipped_value"), ("baseline", "baseline_value")):
+        assert roc_auc_score(rows["label"], rows[column]) == pytest.approx(report[name], abs=1e-5)
+    printed = list(csv.DictReader(io.StringIO(invoke("predictions", TASK, "--part", "validation").stdout)))
+    assert len(printed) == report["validation rows"]
+    assert {row["part"] for row in printed} == {"validation"}
+    assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nothing",), "No task nothing. There are: returns_14d"),
+        ((TASK, "--output", "rows.xlsx"), "neither .parquet nor .csv"),
+        ((TASK, "--output", "no/such/folder/rows.csv"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_given_is_said_with_the_way_out(invoke, arguments: tuple[str, ...], words: str) -> None:
+    refused = invoke("predictions", *arguments)
+    assert refused.exit_code == 1
+    assert words in " ".join(refused.stderr.split())
+
+
+def test_every_score_of_the_week_has_its_decile(visits: Run) -> None:
+    found = visits.rows(
+        f"select count(*), min(decile), max(decile), bool_and(deciles.score = scores.score),"
+        f" bool_and(decile = least(10, 1 + floor(percentile / 10))) from basemodel.{TASK}_deciles deciles"
+        f" join basemodel.{TASK}_scores scores using (patient, as_of)"
+    )
+    ((scores,),) = visits.rows(f"select count(*) from basemodel.{TASK}_scores")
+    ((count, lowest, highest, same, right),) = found
+    assert (count, same, right) == (scores, True, True)
+    assert 1 <= lowest < highest <= 10
