@@ -244,6 +244,7 @@ def query(
 app.command()(init)
 app.command()(explain)
 app.command()(insight_commands.similar)
+app.command()(insight_commands.anomalies)
 
 
 @app.command()

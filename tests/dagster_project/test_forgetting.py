@@ -121,7 +121,7 @@ def failed_checks(home: Path) -> set[str]:
         return found
 
 
-ANSWERS = ("returns_14d_explanations", "entity_embeddings", "lookalikes", "segments")
+ANSWERS = ("returns_14d_explanations", "entity_embeddings", "lookalikes", "segments", "anomalies")
 OF_ENTITIES = ("returns_14d_scores", *ANSWERS)
 HELD = {
     f"basemodel.{name}": f"patient = {CANARY}" + (f" or neighbour = {CANARY}" if name == "lookalikes" else "")
