@@ -5,8 +5,8 @@
 
 Into one window in a hundred something odd is put (`quality/injections.py`), and three ways rank windows by how odd they
 are: ours, and both others on the automatic aggregates at the cutoff, which hold the window. The AUROC is that among the
-entities that it may be put into: for a burst all, for silence those with events in each of the three windows before,
-else those with three events in the window. Beside it, how uniform the p-values of the last weeks are as they stand.
+entities that it may be put into: for silence those with events in each of the three windows before, else those with
+three events in the window. Beside it, how uniform the p-values of the last weeks are as they stand.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from basemodel_ops.stages.insight.usual import Usual
 from basemodel_ops.stages.insight.windows import Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
 from benchmarks.quality.datasets import PROJECTS, Dataset, online_retail, web_events
-from benchmarks.quality.injections import KINDS, injected
+from benchmarks.quality.injections import FIRST, KINDS, injected
 from benchmarks.quality.product import pretrained
 
 CONTAMINATION, EVENTS, BEFORE = 0.01, 3, 3
@@ -52,6 +52,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--entities", type=int, default=300, help="visitors, or customers of whom some are active")
     parser.add_argument("--draws", type=int, default=20, help="times that one in a hundred is drawn")
     parser.add_argument("--weeks", type=int, default=4, help="cutoffs whose p-values are told, the last ones")
+    parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), default=tuple(KINDS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="keep tables and artifacts here; a temporary folder if not given")
     chosen = parser.parse_args(arguments)
@@ -146,14 +147,12 @@ class _Ranked:
     def _eligible(self, kind: str) -> np.ndarray:
         """Entities that may be made odd."""
         histories = self._part.histories
-        if kind == "burst":
-            return np.flatnonzero(self._known)
         if kind == "silence":
             ends = self._low - np.arange(BEFORE, -1, -1)[None, :] * self._days * DAY
             counts = sum(np.diff(history.positions(ends.repeat(history.entities, axis=0))) for history in histories)
             return np.flatnonzero((counts > 0).all(axis=1))
         first = self._windows.names[0]
-        number = self._windows.number(first) if kind == "new category" else self._total()
+        number = self._windows.number(first) if kind in FIRST else self._total()
         return np.flatnonzero(self._known & (number >= EVENTS))
 
     def _total(self) -> np.ndarray:
@@ -163,7 +162,7 @@ class _Ranked:
         """Of each kind of oddity the AUROC of the three ways, their 95 % intervals and those of the difference."""
         times = [self._ws.contract.event(name).time for name in self._windows.names]
         high, found = self._low + self._days * DAY, {}
-        for kind in KINDS:
+        for kind in chosen.kinds:
             histories = injected(self._part.histories, times, kind, self._low, high, chosen.seed)
             odd, plain = self._scores(self._seen(histories)), self._aggregates(histories)
             able = self._eligible(kind)

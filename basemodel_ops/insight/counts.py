@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, log_ndtr
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 LEAST = 1e-3
 """No chance of any event is taken to be nearer to 0 or 1."""
@@ -33,6 +33,26 @@ class Chance:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How logs of numbers of events follow from a forecast and from how many there used to be: a line."""
+
+    weights: np.ndarray  # (inputs,)
+    level: float
+
+    @classmethod
+    def of(cls, inputs: np.ndarray, log: np.ndarray) -> "Reading":
+        """Of past rows (rows, inputs), the forecast first, and what happened, (rows,)."""
+        if len(log) < BIN_ROWS:
+            return cls(np.eye(inputs.shape[1])[0], 0.0)
+        line = Ridge(1.0).fit(inputs, log)
+        return cls(np.asarray(line.coef_), float(line.intercept_))
+
+    def of_rows(self, inputs: np.ndarray) -> np.ndarray:
+        """What is foreseen of rows, (rows,)."""
+        return inputs @ self.weights + self.level
+
+
+@dataclass(frozen=True)
 class Expected:
     """What is foreseen of the number of events of rows."""
 
@@ -41,9 +61,9 @@ class Expected:
 
     @classmethod
     def of(cls, logit: np.ndarray, log: np.ndarray, read: Chance) -> "Expected":
-        """Of the logit of any event and the mean of log(1 + number), 0 where there is none among it, (rows,)."""
-        chance, shown = (np.clip(expit(one), LEAST, 1 - LEAST) for one in (logit, read.slope * logit + read.level))
-        return cls(shown, np.maximum(log / chance, np.log(2)))
+        """Of the logit of any event and the mean of log(1 + number) where there is any, (rows,)."""
+        chance = np.clip(expit(read.slope * logit + read.level), LEAST, 1 - LEAST)
+        return cls(chance, np.maximum(log, np.log(2)))
 
     @property
     def number(self) -> np.ndarray:

@@ -9,9 +9,10 @@ from basemodel_ops.encoders import track_names
 from basemodel_ops.encoders.time import HOUR, HOURS, WEEKDAYS
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.occasions import occasions
 
 BURST, LEAST_BURST = 4, 8
-"""A burst has so many times as many events as the window had, and at least so many more."""
+"""A burst has so many times as many occasions as the window had, and at least so many more."""
 
 SHIFT = 9
 """Hours by which events are shifted."""
@@ -75,18 +76,22 @@ def another(events: Drawn, within: np.ndarray, history: History, low: int, high:
     return outside.with_more(Drawn(owner, found.event, found.item, found.time, found.session))
 
 
-def burst(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator):
-    """Everyone has many more events, like those that they had before, at their own hours."""
-    count = np.maximum((BURST - 1) * np.bincount(events.owner[within], minlength=history.entities), LEAST_BURST)
-    past = events.some(events.time < high)
-    first, last = (np.searchsorted(past.owner, np.arange(history.entities), side=side) for side in ("left", "right"))
-    count = np.where(last > first, count, 0)
-    owner = np.repeat(np.arange(history.entities), count)
-    taken = past.some(first[owner] + (draw.random(len(owner)) * (last - first)[owner]).astype(int))
-    days = (high - low) // DAY
-    time = low + draw.integers(0, days, len(owner)) * DAY + (taken.time - low) % DAY
-    session = None if events.session is None else -1 - np.arange(len(owner))
-    return events.with_more(Drawn(owner, taken.event, taken.item, time, session))
+def burst(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator) -> Drawn:
+    """Everyone has many more occasions, like those that they had before, at their own hours."""
+    occasion = occasions(events.owner, events.time, events.session)
+    owner = events.owner[np.searchsorted(occasion, np.arange(occasion[-1] + 1))]  # of each occasion
+    own = np.bincount(owner[np.unique(occasion[within])], minlength=history.entities)
+    first, last = (np.searchsorted(owner, np.arange(history.entities), side=side) for side in ("left", "right"))
+    more = np.where(last > first, np.maximum((BURST - 1) * own, LEAST_BURST), 0)
+    taken = np.repeat(first, more) + (draw.random(more.sum()) * np.repeat(last - first, more)).astype(int)
+    begin, end = (np.searchsorted(occasion, taken, side=side) for side in ("left", "right"))
+    rows = np.concatenate([np.arange(*pair) for pair in zip(begin, end, strict=True)])
+    number = np.repeat(np.arange(len(taken)), end - begin)
+    day = draw.integers(0, (high - low) // DAY, len(taken))[number]
+    found = events.some(rows)
+    time = low + day * DAY + (found.time - low) % DAY
+    session = None if events.session is None else -1 - number
+    return events.with_more(Drawn(found.owner, found.event, found.item, time, session))
 
 
 def category(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator):
@@ -122,6 +127,10 @@ KINDS: dict[str, Inject] = {
 }  # fmt: skip
 
 
+FIRST = ("burst", "new category")
+"""Kinds that are put into the first source alone."""
+
+
 def injected(histories: list[History], times: list[str], kind: str, low: int, high: int, seed: int) -> list[History]:
     """Histories, one per source, in which every entity's window from `low` to `high` (microseconds) is odd.
 
@@ -129,7 +138,7 @@ def injected(histories: list[History], times: list[str], kind: str, low: int, hi
     """
     found = []
     for number, (history, time) in enumerate(zip(histories, times, strict=True)):
-        if number and kind in ("burst", "new category"):
+        if number and kind in FIRST:
             found.append(history)
             continue
         events = Drawn.of(history)

@@ -45,6 +45,8 @@ REASONS = 3
 SALT = 0x0DDE
 """Keeps the draws that break ties apart from others."""
 
+NOBODY = "no task asks about anybody in that week"
+
 NOTHING_EXPECTED = "nothing happened before the window, so nothing was expected of it"
 
 
@@ -89,11 +91,9 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
         ) as out,
     ):  # fmt: skip
         if out.is_needed:
-            usual = usual_before(ws, warehouse, cutoff, days, checkpoint)
+            usual = usual_before(ws, warehouse, cutoff, days, checkpoint) if len(week) else NOBODY
             if isinstance(usual, str):
                 numbers["why_none"] = usual
-            elif not len(week):
-                numbers["why_none"] = "no task asks about anybody in that week"
             else:
                 teller = Teller(ws, usual.lines, days)
                 found, began = Found.of(len(week)), time.monotonic()

@@ -36,7 +36,7 @@ class Odd:
     first_at: datetime | None
     last_at: datetime | None
     main_at: datetime | None
-    """When the oddest of them happened."""
+    """When the oddest of them happened; of numbers of events the middle one."""
 
 
 class Teller:
@@ -75,12 +75,8 @@ class Teller:
         more = f" and {len(found) - NAMED} others" if len(found) > NAMED else ""
         value, share = ", ".join(names) + more, seen.shares[low:high][rare][first].sum()
         times = windows.history(line.source).time[seen.items.event[low:high]]
-        what = {"hour": "at ", "weekday": "on "}.get(line.kind, f"{line.column} ")
-        words = (
-            f"{rare.sum()} of {high - low} {line.source} {what}{value}, of which {share:.2g} was expected"
-            if line.kind != "item"
-            else f"{rare.sum()} of {high - low} {line.source} with {what}{value}: a share of {share:.2g} was expected"
-        )
+        where = {"hour": "at", "weekday": "on"}.get(line.kind, f"with {line.column}")
+        words = f"{rare.sum()} of {high - low} {line.source} {where} {value}: a share of {share:.2g} was expected"
         return self._odd(line, value, words, np.sort(times[rare]), times[[int(chances.argmin())]])
 
     def _name(self, line: Line, cell: int) -> str:

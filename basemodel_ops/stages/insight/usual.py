@@ -8,7 +8,7 @@ import numpy as np
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.insight import counts, shares
 from basemodel_ops.insight.conformal import Ranks, combined
-from basemodel_ops.insight.counts import Chance, Errors, Expected
+from basemodel_ops.insight.counts import Chance, Errors, Expected, Reading
 from basemodel_ops.insight.shares import Mixture
 from basemodel_ops.stages.insight.windows import Happened, Line, Windows
 
@@ -38,49 +38,35 @@ class Items:
         return cls(popular, Mixture.of(np.concatenate(likelihood), np.concatenate(masses)))
 
 
-KNOWN = 5.0
-"""Events whose days say as much of an entity's as those of all entities together."""
-
-
 @dataclass(frozen=True)
 class Counts:
     """What is usual of numbers of events, or of days with any: how forecasts are read, and how far they miss."""
 
     read: Chance
+    number: Reading
     errors: Errors
-    rate: float
-    """Days per event."""
 
     @classmethod
     def of(cls, parts: Sequence[tuple[Windows, np.ndarray]], line: Line) -> "Counts":
         """Of past windows and those rows of each that are learnt from, bool (rows,)."""
         seen = [
-            (
-                windows.logit(line.source)[rows],
-                windows.number(line.source)[rows],
-                windows.active_days(line.source)[0][rows],
-            )
-            for windows, rows in parts
+            [values[rows] for values in (windows.logit(line.source), *_told(line, windows))] for windows, rows in parts
         ]
-        logit, number, days = (np.concatenate(values) for values in zip(*seen, strict=True))
-        rate = (days.sum() + 1) / (number.sum() + 1)
-        made = cls(Chance.of(logit, number > 0), Errors.of(np.zeros(0), np.zeros(0)), float(rate))
-        found = [
-            (expected.log[rows], counts.log_errors(expected, number)[rows])
-            for windows, rows in parts
-            for expected, number in (made.windows(line, windows),)
-        ]
-        heights, errors = (np.concatenate(values) for values in zip(*found, strict=True))
-        return cls(made.read, Errors.of(heights, errors), made.rate)
+        logit, number, inputs = (np.concatenate(values) for values in zip(*seen, strict=True))
+        read, reading = Chance.of(logit, number > 0), Reading.of(inputs[number > 0], np.log1p(number[number > 0]))
+        expected = Expected.of(logit, reading.of_rows(inputs), read)
+        return cls(read, reading, Errors.of(expected.log, counts.log_errors(expected, number)))
 
     def windows(self, line: Line, windows: Windows) -> tuple[Expected, np.ndarray]:
         """What was foreseen of a line and what happened, (rows,)."""
-        expected, number = windows.expected(line.source, self.read), windows.number(line.source)
-        if line.kind == "events":
-            return expected, number
-        days, before, events = windows.active_days(line.source)
-        pace = np.log((before + KNOWN * self.rate) / (events + KNOWN))
-        return Expected(expected.any, np.maximum(expected.log + pace, np.log(2))), days
+        number, inputs = _told(line, windows)
+        return Expected.of(windows.logit(line.source), self.number.of_rows(inputs), self.read), number
+
+
+def _told(line: Line, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """How many events or days there were, (rows,), and what told so: the forecast, and how many there used to be."""
+    number, last, usual = windows.amounts(line)
+    return number, np.stack([windows.foreseen_log(line.source), np.log1p(last), np.log1p(usual)], axis=1)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from basemodel_ops.emde import decayed_counts
 from basemodel_ops.encoders import Vocabulary, track_names
 from basemodel_ops.encoders.numbers import squash
 from basemodel_ops.encoders.time import HOURS, WEEKDAYS
-from basemodel_ops.insight.counts import LEAST, Chance, Expected
+from basemodel_ops.insight.counts import LEAST
 from basemodel_ops.representation import History, SourcePlan
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.occasions import occasions, once_per_occasion
@@ -142,19 +142,23 @@ class Windows:
         """What was foreseen of whether there are any events, (rows,)."""
         return self._foreseen("any", source, "")
 
-    def expected(self, source: str, read: Chance) -> Expected:
-        """What was foreseen of the number of events."""
-        return Expected.of(self.logit(source), self._foreseen("amount", source, "events"), read)
+    def foreseen_log(self, source: str) -> np.ndarray:
+        """What was foreseen of log(1 + number of events) where there are any, (rows,)."""
+        chance = np.maximum(expit(self.logit(source)), LEAST)
+        return np.maximum(self._foreseen("amount", source, "events") / chance, np.log(2))
 
-    def active_days(self, source: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Days with events of each window, and days with events and events before it, (rows,)."""
-        history, (low, high) = self.history(source), self.bounds(source)
-        owner = np.repeat(np.arange(history.entities), np.diff(history.start))
-        day = history.time // DAY
-        fresh = np.ones(len(day), bool)
-        fresh[1:] = (day[1:] != day[:-1]) | (owner[1:] != owner[:-1])
-        total, first = np.append(0, np.cumsum(fresh)), history.start[self.entity]
-        return total[high] - total[low], total[low] - total[first], low - first
+    def amounts(self, line: Line) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Events of each window, or days with any, in the window before it, and in all windows before on average."""
+        history, (low, high) = self.history(line.source), self.bounds(line.source)
+        day, owner = history.time // DAY, np.repeat(np.arange(history.entities), np.diff(history.start))
+        counted = np.ones(len(day), bool)
+        if line.kind == "days":
+            counted[1:] = (day[1:] != day[:-1]) | (owner[1:] != owner[:-1])
+        total, first = np.append(0, np.cumsum(counted)), history.start[self.entity]
+        before = history.positions(self.part.cutoffs - self.days * DAY)[self.part.places]
+        began = history.time[np.minimum(first, len(day) - 1)] if len(day) else self.start
+        windows = np.maximum((self.start - began) / (self.days * DAY), 1)
+        return total[high] - total[low], total[low] - total[before], (total[low] - total[first]) / windows
 
     def sizes(self, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
         """Of a number column, the log of its sum less that of the number of events, and what was foreseen, (rows,)."""

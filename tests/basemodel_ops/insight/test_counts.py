@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 
-from basemodel_ops.insight.counts import Chance, Errors, Expected, log_errors, surprise
+from basemodel_ops.insight.counts import Chance, Errors, Expected, Reading, log_errors, surprise
 
 
 def test_a_surprise_is_minus_the_log_of_twice_the_smaller_tail() -> None:
@@ -46,3 +46,14 @@ def test_a_forecast_is_read_as_it_came_out_where_it_is_asked_for() -> None:
     always = Chance.of(logit, np.ones(5000, bool))
     assert Expected.of(np.zeros(1), np.ones(1), always).any > 0.99
     assert np.isfinite(Chance.of(np.zeros(0), np.zeros(0, bool)).level)
+
+
+def test_a_number_is_read_from_the_forecast_and_from_what_used_to_be() -> None:
+    draw = np.random.default_rng(0)
+    inputs = draw.uniform(0, 4, (4000, 3))
+    log = inputs @ [0.5, 0.0, 0.4] + 0.3 + 0.2 * draw.normal(size=4000)
+    read = Reading.of(inputs, log)
+    np.testing.assert_allclose(read.weights, [0.5, 0.0, 0.4], atol=0.02)
+    np.testing.assert_allclose(read.of_rows(inputs[:9]), inputs[:9] @ [0.5, 0.0, 0.4] + 0.3, atol=0.05)
+    # Of few rows the forecast stays what it is.
+    np.testing.assert_array_equal(Reading.of(inputs[:5], log[:5]).of_rows(inputs[:9]), inputs[:9, 0])
