@@ -10,14 +10,12 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from basemodel_ops.contract.types import METRICS_OF, SMALLER_IS_BETTER, Task, TaskType
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task
 
 
 def metric_of(task: Task) -> str:
     """What a task is chosen and reported by."""
-    if task.type in METRICS_OF:
-        return str(task.metric or METRICS_OF[task.type][0])
-    return "macro_auroc" if task.type is TaskType.MULTILABEL else "ndcg_10"
+    return str(task.metric or task.form.metric)
 
 
 def gain(metric: str, value: float) -> float:
@@ -81,14 +79,6 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
         "map": _mean([average_precision_score(target[:, k], score[:, k]) for k in present]),
         "brier": float(np.mean((target - np.clip(score, 0, 1)) ** 2)),
     }
-
-
-METRICS = {
-    TaskType.BINARY: binary_metrics,
-    TaskType.REGRESSION: regression_metrics,
-    TaskType.MULTICLASS: multiclass_metrics,
-}
-"""Of tasks with one answer."""
 
 
 def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:

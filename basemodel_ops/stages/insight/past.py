@@ -13,7 +13,7 @@ from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.usual import Usual
 from basemodel_ops.stages.insight.windows import Windows, lines_of
-from basemodel_ops.stages.scoring.answering import asked_query
+from basemodel_ops.stages.scoring.asked import asked_query
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.times import to_datetime
@@ -39,7 +39,7 @@ def asked_by_any(ws: Workspace, moments: Sequence[datetime]) -> exp.Query:
     found: exp.Query | None = None
     for task in ws.contract.tasks:
         for moment in moments:
-            query = asked_query(task, moment, is_open=False)
+            query = asked_query(ws.contract.grid, task, moment, is_open=False)
             found = query if found is None else exp.union(found, query, distinct=True)
     if found is None:
         raise ValueError("There is no task.")
