@@ -246,6 +246,7 @@ app.command()(explain)
 app.command()(insight_commands.similar)
 app.command()(report_commands.report)
 app.command()(report_commands.predictions)
+app.command()(insight_commands.anomalies)
 
 
 @app.command()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # the package of stages loads torch
 
 GROUP = "insight"
 
-EMBEDDINGS, LOOKALIKES, SEGMENTS, PROFILES = map(
-    dg.AssetKey, ("entity_embeddings", "lookalikes", "segments", "segment_profiles")
+EMBEDDINGS, LOOKALIKES, SEGMENTS, PROFILES, ANOMALIES = map(
+    dg.AssetKey, ("entity_embeddings", "lookalikes", "segments", "segment_profiles", "anomalies")
 )
 
 
@@ -32,7 +32,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
 
 def keys(project: Project) -> list[dg.AssetKey]:
     """Keys of all that is made from answers and vectors."""
-    return [EMBEDDINGS, LOOKALIKES, SEGMENTS, PROFILES, *map(items_key, published_columns(project.contract))]
+    return [EMBEDDINGS, LOOKALIKES, SEGMENTS, PROFILES, ANOMALIES, *map(items_key, published_columns(project.contract))]
 
 
 def items_key(column: str) -> dg.AssetKey:
@@ -53,17 +53,25 @@ def _check(key: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
 
 def _weekly(project: Project) -> dg.AssetsDefinition:
     entity, divided = project.contract.entity, [REPRESENTATION, dg.AssetKey("segmentation")]
+    foreseen = [REPRESENTATION, dg.AssetKey("foundation_model")]
     specs = [
         _spec(project, EMBEDDINGS, "vectors", f"The embedding of each {entity}, as a text.", [REPRESENTATION]),
         _spec(project, LOOKALIKES, "lookalikes", f"Who is nearest to each {entity}.", [REPRESENTATION]),
         _spec(project, SEGMENTS, "segments", f"The group of each {entity}, and those within it.", divided),
         _spec(project, PROFILES, "segments", "What sets each segment apart, with lift and interval.", divided),
+        _spec(project, ANOMALIES, "anomalies", f"How odd the last weeks of each {entity} were, and what is.", foreseen),
     ]
     checks = [
         _check(EMBEDDINGS, "Everyone of the week stands once, with a vector."),
         _check(LOOKALIKES, "Everyone has as many look-alikes, and is none of their own."),
         _check(SEGMENTS, "Everyone has one segment at the first level, and at most one at each."),
         _check(PROFILES, "Lifts are above 1 and inside of their intervals."),
+        _check(ANOMALIES, "Everyone has a first reason and few more, or there are none at all."),
+        dg.AssetCheckSpec(
+            "calibrated",
+            asset=ANOMALIES,
+            description="P-values are uniform, as they are where a week is like those before it. It stops nothing.",
+        ),
     ]
 
     @dg.multi_asset(
@@ -83,10 +91,12 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
             ({EMBEDDINGS}, lambda: {"entity_embeddings": stages.entity_embeddings(workspace, moment, run)}),
             ({LOOKALIKES}, lambda: {"lookalikes": stages.lookalikes(workspace, moment, run)}),
             ({SEGMENTS, PROFILES}, divided),
+            ({ANOMALIES}, lambda: {"anomalies": stages.anomalies(workspace, moment, run)}),
         ]
         find = {
             EMBEDDINGS: properties.check_entity_embeddings, LOOKALIKES: properties.check_lookalikes,
             SEGMENTS: properties.check_segments, PROFILES: properties.check_profiles,
+            ANOMALIES: properties.check_anomalies,
         }  # fmt: skip
         for keys_of, stage in made:
             if not keys_of & wanted:
@@ -95,8 +105,12 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
             for name, report in stage().items():
                 key = dg.AssetKey(name)
                 if key in wanted:
-                    finding = checked(find[key](workspace, moment), "whole")._replace(asset_key=key)
-                    yield reported(report, began)._replace(asset_key=key, check_results=[finding])
+                    findings = [checked(find[key](workspace, moment), "whole")]
+                    if key == ANOMALIES:
+                        even = checked(properties.check_calibrated(workspace, moment), "calibrated")
+                        findings.append(even._replace(severity=dg.AssetCheckSeverity.WARN))
+                    findings = [finding._replace(asset_key=key) for finding in findings]
+                    yield reported(report, began)._replace(asset_key=key, check_results=findings)
 
     return insight
 

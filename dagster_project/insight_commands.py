@@ -34,6 +34,43 @@ def similar(
         print_lookalikes(project.contract.entity, find(workspace, entity, moment, k), Console())
 
 
+def anomalies(
+    entity: Annotated[str | None, typer.Argument(help="Whose; the oddest of all if none is named.")] = None,
+    as_of: AsOf = None,
+    top: Annotated[int, typer.Option(help="How many of the oddest.", min=1)] = 20,
+) -> None:
+    """Say who was odd lately, how unlikely that was, and what was odd."""
+    from basemodel_ops.stages import Workspace
+    from basemodel_ops.stages.insight.anomalies import published
+    from dagster_project.cli import plain_errors, read_settings
+    from dagster_project.partitions import as_of as as_of_key
+    from dagster_project.partitions import chosen, listed
+    from dagster_project.project import load_project
+
+    with plain_errors():
+        project = load_project(read_settings())
+        moment = as_of_key(chosen(project.contract.grid, as_of, listed(project)))
+        workspace = Workspace.open(project.settings, project.contract, lambda _: None, "anomalies")
+        print_anomalies(project.contract.entity, published(workspace, moment, entity, top), Console())
+
+
+def print_anomalies(entity: str, found: "list[dict[str, object]]", console: Console) -> None:
+    """Ranks and p-values, and of each line that is told where it is, how unlikely, what is odd and when it began."""
+    table = Table()
+    for heading in ("rank", entity, "p", "source", "column", "p of it", "what", "from"):
+        table.add_column(heading, justify="right" if heading in ("rank", "p", "p of it") else "left")
+    for row in found:
+        is_first = row["reason"] == 1
+        about = [row["rank"], row[entity], _short(row["p_value"])] if is_first else ["", "", ""]
+        cells = [row["source_table"], row["column_name"], _short(row["reason_p_value"]), row["words"], row["first_at"]]
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in (*about, *cells)))
+    show(table, console)
+
+
+def _short(value: object) -> str | None:
+    return None if value is None else f"{float(str(value)):.2g}"
+
+
 def print_lookalikes(entity: str, found: "list[LookAlike]", console: Console) -> None:
     """Who is near, the nearest first, and how near (1: the same direction)."""
     table = Table()

@@ -21,7 +21,7 @@ def own_keys(contract: Contract) -> set[dg.AssetKey]:
         "entity_representation",
         *assets(contract),
         *(f"{task.name}/{part}" for task in contract.tasks for part in ("scores", "deciles", "explanations")),
-        *("entity_embeddings", "lookalikes", "segments", "segment_profiles", "report"),
+        *("entity_embeddings", "lookalikes", "segments", "segment_profiles", "anomalies", "report"),
         *(f"{audience.name}/audience" for audience in contract.audiences),
         *(f"{column}/embeddings" for column in published_columns(contract)),
     ]

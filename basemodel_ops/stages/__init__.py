@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from basemodel_ops.stages.features.encoding import encoders
     from basemodel_ops.stages.features.examples import explain_representation, training_examples
     from basemodel_ops.stages.foundation.pretraining import foundation_model
+    from basemodel_ops.stages.insight.anomalies import anomalies
     from basemodel_ops.stages.insight.audiences import audience
     from basemodel_ops.stages.insight.lookalikes import lookalikes, similar
     from basemodel_ops.stages.insight.segmentation import segmentation
@@ -36,6 +37,7 @@ __all__ = [
     "Reply",
     "Report",
     "Workspace",
+    "anomalies",
     "ask_entity",
     "audience",
     "codes",
@@ -68,6 +70,7 @@ __all__ = [
 HOMES = {
     "basemodel_ops.report": ("Finding", "Report"),
     "basemodel_ops.stages.scoring.querying": ("Reply", "ask_entity"),
+    "basemodel_ops.stages.insight.anomalies": ("anomalies",),
     "basemodel_ops.stages.insight.audiences": ("audience",),
     "basemodel_ops.stages.insight.lookalikes": ("lookalikes", "similar"),
     "basemodel_ops.stages.insight.segmentation": ("segmentation",),

@@ -122,7 +122,7 @@ def failed_checks(home: Path) -> set[str]:
 
 
 EXPLAINED = ("returns_14d_explanations", "returns_14d_aggregate_reasons")
-ANSWERS = (*EXPLAINED, "returns_14d_deciles", "entity_embeddings", "lookalikes", "segments")
+ANSWERS = (*EXPLAINED, "returns_14d_deciles", "entity_embeddings", "lookalikes", "segments", "anomalies")
 OF_ENTITIES = ("returns_14d_scores", *ANSWERS)
 HELD = {
     f"basemodel.{name}": f"patient = {CANARY}" + (f" or neighbour = {CANARY}" if name == "lookalikes" else "")

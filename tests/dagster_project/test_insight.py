@@ -23,7 +23,7 @@ def test_everyone_who_is_scored_has_an_embedding_look_alikes_and_a_segment(visit
 
 def test_every_table_has_its_row_in_the_ledger(visits: Run) -> None:
     found = dict(visits.rows("select table_name, sum(row_count)::bigint from basemodel.ledger group by table_name"))
-    for table in ("entity_embeddings", "lookalikes", "segments", "segment_profiles", "clinic_embeddings"):
+    for table in ("entity_embeddings", "lookalikes", "segments", "segment_profiles", "anomalies", "clinic_embeddings"):
         assert [(found[f"basemodel.{table}"],)] == visits.rows(f"select count(*) from basemodel.{table}"), table
 
 
@@ -49,5 +49,26 @@ def test_the_command_prints_who_is_near_and_refuses_who_is_not_there(
     assert nearest in done.output
     assert f"{similarity:.4f}" in done.output
     refused = CliRunner().invoke(app, ["similar", "nobody"])
+    assert refused.exit_code == 1
+    assert "No patient nobody" in refused.stderr
+
+
+def test_everyone_who_is_scored_has_a_p_value_and_the_command_prints_it(
+    visits: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASEMODEL_HOME", str(visits.settings.home))
+    monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(VISITS))
+    ((asked,),) = visits.rows(ASKED)
+    rows = visits.rows("select patient, p_value, words from basemodel.anomalies where reason = 1 order by rank")
+    assert len(rows) == len({patient for patient, _, _ in rows}) == asked
+    p = [value for _, value, _ in rows if value is not None]
+    assert p == sorted(p)
+    assert 0 < p[0] <= p[-1] <= 1
+    done = CliRunner().invoke(app, ["anomalies", rows[0][0]])
+    assert done.exit_code == 0, done.output
+    assert rows[0][0] in done.output
+    assert f"{rows[0][1]:.2g}" in done.output
+    assert CliRunner().invoke(app, ["anomalies", "--top", "3"]).output.count("patient ") >= 3
+    refused = CliRunner().invoke(app, ["anomalies", "nobody"])
     assert refused.exit_code == 1
     assert "No patient nobody" in refused.stderr

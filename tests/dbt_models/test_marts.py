@@ -26,6 +26,12 @@ INSIGHT = {
         (1, timestamp '2017-05-15', 1, 2::bigint, 0.8::double, {ENDS}),
         (1, timestamp '2017-05-15', 2, 3::bigint, 0.1::double, {ENDS})
     ) rows (household_id, as_of, rank, neighbour, similarity, model_version, run_id, scored_at""",
+    "anomalies": f"""
+        (1, timestamp '2017-05-08', 0.9::double, 2, 1, 'old', {ENDS}),
+        (1, timestamp '2017-05-15', 0.01::double, 1, 1, 'a burst', {ENDS}),
+        (1, timestamp '2017-05-15', 0.01::double, 1, 2, 'late hours', {ENDS}),
+        (2, timestamp '2017-05-15', null, null, 1, 'nothing expected', {ENDS})
+    ) rows (household_id, as_of, p_value, rank, reason, words, model_version, run_id, scored_at""",
     "segments": f"""
         (1, timestamp '2017-05-08', 1, '9', 'old', 1.0, {ENDS}),
         (1, timestamp '2017-05-15', 1, '2', 'tea', 1.0, {ENDS}),
@@ -91,6 +97,12 @@ def test_segments_and_the_nearest_are_of_the_newest_partition(household_360):
     assert (first["segment"], first["subsegment"], first["subsegment_name"]) == ("2", "2.1", "green")
     assert (first["nearest_lookalike"], first["nearest_lookalike_similarity"]) == (2, 0.8)
     assert (second["segment"], second["subsegment"], second["nearest_lookalike"]) == ("2", None, None)
+
+
+def test_the_oddest_line_of_the_newest_partition_is_shown(household_360):
+    first, second = household_360[1], household_360[2]
+    assert (first["anomaly_p_value"], first["anomaly_rank"], first["anomaly"]) == (0.01, 1, "a burst")
+    assert (first["anomaly_as_of"], second["anomaly_p_value"], second["anomaly"]) == (NEW, None, "nothing expected")
 
 
 @pytest.mark.usefixtures("household_360")

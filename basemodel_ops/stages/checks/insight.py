@@ -2,22 +2,32 @@
 
 from datetime import datetime
 
+import numpy as np
 from sqlglot import exp
 
+from basemodel_ops.contract.types import Relation
 from basemodel_ops.insight.neighbours import Directions
 from basemodel_ops.insight.segments import LEVELS
 from basemodel_ops.report import Finding
 from basemodel_ops.stages.checks.partitions import count_partition
+from basemodel_ops.stages.insight.anomalies import ANOMALIES, REASONS, uniform
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES, NEIGHBOUR, unlike
 from basemodel_ops.stages.insight.profiles import PROFILES
 from basemodel_ops.stages.insight.segments import SEGMENTS
 from basemodel_ops.stages.insight.vectors import ENTITIES
 from basemodel_ops.stages.insight.week import Week
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query, table_of
 
 CLOSE = 1 + 1e-5
 """No cosine is larger, but for rounding."""
+
+UNIFORM, P_VALUES = 0.01, 500
+"""P-values are called uniform down to this chance, of so many at most, few beside the windows they are ranks among."""
+
+LEAST = 1e-9
+"""P-values are larger."""
 
 FAR = 1e9
 """No entity is so far from the centre of its group."""
@@ -81,3 +91,47 @@ def check_profiles(ws: Workspace, as_of: datetime) -> Finding:
     with ws.warehouse() as warehouse:
         found = warehouse.read(query.where(column_of("as_of").eq(moment_of(as_of)), wrong)).num_rows
     return Finding("lifts_are_in_their_intervals", found == 0, f"{found} rows of profiles break this.")
+
+
+def check_anomalies(ws: Workspace, as_of: datetime) -> Finding:
+    """Everyone of the week has a first reason and at most `REASONS`, or there are no rows at all."""
+    week, relation = Week(ws, as_of), ws.answers(ANOMALIES)
+    with ws.warehouse() as warehouse:
+        found = count_partition(warehouse, relation, as_of, [ws.contract.entity, "reason"], "p_value", LEAST, 1)
+        p = _p_values(warehouse, relation, as_of)
+    # Of whom nothing was known before there is one row without a p-value, which counts as out of bounds.
+    outside = found.outside - (found.entities - len(p))
+    passed = found.entities in (0, len(week)) and not (found.repeated or outside)
+    passed = passed and found.entities <= found.rows <= REASONS * found.entities
+    text = (
+        f"{found.rows} rows for {found.entities} of {len(week)} entities; {found.repeated} reasons stand twice, "
+        f"{outside} p-values are out of range."
+    )
+    return Finding("everyone_has_a_p_value", passed, text, {"rows": found.rows, "p_values": len(p)})
+
+
+def check_calibrated(ws: Workspace, as_of: datetime) -> Finding:
+    """P-values are uniform, as they are where the week is like those before it (Kolmogorov and Smirnov)."""
+    with ws.warehouse() as warehouse:
+        p = _p_values(warehouse, ws.answers(ANOMALIES), as_of)
+    if not len(p):
+        return Finding("p_values_are_uniform", True, "There are no p-values in that week.")
+    some = np.random.default_rng(ws.settings.seed).permutation(np.sort(p))[:P_VALUES]
+    numbers = uniform(some)
+    chance = float(numbers["ks_p_value"])
+    text = (
+        f"{len(some)} p-values are {numbers['ks']} from uniform at most (chance {chance:.2g}), and "
+        f"{numbers['share_told']:.1%} are .05 or less."
+    )
+    if chance <= UNIFORM:
+        text += " The week is not like those before it: read the ranks, and the p-values as those of an odd week."
+    return Finding("p_values_are_uniform", chance > UNIFORM, text, numbers)
+
+
+def _p_values(warehouse: Warehouse, relation: Relation, as_of: datetime) -> np.ndarray:
+    """Of everyone who has one, (entities,)."""
+    query = rows_query(relation, ["p_value"]).where(
+        column_of("as_of").eq(moment_of(as_of)), column_of("reason").eq(exp.Literal.number(1)),
+        column_of("p_value").is_(exp.null()).not_(),
+    )  # fmt: skip
+    return warehouse.read(query).column(0).to_numpy()

@@ -230,6 +230,13 @@ class Checkpoint:
         learnt = np.concatenate([found, logits[:, :, None]], axis=2)
         return Things(own, shared, learnt, self._pairs["mix"][name]["share"])
 
+    def item_logits(self, examples: Represented, place: np.ndarray) -> np.ndarray:
+        """Logits of the network that items are seen, float32 (places, horizons, items).
+
+        Items of all columns stand side by side; see `targets.thing_offset`.
+        """
+        return self._network(examples, place, self._things.things)
+
     def _network(
         self, examples: Represented, place: np.ndarray, answer: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:

@@ -34,6 +34,10 @@ lookalikes as (
     {{ newest(source('basemodel', 'lookalikes')) }}
 ),
 
+anomalies as (
+    {{ newest(source('basemodel', 'anomalies')) }}
+),
+
 shoppers as (
     select
         household_id,
@@ -75,6 +79,11 @@ nearest as (
     where rank = 1
 ),
 
+oddities as (
+    select * from anomalies
+    where reason = 1
+),
+
 final as (
     select
         shoppers.household_id,
@@ -96,7 +105,11 @@ final as (
         subgroups.name as subsegment_name,
         groups.as_of as segment_as_of,
         nearest.neighbour as nearest_lookalike,
-        nearest.similarity as nearest_lookalike_similarity
+        nearest.similarity as nearest_lookalike_similarity,
+        oddities.p_value as anomaly_p_value,
+        oddities.rank as anomaly_rank,
+        oddities.words as anomaly,
+        oddities.as_of as anomaly_as_of
     from shoppers
     left join households on shoppers.household_id = households.household_id
     left join churn on shoppers.household_id = churn.household_id
@@ -107,6 +120,7 @@ final as (
     left join groups on shoppers.household_id = groups.household_id
     left join subgroups on shoppers.household_id = subgroups.household_id
     left join nearest on shoppers.household_id = nearest.household_id
+    left join oddities on shoppers.household_id = oddities.household_id
 )
 
 select * from final

@@ -1,0 +1,77 @@
+"""How unlikely a score is among scores of the past: chances by rank, whatever the scores are distributed like."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+GROUPS, GROUP_ROWS = 5, 60
+"""Like rows that a score is compared with: at most so many groups, of at least so many rows each."""
+
+TAIL = 0.1
+"""The share of scores, the largest, beyond which chances are taken to fall exponentially."""
+
+LEAST = 1e-12
+"""No chance is said to be smaller."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Scores of the past in groups of like rows: what is far from usual for one is usual for another."""
+
+    edges: np.ndarray  # (groups - 1,) ascending, of what rows are grouped by
+    scores: tuple[np.ndarray, ...]  # of each group, ascending
+
+    @classmethod
+    def of(cls, score: np.ndarray, like: np.ndarray) -> "Ranks":
+        """Of scores (rows,), not-a-number where there is none, and what rows are grouped by, (rows,)."""
+        known = np.isfinite(score)
+        score, like = score[known], like[known]
+        count = int(np.clip(len(score) // GROUP_ROWS, 1, GROUPS))
+        edges = np.unique(np.quantile(like, np.arange(1, count) / count)) if len(score) else np.zeros(0)
+        group = np.searchsorted(edges, like, side="right")
+        return cls(edges, tuple(np.sort(score[group == one]) for one in range(len(edges) + 1)))
+
+    def chances(self, score: np.ndarray, like: np.ndarray) -> np.ndarray:
+        """The chance of a score at least as large, (rows,); not-a-number where there is no score."""
+        found, group = np.full(len(score), np.nan), np.searchsorted(self.edges, like, side="right")
+        for number, past in enumerate(self.scores):
+            rows = np.flatnonzero((group == number) & np.isfinite(score))
+            found[rows] = _chances(past, score[rows])
+        return found
+
+
+def _chances(past: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Of scores among those of the past, ascending: by rank, and beyond most of them by an exponential tail."""
+    if not len(past):
+        return np.ones(len(score))
+    found = (1 + len(past) - np.searchsorted(past, score, side="left")) / (1 + len(past))
+    start = past[int((1 - TAIL) * len(past))]
+    beyond = past[past > start]
+    if len(beyond):
+        far = score > start
+        tail = len(beyond) / len(past) * np.exp(-(score[far] - start) / (beyond - start).mean())
+        found[far] = np.minimum(tail, 1)
+    return np.maximum(found, LEAST)
+
+
+def combined(chances: np.ndarray) -> np.ndarray:
+    """One score of several chances, (rows, chances) to (rows,); those that are not-a-number say nothing.
+
+    The log of the harmonic mean, which one small chance makes small, and the mean of the logs, to which all add.
+    """
+    known = np.isfinite(chances)
+    count, shown = np.maximum(known.sum(axis=1), 1), np.where(known, chances, 1)
+    inverse, logs = (np.where(known, values, 0).sum(axis=1) / count for values in (1 / shown, -np.log(shown)))
+    return np.log(np.maximum(inverse, 1)) + logs
+
+
+def p_values(past: np.ndarray, score: np.ndarray, draw: np.ndarray) -> np.ndarray:
+    """Of scores, (rows,): uniform, but for steps as wide as the past is short, where they are exchangeable with it.
+
+    Args:
+        past: Scores of the past, ascending.
+        score: Those to be told.
+        draw: A number from 0 to 1 for each, which breaks ties with the past.
+    """
+    at_least, above = (len(past) - np.searchsorted(past, score, side=side) for side in ("left", "right"))
+    return (1 + above + draw * (at_least - above)) / (1 + len(past))

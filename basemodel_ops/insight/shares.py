@@ -1,0 +1,78 @@
+"""How unlikely the items of a window are under shares that were foreseen: mixtures of what is known of an entity."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaincc
+
+MASSES = (0.5, 2.0, 8.0, 32.0)
+"""Decayed events of an entity that end a class of how well its own shares are known."""
+
+ROUNDS = 40
+"""Of expectation and maximisation."""
+
+LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How much each kind of shares counts in the forecast, by how much is known of the entity."""
+
+    weights: np.ndarray  # (classes, kinds), rows sum to 1
+
+    @classmethod
+    def of(cls, likelihood: np.ndarray, mass: np.ndarray) -> "Mixture":
+        """The likeliest weights, by expectation and maximisation.
+
+        Args:
+            likelihood: The share that each kind gives to the item of a past event, (events, kinds).
+            mass: Decayed events of its entity before it, (events,).
+        """
+        kinds, group = likelihood.shape[1], np.searchsorted(MASSES, mass)
+        weights = np.full((len(MASSES) + 1, kinds), 1 / kinds)
+        for one in range(len(weights)):
+            own = likelihood[group == one]
+            for _ in range(ROUNDS if len(own) else 0):
+                parts = own * weights[one]
+                parts /= np.maximum(parts.sum(axis=1, keepdims=True), LEAST)
+                # A prior of one event of each kind: none is ruled out by a few.
+                weights[one] = (parts.sum(axis=0) + 1) / (len(own) + kinds)
+        return cls(weights)
+
+    def shares(self, kinds: np.ndarray, mass: np.ndarray) -> np.ndarray:
+        """Shares foreseen, (rows, items), of those of each kind (kinds, rows, items) and decayed events (rows,)."""
+        weights = self.weights[np.searchsorted(MASSES, mass)]
+        found = np.einsum("rk,kri->ri", weights, kinds)
+        return found / np.maximum(found.sum(axis=1, keepdims=True), LEAST)
+
+
+def tails(shares: np.ndarray, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+    """The chance of an item no likelier than that of each event, (events,); half of it where it is the item itself.
+
+    Args:
+        shares: Foreseen, (rows, items).
+        row: Of each event, (events,).
+        item: Of each event, (events,).
+    """
+    order = np.argsort(shares, axis=1, kind="stable")
+    ordered = np.take_along_axis(shares, order, axis=1)
+    below = np.cumsum(ordered, axis=1) - ordered
+    place = np.empty_like(order)
+    np.put_along_axis(place, order, np.arange(shares.shape[1])[None, :], axis=1)
+    at = place[row, item]
+    return np.maximum(below[row, at] + shares[row, item] / 2, LEAST)
+
+
+def surprise(chances: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:
+    """-log of the chance that as many events are as unlikely together (Fisher), (rows,); not-a-number without events.
+
+    Args:
+        chances: Of each event, (events,).
+        row: Of each event, (events,).
+        rows: Number of rows.
+    """
+    count = np.bincount(row, minlength=rows)
+    total = np.bincount(row, weights=-np.log(chances), minlength=rows)
+    with np.errstate(divide="ignore"):
+        found = -np.log(np.maximum(gammaincc(np.maximum(count, 1), total), 1e-300))
+    return np.where(count > 0, found, np.nan)

@@ -1,0 +1,115 @@
+"""Windows of a population, of the past and of a week: whose they are, and how those of the past are drawn."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import numpy as np
+from sqlglot import exp
+
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.workers import mapped
+from basemodel_ops.stages.features.builder import GROUP, Builder, Part
+from basemodel_ops.stages.features.reading import Chosen
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.insight.usual import Usual
+from basemodel_ops.stages.insight.windows import Windows, lines_of
+from basemodel_ops.stages.scoring.asked import asked_query
+from basemodel_ops.stages.scoring.scoring import check_layout
+from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
+from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of
+
+PAST = 8
+"""Cutoffs at which windows ended that a week is compared with."""
+
+ROWS = 8_000
+"""Windows of the past that are looked at, at most, about."""
+
+LEAST = 100
+"""Windows of the past without which nothing is said to be usual."""
+
+SALT = 0xA0DD
+"""Keeps the halves of past windows apart from other draws."""
+
+
+def asked_by_any(ws: Workspace, moments: Sequence[datetime]) -> exp.Query:
+    """Everyone whom a task asks about at one of some moments, one column `entity`."""
+    found: exp.Query | None = None
+    for task in ws.contract.tasks:
+        for moment in moments:
+            query = asked_query(ws.contract.grid, task, moment, is_open=False)
+            found = query if found is None else exp.union(found, query, distinct=True)
+    if found is None:
+        raise ValueError("There is no task.")
+    return found
+
+
+def windows_at(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint) -> "Reading":
+    """The windows before a cutoff (microseconds) of everyone whom a task asks about then."""
+    asked = asked_by_any(ws, [to_datetime(cutoff)])
+    builder = Builder(ws, warehouse, cutoff, Chosen(among=asked, cold=(asked.copy(),)))
+    everyone = np.arange(len(builder.entities))
+    return Reading(ws, builder, everyone, np.full(len(everyone), cutoff - days * DAY), days, checkpoint)
+
+
+def usual_before(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint) -> Usual | str:
+    """What is usual of windows that were over when the one before a cutoff began; or why nothing is known."""
+    cutoffs = ws.times(warehouse).cutoffs
+    ends = [int(moment) for moment in cutoffs[cutoffs <= cutoff - days * DAY][-PAST:]]
+    if not ends:
+        return f"no cutoff lies {days} days or more before this one, so no past window is known"
+    queries = {end: asked_by_any(ws, [to_datetime(end)]) for end in ends}
+    total = sum(_count(warehouse, query) for query in queries.values())
+    chosen = Chosen(min(1.0, ROWS / max(total, 1)), among=asked_by_any(ws, [to_datetime(end) for end in ends]))
+    builder = Builder(ws, warehouse, ends[-1], chosen)
+    entity, start = [], []
+    for end, query in queries.items():
+        drawn = exp.select(column_of("entity")).from_(query.subquery("asked"))
+        drawn = warehouse.read(warehouse.sampled(drawn, "entity", chosen.share)).column(0)
+        own = builder.entities.encode(drawn).astype(np.int64)
+        entity.append(own[own >= 0])
+        start.append(np.full(len(entity[-1]), end - days * DAY))
+    pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
+    pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
+    past = [(windows, _halves(ws, windows)) for windows in Reading(ws, builder, *pairs, days, checkpoint)]
+    known = sum(int((half > 0).sum()) for _, half in past)
+    if known < LEAST:
+        return f"{known} past windows of {days} days are known, and {LEAST} are needed to say what is usual"
+    return Usual.of(lines_of(ws, builder.plans), past)
+
+
+class Reading:
+    """Windows that are read some at a time, in the order of their entities."""
+
+    def __init__(
+        self, ws: Workspace, builder: Builder, entity: np.ndarray, start: np.ndarray, days: int, checkpoint: Checkpoint
+    ) -> None:
+        """Windows of entities (rows,), positions in those of the builder, from `start` (rows,) on; both ascend."""
+        check_layout(checkpoint, builder)
+        self.builder = builder
+        self._ws, self._rows, self._days, self._checkpoint = ws, (entity, start), days, checkpoint
+
+    def __iter__(self) -> Iterator[Windows]:
+        """Those of about `GROUP` entities at a time."""
+
+        def work(part: Part) -> tuple[Part, np.ndarray]:
+            return part, self.builder.represent(part)
+
+        for part, values in mapped(work, self.builder.parts(*self._rows, GROUP)):
+            yield Windows(self._ws, self.builder, part, values, self._days, self._checkpoint)
+
+
+def _halves(ws: Workspace, windows: Windows) -> np.ndarray:
+    """1 of windows that say how far forecasts miss, 2 of those that say how often one is as odd, (rows,).
+
+    0 of those before which nothing is known.
+    """
+    hashes = hashes_of(windows.entities.values, ws.settings.seed)[windows.entity]
+    return np.where(windows.has_history, np.where(shares(hashes, windows.start ^ SALT) < 0.5, 1, 2), 0)
+
+
+def _count(warehouse: Warehouse, query: exp.Query) -> int:
+    count = exp.select(exp.alias_(exp.Count(this=exp.Star()), "many", quoted=True)).from_(query.subquery("asked"))
+    return int(warehouse.read(count).column(0)[0].as_py())

@@ -1,0 +1,162 @@
+"""What is usual in windows, learnt from past ones: how far forecasts miss, and how often a window is as odd."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from basemodel_ops.encoders.numbers import signed_expm1
+from basemodel_ops.insight import counts, shares
+from basemodel_ops.insight.conformal import Ranks, combined
+from basemodel_ops.insight.counts import Chance, Errors, Expected, Reading
+from basemodel_ops.insight.shares import Mixture
+from basemodel_ops.stages.insight.windows import Happened, Line, Windows
+
+
+@dataclass(frozen=True)
+class Items:
+    """What is usual of items: which are popular, and how much each kind of shares says of the next."""
+
+    popular: np.ndarray  # (cells,)
+    mixture: Mixture
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Windows, np.ndarray]], line: Line) -> "Items":
+        """Of past windows and those rows of each that are learnt from, bool (rows,)."""
+        happened = []
+        for windows, rows in parts:
+            found = windows.items(line)
+            mine = rows[found.row]
+            happened.append((found.row[mine], found.cell[mine]))
+        seen = np.bincount(np.concatenate([cell for _, cell in happened]), minlength=line.size) + 1 / line.size
+        popular = seen / seen.sum()
+        likelihood, masses = [], []
+        for (windows, _), (row, cell) in zip(parts, happened, strict=True):
+            kinds, mass = windows.kinds(line, popular)
+            likelihood.append(kinds[:, row, cell].T)
+            masses.append(mass[row])
+        return cls(popular, Mixture.of(np.concatenate(likelihood), np.concatenate(masses)))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is usual of numbers of events, or of days with any: how forecasts are read, and how far they miss."""
+
+    read: Chance
+    number: Reading
+    errors: Errors
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Windows, np.ndarray]], line: Line) -> "Counts":
+        """Of past windows and those rows of each that are learnt from, bool (rows,)."""
+        seen = [
+            [values[rows] for values in (windows.logit(line.source), *_told(line, windows))] for windows, rows in parts
+        ]
+        logit, number, inputs = (np.concatenate(values) for values in zip(*seen, strict=True))
+        read, reading = Chance.of(logit, number > 0), Reading.of(inputs[number > 0], np.log1p(number[number > 0]))
+        expected = Expected.of(logit, reading.of_rows(inputs), read)
+        return cls(read, reading, Errors.of(expected.log, counts.log_errors(expected, number)))
+
+    def windows(self, line: Line, windows: Windows) -> tuple[Expected, np.ndarray]:
+        """What was foreseen of a line and what happened, (rows,)."""
+        number, inputs = _told(line, windows)
+        return Expected.of(windows.logit(line.source), self.number.of_rows(inputs), self.read), number
+
+
+def _told(line: Line, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """How many events or days there were, (rows,), and what told so: the forecast, and how many there used to be."""
+    number, last, usual = windows.amounts(line)
+    return number, np.stack([windows.foreseen_log(line.source), np.log1p(last), np.log1p(usual)], axis=1)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Items of windows, with the share that was foreseen of each, and the chance of something no likelier, (items,)."""
+
+    items: Happened
+    shares: np.ndarray
+    chances: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Windows in one line: how odd each is, and what was foreseen of it."""
+
+    score: np.ndarray
+    """(rows,), the larger the odder; not-a-number where a window says nothing."""
+    like: np.ndarray
+    """By what windows are compared, (rows,)."""
+    found: np.ndarray
+    """How much happened, (rows,): events, days with any, the mean of a number, items."""
+    expected: np.ndarray
+    """About how much was foreseen, (rows,); of items nothing."""
+    items: "Seen | None" = None
+    """The items of the windows, where the line is of items."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Lines, and of each what is learnt of it: from one half of past windows how odd another window is in it."""
+
+    lines: list[Line]
+    learnt: list[Counts | Errors | Items]
+    ranks: list[Ranks]
+    past: np.ndarray
+    """How odd the windows of the other half are in all, ascending."""
+
+    @classmethod
+    def of(cls, lines: list[Line], past: Sequence[tuple[Windows, np.ndarray]]) -> "Usual":
+        """Of past windows, and the half that each row is of, 1 or 2, or 0 where it is left out, (rows,)."""
+        parts = [(windows, half == 1) for windows, half in past]
+        first, second = (np.concatenate([half == number for _, half in past]) for number in (1, 2))
+        learnt, ranks, chances = [], [], []
+        for line in lines:
+            learnt.append(_learnt(line, parts))
+            judged = [_judged(line, learnt[-1], windows) for windows, _ in parts]
+            score, like = (np.concatenate([getattr(one, name) for one in judged]) for name in ("score", "like"))
+            ranks.append(Ranks.of(score[first], like[first]))
+            chances.append(ranks[-1].chances(score[second], like[second]))
+        return cls(lines, learnt, ranks, np.sort(combined(np.stack(chances, axis=1))))
+
+    def judge(self, windows: Windows) -> tuple[list[Judged], np.ndarray]:
+        """How odd windows are, line by line, and the chance of a window at least as odd in each, (rows, lines)."""
+        judged = [_judged(line, learnt, windows) for line, learnt in zip(self.lines, self.learnt, strict=True)]
+        chances = [ranks.chances(one.score, one.like) for ranks, one in zip(self.ranks, judged, strict=True)]
+        return judged, np.stack(chances, axis=1)
+
+
+def _learnt(line: Line, parts: Sequence[tuple[Windows, np.ndarray]]) -> Counts | Errors | Items:
+    """What is usual of a line."""
+    if line.kind != "amount":
+        return (Items if line.size else Counts).of(parts, line)
+    found = [
+        (np.log1p(windows.number(line.source))[rows], (own - foreseen)[rows])
+        for windows, rows in parts
+        for own, foreseen in (windows.sizes(line.source, line.column),)
+    ]
+    heights, errors = (np.concatenate(values) for values in zip(*found, strict=True))
+    return Errors.of(heights, errors)
+
+
+def _judged(line: Line, learnt: Counts | Errors | Items, windows: Windows) -> Judged:
+    """How odd windows are in a line."""
+    if isinstance(learnt, Counts):
+        expected, number = learnt.windows(line, windows)
+        score = counts.surprise(expected, number, learnt.errors)
+        return Judged(score, expected.number, number, expected.number)
+    if isinstance(learnt, Items):
+        items = windows.items(line)
+        kinds, mass = windows.kinds(line, learnt.popular)
+        rows, own = np.unique(items.row, return_inverse=True)  # of the others nothing is asked
+        expected = learnt.mixture.shares(kinds[:, rows], mass[rows])
+        chances = shares.tails(expected, own, items.cell)
+        count = np.bincount(items.row, minlength=len(windows)).astype(float)
+        seen = Seen(items, expected[own, items.cell], chances)
+        score = shares.surprise(chances, items.row, len(windows))
+        return Judged(score, count, count, np.full(len(windows), np.nan), seen)
+    number = windows.number(line.source)
+    own, foreseen = windows.sizes(line.source, line.column)
+    bias, spread = learnt.at(np.log1p(number))
+    of_one = np.maximum(number, 1)
+    found, about = (signed_expm1(size + np.log1p(number)) / of_one for size in (np.nan_to_num(own), foreseen + bias))
+    return Judged(np.abs(own - foreseen - bias) / spread, number.astype(float), found, about)

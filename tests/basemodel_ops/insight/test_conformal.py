@@ -1,0 +1,51 @@
+"""Chances by rank: uniform whatever scores look like, and drawn on beyond the largest of them."""
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from basemodel_ops.insight.conformal import Ranks, combined, p_values
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_p_values_of_scores_like_those_of_the_past_are_uniform(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    # Heavy-tailed, with half of the scores tied.
+    scores = np.maximum(draw.standard_t(2, 42_000), 0.0)
+    past, now = np.sort(scores[:40_000]), scores[40_000:]
+    p = p_values(past, now, draw.random(2000))
+    assert kstest(p, "uniform").pvalue > 0.01
+    assert 1 / 40_001 <= p.min() <= p.max() <= 1
+
+
+def test_a_larger_score_has_no_larger_p_value() -> None:
+    draw = np.random.default_rng(0)
+    past, scores = np.sort(draw.normal(size=200).round(1)), np.sort(draw.normal(size=100).round(1))
+    p = p_values(past, scores, np.full(100, 0.5))
+    assert (np.diff(p) <= 0).all()
+    # One of four is larger, one is the same: (1 + 1 + .5) / 5.
+    assert p_values(np.array([1.0, 2.0, 3.0, 4.0]), np.array([3.0]), np.array([0.5])) == pytest.approx([0.5])
+
+
+def test_chances_are_shares_of_like_rows_and_fall_beyond_them() -> None:
+    draw = np.random.default_rng(1)
+    like = np.repeat([0.0, 1.0], 2000)
+    score = draw.exponential(1 + 9 * like)
+    ranks = Ranks.of(score, like)
+    for height, scale in ((0.0, 1.0), (1.0, 10.0)):
+        asked = scale * np.array([0.5, 1.0, 2.0, 12.0])
+        found = ranks.chances(asked, np.full(4, height))
+        assert (np.abs(np.log(found) + asked / scale) < [0.1, 0.15, 0.25, 2.5]).all()
+    assert np.isnan(ranks.chances(np.array([np.nan]), np.zeros(1))).all()
+
+
+def test_nothing_of_the_past_says_nothing() -> None:
+    assert Ranks.of(np.zeros(0), np.zeros(0)).chances(np.array([3.0, np.nan]), np.zeros(2))[0] == 1
+    assert p_values(np.zeros(0), np.array([1.0]), np.array([0.5])) == [1.0]
+
+
+def test_one_small_chance_is_odder_than_many_middling_ones_and_two_than_one() -> None:
+    usual, one, two = combined(np.array([[0.4, 0.4, 0.4], [1e-4, 0.4, 0.4], [1e-4, 1e-4, 0.4]]))
+    assert usual < one < two
+    np.testing.assert_allclose(combined(np.array([[0.1, np.nan]])), 2 * np.log(10))
+    assert combined(np.array([[np.nan, np.nan]])) == 0
