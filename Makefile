@@ -80,7 +80,7 @@ test: .venv/installed-dev ## All checks, then pytest in two processes.
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
-check: .venv/installed-dev sqlfluff ## Format, lint, types, import rules, SQL, dbt and Dagster.
+check: .venv/installed-dev sqlfluff docs ## Format, lint, types, import rules, SQL, documents, dbt and Dagster.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
@@ -100,6 +100,10 @@ kernels: .venv/installed
 .PHONY: sqlfluff
 sqlfluff: .venv/installed-dev
 	$(BIN)/sqlfluff lint dbt/models benchmarks/projects
+
+.PHONY: docs
+docs: .venv/installed-dev ## Build the site of the documents in .site/.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 .PHONY: faults
 faults: .venv/installed-dev ## Kill, cut, stall and fill whatever a warehouse stands on; a table, then a line of JSON.

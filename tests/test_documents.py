@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 
 from basemodel_ops.assets import Asset, assets
@@ -23,6 +24,7 @@ from basemodel_ops.contract.types import (
 )
 from basemodel_ops.settings import Settings
 from dagster_project.cli import app
+from dagster_project.project import load_project
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 HEAD = "| artifact | made by | from artifacts | told apart by tables | reads besides | settings | pins |"
@@ -142,3 +144,22 @@ def test_the_commands_are_those_that_there_are() -> None:
 
     told(typer.main.get_command(app), "")
     shown_or_updated(COMMANDS, "\n".join(lines) + "\n")
+
+
+def test_the_files_of_the_tutorial_are_a_project_without_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ARCHITECTURE.parent / "docs" / "tutorial.md").read_text()
+    files = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', text, re.DOTALL | re.MULTILINE))
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(tmp_path))
+    monkeypatch.setenv("BASEMODEL_HOME", str(tmp_path / ".basemodel"))
+    contract = load_project(Settings()).contract
+    assert [source.name for source in contract.events] == ["check_ins"]
+    assert {column.name: column.type for column in contract.events[0].columns} == {
+        "activity": ColumnType.CATEGORY,
+        "minutes": ColumnType.NUMBER,
+    }
+    assert [task.name for task in contract.tasks] == ["stays_away_28d"]
