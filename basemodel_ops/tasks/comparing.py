@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.metrics import METRICS, gain
+from basemodel_ops.tasks.metrics import METRICS, gain, measured
 from basemodel_ops.tasks.mixing import Trial
 
 SAMPLES = 50
@@ -33,7 +33,6 @@ def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tup
 
     A trial is drawn, and the entities in it: so what moves between moments counts as what moves between entities does.
     """
-    measure = METRICS[kind]
     generator = np.random.default_rng(seed)
     owned = [_rows_by_owner(trial.owner) for trial in trials]
     found = []
@@ -43,7 +42,9 @@ def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tup
         rows = np.concatenate([groups[group] for group in generator.integers(0, len(groups), len(groups))])
         if len(np.unique(trial.target[rows])) > 1:
             own = None if trial.weight is None else trial.weight[rows]
-            first, second = (measure(trial.target[rows], trial.answers[name][rows], own)[metric] for name in pair)
+            first, second = (
+                measured(kind, metric, trial.target[rows], trial.answers[name][rows], own) for name in pair
+            )
             found.append(first - second)
     return float(np.std(found)) / np.sqrt(len(trials)) if found else float("inf")
 

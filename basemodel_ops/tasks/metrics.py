@@ -1,5 +1,7 @@
 """Metrics per type of task."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, r2_score
 
@@ -27,16 +29,35 @@ def _mean(values: list[float]) -> float:
 Weight = np.ndarray | None
 """Of how many rows each speaks, (rows,); None where all speak of one."""
 
+Metric = Callable[[np.ndarray, np.ndarray, Weight], float]
+"""Of targets, answers and weights."""
+
 
 def binary_metrics(target: np.ndarray, score: np.ndarray, weight: Weight = None) -> dict[str, float]:
     """AUROC, average precision, Brier score and log loss of (rows,); ranking one class only is not a number."""
-    both = len(np.unique(target)) == 2
-    return {
-        "auroc": auroc(target, score, weight) if both else float("nan"),
-        "average_precision": average_precision(target, score, weight) if both else float("nan"),
-        "brier": float(brier_score_loss(target, np.clip(score, 0, 1), sample_weight=weight)),
-        "log_loss": float(log_loss(target, np.clip(score, 1e-6, 1 - 1e-6), labels=[0, 1], sample_weight=weight)),
-    }
+    return {name: one(target, score, weight) for name, one in BINARY.items()}
+
+
+def _ranked(area: Metric) -> Metric:
+    """A metric of the order, not a number where there is one class only."""
+
+    def of_both(target: np.ndarray, score: np.ndarray, weight: Weight) -> float:
+        return area(target, score, weight) if len(np.unique(target)) == 2 else float("nan")
+
+    return of_both
+
+
+def _brier(target: np.ndarray, score: np.ndarray, weight: Weight) -> float:
+    return float(brier_score_loss(target, np.clip(score, 0, 1), sample_weight=weight))
+
+
+def _log_loss(target: np.ndarray, score: np.ndarray, weight: Weight) -> float:
+    return float(log_loss(target, np.clip(score, 1e-6, 1 - 1e-6), labels=[0, 1], sample_weight=weight))
+
+
+BINARY: dict[str, Metric] = {
+    "auroc": _ranked(auroc), "average_precision": _ranked(average_precision), "brier": _brier, "log_loss": _log_loss,
+}  # fmt: skip
 
 
 def regression_metrics(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
@@ -81,6 +102,13 @@ METRICS = {
     TaskType.MULTICLASS: multiclass_metrics,
 }
 """Of tasks with one answer."""
+
+
+def measured(kind: TaskType, metric: str, target: np.ndarray, answer: np.ndarray, weight: Weight = None) -> float:
+    """One of the `METRICS`, without the others where they take long."""
+    if kind is TaskType.BINARY:
+        return BINARY[metric](target, answer, weight)
+    return METRICS[kind](target, answer, weight)[metric]
 
 
 def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:

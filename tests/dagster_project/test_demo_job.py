@@ -1,6 +1,6 @@
 """`make demo`: real data of all households, five tasks, from raw tables to the mart.
 
-Its models learn from a tenth of the rows that `make demo` takes, and the bound of memory is half of what it is there:
+Its models learn from a tenth of the rows that `make demo` takes, and the bound of memory is lower than it is there:
 `make demo-test` asks the same of the demo as it is.
 """
 
@@ -35,7 +35,7 @@ FEW_ROWS = {
 """A tenth of what models learn from by default, and a fifth of the explanations. Everything is read, and everybody is
 answered, as by default."""
 
-MOST_MB = 4096 if IS_WHOLE else 2048
+MOST_MB = 4096 if IS_WHOLE else 2560
 
 pytestmark = pytest.mark.slow
 
