@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from basemodel_ops.code import code_behind
-from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource, Relation, Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource, Relation, Task
 
 AROUND = frozenset(
     {"dbt_project_dir", "home", "target", "artifacts", "duckdb_memory", "batch_rows", "artifact_root", "warehouse_path",
@@ -130,7 +131,7 @@ def _assets(contract: Contract) -> Iterator[Asset]:
 def _task(contract: Contract, task: Task) -> Iterator[Asset]:
     own = tuple(one for one in (task.relation, task.population, task.offers) if one)
     artifacts, relations = represented(contract)
-    if task.type is TaskType.RECOMMENDATION and task.predicts is not None:
+    if task.form.shape is Shape.ITEMS and task.predicts is not None:
         source = task.predicts.source
         learnt = (f"encoders/{source}", f"embeddings/{source}__{task.predicts.column}")
         every = tuple(event.relation for event in contract.events)

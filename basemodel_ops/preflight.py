@@ -7,8 +7,9 @@ from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import fits, guessed, key_of, midnight, told
 from basemodel_ops.contract.inference import family, is_moment, join_kind
-from basemodel_ops.contract.types import Column, ColumnType, Contract, Grid, Relation, Task, TaskType
+from basemodel_ops.contract.types import Column, ColumnType, Contract, Grid, Relation, Task
 from basemodel_ops.errors import WarehouseError
+from basemodel_ops.own_moments import moments_findings
 from basemodel_ops.populations import membership_finding
 from basemodel_ops.repetition import lone_values
 from basemodel_ops.report import Finding
@@ -297,16 +298,22 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[F
         if task.offers and found.is_as_declared(task.offers, [task.target], [task.cutoff]):
             found.add(_rows_finding(warehouse, task.offers, [task.target, task.cutoff]))
             found.add(_unique_finding(warehouse, task.offers, [task.target, task.cutoff]))
-        if not found.is_as_declared(task.relation, [task.entity, task.target], [task.cutoff]):
+        labels = [task.entity, task.target, task.observed]
+        if not found.is_as_declared(task.relation, labels, [task.cutoff, task.known]):
             continue
         people[str(task.relation)] = found.actual(task.relation)[task.entity.lower()]
-        many = task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
         found.add(_rows_finding(warehouse, task.relation, key))
-        found.add(_unique_finding(warehouse, task.relation, [*key, *([task.target] if many else [])]))
-        if task.horizon is not None and data_end is not None:
+        found.add(_unique_finding(warehouse, task.relation, [*key, *([task.target] if task.form.key else [])]))
+        if task.is_own and data_end is not None:
+            for finding in moments_findings(warehouse, task, grid, data_end):
+                found.add(finding)
+        if task.horizon is not None and task.known is None and data_end is not None:
             found.add(_labels(warehouse, task, data_end))
             if is_readable and (who := membership_finding(warehouse, contract, task, data_end)) is not None:
                 found.add(who)
+    for audience in contract.audiences:
+        if found.is_as_declared(audience.relation, [audience.entity], []):
+            people[str(audience.relation)] = found.actual(audience.relation)[audience.entity.lower()]
     people |= {
         str(facts.relation): found.actual(facts.relation)[facts.key.lower()]
         for facts in contract.attributes

@@ -139,6 +139,7 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
 def main() -> None:
     """Train and answer on the toy."""
     from basemodel_ops import stages
+    from basemodel_ops.tasks.survival import concordance
     from basemodel_ops.warehouse import open_warehouse
 
     contract, tables = toy()
@@ -161,6 +162,7 @@ def main() -> None:
             stages.task_model(workspace, task)
         as_of = FIRST + timedelta(weeks=WEEKS - 1)
         stages.score(workspace, ["toy_label", "toy_items"], as_of, "toy", keep=True)
+    concordance(np.array([1.0, -2.0]), np.array([1.0, 2.0]))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ from basemodel_ops.stages.tasks.selection import select, tell_of_peers
 from basemodel_ops.stages.tasks.supplement import examples_of
 from basemodel_ops.stages.tasks.views import peer_keys, single_views
 from basemodel_ops.tasks.comparing import difference_error
-from basemodel_ops.tasks.metrics import METRICS, gain, metric_of
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.metrics import gain, metric_of
 from basemodel_ops.tasks.mixing import Trial
 from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY, Events
@@ -47,7 +48,7 @@ def run(rest: list[str]) -> dict[str, Any]:
     chosen = parser.parse_args(rest)
     with tempfile.TemporaryDirectory(prefix="basemodel-references-") as folder:
         ws, events, _ = pretrained(named(chosen.dataset), Path(folder), chosen.seed, Console(stderr=True, quiet=True))
-        tasks = [task for task in ws.contract.tasks if task.type in METRICS]
+        tasks = [task for task in ws.contract.tasks if task.form.metrics]
         found = {task.name: _compared(ws, task, events, chosen.seed) for task in tasks}
     return {"dataset": chosen.dataset, "seed": chosen.seed, "tasks": found}
 
@@ -75,7 +76,7 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
         references["told the cause"] = told
     if events.numbers and task.predicts is not None and task.type is not TaskType.MULTICLASS:
         references |= _textbook(task, events, owner, rows.cutoff, known, test)
-    measure, primary = METRICS[task.type], metric_of(task)
+    measure, primary = kind_of(task.type).metrics, metric_of(task)
     metrics = {name: measure(target[test], answer) for name, answer in {**ours, **references}.items()}
     best = max(references, key=lambda name: gain(primary, metrics[name][primary]))
     tested = Trial({**ours, **references}, target[test], owner[test])

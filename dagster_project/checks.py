@@ -37,6 +37,7 @@ def checks(project: Project) -> list[dg.AssetChecksDefinition]:
 def relations(contract: Contract) -> list[Relation]:
     """The dbt models that the science reads, once each."""
     sources = [item.relation for item in (*contract.events, *contract.attributes, contract.grid, *contract.tasks)]
+    sources += [audience.relation for audience in contract.audiences]
     named = [relation for task in contract.tasks for relation in (task.population, task.offers) if relation]
     return list({str(relation): relation for relation in (*sources, *named)}.values())
 

@@ -3,15 +3,21 @@
 import dagster as dg
 
 from basemodel_ops.settings import Settings
-from dagster_project import answers, automation, checks, explanations, insight, models, raw, training
+from dagster_project import answers, audiences, automation, checks, explanations, insight, models, raw, training
 from dagster_project.progress import progress
 from dagster_project.project import Project, load_project
+
+GROUPS = (raw, models, training, answers, insight, audiences, explanations)
+"""Modules with the `assets` of a project."""
+
+WEEKLY = (answers, insight, audiences, explanations)
+"""Those whose assets, their `keys`, are made again at every cutoff."""
 
 
 def build(project: Project) -> dg.Definitions:
     """The definitions of one dbt project."""
-    built = {group: group.assets(project) for group in (raw, models, training, answers, insight, explanations)}
-    answered = [key for group in (answers, insight, explanations) for key in group.keys(project)]
+    built = {group: group.assets(project) for group in GROUPS}
+    answered = [key for group in WEEKLY for key in group.keys(project)]
     marts = [key for one in built[models] if one.node_def.name == models.MARTS_OP for key in one.keys]
     return dg.Definitions(
         assets=[asset for group in built.values() for asset in group],

@@ -7,7 +7,8 @@ import dagster as dg
 
 from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Task
 from basemodel_ops.memory import reset_peak
 from dagster_project.answers import scores_key
 from dagster_project.automation import newest_cutoff
@@ -98,5 +99,5 @@ def keys(project: Project) -> list[dg.AssetKey]:
 
 def _explained(project: Project) -> list[Task]:
     """The tasks whose scores are explained every week."""
-    kinds = [task for task in project.contract.tasks if task.type is not TaskType.RECOMMENDATION]
+    kinds = [task for task in project.contract.tasks if task.form.shape is not Shape.ITEMS and not task.is_own]
     return kinds if project.settings.explained else []

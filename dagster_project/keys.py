@@ -22,6 +22,7 @@ def own_keys(contract: Contract) -> set[dg.AssetKey]:
         *assets(contract),
         *(f"{task.name}/{part}" for task in contract.tasks for part in ("scores", "explanations")),
         *("entity_embeddings", "lookalikes", "segments", "segment_profiles"),
+        *(f"{audience.name}/audience" for audience in contract.audiences),
         *(f"{column}/embeddings" for column in published_columns(contract)),
     ]
     return {asset_key(name) for name in names}

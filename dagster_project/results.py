@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.artifacts import ArtifactStore
-from basemodel_ops.contract.types import SMALLER_IS_BETTER
+from basemodel_ops.contract.task_types import SMALLER_IS_BETTER, UNDIRECTED
 from basemodel_ops.errors import ArtifactError, SettingsError
 from dagster_project.printing import show
 from dagster_project.project import Project
@@ -77,7 +77,9 @@ def print_candidates(task: str, metrics: Mapping[str, Mapping[str, Mapping[str, 
 
 
 def directed(metric: str) -> str:
-    """A metric's name and which way is better."""
+    """A metric's name and which way is better, where one is."""
+    if metric in UNDIRECTED:
+        return metric
     return f"{metric} {'↓' if metric in SMALLER_IS_BETTER else '↑'}"
 
 

@@ -35,7 +35,8 @@ def print_contract(contract: Contract, console: Console, unread: Sequence[str] =
     for heading in ("task", "type", "target", "horizon", "population"):
         tasks.add_column(heading)
     for task in contract.tasks:
-        horizon = f"{task.horizon} days" if task.horizon else "-"
+        horizon = f"{task.horizon} days" if task.horizon else f"until {task.known}" if task.known else "-"
+        horizon += ", own moments" if task.is_own else ""
         tasks.add_row(task.name, task.type.value, task.target, horizon, str(task.population or "-"))
     show(tasks, console)
     for item in contract.personal:

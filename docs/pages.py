@@ -1,4 +1,4 @@
-"""A hook of MkDocs: documents that stand outside `docs/` become pages of the site, and links between them stay whole."""
+"""A hook of MkDocs: documents outside `docs/` become pages of the site, and links between them stay whole."""
 
 import re
 from pathlib import Path

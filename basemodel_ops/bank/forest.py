@@ -160,7 +160,7 @@ def _predicted(objective: str, raw: np.ndarray) -> np.ndarray:
             return 1 / (1 + np.exp(-float(scale.removeprefix("sigmoid:")) * raw))
         case ["cross_entropy"]:
             return 1 / (1 + np.exp(-raw))
-        case ["regression"]:
+        case ["regression" | "regression_l1"]:
             return raw
         case ["multiclass", _]:
             exponents = np.exp(raw - raw.max(axis=0))

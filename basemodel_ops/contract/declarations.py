@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from basemodel_ops.contract.task_types import OwnFields
 from basemodel_ops.contract.types import (
     Aggregate,
     AlreadyHad,
@@ -12,6 +13,7 @@ from basemodel_ops.contract.types import (
     ColumnType,
     Frozen,
     Metric,
+    Moments,
     OnWorse,
     TaskType,
 )
@@ -76,7 +78,7 @@ class SplitMeta(Frozen):
     test_from: Moment
 
 
-class TaskMeta(Frozen):
+class TaskMeta(OwnFields):
     """A question."""
 
     type: TaskType
@@ -92,6 +94,8 @@ class TaskMeta(Frozen):
     offers: str | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)
     split: SplitMeta | None = None
+    moments: Moments = Moments.GRID
+    known: str | None = None
     purpose: Purpose | None = None
 
 
@@ -103,6 +107,13 @@ class GridMeta(Frozen):
     start: Moment | None = None
     every: Cadence = Cadence.WEEK
     now: Moment | None = None
+    purpose: Purpose | None = None
+
+
+class AudienceMeta(Frozen):
+    """Ids whose like are looked for."""
+
+    entity: str
     purpose: Purpose | None = None
 
 

@@ -8,19 +8,21 @@ from typing import Any
 from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
 from basemodel_ops.contract.declarations import GridMeta, Horizon, SplitMeta
 from basemodel_ops.contract.definitions import definitions
+from basemodel_ops.contract.forms import form_problems
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.nodes import snapshot_column
+from basemodel_ops.contract.own import own_problems
+from basemodel_ops.contract.task_types import FORMS, OwnFields, Shape
 from basemodel_ops.contract.types import (
-    METRICS_OF,
     Aggregate,
     AttributeSource,
+    Audience,
     Cadence,
     ColumnType,
     Contract,
     EventSource,
     GivenSplit,
     Grid,
-    OnWorse,
     Relation,
     Target,
     Task,
@@ -145,36 +147,17 @@ def _tasks(
                 f"Model {model.name}: entity {meta.entity!r} is no event source's entity. Entities: {entities}. "
                 "Name one of these."
             )
-        for role, name in (("entity", meta.entity), ("target", meta.target)):
+        for role, name in (("entity", meta.entity), ("target", meta.target), ("observed", meta.observed)):
             reader.need(model, role, name)
         reader.need_moment(model, "cutoff", meta.cutoff)
+        if meta.known is not None:
+            reader.need_moment(model, "known", meta.known)
+        reader.problems += [f"Model {model.name}: {problem}" for problem in own_problems(meta)]
         population = _model_of(reader, model, "population", {"entity": meta.entity, "cutoff": meta.cutoff})
         offers = _model_of(reader, model, "offers", {"target": meta.target, "cutoff": meta.cutoff})
-        many = meta.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
-        absent = [name for name in ("population", "predicts", "horizon") if getattr(meta, name) is None]
-        if many and absent:
-            reader.problems.append(
-                f"Model {model.name}: a {meta.type.value} task needs `population`, `predicts` and `horizon`. "
-                f"Add {absent} to its annotation."
-            )
-        given = [name for name in ("already_had", "offers", "diversity") if getattr(meta, name)]
-        if given and meta.type is not TaskType.RECOMMENDATION:
-            reader.problems.append(
-                f"Model {model.name}: {', '.join(given)} is given, but a {meta.type.value} task recommends no items; "
-                "only a recommendation task does. Remove it."
-            )
-        metrics = METRICS_OF.get(meta.type, ())
-        if meta.metric is not None and meta.metric not in metrics:
-            reader.problems.append(
-                f"Model {model.name}: metric {str(meta.metric)!r} is none that a {meta.type.value} task is chosen by. "
-                f"It may be: {[str(metric) for metric in metrics]}. Name one, or remove `metric`."
-            )
-        if meta.on_worse is OnWorse.BASELINE and not metrics:
-            reader.problems.append(
-                f"Model {model.name}: on_worse is given, but a {meta.type.value} task has no baseline to publish. "
-                "Remove it."
-            )
-        if meta.split is not None and (problem := _split_problem(meta.split, meta.horizon)):
+        reader.problems += [f"Model {model.name}: {problem}" for problem in form_problems(meta)]
+        horizon = Horizon.model_construct(days=0) if meta.known is not None else meta.horizon
+        if meta.split is not None and (problem := _split_problem(meta.split, horizon)):
             reader.problems.append(f"Model {model.name}: split: {problem}")
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
@@ -183,11 +166,13 @@ def _tasks(
         found.append(
             Task(
                 name=model.name, relation=model.relation, type=meta.type, entity=meta.entity, cutoff=meta.cutoff,
-                target=meta.target, horizon=meta.horizon.days if meta.horizon else None, population=population,
+                target=meta.target, horizon=horizon.days if horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
                 already_had=meta.already_had, offers=offers, diversity=meta.diversity,
                 split=GivenSplit(**meta.split.model_dump()) if meta.split else None,
+                moments=meta.moments, known=meta.known,
+                **{name: getattr(meta, name) for name in OwnFields.model_fields},
             )
         )  # fmt: skip
     return tuple(found)
@@ -198,7 +183,7 @@ def _split_problem(split: SplitMeta, horizon: Horizon | None) -> str:
     if horizon is None:
         return "a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
     first, second = (midnight(one) for one in (split.validation_from, split.test_from))
-    if second - first < timedelta(days=horizon.days):
+    if second <= first or second - first < timedelta(days=horizon.days):
         return (
             f"test_from {second} is not a horizon of {horizon.days} days after validation_from {first}, so no "
             "label of validation would be known before the test begins. Move them apart."
@@ -237,12 +222,12 @@ def _check_predicts(
             f"Event sources: {[event.name for event in events]}.{reader.hint(predicts.source)} Name one of these."
         )
         return
-    if kind not in (TaskType.MULTILABEL, TaskType.RECOMMENDATION):
+    if FORMS[kind].shape is Shape.ANSWER:
         _check_aggregate(reader, name, kind, predicts, source)
         return
     things = {facts.name: facts for facts in attributes}
     choices = [column.name for column in source.columns if column.type is ColumnType.CATEGORY]
-    if kind is not TaskType.RECOMMENDATION:  # what is recommended is a thing, not a fact about it
+    if FORMS[kind].shape is not Shape.ITEMS:  # what is recommended is a thing, not a fact about it
         for column in source.columns:
             if column.references in things:
                 facts = [fact.name for fact in things[column.references].columns if fact.type is ColumnType.CATEGORY]
@@ -256,16 +241,8 @@ def _check_predicts(
         )
 
 
-AGGREGATES = {
-    TaskType.BINARY: (Aggregate.ANY, Aggregate.NONE),
-    TaskType.REGRESSION: (Aggregate.COUNT, Aggregate.SUM, Aggregate.MEAN),
-    TaskType.MULTICLASS: (),
-}
-"""What a task with one answer may ask of the events in its window."""
-
-
 def _check_aggregate(reader: ManifestReader, name: str, kind: TaskType, predicts: Any, source: EventSource) -> None:
-    allowed = AGGREGATES[kind]
+    allowed = FORMS[kind].aggregates
     if predicts.aggregate not in allowed:
         reader.problems.append(
             f"Model {name}: predicts.aggregate {predicts.aggregate and str(predicts.aggregate)!r} is nothing that a "
@@ -279,6 +256,24 @@ def _check_aggregate(reader: ManifestReader, name: str, kind: TaskType, predicts
             f"Model {name}: predicts.column {predicts.column!r} does not go with the aggregate. "
             f"A sum or a mean needs a number of {source.name}: {numbers}; other aggregates name no column."
         )
+
+
+def _audiences(reader: ManifestReader, entity: str, tasks: tuple[Task, ...]) -> tuple[Audience, ...]:
+    found = []
+    for model in reader.of("audience"):
+        name = model.meta.entity
+        reader.need(model, "entity", name)
+        if name != entity:
+            reader.problems.append(
+                f"Model {model.name}: entity {name!r} is not that of the event sources, {entity!r}. Rename the column "
+                "in the model, and name it so."
+            )
+        if not tasks:
+            reader.problems.append(
+                f"Model {model.name}: nobody is represented whom it could rank, since no model carries a task. Add one."
+            )
+        found.append(Audience(name=model.name, relation=model.relation, entity=name))
+    return tuple(found)
 
 
 def _grid(reader: ManifestReader) -> Grid | None:
@@ -335,6 +330,7 @@ def read_contract(manifest_path: Path, database: str | None = None, kind: str = 
     reader = ManifestReader(manifest, database, kind)
     events, attributes, grid = _events(reader), _attributes(reader), _grid(reader)
     tasks = _tasks(reader, events, attributes)
+    audiences = _audiences(reader, events[0].entity, tasks) if events else ()
     _refuse_twins(reader, events)
     known = sorted(source.name for source in attributes)
     for source in events:
@@ -348,6 +344,6 @@ def read_contract(manifest_path: Path, database: str | None = None, kind: str = 
     if reader.problems or grid is None:
         raise ContractError(reader.problems)
     return Contract(
-        entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid, personal=reader.personal,
-        definitions=definitions(manifest),
+        entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid, audiences=audiences,
+        personal=reader.personal, definitions=definitions(manifest),
     )  # fmt: skip

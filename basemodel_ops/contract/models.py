@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from basemodel_ops.contract.declarations import AttributeMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
+from basemodel_ops.contract.declarations import AttributeMeta, AudienceMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
 from basemodel_ops.contract.inference import READABLE, infer_type, is_moment, is_opaque, is_readable
 from basemodel_ops.contract.nodes import TABLES, columns_of, disabled, is_ephemeral, is_newest, meta_of, misplaced
 from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
 from basemodel_ops.names import file_fault
 
-KINDS = {"event": EventMeta, "attribute": AttributeMeta, "task": TaskMeta, "grid": GridMeta}
+KINDS = {"event": EventMeta, "attribute": AttributeMeta, "task": TaskMeta, "grid": GridMeta, "audience": AudienceMeta}
 
 LONGEST_NAME = 120
 """Bytes: some files are named after a model and a column, and a file's name has at most 255."""

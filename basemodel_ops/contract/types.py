@@ -8,8 +8,41 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from basemodel_ops.contract.task_types import (
+    FORMS,
+    METRICS_OF,
+    SMALLER_IS_BETTER,
+    Aggregate,
+    Metric,
+    OwnFields,
+    TaskForm,
+    TaskType,
+)
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.names import identifier_fault
+
+__all__ = [
+    "METRICS_OF",
+    "SMALLER_IS_BETTER",
+    "Aggregate",
+    "AlreadyHad",
+    "AttributeSource",
+    "Cadence",
+    "Column",
+    "ColumnType",
+    "Contract",
+    "EventSource",
+    "Frozen",
+    "GivenSplit",
+    "Grid",
+    "Metric",
+    "OnWorse",
+    "Personal",
+    "Relation",
+    "Target",
+    "Task",
+    "TaskType",
+]
 
 
 class Frozen(BaseModel):
@@ -29,45 +62,11 @@ class ColumnType(StrEnum):
     IGNORE = "ignore"
 
 
-class TaskType(StrEnum):
-    """The kind of question."""
-
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-    MULTILABEL = "multilabel"
-    REGRESSION = "regression"
-    RECOMMENDATION = "recommendation"
-
-
-class Metric(StrEnum):
-    """What candidates of a task with one answer are chosen by."""
-
-    AUROC = "auroc"
-    AVERAGE_PRECISION = "average_precision"
-    BRIER = "brier"
-    LOG_LOSS = "log_loss"
-    R2_LOG = "r2_log"
-    MAE = "mae"
-    MACRO_AUROC = "macro_auroc"
-    ACCURACY = "accuracy"
-
-
-SMALLER_IS_BETTER = (Metric.MAE, Metric.BRIER, Metric.LOG_LOSS)
-
-
 class OnWorse(StrEnum):
     """What is published where an answer is clearly worse than a baseline on the test."""
 
     STOP = "stop"
     BASELINE = "baseline"
-
-
-METRICS_OF = {
-    TaskType.BINARY: (Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.BRIER, Metric.LOG_LOSS),
-    TaskType.REGRESSION: (Metric.R2_LOG, Metric.MAE),
-    TaskType.MULTICLASS: (Metric.MACRO_AUROC, Metric.LOG_LOSS, Metric.ACCURACY),
-}
-"""The metrics of each type of task, that of a task which names none first."""
 
 
 class Relation(Frozen):
@@ -130,21 +129,18 @@ class AttributeSource(Frozen):
     """Of facts that know their own end: cutoffs after it do not see the row."""
 
 
-class Aggregate(StrEnum):
-    """What a task with one answer asks of the events in its window."""
-
-    ANY = "any"
-    NONE = "none"
-    COUNT = "count"
-    SUM = "sum"
-    MEAN = "mean"
-
-
 class AlreadyHad(StrEnum):
     """What a recommendation does with items that the entity already had."""
 
     KEEP = "keep"
     REMOVE = "remove"
+
+
+class Moments(StrEnum):
+    """When the rows of a task are: at the cutoffs of the grid, or whenever its own table says."""
+
+    GRID = "grid"
+    OWN = "own"
 
 
 class Target(Frozen):
@@ -165,7 +161,7 @@ class GivenSplit(Frozen):
     test_from: date | datetime
 
 
-class Task(Frozen):
+class Task(OwnFields):
     """A question: one row per entity and cutoff, or per positive item with a `population`."""
 
     name: str
@@ -175,6 +171,7 @@ class Task(Frozen):
     cutoff: str
     target: str
     horizon: int | None
+    """Days; None of a trait, 0 where `known` says when a label is known."""
     population: Relation | None
     predicts: Target | None
     reads: tuple[str, ...]
@@ -191,11 +188,28 @@ class Task(Frozen):
     """Of a recommendation: how much likeness to what is named already counts against an item, 0 to 1."""
     split: GivenSplit | None = None
     """Where validation and test begin; None is the last complete cutoffs of the grid."""
+    moments: Moments = Moments.GRID
+    """Rows at moments of their own know what happened up to these, the event that asks included."""
+    known: str | None = None
+    """Of a task with moments of its own: the column of the moment at which a label is known, such as the next event."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its rows are at moments of their own."""
+        return self.moments is Moments.OWN
+
+    @property
+    def form(self) -> TaskForm:
+        """What its type says of its rows and answers."""
+        return FORMS[self.type]
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A declaration that was pinned before `split` was there is the same declaration.
-        return {name: value for name, value in handler(self).items() if name != "split" or value is not None}
+        # A declaration that was pinned before one of these was there is the same declaration.
+        names = ("split", "moments", "known", *OwnFields.model_fields)
+        newer = {name: Task.model_fields[name].default for name in names}
+        absent = [name for name, default in newer.items() if getattr(self, name) == default]
+        return {name: value for name, value in handler(self).items() if name not in absent}
 
 
 class Cadence(StrEnum):
@@ -234,6 +248,14 @@ class Personal(Frozen):
     purpose: str
 
 
+class Audience(Frozen):
+    """A table of ids, the seeds, whose like are looked for."""
+
+    name: str
+    relation: Relation
+    entity: str
+
+
 class Contract(Frozen):
     """Everything the dbt project declares."""
 
@@ -242,6 +264,7 @@ class Contract(Frozen):
     attributes: tuple[AttributeSource, ...]
     tasks: tuple[Task, ...]
     grid: Grid
+    audiences: tuple[Audience, ...] = ()
     personal: tuple[Personal, ...] = ()
     definitions: dict[str, str] = {}
     """Per relation a hash of the SQL that makes it, of all that it reads and of the macros used; without comments."""
@@ -271,6 +294,10 @@ class Contract(Frozen):
         """The task of that name."""
         return next(task for task in self.tasks if task.name == name)
 
+    def audience(self, name: str) -> Audience:
+        """The audience of that name."""
+        return next(audience for audience in self.audiences if audience.name == name)
+
     @property
     def readable(self) -> dict[str, frozenset[str]]:
         """The allow-list: per relation of the contract, the columns that may be read."""
@@ -285,9 +312,11 @@ class Contract(Frozen):
         for facts in self.attributes:
             allow(facts.relation, [facts.key, facts.valid_from, facts.valid_to, *_read(facts.columns)])
         for task in self.tasks:
-            allow(task.relation, [task.entity, task.cutoff, task.target])
+            allow(task.relation, [task.entity, task.cutoff, task.target, task.observed, task.known])
             allow(task.population, [task.entity, task.cutoff])
             allow(task.offers, [task.target, task.cutoff])
+        for audience in self.audiences:
+            allow(audience.relation, [audience.entity])
         allow(self.grid.relation, [self.grid.cutoff, self.grid.data_end])
         return {name: frozenset(columns) for name, columns in found.items()}
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from basemodel_ops.stages.features.encoding import encoders
     from basemodel_ops.stages.features.examples import explain_representation, training_examples
     from basemodel_ops.stages.foundation.pretraining import foundation_model
+    from basemodel_ops.stages.insight.audiences import audience
     from basemodel_ops.stages.insight.lookalikes import lookalikes, similar
     from basemodel_ops.stages.insight.segmentation import segmentation
     from basemodel_ops.stages.insight.segments import segments
@@ -34,6 +35,7 @@ __all__ = [
     "Report",
     "Workspace",
     "ask_entity",
+    "audience",
     "codes",
     "embeddings",
     "encoders",
@@ -61,6 +63,7 @@ __all__ = [
 HOMES = {
     "basemodel_ops.report": ("Finding", "Report"),
     "basemodel_ops.stages.scoring.querying": ("Reply", "ask_entity"),
+    "basemodel_ops.stages.insight.audiences": ("audience",),
     "basemodel_ops.stages.insight.lookalikes": ("lookalikes", "similar"),
     "basemodel_ops.stages.insight.segmentation": ("segmentation",),
     "basemodel_ops.stages.insight.segments": ("segments",),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
+from basemodel_ops.tasks.kinds import kind_of
 
 FEW = 20
 """Labelled rows without a history, below which what the model says of such rows is not trusted."""
@@ -27,9 +28,7 @@ class ColdStart:
         if (~is_warm).sum() >= FEW:
             return cls(())
         own = np.ones(len(target)) if weight is None else weight
-        if kind is TaskType.MULTICLASS:
-            return cls(tuple((np.bincount(target.astype(int), own) / own.sum()).tolist()))
-        return cls((float(np.average(target, weights=own)),))
+        return cls(kind_of(kind).average(target, own))
 
     def applied(self, answers: np.ndarray, is_warm: np.ndarray) -> np.ndarray:
         """Answers (rows,) or (rows, classes), with its own for rows that have no history."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.metrics import METRICS, gain, measured
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.metrics import gain
 from basemodel_ops.tasks.mixing import Trial
 
 SAMPLES = 50
@@ -23,7 +24,7 @@ def mean_metrics(kind: TaskType, trials: Sequence[Trial]) -> dict[str, dict[str,
     """Metrics of every answer by name, the mean over the trials in which they can be measured."""
     found = {}
     for name in trials[0].answers:
-        told = [METRICS[kind](trial.target, trial.answers[name], trial.weight) for trial in trials]
+        told = [kind_of(kind).metrics(trial.target, trial.answers[name], trial.weight) for trial in trials]
         found[name] = {key: _mean([one[key] for one in told]) for key in told[0]}
     return found
 
@@ -33,6 +34,7 @@ def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tup
 
     A trial is drawn, and the entities in it: so what moves between moments counts as what moves between entities does.
     """
+    measure = kind_of(kind).metrics
     generator = np.random.default_rng(seed)
     owned = [_rows_by_owner(trial.owner) for trial in trials]
     found = []
@@ -42,9 +44,7 @@ def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tup
         rows = np.concatenate([groups[group] for group in generator.integers(0, len(groups), len(groups))])
         if len(np.unique(trial.target[rows])) > 1:
             own = None if trial.weight is None else trial.weight[rows]
-            first, second = (
-                measured(kind, metric, trial.target[rows], trial.answers[name][rows], own) for name in pair
-            )
+            first, second = (measure(trial.target[rows], trial.answers[name][rows], own)[metric] for name in pair)
             found.append(first - second)
     return float(np.std(found)) / np.sqrt(len(trials)) if found else float("inf")
 

@@ -5,11 +5,11 @@ from typing import Protocol
 
 import lightgbm as lgb
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from basemodel_ops.bank.boosting import SHARED
 from basemodel_ops.bank.forest import Forest
 from basemodel_ops.contract.types import TaskType
+from basemodel_ops.tasks.kinds import kind_of
 
 State = tuple[dict[str, np.ndarray], dict[str, str]]
 
@@ -22,8 +22,6 @@ MOST_TREES = 2_000
 SMOOTH: dict[str, object] = {"num_leaves": 15, "feature_fraction": 0.3, "extra_trees": True, "lambda_l2": 20.0}
 SHARP: dict[str, object] = {"num_leaves": 31, "feature_fraction": 0.5, "lambda_l2": 5.0}
 """Many numbers that each say a little are for smooth trees; items, of which one may say all, for sharp ones."""
-
-OBJECTIVES = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}
 
 
 class Head(Protocol):
@@ -49,16 +47,6 @@ class Head(Protocol):
         ...
 
 
-def _in_place(classes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (classes, features) and bias (classes,) with each class at its number; absent ones get no chance."""
-    if len(classes) == 2:
-        weights, bias = np.vstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
-    placed = np.zeros((classes.max() + 1, weights.shape[1]), weights.dtype)
-    level = np.full(len(placed), -1e9)
-    placed[classes], level[classes] = weights, bias
-    return placed, level
-
-
 class LinearHead:
     """Logistic regression or ridge on standardised features."""
 
@@ -71,14 +59,7 @@ class LinearHead:
         """Learn, in place."""
         mean, deviation = features.mean(0), np.maximum(features.std(0), 1e-3)
         scaled = np.clip((features - mean) / deviation, -8, 8)
-        if self.kind is TaskType.REGRESSION:
-            line = Ridge(alpha=100.0 / self.strength).fit(scaled, target, weight)
-            weights, bias = line.coef_.reshape(1, -1), np.atleast_1d(line.intercept_)
-        else:
-            curve = LogisticRegression(C=0.01 * self.strength, max_iter=400, tol=1e-3).fit(scaled, target, weight)
-            weights, bias = curve.coef_, curve.intercept_
-            if self.kind is TaskType.MULTICLASS:
-                weights, bias = _in_place(curve.classes_.astype(int), weights, bias)
+        weights, bias = kind_of(self.kind).fit_line(scaled, target, weight, self.strength)
         self._arrays = {"mean": mean, "deviation": deviation, "weights": weights, "bias": np.asarray(bias)}
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -86,12 +67,7 @@ class LinearHead:
         arrays = self._arrays
         scaled = np.clip((features - arrays["mean"]) / arrays["deviation"], -8, 8)
         logits = (scaled @ arrays["weights"].T + arrays["bias"]).astype(np.float64)
-        if self.kind is TaskType.REGRESSION:
-            return logits[:, 0]
-        if self.kind is TaskType.BINARY:
-            return 1 / (1 + np.exp(-logits[:, 0]))
-        exponents = np.exp(logits - logits.max(1, keepdims=True))
-        return exponents / exponents.sum(1, keepdims=True)
+        return kind_of(self.kind).from_logits(logits)
 
     def state(self) -> State:
         """Arrays and texts from which `restore` makes the head again."""
@@ -159,7 +135,7 @@ class BoostedHead:
         self.members = members
         self.columns: np.ndarray | None = None
         self.kind, self.rounds, self.seed, self.rate, self.least = kind, rounds, seed, rate, least
-        self.objective, self.style = objective or OBJECTIVES[kind], SMOOTH if style is None else style
+        self.objective, self.style = objective or kind_of(kind).objective, SMOOTH if style is None else style
         self._boosters: list[lgb.Booster] = []
         self._forest: Forest | None = None  # of the boosters, once they are asked
 
@@ -169,10 +145,10 @@ class BoostedHead:
             **SHARED, **self.style, "objective": self.objective, "learning_rate": self.rate, "max_bin": 63,
             "min_data_in_leaf": self.least, "bagging_fraction": 0.8, "bagging_freq": 1, "num_threads": 1,
         }  # fmt: skip
-        rounds = self.rounds
-        if self.kind is TaskType.MULTICLASS:
-            classes = int(target.max()) + 1
-            settings["num_class"], rounds = classes, min(rounds, max(MOST_TREES // classes, 20))
+        kind, rounds = kind_of(self.kind), self.rounds
+        if kind.has_many_outputs:
+            outputs = kind.outputs(target)
+            settings["num_class"], rounds = outputs, min(rounds, max(MOST_TREES // outputs, 20))
         self._boosters = learn_members(settings, features, target, rounds, self.seed, None, weight, self.members)
         self._forest = None
 
@@ -183,7 +159,7 @@ class BoostedHead:
         self._forest = self._forest or Forest.of(self._boosters)
         answers = self._forest.predictions(features)  # (rows, members x classes)
         answers = np.mean(np.split(answers, len(self._boosters), axis=1), axis=0)
-        return answers if self.kind is TaskType.MULTICLASS else answers[:, 0]
+        return answers if kind_of(self.kind).has_many_outputs else answers[:, 0]
 
     def quick(self, pace: int) -> "BoostedHead":
         """One model like these, to be fitted in steps `pace` times as large and as many times fewer."""

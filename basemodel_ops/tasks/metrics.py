@@ -1,19 +1,15 @@
 """Metrics per type of task."""
 
-from collections.abc import Callable
-
 import numpy as np
 from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, r2_score
 
-from basemodel_ops.contract.types import METRICS_OF, SMALLER_IS_BETTER, Task, TaskType
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task
 from basemodel_ops.tasks.curves import auroc, average_precision
 
 
 def metric_of(task: Task) -> str:
     """What a task is chosen and reported by."""
-    if task.type in METRICS_OF:
-        return str(task.metric or METRICS_OF[task.type][0])
-    return "macro_auroc" if task.type is TaskType.MULTILABEL else "ndcg_10"
+    return str(task.metric or task.form.metric)
 
 
 def gain(metric: str, value: float) -> float:
@@ -29,35 +25,16 @@ def _mean(values: list[float]) -> float:
 Weight = np.ndarray | None
 """Of how many rows each speaks, (rows,); None where all speak of one."""
 
-Metric = Callable[[np.ndarray, np.ndarray, Weight], float]
-"""Of targets, answers and weights."""
-
 
 def binary_metrics(target: np.ndarray, score: np.ndarray, weight: Weight = None) -> dict[str, float]:
     """AUROC, average precision, Brier score and log loss of (rows,); ranking one class only is not a number."""
-    return {name: one(target, score, weight) for name, one in BINARY.items()}
-
-
-def _ranked(area: Metric) -> Metric:
-    """A metric of the order, not a number where there is one class only."""
-
-    def of_both(target: np.ndarray, score: np.ndarray, weight: Weight) -> float:
-        return area(target, score, weight) if len(np.unique(target)) == 2 else float("nan")
-
-    return of_both
-
-
-def _brier(target: np.ndarray, score: np.ndarray, weight: Weight) -> float:
-    return float(brier_score_loss(target, np.clip(score, 0, 1), sample_weight=weight))
-
-
-def _log_loss(target: np.ndarray, score: np.ndarray, weight: Weight) -> float:
-    return float(log_loss(target, np.clip(score, 1e-6, 1 - 1e-6), labels=[0, 1], sample_weight=weight))
-
-
-BINARY: dict[str, Metric] = {
-    "auroc": _ranked(auroc), "average_precision": _ranked(average_precision), "brier": _brier, "log_loss": _log_loss,
-}  # fmt: skip
+    both = len(np.unique(target)) == 2
+    return {
+        "auroc": auroc(target, score, weight) if both else float("nan"),
+        "average_precision": average_precision(target, score, weight) if both else float("nan"),
+        "brier": float(brier_score_loss(target, np.clip(score, 0, 1), sample_weight=weight)),
+        "log_loss": float(log_loss(target, np.clip(score, 1e-6, 1 - 1e-6), labels=[0, 1], sample_weight=weight)),
+    }
 
 
 def regression_metrics(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
@@ -94,21 +71,6 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
         "map": _mean([average_precision(target[:, k], score[:, k]) for k in present]),
         "brier": float(np.mean((target - np.clip(score, 0, 1)) ** 2)),
     }
-
-
-METRICS = {
-    TaskType.BINARY: binary_metrics,
-    TaskType.REGRESSION: regression_metrics,
-    TaskType.MULTICLASS: multiclass_metrics,
-}
-"""Of tasks with one answer."""
-
-
-def measured(kind: TaskType, metric: str, target: np.ndarray, answer: np.ndarray, weight: Weight = None) -> float:
-    """One of the `METRICS`, without the others where they take long."""
-    if kind is TaskType.BINARY:
-        return BINARY[metric](target, answer, weight)
-    return METRICS[kind](target, answer, weight)[metric]
 
 
 def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:

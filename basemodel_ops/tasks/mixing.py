@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from basemodel_ops.contract.types import Metric, TaskType
-from basemodel_ops.encoders.numbers import signed_expm1, squash
+from basemodel_ops.contract.types import TaskType
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.losses import Told
 
 PULL = 15.0
 """How strongly shares are drawn to equal ones, over the rows that they are found by."""
@@ -26,8 +27,6 @@ FEWEST, FEW = 200, 2000
 """Labels to learn from below which heads of items are left out, and below which all boosted ones are."""
 
 WITH_FEWEST, WITH_FEW = ("zero-shot", "linear"), ("zero-shot", "linear", "bold linear", "linear items")
-
-LEAST_CHANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,7 @@ class Trial:
 
 def mixed(kind: TaskType, shares: Mapping[str, float], answers: Mapping[str, np.ndarray]) -> np.ndarray:
     """The weighted mean of answers; of amounts that of their logarithms, of classes over as many as any head knows."""
-    some = [answers[name] for name in shares]
-    if kind is TaskType.REGRESSION:
-        return signed_expm1(np.average([squash(answer) for answer in some], axis=0, weights=list(shares.values())))
-    if kind is TaskType.MULTICLASS:
-        classes = max(answer.shape[1] for answer in some)
-        some = [np.pad(answer, ((0, 0), (0, classes - answer.shape[1]))) for answer in some]
-    return np.average(some, axis=0, weights=list(shares.values()))
+    return kind_of(kind).mix([answers[name] for name in shares], list(shares.values()))
 
 
 def shares_of(
@@ -97,53 +90,8 @@ def shares_of(
     return {name: round(float(share), 3) for name, share in zip(names, kept / kept.sum(), strict=True) if share > 0}
 
 
-@dataclass(frozen=True)
-class _Told:
-    """Of a trial: answers (heads, rows), the target and weights (rows,) that sum to 1 over the loss of a constant."""
-
-    metric: str
-    answers: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray
-
-    def loss(self, shares: np.ndarray) -> tuple[float, np.ndarray]:
-        """The loss of a mixture beside that of a constant, and its slope by the shares."""
-        mean = shares @ self.answers
-        if self.metric == Metric.MAE:
-            error = signed_expm1(mean) - self.target
-            slope = np.sign(error) * np.exp(np.abs(mean))
-            return float(self.weight @ np.abs(error)), self.answers @ (self.weight * slope)
-        if self.metric == Metric.R2_LOG:
-            error = mean - self.target
-            return float(self.weight @ error**2), self.answers @ (2 * self.weight * error)
-        chance = np.clip(mean, LEAST_CHANCE, 1 - LEAST_CHANCE)
-        value = -(self.target * np.log(chance) + (1 - self.target) * np.log(1 - chance))
-        slope = (chance - self.target) / (chance * (1 - chance))
-        return float(self.weight @ value), self.answers @ (self.weight * slope)
-
-
-def _told(kind: TaskType, metric: str, names: list[str], trial: Trial) -> _Told:
-    """What the loss reads of a trial; of classes the chance of the right one, which should be 1."""
+def _told(kind: TaskType, metric: str, names: list[str], trial: Trial) -> Told:
+    """What the loss reads of a trial."""
     target = trial.target.astype(float)
     weight = np.ones(len(target)) if trial.weight is None else trial.weight
-    answers = [trial.answers[name] for name in names]
-    if kind is TaskType.REGRESSION:
-        answers = [squash(answer) for answer in answers]
-        if metric == Metric.MAE:
-            constant = np.abs(target - np.median(target))
-        else:
-            target = squash(target)
-            constant = (target - np.average(target, weights=weight)) ** 2
-    elif kind is TaskType.BINARY:
-        rate = np.average(target, weights=weight)
-        constant = -(target * np.log(rate) + (1 - target) * np.log(1 - rate))
-    else:
-        rows, right = np.arange(len(target)), trial.target.astype(int)
-        known = [right < answer.shape[1] for answer in answers]
-        answers = [
-            np.where(there, answer[rows, np.where(there, right, 0)], 0)
-            for there, answer in zip(known, answers, strict=True)
-        ]
-        rates = np.bincount(right, weights=weight) / weight.sum()
-        constant, target = -np.log(rates[right]), np.ones(len(target))
-    return _Told(metric, np.stack(answers), target, weight / (weight @ constant))
+    return kind_of(kind).loss(metric, [trial.answers[name] for name in names], target, weight)

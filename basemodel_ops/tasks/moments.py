@@ -13,8 +13,9 @@ LEARNT, MEASURED = 40_000, 10_000
 
 
 def moments(
-    cutoff: np.ndarray, part: np.ndarray, horizon: int | None, span: int, seed: int, most: int = MOMENTS
-) -> list[tuple[np.ndarray, np.ndarray]]:
+    cutoff: np.ndarray, part: np.ndarray, horizon: int | None, span: int, seed: int, most: int = MOMENTS,
+    known: np.ndarray | None = None,
+) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """Rows to learn from and rows to measure by, per moment, the newest first.
 
     The first are the parts themselves. Each of the others is measured at as many cutoffs as validation has, a horizon
@@ -28,6 +29,8 @@ def moments(
         span: The horizon in the unit of the cutoffs.
         seed: Of what is drawn.
         most: Moments, at most.
+        known: (rows,) when each label was known, of rows at moments of their own: in the place of as many cutoffs there
+            is as long a time.
     """
     train, validation = np.flatnonzero(part == "train"), np.flatnonzero(part == "validation")
     generator = np.random.default_rng((seed, 4))
@@ -37,6 +40,16 @@ def moments(
         for _ in range(most - 1):
             mixed = generator.permutation(both)
             found.append((np.sort(mixed[len(validation) :]), np.sort(mixed[: len(validation)])))
+        return found
+    if known is not None:
+        begin, length = cutoff[validation].min(), cutoff[validation].max() + 1 - cutoff[validation].min()
+        while len(found) < most:
+            past = train[known[train] <= begin - length]
+            measured = train[(cutoff[train] > begin - length) & (known[train] <= begin)]
+            if len(past) < max(LEAST_PART * len(train), 1) or not len(measured):
+                break
+            found.append((_some(past, LEARNT, generator), _some(measured, MEASURED, generator)))
+            begin -= length
         return found
     width, begin = len(np.unique(cutoff[validation])), cutoff[validation].min()
     while len(found) < most:

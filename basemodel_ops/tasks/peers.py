@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.split import DAY
 
 SPANS = (4, 16)
@@ -17,9 +17,6 @@ SPANS = (4, 16)
 
 PRIOR = 10.0
 """Weight of the answers of all beside those of a group."""
-
-MOST_CLASSES = 20
-"""Classes whose rates are told, the most frequent."""
 
 MOST_KEYS = 50_000
 """Groups of a kind that are kept for scoring, those with most answers."""
@@ -63,17 +60,13 @@ class Peers:
 
 def outputs_of(kind: TaskType, target: np.ndarray) -> np.ndarray:
     """What is averaged of answers, float32 (rows, outputs): a yes, the logarithm of an amount, each frequent class."""
-    if kind is TaskType.MULTICLASS:
-        counts = np.bincount(target.astype(int))
-        classes = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
-        return (target[:, None] == classes).astype(np.float32)
-    values = squash(target) if kind is TaskType.REGRESSION else target
-    return values[:, None].astype(np.float32)
+    values = kind_of(kind).of_peers(target)
+    return values.reshape(len(target), -1).astype(np.float32)
 
 
 def peer_values(
     keys: np.ndarray, outputs: np.ndarray, cutoff: np.ndarray, as_of: np.ndarray, horizon: int,
-    weight: np.ndarray | None = None,
+    weight: np.ndarray | None = None, known: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Peers]:  # fmt: skip
     """What was known of each row's groups, and what is known at the end.
 
@@ -87,13 +80,14 @@ def peer_values(
         as_of: Microseconds, (rows,), at most the cutoff of the row.
         horizon: Days until an answer is known.
         weight: Of how many rows each speaks, (rows,).
+        known: Microseconds from which on each answer is known, (rows,), where that is not a horizon after its cutoff.
 
     Returns:
         float32 (rows, kinds x (outputs + 1) x half-lives): per kind and half-life rates and log(1 + support); and the
         same of every group when all answers are known.
     """
     rows, kinds = keys.shape
-    known = cutoff + horizon * DAY
+    known = cutoff + horizon * DAY if known is None else known
     facts = np.hstack([outputs, np.ones((rows, 1))]) * (1.0 if weight is None else weight[:, None])
     groups = [np.unique(column, return_inverse=True) for column in keys.T]
     first = np.cumsum([0, *(len(own) for own, _ in groups)])

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from basemodel_ops.contract.types import Metric, TaskType
-from basemodel_ops.encoders.numbers import signed_expm1, squash
+from basemodel_ops.contract.task_types import FORMS
+from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.mixing import FEW, mixed
 
 RECIPES: dict[str, tuple[str, str]] = {
@@ -114,8 +115,8 @@ class Mixture:
 
 def answers_of(kind: TaskType, heads: Mapping[str, Head], views: Views) -> dict[str, np.ndarray]:
     """What every head answers, in the target's own unit."""
-    found = {name: head.predict(views.view(RECIPES[name][1], head.columns)) for name, head in heads.items()}
-    return {name: signed_expm1(answer) for name, answer in found.items()} if kind is TaskType.REGRESSION else found
+    predict = kind_of(kind).predict
+    return {name: predict(head, views.view(RECIPES[name][1], head.columns)) for name, head in heads.items()}
 
 
 def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "") -> Head:
@@ -124,16 +125,11 @@ def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = Fals
     if recipe in ("linear", "bold"):
         # Of thousands of numbers some data are told by few, others by many: both are tried.
         return LinearHead(kind, strength=0.1 if is_raw and recipe == "linear" else 1.0)
-    # The middle of the logarithms is that of the amounts; their mean is not.
-    objective = "regression_l1" if metric == Metric.MAE else None
+    objective = kind_of(kind).objective_for(metric)
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
     if rows < FEW:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
     return BoostedHead(kind, ROUNDS, seed, RATE, least, objective, style)
-
-
-def _target(kind: TaskType, target: np.ndarray) -> np.ndarray:
-    return squash(target) if kind is TaskType.REGRESSION else target
 
 
 def fit_heads(
@@ -148,12 +144,13 @@ def fit_heads(
     for name in views.heads if names is None else names:
         recipe, view = RECIPES[name]
         heads[name] = head = _head(recipe, kind, len(target), seed, views.is_raw, metric)
-        most, width = int(numbers * SHARES.get(recipe, 1)), views.width(view)
+        most = int(numbers * SHARES.get(recipe, 1)) // FORMS[kind].rows_each
+        width = views.width(view)
         if isinstance(head, BoostedHead) and len(target) * width > most and width > LEAST_FEATURES:
             quick = head.quick(QUICK)
             _learn(quick, kind, views, view, target, most // QUICK, seed)
             most_told = max(most // len(target), LEAST_FEATURES)
-            head.columns = np.sort(np.argsort(-quick.importance, kind="stable")[:most_told])
+            head.columns = np.sort(np.argsort(-quick.importance[:width], kind="stable")[:most_told])
         _learn(head, kind, views, view, target, most, seed)
     return heads
 
@@ -165,7 +162,7 @@ def _learn(head: Head, kind: TaskType, views: Views, view: str, target: np.ndarr
     if len(target) > most:
         rows = np.sort(np.random.default_rng((seed, 5)).choice(len(target), most, replace=False))
         views, target = views.rows(rows), target[rows]
-    head.fit(views.view(view, head.columns), _target(kind, target), views.weight)
+    kind_of(kind).fit(head, views.view(view, head.columns), target, views.weight)
 
 
 def save_mixture(mixture: Mixture) -> State:

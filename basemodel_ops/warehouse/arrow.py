@@ -97,6 +97,19 @@ def columns_of(schema: pa.Schema) -> list[exp.ColumnDef]:
     return [defined(field.name, sql_type(field)) for field in schema]
 
 
+ADDED = {"basemodel": "added"}
+
+
+def added(field: pa.Field) -> pa.Field:
+    """The field as one that a table of older rows may lack: the column is then added, null in these."""
+    return field.with_metadata(ADDED)
+
+
+def is_added(field: pa.Field) -> bool:
+    """Whether a table of older rows may lack the column."""
+    return (field.metadata or {}).get(b"basemodel") == b"added"
+
+
 def defined(name: str, kind: exp.DataType) -> exp.ColumnDef:
     """A column and its type."""
     return exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=kind)

@@ -16,6 +16,7 @@ from basemodel_ops.warehouse.arrow import (
     combined,
     content_hash,
     defined,
+    is_added,
     plain,
     plain_schema,
     rebatched,
@@ -115,6 +116,8 @@ class Publication:
         self._partition, self._schema, self._errors = partition, schema, (*errors, OSError)
         self._plain = plain_schema(schema)
         self._columns = columns_of(self._plain)
+        named = [self._plain.field(field.name) for field in schema if is_added(field)]
+        self._addable = pa.schema(named)
         for name in partition.values:
             if name not in schema.names:
                 raise self._refused(f"the rows have no column {name!r}. They have: {schema.names}")
@@ -169,6 +172,7 @@ class Publication:
             self._check_rows(session)
             # All DDL is before the transaction: on Snowflake it commits by itself.
             session.create(self._partition.relation, self._columns)
+            session.add_columns(self._partition.relation, columns_of(self._addable))
             self._check_columns(session)
             self.is_written = self._replace(session)
         self._session = None
@@ -223,17 +227,18 @@ class Publication:
             )
 
     def _check_columns(self, session: Session) -> None:
-        """The stage's columns are the table's, if it is there."""
+        """The stage's columns are the table's, if it is there, or will be added to it."""
         staged, target = session.columns(self._stage), session.columns(self._partition.relation)
         if not target:
             return
-        missing, surplus = sorted(target.keys() - staged.keys()), sorted(staged.keys() - target.keys())
+        missing = sorted(target.keys() - staged.keys())
+        surplus = sorted(staged.keys() - target.keys() - set(self._addable.names))
         if missing or surplus:
             raise self._refused(
                 f"its columns are not the table's: missing {missing}, surplus {surplus}. The table has: {list(target)}"
             )
         for name, kind in staged.items():
-            if kind != target[name]:
+            if kind != target.get(name, kind):
                 raise self._refused(f"column {name!r} is {kind}, and {target[name]} in the table")
 
     def _replace(self, session: Session) -> bool:

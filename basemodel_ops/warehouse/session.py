@@ -127,6 +127,14 @@ class Session(ABC):
             self.create_schema(relation.schema_name)
             self.rows(create_table(relation, columns))
 
+    def add_columns(self, relation: Relation, columns: list[exp.ColumnDef]) -> None:
+        """Add the columns that a table lacks; they are null in the rows it has."""
+        there = self.columns(relation)
+        for column in columns:
+            if column.name not in there:
+                column.set("exists", True)  # another writer may have been faster
+                self.rows(exp.Alter(this=table_of(relation), kind="TABLE", actions=[column]))
+
     def create_schema(self, name: str) -> None:
         """Create the schema where it is missing."""
         found = exp.select(column_of("schema_name")).from_(information("schemata"))

@@ -24,7 +24,7 @@ ANSWERS = {
     "spend_28d": ["prediction"],
     "category_14d": ["item", "score", "rank"],
     "next_products_14d": ["item", "score", "rank"],
-    "income_band": ["class", "probability"],
+    "income_band": ["class", "probability", "probabilities"],
 }
 
 IS_WHOLE = bool(os.environ.get("WHOLE_DEMO"))

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dagster_project.cli import app
-from dagster_project.results import in_words, print_evaluations
+from dagster_project.results import directed, in_words, print_evaluations
 
 from .conftest import VISITS
 
@@ -68,6 +68,11 @@ def test_a_difference_stands_with_its_interval_and_the_way_that_is_better(capsys
     for part in ("mae ↓", "-0.5000 ± 0.1960", "1,234"):
         assert part in text
     assert in_words(one) == "mixture: mae ↓ 2.5000, plain 3.0000"
+
+
+def test_a_metric_says_which_way_is_better_where_one_is() -> None:
+    shown = {"auroc": "auroc ↑", "integrated_brier": "integrated_brier ↓", "width": "width ↓", "coverage": "coverage"}
+    assert {name: directed(name) for name in shown} == shown
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -32,6 +32,10 @@ INSIGHT = {
         (1, timestamp '2017-05-15', 2, '2.1', 'green', 0.5, {ENDS}),
         (2, timestamp '2017-05-15', 1, '2', 'tea', 2.0, {ENDS})
     ) rows (household_id, as_of, level, segment, name, distance, model_version, run_id, scored_at""",
+    "families_audience": f"""
+        (2, timestamp '2017-05-15', 1, 0.9::double, {ENDS}),
+        (3, timestamp '2017-05-08', 1, 0.7::double, {ENDS})
+    ) rows (household_id, as_of, rank, score, model_version, run_id, scored_at""",
     "segment_profiles": f"""
         ('2', timestamp '2017-05-15', 1, 2, 'tea', 2, 1.0, 'buys', 'item', 'tea', 'buy tea', .5, .1, 5, 2, 9, {ENDS}),
         ('2', timestamp '2017-05-15', 1, 1, 'tea', 2, 1.0, 'buys', 'item', 'cup', 'own a cup', .5, .1, 5, 3, 9, {ENDS})
@@ -97,3 +101,11 @@ def test_a_segment_is_described_by_its_members_and_its_traits_in_order(built: Pr
     assert rows[0]["described_by"] == "own a cup; buy tea"
     assert rows[0]["mean_churn_score"] == rows[1]["mean_churn_score"] == 0.25  # the second household was not scored
     assert rows[1]["described_by"] is None
+
+
+@pytest.mark.usefixtures("household_360")
+def test_a_campaign_reaches_the_audience_of_the_newest_partition(built: Project):
+    with duckdb.connect(str(built.warehouse), read_only=True) as connection:
+        (row,) = connection.sql("select * from marts.campaign_audience").to_arrow_table().to_pylist()
+    assert (row["household_id"], row["rank"], row["family_score"]) == (2, 1, 0.9)
+    assert (row["segment_name"], row["churn_score"]) == ("tea", None)

@@ -4,18 +4,16 @@ from datetime import datetime
 
 import numpy as np
 
-from basemodel_ops.contract.types import OnWorse, TaskType
+from basemodel_ops.contract.types import OnWorse
 from basemodel_ops.emde import element_scores
 from basemodel_ops.report import Finding
 from basemodel_ops.stages.checks.partitions import count_partition
 from basemodel_ops.stages.erasure.forgetting import check_forgotten
-from basemodel_ops.stages.scoring.answering import entities_asked, score_relation
+from basemodel_ops.stages.scoring.answering import MOMENT, score_relation
+from basemodel_ops.stages.scoring.asked import asked_at
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.comparing import is_worse
 from basemodel_ops.tasks.metrics import gain
-
-HUGE = 1e300
-"""No answer is beyond it."""
 
 LOSS_HINTS = {
     "activity": "Of `activity` (whether and how much) nothing was learnt: there are too few rows, or events come and "
@@ -124,22 +122,19 @@ def check_task(ws: Workspace, task: str) -> Finding:
 def check_scores(ws: Workspace, task: str, as_of: datetime) -> Finding:
     """The partition holds every entity of the task, no repeated key and no answer that is null or out of range."""
     declared = ws.contract.task(task)
-    answer = {
-        TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability",
-    }.get(declared.type, "score")  # fmt: skip
-    ranked = declared.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION)
-    key = [declared.entity, *(["item"] if ranked else [])]
-    bounded = declared.type in (TaskType.BINARY, TaskType.MULTICLASS, TaskType.MULTILABEL)
-    low, high = (0, 1) if bounded else (-HUGE, HUGE)
+    form = declared.form
+    key = [declared.entity, *([MOMENT] if declared.is_own else []), *form.key]
     with ws.warehouse() as warehouse:
         found = count_partition(
-            warehouse, score_relation(task, ws.settings.answers_schema), as_of, key, answer, low, high
-        )
-        asked = len(entities_asked(warehouse, declared, as_of))
+            warehouse, score_relation(task, ws.settings.answers_schema), as_of, key, form.answer, form.low, form.high,
+            1 + declared.is_own,
+        )  # fmt: skip
+        about = "entities at their moments" if declared.is_own else "entities"
+        asked = len(asked_at(warehouse, ws.contract.grid, declared, as_of))
     return Finding(
         "scores_are_complete",
         found.entities == asked and found.repeated == 0 and found.outside == 0,
-        f"{found.rows} rows for {found.entities} of {asked} entities, {found.repeated} repeated keys, "
+        f"{found.rows} rows for {found.entities} of {asked} {about}, {found.repeated} repeated keys, "
         f"{found.outside} answers null or out of range.",
         {"rows": found.rows, "entities": found.entities, "repeated": found.repeated},
     )

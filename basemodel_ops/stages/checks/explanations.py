@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.types import Task
 from basemodel_ops.explanations import faithfulness
 from basemodel_ops.report import Finding
 from basemodel_ops.stages.explanations.explaining import EVALUATIONS, groups, open_question
@@ -85,6 +85,6 @@ def _published(warehouse: Warehouse, task: Task, as_of: datetime) -> dict[object
     query = exp.select(column_of(task.entity), column_of(answer_column(task)))
     query = query.from_(table_of(score_relation(task.name, schema))).where(part)
     query = query.where(exp.In(this=column_of(task.entity), query=explained.subquery()))
-    if task.type is TaskType.MULTILABEL:
+    if task.form.key:
         query = query.where(column_of("rank").eq(exp.Literal.number(1)))
     return dict(zip(*(column.to_pylist() for column in warehouse.read(query).columns), strict=True))

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Aggregate, Relation, Target, Task
 from basemodel_ops.report import Finding
+from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, events_query, rows_query, table_of
@@ -32,6 +33,8 @@ def check_labels(ws: Workspace, name: str) -> Finding:
     task = ws.contract.task(name)
     if task.horizon is None:
         return _unsaid("a trait has no window.")
+    if task.known is not None:
+        return _unsaid(f"its labels are known at {task.known}, not after a window.")
     if task.predicts is None:
         return _unsaid("its declaration does not say which events its labels come from: add `predicts`.")
     with ws.warehouse() as warehouse:
@@ -50,6 +53,7 @@ def check_labels(ws: Workspace, name: str) -> Finding:
         keys = _rows(warehouse, asked, task, among, [])
         some = [keys[place][:2] for place in generator.permutation(len(keys))[:ROWS]]
         labels = _rows(warehouse, task.relation, task, among, [task.target])
+        after = timedelta(microseconds=INSTANT if task.is_own else 0)  # what asks is in nobody's future
         events = _events(ws, warehouse, task, task.predicts, among, end)
     if events is None:
         return _unsaid(f"{task.predicts.column} follows from facts that change in time.")
@@ -59,7 +63,7 @@ def check_labels(ws: Workspace, name: str) -> Finding:
     listed = {str(label) for _, _, label in labels}
     wrong, left_out = [], 0
     for key in some:
-        happened = _within(events, key, task.horizon, end)
+        happened = _within(events, (key[0], key[1] + after), task.horizon, end + after)
         if task.predicts.aggregate is not None:
             is_wrong = not _agree(by_row[key], happened, task.predicts.aggregate)
         else:

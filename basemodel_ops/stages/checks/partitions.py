@@ -22,8 +22,9 @@ class Counts:
 
 
 def count_partition(
-    warehouse: Warehouse, relation: Relation, as_of: datetime, key: Sequence[str], value: str, low: float, high: float
-) -> Counts:
+    warehouse: Warehouse, relation: Relation, as_of: datetime, key: Sequence[str], value: str, low: float, high: float,
+    about: int = 1,
+) -> Counts:  # fmt: skip
     """Count the partition of a week.
 
     Args:
@@ -34,19 +35,22 @@ def count_partition(
         value: A column of numbers that lie from `low` to `high` and are never null.
         low: The least.
         high: The largest.
+        about: So many of the first columns of the key say whom a row is about: 2 where that is an entity at a moment.
     """
     part = exp.select(*map(column_of, [*key, value])).from_(table_of(relation))
     part = part.where(column_of("as_of").eq(moment_of(as_of)))
     # What is not a number is beyond all numbers in every warehouse.
     inside = exp.Between(this=column_of(value), low=exp.convert(low), high=exp.convert(high))
     outside = exp.Case(ifs=[exp.If(this=inside, true=exp.convert(0))], default=exp.convert(1))
-    entities = exp.Count(this=exp.Distinct(expressions=[column_of(key[0])]))
-    counts = [exp.Count(this=exp.Star()), entities, exp.Sum(this=outside)]
-    names = ("rows", "entities", "outside")
-    ask = exp.select(*(exp.alias_(one, name, quoted=True) for one, name in zip(counts, names, strict=True)))
-    rows, about, wrong = (
-        int(column[0].as_py() or 0) for column in warehouse.read(ask.from_(part.subquery("part"))).columns
+    counts = [exp.Count(this=exp.Star()), exp.Sum(this=outside)]
+    ask = exp.select(
+        *(exp.alias_(one, name, quoted=True) for one, name in zip(counts, ("rows", "outside"), strict=True))
     )
-    keys = part.copy().select(*map(column_of, key), append=False).distinct().subquery("keys")
-    once = exp.alias_(exp.Count(this=exp.Star()), "keys", quoted=True)
-    return Counts(rows, about, rows - int(warehouse.read(exp.select(once).from_(keys)).column(0)[0].as_py()), wrong)
+    rows, wrong = (int(column[0].as_py() or 0) for column in warehouse.read(ask.from_(part.subquery("part"))).columns)
+
+    def distinct(columns: Sequence[str]) -> int:
+        keys = part.copy().select(*map(column_of, columns), append=False).distinct().subquery("keys")
+        once = exp.alias_(exp.Count(this=exp.Star()), "keys", quoted=True)
+        return int(warehouse.read(exp.select(once).from_(keys)).column(0)[0].as_py())
+
+    return Counts(rows, distinct(key[:about]), rows - distinct(key), wrong)

@@ -98,7 +98,8 @@ def _entity_relations(ws: Workspace) -> list[Relation]:
     facts = [source.relation for source in contract.attributes if source.key == contract.entity]
     populations = [task.population for task in contract.tasks if task.population]
     tasks = [task.relation for task in contract.tasks]
-    relations = [*(event.relation for event in contract.events), *facts, *populations, *tasks]
+    audiences = [audience.relation for audience in contract.audiences]
+    relations = [*(event.relation for event in contract.events), *facts, *populations, *tasks, *audiences]
     return list({str(relation): relation for relation in relations}.values())
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.explanations.explaining import Explained, groups, open_question
-from basemodel_ops.stages.scoring.answering import asked_query
+from basemodel_ops.stages.scoring.asked import asked_query
 from basemodel_ops.stages.scoring.querying import typed_key
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.queries import entities_query
@@ -36,7 +36,7 @@ def explain_entity(ws: Workspace, name: str, entity: str, as_of: datetime, label
         for group in groups(ws, warehouse, question, [key], label):
             (found,) = group.told(group.explain(EVALUATIONS, ws.settings.seed, CONTEXTS))
             return found
-        asked = asked_query(question.task, as_of, is_open=False)
+        asked = asked_query(ws.contract.grid, question.task, as_of, is_open=False)
         is_asked = key in warehouse.read(asked).column(0).to_pylist()
         some = warehouse.read(entities_query(ws.contract, as_of).limit(3)).column(0).to_pylist()
     there = f"Entities with events are, for example: {', '.join(map(str, some))}." if some else "Nobody has any."

@@ -8,7 +8,8 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.explanations import Explanation, Node, explain
 from basemodel_ops.stages.explanations.grouping import About, columns_of, tree_of
@@ -17,7 +18,8 @@ from basemodel_ops.stages.explanations.scored import Scored
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
+from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion, outputs_question
+from basemodel_ops.stages.scoring.asked import Asked
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -96,22 +98,21 @@ class Group:
 
 def is_explained(task: Task) -> bool:
     """Whether the scores of a task can be explained."""
-    return task.type is not TaskType.RECOMMENDATION
+    return task.form.shape is not Shape.ITEMS and not task.is_own
 
 
 def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion | ManyQuestion:
     """A task with its fitted model, ready to be asked about anyone.
 
     Raises:
-        DataError: the task is a recommendation, or its model is not there.
+        DataError: the task is a recommendation or has moments of its own, or its model is not there.
     """
     if not is_explained(task):
         able = ", ".join(one.name for one in ws.contract.tasks if is_explained(one))
-        raise DataError(
-            f"Task {task.name} is a recommendation, whose order of items is not explained yet. Tasks that are: "
-            f"{able or 'none'}."
-        )
-    nobody = pa.chunked_array([], pa.string())
+        why = "has moments of its own, and only scores" if task.is_own else "is a recommendation, whose order of items"
+        rest = "at the cutoffs of the grid are explained yet" if task.is_own else "is not explained yet"
+        raise DataError(f"Task {task.name} {why} {rest}. Tasks that are: {able or 'none'}.")
+    nobody = Asked(pa.chunked_array([], pa.string()))
     try:
         fitted, checkpoint = ws.current(f"{task.name}/model"), Checkpoint(ws)
     except ArtifactError as error:
@@ -119,9 +120,7 @@ def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion 
             f"Task {task.name} has no model below {ws.settings.home}. {error} `basemodel train --task {task.name}` "
             "does."
         ) from error
-    if task.type is TaskType.MULTILABEL:
-        return ManyQuestion(ws, task, as_of, nobody, fitted, checkpoint)
-    return SingleQuestion(task, as_of, nobody, fitted, checkpoint)
+    return outputs_question(ws, task, as_of, nobody, fitted, checkpoint)
 
 
 def groups(

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.scoring.answering import score_relation
@@ -31,7 +31,7 @@ def explanation_relation(task: str, schema: str = "basemodel") -> Relation:
 def explanation_schema(task: Task, entity: pa.DataType) -> pa.Schema:
     """Columns of that table: a row per reason of an entity, the largest first, and one for all its other reasons."""
     text, moment, number = pa.string(), pa.timestamp("us"), pa.float64()
-    label = [("label", text)] if task.type in (TaskType.MULTICLASS, TaskType.MULTILABEL) else []
+    label = [("label", text)] if task.form.has_labels else []
     return pa.schema(
         [
             (task.entity, entity), ("as_of", moment), *label, ("rank", pa.int32()), ("source_table", text),
@@ -45,7 +45,7 @@ def explanation_schema(task: Task, entity: pa.DataType) -> pa.Schema:
 
 def answer_column(task: Task) -> str:
     """The column of a score table that orders its entities."""
-    return {TaskType.REGRESSION: "prediction", TaskType.MULTICLASS: "probability"}.get(task.type, "score")
+    return task.form.answer
 
 
 def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: int) -> pa.Table:
@@ -59,7 +59,7 @@ def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: in
     """
     relation, entity = score_relation(task.name, warehouse.ledger.schema_name), column_of(task.entity)
     scored = exp.select(entity).from_(table_of(relation)).where(column_of("as_of").eq(moment_of(as_of)))
-    if task.type is TaskType.MULTILABEL:
+    if task.form.key:
         scored = scored.where(column_of("rank").eq(exp.Literal.number(1)))
     many = exp.select(exp.alias_(exp.Count(this=exp.Star()), "many", quoted=True)).from_(scored.subquery("scored"))
     total = int(warehouse.read(many).column(0)[0].as_py()) if warehouse.exists(relation) else 0

@@ -184,8 +184,10 @@ class Builder:
             for first, until in _groups(np.diff(start)):
                 begin, end = start[first], start[until]
                 own = [history.part(first, until) for history in histories]
-                if begin < end:
-                    yield Part.of(int(begin), low + first, own, entity[begin:end], cutoff[begin:end])
+                most = ROWS if until == first + 1 else max(end - begin, 1)  # one entity may have any number of rows
+                for row in range(begin, end, most):
+                    some = slice(row, min(row + most, end))
+                    yield Part.of(int(row), low + first, own, entity[some], cutoff[some])
 
     def represent(self, part: "Part") -> np.ndarray:
         """The rows of a part, float16 (rows, length)."""

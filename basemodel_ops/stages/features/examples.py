@@ -9,7 +9,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.artifacts import Draft
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Task
 from basemodel_ops.report import Report
 from basemodel_ops.representation import History, Layout, explain_layout, future_layout, future_values
 from basemodel_ops.representation.history import DAY
@@ -97,7 +98,7 @@ def cold(ws: Workspace, snapshot: Snapshot) -> tuple[exp.Query, ...]:
 def _pooled(ws: Workspace, snapshot: Snapshot) -> list[Task]:
     """The tasks whose rows are represented together; a recommendation reads histories instead."""
     tasks = [task for name in snapshot.pooled for task in ws.contract.tasks if task.name == name]
-    return [task for task in tasks if task.type is not TaskType.RECOMMENDATION]
+    return [task for task in tasks if task.form.shape is not Shape.ITEMS]
 
 
 def plan_rows(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: Snapshot) -> RowPlan:
@@ -117,7 +118,7 @@ def plan_rows(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: S
         rows = prepared(task, rows, ws.settings.seed)
         own = entities.encode(rows.entity).astype(np.int64)
         parts.append(np.stack([own, rows.cutoff])[:, own >= 0])
-        is_wide.append(np.full(parts[-1].shape[1], task.type is TaskType.MULTILABEL))
+        is_wide.append(np.full(parts[-1].shape[1], task.form.shape is Shape.LABELS))
     every = np.concatenate(parts, axis=1)
     pairs, place = np.unique(every, axis=1, return_inverse=True)
     place = place.ravel()

@@ -103,6 +103,14 @@ class RowsInMemory(Represented):
         self.values = values
         self.activity: np.ndarray | None = None  # what is foreseen of each row, once that was asked
 
+    def some(self, chosen: np.ndarray) -> "RowsInMemory":
+        """The rows that are chosen, bool (rows,); itself where all are."""
+        if chosen.all():
+            return self
+        found = RowsInMemory(self.entities, self.entity[chosen], self.cutoff[chosen], self.layout, self.values[chosen])
+        found.activity = None if self.activity is None else self.activity[chosen]
+        return found
+
     def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Chosen inputs of rows, float16 (rows, positions)."""
         if len(positions) == self.layout.length and (np.diff(positions) == 1).all():

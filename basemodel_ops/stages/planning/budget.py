@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from basemodel_ops.assets import category_columns
-from basemodel_ops.contract.types import Contract, Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Contract, Task
 from basemodel_ops.errors import BudgetError
 from basemodel_ops.memory import size_of
 from basemodel_ops.report import Report
@@ -46,15 +47,11 @@ ACTIVITY_A_SECOND = 1_600
 THINGS_A_SECOND = 6e6
 """Numbers of rows that the learners of things take."""
 
-FITTED_A_SECOND = {TaskType.MULTILABEL: 400, TaskType.RECOMMENDATION: 300}
-"""Labelled rows that the candidates of a task take; of other types `SINGLE_A_SECOND`."""
+FITTED_A_SECOND = {Shape.ANSWER: 1_500, Shape.LABELS: 400, Shape.ITEMS: 300}
+"""Labelled rows that the candidates of a task take."""
 
-SINGLE_A_SECOND = 1_500
-
-ANSWERED_A_SECOND = {TaskType.MULTILABEL: 1_500, TaskType.RECOMMENDATION: 600}
-"""Entities that a task is asked about; of other types `SINGLE_ANSWERED_A_SECOND`."""
-
-SINGLE_ANSWERED_A_SECOND = 3_000
+ANSWERED_A_SECOND = {Shape.ANSWER: 3_000, Shape.LABELS: 1_500, Shape.ITEMS: 600}
+"""Entities that a task is asked about."""
 
 PAIRED = 128 * 12 * 4 * 8
 """Bytes that a row takes as a pair with each label, copies of the learners included."""
@@ -97,9 +94,7 @@ def _embeddings(contract: Contract, settings: Settings, snapshot: Snapshot) -> I
 def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Iterator[Line]:
     tasks = {task.name: task for task in contract.tasks}
     drawn = {name: _drawn(snapshot, name) for name in snapshot.pooled}
-    represented = sum(
-        n for name, n in drawn.items() if name in tasks and tasks[name].type is not TaskType.RECOMMENDATION
-    )
+    represented = sum(n for name, n in drawn.items() if name in tasks and tasks[name].form.shape is not Shape.ITEMS)
     rows = min(represented + settings.pretraining_rows + settings.activity_rows, _pairs(snapshot))
     wide = min(settings.pretraining_rows + 3 * 12_000, rows)
     read_events = sum(snapshot.events.values()) * snapshot.read
@@ -116,13 +111,13 @@ def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length
 
 def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
     rows = _drawn(snapshot, task.name)
-    memory = BASE + rows * READ * 4 * (13 if task.type is TaskType.REGRESSION else 10) / MB
-    if task.type is TaskType.MULTILABEL:
+    memory = BASE + rows * READ * 4 * (13 if task.form.is_amount else 10) / MB
+    if task.form.shape is Shape.LABELS:
         memory = BASE + 300 + rows * PAIRED / MB
-    if task.type is TaskType.RECOMMENDATION:
+    if task.form.shape is Shape.ITEMS:
         events = snapshot.events[task.predicts.source] if task.predicts else 0
         memory = BASE + RANKED_MB + min(events, EVENTS) * 350 / MB
-    seconds = rows / FITTED_A_SECOND.get(task.type, SINGLE_A_SECOND)
+    seconds = rows * task.form.rows_each / FITTED_A_SECOND[task.form.shape]
     return Line(f"{task.name}/model", rows, READ, 20, memory, seconds / 60)
 
 
@@ -132,7 +127,7 @@ def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length:
     memory = BASE + _held(group, length) + group * length * 30 / MB + asked * 60 / MB + 400
     memory += _sorted_by_duckdb(settings, events)
     seconds = events / EVENTS_A_SECOND + asked * length / NUMBERS_A_SECOND
-    seconds += sum(asked / ANSWERED_A_SECOND.get(task.type, SINGLE_ANSWERED_A_SECOND) for task in contract.tasks)
+    seconds += sum(asked * task.form.rows_each / ANSWERED_A_SECOND[task.form.shape] for task in contract.tasks)
     return Line(SCORES, asked, length, asked * 512 / MB + events * 60 / MB, memory, seconds / 60)
 
 

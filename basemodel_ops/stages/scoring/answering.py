@@ -6,31 +6,36 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
-from sqlglot import exp
 
 from basemodel_ops.artifacts import Artifact
-from basemodel_ops.contract.cutoffs import key_of, midnight
-from basemodel_ops.contract.types import Relation, Task, TaskType
-from basemodel_ops.errors import DataError
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.scoring.asked import Asked, asked_at
+from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.tasks.recommending import Recommender
 from basemodel_ops.stages.tasks.views import pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import ColdStart
+from basemodel_ops.tasks.intervals import Interval
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
 from basemodel_ops.tasks.single import load_mixture
+from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+
+MOMENT = "moment"
+"""Column of answer tables, after `as_of`, where a task has moments of its own."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Neighbouring entities at the cutoff: the position of the first, their rows, and their histories per source."""
+    """Rows of neighbouring entities: the number of the first, the rows, and the entities' histories per source."""
 
     first: int
     rows: RowsInMemory
@@ -42,35 +47,6 @@ def score_relation(task: str, schema: str = "basemodel") -> Relation:
     return Relation(schema_name=schema, name=f"{task}_scores")
 
 
-def asked_query(task: Task, as_of: datetime, is_open: bool = True) -> exp.Select:
-    """The entities that a task asks about at `as_of`; of a trait, where `is_open`, those whose answer is not known."""
-    query = exp.select(exp.alias_(column_of(task.entity), "entity", quoted=True)).distinct()
-    query = query.from_(table_of(task.population or task.relation)).where(column_of(task.cutoff).eq(moment_of(as_of)))
-    if task.horizon is None and task.population is None and is_open:
-        query = query.where(column_of(task.target).is_(exp.null()))
-    return query
-
-
-def entities_asked(warehouse: Warehouse, task: Task, as_of: datetime, is_open: bool = True) -> pa.ChunkedArray:
-    """The entities that a task asks about at `as_of`.
-
-    Raises:
-        DataError: there are none.
-    """
-    found = warehouse.read(asked_query(task, as_of, is_open)).column(0)
-    if not len(found):
-        cutoff = exp.alias_(exp.Max(this=column_of(task.cutoff)), "newest", quoted=True)
-        newest = (
-            warehouse.read(exp.select(cutoff).from_(table_of(task.population or task.relation))).column(0)[0].as_py()
-        )
-        ends = f"Its cutoffs end at {key_of(midnight(newest))}. " if newest else "It has no rows at all. "
-        raise DataError(
-            f"Task {task.name} has no rows to score as of {key_of(as_of)}. {ends}"
-            "Score one of its cutoffs, or bring newer events into the warehouse."
-        )
-    return found
-
-
 class Question(ABC):
     """A task at one cutoff, ready to be asked."""
 
@@ -78,8 +54,8 @@ class Question(ABC):
     answers_cold = True
     """Whether entities without events before the cutoff get an answer."""
 
-    def __init__(self, task: Task, as_of: datetime, entities: pa.ChunkedArray) -> None:
-        self.task, self.as_of, self.entities = task, as_of, entities
+    def __init__(self, task: Task, as_of: datetime, asked: Asked) -> None:
+        self.task, self.as_of, self.asked = task, as_of, asked
         self.relation = score_relation(task.name)
 
     @abstractmethod
@@ -88,13 +64,22 @@ class Question(ABC):
 
     @abstractmethod
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
-        """The answers to some rows of a group (positions): the entity first, then `columns`."""
+        """The answers to some rows of a group (positions): what `key_of_rows` says, then `columns`."""
+
+    def key_of_rows(self, group: Group, rows: np.ndarray) -> dict[str, pa.Array]:
+        """The entity of some rows of a group, and where a task has moments of its own that of each."""
+        entity = group.rows.entities.values.take(pa.array(group.rows.entity[rows]))
+        if not self.task.is_own:
+            return {self.task.entity: entity}
+        moment = pa.array(group.rows.cutoff[rows] - INSTANT, pa.int64()).cast(pa.timestamp("us"))
+        return {self.task.entity: entity, MOMENT: moment}
 
     def schema(self) -> pa.Schema:
         """Columns of the answer table."""
         return pa.schema(
             [
-                pa.field(self.task.entity, self.entities.type), pa.field("as_of", pa.timestamp("us")), *self.columns(),
+                pa.field(self.task.entity, self.asked.entities.type), pa.field("as_of", pa.timestamp("us")),
+                *([pa.field(MOMENT, pa.timestamp("us"))] if self.task.is_own else []), *self.columns(),
                 pa.field("model_version", pa.string()), pa.field("run_id", pa.string()),
                 pa.field("scored_at", pa.timestamp("us")),
             ]
@@ -109,14 +94,15 @@ class Question(ABC):
         stamp = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
         return table.append_column("scored_at", pa.repeat(stamp, count)).cast(self.schema())
 
-    def ranked(self, entities: pa.Array, items: pa.Array, scores: np.ndarray, kept: np.ndarray) -> pa.Table:
+    def ranked(self, key: dict[str, pa.Array], items: pa.Array, scores: np.ndarray, kept: np.ndarray) -> pa.Table:
         """The answers that are items, (rows x width) flat, with scores (rows, width), the best first; those `kept`."""
         width = scores.shape[1]
         at = np.flatnonzero(kept.ravel())
         owner, rank = np.divmod(at, width)
         return pa.table(
             {
-                self.task.entity: entities.take(pa.array(owner)), "item": items.take(pa.array(at)),
+                **{name: column.take(pa.array(owner)) for name, column in key.items()},
+                "item": items.take(pa.array(at)),
                 "score": scores.ravel()[at].astype(float), "rank": (rank + 1).astype(np.int32),
             }
         )  # fmt: skip
@@ -125,25 +111,27 @@ class Question(ABC):
 class SingleQuestion(Question):
     """One answer an entity: a chance, a number or a class."""
 
-    def __init__(
-        self, task: Task, as_of: datetime, entities: pa.ChunkedArray, fitted: Artifact, checkpoint: Checkpoint
-    ):
-        super().__init__(task, as_of, entities)
+    def __init__(self, task: Task, as_of: datetime, asked: Asked, fitted: Artifact, checkpoint: Checkpoint):
+        super().__init__(task, as_of, asked)
         self.model_version, recipe = fitted.version, fitted.json("recipe")
         state = fitted.arrays("heads"), _texts(fitted, recipe)
         self._heads = load_mixture(task.type, list(recipe["shares"]), state)
         self.checkpoint, self._classes = checkpoint, recipe["classes"]
         self._cold = ColdStart(tuple(recipe.get("cold_start", ())))
+        self._interval = None
+        if "interval.safetensors" in fitted.names:
+            self._interval = Interval.from_arrays(fitted.arrays("interval"))
         self._peers = Peers.from_arrays(fitted.arrays("peers")) if task.horizon is not None else None
 
     def columns(self) -> list[pa.Field]:
-        """`score`, `prediction`, or `class` and `probability`."""
-        if self.task.type is TaskType.MULTICLASS:
-            return [pa.field("class", pa.string()), pa.field("probability", pa.float64())]
-        return [pa.field("score" if self.task.type is TaskType.BINARY else "prediction", pa.float64())]
+        """Those of its kind; a table that was written before one was declared gets it."""
+        return [added(column) for column in kind_of(self.task.type).columns(self.task)]
 
     def outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
-        """A chance, a number or the chance of each class, of some rows (positions): (rows,) or (rows, classes)."""
+        """What the score table orders some rows (positions) by: (rows,), or (rows, classes)."""
+        return kind_of(self.task.type).explained(self.task, self._outputs(examples, rows))
+
+    def _outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
         views = single_views(examples, self.checkpoint, rows, self.task)
         if self._peers is not None:
             views = views.with_peers(self._peers.look_up(peer_keys(examples, rows)))
@@ -152,26 +140,23 @@ class SingleQuestion(Question):
     @property
     def labels(self) -> list[str]:
         """The classes of `outputs` as text; none where it is one number."""
-        return [str(name) for name in self._classes] if self.task.type is TaskType.MULTICLASS else []
+        return [str(name) for name in self._classes or ()]
 
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions)."""
-        answer = self.outputs(group.rows, rows)
-        found = {self.task.entity: _entities(group, rows)}
-        if self.task.type is TaskType.MULTICLASS:
-            names = pa.array(self._classes)
-            return pa.table({**found, "class": names.take(pa.array(answer.argmax(1))), "probability": answer.max(1)})
-        return pa.table({**found, self.columns()[0].name: answer})
+        answer = self._outputs(group.rows, rows)
+        cells = kind_of(self.task.type).cells(self.task, answer, self._classes, self._interval)
+        names = [column.name for column in self.columns()]
+        return pa.table({**self.key_of_rows(group, rows), **dict(zip(names, cells, strict=True))})
 
 
 class ManyQuestion(Question):
     """Which of many labels."""
 
     def __init__(
-        self, ws: Workspace, task: Task, as_of: datetime, entities: pa.ChunkedArray, fitted: Artifact,
-        checkpoint: Checkpoint,
+        self, ws: Workspace, task: Task, as_of: datetime, asked: Asked, fitted: Artifact, checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
-        super().__init__(task, as_of, entities)
+        super().__init__(task, as_of, asked)
         self._ws, self.checkpoint, self.model_version = ws, checkpoint, fitted.version
         recipe = fitted.json("recipe")
         self._labels = fitted.table("labels").column("label").combine_chunks()
@@ -196,17 +181,17 @@ class ManyQuestion(Question):
         scores = self.outputs(group.rows, rows)
         best = np.argsort(-scores, axis=1, kind="stable")
         items = self._labels.take(pa.array(best.ravel()))
-        return self.ranked(_entities(group, rows), items, np.take_along_axis(scores, best, axis=1), best >= 0)
+        return self.ranked(self.key_of_rows(group, rows), items, np.take_along_axis(scores, best, axis=1), best >= 0)
 
 
 class ItemQuestion(Question):
     """Which items next."""
 
     def __init__(
-        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, entities: pa.ChunkedArray,
-        fitted: Artifact, cutoff: int,
+        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, asked: Asked, fitted: Artifact,
+        cutoff: int,
     ) -> None:  # fmt: skip
-        super().__init__(task, as_of, entities)
+        super().__init__(task, as_of, asked)
         self.model_version = fitted.version
         self._recommender = Recommender(ws, warehouse, task, fitted, cutoff)
 
@@ -219,7 +204,7 @@ class ItemQuestion(Question):
         history = group.histories[self._recommender.source]
         items, scores = self._recommender.best(history, group.rows.entity[rows], TOP)
         values = self._recommender.items.values.take(pa.array(np.maximum(items.ravel(), 0)))
-        return self.ranked(_entities(group, rows), values, scores, (items != NOTHING) & np.isfinite(scores))
+        return self.ranked(self.key_of_rows(group, rows), values, scores, (items != NOTHING) & np.isfinite(scores))
 
 
 def ranked_columns(kind: pa.DataType) -> list[pa.Field]:
@@ -231,16 +216,19 @@ def question_of(
     ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, cutoff: int, checkpoint: Checkpoint
 ) -> Question:
     """A task with its fitted model, ready to be asked at a cutoff."""
-    entities, fitted = entities_asked(warehouse, task, as_of), ws.current(f"{task.name}/model")
-    if task.type is TaskType.RECOMMENDATION:
-        return ItemQuestion(ws, warehouse, task, as_of, entities, fitted, cutoff)
-    if task.type is TaskType.MULTILABEL:
-        return ManyQuestion(ws, task, as_of, entities, fitted, checkpoint)
-    return SingleQuestion(task, as_of, entities, fitted, checkpoint)
+    asked, fitted = asked_at(warehouse, ws.contract.grid, task, as_of), ws.current(f"{task.name}/model")
+    if task.form.shape is Shape.ITEMS:
+        return ItemQuestion(ws, warehouse, task, as_of, asked, fitted, cutoff)
+    return outputs_question(ws, task, as_of, asked, fitted, checkpoint)
 
 
-def _entities(group: Group, rows: np.ndarray) -> pa.Array:
-    return group.rows.entities.values.take(pa.array(group.rows.entity[rows]))
+def outputs_question(
+    ws: Workspace, task: Task, as_of: datetime, asked: Asked, fitted: Artifact, checkpoint: Checkpoint
+) -> SingleQuestion | ManyQuestion:
+    """A task that does not rank items, with its fitted model."""
+    if task.form.shape is Shape.LABELS:
+        return ManyQuestion(ws, task, as_of, asked, fitted, checkpoint)
+    return SingleQuestion(task, as_of, asked, fitted, checkpoint)
 
 
 def _texts(fitted: Artifact, recipe: dict) -> dict[str, str]:

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.artifacts import version_of
@@ -17,7 +16,6 @@ from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
-from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.traits import FORM as TRAITS
 from basemodel_ops.report import Report
@@ -27,7 +25,8 @@ from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.compact import EmbeddingDraft
-from basemodel_ops.stages.scoring.answering import Group, Question, asked_query, question_of, score_relation
+from basemodel_ops.stages.scoring.answering import Group, Question, question_of, score_relation
+from basemodel_ops.stages.scoring.asked import AskedRows, asked_query, rows_to_ask
 from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.stages.snapshot.snapshot import KEY as SNAPSHOT
 from basemodel_ops.stages.snapshot.snapshot import read_columns
@@ -97,8 +96,8 @@ def ask(
         for question in questions:
             task = question.task
             offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
-            asked = _hash(question.entities)
-            version = version_of(str(question.relation), as_of, question.model_version, mark, asked, offers)
+            about = question.asked.mark
+            version = version_of(str(question.relation), as_of, question.model_version, mark, about, offers)
             out = stack.enter_context(
                 warehouse.publication(question.relation, question.schema(), {"as_of": as_of}, version, code, run_id)
             )
@@ -110,29 +109,32 @@ def ask(
         kept = ws.store.find(representation_key(as_of), version) if keep else None
         if due or (keep and kept is None):
             # Everyone whom some task asks about is kept, not only those whose answers are due.
-            among = [asked_query(task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
-            answered = [*among, *(asked_query(one.task, as_of) for one, _ in due if one.answers_cold)]
-            among += [asked_query(question.task, as_of) for question, _ in due]
+            grid = ws.contract.grid
+            among = [asked_query(grid, task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
+            answered = [*among, *(asked_query(grid, one.task, as_of) for one, _ in due if one.answers_cold)]
+            among += [asked_query(grid, question.task, as_of) for question, _ in due]
             builder = Builder(ws, warehouse, cutoff, Chosen(among=_either(among), cold=tuple(answered)))
             check_layout(checkpoint, builder)
-            asked = [(question, out, _is_asked(builder, question)) for question, out in due]
-            draft = EmbeddingDraft(ws, checkpoint, builder, cutoff) if keep and kept is None else None
+            is_kept = keep and kept is None
+            rows = rows_to_ask(builder, cutoff, [question.asked for question, _ in due], is_kept)
+            draft = EmbeddingDraft(ws, checkpoint, builder, cutoff) if is_kept else None
 
             def pass_over() -> Numbers:
                 done, began = 0, time.monotonic()
-                for group in _groups(builder, cutoff):
-                    for question, out, is_asked in asked:
-                        rows = np.flatnonzero(is_asked[group.first : group.first + len(group.rows)])
-                        if len(rows):
-                            cold[question.relation] += int((~group.rows.has_history(rows)).sum())
-                            answers = question.stamped(question.answer(group, rows), run_id)
+                for group in _groups(builder, rows):
+                    own = slice(group.first, group.first + len(group.rows))
+                    for (question, out), is_asked in zip(due, rows.asked, strict=True):
+                        some = np.flatnonzero(is_asked[own])
+                        if len(some):
+                            cold[question.relation] += int((~group.rows.has_history(some)).sum())
+                            answers = question.stamped(question.answer(group, some), run_id)
                             counts[question.relation] += answers.num_rows
                             out.append(answers)
-                    if draft is not None:
-                        draft.append(group.rows)
+                    if draft is not None and rows.is_newest[own].any():
+                        draft.append(group.rows.some(rows.is_newest[own]))
                     done += len(group.rows)
-                    ws.told("entities", done, len(builder.entities), began)
-                return {"rows": done}
+                    ws.told("rows", done, len(rows), began)
+                return {"rows": int(rows.is_newest.sum())}
 
             if draft is not None:
                 reports["entity_representation"] = draft.write(representation_key(as_of), version, pass_over)
@@ -143,38 +145,30 @@ def ask(
         reports["entity_representation"] = Report(version, True, kept.json("report"))
     for question, out, version in open_:
         written = out.is_written
-        count = counts[question.relation] if written else len(question.entities)
+        count = counts[question.relation] if written else len(question.asked)
         done = "are written" if written else "were there"
         ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
-        numbers: Numbers = {"rows": count, "entities": len(question.entities), "written": int(written)}
+        numbers: Numbers = {"rows": count, "entities": len(question.asked), "written": int(written)}
         if written:
             numbers["without_history"] = cold[question.relation]
         reports[question.task.name] = Report(version, not written, numbers)
     return reports
 
 
-def _groups(builder: Builder, cutoff: int) -> Iterator[Group]:
-    """All entities of a builder at one cutoff, `GROUP` of them represented at a time."""
-    everyone = np.arange(len(builder.entities))
+def _groups(builder: Builder, rows: AskedRows) -> Iterator[Group]:
+    """All rows of a builder's entities, about `GROUP` entities represented at a time."""
     names = [plan.name for plan in builder.plans]
 
     def work(part: Part) -> tuple[Part, np.ndarray]:
         return part, builder.represent(part)
 
-    parts = builder.parts(everyone, np.full(len(everyone), cutoff), GROUP)
-    for part, values in mapped(work, parts):
-        entities = Vocabulary(builder.entities.values.slice(part.low, len(part)), np.ones(len(part), np.int64))
-        own = np.arange(len(part))
-        rows = RowsInMemory(entities, own, np.full(len(part), cutoff), builder.layout, values)
-        yield Group(part.low, rows, dict(zip(names, part.histories, strict=True)))
-
-
-def _is_asked(builder: Builder, question: Question) -> np.ndarray:
-    """Which entities of a builder a question is about, bool (entities,)."""
-    index = builder.entities.encode(question.entities)
-    found = np.zeros(len(builder.entities), bool)
-    found[index[index >= 0]] = True
-    return found
+    if not len(rows):
+        return
+    for part, values in mapped(work, builder.parts(rows.entity, rows.cutoff, GROUP)):
+        count, own = part.histories[0].entities, np.arange(part.first, part.first + len(part))
+        entities = Vocabulary(builder.entities.values.slice(part.low, count), np.ones(count, np.int64))
+        found = RowsInMemory(entities, part.places[0], rows.cutoff[own], builder.layout, values)
+        yield Group(part.first, found, dict(zip(names, part.histories, strict=True)))
 
 
 def _either(queries: Sequence[exp.Select]) -> exp.Query:
@@ -183,12 +177,6 @@ def _either(queries: Sequence[exp.Select]) -> exp.Query:
     for query in queries[1:]:
         found = exp.union(found, query, distinct=True)
     return found
-
-
-def _hash(entities: pa.ChunkedArray) -> str:
-    """A hash of a set of entities, whatever their order."""
-    hashes = hash_values(entities.combine_chunks())
-    return f"{len(hashes)} {int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0}"
 
 
 def check_layout(checkpoint: Checkpoint, builder: Builder) -> None:

@@ -8,17 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
-from basemodel_ops.encoders.numbers import signed_expm1
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.answering import Group, Question, entities_asked, ranked_columns
+from basemodel_ops.stages.scoring.answering import Group, Question, ranked_columns
+from basemodel_ops.stages.scoring.asked import Asked, asked_at
 from basemodel_ops.stages.scoring.scoring import ask
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.tasks.views import pair_views, zero_shot_answer
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
 
@@ -39,8 +41,8 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
     """
     declared, checkpoint = ws.contract.task(task), Checkpoint(ws)
     with ws.warehouse() as warehouse:
-        entities = entities_asked(warehouse, declared, as_of, is_open=False)
-        question = ZeroShotQuestion(ws, declared, as_of, entities, checkpoint)
+        asked = asked_at(warehouse, ws.contract.grid, declared, as_of, is_open=False)
+        question = ZeroShotQuestion(ws, declared, as_of, asked, checkpoint)
         report = ask(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
         compared = compare_with_labels(warehouse, ws.contract, declared, question, as_of)
         return replace(report, numbers={**report.numbers, **compared})
@@ -51,21 +53,18 @@ class ZeroShotQuestion(Question):
 
     answers_cold = False  # pretraining learns nothing of rows before which nothing happened
 
-    def __init__(
-        self, ws: Workspace, task: Task, as_of: datetime, entities: pa.ChunkedArray, checkpoint: Checkpoint
-    ) -> None:
-        super().__init__(task, as_of, entities)
+    def __init__(self, ws: Workspace, task: Task, as_of: datetime, asked: Asked, checkpoint: Checkpoint) -> None:
+        super().__init__(task, as_of, asked)
         self.model_version = checkpoint.version
         self.relation = zero_shot_relation(task.name, ws.settings.answers_schema)
         self._ws, self._checkpoint, self._labels = ws, checkpoint, None
-        if task.type is TaskType.MULTILABEL and task.predicts is not None:
+        if task.form.shape is Shape.LABELS and task.predicts is not None:
             source, column = task.predicts.source, task.predicts.column
             values = vocabulary_of(ws.current(f"encoders/{source}"), column).values
             self._labels = values.slice(0, checkpoint.layout.select("recency", source, column)[0].length)
             return
         nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)
-        is_single = task.type in (TaskType.BINARY, TaskType.REGRESSION)
-        if not is_single or zero_shot_answer(checkpoint, nothing, task) is None:
+        if not task.form.aggregates or zero_shot_answer(checkpoint, nothing, task) is None:
             able = [other.name for other in ws.contract.tasks if is_pretrained(other)]
             raise DataError(
                 f"Task {task.name} does not ask for a future that is pretrained, so it cannot be answered without "
@@ -76,21 +75,19 @@ class ZeroShotQuestion(Question):
         """`score`, `prediction`, or item, score and rank."""
         if self._labels is not None:
             return ranked_columns(self._labels.type)
-        return [pa.field("score" if self.task.type is TaskType.BINARY else "prediction", pa.float64())]
+        return kind_of(self.task.type).columns(self.task)[:1]
 
     def answer(self, group: Group, rows: np.ndarray) -> pa.Table:
         """The answers to some rows of a group (positions)."""
-        entities = group.rows.entities.values.take(pa.array(rows))
+        key = self.key_of_rows(group, rows)
         if self._labels is not None:
             logits = pair_views(self._ws, group.rows, self._checkpoint, rows, self.task, self._labels).answer
             best = np.argsort(-logits, axis=1, kind="stable")
             chances = 1 / (1 + np.exp(-np.take_along_axis(logits, best, axis=1)))
-            return self.ranked(entities, self._labels.take(pa.array(best.ravel())), chances, best >= 0)
+            return self.ranked(key, self._labels.take(pa.array(best.ravel())), chances, best >= 0)
         answer = zero_shot_answer(self._checkpoint, self._checkpoint.activity(group.rows, rows), self.task)
         value = np.zeros(len(rows)) if answer is None else answer[:, 0]
-        if self.task.type is TaskType.REGRESSION:
-            value = signed_expm1(value)
-        return pa.table({self.task.entity: entities, self.columns()[0].name: value})
+        return pa.table({**key, self.columns()[0].name: kind_of(self.task.type).told(value)})
 
 
 APART, FAR = 3.0, 0.2
@@ -107,7 +104,7 @@ def compare_with_labels(
 
     The foundation model foresees what people like those with events do; a task may be about others.
     """
-    if task.type not in (TaskType.BINARY, TaskType.REGRESSION) or task.horizon is None:
+    if not task.form.aggregates or task.horizon is None:
         return {}
     grid = contract.grid
     end = warehouse.read(exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation))).column(0)
@@ -130,7 +127,7 @@ def compare_with_labels(
         return {}
     said, true = float(pc.mean(answers).as_py()), float(pc.mean(known).as_py())
     found: dict[str, float | int | str] = {"mean_answer": round(said, 4), "mean_label": round(true, 4)}
-    if _are_apart(said, true, task.type is TaskType.BINARY):
+    if _are_apart(said, true, task.form.is_chance):
         found["warning"] = (
             f"The mean answer is {said:.3g}, and the mean of {len(known)} labels of the last {len(moments)} complete "
             f"cutoffs is {true:.3g}: {task.name} asks about others than the foundation model learnt from, or its "
@@ -150,4 +147,4 @@ def is_pretrained(task: Task) -> bool:
     """Whether the contract says that the task's target is a pretrained future."""
     if task.predicts is None or task.horizon is None:
         return False
-    return task.type is TaskType.MULTILABEL or task.predicts.aggregate is not None
+    return task.form.shape is Shape.LABELS or task.predicts.aggregate is not None

@@ -4,6 +4,7 @@ import numpy as np
 
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Task
+from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.snapshot.times import to_datetime
 
 PARTS = ("train", "validation", "test")
@@ -25,6 +26,8 @@ def parts_used(task: Task, cutoff: np.ndarray, part: np.ndarray) -> dict[str, st
             continue
         found[f"{name} rows"] = int((part == name).sum())
         if task.horizon is not None:
-            first, last = (key_of(to_datetime(int(moment))) for moment in own[[0, -1]])
-            found[f"{name} cutoffs"] = f"{first} to {last}, {len(own)} of them" if len(own) > 1 else first
+            first, last = (key_of(to_datetime(int(moment) - task.is_own * INSTANT)) for moment in own[[0, -1]])
+            found[f"{name} {'moments' if task.is_own else 'cutoffs'}"] = (
+                f"{first} to {last}, {len(own)} of them" if len(own) > 1 else first
+            )
     return found

@@ -131,9 +131,14 @@ def plan_task(
             draws[name] = Draw(one.entities * one.cutoffs, 1.0)
     plan = TaskPlan(max((one.entities for one in draws.values()), default=1.0), rows, draws, seed)
     there = sum((positives or {}).get(int(cutoff), 0) for cutoff in parts["train"])
-    if split is None or not there or there * plan.drawn("train") >= min(LEAST_POSITIVES, there):
+    return plan if split is None else keeping_positives(plan, there, most["train"])
+
+
+def keeping_positives(plan: TaskPlan, there: int, most: int) -> TaskPlan:
+    """The same plan, with all of the few positive training rows where too few of those that are `there` are drawn."""
+    if not there or there * plan.drawn("train") >= min(LEAST_POSITIVES, there):
         return plan
-    return replace(plan, positives=min(1.0, most["train"] / 4 / there))
+    return replace(plan, positives=min(1.0, most / 4 / there))
 
 
 def read_together(plans: Mapping[str, TaskPlan], least: float) -> dict[str, TaskPlan]:

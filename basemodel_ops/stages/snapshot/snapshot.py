@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Artifact, Draft, version_of
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.settings import Settings
+from basemodel_ops.stages.snapshot.own import counts_query, plan_own, read_counts
 from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_task, read_together
 from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime, validated_from
 from basemodel_ops.warehouse.base import Warehouse
@@ -32,6 +34,9 @@ PAIR_ROWS = 12_000
 
 RANKED_ROWS = 16_000
 """Rows of a recommendation that measure it, of each part: 8,000 entities at two cutoffs."""
+
+MOST_ROWS = {Shape.LABELS: (PAIR_ROWS, PAIR_ROWS), Shape.ITEMS: (PAIR_ROWS, RANKED_ROWS)}
+"""Rows that are learnt from and measured, at most, by the shape of answers; of one answer as the settings say."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +209,10 @@ class Pins:
 def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Task, times: Times) -> TaskPlan:
     """The rows of a task that are drawn, from how many there are at each cutoff."""
     relation = task.population or task.relation
-    is_yes_or_no = task.type is TaskType.BINARY and _is_number(warehouse, task)
+    is_yes_or_no = task.form.is_yes_or_no and _is_number(warehouse, task)
+    if task.is_own:
+        counted = read_counts(warehouse.read(counts_query(task, times, is_yes_or_no)))
+        return plan_own(task, times, counted, bounds(settings, task), settings.seed)
     query = counts_by_cutoff_query(relation, task.cutoff, task.target if is_yes_or_no else None, is_yes_or_no)
     table = warehouse.read(query)
     table = table.filter(pc.is_valid(table.column(0)))
@@ -226,10 +234,9 @@ def _is_number(warehouse: Warehouse, task: Task) -> bool:
 def bounds(settings: Settings, task: Task) -> dict[str, int]:
     """How many rows of each part of a task are drawn, at most."""
     learnt, measured = settings.task_rows, settings.evaluation_rows
-    if task.type is TaskType.MULTILABEL:
-        learnt, measured = min(learnt, PAIR_ROWS), min(measured, PAIR_ROWS)
-    if task.type is TaskType.RECOMMENDATION:
-        learnt, measured = min(learnt, PAIR_ROWS), min(measured, RANKED_ROWS)
+    if task.form.shape in MOST_ROWS:
+        most_learnt, most_measured = MOST_ROWS[task.form.shape]
+        learnt, measured = min(learnt, most_learnt), min(measured, most_measured)
     return {"train": learnt, "validation": measured, "test": measured}
 
 
@@ -239,7 +246,7 @@ def _new_pins(contract: Contract, settings: Settings, live: Times, reason: str) 
     asked = {
         (task.predicts.source, task.predicts.column, task.horizon)
         for task in contract.tasks
-        if task.type is TaskType.MULTILABEL and task.predicts and task.horizon
+        if task.form.shape is Shape.LABELS and task.predicts and task.horizon
     }
     return {
         "grid": [live.data_end, live.training_end, live.validations, live.tests],

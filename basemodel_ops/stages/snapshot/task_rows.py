@@ -12,6 +12,8 @@ from basemodel_ops.artifacts import Draft
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.snapshot.censoring import signed_days
+from basemodel_ops.stages.snapshot.own import cutoff_of, known_of, parts_of
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
 from basemodel_ops.stages.snapshot.times import Times, microseconds
 from basemodel_ops.warehouse.base import Warehouse
@@ -30,12 +32,14 @@ class Rows:
     target: pa.ChunkedArray | None
     part: np.ndarray  # "train", "validation", "test", "gap" or "open"
     weight: np.ndarray | None = None  # of how many rows each speaks, about 1 on average; None where all do of one
+    known: np.ndarray | None = None  # microseconds from which on each label is known; None: a horizon after the cutoff
 
     def take(self, chosen: np.ndarray) -> "Rows":
         """The chosen rows (positions)."""
         target = None if self.target is None else self.target.take(pa.array(chosen))
         weight = None if self.weight is None else self.weight[chosen]
-        return Rows(self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen], weight)
+        known = None if self.known is None else self.known[chosen]
+        return Rows(self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen], weight, known)
 
 
 def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | None = None) -> Rows:
@@ -45,7 +49,8 @@ def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | 
         DataError: nothing to learn from.
     """
     has_target = task.population is None
-    columns = [task.entity, task.cutoff, *([task.target] if has_target else [])]
+    labels = [task.target, *([task.observed] if task.observed else [])] if has_target else []
+    columns = [task.entity, task.cutoff, *labels, *([task.known] if task.known else [])]
     query = rows_query(task.population or task.relation, columns)
     rows = _parted(
         warehouse.read(query if plan is None else warehouse.sampled(query, task.entity, plan.read)), task, times
@@ -89,14 +94,21 @@ def _with_positives(rows: Rows, kept: Rows, plan: TaskPlan) -> Rows:
         return rows
     entity = pa.chunked_array([*drawn.entity.chunks, *kept.entity.chunks], type=drawn.entity.type)
     targets = pa.chunked_array([*drawn.target.chunks, *kept.target.chunks], type=drawn.target.type)
-    return Rows(entity, np.concatenate([drawn.cutoff, kept.cutoff]), targets, part, weight)
+    known = None
+    if drawn.known is not None and kept.known is not None:
+        known = np.concatenate([drawn.known, kept.known])
+    return Rows(entity, np.concatenate([drawn.cutoff, kept.cutoff]), targets, part, weight, known)
 
 
 def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
     """The rows of a table with the part that each belongs to."""
     has_target = task.population is None
     cutoff = microseconds(table.column(task.cutoff))
-    target = table.column(task.target) if has_target else None
+    target = _target(table, task, cutoff, times.data_end) if has_target else None
+    if task.is_own:
+        cutoff = cutoff_of(task, cutoff)
+        known = known_of(task, table, cutoff)
+        return Rows(table.column(task.entity), cutoff, target, parts_of(task, times, cutoff, known), known=known)
     part = np.full(len(cutoff), "open", dtype="<U10")
     if task.horizon is None:
         labelled = np.asarray(pc.is_valid(target)) if target is not None else np.zeros(len(cutoff), bool)
@@ -107,6 +119,11 @@ def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name
     return Rows(table.column(task.entity), cutoff, target, part)
+
+
+def _target(table: pa.Table, task: Task, cutoff: np.ndarray, data_end: int) -> pa.ChunkedArray:
+    """The targets of a table; days that are negative where an event was not seen."""
+    return signed_days(table, task, cutoff, data_end) if task.observed else table.column(task.target)
 
 
 def newest_per_entity(rows: Rows) -> Rows:
@@ -124,16 +141,22 @@ def known_before_test(rows: Rows, horizon: int | None) -> np.ndarray:
     What is measured on the test has learnt from these: as what ships, it knows the newest labels.
     """
     is_test = rows.part == "test"
-    is_known = ~is_test if horizon is None else rows.cutoff + horizon * DAY <= rows.cutoff[is_test].min()
+    is_known = ~is_test if horizon is None else known_at(rows, horizon) <= rows.cutoff[is_test].min()
     return np.flatnonzero(is_known & (rows.part != "open"))
+
+
+def known_at(rows: Rows, horizon: int) -> np.ndarray:
+    """From which cutoff on the label of each row is known, (rows,) microseconds; `horizon` in days."""
+    return rows.cutoff + horizon * DAY if rows.known is None else rows.known
 
 
 def known_from(rows: Rows) -> np.ndarray:
     """The moment, (rows,) microseconds, whose knowledge of other rows' answers a row may use.
 
-    Its own cutoff; in validation and test the first of the part, since what ships knows nothing newer either.
+    Its own cutoff; in validation and test the first of the part, since what ships knows nothing newer either. Of rows
+    at moments of their own, which are any number a day, the midnight before.
     """
-    found = rows.cutoff.copy()
+    found = rows.cutoff.copy() if rows.known is None else rows.cutoff - rows.cutoff % DAY
     for part in ("validation", "test"):
         is_own = rows.part == part
         if is_own.any():

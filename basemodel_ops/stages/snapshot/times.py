@@ -89,5 +89,21 @@ def validated_from(times: Times, task: Task) -> int:
 
     The first validation cutoff, or what the task's declaration says, which may be earlier.
     """
+    if task.is_own:
+        return own_bounds(times, task)[0]
     first = int(times.split(task.horizon or 0, task.name, task.split).validation[0])
     return first if task.split is None else to_microseconds(midnight(task.split.validation_from))
+
+
+def own_bounds(times: Times, task: Task) -> tuple[int, int]:
+    """Where validation and test begin of a task with moments of its own, microseconds.
+
+    As its declaration says; else at cutoffs of the grid, so that it validates over as many of its steps as others have
+    cutoffs, and tests from the first on that would test one with the same window.
+    """
+    if task.split is not None:
+        return to_microseconds(midnight(task.split.validation_from)), to_microseconds(midnight(task.split.test_from))
+    split = split_cutoffs(
+        times.cutoffs, times.data_end, task.horizon or 0, task.name, times.validations + 1, times.tests
+    )
+    return int(split.validation[0]), int(split.test[0])

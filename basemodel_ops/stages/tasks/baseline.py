@@ -3,7 +3,7 @@
 A baseline that reads what the model reads is blind to what the model is blind to, and guards nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import Contract, EventSource, TaskType
-from basemodel_ops.encoders.numbers import signed_expm1, squash
+from basemodel_ops.encoders.numbers import squash
 from basemodel_ops.stages.features.encoding import categories, numbers
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.snapshot.task_rows import Rows
 from basemodel_ops.stages.snapshot.times import microseconds
 from basemodel_ops.tasks.heads import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
-from basemodel_ops.tasks.metrics import METRICS, gain
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.metrics import gain
 from basemodel_ops.tasks.split import DAY
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import events_query
@@ -32,6 +33,9 @@ WINDOWS = (7, 28, 91, 364)
 
 PLAIN = "plain"
 """Name of this baseline among the candidates that a report shows."""
+
+Told = Callable[[np.ndarray, str], np.ndarray]
+"""Targets of rows (positions) as they were known when a part begins."""
 
 ROWS, EVENTS = 50_000, 20_000_000
 """Rows that the baseline learns from, at most; and events of its rows' entities beyond which there is none."""
@@ -139,24 +143,23 @@ def plain_features(
 
 def plain_answers(
     kind: TaskType, metric: str, features: np.ndarray, target: np.ndarray, parts: dict[str, np.ndarray],
-    known: np.ndarray, seed: int,
+    known: np.ndarray, seed: int, told: Told | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the `known` rows."""
-    learnt = squash(target) if kind is TaskType.REGRESSION else target
+    own, told = kind_of(kind), told or (lambda places, _: target[places])
 
-    def answer(style: dict[str, object], rows: np.ndarray, asked: np.ndarray, members: int = MEMBERS) -> np.ndarray:
+    def answer(style: dict[str, object], places: np.ndarray, part: str, members: int = MEMBERS) -> np.ndarray:
         head = BoostedHead(kind, ROUNDS, seed, RATE, 20, style=style, members=members)
-        some = np.sort(np.random.default_rng((seed, 6)).permutation(rows)[:ROWS])
-        head.fit(features[some], learnt[some])
-        found = head.predict(features[asked])
-        return signed_expm1(found) if kind is TaskType.REGRESSION else found
+        some = np.sort(np.random.default_rng((seed, 6)).permutation(places)[:ROWS])
+        own.fit(head, features[some], told(some, part), None)
+        return own.predict(head, features[parts[part]])
 
     def worth(style: dict[str, object]) -> float:
-        found = answer(style, parts["train"], parts["validation"], members=1)
-        value = gain(metric, METRICS[kind](target[parts["validation"]], found, None)[metric])
+        found = answer(style, parts["train"], "validation", members=1)
+        value = gain(metric, own.metrics(told(parts["validation"], "test"), found)[metric])
         return value if np.isfinite(value) else -np.inf
 
     styles = (SMOOTH, SHARP)
     with ThreadPoolExecutor(len(styles)) as pool:
         better = max(zip(pool.map(worth, styles), styles, strict=True), key=lambda found: found[0])[1]
-    return answer(better, known, parts["test"])
+    return answer(better, known, "test")

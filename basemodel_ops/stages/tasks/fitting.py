@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import Draft
-from basemodel_ops.contract.types import OnWorse, Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import OnWorse, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.rows import Represented
@@ -24,22 +24,19 @@ from basemodel_ops.stages.snapshot.task_rows import (
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_answers, plain_features
 from basemodel_ops.stages.tasks.positives import positives, truth_matrix
-from basemodel_ops.stages.tasks.selection import select, tell_of_peers
+from basemodel_ops.stages.tasks.selection import known_targets, select, tell_of_peers
 from basemodel_ops.stages.tasks.supplement import drawn_entities, examples_of
 from basemodel_ops.stages.tasks.views import automatic_names, pair_views, peer_keys, single_views
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
 from basemodel_ops.tasks.cold_start import ColdStart, measured_apart
 from basemodel_ops.tasks.comparing import difference_error, is_worse, mean_metrics
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.leakage import telltale
 from basemodel_ops.tasks.metrics import metric_of, multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
-from basemodel_ops.tasks.scarcity import scarcity
 from basemodel_ops.tasks.single import Views, fit_heads, save_mixture
 from basemodel_ops.warehouse.base import Warehouse
-
-HUGE = 1e15
-"""Larger targets are overflows or sentinels, and would drown every scale."""
 
 
 def answer_model(ws: Workspace, task: str) -> Report:
@@ -50,7 +47,7 @@ def answer_model(ws: Workspace, task: str) -> Report:
         plan = snapshot.plans[task]
         with ws.warehouse() as warehouse:
             rows = population(warehouse, declared, snapshot.times, plan)
-            learn = _fit_multilabel if declared.type is TaskType.MULTILABEL else _fit_single
+            learn = FITS[declared.form.shape]
             rows = prepared(declared, rows, ws.settings.seed)
             examples, place = examples_of(ws, warehouse, declared, rows, snapshot)
             rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
@@ -65,30 +62,7 @@ def read_targets(task: Task, rows: Rows) -> tuple[np.ndarray, list[str] | None]:
     """Targets as numbers, and the class names of a multiclass task."""
     if rows.target is None:
         raise DataError(f"Task {task.name} has no target column {task.target}.")
-    about = f"Target {task.target} of {task.name}"
-    empty = (
-        f"{about} is null, not finite or beyond {HUGE:g} in rows whose window is complete. Return an answer for each."
-    )
-    if task.type is TaskType.MULTICLASS:
-        if rows.target.null_count:
-            raise DataError(empty)
-        names = sorted(str(value) for value in pc.unique(rows.target).to_pylist())
-        classes = pa.array(names)
-        return np.asarray(pc.index_in(pc.cast(rows.target, pa.string()), value_set=classes)), names
-    try:
-        values = pc.cast(rows.target, pa.float64()).to_numpy()
-    except pa.ArrowException:
-        kind = (
-            f"{about} is {rows.target.type} and holds what is no number. Cast it in the model, or ask for `multiclass`."
-        )
-        raise DataError(kind) from None
-    if not (np.abs(values) <= HUGE).all():
-        raise DataError(empty)
-    found = np.unique(values)
-    if task.type is TaskType.BINARY and len(found) and not np.isin(found, (0, 1)).all():
-        other = found[~np.isin(found, (0, 1))][0]
-        raise DataError(f"{about} is {other:g} in some rows; a binary task answers 0 or 1. Ask for `regression`?")
-    return values, None
+    return kind_of(task.type).read(task, rows.target)
 
 
 def _fit_single(
@@ -108,11 +82,17 @@ def _fit_single(
     known = known_before_test(rows, task.horizon)
     chosen = select(task, rows, views, target, owner, known, test, seed)
     tested, is_warm = chosen.test, examples.has_history(place)
-    cold = ColdStart.of(kind, target[known], is_warm[known], None if rows.weight is None else rows.weight[known])
+
+    def known_when(places: np.ndarray, part: str) -> np.ndarray:
+        return known_targets(task, rows, target, places, int(rows.cutoff[parts[part]].min()))
+
+    cold = ColdStart.of(
+        kind, known_when(known, "test"), is_warm[known], None if rows.weight is None else rows.weight[known]
+    )
     tested.answers[chosen.name] = cold.applied(tested.answers[chosen.name], is_warm[test])
     features = _plain_features(ws, warehouse, task, rows)
     if features is not None:
-        tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed)
+        tested.answers[PLAIN] = plain_answers(kind, metric, features, target, parts, known, seed, known_when)
     on_test = mean_metrics(kind, [tested])
     against = PLAIN if PLAIN in on_test else "baseline"
     noise = difference_error(kind, metric, [tested], (chosen.name, against), seed)
@@ -122,7 +102,11 @@ def _fit_single(
         tested = chosen.test
         tested.answers["baseline"] = cold.applied(tested.answers["baseline"], is_warm[test])
         on_test["baseline"] = mean_metrics(kind, [tested])["baseline"]
-    warning = scarcity(task.name, target, parts) if kind is TaskType.BINARY else ""
+    interval = chosen.interval(task)
+    if interval is not None:
+        on_test[chosen.name] |= interval.measured(tested.answers[chosen.name], target[test])
+        draft.arrays("interval", interval.arrays())
+    warning = kind_of(kind).warning(task.name, target, parts)
     draft.json("baseline", {"name": against, "noise": noise if np.isfinite(noise) else 0.0, "warning": warning})
     shipped = replace(chosen.shipped, heads=fit_heads(kind, views, target, seed, list(chosen.shipped.shares), metric))
     arrays, texts = save_mixture(shipped)
@@ -205,3 +189,7 @@ def _fit_multilabel(
     is_warm, shown = examples.has_history(place[test]), answers[shipped]
     draft.json("apart", measured_apart(is_warm, lambda some: multilabel_metrics(target[test][some], shown[some])))
     return Fit(shipped, metrics, on_test)
+
+
+FITS = {Shape.ANSWER: _fit_single, Shape.LABELS: _fit_multilabel}
+"""What learns, by the shape of the answers."""

@@ -1,6 +1,6 @@
-"""The stage that fits a task, by its type."""
+"""The stage that fits a task, by the shape of its answers."""
 
-from basemodel_ops.contract.types import TaskType
+from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.report import Report
 from basemodel_ops.stages.tasks.fitting import answer_model
 from basemodel_ops.stages.tasks.recommending import recommendation_model
@@ -9,6 +9,7 @@ from basemodel_ops.stages.workspace import Workspace
 
 def task_model(ws: Workspace, task: str) -> Report:
     """Fit, choose and refit; the artifact holds the shipped model and the metrics of all candidates."""
-    if ws.contract.task(task).type is TaskType.RECOMMENDATION:
-        return recommendation_model(ws, task)
-    return answer_model(ws, task)
+    return MODELS[ws.contract.task(task).form.shape](ws, task)
+
+
+MODELS = {Shape.ANSWER: answer_model, Shape.LABELS: answer_model, Shape.ITEMS: recommendation_model}

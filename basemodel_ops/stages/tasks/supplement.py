@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from basemodel_ops.artifacts import Draft, version_of
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Task
 from basemodel_ops.representation.workers import mapped
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
@@ -54,7 +55,7 @@ def _represent(
 
     for part, values in mapped(work, builder.parts(*pairs)):
         own = np.arange(part.first, part.first + len(part))
-        is_wide = np.full(len(own), task.type is TaskType.MULTILABEL)
+        is_wide = np.full(len(own), task.form.shape is Shape.LABELS)
         written.append(pairs[0][own], pairs[1][own], is_wide, values)
         ws.log(f"{task.name}: {written.rows:,} of {pairs.shape[1]:,} rows that were not represented before")
     written.finish(builder.entities)

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.contract.types import Aggregate, Task, TaskType
+from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.encoders.numbers import signed_expm1, squash
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.recent import RAREST
@@ -66,7 +66,7 @@ def peer_keys(examples: Represented, place: np.ndarray) -> np.ndarray:
 
 def _contrasts(examples: Represented, task: Task) -> list[Contrast]:
     """Trends and averages, for questions of an amount at a time; a yes or no has no use for them."""
-    is_amount = task.type is TaskType.REGRESSION and task.horizon is not None
+    is_amount = task.form.is_amount and task.horizon is not None
     return contrasts(examples.layout) if is_amount else []
 
 

@@ -54,6 +54,7 @@ def boosters() -> list[lgb.Booster]:
         learnt("multiclass", 2, extra_trees=True),
         learnt("regression", 3, max_bin=600, min_data_in_bin=1, min_data_in_leaf=1, num_leaves=200),
         learnt("regression", 4, min_gain_to_split=1e9),  # trees of one leaf
+        learnt("regression", 7, objective="regression_l1"),
     ]
 
 

@@ -11,7 +11,7 @@ from basemodel_ops.contract import Contract, read_contract
 from basemodel_ops.contract.types import ColumnType, TaskType
 from basemodel_ops.errors import ContractError
 
-from ..manifests import Models, hospital, model, problems, read
+from ..manifests import RETURNS, Models, hospital, model, problems, read
 
 Mistake = Callable[[Models], None]
 
@@ -198,6 +198,34 @@ def metric_of_items(models: Models) -> None:
     meta(models, "reasons_14d", "task")["metric"] = "auroc"
 
 
+def survival_without_its_flag(models: Models) -> None:
+    meta(models, "returns_14d", "task")["type"] = "survival"
+
+
+def within_the_horizon(models: Models) -> None:
+    meta(models, "returns_14d", "task").update(type="survival", observed="returns", within=[14, 28])
+
+
+def windows_that_do_not_ascend(models: Models) -> None:
+    meta(models, "returns_14d", "task").update(type="survival", observed="returns", within=[56, 28])
+
+
+def flag_that_is_no_column(models: Models) -> None:
+    meta(models, "returns_14d", "task").update(type="survival", observed="came")
+
+
+def flag_of_another_type(models: Models) -> None:
+    meta(models, "returns_14d", "task")["observed"] = "returns"
+
+
+def coverage_of_another_type(models: Models) -> None:
+    meta(models, "returns_14d", "task")["coverage"] = 0.8
+
+
+def coverage_of_all(models: Models) -> None:
+    meta(models, "returns_14d", "task").update(type="regression", coverage=1)
+
+
 def diversity_beyond_one(models: Models) -> None:
     meta(models, "reasons_14d", "task")["diversity"] = 1.5
 
@@ -229,6 +257,13 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (already_had_unknown, ("reasons_14d", "already_had", "'keep'", "'remove'", "'hide'")),
     (offers_no_model, ("reasons_14d", "offers 'catalogue'", "'active'", "Name one of these")),
     (diversity_of_no_items, ("returns_14d", "diversity", "binary", "Remove it")),
+    (survival_without_its_flag, ("returns_14d", "survival task needs `horizon` and `observed`", "['observed']")),
+    (within_the_horizon, ("returns_14d", "within [14, 28]", "horizon of 14 days", "Name longer ones")),
+    (windows_that_do_not_ascend, ("returns_14d", "within", "[56, 28]", "ascend")),
+    (flag_that_is_no_column, ("returns_14d", "observed column 'came'", "'returns'")),
+    (flag_of_another_type, ("returns_14d", "observed", "binary task is about no time", "survival", "Remove it")),
+    (coverage_of_another_type, ("returns_14d", "coverage", "binary task has no interval", "regression", "Remove it")),
+    (coverage_of_all, ("returns_14d", "coverage", "less than 1")),
     (diversity_beyond_one, ("reasons_14d", "diversity", "less than or equal to 1")),
     (metric_of_another_type, ("returns_14d", "metric 'mae'", "binary", "'brier'", "remove `metric`")),
     (on_worse_of_items, ("reasons_14d", "on_worse", "multilabel", "Remove it")),
@@ -334,3 +369,42 @@ def test_models_without_an_annotation_do_not_change_the_fingerprint(tmp_path: Pa
     before = read(tmp_path, models).fingerprint
     models["more_staging"] = models.pop("staging")
     assert read(tmp_path, models).fingerprint == before
+
+
+def test_fields_that_some_types_have_alone_are_read_and_leave_other_declarations_as_they_were(tmp_path: Path) -> None:
+    models = hospital()
+    before = read(tmp_path, models).task("returns_14d")
+    assert not {"observed", "within", "coverage"} & before.model_dump().keys()
+    models["returns_14d"] = model(
+        RETURNS, {"patient_id": "bigint", "cutoff": "timestamp", "returns": "double", "came": "boolean"}
+    )
+    meta(models, "returns_14d", "task").update(
+        type="survival", observed="came", within=[28, 56], metric="integrated_brier"
+    )
+    contract = read(tmp_path, models)
+    task = contract.task("returns_14d")
+    assert (task.observed, task.within, task.horizon) == ("came", (28, 56), 14)
+    assert task.model_dump(mode="json")["within"] == [28, 56]
+    assert "came" in contract.readable[str(task.relation)]
+    assert Contract.model_validate_json(contract.model_dump_json()) == contract
+
+
+def test_an_audience_lists_ids_of_the_entity(tmp_path):
+    models = hospital()
+    models["regulars"] = model({"audience": {"entity": "patient_id"}}, {"patient_id": "bigint"})
+    contract = read(tmp_path, models)
+    assert [(one.name, one.entity, str(one.relation)) for one in contract.audiences] == [
+        ("regulars", "patient_id", "main.regulars")
+    ]
+    assert contract.readable["main.regulars"] == {"patient_id"}
+
+
+def test_an_audience_of_something_else_or_without_a_task_is_named(tmp_path):
+    models = hospital()
+    models["regulars"] = model({"audience": {"entity": "doctor"}}, {"doctor": "bigint"})
+    (problem,) = problems(tmp_path, models)
+    assert "Model regulars: entity 'doctor' is not that of the event sources, 'patient_id'" in problem
+    models["regulars"] = model({"audience": {"entity": "patient_id"}}, {"patient_id": "bigint"})
+    alone = {name: node for name, node in models.items() if not name.endswith("_14d")}
+    (problem,) = problems(tmp_path, alone)
+    assert "no model carries a task" in problem

@@ -5,11 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.metrics import (
-    METRICS,
     binary_metrics,
-    measured,
     multiclass_metrics,
     multilabel_metrics,
     ranking_metrics,
@@ -22,18 +19,6 @@ def test_binary() -> None:
     assert found["auroc"] == pytest.approx(3 / 4)  # of four pairs one stands the wrong way
     assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
     assert found["brier"] == pytest.approx((0.01 + 0.36 + 0.25 + 0.04) / 4)
-
-
-@pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 0.5, 1.0])])
-def test_one_metric_is_that_of_all(weight: np.ndarray | None) -> None:
-    target, score = np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.5, 0.8])
-    for kind, answer in ((TaskType.BINARY, score), (TaskType.REGRESSION, score), (TaskType.MULTICLASS, two(score))):
-        for metric, value in METRICS[kind](target, answer, weight).items():
-            assert measured(kind, metric, target, answer, weight) == value
-
-
-def two(chance: np.ndarray) -> np.ndarray:
-    return np.stack([1 - chance, chance], axis=1)
 
 
 def test_regression() -> None:

@@ -40,3 +40,22 @@ def test_moments_of_traits_are_random_parts_of_the_same_sizes() -> None:
         assert len(learnt) == 80
         assert len(measured) == 10
         assert sorted([*learnt, *measured]) == list(range(90))
+
+
+def test_moments_of_their_own_are_compared_over_as_long_a_time_as_validation() -> None:
+    generator = np.random.default_rng(0)
+    cutoff = np.sort(generator.integers(0, 1000, 2000))
+    known = cutoff + generator.integers(1, 120, 2000)
+    part = np.where(known <= 800, "train", np.where(cutoff >= 800, "validation", "gap")).astype("<U10")
+    found = moments(cutoff, part, 0, 0, 0, known=known)
+    assert len(found) == MOMENTS
+    length = cutoff.max() + 1 - 800
+    begin = 800
+    for learnt, measured in found:
+        assert (known[learnt] <= begin).all()
+        assert (cutoff[measured] >= begin).all()
+        assert cutoff[measured].max() < begin + length
+        begin -= length
+    for learnt, measured in found[1:]:
+        assert (part[learnt] == "train").all()
+        assert (part[measured] == "train").all()

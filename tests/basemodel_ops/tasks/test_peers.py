@@ -114,3 +114,12 @@ def test_a_history_of_thousands_of_half_lives_is_told_as_its_end_alone() -> None
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[40:], alone, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(peers.look_up(keys), own.look_up(keys), rtol=1e-5, atol=1e-6)
+
+
+def test_answers_are_known_when_it_is_said_that_they_are() -> None:
+    keys, outputs, cutoff, weight = sample(0, 200)
+    said, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight, cutoff + HORIZON * DAY)
+    default, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
+    np.testing.assert_array_equal(said, default)
+    never, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight, np.full(200, 99 * DAY))
+    assert (never[:, 2::3] == 0).all()

@@ -8,7 +8,7 @@ from safetensors.numpy import load, save
 
 from basemodel_ops.contract.types import METRICS_OF, TaskType
 from basemodel_ops.tasks.calibration import Calibration
-from basemodel_ops.tasks.metrics import METRICS
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.single import Mixture, Views, answers_of, fit_heads, load_mixture, save_mixture
 
 KINDS = [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS]
@@ -45,7 +45,7 @@ def test_every_head_learns(mixture: Mixture) -> None:
     metric = METRICS_OF[mixture.kind][0]
     for answer in answers_of(mixture.kind, mixture.heads, views).values():
         chance = 0.0 if mixture.kind is TaskType.REGRESSION else 0.5
-        assert METRICS[mixture.kind](target, answer)[metric] > chance + 0.1
+        assert kind_of(mixture.kind).metrics(target, answer)[metric] > chance + 0.1
 
 
 def test_answers_are_in_the_unit_of_the_target(mixture: Mixture) -> None:
@@ -108,7 +108,7 @@ def test_where_features_are_too_many_those_that_tell_are_read_by_more_rows() -> 
     assert 417 in head.columns
     assert len(head.columns) * 6000 <= 1_000_000
     answer = answers_of(TaskType.BINARY, {"baseline": head}, views)["baseline"]
-    assert METRICS[TaskType.BINARY](target, answer)["auroc"] > 0.93
+    assert kind_of(TaskType.BINARY).metrics(target, answer)["auroc"] > 0.93
     arrays, texts = save_mixture(Mixture(TaskType.BINARY, {"baseline": 1.0}, {"baseline": head}))
     again = load_mixture(TaskType.BINARY, ["baseline"], (arrays, texts))
     np.testing.assert_array_equal(again.predict(views), answer)

@@ -18,6 +18,7 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse import publication as module
 from basemodel_ops.warehouse import snowflake
+from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.postgres import URI, PostgresWarehouse
@@ -217,6 +218,23 @@ def test_columns_that_are_not_the_targets_are_refused_before_any_row_is_made(eac
             is_begun = True
         assert not is_begun
         assert state(each) == before
+
+
+def test_a_column_that_older_rows_lack_is_added_and_null_in_them(each: SqlWarehouse) -> None:
+    with opened(each, day=TUESDAY) as out:
+        out.append(batch(0, 2, TUESDAY))
+    wider = SCHEMA.append(added(pa.field("bound", pa.float64())))
+    for inputs in ("two", "three"):  # once it is there, it is a column as any other
+        part = batch(0, 1).append_column("bound", pa.array([0.5]))
+        with each.publication(scores_of(), wider, {"as_of": MONDAY}, inputs, "code", "run") as out:
+            out.append(pa.RecordBatch.from_arrays(part.columns, schema=wider))
+    found = each.read(rows_query(scores_of(), ["as_of", "bound"])).to_pylist()
+    assert sorted(found, key=lambda row: row["as_of"]) == [
+        {"as_of": MONDAY, "bound": 0.5}, {"as_of": TUESDAY, "bound": None}, {"as_of": TUESDAY, "bound": None},
+    ]  # fmt: skip
+    narrow = each.publication(scores_of(), SCHEMA, {"as_of": MONDAY}, "four", "code", "run")
+    with pytest.raises(WarehouseError, match=r"missing \['bound'\]"), narrow:
+        pass
 
 
 def test_nothing_can_be_appended_behind_the_end(each: SqlWarehouse) -> None:

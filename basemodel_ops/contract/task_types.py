@@ -1,0 +1,182 @@
+"""The types of tasks: what the declaration of each may say, and the shape of its rows and answers.
+
+The registry of types. What their targets, heads, metrics and score tables are is `tasks.kinds`, a module for each type
+with one answer, under its name; what the contract, the preflight and the planning ask of a type stands here, since they
+import no learner.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class TaskType(StrEnum):
+    """The kind of question."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    MULTILABEL = "multilabel"
+    REGRESSION = "regression"
+    RECOMMENDATION = "recommendation"
+    SURVIVAL = "survival"
+
+
+class Metric(StrEnum):
+    """What candidates of a task with one answer are chosen by."""
+
+    AUROC = "auroc"
+    AVERAGE_PRECISION = "average_precision"
+    BRIER = "brier"
+    LOG_LOSS = "log_loss"
+    R2_LOG = "r2_log"
+    MAE = "mae"
+    MACRO_AUROC = "macro_auroc"
+    ACCURACY = "accuracy"
+    CONCORDANCE = "concordance"
+    INTEGRATED_BRIER = "integrated_brier"
+
+
+SMALLER_IS_BETTER = (Metric.MAE, Metric.BRIER, Metric.LOG_LOSS, Metric.INTEGRATED_BRIER, "width")
+
+UNDIRECTED = ("coverage",)
+"""Figures of which neither more nor less is better."""
+
+
+class Aggregate(StrEnum):
+    """What a task with one answer asks of the events in its window."""
+
+    ANY = "any"
+    NONE = "none"
+    COUNT = "count"
+    SUM = "sum"
+    MEAN = "mean"
+
+
+class Shape(StrEnum):
+    """What a row of a task is, and what is answered to an entity."""
+
+    ANSWER = "answer"
+    """One answer to each row."""
+    LABELS = "labels"
+    """A row per positive label, of a few; all are answered."""
+    ITEMS = "items"
+    """A row per positive item, of many; the best are answered."""
+
+
+@dataclass(frozen=True)
+class TaskForm:
+    """What the declaration of a type of task may say, and the shape of its rows and answers."""
+
+    shape: Shape = Shape.ANSWER
+    metrics: tuple[Metric, ...] = ()
+    """What it may be chosen by, the default first; none where nothing is to be declared."""
+    measured_by: str = ""
+    """Its metric where nothing is to be declared."""
+    aggregates: tuple[Aggregate, ...] = ()
+    """What its `predicts` may ask of the events in a window."""
+    needs: tuple[str, ...] = ()
+    """Fields of the annotation that are required beside those of every task."""
+    fields: tuple[str, ...] = ()
+    """Fields of the annotation that no other type has."""
+    owns: str = ""
+    """What these fields are about, as in "a binary task *recommends no items*"."""
+    answer: str = "score"
+    """The column of the score table that orders entities."""
+    low: float = 0.0
+    high: float = 1.0
+    """What that column holds at least and at most."""
+    is_yes_or_no: bool = False
+    """Whether its target is 0 or 1, so that few ones are all kept when rows are drawn."""
+    is_amount: bool = False
+    """Whether its target is an amount, which is learnt as a logarithm."""
+    rows_each: int = 1
+    """Rows that heads learn from, and are asked, for each of the task, about."""
+    has_labels: bool = False
+    """Whether an answer is of one of several classes or labels, which an explanation names."""
+
+    @property
+    def metric(self) -> str:
+        """What it is chosen by where a declaration names nothing."""
+        return str(self.metrics[0]) if self.metrics else self.measured_by
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether what orders entities is a chance."""
+        return (self.low, self.high) == (0.0, 1.0)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Columns of the score table that tell the rows of an entity apart."""
+        return () if self.shape is Shape.ANSWER else ("item",)
+
+
+HUGE = 1e300
+"""No answer is beyond it."""
+
+LISTED = ("population", "predicts", "horizon")
+
+FORMS = {
+    TaskType.BINARY: TaskForm(
+        metrics=(Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.BRIER, Metric.LOG_LOSS),
+        aggregates=(Aggregate.ANY, Aggregate.NONE),
+        is_yes_or_no=True,
+    ),
+    TaskType.REGRESSION: TaskForm(
+        metrics=(Metric.R2_LOG, Metric.MAE),
+        aggregates=(Aggregate.COUNT, Aggregate.SUM, Aggregate.MEAN),
+        fields=("coverage",),
+        owns="has no interval",
+        answer="prediction",
+        low=-HUGE,
+        high=HUGE,
+        is_amount=True,
+    ),
+    TaskType.MULTICLASS: TaskForm(
+        metrics=(Metric.MACRO_AUROC, Metric.LOG_LOSS, Metric.ACCURACY), answer="probability", has_labels=True
+    ),
+    TaskType.MULTILABEL: TaskForm(Shape.LABELS, measured_by="macro_auroc", needs=LISTED, has_labels=True),
+    TaskType.RECOMMENDATION: TaskForm(
+        Shape.ITEMS,
+        measured_by="ndcg_10",
+        needs=LISTED,
+        fields=("already_had", "offers", "diversity"),
+        owns="recommends no items",
+        low=-HUGE,
+        high=HUGE,
+    ),
+    TaskType.SURVIVAL: TaskForm(
+        metrics=(Metric.CONCORDANCE, Metric.INTEGRATED_BRIER),
+        needs=("horizon", "observed"),
+        fields=("observed", "within"),
+        owns="is about no time to an event",
+        answer="expected_days",
+        high=HUGE,
+        rows_each=6,
+    ),
+}
+"""The registry: one entry per type."""
+
+METRICS_OF = {kind: form.metrics for kind, form in FORMS.items() if form.metrics}
+"""The metrics of each type of task, that of a task which names none first."""
+
+
+class OwnFields(BaseModel):
+    """Fields of a task that some types have alone; which ones, `FORMS` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    observed: str | None = None
+    """Of a survival task: the column that says whether the event came after `target` days or was not seen by then."""
+    within: tuple[int, ...] = ()
+    """Of a survival task: days beyond the horizon within which the chance of the event is answered, ascending."""
+    coverage: float | None = Field(default=None, gt=0, lt=1)
+    """Of a regression: the share of targets that lie between the bounds that are answered beside the prediction."""
+
+    @field_validator("within")
+    @classmethod
+    def _ascends(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if any(later <= earlier for earlier, later in pairwise((0, *days))):
+            raise ValueError(f"it should be whole days that ascend, as [28, 56], not {list(days)}")
+        return days

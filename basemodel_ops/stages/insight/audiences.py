@@ -1,0 +1,86 @@
+"""The stage of audiences: ids that a dbt model lists become a ranked table of everyone else."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.artifacts import version_of
+from basemodel_ops.code import code_behind
+from basemodel_ops.contract.types import Audience, Relation
+from basemodel_ops.insight.audiences import FEWEST, FIRST, Membership, membership
+from basemodel_ops.report import Report
+from basemodel_ops.stages.insight.week import Week, ranges
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import rows_query
+
+
+def audience_relation(ws: Workspace, audience: str) -> Relation:
+    """Where the ranking of an audience is written."""
+    return ws.answers(f"{audience}_audience")
+
+
+def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
+    """Publish everyone of a week who is no seed as `basemodel.<name>_audience`, who is most like them first.
+
+    It is empty, and the report says why, where fewer than `FEWEST` seeds are among the entities of the week, or all
+    are.
+    """
+    week, declared = Week(ws, as_of), ws.contract.audience(name)
+    with ws.warehouse() as warehouse:
+        seeds, unknown = seeds_of(ws, warehouse, week, declared)
+        version = version_of(name, week.artifact.version, np.flatnonzero(seeds).tolist())
+        reason = why_none(name, seeds, unknown)
+        found: Membership | None = None
+        order, probability = np.zeros(0, np.int64), np.zeros(0)
+
+        def rows(part: slice) -> pa.Table:
+            own = order[part]
+            columns = {
+                ws.contract.entity: week.entities.values.take(pa.array(own)),
+                "rank": np.arange(part.start + 1, part.start + 1 + len(own), dtype=np.int64),
+                "score": np.round(probability[own], 6),
+            }
+            return week.stamped(columns, week.model_version, run_id)
+
+        with warehouse.publication(
+            audience_relation(ws, name), rows(slice(0, 0)).schema, {"as_of": as_of}, version,
+            code_behind("stages.insight.audiences"), run_id,
+        ) as out:  # fmt: skip
+            if out.is_needed and not reason:
+                found = membership(week.embeddings, seeds, ws.settings.seed)
+                probability, others = found.probability, np.flatnonzero(~seeds)
+                order = others[np.argsort(-probability[others], kind="stable")]
+                for part in ranges(len(order)):
+                    out.append(rows(part))
+    count = int(seeds.sum())
+    numbers: dict[str, float | int | str] = {
+        "rows": 0 if reason else len(seeds) - count, "seeds": count, "seeds_not_of_the_week": unknown,
+    }  # fmt: skip
+    if reason:
+        numbers["why_none"] = reason
+    if found is not None:
+        numbers["auroc_of_held_out_seeds"] = round(found.auroc, 4)
+        numbers |= {f"lift_{share:.0%}": round(lift, 2) for share, lift in zip(FIRST, found.lift, strict=True)}
+    return Report(version, not out.is_written, numbers)
+
+
+def seeds_of(ws: Workspace, warehouse: Warehouse, week: Week, declared: Audience) -> tuple[np.ndarray, int]:
+    """Which entities of a week are seeds, bool (entities,), and how many seeds are not among them."""
+    ids = warehouse.read(rows_query(declared.relation, [declared.entity])).column(0).combine_chunks().drop_null()
+    ids = ids.cast(week.entities.values.type).unique()
+    places = week.entities.encode(ids)
+    is_seed = np.zeros(len(week), bool)
+    is_seed[places[places >= 0]] = True
+    return is_seed, int((places < 0).sum())
+
+
+def why_none(name: str, seeds: np.ndarray, unknown: int) -> str:
+    """Why an audience has no row; empty where it has."""
+    if seeds.sum() < FEWEST:
+        return (
+            f"{name} lists {int(seeds.sum())} of the {len(seeds)} entities of the week and {unknown} others; an "
+            f"audience is learnt from {FEWEST} at least. Who is like a single one: `basemodel similar`"
+        )
+    return f"{name} lists everyone of the week, so nobody else is left to rank" if seeds.all() else ""

@@ -1,0 +1,120 @@
+"""Whom tasks ask about at a cutoff, and the rows that are represented to answer them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from basemodel_ops.contract.cutoffs import key_of, midnight
+from basemodel_ops.contract.types import Grid, Task
+from basemodel_ops.encoders.hashing import hash_values, pair_ids
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages.features.builder import Builder
+from basemodel_ops.stages.snapshot.own import cutoff_of
+from basemodel_ops.stages.snapshot.times import microseconds
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The entities of the rows that a task asks about; of a task with moments of its own also the cutoff of each."""
+
+    entities: pa.ChunkedArray
+    cutoff: np.ndarray | None = None  # microseconds
+
+    def __len__(self) -> int:
+        return len(self.entities)
+
+    @property
+    def mark(self) -> str:
+        """A hash of the rows, whatever their order."""
+        hashes = hash_values(self.entities.combine_chunks())
+        if self.cutoff is not None:
+            hashes = pair_ids(hashes.view(np.int64), self.cutoff)
+        return f"{len(hashes)} {int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0}"
+
+
+def asked_query(grid: Grid, task: Task, as_of: datetime, is_open: bool = True) -> exp.Select:
+    """The entities that a task asks about at `as_of`; of a trait, where `is_open`, those whose answer is not known.
+
+    A task with moments of its own asks about whoever had one since the cutoff before.
+    """
+    query = exp.select(exp.alias_(column_of(task.entity), "entity", quoted=True)).distinct()
+    query = query.from_(table_of(task.population or task.relation)).where(_within(grid, task, as_of))
+    if task.horizon is None and task.population is None and is_open:
+        query = query.where(column_of(task.target).is_(exp.null()))
+    return query
+
+
+def _within(grid: Grid, task: Task, as_of: datetime) -> exp.Expr:
+    """Whether a row of a task belongs to the partition of `as_of`."""
+    if not task.is_own:
+        return column_of(task.cutoff).eq(moment_of(as_of))
+    before = exp.LT(this=column_of(grid.cutoff), expression=moment_of(as_of))
+    since = exp.select(exp.Max(this=column_of(grid.cutoff))).from_(table_of(grid.relation)).where(before)
+    return exp.and_(
+        exp.GTE(this=column_of(task.cutoff), expression=since.subquery()),
+        exp.LT(this=column_of(task.cutoff), expression=moment_of(as_of)),
+    )
+
+
+def asked_at(warehouse: Warehouse, grid: Grid, task: Task, as_of: datetime, is_open: bool = True) -> Asked:
+    """The rows that a task asks about at `as_of`. Where moments are its own there may be none.
+
+    Raises:
+        DataError: there are none of a task at the cutoffs of the grid.
+    """
+    if task.is_own:
+        moment = exp.alias_(column_of(task.cutoff), "moment", quoted=True)
+        found = warehouse.read(asked_query(grid, task, as_of).select(moment))
+        return Asked(found.column(0), cutoff_of(task, microseconds(found.column(1))))
+    entities = warehouse.read(asked_query(grid, task, as_of, is_open)).column(0)
+    if not len(entities):
+        cutoff = exp.alias_(exp.Max(this=column_of(task.cutoff)), "newest", quoted=True)
+        newest = (
+            warehouse.read(exp.select(cutoff).from_(table_of(task.population or task.relation))).column(0)[0].as_py()
+        )
+        ends = f"Its cutoffs end at {key_of(midnight(newest))}. " if newest else "It has no rows at all. "
+        raise DataError(
+            f"Task {task.name} has no rows to score as of {key_of(as_of)}. {ends}"
+            "Score one of its cutoffs, or bring newer events into the warehouse."
+        )
+    return Asked(entities)
+
+
+@dataclass(frozen=True)
+class AskedRows:
+    """Rows to represent, ascending by entity and cutoff, and which of them are whose."""
+
+    entity: np.ndarray  # (rows,) position
+    cutoff: np.ndarray  # (rows,) microseconds
+    is_newest: np.ndarray  # (rows,) bool, at the cutoff of the partition
+    asked: list[np.ndarray]  # (rows,) bool, of each question
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+
+def rows_to_ask(builder: Builder, cutoff: int, questions: Sequence[Asked], everyone: bool) -> AskedRows:
+    """The rows that questions are about, and those of everyone at the cutoff where `everyone` is kept."""
+    count = len(builder.entities)
+    known = [builder.entities.encode(one.entities).astype(np.int64) for one in questions]
+    is_at_cutoff = everyone or any(one.cutoff is None for one in questions)
+    newest = np.arange(count if is_at_cutoff else 0)  # those who are not asked are few
+    pairs = [np.stack([newest, np.full(len(newest), cutoff)])]
+    for index, one in zip(known, questions, strict=True):
+        if one.cutoff is not None:
+            pairs.append(np.stack([index, one.cutoff])[:, index >= 0])
+    every, place = pairs[0], np.arange(len(newest))
+    if len(pairs) > 1:
+        every, place = np.unique(np.concatenate(pairs, axis=1), axis=1, return_inverse=True)
+    at_cutoff, *own = np.split(place.ravel(), np.cumsum([one.shape[1] for one in pairs])[:-1])
+    asked = [np.zeros(every.shape[1], bool) for _ in questions]
+    others = iter(own)
+    for flags, index, one in zip(asked, known, questions, strict=True):
+        flags[at_cutoff[index[index >= 0]] if one.cutoff is None else next(others)] = True
+    return AskedRows(every[0], every[1], every[1] == cutoff, asked)

@@ -1,0 +1,90 @@
+"""An amount, which is learnt as a logarithm."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from sklearn.linear_model import Ridge
+
+from basemodel_ops.contract.types import Metric, Task
+from basemodel_ops.encoders.numbers import signed_expm1, squash
+from basemodel_ops.tasks.intervals import Interval
+from basemodel_ops.tasks.kinds.base import TaskKind, Weight
+from basemodel_ops.tasks.losses import Told, absolute, squared
+from basemodel_ops.tasks.metrics import regression_metrics
+from basemodel_ops.tasks.separation import rank_correlations
+
+
+class Regression(TaskKind):
+    """Answers are amounts in the target's own unit."""
+
+    objective = "regression"
+
+    def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
+        """By rank correlation."""
+        return rank_correlations(inputs, target)
+
+    def of_peers(self, target: np.ndarray) -> np.ndarray:
+        """The logarithm."""
+        return squash(target)
+
+    def learnt(self, target: np.ndarray) -> np.ndarray:
+        """The logarithm."""
+        return squash(target)
+
+    def told(self, answer: np.ndarray) -> np.ndarray:
+        """The amount of a logarithm."""
+        return signed_expm1(answer)
+
+    def objective_for(self, metric: str) -> str | None:
+        """The middle of the logarithms is that of the amounts; their mean is not."""
+        return "regression_l1" if metric == Metric.MAE else None
+
+    def fit_line(
+        self, features: np.ndarray, target: np.ndarray, weight: Weight, strength: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Ridge."""
+        line = Ridge(alpha=100.0 / strength).fit(features, target, weight)
+        return line.coef_.reshape(1, -1), np.atleast_1d(line.intercept_)
+
+    def from_logits(self, logits: np.ndarray) -> np.ndarray:
+        """The logarithm itself."""
+        return logits[:, 0]
+
+    def mix(self, answers: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+        """The mean of the logarithms."""
+        return signed_expm1(np.average([squash(answer) for answer in answers], axis=0, weights=shares))
+
+    def loss(self, metric: str, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Told:
+        """The absolute error, or the squared one of logarithms."""
+        logs = np.stack([squash(answer) for answer in answers])
+        if metric == Metric.MAE:
+            return Told(absolute, logs, target, weight / (weight @ np.abs(target - np.median(target))))
+        target = squash(target)
+        constant = (target - np.average(target, weights=weight)) ** 2
+        return Told(squared, logs, target, weight / (weight @ constant))
+
+    def calibrate(self, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> None:
+        """Amounts are no chances."""
+
+    def metrics(self, target: np.ndarray, answer: np.ndarray, weight: Weight = None) -> dict[str, float]:
+        """R2 of log(1 + x), mean absolute error and R2."""
+        return regression_metrics(target, answer, weight)
+
+    def interval(self, task: Task, answers: Sequence[np.ndarray], target: np.ndarray) -> Interval | None:
+        """Bounds of the `coverage` that the task asks for."""
+        return None if task.coverage is None else Interval.fit(np.concatenate(answers), target, task.coverage)
+
+    def columns(self, task: Task) -> list[pa.Field]:
+        """The amount, and its bounds where the task asks for any."""
+        names = ("prediction",) if task.coverage is None else ("prediction", "lower", "upper")
+        return [pa.field(name, pa.float64()) for name in names]
+
+    def cells(
+        self, task: Task, answer: np.ndarray, classes: list[str] | None, interval: Interval | None
+    ) -> list[pa.Array]:
+        """What stands in these columns."""
+        return [pa.array(one) for one in (answer, *(interval.bounds(answer) if interval else ()))]
+
+
+KIND = Regression()

@@ -1,0 +1,147 @@
+"""Time to the next event, censored where it was not seen: the answer is the hazard of each period.
+
+Heads learn discrete-time hazards: every period in which a row was at risk is a row of its own that says whether the
+event came in it (Singer and Willett 1993). So what is censored is learnt from as far as it was seen.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.contract.types import Task
+from basemodel_ops.tasks.calibration import Calibration
+from basemodel_ops.tasks.intervals import Interval
+from basemodel_ops.tasks.kinds.base import Learner, TaskKind, Weight
+from basemodel_ops.tasks.losses import LEAST_CHANCE, Told, log_loss
+from basemodel_ops.tasks.separation import class_separations
+from basemodel_ops.tasks.survival import (
+    PERIODS,
+    SOON,
+    PersonPeriods,
+    concordance,
+    hazards,
+    integrated_brier,
+    is_observed,
+    known_by,
+    survival,
+)
+
+WITHIN_HORIZON = PERIODS // 3
+"""Periods of the horizon; the others share what lies beyond it."""
+
+
+def windows(task: Task) -> tuple[int, ...]:
+    """Days within which the chance of the event is answered: the horizon, and those beyond it."""
+    horizon = task.horizon or 1
+    return (horizon, *(task.within or (2 * horizon, 3 * horizon)))
+
+
+def ends(task: Task) -> np.ndarray:
+    """Days at which the periods begin and the last one ends, (PERIODS + 1,)."""
+    horizon, *beyond = windows(task)
+    share = np.linspace(0, len(beyond), PERIODS - WITHIN_HORIZON + 1)
+    later = np.interp(share, np.arange(len(beyond) + 1), [horizon, *beyond])
+    return np.concatenate([np.linspace(0, horizon, WITHIN_HORIZON + 1), later[1:]])
+
+
+def in_periods(task: Task, days: np.ndarray) -> np.ndarray:
+    """Days after the cutoff (rows,) as a number of periods; beyond the last, in periods as long as it."""
+    edges = ends(task)
+    beyond = np.maximum(days - edges[-1], 0) / (edges[-1] - edges[-2])
+    return np.interp(days, edges, np.arange(PERIODS + 1)) + beyond
+
+
+class Survival(TaskKind):
+    """Targets are signed times in periods (`tasks.survival`), answers hazards (rows, PERIODS)."""
+
+    def read(self, task: Task, target: pa.ChunkedArray) -> tuple[np.ndarray, list[str] | None]:
+        """Signed days as signed periods."""
+        days, _ = super().read(task, target)
+        time = np.maximum(in_periods(task, np.abs(days)), SOON)
+        return np.where(np.signbit(days), -time, time), None
+
+    def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
+        """By order, those whose event came within the horizon against all others."""
+        return class_separations(inputs, self.of_peers(target), [1])
+
+    def average(self, target: np.ndarray, weight: np.ndarray) -> tuple[float, ...]:
+        """The hazards of all."""
+        return tuple(hazards(target, weight).tolist())
+
+    def of_peers(self, target: np.ndarray) -> np.ndarray:
+        """Whether the event came within the horizon, which is known when that is over."""
+        return (is_observed(target) & (target <= WITHIN_HORIZON)).astype(float)
+
+    def known_by(self, task: Task, target: np.ndarray, days: np.ndarray) -> np.ndarray:
+        """What came later is censored there."""
+        return known_by(target, in_periods(task, np.maximum(days, 0)))
+
+    def fit(self, head: Learner, features: np.ndarray, target: np.ndarray, weight: Weight) -> None:
+        """Learn from every period in which a row was at risk."""
+        at = PersonPeriods.of(target)
+        own = at.share if weight is None else at.share * weight[at.row]
+        head.fit(_in_period(features[at.row], at.period), at.happened, own)
+
+    def predict(self, head: Learner, features: np.ndarray) -> np.ndarray:
+        """The hazard of each period."""
+        periods = [np.full(len(features), period) for period in range(PERIODS)]
+        return np.stack([head.predict(_in_period(features, period)) for period in periods], axis=1)
+
+    def loss(self, metric: str, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Told:
+        """Log loss of the hazards of the periods in which rows were at risk."""
+        at = PersonPeriods.of(target)
+        own = weight[at.row] * at.share
+        rate = np.clip(hazards(target, weight), LEAST_CHANCE, 1 - LEAST_CHANCE)
+        constant = log_loss(rate[at.period], at.happened)[0]
+        told = np.stack([answer[at.row, at.period] for answer in answers])
+        return Told(log_loss, told, at.happened, own / (own @ constant))
+
+    def calibrate(self, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Calibration:
+        """A rising map of the hazard, the same for all periods."""
+        at = PersonPeriods.of(target)
+        return Calibration.fit(np.concatenate(answers)[at.row, at.period], at.happened, weight[at.row] * at.share)
+
+    def metrics(self, target: np.ndarray, answer: np.ndarray, weight: Weight = None) -> dict[str, float]:
+        """Concordance of the expected times, and the Brier score over the periods; rows speak of one each."""
+        chance = survival(answer)
+        return {
+            "concordance": concordance(target, chance.sum(axis=1)),
+            "integrated_brier": integrated_brier(target, chance),
+        }
+
+    def columns(self, task: Task) -> list[pa.Field]:
+        """The expected days, and the chance of the event within each window."""
+        names = ["expected_days", *(f"within_{days}_days" for days in windows(task))]
+        return [pa.field(name, pa.float64()) for name in names]
+
+    def cells(
+        self, task: Task, answer: np.ndarray, classes: list[str] | None, interval: Interval | None
+    ) -> list[pa.Array]:
+        """What stands in these columns."""
+        # Within a period the hazard stays the same, so the logarithm of the chance falls in a line.
+        log = np.log(np.maximum(_from_start(answer), np.finfo(float).tiny))
+        places = in_periods(task, np.array(windows(task), float))
+        low = np.minimum(places.astype(int), PERIODS - 1)
+        part = places - low
+        chances = 1 - np.exp(log[:, low] * (1 - part) + log[:, low + 1] * part)
+        return [pa.array(self.explained(task, answer)), *(pa.array(column) for column in chances.T)]
+
+    def explained(self, task: Task, answer: np.ndarray) -> np.ndarray:
+        """Days until the event is expected, of which those beyond the last window count as it: its restricted mean."""
+        chance = _from_start(answer)
+        return ((chance[:, 1:] + chance[:, :-1]) / 2) @ np.diff(ends(task))
+
+
+def _from_start(answer: np.ndarray) -> np.ndarray:
+    """The chance of no event by the beginning of the first period and the end of each, (rows, PERIODS + 1)."""
+    return np.pad(survival(answer), ((0, 0), (1, 0)), constant_values=1.0)
+
+
+def _in_period(features: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Features with the number of the period beside them, and whether it is each, float32."""
+    about = np.column_stack([period, period[:, None] == np.arange(PERIODS)])
+    return np.hstack([features, about.astype(np.float32)])
+
+
+KIND = Survival()
