@@ -89,6 +89,10 @@ check: .venv/installed-dev sqlfluff docs ## Format, lint, types, import rules, S
 	$(BIN)/dbt --quiet parse --project-dir dbt --profiles-dir dbt
 	$(BIN)/dg check defs
 
+.PHONY: demo-test
+demo-test: .venv/installed-dev ## The tests of the demo on all of its rows, which `make test` learns from a tenth of.
+	WHOLE_DEMO=1 $(BIN)/pytest tests/dagster_project/test_demo_job.py
+
 # Otherwise each of the processes of pytest would compile them for itself.
 .PHONY: kernels
 kernels: .venv/installed

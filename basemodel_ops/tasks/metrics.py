@@ -1,16 +1,10 @@
 """Metrics per type of task."""
 
 import numpy as np
-from sklearn.metrics import (
-    average_precision_score,
-    brier_score_loss,
-    log_loss,
-    mean_absolute_error,
-    r2_score,
-    roc_auc_score,
-)
+from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, r2_score
 
 from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task
+from basemodel_ops.tasks.curves import auroc, average_precision
 
 
 def metric_of(task: Task) -> str:
@@ -36,10 +30,8 @@ def binary_metrics(target: np.ndarray, score: np.ndarray, weight: Weight = None)
     """AUROC, average precision, Brier score and log loss of (rows,); ranking one class only is not a number."""
     both = len(np.unique(target)) == 2
     return {
-        "auroc": float(roc_auc_score(target, score, sample_weight=weight)) if both else float("nan"),
-        "average_precision": float(average_precision_score(target, score, sample_weight=weight))
-        if both
-        else float("nan"),
+        "auroc": auroc(target, score, weight) if both else float("nan"),
+        "average_precision": average_precision(target, score, weight) if both else float("nan"),
         "brier": float(brier_score_loss(target, np.clip(score, 0, 1), sample_weight=weight)),
         "log_loss": float(log_loss(target, np.clip(score, 1e-6, 1 - 1e-6), labels=[0, 1], sample_weight=weight)),
     }
@@ -65,7 +57,7 @@ def multiclass_metrics(target: np.ndarray, probability: np.ndarray, weight: Weig
     probability = np.pad(probability, ((0, 0), (0, unknown)))
     present = [c for c in range(probability.shape[1]) if 0 < (target == c).sum() < len(target)]
     return {
-        "macro_auroc": _mean([roc_auc_score(target == c, probability[:, c], sample_weight=weight) for c in present]),
+        "macro_auroc": _mean([auroc(target == c, probability[:, c], weight) for c in present]),
         "log_loss": float(log_loss(target, probability, labels=np.arange(probability.shape[1]), sample_weight=weight)),
         "accuracy": float(np.average(probability.argmax(1) == target, weights=weight)),
     }
@@ -75,8 +67,8 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
     """Macro AUROC and mean average precision over labels that occur, and the Brier score of all, (rows, labels)."""
     present = [k for k in range(target.shape[1]) if 0 < target[:, k].sum() < len(target)]
     return {
-        "macro_auroc": _mean([roc_auc_score(target[:, k], score[:, k]) for k in present]),
-        "map": _mean([average_precision_score(target[:, k], score[:, k]) for k in present]),
+        "macro_auroc": _mean([auroc(target[:, k], score[:, k]) for k in present]),
+        "map": _mean([average_precision(target[:, k], score[:, k]) for k in present]),
         "brier": float(np.mean((target - np.clip(score, 0, 1)) ** 2)),
     }
 

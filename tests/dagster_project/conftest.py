@@ -15,6 +15,7 @@ from basemodel_ops.settings import Settings
 from dagster_project.execution import run_main_job
 
 from ..networks import loopback_only
+from ..sharing import own_dbt
 
 VISITS = Path(__file__).parents[1] / "projects" / "visits"
 
@@ -67,23 +68,18 @@ RunJob = Callable[..., Run]
 
 @pytest.fixture(scope="session")
 def run_job(tmp_path_factory: pytest.TempPathFactory) -> RunJob:
-    """Runs the main job of a dbt project, in a home of its own unless one is given. A project is parsed once."""
-    parsed: dict[tuple[Path, str], Path] = {}
+    """Runs the main job of a dbt project, in a home of its own unless one is given."""
     unused, keys = tmp_path_factory.mktemp("unused"), secrets(tmp_path_factory.mktemp("keys"))
 
     def run(project: Path, as_of: str | None = None, home: Path | None = None) -> Run:
         settings = Settings(dbt_project_dir=project, home=home or tmp_path_factory.mktemp("home"))
         settings = settings.model_copy(update=SMALL)
-        manifest, key = settings.manifest_path, (project, settings.target)
-        if key in parsed and not manifest.exists():
-            shutil.copytree(parsed[key], manifest.parent)
         out = io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DAGSTER_HOME", str(unused))
             for name, value in keys.items() if settings.target == "duckdb" else ():
                 patch.setenv(name, value)
             run_main_job(settings, (), as_of, Console(file=out, width=200))
-            parsed.setdefault(key, manifest.parent)
             told = tuple(name for name, value in keys.items() if os.environ.get(name) == value)
         return Run(settings, out.getvalue(), told)
 
@@ -93,7 +89,7 @@ def run_job(tmp_path_factory: pytest.TempPathFactory) -> RunJob:
 @pytest.fixture(scope="session")
 def visits(run_job: RunJob) -> Run:
     """The main job on another domain: patients, clinics, one event source, one task. It has no network but loopback."""
-    with loopback_only() as interfaces:
+    with loopback_only() as interfaces, own_dbt():
         return replace(run_job(VISITS), interfaces=interfaces)
 
 

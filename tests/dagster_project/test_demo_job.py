@@ -1,4 +1,8 @@
-"""`make demo`, whole: real data, five tasks, from raw tables to the mart."""
+"""`make demo`: real data of all households, five tasks, from raw tables to the mart.
+
+Its models learn from a tenth of the rows that `make demo` takes, and the bound of memory is lower than it is there:
+`make demo-test` asks the same of the demo as it is.
+"""
 
 import os
 import re
@@ -23,6 +27,16 @@ ANSWERS = {
     "income_band": ["class", "probability", "probabilities"],
 }
 
+IS_WHOLE = bool(os.environ.get("WHOLE_DEMO"))
+FEW_ROWS = {
+    "BASEMODEL_TASK_ROWS": "12000", "BASEMODEL_EVALUATION_ROWS": "6000", "BASEMODEL_ACTIVITY_ROWS": "10000",
+    "BASEMODEL_PRETRAINING_ROWS": "6400", "BASEMODEL_EXPLAINED": "10",
+}  # fmt: skip
+"""A tenth of what models learn from by default, and a fifth of the explanations. Everything is read, and everybody is
+answered, as by default."""
+
+MOST_MB = 4096 if IS_WHOLE else 2560
+
 pytestmark = pytest.mark.slow
 
 
@@ -31,7 +45,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
     home = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
         [str(Path(sys.executable).with_name("basemodel")), "run"],
-        env={**os.environ, "BASEMODEL_HOME": str(home), "COLUMNS": "200"},
+        env={**os.environ, **({} if IS_WHOLE else FEW_ROWS), "BASEMODEL_HOME": str(home), "COLUMNS": "200"},
         capture_output=True,
         text=True,
     )
@@ -96,7 +110,7 @@ def test_the_summary_has_a_row_per_task(demo: Run) -> None:
         assert re.search(rf"{task}\b.*(baseline|plain).*\d", demo.printed), demo.printed
 
 
-def test_every_step_stays_under_four_gigabytes_and_in_its_budget_and_every_check_passes(
+def test_every_step_stays_under_its_bounds_of_memory_and_every_check_passes(
     demo: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str((demo.settings.home / "dagster").resolve()))
@@ -106,7 +120,7 @@ def test_every_step_stays_under_four_gigabytes_and_in_its_budget_and_every_check
     stages = [event.materialization.metadata for event in events if event.is_step_materialization]
     peaks = [float(str(metadata["peak_mb"].value)) for metadata in stages if "peak_mb" in metadata]
     assert len(peaks) > 20
-    assert max(peaks) < 4096
+    assert max(peaks) < MOST_MB
     budgets = [float(str(metadata["budget_mb"].value)) for metadata in stages if "budget_mb" in metadata]
     held = [float(str(metadata["peak_mb"].value)) for metadata in stages if "budget_mb" in metadata]
     assert len(budgets) > 10

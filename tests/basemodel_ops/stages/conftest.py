@@ -1,7 +1,6 @@
 """Stages run once on trips for all tests that only look at what they made."""
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,9 @@ from basemodel_ops.stages.features import builder
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.scoring import querying as asking
 
-from .riding import learnt
-from .trips import workspace
+from ...sharing import copy_of
+from .riding import SMALL, learnt, plain
+from .trips import opened, workspace
 
 
 def encode(ws: Workspace) -> None:
@@ -31,18 +31,11 @@ def represent(ws: Workspace, as_of: datetime) -> RowsInMemory:
 
 
 @pytest.fixture(scope="session")
-def trips_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("trips")
-
-
-@pytest.fixture(scope="session")
-def ws(trips_home: Path) -> Workspace:
-    made = workspace(trips_home)
-    encode(made)
-    return made
+def ws(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return opened(copy_of(tmp_path_factory, "trips", lambda home: encode(workspace(home))))
 
 
 @pytest.fixture(scope="session")
 def riders(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Rows to learn from and a checkpoint; tests ask tasks of their own."""
-    return learnt(tmp_path_factory.mktemp("riders"))
+    return opened(copy_of(tmp_path_factory, "riders", learnt), plain(), **SMALL)

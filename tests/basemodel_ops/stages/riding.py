@@ -14,10 +14,12 @@ from basemodel_ops.contract.types import ColumnType, Contract, Relation, Task, T
 from basemodel_ops.stages import Workspace
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
-from .trips import NOW, RIDERS, column, contract, riders, trips, workspace
+from .trips import NOW, RIDERS, column, contract, opened, riders, trips, workspace
 
 CUTOFFS = [datetime(2024, 3, 4) + timedelta(weeks=week) for week in range(18)]
 HORIZON = timedelta(days=14)
+SMALL = {"hidden": 16, "epochs": 1, "pretraining_rows": 300, "horizons": (14,)}
+"""Settings of a network that is learnt in seconds."""
 
 
 def plain() -> Contract:
@@ -36,8 +38,7 @@ def encoded(home: Path, declared: Contract | None = None, **tables: pa.Table) ->
     """Encoders, vectors and codes, before any row is made."""
     tables = {"trips": trips().select(["rider", "started_at", "booking", "station", "fare"])} | tables
     made = workspace(home, declared or plain(), **tables)
-    settings = made.settings.model_copy(update={"hidden": 16, "epochs": 1, "pretraining_rows": 300, "horizons": (14,)})
-    ws = Workspace.open(settings, made.contract, lambda _: None)
+    ws = opened(home, made.contract, **SMALL)
     for source in ("trips", "riders"):
         stages.encoders(ws, source)
     stages.embeddings(ws, "trips", "station")

@@ -4,6 +4,7 @@ import io
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -184,6 +185,12 @@ def rides(cutoffs: list[datetime]) -> pa.Table:
     )
 
 
+def opened(home: Path, declared: Contract | None = None, **changes: Any) -> Workspace:
+    """A workspace over what is at home already; `changes` are those of settings."""
+    settings = Settings(home=home, dimension=16, depth=6, width=16, things=100, pretraining_rows=200)
+    return Workspace.open(settings.model_copy(update=changes), declared or contract(), lambda _: None)
+
+
 def workspace(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
     """A workspace whose warehouse holds the trips; `tables` replace those of the same name."""
     cutoffs = [datetime(2024, 3, 4) + timedelta(weeks=week) for week in range(18)]
@@ -195,9 +202,9 @@ def workspace(home: Path, declared: Contract | None = None, **tables: pa.Table) 
             "data_end", pa.array([NOW] * len(cutoffs), pa.timestamp("us"))
         ),
     } | tables
-    settings = Settings(home=home, dimension=16, depth=6, width=16, things=100, pretraining_rows=200)
-    with DuckDBWarehouse(settings.warehouse_path) as warehouse:
+    ws = opened(home, declared)
+    with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         for name, table in made.items():
             warehouse.load(Relation(schema_name="behavior", name=name), table)
         warehouse.load(TASK_TABLE, rides(cutoffs))
-    return Workspace.open(settings, declared or contract(), lambda _: None)
+    return ws
