@@ -103,7 +103,7 @@ class Plane:
         self.parts.append(element("polyline", points=points, class_=f"line s{series}", stroke_dasharray=dash))
         self.legend.append((name, f"drawn s{series}"))
 
-    def guide(self, x: Sequence[float], y: Sequence[float], name: str) -> None:
+    def guide(self, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray, name: str) -> None:
         """A thin line to compare with."""
         points = " ".join(f"{a:g},{b:g}" for a, b in self.at(x, y))
         self.parts.append(element("polyline", points=points, class_="guide"))

@@ -8,6 +8,9 @@ BINS = 10
 POINTS = 100
 """Points of a curve, about."""
 
+Points = tuple[np.ndarray, np.ndarray]
+"""Of a curve, (points,) each."""
+
 
 def _ordered(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
     """Label, score and weight, the highest score first, and where a score is the last of equal ones."""
@@ -17,28 +20,26 @@ def _ordered(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[
     return label, score, weight, last
 
 
-def _thinned(*curve: np.ndarray) -> tuple[np.ndarray, ...]:
-    count = len(curve[0])
-    some = np.unique(np.linspace(0, count - 1, min(count, POINTS)).astype(int))
-    return tuple(one[some] for one in curve)
+def _thinned(x: np.ndarray, y: np.ndarray) -> Points:
+    some = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
+    return x[some], y[some]
 
 
-def roc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+def roc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """False and true positive rates from (0, 0) to (1, 1), of 0/1 labels (rows,); equal scores are one step."""
     label, _, weight, last = _ordered(label, score, weight)
     hits, misses = np.cumsum(label * weight)[last], np.cumsum((1 - label) * weight)[last]
-    rates = [np.append(0.0, one / max(one[-1], 1e-12)) for one in (misses, hits)]
-    return _thinned(*rates)
+    return _thinned(*(np.append(0.0, one / max(one[-1], 1e-12)) for one in (misses, hits)))
 
 
-def precision_recall(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+def precision_recall(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """Recall and precision at every threshold, the highest first."""
     label, _, weight, last = _ordered(label, score, weight)
     hits, told = np.cumsum(label * weight)[last], np.cumsum(weight)[last]
     return _thinned(hits / max(hits[-1], 1e-12), hits / np.maximum(told, 1e-12))
 
 
-def gains(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+def gains(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """Share of rows taken, the highest scores first, and the share of all that labels add up to among them."""
     label, _, weight, last = _ordered(label, score, weight)
     taken, found = np.cumsum(weight)[last], np.cumsum(label * weight)[last]

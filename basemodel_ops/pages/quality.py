@@ -1,6 +1,6 @@
 """Pictures of how well the answers of a task hold on rows that its model had not learnt from, by type of task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def of_rankings(rank: np.ndarray, label: np.ndarray, plain: np.ndarray, taken: n
     ]  # fmt: skip
 
 
-def _calibrated(by: Mapping[str, Sequence[np.ndarray]], x: str, y: str) -> Picture:
+def _calibrated(by: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], x: str, y: str) -> Picture:
     lines = {name: measures.calibration(*one) for name, one in by.items()}
     top = max(float(np.max(one)) for line in lines.values() for one in line)
     low = min(0.0, *(float(np.min(one)) for line in lines.values() for one in line))

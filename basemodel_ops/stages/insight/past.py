@@ -73,7 +73,7 @@ def usual_before(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, ch
         start.append(np.full(len(entity[-1]), end - days * DAY))
     pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
-    past = [(windows, _halves(ws, windows)) for windows in Reading(ws, builder, *pairs, days, checkpoint)]
+    past = [(windows, _halves(ws, windows)) for windows in Reading(ws, builder, pairs[0], pairs[1], days, checkpoint)]
     known = sum(int((half > 0).sum()) for _, half in past)
     if known < LEAST:
         return f"{known} past windows of {days} days are known, and {LEAST} are needed to say what is usual"

@@ -37,7 +37,7 @@ def _at(as_of: datetime) -> exp.Expr:
     return column_of("as_of").eq(moment_of(as_of))
 
 
-def _named(what: exp.Expr, name: str) -> exp.Alias:
+def _named(what: exp.Expr, name: str) -> exp.Expr:
     return exp.alias_(what, name, quoted=True)
 
 
@@ -201,7 +201,9 @@ def attribute_groups(
             if one.type is ColumnType.CATEGORY and (source.name, one.name) not in hidden
         ]
         table = _newest(warehouse, source, wanted, before, share) if wanted else None
-        for name in wanted if table is not None else ():
+        if table is None:
+            continue
+        for name in wanted:
             known = {str(key): value for key, value in zip(table[source.key], table[name], strict=True)}
             values = [known.get(str(one)) for one in entities.to_pylist()]
             if 1 < len({one for one in values if one is not None}) <= GROUPS:

@@ -67,7 +67,7 @@ def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
     answer = task.form.answer
     within = [column_of(GROUP[task.type])] if task.type in GROUP else []
 
-    def over(function: exp.Expr, order: exp.Ordered | None, name: str) -> exp.Alias:
+    def over(function: exp.Expr, order: exp.Ordered | None, name: str) -> exp.Expr:
         ordered = exp.Order(expressions=[order]) if order else None
         window = exp.Window(this=function, partition_by=[one.copy() for one in within], order=ordered)
         return exp.alias_(window, name, quoted=True)

@@ -94,7 +94,7 @@ def single_predictions(
         names = pa.array(classes, pa.string())
         columns["label"] = names.take(pa.array(target))
         for name, own in (("prediction", told), ("baseline", plain)):
-            known = np.isfinite(own).all(axis=1)
+            known = np.all(np.isfinite(own), axis=1)
             best = np.where(known[:, None], own, 0).argmax(axis=1)
             columns[name] = names.take(pa.array(best, mask=~known))
             top = np.where(known, own.max(axis=1), 0)

@@ -27,7 +27,7 @@ def contents() -> Contents:
     drawn = {
         "churn": of_chances(columns, "mixture", "plain"), "spend": of_amounts(amounts, "mixture", "plain"),
         EVIL: of_classes(classes, columns, guesses),
-        "next": of_rankings(rank, *hits, np.repeat(generator.integers(0, 9, 100), 20)),
+        "next": of_rankings(rank, hits[0], hits[1], np.repeat(generator.integers(0, 9, 100), 20)),
     }  # fmt: skip
     tasks = [
         TaskContents(
