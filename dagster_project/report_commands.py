@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from basemodel_ops.artifacts import ArtifactStore
-from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.pages import FILE, FOLDER
 from basemodel_ops.settings import Settings
@@ -52,6 +50,9 @@ def report(
 
 def write_page(settings: Settings, as_of: datetime) -> Path | None:
     """The page of a week as one file in the home; None where none was made. It is replaced as a whole."""
+    from basemodel_ops.artifacts import ArtifactStore
+    from basemodel_ops.contract.cutoffs import key_of
+
     artifact = ArtifactStore(settings.artifact_root).newest(f"{FOLDER}/{key_of(as_of)}")
     if artifact is None:
         return None

@@ -95,7 +95,7 @@ def _published(warehouse: Warehouse, task: Task, as_of: datetime) -> dict[Key, f
     query = exp.select(*map(column_of, _key(task)), column_of(answer_column(task)))
     query = query.from_(table_of(score_relation(task.name, schema))).where(part)
     query = query.where(exp.In(this=column_of(task.entity), query=explained.subquery()))
-    if task.form.key:
+    if task.form.shape is Shape.LABELS:
         query = query.where(column_of("rank").eq(exp.Literal.number(1)))
     rows = (tuple(row.values()) for row in warehouse.read(query).to_pylist())
     return {row[:-1]: row[-1] for row in rows}
