@@ -16,16 +16,16 @@ AROUND = frozenset(
      "manifest_path", "memory", "memory_bytes", "keep_sketches", "retrain_days",
      "compile_ahead", "adapter", "kind", "dbt_vars", "answers_schema", "owner", "duckdb_path", "explained"}
 )  # fmt: skip
-"""Settings that say where and how things run: every stage may read them, and no result depends on them."""
+"""Settings that say where and how items run: every stage may read them, and no result depends on them."""
 
 ENCODED = ("seed", "image_architecture", "image_weights")
 EMBEDDED = ("seed", "dimension", "iterations", "embedding_events")
 CODED = ("seed", "depth", "width")
 REPRESENTED = (
-    "half_lives", "count_half_lives", "counted_half_lives", "windows", "things", "depth", "width", "row_numbers"
+    "half_lives", "count_half_lives", "counted_half_lives", "windows", "top_items", "depth", "width", "row_numbers"
 )  # fmt: skip
 DRAWN = ("seed", "pretraining_rows", "activity_rows")
-LEARNT = ("seed", "hidden", "epochs", "width")
+TRAINED = ("seed", "hidden", "epochs", "width")
 
 
 @dataclass(frozen=True)
@@ -70,41 +70,46 @@ def category_columns(contract: Contract) -> list[tuple[str, str]]:
 def published_columns(contract: Contract) -> dict[str, list[str]]:
     """Event columns whose values' vectors are published, with the sources that have them; personal columns are not."""
     personal = {(str(item.relation), item.column) for item in contract.personal}
-    found: dict[str, list[str]] = {}
+    results: dict[str, list[str]] = {}
     for source, column in category_columns(contract):
         if (str(contract.event(source).relation), column) not in personal:
-            found.setdefault(column, []).append(source)
-    return found
+            results.setdefault(column, []).append(source)
+    return results
 
 
 def represented(contract: Contract) -> tuple[tuple[str, ...], tuple[Relation, ...]]:
     """Artifacts and tables that a representation is made from."""
-    facts = [source for source in contract.attributes if source.key == contract.entity]
-    keys = [f"encoders/{source.name}" for source in (*contract.events, *facts)]
+    attributes = [source for source in contract.attributes if source.key == contract.entity]
+    keys = [f"encoders/{source.name}" for source in (*contract.events, *attributes)]
     for source, column in category_columns(contract):
         keys += [f"embeddings/{source}__{column}", f"codes/{source}__{column}"]
-    return tuple(keys), tuple(source.relation for source in (*contract.events, *facts))
+    return tuple(keys), tuple(source.relation for source in (*contract.events, *attributes))
 
 
 def _assets(contract: Contract) -> Iterator[Asset]:
     grid = contract.grid.relation
-    things = {source.name: source for source in contract.attributes}
+    attribute_sources = {source.name: source for source in contract.attributes}
     for source in (*contract.events, *contract.attributes):
-        mentioned = _references(source, things)
-        relations = [source.relation, *(one.relation for one in mentioned)]
+        mentioned = _references(source, attribute_sources)
+        relations = [source.relation, *(attribute_source.relation for attribute_source in mentioned)]
         yield Asset(
             f"encoders/{source.name}", "stages.features.encoding", relations=tuple(relations), settings=ENCODED,
-            pins=("training_end",), declared=[_plain(one) for one in (source, *mentioned)],
+            pins=("training_end",), declared=[_plain(source) for source in (source, *mentioned)],
         )  # fmt: skip
     every = tuple(event.relation for event in contract.events)
     for source, column in category_columns(contract):
         event = contract.event(source)
-        declared = next(one for one in event.columns if one.name == column)
-        facts = (things[declared.references].relation,) if declared.references else ()
+        declared = next(entry for entry in event.columns if entry.name == column)
+        attributes = (attribute_sources[declared.references].relation,) if declared.references else ()
         yield Asset(
-            f"embeddings/{source}__{column}", "stages.features.embedding", (f"encoders/{source}",),
-            aside=(*every, *facts), settings=EMBEDDED, pins=("training_end", "entities", "events"), declared=column,
-        )  # fmt: skip
+            f"embeddings/{source}__{column}",
+            "stages.features.embedding",
+            (f"encoders/{source}",),
+            aside=(*every, *attributes),
+            settings=EMBEDDED,
+            pins=("training_end", "entities", "events"),
+            declared=column,
+        )
         yield Asset(
             f"codes/{source}__{column}", "stages.features.embedding",
             (f"encoders/{source}", f"embeddings/{source}__{column}"), settings=CODED, declared=column,
@@ -112,13 +117,18 @@ def _assets(contract: Contract) -> Iterator[Asset]:
     artifacts, relations = represented(contract)
     populations = tuple(task.population or task.relation for task in contract.tasks)
     yield Asset(
-        "training_examples", "stages.features.examples", artifacts, relations, (grid, *populations),
-        (*REPRESENTED, *DRAWN, "task_rows", "evaluation_rows"), ("grid", "horizons", "asked", "pool", "entities"),
+        "training_examples",
+        "stages.features.examples",
+        artifacts,
+        relations,
+        (grid, *populations),
+        (*REPRESENTED, *DRAWN, "task_rows", "evaluation_rows"),
+        ("grid", "horizons", "item_targets", "pool", "entities"),
         [_plain(source) for source in (*contract.events, *contract.attributes)],
-    )  # fmt: skip
+    )
     yield Asset(
-        "foundation_model", "stages.foundation.pretraining", ("training_examples",), settings=LEARNT,
-        pins=("training_end", "asked"),
+        "foundation_model", "stages.foundation.pretraining", ("training_examples",), settings=TRAINED,
+        pins=("training_end", "item_targets"),
     )  # fmt: skip
     yield Asset(
         "segmentation", "stages.insight.segmentation", ("training_examples", "foundation_model"), settings=("seed",),
@@ -129,31 +139,39 @@ def _assets(contract: Contract) -> Iterator[Asset]:
 
 
 def _task(contract: Contract, task: Task) -> Iterator[Asset]:
-    own = tuple(one for one in (task.relation, task.population, task.offers) if one)
+    current = tuple(relation for relation in (task.relation, task.population, task.offers) if relation)
     artifacts, relations = represented(contract)
     if task.form.shape is Shape.ITEMS and task.predicts is not None:
         source = task.predicts.source
-        learnt = (f"encoders/{source}", f"embeddings/{source}__{task.predicts.column}")
+        inputs = (f"encoders/{source}", f"embeddings/{source}__{task.predicts.column}")
         every = tuple(event.relation for event in contract.events)
         yield Asset(
-            f"{task.name}/model", "stages.tasks.recommending", learnt, own, every, ("seed", "embedding_events"),
+            f"{task.name}/model", "stages.tasks.recommendation", inputs, current, every, ("seed", "embedding_events"),
             ("grid", "entities", "events"), _plain(task),
         )  # fmt: skip
     else:
         yield Asset(
-            f"{task.name}/model", "stages.tasks.fitting", (*artifacts, "training_examples", "foundation_model"), own,
-            relations, ("seed", *REPRESENTED, "task_rows", "evaluation_rows"), ("grid", "asked"), _plain(task),
-        )  # fmt: skip
+            f"{task.name}/model",
+            "stages.tasks.fitting",
+            (*artifacts, "training_examples", "foundation_model"),
+            current,
+            relations,
+            ("seed", *REPRESENTED, "task_rows", "evaluation_rows"),
+            ("grid", "item_targets"),
+            _plain(task),
+        )
     yield Asset(f"{task.name}/evaluation", "stages.tasks.evaluation", (f"{task.name}/model",), declared=task.type.value)
 
 
-def _references(source: EventSource | AttributeSource, things: Mapping[str, AttributeSource]) -> list[AttributeSource]:
+def _references(
+    source: EventSource | AttributeSource, attribute_sources: Mapping[str, AttributeSource]
+) -> list[AttributeSource]:
     """The sources of facts that the columns of a source refer to, once each."""
     names = dict.fromkeys(column.references for column in source.columns if column.references)
-    return [things[name] for name in names if name]
+    return [attribute_sources[name] for name in names if name]
 
 
-def _plain(one: EventSource | AttributeSource | Task) -> dict:
+def _plain(event_source: EventSource | AttributeSource | Task) -> dict:
     """A declaration without what changes nothing that is learnt."""
-    words = {"columns": {"__all__": {"pii", "purpose", "inferred"}}} if not isinstance(one, Task) else None
-    return one.model_dump(mode="json", exclude=words)
+    words = {"columns": {"__all__": {"pii", "purpose", "inferred"}}} if not isinstance(event_source, Task) else None
+    return event_source.model_dump(mode="json", exclude=words)

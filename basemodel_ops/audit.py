@@ -103,8 +103,8 @@ class AuditLog:
         with self.path.open("r+b") as file:
             file.seek(head.bytes)
             tail = file.read()
-            whole = tail[: tail.rfind(b"\n") + 1]  # what was torn was never acknowledged, so nothing was read by it
-            head = self._follow(head, whole)
+            full = tail[: tail.rfind(b"\n") + 1]  # what was torn was never acknowledged, so nothing was read by it
+            head = self._follow(head, full)
             file.truncate(head.bytes)
         return head
 
@@ -119,16 +119,16 @@ class AuditLog:
             try:
                 entry = json.loads(line)
                 link = entry.pop("hash")
-                found = entry["n"]
+                result = entry["n"]
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise AuditError(f"Entry {number} of {self.path} is not an entry: it was changed. {KEEP}") from error
-            if found != number:
+            if result != number:
                 raise AuditError(
-                    f"Entry {number} of {self.path} is gone: {found} stands in its place. Entries were removed or "
+                    f"Entry {number} of {self.path} is gone: {result} stands in its place. Entries were removed or "
                     f"reordered. {KEEP}"
                 )
-            whole = (_canonical({**entry, "hash": link}) + "\n").encode()
-            if link != _chained(head.hash, entry) or whole != line:
+            full = (_canonical({**entry, "hash": link}) + "\n").encode()
+            if link != _chained(head.hash, entry) or full != line:
                 raise AuditError(f"Entry {number} of {self.path} was changed. {KEEP}")
             head = Head(number, link, head.bytes + len(line))
         return head

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 
 AROUND = (
-    "artifacts", "audit", "contract", "errors", "forgotten", "memory", "names", "preflight", "profiles", "report",
+    "artifacts", "audit", "contract", "errors", "erasures", "memory", "names", "preflight", "profiles", "report",
     "settings", "assets", "warehouse", "stages.workspace",
 )  # fmt: skip
 """Modules and packages that hand data to and fro: what they do changes no result, or stops the run."""
@@ -33,26 +33,26 @@ def code_behind(*modules: str) -> str:
 
 def sources(*modules: str) -> list[Path]:
     """The files that `code_behind` reads, sorted."""
-    found: set[Path] = set()
+    results: set[Path] = set()
     waiting = [f"basemodel_ops.{module}" for module in modules]
     while waiting:
         path = _file(waiting.pop())
-        if path is None or path in found:
+        if path is None or path in results:
             continue
-        found.add(path)
+        results.add(path)
         waiting += [name for name in _imports(path) if not _is_around(name)]
         if "importlib" in _imports(path):  # it finds the modules of its package by their names
             waiting += [
-                ".".join(("basemodel_ops", *one.relative_to(ROOT).with_suffix("").parts))
-                for one in path.parent.glob("*.py")
+                ".".join(("basemodel_ops", *entry.relative_to(ROOT).with_suffix("").parts))
+                for entry in path.parent.glob("*.py")
             ]
-    kernels = {kernel for path in found for kernel in path.parent.glob("*.cu")}
-    return sorted(found | kernels)
+    kernels = {kernel for path in results for kernel in path.parent.glob("*.cu")}
+    return sorted(results | kernels)
 
 
 def _is_around(module: str) -> bool:
     name = module.removeprefix("basemodel_ops.")
-    return any(name == one or name.startswith(f"{one}.") for one in AROUND)
+    return any(name == entry or name.startswith(f"{entry}.") for entry in AROUND)
 
 
 def _file(module: str) -> Path | None:

@@ -22,7 +22,7 @@ from numba.core.caching import UserProvidedCacheLocator
 from basemodel_ops.code import code_version
 from basemodel_ops.errors import SettingsError
 
-AHEAD = "BASEMODEL_KERNELS"
+KERNELS_VARIABLE = "BASEMODEL_KERNELS"
 """Names the directory of the image's kernels."""
 
 LEVELS = {"x86-64-v3": ("avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")}
@@ -41,7 +41,7 @@ class LinkedCacheLocator(UserProvidedCacheLocator):
         """Make the directory, with its links."""
         super().ensure_cache_path()
         check_processor(config.CPU_NAME, llvm.get_host_cpu_features())  # pyright: ignore[reportAttributeAccessIssue]
-        link(Path(os.environ[AHEAD]) / self._folder, Path(self._cache_path))
+        link(Path(os.environ[KERNELS_VARIABLE]) / self._folder, Path(self._cache_path))
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> "LinkedCacheLocator":
@@ -65,9 +65,9 @@ def _writable(directory: str) -> Path:
 
 
 @functools.cache
-def link(ahead: Path, here: Path) -> None:
+def link(compiled: Path, here: Path) -> None:
     """Link compiled kernels, and copy the indices, which numba reads whole before it adds to them; once a process."""
-    for path in sorted(ahead.glob("*.nb?")):
+    for path in sorted(compiled.glob("*.nb?")):
         with suppress(FileExistsError):
             if path.suffix == ".nbc":
                 (here / path.name).symlink_to(path)

@@ -20,20 +20,20 @@ def size_of(text: str) -> int:
     Raises:
         ValueError: it is none.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B", text.strip(), re.IGNORECASE)
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B", text.strip(), re.IGNORECASE)
+    if match is None:
         raise ValueError(f"{text!r} is no size such as 256MB.")
-    return int(float(found[1]) * 2 ** (10 * (1 + "KMGT".index(found[2].upper()))))
+    return int(float(match[1]) * 2 ** (10 * (1 + "KMGT".index(match[2].upper()))))
 
 
 def machine_bytes() -> int:
     """Memory of the machine, or of the container where it is bounded to less."""
-    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    result = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in LIMITS:
         text = path.read_text().strip() if path.exists() else ""
         if text.isdigit():
-            found = min(found, int(text))
-    return found
+            result = min(result, int(text))
+    return result
 
 
 def reset_peak() -> None:

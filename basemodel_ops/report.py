@@ -9,16 +9,16 @@ class Report:
 
     version: str
     reused: bool
-    numbers: dict[str, float | int | str] = field(default_factory=dict)
+    metrics: dict[str, float | int | str] = field(default_factory=dict)
     plots: dict[str, bytes] = field(default_factory=dict)
     drawings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The outcome of one check; a failed one says what was found and the way out."""
 
     name: str
     passed: bool
     description: str
-    numbers: dict[str, float | int | str] = field(default_factory=dict)
+    metrics: dict[str, float | int | str] = field(default_factory=dict)

@@ -1,9 +1,11 @@
 """Settings of a project, from `BASEMODEL_*` environment variables. Few dials; the rest is derived."""
 
+import os
+import warnings
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from basemodel_ops.errors import SettingsError
@@ -18,10 +20,14 @@ Adapter = Literal["duckdb", "postgres", "snowflake"]
 ADAPTERS: tuple[str, ...] = get_args(Adapter)
 
 
+OLD_VARIABLES = {"BASEMODEL_THINGS": "BASEMODEL_TOP_ITEMS"}
+"""Variables under their names before; they stay readable for one release."""
+
+
 class Settings(BaseSettings):
     """Where things live and how large the model is."""
 
-    model_config = SettingsConfigDict(env_prefix="BASEMODEL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="BASEMODEL_", frozen=True, extra="ignore", populate_by_name=True)
 
     dbt_project_dir: Path = Field(default=Path("dbt"), description="The dbt project that carries the contract.")
     home: Path = Field(default=Path(".basemodel"), description="Embedded warehouse, artifacts and reports.")
@@ -51,20 +57,23 @@ class Settings(BaseSettings):
     width: int = Field(default=128, gt=1, description="Cells in a sketch row; a power of two.")
     half_lives: tuple[float, ...] = Field(default=(28.0, 365.0), description="Half-lives of sketches, in days.")
     count_half_lives: tuple[float, ...] = Field(
-        default=(7.0, 28.0, 91.0, 365.0), description="Half-lives of the counts of occasions with a thing, in days."
+        default=(7.0, 28.0, 91.0, 365.0), description="Half-lives of the counts of sessions with an item, in days."
     )
     windows: tuple[int, ...] = Field(default=(7, 14, 28, 56, 112, 365), description="Windows of scalars, in days.")
     horizons: tuple[int, ...] = Field(default=(1, 3, 7, 14, 28, 56), description="Pretraining horizons, in days.")
     validation_cutoffs: int = Field(default=2, gt=0, description="Complete cutoffs by which heads are chosen.")
     test_cutoffs: int = Field(default=4, gt=0, description="The last complete cutoffs, which test.")
-    things: int = Field(default=128, gt=0, description="Largest values of a category kept exactly.")
+    top_items: int = Field(
+        default=128, gt=0, validation_alias=AliasChoices("BASEMODEL_TOP_ITEMS", "BASEMODEL_THINGS"),
+        description="Most frequent values of a category kept exactly.",
+    )  # fmt: skip
     image_architecture: str = Field(
         default="", description="A timm model that reads images; empty: hashes and colours."
     )
     image_weights: str = Field(default="", description="Its weights, a safetensors file of yours.")
     hidden: int = Field(default=128, gt=0, description="Hidden units of the foundation network.")
     epochs: int = Field(default=1, gt=0, description="Passes of pretraining over its rows.")
-    pretraining_rows: int = Field(default=64_000, gt=0, description="Rows the network of things learns from, at most.")
+    pretraining_rows: int = Field(default=64_000, gt=0, description="Rows the network of items learns from, at most.")
     activity_rows: int = Field(default=100_000, gt=0, description="Rows the learners of activity learn from, at most.")
 
     task_rows: int = Field(default=120_000, gt=0, description="Labelled rows that a task learns from, at most.")
@@ -96,6 +105,13 @@ class Settings(BaseSettings):
         default=50, ge=0,
         description="Entities whose scores are explained every week: so many of the highest, and as many of a sample.",
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _warn_of_old_names(self) -> Self:
+        for old, new in OLD_VARIABLES.items():
+            if any(name.upper() == old for name in os.environ):
+                warnings.warn(f"{old} is now {new}, and is read for this release only.", FutureWarning, stacklevel=2)
+        return self
 
     @property
     def counted_half_lives(self) -> tuple[float, ...]:
@@ -132,8 +148,8 @@ class Settings(BaseSettings):
     def artifact_root(self) -> str:
         """The fsspec root under which artifacts live."""
         # What one target learnt is not another's to answer by.
-        own = "artifacts" if self.target in ADAPTERS else f"artifacts-{self.target}"
-        return self.artifacts or str(self.home / own)
+        current = "artifacts" if self.target in ADAPTERS else f"artifacts-{self.target}"
+        return self.artifacts or str(self.home / current)
 
     @property
     def manifest_path(self) -> Path:

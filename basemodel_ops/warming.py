@@ -66,16 +66,16 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
     events = pa.table(
         {
             "entity": generator.integers(0, ENTITIES, EVENTS),
-            "at": pa.array([FIRST + timedelta(minutes=int(one)) for one in minutes], pa.timestamp("us")),
+            "at": pa.array([FIRST + timedelta(minutes=int(minute)) for minute in minutes], pa.timestamp("us")),
             "session": minutes // 60,
-            "item": item, "kind": pa.array([f"kind {one % 7}" for one in item]), "amount": generator.random(EVENTS),
+            "item": item, "kind": pa.array([f"kind {entry % 7}" for entry in item]), "amount": generator.random(EVENTS),
         }
     )  # fmt: skip
-    items = pa.table({"item": np.arange(ITEMS), "group": pa.array([f"group {one % 9}" for one in range(ITEMS)])})
+    items = pa.table({"item": np.arange(ITEMS), "group": pa.array([f"group {entry % 9}" for entry in range(ITEMS)])})
     people = pa.table(
         {
             "entity": np.arange(ENTITIES), "since": pa.array([FIRST] * ENTITIES, pa.timestamp("us")),
-            "town": pa.array([f"town {one % 5}" for one in range(ENTITIES)]),
+            "town": pa.array([f"town {entry % 5}" for entry in range(ENTITIES)]),
         }
     )  # fmt: skip
     cutoffs = [FIRST + timedelta(weeks=week) for week in range(4, WEEKS)]
@@ -99,7 +99,7 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
         {
             "entity": [entity for (entity, _), _ in taken],
             "cutoff": pa.array([cutoff for (_, cutoff), _ in taken], pa.timestamp("us")),
-            "item": [one for _, one in taken],
+            "item": [entry for _, entry in taken],
         }
     )
     columns = (
@@ -109,7 +109,7 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
     source = EventSource(
         name="events", relation=_relation("events"), entity="entity", time="at", session="session", columns=columns
     )
-    facts = (
+    attributes = (
         AttributeSource(
             name="items", relation=_relation("items"), key="item", valid_from=None,
             columns=(_column("group", ColumnType.CATEGORY),),
@@ -131,7 +131,7 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
         ),
     )  # fmt: skip
     declared = Grid(relation=_relation("grid"), cutoff="cutoff", data_end="data_end", start=date(2024, 1, 1), now=None)
-    contract = Contract(entity="entity", events=(source,), attributes=facts, tasks=tasks, grid=declared)
+    contract = Contract(entity="entity", events=(source,), attributes=attributes, tasks=tasks, grid=declared)
     tables = {"events": events, "items": items, "people": people, "grid": grid, "labels": labels, "takes": takes}
     return contract, tables
 

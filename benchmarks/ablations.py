@@ -18,13 +18,13 @@ from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.foundation import FoundationModel
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.activity_targets import foreseen
-from basemodel_ops.stages.features.rows import Examples
-from basemodel_ops.stages.foundation import targets
+from basemodel_ops.stages.features.activity_targets import activity_targets
+from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.foundation.training_sets import Lessons
-from basemodel_ops.stages.snapshot.task_rows import population
-from basemodel_ops.stages.tasks.positives import positives, truth_matrix
+from basemodel_ops.stages.foundation.training_sets import TrainingSet
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows
+from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from benchmarks.quality import objectives
 from benchmarks.quality.boosting import TunedLinear
 from benchmarks.quality.datasets import named
@@ -35,10 +35,10 @@ from benchmarks.quality.product import pretrained
 from benchmarks.quality.single import Problem, read_problem
 
 SHARES = (0.01, 1.0)
-READS = {"few": targets.READ, "all": targets.READ_FOR_THINGS}
+READS = {"few": learner_layout.READ, "all": learner_layout.READ_FOR_ITEMS}
 """Kinds of inputs that the layers read: those of the product's network of activity, or of its network of things."""
 
-KINDS = {"things": "thing", "composition": "composition"}
+KINDS = {"items": "item", "item_distribution": "item_distribution"}
 """Family of futures and the kind of their blocks."""
 
 
@@ -54,15 +54,15 @@ class Labels:
     of_event: np.ndarray  # (events,) label of each event, -1 where none
 
     @classmethod
-    def read(cls, ws: Workspace, task: Task, examples: Examples, events: Events) -> "Labels":
+    def read(cls, ws: Workspace, task: Task, examples: FeatureStore, events: Events) -> "Labels":
         """Its rows, labels and what each event is of; labels that are not kept as things are left out."""
         if task.predicts is None:
             raise ValueError(f"{task.name} does not say what it predicts.")
         with ws.warehouse() as warehouse:
-            rows, found = population(warehouse, task, ws.times(warehouse)), positives(warehouse, task)
+            rows, found = load_task_rows(warehouse, task, ws.times(warehouse)), read_positive_items(warehouse, task)
         rows = rows.take(np.flatnonzero(np.isin(rows.part, ["validation", "test"])))
         source, column = task.predicts.source, task.predicts.column
-        at = targets.label_places(ws, source, column, found.labels)
+        at = learner_layout.label_index(ws, source, column, found.labels)
         kept = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
         of_event = label_of(events, found.labels.filter(pa.array(kept)), of_items="." not in column)
         place = examples.locate(rows.entity, rows.cutoff)
@@ -81,16 +81,16 @@ class Bench:
 
     def __init__(self, ws: Workspace, seed: int, rows: int | None, read: str) -> None:
         self.seed, self.epochs = seed, ws.settings.epochs
-        self.examples = Examples(ws.current("training_examples"))
-        self.layout = Layout.from_rows(self.examples.artifact.json("futures"))
-        known = Lessons.of_things(self.examples)
-        kept = np.sort(np.random.default_rng(seed).permutation(len(known.place))[:rows])
-        self.place, self.inputs, self.futures = known.place[kept], known.inputs[kept], known.futures[kept]
+        self.examples = FeatureStore(ws.current("training_examples"))
+        self.layout = Layout.from_rows(self.examples.artifact.json("targets"))
+        known = TrainingSet.of_items(self.examples)
+        kept = np.sort(np.random.default_rng(seed).permutation(len(known.row_index))[:rows])
+        self.place, self.inputs, self.futures = known.row_index[kept], known.inputs[kept], known.targets[kept]
         self.entity = self.examples.entity[self.place]
         self.cutoff = self.examples.cutoff[self.place]
-        self.blocks = foreseen(self.layout)
+        self.blocks = activity_targets(self.layout)
         # Activity without skips: the layers carry all that is learnt, whatever the objective.
-        sizes = targets.things_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)
+        sizes = learner_layout.items_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)
         positions = tuple(int(place) for place in np.sort(self.examples.positions(*READS[read])))
         self.shape = replace(sizes, activity=len(self.blocks), read=positions)
         self.steps = self.epochs * max(int(len(self.place) * 0.95) // objectives.BATCH, 1)
@@ -107,9 +107,9 @@ class Bench:
         shape = objectives.only(replace(self.shape, activity=int(chosen.sum()), scalars=skips), *families)
         kept = [self.layout.positions(kind) for name, kind in KINDS.items() if name in families]
         offsets = np.array([b.offset for b in self.blocks])[chosen]
-        is_any = np.array([b.kind == "any" for b in self.blocks])[chosen]
+        is_binary = np.array([b.kind == "occurred" for b in self.blocks])[chosen]
         futures = self.futures[:, np.concatenate([offsets, *kept])]
-        return objectives.learn_futures(self.inputs, futures, is_any, shape, self.epochs, self.seed)
+        return objectives.learn_futures(self.inputs, futures, is_binary, shape, self.epochs, self.seed)
 
     def next_sessions(self, events: Events, labels: Labels, end: int) -> objectives.NextSession:
         """What followed the rows, of the labels of a task."""
@@ -127,13 +127,13 @@ class Learnt:
 
 def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: int) -> dict[str, Callable[[], Learnt]]:
     """How to learn by each objective; `horizon` (days) is that of the tasks, for the one with a single horizon."""
-    shape, span = bench.shape, sorted({b.detail for b in bench.layout.select("thing")}, key=int)
+    shape, span = bench.shape, sorted({b.detail for b in bench.layout.select("item")}, key=int)
     target = labels.task.predicts
     if target is None:
         raise ValueError(f"{labels.task.name} does not say what it predicts.")
-    offset = targets.thing_offset(bench.examples.layout, target.source, target.column)
+    offset = learner_layout.item_offset(bench.examples.layout, target.source, target.column)
 
-    read = tuple(bench.examples.positions(*targets.READ).tolist())
+    read = tuple(bench.examples.positions(*learner_layout.READ).tolist())
 
     def inputs() -> Learnt:
         return Learnt({"scalars": lambda rows: rows[:, list(read)].astype(np.float32)})
@@ -163,7 +163,7 @@ def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: in
             if "activity" in families:
                 views["answers"] = model.activity
             at = span.index(str(labels.task.horizon))
-            zero = (lambda rows: model.things(rows)[:, at, offset + labels.at]) if "things" in families else None
+            zero = (lambda rows: model.items(rows)[:, at, offset + labels.at]) if "items" in families else None
             return Learnt(views, zero)
 
         return make
@@ -176,10 +176,10 @@ def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: in
         f"activity, {horizon} days alone": futures("activity", only=horizon),
         "activity": futures("activity"),
         "activity, inputs skip to answers": futures("activity", skips=read),
-        "things": futures("things"),
-        "composition": futures("composition"),
-        "activity + things": futures("activity", "things"),
-        "activity + things + composition": futures("activity", "things", "composition"),
+        "items": futures("items"),
+        "item_distribution": futures("item_distribution"),
+        "activity + things": futures("activity", "items"),
+        "activity + things + composition": futures("activity", "items", "item_distribution"),
     }
 
 
@@ -191,7 +191,7 @@ def shipped_views(checkpoint: Checkpoint, activity: np.ndarray, horizon: int) ->
     chosen = {
         "all horizons": np.ones(len(blocks), bool),
         f"{horizon} days alone": days == str(horizon),
-        "any alone": kind == "any",
+        "occurred alone": kind == "occurred",
         f"{main} alone": source == main,
     }
     return {f"shipped bank and network, {name}": activity[:, columns] for name, columns in chosen.items()}
@@ -241,7 +241,7 @@ def run(rest: list[str]) -> dict[str, Any]:
             console.print_json(data=found[f"{name}: no labels"], indent=None)
     checkpoint = Checkpoint(ws)
     for name in shipped_views(checkpoint, np.zeros((0, len(checkpoint.blocks))), horizon):
-        note(name, lambda problem: shipped_views(checkpoint, problem.views.learnt, horizon)[name])  # noqa: B023
+        note(name, lambda problem: shipped_views(checkpoint, problem.views.model_outputs, horizon)[name])  # noqa: B023
     about = {"seed": chosen.seed, "read": chosen.read, "rows": len(bench.place), "steps": bench.steps}
     return {"dataset": chosen.dataset, **about, "found": found}
 

@@ -30,7 +30,7 @@ from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.builder import Builder, Part
-from basemodel_ops.stages.foundation import targets
+from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.anomalies import days_of, uniform
 from basemodel_ops.stages.insight.past import usual_before, windows_at
@@ -134,7 +134,7 @@ class _Ranked:
 
     def _aggregates(self, histories: list[History]) -> np.ndarray:
         """The automatic aggregates at the cutoff, (entities, numbers)."""
-        kinds = [self._builder.layout.positions(kind) for kind in targets.READ]
+        kinds = [self._builder.layout.positions(kind) for kind in learner_layout.READ]
         values = self._builder.values(self._part.low, histories, np.array([self._low + self._days * DAY]))
         return values[:, 0, np.concatenate(kinds)].astype(np.float64)
 

@@ -13,7 +13,7 @@ import numpy as np
 from sqlglot import exp
 
 from basemodel_ops.encoders import fit_encoder
-from basemodel_ops.representation.ahead import read_ahead
+from basemodel_ops.representation.prefetching import prefetch
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from benchmarks.measure import apart
 
@@ -55,7 +55,7 @@ def encode(path: str) -> dict[str, Any]:
             encoders[name] = fit_encoder(kind, columns)
         fitted = time.perf_counter() - began
         rows, known = 0, np.zeros(len(KINDS), np.int64)
-        for batch in read_ahead(warehouse.batches(_query(list(KINDS)), BATCH_ROWS)):
+        for batch in prefetch(warehouse.batches(_query(list(KINDS)), BATCH_ROWS)):
             rows += batch.num_rows
             for number, (name, kind) in enumerate(KINDS.items()):
                 column = batch.column(name)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from basemodel_ops.cleora import Embedding, build_hypergraph, embed, inductive_gap
 from basemodel_ops.encoders import fit_encoder
-from basemodel_ops.stages.features.cold import Kin, embed_cold, text_kin
+from basemodel_ops.stages.features.cold import NeighbourGroups, embed_cold_items, nearest_text_groups
 
 FACTS = ("manufacturer_id", "department", "brand", "product_category", "product_type")
 
@@ -39,14 +39,14 @@ def run(arguments: list[str]) -> dict[str, Any]:
     counts = np.where(hidden, 0, np.bincount(code, minlength=len(products)))
     names = pa.array((facts.product_type.fillna("") + " " + facts.package_size.fillna("")).to_numpy(), pa.string())
     ways = {
-        "facts": [Kin.sharing(facts[name].astype("category").cat.codes.to_numpy()) for name in FACTS],
-        "name": [text_kin(names, fit_encoder("text", [names]), counts)],
+        "facts": [NeighbourGroups.by_value(facts[name].astype("category").cat.codes.to_numpy()) for name in FACTS],
+        "name": [nearest_text_groups(names, fit_encoder("text", [names]), counts)],
     }
     ways["facts and name"] = [*ways["facts"], *ways["name"]]
     types = facts.product_type.astype("category").cat.codes.to_numpy()
     result: dict[str, Any] = {"hidden": int(new.sum()), "known": int(old.sum()), "dimension": chosen.dimension}
     for name, kin in ways.items():
-        result[name] = _measured(before, after, embed_cold(before, kin, old), old, new, types)
+        result[name] = _measured(before, after, embed_cold_items(before, kin, old), old, new, types)
     random = np.random.default_rng(chosen.seed).standard_normal((int((~old).sum()), chosen.dimension))
     random = (random / np.linalg.norm(random, axis=1, keepdims=True)).astype(np.float32)
     result["chance"] = _measured(before, after, random, old, new, types)

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from basemodel_ops.cleora import build_hypergraph, embed
 from basemodel_ops.emde import (
-    ask,
     decoded_counts,
     density_codes,
-    element_scores,
     identity_codes,
+    item_scores,
+    query_sketch,
     sketch_histories,
     smallest_cells,
 )
@@ -68,7 +68,7 @@ def _errors(
             "explained": decoded_counts(sketch[-1], table),
             "explained, prior": decoded_counts(sketch[-1], table, prior),
             "smallest": smallest_cells(sketch[-1], table),
-            "geometric": element_scores(sketch[-1], table).astype(np.float64),
+            "geometric": item_scores(sketch[-1], table).astype(np.float64),
         }
         for name, counts in decoded.items():
             order = np.argsort(-counts, kind="stable")
@@ -81,7 +81,7 @@ def _errors(
             )
         newest = np.full(len(table), -np.inf)
         np.maximum.at(newest, codes[events], day[events])
-        age = ask(sketch, table, HALF_LIVES, there, prior).age
+        age = query_sketch(sketch, table, HALF_LIVES, there, prior).age
         ages.append(_spearman(np.nan_to_num(age, nan=365.0), cutoff - newest[there]))
     names = ("precision_at_10", "precision_at_distinct", "rank_correlation")
     means = {

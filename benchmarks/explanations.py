@@ -133,7 +133,7 @@ def _causes(ws: Workspace, left: list[Leaver], cutoff: datetime, chosen: argpars
     found = []
     for group in _groups(ws, list(own), cutoff):
         explained, moved = _explained(group, chosen)
-        for one in group.told(explained):
+        for one in group.in_raw_events(explained):
             about = own[int(str(one.entity))]
             first = [reason for reason in one.reasons[:FIRST] if reason.contribution > 0]
             call = [r for r in first if r.about.value == CALL and about.call in r.times]
@@ -183,7 +183,7 @@ def _cost(ws: Workspace, visitors: list[int], cutoff: datetime, chosen: argparse
     for group in read:
         began, spent = time.perf_counter(), time.process_time()
         explained = group.explain(chosen.evaluations, chosen.seed, chosen.contexts)
-        list(group.told(explained))
+        list(group.in_raw_events(explained))
         seconds, cpu = seconds + time.perf_counter() - began, cpu + time.process_time() - spent
         asked, count = asked + sum(one.evaluations for one in explained), count + len(explained)
         moved.append(_explained(group, chosen)[1])

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from basemodel_ops.cleora import build_hypergraph, embed
-from basemodel_ops.emde.codes import Partition
+from basemodel_ops.emde.codes import DensityLSH
 from basemodel_ops.emde.query import decoded_counts
 
 GROUPS, MEMBERS = 12, 10
@@ -76,7 +76,7 @@ def sketch(folder: Path, seed: int) -> dict[str, list[float]]:
     errors: dict[str, list[float]] = {}
     for depth in DEPTHS:
         for width in WIDTHS:
-            codes = Partition.fit(vectors, depth, width, seed=seed).encode(vectors)
+            codes = DensityLSH.fit(vectors, depth, width, seed=seed).encode(vectors)
             found = [_error(history, codes, depth, width) for history in histories]
             errors.setdefault(f"depth {depth}", []).append(float(np.mean(found)))
         axes.plot(WIDTHS, errors[f"depth {depth}"], marker="o", markersize=3, label=f"depth {depth}")

@@ -60,7 +60,7 @@ def baskets(nodes: int, incidences: int) -> Any:
 def cleora_equality() -> dict[str, Any]:
     """Largest differences between both paths on a graph of 20,000 nodes."""
     from basemodel_ops.cleora import embed, hash_ids
-    from basemodel_ops.cleora.arrays import vectors_on
+    from basemodel_ops.cleora.device import vectors_on
     from basemodel_ops.cleora.hypergraph import Hypergraph
 
     there = baskets(20_000, 400_000)
@@ -88,7 +88,7 @@ def cleora(copy: float, nodes: int, incidences: int, dimension: int) -> dict[str
     import cupy  # pyright: ignore[reportMissingImports]
 
     from basemodel_ops.cleora import hash_ids
-    from basemodel_ops.cleora.arrays import vectors_on
+    from basemodel_ops.cleora.device import vectors_on
     from basemodel_ops.cleora.whitening import whitening_of
 
     graph = baskets(nodes, incidences)
@@ -119,7 +119,7 @@ def cleora(copy: float, nodes: int, incidences: int, dimension: int) -> dict[str
 def cpu_step_seconds(graph: Any, hyperedges: np.ndarray, dimension: int) -> float:
     """Seconds of the same step and norm on all CPUs of this machine, after one to compile and to lay out."""
     from basemodel_ops.cleora import hash_ids
-    from basemodel_ops.cleora.arrays import vectors_on
+    from basemodel_ops.cleora.device import vectors_on
     from basemodel_ops.cleora.hypergraph import Hypergraph
 
     here = Hypergraph(graph.nodes, graph.edge_start.get(), graph.edge_nodes.get())
@@ -193,8 +193,8 @@ def pretraining(rows: int, hardware: Any, inputs: int = 4096, hidden: int = 2048
 
     things, cells = inputs // 4, inputs // 4 // 128 * 128
     shape = Shape(
-        inputs=inputs, scalars=(), activity=64, thing_inputs=(tuple(range(things)),), thing_spans=2,
-        sketch_inputs=(tuple(range(things, things + cells)),), composition_spans=2, width=128, hidden=hidden,
+        inputs=inputs, scalars=(), activity=64, item_inputs=(tuple(range(things)),), item_horizons=2,
+        sketch_inputs=(tuple(range(things, things + cells)),), distribution_horizons=2, width=128, hidden=hidden,
     )  # fmt: skip
     generator = np.random.default_rng(0)
     values = generator.random((rows, inputs), np.float32).astype(np.float16)
@@ -245,7 +245,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--entities", type=int, default=500_000, help="histories that are sketched")
     parser.add_argument("--dimension", type=int, default=256, help="columns of the Cleora vectors")
     chosen = parser.parse_args(arguments)
-    from basemodel_ops.cleora.arrays import has_cuda
+    from basemodel_ops.cleora.device import has_cuda
 
     if not has_cuda():
         return {"absent": "no CUDA device, or CuPy is not installed: nothing was measured"}
@@ -266,7 +266,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             "10 events each": sketches(copy, chosen.entities, 10 * chosen.entities),
         },
         "pretraining": {
-            "bf16, compiled": pretraining(chosen.rows, Hardware.found()),
+            "bf16, compiled": pretraining(chosen.rows, Hardware.detect()),
             "float32, as it is written": pretraining(chosen.rows, Hardware("cuda")),
             "on the CPU": pretraining(chosen.rows // 20, Hardware()),
         },

@@ -21,7 +21,7 @@ from basemodel_ops.insight.segments import LEVELS, Tree
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.insight.week import Week
-from dagster_project.project import load_project
+from dagster_project.lib.project import load_project
 
 TOPS = (0.01, 0.05, 0.1)
 DRAWS = 10

@@ -21,15 +21,15 @@ from sklearn.preprocessing import StandardScaler
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.snapshot.task_rows import known_before_test, population, prepared
+from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows, prepared
+from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.fitting import read_targets
-from basemodel_ops.stages.tasks.selection import select, tell_of_peers
+from basemodel_ops.stages.tasks.selection import peer_features, select
 from basemodel_ops.stages.tasks.supplement import examples_of
-from basemodel_ops.stages.tasks.views import peer_keys, single_views
-from basemodel_ops.tasks.comparing import difference_error
+from basemodel_ops.tasks.blending import Trial
+from basemodel_ops.tasks.comparison import difference_error
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import gain, metric_of
-from basemodel_ops.tasks.mixing import Trial
 from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.planted import FAILED, told_the_cause
@@ -56,17 +56,17 @@ def run(rest: list[str]) -> dict[str, Any]:
 def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str, Any]:
     snapshot = ws.snapshot()
     with ws.warehouse() as warehouse:
-        rows = population(warehouse, task, snapshot.times, snapshot.plans[task.name])
+        rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[task.name])
         rows = prepared(task, rows, ws.settings.seed)
         examples, place = examples_of(ws, warehouse, task, rows, snapshot)
     rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
     target, _ = read_targets(task, rows)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
-    views = single_views(examples, Checkpoint(ws), place, task)
+    views = single_feature_sets(examples, Checkpoint(ws), place, task)
     if views.items is not None:
-        views = views.with_peers(tell_of_peers(task, rows, peer_keys(examples, place), target)[0])
+        views = views.with_peers(peer_features(task, rows, peer_keys(examples, place), target)[0])
     chosen = select(task, rows, views, target, examples.entity[place], known, test, seed, views.heads)
-    ours = chosen.test.answers
+    ours = chosen.test.predictions
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)
     if task.horizon is None:
@@ -82,7 +82,7 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     tested = Trial({**ours, **references}, target[test], owner[test])
     return {
         "rows": {"known": len(known), "test": len(test)}, "metric": primary,
-        "shares": dict(chosen.shipped.shares),
+        "shares": dict(chosen.selected.weights),
         "best_reference": best,
         "difference": round(gain(primary, metrics[chosen.name][primary]) - gain(primary, metrics[best][primary]), 4),
         "error": round(difference_error(task.type, primary, [tested], (chosen.name, best), seed), 4),

@@ -12,7 +12,7 @@ import numpy as np
 from basemodel_ops.emde import compact, identity_codes
 from basemodel_ops.emde.decay import rates_of
 from basemodel_ops.emde.kernels import sketch_entities
-from basemodel_ops.representation.workers import mapped
+from basemodel_ops.representation.workers import parallel_map
 
 DEPTH, WIDTH, ELEMENTS = 10, 128, 200_000
 HALF_LIVES = np.array([7.0, 28.0, 365.0])
@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
                 # Threads side by side, each with shards of its own, as streams are sketched.
                 seconds = _fastest(
                     lambda given=arguments_of, outs=outs, threads=threads: deque(
-                        mapped(lambda one: sketch_entities(*given, rates, -1, False, one), outs, threads), 0
+                        parallel_map(lambda one: sketch_entities(*given, rates, -1, False, one), outs, threads), 0
                     ),
                     chosen.repeats,
                 ) / len(outs)

@@ -16,10 +16,10 @@ from sqlglot import exp
 from basemodel_ops.emde import identity_codes, sketch_histories
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import EventReader, Events, History, stream_histories
-from basemodel_ops.representation.ahead import read_ahead
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.prefetching import prefetch
 from basemodel_ops.representation.sorting import SortedRange, sorted_ranges
-from basemodel_ops.representation.workers import mapped
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from benchmarks.measure import apart
 
@@ -85,9 +85,15 @@ def _summed(start: np.ndarray, events: Events, tables: Tables) -> tuple[int, flo
         for column, weight in (("item", None), ("category", events.numbers["price"])):
             width = WIDTH if column == "item" else CATEGORY_WIDTH
             sketches = sketch_histories(
-                part - begin, events.time[begin:end], events.codes[column][begin:end], tables[column], width, cutoffs,
-                lives, None if weight is None else weight[begin:end],
-            )  # fmt: skip
+                part - begin,
+                events.time[begin:end],
+                events.item_ids[column][begin:end],
+                tables[column],
+                width,
+                cutoffs,
+                lives,
+                None if weight is None else weight[begin:end],
+            )
             if column == "item":
                 mass += float(sketches[:, 0, -1, :width].sum(dtype=np.float64))
             cells += sketches.size
@@ -98,16 +104,16 @@ def _partitioned(
     batches: Iterator[pa.RecordBatch], reader: EventReader, directory: str, tables: Tables
 ) -> Iterator[Sum]:
     """Any order: ranges of entities on disk, sorted and sketched side by side."""
-    events = read_ahead(reader.read(batches))
+    events = prefetch(reader.read(batches))
 
     def work(part: SortedRange) -> Sum:
         found = part.load()
         if found is None:
             return 0, 0, 0.0
-        start = np.searchsorted(found.owner, np.arange(part.first, part.first + part.entities + 1))
+        start = np.searchsorted(found.entity_index, np.arange(part.first, part.first + part.entities + 1))
         return len(found), *_summed(start, found, tables)
 
-    return mapped(work, sorted_ranges(events, len(reader.entities), Path(directory)))
+    return parallel_map(work, sorted_ranges(events, len(reader.entities), Path(directory)))
 
 
 def _ordered(batches: Iterator[pa.RecordBatch], reader: EventReader, directory: str, tables: Tables) -> Iterator[Sum]:
@@ -115,11 +121,11 @@ def _ordered(batches: Iterator[pa.RecordBatch], reader: EventReader, directory: 
 
     def work(shard: tuple[int, list[History]]) -> Sum:
         _, (history,) = shard
-        events = Events(np.zeros(0, np.int32), history.time, None, history.codes, history.numbers)
+        events = Events(np.zeros(0, np.int32), history.time, None, history.item_ids, history.numbers)
         return len(history.time), *_summed(history.start, events, tables)
 
-    events = reader.read(read_ahead(batches))
-    return mapped(work, stream_histories([events], len(reader.entities), 16 * SHARD))
+    events = reader.read(prefetch(batches))
+    return parallel_map(work, stream_histories([events], len(reader.entities), 16 * SHARD))
 
 
 WAYS = {"partition": _partitioned, "order": _ordered}

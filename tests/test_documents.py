@@ -23,8 +23,8 @@ from basemodel_ops.contract.types import (
     TaskType,
 )
 from basemodel_ops.settings import Settings
-from dagster_project.cli import app
-from dagster_project.project import load_project
+from dagster_project.cli.app import app
+from dagster_project.lib.project import load_project
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 HEAD = "| artifact | made by | from artifacts | told apart by tables | reads besides | settings | pins |"
@@ -42,7 +42,7 @@ def contract() -> Contract:
     )
     facts = tuple(
         AttributeSource(name=name, relation=relation(table), key=key, valid_from=None, columns=())
-        for name, table, key in (("THINGS", "facts of things", "COLUMN"), ("FACTS", "facts of entities", "e"))
+        for name, table, key in (("THINGS", "facts of items", "COLUMN"), ("FACTS", "facts of entities", "e"))
     )
     task = Task(
         name="TASK", relation=relation("labels"), type=TaskType.BINARY, entity="e", cutoff="c", target="y", horizon=1,

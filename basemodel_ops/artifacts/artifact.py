@@ -30,7 +30,7 @@ def write_durably(filesystem: Any, path: str, data: bytes) -> None:
             os.fsync(file.fileno())
 
 
-class Draft:
+class ArtifactWriter:
     """An artifact being written; files are hashed as they are added."""
 
     def __init__(self, filesystem: Any, folder: str) -> None:
@@ -64,7 +64,7 @@ class Draft:
         """Write HTML as `name`.html."""
         self._write(f"{name}.html", value.encode())
 
-    def picture(self, name: str, value: bytes) -> None:
+    def plot(self, name: str, value: bytes) -> None:
         """Write a PNG as `name`.png."""
         self._write(f"{name}.png", value)
 
@@ -87,7 +87,10 @@ class Artifact:
 
     def _read(self, name: str) -> bytes:
         if name not in self.manifest["files"]:
-            raise ArtifactError(f"Artifact {self.key} {self.version} has no file {name}. It has: {self.names}.")
+            raise ArtifactError(
+                f"Artifact {self.key} {self.version} has no file {name}. It has: {self.names}. If an older version of "
+                "the code made it, `basemodel train` makes it again."
+            )
         try:
             with self._filesystem.open(posixpath.join(self._folder, name), "rb") as file:
                 data = file.read()

@@ -39,14 +39,14 @@ def check_files(files: object) -> None:
             raise ArtifactError(f"{digest!r} is no SHA-256 of {name}.")
 
 
-def sealed(record: Mapping[str, object]) -> bytes:
-    """The record as JSON, with the hash of its text as `seal`."""
+def with_checksum(record: Mapping[str, object]) -> bytes:
+    """The record as JSON, with the hash of its text as `checksum`."""
     text = json.dumps(dict(record), sort_keys=True, indent=1, default=str)
-    seal = hashlib.sha256(text.encode()).hexdigest()
-    return json.dumps({**json.loads(text), "seal": seal}, sort_keys=True, indent=1).encode()
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps({**json.loads(text), "seal": checksum}, sort_keys=True, indent=1).encode()
 
 
-def unsealed(data: bytes) -> dict[str, Any]:
+def verified(data: bytes) -> dict[str, Any]:
     """The record of a sealed text, without its seal.
 
     Raises:
@@ -56,6 +56,6 @@ def unsealed(data: bytes) -> dict[str, Any]:
     if not isinstance(record, dict) or "seal" not in record:
         raise ValueError("it has no seal")
     del record["seal"]
-    if sealed(record) != data:
+    if with_checksum(record) != data:
         raise ValueError("it does not match its seal")
     return record

@@ -13,8 +13,8 @@ from typing import Any
 
 import fsspec
 
-from basemodel_ops.artifacts.artifact import Artifact, Draft, write_durably
-from basemodel_ops.artifacts.records import check_files, check_key, check_part, sealed, unsealed
+from basemodel_ops.artifacts.artifact import Artifact, ArtifactWriter, write_durably
+from basemodel_ops.artifacts.records import check_files, check_key, check_part, verified, with_checksum
 from basemodel_ops.errors import ArtifactError
 
 
@@ -60,7 +60,7 @@ class ArtifactStore:
         with self._filesystem.open(path, "rb") as file:
             data = file.read()
         try:
-            record = unsealed(data)
+            record = verified(data)
             record[field]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise self._broken(key, name, error) from error
@@ -87,15 +87,15 @@ class ArtifactStore:
 
     def remove_leftovers(self) -> int:
         """Remove what writers that were killed left under temporary names; how many. Only while nobody writes."""
-        found = set()
+        result = set()
         for path in self._filesystem.find(self._root):
             parts = posixpath.relpath(path, self._root).split("/")
-            hidden = next((place for place, part in enumerate(parts) if part.startswith(".")), None)
+            hidden = next((path for path, part in enumerate(parts) if part.startswith(".")), None)
             if hidden is not None:
-                found.add("/".join(parts[: hidden + 1]))
-        for name in found:
+                result.add("/".join(parts[: hidden + 1]))
+        for name in result:
             self._filesystem.rm(self._folder(name), recursive=True)
-        return len(found)
+        return len(result)
 
     def newest(self, key: str) -> Artifact | None:
         """The newest artifact of `key`; None if it was never made."""
@@ -113,9 +113,13 @@ class ArtifactStore:
         return artifact
 
     def write(
-        self, key: str, version: str, fill: Callable[[Draft], None], about: Mapping[str, object] | None = None
+        self,
+        key: str,
+        version: str,
+        write_files: Callable[[ArtifactWriter], None],
+        about: Mapping[str, object] | None = None,
     ) -> Artifact:
-        """Make the artifact with `fill`, commit it by a rename, and point `current` at it.
+        """Make the artifact with `write_files`, commit it by a rename, and point `current` at it.
 
         `about` stands in the manifest for people: what the artifact was made from.
         """
@@ -124,10 +128,10 @@ class ArtifactStore:
         temporary = self._folder(key, f".{version}-{uuid.uuid4().hex}")
         self._filesystem.makedirs(temporary, exist_ok=True)
         try:
-            draft = Draft(self._filesystem, temporary)
-            fill(draft)
-            manifest = {"key": key, "version": version, "files": draft.hashes, "about": dict(about or {})}
-            write_durably(self._filesystem, posixpath.join(temporary, "manifest.json"), sealed(manifest))
+            writer = ArtifactWriter(self._filesystem, temporary)
+            write_files(writer)
+            manifest = {"key": key, "version": version, "files": writer.hashes, "about": dict(about or {})}
+            write_durably(self._filesystem, posixpath.join(temporary, "manifest.json"), with_checksum(manifest))
             target = self._folder(key, version)
             if self._filesystem.exists(target):
                 self._filesystem.rm(target, recursive=True)
@@ -148,7 +152,7 @@ class ArtifactStore:
     def _put(self, path: str, record: Mapping[str, object]) -> None:
         """Write a sealed record in the place of an older one, at once."""
         temporary = posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}-{uuid.uuid4().hex}")
-        write_durably(self._filesystem, temporary, sealed(record))
+        write_durably(self._filesystem, temporary, with_checksum(record))
         self._filesystem.mv(temporary, path)
 
     def retrain_due(self) -> dict[str, str]:
@@ -158,13 +162,13 @@ class ArtifactStore:
 
     def current_due(self) -> dict[str, str]:
         """Keys of the current artifacts that are due to be trained again, and since when."""
-        found = {}
+        results = {}
         for name, since in self.retrain_due().items():
             key, _, version = name.rpartition("/")
             record = self._record(key, "current.json", "version")
             if record is not None and record["version"] == version:
-                found[key] = since
-        return found
+                results[key] = since
+        return results
 
     def mark_retrain_due(self, names: Iterable[str], since: str) -> None:
         """Mark models; those that were marked before keep their date."""

@@ -1,4 +1,4 @@
-"""Cleora: vectors of the things events mention, from the sets they are seen in (arXiv 2102.02302)."""
+"""Cleora: vectors of the items events mention, from the sets they are seen in (arXiv 2102.02302)."""
 
 from basemodel_ops.cleora.embedding import Embedding, embed, embed_stream
 from basemodel_ops.cleora.hypergraph import Hypergraph, build_graph, build_hypergraph, join_hypergraphs

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from basemodel_ops.cleora import kernels, layout, products
+from basemodel_ops.cleora import block_matmul, kernels, layout
 from basemodel_ops.cleora.hypergraph import Hypergraph
-from basemodel_ops.cleora.lanes import LANES
+from basemodel_ops.cleora.markov_weights import MarkovWeights, markov_weights_of
 from basemodel_ops.cleora.memory import available
-from basemodel_ops.cleora.shares import Shares, shares_of
+from basemodel_ops.cleora.simd import SIMD_WIDTH
 
 NO_WEIGHTS = np.zeros(0, np.float32)
 
@@ -17,9 +17,9 @@ NO_WEIGHTS = np.zeros(0, np.float32)
 class CpuVectors:
     """Vectors (nodes, dimension) in memory, as blocks of columns; every operation replaces them."""
 
-    def __init__(self, blocks: np.ndarray, dimension: int, order: np.ndarray, shares: Shares) -> None:
+    def __init__(self, blocks: np.ndarray, dimension: int, order: np.ndarray, markov_weights: MarkovWeights) -> None:
         self.blocks, self.dimension = blocks, dimension
-        self.order, self.shares, self.connected = order, shares, shares.connected
+        self.order, self.markov_weights, self.connected = order, markov_weights, markov_weights.connected
         self._row = np.empty(len(order), np.int32)
         self._row[order] = np.arange(len(order), dtype=np.int32)
         self._graph: tuple[Hypergraph, np.ndarray] | None = None
@@ -30,8 +30,8 @@ class CpuVectors:
     def of(cls, vectors: np.ndarray, degree: np.ndarray, hyperedges: np.ndarray) -> "CpuVectors":
         """Given vectors within [-1, 1], float32 (nodes, dimension)."""
         order = busiest_first(hyperedges)
-        shares = shares_of(degree[order], hyperedges[order])
-        return cls(layout.to_blocks(vectors, order), vectors.shape[1], order, shares)
+        markov_weights = markov_weights_of(degree[order], hyperedges[order])
+        return cls(layout.to_blocks(vectors, order), vectors.shape[1], order, markov_weights)
 
     @classmethod
     def start(
@@ -47,8 +47,8 @@ class CpuVectors:
             hyperedges: Number of hyperedges of a node, int64 (nodes,).
         """
         order = busiest_first(hyperedges)
-        shares = shares_of(degree[order], hyperedges[order])
-        return cls(layout.hashed_blocks(hashes[order], dimension, seed), dimension, order, shares)
+        markov_weights = markov_weights_of(degree[order], hyperedges[order])
+        return cls(layout.hashed_blocks(hashes[order], dimension, seed), dimension, order, markov_weights)
 
     @staticmethod
     def threads() -> int:
@@ -68,15 +68,22 @@ class CpuVectors:
 
     def step(self, graph: Hypergraph, is_centred: bool) -> np.ndarray:
         """M T, centred if asked; the mean (dimension,)."""
-        arrays, shares = self._arrays(graph), self.shares
-        mean = np.zeros((len(self.blocks), LANES), np.float32)
+        arrays, markov_weights = self._arrays(graph), self.markov_weights
+        mean = np.zeros((len(self.blocks), SIMD_WIDTH), np.float32)
 
         def work(block: int) -> None:
             target = self._targets.pop() if self._targets else np.empty(self.blocks.shape[1], np.int32)
             kernels.step_block(
-                *arrays, shares.inverse, shares.hubs, shares.hub_inverse, is_centred, self.connected,
-                self.blocks[block], target, mean[block],
-            )  # fmt: skip
+                *arrays,
+                markov_weights.inverse,
+                markov_weights.hubs,
+                markov_weights.hub_inverse,
+                is_centred,
+                self.connected,
+                self.blocks[block],
+                target,
+                mean[block],
+            )
             self._targets.append(target)
 
         # Threads take the next block when they are free: numba would deal them out beforehand, and wait for the
@@ -88,23 +95,23 @@ class CpuVectors:
     def _running(self) -> tuple[np.ndarray, np.ndarray]:
         """Sums of the chunks so far, of the nodes int32 and of the hubs int64."""
         if self._sums is None:
-            hub_sums = np.zeros((len(self.blocks), len(self.shares.hubs) * LANES), np.int64)
+            hub_sums = np.zeros((len(self.blocks), len(self.markov_weights.hubs) * SIMD_WIDTH), np.int64)
             self._sums = np.zeros(self.blocks.shape, np.int32), hub_sums
         return self._sums
 
     def add_chunk(self, graph: Hypergraph) -> None:
         """Add a chunk of hyperedges to the step that `finish_chunks` ends."""
-        shares, arrays = self.shares, self._arrays(graph)
+        markov_weights, arrays = self.markov_weights, self._arrays(graph)
         self._graph = None
-        kernels.add_chunk(*arrays, shares.inverse, shares.hub_inverse, self.blocks, *self._running())
+        kernels.add_chunk(*arrays, markov_weights.inverse, markov_weights.hub_inverse, self.blocks, *self._running())
 
     def finish_chunks(self, is_centred: bool) -> np.ndarray:
         """The step over all chunks; returns as `step`."""
-        shares, (sums, hub_sums) = self.shares, self._running()
+        markov_weights, (sums, hub_sums) = self.markov_weights, self._running()
         # The sums turn into the vectors where they lie, and the vectors' memory becomes the next step's sums.
         self.blocks, spare = sums.view(np.float32), self.blocks.view(np.int32)
         mean = kernels.finish_chunks(
-            sums, hub_sums, shares.inverse, shares.hubs, is_centred, self.connected, self.blocks
+            sums, hub_sums, markov_weights.inverse, markov_weights.hubs, is_centred, self.connected, self.blocks
         )
         spare[:] = 0
         hub_sums[:] = 0
@@ -113,16 +120,18 @@ class CpuVectors:
 
     def covariance(self) -> np.ndarray:
         """Covariance of the centred connected rows, float64 (dimension, dimension)."""
-        total = products.covariance(self.blocks, numba.get_num_threads())
+        total = block_matmul.covariance(self.blocks, numba.get_num_threads())
         return total[: self.dimension, : self.dimension] / max(self.connected, 1)
 
     def whiten(self, whitening: np.ndarray) -> None:
         """Rows times the map, then to unit length."""
-        wide = len(self.blocks) * LANES
+        wide = len(self.blocks) * SIMD_WIDTH
         padded = np.zeros((wide, wide), np.float32)
         padded[: self.dimension, : self.dimension] = whitening
-        columns = padded.reshape(wide, len(self.blocks), LANES).transpose(1, 0, 2)
-        products.whiten_rows(self.blocks, np.ascontiguousarray(columns).reshape(len(self.blocks), wide * LANES))
+        columns = padded.reshape(wide, len(self.blocks), SIMD_WIDTH).transpose(1, 0, 2)
+        block_matmul.whiten_rows(
+            self.blocks, np.ascontiguousarray(columns).reshape(len(self.blocks), wide * SIMD_WIDTH)
+        )
 
     def normalise(self) -> None:
         """Rows to unit length."""
@@ -130,9 +139,9 @@ class CpuVectors:
 
     def clear_isolated(self) -> None:
         """Zero vectors for nodes without neighbours."""
-        isolated = np.flatnonzero(self.shares.inverse == 0)
+        isolated = np.flatnonzero(self.markov_weights.inverse == 0)
         if len(isolated):
-            self.blocks.reshape(len(self.blocks), -1, LANES)[:, isolated] = 0
+            self.blocks.reshape(len(self.blocks), -1, SIMD_WIDTH)[:, isolated] = 0
 
     def take(self) -> np.ndarray:
         """A copy of the vectors, float32 (nodes, dimension)."""
@@ -140,7 +149,7 @@ class CpuVectors:
 
     def release(self) -> np.ndarray:
         """The vectors, float32 (nodes, dimension), in the memory of the state where they fit; it is used up."""
-        if self.dimension % LANES:
+        if self.dimension % SIMD_WIDTH:
             return self.take()
         layout.turn_to_rows(self.blocks, self.order)
         return self.blocks.reshape(len(self.order), self.dimension)

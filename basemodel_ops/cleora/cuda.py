@@ -11,7 +11,7 @@ import numpy as np
 
 from basemodel_ops.cleora.hypergraph import Hypergraph
 from basemodel_ops.cleora.incidences import check_count
-from basemodel_ops.cleora.shares import HUB_BITS, UNIT, Shares, shares_of
+from basemodel_ops.cleora.markov_weights import HUB_BITS, UNIT, MarkovWeights, markov_weights_of
 
 SOURCE = Path(__file__).with_name("cuda.cu")
 
@@ -28,22 +28,22 @@ FLAT = (4096, 256)
 class CudaVectors:
     """Vectors (nodes, dimension) in device memory; every operation replaces them."""
 
-    def __init__(self, vectors: Any, shares: Shares) -> None:
+    def __init__(self, vectors: Any, markov_weights: MarkovWeights) -> None:
         self._kernels = cupy.RawModule(code=SOURCE.read_text())
         self.vectors = cupy.asarray(vectors, cupy.float32)
-        self.inverse, self.connected = cupy.asarray(shares.inverse), shares.connected
-        self.hubs, self.hub_inverse = cupy.asarray(shares.hubs), cupy.asarray(shares.hub_inverse)
+        self.inverse, self.connected = cupy.asarray(markov_weights.inverse), markov_weights.connected
+        self.hubs, self.hub_inverse = cupy.asarray(markov_weights.hubs), cupy.asarray(markov_weights.hub_inverse)
         self._graph: tuple[Hypergraph, tuple[Any, Any, Any]] | None = None
         self._sums: Any = None
-        self._hub_sums = cupy.zeros((max(1, len(shares.hubs)), self.dimension), cupy.int64)
+        self._hub_sums = cupy.zeros((max(1, len(markov_weights.hubs)), self.dimension), cupy.int64)
 
     @classmethod
     def start(
         cls, hashes: np.ndarray, dimension: int, seed: int, degree: np.ndarray, hyperedges: np.ndarray
     ) -> "CudaVectors":
         """The start in U(-1, 1) from the hashes of the ids; arguments as `CpuVectors.start`."""
-        shares = shares_of(degree, hyperedges)
-        state = cls(cupy.empty((len(hashes), dimension), cupy.float32), shares)
+        markov_weights = markov_weights_of(degree, hyperedges)
+        state = cls(cupy.empty((len(hashes), dimension), cupy.float32), markov_weights)
         first = np.uint64((1 + seed * 1_000_003) % 2**64)
         state._run("hashed_start", *FLAT, cupy.asarray(hashes), state.vectors, *state._size, first)
         return state

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.cleora import memory
-from basemodel_ops.cleora.arrays import vectors_on
 from basemodel_ops.cleora.cpu import CpuVectors
+from basemodel_ops.cleora.device import vectors_on
 from basemodel_ops.cleora.hypergraph import Hypergraph, build_hypergraph
 from basemodel_ops.cleora.ids import hash_ids
 from basemodel_ops.cleora.incidences import check_edges
@@ -70,7 +70,7 @@ def embed(
         graph: Hypergraph over `len(ids)` nodes.
         ids: The nodes' ids; equal ids start equal, on any machine.
         dimension: Length of a vector.
-        iterations: Steps; plain steps collapse where few things are in most hyperedges, whitened ones do not.
+        iterations: Steps; plain steps collapse where few items are in most hyperedges, whitened ones do not.
         whiten: Centre and whiten before the L2 step.
         seed: Seed of the start.
         center: Centre before the L2 step where it is not whitened.

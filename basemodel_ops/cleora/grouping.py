@@ -101,18 +101,18 @@ def _sort(key: np.ndarray, weight: np.ndarray) -> None:
     """Sort a run by node, repeats of a node by weight: their sum must not depend on the order of the rows."""
     if len(key) <= SHORT:
         for i in range(1, len(key)):
-            one, j = key[i], i
+            entry, j = key[i], i
             if len(weight):
-                mass = weight[i]
-                while j > 0 and (key[j - 1] > one or (key[j - 1] == one and weight[j - 1] > mass)):
+                total_weight = weight[i]
+                while j > 0 and (key[j - 1] > entry or (key[j - 1] == entry and weight[j - 1] > total_weight)):
                     key[j], weight[j] = key[j - 1], weight[j - 1]
                     j -= 1
-                weight[j] = mass
+                weight[j] = total_weight
             else:
-                while j > 0 and key[j - 1] > one:
+                while j > 0 and key[j - 1] > entry:
                     key[j] = key[j - 1]
                     j -= 1
-            key[j] = one
+            key[j] = entry
     elif len(weight):
         order = np.argsort(weight, kind="mergesort")
         order = order[np.argsort(key[order], kind="mergesort")]
@@ -154,8 +154,8 @@ def _tidy(
     for run in prange(runs):
         low = start[run]
         high = start[run + 1] if run + 1 < runs else len(key)
-        mass = weight[low:high] if len(weight) else weight
-        _sort(key[low:high], mass)
+        total_weight = weight[low:high] if len(weight) else weight
+        _sort(key[low:high], total_weight)
         last = low
         for row in range(low + 1, high):
             if key[row] != key[last]:
@@ -185,9 +185,9 @@ def members_of(
     start, size = start[kept], size[kept]
     edge_start = np.concatenate([np.zeros(1, np.int64), np.cumsum(size)])
     members = np.empty(edge_start[-1], np.int32)
-    masses = np.empty(len(members) if len(weight) else 0, np.float32)
-    _copy(key, weight, start, edge_start, node_bits, members, masses)
-    return edge_start, members, masses
+    member_weights = np.empty(len(members) if len(weight) else 0, np.float32)
+    _copy(key, weight, start, edge_start, node_bits, members, member_weights)
+    return edge_start, members, member_weights
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -198,11 +198,11 @@ def _copy(
     edge_start: np.ndarray,
     node_bits: int,
     members: np.ndarray,
-    masses: np.ndarray,
+    member_weights: np.ndarray,
 ) -> None:
     mask = (np.uint64(1) << np.uint64(node_bits)) - np.uint64(1)
     for edge in prange(len(start)):
         for i in range(edge_start[edge + 1] - edge_start[edge]):
             members[edge_start[edge] + i] = np.int32(key[start[edge] + i] & mask)
             if len(weight):
-                masses[edge_start[edge] + i] = weight[start[edge] + i]
+                member_weights[edge_start[edge] + i] = weight[start[edge] + i]

@@ -128,7 +128,10 @@ def join_hypergraphs(first: Hypergraph, second: Hypergraph) -> Hypergraph:
     weights = None
     if first.weights is not None or second.weights is not None:
         weights = np.concatenate(
-            [np.ones(one.incidences, np.float32) if one.weights is None else one.weights for one in (first, second)]
+            [
+                np.ones(first.incidences, np.float32) if first.weights is None else first.weights
+                for first in (first, second)
+            ]
         )
     return Hypergraph(
         first.nodes,

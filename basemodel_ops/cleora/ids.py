@@ -1,4 +1,4 @@
-"""Ids of things as numbers: stable 64-bit hashes, and positions in a list of distinct ids.
+"""Ids of items as numbers: stable 64-bit hashes, and positions in a list of distinct ids.
 
 Integers go through splitmix64 (Steele et al. 2014), bytes through FNV-1a (Fowler, Noll, Vo) eight bytes at a time with
 the same finish, straight from the buffers of an Arrow array: no Python object per row.
@@ -136,5 +136,5 @@ def index_ids(ids: Sequence[object] | np.ndarray | pa.Array | pa.ChunkedArray) -
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu":
         distinct, code = ranks(ids)
         return pa.array(distinct), code
-    found = to_arrow(ids).dictionary_encode()
-    return found.dictionary, found.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False)
+    result = to_arrow(ids).dictionary_encode()
+    return result.dictionary, result.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False)

@@ -26,7 +26,7 @@ def check_count(incidences: int) -> None:
 
 
 def check_nodes(nodes: np.ndarray, count: int) -> None:
-    """Refuse nodes that are no index below `count`; negative ones are unknown things and allowed.
+    """Refuse nodes that are no index below `count`; negative ones are unknown items and allowed.
 
     Raises:
         DataError: not integers, or an index is out of range.
@@ -39,7 +39,7 @@ def check_nodes(nodes: np.ndarray, count: int) -> None:
         row = int(nodes.argmax())
         raise DataError(
             f"Node index {int(nodes[row])} in row {row} is out of range: the graph has {count} nodes, "
-            f"0 to {count - 1}. Negative indices stand for unknown things."
+            f"0 to {count - 1}. Negative indices stand for unknown items."
         )
 
 

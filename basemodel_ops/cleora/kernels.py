@@ -12,8 +12,9 @@ Vectors are blocks as in `layout`; members, shares and hubs count rows of a bloc
 import numpy as np
 from numba import njit, prange
 
-from basemodel_ops.cleora.lanes import (
-    LANES,
+from basemodel_ops.cleora.markov_weights import HUB_BITS, UNIT
+from basemodel_ops.cleora.simd import (
+    SIMD_WIDTH,
     add,
     add_long,
     add_rounded,
@@ -24,7 +25,6 @@ from basemodel_ops.cleora.lanes import (
     store,
     zero,
 )  # fmt: skip
-from basemodel_ops.cleora.shares import HUB_BITS, UNIT
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -46,21 +46,21 @@ def _scatter(
             total = np.float32(0)
             for position in range(start[edge], start[edge + 1]):
                 total += weights[position]
-                row = load(source, np.int64(members[position]) * LANES)
+                row = load(source, np.int64(members[position]) * SIMD_WIDTH)
                 mean = add(mean, scale(row, weights[position]))
         else:
             total = np.float32(start[edge + 1] - start[edge])
             for position in range(start[edge], start[edge + 1]):
-                mean = add(mean, load(source, np.int64(members[position]) * LANES))
+                mean = add(mean, load(source, np.int64(members[position]) * SIMD_WIDTH))
         mean = scale(mean, np.float32(1) / total)
         for position in range(start[edge], start[edge + 1]):
             node = np.int64(members[position])
             weight = weights[position] if has_weights else np.float32(1)
             if inverse[node] > 0:
-                add_rounded(target, node * LANES, scale(mean, weight * inverse[node]))
+                add_rounded(target, node * SIMD_WIDTH, scale(mean, weight * inverse[node]))
             else:
                 hub = np.int64(-inverse[node]) - 1
-                add_rounded_long(hub_target, hub * LANES, scale(mean, weight * hub_inverse[hub]))
+                add_rounded_long(hub_target, hub * SIMD_WIDTH, scale(mean, weight * hub_inverse[hub]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -76,22 +76,22 @@ def _finish(
 ) -> None:
     """Sums of a block as float32 vectors, less the connected rows' mean; isolated rows are zero."""
     for hub in range(len(hubs)):
-        for column in range(LANES):
-            total = (hub_sums[hub * LANES + column] + (1 << (HUB_BITS - 1))) >> HUB_BITS
-            sums[hubs[hub] * LANES + column] = np.int32(total)
-    total = np.zeros(LANES, np.int64)
+        for column in range(SIMD_WIDTH):
+            total = (hub_sums[hub * SIMD_WIDTH + column] + (1 << (HUB_BITS - 1))) >> HUB_BITS
+            sums[hubs[hub] * SIMD_WIDTH + column] = np.int32(total)
+    total = np.zeros(SIMD_WIDTH, np.int64)
     if is_centred:
         for row in range(len(inverse)):
-            add_long(total, sums, row * LANES)
-    for column in range(LANES):
+            add_long(total, sums, row * SIMD_WIDTH)
+    for column in range(SIMD_WIDTH):
         mean[column] = -total[column] / (max(connected, 1) * UNIT)
     unit = np.float32(1 / UNIT)
     for row in range(len(inverse)):
         if inverse[row] == 0:
-            store(out, row * LANES, zero())
+            store(out, row * SIMD_WIDTH, zero())
         else:
-            store(out, row * LANES, add(scale(load_integers(sums, row * LANES), unit), load(mean, 0)))
-    for column in range(LANES):
+            store(out, row * SIMD_WIDTH, add(scale(load_integers(sums, row * SIMD_WIDTH), unit), load(mean, 0)))
+    for column in range(SIMD_WIDTH):
         mean[column] = -mean[column]
 
 
@@ -125,7 +125,7 @@ def step_block(
         mean: Receives the mean, or zeros, float32 (16,).
     """
     target[:] = 0
-    hub_sums = np.zeros(len(hubs) * LANES, np.int64)
+    hub_sums = np.zeros(len(hubs) * SIMD_WIDTH, np.int64)
     _scatter(start, members, weights, inverse, hub_inverse, vectors, target, hub_sums)
     _finish(target, hub_sums, inverse, hubs, is_centred, connected, vectors, mean)
 
@@ -157,7 +157,7 @@ def finish_chunks(
     out: np.ndarray,
 ) -> np.ndarray:
     """Sums of a step as vectors in `out`, which may share their memory; the mean as `step`."""
-    mean = np.zeros((len(sums), LANES), np.float32)
+    mean = np.zeros((len(sums), SIMD_WIDTH), np.float32)
     for block in prange(len(sums)):
         _finish(sums[block], hub_sums[block], inverse, hubs, is_centred, connected, out[block], mean[block])
     return mean.reshape(-1)

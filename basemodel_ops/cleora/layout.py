@@ -8,12 +8,12 @@ import numpy as np
 from numba import njit, prange
 
 from basemodel_ops.cleora.ids import mix
-from basemodel_ops.cleora.lanes import LANES, load, store
+from basemodel_ops.cleora.simd import SIMD_WIDTH, load, store
 
 
 def block_count(dimension: int) -> int:
     """Blocks that hold a dimension."""
-    return -(-dimension // LANES)
+    return -(-dimension // SIMD_WIDTH)
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -23,13 +23,13 @@ def hashed_blocks(hashes: np.ndarray, dimension: int, seed: int) -> np.ndarray:
     23 bits of the hash name the middle of one of 2^23 intervals: exact in float32, so the same on any machine.
     """
     rows = len(hashes)
-    out = np.zeros(((dimension + LANES - 1) // LANES, rows * LANES), np.float32)
+    out = np.zeros(((dimension + SIMD_WIDTH - 1) // SIMD_WIDTH, rows * SIMD_WIDTH), np.float32)
     for row in prange(rows):
         for column in range(dimension):
             z = mix(hashes[row] + np.uint64(0x9E3779B97F4A7C15) * np.uint64(column + 1 + seed * 1_000_003))
             odd = np.int32(z >> np.uint64(41)) * np.int32(2) + np.int32(1)
             value = np.float32(odd) * np.float32(2.0**-23) - np.float32(1)
-            out[column // LANES, row * LANES + column % LANES] = value
+            out[column // SIMD_WIDTH, row * SIMD_WIDTH + column % SIMD_WIDTH] = value
     return out
 
 
@@ -37,10 +37,10 @@ def hashed_blocks(hashes: np.ndarray, dimension: int, seed: int) -> np.ndarray:
 def to_blocks(vectors: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Vectors (rows, dimension) as blocks; row i of a block is vector `order[i]`."""
     rows, dimension = vectors.shape
-    out = np.zeros(((dimension + LANES - 1) // LANES, rows * LANES), np.float32)
+    out = np.zeros(((dimension + SIMD_WIDTH - 1) // SIMD_WIDTH, rows * SIMD_WIDTH), np.float32)
     for row in prange(rows):
         for column in range(dimension):
-            out[column // LANES, row * LANES + column % LANES] = vectors[order[row], column]
+            out[column // SIMD_WIDTH, row * SIMD_WIDTH + column % SIMD_WIDTH] = vectors[order[row], column]
     return out
 
 
@@ -52,10 +52,10 @@ def to_rows(blocks: np.ndarray, order: np.ndarray, dimension: int) -> np.ndarray
     flat = out.reshape(-1)
     for row in prange(rows):
         to = order[row] * dimension
-        for block in range(dimension // LANES):
-            store(flat, to + block * LANES, load(blocks[block], row * LANES))
-        for column in range(dimension // LANES * LANES, dimension):
-            flat[to + column] = blocks[column // LANES, row * LANES + column % LANES]
+        for block in range(dimension // SIMD_WIDTH):
+            store(flat, to + block * SIMD_WIDTH, load(blocks[block], row * SIMD_WIDTH))
+        for column in range(dimension // SIMD_WIDTH * SIMD_WIDTH, dimension):
+            flat[to + column] = blocks[column // SIMD_WIDTH, row * SIMD_WIDTH + column % SIMD_WIDTH]
     return out
 
 
@@ -71,12 +71,12 @@ def turn_to_rows(blocks: np.ndarray, order: np.ndarray) -> None:
     for first in range(count * rows):
         if is_placed[first >> 3] >> (first & 7) & 1:
             continue
-        line, at = load(flat, first * LANES), first
+        line, at = load(flat, first * SIMD_WIDTH), first
         while True:
             block = at // rows
             at = order[at - block * rows] * count + block
-            pushed = load(flat, at * LANES)
-            store(flat, at * LANES, line)
+            pushed = load(flat, at * SIMD_WIDTH)
+            store(flat, at * SIMD_WIDTH, line)
             line = pushed
             is_placed[at >> 3] |= np.uint8(1 << (at & 7))
             if at == first:
@@ -86,13 +86,13 @@ def turn_to_rows(blocks: np.ndarray, order: np.ndarray) -> None:
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def unit_rows(blocks: np.ndarray) -> None:
     """Rows to L2 length 1 in place; zero rows stay zero."""
-    rows = blocks.shape[1] // LANES
+    rows = blocks.shape[1] // SIMD_WIDTH
     for row in prange(rows):
         square = np.float32(0)
         for block in range(len(blocks)):
-            for column in range(row * LANES, row * LANES + LANES):
+            for column in range(row * SIMD_WIDTH, row * SIMD_WIDTH + SIMD_WIDTH):
                 square += blocks[block, column] * blocks[block, column]
         factor = np.float32(1) / np.sqrt(square) if square > 0 else np.float32(0)
         for block in range(len(blocks)):
-            for column in range(row * LANES, row * LANES + LANES):
+            for column in range(row * SIMD_WIDTH, row * SIMD_WIDTH + SIMD_WIDTH):
                 blocks[block, column] *= factor

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from basemodel_ops.cleora.lanes import LANES
+from basemodel_ops.cleora.simd import SIMD_WIDTH
 from basemodel_ops.errors import SettingsError
 
 GIGABYTE = 1e9
@@ -29,16 +29,16 @@ def estimate(
         incidences: Incidences of a hypergraph that is held.
         chunk: Incidences in a chunk of the streamed mode; 0 where the hypergraph is held.
     """
-    wide = -(-dimension // LANES) * LANES
+    wide = -(-dimension // SIMD_WIDTH) * SIMD_WIDTH
     need = {"vectors": 4 * nodes * wide, "hashes, degrees and order": 48 * nodes}
-    if dimension % LANES:
+    if dimension % SIMD_WIDTH:
         need["a copy without the padding"] = 4 * nodes * dimension
     if keeps_previous:
         need["vectors before the last step"] = 4 * nodes * dimension
     if chunk or not threads:
         need["sums under way"] = 4 * nodes * wide
     else:
-        need["sums of the threads' blocks"] = 4 * nodes * LANES * min(threads, wide // LANES)
+        need["sums of the threads' blocks"] = 4 * nodes * SIMD_WIDTH * min(threads, wide // SIMD_WIDTH)
     if incidences:
         need["rows of the incidences"] = 4 * incidences
     if whitens:

@@ -66,7 +66,7 @@ def embed_unseen(
     if members.max(initial=-1) >= len(embedding.previous):
         raise DataError(
             f"Neighbour {members.max()} is out of range: the embedding has {len(embedding.previous)} nodes. "
-            f"Negative indices stand for unknown things."
+            f"Negative indices stand for unknown items."
         )
     return to_unit_length(_means(embedding.previous, start, members, weight, embedding.mean) @ embedding.whitening)
 

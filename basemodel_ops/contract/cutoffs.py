@@ -13,19 +13,19 @@ LAST_DAY = 28
 """Of a month, on which a monthly or quarterly grid may start: later days are not in every month."""
 
 
-def key_of(moment: datetime) -> str:
+def key_of(timestamp: datetime) -> str:
     """The name of a cutoff in keys of partitions and artifacts: its date, and the time where that is not midnight."""
-    if moment.time() == time():
-        return f"{moment:%Y-%m-%d}"
-    return moment.isoformat(timespec="auto" if moment.second or moment.microsecond else "minutes")
+    if timestamp.time() == time():
+        return f"{timestamp:%Y-%m-%d}"
+    return timestamp.isoformat(timespec="auto" if timestamp.second or timestamp.microsecond else "minutes")
 
 
-def moment_of_key(key: str) -> datetime:
+def timestamp_of_key(key: str) -> datetime:
     """The inverse of `key_of`; ValueError where it is no such name."""
-    moment = datetime.fromisoformat(key)
-    if key_of(moment) != key:
-        raise ValueError(f"{key!r} is not written as the name of a cutoff, which would be {key_of(moment)!r}.")
-    return moment
+    timestamp = datetime.fromisoformat(key)
+    if key_of(timestamp) != key:
+        raise ValueError(f"{key!r} is not written as the name of a cutoff, which would be {key_of(timestamp)!r}.")
+    return timestamp
 
 
 def midnight(day: date) -> datetime:
@@ -49,13 +49,13 @@ def cutoff_at(grid: Grid, number: int) -> datetime:
     return start.replace(year=start.year + years, month=month + 1)
 
 
-def number_at(grid: Grid, moment: datetime) -> int:
+def number_at(grid: Grid, timestamp: datetime) -> int:
     """The number of the last cutoff of a regular grid at or before a moment; negative before its start."""
     start = start_of(grid)
     if grid.every in STEPS:
-        return (moment - start) // STEPS[grid.every]
-    number = (12 * (moment.year - start.year) + moment.month - start.month) // MONTHS[grid.every]
-    return number if cutoff_at(grid, number) <= moment else number - 1
+        return (timestamp - start) // STEPS[grid.every]
+    number = (12 * (timestamp.year - start.year) + timestamp.month - start.month) // MONTHS[grid.every]
+    return number if cutoff_at(grid, number) <= timestamp else number - 1
 
 
 def newest_cutoff(grid: Grid, now: datetime, listed: Sequence[datetime] = ()) -> datetime:
@@ -70,7 +70,7 @@ def newest_cutoff(grid: Grid, now: datetime, listed: Sequence[datetime] = ()) ->
         SettingsError: there is none yet.
     """
     if grid.every is Cadence.IRREGULAR:
-        before = [moment for moment in listed if moment <= now]
+        before = [timestamp for timestamp in listed if timestamp <= now]
         if not before:
             raise SettingsError(
                 f"{grid.relation} lists no cutoff up to {now}: there is no cutoff yet. It has {len(listed)} later ones."
@@ -85,30 +85,32 @@ def newest_cutoff(grid: Grid, now: datetime, listed: Sequence[datetime] = ()) ->
     return cutoff_at(grid, number)
 
 
-def is_cutoff(grid: Grid, moment: datetime, listed: Sequence[datetime] = ()) -> bool:
+def is_cutoff(grid: Grid, timestamp: datetime, listed: Sequence[datetime] = ()) -> bool:
     """Whether a moment is one of the grid's, past or future."""
     if grid.every is Cadence.IRREGULAR:
-        return moment in listed
-    return moment >= start_of(grid) and fits(grid, moment)
+        return timestamp in listed
+    return timestamp >= start_of(grid) and fits(grid, timestamp)
 
 
-def fits(grid: Grid, moment: datetime) -> bool:
+def fits(grid: Grid, timestamp: datetime) -> bool:
     """Whether a moment lies a whole number of days, weeks, months or quarters from a grid's start, even before it."""
-    return grid.every is Cadence.IRREGULAR or cutoff_at(grid, number_at(grid, moment)) == moment
+    return grid.every is Cadence.IRREGULAR or cutoff_at(grid, number_at(grid, timestamp)) == timestamp
 
 
-def guessed(grid: Grid, moments: Sequence[datetime]) -> Grid:
+def guessed(grid: Grid, timestamps: Sequence[datetime]) -> Grid:
     """The grid as moments (ascending, not empty) say that it is: the widest cadence of which they miss few."""
     for every in (Cadence.QUARTER, Cadence.MONTH, Cadence.WEEK, Cadence.DAY):
-        found = grid.model_copy(update={"every": every, "start": moments[0]})
-        if moments[0].day > LAST_DAY and every in MONTHS:
+        result = grid.model_copy(update={"every": every, "start": timestamps[0]})
+        if timestamps[0].day > LAST_DAY and every in MONTHS:
             continue
-        if all(fits(found, one) for one in moments) and number_at(found, moments[-1]) < 2 * len(moments):
-            return found
+        if all(fits(result, moment) for moment in timestamps) and number_at(result, timestamps[-1]) < 2 * len(
+            timestamps
+        ):
+            return result
     return grid.model_copy(update={"every": Cadence.IRREGULAR, "start": None})
 
 
-def told(grid: Grid) -> str:
+def described(grid: Grid) -> str:
     """The grid in words."""
     if grid.every is Cadence.IRREGULAR:
         return "at the moments that its table lists"

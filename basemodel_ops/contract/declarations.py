@@ -22,20 +22,20 @@ Purpose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, 
 """What personal data are read for, in words; it stands in the audit log."""
 
 
-def _moment(value: object) -> object:
+def _timestamp(value: object) -> object:
     """A moment out of a text: a date where it is midnight."""
     if not isinstance(value, str):
         return value
     try:
-        found = datetime.fromisoformat(value)
+        result = datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("it should be a date, `2024-03-04`, or a moment, `2024-03-04 05:00`") from None
-    if found.tzinfo is not None:
+    if result.tzinfo is not None:
         raise ValueError("moments are in UTC and are written without a zone")
-    return found.date() if found.time() == time() else found
+    return result.date() if result.time() == time() else result
 
 
-Moment = Annotated[date | datetime, BeforeValidator(_moment)]
+Timestamp = Annotated[date | datetime, BeforeValidator(_timestamp)]
 """A moment in UTC; a date is its midnight."""
 
 
@@ -49,7 +49,7 @@ class EventMeta(Frozen):
 
 
 class AttributeMeta(Frozen):
-    """Facts about an entity or a thing."""
+    """Facts about an entity or an item."""
 
     key: str
     valid_from: str | None = None
@@ -74,8 +74,8 @@ class Predicts(Frozen):
 class SplitMeta(Frozen):
     """Where validation and test begin."""
 
-    validation_from: Moment
-    test_from: Moment
+    validation_from: Timestamp
+    test_from: Timestamp
 
 
 class TaskMeta(OwnFields):
@@ -104,9 +104,9 @@ class GridMeta(Frozen):
 
     cutoff: str
     data_end: str
-    start: Moment | None = None
+    start: Timestamp | None = None
     every: Cadence = Cadence.WEEK
-    now: Moment | None = None
+    now: Timestamp | None = None
     purpose: Purpose | None = None
 
 

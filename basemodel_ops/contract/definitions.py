@@ -27,13 +27,13 @@ def _hash(manifest: dict[str, Any], key: str) -> str:
 
 def _texts(manifest: dict[str, Any], key: str, seen: set[str]) -> Iterator[tuple[str, str]]:
     """Keys and texts of a model or macro and of all that it depends on."""
-    one = manifest["nodes"].get(key) or manifest.get("macros", {}).get(key)
-    if one is None or key in seen:
+    entry = manifest["nodes"].get(key) or manifest.get("macros", {}).get(key)
+    if entry is None or key in seen:
         return
     seen.add(key)
     # A seed has no SQL: its file is what makes it.
-    yield key, one.get("macro_sql") or one.get("raw_code") or str(one.get("checksum", ""))
-    below = one.get("depends_on", {})
+    yield key, entry.get("macro_sql") or entry.get("raw_code") or str(entry.get("checksum", ""))
+    below = entry.get("depends_on", {})
     for name in below.get("nodes", []):
         yield from _texts(manifest, name, seen)
     for name in below.get("macros", []):
@@ -45,6 +45,6 @@ def _dialects(manifest: dict[str, Any], name: str) -> Iterator[str]:
     """A macro of the project and those that stand for it in a dialect; dbt's own are not among them."""
     package, _, short = name.removeprefix("macro.").partition(".")
     for other, macro in manifest.get("macros", {}).items():
-        own = macro["package_name"] == package and not package.startswith("dbt")
-        if own and (other == name or macro["name"].endswith(f"__{short}")):
+        current = macro["package_name"] == package and not package.startswith("dbt")
+        if current and (other == name or macro["name"].endswith(f"__{short}")):
             yield other

@@ -15,11 +15,11 @@ def form_problems(meta: TaskMeta) -> Iterator[str]:
         *first, last = (f"`{name}`" for name in form.needs)
         needed = f"{', '.join(first)} and {last}" if first else last
         yield f"a {kind} task needs {needed}. Add {absent} to its annotation."
-    for owner, other in FORMS.items():
+    for entity_index, other in FORMS.items():
         given = [name for name in other.fields if name not in form.fields and getattr(meta, name)]
         if given:
             yield (
-                f"{', '.join(given)} is given, but a {kind} task {other.owns}; only a {owner.value} task does. "
+                f"{', '.join(given)} is given, but a {kind} task {other.owns}; only a {entity_index.value} task does. "
                 "Remove it."
             )
     if meta.within and meta.horizon is not None and meta.within[0] <= meta.horizon.days:

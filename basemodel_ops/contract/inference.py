@@ -25,7 +25,7 @@ ID_NAME = re.compile(r"(^|_)(id|zip)$|_(code|upc|key)$", re.IGNORECASE)
 CAMEL_ID = re.compile(r"[a-z0-9]I[dD]$")
 """`id` is a word of its own, as in `user_id` and `userId`: `amount_paid` and `bid` end in it by accident."""
 
-WHOLE = re.compile(r"int|(number|numeric|decimal)\(\d+\s*,\s*0\)")
+WHOLE_NUMBER = re.compile(r"int|(number|numeric|decimal)\(\d+\s*,\s*0\)")
 
 READABLE = {
     ColumnType.CATEGORY: ("boolean", "text", "bytes", "number", "floating", "moment"),
@@ -37,7 +37,7 @@ READABLE = {
 """Families of data types that can be read as each type. A data type that no family knows may be an enum's name."""
 
 
-def is_moment(data_type: str) -> bool:
+def is_timestamp(data_type: str) -> bool:
     """Whether a data type is a timestamp or a date."""
     return data_type.lower().startswith(("timestamp", "date"))
 
@@ -52,9 +52,9 @@ def is_readable(kind: ColumnType, data_type: str) -> bool:
     """Whether a column of that data type can be read as a type; JSON can as `text` only."""
     if kind is ColumnType.IGNORE or (kind is ColumnType.TEXT and data_type.lower().startswith("json")):
         return True
-    found = family(data_type)
+    result = family(data_type)
     known = {name for names in READABLE.values() for name in names} | {"nested"}
-    return found in READABLE[kind] or found not in known
+    return result in READABLE[kind] or result not in known
 
 
 def join_kind(data_type: str) -> str:
@@ -63,14 +63,14 @@ def join_kind(data_type: str) -> str:
     Data types are those of the warehouse itself. PostgreSQL pads its `character`, so it is no other text.
     """
     kind = data_type.lower().strip()
-    found = family(kind)
-    if found == "number":
+    result = family(kind)
+    if result == "number":
         return "whole" if "hugeint" not in kind and ("int" in kind or kind == "number") else kind
-    return "text" if found == "text" and kind not in ("character", "bpchar", "uuid") else kind.split("(")[0]
+    return "text" if result == "text" and kind not in ("character", "bpchar", "uuid") else kind.split("(")[0]
 
 
 def is_named_like_an_id(name: str) -> bool:
-    """Whether a column's name says that its numbers are names of things."""
+    """Whether a column's name says that its numbers are names of items."""
     return bool(ID_NAME.search(name) or CAMEL_ID.search(name))
 
 
@@ -79,7 +79,7 @@ def family(data_type: str) -> str:
     kind = data_type.lower().strip()
     if is_opaque(kind):
         return "nested"
-    if is_moment(kind):
+    if is_timestamp(kind):
         return "moment"
     for name, words in FAMILIES.items():
         if any(word in kind for word in words):
@@ -98,7 +98,7 @@ def infer_type(name: str, data_type: str) -> ColumnType:
         return ColumnType.IMAGE
     if kind.startswith(TIMES):
         return ColumnType.TIME
-    if WHOLE.search(kind) and is_named_like_an_id(name):
+    if WHOLE_NUMBER.search(kind) and is_named_like_an_id(name):
         return ColumnType.CATEGORY
     if any(word in kind for word in NUMBERS):
         return ColumnType.NUMBER

@@ -32,42 +32,42 @@ from basemodel_ops.errors import ContractError
 
 
 def _events(reader: ManifestReader) -> tuple[EventSource, ...]:
-    found = []
+    results = []
     for model in reader.of("event"):
         meta = model.meta
         reader.need(model, "entity", meta.entity)
-        reader.need_moment(model, "time", meta.time)
+        reader.need_timestamp(model, "time", meta.time)
         reader.need(model, "session", meta.session)
         columns = reader.columns(model, {meta.entity, meta.time, meta.session})
-        found.append(
+        results.append(
             EventSource(
                 name=model.name, relation=model.relation, entity=meta.entity, time=meta.time, session=meta.session,
                 columns=columns,
             )
         )  # fmt: skip
-    if not found:
+    if not results:
         reader.problems.append(
             f"No model carries an event annotation. Models: {reader.names}.{reader.hint()} "
             "Add `config.meta.basemodel.event: {entity: ..., time: ...}` to the model whose rows are events."
         )
-    entities = {source.entity: source.name for source in found}
+    entities = {source.entity: source.name for source in results}
     if len(entities) > 1:
         reader.problems.append(
             f"Event sources name different entities: {entities}. One project learns about one entity; "
             "rename the columns in the models so that all sources share one."
         )
-    return tuple(found)
+    return tuple(results)
 
 
 def _attributes(reader: ManifestReader) -> tuple[AttributeSource, ...]:
-    found = []
+    results = []
     for model in reader.of("attribute"):
         meta = model.meta
         reader.need(model, "key", meta.key)
-        valid_from, valid_to = _span(model)
-        for role, moment in (("valid_from", valid_from), ("valid_to", valid_to)):
-            if moment is not None:
-                reader.need_moment(model, role, moment)
+        valid_from, valid_to = _validity_columns(model)
+        for role, timestamp in (("valid_from", valid_from), ("valid_to", valid_to)):
+            if timestamp is not None:
+                reader.need_timestamp(model, role, timestamp)
         if valid_to is not None and valid_from is None:
             reader.problems.append(
                 f"Model {model.name}: valid_to {valid_to!r} is given and no valid_from. Add `valid_from`, the column "
@@ -78,18 +78,18 @@ def _attributes(reader: ManifestReader) -> tuple[AttributeSource, ...]:
             if column.references:
                 reader.problems.append(
                     f"Model {model.name}: column {column.name!r} references {column.references!r}, but only columns of "
-                    "event sources refer to things. Join the facts in the model, or remove `references`."
+                    "event sources refer to items. Join the facts in the model, or remove `references`."
                 )
-        found.append(
+        results.append(
             AttributeSource(
                 name=model.name, relation=model.relation, key=meta.key, valid_from=valid_from, valid_to=valid_to,
                 columns=columns,
             )
         )  # fmt: skip
-    return tuple(found)
+    return tuple(results)
 
 
-def _span(model: AnnotatedModel) -> tuple[str | None, str | None]:
+def _validity_columns(model: AnnotatedModel) -> tuple[str | None, str | None]:
     """The columns of a fact's beginning and end: as declared, else as dbt names them in a snapshot.
 
     The end of a fact is written later than the fact, so it may never be read as a feature: a column that dbt calls so
@@ -119,15 +119,15 @@ RESERVED = (
 
 def _refuse_twins(reader: ManifestReader, events: tuple[EventSource, ...]) -> None:
     """Artifacts are named `source__column`, and both may hold two underscores themselves."""
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for source in events:
         for column in source.columns:
             if column.type is not ColumnType.CATEGORY:
                 continue
-            own, name = f"column {column.name!r} of {source.name}", f"{source.name}__{column.name}"
-            if found.setdefault(name, own) != own:
+            current, name = f"column {column.name!r} of {source.name}", f"{source.name}__{column.name}"
+            if results.setdefault(name, current) != current:
                 reader.problems.append(
-                    f"Model {source.name}: {own} and {found[name]} would both be called {name}. Rename one."
+                    f"Model {source.name}: {current} and {results[name]} would both be called {name}. Rename one."
                 )
 
 
@@ -135,7 +135,7 @@ def _tasks(
     reader: ManifestReader, events: tuple[EventSource, ...], attributes: tuple[AttributeSource, ...]
 ) -> tuple[Task, ...]:
     entities = sorted({source.entity for source in events})
-    found = []
+    results = []
     for model in reader.of("task"):
         meta = model.meta
         if model.name in RESERVED:
@@ -150,9 +150,9 @@ def _tasks(
             )
         for role, name in (("entity", meta.entity), ("target", meta.target), ("observed", meta.observed)):
             reader.need(model, role, name)
-        reader.need_moment(model, "cutoff", meta.cutoff)
+        reader.need_timestamp(model, "cutoff", meta.cutoff)
         if meta.known is not None:
-            reader.need_moment(model, "known", meta.known)
+            reader.need_timestamp(model, "known", meta.known)
         reader.problems += [f"Model {model.name}: {problem}" for problem in own_problems(meta)]
         population = _model_of(reader, model, "population", {"entity": meta.entity, "cutoff": meta.cutoff})
         offers = _model_of(reader, model, "offers", {"target": meta.target, "cutoff": meta.cutoff})
@@ -164,7 +164,7 @@ def _tasks(
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
         upstream = reader.reads(model.unique_id)
         keyed = {source.name for source in attributes if source.key == meta.entity}
-        found.append(
+        results.append(
             Task(
                 name=model.name, relation=model.relation, type=meta.type, entity=meta.entity, cutoff=meta.cutoff,
                 target=meta.target, horizon=horizon.days if horizon else None, population=population,
@@ -176,14 +176,14 @@ def _tasks(
                 **{name: getattr(meta, name) for name in OwnFields.model_fields},
             )
         )  # fmt: skip
-    return tuple(found)
+    return tuple(results)
 
 
 def _split_problem(split: SplitMeta, horizon: Horizon | None) -> str:
     """What is wrong with the split of a task; empty where nothing is."""
     if horizon is None:
         return "a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
-    first, second = (midnight(one) for one in (split.validation_from, split.test_from))
+    first, second = (midnight(validation_from) for validation_from in (split.validation_from, split.test_from))
     if second <= first or second - first < timedelta(days=horizon.days):
         return (
             f"test_from {second} is not a horizon of {horizon.days} days after validation_from {first}, so no "
@@ -226,13 +226,17 @@ def _check_predicts(
     if FORMS[kind].shape is Shape.ANSWER:
         _check_aggregate(reader, name, kind, predicts, source)
         return
-    things = {facts.name: facts for facts in attributes}
+    attribute_sources = {attribute_names.name: attribute_names for attribute_names in attributes}
     choices = [column.name for column in source.columns if column.type is ColumnType.CATEGORY]
-    if FORMS[kind].shape is not Shape.ITEMS:  # what is recommended is a thing, not a fact about it
+    if FORMS[kind].shape is not Shape.ITEMS:  # what is recommended is an item, not a fact about it
         for column in source.columns:
-            if column.references in things:
-                facts = [fact.name for fact in things[column.references].columns if fact.type is ColumnType.CATEGORY]
-                choices += [f"{column.name}.{fact}" for fact in facts]
+            if column.references in attribute_sources:
+                attribute_names = [
+                    attribute.name
+                    for attribute in attribute_sources[column.references].columns
+                    if attribute.type is ColumnType.CATEGORY
+                ]
+                choices += [f"{column.name}.{attribute}" for attribute in attribute_names]
     if predicts.column not in choices:
         withheld = [column.name for column in source.columns if column.withheld]
         hint = f" Withheld as personal, since they give no purpose: {withheld}." if withheld else ""
@@ -260,7 +264,7 @@ def _check_aggregate(reader: ManifestReader, name: str, kind: TaskType, predicts
 
 
 def _audiences(reader: ManifestReader, entity: str, tasks: tuple[Task, ...]) -> tuple[Audience, ...]:
-    found = []
+    results = []
     for model in reader.of("audience"):
         name = model.meta.entity
         reader.need(model, "entity", name)
@@ -273,8 +277,8 @@ def _audiences(reader: ManifestReader, entity: str, tasks: tuple[Task, ...]) -> 
             reader.problems.append(
                 f"Model {model.name}: nobody is represented whom it could rank, since no model carries a task. Add one."
             )
-        found.append(Audience(name=model.name, relation=model.relation, entity=name))
-    return tuple(found)
+        results.append(Audience(name=model.name, relation=model.relation, entity=name))
+    return tuple(results)
 
 
 def _grid(reader: ManifestReader) -> Grid | None:
@@ -287,8 +291,8 @@ def _grid(reader: ManifestReader) -> Grid | None:
         )
         return None
     model = models[0]
-    reader.need_moment(model, "cutoff", model.meta.cutoff)
-    reader.need_moment(model, "data_end", model.meta.data_end)
+    reader.need_timestamp(model, "cutoff", model.meta.cutoff)
+    reader.need_timestamp(model, "data_end", model.meta.data_end)
     if problem := _start_problem(model.meta):
         reader.problems.append(f"Model {model.name}: grid.start: {problem}")
     return Grid(

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from basemodel_ops.contract.declarations import AttributeMeta, AudienceMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
-from basemodel_ops.contract.inference import READABLE, infer_type, is_moment, is_opaque, is_readable
+from basemodel_ops.contract.inference import READABLE, infer_type, is_opaque, is_readable, is_timestamp
 from basemodel_ops.contract.nodes import TABLES, columns_of, disabled, is_ephemeral, is_newest, meta_of, misplaced
 from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
 from basemodel_ops.names import file_fault
@@ -21,9 +21,9 @@ class AnnotatedModel:
     """A dbt model that carries an annotation."""
 
     def __init__(
-        self, unique_id: str, node: dict[str, Any], kind: str, meta: Any, place: Callable[[dict[str, Any]], Relation]
+        self, unique_id: str, node: dict[str, Any], kind: str, meta: Any, locate: Callable[[dict[str, Any]], Relation]
     ) -> None:
-        self._place = place
+        self._locate = locate
         self.unique_id, self.node, self.kind, self.meta = unique_id, node, kind, meta
         self.name: str = node["name"]
         self.columns: dict[str, dict[str, Any]] = columns_of(node)
@@ -31,7 +31,7 @@ class AnnotatedModel:
     @property
     def relation(self) -> Relation:
         """Where the model is built."""
-        return self._place(self.node)
+        return self._locate(self.node)
 
 
 def _explained(error: ValidationError, declaration: type[BaseModel]) -> Iterator[str]:
@@ -123,7 +123,7 @@ class ManifestReader:
 
     def allow_key(self, model_name: str, role: str, name: str, purpose: str | None) -> None:
         """The same of a model without an annotation; `purpose` is that of the model that names it."""
-        node = self._found(model_name)
+        node = self._node(model_name)
         if node is not None and name in node.get("columns", {}):
             self._allow(model_name, role, name, node["columns"][name], self._relation(node), purpose)
 
@@ -161,21 +161,21 @@ class ManifestReader:
                 self.problems.append(f"Model {model_name}: column {name!r}: {problem}")
             return None
 
-    def need_moment(self, model: AnnotatedModel, role: str, name: str | None) -> None:
+    def need_timestamp(self, model: AnnotatedModel, role: str, name: str | None) -> None:
         """A named column must be a timestamp or a date."""
         self.need(model, role, name)
         if name in model.columns:
             data_type = model.columns[name].get("data_type") or "nothing"
-            if not is_moment(data_type):
-                moments = [n for n, c in model.columns.items() if is_moment(c.get("data_type") or "")]
+            if not is_timestamp(data_type):
+                timestamps = [n for n, c in model.columns.items() if is_timestamp(c.get("data_type") or "")]
                 self.problems.append(
                     f"Model {model.name}: {role} column {name!r} is declared as {data_type}, not as a timestamp. "
-                    f"Timestamps of the model: {moments}. Cast it in the model, or name one of these."
+                    f"Timestamps of the model: {timestamps}. Cast it in the model, or name one of these."
                 )
 
     def columns(self, model: AnnotatedModel, roles: set[str | None]) -> tuple[Column, ...]:
         """The columns that play no role, with given or inferred types."""
-        found = []
+        results = []
         for name, node in model.columns.items():
             if name in roles:
                 continue
@@ -205,14 +205,14 @@ class ManifestReader:
                 )
             if purpose and kind is not ColumnType.IGNORE:
                 self._note(model.relation, name, purpose)
-            found.append(
+            results.append(
                 Column(
                     name=name, data_type=data_type, type=kind,
                     inferred=given.type is None and not withheld, references=None if withheld else given.references,
                     pii=given.pii, purpose=purpose,
                 )
             )  # fmt: skip
-        return tuple(found)
+        return tuple(results)
 
     def reads(self, unique_id: str) -> set[str]:
         """Names of all models upstream of a model."""
@@ -227,7 +227,7 @@ class ManifestReader:
 
     def relation_of(self, name: str) -> Relation | None:
         """Where the model of that name is built; a problem where nothing is built of it."""
-        node = self._found(name)
+        node = self._node(name)
         if node is None:
             return None
         if is_ephemeral(node):
@@ -248,7 +248,7 @@ class ManifestReader:
             self.problems.append(problem)
         return Relation(database=other, schema_name=node["schema"], name=name)
 
-    def _found(self, name: str) -> dict[str, Any] | None:
+    def _node(self, name: str) -> dict[str, Any] | None:
         """The node that `ref(name)` means; a version of it as `name.v1`."""
         for node in self._nodes.values():
             if name == node["name"] and is_newest(node):

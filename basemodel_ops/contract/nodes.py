@@ -46,10 +46,10 @@ def columns_of(node: Node) -> dict[str, dict[str, Any]]:
         return columns
     there = {name.lower() for name in columns}
     for name, (data_type, read_as) in SNAPSHOT_COLUMNS.items():
-        own = snapshot_column(node, name)
-        if own.lower() not in there:
+        current = snapshot_column(node, name)
+        if current.lower() not in there:
             meta = {"basemodel": {"type": read_as}} if read_as else {}
-            columns[own] = {"name": own, "data_type": data_type, "config": {"meta": meta}}
+            columns[current] = {"name": current, "data_type": data_type, "config": {"meta": meta}}
     return columns
 
 
@@ -61,10 +61,10 @@ def disabled(manifest: Mapping[str, Any]) -> dict[str, Node]:
 
 def misplaced(manifest: Mapping[str, Any]) -> Iterator[str]:
     """A problem for each annotation on what is no table of dbt's, such as a source: it would never be read."""
-    places = [*manifest["nodes"].values()]
+    indices = [*manifest["nodes"].values()]
     for section in ("sources", "exposures", "metrics", "semantic_models", "saved_queries", "macros"):
-        places += manifest.get(section, {}).values()
-    for node in places:
+        indices += manifest.get(section, {}).values()
+    for node in indices:
         if node.get("resource_type") not in TABLES and meta_of(node) is not None:
             yield (
                 f"{node['resource_type'].capitalize()} {node['name']} carries `meta.basemodel`, which is read only of "

@@ -118,7 +118,7 @@ class EventSource(Frozen):
 
 
 class AttributeSource(Frozen):
-    """Facts about an entity, or about a thing that events mention; `columns` holds no key."""
+    """Facts about an entity, or about an item that events mention; `columns` holds no key."""
 
     name: str
     relation: Relation
@@ -144,7 +144,7 @@ class Moments(StrEnum):
 
 
 class Target(Frozen):
-    """The event column that a task predicts; `column` may be `thing.attribute` through a reference.
+    """The event column that a task predicts; `column` may be `item.attribute` through a reference.
 
     A task with one answer names an `aggregate` of the source's events instead, and a column only to sum it.
     """
@@ -301,16 +301,19 @@ class Contract(Frozen):
     @property
     def readable(self) -> dict[str, frozenset[str]]:
         """The allow-list: per relation of the contract, the columns that may be read."""
-        found: dict[str, set[str]] = {}
+        results: dict[str, set[str]] = {}
 
         def allow(relation: Relation | None, names: Iterable[str | None]) -> None:
             if relation is not None:
-                found.setdefault(str(relation), set()).update(name for name in names if name is not None)
+                results.setdefault(str(relation), set()).update(name for name in names if name is not None)
 
         for event in self.events:
             allow(event.relation, [event.entity, event.time, event.session, *_read(event.columns)])
-        for facts in self.attributes:
-            allow(facts.relation, [facts.key, facts.valid_from, facts.valid_to, *_read(facts.columns)])
+        for attributes in self.attributes:
+            allow(
+                attributes.relation,
+                [attributes.key, attributes.valid_from, attributes.valid_to, *_read(attributes.columns)],
+            )
         for task in self.tasks:
             allow(task.relation, [task.entity, task.cutoff, task.target, task.observed, task.known])
             allow(task.population, [task.entity, task.cutoff])
@@ -318,7 +321,7 @@ class Contract(Frozen):
         for audience in self.audiences:
             allow(audience.relation, [audience.entity])
         allow(self.grid.relation, [self.grid.cutoff, self.grid.data_end])
-        return {name: frozenset(columns) for name, columns in found.items()}
+        return {name: frozenset(columns) for name, columns in results.items()}
 
 
 def _read(columns: tuple[Column, ...]) -> list[str]:

@@ -54,7 +54,7 @@ def _cells(
 
 
 @dataclass(frozen=True)
-class Partition:
+class DensityLSH:
     """Density-dependent hashing, fitted: encodes vectors that were not there when it was fitted (arXiv 2006.01894).
 
     A vector is standardised and projected on K = log2(width) random directions per depth row; the K signs against the
@@ -79,7 +79,7 @@ class Partition:
     @classmethod
     def fit(
         cls, vectors: np.ndarray, depth: int, width: int, seed: int, thresholds: Thresholds = "median"
-    ) -> "Partition":
+    ) -> "DensityLSH":
         """Draw directions and read thresholds from `vectors`, (elements, dimension).
 
         Args:
@@ -118,7 +118,7 @@ class Partition:
         return codes
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What must be kept; `Partition(**arrays)` is the inverse."""
+        """What must be kept; `DensityLSH(**arrays)` is the inverse."""
         return {
             "mean": self.mean,
             "scale": self.scale,
@@ -130,14 +130,14 @@ class Partition:
 def density_codes(
     vectors: np.ndarray, depth: int, width: int, seed: int, thresholds: Thresholds = "median"
 ) -> np.ndarray:
-    """Density-dependent LSH codes, int32 (elements, depth), below `width`; see `Partition`.
+    """Density-dependent LSH codes, int32 (elements, depth), below `width`; see `DensityLSH`.
 
     Zero vectors (elements without neighbours) share the cells of the origin; give them identity codes beside.
 
     Raises:
         ValueError: `width` is not a power of two.
     """
-    return Partition.fit(vectors, depth, width, seed, thresholds).encode(vectors)
+    return DensityLSH.fit(vectors, depth, width, seed, thresholds).encode(vectors)
 
 
 def identity_codes(hashes: np.ndarray, depth: int, width: int) -> np.ndarray:

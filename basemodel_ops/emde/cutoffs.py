@@ -7,7 +7,7 @@ again.
 import numpy as np
 
 
-def as_rows(moments: np.ndarray, entities: int) -> np.ndarray:
+def as_rows(cutoffs: np.ndarray, entities: int) -> np.ndarray:
     """Moments of each entity, (entities, moments), always a new array in C order.
 
     So every kernel is compiled for one layout, whether moments were shared, views or read only.
@@ -15,8 +15,8 @@ def as_rows(moments: np.ndarray, entities: int) -> np.ndarray:
     Raises:
         ValueError: moments are neither one row for all nor one for each entity.
     """
-    _check_shape(moments, entities)
-    return np.array(np.broadcast_to(moments, (entities, moments.shape[-1])), order="C")
+    _check_shape(cutoffs, entities)
+    return np.array(np.broadcast_to(cutoffs, (entities, cutoffs.shape[-1])), order="C")
 
 
 def checked_cutoffs(cutoffs: np.ndarray, entities: int) -> np.ndarray:
@@ -44,9 +44,9 @@ def per_entity(cutoffs: np.ndarray, entities: int) -> np.ndarray:
     return as_rows(checked_cutoffs(cutoffs, entities), entities)
 
 
-def _check_shape(moments: np.ndarray, entities: int) -> None:
-    if moments.ndim not in (1, 2) or (moments.ndim == 2 and len(moments) != entities):
+def _check_shape(cutoffs: np.ndarray, entities: int) -> None:
+    if cutoffs.ndim not in (1, 2) or (cutoffs.ndim == 2 and len(cutoffs) != entities):
         raise ValueError(
-            f"Cutoffs have the shape {moments.shape}. Give one row for all entities, (cutoffs,), or one row for each "
+            f"Cutoffs have the shape {cutoffs.shape}. Give one row for all entities, (cutoffs,), or one row for each "
             f"of them, ({entities}, cutoffs)."
         )

@@ -16,9 +16,9 @@ def half_power(x: float) -> float:
     """2^-x of a non-negative x, to ten digits; 0 from x = 160 on, where float32 has no more numbers."""
     if x >= 160.0:
         return 0.0
-    whole = int(x)
-    f = x - whole - 0.5
-    return POWERS[whole] * (
+    full = int(x)
+    f = x - full - 0.5
+    return POWERS[full] * (
         C0 + f * (C1 + f * (C2 + f * (C3 + f * (C4 + f * (C5 + f * (C6 + f * (C7 + f * (C8 + f * C9))))))))
     )
 
@@ -29,7 +29,7 @@ def rates_of(half_lives: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: there is no half-life, or one is not positive.
     """
-    lives = np.asarray(half_lives, np.float64)
-    if len(lives) == 0 or not (lives > 0).all():
-        raise ValueError(f"Half-lives must be positive; they are {lives.tolist()}.")
-    return 1 / lives
+    days = np.asarray(half_lives, np.float64)
+    if len(days) == 0 or not (days > 0).all():
+        raise ValueError(f"Half-lives must be positive; they are {days.tolist()}.")
+    return 1 / days

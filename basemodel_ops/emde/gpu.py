@@ -73,28 +73,28 @@ def sketch_on_device(
         ValueError: a sketch row does not fit the shared memory of a block.
     """
     cupy = array_module()
-    depth, lives = table.shape[1], len(half_lives)
-    row = lives * width * 4
+    depth, half_life_count = table.shape[1], len(half_lives)
+    row = half_life_count * width * 4
     if row > SHARED:
-        raise ValueError(f"{lives} half-lives x {width} cells take {row} bytes; a block has {SHARED}.")
+        raise ValueError(f"{half_life_count} half-lives x {width} cells take {row} bytes; a block has {SHARED}.")
     rows = min(depth, SHARED // row)
-    out = cupy.empty((len(start) - 1, cutoffs.shape[-1], lives, depth * width), cupy.float32)
+    out = cupy.empty((len(start) - 1, cutoffs.shape[-1], half_life_count, depth * width), cupy.float32)
     if out.size == 0:
         return out if isinstance(codes, cupy.ndarray) else cupy.asnumpy(out)
     # Times count from the last cutoff: differences of days keep their digits in double.
     origin = float(cutoffs.max())
-    moments = cupy.asarray(time).astype(cupy.float64) - origin
+    times = cupy.asarray(time).astype(cupy.float64) - origin
     stride = 0 if cutoffs.ndim == 1 else cutoffs.shape[1]
     kernel = cupy.RawKernel(SOURCE, "sketch_entities")
     kernel(
         (len(out), -(-depth // rows)),
         (THREADS,),
         (
-            cupy.asarray(start, cupy.int64), moments, cupy.asarray(codes, cupy.int32),
+            cupy.asarray(start, cupy.int64), times, cupy.asarray(codes, cupy.int32),
             cupy.asarray(weights if len(weights) else np.zeros(1), cupy.float32), np.int32(len(weights) > 0),
             cupy.asarray(table).astype(cupy.uint16), np.int32(depth), np.int32(width),
             cupy.asarray(np.ascontiguousarray(cutoffs, np.float64) - origin), np.int32(stride), np.int32(out.shape[1]),
-            cupy.asarray(1.0 / half_lives), np.int32(lives), np.int32(rows), out,
+            cupy.asarray(1.0 / half_lives), np.int32(half_life_count), np.int32(rows), out,
         ),
         shared_mem=rows * row,
     )  # fmt: skip

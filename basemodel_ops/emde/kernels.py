@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from basemodel_ops.emde.decay import half_power
 
-LANES = 4
+SIMD_WIDTH = 4
 """Half-lives that are added side by side, without a loop over them."""
 
 BLOCK = 16
@@ -21,7 +21,7 @@ def add_events(
     sketch: np.ndarray,
     first: int,
     last: int,
-    moment: float,
+    cutoff: float,
     time: np.ndarray,
     codes: np.ndarray,
     weights: np.ndarray,
@@ -30,30 +30,30 @@ def add_events(
     rates: np.ndarray,
     decayed: np.ndarray,
 ) -> int:
-    """Add events from `first` on that are strictly before `moment` to `sketch`, (half-lives x rows x width).
+    """Add events from `first` on that are strictly before `cutoff` to `sketch`, (half-lives x rows x width).
 
-    `decayed` is room for one weight per half-life, a multiple of `LANES` long.
+    `decayed` is room for one weight per half-life, a multiple of `SIMD_WIDTH` long.
 
     Returns:
-        The first event at or after `moment`, or `last`.
+        The first event at or after `cutoff`, or `last`.
     """
-    position, rows, lives = first, table.shape[1], len(rates)
+    position, rows, half_life_count = first, table.shape[1], len(rates)
     size = rows * width
     before = time[position] if position < last else time.dtype.type(0)
     is_fresh, is_weighted = True, len(weights) > 0
-    while position < last and time[position] < moment:
+    while position < last and time[position] < cutoff:
         code = codes[position]
         if code >= 0:
             now = time[position]
             if is_fresh or now != before:
-                age = float(moment - now)
-                for life in range(lives):
-                    decayed[life] = np.float32(half_power(age * rates[life]))
+                age = float(cutoff - now)
+                for half_life in range(half_life_count):
+                    decayed[half_life] = np.float32(half_power(age * rates[half_life]))
                 before, is_fresh = now, False
             value = weights[position] if is_weighted else np.float32(1)
-            for group in range(0, lives, LANES):
+            for group in range(0, half_life_count, SIMD_WIDTH):
                 # Written out: a loop over the half-lives inside that over rows costs a third of the speed.
-                count = lives - group
+                count = half_life_count - group
                 w0, w1 = decayed[group] * value, decayed[group + 1] * value
                 w2, w3 = decayed[group + 2] * value, decayed[group + 3] * value
                 offset = group * size
@@ -74,7 +74,7 @@ def add_events(
 @njit(parallel=True, nogil=True, cache=True)
 def sketch_entities(
     start: np.ndarray,
-    place: np.ndarray,
+    out_row: np.ndarray,
     time: np.ndarray,
     codes: np.ndarray,
     weights: np.ndarray,
@@ -82,7 +82,7 @@ def sketch_entities(
     width: int,
     cutoffs: np.ndarray,
     rates: np.ndarray,
-    begun: int,
+    open_cutoff: int,
     is_open: bool,
     out: np.ndarray,
 ) -> int:
@@ -90,45 +90,46 @@ def sketch_entities(
 
     Args:
         start: Events of segment s are `start[s]:start[s + 1]`, (segments + 1,).
-        place: Row of `out` of each segment, (segments,).
+        out_row: Row of `out` of each segment, (segments,).
         time: Ascending in a segment, (events,), any unit.
         codes: Rows of `table`; negative ones are skipped, (events,).
         weights: Factor of each event, (events,), or empty for 1.
         table: Cell of each element in each depth row, (elements, depth).
         cutoffs: Of each row of `out`, ascending, in the unit of `time`, (rows, cutoffs).
         rates: 1 / half-life per that unit, (half-lives,).
-        begun: Cutoff that the first segment goes on with, its sketch so far being in `out`; -1 if it is a new entity.
+        open_cutoff: Cutoff that the first segment goes on with, its sketch so far being in `out`; -1 if it is a new
+            entity.
         is_open: Whether the last segment's entity may go on in later events: then its sketch is left unfinished.
         out: (rows, cutoffs, half-lives x depth x width).
 
     Returns:
         Cutoff with which the last segment goes on if it is open.
     """
-    segments, count, lives = len(start) - 1, cutoffs.shape[1], len(rates)
+    segments, count, half_life_count = len(start) - 1, cutoffs.shape[1], len(rates)
     size = table.shape[1] * width
     reached = np.zeros(1, np.int64)
     for block in prange((segments + BLOCK - 1) // BLOCK):
-        decayed = np.zeros((lives + LANES - 1) // LANES * LANES, np.float32)
+        decayed = np.zeros((half_life_count + SIMD_WIDTH - 1) // SIMD_WIDTH * SIMD_WIDTH, np.float32)
         for segment in range(block * BLOCK, min((block + 1) * BLOCK, segments)):
-            row, position, last = place[segment], start[segment], start[segment + 1]
+            row, position, last = out_row[segment], start[segment], start[segment + 1]
             held = is_open and segment == segments - 1
             c = 0
-            if segment == 0 and begun >= 0:
-                c = begun
+            if segment == 0 and open_cutoff >= 0:
+                c = open_cutoff
             else:
                 out[row, 0] = 0
             while c < count:
-                moment = cutoffs[row, c]
+                cutoff = cutoffs[row, c]
                 position = add_events(
-                    out[row, c], position, last, moment, time, codes, weights, table, width, rates, decayed
+                    out[row, c], position, last, cutoff, time, codes, weights, table, width, rates, decayed
                 )
                 if held and position == last:
                     break
                 if c + 1 < count:
-                    days = float(cutoffs[row, c + 1] - moment)
-                    for life in range(lives):
-                        keep = np.float32(half_power(days * rates[life]))
-                        for cell in range(life * size, (life + 1) * size):
+                    days = float(cutoffs[row, c + 1] - cutoff)
+                    for half_life in range(half_life_count):
+                        keep = np.float32(half_power(days * rates[half_life]))
+                        for cell in range(half_life * size, (half_life + 1) * size):
                             out[row, c + 1, cell] = out[row, c, cell] * keep
                 c += 1
             if held:
@@ -137,20 +138,20 @@ def sketch_entities(
 
 
 @njit(nogil=True, cache=True)
-def segment(owner: np.ndarray, time: np.ndarray, start: np.ndarray, names: np.ndarray) -> int:
+def segment(entity_index: np.ndarray, time: np.ndarray, start: np.ndarray, names: np.ndarray) -> int:
     """Find runs of one owner: their first events into `start`, owners into `names`.
 
     Returns:
         The number of runs; or -1 - row of the first event that is out of (owner, time) order.
     """
     runs = 0
-    for row in range(len(owner)):
-        if row == 0 or owner[row] != owner[row - 1]:
-            if row > 0 and owner[row] < owner[row - 1]:
+    for row in range(len(entity_index)):
+        if row == 0 or entity_index[row] != entity_index[row - 1]:
+            if row > 0 and entity_index[row] < entity_index[row - 1]:
                 return -1 - row
-            start[runs], names[runs] = row, owner[row]
+            start[runs], names[runs] = row, entity_index[row]
             runs += 1
         elif time[row] < time[row - 1]:
             return -1 - row
-    start[runs] = len(owner)
+    start[runs] = len(entity_index)
     return runs

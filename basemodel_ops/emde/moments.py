@@ -12,7 +12,7 @@ from basemodel_ops.emde.decay import half_power
 class Moments(NamedTuple):
     """What a number column says about each entity before each cutoff; not finite values are not seen."""
 
-    mass: np.ndarray
+    total_weight: np.ndarray
     """Decayed number of values, float32 (entities, cutoffs, half-lives)."""
     total: np.ndarray
     """Decayed sum, float32 (entities, cutoffs, half-lives)."""
@@ -32,27 +32,27 @@ def _moments(
     sums: np.ndarray,
     last: np.ndarray,
 ) -> None:
-    lives = len(half_lives)
+    half_life_count = len(half_lives)
     for entity in range(len(start) - 1):
-        state = np.zeros((lives, 2))
+        state = np.zeros((half_life_count, 2))
         position, end, newest = start[entity], start[entity + 1], np.float32(np.nan)
         for c in range(cutoffs.shape[1]):
-            moment = cutoffs[entity, c]
+            cutoff = cutoffs[entity, c]
             # A repeated cutoff says the same again: not even a rounding apart.
-            if c > 0 and moment > cutoffs[entity, c - 1]:
-                for life in range(lives):
-                    keep = half_power(float(moment - cutoffs[entity, c - 1]) / half_lives[life])
-                    state[life, 0] *= keep
-                    state[life, 1] *= keep
-            while position < end and time[position] < moment:
+            if c > 0 and cutoff > cutoffs[entity, c - 1]:
+                for half_life in range(half_life_count):
+                    keep = half_power(float(cutoff - cutoffs[entity, c - 1]) / half_lives[half_life])
+                    state[half_life, 0] *= keep
+                    state[half_life, 1] *= keep
+            while position < end and time[position] < cutoff:
                 value = values[position]
                 if np.isfinite(value):
                     newest = np.float32(value)
-                    age = float(moment - time[position])
-                    for life in range(lives):
-                        weight = half_power(age / half_lives[life])
-                        state[life, 0] += weight
-                        state[life, 1] += weight * value
+                    age = float(cutoff - time[position])
+                    for half_life in range(half_life_count):
+                        weight = half_power(age / half_lives[half_life])
+                        state[half_life, 0] += weight
+                        state[half_life, 1] += weight * value
                 position += 1
             last[entity, c] = newest
             sums[entity, c] = state
@@ -62,10 +62,10 @@ def decayed_moments(
     start: np.ndarray, time: np.ndarray, values: np.ndarray, cutoffs: np.ndarray, half_lives: np.ndarray
 ) -> Moments:
     """Sums, means and last values strictly before each cutoff; arguments as in `sketch_histories`."""
-    own = per_entity(cutoffs, len(start) - 1)
-    shape = (*own.shape, len(half_lives))
+    current = per_entity(cutoffs, len(start) - 1)
+    shape = (*current.shape, len(half_lives))
     sums, last = np.zeros((*shape, 2)), np.full(shape[:2], np.nan, np.float32)
-    _moments(start, time, values, own, np.asarray(half_lives, np.float64), sums, last)
-    mass, total = sums[..., 0], sums[..., 1]
-    mean = np.divide(total, mass, out=np.zeros_like(total), where=mass > 0)
-    return Moments(mass.astype(np.float32), total.astype(np.float32), mean.astype(np.float32), last)
+    _moments(start, time, values, current, np.asarray(half_lives, np.float64), sums, last)
+    total_weight, total = sums[..., 0], sums[..., 1]
+    mean = np.divide(total, total_weight, out=np.zeros_like(total), where=total_weight > 0)
+    return Moments(total_weight.astype(np.float32), total.astype(np.float32), mean.astype(np.float32), last)

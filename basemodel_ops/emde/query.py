@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 
-def _masses(sketch: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def _cell_weights(sketch: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Mass of each element's cell in each row, float64 (elements, depth)."""
     return np.take_along_axis(np.asarray(sketch, np.float64), codes.T.astype(np.int64), axis=1).T
 
 
-def element_scores(sketch: np.ndarray, codes: np.ndarray, epsilon: float = 1e-6) -> np.ndarray:
+def item_scores(sketch: np.ndarray, codes: np.ndarray, epsilon: float = 1e-6) -> np.ndarray:
     """Log of the geometric mean, over rows, of each element's share: float32 (elements,).
 
     Args:
@@ -22,15 +22,15 @@ def element_scores(sketch: np.ndarray, codes: np.ndarray, epsilon: float = 1e-6)
         codes: (elements, depth).
         epsilon: Share given to an empty cell.
     """
-    mass = sketch.sum(axis=1, keepdims=True)
-    shares = np.divide(sketch, mass, out=np.zeros_like(sketch, dtype=np.float64), where=mass > 0)
+    total_weight = sketch.sum(axis=1, keepdims=True)
+    shares = np.divide(sketch, total_weight, out=np.zeros_like(sketch, dtype=np.float64), where=total_weight > 0)
     logs = np.log(shares + epsilon)
     return np.take_along_axis(logs, codes.T, axis=1).mean(axis=0).astype(np.float32)
 
 
 def smallest_cells(sketch: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Smallest cell of each element: its decayed count and what shares that cell, never less; float64 (elements,)."""
-    return _masses(sketch, codes).min(axis=1)
+    return _cell_weights(sketch, codes).min(axis=1)
 
 
 def decoded_counts(
@@ -45,12 +45,12 @@ def decoded_counts(
     Args:
         prior: How frequent elements are in general; where the sketch cannot tell elements apart it decides.
     """
-    mass = _masses(sketch, codes)
+    total_weight = _cell_weights(sketch, codes)
     counts = np.zeros(len(codes))
-    there = np.flatnonzero(mass.min(axis=1) > 0)
+    there = np.flatnonzero(total_weight.min(axis=1) > 0)
     if len(there) == 0:
         return counts
-    observed, width = mass[there], sketch.shape[1]
+    observed, width = total_weight[there], sketch.shape[1]
     cells = codes[there].astype(np.int64) + np.arange(codes.shape[1]) * width  # (candidates, depth)
     guess = np.exp(np.log(observed).mean(axis=1))
     if prior is not None:
@@ -77,7 +77,7 @@ def effective_age(shorter: np.ndarray, longer: np.ndarray, half_lives: tuple[flo
 
 
 @dataclass(frozen=True)
-class Answers:
+class SketchContents:
     """What a sketch says of each element asked for, one row each."""
 
     probability: np.ndarray
@@ -97,12 +97,12 @@ def distinct_estimate(sketch: np.ndarray, codes: np.ndarray) -> float:
 
     Each row gives -1 / p log(empty share), p the chance of a cell; the row that collides least counts.
     """
-    elements, width = codes.shape[0], sketch.shape[1]
+    items, width = codes.shape[0], sketch.shape[1]
     best = 0.0
     for row in range(codes.shape[1]):
-        share = np.bincount(codes[:, row].astype(np.int64), minlength=width) / max(elements, 1)
+        share = np.bincount(codes[:, row].astype(np.int64), minlength=width) / max(items, 1)
         empty = sketch[row] <= 0
-        low, high = 0.0, float(elements)
+        low, high = 0.0, float(items)
         filled = width - empty.sum()
         # Expected filled cells grow with the number of elements drawn: solve by bisection.
         for _ in range(40):
@@ -115,54 +115,54 @@ def distinct_estimate(sketch: np.ndarray, codes: np.ndarray) -> float:
     return best
 
 
-def _presence(counts: np.ndarray, found: float) -> np.ndarray:
-    """Chance that each element is there, count / (count + level), with the level at which chances add up to `found`.
+def _presence(counts: np.ndarray, result: float) -> np.ndarray:
+    """Chance that each element is there, count / (count + level), with the level at which chances add up to `result`.
 
     All that is there has a decoded count, and some elements only look so; large counts are there almost surely.
     """
     there = counts[counts > 0]
     if len(there) == 0:
         return np.zeros(len(counts))
-    low, high = 0.0, float(there.sum()) / max(found, 1e-12)
+    low, high = 0.0, float(there.sum()) / max(result, 1e-12)
     for _ in range(60):
         level = (low + high) / 2
-        if (there / (there + level)).sum() > found:
+        if (there / (there + level)).sum() > result:
             low = level
         else:
             high = level
     return np.divide(counts, counts + high, out=np.zeros(len(counts)), where=counts > 0)
 
 
-def ask(
+def query_sketch(
     sketch: np.ndarray,
     codes: np.ndarray,
     half_lives: np.ndarray,
-    elements: np.ndarray,
+    items: np.ndarray,
     prior: np.ndarray | None = None,
-) -> Answers:
+) -> SketchContents:
     """Has it, how much, and when-ish, from a sketch alone.
 
     Args:
         sketch: (half-lives, depth, width).
         codes: Cells of all elements, (vocabulary, depth).
         half_lives: Of the sketch, two or more for ages, (half-lives,).
-        elements: Rows of `codes` that are asked for, (elements,).
+        items: Rows of `codes` that are asked for, (elements,).
         prior: How frequent each element is in general, (vocabulary,).
     """
     order = np.argsort(half_lives)
     longest = sketch[order[-1]]
-    candidates = _masses(longest, codes).min(axis=1) > 0
-    found = min(distinct_estimate(longest, codes), float(candidates.sum()))
+    candidates = _cell_weights(longest, codes).min(axis=1) > 0
+    result = min(distinct_estimate(longest, codes), float(candidates.sum()))
     counts = decoded_counts(longest, codes, prior)
-    probability = _presence(np.where(candidates, counts, 0), found)
-    age = np.full(len(elements), np.nan)
+    probability = _presence(np.where(candidates, counts, 0), result)
+    age = np.full(len(items), np.nan)
     if len(order) > 1:
-        age = _ages(sketch, codes, half_lives, order, counts, elements)
-    return Answers(
-        probability[elements],
+        age = _ages(sketch, codes, half_lives, order, counts, items)
+    return SketchContents(
+        probability[items],
         float(candidates.mean()) if len(codes) else 0.0,
-        element_scores(longest, codes[elements]),
-        counts[elements],
+        item_scores(longest, codes[items]),
+        counts[items],
         age,
     )
 
@@ -173,16 +173,16 @@ def _ages(
     half_lives: np.ndarray,
     order: np.ndarray,
     counts: np.ndarray,
-    elements: np.ndarray,
+    items: np.ndarray,
 ) -> np.ndarray:
     """Effective ages from the cells in which the element owns the largest share of the mass."""
     depth, width = codes.shape[1], sketch.shape[2]
-    asked = codes[elements].astype(np.int64)
+    cells = codes[items].astype(np.int64)
     total = np.stack(
         [np.bincount(codes[:, row].astype(np.int64), counts, width) for row in range(depth)]
     )  # (depth, width): decoded mass of each cell
-    own = counts[elements, None] / np.maximum(total[np.arange(depth), asked], 1e-300)
-    weight = np.where(own >= own.max(axis=1, keepdims=True) * 0.999, 1.0, own**4)
-    masses = [(_masses(sketch[life], codes[elements]) * weight).sum(axis=1) for life in order]
-    age = effective_age(masses[0], masses[-1], (float(half_lives[order[0]]), float(half_lives[order[-1]])))
-    return np.where(counts[elements] > 0, age, np.nan)
+    current = counts[items, None] / np.maximum(total[np.arange(depth), cells], 1e-300)
+    weight = np.where(current >= current.max(axis=1, keepdims=True) * 0.999, 1.0, current**4)
+    cell_weights = [(_cell_weights(sketch[half_life], codes[items]) * weight).sum(axis=1) for half_life in order]
+    age = effective_age(cell_weights[0], cell_weights[-1], (float(half_lives[order[0]]), float(half_lives[order[-1]])))
+    return np.where(counts[items] > 0, age, np.nan)

@@ -16,25 +16,25 @@ from basemodel_ops.emde.decay import half_power
 def _decayed_counts(
     start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int, cutoffs: np.ndarray, half_lives: np.ndarray
 ) -> np.ndarray:
-    entities, count, lives = len(start) - 1, cutoffs.shape[1], len(half_lives)
-    out = np.zeros((entities, count, lives, size), np.float32)
+    entities, count, half_life_count = len(start) - 1, cutoffs.shape[1], len(half_lives)
+    out = np.zeros((entities, count, half_life_count, size), np.float32)
     for entity in range(entities):
         position, last = start[entity], start[entity + 1]
         for c in range(count):
-            moment = cutoffs[entity, c]
+            cutoff = cutoffs[entity, c]
             state = out[entity, c]
             if c > 0:
-                for life in range(lives):
-                    keep = np.float32(half_power((moment - cutoffs[entity, c - 1]) / half_lives[life]))
+                for half_life in range(half_life_count):
+                    keep = np.float32(half_power((cutoff - cutoffs[entity, c - 1]) / half_lives[half_life]))
                     for cell in range(size):
-                        state[life, cell] = out[entity, c - 1, life, cell] * keep
-            while position < last and time[position] < moment:
-                for life in range(lives):
-                    weight = np.float32(half_power((moment - time[position]) / half_lives[life]))
+                        state[half_life, cell] = out[entity, c - 1, half_life, cell] * keep
+            while position < last and time[position] < cutoff:
+                for half_life in range(half_life_count):
+                    weight = np.float32(half_power((cutoff - time[position]) / half_lives[half_life]))
                     for column in range(cells.shape[1]):
                         cell = cells[position, column]
                         if cell >= 0:
-                            state[life, cell] += weight
+                            state[half_life, cell] += weight
                 position += 1
     return out
 
@@ -46,10 +46,10 @@ def _last_seen(start: np.ndarray, time: np.ndarray, cells: np.ndarray, size: int
     for entity in range(entities):
         position, last = start[entity], start[entity + 1]
         for c in range(count):
-            moment = cutoffs[entity, c]
+            cutoff = cutoffs[entity, c]
             if c > 0:
                 out[entity, c] = out[entity, c - 1]
-            while position < last and time[position] < moment:
+            while position < last and time[position] < cutoff:
                 for column in range(cells.shape[1]):
                     if cells[position, column] >= 0:
                         out[entity, c, cells[position, column]] = time[position]
@@ -66,14 +66,14 @@ def _window_counts(
     for entity in range(entities):
         first, last = start[entity], start[entity + 1]
         for c in range(count):
-            moment = cutoffs[entity, c]
-            while first < last and time[first] < moment:
+            cutoff = cutoffs[entity, c]
+            while first < last and time[first] < cutoff:
                 first += 1
             position = first
             for h in range(len(horizons)):
                 if h > 0:
                     out[entity, c, h] = out[entity, c, h - 1]
-                while position < last and time[position] < moment + horizons[h]:
+                while position < last and time[position] < cutoff + horizons[h]:
                     for column in range(cells.shape[1]):
                         if cells[position, column] >= 0:
                             out[entity, c, h, cells[position, column]] += 1
@@ -90,25 +90,25 @@ def _pooled_vectors(
     cutoffs: np.ndarray,
     half_lives: np.ndarray,
 ) -> np.ndarray:
-    entities, count, lives, dimension = len(start) - 1, cutoffs.shape[1], len(half_lives), vectors.shape[1]
-    out = np.zeros((entities, count, lives, dimension), np.float32)
+    entities, count, half_life_count, dimension = len(start) - 1, cutoffs.shape[1], len(half_lives), vectors.shape[1]
+    out = np.zeros((entities, count, half_life_count, dimension), np.float32)
     for entity in range(entities):
         position, last = start[entity], start[entity + 1]
         for c in range(count):
-            moment = cutoffs[entity, c]
+            cutoff = cutoffs[entity, c]
             state = out[entity, c]
             if c > 0:
-                for life in range(lives):
-                    keep = np.float32(half_power((moment - cutoffs[entity, c - 1]) / half_lives[life]))
+                for half_life in range(half_life_count):
+                    keep = np.float32(half_power((cutoff - cutoffs[entity, c - 1]) / half_lives[half_life]))
                     for d in range(dimension):
-                        state[life, d] = out[entity, c - 1, life, d] * keep
-            while position < last and time[position] < moment:
+                        state[half_life, d] = out[entity, c - 1, half_life, d] * keep
+            while position < last and time[position] < cutoff:
                 code = codes[position]
                 if code >= 0:
-                    for life in range(lives):
-                        weight = np.float32(half_power((moment - time[position]) / half_lives[life]))
+                    for half_life in range(half_life_count):
+                        weight = np.float32(half_power((cutoff - time[position]) / half_lives[half_life]))
                         for d in range(dimension):
-                            state[life, d] += weight * vectors[code, d]
+                            state[half_life, d] += weight * vectors[code, d]
                 position += 1
     return out
 
@@ -140,7 +140,7 @@ def pooled_vectors(
     cutoffs: np.ndarray,
     half_lives: np.ndarray,
 ) -> np.ndarray:
-    """Decayed sum of the vectors of an entity's things, float32 (entities, cutoffs, half-lives, dimension)."""
+    """Decayed sum of the vectors of an entity's items, float32 (entities, cutoffs, half-lives, dimension)."""
     return _pooled_vectors(start, time, codes, vectors, per_entity(cutoffs, len(start) - 1), half_lives)
 
 

@@ -8,30 +8,30 @@ from numba import njit, prange
 
 @njit(parallel=True, nogil=True, cache=True)
 def _count(dense: np.ndarray, counts: np.ndarray) -> None:
-    lives, cells = dense.shape[1], dense.shape[2]
+    half_life_count, cells = dense.shape[1], dense.shape[2]
     for row in prange(len(dense)):
-        found = 0
+        result = 0
         for cell in range(cells):
             total = np.float32(0)
-            for life in range(lives):
-                total += dense[row, life, cell]
-            found += total > 0
-        counts[row] = found
+            for half_life in range(half_life_count):
+                total += dense[row, half_life, cell]
+            result += total > 0
+        counts[row] = result
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def _gather(dense: np.ndarray, indptr: np.ndarray, cell_of: np.ndarray, values: np.ndarray) -> None:
-    lives, cells = dense.shape[1], dense.shape[2]
+    half_life_count, cells = dense.shape[1], dense.shape[2]
     for row in prange(len(dense)):
         position = indptr[row]
         for cell in range(cells):
             total = np.float32(0)
-            for life in range(lives):
-                total += dense[row, life, cell]
+            for half_life in range(half_life_count):
+                total += dense[row, half_life, cell]
             if total > 0:
                 cell_of[position] = cell
-                for life in range(lives):
-                    values[position, life] = dense[row, life, cell]
+                for half_life in range(half_life_count):
+                    values[position, half_life] = dense[row, half_life, cell]
                 position += 1
 
 
@@ -39,8 +39,8 @@ def _gather(dense: np.ndarray, indptr: np.ndarray, cell_of: np.ndarray, values: 
 def _scatter(dense: np.ndarray, indptr: np.ndarray, cell_of: np.ndarray, values: np.ndarray) -> None:
     for row in prange(len(dense)):
         for position in range(indptr[row], indptr[row + 1]):
-            for life in range(dense.shape[1]):
-                dense[row, life, cell_of[position]] = values[position, life]
+            for half_life in range(dense.shape[1]):
+                dense[row, half_life, cell_of[position]] = values[position, half_life]
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,19 @@ class SparseSketches:
     @classmethod
     def of(cls, dense: np.ndarray) -> "SparseSketches":
         """Leave out the cells that are 0 at every half-life; `dense` is (entities, cutoffs, half-lives, cells)."""
-        entities, cutoffs, lives, cells = dense.shape
-        rows = np.ascontiguousarray(dense).reshape(entities * cutoffs, lives, cells)
+        entities, cutoffs, half_life_count, cells = dense.shape
+        rows = np.ascontiguousarray(dense).reshape(entities * cutoffs, half_life_count, cells)
         indptr = np.zeros(len(rows) + 1, np.int64)
         _count(rows, indptr[1:])
         np.cumsum(indptr, out=indptr)
-        cell, value = np.empty(indptr[-1], np.int32), np.empty((indptr[-1], lives), np.float32)
+        cell, value = np.empty(indptr[-1], np.int32), np.empty((indptr[-1], half_life_count), np.float32)
         _gather(rows, indptr, cell, value)
-        return cls(indptr, cell, value, (entities, cutoffs, lives, cells))
+        return cls(indptr, cell, value, (entities, cutoffs, half_life_count, cells))
 
     def dense(self) -> np.ndarray:
         """All cells, float32 (entities, cutoffs, half-lives, cells)."""
-        entities, cutoffs, lives, cells = self.shape
-        out = np.zeros((entities * cutoffs, lives, cells), np.float32)
+        entities, cutoffs, half_life_count, cells = self.shape
+        out = np.zeros((entities * cutoffs, half_life_count, cells), np.float32)
         _scatter(out, self.indptr, self.cell, self.value)
         return out.reshape(self.shape)
 

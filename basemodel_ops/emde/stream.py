@@ -54,7 +54,7 @@ class SketchStream:
         self._table, self._width = compact(table, width), width
         self._cutoffs, self._rates = per_entity(cutoffs, shard), rates_of(half_lives)  # (shard, cutoffs)
         self._shape = (len(cutoffs), len(half_lives), table.shape[1] * width)
-        self._owner, self._begun, self._last = -1, -1, np.zeros(1, np.int64)
+        self._entity_index, self._open_cutoff, self._last = -1, -1, np.zeros(1, np.int64)
         self._first = 0
         self._open()
 
@@ -67,35 +67,35 @@ class SketchStream:
         self, start: np.ndarray, names: np.ndarray, events: tuple[np.ndarray, np.ndarray, np.ndarray], is_open: bool
     ) -> None:
         time, codes, weights = events
-        place = (names - self._first).astype(np.int64)
-        self._begun = sketch_entities(
-            start, place, time, codes, weights, self._table, self._width, self._cutoffs, self._rates,
-            self._begun, is_open, self._out.reshape(*self._out.shape[:2], -1),
+        out_row = (names - self._first).astype(np.int64)
+        self._open_cutoff = sketch_entities(
+            start, out_row, time, codes, weights, self._table, self._width, self._cutoffs, self._rates,
+            self._open_cutoff, is_open, self._out.reshape(*self._out.shape[:2], -1),
         )  # fmt: skip
-        self._filled[place] = True
+        self._filled[out_row] = True
 
     def _close(self) -> Shard:
         """Finish the entity that is carried, and hand out its shard."""
-        if self._owner >= 0:
-            self._settle()
+        if self._entity_index >= 0:
+            self._finish_entity()
         self._out[~self._filled] = 0
         shard = Shard(self._first, self._out)
         self._first += len(self._out)
         self._open()
         return shard
 
-    def _settle(self) -> None:
+    def _finish_entity(self) -> None:
         nothing = (self._last[:0], np.zeros(0, np.int32), np.zeros(0, np.float32))
-        self._run(np.zeros(2, np.int64), np.array([self._owner]), nothing, is_open=False)
-        self._owner, self._begun = -1, -1
+        self._run(np.zeros(2, np.int64), np.array([self._entity_index]), nothing, is_open=False)
+        self._entity_index, self._open_cutoff = -1, -1
 
     def add(
-        self, owner: np.ndarray, time: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
+        self, entity_index: np.ndarray, time: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
     ) -> Iterator[Shard]:
         """Add events and hand out the shards that they complete; exhaust it before the next call.
 
         Args:
-            owner: Entity of each event, ascending over all batches, (events,).
+            entity_index: Entity of each event, ascending over all batches, (events,).
             time: Ascending in each entity, (events,).
             codes: Row of the table of each event; negative ones are skipped, int32 (events,).
             weights: Non-negative factor of each event; those that are not finite count as 0.
@@ -103,15 +103,15 @@ class SketchStream:
         Raises:
             DataError: events are out of order, name an entity that is not there, or carry a negative weight.
         """
-        if len(owner) == 0:
+        if len(entity_index) == 0:
             return
         factors = checked_weights(weights)
-        start, names = np.empty(len(owner) + 1, np.int64), np.empty(len(owner), np.int64)
-        runs = segment(owner, time, start, names)
-        self._check(runs, owner, time)
+        start, names = np.empty(len(entity_index) + 1, np.int64), np.empty(len(entity_index), np.int64)
+        runs = segment(entity_index, time, start, names)
+        self._check(runs, entity_index, time)
         start, names = start[: runs + 1], names[:runs]
-        if self._owner >= 0 and names[0] != self._owner:
-            self._settle()
+        if self._entity_index >= 0 and names[0] != self._entity_index:
+            self._finish_entity()
         low = 0
         while low < runs:
             while names[low] >= self._first + len(self._out):
@@ -123,27 +123,29 @@ class SketchStream:
             is_open = high == runs
             self._run(start[low : high + 1] - begin, names[low:high], part, is_open)
             if is_open:
-                self._owner, self._last = int(names[-1]), time[-1:].copy()
+                self._entity_index, self._last = int(names[-1]), time[-1:].copy()
             else:
-                self._owner, self._begun = -1, -1
+                self._entity_index, self._open_cutoff = -1, -1
             low = high
 
-    def _check(self, runs: int, owner: np.ndarray, time: np.ndarray) -> None:
+    def _check(self, runs: int, entity_index: np.ndarray, time: np.ndarray) -> None:
         if runs < 0:
             row = -1 - runs
             raise DataError(
-                f"Events are not in the order of entity and time: entity {owner[row]} at {time[row]} follows entity "
-                f"{owner[row - 1]} at {time[row - 1]}. Order the query by both, or partition the stream."
+                f"Events are not in the order of entity and time: entity {entity_index[row]} at {time[row]} follows "
+                "entity "
+                f"{entity_index[row - 1]} at {time[row - 1]}. Order the query by both, or partition the stream."
             )
-        if owner[0] < 0 or owner[-1] >= self._entities:
+        if entity_index[0] < 0 or entity_index[-1] >= self._entities:
             raise DataError(
-                f"Events name entities {owner[0]} to {owner[-1]}; there are 0 to {self._entities - 1}. "
+                f"Events name entities {entity_index[0]} to {entity_index[-1]}; there are 0 to {self._entities - 1}. "
                 "Read entities and events up to the same moment."
             )
-        late = self._owner >= 0 and owner[0] == self._owner and time[0] < self._last[0]
-        if owner[0] < max(self._owner, self._first) or late:
+        late = self._entity_index >= 0 and entity_index[0] == self._entity_index and time[0] < self._last[0]
+        if entity_index[0] < max(self._entity_index, self._first) or late:
             raise DataError(
-                f"A batch starts with entity {owner[0]} at {time[0]}, which is before the end of the batch ahead of it."
+                f"A batch starts with entity {entity_index[0]} at {time[0]}, which is before the end of the batch "
+                "ahead of it."
             )
 
     def finish(self) -> Iterator[Shard]:

@@ -70,12 +70,12 @@ class Encoder(Protocol):
 
 def encoder_types() -> dict[str, type[Encoder]]:
     """Every encoder of this package by the type of column it reads: each is the `ENCODER` of its module."""
-    found = {}
+    results = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         encoder = getattr(importlib.import_module(f"{__package__}.{module.name}"), "ENCODER", None)
         if encoder is not None:
-            found[encoder.kind] = encoder
-    return found
+            results[encoder.kind] = encoder
+    return results
 
 
 def fit_encoder(kind: str, batches: Iterable[pa.Array], **options: Any) -> Encoder:

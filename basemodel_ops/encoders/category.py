@@ -108,8 +108,8 @@ def _counted(column: pa.Array) -> pa.Table:
 def _summed(tables: list[pa.Table]) -> pa.Table:
     # A batch without a single value has no type of its own.
     typed = [table for table in tables if not pa.types.is_null(table.column(0).type)] or tables[:1]
-    joined = pa.concat_tables(typed).group_by("value").aggregate([("count", "sum")])
-    return pa.table({"value": joined.column("value"), "count": joined.column("count_sum")})
+    merged = pa.concat_tables(typed).group_by("value").aggregate([("count", "sum")])
+    return pa.table({"value": merged.column("value"), "count": merged.column("count_sum")})
 
 
 ENCODER = CategoryEncoder

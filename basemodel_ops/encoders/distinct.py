@@ -34,20 +34,20 @@ class DistinctRows:
         values = coded.dictionary
         if self._values.type != values.type:
             self._values, self._rows = values.slice(0, 0), np.zeros((0, len(missing)), missing.dtype)
-        place = self._places(values)
-        fresh = values.filter(pa.array(place < 0))
+        value_index = self._value_index(values)
+        fresh = values.filter(pa.array(value_index < 0))
         if len(fresh):
             if len(self._values) + len(fresh) > LIMIT or self._values.nbytes + fresh.nbytes > LIMIT_BYTES:
-                kept = place >= 0
+                kept = value_index >= 0
                 self._values = pa.concat_arrays([values.filter(pa.array(kept)), fresh])
-                self._rows = np.concatenate([self._rows[place[kept]], compute(fresh)])
+                self._rows = np.concatenate([self._rows[value_index[kept]], compute(fresh)])
             else:
                 self._values = pa.concat_arrays([self._values, fresh])
                 self._rows = np.concatenate([self._rows, compute(fresh)])
-            place = self._places(values)
+            value_index = self._value_index(values)
         index = coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
-        return np.concatenate([self._rows[place], missing[None]])[index]
+        return np.concatenate([self._rows[value_index], missing[None]])[index]
 
-    def _places(self, values: pa.Array) -> np.ndarray:
-        found = pc.index_in(values, value_set=self._values)
-        return found.fill_null(-1).to_numpy(zero_copy_only=False)
+    def _value_index(self, values: pa.Array) -> np.ndarray:
+        result = pc.index_in(values, value_set=self._values)
+        return result.fill_null(-1).to_numpy(zero_copy_only=False)

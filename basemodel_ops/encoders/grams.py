@@ -17,15 +17,15 @@ def _add_grams(offsets: np.ndarray, data: np.ndarray, out: np.ndarray) -> None:
         for length in range(SHORTEST, LONGEST + 1):
             # A space before the first and after the last byte marks where the string begins and ends.
             for begin in range(first - 1, last + 2 - length):
-                found = np.uint64(0xCBF29CE484222325) + np.uint64(length)
+                result = np.uint64(0xCBF29CE484222325) + np.uint64(length)
                 for i in range(begin, begin + length):
                     byte = data[i] if first <= i < last else 32
                     if 65 <= byte <= 90:
                         byte += 32
-                    found = (found ^ np.uint64(byte)) * np.uint64(0x100000001B3)
-                found = mix(found)
-                sign = np.float32(1) if found >> np.uint64(63) else np.float32(-1)
-                out[row, np.int64(found % dimension)] += sign
+                    result = (result ^ np.uint64(byte)) * np.uint64(0x100000001B3)
+                result = mix(result)
+                sign = np.float32(1) if result >> np.uint64(63) else np.float32(-1)
+                out[row, np.int64(result % dimension)] += sign
         total = np.float32(0)
         for i in range(out.shape[1]):
             # Roots: a long text repeats its common n-grams more than it gains rare ones.

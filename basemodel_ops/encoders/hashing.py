@@ -25,10 +25,10 @@ def _mix_all(values: np.ndarray, out: np.ndarray) -> None:
 @njit(parallel=True, nogil=True, cache=True)
 def _hash_bytes(offsets: np.ndarray, data: np.ndarray, out: np.ndarray) -> None:
     for row in prange(len(out)):
-        found = np.uint64(0xCBF29CE484222325)
+        result = np.uint64(0xCBF29CE484222325)
         for i in range(offsets[row], offsets[row + 1]):
-            found = (found ^ np.uint64(data[i])) * np.uint64(0x100000001B3)
-        out[row] = mix(found)
+            result = (result ^ np.uint64(data[i])) * np.uint64(0x100000001B3)
+        out[row] = mix(result)
 
 
 def bytes_of(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -52,11 +52,11 @@ def hash_values(column: pa.Array) -> np.ndarray:
     return out
 
 
-def pair_ids(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def pair_ids(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """An id for each pair of integers, int64 (rows,): equal pairs have equal ids."""
-    first, both = np.empty((2, len(one)), np.uint64)
-    _mix_all(one.astype(np.int64).view(np.uint64), first)
-    _mix_all(first ^ other.astype(np.int64).view(np.uint64), both)
+    first, both = np.empty((2, len(left)), np.uint64)
+    _mix_all(left.astype(np.int64).view(np.uint64), first)
+    _mix_all(first ^ right.astype(np.int64).view(np.uint64), both)
     return both.view(np.int64)
 
 
@@ -85,8 +85,8 @@ def _find(column: np.ndarray, keys: np.ndarray, codes: np.ndarray, out: np.ndarr
 @njit(parallel=True, nogil=True, cache=True)
 def _pick(column: np.ndarray, lowest: int, codes: np.ndarray, out: np.ndarray) -> None:
     for row in prange(len(column)):
-        place = np.int64(column[row]) - lowest
-        out[row] = codes[place] if 0 <= place < len(codes) else -1
+        index = np.int64(column[row]) - lowest
+        out[row] = codes[index] if 0 <= index < len(codes) else -1
 
 
 class IntegerLookup:
@@ -96,11 +96,11 @@ class IntegerLookup:
         """Prepare for distinct `values`, int64 (values,)."""
         values = np.ascontiguousarray(values, np.int64)
         self._lowest = int(values.min()) if len(values) else 0
-        span = int(values.max()) - self._lowest + 1 if len(values) else 0
-        self._is_direct = span * 4 <= max(min(DIRECT_BYTES, 64 * len(values)), 2**16)
+        range_size = int(values.max()) - self._lowest + 1 if len(values) else 0
+        self._is_direct = range_size * 4 <= max(min(DIRECT_BYTES, 64 * len(values)), 2**16)
         self._keys = np.zeros(0, np.int64)
         if self._is_direct:
-            self._codes = np.full(span, -1, np.int32)
+            self._codes = np.full(range_size, -1, np.int32)
             self._codes[values - self._lowest] = np.arange(len(values), dtype=np.int32)
         else:
             size = 1 << (2 * len(values)).bit_length()

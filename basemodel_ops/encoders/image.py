@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.emde import Partition
+from basemodel_ops.emde import DensityLSH
 from basemodel_ops.encoders.base import State, flat, refuse
 from basemodel_ops.encoders.distinct import DistinctRows
 from basemodel_ops.errors import SettingsError
@@ -34,7 +34,7 @@ class ImageEncoder:
 
     kind: ClassVar[str] = "image"
     is_density: ClassVar[bool] = True
-    partition: Partition
+    density_lsh: DensityLSH
     architecture: str = ""
     weights: str = ""
     _network: Any = None
@@ -72,25 +72,25 @@ class ImageEncoder:
         rows = _vectors(list(seen)[:SAMPLE], network)
         known = rows[np.isfinite(rows[:, 0])]
         vectors = known if len(known) else np.zeros((1, rows.shape[1]), np.float32)
-        return cls(Partition.fit(vectors, depth, width, seed), architecture, weights, network)
+        return cls(DensityLSH.fit(vectors, depth, width, seed), architecture, weights, network)
 
     @property
     def widths(self) -> tuple[int, ...]:
         """`depth` times `width`."""
-        return (self.partition.width,) * self.partition.depth
+        return (self.density_lsh.width,) * self.density_lsh.depth
 
     @property
     def names(self) -> tuple[str, ...]:
         """Positions of the feature vector."""
-        return tuple(f"image_{i}" for i in range(len(self.partition.mean)))
+        return tuple(f"image_{i}" for i in range(len(self.density_lsh.mean)))
 
     def cells(self, column: pa.Array) -> np.ndarray:
         """Density cells, int32 (rows, depth)."""
-        return self._cells.rows(_readable(column), self._encode, np.full(self.partition.depth, -1, np.int32))
+        return self._cells.rows(_readable(column), self._encode, np.full(self.density_lsh.depth, -1, np.int32))
 
     def _encode(self, images: pa.Array) -> np.ndarray:
         rows = _vectors(images.to_pylist(), self._network)
-        return np.where(np.isfinite(rows[:, :1]), self.partition.encode(rows), -1).astype(np.int32)
+        return np.where(np.isfinite(rows[:, :1]), self.density_lsh.encode(rows), -1).astype(np.int32)
 
     def features(self, column: pa.Array) -> np.ndarray:
         """Features, float32 (rows, dimension); zeros where there is no readable image."""
@@ -103,7 +103,7 @@ class ImageEncoder:
     def state(self) -> State:
         """The partition, and which network it was fitted with."""
         settings = {"architecture": self.architecture, "weights": self.weights}
-        return State(self.kind, settings, self.partition.arrays())
+        return State(self.kind, settings, self.density_lsh.arrays())
 
     @classmethod
     def from_state(cls, state: State) -> "ImageEncoder":
@@ -114,7 +114,7 @@ class ImageEncoder:
         """
         architecture, weights = state.settings["architecture"], state.settings["weights"]
         network = _open_network(architecture, weights) if architecture else None
-        return cls(Partition(**state.arrays), architecture, weights, network)
+        return cls(DensityLSH(**state.arrays), architecture, weights, network)
 
 
 def _readable(column: pa.Array) -> pa.Array:
@@ -176,12 +176,12 @@ def _vectors(images: list[bytes | str], network: Any) -> np.ndarray:
     """Features, float32 (images, dimension); not-a-number where an image cannot be read."""
     opened = [_opened(image) for image in images]
     readable = [image for image in opened if image is not None]
-    found = _run_network(network, readable) if network is not None else [_described(image) for image in readable]
+    result = _run_network(network, readable) if network is not None else [_described(image) for image in readable]
     length = network.num_features if network is not None else LENGTH
     out = np.full((len(images), length), np.nan, np.float32)
-    places = [i for i, image in enumerate(opened) if image is not None]
-    if places:
-        out[places] = np.stack(found)
+    indices = [i for i, image in enumerate(opened) if image is not None]
+    if indices:
+        out[indices] = np.stack(result)
     return out
 
 
@@ -214,12 +214,12 @@ def _run_network(network: Any, images: list[Any]) -> list[np.ndarray]:
     if not images:
         return []
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(network))
-    found: list[np.ndarray] = []
+    results: list[np.ndarray] = []
     with torch.inference_mode():
         for low in range(0, len(images), 32):
             batch = torch.stack([transform(image) for image in images[low : low + 32]])
-            found += list(network(batch).numpy())
-    return found
+            results += list(network(batch).numpy())
+    return results
 
 
 ENCODER = ImageEncoder

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numba import njit, prange
 
 from basemodel_ops.encoders.base import State, flat, refuse
-from basemodel_ops.encoders.numbers import NumberScale, squash
+from basemodel_ops.encoders.numbers import NumberScale, signed_log1p
 
 SAMPLE = 1 << 18
 """Values from which quantiles are read, at most."""
@@ -64,7 +64,7 @@ class NumberEncoder:
 
     @classmethod
     def fit(cls, batches: Iterable[pa.Array], cells: int = 16, octaves: int = 8) -> "NumberEncoder":
-        """Read the scale of the squashed numbers, and quantiles that give cells of equal mass.
+        """Read the scale of the log-scaled numbers, and quantiles that give cells of equal mass.
 
         Args:
             batches: The column.
@@ -78,10 +78,10 @@ class NumberEncoder:
             values = values[np.isfinite(values)].astype(np.float64)
             if len(values) == 0:
                 continue
-            squashed = squash(values)
+            scaled = signed_log1p(values)
             # Chan's update of mean and squared deviations: one pass, and no difference of two large sums.
-            total, delta = count + len(values), squashed.mean() - mean
-            spread += squashed.var() * len(values) + delta**2 * count * len(values) / total
+            total, delta = count + len(values), scaled.mean() - mean
+            spread += scaled.var() * len(values) + delta**2 * count * len(values) / total
             mean, count = mean + delta * len(values) / total, total
             sample = np.concatenate([sample, values[skip::stride]])
             skip = (skip - len(values)) % stride
@@ -111,7 +111,7 @@ class NumberEncoder:
         return out[:, None]
 
     def features(self, column: pa.Array) -> np.ndarray:
-        """Standardised squashed value, 1 for known, Fourier features; float32 (rows, 2 + 2 x octaves)."""
+        """Standardised log-scaled value, 1 for known, Fourier features; float32 (rows, 2 + 2 x octaves)."""
         out = np.empty((len(column), 2 + 2 * self.octaves), np.float32)
         _fill_features(floats(column), self.scale.mean, self.scale.deviation, out)
         return out

@@ -59,9 +59,9 @@ class StaticVectors:
     def embed(self, texts: list[str]) -> np.ndarray:
         """Mean token vectors of unit length, float32 (texts, dimension); zeros without tokens."""
         out = np.zeros((len(texts), self.vectors.shape[1]), np.float32)
-        found = [coded.ids for coded in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        results = [coded.ids for coded in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         offsets = np.zeros(len(texts) + 1, np.int64)
-        np.cumsum([len(ids) for ids in found], out=offsets[1:])
-        tokens = np.fromiter((token for ids in found for token in ids), np.int32, offsets[-1])
+        np.cumsum([len(ids) for ids in results], out=offsets[1:])
+        tokens = np.fromiter((token for ids in results for token in ids), np.int32, offsets[-1])
         _mean_rows(offsets, tokens, self.vectors, out)
         return out

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.emde import Partition
+from basemodel_ops.emde import DensityLSH
 from basemodel_ops.encoders.base import State, flat, refuse
 from basemodel_ops.encoders.distinct import DistinctRows
 from basemodel_ops.encoders.grams import gram_vectors
@@ -34,7 +34,7 @@ class TextEncoder:
 
     kind: ClassVar[str] = "text"
     is_density: ClassVar[bool] = True
-    partition: Partition
+    density_lsh: DensityLSH
     grams: int
     static: StaticVectors | None
     _cells: DistinctRows = field(default_factory=DistinctRows, compare=False)
@@ -70,25 +70,25 @@ class TextEncoder:
                 seen.update(dict.fromkeys(_beginnings(batch).drop_null().unique().to_pylist()))
         sample = pa.array(list(seen)[:SAMPLE] or [b""], pa.large_binary())
         vectors = _vectors(sample, grams, words)
-        return cls(Partition.fit(vectors, depth, width, seed), grams, words)
+        return cls(DensityLSH.fit(vectors, depth, width, seed), grams, words)
 
     @property
     def widths(self) -> tuple[int, ...]:
         """`depth` times `width`."""
-        return (self.partition.width,) * self.partition.depth
+        return (self.density_lsh.width,) * self.density_lsh.depth
 
     @property
     def names(self) -> tuple[str, ...]:
         """Positions of the vector."""
-        return tuple(f"vector_{i}" for i in range(len(self.partition.mean)))
+        return tuple(f"vector_{i}" for i in range(len(self.density_lsh.mean)))
 
     def cells(self, column: pa.Array) -> np.ndarray:
         """Density cells, int32 (rows, depth)."""
-        missing = np.full(self.partition.depth, -1, np.int32)
+        missing = np.full(self.density_lsh.depth, -1, np.int32)
         return self._cells.rows(_beginnings(column), self._encode, missing)
 
     def _encode(self, texts: pa.Array) -> np.ndarray:
-        return self.partition.encode(_vectors(texts, self.grams, self.static))
+        return self.density_lsh.encode(_vectors(texts, self.grams, self.static))
 
     def features(self, column: pa.Array) -> np.ndarray:
         """Word vector and n-gram vector, each of length 1, side by side; float32 (rows, dimension)."""
@@ -98,7 +98,7 @@ class TextEncoder:
     def state(self) -> State:
         """The partition, and which static vectors it was fitted with."""
         settings: dict[str, Any] = {"grams": self.grams, "static": self.static.version if self.static else None}
-        return State(self.kind, settings, self.partition.arrays())
+        return State(self.kind, settings, self.density_lsh.arrays())
 
     @classmethod
     def from_state(cls, state: State) -> "TextEncoder":
@@ -108,7 +108,7 @@ class TextEncoder:
             SettingsError: its static vectors are not installed.
         """
         words = StaticVectors.open() if state.settings["static"] else None
-        return cls(Partition(**state.arrays), state.settings["grams"], words)
+        return cls(DensityLSH(**state.arrays), state.settings["grams"], words)
 
 
 def _beginnings(column: pa.Array) -> pa.Array:

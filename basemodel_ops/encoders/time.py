@@ -47,16 +47,16 @@ class TimeEncoder:
 
     def cells(self, column: pa.Array) -> np.ndarray:
         """Hour, weekday and week of the year, int32 (rows, 3)."""
-        moment, known, dated = _microseconds(column)
-        out = np.stack([moment // HOUR % 24, (moment // DAY + 3) % 7, _day_of_year(moment) // 7], axis=1)
+        timestamp, known, dated = _microseconds(column)
+        out = np.stack([timestamp // HOUR % 24, (timestamp // DAY + 3) % 7, _day_of_year(timestamp) // 7], axis=1)
         out[:, WEEKDAYS:] = np.where(dated, out[:, WEEKDAYS:], -1)
         return np.where(known[:, None], out, -1).astype(np.int32)
 
     def features(self, column: pa.Array) -> np.ndarray:
         """Sin and cos of the time of day, of the week and of the year, float32 (rows, 6)."""
-        moment, known, dated = _microseconds(column)
-        day = moment % DAY / DAY
-        cycles = [day, ((moment // DAY + 3) % 7 + day) / 7, (_day_of_year(moment) + day) / YEAR_DAYS]
+        timestamp, known, dated = _microseconds(column)
+        day = timestamp % DAY / DAY
+        cycles = [day, ((timestamp // DAY + 3) % 7 + day) / 7, (_day_of_year(timestamp) + day) / YEAR_DAYS]
         waves = [wave(2 * np.pi * cycle) for cycle in cycles for wave in (np.sin, np.cos)]
         out = np.where(known[:, None], np.stack(waves, axis=1), 0).astype(np.float32)
         out[:, 2:] = np.where(dated, out[:, 2:], 0)
@@ -72,9 +72,9 @@ class TimeEncoder:
         return cls()
 
 
-def _day_of_year(moment: np.ndarray) -> np.ndarray:
+def _day_of_year(timestamp: np.ndarray) -> np.ndarray:
     """Days since the first of January, int64."""
-    days = (moment // DAY).astype("datetime64[D]")
+    days = (timestamp // DAY).astype("datetime64[D]")
     return (days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
 
 
@@ -98,9 +98,9 @@ def _microseconds(column: pa.Array) -> tuple[np.ndarray, np.ndarray, bool]:
         column = pc.local_timestamp(column)
     if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
         raise refuse("time", column, "timestamps, dates and times of day")
-    moment = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-    found = moment.fill_null(0).to_numpy(zero_copy_only=False)
-    return found, known & (found > FIRST) & (found < LAST), True
+    timestamp = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+    result = timestamp.fill_null(0).to_numpy(zero_copy_only=False)
+    return result, known & (result > FIRST) & (result < LAST), True
 
 
 ENCODER = TimeEncoder

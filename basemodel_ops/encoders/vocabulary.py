@@ -51,8 +51,8 @@ class Vocabulary:
                     "match. Cast one of them in its dbt model so that both sides have one type."
                 )
             column = column.cast(self.values.type)
-        found = pc.index_in(column, value_set=self.values, skip_nulls=True)
-        return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+        result = pc.index_in(column, value_set=self.values, skip_nulls=True)
+        return result.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
 
     def _encode_integers(self, column: pa.Array) -> np.ndarray:
         # Unsigned integers beyond int64 wrap to negative ones on both sides alike, so they still match themselves; but

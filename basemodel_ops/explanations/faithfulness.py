@@ -42,20 +42,20 @@ def faithfulness(
         seed: Of these.
     """
     generator = np.random.default_rng((seed, 13))
-    owner, kept = [], []
-    for game, (one, count) in enumerate(zip(explanations, players, strict=True)):
+    games, kept = [], []
+    for game, (explanation, count) in enumerate(zip(explanations, players, strict=True)):
         if not count:
             continue
         fewest = max(round(share * count), 1)
-        towards = np.sign(one.score - one.empty) * one.by_player(count)
+        towards = np.sign(explanation.score - explanation.empty) * explanation.by_player(count)
         chosen = [np.argsort(-towards, kind="stable")[:fewest]]
         chosen += [generator.choice(count, fewest, replace=False) for _ in range(draws)]
-        owner += [game] * len(chosen)
+        games += [game] * len(chosen)
         kept += [~np.isin(np.arange(count), removed) for removed in chosen]
-    if not owner:
+    if not games:
         return Faithfulness(0.0, 0.0)
-    before = np.array([explanations[game].score for game in owner])
-    moved = np.abs(score(np.array(owner), kept) - before).reshape(-1, draws + 1)
+    before = np.array([explanations[game].score for game in games])
+    moved = np.abs(score(np.array(games), kept) - before).reshape(-1, draws + 1)
     moves = np.stack([moved[:, 0], moved[:, 1:].mean(axis=1)])  # (2, games)
     drawn = moves[:, generator.integers(0, moves.shape[1], (RESAMPLED, moves.shape[1]))].mean(axis=2)
     # A ratio of means, not a mean of ratios: single entities that nothing moves have none.

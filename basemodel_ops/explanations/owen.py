@@ -40,10 +40,10 @@ class Explanation:
 
     def by_player(self, players: int) -> np.ndarray:
         """What each player adds, (players,); members of a group that was not opened share alike."""
-        found = np.zeros(players)
+        result = np.zeros(players)
         for share in self.shares:
-            found[share.node.members] = share.value / max(len(share.node.members), 1)
-        return found
+            result[share.node.members] = share.value / max(len(share.node.members), 1)
+        return result
 
 
 def explain(
@@ -63,21 +63,21 @@ def explain(
     Returns:
         One explanation per game. Values are exact Owen values where nothing was sampled and all was opened.
     """
-    asking = [_open(root, evaluations, contexts, np.random.default_rng((seed, 11))) for root in roots]
-    found: list[Explanation | None] = [None] * len(roots)
-    wanted = {game: next(one) for game, one in enumerate(asking)}
+    open_games = [_open(root, evaluations, contexts, np.random.default_rng((seed, 11))) for root in roots]
+    results: list[Explanation | None] = [None] * len(roots)
+    wanted = {game: next(entry) for game, entry in enumerate(open_games)}
     while wanted:
-        owner = np.repeat(list(wanted), [len(kept) for kept in wanted.values()])
-        answers = score(owner, [kept for many in wanted.values() for kept in many])
+        games = np.repeat(list(wanted), [len(kept) for kept in wanted.values()])
+        answers = score(games, [kept for many in wanted.values() for kept in many])
         ends = np.cumsum([len(kept) for kept in wanted.values()])
-        told = dict(zip(wanted, np.split(np.asarray(answers, np.float64), ends[:-1]), strict=True))
+        described = dict(zip(wanted, np.split(np.asarray(answers, np.float64), ends[:-1]), strict=True))
         wanted = {}
-        for game, values in told.items():
+        for game, values in described.items():
             try:
-                wanted[game] = asking[game].send(values)
+                wanted[game] = open_games[game].send(values)
             except StopIteration as done:
-                found[game] = done.value
-    return [one for one in found if one is not None]
+                results[game] = done.value
+    return [explanation for explanation in results if explanation is not None]
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ class _Seen:
     @property
     def after(self) -> np.ndarray:
         """The same surroundings with the node's members."""
-        found = self.before.copy()
-        found[:, self.node.members] = True
-        return found
+        result = self.before.copy()
+        result[:, self.node.members] = True
+        return result
 
     @property
     def both(self) -> np.ndarray:
@@ -138,32 +138,32 @@ def _open(
     """Ask for the scores that open a tree, a round at a time."""
     players = len(root.members)
     known = _Scores()
-    whole = _Seen(root, np.zeros((1, players), bool), np.ones(1))
-    ends = known.missing(whole.both)
+    full = _Seen(root, np.zeros((1, players), bool), np.ones(1))
+    ends = known.missing(full.both)
     known.add(ends, (yield ends))
     closed: list[_Seen] = []
-    open_ = [whole]
+    open_ = [full]
     while open_:
-        strength = [float(one.weight @ np.abs(one.moves(known))) for one in open_]
+        strength = [float(seen.weight @ np.abs(seen.moves(known))) for seen in open_]
         first = max(strength)
-        due = [one for one, own in zip(open_, strength, strict=True) if own >= TOGETHER * first]
-        open_ = [one for one, own in zip(open_, strength, strict=True) if own < TOGETHER * first]
-        asked: list[np.ndarray] = []
+        due = [seen for seen, current in zip(open_, strength, strict=True) if current >= TOGETHER * first]
+        open_ = [seen for seen, current in zip(open_, strength, strict=True) if current < TOGETHER * first]
+        queried: list[np.ndarray] = []
         opened: list[_Seen] = []
-        for one in due:
-            parts = _parts(one, contexts, generator) if one.node.children else []
+        for seen in due:
+            parts = _parts(seen, contexts, generator) if seen.node.children else []
             needed = known.missing(np.concatenate([part.both for part in parts])) if parts else []
-            if not parts or len(known) + len(asked) + len(needed) > max(evaluations, 2):
-                closed.append(one)
+            if not parts or len(known) + len(queried) + len(needed) > max(evaluations, 2):
+                closed.append(seen)
             else:
-                asked += needed
+                queried += needed
                 opened += parts
-        if asked:
-            known.add(asked, (yield asked))
+        if queried:
+            known.add(queried, (yield queried))
         open_ += opened
-    shares = [Share(one.node, float(one.weight @ one.moves(known))) for one in closed]
+    shares = [Share(seen.node, float(seen.weight @ seen.moves(known))) for seen in closed]
     shares.sort(key=lambda share: -abs(share.value))
-    nobody, everybody = known.of(whole.both)
+    nobody, everybody = known.of(full.both)
     return Explanation(float(everybody), float(nobody), tuple(shares), len(known))
 
 
@@ -179,20 +179,20 @@ def _enumerated(seen: _Seen) -> list[_Seen]:
     """Every coalition of the other parts, with its weight in the Shapley value."""
     children = seen.node.children
     count = len(children)
-    found = []
+    results = []
     for number, child in enumerate(children):
-        others = [other for place, other in enumerate(children) if place != number]
+        others = [other for index, other in enumerate(children) if index != number]
         before, weight = [], []
         for bits in range(2 ** len(others)):
             kept = seen.before.copy()
-            chosen = [other for place, other in enumerate(others) if bits >> place & 1]
+            chosen = [other for index, other in enumerate(others) if bits >> index & 1]
             for other in chosen:
                 kept[:, other.members] = True
             before.append(kept)
             share = factorial(len(chosen)) * factorial(count - len(chosen) - 1) / factorial(count)
             weight.append(seen.weight * share)
-        found.append(_Seen(child, np.concatenate(before), np.concatenate(weight)))
-    return found
+        results.append(_Seen(child, np.concatenate(before), np.concatenate(weight)))
+    return results
 
 
 def _sampled(seen: _Seen, orders: int, generator: np.random.Generator) -> list[_Seen]:
@@ -204,8 +204,8 @@ def _sampled(seen: _Seen, orders: int, generator: np.random.Generator) -> list[_
     for sample in range(total):
         order = generator.permutation(len(children)) if sample % 2 == 0 else order[::-1]
         kept = before[0, sample].copy()
-        for place in order:
-            before[place, sample] = kept
-            kept[children[place].members] = True
+        for index in order:
+            before[index, sample] = kept
+            kept[children[index].members] = True
     weight = np.repeat(seen.weight, orders) / orders
-    return [_Seen(child, own, weight) for child, own in zip(children, before, strict=True)]
+    return [_Seen(child, current, weight) for child, current in zip(children, before, strict=True)]

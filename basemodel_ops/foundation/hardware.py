@@ -23,7 +23,7 @@ class Hardware:
     """Name of torch's compiler; none if empty."""
 
     @classmethod
-    def found(cls) -> "Hardware":
+    def detect(cls) -> "Hardware":
         """A GPU if there is one, else the CPU."""
         return cls("cuda", True, "inductor") if torch.cuda.is_available() else cls()
 

@@ -10,48 +10,49 @@ def _mean_where(loss: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     return (loss * known).sum() / known.sum().clamp_min(1)
 
 
-def split_targets(futures: torch.Tensor, shape: Shape) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Activity (rows, activity), things (rows, spans, things) and composition (rows, spans, cells) of the futures."""
-    rows, middle = len(futures), shape.activity + shape.thing_spans * shape.things
+def split_targets(targets: torch.Tensor, shape: Shape) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Activity (rows, activity), items (rows, spans, items) and composition (rows, spans, cells) of the targets."""
+    rows, middle = len(targets), shape.activity + shape.item_horizons * shape.items
     return (
-        futures[:, : shape.activity],
-        futures[:, shape.activity : middle].reshape(rows, shape.thing_spans, shape.things),
-        futures[:, middle:].reshape(rows, shape.composition_spans, shape.cells),
+        targets[:, : shape.activity],
+        targets[:, shape.activity : middle].reshape(rows, shape.item_horizons, shape.items),
+        targets[:, middle:].reshape(rows, shape.distribution_horizons, shape.cells),
     )
 
 
-def family_losses(
+def group_losses(
     outputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-    futures: torch.Tensor,
-    is_any: torch.Tensor,
+    targets: torch.Tensor,
+    is_binary: torch.Tensor,
     scale: torch.Tensor,
     shape: Shape,
 ) -> dict[str, torch.Tensor]:
-    """Mean losses of the families `activity`, `things` and `composition`; windows that are not over are left out.
+    """Mean losses of the families `activity`, `item_target` and `item_distribution`; windows that are not over are left
+    out.
 
     Args:
         outputs: As returned by the network.
-        futures: (rows, futures), not-a-number where the window is not over.
-        is_any: (activity,) bool, which activity outputs are logits.
+        targets: (rows, targets), not-a-number where the window is not over.
+        is_binary: (activity,) bool, which activity outputs are logits.
         scale: (activity,) standard deviation of the amounts.
         shape: Sizes.
     """
-    activity, things, composition = split_targets(futures, shape)
+    activity, item_target, item_distribution = split_targets(targets, shape)
     known = ~torch.isnan(activity)
     target = torch.nan_to_num(activity)
     logits = functional.binary_cross_entropy_with_logits(outputs[0], target.clamp(0, 1), reduction="none")
     amounts = functional.smooth_l1_loss(outputs[0] / scale, target / scale, reduction="none")
-    losses = {"activity": _mean_where(torch.where(is_any, logits, amounts), known)} if shape.activity else {}
-    if shape.things:
-        known = ~torch.isnan(things)
-        count = torch.nan_to_num(things)
+    losses = {"activity": _mean_where(torch.where(is_binary, logits, amounts), known)} if shape.activity else {}
+    if shape.items:
+        known = ~torch.isnan(item_target)
+        count = torch.nan_to_num(item_target)
         happens = functional.binary_cross_entropy_with_logits(outputs[1][:, 0], (count > 0).float(), reduction="none")
         amount = (outputs[1][:, 1] - count).square()
-        losses["things"] = _mean_where(happens + amount, known)
+        losses["items"] = _mean_where(happens + amount, known)
     if shape.cells:
-        split = (*composition.shape[:2], -1, shape.width)
-        shares = torch.nan_to_num(composition).reshape(split)
+        split = (*item_distribution.shape[:2], -1, shape.width)
+        shares = torch.nan_to_num(item_distribution).reshape(split)
         cross_entropy = -(shares * torch.log_softmax(outputs[2].reshape(split), dim=-1)).sum(-1)
         # A row without events has no shares: it teaches nothing and counts for nothing.
-        losses["composition"] = _mean_where(cross_entropy, shares.sum(-1) > 0)
+        losses["item_distribution"] = _mean_where(cross_entropy, shares.sum(-1) > 0)
     return losses

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from basemodel_ops.foundation.network import FutureNetwork, Shape
+from basemodel_ops.foundation.network import PretrainingNetwork, Shape
 
 
 class FoundationModel:
     """Answers about the future of rows in the representation's layout."""
 
-    def __init__(self, network: FutureNetwork, mean: torch.Tensor, deviation: torch.Tensor) -> None:
+    def __init__(self, network: PretrainingNetwork, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         self.network, self.mean, self.deviation = network, mean, deviation
 
     def on_cpu(self) -> "FoundationModel":
@@ -24,23 +24,23 @@ class FoundationModel:
 
     def activity(self, inputs: np.ndarray) -> np.ndarray:
         """Predicted activity, float32 (rows, activity)."""
-        return self._answers(inputs, self.network.activity_of)
+        return self._predict(inputs, self.network.activity_of)
 
-    def things(self, inputs: np.ndarray) -> np.ndarray:
-        """Logits of whether things will be seen, float32 (rows, spans, things)."""
-        return self._answers(inputs, lambda last, scaled: self.network.things_of(last, scaled)[:, 0])
+    def items(self, inputs: np.ndarray) -> np.ndarray:
+        """Logits of whether items will be seen, float32 (rows, spans, items)."""
+        return self._predict(inputs, lambda last, scaled: self.network.items_of(last, scaled)[:, 0])
 
-    def _answers(
+    def _predict(
         self, inputs: np.ndarray, head: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], batch: int = 512
     ) -> np.ndarray:
         self.network.eval()
-        found = []
+        results = []
         with torch.no_grad():
             # One batch even without rows, so that the answer has its shape.
             for low in range(0, max(len(inputs), 1), batch):
                 scaled = self.standardise(torch.from_numpy(inputs[low : low + batch].astype(np.float32)))
-                found.append(head(self.network.trunk(scaled), scaled).numpy())
-        return np.concatenate(found)
+                results.append(head(self.network.trunk(scaled), scaled).numpy())
+        return np.concatenate(results)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything learnt, by name."""
@@ -50,7 +50,7 @@ class FoundationModel:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], shape: Shape) -> "FoundationModel":
         """The inverse of `arrays`."""
-        network = FutureNetwork(shape)
+        network = PretrainingNetwork(shape)
         prefix = "network."
         network.load_state_dict(
             {k.removeprefix(prefix): torch.from_numpy(v.copy()) for k, v in arrays.items() if k.startswith(prefix)}

@@ -1,6 +1,6 @@
 """A query network in the space of item vectors: it learns, from what came next, how a history points to items.
 
-Histories are pooled at several half-lives, counted in the entity's own occasions. The query starts as their weighted
+Histories are pooled at several half-lives, counted in the entity's own sessions. The query starts as their weighted
 sum, so that an untrained network ranks by closeness, and learns what to add to it; an item starts as its vector.
 """
 
@@ -13,19 +13,19 @@ import torch
 from torch import nn
 
 HALF_LIVES = (1.0, 3.0, 10.0, np.inf)
-"""Occasions after which an event counts half, of the decaying pools."""
+"""Sessions after which an event counts half, of the decaying pools."""
 
 RECENT = (1, 3)
-"""Occasions of the pools of the newest ones."""
+"""Sessions of the pools of the newest ones."""
 
-FORGOTTEN = 1000
-"""Occasions after which an event fades no further."""
+NO_FURTHER = 1000
+"""Sessions after which an event fades no further."""
 
 POOLS = len(HALF_LIVES) + len(RECENT)
 START = (1.0, 0.3, 0.1, 0.03, 0.3, 0.1)
 """Share of each pool in the query before anything is learnt."""
 
-USUAL = 16_384
+MOST_FREQUENT = 16_384
 """Items that logits are measured against, at most: the most usual, which are nearly all of their sum."""
 
 NEGATIVES = 2048
@@ -46,29 +46,31 @@ class Sequences:
 
     start: np.ndarray  # (entities + 1,) int64, the first event of each entity
     item: np.ndarray  # (events,) int64
-    occasion: np.ndarray  # (events,) int64, ascending, one by one
+    session_index: np.ndarray  # (events,) int64, ascending, one by one
 
     def before(self, event: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """First event, end and present occasion of what came before the occasions of these events."""
+        """First event, end and present session of what came before the sessions of these events."""
         first = self.start[np.searchsorted(self.start, event, side="right") - 1]
-        now = self.occasion[event]
-        return first, np.searchsorted(self.occasion, now), now
+        now = self.session_index[event]
+        return first, np.searchsorted(self.session_index, now), now
 
-    def whole(self, entities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same of all events of these entities, seen from the occasion after the last."""
+    def complete_histories(self, entities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same of all events of these entities, seen from the session after the last."""
         first, end = self.start[entities], self.start[entities + 1]
-        last = self.occasion[np.maximum(end - 1, 0)] if len(self.occasion) else np.zeros(len(entities), np.int64)
+        last = (
+            self.session_index[np.maximum(end - 1, 0)] if len(self.session_index) else np.zeros(len(entities), np.int64)
+        )
         return first, end, last + 1
 
 
 @numba.njit(parallel=True, nogil=True, cache=True)
 def _pool(
-    first: np.ndarray, end: np.ndarray, now: np.ndarray, item: np.ndarray, occasion: np.ndarray,
+    first: np.ndarray, end: np.ndarray, now: np.ndarray, item: np.ndarray, session_index: np.ndarray,
     vectors: np.ndarray, faded: np.ndarray, recent: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     for row in numba.prange(len(first)):
         for event in range(first[row], end[row]):
-            age = now[row] - occasion[event] - 1
+            age = now[row] - session_index[event] - 1
             vector = vectors[item[event]]
             for pool in range(len(faded) + len(recent)):
                 if pool < len(faded):
@@ -76,19 +78,21 @@ def _pool(
                 else:
                     weight = np.float32(age < recent[pool - len(faded)])
                 if weight > 1e-6:
-                    for place in range(len(vector)):
-                        out[row, pool, place] += weight * vector[place]
+                    for index in range(len(vector)):
+                        out[row, pool, index] += weight * vector[index]
         for pool in range(out.shape[1]):
             length = np.sqrt((out[row, pool] ** 2).sum())
             if length > 0:
                 out[row, pool] /= length
 
 
-def pools(sequences: Sequences, span: tuple[np.ndarray, np.ndarray, np.ndarray], vectors: np.ndarray) -> np.ndarray:
+def pools(
+    sequences: Sequences, history_range: tuple[np.ndarray, np.ndarray, np.ndarray], vectors: np.ndarray
+) -> np.ndarray:
     """Decayed sums of item vectors at length 1, float32 (spans, pools, dimension); zeros without events."""
-    out = np.zeros((len(span[0]), POOLS, vectors.shape[1]), np.float32)
-    faded = np.exp2(-np.arange(FORGOTTEN) / np.asarray(HALF_LIVES)[:, None]).astype(np.float32)
-    _pool(*span, sequences.item, sequences.occasion, vectors, faded, np.asarray(RECENT), out)
+    out = np.zeros((len(history_range[0]), POOLS, vectors.shape[1]), np.float32)
+    faded = np.exp2(-np.arange(NO_FURTHER) / np.asarray(HALF_LIVES)[:, None]).astype(np.float32)
+    _pool(*history_range, sequences.item, sequences.session_index, vectors, faded, np.asarray(RECENT), out)
     return out
 
 
@@ -130,26 +134,26 @@ class Retrieval:
         with torch.no_grad():
             self.items = network.items().numpy()  # (items, dimension)
             self.bias = network.bias.numpy()  # (items,)
-        self.usual = np.sort(np.argsort(-self.bias, kind="stable")[:USUAL])
+        self.frequent_items = np.sort(np.argsort(-self.bias, kind="stable")[:MOST_FREQUENT])
 
     def queries(self, sequences: Sequences, entities: np.ndarray, batch: int = 2048) -> np.ndarray:
         """Queries after all events of the entities, float32 (entities, dimension)."""
-        found = [np.zeros((0, self._vectors.shape[1]), np.float32)]
+        results = [np.zeros((0, self._vectors.shape[1]), np.float32)]
         for low in range(0, len(entities), batch):
-            pooled = pools(sequences, sequences.whole(entities[low : low + batch]), self._vectors)
+            pooled = pools(sequences, sequences.complete_histories(entities[low : low + batch]), self._vectors)
             with torch.no_grad():
-                found.append(self.network(torch.from_numpy(pooled)).numpy())
-        return np.concatenate(found)
+                results.append(self.network(torch.from_numpy(pooled)).numpy())
+        return np.concatenate(results)
 
-    def level(self, queries: np.ndarray, batch: int = 256) -> np.ndarray:
-        """Log of the sum of exponentiated logits of the `USUAL` items, float32 (queries,)."""
-        found = np.zeros(len(queries), np.float32)
-        items, bias = self.items[self.usual], self.bias[self.usual]
+    def log_partition(self, queries: np.ndarray, batch: int = 256) -> np.ndarray:
+        """Log of the sum of exponentiated logits of the `MOST_FREQUENT` items, float32 (queries,)."""
+        result = np.zeros(len(queries), np.float32)
+        items, bias = self.items[self.frequent_items], self.bias[self.frequent_items]
         for low in range(0, len(queries), batch):
             logits = queries[low : low + batch] @ items.T + bias
             most = logits.max(axis=1)
-            found[low : low + batch] = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
-        return found
+            result[low : low + batch] = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
+        return result
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything learnt, by name."""
@@ -166,7 +170,7 @@ class Retrieval:
 def learn_retrieval(
     sequences: Sequences, vectors: np.ndarray, seed: int, log: Callable[[str], None], epochs: int = EPOCHS
 ) -> Retrieval:
-    """Learn from every event what the occasions before it pointed to; the same input and seed give the same weights.
+    """Learn from every event what the sessions before it pointed to; the same input and seed give the same weights.
 
     Softmax over the items of the batch and `NEGATIVES` drawn evenly, each corrected by how likely it was to be there.
 
@@ -181,7 +185,7 @@ def learn_retrieval(
     generator = np.random.default_rng(seed)
     items = len(vectors)
     network = QueryNetwork(torch.from_numpy(np.ascontiguousarray(vectors, np.float32)))
-    # An entity's first occasion has no history that points anywhere.
+    # An entity's first session has no history that points anywhere.
     first, end, _ = sequences.before(np.arange(len(sequences.item)))
     cases = np.flatnonzero(end > first)
     most = min(MOST_CASES, MOST_UPDATES * BATCH // max(epochs * items, 1))
@@ -191,10 +195,10 @@ def learn_retrieval(
     share = np.bincount(sequences.item[cases], minlength=items) / len(cases)
     absent = np.exp(BATCH * np.log1p(-np.minimum(share, 1 - 1e-9)) + NEGATIVES * np.log1p(-min(1 / items, 1 - 1e-9)))
     inclusion = torch.from_numpy(np.log(1 - absent + 1e-12).astype(np.float32))
-    rest = [one for name, one in network.named_parameters() if name != "residual"]
+    rest = [named_parameter for name, named_parameter in network.named_parameters() if name != "residual"]
     # Items leave their vectors slowly, and are drawn back: most are seen only a few times.
-    own = {"params": [network.residual], "lr": RESIDUAL_RATE * RATE, "weight_decay": 0.1}
-    optimiser = torch.optim.AdamW([{"params": rest, "lr": RATE, "weight_decay": 0.01}, own], fused=True)
+    current = {"params": [network.residual], "lr": RESIDUAL_RATE * RATE, "weight_decay": 0.1}
+    optimiser = torch.optim.AdamW([{"params": rest, "lr": RATE, "weight_decay": 0.01}, current], fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [RATE, RESIDUAL_RATE * RATE], total_steps=steps)
     losses = []
     network.train()
@@ -203,8 +207,8 @@ def learn_retrieval(
         for batch in order.reshape(-1, BATCH):
             pooled = torch.from_numpy(pools(sequences, sequences.before(batch), vectors))
             wanted = sequences.item[batch]
-            put_forward = np.unique(np.concatenate([wanted, generator.integers(0, items, NEGATIVES)]))
-            chosen, target = torch.from_numpy(put_forward), torch.from_numpy(np.searchsorted(put_forward, wanted))
+            candidates = np.unique(np.concatenate([wanted, generator.integers(0, items, NEGATIVES)]))
+            chosen, target = torch.from_numpy(candidates), torch.from_numpy(np.searchsorted(candidates, wanted))
             logits = network(pooled) @ (network.vectors[chosen] + network.residual[chosen]).T  # pyright: ignore[reportIndexIssue]
             loss = nn.functional.cross_entropy(logits + network.bias[chosen] - inclusion[chosen], target)
             optimiser.zero_grad()

@@ -1,4 +1,4 @@
-"""Pretraining: one-cycle AdamW over (representation, futures) rows."""
+"""Pretraining: one-cycle AdamW over (representation, targets) rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 from basemodel_ops.foundation.hardware import Hardware
-from basemodel_ops.foundation.loss import family_losses, split_targets
+from basemodel_ops.foundation.loss import group_losses, split_targets
 from basemodel_ops.foundation.model import FoundationModel
-from basemodel_ops.foundation.network import FutureNetwork, Shape
+from basemodel_ops.foundation.network import PretrainingNetwork, Shape
 
 SAMPLE = 4096
 """Rows from which averages and scales are taken."""
 
-MEASURED, ASKED = 2048, 512
+MEASURED, MEASURED_BATCH = 2048, 512
 """Held-out rows that are measured, at most, and how many of them at once."""
 
 SKIP_RATE = 20.0
@@ -23,36 +23,38 @@ SKIP_RATE = 20.0
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """Loss per step, and per family on held-out rows beside that of knowing only averages."""
+    """Loss per step, and per group on held-out rows beside that of knowing only averages."""
 
     steps: list[float]
     heldout: dict[str, float]
     unigram: dict[str, float]
 
 
-def _unigram(futures: np.ndarray, is_any: np.ndarray, shape: Shape) -> tuple[torch.Tensor, ...]:
+def _unigram(targets: np.ndarray, is_binary: np.ndarray, shape: Shape) -> tuple[torch.Tensor, ...]:
     """Outputs that know only the averages of the training rows, one row each."""
-    activity, things, composition = split_targets(torch.from_numpy(futures.astype(np.float32)), shape)
+    activity, item_target, item_distribution = split_targets(torch.from_numpy(targets.astype(np.float32)), shape)
     mean = torch.nanmean(activity, 0)
     rate = mean.clamp(1e-4, 1 - 1e-4)
-    any_rate = torch.nanmean(torch.where(things.isnan(), things, (things > 0).float()), 0).clamp(1e-5, 1 - 1e-5)
-    shares = torch.nanmean(composition, 0)
+    any_rate = torch.nanmean(torch.where(item_target.isnan(), item_target, (item_target > 0).float()), 0).clamp(
+        1e-5, 1 - 1e-5
+    )
+    shares = torch.nanmean(item_distribution, 0)
     return (
-        torch.where(torch.from_numpy(is_any), torch.logit(rate), mean)[None],
-        torch.stack([torch.logit(any_rate), torch.nanmean(things, 0)])[None],
+        torch.where(torch.from_numpy(is_binary), torch.logit(rate), mean)[None],
+        torch.stack([torch.logit(any_rate), torch.nanmean(item_target, 0)])[None],
         torch.log(shares + 1e-6)[None],
     )
 
 
 def _parts(rows: np.ndarray) -> list[np.ndarray]:
     """The rows, some at a time; one part even of none, for its shape."""
-    return [rows[low : low + ASKED] for low in range(0, max(len(rows), 1), ASKED)]
+    return [rows[low : low + MEASURED_BATCH] for low in range(0, max(len(rows), 1), MEASURED_BATCH)]
 
 
 def pretrain(
     inputs: np.ndarray,
-    futures: np.ndarray,
-    is_any: np.ndarray,
+    targets: np.ndarray,
+    is_binary: np.ndarray,
     shape: Shape,
     epochs: int,
     seed: int,
@@ -62,12 +64,12 @@ def pretrain(
     held: np.ndarray | None = None,
     hardware: Hardware | None = None,
 ) -> tuple[FoundationModel, TrainingCurve]:
-    """Learn the futures from the representation; the same rows and seed give the same weights on a CPU.
+    """Learn the targets from the representation; the same rows and seed give the same weights on a CPU.
 
     Args:
         inputs: (rows, inputs) float16.
-        futures: (rows, futures) float16, not-a-number where unknown.
-        is_any: (activity,) bool, which activity outputs are yes or no.
+        targets: (rows, targets) float16, not-a-number where unknown.
+        is_binary: (activity,) bool, which activity outputs are yes or no.
         shape: Sizes of the network.
         epochs: Passes over the rows.
         seed: Seed of weights and order.
@@ -77,7 +79,7 @@ def pretrain(
         held: (rows,) bool, rows that are measured on and not learnt from; a twentieth at random if not given.
         hardware: On what to learn; what is found if not given.
     """
-    hardware = hardware or Hardware.found()
+    hardware = hardware or Hardware.detect()
     torch.manual_seed(seed)
     order = np.random.default_rng(seed).permutation(len(inputs))
     if held is None:
@@ -89,29 +91,29 @@ def pretrain(
     sample = inputs[np.sort(rows[:SAMPLE])].astype(np.float32)
     mean, deviation = sample.mean(0), np.maximum(sample.std(0), 0.05)
     del sample
-    amounts = futures[np.sort(rows[:SAMPLE]), : shape.activity].astype(np.float32)
+    amounts = targets[np.sort(rows[:SAMPLE]), : shape.activity].astype(np.float32)
     known = ~np.isnan(amounts)
     total = np.maximum(known.sum(0), 1)
     center = np.where(known, amounts, 0).sum(0) / total
     spread = np.sqrt(np.where(known, (np.nan_to_num(amounts) - center) ** 2, 0).sum(0) / total)
     scale = torch.from_numpy(np.maximum(spread, 0.05).astype(np.float32))
-    yes_or_no = torch.from_numpy(is_any)
-    network = FutureNetwork(shape)
-    unigram = _unigram(futures[np.sort(rows[:SAMPLE])], is_any, shape)
+    yes_or_no = torch.from_numpy(is_binary)
+    network = PretrainingNetwork(shape)
+    unigram = _unigram(targets[np.sort(rows[:SAMPLE])], is_binary, shape)
     with torch.no_grad():
         network.activity.bias.copy_(torch.nan_to_num(unigram[0][0]))
-        network.things.bias.copy_(torch.nan_to_num(unigram[1][0]).flatten())
-        network.composition.bias.copy_(torch.nan_to_num(unigram[2][0]).flatten())
+        network.items.bias.copy_(torch.nan_to_num(unigram[1][0]).flatten())
+        network.item_distribution.bias.copy_(torch.nan_to_num(unigram[2][0]).flatten())
     network.to(hardware.device)
     scale, yes_or_no = scale.to(hardware.device), yes_or_no.to(hardware.device)
     ends = (torch.from_numpy(values).to(hardware.device) for values in (mean, deviation))
     model = FoundationModel(network, *ends)
-    if not (shape.activity or shape.things or shape.cells):
+    if not (shape.activity or shape.items or shape.cells):
         return model.on_cpu(), TrainingCurve([], {}, {})
 
-    def loss_of(some: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        outputs = tuple(part.float() for part in network(model.standardise(some)))
-        return torch.stack(list(family_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
+    def loss_of(subset: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        outputs = tuple(part.float() for part in network(model.standardise(subset)))
+        return torch.stack(list(group_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
 
     called = hardware.compiled(loss_of)
     skips = {id(weight) for weight in network.skips()}
@@ -122,7 +124,7 @@ def pretrain(
     optimiser = hardware.optimiser(groups, weight_decay=0.02)
     per_epoch = max(len(rows) // batch, 1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, SKIP_RATE * rate], total_steps=epochs * per_epoch)
-    kept, ahead = hardware.keep(inputs), hardware.keep(futures)
+    kept, kept_targets = hardware.keep(inputs), hardware.keep(targets)
     losses: list[torch.Tensor] = []
     network.train()
     for epoch in range(epochs):
@@ -130,7 +132,7 @@ def pretrain(
         steps = np.sort(shuffled[: per_epoch * batch].reshape(per_epoch, -1), axis=1)
         for chosen in torch.from_numpy(steps).to(kept.device):
             with hardware.precision():
-                loss = called(hardware.batch(kept, chosen), hardware.batch(ahead, chosen))
+                loss = called(hardware.batch(kept, chosen), hardware.batch(kept_targets, chosen))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -143,15 +145,17 @@ def pretrain(
     curve = torch.stack(losses).tolist() if losses else []
     apart = np.sort(apart[:MEASURED])
     with torch.no_grad():
-        target = torch.from_numpy(futures[apart].astype(np.float32))
+        target = torch.from_numpy(targets[apart].astype(np.float32))
         # In parts: what a layer holds of all rows at once would be the most memory that is taken.
-        found = [
-            network(model.standardise(torch.from_numpy(inputs[some].astype(np.float32)))) for some in _parts(apart)
+        results = [
+            network(model.standardise(torch.from_numpy(inputs[part].astype(np.float32)))) for part in _parts(apart)
         ]
-        first, second, third = (torch.cat(part) for part in zip(*found, strict=True))
-        mine = family_losses((first, second, third), target, yes_or_no, scale, shape)
+        first, second, third = (torch.cat(part) for part in zip(*results, strict=True))
+        selected = group_losses((first, second, third), target, yes_or_no, scale, shape)
         averages = tuple(part.expand(len(apart), *part.shape[1:]) for part in unigram)
-        theirs = family_losses(averages, target, yes_or_no, scale, shape)  # type: ignore[arg-type]
+        theirs = group_losses(averages, target, yes_or_no, scale, shape)  # type: ignore[arg-type]
     return model, TrainingCurve(
-        curve, {name: float(loss) for name, loss in mine.items()}, {name: float(loss) for name, loss in theirs.items()}
+        curve,
+        {name: float(loss) for name, loss in selected.items()},
+        {name: float(loss) for name, loss in theirs.items()},
     )

@@ -56,8 +56,8 @@ def membership(embeddings: np.ndarray, seeds: np.ndarray, seed: int = 0) -> Memb
     learnt = np.sort(np.concatenate([np.flatnonzero(seeds), kept]))
     # A sample of others makes seeds look frequent; the odds are brought back by the share that was drawn.
     shift = float(np.log(len(kept) / len(others)))
-    found = [_held_out(values, seeds, fold, learnt, penalty, shift) for penalty in PENALTIES]
-    chance = min(found, key=lambda one: log_loss(seeds, one))
+    results = [_held_out(values, seeds, fold, learnt, penalty, shift) for penalty in PENALTIES]
+    chance = min(results, key=lambda entry: log_loss(seeds, entry))
     return Membership(
         chance, float(roc_auc_score(seeds, chance)), tuple(lift_of(chance, seeds, share) for share in FIRST)
     )
@@ -71,9 +71,9 @@ def _held_out(
     for part in range(FOLDS):
         rows = learnt[fold[learnt] != part]
         head = LogisticRegression(C=penalty, max_iter=300).fit(values[rows], seeds[rows])
-        asked = np.flatnonzero(fold == part)
-        logit = head.decision_function(values[asked]) + shift
-        chance[asked] = 1 / (1 + np.exp(-logit))
+        queried = np.flatnonzero(fold == part)
+        logit = head.decision_function(values[queried]) + shift
+        chance[queried] = 1 / (1 + np.exp(-logit))
     return chance
 
 

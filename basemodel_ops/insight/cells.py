@@ -13,7 +13,7 @@ EXACT = 50_000
 CELL, PROBES = 2_000, 16
 """Entities of a cell, about, and cells that are looked into: so many comparisons an entity, however many there are."""
 
-ASKED = 256
+SAMPLE_SIZE = 256
 """Entities by which the recall of cells is measured."""
 
 SAMPLED = 64
@@ -51,7 +51,7 @@ class Cells:
     def around(self, cell: int, probes: int) -> np.ndarray:
         """Positions, in order, of the entities of the `probes` cells nearest to one, itself among them."""
         order = np.argsort(-(self.centres @ self.centres[cell]), kind="stable")[:probes]
-        return np.sort(np.concatenate([self.members(int(one)) for one in {cell, *order.tolist()}]))
+        return np.sort(np.concatenate([self.members(int(entry)) for entry in {cell, *order.tolist()}]))
 
 
 def nearest_in_cells(
@@ -67,25 +67,25 @@ def nearest_in_cells(
 
 def recall_of(directions: Directions, cells: Cells, k: int, seed: int, probes: int = PROBES) -> float:
     """The share of the `k` nearest of some entities that their cells hold."""
-    some = np.sort(np.random.default_rng((seed, 13)).permutation(len(directions))[:ASKED])
+    subset = np.sort(np.random.default_rng((seed, 13)).permutation(len(directions))[:SAMPLE_SIZE])
     true = {
-        int(one): set(row)
-        for own, found, _ in nearest(directions, k, some)
-        for one, row in zip(own, found, strict=True)
+        int(entry): set(row)
+        for current, result, _ in nearest(directions, k, subset)
+        for entry, row in zip(current, result, strict=True)
     }
     held = 0
     for cell in range(len(cells)):
-        own = np.intersect1d(cells.members(cell), some)
-        for asked, found, _ in _within(directions, cells, cell, own, k, probes):
-            held += sum(len(true[int(one)] & set(row)) for one, row in zip(asked, found, strict=True))
+        current = np.intersect1d(cells.members(cell), subset)
+        for queried, result, _ in _within(directions, cells, cell, current, k, probes):
+            held += sum(len(true[int(entry)] & set(row)) for entry, row in zip(queried, result, strict=True))
     return held / max(sum(map(len, true.values())), 1)
 
 
 def _within(
-    directions: Directions, cells: Cells, cell: int, own: np.ndarray, k: int, probes: int
+    directions: Directions, cells: Cells, cell: int, current: np.ndarray, k: int, probes: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The nearest of some members of a cell, `QUERIES` of them at a time."""
-    if not len(own):
+    if not len(current):
         return
     around = cells.around(cell, probes)
     while len(around) <= k and probes < len(cells):
@@ -95,12 +95,12 @@ def _within(
         return
     fewest = min(k, len(around) - 1)
     compared = [directions.of(around[low : low + CANDIDATES]) for low in range(0, len(around), CANDIDATES)]
-    for low in range(0, len(own), QUERIES):
-        asked = own[low : low + QUERIES]
-        mine, best = directions.of(asked), np.empty((len(asked), 0), np.int64)
-        for number, some in enumerate(compared):
-            found = mine @ some.T
-            positions = around[number * CANDIDATES :][: found.shape[1]]
-            found[positions == asked[:, None]] = -np.inf
-            best = merged(best, found, positions, fewest)
-        yield asked, *read_keys(np.sort(best, axis=1)[:, ::-1])
+    for low in range(0, len(current), QUERIES):
+        queried = current[low : low + QUERIES]
+        selected, best = directions.of(queried), np.empty((len(queried), 0), np.int64)
+        for number, subset in enumerate(compared):
+            result = selected @ subset.T
+            positions = around[number * CANDIDATES :][: result.shape[1]]
+            result[positions == queried[:, None]] = -np.inf
+            best = merged(best, result, positions, fewest)
+        yield queried, *read_keys(np.sort(best, axis=1)[:, ::-1])

@@ -22,36 +22,36 @@ class Ranks:
     scores: tuple[np.ndarray, ...]  # of each group, ascending
 
     @classmethod
-    def of(cls, score: np.ndarray, like: np.ndarray) -> "Ranks":
+    def of(cls, score: np.ndarray, template: np.ndarray) -> "Ranks":
         """Of scores (rows,), not-a-number where there is none, and what rows are grouped by, (rows,)."""
         known = np.isfinite(score)
-        score, like = score[known], like[known]
+        score, template = score[known], template[known]
         count = int(np.clip(len(score) // GROUP_ROWS, 1, GROUPS))
-        edges = np.unique(np.quantile(like, np.arange(1, count) / count)) if len(score) else np.zeros(0)
-        group = np.searchsorted(edges, like, side="right")
-        return cls(edges, tuple(np.sort(score[group == one]) for one in range(len(edges) + 1)))
+        edges = np.unique(np.quantile(template, np.arange(1, count) / count)) if len(score) else np.zeros(0)
+        group = np.searchsorted(edges, template, side="right")
+        return cls(edges, tuple(np.sort(score[group == entry]) for entry in range(len(edges) + 1)))
 
-    def chances(self, score: np.ndarray, like: np.ndarray) -> np.ndarray:
+    def chances(self, score: np.ndarray, template: np.ndarray) -> np.ndarray:
         """The chance of a score at least as large, (rows,); not-a-number where there is no score."""
-        found, group = np.full(len(score), np.nan), np.searchsorted(self.edges, like, side="right")
+        result, group = np.full(len(score), np.nan), np.searchsorted(self.edges, template, side="right")
         for number, past in enumerate(self.scores):
             rows = np.flatnonzero((group == number) & np.isfinite(score))
-            found[rows] = _chances(past, score[rows])
-        return found
+            result[rows] = _chances(past, score[rows])
+        return result
 
 
 def _chances(past: np.ndarray, score: np.ndarray) -> np.ndarray:
     """Of scores among those of the past, ascending: by rank, and beyond most of them by an exponential tail."""
     if not len(past):
         return np.ones(len(score))
-    found = (1 + len(past) - np.searchsorted(past, score, side="left")) / (1 + len(past))
+    result = (1 + len(past) - np.searchsorted(past, score, side="left")) / (1 + len(past))
     start = past[int((1 - TAIL) * len(past))]
     beyond = past[past > start]
     if len(beyond):
         far = score > start
         tail = len(beyond) / len(past) * np.exp(-(score[far] - start) / (beyond - start).mean())
-        found[far] = np.minimum(tail, 1)
-    return np.maximum(found, LEAST)
+        result[far] = np.minimum(tail, 1)
+    return np.maximum(result, LEAST)
 
 
 def combined(chances: np.ndarray) -> np.ndarray:

@@ -88,8 +88,8 @@ class Errors:
         rows = rows[np.argsort(height[rows], kind="stable")]
         bins = np.array_split(rows, int(np.clip(len(rows) // BIN_ROWS, 1, BINS)))
         return cls(
-            np.array([height[own].mean() for own in bins]), np.array([np.median(error[own]) for own in bins]),
-            np.array([max(float(error[own].std()), SPREAD) for own in bins]),
+            np.array([height[bin].mean() for bin in bins]), np.array([np.median(error[bin]) for bin in bins]),
+            np.array([max(float(error[bin].std()), SPREAD) for bin in bins]),
         )  # fmt: skip
 
     def at(self, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,9 +110,9 @@ def surprise(expected: Expected, number: np.ndarray, errors: Errors) -> np.ndarr
     bias, spread = errors.at(expected.log)
     middle, count = expected.log + bias, np.maximum(number, 1)
     # Of at least one event: what lies below the first whole number is not there.
-    whole = log_ndtr((middle - np.log(1.5)) / spread)
-    more = np.log(expected.any) + np.minimum(log_ndtr((middle - np.log(count + 0.5)) / spread) - whole, 0)
-    beyond = np.minimum(log_ndtr((middle - np.log(count + 1.5)) / spread) - whole, 0)
+    full = log_ndtr((middle - np.log(1.5)) / spread)
+    more = np.log(expected.any) + np.minimum(log_ndtr((middle - np.log(count + 0.5)) / spread) - full, 0)
+    beyond = np.minimum(log_ndtr((middle - np.log(count + 1.5)) / spread) - full, 0)
     fewer = np.log1p(-expected.any * np.exp(beyond))
     tails = np.where(number > 0, np.minimum(more, fewer), np.log1p(-expected.any))
     return np.maximum(-tails - np.log(2), 0)

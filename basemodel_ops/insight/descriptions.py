@@ -15,7 +15,7 @@ FALSE = 0.05
 MEMBERS = 10
 """A trait is told where at least so many members have it, and a group where it has so many: nobody is told alone."""
 
-TOLD = 10
+DESCRIBED = 10
 """Traits of a group, at most; of one column at most `OF_COLUMN`."""
 OF_COLUMN = 3
 
@@ -46,19 +46,19 @@ class Sums:
 
         None where there are no entities.
         """
-        found: Sums | None = None
+        sums: Sums | None = None
         for group, shares in parts:
             member = (group[None, :] == np.arange(groups)[:, None]).astype(np.float32)  # (groups, rows)
             part = (
                 member.sum(axis=1, dtype=np.float64), (member @ shares).astype(np.float64),
                 (member @ shares**2).astype(np.float64),
             )  # fmt: skip
-            found = cls(*part) if found is None else cls(*map(np.add, (found.count, found.total, found.square), part))
-        return found
+            sums = cls(*part) if sums is None else cls(*map(np.add, (sums.count, sums.total, sums.square), part))
+        return sums
 
-    def group(self, mine: np.ndarray) -> "tuple[float, np.ndarray, np.ndarray]":
+    def group(self, selected: np.ndarray) -> "tuple[float, np.ndarray, np.ndarray]":
         """Number, sums and sums of squares of several groups together."""
-        return float(self.count[mine].sum()), self.total[mine].sum(axis=0), self.square[mine].sum(axis=0)
+        return float(self.count[selected].sum()), self.total[selected].sum(axis=0), self.square[selected].sum(axis=0)
 
 
 def differences(sums: Sums, inside: np.ndarray, outside: np.ndarray, column: list[object]) -> list[Difference]:
@@ -73,33 +73,33 @@ def differences(sums: Sums, inside: np.ndarray, outside: np.ndarray, column: lis
         outside: Those they are compared with.
         column: What a trait is about, (traits,); None of traits that are not to be told.
     """
-    mine, total, square = sums.group(inside)
+    selected, total, square = sums.group(inside)
     others, other_total, other_square = sums.group(outside)
-    if mine < MEMBERS or others < MEMBERS:
+    if selected < MEMBERS or others < MEMBERS:
         return []
     # Half an entity more on both sides: of what nobody outside has, the ratio stays finite.
-    logs = np.log((total + 0.5) / (mine + 1)) - np.log((other_total + 0.5) / (others + 1))
-    error = np.sqrt(_relative(mine, total, square) + _relative(others, other_total, other_square))
-    able = (total >= MEMBERS) & np.array([one is not None for one in column])
+    logs = np.log((total + 0.5) / (selected + 1)) - np.log((other_total + 0.5) / (others + 1))
+    error = np.sqrt(_relative(selected, total, square) + _relative(others, other_total, other_square))
+    able = (total >= MEMBERS) & np.array([entry is not None for entry in column])
     beyond = np.zeros(len(logs), bool)
     if able.any():
         chance = norm.sf(logs[able] / np.maximum(error[able], 1e-9))
         beyond[able] = false_discovery_control(chance, method="bh") <= FALSE
     low, high = (logs + side * norm.ppf((1 + LEVEL) / 2) * error for side in (-1, 1))
-    told = beyond & (low > 0)
-    gain = np.where(told, total / mine * low, -np.inf)
-    found: list[Difference] = []
+    described = beyond & (low > 0)
+    gain = np.where(described, total / selected * low, -np.inf)
+    results: list[Difference] = []
     used: dict[object, int] = {}
     for trait in np.argsort(-gain, kind="stable"):
-        if not told[trait] or len(found) == TOLD:
+        if not described[trait] or len(results) == DESCRIBED:
             break
         if used.get(column[trait], 0) == OF_COLUMN:
             continue
         used[column[trait]] = used.get(column[trait], 0) + 1
-        shares = total[trait] / mine, other_total[trait] / others
+        shares = total[trait] / selected, other_total[trait] / others
         lift = np.exp([logs[trait], low[trait], high[trait]])
-        found.append(Difference(int(trait), *map(float, (*shares, *lift))))
-    return found
+        results.append(Difference(int(trait), *map(float, (*shares, *lift))))
+    return results
 
 
 def _relative(count: float, total: np.ndarray, square: np.ndarray) -> np.ndarray:

@@ -53,38 +53,38 @@ def nearest(
     total = len(directions)
     rows, k = np.arange(total) if rows is None else rows, min(k, total - 1)
     for low in range(0, len(rows) if k > 0 else 0, queries):
-        own = rows[low : low + queries]
-        asked, best = directions.of(own), np.empty((len(own), 0), np.int64)
+        its_rows = rows[low : low + queries]
+        queried, best = directions.of(its_rows), np.empty((len(its_rows), 0), np.int64)
         for first in range(0, total, candidates):
-            found = asked @ directions.of(slice(first, first + candidates)).T  # (queries, candidates)
-            mine = np.flatnonzero((own >= first) & (own < first + found.shape[1]))
-            found[mine, own[mine] - first] = -np.inf
-            best = merged(best, found, first + np.arange(found.shape[1]), k)
+            result = queried @ directions.of(slice(first, first + candidates)).T  # (queries, candidates)
+            selected = np.flatnonzero((its_rows >= first) & (its_rows < first + result.shape[1]))
+            result[selected, its_rows[selected] - first] = -np.inf
+            best = merged(best, result, first + np.arange(result.shape[1]), k)
         best = np.sort(best, axis=1)[:, ::-1]
-        yield own, *read_keys(best)
+        yield its_rows, *read_keys(best)
 
 
-def merged(best: np.ndarray, found: np.ndarray, positions: np.ndarray, k: int) -> np.ndarray:
+def merged(best: np.ndarray, result: np.ndarray, positions: np.ndarray, k: int) -> np.ndarray:
     """The `k` largest keys of each row, in no order, after more candidates were looked at.
 
     Args:
         best: The keys so far, (rows, at most k).
-        found: Cosines of the candidates, (rows, candidates).
+        result: Cosines of the candidates, (rows, candidates).
         positions: Of the candidates, ascending and beyond all that were looked at before.
         k: Keys of each row.
     """
     if best.shape[1] < k:
-        both = np.concatenate([best, _keys(found, positions)], axis=1)
+        both = np.concatenate([best, _keys(result, positions)], axis=1)
         return np.partition(both, -k, axis=1)[:, -k:] if both.shape[1] > k else both
     # Of equally near ones the earlier is kept, so only what is nearer than the worst can enter.
     _, worst = read_keys(best.min(axis=1))
-    row, column = np.nonzero(found > worst[:, None])
+    row, column = np.nonzero(result > worst[:, None])
     if not len(row):
         return best
-    keys = np.concatenate([best.ravel(), _keys(found[row, column], positions[column])])
-    owner = np.concatenate([np.repeat(np.arange(len(best)), k), row])
-    order = np.lexsort((-keys, owner))
-    start = np.searchsorted(owner[order], np.arange(len(best)))
+    keys = np.concatenate([best.ravel(), _keys(result[row, column], positions[column])])
+    block = np.concatenate([np.repeat(np.arange(len(best)), k), row])
+    order = np.lexsort((-keys, block))
+    start = np.searchsorted(block[order], np.arange(len(best)))
     return keys[order][start[:, None] + np.arange(k)]
 
 

@@ -18,7 +18,7 @@ FIRST, FURTHER = range(3, 9), range(2, 5)
 AGREE = 0.9
 """Adjusted Rand index above which two halves of the rows are said to find the same groups."""
 
-LEAST, LEAST_SHARE = 10, 0.01
+LEAST, LEAST_WEIGHT = 10, 0.01
 """A group has at least so many rows, and this share of all."""
 
 ENOUGH = 0.5
@@ -77,11 +77,14 @@ class Tree:
                 children = self.children(int(parent))
                 if (level and parent < 0) or not len(children):
                     continue
-                mine = np.flatnonzero(above == parent)
-                apart = np.stack([_distance(embeddings[mine], self.centre[child]) for child in children], axis=1)
-                stayed = 1.0 if before is None else np.where(before[mine, level][:, None] == children, STAY, 1.0)
+                selected = np.flatnonzero(above == parent)
+                apart = np.stack([_distance(embeddings[selected], self.centre[child]) for child in children], axis=1)
+                stayed = 1.0 if before is None else np.where(before[selected, level][:, None] == children, STAY, 1.0)
                 nearest = (apart / stayed).argmin(axis=1)
-                group[mine, level], distance[mine, level] = children[nearest], apart[np.arange(len(mine)), nearest]
+                group[selected, level], distance[selected, level] = (
+                    children[nearest],
+                    apart[np.arange(len(selected)), nearest],
+                )
         return group, distance
 
 
@@ -93,27 +96,27 @@ def grow(rows: np.ndarray, seed: int) -> Tree:
     """Learn the groups of rows (rows, numbers) and those within them.
 
     The number of groups is the largest that two random halves of the rows agree on (`AGREE`), or the number they agree
-    on most (at least `ENOUGH`); none is smaller than `LEAST` rows and `LEAST_SHARE` of all. What cannot be divided
+    on most (at least `ENOUGH`); none is smaller than `LEAST` rows and `LEAST_WEIGHT` of all. What cannot be divided
     so is left whole; where everyone is alike there is one group.
     """
     rows = rows.astype(np.float32)
-    least = max(LEAST, int(np.ceil(LEAST_SHARE * len(rows))))
+    least = max(LEAST, int(np.ceil(LEAST_WEIGHT * len(rows))))
     centre, parent, agreement = [], [], []
     waiting = [(-1, np.arange(len(rows)), 1)]
     with threadpool_limits(1):  # sums of several threads have no fixed order
         while waiting:
-            above, mine, level = waiting.pop(0)
-            found, agreed = _divide(rows[mine], FIRST if level == 1 else FURTHER, least, seed)
-            if found is None and level > 1:
+            above, selected, level = waiting.pop(0)
+            result, agreed = _divide(rows[selected], FIRST if level == 1 else FURTHER, least, seed)
+            if result is None and level > 1:
                 continue
-            labels = np.zeros(len(mine), np.int64) if found is None else found
+            labels = np.zeros(len(selected), np.int64) if result is None else result
             for label in np.argsort(-np.bincount(labels), kind="stable"):
-                own = mine[labels == label]
-                centre.append(rows[own].mean(axis=0) if len(own) else np.zeros(rows.shape[1], np.float32))
+                current = selected[labels == label]
+                centre.append(rows[current].mean(axis=0) if len(current) else np.zeros(rows.shape[1], np.float32))
                 parent.append(above)
                 agreement.append(agreed)
                 if level < LEVELS:
-                    waiting.append((len(parent) - 1, own, level + 1))
+                    waiting.append((len(parent) - 1, current, level + 1))
     return Tree(np.stack(centre), np.array(parent), np.array(agreement, np.float64))
 
 
@@ -159,12 +162,12 @@ def name_groups(tree: Tree, group: np.ndarray, before: np.ndarray | None = None)
         old, matched = [], {}
         if before is not None:
             column = before[:, depth]
-            old = sorted({one for one in column.tolist() if one and one.rpartition(".")[0] == prefix[:-1]})
-            matched = _matched([group[:, depth] == child for child in children], [column == one for one in old])
-        number = max((int(one.rpartition(".")[2]) for one in old), default=0)
-        for place, child in enumerate(children):
-            if place in matched:
-                ids[child] = old[matched[place]]
+            old = sorted({entry for entry in column.tolist() if entry and entry.rpartition(".")[0] == prefix[:-1]})
+            matched = _matched([group[:, depth] == child for child in children], [column == entry for entry in old])
+        number = max((int(entry.rpartition(".")[2]) for entry in old), default=0)
+        for index, child in enumerate(children):
+            if index in matched:
+                ids[child] = old[matched[index]]
             else:
                 number += 1
                 ids[child] = f"{prefix}{number}"
@@ -175,7 +178,7 @@ def _matched(new: list[np.ndarray], old: list[np.ndarray]) -> dict[int, int]:
     """Which old group each new one is, where they share enough members."""
     if not old:
         return {}
-    shared = np.array([[(mine & other).sum() / max((mine | other).sum(), 1) for other in old] for mine in new])
+    shared = np.array([[(part & other).sum() / max((part | other).sum(), 1) for other in old] for part in new])
     rows, columns = linear_sum_assignment(-shared)
     return {int(row): int(column) for row, column in zip(rows, columns, strict=True) if shared[row, column] >= SAME}
 

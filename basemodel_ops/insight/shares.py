@@ -21,29 +21,29 @@ class Mixture:
     weights: np.ndarray  # (classes, kinds), rows sum to 1
 
     @classmethod
-    def of(cls, likelihood: np.ndarray, mass: np.ndarray) -> "Mixture":
+    def of(cls, likelihood: np.ndarray, total_weight: np.ndarray) -> "Mixture":
         """The likeliest weights, by expectation and maximisation.
 
         Args:
             likelihood: The share that each kind gives to the item of a past event, (events, kinds).
-            mass: Decayed events of its entity before it, (events,).
+            total_weight: Decayed events of its entity before it, (events,).
         """
-        kinds, group = likelihood.shape[1], np.searchsorted(MASSES, mass)
+        kinds, group = likelihood.shape[1], np.searchsorted(MASSES, total_weight)
         weights = np.full((len(MASSES) + 1, kinds), 1 / kinds)
-        for one in range(len(weights)):
-            own = likelihood[group == one]
-            for _ in range(ROUNDS if len(own) else 0):
-                parts = own * weights[one]
+        for entry in range(len(weights)):
+            its_likelihood = likelihood[group == entry]
+            for _ in range(ROUNDS if len(its_likelihood) else 0):
+                parts = its_likelihood * weights[entry]
                 parts /= np.maximum(parts.sum(axis=1, keepdims=True), LEAST)
                 # A prior of one event of each kind: none is ruled out by a few.
-                weights[one] = (parts.sum(axis=0) + 1) / (len(own) + kinds)
+                weights[entry] = (parts.sum(axis=0) + 1) / (len(its_likelihood) + kinds)
         return cls(weights)
 
-    def shares(self, kinds: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    def shares(self, kinds: np.ndarray, total_weight: np.ndarray) -> np.ndarray:
         """Shares foreseen, (rows, items), of those of each kind (kinds, rows, items) and decayed events (rows,)."""
-        weights = self.weights[np.searchsorted(MASSES, mass)]
-        found = np.einsum("rk,kri->ri", weights, kinds)
-        return found / np.maximum(found.sum(axis=1, keepdims=True), LEAST)
+        weights = self.weights[np.searchsorted(MASSES, total_weight)]
+        result = np.einsum("rk,kri->ri", weights, kinds)
+        return result / np.maximum(result.sum(axis=1, keepdims=True), LEAST)
 
 
 def tails(shares: np.ndarray, row: np.ndarray, item: np.ndarray) -> np.ndarray:
@@ -57,9 +57,9 @@ def tails(shares: np.ndarray, row: np.ndarray, item: np.ndarray) -> np.ndarray:
     order = np.argsort(shares, axis=1, kind="stable")
     ordered = np.take_along_axis(shares, order, axis=1)
     below = np.cumsum(ordered, axis=1) - ordered
-    place = np.empty_like(order)
-    np.put_along_axis(place, order, np.arange(shares.shape[1])[None, :], axis=1)
-    at = place[row, item]
+    index = np.empty_like(order)
+    np.put_along_axis(index, order, np.arange(shares.shape[1])[None, :], axis=1)
+    at = index[row, item]
     return np.maximum(below[row, at] + shares[row, item] / 2, LEAST)
 
 
@@ -74,5 +74,5 @@ def surprise(chances: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:
     count = np.bincount(row, minlength=rows)
     total = np.bincount(row, weights=-np.log(chances), minlength=rows)
     with np.errstate(divide="ignore"):
-        found = -np.log(np.maximum(gammaincc(np.maximum(count, 1), total), 1e-300))
-    return np.where(count > 0, found, np.nan)
+        result = -np.log(np.maximum(gammaincc(np.maximum(count, 1), total), 1e-300))
+    return np.where(count > 0, result, np.nan)

@@ -18,7 +18,7 @@ SEEN_WEEKS = 12
 SEEN = 2 ** (-7 * SEEN_WEEKS / 28)
 """The recency of a value that was there within `SEEN_WEEKS`."""
 
-HELD, FACTS = ("recency",), ("attribute", "undated")
+HELD, ATTRIBUTES = ("recency",), ("attribute", "untimestamped")
 
 WINDOW = 28
 """Amounts are those of the window nearest to this, in days."""
@@ -43,7 +43,7 @@ class Trait:
 
 
 @dataclass(frozen=True)
-class Usual:
+class TypicalValues:
     """Bounds of the lowest and the highest fifth of each amount, (2, amounts), and the mean shares of each time."""
 
     fifths: np.ndarray
@@ -59,12 +59,12 @@ class Traits:
 
     @cached_property
     def _flags(self) -> list[Block]:
-        return [block for block in self._layout.blocks if block.kind in (*HELD, *FACTS)]
+        return [block for block in self._layout.blocks if block.kind in (*HELD, *ATTRIBUTES)]
 
     @cached_property
     def _amounts(self) -> list[Block]:
         days = {int(b.detail.rpartition("_")[2][:-1]) for b in self._layout.select("scalar") if _is_window(b.detail)}
-        window = min(days, key=lambda one: (abs(one - WINDOW), one), default=0)
+        window = min(days, key=lambda entry: (abs(entry - WINDOW), entry), default=0)
         means = self._longest("mean")
         scalars = [
             block
@@ -97,23 +97,23 @@ class Traits:
     @property
     def names(self) -> list[Trait]:
         """The traits, in the order of the columns of `shares`."""
-        kinds = {kind: "fact" for kind in FACTS} | {kind: "held" for kind in HELD}
-        found = [Trait(kinds[b.kind], b.source, b.column, place) for b in self._flags for place in range(b.length)]
+        kinds = {kind: "fact" for kind in ATTRIBUTES} | {kind: "held" for kind in HELD}
+        results = [Trait(kinds[b.kind], b.source, b.column, index) for b in self._flags for index in range(b.length)]
         for kind in ("high", "low"):
-            found += [Trait(kind, b.source, _measure(b), f"{WORDS[kind]} fifth") for b in self._amounts]
+            results += [Trait(kind, b.source, _measure(b), f"{WORDS[kind]} fifth") for b in self._amounts]
         for block in self._times:
             parts = WEEKDAYS if block.column.endswith("#1") else [f"{a}-{b} h" for a, b in pairwise(_hours(block))]
-            found += [Trait("time", block.source, block.column[:-2], part) for part in parts]
-        return found
+            results += [Trait("time", block.source, block.column[:-2], part) for part in parts]
+        return results
 
-    def usual(self, amounts: np.ndarray, times: np.ndarray) -> "Usual":
+    def typical(self, amounts: np.ndarray, times: np.ndarray) -> "TypicalValues":
         """What is usual, of what is kept of everyone."""
         fifths = np.quantile(amounts.astype(np.float32), [0.2, 0.8], axis=0)
         known = [(part, np.isfinite(part[:, :1])) for part in self._parts(times)]
         means = [np.where(is_known, part, 0).sum(axis=0) / max(is_known.sum(), 1) for part, is_known in known]
-        return Usual(fifths, means)
+        return TypicalValues(fifths, means)
 
-    def shares(self, kept: dict[str, np.ndarray], usual: "Usual") -> np.ndarray:
+    def shares(self, kept: dict[str, np.ndarray], typical: "TypicalValues") -> np.ndarray:
         """How far each trait holds of rows, float32 (rows, traits), from 0 to 1; of a time, the share of its events.
 
         Whoever has no events has them at the usual times: a time says when, not whether.
@@ -123,22 +123,22 @@ class Traits:
         amounts = kept["amounts"].astype(np.float32)
         times = [
             np.where(np.isfinite(part), part, mean)
-            for part, mean in zip(self._parts(kept["times"]), usual.times, strict=True)
+            for part, mean in zip(self._parts(kept["times"]), typical.times, strict=True)
         ]
-        columns = [flags, amounts > usual.fifths[1], amounts < usual.fifths[0], *times]
+        columns = [flags, amounts > typical.fifths[1], amounts < typical.fifths[0], *times]
         return np.nan_to_num(np.hstack([column.astype(np.float32) for column in columns]))
 
     def _parts(self, times: np.ndarray) -> list[np.ndarray]:
         """Shares of events in each part of the day or of the week, (rows, parts); not-a-number without events."""
-        found, first = [], 0
+        results, first = [], 0
         for block in self._times:
             counts = np.expm1(times[:, first : first + block.length].astype(np.float32))
             first += block.length
             if not block.column.endswith("#1"):
                 counts = np.add.reduceat(counts, _hours(block)[:-1], axis=1)
             total = counts.sum(axis=1, keepdims=True)
-            found.append(np.where(total > 1e-3, counts / np.maximum(total, 1e-3), np.nan))
-        return found
+            results.append(np.where(total > 1e-3, counts / np.maximum(total, 1e-3), np.nan))
+        return results
 
 
 WORDS = {"high": "highest", "low": "lowest"}

@@ -43,7 +43,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
         return [low]
     raw = span / count
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(one * power for one in (1, 2, 2.5, 5, 10) if one * power >= raw * 0.999)
+    step = next(entry * power for entry in (1, 2, 2.5, 5, 10) if entry * power >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
     return [round(n * step, 12) for n in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -65,7 +65,7 @@ class Axis:
     @property
     def marks(self) -> Sequence[tuple[float, str]]:
         """Places and what is written there."""
-        return self.names if self.names is not None else [(one, short(one)) for one in ticks(self.low, self.high)]
+        return self.names if self.names is not None else [(tick, short(tick)) for tick in ticks(self.low, self.high)]
 
 
 @dataclass
@@ -134,24 +134,24 @@ class Plane:
         """A few words at a place, kept inside of the picture."""
         for across, down in self.at([x], [y]):
             half = LETTER * len(words) / 2
-            place = min(max(across, self.left + half), WIDTH - half)
-            self.parts.append(element("text", words, x=round(place, 1), y=down, class_="name", text_anchor="middle"))
+            index = min(max(across, self.left + half), WIDTH - half)
+            self.parts.append(element("text", words, x=round(index, 1), y=down, class_="name", text_anchor="middle"))
 
     def frame(self) -> Markup:
         """The axes with their marks and names."""
-        found = []
+        results = []
         foot, left, right = self.height - self.bottom, self.left, WIDTH - self.right
         for value, words in self.y.marks:
             for _, down in self.at([self.x.low], [value]):
-                found.append(element("line", x1=round(left, 1), x2=right, y1=down, y2=down, class_="grid"))
-                found.append(element("text", words, x=round(left - 5, 1), y=down + 4, text_anchor="end"))
+                results.append(element("line", x1=round(left, 1), x2=right, y1=down, y2=down, class_="grid"))
+                results.append(element("text", words, x=round(left - 5, 1), y=down + 4, text_anchor="end"))
         for value, words in self.x.marks:
             for across, _ in self.at([value], [self.y.low]):
-                found.append(element("line", x1=across, x2=across, y1=foot, y2=foot + 4, class_="axis"))
-                found.append(element("text", words, x=across, y=foot + 16, text_anchor="middle"))
-        found.append(element("line", x1=round(left, 1), x2=right, y1=foot, y2=foot, class_="axis"))
+                results.append(element("line", x1=across, x2=across, y1=foot, y2=foot + 4, class_="axis"))
+                results.append(element("text", words, x=across, y=foot + 16, text_anchor="middle"))
+        results.append(element("line", x1=round(left, 1), x2=right, y1=foot, y2=foot, class_="axis"))
         middle = round((self.top + foot) / 2, 1)
-        found.append(
+        results.append(
             element(
                 "text",
                 fitted(self.x.label, right - left),
@@ -161,9 +161,9 @@ class Plane:
             )
         )
         turned = f"rotate(-90 12 {middle})"
-        found.append(
+        results.append(
             element(
                 "text", fitted(self.y.label, foot - self.top), x=12, y=middle, text_anchor="middle", transform=turned
             )
         )
-        return joined(found)
+        return joined(results)

@@ -70,7 +70,9 @@ class Card:
             "a", f"Keep this card: {self.task}.json", download=f"{self.task}.json",
             href=Markup(f"data:application/json;base64,{data}"),
         )  # fmt: skip
-        measured = [(f"{self.metric} {self.direction} of {name}", str(one)) for name, one in self.measured.items()]
+        measured = [
+            (f"{self.metric} {self.direction} of {name}", str(measured)) for name, measured in self.measured.items()
+        ]
         about = listing(
             [
                 ("type", self.type), ("asked about", f"{self.entity}, {_told(self.population)}"),
@@ -79,10 +81,10 @@ class Card:
             ]
         )  # fmt: skip
         rows = [
-            (name, *(values.get(one, float("nan")) for one in self._names)) for name, values in self.metrics.items()
+            (name, *(values.get(name, float("nan")) for name in self._names)) for name, values in self.metrics.items()
         ]
         numbers = table(["candidate", *self._names], rows, f"All metrics on the test, {self.task}", range(1, 99))
-        limits = element("ul", *(element("li", one) for one in self.limits))
+        limits = element("ul", *(element("li", limit) for limit in self.limits))
         hashes = listing((name, element("code", value)) for name, value in self.hashes.items())
         return element(
             "section", element("h4", f"Model card: {self.task}", id=slug("card", self.task)), about, numbers,
@@ -99,16 +101,24 @@ class Card:
             return joined(
                 [element("h4", "By group"), element("p", "No attribute of few values is known of them.", class_="none")]
             )
-        known = [one.measured for one in self.groups if one.measured]
-        bounds = (min((one.low for one in known), default=0.0), max((one.high for one in known), default=1.0))
+        known = [group_worth.measured for group_worth in self.groups if group_worth.measured]
+        bounds = (
+            min((measured.low for measured in known), default=0.0),
+            max((measured.high for measured in known), default=1.0),
+        )
         rows = []
-        for place, one in enumerate(self.groups):
-            if one.measured is None:
-                rows.append((one.attribute, one.value, one.rows, "–", "too few of one answer"))
+        for index, group_worth in enumerate(self.groups):
+            if group_worth.measured is None:
+                rows.append((group_worth.attribute, group_worth.value, group_worth.rows, "–", "too few of one answer"))
                 continue
-            own, words = one.measured, f"{one.attribute} {one.value}: {one.measured}"
-            drawing = interval(own.value, own.low, own.high, bounds, words, slug("group", self.task, place))
-            rows.append((one.attribute, one.value, one.rows, str(own), drawing))
+            measured, words = (
+                group_worth.measured,
+                f"{group_worth.attribute} {group_worth.value}: {group_worth.measured}",
+            )
+            drawing = interval(
+                measured.value, measured.low, measured.high, bounds, words, slug("group", self.task, index)
+            )
+            rows.append((group_worth.attribute, group_worth.value, group_worth.rows, str(measured), drawing))
         label = f"{self.metric} {self.direction} by group on the test, {self.task}"
         headings = ["attribute", "value", "rows", "value and 95 % interval", "drawn"]
         return joined([element("h4", "By group"), table(headings, rows, label, (2, 3))])

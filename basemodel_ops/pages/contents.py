@@ -47,12 +47,12 @@ class TaskContents:
     @property
     def drift(self) -> list[tuple[str, int, float, float | None]]:
         """Of each week: scores looked at, their mean, and the stability index against the week before."""
-        found, before = [], None
+        results, before = [], None
         for week, scores in self.weeks.items():
             index = None if before is None else measures.stability(before, scores)
-            found.append((week, len(scores), float(scores.mean()), index))
+            results.append((week, len(scores), float(scores.mean()), index))
             before = scores
-        return found
+        return results
 
 
 @dataclass(frozen=True)
@@ -105,57 +105,61 @@ class Contents:
 
 def page(contents: Contents) -> str:
     """The page of a run as text."""
-    one = contents
+    content = contents
     sections = [
-        _data(one), _learning(one), *(_task(one, task) for task in one.tasks), _segments(one), _lookalikes(one),
-        _sketches(one), _anomalies(one),
-    ]  # fmt: skip
-    title = f"BaseModel report, {one.as_of}"
-    lead = f"What was learnt of each {one.entity}, and how well it answers, as of {one.as_of}."
-    return document(title, lead, sections, "; ".join(f"{name} {value}" for name, value in one.versions.items()))
+        _data(content),
+        _learning(content),
+        *(_task(content, task) for task in content.tasks),
+        _segments(content),
+        _lookalikes(content),
+        _sketches(content),
+        _anomalies(content),
+    ]
+    title = f"BaseModel report, {content.as_of}"
+    lead = f"What was learnt of each {content.entity}, and how well it answers, as of {content.as_of}."
+    return document(title, lead, sections, "; ".join(f"{name} {value}" for name, value in content.versions.items()))
 
 
-def _data(one: Contents) -> Section:
-    pictures = []
-    months = sorted({month for names, _ in one.events.values() for month in names})
+def _data(contents: Contents) -> Section:
+    new_plots = []
+    months = sorted({month for names, _ in contents.events.values() for month in names})
     if len(months) > 1:
-        place = {month: number for number, month in enumerate(months)}
+        index = {month: number for number, month in enumerate(months)}
         lines = {
-            source: ([place[name] for name in names], list(counts)) for source, (names, counts) in one.events.items()
+            source: ([index[name] for name in names], list(counts))
+            for source, (names, counts) in contents.events.items()
         }
-        shown = [(place[month], month) for month in months[:: max(-(-len(months) // 4), 1)]]
-        pictures.append(
+        shown = [(index[month], month) for month in months[:: max(-(-len(months) // 4), 1)]]
+        new_plots.append(
             curves("Events", "Events of each source by month; the last may not be over.", "month", "events (count)",
                    lines, None, (None, None, 0, None), shown)
         )  # fmt: skip
-    rows = [(*row[:4], f"{row[4] / max(row[3], 1):.1%}", row[5]) for row in one.profiles]
+    rows = [(*row[:4], f"{row[4] / max(row[3], 1):.1%}", row[5]) for row in contents.profiles]
     headings = ["source", "column", "read as", "rows looked at", "null", "distinct"]
     profile = table(headings, rows, "Columns that are read, from a sample", (3, 4, 5)) if rows else none("No columns.")
-    return section("Data", gallery("data", pictures), profile)
+    return section("Data", gallery("data", new_plots), profile)
 
 
-def _learning(one: Contents) -> Section:
-    if not one.losses:
+def _learning(contents: Contents) -> Section:
+    if not contents.losses:
         return section("Foundation model", none("Its losses are not kept: an older version learnt it."))
-    steps, loss = np.arange(1, len(one.losses) + 1), np.asarray(one.losses)
+    steps, loss = np.arange(1, len(contents.losses) + 1), np.asarray(contents.losses)
     width = max(len(loss) // 40, 1)
     smooth = np.convolve(loss, np.ones(width) / width, "valid")
-    some = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 300)).astype(int))
-    lines = {"each step": (steps[some], loss[some])}
+    subset = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 300)).astype(int))
+    lines = {"each step": (steps[subset], loss[subset])}
     if width > 1:
         even = np.unique(np.linspace(0, len(smooth) - 1, 100).astype(int))
         lines["mean of steps"] = (steps[width - 1 :][even], smooth[even])
-    picture = curves(
+    plot = curves(
         "Pretraining", "The loss of the network of items, step by step.", "step (count)", "loss (nats)", lines
     )
-    one.pictures["pretraining"] = picture
-    numbers = [(name.replace("_", " "), value) for name, value in one.learnt.items()]
-    return section(
-        "Foundation model", gallery("learning", [picture]), details("All that is reported", listing(numbers))
-    )
+    contents.pictures["pretraining"] = plot
+    numbers = [(name.replace("_", " "), value) for name, value in contents.learnt.items()]
+    return section("Foundation model", gallery("learning", [plot]), details("All that is reported", listing(numbers)))
 
 
-def _task(one: Contents, task: TaskContents) -> Section:
+def _task(contents: Contents, task: TaskContents) -> Section:
     name, card = task.card.task, task.card
     worth = [(what, str(measured)) for what, measured in card.measured.items()]
     kinds = {"shipped": card.shipped, "baseline": card.baseline, "difference": "shipped less baseline"}
@@ -164,34 +168,34 @@ def _task(one: Contents, task: TaskContents) -> Section:
         [(what, kinds.get(what, ""), value) for what, value in worth],
         f"What {name} is worth on the test", (2,),
     )  # fmt: skip
-    for picture in task.pictures:
-        one.pictures[f"{name}: {picture.title}"] = picture
+    for plot in task.pictures:
+        contents.pictures[f"{name}: {plot.title}"] = plot
     quality = gallery(name, task.pictures) if task.pictures else none(task.why_none)
     body = [
-        figures, quality, element("h3", "Scores and drift"), _drift(one, task), element("h3", "Reasons"),
-        _reasons(one, task), card.section(),
+        figures, quality, element("h3", "Scores and drift"), _drift(contents, task), element("h3", "Reasons"),
+        _reasons(contents, task), card.section(),
     ]  # fmt: skip
     return Section(f"Task {name}", joined(body))
 
 
-def _drift(one: Contents, task: TaskContents) -> Markup:
+def _drift(contents: Contents, task: TaskContents) -> Markup:
     if not task.weeks:
         return none("No week is scored yet.")
     latest = dict(list(task.weeks.items())[-2:][::-1])
     edges = measures.edges_of(np.concatenate(list(latest.values())))
-    picture = histogram(
+    plot = histogram(
         "Score distribution", "Of the newest scored week and of the one before.", task.answers, "share of scores",
         edges,
         {week: measures.shares(scores, edges) for week, scores in latest.items()},
     )  # fmt: skip
-    one.pictures[f"{task.card.task}: scores"] = picture
+    contents.pictures[f"{task.card.task}: scores"] = plot
     rows = [(week, count, mean, "–" if index is None else index) for week, count, mean, index in task.drift]
     headings = ["week", "scores looked at", "mean", "stability index"]
     moved = table(headings, rows, "Drift; an index below 0.1 is stable, above 0.25 moved", (1, 2, 3))
-    return joined([gallery(f"{task.card.task}-drift", [picture]), moved])
+    return joined([gallery(f"{task.card.task}-drift", [plot]), moved])
 
 
-def _reasons(one: Contents, task: TaskContents) -> Markup:
+def _reasons(contents: Contents, task: TaskContents) -> Markup:
     if not task.reasons:
         return none("No score of this task is explained; BASEMODEL_EXPLAINED says how many are.")
     sources: dict[str, dict[str, list[Reason]]] = {}
@@ -201,76 +205,78 @@ def _reasons(one: Contents, task: TaskContents) -> Markup:
     for source, columns in sources.items():
         inner = []
         for column, reasons in columns.items():
-            values = tuple(Part(one.value, one.size, one.added) for one in reasons)
-            inner.append(Part(column, sum(one.size for one in values), 0.0, values))
+            values = tuple(Part(reason.value, reason.size, reason.added) for reason in reasons)
+            inner.append(Part(column, sum(part.size for part in values), 0.0, values))
         parts.append(Part(source, sum(part.size for part in inner), 0.0, tuple(inner)))
-    picture = treemap("Reasons", "What moves the explained scores: source, column, value; areas by how far.", parts)
-    one.pictures[f"{task.card.task}: reasons"] = picture
+    plot = treemap("Reasons", "What moves the explained scores: source, column, value; areas by how far.", parts)
+    contents.pictures[f"{task.card.task}: reasons"] = plot
     rows = [(r.source, r.column, r.value, r.scores, r.size, r.added) for r in task.reasons]
     headings = ["source", "column", "value", "scores", "moved in all", "added in all"]
     every = details("All of them as a table", table(headings, rows, "Reasons", (3, 4, 5)))
-    return joined([gallery(f"{task.card.task}-reasons", [picture]), every])
+    return joined([gallery(f"{task.card.task}-reasons", [plot]), every])
 
 
-def _segments(one: Contents) -> Section:
-    if not one.segments:
+def _segments(contents: Contents) -> Section:
+    if not contents.segments:
         return section("Segments", none("No segments of this week are published."))
     body: list[Markup] = []
-    if one.map is not None:
-        first = [segment for segment in one.segments if segment.level == 1]
-        picture = _map(one.entity, one.map, first)
-        one.pictures["segments"] = picture
-        body.append(gallery("segments", [picture]))
+    if contents.map is not None:
+        first = [segment for segment in contents.segments if segment.level == 1]
+        plot = _map(contents.entity, contents.map, first)
+        contents.pictures["segments"] = plot
+        body.append(gallery("segments", [plot]))
     rows = [
         ("– " * (segment.level - 1) + segment.key, segment.name, segment.size, f"{segment.share:.1%}",
          joined(element("div", words) for words in segment.words[:WORDS]) if segment.words else "–")
-        for segment in one.segments
+        for segment in contents.segments
     ]  # fmt: skip
-    headings = ["segment", "name", f"{one.entity}s", "share", "what sets it apart"]
+    headings = ["segment", "name", f"{contents.entity}s", "share", "what sets it apart"]
     return section("Segments", *body, table(headings, rows, "Groups and those within them", (2, 3)))
 
 
-def _map(entity: str, found: SegmentMap, first: Sequence[Segment]) -> Picture:
-    across, down = found.places[:, 0], found.places[:, 1]
-    shown = [f"component {n} ({share:.0%} of variance)" for n, share in enumerate(found.variance, 1)]
+def _map(entity: str, segment_map: SegmentMap, first: Sequence[Segment]) -> Picture:
+    across, down = segment_map.places[:, 0], segment_map.places[:, 1]
+    shown = [f"component {n} ({share:.0%} of variance)" for n, share in enumerate(segment_map.variance, 1)]
     limits = [np.quantile(values, [0.005, 0.995]) for values in (across, down)]
     x, y = (Axis(name, float(low), float(high)) for name, (low, high) in zip(shown, limits, strict=False))
-    plane, own = Plane(x, y, 300), np.asarray(found.segment)
+    plane, current = Plane(x, y, 300), np.asarray(segment_map.segment)
     inside = (across >= x.low) & (across <= x.high) & (down >= y.low) & (down <= y.high)
     for series, segment in enumerate(first):
-        is_own = inside & (own == segment.key)
+        is_own = inside & (current == segment.key)
         if is_own.any():
             plane.dots(across[is_own], down[is_own], f"{segment.key}: {segment.name}", series % SERIES)
     for segment in first:
-        if (is_own := inside & (own == segment.key)).any():
+        if (is_own := inside & (current == segment.key)).any():
             plane.text(float(np.median(across[is_own])), float(np.median(down[is_own])), segment.key)
-    words = f"A sample of {len(own):,}, each a point; near ones behave alike. Numbers stand amid their segments."
+    words = f"A sample of {len(current):,}, each a point; near ones behave alike. Numbers stand amid their segments."
     return of_plane(f"Each {entity} on a map", words, plane)
 
 
-def _lookalikes(one: Contents) -> Section:
-    if not one.lookalikes:
+def _lookalikes(contents: Contents) -> Section:
+    if not contents.lookalikes:
         return section("Look-alikes", none("No look-alikes of this week are published."))
-    headings = [one.entity, "its segment", "rank", "nearest", "similarity", "the other's segment"]
+    headings = [contents.entity, "its segment", "rank", "nearest", "similarity", "the other's segment"]
     return section(
-        "Look-alikes", table(headings, one.lookalikes, "Examples; similarity 1 is the same direction", (2, 4))
+        "Look-alikes", table(headings, contents.lookalikes, "Examples; similarity 1 is the same direction", (2, 4))
     )
 
 
-def _sketches(one: Contents) -> Section:
-    if not one.sketches:
+def _sketches(contents: Contents) -> Section:
+    if not contents.sketches:
         return section(
             "Sketch queries", none("No column is sketched in this project, or the check of sketches did not pass.")
         )
     headings = ["column", "precision of the ten largest", "rank correlation"]
     words = "What a sketch says of an entity's history, against its events: 1 is no error."
-    return section("Sketch queries", paragraph(words), table(headings, one.sketches, "Measured on 50 entities", (1, 2)))
+    return section(
+        "Sketch queries", paragraph(words), table(headings, contents.sketches, "Measured on 50 entities", (1, 2))
+    )
 
 
-def _anomalies(one: Contents) -> Section:
-    if one.anomalies is None:
+def _anomalies(contents: Contents) -> Section:
+    if contents.anomalies is None:
         return section("Anomalies", none("No anomalies of this week are published."))
-    headings, rows = one.anomalies
+    headings, rows = contents.anomalies
     if not rows:
         return section("Anomalies", none("Nobody of this week is odd."))
     return section("Anomalies", table(headings, rows, "The oddest of this week, the oddest first"))

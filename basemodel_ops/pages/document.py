@@ -33,14 +33,16 @@ def none(words: str) -> Markup:
     return paragraph(words, class_="none")
 
 
-def gallery(place: str, pictures: Sequence[Picture]) -> Markup:
+def gallery(index: str, new_plots: Sequence[Picture]) -> Markup:
     """Pictures side by side."""
-    return element("div", *(one.figure(place) for one in pictures), class_="figures") if pictures else Markup()
+    return (
+        element("div", *(picture.figure(index) for picture in new_plots), class_="figures") if new_plots else Markup()
+    )
 
 
 def document(title: str, lead: str, sections: Sequence[Section], foot: str) -> str:
     """The page as text."""
-    links = (element("li", element("a", one.title, href=f"#{one.key}")) for one in sections)
+    links = (element("li", element("a", section.title, href=f"#{section.key}")) for section in sections)
     head = joined(
         [
             Markup('<meta charset="utf-8">'),
@@ -53,9 +55,13 @@ def document(title: str, lead: str, sections: Sequence[Section], foot: str) -> s
     )
     parts = (
         element(
-            "section", element("h2", one.title, id=f"{one.key}-h"), one.body, id=one.key, aria_labelledby=f"{one.key}-h"
+            "section",
+            element("h2", section.title, id=f"{section.key}-h"),
+            section.body,
+            id=section.key,
+            aria_labelledby=f"{section.key}-h",
         )
-        for one in sections
+        for section in sections
     )
     body = joined(
         [

@@ -51,7 +51,7 @@ def joined(parts: Iterable[object]) -> Markup:
 
 def slug(*parts: object) -> str:
     """An id of letters, digits and `-`, alone in a page if its parts are: other letters stand as their numbers."""
-    return "-".join(re.sub(r"[^a-zA-Z0-9]", lambda one: f"_{ord(one.group()):x}", str(part)) for part in parts)
+    return "-".join(re.sub(r"[^a-zA-Z0-9]", lambda entry: f"_{ord(entry.group()):x}", str(part)) for part in parts)
 
 
 def paragraph(*inside: object, class_: str | None = None) -> Markup:
@@ -61,17 +61,17 @@ def paragraph(*inside: object, class_: str | None = None) -> Markup:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], label: str, right: Iterable[int] = ()) -> Markup:
     """A table that scrolls sideways by itself, with the keyboard too; columns at the places `right` hold numbers."""
-    places = set(right)
+    indices = set(right)
 
     def cells(name: str, row: Sequence[object]) -> Markup:
         return joined(
             element(
-                "th" if name == "th" or not place else "td",
-                one,
-                scope="col" if name == "th" else None if place else "row",
-                class_="number" if place in places else None,
+                "th" if name == "th" or not index else "td",
+                entry,
+                scope="col" if name == "th" else None if index else "row",
+                class_="number" if index in indices else None,
             )
-            for place, one in enumerate(row)
+            for index, entry in enumerate(row)
         )
 
     head = element("thead", element("tr", cells("th", headings)))

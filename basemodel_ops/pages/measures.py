@@ -21,35 +21,35 @@ def _ordered(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> Points:
-    some = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
-    return x[some], y[some]
+    subset = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
+    return x[subset], y[subset]
 
 
 def roc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """False and true positive rates from (0, 0) to (1, 1), of 0/1 labels (rows,); equal scores are one step."""
     label, _, weight, last = _ordered(label, score, weight)
     hits, misses = np.cumsum(label * weight)[last], np.cumsum((1 - label) * weight)[last]
-    return _thinned(*(np.append(0.0, one / max(one[-1], 1e-12)) for one in (misses, hits)))
+    return _thinned(*(np.append(0.0, miss / max(miss[-1], 1e-12)) for miss in (misses, hits)))
 
 
 def precision_recall(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """Recall and precision at every threshold, the highest first."""
     label, _, weight, last = _ordered(label, score, weight)
-    hits, told = np.cumsum(label * weight)[last], np.cumsum(weight)[last]
-    return _thinned(hits / max(hits[-1], 1e-12), hits / np.maximum(told, 1e-12))
+    hits, described = np.cumsum(label * weight)[last], np.cumsum(weight)[last]
+    return _thinned(hits / max(hits[-1], 1e-12), hits / np.maximum(described, 1e-12))
 
 
 def gains(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """Share of rows taken, the highest scores first, and the share of all that labels add up to among them."""
     label, _, weight, last = _ordered(label, score, weight)
-    taken, found = np.cumsum(weight)[last], np.cumsum(label * weight)[last]
-    return _thinned(np.append(0.0, taken / taken[-1]), np.append(0.0, found / max(found[-1], 1e-12)))
+    taken, result = np.cumsum(weight)[last], np.cumsum(label * weight)[last]
+    return _thinned(np.append(0.0, taken / taken[-1]), np.append(0.0, result / max(result[-1], 1e-12)))
 
 
-def lift(taken: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lift(taken: np.ndarray, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Share taken, and how many times as much it holds as a random share of that size; from the curve of gains."""
-    some = taken > 0.005
-    return taken[some], found[some] / taken[some]
+    subset = taken > 0.005
+    return taken[subset], result[subset] / taken[subset]
 
 
 def calibration(
@@ -58,12 +58,12 @@ def calibration(
     """Mean score and mean label of groups of equal weight by score, (groups,) each; equal scores are one group."""
     order = np.argsort(score, kind="stable")
     label, score, weight = label[order], score[order], weight[order]
-    place = np.minimum(((np.cumsum(weight) - weight / 2) / weight.sum() * bins).astype(int), bins - 1)
+    index = np.minimum(((np.cumsum(weight) - weight / 2) / weight.sum() * bins).astype(int), bins - 1)
     first = np.append(0, np.flatnonzero(np.diff(score)) + 1)
-    place = place[first][np.searchsorted(first, np.arange(len(score)), side="right") - 1]
-    total = np.bincount(place, weight, bins)
+    index = index[first][np.searchsorted(first, np.arange(len(score)), side="right") - 1]
+    total = np.bincount(index, weight, bins)
     kept = total > 0
-    means = [np.bincount(place, one * weight, bins)[kept] / total[kept] for one in (score, label)]
+    means = [np.bincount(index, score * weight, bins)[kept] / total[kept] for score in (score, label)]
     return means[0], means[1]
 
 
@@ -86,8 +86,10 @@ def stability(before: np.ndarray, now: np.ndarray, bins: int = BINS) -> float:
     Below 0.1 is usually called stable, above 0.25 moved.
     """
     inner = np.unique(np.quantile(before, np.linspace(0, 1, bins + 1)[1:-1]))
-    counts = [np.bincount(np.searchsorted(inner, own, side="right"), minlength=len(inner) + 1) for own in (before, now)]
-    old, new = (np.maximum(one / one.sum(), 1e-4) for one in counts)
+    counts = [
+        np.bincount(np.searchsorted(inner, before, side="right"), minlength=len(inner) + 1) for before in (before, now)
+    ]
+    old, new = (np.maximum(count / count.sum(), 1e-4) for count in counts)
     return float(((new - old) * np.log(new / old)).sum())
 
 
@@ -102,7 +104,7 @@ def plane_of(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     axes, variance = axes[:, order], variance.clip(0)
     loads = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
     axes = axes * np.where(loads < 0, -1.0, 1.0)
-    places = np.zeros((len(vectors), 2))
-    places[:, : axes.shape[1]] = centred @ axes
+    indices = np.zeros((len(vectors), 2))
+    indices[:, : axes.shape[1]] = centred @ axes
     total = variance.sum()
-    return places, (variance[order] / total if total > 0 else np.zeros(len(order)))
+    return indices, (variance[order] / total if total > 0 else np.zeros(len(order)))

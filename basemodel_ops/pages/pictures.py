@@ -18,16 +18,16 @@ class Picture:
     svg: Markup
     legend: tuple[tuple[str, str], ...] = ()
 
-    def figure(self, *place: object) -> Markup:
-        """The figure as HTML; `place` makes its ids those of no other."""
-        found = element("figcaption", element("strong", self.title), " ", self.words)
-        key = slug(*place, self.title)
+    def figure(self, *index: object) -> Markup:
+        """The figure as HTML; `index` makes its ids those of no other."""
+        markup = element("figcaption", element("strong", self.title), " ", self.words)
+        key = slug(*index, self.title)
         keys = [
             element("li", element("span", class_=f"swatch {style}", aria_hidden="true"), name)
             for name, style in self.legend
         ]
         legend = element("ul", *keys, class_="legend") if len(keys) > 1 else ""
-        return element("figure", self.inline(key), legend, found)
+        return element("figure", self.inline(key), legend, markup)
 
     def inline(self, key: str) -> Markup:
         """The drawing, named by its title."""
@@ -75,14 +75,14 @@ def curves(
         names: Places on the first axis with names.
     """
     drawn_lines = [*lines.values(), *([guide[1]] if guide else [])]
-    found = []
-    for place in (0, 1):
-        values = np.concatenate([np.asarray(one[place], float) for one in drawn_lines])
+    results = []
+    for index in (0, 1):
+        values = np.concatenate([np.asarray(drawn_line[index], float) for drawn_line in drawn_lines])
         values = values[np.isfinite(values)]
         low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-        given = bounds[2 * place : 2 * place + 2]
-        found.append((low if given[0] is None else given[0], high if given[1] is None else given[1]))
-    (left, right), (low, high) = found
+        given = bounds[2 * index : 2 * index + 2]
+        results.append((low if given[0] is None else given[0], high if given[1] is None else given[1]))
+    (left, right), (low, high) = results
     plane = Plane(Axis(x, left, right, names), Axis(y, low, high))
     if guide is not None:
         plane.guide(*guide[1], guide[0])
@@ -93,13 +93,13 @@ def curves(
 
 def histogram(title: str, words: str, x: str, y: str, edges: np.ndarray, shares: Mapping[str, np.ndarray]) -> Picture:
     """Shares of several groups between the same edges, as outlines; the first filled."""
-    highest = max((float(own.max(initial=0)) for own in shares.values()), default=1.0) or 1.0
+    highest = max((float(share.max(initial=0)) for share in shares.values()), default=1.0) or 1.0
     plane = Plane(Axis(x, float(edges[0]), float(edges[-1])), Axis(y, 0.0, highest * 1.05))
-    for series, (name, own) in enumerate(shares.items()):
+    for series, (name, current) in enumerate(shares.items()):
         if series == 0:
-            plane.bars(edges, own, name)
+            plane.bars(edges, current, name)
         else:
-            plane.line(np.repeat(edges, 2)[1:-1], np.repeat(own, 2), name, series)
+            plane.line(np.repeat(edges, 2)[1:-1], np.repeat(current, 2), name, series)
     return of_plane(title, words, plane)
 
 
@@ -108,8 +108,8 @@ def interval(value: float, low: float, high: float, bounds: tuple[float, float],
     width, height = 120, 18
     span = (bounds[1] - bounds[0]) or 1.0
 
-    def place(one: float) -> float:
-        return round(4 + (width - 8) * min(max((one - bounds[0]) / span, 0.0), 1.0), 1)
+    def place(entry: float) -> float:
+        return round(4 + (width - 8) * min(max((entry - bounds[0]) / span, 0.0), 1.0), 1)
 
     ends = element("line", x1=place(low), x2=place(high), y1=9, y2=9, class_="line s0")
     dot = element("circle", cx=place(value), cy=9, r=4, class_="cell s0")
@@ -138,5 +138,5 @@ def matrix(title: str, words: str, rows: Sequence[str], columns: Sequence[str], 
         parts.append(
             element("text", str(across + 1), x=round(4 + (across + 0.5) * size, 1), y=foot, text_anchor="middle")
         )
-    key = ", ".join(f"{place}: {name}" for place, name in enumerate(columns, 1))
+    key = ", ".join(f"{index}: {name}" for index, name in enumerate(columns, 1))
     return Picture(title, f"{words} Columns: {key}.", drawn(title, words, [joined(parts)], foot + 8))

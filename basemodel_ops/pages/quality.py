@@ -16,63 +16,75 @@ CLASSES = 8
 """Classes of a matrix, at most: the most frequent."""
 
 
-def _scores(columns: Columns, shipped: str, baseline: str) -> dict[str, np.ndarray]:
+def _scores(columns: Columns, selected: str, baseline: str) -> dict[str, np.ndarray]:
     """Scores by name: of what ships and, where it is known of every row, of the baseline."""
-    found = {shipped: columns["prediction"]}
-    if "baseline" in columns and np.isfinite(columns["baseline"]).all() and baseline != shipped:
-        found[baseline] = columns["baseline"]
-    return found
+    results = {selected: columns["prediction"]}
+    if "baseline" in columns and np.isfinite(columns["baseline"]).all() and baseline != selected:
+        results[baseline] = columns["baseline"]
+    return results
 
 
-def of_chances(columns: Columns, shipped: str, baseline: str) -> list[Picture]:
+def of_chances(columns: Columns, selected: str, baseline: str) -> list[Picture]:
     """ROC, precision and recall, calibration, gains, lift and scores by answer, of 0/1 labels."""
     label, weight = columns["label"], columns["weight"]
-    scores = _scores(columns, shipped, baseline)
+    scores = _scores(columns, selected, baseline)
     base = float(np.average(label, weights=weight))
     by = {name: (label, score, weight) for name, score in scores.items()}
-    gained = {name: measures.gains(*one) for name, one in by.items()}
-    lifts = {name: measures.lift(*one) for name, one in gained.items()}
-    edges = measures.edges_of(scores[shipped])
-    apart = {name: scores[shipped][label == value] for name, value in (("answer no", 0), ("answer yes", 1))}
+    gained = {name: measures.gains(*entry) for name, entry in by.items()}
+    lifts = {name: measures.lift(*entry) for name, entry in gained.items()}
+    edges = measures.edges_of(scores[selected])
+    apart = {name: scores[selected][label == value] for name, value in (("answer no", 0), ("answer yes", 1))}
     return [
         curves(
-            "ROC curve", "Of those who did, how many are found, against how many who did not are taken for them.",
-            "false positive rate (share)", "true positive rate (share)",
-            {name: measures.roc(*one) for name, one in by.items()}, ("at random", ([0, 1], [0, 1])), ALL,
+            "ROC curve",
+            "Of those who did, how many are found, against how many who did not are taken for them.",
+            "false positive rate (share)",
+            "true positive rate (share)",
+            {name: measures.roc(*entry) for name, entry in by.items()},
+            ("at random", ([0, 1], [0, 1])),
+            ALL,
         ),
         curves(
-            "Precision and recall", f"Of those taken, how many did; {base:.1%} of all rows did.", "recall (share)",
-            "precision (share)", {name: measures.precision_recall(*one) for name, one in by.items()},
-            ("at random", ([0, 1], [base, base])), ALL,
+            "Precision and recall",
+            f"Of those taken, how many did; {base:.1%} of all rows did.",
+            "recall (share)",
+            "precision (share)",
+            {name: measures.precision_recall(*entry) for name, entry in by.items()},
+            ("at random", ([0, 1], [base, base])),
+            ALL,
         ),
         _calibrated(by, "predicted chance (mean)", "share that did"),
         *_ranked(gained, lifts, "share of all yes found"),
         histogram(
-            "Scores by answer", "Where the scores of those lie who did and who did not.", "score (chance)",
-            "share of rows", edges, {name: measures.shares(own, edges) for name, own in apart.items() if len(own)},
+            "Scores by answer",
+            "Where the scores of those lie who did and who did not.",
+            "score (chance)",
+            "share of rows",
+            edges,
+            {name: measures.shares(current, edges) for name, current in apart.items() if len(current)},
         ),
-    ]  # fmt: skip
+    ]
 
 
-def of_amounts(columns: Columns, shipped: str, baseline: str) -> list[Picture]:
+def of_amounts(columns: Columns, selected: str, baseline: str) -> list[Picture]:
     """Calibration by tenths, gains and lift of the amount, and errors, of numbers."""
     label, weight = columns["label"], columns["weight"]
-    scores = _scores(columns, shipped, baseline)
+    scores = _scores(columns, selected, baseline)
     by = {name: (label, score, weight) for name, score in scores.items()}
     errors = {name: score - label for name, score in scores.items()}
-    edges = measures.edges_of(errors[shipped])
-    found = [_calibrated(by, "predicted amount (mean of a tenth)", "amount (mean)")]
+    edges = measures.edges_of(errors[selected])
+    results = [_calibrated(by, "predicted amount (mean of a tenth)", "amount (mean)")]
     if (label >= 0).all() and label.sum() > 0:
-        gained = {name: measures.gains(*one) for name, one in by.items()}
-        lifts = {name: measures.lift(*one) for name, one in gained.items()}
-        found += _ranked(gained, lifts, "share of the whole amount")
-    found.append(
+        gained = {name: measures.gains(*entry) for name, entry in by.items()}
+        lifts = {name: measures.lift(*entry) for name, entry in gained.items()}
+        results += _ranked(gained, lifts, "share of the whole amount")
+    results.append(
         histogram(
             "Errors", "Predicted less true amount; right of 0 was foreseen too much.", "error (unit of the target)",
-            "share of rows", edges, {name: measures.shares(own, edges) for name, own in errors.items()},
+            "share of rows", edges, {name: measures.shares(current, edges) for name, current in errors.items()},
         )
     )  # fmt: skip
-    return found
+    return results
 
 
 def of_classes(label: np.ndarray, columns: Columns, predicted: np.ndarray) -> list[Picture]:
@@ -94,43 +106,52 @@ def of_classes(label: np.ndarray, columns: Columns, predicted: np.ndarray) -> li
 def of_rankings(rank: np.ndarray, label: np.ndarray, plain: np.ndarray, taken: np.ndarray) -> list[Picture]:
     """How often an item at each rank was taken, and how many of those taken are named by then; (rows and ranks,)."""
     ranks = np.arange(1, int(rank.max(initial=1)) + 1)
-    asked = taken > 0
-    rows = max(float((rank[asked] == 1).sum()), 1.0)
+    queried = taken > 0
+    rows = max(float((rank[queried] == 1).sum()), 1.0)
     hits = {
-        name: np.bincount(rank[asked], own[asked].astype(float), len(ranks) + 1)[1:] / rows
-        for name, own in (("what ships", label), ("baseline", plain))
+        name: np.bincount(rank[queried], current[queried].astype(float), len(ranks) + 1)[1:] / rows
+        for name, current in (("what ships", label), ("baseline", plain))
     }
-    each = {
-        name: np.cumsum(np.bincount(rank[asked], own[asked] / taken[asked], len(ranks) + 1)[1:]) / rows
-        for name, own in (("what ships", label), ("baseline", plain))
+    per_entity = {
+        name: np.cumsum(np.bincount(rank[queried], current[queried] / taken[queried], len(ranks) + 1)[1:]) / rows
+        for name, current in (("what ships", label), ("baseline", plain))
     }
     return [
         curves(
-            "Taken, by rank", "Of those who took anything, how many took the item named at a rank.", "rank (1: first)",
-            "share of rows", {name: (ranks, own) for name, own in hits.items()}, None, (1, None, 0, None),
-        ),
-        curves(
-            "Recall, by length of the list", "Of what was taken, how much was named by then, on average.",
-            "items named (count)", "recall (share)", {name: (ranks, own) for name, own in each.items()}, None,
+            "Taken, by rank",
+            "Of those who took anything, how many took the item named at a rank.",
+            "rank (1: first)",
+            "share of rows",
+            {name: (ranks, current) for name, current in hits.items()},
+            None,
             (1, None, 0, None),
         ),
-    ]  # fmt: skip
+        curves(
+            "Recall, by length of the list",
+            "Of what was taken, how much was named by then, on average.",
+            "items named (count)",
+            "recall (share)",
+            {name: (ranks, current) for name, current in per_entity.items()},
+            None,
+            (1, None, 0, None),
+        ),
+    ]
 
 
 def _calibrated(by: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], x: str, y: str) -> Picture:
-    lines = {name: measures.calibration(*one) for name, one in by.items()}
-    top = max(float(np.max(one)) for line in lines.values() for one in line)
-    low = min(0.0, *(float(np.min(one)) for line in lines.values() for one in line))
+    lines = {name: measures.calibration(*entry) for name, entry in by.items()}
+    top = max(float(np.max(entry)) for line in lines.values() for entry in line)
+    low = min(0.0, *(float(np.min(entry)) for line in lines.values() for entry in line))
     return curves(
         "Calibration", "Tenths of the rows by score: on the line, what is predicted is what comes.", x, y, lines,
         ("as predicted", ([low, top], [low, top])), (low, top, low, top),
     )  # fmt: skip
 
 
-def _ranked(gained: Mapping[str, tuple], lifts: Mapping[str, tuple], found: str) -> list[Picture]:
+def _ranked(gained: Mapping[str, tuple], lifts: Mapping[str, tuple], result: str) -> list[Picture]:
     highest = max((float(line[1].max(initial=1)) for line in lifts.values()), default=1.0)
     return [
-        curves("Gains", "How much is found when the highest scores are taken first.", SHARE, found, gained,
+        curves("Gains", "How much is found when the highest scores are taken first.", SHARE, result, gained,
                ("at random", ([0, 1], [0, 1])), ALL),
         curves("Lift", "How many times as much as among as many at random.", SHARE, "lift (times)", lifts,
                ("at random", ([0, 1], [1, 1])), (0.0, 1.0, 0.0, highest * 1.05)),

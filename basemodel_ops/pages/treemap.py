@@ -24,12 +24,12 @@ class Part:
 Box = tuple[float, float, float, float]
 
 
-def treemap(title: str, words: str, whole: Sequence[Part], height: int = 300) -> Picture:
+def treemap(title: str, words: str, full: Sequence[Part], height: int = 300) -> Picture:
     """Parts as areas: `s0` raises and `s1` lowers, by the sign of each."""
-    found: list[Markup] = []
-    _place(list(whole), (0.0, 0.0, float(WIDTH), float(height)), found, 0)
+    results: list[Markup] = []
+    _place(list(full), (0.0, 0.0, float(WIDTH), float(height)), results, 0)
     legend = (("+ raises the score", "s0"), ("− lowers the score", "s1"))
-    return Picture(title, words, drawn(title, words, found, height), legend)
+    return Picture(title, words, drawn(title, words, results, height), legend)
 
 
 def squares(sizes: Sequence[float], box: Box) -> list[Box]:
@@ -40,7 +40,7 @@ def squares(sizes: Sequence[float], box: Box) -> list[Box]:
     total, (left, top, width, height) = sum(sizes), box
     if total <= 0 or width <= 0 or height <= 0:
         return [(left, top, 0.0, 0.0)] * len(sizes)
-    areas, found = [size * width * height / total for size in sizes], []
+    areas, results = [size * width * height / total for size in sizes], []
     while areas:
         side, row = min(width, height), 1
         while row < len(areas) and _worst(areas[: row + 1], side) <= _worst(areas[:row], side):
@@ -48,30 +48,32 @@ def squares(sizes: Sequence[float], box: Box) -> list[Box]:
         thick, along = sum(areas[:row]) / side, 0.0
         for area in areas[:row]:
             long = area / thick if thick else 0.0
-            found.append((left, top + along, thick, long) if width >= height else (left + along, top, long, thick))
+            results.append((left, top + along, thick, long) if width >= height else (left + along, top, long, thick))
             along += long
         if width >= height:
             left, width = left + thick, width - thick
         else:
             top, height = top + thick, height - thick
         areas = areas[row:]
-    return found
+    return results
 
 
 def _worst(row: Sequence[float], side: float) -> float:
     total = sum(row)
     if total <= 0:
         return float("inf")
-    return max(max(side**2 * one / total**2, total**2 / (side**2 * one)) if one > 0 else float("inf") for one in row)
+    return max(
+        max(side**2 * entry / total**2, total**2 / (side**2 * entry)) if entry > 0 else float("inf") for entry in row
+    )
 
 
-def _place(parts: list[Part], box: Box, found: list[Markup], level: int) -> None:
+def _place(parts: list[Part], box: Box, results: list[Markup], level: int) -> None:
     parts = sorted((part for part in parts if part.size > 0), key=lambda part: (-part.size, part.name))
-    for part, (left, top, width, height) in zip(parts, squares([one.size for one in parts], box), strict=True):
+    for part, (left, top, width, height) in zip(parts, squares([part.size for part in parts], box), strict=True):
         style = "s0" if part.sign >= 0 else "s1"
         hint = element("title", f"{part.name}: {part.size:.3g}")
         leaf = not part.parts
-        found.append(
+        results.append(
             element(
                 "rect", hint, x=round(left + 0.5, 1), y=round(top + 0.5, 1), width=round(max(width - 1, 0), 1),
                 height=round(max(height - 1, 0), 1), class_=f"tile {style}" if leaf else "box",
@@ -80,8 +82,8 @@ def _place(parts: list[Part], box: Box, found: list[Markup], level: int) -> None
         name = part.name if not leaf else f"{'+' if part.sign >= 0 else '−'} {part.name}"
         fits = LETTER * len(name) + 6 <= width and height >= HEADER
         if fits:
-            found.append(element("text", name, x=round(left + 4, 1), y=round(top + 12, 1)))
+            results.append(element("text", name, x=round(left + 4, 1), y=round(top + 12, 1)))
         if not leaf:
             edge, head = 2.0, HEADER if fits else 2.0
             inner = (left + edge, top + head, max(width - 2 * edge, 0.0), max(height - head - edge, 0.0))
-            _place(list(part.parts), inner, found, level + 1)
+            _place(list(part.parts), inner, results, level + 1)

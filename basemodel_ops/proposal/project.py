@@ -134,7 +134,7 @@ def files_of(proposal: Proposal, folder: Path, now: datetime) -> dict[str, str]:
     """Paths in the project and their texts. `now` decides whether the data have stopped."""
     name = "".join(c if c.isalnum() else "_" for c in folder.name.lower()).strip("_") or "project"
     name = name if name.isascii() and not name[0].isdigit() else f"project_{name}" if name.isascii() else "project"
-    tables = [event.table for event in proposal.events] + [table for table, _ in proposal.facts]
+    tables = [event.table for event in proposal.events] + [table for table, _ in proposal.attributes]
     settings = {
         "name": name, "version": "1.0.0", "config-version": 2, "profile": name, "model-paths": ["models"],
         "macro-paths": ["macros"], "flags": {"send_anonymous_usage_stats": False},
@@ -178,7 +178,7 @@ def task_name(proposal: Proposal) -> str:
 
 def data_type(column: SeenColumn) -> str:
     """The type that a model casts a column to: times are timestamps in UTC."""
-    return "timestamp" if column.is_moment and column.data_type != "date" else column.data_type
+    return "timestamp" if column.is_timestamp and column.data_type != "date" else column.data_type
 
 
 class _Plain(yaml.SafeDumper):
@@ -195,15 +195,18 @@ def _yaml(content: object) -> str:
 
 def _needed(proposal: Proposal, table: SeenTable) -> list[str]:
     """Columns without which a row of a table says nothing."""
-    found = [name for event in proposal.events if event.table is table for name in (proposal.entity, event.time)]
-    return found or [key for facts, key in proposal.facts if facts is table]
+    results = [name for event in proposal.events if event.table is table for name in (proposal.entity, event.time)]
+    return results or [key for attributes, key in proposal.attributes if attributes is table]
 
 
 def _model(proposal: Proposal, table: SeenTable) -> str:
     """A select of the columns under their new names, of rows that have what they need."""
     columns = [
-        exp.alias_(exp.cast(exp.column(one.raw, quoted=True), data_type(one), dialect="duckdb"), one.name)
-        for one in table.columns
+        exp.alias_(
+            exp.cast(exp.column(seen_column.raw, quoted=True), data_type(seen_column), dialect="duckdb"),
+            seen_column.name,
+        )
+        for seen_column in table.columns
     ]
     raw = exp.select(*columns).from_("raw_table")
     needed = _needed(proposal, table)
@@ -225,20 +228,20 @@ def _files(table: SeenTable) -> str:
 
 
 def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:
-    event = next((one for one in proposal.events if one.table is table), None)
+    event = next((events for events in proposal.events if events.table is table), None)
     if event is not None:
         session = {"session": event.session} if event.session else {}
         meta: dict[str, object] = {"event": {"entity": proposal.entity, "time": event.time, **session}}
         what = f"What happened. One row per event, read from {_files(table)}."
     else:
-        key = next(key for facts, key in proposal.facts if facts is table)
+        key = next(key for attributes, key in proposal.attributes if attributes is table)
         meta = {"attribute": {"key": key}}
         what = f"Facts by {key}, read from {_files(table)}."
     columns: list[dict[str, object]] = []
-    for one in table.columns:
-        about = annotation(proposal, table, one) if one.name not in _needed(proposal, table) else {}
-        told = {"config": {"meta": {"basemodel": about}}} if about else {}
-        columns.append({"name": one.name, "data_type": data_type(one), **told})
+    for seen_column in table.columns:
+        about = annotation(proposal, table, seen_column) if seen_column.name not in _needed(proposal, table) else {}
+        described = {"config": {"meta": {"basemodel": about}}} if about else {}
+        columns.append({"name": seen_column.name, "data_type": data_type(seen_column), **described})
     config = {"contract": {"enforced": True}, "meta": {"basemodel": meta}}
     return {"name": table.name, "description": what, "config": config, "columns": columns}
 
@@ -254,7 +257,7 @@ def _tasks(proposal: Proposal, now: datetime) -> list[dict[str, object]]:
         "type": "binary", "entity": proposal.entity, "cutoff": "cutoff", "target": "returns",
         "horizon": {"days": proposal.horizon}, "predicts": {"source": source, "aggregate": "any"},
     }  # fmt: skip
-    moments = [{"name": name, "data_type": "timestamp"} for name in ("cutoff", "data_end")]
+    timestamps = [{"name": name, "data_type": "timestamp"} for name in ("cutoff", "data_end")]
     answer = {"name": "returns", "data_type": "boolean"}
     owner = {"name": proposal.entity, "data_type": proposal.entity_type}
 
@@ -262,16 +265,17 @@ def _tasks(proposal: Proposal, now: datetime) -> list[dict[str, object]]:
         config = {"contract": {"enforced": True}, "meta": {"basemodel": meta}}
         return {"name": name, "description": what, "config": config, "columns": columns}
 
-    asked = f"Who comes back within {proposal.horizon} days? One row per {proposal.entity} and cutoff."
+    queried = f"Who comes back within {proposal.horizon} days? One row per {proposal.entity} and cutoff."
     return [
-        model("cutoffs", "The grid of moments that all questions share.", {"grid": grid}, moments),
-        model(task_name(proposal), asked, {"task": task}, [owner, moments[0], answer]),
+        model("cutoffs", "The grid of moments that all questions share.", {"grid": grid}, timestamps),
+        model(task_name(proposal), queried, {"task": task}, [owner, timestamps[0], answer]),
     ]
 
 
 def _grid(proposal: Proposal) -> str:
     ends = "\n        union all\n".join(
-        f"        select max({one.time}) as moment from {{{{ ref('{one.table.name}') }}}}" for one in proposal.events
+        f"        select max({events.time}) as moment from {{{{ ref('{events.table.name}') }}}}"
+        for events in proposal.events
     )
     ends = f"    select max(cast(moment as timestamp)) as data_end\n    from (\n{ends}\n    ) as ends"
     step = {"week": 7, "day": 1}[proposal.every]

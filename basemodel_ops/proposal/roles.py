@@ -45,7 +45,7 @@ class Proposal:
     entity: str
     entity_type: str
     events: tuple[Events, ...]
-    facts: tuple[tuple[SeenTable, str], ...]
+    attributes: tuple[tuple[SeenTable, str], ...]
     """Tables of facts and the column each is about."""
     unused: tuple[tuple[SeenTable, str], ...]
     """Tables that are neither, and why."""
@@ -58,7 +58,7 @@ class Proposal:
 
     def references(self, column: str) -> str | None:
         """The facts about the values of an event column; None where there are none."""
-        return next((table.name for table, key in self.facts if key == column and key != self.entity), None)
+        return next((table.name for table, key in self.attributes if key == column and key != self.entity), None)
 
 
 def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
@@ -71,31 +71,44 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     Raises:
         DataError: no table has events, no column says whose they are, or they span too few days.
     """
-    dated = [table for table in tables if any(one.is_moment and one.first for one in table.columns)]
+    dated = [
+        table
+        for table in tables
+        if any(seen_column.is_timestamp and seen_column.first for seen_column in table.columns)
+    ]
     if not dated:
-        held = "; ".join(f"{table.name}: {', '.join(one.name for one in table.columns)}" for table in tables)
+        held = "; ".join(
+            f"{table.name}: {', '.join(seen_column.name for seen_column in table.columns)}" for table in tables
+        )
         raise DataError(f"No table has a column of timestamps or dates, so none holds events. There are {held}.")
     owner = _entity(dated, entity)
-    events, facts, unused = [], [], []
+    events, attributes, unused = [], [], []
     for table in tables:
         if not table.rows:
             unused.append((table, "no rows"))
             continue
-        own, keys = table.column(owner), [one for one in table.columns if _is_key(table, one)]
-        time = max((one for one in table.columns if one.is_moment and one.first), key=_precision, default=None)
-        if own is not None and time is not None and own.distinct < table.rows:
-            events.append(Events(table, time.name, _session(table, own)))
-        elif own is not None and own.distinct == table.rows and not own.nulls:
-            facts.append((table, owner))
+        seen_column, keys = (
+            table.column(owner),
+            [seen_column for seen_column in table.columns if _is_key(table, seen_column)],
+        )
+        time = max(
+            (seen_column for seen_column in table.columns if seen_column.is_timestamp and seen_column.first),
+            key=_precision,
+            default=None,
+        )
+        if seen_column is not None and time is not None and seen_column.distinct < table.rows:
+            events.append(Events(table, time.name, _session(table, seen_column)))
+        elif seen_column is not None and seen_column.distinct == table.rows and not seen_column.nulls:
+            attributes.append((table, owner))
         elif keys:
-            facts.append((table, keys[0].name))
+            attributes.append((table, keys[0].name))
         else:
             unused.append((table, "no time and no column whose values stand once"))
     mentioned = {column.name for event in events for column in event.table.columns}
-    unused += [(table, f"no event mentions its {key}") for table, key in facts if key not in mentioned]
-    facts = [(table, key) for table, key in facts if key in mentioned]
+    unused += [(table, f"no event mentions its {key}") for table, key in attributes if key not in mentioned]
+    attributes = [(table, key) for table, key in attributes if key in mentioned]
     times = [column for event in events if (column := event.table.column(event.time)) is not None]
-    first, last = min(one.first for one in times if one.first), max(one.last for one in times if one.last)
+    first, last = min(time.first for time in times if time.first), max(time.last for time in times if time.last)
     days = (last - first).days
     if days < LEAST_DAYS:
         raise DataError(f"The events span {days} days, {first:%Y-%m-%d} to {last:%Y-%m-%d}; {LEAST_DAYS} are needed.")
@@ -103,7 +116,7 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     every, horizon = ("day", 7) if days < 84 else ("week", 28 if days >= 300 else 14 if days >= 150 else 7)
     start = (first + timedelta(days=max(days // 5, 14))).date()
     start += timedelta(days=(7 - start.weekday()) % 7)
-    return Proposal(owner, kind, tuple(events), tuple(facts), tuple(unused), every, start, last, horizon)
+    return Proposal(owner, kind, tuple(events), tuple(attributes), tuple(unused), every, start, last, horizon)
 
 
 def annotation(proposal: Proposal, table: SeenTable, column: SeenColumn) -> dict[str, object]:
@@ -111,9 +124,9 @@ def annotation(proposal: Proposal, table: SeenTable, column: SeenColumn) -> dict
     if PERSONAL.search(column.name):
         return {"pii": True}
     kind, known = family(column.data_type), table.rows - column.nulls
-    facts = proposal.references(column.name) if any(event.table is table for event in proposal.events) else None
-    if facts is not None:
-        return {"type": "category", "references": facts}
+    attributes = proposal.references(column.name) if any(event.table is table for event in proposal.events) else None
+    if attributes is not None:
+        return {"type": "category", "references": attributes}
     if kind == "text" and column.distinct > max(MANY, LONE * known):
         return {"type": "text" if WORDS.search(column.name) else "ignore"}
     return {}
@@ -124,7 +137,7 @@ def _entity(dated: Sequence[SeenTable], wanted: str | None) -> str:
     shared: dict[str, int] = {}
     for table in dated:
         for column in table.columns:
-            is_name = family(column.data_type) in ("text", "number") and not column.is_moment
+            is_name = family(column.data_type) in ("text", "number") and not column.is_timestamp
             if is_name and 2 <= column.distinct <= (table.rows - column.nulls) / 2:
                 shared[column.name] = shared.get(column.name, 0) + 1
     named = {name: bool(WHOSE.search(name)) for name in shared}
@@ -141,7 +154,7 @@ def _entity(dated: Sequence[SeenTable], wanted: str | None) -> str:
 
 
 def _is_key(table: SeenTable, column: SeenColumn) -> bool:
-    is_name = family(column.data_type) in ("text", "number") and not column.is_moment
+    is_name = family(column.data_type) in ("text", "number") and not column.is_timestamp
     return is_name and column.distinct == table.rows > 1 and not column.nulls
 
 
@@ -150,10 +163,14 @@ def _precision(column: SeenColumn) -> tuple[bool, int]:
     return column.data_type.startswith("timestamp"), column.distinct
 
 
-def _session(table: SeenTable, own: SeenColumn) -> str | None:
+def _session(table: SeenTable, current: SeenColumn) -> str | None:
     """The column by which events of an entity belong together."""
-    found = [one for one in table.columns if SESSION.search(one.name) and own.distinct < one.distinct < table.rows]
-    return max(found, key=lambda one: one.distinct).name if found else None
+    results = [
+        seen_column
+        for seen_column in table.columns
+        if SESSION.search(seen_column.name) and current.distinct < seen_column.distinct < table.rows
+    ]
+    return max(results, key=lambda entry: entry.distinct).name if results else None
 
 
 def _list(names: dict[str, int]) -> str:

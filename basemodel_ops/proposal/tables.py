@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
-from basemodel_ops.contract.inference import family, is_moment, is_opaque
+from basemodel_ops.contract.inference import family, is_opaque, is_timestamp
 from basemodel_ops.errors import DataError
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv_auto", ".tsv": "read_csv_auto", ".csv.gz": "read_csv_auto"}
@@ -29,9 +29,9 @@ class SeenColumn:
     last: datetime | None = None
 
     @property
-    def is_moment(self) -> bool:
+    def is_timestamp(self) -> bool:
         """Whether it is a timestamp or a date."""
-        return is_moment(self.data_type)
+        return is_timestamp(self.data_type)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class SeenTable:
 
     def column(self, name: str) -> SeenColumn | None:
         """A column by the name that models will give it; None where there is none."""
-        return next((one for one in self.columns if one.name == name), None)
+        return next((seen_column for seen_column in self.columns if seen_column.name == name), None)
 
     @property
     def source(self) -> exp.Select:
@@ -62,14 +62,14 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
         DataError: there is no such file, none that can be read, or two of the same name.
     """
     files = dict.fromkeys(file for path in paths for file in _files(path))
-    found: dict[str, SeenTable] = {}
+    results: dict[str, SeenTable] = {}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         for name, same in _grouped(connection, list(files)).items():
-            found[name] = _look(connection, name, same)
-    if not found:
+            results[name] = _look(connection, name, same)
+    if not results:
         raise DataError(f"There is no file of {', '.join(READERS)} in {', '.join(map(str, paths)) or 'nothing'}.")
-    return [found[name] for name in sorted(found)]
+    return [results[name] for name in sorted(results)]
 
 
 def snake(name: str) -> str:
@@ -83,10 +83,10 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise DataError(f"There is no {path}.")
     inside = sorted(path.iterdir()) if path.is_dir() else [path]
-    found = [file.resolve() for file in inside if _reader(file)]
-    if not found and not path.is_dir():
+    results = [file.resolve() for file in inside if _reader(file)]
+    if not results and not path.is_dir():
         raise DataError(f"{path} is no file that is read: {', '.join(READERS)}.")
-    return found
+    return results
 
 
 def _reader(file: Path) -> str | None:
@@ -110,13 +110,13 @@ def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> dict[s
         described = _described(connection, SeenTable(stem, (file,), reader, 0, ()))
         layout = tuple((raw, family(kind)) for raw, kind in described)
         alike.setdefault((re.sub(r"_?\d+", "", stem), file.suffix, layout), []).append(file)
-    found: dict[str, tuple[Path, ...]] = {}
+    results: dict[str, tuple[Path, ...]] = {}
     for (stem, *_), same in alike.items():
         name = (stem.strip("_") or "events") if len(same) > 1 else snake(same[0].name.split(".")[0])
-        if name in found:
-            raise DataError(f"{same[0]} and {found[name][0]} would both be the table {name}. Rename one.")
-        found[name] = tuple(sorted(same))
-    return found
+        if name in results:
+            raise DataError(f"{same[0]} and {results[name][0]} would both be the table {name}. Rename one.")
+        results[name] = tuple(sorted(same))
+    return results
 
 
 def _look(connection: duckdb.DuckDBPyConnection, name: str, files: tuple[Path, ...]) -> SeenTable:
@@ -132,20 +132,30 @@ def _look(connection: duckdb.DuckDBPyConnection, name: str, files: tuple[Path, .
     reserved = {word for (word,) in connection.execute(keywords).fetchall()}
     taken: dict[str, int] = {}
     named = []
-    for one in columns:
-        own = f"{one.name}_value" if one.name in reserved else one.name
-        taken[own] = taken.get(own, 0) + 1
-        own = own if taken[own] == 1 else f"{own}_{taken[own]}"
-        named.append(SeenColumn(one.raw, own, one.data_type, one.distinct, one.nulls, one.first, one.last))
+    for seen_column in columns:
+        current = f"{seen_column.name}_value" if seen_column.name in reserved else seen_column.name
+        taken[current] = taken.get(current, 0) + 1
+        current = current if taken[current] == 1 else f"{current}_{taken[current]}"
+        named.append(
+            SeenColumn(
+                seen_column.raw,
+                current,
+                seen_column.data_type,
+                seen_column.distinct,
+                seen_column.nulls,
+                seen_column.first,
+                seen_column.last,
+            )
+        )
     return SeenTable(name, files, table.reader, total, tuple(named))
 
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, kind: str) -> SeenColumn:
     column = exp.column(raw, quoted=True)
-    asked = [exp.Count(this=exp.Distinct(expressions=[column])), exp.Count(this=column), exp.Count(this=exp.Star())]
-    if is_moment(kind):
-        moment = exp.cast(column, "timestamp")
-        asked += [exp.Min(this=moment), exp.Max(this=moment.copy())]
-    query = exp.select(*asked).from_(table.source.subquery("rows"))
+    queried = [exp.Count(this=exp.Distinct(expressions=[column])), exp.Count(this=column), exp.Count(this=exp.Star())]
+    if is_timestamp(kind):
+        timestamp = exp.cast(column, "timestamp")
+        queried += [exp.Min(this=timestamp), exp.Max(this=timestamp.copy())]
+    query = exp.select(*queried).from_(table.source.subquery("rows"))
     distinct, known, total, *ends = connection.execute(query.sql("duckdb")).fetchone() or (0, 0, 0)
     return SeenColumn(raw, snake(raw), kind.lower(), distinct, total - known, *ends)

@@ -3,10 +3,10 @@
 from basemodel_ops.representation.build import (
     Density,
     SourcePlan,
-    future_layout,
-    future_values,
     history_layout,
     history_values,
+    target_layout,
+    target_values,
 )
 from basemodel_ops.representation.events import EventReader, Events
 from basemodel_ops.representation.history import History
@@ -23,11 +23,11 @@ __all__ = [
     "Layout",
     "SourcePlan",
     "explain_layout",
-    "future_layout",
-    "future_values",
     "history_layout",
     "history_values",
     "sorted_events",
     "stream_histories",
     "stream_sketches",
+    "target_layout",
+    "target_values",
 ]

@@ -19,7 +19,7 @@ SOURCES = 12
 
 def between_specs(sources: list[str]) -> list[Spec]:
     """Blocks of `between_values`."""
-    return [("between", one, "", other, 1) for one, other in combinations(sources[:SOURCES], 2)]
+    return [("between", combination, "", other, 1) for combination, other in combinations(sources[:SOURCES], 2)]
 
 
 def between_values(histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
@@ -33,14 +33,14 @@ def between_values(histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
         cutoffs: Microseconds, shared (cutoffs,) or of each entity (entities, cutoffs); events strictly before count.
     """
     ages, there = zip(*(_age(history, cutoffs) for history in histories[:SOURCES]), strict=True)
-    found = []
-    for one, other in combinations(range(len(ages)), 2):
-        apart = ages[one] - ages[other]
+    results = []
+    for combination, other in combinations(range(len(ages)), 2):
+        apart = ages[combination] - ages[other]
         signed = np.sign(apart) * np.log1p(np.abs(apart))
-        alone = (there[other].astype(float) - there[one]) * np.log1p(ABSENT_DAYS * 24 * 60)
-        found.append(np.where(there[one] & there[other], signed, alone))
-    shape = (*ages[0].shape, len(found))
-    return np.stack(found, axis=-1).astype(np.float32) if found else np.zeros(shape, np.float32)
+        alone = (there[other].astype(float) - there[combination]) * np.log1p(ABSENT_DAYS * 24 * 60)
+        results.append(np.where(there[combination] & there[other], signed, alone))
+    shape = (*ages[0].shape, len(results))
+    return np.stack(results, axis=-1).astype(np.float32) if results else np.zeros(shape, np.float32)
 
 
 def _age(history: History, cutoffs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,14 +14,14 @@ OFTEN = 6
 """Cutoffs of each weekday or hour, on average, from which these are told: fewer would only say which cutoff it is."""
 
 
-def weekday(moment: np.ndarray) -> np.ndarray:
+def weekday(timestamp: np.ndarray) -> np.ndarray:
     """Weekday of moments (microseconds), from Monday, 0, to Sunday, 6."""
-    return (moment // DAY + 3) % 7
+    return (timestamp // DAY + 3) % 7
 
 
-def hour(moment: np.ndarray) -> np.ndarray:
+def hour(timestamp: np.ndarray) -> np.ndarray:
     """Whole hours since midnight of moments (microseconds)."""
-    return moment // HOUR % 24
+    return timestamp // HOUR % 24
 
 
 CYCLES = {"weekday": weekday, "hour": hour}
@@ -33,9 +33,9 @@ def calendar_specs(cutoffs: np.ndarray) -> list[Spec]:
     A cycle is told where cutoffs stand at more than one of its places and `OFTEN` at each.
     """
     met = np.unique(cutoffs)
-    places = {name: len(np.unique(cycle(met))) for name, cycle in CYCLES.items()}
-    told = [name for name, count in places.items() if count > 1 and len(met) >= OFTEN * count]
-    return [*(("clock", "", "", name, 1) for name in told), ("calendar", "", "", "", 2)]
+    indices = {name: len(np.unique(cycle(met))) for name, cycle in CYCLES.items()}
+    described = [name for name, count in indices.items() if count > 1 and len(met) >= OFTEN * count]
+    return [*(("clock", "", "", name, 1) for name in described), ("calendar", "", "", "", 2)]
 
 
 def calendar_values(cutoffs: np.ndarray, specs: list[Spec]) -> np.ndarray:
@@ -44,5 +44,5 @@ def calendar_values(cutoffs: np.ndarray, specs: list[Spec]) -> np.ndarray:
     Weekdays and hours are numbers, by which trees divide them; the day of the year is a cyclic pair.
     """
     angle = cutoffs / DAY * (2 * np.pi / 365.2425)
-    told = [CYCLES[detail](cutoffs) for _, _, _, detail, _ in specs if detail]
-    return np.stack([*told, np.sin(angle), np.cos(angle)], axis=-1).astype(np.float16)
+    described = [CYCLES[detail](cutoffs) for _, _, _, detail, _ in specs if detail]
+    return np.stack([*described, np.sin(angle), np.cos(angle)], axis=-1).astype(np.float16)

@@ -18,51 +18,51 @@ NO_SESSION = int(np.iinfo(np.int64).min)
 
 @dataclass(frozen=True)
 class Events:
-    """Events of one source; `owner` is the entity's position in the list of entities."""
+    """Events of one source; `entity_index` is the entity's position in the list of entities."""
 
-    owner: np.ndarray  # (events,) int32
+    entity_index: np.ndarray  # (events,) int32
     time: np.ndarray  # (events,) int64, microseconds since 1970
     session: np.ndarray | None = None  # (events,) int64 hash, `NO_SESSION` where there is none
-    codes: dict[str, np.ndarray] = field(default_factory=dict)  # per row of cells (events,) int32
+    item_ids: dict[str, np.ndarray] = field(default_factory=dict)  # per row of cells (events,) int32
     numbers: dict[str, np.ndarray] = field(default_factory=dict)  # per number column (events,) float32
 
     def __len__(self) -> int:
-        return len(self.owner)
+        return len(self.entity_index)
 
     def part(self, low: int, high: int) -> "Events":
         """Events `low` to `high`, without a copy."""
-        return self.arranged(slice(low, high))
+        return self.take(slice(low, high))
 
-    def arranged(self, rows: slice | np.ndarray) -> "Events":
+    def take(self, rows: slice | np.ndarray) -> "Events":
         """These rows, in this order."""
         return Events(
-            self.owner[rows],
+            self.entity_index[rows],
             self.time[rows],
             None if self.session is None else self.session[rows],
-            {name: codes[rows] for name, codes in self.codes.items()},
+            {name: codes[rows] for name, codes in self.item_ids.items()},
             {name: numbers[rows] for name, numbers in self.numbers.items()},
         )
 
     def columns(self) -> list[np.ndarray]:
         """All columns: owner, time, session if there is one, codes, numbers."""
         session = [] if self.session is None else [self.session]
-        return [self.owner, self.time, *session, *self.codes.values(), *self.numbers.values()]
+        return [self.entity_index, self.time, *session, *self.item_ids.values(), *self.numbers.values()]
 
-    def like(self, columns: list[np.ndarray]) -> "Events":
+    def with_columns(self, columns: list[np.ndarray]) -> "Events":
         """Events with the names of these and other columns, in the order of `columns`."""
-        owner, time, *rest = columns
+        entity_index, time, *rest = columns
         session = None if self.session is None else rest.pop(0)
-        codes = dict(zip(self.codes, rest[: len(self.codes)], strict=True))
-        numbers = dict(zip(self.numbers, rest[len(self.codes) :], strict=True))
-        return Events(owner, time, session, codes, numbers)
+        codes = dict(zip(self.item_ids, rest[: len(self.item_ids)], strict=True))
+        numbers = dict(zip(self.numbers, rest[len(self.item_ids) :], strict=True))
+        return Events(entity_index, time, session, codes, numbers)
 
 
-def joined(parts: list[Events]) -> Events:
+def concat(parts: list[Events]) -> Events:
     """All events of the parts, which must have the same columns."""
     if len(parts) == 1:
         return parts[0]
     columns = zip(*(part.columns() for part in parts), strict=True)
-    return parts[0].like([np.concatenate(column) for column in columns])
+    return parts[0].with_columns([np.concatenate(column) for column in columns])
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class EventReader:
 
     def empty_events(self) -> Events:
         """No event, with all columns."""
-        tracks = [track for name, one in self.encoders.items() for track in track_names(name, len(one.widths))]
+        tracks = [track for name, encoder in self.encoders.items() for track in track_names(name, len(encoder.widths))]
         return Events(
             np.zeros(0, np.int32),
             np.zeros(0, np.int64),
@@ -110,9 +110,9 @@ class EventReader:
         padded = {name: (column, np.append(codes, -1).astype(np.int32)) for name, (column, codes) in self.maps.items()}
         for batch in batches:
             with named_column(self.entity, self.source):
-                owner = self.entities.encode(batch.column(self.entity))
-            if len(owner) and owner.min() < 0:
-                row = int(owner.argmin())
+                entity_index = self.entities.encode(batch.column(self.entity))
+            if len(entity_index) and entity_index.min() < 0:
+                row = int(entity_index.argmin())
                 raise DataError(
                     f"Source {self.source} has an event of {self.entity} {batch.column(self.entity)[row]}, which is "
                     "not among the entities. The table changed during the read, or the entity is null: run again, or "
@@ -130,7 +130,7 @@ class EventReader:
                 for row, track in enumerate(track_names(name, cells.shape[1])):
                     codes[track] = np.ascontiguousarray(cells[:, row])
             yield Events(
-                owner,
+                entity_index,
                 microseconds(batch.column(self.time), self.source),
                 _session_ids(batch.column(self.session)) if self.session else None,
                 codes,

@@ -11,13 +11,13 @@ DAY = 86_400_000_000  # microseconds
 
 
 @njit(nogil=True, cache=True)
-def _find_positions(start: np.ndarray, time: np.ndarray, moments: np.ndarray, out: np.ndarray) -> None:
+def _find_positions(start: np.ndarray, time: np.ndarray, timestamps: np.ndarray, out: np.ndarray) -> None:
     for entity in range(len(start) - 1):
-        for m in range(moments.shape[1]):
+        for m in range(timestamps.shape[1]):
             low, high = start[entity], start[entity + 1]
             while low < high:
                 middle = (low + high) // 2
-                if time[middle] < moments[entity, m]:
+                if time[middle] < timestamps[entity, m]:
                     low = middle + 1
                 else:
                     high = middle
@@ -31,7 +31,7 @@ class History:
     start: np.ndarray  # (entities + 1,) int64
     time: np.ndarray  # (events,) int64, microseconds since 1970
     session: np.ndarray | None  # (events,) int64 hash
-    codes: dict[str, np.ndarray]  # per category column (events,) int32
+    item_ids: dict[str, np.ndarray]  # per category column (events,) int32
     numbers: dict[str, np.ndarray]  # per number column (events,) float32
 
     @property
@@ -51,17 +51,17 @@ class History:
             self.start[low : high + 1] - first,
             self.time[first:last],
             None if self.session is None else self.session[first:last],
-            {name: codes[first:last] for name, codes in self.codes.items()},
+            {name: codes[first:last] for name, codes in self.item_ids.items()},
             {name: numbers[first:last] for name, numbers in self.numbers.items()},
         )
 
-    def positions(self, moments: np.ndarray) -> np.ndarray:
+    def positions(self, timestamps: np.ndarray) -> np.ndarray:
         """Index of each entity's first event at or after each moment, int64 (entities, moments).
 
         Args:
-            moments: Microseconds, int64 (moments,), or those of each entity, (entities, moments); in any order.
+            timestamps: Microseconds, int64 (moments,), or those of each entity, (entities, moments); in any order.
         """
-        own = as_rows(np.asarray(moments, np.int64), self.entities)
-        out = np.empty(own.shape, np.int64)
-        _find_positions(self.start, self.time, own, out)
+        current = as_rows(np.asarray(timestamps, np.int64), self.entities)
+        out = np.empty(current.shape, np.int64)
+        _find_positions(self.start, self.time, current, out)
         return out

@@ -10,27 +10,27 @@ Spec = tuple[str, str, str, str, int]
 """Kind, source, column, detail and length of a block."""
 
 MEANINGS = {
-    "scalar": "squashed count, sum, recency or gap, over the window that the name says; of all time: a year's",
-    "sum": "squashed decayed sum of a number, as if its source had always been observed",
-    "mean": "squashed decayed mean of a number",
-    "last": "squashed newest value of a number",
+    "scalar": "log-scaled count, sum, recency or gap, over the window that the name says; of all time: a year's",
+    "sum": "log-scaled decayed sum of a number, as if its source had always been observed",
+    "mean": "log-scaled decayed mean of a number",
+    "last": "log-scaled newest value of a number",
     "count": "log(1 + decayed count) of each of the most frequent values, as if always observed",
-    "occasion": "log(1 + decayed number of occasions) with each of these values, as if always observed",
+    "session": "log(1 + decayed number of sessions) with each of these values, as if always observed",
     "recency": "2^(-days since / 28) of each of the most frequent values; 0 never",
     "cell": "log(1 + decayed count) of each cell, as if always observed: quantiles of a number, hours, weekdays",
     "sketch": "depth x width cells of density and identity codes, log(1 + count), each row of length 1",
-    "mass": "log(1 + decayed mass) of one row of the sketch or density",
-    "pooled": "direction of the decayed sum of the things' Cleora vectors",
+    "total_weight": "log(1 + decayed total weight) of one row of the sketch or density",
+    "pooled": "direction of the decayed sum of the items' Cleora vectors",
     "density": "rows of cells of texts or images, log(1 + count), each row of length 1",
     "recent_gap": "log(1 + minutes) from one of the newest events, the newest first, to the next, or to the cutoff",
     "recent_item": "item of one of the newest events, by its rank; 0 where there is none",
     "recent_same": "whether the item of one of the newest events is that of the newest",
-    "recent_number": "squashed number of one of the newest events; 0 where there is none",
+    "recent_number": "log-scaled number of one of the newest events; 0 where there is none",
     "profile": "of the most frequent items: which is usual, by its rank, its share, how many there are, their entropy",
     "run": "newest run of the same item: log(1 + events), log(1 + minutes) since it began; runs as a share of events",
     "between": "log(1 + minutes) from the newest event of a source to that of the named; negative if that came first",
     "attribute": "facts known before the cutoff: one place per value, or an encoder's features",
-    "undated": "facts of which nobody says since when they were known; of use for traits only",
+    "untimestamped": "facts of which nobody says since when they were known; of use for traits only",
     "clock": "weekday of the cutoff from Monday, 0, or its hour, where the grid has many of each",
     "calendar": "day of the year of the cutoff, sine and cosine",
 }
@@ -43,6 +43,13 @@ SCHEMA = pa.schema(
         "name": pa.string(), "offset": pa.int64(), "length": pa.int64(), "meaning": pa.string(),
     }
 )  # fmt: skip
+
+
+OLD_KINDS = {
+    "thing": "item", "composition": "item_distribution", "any": "occurred", "wait": "time_to_event",
+    "occasion": "session", "mass": "total_weight", "undated": "untimestamped",
+}  # fmt: skip
+"""Kinds of blocks in layouts of earlier versions, which stay readable for one release."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,14 @@ class Layout:
     def from_rows(cls, rows: list[dict[str, object]]) -> "Layout":
         """The inverse of `explain`."""
         return cls(
-            (str(r["kind"]), str(r["source"]), str(r["column"]), str(r["detail"]), int(str(r["length"]))) for r in rows
+            (
+                OLD_KINDS.get(str(r["kind"]), str(r["kind"])),
+                str(r["source"]),
+                str(r["column"]),
+                str(r["detail"]),
+                int(str(r["length"])),
+            )
+            for r in rows
         )
 
 
@@ -107,7 +121,7 @@ def explain_layout(layout: Layout) -> pa.Table:
 
     Columns: block (kind), source, column, half_life (days, null where none), name, offset, length, meaning.
     """
-    decayed = {"sum", "mean", "count", "occasion", "cell", "sketch", "mass", "pooled", "density"}
+    decayed = {"sum", "mean", "count", "session", "cell", "sketch", "total_weight", "pooled", "density"}
     rows = [
         {
             "block": block.kind,

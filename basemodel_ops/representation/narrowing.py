@@ -1,7 +1,7 @@
 """Keeping a row within bounds: which blocks are left out where a representation would be too wide, by a stated rule.
 
-Width explodes where many sources mention things with many facts. Left out are, until the row is short enough and the
-widest first: cells of facts of things, then texts and images of things, then values of categories of things, then the
+Width explodes where many sources mention items with many facts. Left out are, until the row is short enough and the
+widest first: cells of facts of items, then texts and images of items, then values of categories of items, then the
 cells and texts of events themselves. Scalars, an event's own categories, sketches and vectors always stay.
 """
 
@@ -48,16 +48,19 @@ def narrow(
     length = history_layout(plans, half_lives, counted, windows).length
     left: list[LeftOut] = []
     while length > most:
-        found = [
-            one for plan in plans for one in _groups(plan, half_lives, counted) if (plan.name, one.column) not in kept
+        results = [
+            left_out
+            for plan in plans
+            for left_out in _groups(plan, half_lives, counted)
+            if (plan.name, left_out.column) not in kept
         ]
-        if not found:
+        if not results:
             raise DataError(
                 f"A row of the representation takes {length:,} numbers without all that can be left out, and at most "
-                f"{most:,} are allowed. Raise BASEMODEL_ROW_NUMBERS, lower BASEMODEL_THINGS, BASEMODEL_DEPTH or "
+                f"{most:,} are allowed. Raise BASEMODEL_ROW_NUMBERS, lower BASEMODEL_TOP_ITEMS, BASEMODEL_DEPTH or "
                 "BASEMODEL_WIDTH, or give columns the type `ignore`."
             )
-        worst = min(found, key=lambda one: (RANKS[one.kind], -one.numbers, one.source, one.column))
+        worst = min(results, key=lambda entry: (RANKS[entry.kind], -entry.numbers, entry.source, entry.column))
         plans = [_without(plan, worst.column) if plan.name == worst.source else plan for plan in plans]
         left.append(worst)
         length -= worst.numbers
@@ -74,8 +77,8 @@ def _groups(plan: SourcePlan, half_lives: tuple[float, ...], counted: tuple[floa
     for column, density in plan.densities.items():
         numbers = (density.rows * density.width + 1) * len(half_lives)
         yield LeftOut(plan.name, column, "texts of facts" if "." in column else "texts", numbers)
-    for column, size in plan.things.items():
-        if "." in column:  # counted once, per occasion at every half-life, and how lately
+    for column, size in plan.top_items.items():
+        if "." in column:  # counted once, per session at every half-life, and how lately
             yield LeftOut(plan.name, column, "categories of facts", size * (2 + len(counted)) + OF_COLUMN + len(RUN))
 
 
@@ -87,6 +90,6 @@ def _without(plan: SourcePlan, column: str) -> SourcePlan:
     return replace(
         plan,
         cells={track: size for track, size in plan.cells.items() if _column(track) != column},
-        densities={name: one for name, one in plan.densities.items() if name != column},
-        things={name: size for name, size in plan.things.items() if name != column},
+        densities={name: density for name, density in plan.densities.items() if name != column},
+        top_items={name: size for name, size in plan.top_items.items() if name != column},
     )

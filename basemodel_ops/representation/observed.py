@@ -15,18 +15,18 @@ YEAR = 365.0
 """Amounts of all time are told per so many days."""
 
 
-def seen_days(cutoffs: np.ndarray, began: int) -> np.ndarray:
+def observed_days(cutoffs: np.ndarray, first_event_time: int) -> np.ndarray:
     """Days from the first event of a source (microseconds) to each cutoff (microseconds), at least `LEAST_DAYS`."""
-    return np.maximum((cutoffs - began) / DAY, LEAST_DAYS)
+    return np.maximum((cutoffs - first_event_time) / DAY, LEAST_DAYS)
 
 
-def window_factors(cutoffs: np.ndarray, began: int, windows: tuple[int, ...]) -> np.ndarray:
+def window_factors(cutoffs: np.ndarray, first_event_time: int, windows: tuple[int, ...]) -> np.ndarray:
     """By what an amount of each window (days), then of all time, is multiplied, (..., cutoffs, windows + 1)."""
-    seen = seen_days(cutoffs, began)[..., None]
+    seen = observed_days(cutoffs, first_event_time)[..., None]
     days = np.asarray(windows, np.float64)
     return np.concatenate([days / np.minimum(days, seen), YEAR / seen], axis=-1)
 
 
-def decay_factors(cutoffs: np.ndarray, began: int, half_lives: np.ndarray) -> np.ndarray:
+def decay_factors(cutoffs: np.ndarray, first_event_time: int, half_lives: np.ndarray) -> np.ndarray:
     """By what a decayed amount of each half-life (days) is multiplied, (..., cutoffs, half-lives)."""
-    return 1 / (1 - np.exp2(-seen_days(cutoffs, began)[..., None] / half_lives))
+    return 1 / (1 - np.exp2(-observed_days(cutoffs, first_event_time)[..., None] / half_lives))

@@ -5,7 +5,7 @@ Decayed counts say how much of everything there was; what came last, and in whic
 
 import numpy as np
 
-from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.representation.history import History
 from basemodel_ops.representation.layout import Spec
 from basemodel_ops.representation.scalars import ABSENT_DAYS
@@ -16,7 +16,7 @@ EVENTS = 4
 RAREST = 2047
 """Items after this many, the most frequent first, are one: half-precision numbers count no further without gaps."""
 
-PROFILE = ("usual", "share", "distinct", "entropy")
+PROFILE = ("most_frequent", "share", "distinct", "entropy")
 """Numbers of `profile_values`, of each column."""
 
 OF_COLUMN = 2 * EVENTS - 1 + len(PROFILE)
@@ -27,12 +27,12 @@ MINUTE = 60_000_000  # microseconds
 
 def recent_specs(source: str, columns: list[str], numbers: list[str]) -> list[Spec]:
     """Blocks of `recent_values`: of each place, the newest first, a gap, items per column, and numbers."""
-    places = [f"{k}" for k in range(1, EVENTS + 1)]
-    specs: list[Spec] = [("recent_gap", source, "", k, 1) for k in places]
+    recencies = [f"{k}" for k in range(1, EVENTS + 1)]
+    specs: list[Spec] = [("recent_gap", source, "", k, 1) for k in recencies]
     for column in columns:
-        specs += [("recent_item", source, column, k, 1) for k in places]
-        specs += [("recent_same", source, column, k, 1) for k in places[1:]]
-    return specs + [("recent_number", source, number, k, 1) for number in numbers for k in places]
+        specs += [("recent_item", source, column, k, 1) for k in recencies]
+        specs += [("recent_same", source, column, k, 1) for k in recencies[1:]]
+    return specs + [("recent_number", source, number, k, 1) for number in numbers for k in recencies]
 
 
 def recent_values(history: History, columns: list[str], numbers: list[str], cutoffs: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def recent_values(history: History, columns: list[str], numbers: list[str], cuto
 
     A gap is log(1 + minutes) from an event to the one after it, or to the cutoff; it is that of ten years where there
     is no event. An item is its rank by frequency from 1 on, 0 where there is none; whether it is that of the newest
-    event stands beside it. Numbers are squashed.
+    event stands beside it. Numbers are log-scaled.
 
     Args:
         history: Of the entities.
@@ -58,12 +58,12 @@ def recent_values(history: History, columns: list[str], numbers: list[str], cuto
     gaps = np.log1p(np.maximum(until - time, 0) / MINUTE)
     blocks = [np.where(there, gaps, absent)]
     for column in columns:
-        items = np.minimum(_taken(history.codes[column], at) + 1, RAREST)
+        items = np.minimum(_taken(history.item_ids[column], at) + 1, RAREST)
         items = np.where(there, np.maximum(items, 0), 0)
         blocks += [items, (items[..., 1:] == items[..., :1]) & (items[..., 1:] > 0)]
     for number in numbers:
         values = np.nan_to_num(_taken(history.numbers[number], at), posinf=0, neginf=0)
-        blocks.append(np.where(there, squash(values), 0))
+        blocks.append(np.where(there, signed_log1p(values), 0))
     return np.concatenate(blocks, axis=-1).astype(np.float32)
 
 
@@ -82,13 +82,13 @@ def profile_values(logs: np.ndarray, sizes: list[int]) -> np.ndarray:
         logs: log(1 + count) of the items of all columns, side by side (entities, cutoffs, items).
         sizes: Items of each column.
     """
-    found = []
+    results = []
     for part in np.split(np.expm1(logs.astype(np.float32)), np.cumsum(sizes)[:-1], axis=2) if sizes else []:
         total = part.sum(axis=2, keepdims=True)
         shares = np.divide(part, total, out=np.zeros_like(part), where=total > 0)
         most = shares.max(axis=2, initial=0)
         entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=2)
         rank = np.where(most > 0, shares.argmax(axis=2) + 1, 0) if part.shape[2] else most
-        found += [rank, most, (part > 0).sum(axis=2), entropy]
-    shape = (*logs.shape[:2], len(found))
-    return np.stack(found, axis=2).astype(np.float32) if found else np.zeros(shape, np.float32)
+        results += [rank, most, (part > 0).sum(axis=2), entropy]
+    shape = (*logs.shape[:2], len(results))
+    return np.stack(results, axis=2).astype(np.float32) if results else np.zeros(shape, np.float32)

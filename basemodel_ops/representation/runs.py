@@ -39,18 +39,18 @@ def run_values(history: History, columns: list[str], cutoffs: np.ndarray) -> np.
     oldest = np.minimum(np.broadcast_to(begin, end.shape), events - 1)
     is_first = np.zeros(events, bool)
     is_first[history.start[:-1][np.diff(history.start) > 0]] = True
-    found = []
+    results = []
     for column in columns:
-        codes, fresh = history.codes[column], is_first.copy()
+        codes, fresh = history.item_ids[column], is_first.copy()
         fresh[1:] |= codes[1:] != codes[:-1]
         number = np.cumsum(fresh, dtype=np.int32)
-        began = np.flatnonzero(fresh)[number[newest] - 1]
-        age = np.log1p(np.maximum(cutoffs - history.time[began], 0) / MINUTE)
+        first_event_time = np.flatnonzero(fresh)[number[newest] - 1]
+        age = np.log1p(np.maximum(cutoffs - history.time[first_event_time], 0) / MINUTE)
         runs = (number[newest] - number[oldest] + 1) / np.maximum(end - begin, 1)
-        found += [np.where(there, np.log1p(newest - began + 1), 0), np.where(there, age, _absent())]
-        found.append(np.where(there, runs, 0))
-    shape = (*end.shape, len(found))
-    return np.stack(found, axis=-1).astype(np.float32) if found else np.zeros(shape, np.float32)
+        results += [np.where(there, np.log1p(newest - first_event_time + 1), 0), np.where(there, age, _absent())]
+        results.append(np.where(there, runs, 0))
+    shape = (*end.shape, len(results))
+    return np.stack(results, axis=-1).astype(np.float32) if results else np.zeros(shape, np.float32)
 
 
 def _absent() -> float:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.representation.events import NO_SESSION
 from basemodel_ops.representation.history import DAY, History
-from basemodel_ops.representation.observed import YEAR, seen_days, window_factors
+from basemodel_ops.representation.observed import YEAR, observed_days, window_factors
 
 RECENT_DAYS = (1, 2, 3, 5, 8)
 """Recency is measured to the k-th last active day."""
@@ -16,25 +16,27 @@ ABSENT_DAYS = 3650.0
 
 def _totals(history: History) -> np.ndarray:
     """Running totals before each event, float64 (events + 1, 3 + numbers): events, sessions, active days, sums."""
-    owner = np.repeat(np.arange(history.entities), np.diff(history.start))
+    entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))
     day = history.time // DAY
     first = np.ones(len(day), bool)
-    first[1:] = (day[1:] != day[:-1]) | (owner[1:] != owner[:-1])
-    columns = [np.ones(len(day)), _starts(history, owner), first]
+    first[1:] = (day[1:] != day[:-1]) | (entity_index[1:] != entity_index[:-1])
+    columns = [np.ones(len(day)), _starts(history, entity_index), first]
     columns += [np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0) for values in history.numbers.values()]
     totals = np.zeros((len(day) + 1, len(columns)))
     np.cumsum(np.stack(columns, axis=1), axis=0, out=totals[1:])
     return totals
 
 
-def _starts(history: History, owner: np.ndarray) -> np.ndarray:
+def _starts(history: History, entity_index: np.ndarray) -> np.ndarray:
     """1 for the first event of a session and for every event without one, (events,)."""
-    if history.session is None or len(owner) == 0:
-        return np.ones(len(owner))
-    order = np.lexsort((np.arange(len(owner)), history.session, owner))
-    starts = np.zeros(len(owner))
-    fresh = np.ones(len(owner), bool)
-    fresh[1:] = (history.session[order][1:] != history.session[order][:-1]) | (owner[order][1:] != owner[order][:-1])
+    if history.session is None or len(entity_index) == 0:
+        return np.ones(len(entity_index))
+    order = np.lexsort((np.arange(len(entity_index)), history.session, entity_index))
+    starts = np.zeros(len(entity_index))
+    fresh = np.ones(len(entity_index), bool)
+    fresh[1:] = (history.session[order][1:] != history.session[order][:-1]) | (
+        entity_index[order][1:] != entity_index[order][:-1]
+    )
     starts[order[fresh]] = 1
     starts[history.session == NO_SESSION] = 1
     return starts
@@ -43,22 +45,24 @@ def _starts(history: History, owner: np.ndarray) -> np.ndarray:
 def scalar_names(history_numbers: list[str], windows: tuple[int, ...]) -> list[str]:
     """Names of the scalars of a source, in order."""
     measures = ["events", "sessions", "active_days", *[f"sum_{name}" for name in history_numbers]]
-    spans = [*[f"{window}d" for window in windows], "all"]
-    names = [f"{measure}_{span}" for span in spans for measure in measures]
+    window_names = [*[f"{window}d" for window in windows], "all"]
+    names = [f"{measure}_{window}" for window in window_names for measure in measures]
     return [*names, *[f"recency_{k}" for k in RECENT_DAYS], "tenure", "mean_gap", "overdue"]
 
 
-def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, ...], began: int) -> np.ndarray:
-    """Scalars of what happened before each cutoff, float32 (entities, cutoffs, scalars), squashed.
+def history_scalars(
+    history: History, cutoffs: np.ndarray, windows: tuple[int, ...], first_event_time: int
+) -> np.ndarray:
+    """Scalars of what happened before each cutoff, float32 (entities, cutoffs, scalars), log-scaled.
 
-    Amounts of windows that reach back beyond `began`, the source's first event (microseconds), stand for whole windows;
-    those of all time, and the tenure, are per year observed. Cutoffs are shared, or (entities, cutoffs).
+    Amounts of windows that reach back beyond `first_event_time`, the source's first event (microseconds), stand for
+    whole windows; those of all time, and the tenure, are per year observed. Cutoffs are shared, or (entities, cutoffs).
     """
     totals = _totals(history)
     end = history.positions(cutoffs)
     begin = np.broadcast_to(history.start[:-1, None], end.shape)
     blocks = []
-    factors = np.moveaxis(window_factors(cutoffs, began, windows), -1, 0)
+    factors = np.moveaxis(window_factors(cutoffs, first_event_time, windows), -1, 0)
     for window, factor in zip((*windows, None), factors, strict=True):
         low = begin if window is None else history.positions(cutoffs - window * DAY)
         blocks.append((totals[end] - totals[low]) * factor[..., None])
@@ -68,19 +72,19 @@ def history_scalars(history: History, cutoffs: np.ndarray, windows: tuple[int, .
     recency = []
     for k in RECENT_DAYS:
         there = last - k >= first
-        moment = day_time[np.where(there, last - k, 0)] if len(day_time) else np.zeros(end.shape, np.int64)
-        recency.append(np.where(there, (cutoffs - moment) / DAY, ABSENT_DAYS))
+        timestamp = day_time[np.where(there, last - k, 0)] if len(day_time) else np.zeros(end.shape, np.int64)
+        recency.append(np.where(there, (cutoffs - timestamp) / DAY, ABSENT_DAYS))
     active = last - first
     oldest = day_time[np.where(active > 0, first, 0)] if len(day_time) else np.zeros(end.shape, np.int64)
     tenure = np.where(active > 0, (cutoffs - oldest) / DAY, 0)
-    span = np.where(active > 1, tenure - recency[0], 0)
-    gap = np.where(active > 1, span / np.maximum(active - 1, 1), ABSENT_DAYS)
-    per_year = tenure * YEAR / seen_days(cutoffs, began)
+    active_days = np.where(active > 1, tenure - recency[0], 0)
+    gap = np.where(active > 1, active_days / np.maximum(active - 1, 1), ABSENT_DAYS)
+    per_year = tenure * YEAR / observed_days(cutoffs, first_event_time)
     rest = np.stack([*recency, per_year, gap, recency[0] / np.maximum(gap, 0.5)], axis=2)
-    return squash(np.concatenate([*blocks, rest], axis=2)).astype(np.float32)
+    return signed_log1p(np.concatenate([*blocks, rest], axis=2)).astype(np.float32)
 
 
-def future_scalars(history: History, cutoffs: np.ndarray, horizons: tuple[int, ...]) -> np.ndarray:
+def target_scalars(history: History, cutoffs: np.ndarray, horizons: tuple[int, ...]) -> np.ndarray:
     """Activity in [cutoff, cutoff + horizon): any event, log counts and log sums, then the log days to the next event.
 
     float32 (entities, cutoffs, horizons x (4 + numbers) + 1). Cutoffs are shared, or (entities, cutoffs).
@@ -89,9 +93,9 @@ def future_scalars(history: History, cutoffs: np.ndarray, horizons: tuple[int, .
     blocks = []
     for days in horizons:
         change = totals[history.positions(cutoffs + days * DAY)] - totals[begin]
-        blocks += [change[..., :1] > 0, squash(change)]
+        blocks += [change[..., :1] > 0, signed_log1p(change)]
     longest = max(horizons)
     there = begin < history.start[1:, None]
-    following = history.time[np.minimum(begin, max(len(history.time) - 1, 0))] if len(history.time) else begin
-    wait = np.where(there, np.minimum((following - cutoffs) / DAY, longest), longest)
+    next_event = history.time[np.minimum(begin, max(len(history.time) - 1, 0))] if len(history.time) else begin
+    wait = np.where(there, np.minimum((next_event - cutoffs) / DAY, longest), longest)
     return np.concatenate([*blocks, np.log1p(wait)[..., None]], axis=2).astype(np.float32)

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit, prange
 
 from basemodel_ops.encoders.hashing import mix
-from basemodel_ops.representation.events import Events, joined
+from basemodel_ops.representation.events import Events, concat
 
 PARTS = 256
 """Ranges of entities; each is one file."""
@@ -30,18 +30,18 @@ SHORT = 24
 
 
 @njit(nogil=True, cache=True)
-def _divide(owner: np.ndarray, first: int, size: int, counts: np.ndarray, order: np.ndarray) -> None:
+def _divide(entity_index: np.ndarray, first: int, size: int, counts: np.ndarray, order: np.ndarray) -> None:
     """Stable counting sort by range: events per range into `counts`, their rows into `order`."""
     counts[:] = 0
-    for row in range(len(owner)):
-        counts[(owner[row] - first) // size] += 1
-    place = np.zeros(len(counts), np.int64)
+    for row in range(len(entity_index)):
+        counts[(entity_index[row] - first) // size] += 1
+    index = np.zeros(len(counts), np.int64)
     for part in range(1, len(counts)):
-        place[part] = place[part - 1] + counts[part - 1]
-    for row in range(len(owner)):
-        part = (owner[row] - first) // size
-        order[place[part]] = row
-        place[part] += 1
+        index[part] = index[part - 1] + counts[part - 1]
+    for row in range(len(entity_index)):
+        part = (entity_index[row] - first) // size
+        order[index[part]] = row
+        index[part] += 1
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -51,17 +51,17 @@ def _add_ties(column: np.ndarray, salt: int, ties: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _insert(keys: np.ndarray, second: np.ndarray, place: np.ndarray, begin: int, end: int) -> None:
-    """Sort `place[begin:end]` by both keys."""
+def _insert(keys: np.ndarray, second: np.ndarray, index: np.ndarray, begin: int, end: int) -> None:
+    """Sort `index[begin:end]` by both keys."""
     for i in range(begin + 1, end):
-        one, j = place[i], i
+        pair, j = index[i], i
         while j > begin:
-            other = place[j - 1]
-            if keys[other] < keys[one] or (keys[other] == keys[one] and second[other] <= second[one]):
+            other = index[j - 1]
+            if keys[other] < keys[pair] or (keys[other] == keys[pair] and second[other] <= second[pair]):
                 break
-            place[j] = other
+            index[j] = other
             j -= 1
-        place[j] = one
+        index[j] = pair
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -71,23 +71,23 @@ def _sort_entities(start: np.ndarray, time: np.ndarray, ties: np.ndarray, rows: 
         low, high = start[entity], start[entity + 1]
         # Keys stand side by side while they are compared: a row's own are anywhere in the range.
         keys, second = time[rows[low:high]], ties[rows[low:high]]
-        place = np.argsort(keys) if high - low > SHORT else np.arange(high - low)
+        index = np.argsort(keys) if high - low > SHORT else np.arange(high - low)
         begin = 0
         while begin < high - low:
             # A run is all of a short history, or the events of one time in a long one.
             end = high - low
             if high - low > SHORT:
                 end = begin + 1
-                while end < high - low and keys[place[end]] == keys[place[begin]]:
+                while end < high - low and keys[index[end]] == keys[index[begin]]:
                     end += 1
             if end - begin > SHORT:
-                run = place[begin:end].copy()
-                place[begin:end] = run[np.argsort(second[run])]
+                run = index[begin:end].copy()
+                index[begin:end] = run[np.argsort(second[run])]
             else:
-                _insert(keys, second, place, begin, end)
+                _insert(keys, second, index, begin, end)
             begin = end
         for i in range(high - low):
-            order[low + i] = rows[low + place[i]]
+            order[low + i] = rows[low + index[i]]
 
 
 def sorted_in_memory(events: Events, first: int, entities: int) -> Events:
@@ -97,12 +97,12 @@ def sorted_in_memory(events: Events, first: int, entities: int) -> Events:
     depend on the order of arrival.
     """
     counts, rows, order = np.zeros(entities, np.int64), *np.empty((2, len(events)), np.int64)
-    _divide(events.owner, first, 1, counts, rows)
+    _divide(events.entity_index, first, 1, counts, rows)
     ties = np.zeros(len(events), np.uint64)
     for salt, column in enumerate(events.columns()[2:]):
         _add_ties(column.view(np.uint32 if column.itemsize == 4 else np.uint64), salt * 0x9E3779B9, ties)
     _sort_entities(np.concatenate([[0], np.cumsum(counts)]), events.time, ties, rows, order)
-    return events.arranged(order)
+    return events.take(order)
 
 
 @dataclass
@@ -117,40 +117,40 @@ class _Range:
         """A file without a name: it is gone when the range is, however the process ends."""
         file, name = mkstemp(dir=directory, prefix="events-")
         Path(name).unlink()
-        one = cls(file)
-        weakref.finalize(one, os.close, file)
-        return one
+        range = cls(file)
+        weakref.finalize(range, os.close, file)
+        return range
 
     def append(self, events: Events) -> None:
         blocks = [np.ascontiguousarray(column).data.cast("B") for column in events.columns()]
         size = sum(block.nbytes for block in blocks)
         written = os.writev(self.file, blocks)
         if written < size:  # cut short by a signal or a full disk; the latter raises on the second try
-            view = memoryview(b"".join(blocks))[written:]
-            while len(view):
-                view = view[os.write(self.file, view) :]
+            feature_set = memoryview(b"".join(blocks))[written:]
+            while len(feature_set):
+                feature_set = feature_set[os.write(self.file, feature_set) :]
         self.rows.append(len(events))
 
-    def batches(self, like: Events) -> Iterator[Events]:
+    def batches(self, template: Events) -> Iterator[Events]:
         """The events as they were appended."""
         os.lseek(self.file, 0, os.SEEK_SET)
-        kinds = [column.dtype for column in like.columns()]
+        kinds = [column.dtype for column in template.columns()]
         for rows in self.rows:
             data = bytearray(rows * sum(kind.itemsize for kind in kinds))
-            view = memoryview(data)
-            while len(view):
-                view = view[os.readv(self.file, [view]) :]
+            feature_set = memoryview(data)
+            while len(feature_set):
+                feature_set = feature_set[os.readv(self.file, [feature_set]) :]
             columns, offset = [], 0
             for kind in kinds:
                 columns.append(np.frombuffer(data, kind, rows, offset))
                 offset += rows * kind.itemsize
-            yield like.like(columns)
+            yield template.with_columns(columns)
 
-    def sorted(self, like: Events | None, first: int, entities: int) -> Events | None:
+    def sorted(self, template: Events | None, first: int, entities: int) -> Events | None:
         """The events in order, after which the file is empty; None if there are none."""
-        if like is None or not self.rows:
+        if template is None or not self.rows:
             return None
-        events = joined(list(self.batches(like)))
+        events = concat(list(self.batches(template)))
         os.ftruncate(self.file, 0)  # the disk is free as soon as the events are in memory
         self.rows = []
         return sorted_in_memory(events, first, entities)
@@ -179,31 +179,31 @@ def sorted_ranges(events: Iterator[Events], entities: int, directory: Path) -> I
 
 def sorted_events(events: Iterator[Events], entities: int, directory: Path) -> Iterator[Events]:
     """The same events in (entity, time) order, whatever order they arrive in; see `sorted_ranges`."""
-    for one in sorted_ranges(events, entities, directory):
-        found = one.load()
-        if found is not None:
-            yield found
+    for sorted_range in sorted_ranges(events, entities, directory):
+        result = sorted_range.load()
+        if result is not None:
+            yield result
 
 
 def _divided(events: Iterator[Events], first: int, entities: int, directory: Path) -> Iterator[SortedRange]:
     size = max(-(-entities // PARTS), 1)
-    like: Events | None = None
+    template: Events | None = None
     files = [_Range.create(directory) for _ in range(-(-entities // size))]
     counts = np.zeros(len(files), np.int64)
     for batch in events:
         if len(batch) == 0:
             continue
-        like = batch.part(0, 0)
+        template = batch.part(0, 0)
         order = np.empty(len(batch), np.int64)
-        _divide(batch.owner, first, size, counts, order)
-        arranged, low = batch.arranged(order), 0
+        _divide(batch.entity_index, first, size, counts, order)
+        ordered, low = batch.take(order), 0
         for part in np.flatnonzero(counts):
-            files[part].append(arranged.part(low, low + counts[part]))
+            files[part].append(ordered.part(low, low + counts[part]))
             low += counts[part]
     for low in range(first, first + entities, size):
         high = min(low + size, first + entities)
-        one = files.pop(0)  # held by no one but its range, so that the file goes after the range's work
-        if like is not None and sum(one.rows) > PART_ROWS and high - low > 1:
-            yield from _divided(one.batches(like), low, high - low, directory)
+        entry = files.pop(0)  # held by no one but its range, so that the file goes after the range's work
+        if template is not None and sum(entry.rows) > PART_ROWS and high - low > 1:
+            yield from _divided(entry.batches(template), low, high - low, directory)
         else:
-            yield SortedRange(low, high - low, partial(one.sorted, like, low, high - low))
+            yield SortedRange(low, high - low, partial(entry.sorted, template, low, high - low))

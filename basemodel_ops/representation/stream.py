@@ -7,15 +7,17 @@ from numba import njit
 
 from basemodel_ops.emde import Shard, SketchStream
 from basemodel_ops.errors import DataError
-from basemodel_ops.representation.events import Events, joined
+from basemodel_ops.representation.events import Events, concat
 from basemodel_ops.representation.history import History
 
 
 @njit(nogil=True, cache=True)
-def _first_disorder(owner: np.ndarray, time: np.ndarray) -> int:
+def _first_disorder(entity_index: np.ndarray, time: np.ndarray) -> int:
     """First event that is not in (owner, time) order, or -1."""
-    for row in range(1, len(owner)):
-        if owner[row] < owner[row - 1] or (owner[row] == owner[row - 1] and time[row] < time[row - 1]):
+    for row in range(1, len(entity_index)):
+        if entity_index[row] < entity_index[row - 1] or (
+            entity_index[row] == entity_index[row - 1] and time[row] < time[row - 1]
+        ):
             return row
     return -1
 
@@ -26,25 +28,26 @@ class _Cursor:
     def __init__(self, number: int, batches: Iterator[Events]) -> None:
         self._number, self._batches = number, batches
         self._rest: Events | None = None
-        self._like: Events | None = None
+        self._template: Events | None = None
         self._last = (-1, 0)
 
     def _next(self) -> Events | None:
         batch = next(self._batches, None)
         if batch is None:
             return None
-        self._like = batch.part(0, 0)
+        self._template = batch.part(0, 0)
         if len(batch) == 0:
             return batch
-        row = _first_disorder(batch.owner, batch.time)
-        if row < 0 and (int(batch.owner[0]), int(batch.time[0])) < self._last:
+        row = _first_disorder(batch.entity_index, batch.time)
+        if row < 0 and (int(batch.entity_index[0]), int(batch.time[0])) < self._last:
             row = 0
         if row >= 0:
             raise DataError(
-                f"Source {self._number} does not arrive in the order of entity and time: entity {batch.owner[row]} at "
+                f"Source {self._number} does not arrive in the order of entity and time: entity "
+                f"{batch.entity_index[row]} at "
                 f"{batch.time[row]} comes too late. Order the query by both, or use `sorted_events`."
             )
-        self._last = (int(batch.owner[-1]), int(batch.time[-1]))
+        self._last = (int(batch.entity_index[-1]), int(batch.time[-1]))
         return batch
 
     def take(self, low: int, high: int) -> History:
@@ -54,21 +57,21 @@ class _Cursor:
             batch, self._rest = (self._rest, None) if self._rest is not None else (self._next(), None)
             if batch is None:
                 break
-            cut = int(np.searchsorted(batch.owner, high, side="left"))
+            cut = int(np.searchsorted(batch.entity_index, high, side="left"))
             parts.append(batch.part(0, cut))
             if cut < len(batch):
                 self._rest = batch.part(cut, len(batch))
                 break
-        parts = [part for part in parts if len(part)] or ([self._like] if self._like is not None else [])
-        events = joined(parts) if parts else Events(np.zeros(0, np.int32), np.zeros(0, np.int64))
-        start = np.searchsorted(events.owner, np.arange(low, high + 1)).astype(np.int64)
-        return History(start, events.time, events.session, events.codes, events.numbers)
+        parts = [part for part in parts if len(part)] or ([self._template] if self._template is not None else [])
+        events = concat(parts) if parts else Events(np.zeros(0, np.int32), np.zeros(0, np.int64))
+        start = np.searchsorted(events.entity_index, np.arange(low, high + 1)).astype(np.int64)
+        return History(start, events.time, events.session, events.item_ids, events.numbers)
 
     def check_end(self, entities: int) -> None:
         """DataError if events of entities that do not exist are left."""
         if self._rest is not None and len(self._rest):
             raise DataError(
-                f"Source {self._number} names entity {self._rest.owner[0]}; there are 0 to {entities - 1}. Read "
+                f"Source {self._number} names entity {self._rest.entity_index[0]}; there are 0 to {entities - 1}. Read "
                 "entities and events up to the same moment."
             )
 
@@ -125,8 +128,10 @@ def stream_sketches(
     Raises:
         DataError: events are out of order, or a weight is negative.
     """
-    lives = np.asarray(half_lives, np.float64) * 86_400e6
-    stream = SketchStream(entities, table, width, cutoffs, lives, shard)
+    microseconds = np.asarray(half_lives, np.float64) * 86_400e6
+    stream = SketchStream(entities, table, width, cutoffs, microseconds, shard)
     for batch in events:
-        yield from stream.add(batch.owner, batch.time, batch.codes[column], batch.numbers[weight] if weight else None)
+        yield from stream.add(
+            batch.entity_index, batch.time, batch.item_ids[column], batch.numbers[weight] if weight else None
+        )
     yield from stream.finish()

@@ -26,7 +26,7 @@ def safe_workers() -> int:
     return 1 if layer == "workqueue" else numba.get_num_threads()
 
 
-def mapped(work: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
+def parallel_map(work: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
     """`work` of each item, in order, `workers` at a time.
 
     A kernel that is parallel itself waits for its slowest thread at every call; shards side by side wait for nothing.

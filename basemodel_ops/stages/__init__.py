@@ -7,9 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from basemodel_ops.report import Finding, Report
-    from basemodel_ops.stages.erasure.forgetting import Forgotten, forget
-    from basemodel_ops.stages.explanations.asking import explain_entity, explain_items
+    from basemodel_ops.report import CheckResult, Report
+    from basemodel_ops.stages.erasure.forgetting import Erasure, forget
+    from basemodel_ops.stages.explanations.entity import explain_entity, explain_items
     from basemodel_ops.stages.explanations.publishing import task_explanations
     from basemodel_ops.stages.features.embedding import codes, embeddings
     from basemodel_ops.stages.features.encoding import encoders
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from basemodel_ops.stages.planning.due import models_due
     from basemodel_ops.stages.reporting.reporting import report
     from basemodel_ops.stages.scoring.deciles import task_deciles
-    from basemodel_ops.stages.scoring.querying import Reply, ask_entity
+    from basemodel_ops.stages.scoring.querying import QueryResult, query_entity
     from basemodel_ops.stages.scoring.scoring import entity_representation, score, task_scores
     from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
     from basemodel_ops.stages.tasks.evaluation import task_evaluation
@@ -32,13 +32,12 @@ if TYPE_CHECKING:
     from basemodel_ops.stages.workspace import Workspace
 
 __all__ = [
-    "Finding",
-    "Forgotten",
-    "Reply",
+    "CheckResult",
+    "Erasure",
+    "QueryResult",
     "Report",
     "Workspace",
     "anomalies",
-    "ask_entity",
     "audience",
     "codes",
     "embeddings",
@@ -53,6 +52,7 @@ __all__ = [
     "item_embeddings",
     "lookalikes",
     "models_due",
+    "query_entity",
     "report",
     "score",
     "segmentation",
@@ -68,8 +68,8 @@ __all__ = [
 ]
 
 HOMES = {
-    "basemodel_ops.report": ("Finding", "Report"),
-    "basemodel_ops.stages.scoring.querying": ("Reply", "ask_entity"),
+    "basemodel_ops.report": ("CheckResult", "Report"),
+    "basemodel_ops.stages.scoring.querying": ("QueryResult", "query_entity"),
     "basemodel_ops.stages.insight.anomalies": ("anomalies",),
     "basemodel_ops.stages.insight.audiences": ("audience",),
     "basemodel_ops.stages.insight.lookalikes": ("lookalikes", "similar"),
@@ -81,11 +81,11 @@ HOMES = {
     "basemodel_ops.stages.scoring.deciles": ("task_deciles",),
     "basemodel_ops.stages.features.embedding": ("codes", "embeddings"),
     "basemodel_ops.stages.features.encoding": ("encoders",),
-    "basemodel_ops.stages.explanations.asking": ("explain_entity", "explain_items"),
+    "basemodel_ops.stages.explanations.entity": ("explain_entity", "explain_items"),
     "basemodel_ops.stages.explanations.publishing": ("task_explanations",),
     "basemodel_ops.stages.tasks.evaluation": ("task_evaluation",),
     "basemodel_ops.stages.features.examples": ("explain_representation", "training_examples"),
-    "basemodel_ops.stages.erasure.forgetting": ("Forgotten", "forget"),
+    "basemodel_ops.stages.erasure.forgetting": ("Erasure", "forget"),
     "basemodel_ops.stages.tasks.models": ("task_model",),
     "basemodel_ops.stages.foundation.pretraining": ("foundation_model",),
     "basemodel_ops.stages.scoring.scoring": ("entity_representation", "score", "task_scores"),

@@ -7,7 +7,7 @@ from copy import copy
 from functools import cached_property
 from typing import Any
 
-from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter, version_of
 from basemodel_ops.assets import AROUND, Asset, assets
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.cutoffs import key_of
@@ -23,10 +23,10 @@ from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.audited import Audited
 from basemodel_ops.warehouse.base import Warehouse
 
-__all__ = ["Fill", "Times", "Workspace", "microseconds", "to_datetime", "to_microseconds"]
+__all__ = ["Times", "Workspace", "WriteArtifact", "microseconds", "to_datetime", "to_microseconds"]
 
-Numbers = dict[str, float | int | str]
-Fill = Callable[["Workspace", Draft], tuple[Numbers, dict[str, bytes]]]
+ReportMetrics = dict[str, float | int | str]
+WriteArtifact = Callable[["Workspace", ArtifactWriter], tuple[ReportMetrics, dict[str, bytes]]]
 """Fills an artifact in a workspace that hands out only what the asset declares; numbers and pictures to report."""
 
 
@@ -55,10 +55,10 @@ class Workspace:
     def warehouse(self) -> AbstractContextManager[Warehouse]:
         """A fresh connection, audited; close it before dbt runs."""
         log, asset = AuditLog(self.settings.home), self._asset
-        only = None if asset is None else [str(one) for one in (*asset.relations, *asset.aside)]
+        only = None if asset is None else [str(relation) for relation in (*asset.relations, *asset.aside)]
         return Audited(open_warehouse(self.settings), log, self.contract, self.run, only)
 
-    def answers(self, table: str) -> Relation:
+    def answer_relation(self, table: str) -> Relation:
         """A table of answers, in the schema of this target."""
         return Relation(schema_name=self.settings.answers_schema, name=table)
 
@@ -76,18 +76,21 @@ class Workspace:
 
     def pin(self, renew: bool | None = None) -> Report:
         """Take a new snapshot where one is due, always or never (`renew`), and add what is new in the contract."""
-        began, current = time.perf_counter(), self.store.newest(pinning.KEY)
+        started, current = time.perf_counter(), self.store.newest(pinning.KEY)
         pins = self.due_pins(renew)
         if pins is not None:
-            self.log(f"A new snapshot: {pins.plain['reason']}")
-            self.store.write(pinning.KEY, pins.version, pins.write, {"reason": pins.plain["reason"]})
-        found = Snapshot.load(self.store.current(pinning.KEY))
-        numbers: Numbers = {
-            "cutoffs": len(found.times.cutoffs), "entities": found.entities, "events": sum(found.events.values()),
-            "training_end": key_of(to_datetime(found.times.training_end)), "reason": found.reason,
-            "seconds": round(time.perf_counter() - began, 3),
-        }  # fmt: skip
-        return Report(found.version, current is not None and found.version == current.version, numbers)
+            self.log(f"A new snapshot: {pins.content['reason']}")
+            self.store.write(pinning.KEY, pins.version, pins.write, {"reason": pins.content["reason"]})
+        snapshot = Snapshot.load(self.store.current(pinning.KEY))
+        report_metrics: ReportMetrics = {
+            "cutoffs": len(snapshot.times.cutoffs),
+            "entities": snapshot.entities,
+            "events": sum(snapshot.events.values()),
+            "training_end": key_of(to_datetime(snapshot.times.training_end)),
+            "reason": snapshot.reason,
+            "seconds": round(time.perf_counter() - started, 3),
+        }
+        return Report(snapshot.version, current is not None and snapshot.version == current.version, report_metrics)
 
     def due_pins(self, renew: bool | None = None) -> Pins | None:
         """The snapshot that `pin` would write; None where the one that is there stays."""
@@ -107,39 +110,46 @@ class Workspace:
         return {
             "code": asset.code,
             "artifacts": artifacts,
-            "tables": {str(one): snapshot.marks[pinning.mark_of(self.contract, one)] for one in asset.relations},
+            "tables": {
+                str(relation): snapshot.fingerprints[pinning.fingerprint_name(self.contract, relation)]
+                for relation in asset.relations
+            },
             "settings": {name: getattr(self.settings, name) for name in asset.settings},
             "pins": {name: version_of(snapshot.pin(name)) for name in asset.pins},
             "declared": version_of(asset.declared),
         }
 
-    def made(self, key: str, fill: Fill) -> Report:
-        """Make the artifact `key` with `fill` unless the same inputs made it before."""
+    def materialize(self, key: str, write_files: WriteArtifact) -> Report:
+        """Make the artifact `key` with `write_files` unless the same inputs made it before."""
         asset = self.assets[key]
         inputs = self.inputs(asset, self.snapshot())
         version = version_of(key, inputs)
-        found = self.store.find(key, version)
-        if found is not None:
+        artifact = self.store.find(key, version)
+        if artifact is not None:
             self.store.point(key, version)
             self.log(f"{key} is up to date ({version})")
-            return Report(version, True, found.json("report"))
-        return self.write(key, version, lambda draft: fill(self.within(asset), draft), inputs)
+            return Report(version, True, artifact.json("report"))
+        return self.write(key, version, lambda writer: write_files(self.within(asset), writer), inputs)
 
     def write(
-        self, key: str, version: str, fill: Callable[[Draft], tuple[Numbers, dict[str, bytes]]], inputs: dict[str, Any]
+        self,
+        key: str,
+        version: str,
+        write_files: Callable[[ArtifactWriter], tuple[ReportMetrics, dict[str, bytes]]],
+        inputs: dict[str, Any],
     ) -> Report:
         """Write an artifact with its report and its pictures; what earlier stages held is given back first."""
         release()
         reset_peak()
-        began = time.perf_counter()
+        started = time.perf_counter()
         plots: dict[str, bytes] = {}
 
-        def write(draft: Draft) -> None:
-            numbers, pictures = fill(draft)
-            plots.update(pictures)
-            for name, picture in pictures.items():
-                draft.picture(name, picture)
-            draft.json("report", {**numbers, "seconds": round(time.perf_counter() - began, 3)})
+        def write(writer: ArtifactWriter) -> None:
+            report_metrics, new_plots = write_files(writer)
+            plots.update(new_plots)
+            for name, plot in new_plots.items():
+                writer.plot(name, plot)
+            writer.json("report", {**report_metrics, "seconds": round(time.perf_counter() - started, 3)})
 
         # The root of artifacts may be a URL with a password in it.
         settings = self.settings.model_dump(mode="json", exclude={"artifacts"})
@@ -149,12 +159,12 @@ class Workspace:
                 if other == key and old != version:
                     self.store.remove(key, old)
         report = Report(version, False, artifact.json("report"), plots)
-        self.log(f"{key} is made in {report.numbers['seconds']} s ({version})")
+        self.log(f"{key} is made in {report.metrics['seconds']} s ({version})")
         return report
 
-    def told(self, what: str, done: int, total: int, began: float) -> None:
-        """Log how much of long work is done, and about how long the rest will take; `began` is a monotonic time."""
-        left = (time.monotonic() - began) * (total - done) / max(done, 1)
+    def log_progress(self, what: str, done: int, total: int, started: float) -> None:
+        """Log how much of long work is done, and about how long the rest will take; `started` is a monotonic time."""
+        left = (time.monotonic() - started) * (total - done) / max(done, 1)
         self.log(f"{what}: {done:,} of {total:,}" + (f", about {left / 60:.1f} min left" if left >= 30 else ""))
 
     def within(self, asset: Asset) -> "Workspace":

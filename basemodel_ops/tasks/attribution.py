@@ -15,9 +15,9 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.tasks.calibration import LEAST_OF_CLASS, ClassCalibration
 from basemodel_ops.tasks.heads import BoostedHead
-from basemodel_ops.tasks.single import RECIPES, VIEWS, Mixture, Views, answers_of
+from basemodel_ops.tasks.single import FEATURE_SETS, RECIPES, FeatureSets, Mixture, predictions_of
 
-PARTS = ("automatic", "learnt", "items")
+PARTS = ("aggregates", "model_outputs", "items")
 """Parts of views, side by side, whose features have values here."""
 
 ROWS = 64
@@ -45,14 +45,14 @@ class Attribution:
     """The answer were the trees to say what they say on average; the other heads say what they say."""
 
 
-def attributed(mixture: Mixture, views: Views, chosen: np.ndarray) -> Attribution | None:
+def attributed(mixture: Mixture, feature_sets: FeatureSets, chosen: np.ndarray) -> Attribution | None:
     """What features add to an answer, or to the chance of the `chosen` class, (rows,); None without boosted heads."""
     boosted = {name: head for name, head in mixture.heads.items() if isinstance(head, BoostedHead)}
-    boosted = {name: head for name, head in boosted.items() if name in mixture.shares}
+    boosted = {name: head for name, head in boosted.items() if name in mixture.weights}
     if not boosted:
         return None
     parts = [
-        _attributed(mixture, boosted, views.rows(rows), chosen[rows])
+        _attributed(mixture, boosted, feature_sets.rows(rows), chosen[rows])
         for rows in np.split(np.arange(len(chosen)), range(ROWS, len(chosen), ROWS))
     ]
     return Attribution(
@@ -60,44 +60,50 @@ def attributed(mixture: Mixture, views: Views, chosen: np.ndarray) -> Attributio
     )
 
 
-def _attributed(mixture: Mixture, boosted: dict[str, BoostedHead], views: Views, chosen: np.ndarray) -> Attribution:
-    kind, rows, total = mixture.kind, np.arange(len(chosen)), sum(mixture.shares.values())
-    answers = answers_of(kind, {name: mixture.heads[name] for name in mixture.shares}, views)
-    usual, starts = dict(answers), _starts(views)
-    outputs = max(answer.shape[1] for answer in answers.values()) if kind is TaskType.MULTICLASS else 1
+def _attributed(
+    mixture: Mixture, boosted: dict[str, BoostedHead], feature_sets: FeatureSets, chosen: np.ndarray
+) -> Attribution:
+    kind, rows, total = mixture.kind, np.arange(len(chosen)), sum(mixture.weights.values())
+    predictions = predictions_of(kind, {name: mixture.heads[name] for name in mixture.weights}, feature_sets)
+    usual, starts = dict(predictions), _starts(feature_sets)
+    outputs = max(prediction.shape[1] for prediction in predictions.values()) if kind is TaskType.MULTICLASS else 1
     values = np.zeros((len(rows), outputs, starts["end"]))
     for name, head in boosted.items():
-        view = RECIPES[name][1]
-        told = head.contributions(views.view(view, head.columns))  # (rows, members, outputs, features + 1)
-        base, raw = told[..., -1], told.sum(axis=3)
+        feature_set = RECIPES[name][1]
+        described = head.contributions(
+            feature_sets.columns_of(feature_set, head.columns)
+        )  # (rows, members, outputs, features + 1)
+        base, raw = described[..., -1], described.sum(axis=3)
         said, slopes = _linked(kind, base, raw)
         usual[name] = said.mean(axis=1) if kind is TaskType.MULTICLASS else said.mean(axis=1)[:, 0]
         if kind is TaskType.REGRESSION:
             usual[name] = signed_expm1(usual[name])
-        own = np.einsum("rmck,rmkf->rcf", slopes, told[..., :-1]) / told.shape[1]
-        at = np.concatenate([starts[part] + np.arange(getattr(views, part).shape[1]) for part in VIEWS[view]])
+        current = np.einsum("rmck,rmkf->rcf", slopes, described[..., :-1]) / described.shape[1]
+        at = np.concatenate(
+            [starts[part] + np.arange(getattr(feature_sets, part).shape[1]) for part in FEATURE_SETS[feature_set]]
+        )
         at = at if head.columns is None else at[head.columns]
-        values[:, : own.shape[1], at] += mixture.shares[name] / total * own
-    whole, before = mixture.answer(answers), mixture.answer(usual)
+        values[:, : current.shape[1], at] += mixture.weights[name] / total * current
+    full, before = mixture.blend(predictions), mixture.blend(usual)
     if kind is not TaskType.MULTICLASS:
         moved = values[:, 0].sum(axis=1)
         # One number is a rising map of the mean: a single slope leads from what is usual to what is answered.
-        slope = np.divide(whole - before, moved, out=np.zeros(len(rows)), where=np.abs(moved) > 1e-12)
-        return Attribution(values[:, 0] * slope[:, None], whole, before)
-    start, end = (_mean(mixture.shares, some, outputs) for some in (usual, answers))
+        slope = np.divide(full - before, moved, out=np.zeros(len(rows)), where=np.abs(moved) > 1e-12)
+        return Attribution(values[:, 0] * slope[:, None], full, before)
+    start, end = (_mean(mixture.weights, usual, outputs) for usual in (usual, predictions))
     slopes = _calibrated(mixture.calibration, start, end, chosen)
-    return Attribution(np.einsum("rk,rkf->rf", slopes, values), whole[rows, chosen], before[rows, chosen])
+    return Attribution(np.einsum("rk,rkf->rf", slopes, values), full[rows, chosen], before[rows, chosen])
 
 
-def _starts(views: Views) -> dict[str, int]:
+def _starts(feature_sets: FeatureSets) -> dict[str, int]:
     """Where each of `PARTS` begins, and `end`."""
-    widths = [0 if getattr(views, part) is None else getattr(views, part).shape[1] for part in PARTS]
+    widths = [0 if getattr(feature_sets, part) is None else getattr(feature_sets, part).shape[1] for part in PARTS]
     return dict(zip((*PARTS, "end"), np.cumsum([0, *widths]).tolist(), strict=True))
 
 
-def _mean(shares: Mapping[str, float], answers: dict[str, np.ndarray], outputs: int) -> np.ndarray:
+def _mean(shares: Mapping[str, float], predictions: dict[str, np.ndarray], outputs: int) -> np.ndarray:
     """The weighted mean of chances of classes, (rows, outputs)."""
-    padded = [np.pad(answers[name], ((0, 0), (0, outputs - answers[name].shape[1]))) for name in shares]
+    padded = [np.pad(predictions[name], ((0, 0), (0, outputs - predictions[name].shape[1]))) for name in shares]
     return np.average(padded, axis=0, weights=list(shares.values()))
 
 
@@ -122,14 +128,14 @@ def _linked(kind: TaskType, base: np.ndarray, raw: np.ndarray) -> tuple[np.ndarr
 
 def _calibrated(calibration: object, before: np.ndarray, after: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Mean slopes of the calibrated chance of the chosen class by the chance of each, (rows, classes)."""
-    rows, one = np.arange(len(chosen)), np.eye(before.shape[1])[chosen]
+    rows, entry = np.arange(len(chosen)), np.eye(before.shape[1])[chosen]
     if not isinstance(calibration, ClassCalibration):
-        return one
+        return entry
     slopes = np.zeros(before.shape)
     for node, weight in zip(NODES, WEIGHTS, strict=True):
         mean = before + node * (after - before)
         chance = calibration.apply(mean)[:, : before.shape[1]]
-        own = chance[rows, chosen][:, None]
+        its_chance = chance[rows, chosen][:, None]
         rises = np.where(mean > LEAST_OF_CLASS, calibration.slope / np.maximum(mean, LEAST_OF_CLASS), 0)
-        slopes += weight * own * (one - chance) * rises
+        slopes += weight * its_chance * (entry - chance) * rises
     return slopes

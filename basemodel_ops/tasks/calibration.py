@@ -91,9 +91,11 @@ class ClassCalibration:
         plain = cls(1.0, np.zeros(chance.shape[1]))
         losses = np.zeros(2)
         for fit in (half, ~half):
-            found = cls._fitted(chance[fit], target[fit], None if weight is None else weight[fit])
-            own = None if weight is None else weight[~fit]
-            losses += [_class_loss(one.apply(chance[~fit]), target[~fit], own) for one in (plain, found)]
+            class_calibration = cls._fitted(chance[fit], target[fit], None if weight is None else weight[fit])
+            current = None if weight is None else weight[~fit]
+            losses += [
+                _class_loss(plain.apply(chance[~fit]), target[~fit], current) for plain in (plain, class_calibration)
+            ]
         return cls._fitted(chance, target, weight) if losses[1] < losses[0] else plain
 
     @classmethod
@@ -103,18 +105,18 @@ class ClassCalibration:
         share = np.full(len(target), 1 / max(len(target), 1)) if weight is None else weight / weight.sum()
 
         def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
-            found = cls(values[0], values[1:]).apply(chance)
-            error = (found - shown) * share[:, None]
+            result = cls(values[0], values[1:]).apply(chance)
+            error = (result - shown) * share[:, None]
             held = SHRINK / max(len(target), 1)
             slope, offset = values[0] - 1, values[1:]
-            value = _class_loss(found, target, weight) + held / 2 * (slope**2 + offset @ offset)
+            value = _class_loss(result, target, weight) + held / 2 * (slope**2 + offset @ offset)
             return value, np.append((error * logs).sum() + held * slope, error.sum(axis=0) + held * offset)
 
         start = np.append(1.0, np.zeros(chance.shape[1]))
-        found = minimize(
+        result = minimize(
             loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] + [(None, None)] * (len(start) - 1)
         )
-        return cls(float(found.x[0]), found.x[1:])
+        return cls(float(result.x[0]), result.x[1:])
 
     def apply(self, chance: np.ndarray) -> np.ndarray:
         """Calibrated chances, (rows, classes), as many as either knows; what has no chance gets none."""
@@ -142,5 +144,5 @@ def _log_loss(chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> 
 
 
 def _class_loss(chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> float:
-    own = chance[np.arange(len(target)), target]
-    return float(-np.average(np.log(np.maximum(own, LEAST_OF_CLASS)), weights=weight))
+    its_chance = chance[np.arange(len(target)), target]
+    return float(-np.average(np.log(np.maximum(its_chance, LEAST_OF_CLASS)), weights=weight))

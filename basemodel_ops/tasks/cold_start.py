@@ -8,7 +8,7 @@ import numpy as np
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.kinds import kind_of
 
-FEW = 20
+FEW_ROWS = 20
 """Labelled rows without a history, below which what the model says of such rows is not trusted."""
 
 COLD, WARM = "cold start", "has history"
@@ -19,29 +19,29 @@ COLD, WARM = "cold start", "has history"
 class ColdStart:
     """What rows without a history are told where too few of them had a label: the answer that is right on average."""
 
-    answer: tuple[float, ...]
+    prediction: tuple[float, ...]
     """One number, or the chance of each class; none where the model itself answers."""
 
     @classmethod
     def of(cls, kind: TaskType, target: np.ndarray, is_warm: np.ndarray, weight: np.ndarray | None) -> "ColdStart":
         """From labelled rows: their answers, which of them have a history, and how many rows each speaks of."""
-        if (~is_warm).sum() >= FEW:
+        if (~is_warm).sum() >= FEW_ROWS:
             return cls(())
-        own = np.ones(len(target)) if weight is None else weight
-        return cls(kind_of(kind).average(target, own))
+        current = np.ones(len(target)) if weight is None else weight
+        return cls(kind_of(kind).average(target, current))
 
-    def applied(self, answers: np.ndarray, is_warm: np.ndarray) -> np.ndarray:
+    def applied(self, predictions: np.ndarray, is_warm: np.ndarray) -> np.ndarray:
         """Answers (rows,) or (rows, classes), with its own for rows that have no history."""
-        if not self.answer or is_warm.all():
-            return answers
-        if answers.ndim == 1:
-            return np.where(is_warm, answers, self.answer[0])
-        own = np.zeros(answers.shape[1])
-        own[: len(self.answer)] = self.answer[: len(own)]
-        return np.where(is_warm[:, None], answers, own)
+        if not self.prediction or is_warm.all():
+            return predictions
+        if predictions.ndim == 1:
+            return np.where(is_warm, predictions, self.prediction[0])
+        current = np.zeros(predictions.shape[1])
+        current[: len(self.prediction)] = self.prediction[: len(current)]
+        return np.where(is_warm[:, None], predictions, current)
 
 
-def measured_apart(
+def measure_by_history(
     is_warm: np.ndarray, measure: Callable[[np.ndarray], Mapping[str, float]]
 ) -> dict[str, dict[str, float]]:
     """Rows and metrics of those with a history and of those without; empty where all are of one kind.
@@ -56,7 +56,7 @@ def measured_apart(
     return {name: {"rows": float(len(rows)), **measure(rows)} for name, rows in groups.items()}
 
 
-def told_apart(apart: Mapping[str, Mapping[str, float]]) -> dict[str, float | int]:
+def report_by_history(apart: Mapping[str, Mapping[str, float]]) -> dict[str, float | int]:
     """What was measured apart as a report shows it, without what cannot be measured of so few rows."""
     return {
         f"{group}: {name}": int(value) if name == "rows" else round(value, 5)

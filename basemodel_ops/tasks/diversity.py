@@ -43,8 +43,8 @@ def _named(vectors: np.ndarray, relevance: np.ndarray, allowed: np.ndarray, dive
     for _ in range(min(k, relevance.shape[1])):
         worth = np.where(open_, (1 - diversity) * relevance - diversity * likeness, -np.inf)
         chosen = worth.argmax(axis=1)
-        some = open_[rows, chosen]
-        out[rows[some], chosen[some]] = worth[rows[some], chosen[some]]
+        sampled_open = open_[rows, chosen]
+        out[rows[sampled_open], chosen[sampled_open]] = worth[rows[sampled_open], chosen[sampled_open]]
         open_[rows, chosen] = False
         alike = np.einsum("ed,ecd->ec", vectors[rows, chosen], vectors)
         likeness = np.maximum(likeness, alike)

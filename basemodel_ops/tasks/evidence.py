@@ -11,12 +11,12 @@ import numpy as np
 from scipy.special import expit
 
 from basemodel_ops.foundation.retrieval import HALF_LIVES, RECENT, START
-from basemodel_ops.tasks.affinity import STEPS, Affinity
+from basemodel_ops.tasks.pair_features import STEPS, PairFeatures
 from basemodel_ops.tasks.ranker import Ranker
 from basemodel_ops.tasks.recommendation import KINDS, Weights
 from basemodel_ops.tasks.reranking import Query
 
-OWN, POPULAR, CLOSE, FOLLOWS, SIMILAR, NETWORK, FACTS, ACTIVITY = (
+OWN, POPULAR, CLOSE, FOLLOWS, SIMILAR, NETWORK, ATTRIBUTES, ACTIVITY = (
     "had it before", "popularity", "closeness", "follows", "goes together", "network", "facts", "activity",
 )  # fmt: skip
 """Kinds of evidence."""
@@ -24,10 +24,26 @@ OWN, POPULAR, CLOSE, FOLLOWS, SIMILAR, NETWORK, FACTS, ACTIVITY = (
 OF_BLEND = dict(zip(KINDS, (OWN, POPULAR, CLOSE, FOLLOWS, NETWORK), strict=True))
 
 OF_NUMBERS = {
-    "personal": OWN, "days": OWN, "since": OWN, "gap": OWN, "due": OWN, "popular": POPULAR, "trend": POPULAR,
-    "repeats": POPULAR, "close": CLOSE, "follows": FOLLOWS, "similar": SIMILAR, "learnt": NETWORK, "share": FACTS,
-    "lift": FACTS, "last": FACTS, "recent": ACTIVITY, "distinct": ACTIVITY, "tenure": ACTIVITY, "occasions": ACTIVITY,
-}  # fmt: skip
+    "personal": OWN,
+    "days": OWN,
+    "since": OWN,
+    "gap": OWN,
+    "due": OWN,
+    "popular": POPULAR,
+    "trend": POPULAR,
+    "repeats": POPULAR,
+    "close": CLOSE,
+    "follows": FOLLOWS,
+    "similar": SIMILAR,
+    "learnt": NETWORK,
+    "share": ATTRIBUTES,
+    "lift": ATTRIBUTES,
+    "last": ATTRIBUTES,
+    "recent": ACTIVITY,
+    "distinct": ACTIVITY,
+    "tenure": ACTIVITY,
+    "sessions": ACTIVITY,
+}
 """By the first word of the name of a pair's number."""
 
 CLEAR = 0.1
@@ -47,7 +63,7 @@ class Named:
 
 
 def evidence(
-    query: Query, entities: np.ndarray, row: np.ndarray, place: np.ndarray, ranker: Ranker | None, weights: Weights
+    query: Query, entities: np.ndarray, row: np.ndarray, index: np.ndarray, ranker: Ranker | None, weights: Weights
 ) -> list[Named]:
     """What speaks for candidates of a query.
 
@@ -55,50 +71,50 @@ def evidence(
         query: Entities and their candidates.
         entities: Of the query, as the market knows them, (entities,).
         row: Entity (position in the query) of each pair, (pairs,).
-        place: Its candidate, (pairs,).
+        index: Its candidate, (pairs,).
         ranker: That gave the scores, if one did.
         weights: Else the weights of the kinds of evidence.
     """
     if ranker is None:
         return [
-            _of_blend(query, int(entities[one]), one, at, weights)
-            for one, at in zip(row.tolist(), place.tolist(), strict=True)
+            _of_blend(query, int(entities[entry]), entry, at, weights)
+            for entry, at in zip(row.tolist(), index.tolist(), strict=True)
         ]
     if not len(row):
         return []
-    numbers = np.concatenate([query.numbers(row[[n]], place[[[n]]])[0] for n in range(len(row))])
-    told = ranker.contributions(numbers)  # (pairs, names + 1)
-    base, raw = told[:, -1], told.sum(axis=1)
+    numbers = np.concatenate([query.numbers(row[[n]], index[[[n]]])[0] for n in range(len(row))])
+    described = ranker.contributions(numbers)  # (pairs, names + 1)
+    base, raw = described[:, -1], described.sum(axis=1)
     slope = np.divide(expit(raw) - expit(base), raw - base, out=expit(base) * expit(-base), where=raw != base)
-    found = []
-    for n, (one, at) in enumerate(zip(row.tolist(), place.tolist(), strict=True)):
+    results = []
+    for n, (entry, at) in enumerate(zip(row.tolist(), index.tolist(), strict=True)):
         shares: dict[tuple[str, int], float] = defaultdict(float)
-        item, terms = int(query.shortlist.items[one, at]), _Terms(query.affinity, int(entities[one]), one)
-        for name, value in zip(query.names, (slope[n] * told[n, :-1]).tolist(), strict=True):
+        item, terms = int(query.candidates.items[entry, at]), _Terms(query.pair_features, int(entities[entry]), entry)
+        for name, value in zip(query.names, (slope[n] * described[n, :-1]).tolist(), strict=True):
             if not value:
                 continue
             if name == "blend":
-                _add_blend(shares, query, one, at, query.weights, terms, value)
+                _add_blend(shares, query, entry, at, query.weights, terms, value)
             else:
                 _add(shares, OF_NUMBERS[name.split("_")[0]], value, item, terms.of(name, item))
-        found.append(Named(float(expit(raw[n])), float(expit(base[n])), dict(shares)))
-    return found
+        results.append(Named(float(expit(raw[n])), float(expit(base[n])), dict(shares)))
+    return results
 
 
-def _of_blend(query: Query, entity: int, row: int, place: int, weights: Weights) -> Named:
+def _of_blend(query: Query, entity: int, row: int, index: int, weights: Weights) -> Named:
     shares: dict[tuple[str, int], float] = defaultdict(float)
-    score = float(query.shortlist.evidence[row, place] @ np.asarray(weights, np.float32))
-    _add_blend(shares, query, row, place, weights, _Terms(query.affinity, entity, row), score)
+    score = float(query.candidates.retrieval_scores[row, index] @ np.asarray(weights, np.float32))
+    _add_blend(shares, query, row, index, weights, _Terms(query.pair_features, entity, row), score)
     return Named(score, 0.0, dict(shares))
 
 
 def _add_blend(
-    shares: dict[tuple[str, int], float], query: Query, row: int, place: int, weights: Weights, terms: "_Terms",
+    shares: dict[tuple[str, int], float], query: Query, row: int, index: int, weights: Weights, terms: "_Terms",
     value: float,
 ) -> None:  # fmt: skip
     """Share a value out as the kinds of evidence make up the blend."""
-    item = int(query.shortlist.items[row, place])
-    parts = query.shortlist.evidence[row, place].astype(np.float64) * weights
+    item = int(query.candidates.items[row, index])
+    parts = query.candidates.retrieval_scores[row, index].astype(np.float64) * weights
     total = parts.sum()
     for kind, part in zip(KINDS, parts.tolist(), strict=True):
         if part:
@@ -132,14 +148,14 @@ def _add(
 class _Terms:
     """What each item of an entity's history is in the sums that speak for an item."""
 
-    def __init__(self, affinity: Affinity, entity: int, row: int) -> None:
-        self._affinity, self._row = affinity, row
-        sequences = affinity.market.sequences
-        first, end, now = sequences.whole(np.array([entity]))
+    def __init__(self, pair_features: PairFeatures, entity: int, row: int) -> None:
+        self._affinity, self._row = pair_features, row
+        sequences = pair_features.interactions.sequences
+        first, end, now = sequences.complete_histories(np.array([entity]))
         events = slice(int(first[0]), int(end[0]))
-        age = now[0] - sequences.occasion[events] - 1
+        age = now[0] - sequences.session_index[events] - 1
         self._codes, which = np.unique(sequences.item[events], return_inverse=True)
-        faded = [np.exp2(-age / life) for life in HALF_LIVES] + [(age < few).astype(float) for few in RECENT]
+        faded = [np.exp2(-age / half_life) for half_life in HALF_LIVES] + [(age < few).astype(float) for few in RECENT]
         self._pools = np.stack([np.bincount(which, weight, len(self._codes)) for weight in faded])  # (pools, items)
 
     def of(self, name: str, item: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -158,24 +174,24 @@ class _Terms:
         return self._follows(STEPS[1], item) if kind == "follows" else None
 
     def _close(self, share: np.ndarray, item: int) -> tuple[np.ndarray, np.ndarray]:
-        vectors = self._affinity.market.learnt.vectors
-        own = vectors[self._codes].astype(np.float64)
-        length = np.linalg.norm(self._pools @ own, axis=1)
+        vectors = self._affinity.interactions.item_models.vectors
+        current = vectors[self._codes].astype(np.float64)
+        length = np.linalg.norm(self._pools @ current, axis=1)
         weight = (share / np.where(length > 0, length, 1)) @ self._pools
-        return self._codes, weight * (own @ vectors[item])
+        return self._codes, weight * (current @ vectors[item])
 
-    def _follows(self, life: float, item: int) -> tuple[np.ndarray, np.ndarray]:
-        lately = self._affinity.lately[STEPS.index(life)]
-        some = slice(lately.indptr[self._row], lately.indptr[self._row + 1])
-        codes = lately.indices[some]
-        column = self._affinity.market.learnt.relations.follows[codes][:, [item]]
-        return codes, lately.data[some].astype(np.float64) * np.asarray(column.todense(), np.float64)[:, 0]
+    def _follows(self, half_life: float, item: int) -> tuple[np.ndarray, np.ndarray]:
+        recent_counts = self._affinity.recent_counts[STEPS.index(half_life)]
+        subset = slice(recent_counts.indptr[self._row], recent_counts.indptr[self._row + 1])
+        codes = recent_counts.indices[subset]
+        column = self._affinity.interactions.item_models.relations.follows[codes][:, [item]]
+        return codes, recent_counts.data[subset].astype(np.float64) * np.asarray(column.todense(), np.float64)[:, 0]
 
     def _similar(self, item: int) -> tuple[np.ndarray, np.ndarray] | None:
-        relations, own = self._affinity.market.learnt.relations, self._affinity.own
-        at = int(relations.similar_place[item])
+        relations, current = self._affinity.interactions.item_models.relations, self._affinity.log_counts
+        at = int(relations.ease_index[item])
         if at < 0:
             return None
-        some = slice(own.indptr[self._row], own.indptr[self._row + 1])
-        codes = np.flatnonzero(relations.similar_place >= 0)[own.indices[some]]
-        return codes, own.data[some] * relations.similarity[own.indices[some], at]
+        subset = slice(current.indptr[self._row], current.indptr[self._row + 1])
+        codes = np.flatnonzero(relations.ease_index >= 0)[current.indices[subset]]
+        return codes, current.data[subset] * relations.ease_weights[current.indices[subset], at]

@@ -6,8 +6,8 @@ from typing import Protocol
 import lightgbm as lgb
 import numpy as np
 
-from basemodel_ops.bank.boosting import SHARED
-from basemodel_ops.bank.forest import Forest
+from basemodel_ops.boosting.forest import Forest
+from basemodel_ops.boosting.parameters import SHARED
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.kinds import kind_of
 
@@ -79,7 +79,7 @@ class LinearHead:
         return self
 
 
-class GivenHead:
+class ZeroShotHead:
     """An answer that needs no labels: the foundation model's own, handed through. It has nothing to learn."""
 
     columns: np.ndarray | None = None
@@ -95,7 +95,7 @@ class GivenHead:
         """Nothing."""
         return {}, {}
 
-    def restore(self, state: State) -> "GivenHead":
+    def restore(self, state: State) -> "ZeroShotHead":
         """Take over a saved state."""
         return self
 
@@ -157,9 +157,9 @@ class BoostedHead:
         if not self._boosters:
             raise ValueError("The head was not fitted.")
         self._forest = self._forest or Forest.of(self._boosters)
-        answers = self._forest.predictions(features)  # (rows, members x classes)
-        answers = np.mean(np.split(answers, len(self._boosters), axis=1), axis=0)
-        return answers if kind_of(self.kind).has_many_outputs else answers[:, 0]
+        predictions = self._forest.predict(features)  # (rows, members x classes)
+        predictions = np.mean(np.split(predictions, len(self._boosters), axis=1), axis=0)
+        return predictions if kind_of(self.kind).has_many_outputs else predictions[:, 0]
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """Exact Shapley values of the trees, in their raw score, (rows, members, outputs, features + 1).
@@ -167,8 +167,8 @@ class BoostedHead:
         The last is what the trees say on average; all together are the raw score.
         """
         rows, count = features.astype(np.float32), features.shape[1] + 1
-        found = [np.asarray(one.predict(rows, pred_contrib=True, num_threads=1)) for one in self._boosters]
-        return np.stack([one.reshape(len(rows), -1, count) for one in found], axis=1)
+        results = [np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1)) for booster in self._boosters]
+        return np.stack([entry.reshape(len(rows), -1, count) for entry in results], axis=1)
 
     def quick(self, pace: int) -> "BoostedHead":
         """One model like these, to be fitted in steps `pace` times as large and as many times fewer."""

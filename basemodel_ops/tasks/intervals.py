@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basemodel_ops.encoders.numbers import signed_expm1, squash
+from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
 
 GROUPS, LEAST = 5, 100
 """Groups of answers by size whose errors are told apart, at most, and rows of each, at least."""
@@ -25,29 +25,29 @@ class Interval:
     """No bound is below: zero where no target was negative."""
 
     @classmethod
-    def fit(cls, answer: np.ndarray, target: np.ndarray, coverage: float) -> "Interval":
+    def fit(cls, prediction: np.ndarray, target: np.ndarray, coverage: float) -> "Interval":
         """Bounds that hold for a share `coverage` of rows like these, both (rows,), in any group of answers."""
-        count = int(np.clip(len(answer) // LEAST, 1, GROUPS))
-        edges = np.unique(np.quantile(answer, np.arange(1, count) / count)) if count > 1 else np.zeros(0)
-        group = np.searchsorted(edges, answer, side="right")
-        error = squash(target) - squash(answer)
-        owned = [np.sort(error[group == own]) for own in range(len(edges) + 1)]
+        count = int(np.clip(len(prediction) // LEAST, 1, GROUPS))
+        edges = np.unique(np.quantile(prediction, np.arange(1, count) / count)) if count > 1 else np.zeros(0)
+        group = np.searchsorted(edges, prediction, side="right")
+        error = signed_log1p(target) - signed_log1p(prediction)
+        rows_by_entity = [np.sort(error[group == part]) for part in range(len(edges) + 1)]
         # Equal answers may leave a group empty: then all errors speak for it.
-        owned = [own if len(own) else np.sort(error) for own in owned]
+        rows_by_entity = [part if len(part) else np.sort(error) for part in rows_by_entity]
         outside = (1 - coverage) / 2
-        above = np.array([_bound(own, outside) for own in owned])
-        below = np.array([-_bound(np.sort(-own), outside) for own in owned])
+        above = np.array([_bound(part, outside) for part in rows_by_entity])
+        below = np.array([-_bound(np.sort(-part), outside) for part in rows_by_entity])
         return cls(edges, below, above, 0.0 if target.min(initial=0.0) >= 0 else -np.inf)
 
-    def bounds(self, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The lower and the upper bound of each answer, (rows,); the answer lies between them."""
-        group, logs = np.searchsorted(self.edges, answer, side="right"), squash(answer)
+        group, logs = np.searchsorted(self.edges, prediction, side="right"), signed_log1p(prediction)
         low, high = (signed_expm1(logs + shift[group]) for shift in (self.below, self.above))
-        return np.minimum(np.maximum(low, self.least), answer), np.maximum(high, answer)
+        return np.minimum(np.maximum(low, self.least), prediction), np.maximum(high, prediction)
 
-    def measured(self, answer: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    def measured(self, prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
         """The share of targets inside, `coverage`, and the mean `width`, of rows (rows,)."""
-        low, high = self.bounds(answer)
+        low, high = self.bounds(prediction)
         return {"coverage": float(np.mean((target >= low) & (target <= high))), "width": float(np.mean(high - low))}
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -65,5 +65,5 @@ def _bound(errors: np.ndarray, outside: float) -> float:
 
     With too few rows for that, the largest error there was.
     """
-    place = int(np.ceil((len(errors) + 1) * (1 - outside))) - 1
-    return float(errors[min(place, len(errors) - 1)])
+    index = int(np.ceil((len(errors) + 1) * (1 - outside))) - 1
+    return float(errors[min(index, len(errors) - 1)])

@@ -16,15 +16,15 @@ def products(pooled: np.ndarray, vectors: np.ndarray, items: np.ndarray, out: np
             vector = vectors[items[row, column]]
             for pool in range(pooled.shape[1]):
                 total = np.float32(0)
-                for place in range(len(vector)):
-                    total += pooled[row, pool, place] * vector[place]
+                for index in range(len(vector)):
+                    total += pooled[row, pool, index] * vector[index]
                 out[pool, row, column] = total
 
 
 @njit(parallel=True, nogil=True, cache=True)
 def follow(
     chosen: np.ndarray, start: np.ndarray, had: np.ndarray, weights: np.ndarray,
-    next_start: np.ndarray, following: np.ndarray, next_weights: np.ndarray, count: int,
+    next_start: np.ndarray, followers: np.ndarray, next_weights: np.ndarray, count: int,
     items: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     """How much items follow those that each chosen row had, into (rows, items each).
@@ -36,18 +36,18 @@ def follow(
     for block in prange((len(chosen) + BLOCK - 1) // BLOCK):
         total = np.zeros(count, np.float32)
         for row in range(block * BLOCK, min((block + 1) * BLOCK, len(chosen))):
-            for place in range(start[chosen[row]], start[chosen[row] + 1]):
-                weight = weights[place]
-                for other in range(next_start[had[place]], next_start[had[place] + 1]):
-                    total[following[other]] += weight * next_weights[other]
+            for index in range(start[chosen[row]], start[chosen[row] + 1]):
+                weight = weights[index]
+                for other in range(next_start[had[index]], next_start[had[index] + 1]):
+                    total[followers[other]] += weight * next_weights[other]
             for column in range(items.shape[1]):
                 out[row, column] = total[items[row, column]]
-            for place in range(start[chosen[row]], start[chosen[row] + 1]):
-                for other in range(next_start[had[place]], next_start[had[place] + 1]):
-                    total[following[other]] = 0
+            for index in range(start[chosen[row]], start[chosen[row] + 1]):
+                for other in range(next_start[had[index]], next_start[had[index] + 1]):
+                    total[followers[other]] = 0
 
 
-def at_places(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
+def values_at(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
     """Values of a sparse matrix, each place once and in order, at (row, items of the row), (rows, items each)."""
     out = np.zeros(items.shape, matrix.dtype)
     _look_up(matrix.indptr, matrix.indices, matrix.data, items, out)
@@ -57,19 +57,19 @@ def at_places(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
 @njit(parallel=True, nogil=True, cache=True)
 def _look_up(start: np.ndarray, columns: np.ndarray, values: np.ndarray, items: np.ndarray, out: np.ndarray) -> None:
     for row in prange(len(items)):
-        for place in range(items.shape[1]):
+        for index in range(items.shape[1]):
             low, high = start[row], start[row + 1]
             while low < high:
                 middle = (low + high) // 2
-                if columns[middle] < items[row, place]:
+                if columns[middle] < items[row, index]:
                     low = middle + 1
                 else:
                     high = middle
-            if low < start[row + 1] and columns[low] == items[row, place]:
-                out[row, place] = values[low]
+            if low < start[row + 1] and columns[low] == items[row, index]:
+                out[row, index] = values[low]
 
 
-def places_of_best(scores: np.ndarray, k: int) -> np.ndarray:
+def top_k_indices(scores: np.ndarray, k: int) -> np.ndarray:
     """Places of the k best of each row in no order, int64 (rows, k); scores float32 (rows, at least k).
 
     Of equal scores the first are the better ones.
@@ -84,25 +84,25 @@ def _best(scores: np.ndarray, out: np.ndarray) -> None:
     """A heap of the best so far, the least on top: few of many scores are better than it."""
     k = out.shape[1]
     for row in prange(len(scores)):
-        own, heap = scores[row], out[row]
-        for place in range(k):
-            heap[place] = place
+        its_scores, heap = scores[row], out[row]
+        for index in range(k):
+            heap[index] = index
         for root in range(k // 2 - 1, -1, -1):
-            _sink(own, heap, root)
-        for place in range(k, scores.shape[1]):
-            if own[place] > own[heap[0]]:
-                heap[0] = place
-                _sink(own, heap, 0)
+            _sink(its_scores, heap, root)
+        for index in range(k, scores.shape[1]):
+            if its_scores[index] > its_scores[heap[0]]:
+                heap[0] = index
+                _sink(its_scores, heap, 0)
 
 
 @njit(nogil=True, cache=True)
-def _sink(own: np.ndarray, heap: np.ndarray, at: int) -> None:
+def _sink(current: np.ndarray, heap: np.ndarray, at: int) -> None:
     while True:
         least = at
         for child in (2 * at + 1, 2 * at + 2):
             if child < len(heap):
-                one, other = heap[child], heap[least]
-                if own[one] < own[other] or (own[one] == own[other] and one > other):
+                entry, other = heap[child], heap[least]
+                if current[entry] < current[other] or (current[entry] == current[other] and entry > other):
                     least = child
         if least == at:
             return

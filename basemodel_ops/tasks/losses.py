@@ -33,7 +33,7 @@ def log_loss(mean: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 @dataclass(frozen=True)
-class Told:
+class TraitDifference:
     """Of a trial: answers (heads, rows), the target and weights (rows,) that sum to 1 over the loss of a constant."""
 
     of: Loss

@@ -75,28 +75,28 @@ def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float
 
 def ranking_metrics(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, float]:
     """Recall@k and NDCG@10 over the rows with a positive; `ranked` (rows, items) holds item codes, the best first."""
-    asked = [len(items) > 0 for items in truth]
-    return {name: float(np.mean(values[asked])) for name, values in ranking_by_row(truth, ranked, k).items()}
+    has_truth = [len(items) > 0 for items in truth]
+    return {name: float(np.mean(values[has_truth])) for name, values in ranking_by_row(truth, ranked, k).items()}
 
 
 def ranking_by_row(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> dict[str, np.ndarray]:
     """The same of every row, (rows,); not a number where it has no positive."""
     hits = is_among(ranked[:, :k], truth)
     count = np.array([len(items) for items in truth], int)
-    some = np.where(count > 0, count, np.nan)
+    subset = np.where(count > 0, count, np.nan)
     discount = 1 / np.log2(np.arange(2, 12))
     width = min(hits.shape[1], 10)
     ideal = np.cumsum(discount)[np.clip(count, 1, 10) - 1]
     return {
-        "recall_20": hits.sum(axis=1) / some,
+        "recall_20": hits.sum(axis=1) / subset,
         "ndcg_10": np.where(count > 0, hits[:, :width] @ discount[:width] / ideal, np.nan),
     }
 
 
 def is_among(items: np.ndarray, truth: list[np.ndarray]) -> np.ndarray:
     """Whether each item, (rows, items each), is in its row's list of distinct items; bool, the same shape."""
-    owner = np.repeat(np.arange(len(truth)), [len(own) for own in truth])
+    row_index = np.repeat(np.arange(len(truth)), [len(part) for part in truth])
     wanted = np.concatenate([np.zeros(0, np.int64), *truth]).astype(np.int64)
-    span = np.int64(2**32)  # codes are 32-bit integers, negative ones too
+    stride = np.int64(2**32)  # codes are 32-bit integers, negative ones too
     rows = np.arange(len(items), dtype=np.int64)[:, None]
-    return np.isin(rows * span + items.astype(np.int64), owner * span + wanted)
+    return np.isin(rows * stride + items.astype(np.int64), row_index * stride + wanted)

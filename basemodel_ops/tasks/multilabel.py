@@ -6,8 +6,8 @@ from functools import cached_property
 import lightgbm as lgb
 import numpy as np
 
-from basemodel_ops.bank.boosting import SHARED
-from basemodel_ops.bank.forest import Forest
+from basemodel_ops.boosting.forest import Forest
+from basemodel_ops.boosting.parameters import SHARED
 from basemodel_ops.tasks.calibration import Calibration, load_calibration
 from basemodel_ops.tasks.heads import State
 from basemodel_ops.tasks.metrics import multilabel_metrics
@@ -23,35 +23,46 @@ CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True)
-class PairViews:
-    """Features of every pair: `own` (rows, labels, features) is what the entity did with the label; `learnt`
-    (rows, labels, learners) the foundation model's logits; `entity` (rows, features) is shared by all labels."""
+class PairFeatureSets:
+    """Features of every pair: `item_features` (rows, labels, features) is what the entity did with the label;
+    `model_outputs` (rows, labels, learners) the foundation model's logits; `entity_features` (rows, features) is shared
+    by all labels."""
 
-    own: np.ndarray
-    learnt: np.ndarray
-    entity: np.ndarray
-    share: float = 1.0
-    """The network's share in the checkpoint's answer; the rest is that of the last of `learnt`, the bank's."""
+    item_features: np.ndarray
+    model_outputs: np.ndarray
+    entity_features: np.ndarray
+    network_weight: float = 1.0
+    """The network's share in the checkpoint's answer; the rest is that of the last of `learnt`, the boosters'."""
 
     @property
-    def answer(self) -> np.ndarray:
+    def zero_shot(self) -> np.ndarray:
         """The checkpoint's own logits (rows, labels)."""
-        if self.share == 1.0:
-            return self.learnt.mean(axis=2)
-        return self.share * self.learnt[:, :, :-1].mean(axis=2) + (1 - self.share) * self.learnt[:, :, -1]
+        if self.network_weight == 1.0:
+            return self.model_outputs.mean(axis=2)
+        return (
+            self.network_weight * self.model_outputs[:, :, :-1].mean(axis=2)
+            + (1 - self.network_weight) * self.model_outputs[:, :, -1]
+        )
 
-    def rows(self, chosen: np.ndarray) -> "PairViews":
+    def rows(self, chosen: np.ndarray) -> "PairFeatureSets":
         """The chosen rows."""
-        return PairViews(self.own[chosen], self.learnt[chosen], self.entity[chosen], self.share)
+        return PairFeatureSets(
+            self.item_features[chosen], self.model_outputs[chosen], self.entity_features[chosen], self.network_weight
+        )
 
-    def pairs(self, row: np.ndarray, label: np.ndarray, rate: np.ndarray, with_learnt: bool) -> np.ndarray:
+    def pairs(self, row: np.ndarray, label: np.ndarray, rate: np.ndarray, with_model_outputs: bool) -> np.ndarray:
         """Features of pairs, float32 (pairs, features)."""
-        parts = [self.own[row, label], rate[label][:, None], self.entity[row]]
-        return np.hstack([*parts, self.learnt[row, label]] if with_learnt else parts).astype(np.float32)
+        parts = [self.item_features[row, label], rate[label][:, None], self.entity_features[row]]
+        return np.hstack([*parts, self.model_outputs[row, label]] if with_model_outputs else parts).astype(np.float32)
 
-    def parts(self, rate: np.ndarray, with_learnt: bool) -> list[np.ndarray]:
+    def parts(self, rate: np.ndarray, with_model_outputs: bool) -> list[np.ndarray]:
         """Features of all pairs, float32, in parts that broadcast to (rows, labels, features)."""
-        parts = [self.own, rate[None, :, None], self.entity[:, None], *([self.learnt] if with_learnt else [])]
+        parts = [
+            self.item_features,
+            rate[None, :, None],
+            self.entity_features[:, None],
+            *([self.model_outputs] if with_model_outputs else []),
+        ]
         return [part.astype(np.float32, copy=False) for part in parts]
 
 
@@ -65,18 +76,18 @@ class PairModel:
     calibration: Calibration | None = None
     """Of all pairs alike, so that no label's order changes."""
 
-    def predict(self, views: PairViews) -> np.ndarray:
+    def predict(self, feature_sets: PairFeatureSets) -> np.ndarray:
         """Probabilities (rows, labels)."""
-        return answers_of({self.kind: self}, views)[self.kind]
+        return predictions_of({self.kind: self}, feature_sets)[self.kind]
 
     @property
     def parts(self) -> tuple[str, ...]:
         """What its answer is the mean of: boosters, and `CHECKPOINT`."""
         return (*((CHECKPOINT,) if self.kind in ("zero-shot", "blend") else ()), *self.boosters)
 
-    def boosted(self, name: str, views: PairViews) -> np.ndarray:
+    def boosted(self, name: str, feature_sets: PairFeatureSets) -> np.ndarray:
         """Probabilities (rows, labels) by one of the boosters."""
-        return self._forests[name].predictions(*views.parts(self.rate, name == "boosted"))[:, :, 0]
+        return self._forests[name].predict(*feature_sets.parts(self.rate, name == "boosted"))[:, :, 0]
 
     @cached_property
     def _forests(self) -> dict[str, Forest]:
@@ -96,28 +107,30 @@ class PairModel:
         calibration = load_calibration(state[0])
         return cls(kind, state[0]["rate"], boosters, calibration if isinstance(calibration, Calibration) else None)
 
-    def calibrated(self, views: "PairViews", target: np.ndarray) -> "PairModel":
+    def calibrated(self, feature_sets: "PairFeatureSets", target: np.ndarray) -> "PairModel":
         """This model with what its answers are worth on later rows; target (rows, labels) bool."""
-        said = replace(self, calibration=None).predict(views)
-        return replace(self, calibration=Calibration.fit(said.ravel(), target.ravel().astype(float)))
+        predicted = replace(self, calibration=None).predict(feature_sets)
+        return replace(self, calibration=Calibration.fit(predicted.ravel(), target.ravel().astype(float)))
 
 
-def answers_of(models: dict[str, PairModel], views: PairViews) -> dict[str, np.ndarray]:
+def predictions_of(models: dict[str, PairModel], feature_sets: PairFeatureSets) -> dict[str, np.ndarray]:
     """Probabilities (rows, labels) of every model of one fit; a booster that several share is asked once."""
-    owner = {part: model for model in models.values() for part in model.boosters}
-    asked = {part: model.boosted(part, views) for part, model in owner.items()}
-    asked[CHECKPOINT] = 1 / (1 + np.exp(-views.answer))
-    found = {}
+    model_of = {part: model for model in models.values() for part in model.boosters}
+    probabilities = {part: model.boosted(part, feature_sets) for part, model in model_of.items()}
+    probabilities[CHECKPOINT] = 1 / (1 + np.exp(-feature_sets.zero_shot))
+    results = {}
     for name, model in models.items():
-        mean = np.mean([asked[part] for part in model.parts], axis=0)
-        found[name] = mean if model.calibration is None else model.calibration.apply(mean)
-    return found
+        mean = np.mean([probabilities[part] for part in model.parts], axis=0)
+        results[name] = mean if model.calibration is None else model.calibration.apply(mean)
+    return results
 
 
 PARTS = {"baseline": ("baseline",), "zero-shot": (), "boosted": ("boosted",), "blend": ("boosted",)}
 
 
-def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool, seed: int) -> lgb.Booster:
+def _boost(
+    feature_sets: PairFeatureSets, target: np.ndarray, rate: np.ndarray, with_model_outputs: bool, seed: int
+) -> lgb.Booster:
     generator = np.random.default_rng(seed)
     chosen = generator.choice(target.size, min(PAIRS, target.size), replace=False)
     row, label = np.divmod(np.sort(chosen), target.shape[1])
@@ -125,21 +138,26 @@ def _boost(views: PairViews, target: np.ndarray, rate: np.ndarray, learnt: bool,
         **SHARED, "objective": "binary", "learning_rate": RATE, "num_leaves": 31, "min_data_in_leaf": 100,
         "seed": seed, "num_threads": 2, "feature_fraction": 0.4, "lambda_l2": 20.0, "max_bin": 63,
     }  # fmt: skip
-    data = lgb.Dataset(views.pairs(row, label, rate, learnt), target[row, label])
+    data = lgb.Dataset(feature_sets.pairs(row, label, rate, with_model_outputs), target[row, label])
     return lgb.train(settings, data, num_boost_round=ROUNDS)
 
 
-def fit_pairs(names: tuple[str, ...], views: PairViews, target: np.ndarray, seed: int) -> dict[str, PairModel]:
+def fit_pairs(
+    names: tuple[str, ...], feature_sets: PairFeatureSets, target: np.ndarray, seed: int
+) -> dict[str, PairModel]:
     """The named candidates, fitted on the rows; target (rows, labels) bool."""
     rate = np.log(target.mean(axis=0) + 1e-5)
     needed = {part for name in names for part in PARTS[name]}
-    boosters = {part: _boost(views, target, rate, part == "boosted", seed) for part in sorted(needed)}
+    boosters = {part: _boost(feature_sets, target, rate, part == "boosted", seed) for part in sorted(needed)}
     return {name: PairModel(name, rate, {part: boosters[part] for part in PARTS[name]}) for name in names}
 
 
 def choose_pairs(
-    candidates: dict[str, PairModel], views: PairViews, target: np.ndarray
+    candidates: dict[str, PairModel], feature_sets: PairFeatureSets, target: np.ndarray
 ) -> tuple[str, dict[str, dict[str, float]]]:
     """Name of the best candidate on validation rows, and the metrics of all."""
-    metrics = {name: multilabel_metrics(target, answer) for name, answer in answers_of(candidates, views).items()}
+    metrics = {
+        name: multilabel_metrics(target, prediction)
+        for name, prediction in predictions_of(candidates, feature_sets).items()
+    }
     return max(metrics, key=lambda name: metrics[name]["macro_auroc"]), metrics

@@ -12,7 +12,7 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.split import DAY
 
-SPANS = (4, 16)
+HALF_LIVES = (4, 16)
 """Half-lives of an answer's weight, in horizons."""
 
 PRIOR = 10.0
@@ -39,12 +39,12 @@ class Peers:
 
     def look_up(self, keys: np.ndarray) -> np.ndarray:
         """What is told of the groups of rows: (rows, kinds) to float32 (rows, kinds x features)."""
-        found = []
-        for own, values, asked in zip(self.keys, self.values, keys.T, strict=True):
-            at = np.minimum(np.searchsorted(own, asked), max(len(own) - 1, 0))
-            met = own[at] == asked if len(own) else np.zeros(len(asked), bool)
-            found.append(values[np.where(met, at, len(own))])
-        return np.hstack(found) if found else np.zeros((len(keys), 0), np.float32)
+        results = []
+        for current, values, query_keys in zip(self.keys, self.values, keys.T, strict=True):
+            at = np.minimum(np.searchsorted(current, query_keys), max(len(current) - 1, 0))
+            met = current[at] == query_keys if len(current) else np.zeros(len(query_keys), bool)
+            results.append(values[np.where(met, at, len(current))])
+        return np.hstack(results) if results else np.zeros((len(keys), 0), np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays by name."""
@@ -70,7 +70,7 @@ def peer_values(
 ) -> tuple[np.ndarray, Peers]:  # fmt: skip
     """What was known of each row's groups, and what is known at the end.
 
-    A row knows the answers whose window was over at its `as_of`. They fade by the half-lives of `SPANS`; a rate is
+    A row knows the answers whose window was over at its `as_of`. They fade by the half-lives of `HALF_LIVES`; a rate is
     drawn to that of all by `PRIOR`.
 
     Args:
@@ -88,59 +88,63 @@ def peer_values(
     """
     rows, kinds = keys.shape
     known = cutoff + horizon * DAY if known is None else known
-    facts = np.hstack([outputs, np.ones((rows, 1))]) * (1.0 if weight is None else weight[:, None])
+    amounts = np.hstack([outputs, np.ones((rows, 1))]) * (1.0 if weight is None else weight[:, None])
     groups = [np.unique(column, return_inverse=True) for column in keys.T]
-    first = np.cumsum([0, *(len(own) for own, _ in groups)])
+    first = np.cumsum([0, *(len(current) for current, _ in groups)])
     code = np.zeros((rows, kinds), np.int64)
-    for kind, (_, own) in enumerate(groups):
-        code[:, kind] = first[kind] + own
-    order, asked = np.argsort(known, kind="stable"), np.argsort(as_of, kind="stable")
-    moments = np.unique(as_of)
-    known_by = np.searchsorted(known[order], moments, side="right")
-    asked_by = np.searchsorted(as_of[asked], moments, side="right")
-    found = np.zeros((rows, kinds * facts.shape[1] * len(SPANS)), np.float32)
-    sums = _Fading(np.array(SPANS) * max(horizon, 1) * DAY, facts.shape[1], int(first[-1]), int(known.min(initial=0)))
-    last, told = 0, 0
-    for moment, until, upto in zip(moments.tolist(), known_by.tolist(), asked_by.tolist(), strict=True):
-        sums.add(known[order[last:until]], code[order[last:until]], facts[order[last:until]])
-        here = asked[told:upto]
-        values, total = sums.at(moment, code[here].ravel())
-        found[here] = _told(values, total).reshape(len(here), found.shape[1])
-        last, told = until, upto
-    sums.add(known[order[last:]], code[order[last:]], facts[order[last:]])
-    now = max(int(known.max(initial=0)), int(moments.max(initial=0)))
-    return found, _kept([own for own, _ in groups], *sums.at(now, np.arange(first[-1])))
+    for kind, (_, current) in enumerate(groups):
+        code[:, kind] = first[kind] + current
+    order, by_as_of = np.argsort(known, kind="stable"), np.argsort(as_of, kind="stable")
+    timestamps = np.unique(as_of)
+    known_by = np.searchsorted(known[order], timestamps, side="right")
+    queried_by = np.searchsorted(as_of[by_as_of], timestamps, side="right")
+    result = np.zeros((rows, kinds * amounts.shape[1] * len(HALF_LIVES)), np.float32)
+    sums = _Fading(
+        np.array(HALF_LIVES) * max(horizon, 1) * DAY, amounts.shape[1], int(first[-1]), int(known.min(initial=0))
+    )
+    last, seen_rows = 0, 0
+    for timestamp, until, upto in zip(timestamps.tolist(), known_by.tolist(), queried_by.tolist(), strict=True):
+        sums.add(known[order[last:until]], code[order[last:until]], amounts[order[last:until]])
+        here = by_as_of[seen_rows:upto]
+        values, total = sums.at(timestamp, code[here].ravel())
+        result[here] = _rates(values, total).reshape(len(here), result.shape[1])
+        last, seen_rows = until, upto
+    sums.add(known[order[last:]], code[order[last:]], amounts[order[last:]])
+    now = max(int(known.max(initial=0)), int(timestamps.max(initial=0)))
+    return result, _kept([current for current, _ in groups], *sums.at(now, np.arange(first[-1])))
 
 
 class _Fading:
     """Sums of facts by group, which halve in each of several lives. They are kept as seen from one earlier moment, so
     that only groups that are asked for are touched."""
 
-    def __init__(self, lives: np.ndarray, facts: int, groups: int, since: int) -> None:
-        self._lives, self._since = lives, since
-        self._sums, self._total = np.zeros((len(lives), facts, groups)), np.zeros((len(lives), facts))
+    def __init__(self, half_lives: np.ndarray, amounts: int, groups: int, since: int) -> None:
+        self._half_lives, self._since = half_lives, since
+        self._sums, self._total = np.zeros((len(half_lives), amounts, groups)), np.zeros((len(half_lives), amounts))
 
-    def add(self, moment: np.ndarray, code: np.ndarray, facts: np.ndarray) -> None:
+    def add(self, timestamp: np.ndarray, code: np.ndarray, amounts: np.ndarray) -> None:
         """Facts (rows, facts) known at ascending moments (rows,) of groups, one of each kind (rows, kinds)."""
-        if not len(moment):
+        if not len(timestamp):
             return
-        if (int(moment[-1]) - self._since) / self._lives.min() > FARTHEST:
-            fade = np.exp2(-(int(moment[-1]) - self._since) / self._lives)
+        if (int(timestamp[-1]) - self._since) / self._half_lives.min() > FARTHEST:
+            fade = np.exp2(-(int(timestamp[-1]) - self._since) / self._half_lives)
             self._sums, self._total = self._sums * fade[:, None, None], self._total * fade[:, None]
-            self._since = int(moment[-1])
-        fresh = np.exp2((moment - self._since) / self._lives[:, None])[:, None] * facts.T  # (lives, facts, rows)
+            self._since = int(timestamp[-1])
+        fresh = (
+            np.exp2((timestamp - self._since) / self._half_lives[:, None])[:, None] * amounts.T
+        )  # (lives, facts, rows)
         self._total += fresh.sum(axis=2)
         for sums, values in zip(self._sums, fresh, strict=True):
-            for own, value in zip(sums, values, strict=True):
-                np.add.at(own, code.ravel(), np.repeat(value, code.shape[1]))
+            for current, value in zip(sums, values, strict=True):
+                np.add.at(current, code.ravel(), np.repeat(value, code.shape[1]))
 
-    def at(self, moment: int, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, timestamp: int, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The sums of some groups at a moment, (lives, groups, facts), and those of all rows, (lives, facts)."""
-        fade = np.exp2(-(moment - self._since) / self._lives)[:, None]
+        fade = np.exp2(-(timestamp - self._since) / self._half_lives)[:, None]
         return self._sums[:, :, groups].transpose(0, 2, 1) * fade[:, None], self._total * fade
 
 
-def _told(sums: np.ndarray, total: np.ndarray) -> np.ndarray:
+def _rates(sums: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Rates drawn to those of all, and support: (half-lives, groups, outputs + 1) to (groups, features)."""
     level = total[:, :-1] / np.maximum(total[:, -1:], 1e-9)
     rates = (sums[:, :, :-1] + PRIOR * level[:, None]) / (sums[:, :, -1:] + PRIOR)
@@ -151,10 +155,10 @@ def _told(sums: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 def _kept(groups: list[np.ndarray], sums: np.ndarray, total: np.ndarray) -> Peers:
     keys, values, end = [], [], 0
-    for own in groups:
-        held, end = sums[:, end : end + len(own)], end + len(own)
+    for group in groups:
+        held, end = sums[:, end : end + len(group)], end + len(group)
         most = np.sort(np.argsort(-held[-1, :, -1], kind="stable")[:MOST_KEYS])
-        stranger = np.zeros((len(SPANS), 1, held.shape[2]))
-        keys.append(own[most])
-        values.append(_told(np.concatenate([held[:, most], stranger], axis=1), total).astype(np.float32))
+        unseen_group = np.zeros((len(HALF_LIVES), 1, held.shape[2]))
+        keys.append(group[most])
+        values.append(_rates(np.concatenate([held[:, most], unseen_group], axis=1), total).astype(np.float32))
     return Peers(tuple(keys), tuple(values))

@@ -8,8 +8,8 @@ import lightgbm as lgb
 import numpy as np
 from scipy.special import expit
 
-from basemodel_ops.bank.boosting import SHARED
-from basemodel_ops.bank.forest import Forest
+from basemodel_ops.boosting.forest import Forest
+from basemodel_ops.boosting.parameters import SHARED
 from basemodel_ops.tasks.heads import learn_members
 from basemodel_ops.tasks.reranking import Query
 
@@ -30,7 +30,7 @@ PARAMETERS = {
 
 
 @dataclass(frozen=True)
-class Lessons:
+class RankingPairs:
     """Pairs of a query from which a ranker learns: all items taken, and a sample of those not."""
 
     names: list[str]
@@ -38,25 +38,25 @@ class Lessons:
     taken: np.ndarray  # (pairs,) bool
     entity: np.ndarray  # (pairs,) position in the query, ascending
 
-    def of(self, keep: np.ndarray) -> "Lessons":
+    def of(self, keep: np.ndarray) -> "RankingPairs":
         """Those of some entities, bool (entities of the query,)."""
-        mine = keep[self.entity]
-        return Lessons(self.names, self.numbers[mine], self.taken[mine], self.entity[mine])
+        chosen_keep = keep[self.entity]
+        return RankingPairs(self.names, self.numbers[chosen_keep], self.taken[chosen_keep], self.entity[chosen_keep])
 
 
-def lessons(query: Query, seed: int) -> Lessons:
+def ranking_pairs(query: Query, seed: int) -> RankingPairs:
     """What a query whose window is over teaches: of every entity that took an item, its pairs."""
     taken = query.taken
-    learnt = np.flatnonzero(taken.any(axis=1))
+    taking = np.flatnonzero(taken.any(axis=1))
     # Those taken, then the others in a random order, of which the first are kept.
-    order = np.where(query.shortlist.is_first, np.random.default_rng(seed).random(taken.shape) - taken, np.inf)[learnt]
-    count = taken[learnt].sum(axis=1) + NEGATIVES
-    place = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
-    order = np.take_along_axis(order, place, axis=1)
-    chosen = (np.arange(place.shape[1]) < count[:, None]) & np.isfinite(order)
-    rows = [query.numbers(learnt[part], place[part])[chosen[part]] for part in _parts(np.arange(len(learnt)))]
+    order = np.where(query.candidates.is_first, np.random.default_rng(seed).random(taken.shape) - taken, np.inf)[taking]
+    count = taken[taking].sum(axis=1) + NEGATIVES
+    candidate_index = np.argsort(order, axis=1)[:, : int(count.max(initial=0))]
+    order = np.take_along_axis(order, candidate_index, axis=1)
+    chosen = (np.arange(candidate_index.shape[1]) < count[:, None]) & np.isfinite(order)
+    rows = [query.numbers(taking[part], candidate_index[part])[chosen[part]] for part in _parts(np.arange(len(taking)))]
     rows = rows or [np.zeros((0, len(query.names)), np.float32)]
-    return Lessons(query.names, np.concatenate(rows), (order < 0)[chosen], np.repeat(learnt, chosen.sum(axis=1)))
+    return RankingPairs(query.names, np.concatenate(rows), (order < 0)[chosen], np.repeat(taking, chosen.sum(axis=1)))
 
 
 @dataclass(frozen=True)
@@ -66,35 +66,40 @@ class Ranker:
     boosters: list[lgb.Booster]
 
     @classmethod
-    def fit(cls, taught: Sequence[Lessons], seed: int, rounds: int = ROUNDS) -> "Ranker | None":
+    def fit(cls, training_pairs: Sequence[RankingPairs], seed: int, rounds: int = ROUNDS) -> "Ranker | None":
         """Learn from lessons which pairs were taken; None where too few entities took any item."""
-        if sum(len(np.unique(each.entity)) for each in taught) < ENOUGH:
+        if sum(len(np.unique(ranking_pairs.entity)) for ranking_pairs in training_pairs) < ENOUGH:
             return None
-        rows, taken = (np.concatenate([getattr(each, name) for each in taught]) for name in ("numbers", "taken"))
+        rows, taken = (
+            np.concatenate([getattr(ranking_pairs, name) for ranking_pairs in training_pairs])
+            for name in ("numbers", "taken")
+        )
 
-        return cls(learn_members(PARAMETERS, rows, taken.astype(int), rounds, seed, taught[0].names))
+        return cls(learn_members(PARAMETERS, rows, taken.astype(int), rounds, seed, training_pairs[0].names))
 
     def scores(self, query: Query, entities: np.ndarray | None = None) -> np.ndarray:
         """Chance of all candidates to be taken, (entities, candidates): by the mean of the models' logits.
 
         -inf for entities left out, and for the second place of an item that is put forward twice.
         """
-        found = np.full(query.shortlist.items.shape, -np.inf)
-        for part in _parts(np.arange(len(found)) if entities is None else entities):
-            is_first = query.shortlist.is_first[part]
+        result = np.full(query.candidates.items.shape, -np.inf)
+        for part in _parts(np.arange(len(result)) if entities is None else entities):
+            is_first = query.candidates.is_first[part]
             numbers = query.numbers(part)[is_first]
-            own = np.full(is_first.shape, -np.inf)
-            own[is_first] = expit(self._forest.answers(numbers).mean(axis=1))
-            found[part] = own
-        return found
+            current = np.full(is_first.shape, -np.inf)
+            current[is_first] = expit(self._forest.raw_scores(numbers).mean(axis=1))
+            result[part] = current
+        return result
 
     def contributions(self, numbers: np.ndarray) -> np.ndarray:
         """Exact Shapley values of the numbers of pairs (pairs, names) in the mean logit, (pairs, names + 1).
 
         The last is what the trees say on average; all together are the logit.
         """
-        told = [np.asarray(one.predict(numbers, pred_contrib=True, num_threads=1)) for one in self.boosters]
-        return np.mean(told, axis=0)
+        described = [
+            np.asarray(booster.predict(numbers, pred_contrib=True, num_threads=1)) for booster in self.boosters
+        ]
+        return np.mean(described, axis=0)
 
     @cached_property
     def _forest(self) -> Forest:
@@ -115,16 +120,20 @@ def _parts(entities: np.ndarray) -> list[np.ndarray]:
 
 
 def scores_crosswise(
-    queries: Sequence[Query], taught: Sequence[Lessons], seed: int, rounds: int = ROUNDS
+    queries: Sequence[Query], training_pairs: Sequence[RankingPairs], seed: int, rounds: int = ROUNDS
 ) -> list[np.ndarray] | None:
     """Scores by rankers that learnt from the other half of the entities; None where too few entities took any."""
     halves = [np.random.default_rng([seed, 1]).random(len(query.truth)) < 0.5 for query in queries]
-    found = [np.full(query.shortlist.items.shape, -np.inf) for query in queries]
+    results = [np.full(query.candidates.items.shape, -np.inf) for query in queries]
     for side in (False, True):
-        ranker = Ranker.fit([each.of(half == side) for each, half in zip(taught, halves, strict=True)], seed, rounds)
+        ranker = Ranker.fit(
+            [ranking_pairs.of(half == side) for ranking_pairs, half in zip(training_pairs, halves, strict=True)],
+            seed,
+            rounds,
+        )
         if ranker is None:
             return None
-        for scores, query, half in zip(found, queries, halves, strict=True):
+        for scores, query, half in zip(results, queries, halves, strict=True):
             others = np.flatnonzero(half != side)
             scores[others] = ranker.scores(query, others)[others]
-    return found
+    return results

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basemodel_ops.contract.types import Task
-from basemodel_ops.tasks.ranker import Lessons, Ranker, lessons, scores_crosswise
-from basemodel_ops.tasks.recommendation import Weights, choose_blend, ways
+from basemodel_ops.tasks.ranker import Ranker, RankingPairs, ranking_pairs, scores_crosswise
+from basemodel_ops.tasks.recommendation import Weights, candidate_weights, choose_blend
 from basemodel_ops.tasks.reranking import (
     POLICIES,
     Query,
+    apply_policy,
     best_policy,
-    following,
     measure_scores,
     ndcg,
     sampled,
@@ -42,7 +42,7 @@ class Rankings:
 
     blend: Weights
     tried: dict[str, float]
-    taught: list[Lessons]
+    training_pairs: list[RankingPairs]
     ranker: Ranker | None
     """None where too few entities took any item."""
     policies: dict[str, str]
@@ -56,45 +56,55 @@ class Rankings:
         cls, queries: Sequence[Query], seed: int, policies: Sequence[str] = POLICIES, diversity: float = 0.0
     ) -> "Rankings":
         """Choose weights, fit a ranker and measure every way under its best policy."""
-        some = sampled(queries, BLENDED, seed)
-        blend, tried = choose_blend(lambda weights: ndcg(some, _scores(some, weights), policies))
+        subset = sampled(queries, BLENDED, seed)
+        blend, tried = choose_blend(lambda weights: ndcg(subset, _scores(subset, weights), policies))
         queries = blended(queries, blend)
-        answers = {way: _scores(queries, weights) for way, weights in ways(blend).items()}
-        taught = [lessons(query, seed) for query in queries]
-        crosswise = scores_crosswise(queries, taught, seed)
-        ranker = None if crosswise is None else Ranker.fit(taught, seed)
+        predictions = {candidate: _scores(queries, weights) for candidate, weights in candidate_weights(blend).items()}
+        training_pairs = [ranking_pairs(query, seed) for query in queries]
+        crosswise = scores_crosswise(queries, training_pairs, seed)
+        ranker = None if crosswise is None else Ranker.fit(training_pairs, seed)
         if crosswise is not None and ranker is not None:
-            answers[RERANKED] = crosswise
-        found = {way: best_policy(queries, scores, policies, diversity) for way, scores in answers.items()}
-        chosen = {way: policy for way, (policy, _) in found.items()}
-        return cls(blend, tried, taught, ranker, chosen, {way: own for way, (_, own) in found.items()}, diversity)
+            predictions[RERANKED] = crosswise
+        results = {
+            candidate: best_policy(queries, scores, policies, diversity) for candidate, scores in predictions.items()
+        }
+        chosen = {candidate: policy for candidate, (policy, _) in results.items()}
+        return cls(
+            blend,
+            tried,
+            training_pairs,
+            ranker,
+            chosen,
+            {candidate: current for candidate, (_, current) in results.items()},
+            diversity,
+        )
 
     @property
-    def shipped(self) -> str:
+    def selected(self) -> str:
         """The way that measures best."""
-        return max(self.metrics, key=lambda way: self.metrics[way]["ndcg_10"])
+        return max(self.metrics, key=lambda candidate: self.metrics[candidate]["ndcg_10"])
 
     @property
     def weights(self) -> dict[str, Weights]:
         """Of every way but the ranker."""
-        return ways(self.blend)
+        return candidate_weights(self.blend)
 
-    def measure(self, queries: Sequence[Query], way: str) -> dict[str, float]:
+    def measure(self, queries: Sequence[Query], candidate: str) -> dict[str, float]:
         """Metrics of a way of ranking on other queries, `blended`, under the policy that was chosen."""
-        return measure_scores(queries, self._answers(queries, way))
+        return measure_scores(queries, self._answers(queries, candidate))
 
-    def named(self, queries: Sequence[Query], way: str, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def named(self, queries: Sequence[Query], candidate: str, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """The k best items of other queries, `blended`, and their scores, (entities, k) each; see `Shortlist.best`."""
-        answers = self._answers(queries, way)
-        return [query.shortlist.best(own, k) for query, own in zip(queries, answers, strict=True)]
+        predictions = self._answers(queries, candidate)
+        return [query.candidates.best(current, k) for query, current in zip(queries, predictions, strict=True)]
 
-    def _answers(self, queries: Sequence[Query], way: str) -> Sequence[np.ndarray]:
-        if way == RERANKED and self.ranker is not None:
+    def _answers(self, queries: Sequence[Query], candidate: str) -> Sequence[np.ndarray]:
+        if candidate == RERANKED and self.ranker is not None:
             scores = [self.ranker.scores(query) for query in queries]
         else:
-            scores = _scores(queries, self.weights[way])
-        return following(self.policies[way], queries, scores, self.diversity)
+            scores = _scores(queries, self.weights[candidate])
+        return apply_policy(self.policies[candidate], queries, scores, self.diversity)
 
 
 def _scores(queries: Sequence[Query], weights: Weights) -> list[np.ndarray]:
-    return [query.shortlist.scores(weights) for query in queries]
+    return [query.candidates.scores(weights) for query in queries]

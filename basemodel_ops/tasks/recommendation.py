@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.foundation.retrieval import START
-from basemodel_ops.tasks.affinity import Affinity
-from basemodel_ops.tasks.kernels import places_of_best
+from basemodel_ops.tasks.kernels import top_k_indices
+from basemodel_ops.tasks.pair_features import PairFeatures
 
 KINDS = ("personal", "popular", "close", "follows", "learnt")
 """Own history; what sells; closeness in Cleora space; what follows the newest items; the query network."""
@@ -29,7 +29,7 @@ STEPS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
 NOTHING = -(2**31)
 """Stands in a ranking where there is no item; no code of an unknown item is as low."""
 
-EACH = 100
+PER_KIND = 100
 """Items that each kind of evidence puts forward per entity."""
 
 PART = 128
@@ -43,16 +43,16 @@ TEMPERATURE = 10.0
 
 
 @dataclass(frozen=True)
-class Shortlist:
+class CandidateSet:
     """Items put forward per entity, and what speaks for each; an item put forward twice counts once."""
 
     items: np.ndarray  # (entities, candidates) int32
-    evidence: np.ndarray  # (entities, candidates, kinds) float32
+    retrieval_scores: np.ndarray  # (entities, candidates, kinds) float32
     is_first: np.ndarray  # (entities, candidates) bool
 
     def scores(self, weights: Weights) -> np.ndarray:
         """Weighted evidence, float32 (entities, candidates)."""
-        return self.evidence @ np.asarray(weights, np.float32)
+        return self.retrieval_scores @ np.asarray(weights, np.float32)
 
     def best(self, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k best items by scores (entities, candidates), and these; `NOTHING` at -inf where there are fewer."""
@@ -61,75 +61,79 @@ class Shortlist:
         most = np.sort(most, axis=1)  # candidates are sorted by item, so equal scores keep that order
         order = np.argsort(-np.take_along_axis(scores, most, axis=1), axis=1, kind="stable")
         order = np.take_along_axis(most, order, axis=1)
-        found = np.take_along_axis(scores, order, axis=1)
-        return np.where(np.isfinite(found), np.take_along_axis(self.items, order, axis=1), NOTHING), found
+        result = np.take_along_axis(scores, order, axis=1)
+        return np.where(np.isfinite(result), np.take_along_axis(self.items, order, axis=1), NOTHING), result
 
     def without_had(self, scores: np.ndarray) -> np.ndarray:
         """The scores, -inf for items that the entity already had."""
-        return np.where(self.evidence[:, :, 0] > 0, -np.inf, scores)
+        return np.where(self.retrieval_scores[:, :, 0] > 0, -np.inf, scores)
 
 
-def ways(blend: Weights) -> dict[str, Weights]:
+def candidate_weights(blend: Weights) -> dict[str, Weights]:
     """Weights of every way of ranking that has some, by name."""
     return {**BASELINES, **SINGLES, "blend": blend}
 
 
-def whole(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def truncate(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first ranks that every entity has an item at."""
     width = int(np.isfinite(scores).all(axis=0).sum())
     return items[:, :width], scores[:, :width]
 
 
-def put_forward(affinity: Affinity, offered: np.ndarray | None = None) -> Shortlist:
+def retrieve_candidates(pair_features: PairFeatures, eligible: np.ndarray | None = None) -> CandidateSet:
     """What each kind of evidence puts forward: of the offered items, bool (items,), or else of those seen lately.
 
     Of a large catalogue the `COMPARED` most popular are compared with everybody, others with those who had them.
     """
-    popular = np.expm1(affinity.market.common.popularity[-1])
-    seen = np.flatnonzero(popular > 0 if offered is None else offered)
+    popular = np.expm1(pair_features.interactions.item_statistics.popularity[-1])
+    seen = np.flatnonzero(popular > 0 if eligible is None else eligible)
     is_near = np.zeros(len(popular), bool)
     is_near[seen[np.argsort(-popular[seen], kind="stable")[:COMPARED]]] = True
     popular = (popular / max(popular.max(initial=0), 1e-12)).astype(np.float32)
-    count = len(affinity.queries)
+    count = len(pair_features.queries)
     # One part even without entities, for its shape.
     bounds = [(low, min(low + PART, count)) for low in range(0, max(count, 1), PART)]
-    parts = [_part(affinity, seen, is_near, popular, np.arange(*bound)) for bound in bounds]
-    return Shortlist(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
+    parts = [_part(pair_features, seen, is_near, popular, np.arange(*bound)) for bound in bounds]
+    return CandidateSet(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
 
 
 def _part(
-    affinity: Affinity, seen: np.ndarray, is_near: np.ndarray, popular: np.ndarray, chosen: np.ndarray
+    pair_features: PairFeatures, seen: np.ndarray, is_near: np.ndarray, popular: np.ndarray, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    personal = affinity.personal[2][chosen]
+    decayed_counts = pair_features.decayed_counts[2][chosen]
     is_large = len(seen) > COMPARED
     if is_large:
-        is_own = np.zeros(len(is_near), bool)
-        is_own[personal.indices] = True
-        seen = seen[is_near[seen] | is_own[seen]]
-    length = np.sqrt(np.asarray(personal.multiply(personal).sum(axis=1)))
-    own = np.asarray(personal[:, seen].todense()) / np.maximum(length, 1e-9)
-    query = np.einsum("p,epd->ed", np.asarray(START, np.float32), affinity.pools[chosen])
+        is_in_history = np.zeros(len(is_near), bool)
+        is_in_history[decayed_counts.indices] = True
+        seen = seen[is_near[seen] | is_in_history[seen]]
+    length = np.sqrt(np.asarray(decayed_counts.multiply(decayed_counts).sum(axis=1)))
+    own_history = np.asarray(decayed_counts[:, seen].todense()) / np.maximum(length, 1e-9)
+    query = np.einsum("p,epd->ed", np.asarray(START, np.float32), pair_features.pools[chosen])
     query /= np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9)
-    close = np.maximum(query @ affinity.market.learnt.vectors[seen].T, 0)
-    follows = affinity.follows(chosen, np.tile(seen, (len(chosen), 1)))
-    learnt = affinity.logits(chosen, seen)
-    own = own.astype(np.float32)
+    similarity = np.maximum(query @ pair_features.interactions.item_models.vectors[seen].T, 0)
+    follows = pair_features.follows(chosen, np.tile(seen, (len(chosen), 1)))
+    logits = pair_features.logits(chosen, seen)
+    own_history = own_history.astype(np.float32)
     if is_large:  # what only others had is not put forward: they change nothing
-        apart = (own == 0) & ~is_near[seen]
-        own[apart] = close[apart] = follows[apart] = learnt[apart] = -np.inf
+        apart = (own_history == 0) & ~is_near[seen]
+        own_history[apart] = similarity[apart] = follows[apart] = logits[apart] = -np.inf
     follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
-    learnt = 1 + (learnt - learnt.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE
-    learnt = np.where(learnt > -np.inf, np.maximum(learnt, 0), learnt)
-    kinds = [own, np.broadcast_to(popular[seen], own.shape), close, follows, learnt]
-    each = min(EACH, len(seen))
-    if each == 0:
-        return np.zeros((len(chosen), 0), np.int32), np.zeros((len(chosen), 0, len(KINDS)), np.float32), own[:, :0] > 0
+    logits = 1 + (logits - logits.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE
+    logits = np.where(logits > -np.inf, np.maximum(logits, 0), logits)
+    kinds = [own_history, np.broadcast_to(popular[seen], own_history.shape), similarity, follows, logits]
+    per_entity = min(PER_KIND, len(seen))
+    if per_entity == 0:
+        return (
+            np.zeros((len(chosen), 0), np.int32),
+            np.zeros((len(chosen), 0, len(KINDS)), np.float32),
+            own_history[:, :0] > 0,
+        )
     # Popularity is the same for all: one row of it is enough.
-    asked = [scores[:1] if kind == "popular" else scores for kind, scores in zip(KINDS, kinds, strict=True)]
-    best = [np.broadcast_to(places_of_best(scores, each), (len(chosen), each)) for scores in asked]
+    kind_scores = [scores[:1] if kind == "popular" else scores for kind, scores in zip(KINDS, kinds, strict=True)]
+    best = [np.broadcast_to(top_k_indices(scores, per_entity), (len(chosen), per_entity)) for scores in kind_scores]
     items = np.sort(np.hstack(best), axis=1)
-    evidence = np.stack([np.take_along_axis(scores, items, axis=1) for scores in kinds], axis=2)
-    return seen[items].astype(np.int32), evidence, np.diff(items, axis=1, prepend=-1) != 0
+    retrieval_scores = np.stack([np.take_along_axis(scores, items, axis=1) for scores in kinds], axis=2)
+    return seen[items].astype(np.int32), retrieval_scores, np.diff(items, axis=1, prepend=-1) != 0
 
 
 def choose_blend(measure: Callable[[Weights], float], rounds: int = 2) -> tuple[Weights, dict[str, float]]:

@@ -13,7 +13,7 @@ CHANCE = 10_000
 def class_separations(inputs: np.ndarray, target: np.ndarray, classes: Iterable[float]) -> np.ndarray:
     """AUROC of each input (rows, inputs), either way up, of the class that it tells best from all others, (inputs,)."""
     ranks = rankdata(inputs, axis=0)
-    return np.max([_separation(ranks, target == one) for one in classes], axis=0)
+    return np.max([_separation(ranks, target == entry) for entry in classes], axis=0)
 
 
 def rank_correlations(inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:

@@ -7,27 +7,32 @@ import numpy as np
 
 from basemodel_ops.contract.task_types import FORMS
 from basemodel_ops.contract.types import TaskType
+from basemodel_ops.tasks.blending import FEW_LABELS, blend
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
-from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, GivenHead, Head, LinearHead, State
+from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, Head, LinearHead, State, ZeroShotHead
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.mixing import FEW, mixed
 
 RECIPES: dict[str, tuple[str, str]] = {
-    "zero-shot": ("given", "answer"),
-    "linear": ("linear", "learnt"),
-    "bold linear": ("bold", "learnt"),
-    "baseline": ("boosted", "automatic"),
+    "zero-shot": ("given", "zero_shot"),
+    "linear": ("linear", "model_outputs"),
+    "bold linear": ("bold", "model_outputs"),
+    "baseline": ("boosted", "aggregates"),
     "boosted": ("boosted", "both"),
-    "linear items": ("linear", "learnt_and_items"),
+    "linear items": ("linear", "model_outputs_and_items"),
     "boosted items": ("boosted", "all"),
     "sharp items": ("sharp", "items"),
 }
 """Name of a head: how it learns and the view of the features, the safest first."""
 
-VIEWS = {
-    "automatic": ("automatic",), "learnt": ("learnt",), "answer": ("answer",), "items": ("items",),
-    "both": ("automatic", "learnt"), "learnt_and_items": ("learnt", "items"), "all": ("automatic", "learnt", "items"),
-}  # fmt: skip
+FEATURE_SETS = {
+    "aggregates": ("aggregates",),
+    "model_outputs": ("model_outputs",),
+    "zero_shot": ("zero_shot",),
+    "items": ("items",),
+    "both": ("aggregates", "model_outputs"),
+    "model_outputs_and_items": ("model_outputs", "items"),
+    "all": ("aggregates", "model_outputs", "items"),
+}
 """Which features stand side by side in a view."""
 
 NUMBERS, LEAST_ROWS = 10_000_000, 4_000
@@ -37,51 +42,55 @@ LEAST_FEATURES, QUICK = 128, 4
 """Features that a boosted head reads where all of them would leave it few rows, at least: those that tell most to a
 model so many times quicker."""
 
-SHARES = {"sharp": 0.5, "linear": 2.0, "bold": 2.0}
+NUMBER_WEIGHTS = {"sharp": 0.5, "linear": 2.0, "bold": 2.0}
 """Of these numbers, for heads that take longer or less."""
 
 
 @dataclass(frozen=True)
-class Views:
+class FeatureSets:
     """Views of the same rows: automatic aggregates, what the foundation model makes of them, and, where the task asks
     for a future that was learnt, its answer (rows, 1): a probability, or the logarithm of an amount."""
 
-    automatic: np.ndarray
-    learnt: np.ndarray
-    answer: np.ndarray | None = None
+    aggregates: np.ndarray
+    model_outputs: np.ndarray
+    zero_shot: np.ndarray | None = None
     items: np.ndarray | None = None
     """The most frequent items, how often and how lately each was there, and the newest events one by one; float16, for
     there are many."""
     is_raw: bool = False
-    """Whether `learnt` is the representation itself: thousands of numbers, on which boosting is not tried."""
+    """Whether `model_outputs` is the representation itself: thousands of numbers, on which boosting is not tried."""
     weight: np.ndarray | None = None
     """Of how many rows each speaks, (rows,); None where all speak of one."""
 
     def width(self, name: str) -> int:
         """Features of a view."""
-        return sum(getattr(self, part).shape[1] for part in VIEWS[name])
+        return sum(getattr(self, part).shape[1] for part in FEATURE_SETS[name])
 
-    def view(self, name: str, columns: np.ndarray | None = None) -> np.ndarray:
-        """A view of `VIEWS`, several side by side where that says so, or some of its columns, which ascend."""
-        parts = [getattr(self, part) for part in VIEWS[name]]
+    def columns_of(self, name: str, columns: np.ndarray | None = None) -> np.ndarray:
+        """A view of `FEATURE_SETS`, several side by side where that says so, or some of its columns, which ascend."""
+        parts = [getattr(self, part) for part in FEATURE_SETS[name]]
         if columns is not None:
             ends = np.cumsum([part.shape[1] for part in parts])
-            own = np.split(columns, np.searchsorted(columns, ends[:-1]))
-            parts = [part[:, at - end + part.shape[1]] for part, at, end in zip(parts, own, ends, strict=True)]
+            current = np.split(columns, np.searchsorted(columns, ends[:-1]))
+            parts = [part[:, at - end + part.shape[1]] for part, at, end in zip(parts, current, ends, strict=True)]
         return parts[0] if len(parts) == 1 else np.hstack(parts)
 
-    def with_peers(self, told: np.ndarray) -> "Views":
+    def with_peers(self, peer_values: np.ndarray) -> "FeatureSets":
         """These views with what is told of others who share an item, (rows, features), beside the items."""
-        return self if self.items is None else replace(self, items=np.hstack([self.items, told.astype(np.float16)]))
+        return (
+            self if self.items is None else replace(self, items=np.hstack([self.items, peer_values.astype(np.float16)]))
+        )
 
-    def rows(self, chosen: np.ndarray) -> "Views":
+    def rows(self, chosen: np.ndarray) -> "FeatureSets":
         """The chosen rows of all views."""
 
         def some(values: np.ndarray | None) -> np.ndarray | None:
             return None if values is None else values[chosen]
 
-        automatic, learnt = self.automatic[chosen], self.learnt[chosen]
-        return Views(automatic, learnt, some(self.answer), some(self.items), self.is_raw, some(self.weight))
+        aggregates, model_outputs = self.aggregates[chosen], self.model_outputs[chosen]
+        return FeatureSets(
+            aggregates, model_outputs, some(self.zero_shot), some(self.items), self.is_raw, some(self.weight)
+        )
 
     @property
     def heads(self) -> list[str]:
@@ -89,8 +98,8 @@ class Views:
         absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else {"bold linear"}
         return [
             name
-            for name, (_, view) in RECIPES.items()
-            if name not in absent and not any(getattr(self, part) is None for part in VIEWS[view])
+            for name, (_, feature_set) in RECIPES.items()
+            if name not in absent and not any(getattr(self, part) is None for part in FEATURE_SETS[feature_set])
         ]
 
 
@@ -99,77 +108,86 @@ class Mixture:
     """Heads by name, the share of each in the answer, and what the answer is worth as a probability."""
 
     kind: TaskType
-    shares: Mapping[str, float]
+    weights: Mapping[str, float]
     heads: Mapping[str, Head]
     calibration: Calibration | ClassCalibration | None = None
 
-    def predict(self, views: Views) -> np.ndarray:
+    def predict(self, feature_sets: FeatureSets) -> np.ndarray:
         """The calibrated answer in the target's own unit."""
-        return self.answer(answers_of(self.kind, {name: self.heads[name] for name in self.shares}, views))
+        return self.blend(predictions_of(self.kind, {name: self.heads[name] for name in self.weights}, feature_sets))
 
-    def answer(self, answers: Mapping[str, np.ndarray]) -> np.ndarray:
+    def blend(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
         """The calibrated answer out of those of the heads."""
-        mean = mixed(self.kind, self.shares, answers)
+        mean = blend(self.kind, self.weights, predictions)
         return mean if self.calibration is None else self.calibration.apply(mean)
 
 
-def answers_of(kind: TaskType, heads: Mapping[str, Head], views: Views) -> dict[str, np.ndarray]:
+def predictions_of(kind: TaskType, heads: Mapping[str, Head], feature_sets: FeatureSets) -> dict[str, np.ndarray]:
     """What every head answers, in the target's own unit."""
     predict = kind_of(kind).predict
-    return {name: predict(head, views.view(RECIPES[name][1], head.columns)) for name, head in heads.items()}
+    return {
+        name: predict(head, feature_sets.columns_of(RECIPES[name][1], head.columns)) for name, head in heads.items()
+    }
 
 
 def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "") -> Head:
     if recipe == "given":
-        return GivenHead()
+        return ZeroShotHead()
     if recipe in ("linear", "bold"):
         # Of thousands of numbers some data are told by few, others by many: both are tried.
         return LinearHead(kind, strength=0.1 if is_raw and recipe == "linear" else 1.0)
     objective = kind_of(kind).objective_for(metric)
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
-    if rows < FEW:
+    if rows < FEW_LABELS:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
     return BoostedHead(kind, ROUNDS, seed, RATE, least, objective, style)
 
 
 def fit_heads(
-    kind: TaskType, views: Views, target: np.ndarray, seed: int, names: Iterable[str] | None = None, metric: str = "",
+    kind: TaskType,
+    feature_sets: FeatureSets,
+    target: np.ndarray,
+    seed: int,
+    names: Iterable[str] | None = None,
+    metric: str = "",
     numbers: int = NUMBERS,
-) -> dict[str, Head]:  # fmt: skip
+) -> dict[str, Head]:
     """Every head that the views allow, or those of `names`, fitted on the rows for a metric.
 
     Heads learn from about `numbers`, rows times features.
     """
     heads: dict[str, Head] = {}
-    for name in views.heads if names is None else names:
-        recipe, view = RECIPES[name]
-        heads[name] = head = _head(recipe, kind, len(target), seed, views.is_raw, metric)
-        most = int(numbers * SHARES.get(recipe, 1)) // FORMS[kind].rows_each
-        width = views.width(view)
+    for name in feature_sets.heads if names is None else names:
+        recipe, feature_set = RECIPES[name]
+        heads[name] = head = _head(recipe, kind, len(target), seed, feature_sets.is_raw, metric)
+        most = int(numbers * NUMBER_WEIGHTS.get(recipe, 1)) // FORMS[kind].rows_each
+        width = feature_sets.width(feature_set)
         if isinstance(head, BoostedHead) and len(target) * width > most and width > LEAST_FEATURES:
             quick = head.quick(QUICK)
-            _learn(quick, kind, views, view, target, most // QUICK, seed)
-            most_told = max(most // len(target), LEAST_FEATURES)
-            head.columns = np.sort(np.argsort(-quick.importance[:width], kind="stable")[:most_told])
-        _learn(head, kind, views, view, target, most, seed)
+            _learn(quick, kind, feature_sets, feature_set, target, most // QUICK, seed)
+            most_important = max(most // len(target), LEAST_FEATURES)
+            head.columns = np.sort(np.argsort(-quick.importance[:width], kind="stable")[:most_important])
+        _learn(head, kind, feature_sets, feature_set, target, most, seed)
     return heads
 
 
-def _learn(head: Head, kind: TaskType, views: Views, view: str, target: np.ndarray, numbers: int, seed: int) -> None:
+def _learn(
+    head: Head, kind: TaskType, feature_sets: FeatureSets, feature_set: str, target: np.ndarray, numbers: int, seed: int
+) -> None:
     """Fit a head on all rows, or on as many as `numbers` allows."""
-    width = views.width(view) if head.columns is None else len(head.columns)
+    width = feature_sets.width(feature_set) if head.columns is None else len(head.columns)
     most = max(numbers // max(width, 1), LEAST_ROWS)
     if len(target) > most:
         rows = np.sort(np.random.default_rng((seed, 5)).choice(len(target), most, replace=False))
-        views, target = views.rows(rows), target[rows]
-    kind_of(kind).fit(head, views.view(view, head.columns), target, views.weight)
+        feature_sets, target = feature_sets.rows(rows), target[rows]
+    kind_of(kind).fit(head, feature_sets.columns_of(feature_set, head.columns), target, feature_sets.weight)
 
 
 def save_mixture(mixture: Mixture) -> State:
     """All heads, shares and the calibration as arrays and texts, named head.name."""
-    arrays: dict[str, np.ndarray] = {"shares": np.array(list(mixture.shares.values()))}
+    arrays: dict[str, np.ndarray] = {"shares": np.array(list(mixture.weights.values()))}
     texts: dict[str, str] = {}
-    for part in mixture.shares:
+    for part in mixture.weights:
         more_arrays, more_texts = mixture.heads[part].state()
         arrays |= {f"{part}.{name}": np.asarray(value) for name, value in more_arrays.items()}
         texts |= {f"{part}.{name}": value for name, value in more_texts.items()}
@@ -182,8 +200,10 @@ def load_mixture(kind: TaskType, names: Sequence[str], state: State) -> Mixture:
     """The inverse of `save_mixture`, of the heads `names` in the order of their shares."""
     heads: dict[str, Head] = {}
     for part in names:
-        own = tuple({k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state)
-        heads[part] = _head(RECIPES[part][0], kind, FEW, 0).restore(own)  # type: ignore[arg-type]
-    own = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
-    shares = dict(zip(names, state[0]["shares"].tolist(), strict=True))
-    return Mixture(kind, shares, heads, load_calibration(own))
+        current = tuple(
+            {k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state
+        )
+        heads[part] = _head(RECIPES[part][0], kind, FEW_LABELS, 0).restore(current)  # type: ignore[arg-type]
+    current = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
+    weights = dict(zip(names, state[0]["shares"].tolist(), strict=True))
+    return Mixture(kind, weights, heads, load_calibration(current))

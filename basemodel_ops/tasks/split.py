@@ -33,12 +33,12 @@ def split_cutoffs(
     Raises:
         DataError: too few complete cutoffs for three parts.
     """
-    span = horizon * DAY
-    complete = np.sort(cutoffs[cutoffs + span <= data_end])
+    horizon_length = horizon * DAY
+    complete = np.sort(cutoffs[cutoffs + horizon_length <= data_end])
     test = complete[-tests:]
-    before_test = complete[complete + span <= test[0]] if len(test) else complete
+    before_test = complete[complete + horizon_length <= test[0]] if len(test) else complete
     validation = before_test[-validations:]
-    train = complete[complete + span <= validation[0]] if len(validation) else complete[:0]
+    train = complete[complete + horizon_length <= validation[0]] if len(validation) else complete[:0]
     if len(train) == 0:
         raise DataError(
             f"Task {task or '?'} has {len(complete)} complete cutoffs for a horizon of {horizon} days; training, "
@@ -58,13 +58,14 @@ def split_from(
     Raises:
         DataError: a part has no cutoff; says which, and what there is.
     """
-    span = horizon * DAY
-    complete = np.sort(cutoffs[cutoffs + span <= data_end])
+    horizon_length = horizon * DAY
+    complete = np.sort(cutoffs[cutoffs + horizon_length <= data_end])
     test = complete[complete >= test_from]
-    validation = complete[(complete >= validation_from) & (complete + span <= test_from)]
-    train = complete[complete + span <= validation_from]
+    validation = complete[(complete >= validation_from) & (complete + horizon_length <= test_from)]
+    train = complete[complete + horizon_length <= validation_from]
     first, second = (
-        f"{name} {_told(moment)}" for name, moment in (("validation_from", validation_from), ("test_from", test_from))
+        f"{name} {_written(timestamp)}"
+        for name, timestamp in (("validation_from", validation_from), ("test_from", test_from))
     )
     wrong = {
         f"no cutoff from {second} on, to test": len(test) == 0,
@@ -73,15 +74,16 @@ def split_from(
     }
     missing = [text for text, is_empty in wrong.items() if is_empty]
     if missing:
-        span_of = f"from {_told(complete[0])} to {_told(complete[-1])}" if len(complete) else "none at all"
+        horizon_of = f"from {_written(complete[0])} to {_written(complete[-1])}" if len(complete) else "none at all"
         raise DataError(
             f"The split of task {task or '?'} leaves {'; '.join(missing)}. Cutoffs whose window of {horizon} days is "
-            f"over when the data end, at {_told(data_end)}: {len(complete)}, {span_of}. Move the dates of the split "
+            f"over when the data end, at {_written(data_end)}: {len(complete)}, {horizon_of}. Move the dates of the "
+            "split "
             "into them, or shorten the horizon."
         )
     return Split(train, validation, test)
 
 
-def _told(moment: int | np.int64) -> str:
+def _written(timestamp: int | np.int64) -> str:
     """A moment in microseconds as people write it."""
-    return str(np.datetime64(int(moment), "us")).replace("T", " ").removesuffix(".000000").removesuffix(" 00:00:00")
+    return str(np.datetime64(int(timestamp), "us")).replace("T", " ").removesuffix(".000000").removesuffix(" 00:00:00")

@@ -54,8 +54,8 @@ class PersonPeriods:
 def hazards(time: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The hazard of each period over all rows, (PERIODS,); 0 where nobody is at risk."""
     at = PersonPeriods.of(time)
-    own = weight[at.row] * at.share
-    events, risk = (np.bincount(at.period, one, PERIODS) for one in (own * at.happened, own))
+    current = weight[at.row] * at.share
+    events, risk = (np.bincount(at.period, entry, PERIODS) for entry in (current * at.happened, current))
     return np.divide(events, risk, out=np.zeros(PERIODS), where=risk > 0)
 
 
@@ -75,27 +75,27 @@ def integrated_brier(time: np.ndarray, chance: np.ndarray) -> float:
         chance: (rows, PERIODS) of no event by the end of each period.
     """
     ends, length = np.arange(1.0, chance.shape[1] + 1), np.abs(time)
-    free, own = _uncensored(time, ends), _uncensored(time, length, before=True)
+    free, current = _uncensored(time, ends), _uncensored(time, length, before=True)
     scores = []
-    for place, end in enumerate(ends):
-        if free[place] <= 0:
+    for index, end in enumerate(ends):
+        if free[index] <= 0:
             continue
         gone, there = (length <= end) & is_observed(time), length > end
-        error = np.where(gone, chance[:, place] ** 2 / np.where(gone, own, 1), 0)
-        error += np.where(there, (1 - chance[:, place]) ** 2 / free[place], 0)
+        error = np.where(gone, chance[:, index] ** 2 / np.where(gone, current, 1), 0)
+        error += np.where(there, (1 - chance[:, index]) ** 2 / free[index], 0)
         scores.append(float(error.mean()))
     return float(np.mean(scores)) if scores else float("nan")
 
 
 def _uncensored(time: np.ndarray, at: np.ndarray, before: bool = False) -> np.ndarray:
     """The product-limit chance of not being censored by each moment; events leave before what is censored with them."""
-    moments, code = np.unique(np.abs(time), return_inverse=True)
-    every = np.bincount(code, minlength=len(moments))
-    gone = np.bincount(code, is_observed(time), len(moments))
+    timestamps, code = np.unique(np.abs(time), return_inverse=True)
+    every = np.bincount(code, minlength=len(timestamps))
+    gone = np.bincount(code, is_observed(time), len(timestamps))
     risk = len(time) - np.cumsum(every) + every - gone
-    lost = np.divide(every - gone, risk, out=np.zeros(len(moments)), where=risk > 0)
+    lost = np.divide(every - gone, risk, out=np.zeros(len(timestamps)), where=risk > 0)
     curve = np.concatenate([[1.0], np.cumprod(1 - lost)])
-    return curve[np.searchsorted(moments, at, side="left" if before else "right")]
+    return curve[np.searchsorted(timestamps, at, side="left" if before else "right")]
 
 
 def concordance(time: np.ndarray, waits: np.ndarray) -> float:
@@ -125,30 +125,30 @@ def _concordant(length: np.ndarray, seen: np.ndarray, ranks: np.ndarray, count: 
         first = row
         while first > 0 and length[first - 1] == length[row]:
             first -= 1
-        for place in range(row, first - 1, -1):  # censored ones of this time are longer than its events
-            if not seen[place]:
+        for index in range(row, first - 1, -1):  # censored ones of this time are longer than its events
+            if not seen[index]:
                 inside += 1
-                at = ranks[place] + 1
+                at = ranks[index] + 1
                 while at <= count:
                     tree[at] += 1
                     at += at & -at
-        for place in range(first, row + 1):
-            if seen[place]:
+        for index in range(first, row + 1):
+            if seen[index]:
                 upto, below = 0, 0
-                at = ranks[place] + 1
+                at = ranks[index] + 1
                 while at > 0:
                     upto += tree[at]
                     at -= at & -at
-                at = ranks[place]
+                at = ranks[index]
                 while at > 0:
                     below += tree[at]
                     at -= at & -at
                 pairs += inside
                 right += (inside - upto) + 0.5 * (upto - below)
-        for place in range(first, row + 1):
-            if seen[place]:
+        for index in range(first, row + 1):
+            if seen[index]:
                 inside += 1
-                at = ranks[place] + 1
+                at = ranks[index] + 1
                 while at <= count:
                     tree[at] += 1
                     at += at & -at

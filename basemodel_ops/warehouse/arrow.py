@@ -26,14 +26,14 @@ SQL_TYPES = (
 )
 
 
-def plain(table: pa.Table) -> pa.Table:
+def to_portable(table: pa.Table) -> pa.Table:
     """The same rows in the few types that every warehouse has: dictionaries decoded, moments in microseconds.
 
     Raises:
         WarehouseError: a moment would lose its nanoseconds.
     """
     try:
-        return table.cast(plain_schema(table.schema))
+        return table.cast(portable_schema(table.schema))
     except pa.ArrowInvalid as error:
         raise WarehouseError(f"A column does not fit its type in a warehouse: {error}. Round it first.") from error
 
@@ -61,14 +61,14 @@ def unfit(name: str, kind: pa.DataType, wanted: pa.DataType) -> WarehouseError:
     )
 
 
-def plain_schema(schema: pa.Schema) -> pa.Schema:
+def portable_schema(schema: pa.Schema) -> pa.Schema:
     """The schema of the same rows in plain types."""
-    return pa.schema([pa.field(field.name, _plain_type(field.type)) for field in schema])
+    return pa.schema([pa.field(field.name, _portable_type(field.type)) for field in schema])
 
 
-def _plain_type(kind: pa.DataType) -> pa.DataType:
+def _portable_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_dictionary(kind):
-        return _plain_type(kind.value_type)
+        return _portable_type(kind.value_type)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
         return pa.string()
     if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):
@@ -125,19 +125,19 @@ def rebatched(batches: Iterable[pa.RecordBatch], rows: int, size: int = BATCH_BY
         while start < batch.num_rows:
             part = batch.slice(start, min(step, rows - count, batch.num_rows - start))
             if held and volume + part.nbytes > size:
-                yield _joined(held)
+                yield _concat(held)
                 held, count, volume = [], 0, 0
                 continue
             held.append(part)
             count, volume, start = count + part.num_rows, volume + part.nbytes, start + part.num_rows
             if count == rows:
-                yield _joined(held)
+                yield _concat(held)
                 held, count, volume = [], 0, 0
     if held:
-        yield _joined(held)
+        yield _concat(held)
 
 
-def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+def _concat(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
     return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
 
@@ -152,8 +152,8 @@ def content_hash(content: pa.Table | pa.RecordBatchReader) -> tuple[int, int, in
     ).from_("content")
     with duckdb.connect() as connection:
         connection.register("content", content)
-        (found,) = connection.execute(query.sql("duckdb")).fetchall()
-    count, mixed, total = (int(value or 0) for value in found)
+        (result,) = connection.execute(query.sql("duckdb")).fetchall()
+    count, mixed, total = (int(value or 0) for value in result)
     return count, mixed, total
 
 
@@ -162,7 +162,7 @@ def combined(first: tuple[int, int, int], second: tuple[int, int, int]) -> tuple
     return first[0] + second[0], first[1] ^ second[1], first[2] + second[2]
 
 
-def strangers(table: pa.Table, column: str, value: object) -> int:
+def foreign_rows(table: pa.Table, column: str, value: object) -> int:
     """Rows whose column is not `value`; nulls are not."""
     wanted = pa.scalar(value, table.column(column).type)
     return table.num_rows - (pc.sum(pc.equal(table.column(column), wanted)).as_py() or 0)

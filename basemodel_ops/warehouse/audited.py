@@ -37,7 +37,7 @@ def accesses(query: exp.Query) -> list[Access]:
     A column that could be of several relations is held to be of each.
     """
     inner = {str(cte.alias) for cte in query.find_all(exp.CTE)}
-    found = []
+    results = []
     for select in query.find_all(exp.Select):
         joins: list[exp.Expr] = select.args.get("joins") or []
         sources = [source.this for source in (select.args.get("from_"), *joins) if source is not None]
@@ -48,27 +48,27 @@ def accesses(query: exp.Query) -> list[Access]:
         for table in tables:
             columns = tuple(sorted(_columns(select, table)))
             predicate = " AND ".join(_without_values(condition) for condition in conditions) or None
-            found.append(Access(f"{table.db}.{table.name}", columns, predicate))
-    return found
+            results.append(Access(f"{table.db}.{table.name}", columns, predicate))
+    return results
 
 
 def _columns(select: exp.Select, table: exp.Table) -> set[str]:
     """Names the select asks of the table, without those it gives to its own results."""
     names = {projection.alias for projection in select.selects if projection.alias}
-    found = set()
+    result = set()
     for node in select.walk(prune=lambda node: isinstance(node, exp.Query) and node is not select):
         if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count):
-            found.add("*")
+            result.add("*")
         elif isinstance(node, exp.Column) and node.table in ("", table.alias_or_name):
             if isinstance(node.this, exp.Star):
-                found.add("*")
+                result.add("*")
             elif node.name not in names or node.find_ancestor(exp.Order) is None:
-                found.add(node.name)
+                result.add(node.name)
     # A query inside of a condition can name the table around it.
     for node in select.find_all(exp.Column):
         if node.table == table.alias_or_name and node.find_ancestor(exp.Select) is not select:
-            found.add("*" if isinstance(node.this, exp.Star) else node.name)
-    return found
+            result.add("*" if isinstance(node.this, exp.Star) else node.name)
+    return result
 
 
 def _without_values(condition: exp.Expr) -> str:
@@ -128,14 +128,14 @@ class Audited:
         """The ledger of the schema that answers are written to."""
         return self._warehouse.ledger
 
-    def _allow(self, asked: Iterable[Access]) -> list[dict[str, Any]]:
+    def _allow(self, accesses: Iterable[Access]) -> list[dict[str, Any]]:
         """The accesses as they stand in the log.
 
         Raises:
             WarehouseError: a relation of the contract is asked for a column that is not on its allow-list.
         """
         reads = []
-        for access in asked:
+        for access in accesses:
             allowed = self._readable.get(access.relation)
             if self._only is not None and allowed is not None and access.relation not in self._only:
                 raise UndeclaredError(
@@ -148,8 +148,8 @@ class Audited:
                     f"declare them. It may be read for: {sorted(allowed or ())}. Give a personal column a `purpose`, "
                     "or declare the column."
                 )
-            own = self._purposes.get(access.relation, {})
-            purposes = {name: own[name] for name in access.columns if name in own}
+            current = self._purposes.get(access.relation, {})
+            purposes = {name: current[name] for name in access.columns if name in current}
             reads.append(
                 {
                     "relation": access.relation, "columns": list(access.columns), "predicate": access.predicate,
@@ -168,15 +168,15 @@ class Audited:
 
     def batches(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
         """The result, streamed; an entry before the first batch, and one that counts the rows that were handed out."""
-        begun = self._log.append("stream", run=self._run, reads=self._allow(accesses(query)))
-        count, whole = 0, False
+        has_started = self._log.append("stream", run=self._run, reads=self._allow(accesses(query)))
+        count, full = 0, False
         try:
             for batch in self._warehouse.batches(query, rows):
                 count += batch.num_rows
                 yield batch
-            whole = True
+            full = True
         finally:
-            self._log.append("streamed", run=self._run, of=begun.entries, rows=count, whole=whole)
+            self._log.append("streamed", run=self._run, of=has_started.entries, rows=count, whole=full)
 
     def read(self, query: exp.Query) -> pa.Table:
         """The result, whole."""
@@ -196,9 +196,9 @@ class Audited:
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
         """A hash of the columns' content; no row leaves the warehouse, so the entry counts 0."""
         reads = self._allow([Access(str(relation), tuple(sorted(columns)), None)])
-        found = self._warehouse.fingerprint(relation, columns)
+        result = self._warehouse.fingerprint(relation, columns)
         self._log.append("fingerprint", run=self._run, reads=reads, rows=0)
-        return found
+        return result
 
     def publish(
         self,

@@ -59,11 +59,13 @@ def _compare(connection: duckdb.DuckDBPyConnection, old: str, new: str) -> None:
     if connection.execute(listing, [new]).fetchall() != tables:
         raise WarehouseError("The copy has other tables than the warehouse, which is as it was.")
     for schema, table in tables:
-        marks = [
+        checksums = [
             connection.execute(
                 f"select count(*), sum(hash(item)::hugeint) from {_quoted(database, schema, table)} as item"
             ).fetchall()
             for database in (old, new)
         ]
-        if marks[0] != marks[1]:
-            raise WarehouseError(f"The copy of {schema}.{table} differs: {marks[1]}, not {marks[0]}. It was dropped.")
+        if checksums[0] != checksums[1]:
+            raise WarehouseError(
+                f"The copy of {schema}.{table} differs: {checksums[1]}, not {checksums[0]}. It was dropped."
+            )

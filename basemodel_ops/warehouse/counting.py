@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from basemodel_ops.contract.types import AttributeSource, Contract, EventSource
-from basemodel_ops.warehouse.queries import column_of, entities_query, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, entities_query, table_of, timestamp_of
 
 
 def entities_count_query(contract: Contract, before: datetime) -> exp.Select:
@@ -19,7 +19,7 @@ def entities_count_query(contract: Contract, before: datetime) -> exp.Select:
 def events_count_query(source: EventSource, before: datetime) -> exp.Select:
     """How many events a source has before `before`, as one row and column `events`."""
     count = exp.alias_(exp.Count(this=exp.Star()), "events", quoted=True)
-    earlier = exp.LT(this=column_of(source.time), expression=moment_of(before))
+    earlier = exp.LT(this=column_of(source.time), expression=timestamp_of(before))
     return exp.select(count).from_(table_of(source.relation)).where(earlier)
 
 
@@ -28,7 +28,7 @@ def distinct_query(source: EventSource | AttributeSource, columns: list[str], be
     counts = [exp.alias_(exp.ApproxDistinct(this=column_of(name)), name, quoted=True) for name in columns]
     query = exp.select(*counts).from_(table_of(source.relation))
     time = source.time if isinstance(source, EventSource) else source.valid_from
-    return query if time is None else query.where(exp.LT(this=column_of(time), expression=moment_of(before)))
+    return query if time is None else query.where(exp.LT(this=column_of(time), expression=timestamp_of(before)))
 
 
 def spans_query(contract: Contract, before: datetime) -> exp.Select:
@@ -37,17 +37,17 @@ def spans_query(contract: Contract, before: datetime) -> exp.Select:
     for source in contract.events:
         names = [exp.alias_(column_of(source.entity), "entity", quoted=True)]
         names += [exp.alias_(column_of(source.time), "moment", quoted=True)]
-        earlier = exp.LT(this=column_of(source.time), expression=moment_of(before))
+        earlier = exp.LT(this=column_of(source.time), expression=timestamp_of(before))
         parts.append(exp.select(*names).from_(table_of(source.relation)).where(earlier))
     union: exp.Query = parts[0]
     for part in parts[1:]:
         union = exp.union(union, part, distinct=False)
-    moment, entity = column_of("moment"), column_of("entity")
+    timestamp, entity = column_of("moment"), column_of("entity")
     return (
         exp.select(
             entity,
-            exp.alias_(exp.Min(this=moment), "first", quoted=True),
-            exp.alias_(exp.Max(this=moment.copy()), "last", quoted=True),
+            exp.alias_(exp.Min(this=timestamp), "first", quoted=True),
+            exp.alias_(exp.Max(this=timestamp.copy()), "last", quoted=True),
         )
         .from_(union.subquery("seen"))
         .group_by(entity.copy())
@@ -59,14 +59,14 @@ def popularity_query(source: EventSource, column: str, before: datetime, since: 
     """Events of each value before `before`: `value`, `total`, and those since each of the moments, `since_0` and on."""
     value, time = column_of(column), column_of(source.time)
     counts = [exp.alias_(exp.Count(this=exp.Star()), "total", quoted=True)]
-    for number, moment in enumerate(since):
-        is_late = exp.GTE(this=time.copy(), expression=moment_of(moment))
-        one = exp.Case(ifs=[exp.If(this=is_late, true=exp.Literal.number(1))], default=exp.Literal.number(0))
-        counts.append(exp.alias_(exp.Sum(this=one), f"since_{number}", quoted=True))
+    for number, timestamp in enumerate(since):
+        is_late = exp.GTE(this=time.copy(), expression=timestamp_of(timestamp))
+        entry = exp.Case(ifs=[exp.If(this=is_late, true=exp.Literal.number(1))], default=exp.Literal.number(0))
+        counts.append(exp.alias_(exp.Sum(this=entry), f"since_{number}", quoted=True))
     return (
         exp.select(exp.alias_(value, "value", quoted=True), *counts)
         .from_(table_of(source.relation))
-        .where(exp.LT(this=time.copy(), expression=moment_of(before)))
+        .where(exp.LT(this=time.copy(), expression=timestamp_of(before)))
         .where(value.copy().is_(exp.null()).not_())
         .group_by(value.copy())
     )

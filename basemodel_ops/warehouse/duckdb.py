@@ -68,11 +68,11 @@ class DuckDBSession(Session):
 
     def append(self, stage: Relation, table: pa.Table) -> None:
         """Insert the rows."""
-        place, names = self.render(table_of(stage)), self.render(_names(table))
+        index, names = self.render(table_of(stage)), self.render(_names(table))
         # A replacement scan finds the rows by the name of this variable. A registered view would keep them in memory
         # until the transaction ends.
         basemodel_incoming = table  # noqa: F841 # pyright: ignore[reportUnusedVariable]
-        self._connection.execute(f"insert into {place} {names}")
+        self._connection.execute(f"insert into {index} {names}")
 
     def close_stage(self, stage: Relation) -> None:
         """Commit the rows of the stage."""
@@ -109,7 +109,7 @@ class DuckDBSession(Session):
         """Always: none but this process writes, and a living stage is seen only by a writer who holds its lock."""
         return True
 
-    def settled(self) -> None:
+    def after_commit(self) -> None:
         """Move what was committed out of the log and into the file, so that no log has to be replayed."""
         # While a reader is open it cannot be moved; it is when the file is closed.
         with suppress(duckdb.TransactionException):
@@ -179,11 +179,11 @@ class DuckDBWarehouse(SqlWarehouse):
         DuckDB would drop the last transactions of either without a word.
         """
         log = log_of(self._path)
-        if not log.exists() or (whole := whole_length(log.read_bytes())) == log.stat().st_size or is_held(self._path):
+        if not log.exists() or (full := whole_length(log.read_bytes())) == log.stat().st_size or is_held(self._path):
             return
         if self._flag.exists():
             with log.open("r+b") as file:
-                file.truncate(whole)
+                file.truncate(full)
             return
         raise WarehouseError(
             f"The log {log} ends inside of a transaction, and nothing of this project was writing then: DuckDB would "

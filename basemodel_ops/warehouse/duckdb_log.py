@@ -27,21 +27,21 @@ def log_of(path: Path) -> Path:
 def whole_length(log: bytes) -> int:
     """Bytes up to the end of the last whole transaction; all of a log whose version is not known here."""
     try:
-        place = _header_end(log) if log else 0
+        offset = _header_end(log) if log else 0
     except IndexError:
         return 0
-    if place is None:
+    if offset is None:
         return len(log)
-    whole = place
-    while place + SIZES.size <= len(log):
-        size, _ = SIZES.unpack_from(log, place)
-        place += SIZES.size
-        if place + size > len(log):
+    full = offset
+    while offset + SIZES.size <= len(log):
+        size, _ = SIZES.unpack_from(log, offset)
+        offset += SIZES.size
+        if offset + size > len(log):
             break
-        if log[place + 2] == FLUSH:  # behind the field's number, two bytes
-            whole = place + size
-        place += size
-    return whole
+        if log[offset + 2] == FLUSH:  # behind the field's number, two bytes
+            full = offset + size
+        offset += size
+    return full
 
 
 def is_held(path: Path) -> bool:
@@ -52,23 +52,23 @@ def is_held(path: Path) -> bool:
 
 def _header_end(log: bytes) -> int | None:
     """Where the first entry ends: kind, version 2, an identifier and a number. IndexError when the log ends before."""
-    place = 0
+    offset = 0
 
     def number() -> int:
-        nonlocal place
+        nonlocal offset
         value = shift = 0
         while True:
-            byte = log[place]
-            place += 1
+            byte = log[offset]
+            offset += 1
             value |= (byte & 0x7F) << shift
             shift += 7
             if not byte & 0x80:
                 return value
 
     def begins(field: int) -> bool:
-        nonlocal place
-        place += 2
-        return log[place - 2] + 256 * log[place - 1] == field
+        nonlocal offset
+        offset += 2
+        return log[offset - 2] + 256 * log[offset - 1] == field
 
     if not (begins(100) and number() == VERSION and begins(101) and number() == 2 and begins(102)):
         return None
@@ -77,4 +77,4 @@ def _header_end(log: bytes) -> int | None:
     if not begins(103):
         return None
     number()
-    return place if begins(0xFFFF) else None
+    return offset if begins(0xFFFF) else None

@@ -14,7 +14,7 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import SettingsError, WarehouseError
 from basemodel_ops.warehouse.arrow import unfit
 from basemodel_ops.warehouse.queries import column_of, table_of
-from basemodel_ops.warehouse.retry import Patience
+from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
@@ -177,14 +177,14 @@ class PostgresWarehouse(SqlWarehouse):
     session = PostgresSession
     errors = (adbc_driver_manager.Error,)
 
-    def __init__(self, uri: str = URI, patience: Patience | None = None) -> None:
+    def __init__(self, uri: str = URI, retry_policy: RetryPolicy | None = None) -> None:
         """Connect to nothing yet.
 
         Args:
             uri: libpq's; what it does not say comes from `PG*` variables.
-            patience: How long a broken connection is tried again.
+            retry_policy: How long a broken connection is tried again.
         """
-        super().__init__(patience or Patience(answer=120.0))
+        super().__init__(retry_policy or RetryPolicy(response_timeout=120.0))
         self._uri = uri
 
     @classmethod
@@ -228,21 +228,21 @@ def _column(column: pa.Array, field: pa.Field) -> pa.Array:
         return column.storage.cast(pa.string())
     if not isinstance(column.type, pa.OpaqueType):
         return column
-    told = column.storage
+    described = column.storage
     if pa.types.is_decimal(field.type):  # which no decimal holds: unknown, as they are among floats
-        endless = pc.match_substring_regex(told, "(?i)nan|inf")
-        told = pc.if_else(endless, pa.scalar(None, told.type), told)
+        endless = pc.match_substring_regex(described, "(?i)nan|inf")
+        described = pc.if_else(endless, pa.scalar(None, described.type), described)
     try:
-        return told.cast(field.type)
+        return described.cast(field.type)
     except pa.ArrowException as error:
         raise unfit(field.name, pa.string(), field.type) from error
 
 
-def _finite(column: pa.Array, whole: pa.DataType, wrapped: int) -> pa.Array:
+def _finite(column: pa.Array, full: pa.DataType, wrapped: int) -> pa.Array:
     """The column with `infinity` at the end of time, not before its beginning."""
-    plain = column.cast(whole)
-    last = pc.equal(plain, pa.scalar(wrapped, whole))
+    plain = column.cast(full)
+    last = pc.equal(plain, pa.scalar(wrapped, full))
     if not pc.any(last).as_py():
         return column
-    end = pa.scalar(2 ** (whole.bit_width - 1) - 1, whole)
+    end = pa.scalar(2 ** (full.bit_width - 1) - 1, full)
     return pc.if_else(last, end, plain).cast(column.type)

@@ -16,14 +16,14 @@ from basemodel_ops.warehouse.arrow import (
     combined,
     content_hash,
     defined,
+    foreign_rows,
     is_added,
-    plain,
-    plain_schema,
+    portable_schema,
     rebatched,
-    strangers,
+    to_portable,
 )
 from basemodel_ops.warehouse.base import LEDGER
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.staging import drop, new_stage, sweep
 
@@ -37,7 +37,7 @@ APPEND_ROWS, APPEND_BYTES = 131_072, 16 * 2**20
 
 
 class CommitError(Exception):
-    """No answer came to a commit, so it may have happened or not."""
+    """A commit that was not acknowledged: it may have happened or not."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Partition:
     def rows(self) -> exp.Condition:
         """The condition that finds the partition's rows."""
         tests = [
-            column_of(name).eq(moment_of(value) if isinstance(value, datetime) else _text(value))
+            column_of(name).eq(timestamp_of(value) if isinstance(value, datetime) else _text(value))
             for name, value in self.values.items()
         ]
         return exp.and_(*tests)
@@ -84,7 +84,7 @@ class Partition:
             "code_version": _text(self.code_version),
             "row_count": exp.Literal.number(count),
             "run_id": _text(self.run_id),
-            "committed_at": moment_of(datetime.now(UTC).replace(tzinfo=None)),
+            "committed_at": timestamp_of(datetime.now(UTC).replace(tzinfo=None)),
         }
 
     def is_committed(self, session: Session) -> bool:
@@ -114,9 +114,9 @@ class Publication:
             WarehouseError: the rows do not say to which partition they belong, or a type is none of a warehouse.
         """
         self._partition, self._schema, self._errors = partition, schema, (*errors, OSError)
-        self._plain = plain_schema(schema)
-        self._columns = columns_of(self._plain)
-        named = [self._plain.field(field.name) for field in schema if is_added(field)]
+        self._portable = portable_schema(schema)
+        self._columns = columns_of(self._portable)
+        named = [self._portable.field(field.name) for field in schema if is_added(field)]
         self._addable = pa.schema(named)
         for name in partition.values:
             if name not in schema.names:
@@ -201,9 +201,9 @@ class Publication:
         """A batch in plain types; WarehouseError when it has other columns, or rows of another partition."""
         if batch.schema.names != self._schema.names or batch.schema.types != self._schema.types:
             raise self._refused(f"a batch has the columns {_listed(batch.schema)}, not {_listed(self._schema)}")
-        table = plain(pa.Table.from_batches([batch]))
+        table = to_portable(pa.Table.from_batches([batch]))
         for name, value in self._partition.values.items():
-            if wrong := strangers(table, name, value):
+            if wrong := foreign_rows(table, name, value):
                 raise self._refused(f"{wrong} of {table.num_rows} rows have another {name} than {value}")
         return table
 
@@ -219,13 +219,14 @@ class Publication:
 
     def _check_rows(self, session: Session) -> None:
         """The stage holds what was sent."""
-        query = exp.select(*map(column_of, self._plain.names)).from_(table_of(self._stage))
+        query = exp.select(*map(column_of, self._portable.names)).from_(table_of(self._stage))
         arrived = session.stream(query, STAGE_ROWS)
-        batches = (_cast(batch, self._plain) for batch in arrived)
-        found = content_hash(pa.RecordBatchReader.from_batches(self._plain, batches))
-        if found != self._sent:
+        batches = (_cast(batch, self._portable) for batch in arrived)
+        result = content_hash(pa.RecordBatchReader.from_batches(self._portable, batches))
+        if result != self._sent:
             raise self._refused(
-                f"{found[0]} rows with the hash {found[1:]} reached the stage table, and {self._sent[0]} with the hash "
+                f"{result[0]} rows with the hash {result[1:]} reached the stage table, and {self._sent[0]} with the "
+                "hash "
                 f"{self._sent[1:]} were sent"
             )
 
@@ -245,7 +246,7 @@ class Publication:
                 raise self._refused(f"column {name!r} is {kind}, and {target[name]} in the table")
 
     def _replace(self, session: Session) -> bool:
-        partition, names = self._partition, self._plain.names
+        partition, names = self._partition, self._portable.names
         values = partition.entry_of(self._sent[0])
         entry = exp.select(*(exp.alias_(value, name, quoted=True) for name, value in values.items()))
         session.begin()

@@ -22,13 +22,13 @@ def column_of(name: str) -> exp.Column:
     return exp.column(name, quoted=True)
 
 
-def moment_of(moment: datetime) -> exp.Cast:
+def timestamp_of(timestamp: datetime) -> exp.Cast:
     """A timestamp literal."""
-    return exp.cast(exp.Literal.string(moment.isoformat(sep=" ")), "timestamp")
+    return exp.cast(exp.Literal.string(timestamp.isoformat(sep=" ")), "timestamp")
 
 
 def _earlier(source: EventSource, before: datetime) -> exp.Expr:
-    return exp.LT(this=column_of(source.time), expression=moment_of(before))
+    return exp.LT(this=column_of(source.time), expression=timestamp_of(before))
 
 
 def events_query(source: EventSource, columns: list[str], before: datetime, ordered: bool = True) -> exp.Select:
@@ -38,13 +38,13 @@ def events_query(source: EventSource, columns: list[str], before: datetime, orde
     return query.order_by(*map(column_of, names)) if ordered else query
 
 
-def began_query(source: EventSource, before: datetime) -> exp.Select:
+def first_event_query(source: EventSource, before: datetime) -> exp.Select:
     """The time of the first event, if that is before `before`, as one row and column `began`; null without events."""
     first = exp.alias_(exp.Min(this=column_of(source.time)), "began", quoted=True)
     return exp.select(first).from_(table_of(source.relation)).where(_earlier(source, before))
 
 
-def ever_asked_query(task: Task) -> exp.Select:
+def whole_population_query(task: Task) -> exp.Select:
     """Whom a task asks about at any cutoff, with events or without, as one column `entity`."""
     name = exp.alias_(column_of(task.entity), "entity", quoted=True)
     return exp.select(name).from_(table_of(task.population or task.relation))
@@ -100,8 +100,8 @@ def counts_by_cutoff_query(
     if positives:
         if target is None:
             raise ValueError(f"Positives of {relation} need a target.")
-        one = column_of(target).eq(exp.Literal.number(1))
-        counted["positives"] = exp.case().when(one, exp.Literal.number(1))
+        entry = column_of(target).eq(exp.Literal.number(1))
+        counted["positives"] = exp.case().when(entry, exp.Literal.number(1))
     counts = [exp.alias_(exp.Count(this=what), name, quoted=True) for name, what in counted.items()]
     return (
         exp.select(exp.alias_(column_of(cutoff), "cutoff", quoted=True), *counts)

@@ -1,4 +1,4 @@
-"""Patience with a connection: how long a call may take, and how long a broken one is tried again."""
+"""Retries of a connection: how long a call may take, and how long a broken one is tried again."""
 
 import random
 import threading
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Limits in seconds."""
 
     total: float = 300.0
@@ -22,7 +22,7 @@ class Patience:
     first: float = 0.5
     """The first pause; each next one may be twice as long, up to `longest`."""
     longest: float = 30.0
-    answer: float | None = None
+    response_timeout: float | None = None
     """The longest that one call may take before its connection counts as broken; None waits for ever."""
 
     def pauses(self, generator: random.Random) -> Iterator[float]:
@@ -33,17 +33,17 @@ class Patience:
             bound = min(2 * bound, self.longest)
 
 
-class Trouble:
+class Retries:
     """Failures in a row. Progress ends the row."""
 
-    def __init__(self, patience: Patience, generator: random.Random) -> None:
-        self._patience, self._generator = patience, generator
-        self.over()
+    def __init__(self, retry_policy: RetryPolicy, generator: random.Random) -> None:
+        self._retry_policy, self._generator = retry_policy, generator
+        self.reset()
 
-    def over(self) -> None:
+    def reset(self) -> None:
         """Something arrived: the next failure is the first of a new row."""
         self._tries, self._since = 0, 0.0
-        self._pauses = self._patience.pauses(self._generator)
+        self._pauses = self._retry_policy.pauses(self._generator)
 
     def wait(self, error: Exception) -> None:
         """Pause before the next try.
@@ -55,7 +55,7 @@ class Trouble:
         self._since = self._since or now
         self._tries += 1
         pause, passed = next(self._pauses), now - self._since
-        if passed + pause > self._patience.total:
+        if passed + pause > self._retry_policy.total:
             raise WarehouseError(
                 f"The warehouse was asked {self._tries} times in {passed:.0f} s and did not answer: {error} "
                 "Is it up, and can this machine reach it? Run again when it is."

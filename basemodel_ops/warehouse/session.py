@@ -91,7 +91,7 @@ class Session(ABC):
     def is_abandoned(self, stage: Relation) -> bool:
         """Whether the writer of a stage table is gone."""
 
-    def settled(self) -> None:  # noqa: B027
+    def after_commit(self) -> None:  # noqa: B027
         """Called after a commit, outside of any transaction."""
 
     @abstractmethod
@@ -100,22 +100,22 @@ class Session(ABC):
 
     def columns(self, relation: Relation) -> dict[str, str]:
         """Data type per column; empty when there is no such relation."""
-        found = exp.select(column_of("column_name"), column_of("data_type")).from_(
+        result = exp.select(column_of("column_name"), column_of("data_type")).from_(
             information("columns", relation.database)
         )
         for column, name in (("table_schema", relation.schema_name), ("table_name", relation.name)):
-            found = found.where(column_of(column).eq(exp.Literal.string(self.spelled(name))))
-        return dict(self.rows(found.order_by(column_of("ordinal_position"))))
+            result = result.where(column_of(column).eq(exp.Literal.string(self.spelled(name))))
+        return dict(self.rows(result.order_by(column_of("ordinal_position"))))
 
     def relations(self, schema_name: str | None = None) -> list[Relation]:
         """Tables and views that are there, in a schema or in all but the warehouse's own."""
-        own = [exp.Literal.string(self.spelled(name)) for name in ("information_schema", "pg_catalog")]
-        found = exp.select(column_of("table_schema"), column_of("table_name")).from_(information("tables"))
-        found = found.order_by(column_of("table_schema"), column_of("table_name"))
-        found = found.where(column_of("table_schema").isin(*own).not_())
+        current = [exp.Literal.string(self.spelled(name)) for name in ("information_schema", "pg_catalog")]
+        result = exp.select(column_of("table_schema"), column_of("table_name")).from_(information("tables"))
+        result = result.order_by(column_of("table_schema"), column_of("table_name"))
+        result = result.where(column_of("table_schema").isin(*current).not_())
         if schema_name is not None:
-            found = found.where(column_of("table_schema").eq(exp.Literal.string(self.spelled(schema_name))))
-        return [Relation(schema_name=schema, name=name) for schema, name in self.rows(found)]
+            result = result.where(column_of("table_schema").eq(exp.Literal.string(self.spelled(schema_name))))
+        return [Relation(schema_name=schema, name=name) for schema, name in self.rows(result)]
 
     def spelled(self, name: str) -> str:
         """A name as this warehouse's catalogue spells it."""
@@ -137,8 +137,8 @@ class Session(ABC):
 
     def create_schema(self, name: str) -> None:
         """Create the schema where it is missing."""
-        found = exp.select(column_of("schema_name")).from_(information("schemata"))
-        if not self.rows(found.where(column_of("schema_name").eq(exp.Literal.string(self.spelled(name))))):
+        result = exp.select(column_of("schema_name")).from_(information("schemata"))
+        if not self.rows(result.where(column_of("schema_name").eq(exp.Literal.string(self.spelled(name))))):
             self.rows(exp.Create(this=exp.Table(db=exp.to_identifier(name, quoted=True)), kind="SCHEMA", exists=True))
 
 

@@ -17,12 +17,12 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.arrow import fitted
 from basemodel_ops.warehouse.queries import column_of, table_of
-from basemodel_ops.warehouse.retry import Patience
+from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
-from basemodel_ops.warehouse.values import plain_values
+from basemodel_ops.warehouse.values import portable_values
 
 STAGE_HOURS = 24
 """A stage table this old belongs to a run that is gone: Snowflake has no lock that would say so sooner."""
@@ -85,7 +85,7 @@ class SnowflakeSession(Session):
             with cursor:
                 for chunk in cursor.fetch_arrow_batches():
                     # Integers come as wide as their chunk needs, moments in nanoseconds: one schema for all.
-                    yield from fitted(plain_values(chunk.rename_columns(schema.names)), schema).to_batches()
+                    yield from fitted(portable_values(chunk.rename_columns(schema.names)), schema).to_batches()
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 
@@ -115,8 +115,8 @@ class SnowflakeSession(Session):
         part, self._part = self._part, None
         if part is not None:
             with part as path:
-                place = exp.Literal.string(path.as_uri()).sql(self.dialect)
-                self.execute(f"put {place} @{self.render(table_of(stage))} auto_compress = false")
+                folder_path = exp.Literal.string(path.as_uri()).sql(self.dialect)
+                self.execute(f"put {folder_path} @{self.render(table_of(stage))} auto_compress = false")
 
     def close_stage(self, stage: Relation) -> None:
         """Send the last file, copy all of them into the stage table, and remove them."""
@@ -199,14 +199,14 @@ class SnowflakeWarehouse(SqlWarehouse):
     session = SnowflakeSession
     errors = (snowflake_errors.Error,)
 
-    def __init__(self, settings: dict[str, Any], patience: Patience | None = None) -> None:
+    def __init__(self, settings: dict[str, Any], retry_policy: RetryPolicy | None = None) -> None:
         """Connect to nothing yet.
 
         Args:
             settings: The connector's own, as `connection_settings` makes them.
-            patience: How long a broken connection is tried again.
+            retry_policy: How long a broken connection is tried again.
         """
-        super().__init__(patience)
+        super().__init__(retry_policy)
         self._settings = settings
 
     @classmethod

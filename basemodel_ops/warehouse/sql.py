@@ -16,15 +16,15 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError, WarehouseError
-from basemodel_ops.warehouse.arrow import plain, rebatched
+from basemodel_ops.warehouse.arrow import rebatched, to_portable
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.publication import Partition, Publication
 from basemodel_ops.warehouse.queries import column_of, table_of
-from basemodel_ops.warehouse.retry import Patience, Trouble, within
+from basemodel_ops.warehouse.retry import Retries, RetryPolicy, within
 from basemodel_ops.warehouse.sampling import remainder, sample_of, shard_of
 from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.staging import new_stage, sweep
-from basemodel_ops.warehouse.values import plain_values
+from basemodel_ops.warehouse.values import portable_values
 
 T = TypeVar("T")
 MIXED, SUMMED = 4_611_686_018_427_387_847, 1_000_000_007
@@ -41,8 +41,8 @@ class SqlWarehouse(ABC):
     ledger: Relation = LEDGER
     """The ledger of the schema that answers are written to."""
 
-    def __init__(self, patience: Patience | None = None, generator: random.Random | None = None) -> None:
-        self._patience = patience or Patience()
+    def __init__(self, retry_policy: RetryPolicy | None = None, generator: random.Random | None = None) -> None:
+        self._retry_policy = retry_policy or RetryPolicy()
         self._generator = generator or random.Random()
 
     @abstractmethod
@@ -73,23 +73,23 @@ class SqlWarehouse(ABC):
 
     def exists(self, relation: Relation) -> bool:
         """Whether the table or view is there."""
-        return bool(self._asked(lambda session: session.columns(relation)))
+        return bool(self._retried(lambda session: session.columns(relation)))
 
     def columns(self, relation: Relation) -> dict[str, str]:
         """Data type per column; WarehouseError that names what exists if the relation is not there."""
-        found = self._asked(lambda session: session.columns(relation))
-        if not found:
-            there = sorted(str(one) for one in self._asked(lambda session: session.relations()))
+        result = self._retried(lambda session: session.columns(relation))
+        if not result:
+            there = sorted(str(entry) for entry in self._retried(lambda session: session.relations()))
             raise WarehouseError(
                 f"There is no table {relation} in {self}. It has: {there}. Build the dbt models first."
             )
-        return found
+        return result
 
     def batches(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
         """The result in the query's order, at most `rows` and about 64 MB at a time; see `Warehouse.batches`."""
-        before = self._mark(query)
+        before = self._content_hash(query)
         yield from rebatched(self._resumed(query, rows), rows)
-        if self._mark(query) != before:
+        if self._content_hash(query) != before:
             relations = sorted({f"{table.db}.{table.name}" for table in query.find_all(exp.Table)})
             raise DataError(
                 f"Rows of {', '.join(relations)} changed while they were read, so what was read is of no one moment. "
@@ -98,7 +98,7 @@ class SqlWarehouse(ABC):
 
     def read(self, query: exp.Query) -> pa.Table:
         """The result, whole."""
-        return plain_values(self._asked(lambda session: session.stream(query, READ_ROWS).read_all()))
+        return portable_values(self._retried(lambda session: session.stream(query, READ_ROWS).read_all()))
 
     def shard(self, query: exp.Select, column: str, index: int, count: int) -> exp.Select:
         """The rows of a query whose `column` hashes to shard `index` of `count`: disjoint, together all of them."""
@@ -111,8 +111,8 @@ class SqlWarehouse(ABC):
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
         """A hash of the columns' content that does not depend on the order of rows."""
         self.columns(relation)
-        mark = self._mark(exp.select(*map(column_of, columns)).from_(table_of(relation)))
-        return hashlib.sha256(json.dumps([str(relation), columns, mark]).encode()).hexdigest()[:16]
+        digest = self._content_hash(exp.select(*map(column_of, columns)).from_(table_of(relation)))
+        return hashlib.sha256(json.dumps([str(relation), columns, digest]).encode()).hexdigest()[:16]
 
     def publish(
         self,
@@ -143,7 +143,7 @@ class SqlWarehouse(ABC):
         """A partition that is replaced when the block ends well; see `Warehouse.publication`."""
         made_from = Partition(relation, partition, input_hash, code_version, run_id, self.ledger)
         out = Publication(made_from, schema, self.errors)
-        session = within(self._patience.answer, self._connect, _close)
+        session = within(self._retry_policy.response_timeout, self._connect, _close)
         session.ledger = self.ledger
         try:
             with self._writing():
@@ -152,7 +152,7 @@ class SqlWarehouse(ABC):
                 yield out
                 with self._writing():
                     out.finish()
-                    session.settled()
+                    session.after_commit()
                 return
         except BaseException:
             with self._writing():
@@ -164,7 +164,7 @@ class SqlWarehouse(ABC):
 
     def load(self, relation: Relation, table: pa.Table) -> None:
         """Create or replace a whole table, atomically."""
-        rows = plain(table)
+        rows = to_portable(table)
         with self._writing(), self._session() as session:
             try:
                 session.create_schema(relation.schema_name)
@@ -172,11 +172,11 @@ class SqlWarehouse(ABC):
                 session.replace(relation, rows, new_stage(relation.schema_name))
             except (*self.errors, OSError) as error:
                 raise WarehouseError(f"The table {relation} was not loaded and is as it was: {error}") from error
-            session.settled()
+            session.after_commit()
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        session = within(self._patience.answer, self._connect, _close)
+        session = within(self._retry_policy.response_timeout, self._connect, _close)
         try:
             yield session
         except TimeoutError:
@@ -187,23 +187,23 @@ class SqlWarehouse(ABC):
         else:
             session.close()
 
-    def _asked(self, ask: Callable[[Session], T]) -> T:
+    def _retried(self, ask: Callable[[Session], T]) -> T:
         """The answer to a question that changes nothing, asked again while the connection breaks."""
 
         def once() -> T:
             with self._session() as session:
                 return ask(session)
 
-        trouble = Trouble(self._patience, self._generator)
+        retries = Retries(self._retry_policy, self._generator)
         while True:
             try:
-                return within(self._patience.answer, once)
+                return within(self._retry_policy.response_timeout, once)
             except (*self.errors, OSError) as error:
-                self._endure(error, trouble)
+                self._wait_or_raise(error, retries)
 
     def _resumed(self, query: exp.Query, rows: int) -> Iterator[pa.RecordBatch]:
         """The stream of a query, opened again behind the last row that arrived whenever the connection breaks."""
-        trouble, arrived, limit = Trouble(self._patience, self._generator), 0, self._patience.answer
+        retries, arrived, limit = Retries(self._retry_policy, self._generator), 0, self._retry_policy.response_timeout
         while True:
             try:
                 with self._session() as session:
@@ -212,8 +212,8 @@ class SqlWarehouse(ABC):
                     reader = within(limit, partial(session.stream, rest, rows), late)
                     while (batch := within(limit, partial(next, reader, None), late)) is not None:
                         arrived += batch.num_rows
-                        trouble.over()
-                        yield plain_values(batch)
+                        retries.reset()
+                        yield portable_values(batch)
                 return
             except (*self.errors, OSError) as error:
                 if arrived and self._is_passing(error) and not _is_repeatable(query):
@@ -221,17 +221,17 @@ class SqlWarehouse(ABC):
                         f"The connection broke after {arrived} rows of a query that is not ordered by all its columns, "
                         f"so the rest cannot be told from what arrived. Run again. {error}"
                     ) from error
-                self._endure(error, trouble)
+                self._wait_or_raise(error, retries)
 
-    def _endure(self, error: Exception, trouble: Trouble) -> None:
+    def _wait_or_raise(self, error: Exception, retries: Retries) -> None:
         if self._is_passing(error):
-            trouble.wait(error)
+            retries.wait(error)
         elif self._is_missing(error):
             raise WarehouseError(f"A table or column is not there: {error} Build the dbt models first.") from error
         else:
             raise error
 
-    def _mark(self, query: exp.Query) -> str:
+    def _content_hash(self, query: exp.Query) -> str:
         """A hash of the rows of a query, found in the warehouse, that does not depend on their order."""
         names = query.named_selects
         rows = query.copy()
@@ -244,7 +244,7 @@ class SqlWarehouse(ABC):
             exp.Sum(this=remainder(hashed.copy(), SUMMED)),
         )
         ask = exp.select(*sums).from_(rows.subquery("content"))
-        ((count, mixed, total),) = self._asked(lambda session: session.rows(ask))
+        ((count, mixed, total),) = self._retried(lambda session: session.rows(ask))
         return f"{count} {int(mixed or 0)} {int(total or 0)}"
 
 

@@ -21,17 +21,17 @@ def new_stage(schema_name: str) -> Relation:
 
 def stage_age(stage: Relation) -> float:
     """Seconds since a stage table was made."""
-    found = STAGE_NAME.fullmatch(stage.name)
-    if not found:
+    match = STAGE_NAME.fullmatch(stage.name)
+    if not match:
         raise ValueError(f"{stage} is no stage table.")
-    made = datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    return (datetime.now(UTC) - made).total_seconds()
+    created = datetime.strptime(match[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return (datetime.now(UTC) - created).total_seconds()
 
 
 def sweep(session: Session, schema_name: str) -> list[Relation]:
     """Drop the stage tables of writers that are gone; returns them."""
-    stages = [one for one in session.relations(schema_name) if STAGE_NAME.fullmatch(one.name)]
-    gone = [one for one in stages if session.is_abandoned(one)]
+    stages = [relation for relation in session.relations(schema_name) if STAGE_NAME.fullmatch(relation.name)]
+    gone = [relation for relation in stages if session.is_abandoned(relation)]
     for stage in gone:
         drop(session, stage)
     return gone

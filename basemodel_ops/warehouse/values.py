@@ -20,27 +20,27 @@ FIRST, LAST = FIRST_DAY * 86_400_000_000, (LAST_DAY + 1) * 86_400_000_000 - 1
 """Bounds in microseconds since 1970, to which everything beyond them is brought: `-infinity` and `infinity` too."""
 
 
-def plain_values(rows: Rows) -> Rows:
+def portable_values(rows: Rows) -> Rows:
     """The same rows with timestamps as `timestamp[us]` in UTC, dates as `date32` and no dictionaries.
 
     Nanoseconds are cut, never rounded up, so what was before a whole microsecond still is.
     """
     given = rows.columns
-    columns = [_plain(column) for column in given]
+    columns = [_portable(column) for column in given]
     if all(new is old for new, old in zip(columns, given, strict=True)):
         return rows
     return type(rows).from_arrays(columns, names=rows.schema.names)
 
 
-def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def _portable(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _plain(column.cast(kind.value_type))
+        return _portable(column.cast(kind.value_type))
     if pa.types.is_date64(kind):
-        return _plain(column.cast(pa.date32()))
+        return _portable(column.cast(pa.date32()))
     if not (pa.types.is_timestamp(kind) or pa.types.is_date32(kind)):
         return column
-    if _is_plain(column):
+    if _is_portable(column):
         return column
     if isinstance(column, pa.ChunkedArray):
         chunks = [_converted(chunk) for chunk in column.chunks]
@@ -48,7 +48,7 @@ def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return _converted(column)
 
 
-def _is_plain(column: pa.Array | pa.ChunkedArray) -> bool:
+def _is_portable(column: pa.Array | pa.ChunkedArray) -> bool:
     """Whether every value is as it should be; one pass that copies nothing."""
     days = pa.types.is_date32(column.type)
     if not days and column.type != pa.timestamp("us"):
@@ -63,12 +63,12 @@ def _converted(column: pa.Array) -> pa.Array:
     if pa.types.is_date32(column.type):
         days = column.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False)
         return pa.array(np.clip(days, FIRST_DAY, LAST_DAY), pa.int32(), mask=missing).cast(pa.date32())
-    whole = column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    full = column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
     if column.type.unit == "ns":
         ends = np.iinfo(np.int64).max
-        out = np.where(whole == ends, LAST, np.where(whole <= -ends, FIRST, whole // 1_000))
+        out = np.where(full == ends, LAST, np.where(full <= -ends, FIRST, full // 1_000))
     else:
         size = MICROSECONDS[column.type.unit]
-        inside = np.clip(whole, -(-FIRST // size), LAST // size) * size
-        out = np.where(whole > LAST // size, LAST, inside)
+        inside = np.clip(full, -(-FIRST // size), LAST // size) * size
+        out = np.where(full > LAST // size, LAST, inside)
     return pa.array(out, pa.int64(), mask=missing).cast(pa.timestamp("us"))

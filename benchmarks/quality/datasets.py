@@ -28,10 +28,10 @@ class Dataset:
     """Numbers of an event, that of money first."""
     basket: str | None = None
     """The column whose equal values are one occasion; none: what happens at one moment is."""
-    things: str | None = None
+    top_items: str | None = None
     """Table of facts about items."""
     category: str | None = None
-    """The column of `things` that says what kind of item it is; none: each item is a kind of its own."""
+    """The column of `top_items` that says what kind of item it is; none: each item is a kind of its own."""
     files: dict[str, Path] = field(default_factory=dict)
     """CSV or Parquet files to load as raw tables."""
     timed: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ def complete_journey() -> Dataset:
         basket="basket_id",
         item="product_id",
         numbers=("sales_value", "quantity", "retail_discount", "coupon_discount"),
-        things="behavior.products",
+        top_items="behavior.products",
         category="product_category",
         timed=("churn_28d", "spend_28d", "category_14d", "next_products_14d", "income_band"),
     )
@@ -71,7 +71,7 @@ def online_retail() -> Dataset:
         item="product_id",
         numbers=("amount", "quantity", "price"),
         basket="invoice_id",
-        things="behavior.products",
+        top_items="behavior.products",
         category="kind",
         files={f"invoices_{years}": data / f"online_retail_{years}.parquet" for years in ("2009_2010", "2010_2011")},
     )
@@ -93,7 +93,7 @@ def _amazon(name: str) -> Dataset:
         is_sequences=True,
         item="item_id",
         numbers=(),
-        things="behavior.items",
+        top_items="behavior.items",
         category="category_3",
     )  # fmt: skip
 
@@ -159,7 +159,7 @@ def movielens() -> Dataset:
         time="rated_at",
         item="film_id",
         numbers=("rating",),
-        things="behavior.films",
+        top_items="behavior.films",
         category="genre",
         files={
             name: data / f"ml-100k.{end}" for name, end in (("ratings", "inter"), ("films", "item"), ("people", "user"))

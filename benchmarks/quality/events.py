@@ -63,8 +63,8 @@ def read_events(warehouse: Warehouse, dataset: Dataset) -> Events:
     names = dict.fromkeys([dataset.entity, dataset.time, basket, dataset.item])
     frame = _read(warehouse, dataset.events, [*names, *dataset.numbers]).sort_values([*names], kind="stable")
     entities, items = (pd.Index(np.sort(frame[name].unique())) for name in (dataset.entity, dataset.item))
-    if dataset.things and dataset.category:
-        things = _read(warehouse, dataset.things, [dataset.item, dataset.category])
+    if dataset.top_items and dataset.category:
+        things = _read(warehouse, dataset.top_items, [dataset.item, dataset.category])
         kinds = things.set_index(dataset.item)[dataset.category]
     else:
         kinds = pd.Series(items, index=items)

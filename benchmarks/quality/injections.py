@@ -9,7 +9,7 @@ from basemodel_ops.encoders import track_names
 from basemodel_ops.encoders.time import HOUR, HOURS, WEEKDAYS
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.representation.occasions import occasions
+from basemodel_ops.representation.sessions import session_indices
 
 BURST, LEAST_BURST = 4, 8
 """A burst has so many times as many occasions as the window had, and at least so many more."""
@@ -50,7 +50,7 @@ class Drawn:
         order = np.lexsort((np.arange(len(self.time)), self.time, self.owner))
         event, item, moment = self.event[order], self.item[order], self.time[order]
         hours, weekdays = (track_names(time, 3)[row] for row in (HOURS, WEEKDAYS))
-        codes = {name: values[item] for name, values in like.codes.items()}
+        codes = {name: values[item] for name, values in like.item_ids.items()}
         for track, values in ((hours, moment // HOUR % 24), (weekdays, (moment // DAY + 3) % 7)):
             if track in codes:
                 codes[track] = values.astype(np.int32)
@@ -78,7 +78,7 @@ def another(events: Drawn, within: np.ndarray, history: History, low: int, high:
 
 def burst(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator) -> Drawn:
     """Everyone has many more occasions, like those that they had before, at their own hours."""
-    occasion = occasions(events.owner, events.time, events.session)
+    occasion = session_indices(events.owner, events.time, events.session)
     owner = events.owner[np.searchsorted(occasion, np.arange(occasion[-1] + 1))]  # of each occasion
     own = np.bincount(owner[np.unique(occasion[within])], minlength=history.entities)
     first, last = (np.searchsorted(owner, np.arange(history.entities), side=side) for side in ("left", "right"))
@@ -96,7 +96,7 @@ def burst(events: Drawn, within: np.ndarray, history: History, low: int, high: i
 
 def category(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator):
     """Half of everyone's events, and at least one, are of an item that they never had and others have."""
-    codes = max(history.codes.values(), key=lambda values: int(values.max(initial=0)))
+    codes = max(history.item_ids.values(), key=lambda values: int(values.max(initial=0)))
     item = events.item.copy()
     rows = np.flatnonzero(within)
     for entity in np.unique(events.owner[rows]):
@@ -144,7 +144,7 @@ def injected(histories: list[History], times: list[str], kind: str, low: int, hi
         events = Drawn.of(history)
         within = (events.time >= low) & (events.time < high)
         draw = np.random.default_rng((seed, number))
-        is_odd = within.any() and len(history.codes)
+        is_odd = within.any() and len(history.item_ids)
         changed = KINDS[kind](events, within, history, low, high, draw) if is_odd else events
         found.append(changed.history(history, time))
     return found

@@ -9,13 +9,13 @@ import pyarrow as pa
 from scipy.stats import rankdata
 
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.snapshot.task_rows import known_before_test, population
-from basemodel_ops.stages.tasks.positives import positives, truth_matrix
-from basemodel_ops.stages.tasks.views import pair_views
+from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows
+from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets
+from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from basemodel_ops.tasks.metrics import multilabel_metrics
-from basemodel_ops.tasks.multilabel import answers_of, choose_pairs, fit_pairs
+from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs, predictions_of
 from benchmarks.quality.events import Events
 from benchmarks.quality.intervals import difference, interval, resamples
 from benchmarks.quality.pairs import PairFeatures, fit_long, predict_long
@@ -36,18 +36,20 @@ def categories(
 
     `hand` makes features of (owner, cutoff) rows; few labels are drawn `samples` times.
     """
-    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), Examples(ws.current("training_examples"))
+    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), FeatureStore(ws.current("training_examples"))
     with ws.warehouse() as warehouse:
-        rows = population(warehouse, task, snapshot.times, snapshot.plans[name])
-        found = positives(warehouse, task)
+        rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name])
+        found = read_positive_items(warehouse, task)
     generator = np.random.default_rng(seed)
-    keep = np.isin(rows.part, ["validation", "test", "gap"])
+    keep = np.isin(rows.part, ["validation", "test", "embargo"])
     learnt = np.flatnonzero(rows.part == "train")
     keep[generator.choice(learnt, min(TRAIN_ROWS, len(learnt)), replace=False)] = True
     rows = rows.take(np.flatnonzero(keep & (examples.locate(rows.entity, rows.cutoff) >= 0)))
     truth = truth_matrix(found, rows)
     began = time.perf_counter()
-    views = pair_views(ws, examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, found.labels)
+    views = pair_feature_sets(
+        ws, examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, found.labels
+    )
     seconds = {"product": time.perf_counter() - began}
     train, validation, test = (np.flatnonzero(rows.part == part) for part in ("train", "validation", "test"))
     known = known_before_test(rows, task.horizon)
@@ -78,7 +80,7 @@ def categories(
     shipped, _ = choose_pairs(candidates, views.rows(validation), truth[validation])
     # As it ships, from the newest labels too; so are the baseline's.
     candidates = fit_pairs(names, views.rows(known), truth[known], seed)
-    answers = answers_of(candidates, views.rows(test))
+    answers = predictions_of(candidates, views.rows(test))
     seconds["product"] += time.perf_counter() - began
     began = time.perf_counter()
     booster, rate = fit_long(features, entity, truth, known, seed, quick)

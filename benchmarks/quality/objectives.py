@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from basemodel_ops.foundation import FoundationModel, FutureNetwork, Shape, pretrain
+from basemodel_ops.foundation import FoundationModel, PretrainingNetwork, Shape, pretrain
 from basemodel_ops.foundation.network import Head
 from benchmarks.quality.events import DAY, Events
 
@@ -19,7 +19,7 @@ BATCH = 256
 RATE = 2e-3
 TEMPERATURE = 0.1
 PROJECTED = 128
-FAMILIES = ("activity", "things", "composition")
+FAMILIES = ("activity", "items", "item_distribution")
 
 Answer = Callable[[np.ndarray], np.ndarray]
 """Features or logits (rows, outputs) of inputs (rows, inputs)."""
@@ -34,18 +34,18 @@ def only(shape: Shape, *families: str) -> Shape:
         raise ValueError(f"No family {', '.join(sorted(unknown))}. There are: {', '.join(FAMILIES)}.")
     if "activity" not in families:
         shape = replace(shape, activity=0)
-    if "things" not in families:
-        shape = replace(shape, thing_inputs=(), thing_spans=0)
-    if "composition" not in families:
-        shape = replace(shape, sketch_inputs=(), composition_spans=0)
+    if "items" not in families:
+        shape = replace(shape, item_inputs=(), item_horizons=0)
+    if "item_distribution" not in families:
+        shape = replace(shape, sketch_inputs=(), distribution_horizons=0)
     return shape
 
 
 def learn_futures(
-    inputs: np.ndarray, futures: np.ndarray, is_any: np.ndarray, shape: Shape, epochs: int, seed: int
+    inputs: np.ndarray, futures: np.ndarray, is_binary: np.ndarray, shape: Shape, epochs: int, seed: int
 ) -> FoundationModel:
     """The product's own pretraining; `futures` holds what `shape` answers, in its order."""
-    return pretrain(inputs, futures, is_any, shape, epochs, seed, lambda line: None)[0]
+    return pretrain(inputs, futures, is_binary, shape, epochs, seed, lambda line: None)[0]
 
 
 def learn(
@@ -56,7 +56,7 @@ def learn(
     torch.manual_seed(seed)
     sample = inputs[: 2 * 4096].astype(np.float32)
     scale = torch.from_numpy(sample.mean(0)), torch.from_numpy(np.maximum(sample.std(0), 0.05))
-    model = FoundationModel(FutureNetwork(shape), *scale)
+    model = FoundationModel(PretrainingNetwork(shape), *scale)
     parameters = [*model.network.parameters(), *(heads or [])]
     optimiser = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=max(steps, 1))

@@ -21,8 +21,8 @@ from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.base import Warehouse
 from benchmarks.quality.datasets import ROOT, Dataset
 from benchmarks.quality.events import Events, read_events
-from dagster_project.demo import load_demo
-from dagster_project.project import dbt_environment, dbt_executable, load_project, profiles_directory
+from dagster_project.lib.demo import load_demo
+from dagster_project.lib.project import dbt_environment, dbt_executable, load_project, profiles_directory
 
 
 def settings_of(dataset: Dataset, home: Path, seed: int = 0) -> Settings:
@@ -104,8 +104,8 @@ def pretrain(ws: Workspace) -> tuple[dict[str, float], dict[str, dict[str, float
         "training_examples": [training_examples(ws)],
         "foundation_model": [foundation_model(ws)],
     }
-    seconds = {name: sum(float(one.numbers["seconds"]) for one in made) for name, made in reports.items()}
-    examples = reports["training_examples"][0].numbers
+    seconds = {name: sum(float(one.metrics["seconds"]) for one in made) for name, made in reports.items()}
+    examples = reports["training_examples"][0].metrics
     entities = int(examples["entities"])
     folder = ws.settings.home / "artifacts" / "training_examples" / ws.current("training_examples").version
     read = sum(path.stat().st_size for path in folder.iterdir())

@@ -12,13 +12,13 @@ from scipy.sparse import csr_matrix
 from basemodel_ops.artifacts import Artifact
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.stages import Workspace, task_model
-from basemodel_ops.stages.snapshot.task_rows import Rows, population
-from basemodel_ops.stages.tasks.positives import Positives, positives
-from basemodel_ops.stages.tasks.recommending import CUTOFFS, ENTITIES, Shelf
+from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
+from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_positive_items
+from basemodel_ops.stages.tasks.recommendation import CUTOFFS, ENTITIES, RecommendationContext
 from basemodel_ops.tasks.metrics import ranking_by_row
 from basemodel_ops.tasks.ranker import Ranker
-from basemodel_ops.tasks.recommendation import Weights, ways
-from basemodel_ops.tasks.reranking import following, never_had
+from basemodel_ops.tasks.recommendation import Weights, candidate_weights
+from basemodel_ops.tasks.reranking import apply_policy, never_had
 from benchmarks.quality.events import Events
 from benchmarks.quality.hand_ranker import HandRanker, pairs_at
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -34,7 +34,7 @@ METRICS = ("recall_20", "ndcg_10")
 class Moment:
     """Entities at one cutoff, what each took next and what it had before; items as `Events` codes them."""
 
-    rows: Rows
+    rows: TaskRows
     owner: np.ndarray
     truth: list[np.ndarray]
     had: csr_matrix
@@ -51,7 +51,9 @@ class Moment:
         return np.stack([np.stack([values[name] for name in METRICS], axis=1) for values in found], axis=1)
 
 
-def _moments(rows: Rows, part: str, events: Events, found: Positives, newest: int, seed: int) -> Iterator[Moment]:
+def _moments(
+    rows: TaskRows, part: str, events: Events, found: PositiveItems, newest: int, seed: int
+) -> Iterator[Moment]:
     """The newest cutoffs of a part, each with as many entities as the product asks at most."""
     items = Vocabulary(pa.array(events.items), np.bincount(events.item, minlength=len(events.items)))
     generator = np.random.default_rng(seed)
@@ -67,11 +69,13 @@ def _moments(rows: Rows, part: str, events: Events, found: Positives, newest: in
 class Product:
     """The rankers of a fitted task as its artifact keeps them, learnt and chosen on the validation cutoffs."""
 
-    def __init__(self, shelf: Shelf, found: Positives, events: Events, end: int, fitted: Artifact) -> None:
+    def __init__(
+        self, shelf: RecommendationContext, found: PositiveItems, events: Events, end: int, fitted: Artifact
+    ) -> None:
         self._shelf, self._found, recipe = shelf, found, fitted.json("recipe")
         self._codes = events.items.get_indexer(shelf.items.values.to_pandas())
-        self._learnt = shelf.learnt(end, fitted.arrays("network"))
-        self._weights: dict[str, Weights] = ways(tuple(recipe["blend"]))
+        self._learnt = shelf.item_models(end, fitted.arrays("network"))
+        self._weights: dict[str, Weights] = candidate_weights(tuple(recipe["blend"]))
         # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
         self._ranker = Ranker.restore(fitted.json("measured")) if "measured.json" in fitted.names else None
         self.shipped: str = recipe["shipped"]
@@ -80,15 +84,15 @@ class Product:
     def measure(self, moment: Moment) -> dict[str, np.ndarray]:
         """Metrics of every candidate; what ships follows its policy for items already had."""
         truth = self._found.items_of(moment.rows, self._shelf.items)
-        query = self._shelf.query(self._shelf.market(self._learnt, moment.cutoff), moment.rows, truth)
+        query = self._shelf.query(self._shelf.interactions(self._learnt, moment.cutoff), moment.rows, truth)
         query = replace(query, weights=self._weights["blend"])
-        scores = {name: query.shortlist.scores(weights) for name, weights in self._weights.items()}
+        scores = {name: query.candidates.scores(weights) for name, weights in self._weights.items()}
         if self._ranker is not None:
             scores["reranked"] = self._ranker.scores(query)
-        (scores[self.shipped],) = following(self._policy, [query], [scores[self.shipped]])
-        new = query.unseen.shortlist
+        (scores[self.shipped],) = apply_policy(self._policy, [query], [scores[self.shipped]])
+        new = query.unseen.candidates
         return {
-            name: moment.measure(*(self._named(part.best(own, 20)[0]) for part in (query.shortlist, new)))
+            name: moment.measure(*(self._named(part.best(own, 20)[0]) for part in (query.candidates, new)))
             for name, own in scores.items()
         }
 
@@ -132,11 +136,11 @@ def products(
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """The report of a recommendation, of all items and of new ones, and the seconds both sides took to fit."""
     task = ws.contract.task(name)
-    seconds = {"product": float(task_model(ws, name).numbers["seconds"])}
+    seconds = {"product": float(task_model(ws, name).metrics["seconds"])}
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
-        rows, found = population(warehouse, task, times), positives(warehouse, task)
-        shelf = Shelf(ws, warehouse, task, times.data_end)
+        rows, found = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
+        shelf = RecommendationContext(ws, warehouse, task, times.data_end)
     validation = list(_moments(rows, "validation", events, found, CUTOFFS, seed))
     began = time.perf_counter()
     references = References(events, end, validation, seed, quick)

@@ -9,12 +9,12 @@ from scipy.sparse import csr_matrix, diags_array
 
 from basemodel_ops.foundation.retrieval import Sequences
 from basemodel_ops.stages import Workspace, embeddings, encoders, task_model
-from basemodel_ops.stages.snapshot.task_rows import Rows, population
-from basemodel_ops.stages.tasks.positives import positives
-from basemodel_ops.stages.tasks.recommending import Shelf
+from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
+from basemodel_ops.stages.tasks.positive_items import read_positive_items
+from basemodel_ops.stages.tasks.recommendation import RecommendationContext
 from basemodel_ops.tasks.ranker import Ranker
-from basemodel_ops.tasks.recommendation import ways
-from basemodel_ops.tasks.reranking import Query, following
+from basemodel_ops.tasks.recommendation import candidate_weights
+from basemodel_ops.tasks.reranking import Query, apply_policy
 from benchmarks.quality.intervals import difference, interval, resamples
 
 K = 10
@@ -116,20 +116,20 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
     fitted = ws.current(f"{name}/model")
     shipped, recipe = fitted.json("metrics")["shipped"], fitted.json("recipe")
     with ws.warehouse() as warehouse:
-        times, found = ws.times(warehouse), positives(warehouse, task)
-        rows = population(warehouse, task, times)
-        shelf = Shelf(ws, warehouse, task, times.data_end)
-    learnt = shelf.learnt(times.training_end, fitted.arrays("network"))
+        times, found = ws.times(warehouse), read_positive_items(warehouse, task)
+        rows = load_task_rows(warehouse, task, times)
+        shelf = RecommendationContext(ws, warehouse, task, times.data_end)
+    learnt = shelf.item_models(times.training_end, fitted.arrays("network"))
 
-    def asked(part: str) -> Iterator[tuple[Rows, Query]]:
+    def asked(part: str) -> Iterator[tuple[TaskRows, Query]]:
         mine = np.flatnonzero(rows.part == part)
-        market = shelf.market(learnt, int(rows.cutoff[mine[0]]))
+        market = shelf.interactions(learnt, int(rows.cutoff[mine[0]]))
         for low in range(0, len(mine), ASKED):
             some = rows.take(mine[low : low + ASKED])
             query = shelf.query(market, some, found.items_of(some, shelf.items))
             yield some, replace(query, weights=tuple(recipe["blend"]))
 
-    blends = ways(tuple(recipe["blend"]))
+    blends = candidate_weights(tuple(recipe["blend"]))
     # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
     ranker = Ranker.restore(fitted.json("measured")) if "measured.json" in fitted.names else None
     references = References.fit(shelf.sequences(times.training_end), learnt.vectors)
@@ -138,17 +138,17 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
     for some, query in asked("test"):
         entities.append(some.entity.to_numpy())
         truth = np.array([items[0] for items in query.truth])
-        known, mine = query.affinity.market.sequences, shelf.entities.encode(some.entity)
+        known, mine = query.pair_features.interactions.sequences, shelf.entities.encode(some.entity)
         histories = [known.item[known.start[one] : known.start[one + 1]] for one in mine]
         for way, scores in references.scores(histories):
             found_at["raw"].setdefault(way, []).append(places_of(scores, truth, None))
             found_at["masked"].setdefault(way, []).append(places_of(scores, truth, histories))
-        answers = {way: query.shortlist.scores(weights) for way, weights in blends.items()}
+        answers = {way: query.candidates.scores(weights) for way, weights in blends.items()}
         if ranker is not None:
             answers["reranked"] = ranker.scores(query)
         for way, scores in answers.items():
             for view, policy in (("raw", "keep"), ("masked", "remove")):
-                best, _ = query.shortlist.best(following(policy, [query], [scores])[0], K)
+                best, _ = query.candidates.best(apply_policy(policy, [query], [scores])[0], K)
                 is_true = best == truth[:, None]
                 found_at[view].setdefault(way, []).append(np.where(is_true.any(axis=1), is_true.argmax(axis=1), -1))
     own = {view: {way: gains(np.concatenate(parts)) for way, parts in ways.items()} for view, ways in found_at.items()}

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.snapshot.task_rows import population
-from basemodel_ops.stages.tasks.positives import positives
-from basemodel_ops.stages.tasks.recommending import CUTOFFS, Shelf
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows
+from basemodel_ops.stages.tasks.positive_items import read_positive_items
+from basemodel_ops.stages.tasks.recommendation import CUTOFFS, RecommendationContext
 from basemodel_ops.tasks.rankings import Rankings, blended, policies_of
 from basemodel_ops.tasks.reranking import Query
 from benchmarks.quality.curves import Curve
@@ -26,9 +26,9 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
     task, fitted = ws.contract.task(name), ws.current(f"{name}/model")
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
-        rows, found = population(warehouse, task, times), positives(warehouse, task)
-        shelf = Shelf(ws, warehouse, task, times.data_end)
-    learnt = shelf.learnt(times.training_end, fitted.arrays("network"))
+        rows, found = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
+        shelf = RecommendationContext(ws, warehouse, task, times.data_end)
+    learnt = shelf.item_models(times.training_end, fitted.arrays("network"))
     generator = np.random.default_rng(seed)
 
     def asked(part: str, newest: int, share: float) -> list[Query]:
@@ -37,7 +37,9 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
             mine = np.flatnonzero(rows.cutoff == cutoff)
             size = min(max(int(share * len(mine)), 20), len(mine))
             some = rows.take(np.sort(generator.choice(mine, size, replace=False)))
-            queries.append(shelf.query(shelf.market(learnt, int(cutoff)), some, found.items_of(some, shelf.items)))
+            queries.append(
+                shelf.query(shelf.interactions(learnt, int(cutoff)), some, found.items_of(some, shelf.items))
+            )
         return queries
 
     test = asked("test", len(times.cutoffs), 1.0)
@@ -47,7 +49,7 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
         cells = []
         for _ in range(samples if share < max(SHARES) else 1):
             few = Rankings.learn(asked("validation", CUTOFFS, share), seed, policies_of(task), task.diversity)
-            cells.append(few.measure(blended(test, few.blend), few.shipped)[METRIC])
+            cells.append(few.measure(blended(test, few.blend), few.selected)[METRIC])
         curve[f"{share:g}"] = {"shipped": round(float(np.mean(cells)), 4), "best_baseline": theirs}
     curve["1"] = {"shipped": report["shipped"], "best_baseline": theirs}
     return curve

@@ -10,12 +10,12 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.snapshot.task_rows import Rows, known_before_test, population, prepared
-from basemodel_ops.stages.tasks.selection import select, tell_of_peers
-from basemodel_ops.stages.tasks.views import peer_keys, single_views
-from basemodel_ops.tasks.single import Views
+from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_before_test, load_task_rows, prepared
+from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
+from basemodel_ops.stages.tasks.selection import peer_features, select
+from basemodel_ops.tasks.single import FeatureSets
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import hand_features
@@ -29,7 +29,7 @@ class Problem:
     """Rows of a task with the product's views, hand-made features and parts."""
 
     task: Task
-    rows: Rows
+    rows: TaskRows
     keys: np.ndarray
     """Groups that the entities share with others."""
     entity: np.ndarray
@@ -37,7 +37,7 @@ class Problem:
     place: np.ndarray
     """Rows of the training examples."""
     target: np.ndarray
-    views: Views
+    views: FeatureSets
     hand: np.ndarray
     train: np.ndarray
     validation: np.ndarray
@@ -70,15 +70,15 @@ class Problem:
 def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     """The task's labelled rows, as the product splits them."""
     task = ws.contract.task(name)
-    snapshot, examples = ws.snapshot(), Examples(ws.current("training_examples"))
+    snapshot, examples = ws.snapshot(), FeatureStore(ws.current("training_examples"))
     with ws.warehouse() as warehouse:
-        rows = population(warehouse, task, snapshot.times, snapshot.plans[name])
+        rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name])
     rows = prepared(task, rows, ws.settings.seed)
     rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
     target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
     began = time.perf_counter()
     place = examples.locate(rows.entity, rows.cutoff)
-    views, keys = single_views(examples, Checkpoint(ws), place, task), peer_keys(examples, place)
+    views, keys = single_feature_sets(examples, Checkpoint(ws), place, task), peer_keys(examples, place)
     seen = time.perf_counter()
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     hand, _ = hand_features(events, owner, rows.cutoff)
@@ -97,14 +97,14 @@ def product_answers(
 
     With `newest`, candidates are fitted again on those rows after the choice, as the product does.
     """
-    part = np.full(len(problem.target), "gap", dtype="<U10")
+    part = np.full(len(problem.target), "embargo", dtype="<U10")
     part[train], part[validation], part[problem.test] = "train", "validation", "test"
     labelled = np.isin(np.arange(len(part)), np.concatenate([train, validation, train if newest is None else newest]))
     rows = replace(problem.rows, part=part)
-    told, _ = tell_of_peers(problem.task, rows, problem.keys, problem.target, labelled)
+    told, _ = peer_features(problem.task, rows, problem.keys, problem.target, labelled)
     views, known = problem.views.with_peers(told), train if newest is None else newest
     chosen = select(problem.task, rows, views, problem.target, problem.entity, known, problem.test, seed, views.heads)
-    return chosen.name, chosen.test.answers
+    return chosen.name, chosen.test.predictions
 
 
 def baseline_answers(

@@ -11,13 +11,13 @@ from sklearn.preprocessing import StandardScaler
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.snapshot.task_rows import newest_per_entity, population
-from basemodel_ops.stages.tasks.views import single_views
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows, newest_per_entity
+from basemodel_ops.stages.tasks.feature_sets import single_feature_sets
+from basemodel_ops.tasks.blending import HEADS_WITH_FEWEST_LABELS, Trial, blend, blend_weights
 from basemodel_ops.tasks.metrics import multiclass_metrics
-from basemodel_ops.tasks.mixing import WITH_FEWEST, Trial, mixed, shares_of
-from basemodel_ops.tasks.single import Views, answers_of, fit_heads
+from basemodel_ops.tasks.single import FeatureSets, fit_heads, predictions_of
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import category_log_counts
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -37,12 +37,12 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
 
     Answers are out of fold: every entity is answered by models that did not see it.
     """
-    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), Examples(ws.current("training_examples"))
+    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), FeatureStore(ws.current("training_examples"))
     with ws.warehouse() as warehouse:
-        rows = newest_per_entity(population(warehouse, task, snapshot.times, snapshot.plans[name]))
+        rows = newest_per_entity(load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name]))
     rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
     began = time.perf_counter()
-    views = single_views(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task)
+    views = single_feature_sets(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task)
     seconds = {"product": time.perf_counter() - began}
     texts = rows.target.to_pandas().to_numpy() if rows.target is not None else np.zeros(0)
     target = np.unique(texts, return_inverse=True)[1]
@@ -56,10 +56,10 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
     for fit, test in folds:
         began = time.perf_counter()
         heads = fit_heads(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
-        parts = answers_of(TaskType.MULTICLASS, heads, views.rows(test))
+        parts = predictions_of(TaskType.MULTICLASS, heads, views.rows(test))
         shares = _shares(views, target, fit, seed)
         chosen[" + ".join(shares)] += 1
-        parts[SHIPPED] = mixed(TaskType.MULTICLASS, shares, parts)
+        parts[SHIPPED] = blend(TaskType.MULTICLASS, shares, parts)
         fitted = time.perf_counter()
         parts[BASELINE] = _counts(counts, target, fit, test, seed)
         seconds["product"] += fitted - began
@@ -104,7 +104,7 @@ def some_of(target: np.ndarray, fit: np.ndarray, share: float, seed: int) -> np.
 
 
 def _few_answers(
-    views: Views,
+    views: FeatureSets,
     counts: np.ndarray,
     target: np.ndarray,
     folds: list[tuple[np.ndarray, np.ndarray]],
@@ -115,22 +115,22 @@ def _few_answers(
     found = np.zeros((len(target), target.max() + 1))
     for fit, test in folds:
         if side == "shipped":
-            safest = next(name for name in WITH_FEWEST if name in views.heads)
+            safest = next(name for name in HEADS_WITH_FEWEST_LABELS if name in views.heads)
             heads = fit_heads(TaskType.MULTICLASS, views.rows(fit), target[fit], seed, [safest])
-            found[test] = answers_of(TaskType.MULTICLASS, heads, views.rows(test))[safest]
+            found[test] = predictions_of(TaskType.MULTICLASS, heads, views.rows(test))[safest]
         else:
             scale, line = _line(counts, target, fit, PENALTIES[1])
             found[np.ix_(test, line.classes_)] = line.predict_proba(scale.transform(counts[test]))
     return found
 
 
-def _shares(views: Views, target: np.ndarray, fit: np.ndarray, seed: int) -> dict[str, float]:
+def _shares(views: FeatureSets, target: np.ndarray, fit: np.ndarray, seed: int) -> dict[str, float]:
     """The shares by which a fifth of the rows to learn from weighs heads fitted on the rest."""
     learnt, validation = next(StratifiedKFold(5, shuffle=True, random_state=seed).split(fit, target[fit]))
     heads = fit_heads(TaskType.MULTICLASS, views.rows(fit[learnt]), target[fit[learnt]], seed)
     rest = fit[validation]
-    trial = Trial(answers_of(TaskType.MULTICLASS, heads, views.rows(rest)), target[rest], rest)
-    return shares_of(TaskType.MULTICLASS, "macro_auroc", [trial], len(learnt))
+    trial = Trial(predictions_of(TaskType.MULTICLASS, heads, views.rows(rest)), target[rest], rest)
+    return blend_weights(TaskType.MULTICLASS, "macro_auroc", [trial], len(learnt))
 
 
 def _counts(counts: np.ndarray, target: np.ndarray, fit: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from benchmarks.measure import apart
 from benchmarks.scale.generation import Size
 from benchmarks.scale.project import SHOP, Kind, careers, lay
 from benchmarks.scale.watching import children_seconds, watched
-from dagster_project.project import dbt_environment, dbt_executable, profiles_directory
+from dagster_project.lib.project import dbt_environment, dbt_executable, profiles_directory
 
 
 def measured(size: Size, home: Path, chosen: argparse.Namespace, steps: tuple[str, ...]) -> dict[str, Any]:

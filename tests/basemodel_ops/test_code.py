@@ -11,7 +11,7 @@ from basemodel_ops.settings import Settings
 
 MODULES = (
     "stages.features.encoding", "stages.features.embedding", "stages.features.examples",
-    "stages.foundation.pretraining", "stages.tasks.fitting", "stages.tasks.recommending",
+    "stages.foundation.pretraining", "stages.tasks.fitting", "stages.tasks.recommendation",
     "stages.tasks.evaluation", "stages.scoring.scoring",
 )  # fmt: skip
 
@@ -59,7 +59,7 @@ def versions() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("file", "made_again"),
     [
-        ("tasks/heads.py", {"stages.tasks.fitting", "stages.tasks.recommending", "stages.scoring.scoring"}),
+        ("tasks/heads.py", {"stages.tasks.fitting", "stages.tasks.recommendation", "stages.scoring.scoring"}),
         ("warehouse/duckdb.py", set()),
         ("cleora/cuda.cu", {"stages.features.embedding"}),
         ("encoders/text.py", set(MODULES) - {"stages.tasks.evaluation"}),

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from basemodel_ops.contract.types import Grid, Moments, Relation, Task, TaskType
-from basemodel_ops.own_moments import moments_findings
-from basemodel_ops.report import Finding
+from basemodel_ops.data_quality.own_moments import moments_findings
+from basemodel_ops.report import CheckResult
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 GRID = Grid(
@@ -30,7 +30,7 @@ insert into claims values (9, timestamp '2024-01-31', null, null);
 """
 
 
-def findings(folder: Path, change: str = "") -> dict[str, Finding]:
+def findings(folder: Path, change: str = "") -> dict[str, CheckResult]:
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
         connection.execute(TABLES + change)
     with DuckDBWarehouse(folder / "warehouse.duckdb") as warehouse:

@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from basemodel_ops.preflight import preflight
-from basemodel_ops.report import Finding
+from basemodel_ops.data_quality.preflight import preflight
+from basemodel_ops.report import CheckResult
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 from .manifests import Models, hospital, read
@@ -50,7 +50,7 @@ class Hospital:
         with duckdb.connect(str(self._folder / "warehouse.duckdb")) as connection:
             connection.execute(text)
 
-    def findings(self, now: datetime = NOW) -> list[Finding]:
+    def findings(self, now: datetime = NOW) -> list[CheckResult]:
         contract = read(self._folder, self.models)
         with DuckDBWarehouse(self._folder / "warehouse.duckdb") as warehouse:
             return preflight(warehouse, contract, now)

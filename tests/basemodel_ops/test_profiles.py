@@ -8,7 +8,7 @@ import pytest
 
 from basemodel_ops.contract.inference import infer_type
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Relation
-from basemodel_ops.profiles import Profile, inference_report, profile
+from basemodel_ops.data_quality.profiles import Profile, inference_report, profile
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 ROWS = 400

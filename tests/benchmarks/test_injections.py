@@ -39,7 +39,7 @@ def test_what_was_before_the_window_stays(history: History, kind: str) -> None:
     for entity in range(ENTITIES):
         before, now = (slice(one.start[entity], one.positions(np.array([LOW]))[entity, 0]) for one in (history, found))
         np.testing.assert_array_equal(found.time[now], history.time[before])
-        np.testing.assert_array_equal(found.codes["item"][now], history.codes["item"][before])
+        np.testing.assert_array_equal(found.item_ids["item"][now], history.item_ids["item"][before])
     assert all((np.diff(found.time[a:b]) >= 0).all() for a, b in zip(found.start, found.start[1:], strict=False))
 
 
@@ -49,11 +49,11 @@ def test_each_kind_is_what_it_says(history: History) -> None:
     for entity in range(1, ENTITIES):
         own = range(3 * entity, 3 * entity + 3)
         found = {kind: (one, window(one, entity)) for kind, one in made.items()}
-        items = {kind: one.codes["item"][rows] for kind, (one, rows) in found.items()}
+        items = {kind: one.item_ids["item"][rows] for kind, (one, rows) in found.items()}
         assert not np.isin(items["another entity's events"], own).any()
         assert len(items["burst"]) >= 20 + LEAST_BURST
         assert np.isin(items["burst"], own).all()
         assert (~np.isin(items["new category"], own)).sum() == 10
         one, rows = found["shift of hours"]
-        assert set(one.codes["at#0"][rows]) == {(entity + 6 + SHIFT) % 24}
-        np.testing.assert_array_equal(one.time[rows] // HOUR % 24, one.codes["at#0"][rows])
+        assert set(one.item_ids["at#0"][rows]) == {(entity + 6 + SHIFT) % 24}
+        np.testing.assert_array_equal(one.time[rows] // HOUR % 24, one.item_ids["at#0"][rows])

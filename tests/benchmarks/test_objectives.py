@@ -19,8 +19,8 @@ from benchmarks.quality.objectives import (
 )
 
 SHAPE = Shape(
-    inputs=5, scalars=(), activity=3, thing_inputs=((0, 1),), thing_spans=2, sketch_inputs=((2, 3),),
-    composition_spans=1, width=2, hidden=8,
+    inputs=5, scalars=(), activity=3, item_inputs=((0, 1),), item_horizons=2, sketch_inputs=((2, 3),),
+    distribution_horizons=1, width=2, hidden=8,
 )  # fmt: skip
 
 
@@ -59,8 +59,8 @@ def test_the_contrastive_loss_is_the_cross_entropy_of_a_plain_loop() -> None:
 
 
 def test_families_are_left_out_by_their_sizes() -> None:
-    assert (only(SHAPE, "things").activity, only(SHAPE, "things").things, only(SHAPE, "things").cells) == (0, 2, 0)
-    assert only(SHAPE, "activity", "composition").cells == 2
+    assert (only(SHAPE, "items").activity, only(SHAPE, "items").items, only(SHAPE, "items").cells) == (0, 2, 0)
+    assert only(SHAPE, "activity", "item_distribution").cells == 2
     with pytest.raises(ValueError, match=r"No family sessions\. There are: activity, things, composition"):
         only(SHAPE, "sessions")
 

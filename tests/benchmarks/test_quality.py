@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
-from basemodel_ops.stages.snapshot.task_rows import Rows
+from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from benchmarks.quality import train_time
 from benchmarks.quality.curves import draw_curves, mean_curve
 from benchmarks.quality.events import DAY, Events
@@ -111,7 +111,7 @@ def test_the_ratio_of_labels_is_read_off_the_baselines_curve() -> None:
 
 def test_new_items_are_those_never_had_and_rows_without_any_are_no_numbers() -> None:
     had = csr_matrix(np.array([[1, 1, 0, 0], [0, 0, 0, 2], [1, 0, 0, 0]]))
-    rows = Rows(pa.chunked_array([[1, 2, 3]]), np.zeros(3, np.int64), None, np.full(3, "test"))
+    rows = TaskRows(pa.chunked_array([[1, 2, 3]]), np.zeros(3, np.int64), None, np.full(3, "test"))
     truth = [np.array([0, 2]), np.array([3]), np.array([], int)]
     found = Moment(rows, np.arange(3), truth, had).measure(np.array([[0, 1]] * 3), np.array([[2, 3]] * 3))
     recall, gain = found[:, :, 0], found[:, :, 1]

@@ -19,7 +19,7 @@ from benchmarks.scale.measurement import metrics
 from benchmarks.scale.project import SHOP, Kind, lay
 from benchmarks.scale.project import careers as careers_of
 from benchmarks.scale.watching import watched
-from dagster_project.project import dbt_environment, dbt_executable
+from dagster_project.lib.project import dbt_environment, dbt_executable
 
 WIDE = Size(entities=200, weeks=30, events=60, seed=3)
 NARROW = Size(entities=40, weeks=150, events=20, seed=3)

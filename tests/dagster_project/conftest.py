@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from basemodel_ops.settings import Settings
-from dagster_project.execution import run_main_job
+from dagster_project.cli.execution import run_main_job
 
 from ..networks import loopback_only
 from ..sharing import own_dbt

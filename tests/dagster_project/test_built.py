@@ -14,9 +14,9 @@ import pytest
 
 from basemodel_ops.contract.types import Contract, Grid, Relation
 from basemodel_ops.settings import Settings
-from dagster_project import models
-from dagster_project.built import Builds
-from dagster_project.project import Project, ensure_manifest
+from dagster_project.defs import dbt_models as models
+from dagster_project.lib.built import Builds
+from dagster_project.lib.project import Project, ensure_manifest
 
 GRID = Grid(
     relation=Relation(schema_name="any", name="grid"), cutoff="c", data_end="d", start=date(2024, 1, 1), now=None

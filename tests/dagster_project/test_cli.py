@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from dagster_project.cli import app
+from dagster_project.cli.app import app
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from basemodel_ops.settings import Settings
-from dagster_project import answers, explanations, insight, training
-from dagster_project.automation import MAIN_JOB
+from dagster_project.cli.execution import selection
 from dagster_project.definitions import build
-from dagster_project.execution import selection
-from dagster_project.keys import own_keys
-from dagster_project.partitions import cutoffs, newest_key
-from dagster_project.project import Project, load_project
+from dagster_project.defs import answers, explanations, insight, training
+from dagster_project.defs.automation import MAIN_JOB
+from dagster_project.defs.partitions import cutoffs, newest_key
+from dagster_project.lib.keys import own_keys
+from dagster_project.lib.project import Project, load_project
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.json")
 HEAVY = ("torch", "cupy", "great_expectations", "numba", "lightgbm", "sklearn", "matplotlib")

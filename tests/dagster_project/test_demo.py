@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.contract.types import Relation
-from basemodel_ops.forgotten import add_forgotten
+from basemodel_ops.erasures import add_erased
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
-from dagster_project.demo import TABLES, load_demo
+from dagster_project.lib.demo import TABLES, load_demo
 
 FRAMES = {
     name: pd.DataFrame({"household_id": [1, 2, 2, 3]} if name != "products" else {"product_id": [2, 2]})
@@ -40,7 +40,7 @@ def test_all_is_loaded_once(warehouse: DuckDBWarehouse) -> None:
 def test_who_was_forgotten_does_not_come_back(warehouse: DuckDBWarehouse) -> None:
     load_demo(warehouse)
     moment = pa.scalar(datetime(2024, 1, 1), pa.timestamp("us"))
-    assert add_forgotten(warehouse, pa.chunked_array([pa.array([2])]), moment) == 1
+    assert add_erased(warehouse, pa.chunked_array([pa.array([2])]), moment) == 1
     for _ in range(2):
         assert load_demo(warehouse)["transactions"] == 2
         assert households(warehouse) == [1, 3]

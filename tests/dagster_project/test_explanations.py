@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from typer.testing import CliRunner, Result
 
-from dagster_project.explain_command import _show_items
+from dagster_project.cli.explain import _show_items
 
 from .conftest import VISITS, Run
 
@@ -15,7 +15,7 @@ NEWEST = "(select max(as_of) from basemodel.returns_14d_scores)"
 
 
 def explain(visits: Run, *arguments: str, columns: int = 80) -> Result:
-    from dagster_project.cli import app
+    from dagster_project.cli.app import app
 
     home = {"BASEMODEL_HOME": str(visits.settings.home), "BASEMODEL_DBT_PROJECT_DIR": str(VISITS)}
     return CliRunner().invoke(app, ["explain", *arguments], env={**home, "COLUMNS": str(columns)})
@@ -99,7 +99,7 @@ def test_the_terminal_says_the_same_for_people_and_machines(visits: Run) -> None
     assert found["score"] == pytest.approx(score, abs=1e-6)
     added = [reason["contribution"] for reason in found["reasons"]]
     assert sum(added) == pytest.approx(found["score"] - found["empty"], abs=1e-6)
-    times = [time for reason in found["reasons"] for moment in reason["moments"] for time in moment["times"]]
+    times = [time for reason in found["reasons"] for events in reason["notable"] for time in events["times"]]
     own = visits.rows(f"select visited_at from behavior.visits where patient = '{patient}' and visited_at < {NEWEST}")
     assert sorted(times) == sorted(str(moment) for (moment,) in own)
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from basemodel_ops.settings import Settings
-from dagster_project.cli import app
-from dagster_project.execution import run_main_job
+from dagster_project.cli.app import app
+from dagster_project.cli.execution import run_main_job
 
 from .conftest import SMALL, VISITS, Run
 from .test_job import SCORES

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from typer.testing import CliRunner
 
-from dagster_project.cli import app
+from dagster_project.cli.app import app
 
 from ..basemodel_ops.hostile import SENTINEL, strings
 from .conftest import VISITS, Run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from basemodel_ops.settings import Settings
-from dagster_project.project import load_project
+from dagster_project.lib.project import load_project
 
 HEAVY = (
     "dagster", "dagster_dbt", "dbt", "torch", "cupy", "numba", "lightgbm", "sklearn", "scipy", "matplotlib", "pandas",
@@ -18,7 +18,7 @@ HEAVY = (
 
 PROGRAM = """
 import json, sys
-from dagster_project.cli import app
+from dagster_project.cli.app import app
 app(sys.argv[1:], standalone_mode=False)
 print(json.dumps(sorted(sys.modules)))
 """

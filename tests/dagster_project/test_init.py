@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from basemodel_ops.contract.types import ColumnType
 from basemodel_ops.settings import Settings
-from dagster_project.cli import app
-from dagster_project.project import dbt_executable, load_project
+from dagster_project.cli.app import app
+from dagster_project.lib.project import dbt_executable, load_project
 
 from ..basemodel_ops.proposal.shop import CUSTOMERS, write_shop
 

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from dagster_project.cli import app
+from dagster_project.cli.app import app
 
 from .conftest import VISITS, Run
 

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.errors import ArtifactError
-from dagster_project.cli import app
-from dagster_project.project import load_project
+from dagster_project.cli.app import app
+from dagster_project.lib.project import load_project
 
 from .conftest import VISITS, Run
 

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from basemodel_ops.errors import BaseModelError, ContractError, DataError, SettingsError, WarehouseError
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages import Workspace, ask_entity
-from dagster_project.cli import app
-from dagster_project.execution import RunError
-from dagster_project.project import load_project
+from basemodel_ops.stages import Workspace, query_entity
+from dagster_project.cli.app import app
+from dagster_project.cli.execution import RunError
+from dagster_project.lib.project import load_project
 
 from .conftest import VISITS, Run, RunJob
 from .test_imports import HEAVY, KERNELS, loaded
@@ -241,7 +241,7 @@ def test_a_representation_answers_what_the_events_say(visits: Run) -> None:
     project = load_project(settings)
     workspace = Workspace.open(settings, project.contract, lambda _: None, "test")
     moment = datetime.fromisoformat(cutoff)
-    replies = ask_entity(workspace, "patient 7", "visits", "clinic", moment, [], 10)
+    replies = query_entity(workspace, "patient 7", "visits", "clinic", moment, [], 10)
     true = visits.rows(f"""
         select clinic, sum(pow(2, -epoch(timestamp '{cutoff}' - visited_at) / 86400 / 365)),
             min(epoch(timestamp '{cutoff}' - visited_at) / 86400)
@@ -251,7 +251,7 @@ def test_a_representation_answers_what_the_events_say(visits: Run) -> None:
         assert reply.probability == 1
         assert reply.count == pytest.approx(count, rel=0.01)
         assert reply.age == pytest.approx(age, abs=0.5)
-    (absent,) = ask_entity(workspace, "patient 7", "visits", "clinic", moment, ["nowhere"], 10)
+    (absent,) = query_entity(workspace, "patient 7", "visits", "clinic", moment, ["nowhere"], 10)
     assert (absent.probability, absent.count) == (0, 0)
 
 
@@ -268,7 +268,7 @@ def test_what_cannot_be_asked_says_what_can(
     project = load_project(visits.settings)
     workspace = Workspace.open(visits.settings, project.contract, lambda _: None, "test")
     with pytest.raises(DataError) as refused:
-        ask_entity(workspace, entity, source, column, datetime(2024, 9, 30), [], 10)
+        query_entity(workspace, entity, source, column, datetime(2024, 9, 30), [], 10)
     for word in words:
         assert word in str(refused.value)
 

@@ -8,8 +8,8 @@ import pytest
 from basemodel_ops.contract.cutoffs import ADVERBS, cutoff_at, number_at
 from basemodel_ops.contract.types import Cadence, Grid, Relation
 from basemodel_ops.errors import SettingsError
-from dagster_project.automation import _scores_schedule
-from dagster_project.partitions import as_of, chosen, cutoffs, moment, newest, newest_key, past_keys
+from dagster_project.defs.automation import _scores_schedule
+from dagster_project.defs.partitions import as_of, chosen, cutoffs, newest, newest_key, past_keys, timestamp
 
 CUTOFFS = Relation(schema_name="tasks", name="cutoffs")
 
@@ -37,7 +37,7 @@ def test_a_live_grid_ends_with_the_week_that_has_begun(weekday: int) -> None:
     assert newest(live) == newest_key(cutoffs(live))
     age = datetime.now(UTC).date() - date.fromisoformat(newest(live))
     assert timedelta() <= age < timedelta(days=7)
-    assert moment(live).date() - date.fromisoformat(newest(live)) < timedelta(days=8)
+    assert timestamp(live).date() - date.fromisoformat(newest(live)) < timedelta(days=8)
 
 
 def test_dagster_and_the_commands_choose_the_same_cutoffs() -> None:
@@ -83,7 +83,7 @@ def other(every: Cadence, now: datetime | None = None) -> Grid:
 def test_dagster_counts_the_cutoffs_of_every_cadence(every: Cadence) -> None:
     stopped = other(every, START + timedelta(days=400, hours=1))
     keys = cutoffs(stopped).get_partition_keys()
-    number = number_at(stopped, moment(stopped))
+    number = number_at(stopped, timestamp(stopped))
     assert keys == [f"{cutoff_at(stopped, n):%Y-%m-%dT%H:%M}" for n in range(number + 1)]
     assert {chosen(stopped, key) for key in keys} == set(keys)
     assert chosen(stopped, keys[0].replace("T", " ")) == keys[0]

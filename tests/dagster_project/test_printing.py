@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from dagster_project.printing import show
+from dagster_project.lib.printing import show
 
 NUMBERS, NAMES = ("0.34771", "44,500,000"), ("next_products_14d", "behavior.purchases")
 

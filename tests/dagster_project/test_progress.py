@@ -2,7 +2,7 @@
 
 import pytest
 
-from dagster_project.progress import CELLS, bar
+from dagster_project.lib.progress import CELLS, bar
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from basemodel_ops.artifacts import ArtifactStore
-from dagster_project.cli import app
+from dagster_project.cli.app import app
 
 from .conftest import VISITS, Run
 

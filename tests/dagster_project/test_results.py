@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from dagster_project.cli import app
-from dagster_project.results import directed, in_words, print_evaluations
+from dagster_project.cli.app import app
+from dagster_project.lib.results import directed, in_words, print_evaluations
 
 from .conftest import VISITS
 

@@ -7,8 +7,8 @@ import yaml
 
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.settings import Settings
-from dagster_project.health import HealthError, check_health
-from dagster_project.services import daemon_arguments, webserver_arguments
+from dagster_project.lib.health import HealthError, check_health
+from dagster_project.lib.services import daemon_arguments, webserver_arguments
 
 from ..servers import free_port
 

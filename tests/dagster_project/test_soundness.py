@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dagster_project.soundness import unsound
+from dagster_project.lib.soundness import unsound
 
 DECLARED = {("raw", "visits"), ("basemodel", "forgotten")}
 

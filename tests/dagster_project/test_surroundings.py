@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.settings import Settings
-from dagster_project import surroundings
-from dagster_project.cli import app
-from dagster_project.home import GIVEN, ensure_dagster_home
-from dagster_project.surroundings import check_surroundings, foreseen
+from dagster_project.cli.app import app
+from dagster_project.lib import surroundings
+from dagster_project.lib.home import GIVEN, ensure_dagster_home
+from dagster_project.lib.surroundings import anticipated, check_surroundings
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -61,7 +61,7 @@ def test_a_part_of_the_home_that_another_user_made_is_named(tmp_path: Path, monk
 def test_a_disk_that_fills_up_on_the_way_is_told_as_such(tmp_path: Path, error: Exception) -> None:
     wrapped = RuntimeError("something else")
     wrapped.__cause__ = error
-    found = foreseen(wrapped, Settings(home=tmp_path))
+    found = anticipated(wrapped, Settings(home=tmp_path))
     assert found is not None
     assert f"MiB are free in {tmp_path}" in str(found)
     assert "temporary files" in str(found)
@@ -70,14 +70,14 @@ def test_a_disk_that_fills_up_on_the_way_is_told_as_such(tmp_path: Path, error: 
 def test_a_file_that_is_closed_to_this_user_is_told_as_such(tmp_path: Path) -> None:
     path = tmp_path / "closed"
     path.write_text("")
-    found = foreseen(PermissionError(errno.EACCES, "Permission denied", str(path)), Settings(home=tmp_path))
+    found = anticipated(PermissionError(errno.EACCES, "Permission denied", str(path)), Settings(home=tmp_path))
     assert found is not None
     for word in (f"No access to {path}", "belongs to uid", "this process is uid"):
         assert word in str(found)
 
 
 def test_other_errors_keep_their_traceback(tmp_path: Path) -> None:
-    assert foreseen(OSError(errno.ENOENT, "No such file"), Settings(home=tmp_path)) is None
+    assert anticipated(OSError(errno.ENOENT, "No such file"), Settings(home=tmp_path)) is None
 
 
 def test_the_command_line_ends_with_one_message_when_a_disk_fills_up(
@@ -87,7 +87,7 @@ def test_the_command_line_ends_with_one_message_when_a_disk_fills_up(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setenv("BASEMODEL_HOME", str(tmp_path))
-    monkeypatch.setattr("dagster_project.execution.run_main_job", full)
+    monkeypatch.setattr("dagster_project.cli.execution.run_main_job", full)
     result = CliRunner().invoke(app, ["run"])
     assert result.exit_code == 1
     assert "A disk is full" in result.output

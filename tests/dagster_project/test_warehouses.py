@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from rich.console import Console
 
-from basemodel_ops.bank import activity, pairs
+from basemodel_ops.boosting import activity, item_pairs
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.scoring.answering import score_relation
@@ -19,8 +19,8 @@ from basemodel_ops.stages.tasks import baseline
 from basemodel_ops.tasks import multilabel, single
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.queries import rows_query
-from dagster_project.demo import load_demo
-from dagster_project.execution import run_main_job
+from dagster_project.cli.execution import run_main_job
+from dagster_project.lib.demo import load_demo
 
 from .. import servers
 
@@ -29,10 +29,10 @@ DEMO = ROOT / "dbt"
 GRANTS = ROOT / "docs" / "grants" / "postgres.sql"
 HOUSEHOLDS = 60
 SMALL = {
-    "dimension": 16, "iterations": 2, "windows": (28, 112), "half_lives": (28.0,), "horizons": (7, 28), "things": 20,
+    "dimension": 16, "iterations": 2, "windows": (28, 112), "half_lives": (28.0,), "horizons": (7, 28), "top_items": 20,
     "hidden": 32, "epochs": 1, "pretraining_rows": 2000, "explained": 5,
 }  # fmt: skip
-BOOSTED = (activity, pairs, multilabel, baseline, single)
+BOOSTED = (activity, item_pairs, multilabel, baseline, single)
 """Modules with `ROUNDS`: how well they learn is not asked here, and a few do."""
 TASKS = ("churn_28d", "spend_28d", "income_band", "category_14d", "next_products_14d")
 BOOKKEEPING = {"model_version", "run_id", "scored_at"}

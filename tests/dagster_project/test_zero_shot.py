@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from basemodel_ops.errors import SettingsError
-from dagster_project.execution import answer_without_labels
+from dagster_project.cli.execution import answer_without_labels
 
 from .conftest import Run
 

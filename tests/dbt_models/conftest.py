@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from dagster_project.demo import to_arrow
+from dagster_project.lib.demo import to_arrow
 
 from .raw import raw_tables
 

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.base import Warehouse
-from dagster_project.demo import TABLES, load_demo, to_arrow
+from dagster_project.lib.demo import TABLES, load_demo, to_arrow
 
 
 class Shelf:

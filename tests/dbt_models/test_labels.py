@@ -149,8 +149,8 @@ def test_labels_counted_again_as_every_run_does_agree(built, task):
     if task == "income_band":
         assert "trait" in finding.description
     else:
-        assert float(finding.numbers["rows"]) > 400
-        assert finding.numbers["left_out"] == 0
+        assert float(finding.metrics["rows"]) > 400
+        assert finding.metrics["left_out"] == 0
 
 
 def test_no_package_file_hides_dbt_itself():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dagster_project.home import CONFIGURATION
+from dagster_project.lib.home import CONFIGURATION
 
 FOLDER = Path(__file__).parents[2] / "docker"
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text())

@@ -12,10 +12,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import ArtifactStore, Draft
+from basemodel_ops.artifacts import ArtifactStore, ArtifactWriter
 from basemodel_ops.contract.types import Column, ColumnType, Contract, EventSource, Grid, Relation
+from basemodel_ops.data_quality.preflight import preflight
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.preflight import preflight
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.duckdb_log import log_of, whole_length
 from basemodel_ops.warehouse.sql import SqlWarehouse
@@ -101,7 +101,7 @@ def checkpoint_on_a_full_disk(folder: Path) -> Outcome:
     weights = np.random.default_rng(0).random(250_000)
 
     def write(value: float, times: int) -> None:
-        def fill(draft: Draft) -> None:
+        def fill(draft: ArtifactWriter) -> None:
             for number in range(times):
                 draft.arrays(f"weights {number}", {"weights": weights * value})
 

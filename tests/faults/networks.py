@@ -10,7 +10,7 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse.postgres import PostgresWarehouse
 from basemodel_ops.warehouse.queries import rows_query
-from basemodel_ops.warehouse.retry import Patience
+from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
@@ -51,14 +51,14 @@ def postgres_breaks(place: Place, times: int, stall: float, generator: random.Ra
     outcomes = []
     with proxied("byte", parts.hostname, parts.port) as proxy:
         through = place.where.replace(f":{parts.port}/", f":{proxy.state()[0]}/")
-        patience = Patience(total=120, first=0.05, longest=1, answer=30)
+        patience = RetryPolicy(total=120, first=0.05, longest=1, response_timeout=30)
         assert is_read_whole(PostgresWarehouse(through, patience), expected)
         _, total, _ = proxy.state()
         for name, tries, wait in (
             ("connection reset", times, 0.0),
             (f"a stall of {stall:g} s", max(1, times // 5), stall),
         ):
-            limits = replace(patience, answer=wait / 3 if wait else 30)
+            limits = replace(patience, response_timeout=wait / 3 if wait else 30)
             bad, before = 0, proxy.state()[2]
             for _ in range(tries):
                 proxy.arm(generator.randrange(total), wait)
@@ -77,7 +77,7 @@ def snowflake_breaks(place: Place, times: int, stall: float, generator: random.R
     outcomes = []
     with proxied("http", settings["host"], int(settings["port"])) as proxy:
         through = settings | {"port": str(proxy.state()[0]), "network_timeout": 20, "socket_timeout": 10}
-        patience = Patience(total=120, first=0.05, longest=1)
+        patience = RetryPolicy(total=120, first=0.05, longest=1)
         assert is_read_whole(SnowflakeWarehouse(through, patience), expected)
         _, total, _ = proxy.state()
         limit = {"socket_timeout": max(1, int(stall / 3))}

@@ -15,7 +15,7 @@ from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.postgres import PostgresWarehouse
 from basemodel_ops.warehouse.queries import rows_query
-from basemodel_ops.warehouse.retry import Patience
+from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 from basemodel_ops.warehouse.sql import SqlWarehouse
@@ -25,7 +25,7 @@ from .. import servers
 
 SCORES = Relation(schema_name="answers", name="scores")
 MONDAY = datetime(2024, 1, 1)
-PATIENCE = Patience(total=60, first=0.1, longest=2, answer=60)
+PATIENCE = RetryPolicy(total=60, first=0.1, longest=2, response_timeout=60)
 
 
 @dataclass(frozen=True)

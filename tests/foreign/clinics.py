@@ -25,13 +25,13 @@ from basemodel_ops.contract.types import (
     Task,
     TaskType,
 )
-from basemodel_ops.preflight import preflight
+from basemodel_ops.data_quality.preflight import preflight
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_model, check_scores
 from basemodel_ops.stages.checks.sketch_recall import check_representation
 from basemodel_ops.warehouse import open_warehouse
-from dagster_project.partitions import chosen
+from dagster_project.defs.partitions import chosen
 
 PATIENTS = 60
 VISITS, PEOPLE, CUTOFFS, RETURNS = (

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from basemodel_ops.errors import BaseModelError
 from basemodel_ops.scratch import scratch_folder, sweep
 from basemodel_ops.settings import Settings
-from dagster_project import project as project_module
-from dagster_project.cli import app
-from dagster_project.locking import turn
-from dagster_project.project import load_project
+from dagster_project.cli.app import app
+from dagster_project.lib import project as project_module
+from dagster_project.lib.locking import turn
+from dagster_project.lib.project import load_project
 
 from ..basemodel_ops.manifests import hospital, write
 

@@ -12,14 +12,14 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
-from basemodel_ops.stages import Workspace, ask_entity
+from basemodel_ops.stages import Workspace, query_entity
 from basemodel_ops.stages.checks.label_counts import check_labels
-from basemodel_ops.stages.checks.point_in_time import check_hindsight
-from basemodel_ops.stages.features.attributes import Facts, read_facts
+from basemodel_ops.stages.checks.point_in_time import check_point_in_time
+from basemodel_ops.stages.features.attributes import EntityAttributes, read_attributes
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
 from basemodel_ops.stages.snapshot.times import to_microseconds
-from basemodel_ops.stages.tasks.views import zero_shot_answer
+from basemodel_ops.stages.tasks.feature_sets import zero_shot_prediction
 
 from ..basemodel_ops.stages.riding import CUTOFFS, RIDES, ask, is_over, learnt, plain
 from ..basemodel_ops.stages.trips import FIRST, RIDERS, trips
@@ -53,7 +53,7 @@ def tariffs(ws: Workspace, cutoffs: list[datetime]) -> list[list[str]]:
     """What each rider's facts say at each cutoff; empty where nothing holds any more."""
     with ws.warehouse() as warehouse:
         everyone = Vocabulary(pa.array([f"rider {n}" for n in range(RIDERS)]), np.ones(RIDERS, np.int64))
-        facts = read_facts(ws, warehouse, ws.contract.attribute("riders"), everyone)
+        facts = read_attributes(ws, warehouse, ws.contract.attribute("riders"), everyone)
     place = next(at for at, block in enumerate(facts.layout) if block[2] == "tariff")
     assert place == 0
     names = stages.features.encoding.vocabulary_of(ws.current("encoders/riders"), "tariff").values.to_pylist()
@@ -71,19 +71,19 @@ def test_a_fact_is_seen_from_its_beginning_to_its_end(ws: Workspace) -> None:
 def test_the_end_of_a_fact_is_known_in_time_and_a_planted_one_is_named(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert check_hindsight(ws).passed
+    assert check_point_in_time(ws).passed
 
-    def always(self: Facts, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
+    def always(self: EntityAttributes, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts as a table without history has them: as they stand at the end."""
         out = np.zeros(
             (high - low, np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1])).shape[1], self.values.shape[1])
         )
-        for row in range(*np.searchsorted(self.owner, [low, high])):
-            out[self.owner[row] - low] = self.values[row]
+        for row in range(*np.searchsorted(self.entity_index, [low, high])):
+            out[self.entity_index[row] - low] = self.values[row]
         return out.astype(np.float16)
 
-    monkeypatch.setattr(Facts, "at", always)
-    found = check_hindsight(ws)
+    monkeypatch.setattr(EntityAttributes, "at", always)
+    found = check_point_in_time(ws)
     assert not found.passed
     assert "riders tariff" in found.description
     assert "facts at or after their cutoff" in found.description
@@ -105,7 +105,7 @@ def test_a_value_younger_than_the_models_is_unknown_since_it_was_seen(ws: Worksp
     as_of = CUTOFFS[-1]
     rows = [row for row in trips().to_pylist() if row["station"] == int(NEW) and row["started_at"] < as_of]
     rider, first = rows[0]["rider"], min(row["started_at"] for row in rows)
-    known, young, invented = ask_entity(ws, rider, "trips", "station", as_of, ["0", NEW, "999"], 10)
+    known, young, invented = query_entity(ws, rider, "trips", "station", as_of, ["0", NEW, "999"], 10)
     assert known.note == ""
     assert np.isnan([young.probability, young.count, young.age]).all()
     assert f"unknown since {first:%Y-%m-%d}" in young.note
@@ -131,9 +131,9 @@ def test_a_mean_is_a_target_where_it_is_known(ws: Workspace) -> None:
     report = stages.task_model(asked, task.name)
     known = sum(fares(*key) is not None for key in RIDES if is_over(key[1]))
     assert known < sum(is_over(cutoff) for _, cutoff in RIDES)
-    numbers = stages.task_evaluation(asked, task.name).numbers
+    numbers = stages.task_evaluation(asked, task.name).metrics
     assert np.isfinite(float(numbers["shipped_value"]))
-    assert report.numbers["shipped"]
+    assert report.metrics["shipped"]
 
 
 def test_a_mean_without_labels_is_the_sum_over_the_count(ws: Workspace) -> None:
@@ -143,7 +143,7 @@ def test_a_mean_without_labels_is_the_sum_over_the_count(ws: Workspace) -> None:
 
     def asking(aggregate: Aggregate, column: str) -> np.ndarray:
         target = Target(source="trips", aggregate=aggregate, column=column)
-        found = zero_shot_answer(checkpoint, activity, task.model_copy(update={"predicts": target}))
+        found = zero_shot_prediction(checkpoint, activity, task.model_copy(update={"predicts": target}))
         assert found is not None
         return signed_expm1(found)
 
@@ -157,7 +157,7 @@ def test_a_mean_is_counted_again(ws: Workspace) -> None:
     infinite = {row["rider"] for row in trips().to_pylist() if not np.isfinite(row["fare"])}
     found = check_labels(sound, task.name), check_labels(wrong, other.name)
     assert infinite  # their means are no numbers, and differ
-    assert int(found[0].numbers["differing"]) <= 20 < int(found[1].numbers["differing"])
+    assert int(found[0].metrics["differing"]) <= 20 < int(found[1].metrics["differing"])
 
 
 def zero_shot(ws: Workspace, rate: float) -> Report:
@@ -172,7 +172,7 @@ def zero_shot(ws: Workspace, rate: float) -> Report:
 
 def test_answers_far_from_the_labels_there_are_say_so(ws: Workspace) -> None:
     usual = np.mean([bool(trip) for (_, cutoff), trip in RIDES.items() if is_over(cutoff)])
-    near, far = zero_shot(ws, float(usual)).numbers, zero_shot(ws, 0.1).numbers
+    near, far = zero_shot(ws, float(usual)).metrics, zero_shot(ws, 0.1).metrics
     assert "warning" not in near
     assert float(near["mean_label"]) == pytest.approx(usual, abs=0.1)
     assert float(far["mean_label"]) == pytest.approx(0.1, abs=0.1)

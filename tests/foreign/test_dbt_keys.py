@@ -10,9 +10,9 @@ import pytest
 
 from basemodel_ops.contract import read_contract
 from basemodel_ops.settings import Settings
-from dagster_project.keys import own_keys
-from dagster_project.models import FolderTranslator, has_marts
-from dagster_project.project import Project
+from dagster_project.defs.dbt_models import FolderTranslator, has_marts
+from dagster_project.lib.keys import own_keys
+from dagster_project.lib.project import Project
 
 from ..basemodel_ops.manifests import Models, hospital, write
 
@@ -73,7 +73,7 @@ def test_a_decoy_in_another_database_is_not_the_model(tmp_path: Path, models: Mo
 
 
 SOURCE = {"source.basemodel.basemodel.churn_scores": {"name": "churn_scores", "source_name": "basemodel"}}
-RAW = {"source.basemodel.raw.things": {"name": "things", "source_name": "raw"}}
+RAW = {"source.basemodel.raw.things": {"name": "items", "source_name": "raw"}}
 
 
 @pytest.mark.parametrize(("reads", "there"), [(RAW, False), (SOURCE, True)])

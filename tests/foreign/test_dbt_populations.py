@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from basemodel_ops.populations import membership_finding
-from basemodel_ops.preflight import preflight
+from basemodel_ops.data_quality.populations import check_membership
+from basemodel_ops.data_quality.preflight import preflight
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 from ..basemodel_ops.manifests import hospital, read
@@ -54,7 +54,7 @@ def test_a_population_that_knows_the_future_is_named(tmp_path: Path, who: str) -
     population(tmp_path, WHO[who])
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = membership_finding(warehouse, contract, contract.task("reasons_14d"), END)
+        found = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
     assert found is not None
     assert found.name == "active: who is asked is known before the cutoff"
     assert found.passed is who.startswith("seen")
@@ -72,9 +72,9 @@ def test_who_is_asked_at_an_event_of_their_own_is_known_in_time(tmp_path: Path) 
         connection.execute("insert into active select distinct patient_id, visited_at from visits")
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = membership_finding(warehouse, contract, contract.task("reasons_14d"), END)
+        found = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
     assert found is not None
-    assert found.numbers["after"] == 1
+    assert found.metrics["after"] == 1
     assert found.passed
 
 
@@ -82,10 +82,10 @@ def test_entities_with_an_event_every_day_are_known_in_time(tmp_path: Path) -> N
     population(tmp_path, WHO["seen in eight weeks"], DAILY)
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = membership_finding(warehouse, contract, contract.task("reasons_14d"), END)
+        found = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
     assert found is not None
     assert found.passed
-    assert found.numbers["after"] == found.numbers["before"] == 1
+    assert found.metrics["after"] == found.metrics["before"] == 1
 
 
 def test_preflight_asks_it_of_every_task(tmp_path: Path) -> None:

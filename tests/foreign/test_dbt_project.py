@@ -8,7 +8,7 @@ import pytest
 
 from basemodel_ops.settings import Settings
 from dagster_project.definitions import build
-from dagster_project.project import Project, load_project
+from dagster_project.lib.project import Project, load_project
 
 VISITS = Path(__file__).parents[1] / "projects" / "visits"
 

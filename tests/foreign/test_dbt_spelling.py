@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.contract.types import Relation
-from basemodel_ops.preflight import preflight
+from basemodel_ops.data_quality.preflight import preflight
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.postgres import PostgresWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, table_of

@@ -12,8 +12,8 @@ from basemodel_ops.errors import SettingsError, WarehouseError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.ownership import claim
-from dagster_project.project import project_fingerprint
-from dagster_project.targets import resolved
+from dagster_project.lib.project import project_fingerprint
+from dagster_project.lib.targets import resolved
 
 PROFILE = """
 shop:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from basemodel_ops.contract.inference import join_kind
-from basemodel_ops.profiles import inference_report, unread
+from basemodel_ops.data_quality.profiles import inference_report, unread
 
 from ..basemodel_ops.manifests import hospital, problems, read
 from .outcomes import shows

@@ -27,7 +27,7 @@ def test_events_that_say_only_who_and_when_are_enough(tmp_path: Path) -> None:
     stages.foundation_model(ws)
     assert check_model(ws).passed
     stages.task_model(ws, "rides_14d")
-    assert stages.score(ws, ["rides_14d"], CUTOFFS[-1], "run")["rides_14d"].numbers["rows"] == RIDERS
+    assert stages.score(ws, ["rides_14d"], CUTOFFS[-1], "run")["rides_14d"].metrics["rows"] == RIDERS
     assert check_scores(ws, "rides_14d", CUTOFFS[-1]).passed
     metrics = ws.current("rides_14d/model").json("metrics")
     assert all(np.isfinite(list(found.values())).all() for found in metrics["test"].values())

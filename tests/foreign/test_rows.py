@@ -9,10 +9,10 @@ import pytest
 from sqlglot import exp
 
 from basemodel_ops.contract.types import AttributeSource, EventSource
-from basemodel_ops.preflight import preflight
-from basemodel_ops.repetition import LONE_SHARE, MANY_VALUES, lone_values, repeated_rows
+from basemodel_ops.data_quality.preflight import preflight
+from basemodel_ops.data_quality.repetition import LONE_SHARE, MANY_VALUES, lone_values, repeated_rows
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
-from dagster_project.quality import check_source
+from dagster_project.lib.quality import check_source
 
 from ..basemodel_ops.manifests import hospital, read
 from ..basemodel_ops.test_preflight import NOW, TABLES
@@ -183,7 +183,7 @@ def test_of_very_many_events_those_of_some_entities_are_compared(foreign: Foreig
     with DuckDBWarehouse(foreign.folder / "warehouse.duckdb") as warehouse:
         source = read(foreign.folder, foreign.models).event("visits")
         found = repeated_rows(warehouse, source, most=40)
-    rows, repeats = int(found.numbers["rows"]), int(found.numbers["repeats"])
+    rows, repeats = int(found.metrics["rows"]), int(found.metrics["repeats"])
     assert 0 < rows < 80
     assert rows == 2 * repeats
     assert "(80 in all)" in found.description

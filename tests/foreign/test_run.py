@@ -18,7 +18,7 @@ SMALL = {
     "BASEMODEL_COMPILE_AHEAD": "false", "COLUMNS": "400",
 }  # fmt: skip
 
-COMMAND = [sys.executable, "-c", "from dagster_project.cli import app; app()", "run"]
+COMMAND = [sys.executable, "-c", "from dagster_project.cli.app import app; app()", "run"]
 
 
 @pytest.fixture(scope="module")

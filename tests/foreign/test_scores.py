@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from basemodel_ops.tasks.calibration import Calibration
-from basemodel_ops.tasks.scarcity import FEW, scarcity
+from basemodel_ops.tasks.scarcity import FEW_ROWS, scarcity
 
 POSITIVES, ROWS = 106, 20_000
 
@@ -45,12 +45,12 @@ def parts(train: int, validation: int, test: int) -> tuple[np.ndarray, dict[str,
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ((FEW, 1, 1), ""),
-        ((100 - FEW, 99, 50), ""),
+        ((FEW_ROWS, 1, 1), ""),
+        ((100 - FEW_ROWS, 99, 50), ""),
         ((1, 0, 90), "its validation has one answer only"),
         ((50, 100, 90), "its validation has one answer only"),
-        ((FEW - 1, 4, 4), f"fewer than {FEW} of the rarer answer"),
-        ((100 - FEW + 1, 4, 4), f"fewer than {FEW} of the rarer answer"),
+        ((FEW_ROWS - 1, 4, 4), f"fewer than {FEW_ROWS} of the rarer answer"),
+        ((100 - FEW_ROWS + 1, 4, 4), f"fewer than {FEW_ROWS} of the rarer answer"),
     ],
 )
 def test_too_few_answers_of_one_kind_are_said(counts: tuple[int, int, int], words: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from basemodel_ops.contract.types import Cadence
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.checks.point_in_time import check_hindsight
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.checks.point_in_time import check_point_in_time
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.scoring.scoring import score
 
 from . import clinics
@@ -38,7 +38,7 @@ def test_whom_nothing_happened_to_gets_the_answer_of_such_rows(answered: Answere
 
 def test_their_rows_hold_their_facts_and_an_empty_history(answered: Answered) -> None:
     workspace, _ = answered
-    examples = Examples(workspace.current("training_examples"))
+    examples = FeatureStore(workspace.current("training_examples"))
     names = np.array(examples.entities.values.to_pylist())
     is_strange = np.char.startswith(names.astype(str), "stranger")[examples.entity]
     assert len(np.unique(examples.entity[is_strange])) == STRANGERS
@@ -46,7 +46,7 @@ def test_their_rows_hold_their_facts_and_an_empty_history(answered: Answered) ->
     assert (examples.gather(rows, examples.positions("attribute")).sum(axis=1) == 1).all()  # one ward each
     assert len(np.unique(examples.gather(rows, examples.positions("scalar")), axis=0)) == 1
     assert not examples.gather(rows, examples.positions("count")).any()
-    assert check_hindsight(workspace).passed
+    assert check_point_in_time(workspace).passed
 
 
 def test_the_evaluation_measures_them_apart(answered: Answered) -> None:
@@ -66,5 +66,5 @@ def test_their_number_is_told_where_they_are_answered(answered: Answered) -> Non
     with duckdb.connect(str(workspace.settings.warehouse_path)) as connection:
         connection.execute("delete from basemodel.ledger")
     report = score(workspace, ["returns"], OWN.cutoffs[-1], "again")["returns"]
-    assert report.numbers["without_history"] == STRANGERS
-    assert report.numbers["entities"] == STRANGERS + PATIENTS
+    assert report.metrics["without_history"] == STRANGERS
+    assert report.metrics["entities"] == STRANGERS + PATIENTS

@@ -14,13 +14,13 @@ from rich.console import Console
 
 from basemodel_ops.contract.cutoffs import key_of, midnight
 from basemodel_ops.contract.types import Cadence
-from basemodel_ops.preflight import preflight
+from basemodel_ops.data_quality.preflight import preflight
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.checks.point_in_time import check_hindsight
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.checks.point_in_time import check_point_in_time
+from basemodel_ops.stages.features.rows import FeatureStore
+from dagster_project.cli.execution import run_main_job
 from dagster_project.definitions import build
-from dagster_project.execution import run_main_job
-from dagster_project.project import load_project
+from dagster_project.lib.project import load_project
 
 from . import clinics
 from .clinics import clinic
@@ -62,7 +62,7 @@ def test_what_happens_after_a_cutoff_at_five_changes_no_row(tmp_path: Path) -> N
     made = clinic(Cadence.WEEK, START, 20, 3)
     workspace = made.workspace(tmp_path / "one")
     clinics.represented(workspace)
-    assert check_hindsight(workspace).passed
+    assert check_point_in_time(workspace).passed
     moment = workspace.snapshot().times.training_end
     cutoff = workspace.snapshot().times.cutoffs[-4]
     assert moment < cutoff
@@ -80,7 +80,7 @@ def test_what_happens_after_a_cutoff_at_five_changes_no_row(tmp_path: Path) -> N
     labels = made.returns(table)  # what is asked stays; only events move
     other = made.workspace(tmp_path / "two", visits=pa.table(changed), returns=labels)
     clinics.represented(other)
-    first, second = (Examples(one.store.current("training_examples")) for one in (workspace, other))
+    first, second = (FeatureStore(one.store.current("training_examples")) for one in (workspace, other))
     rows = [np.flatnonzero(one.cutoff <= cutoff) for one in (first, second)]
     assert len(rows[0]) > 500
     values = [

@@ -12,7 +12,7 @@ import pytest
 from basemodel_ops.contract.types import Cadence, GivenSplit
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.scoring.scoring import score
 from basemodel_ops.stages.snapshot.times import to_datetime
 
@@ -49,8 +49,8 @@ def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace
 def test_nothing_learns_from_what_happens_once_validation_begins(given: tuple[Workspace, dict[str, float]]) -> None:
     workspace, _ = given
     assert to_datetime(workspace.snapshot().times.training_end) == GIVEN.validation_from
-    examples = Examples(workspace.current("training_examples"))
-    learnt = np.unique(examples.cutoff[examples.sample("futures")[0]])
+    examples = FeatureStore(workspace.current("training_examples"))
+    learnt = np.unique(examples.cutoff[examples.sample("targets")[0]])
     assert to_datetime(int(learnt[-1])) + timedelta(days=7) <= GIVEN.validation_from
 
 
@@ -63,7 +63,7 @@ def test_an_earlier_validation_is_due_for_training_and_a_later_one_is_not(
     def reason(**changes: Any) -> str:
         declared = OWN.contract(split=GIVEN.model_copy(update=changes))
         pins = Workspace.open(workspace.settings, declared, lambda _: None).due_pins()
-        return "" if pins is None else str(pins.plain["reason"])
+        return "" if pins is None else str(pins.content["reason"])
 
     assert reason() == ""
     assert reason(validation_from=week(12)) == "task returns is validated earlier than training ended"
@@ -100,6 +100,6 @@ def test_someone_new_is_told_the_base_rate_where_no_labelled_row_was_without_a_h
     report = score(workspace, ["returns"], newest, "again")["returns"]
     with duckdb.connect(str(workspace.settings.warehouse_path), read_only=True) as connection:
         scores = dict(connection.execute("select patient, score from basemodel.returns_scores").fetchall())
-    assert report.numbers["without_history"] == 1
+    assert report.metrics["without_history"] == 1
     assert scores.pop("nobody") == pytest.approx(rate)
     assert scores == pytest.approx(before)

@@ -10,7 +10,7 @@ import pytest
 
 from basemodel_ops.encoders import Vocabulary, fit_encoder
 from basemodel_ops.representation import EventReader
-from basemodel_ops.warehouse.values import FIRST, LAST, plain_values
+from basemodel_ops.warehouse.values import FIRST, LAST, portable_values
 
 from .outcomes import outcome, shows
 
@@ -36,7 +36,7 @@ MOMENTS: dict[str, tuple[pa.Array, int | None]] = {
 def test_moments_are_microseconds_in_utc_that_python_can_hold(name: str, chunked: bool) -> None:
     column, expected = MOMENTS[name]
     rows = pa.table({"at": column}) if chunked else pa.RecordBatch.from_arrays([column], names=["at"])
-    found = plain_values(rows)
+    found = portable_values(rows)
     assert found.schema.field("at").type == pa.timestamp("us")
     assert found.column(0).cast(pa.int64()).to_pylist() == [expected]
     found.to_pylist()  # as datetimes
@@ -44,18 +44,18 @@ def test_moments_are_microseconds_in_utc_that_python_can_hold(name: str, chunked
 
 def test_dates_without_end_are_the_first_and_the_last_there_are() -> None:
     days = pa.array([2**31 - 1, -(2**31), 0, None], pa.int32()).cast(pa.date32())
-    found = plain_values(pa.table({"on": days})).column(0).to_pylist()
+    found = portable_values(pa.table({"on": days})).column(0).to_pylist()
     assert found == [date.max, date.min, date(1970, 1, 1), None]
 
 
 def test_enums_are_their_texts() -> None:
     column = pa.chunked_array([pa.array(["a", None]).dictionary_encode(), pa.array(["b"]).dictionary_encode()])
-    assert plain_values(pa.table({"mood": column})).column(0).to_pylist() == ["a", None, "b"]
+    assert portable_values(pa.table({"mood": column})).column(0).to_pylist() == ["a", None, "b"]
 
 
 def test_what_is_plain_is_not_copied() -> None:
     rows = pa.table({"at": pa.array([MOMENT], pa.timestamp("us")), "x": [1]})
-    assert plain_values(rows) is rows
+    assert portable_values(rows) is rows
 
 
 NUMBERS: dict[str, tuple[pa.Array, list[float]]] = {
@@ -139,7 +139,7 @@ def test_a_time_of_day_has_an_hour_and_no_day_and_what_has_no_end_has_neither() 
     for kind in (pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")):
         assert encoder.cells(pa.array([time(13, 30), None], kind)).tolist() == [[13, -1, -1], [-1, -1, -1]]
     assert not encoder.features(pa.array([time(13, 30)], pa.time64("us")))[:, 2:].any()
-    endless = plain_values(pa.table({"at": pa.array([ENDS, -ENDS], pa.timestamp("us"))})).column(0)
+    endless = portable_values(pa.table({"at": pa.array([ENDS, -ENDS], pa.timestamp("us"))})).column(0)
     assert (encoder.cells(endless.combine_chunks()) == -1).all()
     assert (encoder.cells(pa.array([date(9999, 12, 31)])) == -1).all()
 

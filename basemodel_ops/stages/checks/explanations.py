@@ -7,14 +7,14 @@ from sqlglot import exp
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.explanations import faithfulness
-from basemodel_ops.report import Finding
+from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.explanations.explaining import ASKED, EVALUATIONS, groups, open_question
 from basemodel_ops.stages.explanations.published import aggregate_relation, answer_column, explanation_relation
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 Key = tuple[object, ...]
 """An entity, and an item where scores are of items."""
@@ -26,30 +26,32 @@ LEAST_RATIO = 3.0
 """The tenth of the events that is said to matter most moves a score so many times as far as any tenth, at least."""
 
 
-def check_sums(ws: Workspace, name: str, as_of: datetime) -> Finding:
+def check_sums(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
     """Reasons sum to the score less that of an empty history, or a usual one, and the score is the published one."""
     task, schema = ws.contract.task(name), ws.settings.answers_schema
     with ws.warehouse() as warehouse:
-        found = _sums(warehouse, task, as_of)
+        result = _sums(warehouse, task, as_of)
         published = _published(warehouse, task, as_of)
-        told = list(found.values())
+        described = list(result.values())
         if task.type in ATTRIBUTED:
-            told += _sums(warehouse, task, as_of, aggregate_relation(name, schema), "usual_score").values()
-    apart = max((abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in told), default=0)
-    known = [key for key in found if key in published]
+            described += _sums(warehouse, task, as_of, aggregate_relation(name, schema), "usual_score").values()
+    apart = max((abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in described), default=0)
+    known = [key for key in result if key in published]
     # Items that are to be unlike each other are published with what each adds to those before it.
     is_same = not task.diversity
-    other = max((abs(found[e][1] - published[e]) / max(1, abs(published[e])) for e in known if is_same), default=0)
-    lost = len(found) - len(known)
-    passed = bool(found) and apart <= CLOSE and other <= CLOSE and not lost
+    other = max((abs(result[e][1] - published[e]) / max(1, abs(published[e])) for e in known if is_same), default=0)
+    lost = len(result) - len(known)
+    passed = bool(result) and apart <= CLOSE and other <= CLOSE and not lost
     text = (
-        f"Of {len(found)} scores reasons and score are {apart:.1e} apart at most, explained and published scores "
+        f"Of {len(result)} scores reasons and score are {apart:.1e} apart at most, explained and published scores "
         f"{other:.1e}; {lost} have no published score. Where these differ the events changed since: score again."
     )
-    return Finding("reasons_sum_to_the_score", passed, text, {"entities": len(found), "apart": apart, "other": other})
+    return CheckResult(
+        "reasons_sum_to_the_score", passed, text, {"entities": len(result), "apart": apart, "other": other}
+    )
 
 
-def check_faithful(ws: Workspace, name: str, as_of: datetime) -> Finding:
+def check_faithful(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
     """Removing the tenth of the events that adds most moves scores `LEAST_RATIO` times as far as removing any tenth."""
     task = ws.contract.task(name)
     with ws.warehouse() as warehouse:
@@ -60,16 +62,21 @@ def check_faithful(ws: Workspace, name: str, as_of: datetime) -> Finding:
             explained = group.explain(EVALUATIONS, ws.settings.seed)
             players = group.scored.events.tolist()
             ends.append(faithfulness(explained, players, group.scored.score, seed=ws.settings.seed))
-    (found,) = ends  # fewer entities than are explained at once
+    (result,) = ends  # fewer entities than are explained at once
     text = (
         f"Of {len(entities)} entities the tenth of the events that is said to matter most moves the score by "
-        f"{found.named:.4g}, any tenth by {found.random:.4g}: {found.ratio:.1f} times as far (95 % interval "
-        f"{found.low:.1f} to {found.high:.1f}); at least {LEAST_RATIO:g} is hoped for. Where scores hardly follow from "
+        f"{result.named:.4g}, any tenth by {result.random:.4g}: {result.ratio:.1f} times as far (95 % interval "
+        f"{result.low:.1f} to {result.high:.1f}); at least {LEAST_RATIO:g} is hoped for. Where scores hardly follow "
+        "from "
         "single events, read the reasons as groups."
     )
-    numbers: dict[str, float | int | str] = {"named": found.named, "random": found.random, "ratio": found.ratio}
-    numbers |= {"ratio_low": found.low, "ratio_high": found.high}
-    return Finding("reasons_are_faithful", bool(found.ratio >= LEAST_RATIO), text, numbers)
+    report_metrics: dict[str, float | int | str] = {
+        "named": result.named,
+        "random": result.random,
+        "ratio": result.ratio,
+    }
+    report_metrics |= {"ratio_low": result.low, "ratio_high": result.high}
+    return CheckResult("reasons_are_faithful", bool(result.ratio >= LEAST_RATIO), text, report_metrics)
 
 
 def _sums(
@@ -79,16 +86,18 @@ def _sums(
     relation = relation or explanation_relation(task.name, warehouse.ledger.schema_name)
     keys = [column_of(name) for name in _key(task)]
     numbers = [exp.Sum(this=column_of("contribution")), *(exp.Max(this=column_of(n)) for n in ("score", empty))]
-    named = [exp.alias_(one, name, quoted=True) for one, name in zip(numbers, ("added", "score", "empty"), strict=True)]
+    named = [
+        exp.alias_(number, name, quoted=True) for number, name in zip(numbers, ("added", "score", "empty"), strict=True)
+    ]
     query = exp.select(*keys, *named).from_(table_of(relation))
-    query = query.where(column_of("as_of").eq(moment_of(as_of))).group_by(*keys).order_by(*keys)
+    query = query.where(column_of("as_of").eq(timestamp_of(as_of))).group_by(*keys).order_by(*keys)
     rows = (tuple(row.values()) for row in warehouse.read(query).to_pylist())
     return {row[:-3]: row[-3:] for row in rows}
 
 
 def _published(warehouse: Warehouse, task: Task, as_of: datetime) -> dict[Key, float]:
     """The published score of each entity that was explained."""
-    part = column_of("as_of").eq(moment_of(as_of))
+    part = column_of("as_of").eq(timestamp_of(as_of))
     schema = warehouse.ledger.schema_name
     explained = exp.select(column_of(task.entity)).distinct()
     explained = explained.from_(table_of(explanation_relation(task.name, schema))).where(part.copy())

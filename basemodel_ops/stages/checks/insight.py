@@ -8,7 +8,7 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.insight.neighbours import Directions
 from basemodel_ops.insight.segments import LEVELS
-from basemodel_ops.report import Finding
+from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.checks.partitions import count_partition
 from basemodel_ops.stages.insight.anomalies import ANOMALIES, REASONS, uniform
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES, NEIGHBOUR, unlike
@@ -18,7 +18,7 @@ from basemodel_ops.stages.insight.vectors import ENTITIES
 from basemodel_ops.stages.insight.week import Week
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query, table_of
+from basemodel_ops.warehouse.queries import column_of, rows_query, table_of, timestamp_of
 
 CLOSE = 1 + 1e-5
 """No cosine is larger, but for rounding."""
@@ -33,105 +33,109 @@ FAR = 1e9
 """No entity is so far from the centre of its group."""
 
 
-def check_entity_embeddings(ws: Workspace, as_of: datetime) -> Finding:
+def check_entity_embeddings(ws: Workspace, as_of: datetime) -> CheckResult:
     """The partition holds everyone of the week once, with a vector."""
     week = Week(ws, as_of)
-    query = exp.select(column_of(ws.contract.entity)).distinct().from_(table_of(ws.answers(ENTITIES)))
-    here = column_of("as_of").eq(moment_of(as_of))
+    query = exp.select(column_of(ws.contract.entity)).distinct().from_(table_of(ws.answer_relation(ENTITIES)))
+    here = column_of("as_of").eq(timestamp_of(as_of))
     filled = column_of("embedding").like("[%]")
     with ws.warehouse() as warehouse:
-        found = warehouse.read(query.where(here, filled)).num_rows
+        result = warehouse.read(query.where(here, filled)).num_rows
         rows = warehouse.read(
-            exp.select(column_of("as_of")).from_(table_of(ws.answers(ENTITIES))).where(here.copy())
+            exp.select(column_of("as_of")).from_(table_of(ws.answer_relation(ENTITIES))).where(here.copy())
         ).num_rows
-    return Finding(
-        "embeddings_are_whole", found == rows == len(week),
-        f"{rows} rows, {found} entities with a vector, {len(week)} in the week.", {"rows": rows},
+    return CheckResult(
+        "embeddings_are_whole", result == rows == len(week),
+        f"{rows} rows, {result} entities with a vector, {len(week)} in the week.", {"rows": rows},
     )  # fmt: skip
 
 
-def check_lookalikes(ws: Workspace, as_of: datetime) -> Finding:
+def check_lookalikes(ws: Workspace, as_of: datetime) -> CheckResult:
     """Everyone has as many look-alikes, is none of their own, and no similarity is beyond 1."""
     week, entity = Week(ws, as_of), ws.contract.entity
-    each = 0 if unlike(week, Directions(week.embeddings)) else min(ws.settings.lookalikes, len(week) - 1)
-    own = exp.select(column_of(entity)).from_(table_of(ws.answers(LOOKALIKES))).where(
-        column_of("as_of").eq(moment_of(as_of)), column_of(entity).eq(column_of(NEIGHBOUR))
+    per_entity = 0 if unlike(week, Directions(week.embeddings)) else min(ws.settings.lookalikes, len(week) - 1)
+    current = exp.select(column_of(entity)).from_(table_of(ws.answer_relation(LOOKALIKES))).where(
+        column_of("as_of").eq(timestamp_of(as_of)), column_of(entity).eq(column_of(NEIGHBOUR))
     )  # fmt: skip
     with ws.warehouse() as warehouse:
-        found = count_partition(warehouse, ws.answers(LOOKALIKES), as_of, [entity, "rank"], "similarity", -CLOSE, CLOSE)
-        alone = warehouse.read(own).num_rows
-    passed = found.rows == each * len(week) and not (found.repeated or found.outside or alone)
+        counts = count_partition(
+            warehouse, ws.answer_relation(LOOKALIKES), as_of, [entity, "rank"], "similarity", -CLOSE, CLOSE
+        )
+        alone = warehouse.read(current).num_rows
+    passed = counts.rows == per_entity * len(week) and not (counts.repeated or counts.outside or alone)
     text = (
-        f"{found.rows} rows for {found.entities} of {len(week)} entities, {each} each; "
-        f"{found.repeated} repeated ranks, {found.outside} similarities out of range, {alone} entities near themselves."
+        f"{counts.rows} rows for {counts.entities} of {len(week)} entities, {per_entity} each; "
+        f"{counts.repeated} repeated ranks, {counts.outside} similarities out of range, {alone} entities near "
+        "themselves."
     )
-    return Finding("lookalikes_are_whole", passed, text, {"rows": found.rows})
+    return CheckResult("lookalikes_are_whole", passed, text, {"rows": counts.rows})
 
 
-def check_segments(ws: Workspace, as_of: datetime) -> Finding:
+def check_segments(ws: Workspace, as_of: datetime) -> CheckResult:
     """Everyone of the week has one segment at the first level, and at most one at each."""
     week = Week(ws, as_of)
     with ws.warehouse() as warehouse:
-        found = count_partition(
-            warehouse, ws.answers(SEGMENTS), as_of, [ws.contract.entity, "level"], "distance", 0, FAR
+        counts = count_partition(
+            warehouse, ws.answer_relation(SEGMENTS), as_of, [ws.contract.entity, "level"], "distance", 0, FAR
         )
-    passed = found.entities == len(week) and found.rows <= LEVELS * len(week)
+    passed = counts.entities == len(week) and counts.rows <= LEVELS * len(week)
     text = (
-        f"{found.rows} rows for {found.entities} of {len(week)} entities; {found.repeated} stand twice at a level, "
-        f"{found.outside} distances out of range."
+        f"{counts.rows} rows for {counts.entities} of {len(week)} entities; {counts.repeated} stand twice at a level, "
+        f"{counts.outside} distances out of range."
     )
-    return Finding("everyone_has_a_segment", passed and not (found.repeated or found.outside), text)
+    return CheckResult("everyone_has_a_segment", passed and not (counts.repeated or counts.outside), text)
 
 
-def check_profiles(ws: Workspace, as_of: datetime) -> Finding:
+def check_profiles(ws: Workspace, as_of: datetime) -> CheckResult:
     """Lifts are above 1 and inside of their intervals."""
     lift, low, high = (column_of(name) for name in ("lift", "lift_low", "lift_high"))
     wrong = exp.or_(lift < low, lift > high, low <= exp.Literal.number(1))
-    query = exp.select(column_of("segment")).from_(table_of(ws.answers(PROFILES)))
+    query = exp.select(column_of("segment")).from_(table_of(ws.answer_relation(PROFILES)))
     with ws.warehouse() as warehouse:
-        found = warehouse.read(query.where(column_of("as_of").eq(moment_of(as_of)), wrong)).num_rows
-    return Finding("lifts_are_in_their_intervals", found == 0, f"{found} rows of profiles break this.")
+        result = warehouse.read(query.where(column_of("as_of").eq(timestamp_of(as_of)), wrong)).num_rows
+    return CheckResult("lifts_are_in_their_intervals", result == 0, f"{result} rows of profiles break this.")
 
 
-def check_anomalies(ws: Workspace, as_of: datetime) -> Finding:
+def check_anomalies(ws: Workspace, as_of: datetime) -> CheckResult:
     """Everyone of the week has a first reason and at most `REASONS`, or there are no rows at all."""
-    week, relation = Week(ws, as_of), ws.answers(ANOMALIES)
+    week, relation = Week(ws, as_of), ws.answer_relation(ANOMALIES)
     with ws.warehouse() as warehouse:
-        found = count_partition(warehouse, relation, as_of, [ws.contract.entity, "reason"], "p_value", LEAST, 1)
+        counts = count_partition(warehouse, relation, as_of, [ws.contract.entity, "reason"], "p_value", LEAST, 1)
         p = _p_values(warehouse, relation, as_of)
     # Of whom nothing was known before there is one row without a p-value, which counts as out of bounds.
-    outside = found.outside - (found.entities - len(p))
-    passed = found.entities in (0, len(week)) and not (found.repeated or outside)
-    passed = passed and found.entities <= found.rows <= REASONS * found.entities
+    outside = counts.outside - (counts.entities - len(p))
+    passed = counts.entities in (0, len(week)) and not (counts.repeated or outside)
+    passed = passed and counts.entities <= counts.rows <= REASONS * counts.entities
     text = (
-        f"{found.rows} rows for {found.entities} of {len(week)} entities; {found.repeated} reasons stand twice, "
+        f"{counts.rows} rows for {counts.entities} of {len(week)} entities; {counts.repeated} reasons stand twice, "
         f"{outside} p-values are out of range."
     )
-    return Finding("everyone_has_a_p_value", passed, text, {"rows": found.rows, "p_values": len(p)})
+    return CheckResult("everyone_has_a_p_value", passed, text, {"rows": counts.rows, "p_values": len(p)})
 
 
-def check_calibrated(ws: Workspace, as_of: datetime) -> Finding:
+def check_calibrated(ws: Workspace, as_of: datetime) -> CheckResult:
     """P-values are uniform, as they are where the week is like those before it (Kolmogorov and Smirnov)."""
     with ws.warehouse() as warehouse:
-        p = _p_values(warehouse, ws.answers(ANOMALIES), as_of)
+        p = _p_values(warehouse, ws.answer_relation(ANOMALIES), as_of)
     if not len(p):
-        return Finding("p_values_are_uniform", True, "There are no p-values in that week.")
-    some = np.random.default_rng(ws.settings.seed).permutation(np.sort(p))[:P_VALUES]
-    numbers = uniform(some)
-    chance = float(numbers["ks_p_value"])
+        return CheckResult("p_values_are_uniform", True, "There are no p-values in that week.")
+    sampled_permutation = np.random.default_rng(ws.settings.seed).permutation(np.sort(p))[:P_VALUES]
+    report_metrics = uniform(sampled_permutation)
+    chance = float(report_metrics["ks_p_value"])
     text = (
-        f"{len(some)} p-values are {numbers['ks']} from uniform at most (chance {chance:.2g}), and "
-        f"{numbers['share_told']:.1%} are .05 or less."
+        f"{len(sampled_permutation)} p-values are {report_metrics['ks']} from uniform at most (chance {chance:.2g}), "
+        "and "
+        f"{report_metrics['share_told']:.1%} are .05 or less."
     )
     if chance <= UNIFORM:
         text += " The week is not like those before it: read the ranks, and the p-values as those of an odd week."
-    return Finding("p_values_are_uniform", chance > UNIFORM, text, numbers)
+    return CheckResult("p_values_are_uniform", chance > UNIFORM, text, report_metrics)
 
 
 def _p_values(warehouse: Warehouse, relation: Relation, as_of: datetime) -> np.ndarray:
     """Of everyone who has one, (entities,)."""
     query = rows_query(relation, ["p_value"]).where(
-        column_of("as_of").eq(moment_of(as_of)), column_of("reason").eq(exp.Literal.number(1)),
+        column_of("as_of").eq(timestamp_of(as_of)), column_of("reason").eq(exp.Literal.number(1)),
         column_of("p_value").is_(exp.null()).not_(),
     )  # fmt: skip
     return warehouse.read(query).column(0).to_numpy()

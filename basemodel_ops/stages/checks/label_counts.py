@@ -9,7 +9,7 @@ import numpy as np
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Aggregate, Relation, Target, Task
-from basemodel_ops.report import Finding
+from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -23,7 +23,7 @@ Events = dict[Any, list[tuple[datetime, Any]]]
 """Moment and value of the events of each entity."""
 
 
-def check_labels(ws: Workspace, name: str) -> Finding:
+def check_labels(ws: Workspace, name: str) -> CheckResult:
     """The labels of sampled rows are what the events in `[cutoff, cutoff + horizon)` say.
 
     Where the contract does not say how a label follows from events, nothing is compared and the finding says why. A
@@ -32,37 +32,37 @@ def check_labels(ws: Workspace, name: str) -> Finding:
     """
     task = ws.contract.task(name)
     if task.horizon is None:
-        return _unsaid("a trait has no window.")
+        return _not_checked("a trait has no window.")
     if task.known is not None:
-        return _unsaid(f"its labels are known at {task.known}, not after a window.")
+        return _not_checked(f"its labels are known at {task.known}, not after a window.")
     if task.predicts is None:
-        return _unsaid("its declaration does not say which events its labels come from: add `predicts`.")
+        return _not_checked("its declaration does not say which events its labels come from: add `predicts`.")
     with ws.warehouse() as warehouse:
         grid = ws.contract.grid
         ends = warehouse.read(rows_query(grid.relation, [grid.data_end])).column(0).to_pylist()
-        end = max(map(_moment, ends), default=datetime.min)
-        asked = task.population or task.relation
+        end = max(map(_timestamp, ends), default=datetime.min)
+        population = task.population or task.relation
         entities = warehouse.read(
-            exp.select(column_of(task.entity)).distinct().from_(table_of(asked)).order_by(column_of(task.entity))
+            exp.select(column_of(task.entity)).distinct().from_(table_of(population)).order_by(column_of(task.entity))
         )
         if not entities.num_rows:
-            return _unsaid(f"{asked} has no rows.")
+            return _not_checked(f"{population} has no rows.")
         generator = np.random.default_rng(ws.settings.seed)
         chosen = generator.permutation(entities.num_rows)[:ENTITIES]
-        among = [entities.column(0)[int(place)].as_py() for place in chosen]
-        keys = _rows(warehouse, asked, task, among, [])
-        some = [keys[place][:2] for place in generator.permutation(len(keys))[:ROWS]]
+        among = [entities.column(0)[int(index)].as_py() for index in chosen]
+        keys = _rows(warehouse, population, task, among, [])
+        subset = [keys[index][:2] for index in generator.permutation(len(keys))[:ROWS]]
         labels = _rows(warehouse, task.relation, task, among, [task.target])
         after = timedelta(microseconds=INSTANT if task.is_own else 0)  # what asks is in nobody's future
         events = _events(ws, warehouse, task, task.predicts, among, end)
     if events is None:
-        return _unsaid(f"{task.predicts.column} follows from facts that change in time.")
+        return _not_checked(f"{task.predicts.column} follows from facts that change in time.")
     by_row: dict[Key, list[Any]] = defaultdict(list)
     for entity, cutoff, label in labels:
         by_row[entity, cutoff].append(label)
     listed = {str(label) for _, _, label in labels}
     wrong, left_out = [], 0
-    for key in some:
+    for key in subset:
         happened = _within(events, (key[0], key[1] + after), task.horizon, end + after)
         if task.predicts.aggregate is not None:
             is_wrong = not _agree(by_row[key], happened, task.predicts.aggregate)
@@ -72,21 +72,21 @@ def check_labels(ws: Workspace, name: str) -> Finding:
             left_out += len((seen & listed) - items)
         if is_wrong:
             wrong.append(key[1])
-    text = f"{len(some)} rows carry what their events say."
+    text = f"{len(subset)} rows carry what their events say."
     if wrong:
         text = (
-            f"{len(wrong)} of {len(some)} sampled rows of {task.relation} carry a {task.target} that the events of "
+            f"{len(wrong)} of {len(subset)} sampled rows of {task.relation} carry a {task.target} that the events of "
             f"{task.predicts.source} in the {task.horizon} days from their cutoff do not say, the first at "
             f"{min(wrong)}. Mend its window, `[cutoff, cutoff + horizon)`, or correct `predicts`."
         )
-    return Finding("labels", not wrong, text, {"rows": len(some), "differing": len(wrong), "left_out": left_out})
+    return CheckResult("labels", not wrong, text, {"rows": len(subset), "differing": len(wrong), "left_out": left_out})
 
 
 def _within(events: Events, key: Key, horizon: int, end: datetime) -> list[Any] | None:
     """Values of an entity's events in the window; None while it is open."""
     entity, cutoff = key
     over = cutoff + timedelta(days=horizon)
-    return [value for moment, value in events[entity] if cutoff <= moment < over] if over <= end else None
+    return [value for timestamp, value in events[entity] if cutoff <= timestamp < over] if over <= end else None
 
 
 def _agree(labels: list[Any], happened: list[Any] | None, aggregate: Aggregate) -> bool:
@@ -106,8 +106,8 @@ def _agree(labels: list[Any], happened: list[Any] | None, aggregate: Aggregate) 
         return False
 
 
-def _unsaid(why: str) -> Finding:
-    return Finding("labels", True, f"Not counted again: {why}", {"rows": 0})
+def _not_checked(why: str) -> CheckResult:
+    return CheckResult("labels", True, f"Not counted again: {why}", {"rows": 0})
 
 
 def _rows(warehouse: Warehouse, relation: Relation, task: Task, among: list[Any], columns: list[str]) -> list[tuple]:
@@ -115,10 +115,10 @@ def _rows(warehouse: Warehouse, relation: Relation, task: Task, among: list[Any]
     query = rows_query(relation, [task.entity, task.cutoff, *columns])
     table = warehouse.read(query.where(column_of(task.entity).isin(*map(exp.convert, among))))
     entity, cutoff, *rest = (column.to_pylist() for column in table.columns)
-    return list(zip(entity, map(_moment, cutoff), *rest, strict=True))
+    return list(zip(entity, map(_timestamp, cutoff), *rest, strict=True))
 
 
-def _moment(value: Any) -> datetime:
+def _timestamp(value: Any) -> datetime:
     """A date as its midnight."""
     return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
 
@@ -133,15 +133,15 @@ def _events(
     table = warehouse.read(query.where(column_of(source.entity).isin(*map(exp.convert, among))))
     values = table.column(column).to_pylist() if column else [None] * table.num_rows
     if attribute:
-        references = next(one.references for one in source.columns if one.name == column)
-        facts = ws.contract.attribute(references or "")
-        if facts.valid_from is not None:
+        references = next(entry.references for entry in source.columns if entry.name == column)
+        attributes = ws.contract.attribute(references or "")
+        if attributes.valid_from is not None:
             return None
-        known = warehouse.read(rows_query(facts.relation, [facts.key, attribute]))
-        meaning = dict(zip(*(one.to_pylist() for one in known.columns), strict=True))
+        known = warehouse.read(rows_query(attributes.relation, [attributes.key, attribute]))
+        meaning = dict(zip(*(column.to_pylist() for column in known.columns), strict=True))
         values = [meaning.get(value) for value in values]
-    found: Events = defaultdict(list)
-    owners, moments = table.column(source.entity).to_pylist(), table.column(source.time).to_pylist()
-    for owner, moment, value in zip(owners, moments, values, strict=True):
-        found[owner].append((_moment(moment), value))
-    return found
+    result: Events = defaultdict(list)
+    owners, timestamps = table.column(source.entity).to_pylist(), table.column(source.time).to_pylist()
+    for entity_index, timestamp, value in zip(owners, timestamps, values, strict=True):
+        result[entity_index].append((_timestamp(timestamp), value))
+    return result

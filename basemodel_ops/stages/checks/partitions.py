@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ def count_partition(
         about: So many of the first columns of the key say whom a row is about: 2 where that is an entity at a moment.
     """
     part = exp.select(*map(column_of, [*key, value])).from_(table_of(relation))
-    part = part.where(column_of("as_of").eq(moment_of(as_of)))
+    part = part.where(column_of("as_of").eq(timestamp_of(as_of)))
     # What is not a number is beyond all numbers in every warehouse.
     inside = exp.Between(this=column_of(value), low=exp.convert(low), high=exp.convert(high))
     outside = exp.Case(ifs=[exp.If(this=inside, true=exp.convert(0))], default=exp.convert(1))
     counts = [exp.Count(this=exp.Star()), exp.Sum(this=outside)]
     ask = exp.select(
-        *(exp.alias_(one, name, quoted=True) for one, name in zip(counts, ("rows", "outside"), strict=True))
+        *(exp.alias_(count, name, quoted=True) for count, name in zip(counts, ("rows", "outside"), strict=True))
     )
     rows, wrong = (int(column[0].as_py() or 0) for column in warehouse.read(ask.from_(part.subquery("part"))).columns)
 

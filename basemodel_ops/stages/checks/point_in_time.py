@@ -7,58 +7,60 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.report import Finding
-from basemodel_ops.representation import Events, History, Layout, future_values, stream_histories
-from basemodel_ops.representation.events import joined
+from basemodel_ops.report import CheckResult
+from basemodel_ops.representation import Events, History, Layout, stream_histories, target_values
+from basemodel_ops.representation.events import concat
 from basemodel_ops.representation.sorting import sorted_in_memory
 from basemodel_ops.stages.features.activity_targets import kept_columns
-from basemodel_ops.stages.features.attributes import Facts
+from basemodel_ops.stages.features.attributes import EntityAttributes
 from basemodel_ops.stages.features.builder import SHARD, Builder, Part
 from basemodel_ops.stages.features.examples import cold
 from basemodel_ops.stages.features.reading import Chosen, event_reader
-from basemodel_ops.stages.features.rows import WIDE, Examples
+from basemodel_ops.stages.features.rows import WIDE, FeatureStore
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import events_query
 
-MOMENTS = 3
+SAMPLED_CUTOFFS = 3
 """Cutoffs from which on the world is shuffled, each by itself, evenly over the grid."""
 
 
-def check_hindsight(ws: Workspace) -> Finding:
+def check_point_in_time(ws: Workspace) -> CheckResult:
     """No byte of a row to learn from depends on what happens at or after its cutoff, nor a target on what is later.
 
     The rows of some entities are built again from events whose every column is shuffled from a moment on, between
     these entities and in time, and from facts shuffled likewise. All rows up to that moment must be those on disk. The
     targets of pretraining are built again with the world shuffled from the end of training on.
     """
-    examples, snapshot = Examples(ws.current("training_examples")), ws.snapshot()
+    examples, snapshot = FeatureStore(ws.current("training_examples")), ws.snapshot()
     times, generator = snapshot.times, np.random.default_rng(ws.settings.seed)
     known = np.unique(examples.entity)  # a few entities that have rows, and the rows of these
     chosen = np.sort(generator.choice(known, min(SHARD, len(known)), replace=False))
-    mine = np.flatnonzero(np.isin(examples.entity, chosen))
+    selected = np.flatnonzero(np.isin(examples.entity, chosen))
     with ws.warehouse() as warehouse:
         only = tuple(examples.entities.values.take(pa.array(chosen)).to_pylist())
         builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only, cold=cold(ws, snapshot)))
         sources = _events(ws, warehouse, builder, times.data_end + 1)
-    entity = np.searchsorted(chosen, examples.entity[mine])
-    stored = _Stored(examples, mine, entity)
+    entity = np.searchsorted(chosen, examples.entity[selected])
+    stored = _Stored(examples, selected, entity)
     differing = np.zeros(examples.layout.length, bool)
     rows = moved = 0
     cutoffs = np.unique(stored.cutoff)
-    for last in np.unique(np.linspace(0, len(cutoffs) - 1, MOMENTS + 2)[1:-1].astype(int)):
-        moment = int(cutoffs[last])
+    for last in np.unique(np.linspace(0, len(cutoffs) - 1, SAMPLED_CUTOFFS + 2)[1:-1].astype(int)):
+        timestamp = int(cutoffs[last])
         shuffled = copy(builder)
-        shuffled.facts = [_without_later_facts(facts, moment, generator) for facts in builder.facts]
-        histories = _histories(builder, sources, moment, generator)
-        early = np.flatnonzero(stored.cutoff <= moment)
-        for some, part in stored.parts(histories, early):
-            same = stored.same(some, shuffled.represent(part))
+        shuffled.attributes = [
+            _without_later_attributes(attributes, timestamp, generator) for attributes in builder.attributes
+        ]
+        histories = _histories(builder, sources, timestamp, generator)
+        early = np.flatnonzero(stored.cutoff <= timestamp)
+        for subset, part in stored.parts(histories, early):
+            same = stored.same(subset, shuffled.represent(part))
             differing |= ~same.all(axis=0)
             rows += len(same)
-        moved += sum(int((events.time >= moment).sum()) for events in sources)
+        moved += sum(int((events.time >= timestamp).sum()) for events in sources)
     histories = _histories(builder, sources, times.training_end, generator)
     targets, wrong = _targets(examples, builder, histories, stored, snapshot)
     blocks = [block for block in examples.layout.blocks if differing[block.offset : block.end].any()]
@@ -70,7 +72,7 @@ def check_hindsight(ws: Workspace) -> Finding:
         )
     elif wrong:
         text = f"{wrong} of {targets} rows of pretraining targets change with events after the end of training."
-    return Finding(
+    return CheckResult(
         "no_future",
         not blocks and not wrong,
         text,
@@ -83,47 +85,51 @@ def check_hindsight(ws: Workspace) -> Finding:
 
 def _events(ws: Workspace, warehouse: Warehouse, builder: Builder, before: int) -> list[Events]:
     """All events of the builder's entities, per source."""
-    found = []
+    results = []
     for source in ws.contract.events:
         reader = event_reader(ws, source, builder.entities)
         query = events_query(source, reader.columns, to_datetime(before), ordered=False)
         table = warehouse.read(builder.chosen.of(warehouse, query, source.entity))
         batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
-        found.append(joined(list(reader.read(batches))))
-    return found
+        results.append(concat(list(reader.read(batches))))
+    return results
 
 
-def _histories(builder: Builder, sources: list[Events], moment: int, generator: np.random.Generator) -> list[History]:
-    """Histories of all of the builder's entities, shuffled from `moment` on."""
+def _histories(
+    builder: Builder, sources: list[Events], timestamp: int, generator: np.random.Generator
+) -> list[History]:
+    """Histories of all of the builder's entities, shuffled from `timestamp` on."""
     count = len(builder.entities)
-    shuffled = [_without_later_events(events, moment, generator) for events in sources]
+    shuffled = [_without_later_events(events, timestamp, generator) for events in sources]
     streams = [iter([sorted_in_memory(events, 0, count)]) for events in shuffled]
     ((_, histories),) = stream_histories(streams, count, count)
     return histories
 
 
-def _without_later_events(events: Events, moment: int, generator: np.random.Generator) -> Events:
-    """The events, with every column shuffled by itself among those at or after `moment`."""
-    later = np.flatnonzero(events.time >= moment)
+def _without_later_events(events: Events, timestamp: int, generator: np.random.Generator) -> Events:
+    """The events, with every column shuffled by itself among those at or after `timestamp`."""
+    later = np.flatnonzero(events.time >= timestamp)
     columns = [column.copy() for column in events.columns()]
     for column in columns:
         column[later] = column[generator.permutation(later)]
-    return events.like(columns)
+    return events.with_columns(columns)
 
 
-def _without_later_facts(facts: Facts, moment: int, generator: np.random.Generator) -> Facts:
-    """The facts, with those known only from `moment` on shuffled, and so are ends that come later."""
-    later, ends = np.flatnonzero(facts.since >= moment), np.flatnonzero(facts.until >= moment)
-    values, until = facts.values.copy(), facts.until.copy()
+def _without_later_attributes(
+    attributes: EntityAttributes, timestamp: int, generator: np.random.Generator
+) -> EntityAttributes:
+    """The facts, with those known only from `timestamp` on shuffled, and so are ends that come later."""
+    later, ends = np.flatnonzero(attributes.since >= timestamp), np.flatnonzero(attributes.until >= timestamp)
+    values, until = attributes.values.copy(), attributes.until.copy()
     values[later] = values[generator.permutation(later)]
     until[ends] = until[generator.permutation(ends)]
-    return replace(facts, values=values, until=until)
+    return replace(attributes, values=values, until=until)
 
 
 class _Stored:
     """Rows of some entities as they are on disk."""
 
-    def __init__(self, examples: Examples, rows: np.ndarray, entity: np.ndarray) -> None:
+    def __init__(self, examples: FeatureStore, rows: np.ndarray, entity: np.ndarray) -> None:
         """The rows of these numbers, whose entities are these of the builder's."""
         self.rows, self.entity, self.cutoff = rows, entity, examples.cutoff[rows]
         wide = np.isin(np.arange(examples.layout.length), examples.positions(*WIDE))
@@ -131,23 +137,26 @@ class _Stored:
         self._is_wide = examples.is_wide[rows]
         self._values = examples.gather(rows, self._narrow)
         self._sketches = examples.gather(rows[self._is_wide], self._wide)
-        self._place = np.cumsum(self._is_wide) - 1
+        self._row_index = np.cumsum(self._is_wide) - 1
 
     def parts(self, histories: list[History], chosen: np.ndarray) -> Iterator[tuple[np.ndarray, Part]]:
         """Some of the rows (positions), entity by entity, and what they are represented from."""
         for entity in np.unique(self.entity[chosen]):
-            some = chosen[self.entity[chosen] == entity]
-            own = [history.part(entity, entity + 1) for history in histories]
-            yield some, Part.of(0, int(entity), own, self.entity[some], self.cutoff[some])
+            sampled_chosen = chosen[self.entity[chosen] == entity]
+            current = [history.part(entity, entity + 1) for history in histories]
+            yield (
+                sampled_chosen,
+                Part.of(0, int(entity), current, self.entity[sampled_chosen], self.cutoff[sampled_chosen]),
+            )
 
-    def same(self, some: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def same(self, subset: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Which numbers of rows (positions) are the ones on disk, byte for byte, bool (rows, length)."""
-        found = np.ones(values.shape, bool)
-        found[:, self._narrow] = _bits(values[:, self._narrow]) == _bits(self._values[some])
-        wide = np.flatnonzero(self._is_wide[some])
-        kept = self._sketches[self._place[some[wide]]]
-        found[np.ix_(wide, self._wide)] = _bits(values[np.ix_(wide, self._wide)]) == _bits(kept)
-        return found
+        result = np.ones(values.shape, bool)
+        result[:, self._narrow] = _bits(values[:, self._narrow]) == _bits(self._values[subset])
+        wide = np.flatnonzero(self._is_wide[subset])
+        kept = self._sketches[self._row_index[subset[wide]]]
+        result[np.ix_(wide, self._wide)] = _bits(values[np.ix_(wide, self._wide)]) == _bits(kept)
+        return result
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
@@ -155,21 +164,21 @@ def _bits(values: np.ndarray) -> np.ndarray:
 
 
 def _targets(
-    examples: Examples, builder: Builder, histories: list[History], stored: _Stored, snapshot: Snapshot
+    examples: FeatureStore, builder: Builder, histories: list[History], stored: _Stored, snapshot: Snapshot
 ) -> tuple[int, int]:
     """Pretraining targets of the rows, and how many of them are not those of these histories."""
     compared = differing = 0
-    columns = kept_columns(Layout.from_rows(examples.artifact.json("futures")))
-    for kind, own in columns.items():
+    columns = kept_columns(Layout.from_rows(examples.artifact.json("targets")))
+    for kind, current in columns.items():
         row, kept = examples.sample(kind)
-        place = np.flatnonzero(np.isin(row, stored.rows))
-        at = np.searchsorted(stored.rows, row[place])
-        for some, part in stored.parts(histories, at):
-            found = future_values(
-                part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.thing_horizons,
+        index = np.flatnonzero(np.isin(row, stored.rows))
+        at = np.searchsorted(stored.rows, row[index])
+        for subset, part in stored.parts(histories, at):
+            result = target_values(
+                part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.item_horizons,
                 snapshot.times.training_end,
-            )[part.places][:, own]  # fmt: skip
-            before = kept[place[np.searchsorted(at, some)]]
-            compared += len(some)
-            differing += int((_bits(found) != _bits(before)).any(axis=1).sum())
+            )[part.row_index][:, current]  # fmt: skip
+            before = kept[index[np.searchsorted(at, subset)]]
+            compared += len(subset)
+            differing += int((_bits(result) != _bits(before)).any(axis=1).sum())
     return compared, differing

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import EventSource
 from basemodel_ops.encoders import Vocabulary
-from basemodel_ops.report import Finding
+from basemodel_ops.report import CheckResult
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.features.rows import Represented
@@ -29,15 +29,15 @@ LEAST_PRECISION = 0.6
 """Below it a sketch is too narrow for what it holds."""
 
 
-def check_representation(ws: Workspace, as_of: datetime) -> Finding:
+def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
     """Of each sketched column, the values decoded as largest are among the largest in truth."""
     known = Vocabulary.from_table(ws.current(representation_key(as_of)).table("entities"))
-    some = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
+    subset = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
     with ws.warehouse() as warehouse:
-        examples = represent(ws, warehouse, as_of, known.values.take(pa.array(some)))
+        examples = represent(ws, warehouse, as_of, known.values.take(pa.array(subset)))
     chosen = np.arange(len(examples))
     columns = sorted({(block.source, block.column) for block in examples.layout.select("sketch")})
-    numbers: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
+    report_metrics: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
     worst, lowest = 1.0, "none is asked"
     for source, column in columns:
         size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
@@ -54,17 +54,17 @@ def check_representation(ws: Workspace, as_of: datetime) -> Finding:
             if len(np.unique(truth[row][held])) > 1 and len(np.unique(count[held])) > 1:
                 correlation.append(float(np.corrcoef(rankdata(count[held]), rankdata(truth[row][held]))[0, 1]))
         if precision:
-            numbers[f"precision_{TOP} {source}.{column}"] = round(float(np.mean(precision)), 4)
-            numbers[f"rank_correlation {source}.{column}"] = round(float(np.mean(correlation or [0.0])), 4)
+            report_metrics[f"precision_{TOP} {source}.{column}"] = round(float(np.mean(precision)), 4)
+            report_metrics[f"rank_correlation {source}.{column}"] = round(float(np.mean(correlation or [0.0])), 4)
             if np.mean(precision) < worst:
                 worst, lowest = float(np.mean(precision)), f"{column!r} in {source}"
-    return Finding(
+    return CheckResult(
         "sketches_can_be_asked",
         worst >= LEAST_PRECISION,
         f"The least precision of a sketched column is {worst:.2f} ({lowest}); at least {LEAST_PRECISION} is asked "
         "for. Where its values hardly come again, give it `type: ignore`; else raise BASEMODEL_DEPTH or "
         "BASEMODEL_WIDTH.",
-        numbers,
+        report_metrics,
     )
 
 
@@ -83,10 +83,10 @@ def _true_counts(
     query = events_query(event, [column], before, ordered=False).where(column_of(event.entity).isin(*literals))
     with ws.warehouse() as warehouse:
         table = warehouse.read(query)
-    owner = np.searchsorted(chosen, examples.entities.encode(table.column(event.entity)))
+    entity_index = np.searchsorted(chosen, examples.entities.encode(table.column(event.entity)))
     code = vocabulary_of(ws.current(f"encoders/{event.name}"), column).encode(table.column(column))
     age = (to_microseconds(before) - microseconds(table.column(event.time))) / DAY
     truth = np.zeros((len(chosen), size))
     known = code >= 0
-    np.add.at(truth, (owner[known], code[known]), np.exp2(-age[known] / max(ws.settings.half_lives)))
+    np.add.at(truth, (entity_index[known], code[known]), np.exp2(-age[known] / max(ws.settings.half_lives)))
     return truth

@@ -13,10 +13,10 @@ from sqlglot import exp
 from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_version
 from basemodel_ops.contract.types import Relation
+from basemodel_ops.erasures import add_erased, digests, kind_of, not_erased, read_erased
 from basemodel_ops.errors import ArtifactError, DataError
-from basemodel_ops.forgotten import add_forgotten, digests, kind_of, read_forgotten, remembered
 from basemodel_ops.pages import FILE, FOLDER
-from basemodel_ops.report import Finding
+from basemodel_ops.report import CheckResult
 from basemodel_ops.scratch import sweep
 from basemodel_ops.stages.explanations.published import explanation_relation
 from basemodel_ops.stages.insight.lookalikes import NEIGHBOUR
@@ -24,11 +24,11 @@ from basemodel_ops.stages.planning.due import is_model, models_due
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse, ledger_of
-from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query, sample_query, table_of
+from basemodel_ops.warehouse.queries import column_of, rows_query, sample_query, table_of, timestamp_of
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class Erasure:
     """What was done."""
 
     ids: int
@@ -42,7 +42,7 @@ class Forgotten:
     """Keys of the models that are due to be trained again."""
 
 
-def forget(ws: Workspace, source: Relation) -> Forgotten:
+def forget(ws: Workspace, source: Relation) -> Erasure:
     """Forget the entities whose ids stand in `source`.
 
     Raises:
@@ -51,14 +51,16 @@ def forget(ws: Workspace, source: Relation) -> Forgotten:
     """
     with ws.warehouse() as warehouse:
         ids = _read_ids(ws, warehouse, source)
-        new = add_forgotten(warehouse, ids, pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us")))
+        new = add_erased(warehouse, ids, pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us")))
         holding = _holding(ws, ids)
         seen = any("entities" in names for names in holding.values()) or _is_in_events(ws, warehouse, ids)
         if seen:  # before anything that shows it is removed
             models = [f"{key}/{version}" for key, version in ws.store.versions() if is_model(key)]
             ws.store.mark_retrain_due(models, f"{datetime.now(UTC):%Y-%m-%d}")
         rows = sum(_delete_scores(ws, warehouse, relation, ids) for relation in _score_relations(ws, warehouse))
-    holding |= {one: [] for one in ws.store.versions() if one[0].startswith(f"{FOLDER}/")}  # a page names entities
+    holding |= {
+        version: [] for version in ws.store.versions() if version[0].startswith(f"{FOLDER}/")
+    }  # a page names entities
     for key, version in holding:
         ws.store.remove(key, version)
     (ws.settings.home / FILE).unlink(missing_ok=True)
@@ -66,43 +68,43 @@ def forget(ws: Workspace, source: Relation) -> Forgotten:
     sweep(ws.settings.home, age=0)  # of runs that were killed while they held events on disk
     removed = tuple(f"{key}/{version}" for key, version in holding)
     ws.log(f"{len(ids)} ids: {rows} rows of scores deleted, {len(removed)} artifacts removed")
-    return Forgotten(len(ids), new, rows, removed, tuple(models_due(ws)))
+    return Erasure(len(ids), new, rows, removed, tuple(models_due(ws)))
 
 
-def check_forgotten(ws: Workspace, key: str) -> Finding:
+def check_erased(ws: Workspace, key: str) -> CheckResult:
     """The current model of that key saw nobody who was forgotten since."""
     since = models_due(ws).get(key)
     text = f"{key} saw someone who is to be forgotten since {since}: retrain due. Run `basemodel run`."
-    return Finding("saw_nobody_forgotten", since is None, text if since else "It saw nobody who was forgotten.")
+    return CheckResult("saw_nobody_forgotten", since is None, text if since else "It saw nobody who was forgotten.")
 
 
-def check_models(ws: Workspace, warehouse: Warehouse) -> list[Finding]:
+def check_models(ws: Workspace, warehouse: Warehouse) -> list[CheckResult]:
     """No relation of the contract holds an entity that was forgotten; nothing is asked while nobody was."""
-    forgotten = read_forgotten(warehouse)
-    if forgotten.num_rows == 0:
+    erased = read_erased(warehouse)
+    if erased.num_rows == 0:
         return []
-    found = []
+    results = []
     for relation in _entity_relations(ws):
         query = exp.select(column_of(ws.contract.entity)).distinct().from_(table_of(relation))
         entities = warehouse.read(query)
-        count = entities.num_rows - remembered(entities, ws.contract.entity, forgotten).num_rows
+        count = entities.num_rows - not_erased(entities, ws.contract.entity, erased).num_rows
         text = (
-            f"{relation} holds {count} of the {forgotten.num_rows} entities that are to be forgotten: its model does "
+            f"{relation} holds {count} of the {erased.num_rows} entities that are to be forgotten: its model does "
             f"not leave them out. Add `where {{{{ is_remembered('{ws.contract.entity}') }}}}` to it."
         )
         name = f"{relation.name}: nobody who was forgotten"
-        found.append(Finding(name, count == 0, text if count else "Nobody.", {"forgotten": count}))
-    return found
+        results.append(CheckResult(name, count == 0, text if count else "Nobody.", {"forgotten": count}))
+    return results
 
 
 def _entity_relations(ws: Workspace) -> list[Relation]:
     """Relations of the contract with the entity as a column, once each."""
     contract = ws.contract
-    facts = [source.relation for source in contract.attributes if source.key == contract.entity]
+    attributes = [source.relation for source in contract.attributes if source.key == contract.entity]
     populations = [task.population for task in contract.tasks if task.population]
     tasks = [task.relation for task in contract.tasks]
     audiences = [audience.relation for audience in contract.audiences]
-    relations = [*(event.relation for event in contract.events), *facts, *populations, *tasks, *audiences]
+    relations = [*(event.relation for event in contract.events), *attributes, *populations, *tasks, *audiences]
     return list({str(relation): relation for relation in relations}.values())
 
 
@@ -146,7 +148,7 @@ def _holds(table: pa.Table, ids: pa.ChunkedArray) -> bool:
 
 def _holding(ws: Workspace, ids: pa.ChunkedArray) -> dict[tuple[str, str], list[str]]:
     """Artifacts with an id in one of their tables, and which; those that cannot be read count too, without a table."""
-    found = {}
+    results = {}
     for key, version in ws.store.versions():
         try:
             artifact = ws.store.find(key, version)
@@ -154,11 +156,11 @@ def _holding(ws: Workspace, ids: pa.ChunkedArray) -> dict[tuple[str, str], list[
             tables = [name.removesuffix(".parquet") for name in files if name.endswith(".parquet")]
             names = [name for name in tables if artifact and _holds(artifact.table(name), ids)]
         except ArtifactError:  # what it holds is not known
-            found[key, version] = []
+            results[key, version] = []
             continue
         if names:
-            found[key, version] = names
-    return found
+            results[key, version] = names
+    return results
 
 
 def _is_in_events(ws: Workspace, warehouse: Warehouse, ids: pa.ChunkedArray) -> bool:
@@ -174,13 +176,13 @@ def _score_relations(ws: Workspace, warehouse: Warehouse) -> list[Relation]:
     """Tables of scores and of their explanations: of the contract's tasks, and older ones that the ledger knows."""
     schema = ws.settings.answers_schema
     known = [of(task.name, schema) for task in ws.contract.tasks for of in (score_relation, explanation_relation)]
-    found = {str(relation): relation for relation in known}
+    results = {str(relation): relation for relation in known}
     ledger = ledger_of(schema)
     if warehouse.exists(ledger):
         for name in pc.unique(warehouse.read(rows_query(ledger, ["table_name"])).column(0)).to_pylist():
             schema, _, table = name.partition(".")
-            found.setdefault(name, Relation(schema_name=schema, name=table))
-    return [relation for relation in found.values() if warehouse.exists(relation)]
+            results.setdefault(name, Relation(schema_name=schema, name=table))
+    return [relation for relation in results.values() if warehouse.exists(relation)]
 
 
 def _delete_scores(ws: Workspace, warehouse: Warehouse, relation: Relation, ids: pa.ChunkedArray) -> int:
@@ -194,8 +196,8 @@ def _delete_scores(ws: Workspace, warehouse: Warehouse, relation: Relation, ids:
         return 0
     deleted = 0
     table = table_of(relation)
-    for moment in warehouse.read(exp.select(column_of("as_of")).distinct().from_(table)).column(0).to_pylist():
-        part = column_of("as_of").eq(moment_of(moment))
+    for timestamp in warehouse.read(exp.select(column_of("as_of")).distinct().from_(table)).column(0).to_pylist():
+        part = column_of("as_of").eq(timestamp_of(timestamp))
         present = warehouse.read(exp.select(*map(column_of, holders)).distinct().from_(table).where(part))
         if not _holds(present, ids):
             continue
@@ -203,7 +205,7 @@ def _delete_scores(ws: Workspace, warehouse: Warehouse, relation: Relation, ids:
         kept = rows
         for name in holders:
             kept = kept.filter(pc.invert(pc.is_in(kept.column(name), value_set=ids.combine_chunks())))
-        mark = "forgotten " + version_of(str(moment), sorted(digests(ids)))
-        warehouse.publish(relation, kept, {"as_of": moment}, mark, code_version(), ws.run or "forget")
+        fingerprint = "forgotten " + version_of(str(timestamp), sorted(digests(ids)))
+        warehouse.publish(relation, kept, {"as_of": timestamp}, fingerprint, code_version(), ws.run or "forget")
         deleted += rows.num_rows - kept.num_rows
     return deleted

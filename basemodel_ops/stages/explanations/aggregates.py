@@ -10,10 +10,10 @@ from basemodel_ops.stages.explanations.wording import PEERS, Aggregate, Wording
 from basemodel_ops.stages.features.rows import Represented, RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import SingleQuestion
-from basemodel_ops.stages.tasks.views import automatic_positions, contrasts_of, foreseen_places, item_positions
+from basemodel_ops.stages.tasks.feature_sets import aggregate_positions, contrasts_of, foreseen_places, item_positions
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.attribution import PARTS, attributed
-from basemodel_ops.tasks.single import Views
+from basemodel_ops.tasks.single import FeatureSets
 
 TOP = 5
 """Aggregates of an entity that are told one by one."""
@@ -26,7 +26,7 @@ BINS, MEMBERS = 5, 10
 
 
 @dataclass(frozen=True)
-class Told:
+class TraitDifference:
     """What aggregates add to the scores of entities; a row of `contribution` sums to `score - usual_score`."""
 
     aggregates: list[Aggregate]
@@ -41,25 +41,29 @@ class Told:
         """The middle value of each aggregate, which some entity has, (aggregates,)."""
         return np.quantile(self.value, 0.5, axis=0, method="lower")
 
-    def some(self, entities: list[int]) -> "Told":
+    def some(self, entities: list[int]) -> "TraitDifference":
         """The same of some entities."""
-        own = (part[entities] for part in (self.contribution, self.value, self.score, self.usual_score))
-        return Told(self.aggregates, *own)
+        current = (part[entities] for part in (self.contribution, self.value, self.score, self.usual_score))
+        return TraitDifference(self.aggregates, *current)
 
     def rows(self, entity: int, usual: np.ndarray, top: int = TOP) -> Iterator[dict[str, object]]:
         """The `top` aggregates of an entity, and last what the others add together, as rows of plain values."""
         order = np.argsort(-np.abs(self.contribution[entity]), kind="stable")
         order = order[self.contribution[entity][order] != 0]
         for rank, at in enumerate(order[:top], 1):
-            one, value = self.aggregates[at], float(self.value[entity, at])
+            aggregate, value = self.aggregates[at], float(self.value[entity, at])
             row: dict[str, object] = {
                 "rank": rank,
-                "aggregate": one.words,
+                "aggregate": aggregate.words,
                 "contribution": self.contribution[entity, at],
             }
-            row |= {"source_table": one.table or None, "column_name": one.column or None, "words": one.words}
+            row |= {
+                "source_table": aggregate.table or None,
+                "column_name": aggregate.column or None,
+                "words": aggregate.words,
+            }
             if not np.isnan(value):
-                row["words"] = f"{one.words}: {one.said(value)}, usually {one.said(usual[at])}"
+                row["words"] = f"{aggregate.words}: {aggregate.said(value)}, usually {aggregate.said(usual[at])}"
                 row |= {"value": _finite(value), "usual": _finite(float(usual[at]))}
             yield row
         if len(order) > top:
@@ -71,20 +75,20 @@ class Told:
         strength = np.abs(self.contribution).mean(axis=0) if len(self.contribution) else np.zeros(0)
         rank = 0
         for at in np.argsort(-strength, kind="stable"):
-            one, value = self.aggregates[at], self.value[:, at]
+            aggregate, value = self.aggregates[at], self.value[:, at]
             known = np.flatnonzero(~np.isnan(value))
             if rank == SHOWN or strength[at] == 0:
                 break
             if len(known) < MEMBERS:
                 continue
             rank += 1
-            for place, own in enumerate(_bins(value[known], bool(one.names)), 1):
-                rows = known[own]
+            for index, current in enumerate(_bins(value[known], bool(aggregate.names)), 1):
+                rows = known[current]
                 low, high = float(value[rows].min()), float(value[rows].max())
                 yield {
-                    "rank": rank, "aggregate": one.words, "source_table": one.table or None,
-                    "column_name": one.column or None, "bin": place, "low": _finite(low), "high": _finite(high),
-                    "words": one.said(low) if low == high else f"{one.said(low)} to {one.said(high)}",
+                    "rank": rank, "aggregate": aggregate.words, "source_table": aggregate.table or None,
+                    "column_name": aggregate.column or None, "bin": index, "low": _finite(low), "high": _finite(high),
+                    "words": aggregate.said(low) if low == high else f"{aggregate.said(low)} to {aggregate.said(high)}",
                     "entities": len(rows), "contribution": float(self.contribution[rows, at].mean()),
                     "score": float(self.score[rows].mean()),
                 }  # fmt: skip
@@ -97,15 +101,15 @@ def _finite(value: float) -> float | None:
 def _bins(values: np.ndarray, is_named: bool) -> list[np.ndarray]:
     """Positions of the values of each bin, by quantiles, equal values in one; or of each frequent name."""
     if is_named:
-        found, counts = np.unique(values, return_counts=True)
+        result, counts = np.unique(values, return_counts=True)
         most = np.argsort(-counts, kind="stable")[:BINS]
-        return [np.flatnonzero(values == found[one]) for one in most if counts[one] >= MEMBERS]
+        return [np.flatnonzero(values == result[entry]) for entry in most if counts[entry] >= MEMBERS]
     bins = min(BINS, len(values) // MEMBERS)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="lower"))
     number = np.searchsorted(edges, values, side="left")
-    parts = [np.flatnonzero(number == one) for one in np.unique(number)]
+    parts = [np.flatnonzero(number == entry) for entry in np.unique(number)]
     while len(parts) > 1 and min(map(len, parts)) < MEMBERS:
-        small = min(range(len(parts)), key=lambda one: len(parts[one]))
+        small = min(range(len(parts)), key=lambda entry: len(parts[entry]))
         beside = small - 1 if small else 1
         first, second = sorted((small, beside))
         parts[first : second + 1] = [np.concatenate([parts[first], parts[second]])]
@@ -120,46 +124,49 @@ class Aggregates:
         self._question = question
         wording = Wording(ws)
         task, checkpoint = question.task, question.checkpoint
-        by_place = [one for block in rows.layout.blocks for one in wording.of(block)]
-        automatic = [by_place[place] for place in automatic_positions(rows, task).tolist()]
-        automatic += [Aggregate(f"{one.name}, ratio", read=np.exp) for one in contrasts_of(rows, task)]
+        by_place = [aggregate for block in rows.layout.blocks for aggregate in wording.of(block)]
+        automatic = [by_place[index] for index in aggregate_positions(rows, task).tolist()]
+        automatic += [
+            Aggregate(f"{difference_feature.name}, ratio", read=np.exp)
+            for difference_feature in contrasts_of(rows, task)
+        ]
         self._named = {
-            "automatic": automatic,
-            "learnt": _foreseen(wording, checkpoint, question),
-            "items": [by_place[place] for place in item_positions(rows).tolist()],
+            "aggregates": automatic,
+            "model_outputs": _foreseen(wording, checkpoint, question),
+            "items": [by_place[index] for index in item_positions(rows).tolist()],
         }
 
-    def told(self, rows: RowsInMemory, chosen: np.ndarray) -> Told | None:
+    def told(self, rows: RowsInMemory, chosen: np.ndarray) -> TraitDifference | None:
         """Of all rows, whose score is that of the `chosen` class; None where no head is a forest."""
-        views = self._question.views(rows, np.arange(len(rows)))
-        found = attributed(self._question.heads, views, chosen)
-        if found is None:
+        feature_sets = self._question.views(rows, np.arange(len(rows)))
+        attribution = attributed(self._question.heads, feature_sets, chosen)
+        if attribution is None:
             return None
-        features = [one for part in PARTS for one in self._of(views, part)]
-        values = np.hstack([getattr(views, part) for part in PARTS if getattr(views, part) is not None])
-        places: dict[tuple[str, str, str], list[int]] = {}
-        for place, one in enumerate(features):
-            places.setdefault((one.table, one.column, one.words), []).append(place)
-        contribution = np.stack([found.values[:, own].sum(axis=1) for own in places.values()], axis=1)
+        features = [aggregate for part in PARTS for aggregate in self._of(feature_sets, part)]
+        values = np.hstack([getattr(feature_sets, part) for part in PARTS if getattr(feature_sets, part) is not None])
+        indices: dict[tuple[str, str, str], list[int]] = {}
+        for index, aggregate in enumerate(features):
+            indices.setdefault((aggregate.table, aggregate.column, aggregate.words), []).append(index)
+        contribution = np.stack([attribution.values[:, place].sum(axis=1) for place in indices.values()], axis=1)
         value = np.full(contribution.shape, np.nan)
-        for number, own in enumerate(places.values()):
-            shown = [(place, read) for place in own if (read := features[place].read) is not None]
+        for number, current in enumerate(indices.values()):
+            shown = [(index, read) for index in current if (read := features[index].read) is not None]
             if len(shown) == 1:
-                ((place, read),) = shown
-                value[:, number] = read(values[:, place].astype(np.float64))
-        firsts = [features[own[0]] for own in places.values()]
-        return Told(firsts, contribution, value, found.score, found.usual)
+                ((index, read),) = shown
+                value[:, number] = read(values[:, index].astype(np.float64))
+        firsts = [features[place[0]] for place in indices.values()]
+        return TraitDifference(firsts, contribution, value, attribution.score, attribution.usual)
 
-    def _of(self, views: Views, part: str) -> list[Aggregate]:
+    def _of(self, feature_sets: FeatureSets, part: str) -> list[Aggregate]:
         """As many as the view has features; behind the items stand those of peers."""
-        values = getattr(views, part)
+        values = getattr(feature_sets, part)
         width = 0 if values is None else values.shape[1]
-        named = self._named[part] if part != "learnt" or not views.is_raw else []
+        named = self._named[part] if part != "model_outputs" or not feature_sets.is_raw else []
         return [*named[:width], *[Aggregate(PEERS if part == "items" else "facts and counts")] * (width - len(named))]
 
 
 def _foreseen(wording: Wording, checkpoint: Checkpoint, question: SingleQuestion) -> list[Aggregate]:
-    blocks = [checkpoint.blocks[place] for place in foreseen_places(checkpoint, question.task)]
-    spans = {int(block.detail) for block in blocks if block.kind != "wait"}
-    days = min(spans, key=lambda one: (abs(one - (question.task.horizon or 0)), one), default=0)
+    blocks = [checkpoint.blocks[index] for index in foreseen_places(checkpoint, question.task)]
+    spans = {int(block.detail) for block in blocks if block.kind != "time_to_event"}
+    days = min(spans, key=lambda entry: (abs(entry - (question.task.horizon or 0)), entry), default=0)
     return [wording.foreseen(block, days) for block in blocks]

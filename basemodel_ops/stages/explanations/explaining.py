@@ -37,7 +37,7 @@ EVALUATIONS, CONTEXTS = 64, 2
 
 
 @dataclass(frozen=True)
-class Moment:
+class NotableEvents:
     """Events that were told apart from the others of a reason: their times, the newest first, and what they add."""
 
     times: tuple[datetime, ...]
@@ -50,13 +50,13 @@ class Reason:
 
     about: About
     contribution: float
-    moments: tuple[Moment, ...]
+    notable: tuple[NotableEvents, ...]
     """Its events, in groups or one by one, those that add most first, whatever the sign."""
 
     @property
     def times(self) -> list[datetime]:
         """Of the raw events, the newest first."""
-        return sorted((time for moment in self.moments for time in moment.times), reverse=True)
+        return sorted((time for events in self.notable for time in events.times), reverse=True)
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,22 @@ class Group:
         """The score of each, shared out."""
         return explain(self.trees, self.scored.score, evaluations, contexts, seed)
 
-    def told(self, explanations: Sequence[Explanation]) -> Iterator[Explained]:
+    def in_raw_events(self, explanations: Sequence[Explanation]) -> Iterator[Explained]:
         """The same in terms of raw events."""
-        for place, (entity, one) in enumerate(zip(self.entities, explanations, strict=True)):
-            times, moments = self.scored.times(place), defaultdict(list)
-            for share in one.shares:
-                own = sorted(times[share.node.members].tolist(), reverse=True)
-                moments[share.node.name].append(Moment(tuple(map(to_datetime, own)), share.value))
+        for index, (entity, explanation) in enumerate(zip(self.entities, explanations, strict=True)):
+            times, notable = self.scored.times(index), defaultdict(list)
+            for share in explanation.shares:
+                current = sorted(times[share.node.members].tolist(), reverse=True)
+                notable[share.node.name].append(NotableEvents(tuple(map(to_datetime, current)), share.value))
             reasons = [
-                Reason(about, sum(moment.contribution for moment in own), tuple(own)) for about, own in moments.items()
+                Reason(about, sum(events.contribution for events in current), tuple(current))
+                for about, current in notable.items()
             ]
             reasons.sort(key=lambda reason: -abs(reason.contribution))
-            label = self.scored.labels[place]
-            yield Explained(entity, label, one.score, one.empty, tuple(reasons), one.evaluations)
+            label = self.scored.labels[index]
+            yield Explained(
+                entity, label, explanation.score, explanation.empty, tuple(reasons), explanation.evaluations
+            )
 
 
 Explainable = SingleQuestion | ManyQuestion | ItemQuestion
@@ -113,7 +116,7 @@ def fitted_model(ws: Workspace, task: Task) -> Artifact:
         DataError: the task has moments of its own, or the model is not there.
     """
     if task.is_own:
-        able = ", ".join(one.name for one in ws.contract.tasks if not one.is_own)
+        able = ", ".join(task.name for task in ws.contract.tasks if not task.is_own)
         raise DataError(
             f"Task {task.name} has moments of its own, and only scores at the cutoffs of the grid are explained yet. "
             f"Tasks that are: {able or 'none'}."
@@ -166,6 +169,6 @@ def groups(
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
         masker = Masker(ws, builder, part, cutoff, is_narrow)
-        trees = [tree_of(part.histories, place, tables, columns, cutoff) for place in range(len(part))]
+        trees = [tree_of(part.histories, index, tables, columns, cutoff) for index in range(len(part))]
         keys = builder.entities.values.slice(part.low, len(part)).to_pylist()
         yield Group(keys, trees, Scored(masker, question, label))

@@ -56,28 +56,32 @@ def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Colum
 
     Values are published with explanations, so personal columns are left out, whatever their purpose.
     """
-    found: list[Column | None] = []
-    asked = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
+    results: list[Column | None] = []
+    population = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
     for plan in plans:
         encoder, personal = ws.current(f"encoders/{plan.name}"), personal_columns(ws, plan.name)
-        sizes = {name: len(vocabulary_of(encoder, name)) for name in plan.things if name not in personal}
-        able = sorted(sizes, key=lambda one: ((plan.name, one) != asked, sizes[one] < FEWEST, sizes[one], one))
+        sizes = {name: len(vocabulary_of(encoder, name)) for name in plan.top_items if name not in personal}
+        able = sorted(
+            sizes, key=lambda entry: ((plan.name, entry) != population, sizes[entry] < FEWEST, sizes[entry], entry)
+        )
         values = [str(value) for value in vocabulary_of(encoder, able[0]).values.to_pylist()] if able else []
-        found.append(Column(able[0], values) if able else None)
-    return found
+        results.append(Column(able[0], values) if able else None)
+    return results
 
 
 def personal_columns(ws: Workspace, source: str) -> set[str]:
-    """Columns of a source, and of the things that it mentions, that are personal."""
+    """Columns of a source, and of the items that it mentions, that are personal."""
     marked = {(str(item.relation), item.column) for item in ws.contract.personal}
     event = ws.contract.event(source)
-    found = {column.name for column in event.columns if (str(event.relation), column.name) in marked}
+    results = {column.name for column in event.columns if (str(event.relation), column.name) in marked}
     for column in event.columns:
         if column.references:
-            facts = ws.contract.attribute(column.references)
-            own = {one.name for one in facts.columns if (str(facts.relation), one.name) in marked}
-            found |= {f"{column.name}.{name}" for name in own}
-    return found
+            attributes = ws.contract.attribute(column.references)
+            current = {
+                column.name for column in attributes.columns if (str(attributes.relation), column.name) in marked
+            }
+            results |= {f"{column.name}.{name}" for name in current}
+    return results
 
 
 def tree_of(
@@ -90,10 +94,10 @@ def tree_of(
         members = first + np.arange(rows.stop - rows.start)
         first += len(members)
         if len(members):
-            codes = history.codes[column.name][rows] if column is not None else members
+            codes = history.item_ids[column.name][rows] if column is not None else members
             age = (cutoff - history.time[rows]) / DAY
             sources.append(_source(About(table), members, column, codes, age))
-    return _joined(About(), sources) if sources else Node(About(), np.zeros(0, np.int64))
+    return _concat(About(), sources) if sources else Node(About(), np.zeros(0, np.int64))
 
 
 def _source(
@@ -101,19 +105,19 @@ def _source(
 ) -> Node:
     if column is None or codes is None:
         return _stretches(about, members, age)
-    found, counts = np.unique(codes, return_counts=True)
-    most = found[np.argsort(-counts, kind="stable")]
+    result, counts = np.unique(codes, return_counts=True)
+    most = result[np.argsort(-counts, kind="stable")]
     named, others = (most[:VALUES], most[VALUES:]) if len(most) > VALUES + 1 else (most, most[:0])
 
     def of(code: int) -> Node:
-        mine = codes == code
-        return _stretches(About(about.table, column.name, column.value(code)), members[mine], age[mine])
+        selected = codes == code
+        return _stretches(About(about.table, column.name, column.value(code)), members[selected], age[selected])
 
     nodes = [of(int(code)) for code in named]
     if len(others):
         name = About(about.table, column.name, f"{len(others)} other values")
         nodes.append(_bundled(name, [of(int(code)) for code in others]))
-    return _joined(about, nodes)
+    return _concat(about, nodes)
 
 
 def _bundled(name: About, nodes: list[Node]) -> Node:
@@ -121,16 +125,18 @@ def _bundled(name: About, nodes: list[Node]) -> Node:
     if len(nodes) > VALUES:
         size = -(-len(nodes) // VALUES)
         nodes = [_bundled(name, nodes[low : low + size]) for low in range(0, len(nodes), size)]
-    return _joined(name, nodes)
+    return _concat(name, nodes)
 
 
 def _stretches(about: About, members: np.ndarray, age: np.ndarray) -> Node:
     """Events by their age; those of a stretch down to single ones, the oldest first."""
     stretch = np.searchsorted(AGES, age, side="left")
-    nodes = [split(replace(about, stretch=STRETCHES[one]), members[stretch == one], FAN) for one in np.unique(stretch)]
-    return _joined(about, nodes)
+    nodes = [
+        split(replace(about, stretch=STRETCHES[entry]), members[stretch == entry], FAN) for entry in np.unique(stretch)
+    ]
+    return _concat(about, nodes)
 
 
-def _joined(name: About, nodes: list[Node]) -> Node:
+def _concat(name: About, nodes: list[Node]) -> Node:
     """A node of these; the only one itself, which says more."""
     return nodes[0] if len(nodes) == 1 else Node(name, np.concatenate([node.members for node in nodes]), tuple(nodes))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from basemodel_ops.stages.explanations.aggregates import Told
+from basemodel_ops.stages.explanations.aggregates import TraitDifference
 from basemodel_ops.stages.explanations.explaining import Explained
 
 EVENTS, AGGREGATES, EVIDENCE = "events", "aggregates", "evidence"
@@ -29,20 +29,20 @@ class Importance:
         for key, value in shares.items():
             self._sums[key] += (1, abs(value), value)
 
-    def add_events(self, one: Explained) -> None:
+    def add_events(self, explained: Explained) -> None:
         """The reasons of an entity, whose stretches of time count together."""
         shares: dict[Key, float] = defaultdict(float)
-        for reason in one.reasons:
+        for reason in explained.reasons:
             value = OTHERS.sub("other values", reason.about.value)
             shares[EVENTS, reason.about.table, reason.about.column, value] += reason.contribution
         self._add(EVENTS, shares)
 
-    def add_aggregates(self, told: Told, entity: int) -> None:
+    def add_aggregates(self, described: TraitDifference, entity: int) -> None:
         """The aggregates of an entity."""
         shares: dict[Key, float] = defaultdict(float)
-        for one, value in zip(told.aggregates, told.contribution[entity].tolist(), strict=True):
+        for aggregate, value in zip(described.aggregates, described.contribution[entity].tolist(), strict=True):
             if value:
-                shares[AGGREGATES, one.table, one.column, one.words] += value
+                shares[AGGREGATES, aggregate.table, aggregate.column, aggregate.words] += value
         self._add(AGGREGATES, shares)
 
     def add_evidence(self, table: str, column: str, shares: Mapping[str, float]) -> None:
@@ -52,9 +52,9 @@ class Importance:
     def rows(self) -> Iterator[dict[str, object]]:
         """Rows of plain values: of each kind the largest first. Entities that a value says nothing of count as 0."""
         for kind, entities in self._entities.items():
-            own = [(key, sums) for key, sums in self._sums.items() if key[0] == kind]
-            own.sort(key=lambda one: (-one[1][1], one[0]))
-            for rank, ((_, table, column, value), (there, sizes, values)) in enumerate(own, 1):
+            current = [(key, sums) for key, sums in self._sums.items() if key[0] == kind]
+            current.sort(key=lambda entry: (-entry[1][1], entry[0]))
+            for rank, ((_, table, column, value), (there, sizes, values)) in enumerate(current, 1):
                 yield {
                     "kind": kind, "rank": rank, "source_table": table or None, "column_name": column or None,
                     "column_value": value or None, "entities": int(there), "of_entities": entities,

@@ -11,7 +11,7 @@ from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.scoring.answering import ItemQuestion
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
-from basemodel_ops.stages.tasks.recommending import target_of
+from basemodel_ops.stages.tasks.recommendation import target_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.evidence import OWN, WHOLE, Named, evidence
 from basemodel_ops.tasks.recommendation import NOTHING
@@ -36,46 +36,46 @@ def item_reasons(
     """
     cutoff, target = to_microseconds(question.as_of), target_of(question.task)
     builder = Builder(ws, warehouse, cutoff, Chosen(only=tuple(entities)))
-    place = [plan.name for plan in builder.plans].index(target.source)
+    index = [plan.name for plan in builder.plans].index(target.source)
     event, known = ws.contract.event(target.source), question.recommender.items.values
     is_told = target.column not in personal_columns(ws, target.source)
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
-        history, keys = part.histories[place], builder.entities.values.slice(part.low, len(part)).to_pylist()
+        history, keys = part.histories[index], builder.entities.values.slice(part.low, len(part)).to_pylist()
         query, best, worth = question.recommender.ranked(history, np.arange(len(part)), items)
         row, rank = np.nonzero((best != NOTHING) & np.isfinite(worth))
         codes = best[row, rank]
-        at = ((query.shortlist.items[row] == codes[:, None]) & query.shortlist.is_first[row]).argmax(axis=1)
+        at = ((query.candidates.items[row] == codes[:, None]) & query.candidates.is_first[row]).argmax(axis=1)
         named = evidence(
             query, np.arange(len(part)), row, at, question.recommender.ranker, question.recommender.weights
         )
-        found: list[list[dict[str, object]]] = [[] for _ in keys]
+        results: list[list[dict[str, object]]] = [[] for _ in keys]
         first: list[dict[str, float]] = [defaultdict(float) for _ in keys]
-        for entity, number, code, one in zip(row.tolist(), (rank + 1).tolist(), codes.tolist(), named, strict=True):
+        for entity, number, code, entry in zip(row.tolist(), (rank + 1).tolist(), codes.tolist(), named, strict=True):
             rows = slice(history.start[entity], history.start[entity + 1])
-            had = history.codes[target.column][rows], history.time[rows]
+            had = history.item_ids[target.column][rows], history.time[rows]
             item = known[int(code)].as_py()
-            for (kind, _), value in one.shares.items() if number == 1 else ():
+            for (kind, _), value in entry.shares.items() if number == 1 else ():
                 first[entity][kind] += value
-            about = {"item": item, "item_rank": number, "score": one.score, "empty_score": one.base}
-            for reason in _rows(one, had, top):
+            about = {"item": item, "item_rank": number, "score": entry.score, "empty_score": entry.base}
+            for reason in _rows(entry, had, top):
                 source = reason.pop("code")
                 if source is not None:
                     value = str(known[int(str(source))].as_py()) if is_told else None
                     reason |= {"source_table": str(event.relation), "column_name": target.column, "column_value": value}
-                found[entity].append({**about, **reason})
-        yield from zip(keys, found, first, strict=True)
+                results[entity].append({**about, **reason})
+        yield from zip(keys, results, first, strict=True)
 
 
-def _rows(one: Named, had: tuple[np.ndarray, np.ndarray], top: int) -> Iterator[dict[str, object]]:
+def _rows(named: Named, had: tuple[np.ndarray, np.ndarray], top: int) -> Iterator[dict[str, object]]:
     """The `top` reasons and what all others add; `code` is the item of the history, None where there is none."""
-    order = sorted(one.shares.items(), key=lambda share: (-abs(share[1]), share[0]))
+    order = sorted(named.shares.items(), key=lambda share: (-abs(share[1]), share[0]))
     codes, times = had
     for rank, ((kind, code), value) in enumerate(order[:top], 1):
-        mine = times[codes == code]
-        row = {"rank": rank, "evidence": kind, "contribution": value, "events": len(mine), "code": None}
-        if code != WHOLE and (len(mine) or kind != OWN):
-            row |= {"code": code, "last_at": to_datetime(int(mine.max())) if len(mine) else None}
+        chosen_times = times[codes == code]
+        row = {"rank": rank, "evidence": kind, "contribution": value, "events": len(chosen_times), "code": None}
+        if code != WHOLE and (len(chosen_times) or kind != OWN):
+            row |= {"code": code, "last_at": to_datetime(int(chosen_times.max())) if len(chosen_times) else None}
         yield row
     if order[top:]:
         added = sum(value for _, value in order[top:])

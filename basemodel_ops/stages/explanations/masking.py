@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import History, Layout, history_layout, history_values
-from basemodel_ops.representation.workers import mapped
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.workspace import Workspace
@@ -17,40 +17,40 @@ ROWS = 256
 """Masked histories that are represented at once, per worker."""
 
 
-def masked(histories: Sequence[History], owner: np.ndarray, kept: Sequence[np.ndarray]) -> list[History]:
-    """The histories of entities `owner` (n,) with only the events that are kept, each as an entity of its own.
+def masked(histories: Sequence[History], entity_index: np.ndarray, kept: Sequence[np.ndarray]) -> list[History]:
+    """The histories of entities `entity_index` (n,) with only the events that are kept, each as an entity of its own.
 
     Args:
         histories: One per source.
-        owner: Positions of entities in the histories.
+        entity_index: Positions of entities in the histories.
         kept: Of each, bool (events,): of all sources, one after the other.
     """
-    found, passed = [], np.zeros(len(owner), np.int64)
+    results, passed = [], np.zeros(len(entity_index), np.int64)
     for history in histories:
-        counts = history.start[owner + 1] - history.start[owner]
+        counts = history.start[entity_index + 1] - history.start[entity_index]
         rows = [
-            begin + np.flatnonzero(own[skip : skip + count])
-            for begin, own, skip, count in zip(history.start[owner], kept, passed, counts, strict=True)
+            begin + np.flatnonzero(current[skip : skip + count])
+            for begin, current, skip, count in zip(history.start[entity_index], kept, passed, counts, strict=True)
         ]
         passed += counts
         at = np.concatenate(rows) if rows else np.zeros(0, np.int64)
-        found.append(
+        results.append(
             History(
-                np.concatenate([[0], np.cumsum([len(own) for own in rows])]).astype(np.int64),
+                np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64),
                 history.time[at],
                 None if history.session is None else history.session[at],
-                {name: codes[at] for name, codes in history.codes.items()},
+                {name: codes[at] for name, codes in history.item_ids.items()},
                 {name: numbers[at] for name, numbers in history.numbers.items()},
             )
         )
-    return found
+    return results
 
 
 class Masker:
     """Represents the entities of a part as if some of their events had not happened."""
 
     def __init__(self, ws: Workspace, builder: Builder, part: Part, cutoff: int, is_narrow: bool) -> None:
-        """Of entities at one cutoff (microseconds); `is_narrow` where nobody reads sketches, cells and occasions."""
+        """Of entities at one cutoff (microseconds); `is_narrow` where nobody reads sketches, cells and sessions."""
         settings = ws.settings
         self.histories, self._cutoff = part.histories, np.array([cutoff])
         self._plans, counted = builder.plans, settings.counted_half_lives
@@ -58,27 +58,30 @@ class Masker:
             # They are told by blocks of their own; what is left stands in the same order.
             self._plans = [replace(plan, codes={}, cells={}, densities={}) for plan in builder.plans]
             counted = ()
-        self._spans = settings.half_lives, counted, settings.windows
+        self._layout_settings = settings.half_lives, counted, settings.windows
         # Facts of an entity and the time of the year stand last, and do not follow from its events.
-        whole = history_layout(builder.plans, settings.half_lives, settings.counted_half_lives, settings.windows)
-        beside = builder.layout.blocks[len(whole.blocks) :]
+        layout = history_layout(builder.plans, settings.half_lives, settings.counted_half_lives, settings.windows)
+        beside = builder.layout.blocks[len(layout.blocks) :]
         none = [np.zeros(count, bool) for count in np.sum([np.diff(h.start) for h in part.histories], axis=0)]
         empty = masked(part.histories, np.arange(len(part)), none)
-        self._beside = builder.values(part.low, empty, self._cutoff)[:, 0, whole.length :]
-        blocks = [*history_layout(self._plans, *self._spans).blocks, *beside]
+        self._beside = builder.values(part.low, empty, self._cutoff)[:, 0, layout.length :]
+        blocks = [*history_layout(self._plans, *self._layout_settings).blocks, *beside]
         self.layout = Layout([(b.kind, b.source, b.column, b.detail, b.length) for b in blocks])
         self._values = builder.entities.values.slice(part.low, len(part))
 
-    def rows(self, owner: np.ndarray, kept: Sequence[np.ndarray]) -> RowsInMemory:
-        """The rows of entities `owner` (n,), positions in the part, with the events kept of each, bool (events,)."""
+    def rows(self, entity_index: np.ndarray, kept: Sequence[np.ndarray]) -> RowsInMemory:
+        """The rows of entities `entity_index` (n,), positions in the part, with the events kept of each, bool
+        (events,)."""
 
         def work(low: int) -> np.ndarray:
-            some = slice(low, low + ROWS)
-            histories = masked(self.histories, owner[some], kept[some])
-            return history_values(histories, self._plans, self._cutoff, *self._spans)[:, 0]
+            subset = slice(low, low + ROWS)
+            histories = masked(self.histories, entity_index[subset], kept[subset])
+            return history_values(histories, self._plans, self._cutoff, *self._layout_settings)[:, 0]
 
-        values = np.concatenate(list(mapped(work, range(0, len(owner), ROWS))))
-        values = np.hstack([values, self._beside[owner]])
+        values = np.concatenate(list(parallel_map(work, range(0, len(entity_index), ROWS))))
+        values = np.hstack([values, self._beside[entity_index]])
         # Each is an entity of its own in the key of the one that it is of, by which models that saw it are left out.
-        entities = Vocabulary(self._values.take(pa.array(owner)), np.ones(len(owner), np.int64))
-        return RowsInMemory(entities, np.arange(len(owner)), self._cutoff.repeat(len(owner)), self.layout, values)
+        entities = Vocabulary(self._values.take(pa.array(entity_index)), np.ones(len(entity_index), np.int64))
+        return RowsInMemory(
+            entities, np.arange(len(entity_index)), self._cutoff.repeat(len(entity_index)), self.layout, values
+        )

@@ -16,7 +16,7 @@ from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.publication import Partition
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 REST = "everything else"
 """Value of an entity's last row, which holds what its other reasons add."""
@@ -35,15 +35,15 @@ def explanation_relation(task: str, schema: str = "basemodel") -> Relation:
 
 def explanation_schema(task: Task, entity: pa.DataType) -> pa.Schema:
     """Columns of that table: a row per reason of an entity, the largest first, and one for all its other reasons."""
-    text, moment, number = pa.string(), pa.timestamp("us"), pa.float64()
+    text, timestamp, number = pa.string(), pa.timestamp("us"), pa.float64()
     label = [("label", text)] if task.form.has_labels else []
     return pa.schema(
         [
-            (task.entity, entity), ("as_of", moment), *label, ("rank", pa.int32()), ("source_table", text),
+            (task.entity, entity), ("as_of", timestamp), *label, ("rank", pa.int32()), ("source_table", text),
             ("column_name", text), ("column_value", text), ("stretch", text), ("events", pa.int64()),
-            ("first_at", moment), ("last_at", moment), ("main_at", moment), ("contribution", number),
+            ("first_at", timestamp), ("last_at", timestamp), ("main_at", timestamp), ("contribution", number),
             ("score", number), ("empty_score", number), ("chosen_by", text), ("model_version", text),
-            ("run_id", text), ("scored_at", moment),
+            ("run_id", text), ("scored_at", timestamp),
         ]
     )  # fmt: skip
 
@@ -68,47 +68,60 @@ def tables_of(task: Task, entity: pa.DataType, item: pa.DataType, schema: str) -
 
     Only where one number or class is answered do aggregates have shares of their own.
     """
-    text, moment, number, count = pa.string(), pa.timestamp("us"), pa.float64(), pa.int64()
-    ends = [("model_version", text), ("run_id", text), ("scored_at", moment)]
+    text, timestamp, number, count = pa.string(), pa.timestamp("us"), pa.float64(), pa.int64()
+    ends = [("model_version", text), ("run_id", text), ("scored_at", timestamp)]
     label = [("label", text)] if task.form.has_labels else []
     where = [("source_table", text), ("column_name", text)]
     importance = [
-        ("as_of", moment), ("kind", text), ("rank", pa.int32()), *where, ("column_value", text), ("entities", count),
+        ("as_of", timestamp), ("kind", text), ("rank", pa.int32()), *where, ("column_value", text), ("entities", count),
         ("of_entities", count), ("mean_absolute", number), ("mean", number), *ends,
     ]  # fmt: skip
     reasons = [
-        (task.entity, entity), ("as_of", moment), *label, ("rank", pa.int32()), ("aggregate", text), *where,
+        (task.entity, entity), ("as_of", timestamp), *label, ("rank", pa.int32()), ("aggregate", text), *where,
         ("value", number), ("usual", number), ("words", text), ("contribution", number), ("score", number),
         ("usual_score", number), ("chosen_by", text), *ends,
     ]  # fmt: skip
     effects = [
-        ("as_of", moment), ("rank", pa.int32()), ("aggregate", text), *where, ("bin", pa.int32()), ("low", number),
+        ("as_of", timestamp), ("rank", pa.int32()), ("aggregate", text), *where, ("bin", pa.int32()), ("low", number),
         ("high", number), ("words", text), ("entities", count), ("contribution", number), ("score", number), *ends,
     ]  # fmt: skip
     is_ranked = task.form.shape is Shape.ITEMS
-    own = item_schema(task, entity, item) if is_ranked else explanation_schema(task, entity)
-    found = {
-        "explanations": (explanation_relation(task.name, schema), own),
+    current = item_schema(task, entity, item) if is_ranked else explanation_schema(task, entity)
+    results = {
+        "explanations": (explanation_relation(task.name, schema), current),
         "importance": (importance_relation(task.name, schema), pa.schema(importance)),
     }
     if task.type in ATTRIBUTED:
-        found["aggregate_reasons"] = aggregate_relation(task.name, schema), pa.schema(reasons)
-        found["effects"] = effects_relation(task.name, schema), pa.schema(effects)
-    return found
+        results["aggregate_reasons"] = aggregate_relation(task.name, schema), pa.schema(reasons)
+        results["effects"] = effects_relation(task.name, schema), pa.schema(effects)
+    return results
 
 
 def item_schema(task: Task, entity: pa.DataType, item: pa.DataType) -> pa.Schema:
     """Columns of explanations of a recommendation: a row per reason of an entity's item, and one for all others."""
-    text, moment, number = pa.string(), pa.timestamp("us"), pa.float64()
+    text, timestamp, number = pa.string(), pa.timestamp("us"), pa.float64()
     return pa.schema(
         [
-            (task.entity, entity), ("as_of", moment), ("item", item), ("item_rank", pa.int32()), ("rank", pa.int32()),
-            ("evidence", text), ("source_table", text), ("column_name", text), ("column_value", text),
-            ("events", pa.int64()), ("last_at", moment), ("contribution", number), ("score", number),
-            ("empty_score", number), ("chosen_by", text), ("model_version", text), ("run_id", text),
-            ("scored_at", moment),
+            (task.entity, entity),
+            ("as_of", timestamp),
+            ("item", item),
+            ("item_rank", pa.int32()),
+            ("rank", pa.int32()),
+            ("evidence", text),
+            ("source_table", text),
+            ("column_name", text),
+            ("column_value", text),
+            ("events", pa.int64()),
+            ("last_at", timestamp),
+            ("contribution", number),
+            ("score", number),
+            ("empty_score", number),
+            ("chosen_by", text),
+            ("model_version", text),
+            ("run_id", text),
+            ("scored_at", timestamp),
         ]
-    )  # fmt: skip
+    )
 
 
 def answer_column(task: Task) -> str:
@@ -126,7 +139,7 @@ def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: in
         DataError: there is no score.
     """
     relation, entity = score_relation(task.name, warehouse.ledger.schema_name), column_of(task.entity)
-    scored = exp.select(entity).from_(table_of(relation)).where(column_of("as_of").eq(moment_of(as_of)))
+    scored = exp.select(entity).from_(table_of(relation)).where(column_of("as_of").eq(timestamp_of(as_of)))
     if task.form.key:
         scored = scored.where(column_of("rank").eq(exp.Literal.number(1)))
     many = exp.select(exp.alias_(exp.Count(this=exp.Star()), "many", quoted=True)).from_(scored.subquery("scored"))
@@ -145,7 +158,7 @@ def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: in
     return pa.table({task.entity: pa.concat_arrays([highest, others]), "chosen_by": by})
 
 
-def scores_mark(warehouse: Warehouse, task: Task, as_of: datetime) -> list[str]:
+def scores_fingerprint(warehouse: Warehouse, task: Task, as_of: datetime) -> list[str]:
     """What the ledger says that the scores of that partition are made from; empty where it says nothing."""
     ledger = warehouse.ledger
     entry = Partition(score_relation(task.name, ledger.schema_name), {"as_of": as_of}, "", "", "").entry

@@ -26,11 +26,11 @@ from basemodel_ops.stages.explanations.published import (
     SAMPLE,
     chosen_entities,
     explanation_relation,
-    scores_mark,
+    scores_fingerprint,
     tables_of,
 )
 from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion
-from basemodel_ops.stages.tasks.recommending import target_of
+from basemodel_ops.stages.tasks.recommendation import target_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -58,7 +58,7 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
         question = asked_question(ws, warehouse, task, as_of)
         chosen = chosen_entities(warehouse, task, as_of, count)
         keys = chosen.column(task.entity)
-        made_of = (scores_mark(warehouse, task, as_of), question.model_version, count, ws.settings.seed)
+        made_of = (scores_fingerprint(warehouse, task, as_of), question.model_version, count, ws.settings.seed)
         version = version_of(str(explanation_relation(name, ws.settings.answers_schema)), as_of, *made_of)
         item = question.recommender.items.values.type if isinstance(question, ItemQuestion) else pa.string()
         tables = tables_of(task, keys.type, item, ws.settings.answers_schema)
@@ -73,7 +73,7 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
                 "as_of": as_of, "model_version": question.model_version, "run_id": run_id,
                 "scored_at": datetime.now(UTC).replace(tzinfo=None),
             }  # fmt: skip
-            for table, rows in gathered(_told(ws, warehouse, question, by)):
+            for table, rows in batched(_told(ws, warehouse, question, by)):
                 if outs[table].is_needed:
                     outs[table].append(pa.Table.from_pylist([{**stamp, **row} for row in rows], tables[table][1]))
     is_written = any(out.is_written for out in outs.values())
@@ -82,23 +82,23 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
     return Report(version, not is_written, {"entities": len(keys), "written": int(is_written)})
 
 
-Rows = Iterator[tuple[str, list[dict[str, object]]]]
+TaskRows = Iterator[tuple[str, list[dict[str, object]]]]
 """Rows of plain values, and the table that they are of."""
 
 
-def gathered(told: Rows, most: int = APPENDED) -> Rows:
+def batched(described: TaskRows, most: int = APPENDED) -> TaskRows:
     """The same rows, many of a table at a time: each batch that is appended costs some time of its own."""
     held: dict[str, list[dict[str, object]]] = defaultdict(list)
-    for table, rows in told:
+    for table, rows in described:
         held[table] += rows
         if len(held[table]) >= most:
             yield table, held.pop(table)
     yield from ((table, rows) for table, rows in held.items() if rows)
 
 
-def _told(ws: Workspace, warehouse: Warehouse, question: Explainable, by: dict[object, str]) -> Rows:
+def _told(ws: Workspace, warehouse: Warehouse, question: Explainable, by: dict[object, str]) -> TaskRows:
     """The rows of all tables, about entities that were chosen `by` some rule."""
-    drawn = {key for key, one in by.items() if one == SAMPLE} or set(by)
+    drawn = {key for key, entry in by.items() if entry == SAMPLE} or set(by)
     importance = Importance()
     if isinstance(question, ItemQuestion):
         yield from _told_of_items(ws, warehouse, question, by, drawn, importance)
@@ -110,7 +110,7 @@ def _told(ws: Workspace, warehouse: Warehouse, question: Explainable, by: dict[o
 def _told_of_items(
     ws: Workspace, warehouse: Warehouse, question: ItemQuestion, by: dict[object, str], drawn: set[object],
     importance: Importance,
-) -> Rows:  # fmt: skip
+) -> TaskRows:  # fmt: skip
     target = target_of(question.task)
     table = str(ws.contract.event(target.source).relation)
     for entity, rows, first in item_reasons(ws, warehouse, question, list(by)):
@@ -123,32 +123,32 @@ def _told_of_items(
 def _told_of_scores(
     ws: Workspace, warehouse: Warehouse, question: SingleQuestion | ManyQuestion, by: dict[object, str],
     drawn: set[object], importance: Importance,
-) -> Rows:  # fmt: skip
+) -> TaskRows:  # fmt: skip
     usual, effects = None, None
     for group in groups(ws, warehouse, question, list(by)):
-        told = group.scored.aggregates(ws)
-        if told is not None and usual is None:
+        described = group.scored.aggregates(ws)
+        if described is not None and usual is None:
             # What is usual, and how scores move, is told of one group: more would have to be held.
-            places = [place for place, key in enumerate(group.entities) if key in drawn]
-            some = told.some(places) if places else told
-            usual, effects = some.usual, list(some.effects())
-        for place, one in enumerate(group.told(group.explain(EVALUATIONS, ws.settings.seed))):
-            about = {question.task.entity: one.entity, "label": one.label, "score": one.score}
-            about |= {"chosen_by": by[one.entity]}
-            yield "explanations", [{**about, "empty_score": one.empty, **row} for row in reasons_of(one)]
-            if one.entity in drawn:
-                importance.add_events(one)
-            if told is None or usual is None:
+            indices = [index for index, key in enumerate(group.entities) if key in drawn]
+            trait_difference = described.some(indices) if indices else described
+            usual, effects = trait_difference.usual, list(trait_difference.effects())
+        for index, explained in enumerate(group.in_raw_events(group.explain(EVALUATIONS, ws.settings.seed))):
+            about = {question.task.entity: explained.entity, "label": explained.label, "score": explained.score}
+            about |= {"chosen_by": by[explained.entity]}
+            yield "explanations", [{**about, "empty_score": explained.empty, **row} for row in reasons_of(explained)]
+            if explained.entity in drawn:
+                importance.add_events(explained)
+            if described is None or usual is None:
                 continue
-            about["usual_score"] = float(told.usual_score[place])
-            yield "aggregate_reasons", [{**about, **row} for row in told.rows(place, usual)]
-            if one.entity in drawn:
-                importance.add_aggregates(told, place)
+            about["usual_score"] = float(described.usual_score[index])
+            yield "aggregate_reasons", [{**about, **row} for row in described.rows(index, usual)]
+            if explained.entity in drawn:
+                importance.add_aggregates(described, index)
     if effects is not None:
         yield "effects", effects
 
 
-def reasons_of(one: Explained, top: int = TOP) -> list[dict[str, object]]:
+def reasons_of(explained: Explained, top: int = TOP) -> list[dict[str, object]]:
     """The `top` reasons of a score, and what the others add together, as rows of plain values.
 
     Each says what its events share, between when they happened, and when those happened that add most.
@@ -158,18 +158,18 @@ def reasons_of(one: Explained, top: int = TOP) -> list[dict[str, object]]:
             "source_table": reason.about.table, "column_name": reason.about.column or None,
             "column_value": reason.about.value or None, "stretch": reason.about.stretch or None,
             "events": len(reason.times), "first_at": reason.times[-1], "last_at": reason.times[0],
-            "main_at": reason.moments[0].times[0], "contribution": reason.contribution,
+            "main_at": reason.notable[0].times[0], "contribution": reason.contribution,
         }
-        for reason in one.reasons[:top]
+        for reason in explained.reasons[:top]
     ]  # fmt: skip
-    others = one.reasons[top:]
+    others = explained.reasons[top:]
     if others:
         added = sum(reason.contribution for reason in others)
         times = sorted(time for reason in others for time in reason.times)
         rows.append(
             {
                 "column_value": REST, "events": len(times), "first_at": times[0], "last_at": times[-1],
-                "main_at": others[0].moments[0].times[0], "contribution": added,
+                "main_at": others[0].notable[0].times[0], "contribution": added,
             }
         )  # fmt: skip
     return [{"rank": rank, **row} for rank, row in enumerate(rows, 1)]

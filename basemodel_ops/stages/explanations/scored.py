@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from basemodel_ops.errors import DataError
-from basemodel_ops.stages.explanations.aggregates import Aggregates, Told
+from basemodel_ops.stages.explanations.aggregates import Aggregates, TraitDifference
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
 from basemodel_ops.stages.workspace import Workspace
@@ -31,28 +31,28 @@ class Scored:
             there = f"It has: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}." if names else "It has none."
             raise DataError(f"No label {label!r} of task {question.task.name}. {there}")
         if label is None:
-            whole = self._outputs(everyone, [np.ones(count, bool) for count in self.events])
-            self._chosen = whole.argmax(axis=1)
+            full = self._outputs(everyone, [np.ones(count, bool) for count in self.events])
+            self._chosen = full.argmax(axis=1)
         else:
             self._chosen = np.full(len(everyone), names.index(label))
-        self.labels = [names[place] if names else "" for place in self._chosen]
+        self.labels = [names[index] if names else "" for index in self._chosen]
 
-    def score(self, owner: np.ndarray, kept: list[np.ndarray]) -> np.ndarray:
-        """Scores, float64 (n,), of entities `owner` (n,) with the events kept of each, bool (events,)."""
-        events = np.cumsum([own.sum() for own in kept])
+    def score(self, entity_index: np.ndarray, kept: list[np.ndarray]) -> np.ndarray:
+        """Scores, float64 (n,), of entities `entity_index` (n,) with the events kept of each, bool (events,)."""
+        events = np.cumsum([part.sum() for part in kept])
         batch = np.maximum(events // EVENTS, np.arange(len(kept)) // ROWS)
-        found = []
-        for some in np.split(np.arange(len(kept)), np.flatnonzero(np.diff(batch)) + 1):
-            outputs = self._outputs(owner[some], [kept[place] for place in some])
-            found.append(outputs[np.arange(len(some)), self._chosen[owner[some]]])
-        return np.concatenate(found)
+        results = []
+        for part in np.split(np.arange(len(kept)), np.flatnonzero(np.diff(batch)) + 1):
+            outputs = self._outputs(entity_index[part], [kept[index] for index in part])
+            results.append(outputs[np.arange(len(part)), self._chosen[entity_index[part]]])
+        return np.concatenate(results)
 
     def times(self, entity: int) -> np.ndarray:
         """Times of the events of an entity, microseconds, numbered as in its tree."""
         histories = self._masker.histories
         return np.concatenate([h.time[h.start[entity] : h.start[entity + 1]] for h in histories])
 
-    def aggregates(self, ws: Workspace) -> Told | None:
+    def aggregates(self, ws: Workspace) -> TraitDifference | None:
         """What aggregates add to the scores; None where no forest reads any, and of other types of tasks."""
         if not isinstance(self._question, SingleQuestion) or self._question.task.type not in ATTRIBUTED:
             return None
@@ -60,8 +60,8 @@ class Scored:
         rows = self._masker.rows(everyone, [np.ones(count, bool) for count in self.events])
         return Aggregates(ws, self._question, rows).told(rows, self._chosen)
 
-    def _outputs(self, owner: np.ndarray, kept: Sequence[np.ndarray]) -> np.ndarray:
-        rows = self._masker.rows(owner, kept)
+    def _outputs(self, entity_index: np.ndarray, kept: Sequence[np.ndarray]) -> np.ndarray:
+        rows = self._masker.rows(entity_index, kept)
         # The models alone are asked: a base rate that answers for those without a history would make whichever event
         # comes first seem to matter most.
         outputs = self._question.modelled(rows, np.arange(len(rows)))

@@ -11,10 +11,10 @@ from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.representation.scalars import ABSENT_DAYS
 from basemodel_ops.stages.features.encoding import categories, vocabulary_of
-from basemodel_ops.stages.features.rows import FACTS
+from basemodel_ops.stages.features.rows import ATTRIBUTES
 from basemodel_ops.stages.workspace import Workspace
 
-SPAN = re.compile(r"(.+)_(\d+d|all)")
+WINDOW_NAME = re.compile(r"(.+)_(\d+d|all)")
 """Name of a scalar of a window: what was measured, and over which."""
 
 NEVER = 0.9 * ABSENT_DAYS
@@ -70,17 +70,21 @@ class Wording:
         self._ws = ws
         marked = {(str(item.relation), item.column) for item in ws.contract.personal}
         sources = (*ws.contract.events, *ws.contract.attributes)
-        things = {source.name: source for source in ws.contract.attributes}
+        items = {source.name: source for source in ws.contract.attributes}
         self._personal = set[tuple[str, str]]()
         self._tables = {source.name: str(source.relation) for source in sources}
         self._categories = {source.name: set(categories(source)) for source in sources}
         for source in sources:
             for column in source.columns:
-                facts = things[column.references] if column.references else None
-                own = (str(source.relation), column.name) in marked
-                self._personal |= {(source.name, column.name)} if own else set()
-                if facts is not None:
-                    inner = {fact.name for fact in facts.columns if own or (str(facts.relation), fact.name) in marked}
+                attributes = items[column.references] if column.references else None
+                current = (str(source.relation), column.name) in marked
+                self._personal |= {(source.name, column.name)} if current else set()
+                if attributes is not None:
+                    inner = {
+                        attribute.name
+                        for attribute in attributes.columns
+                        if current or (str(attributes.relation), attribute.name) in marked
+                    }
                     self._personal |= {(source.name, f"{column.name}.{name}") for name in inner}
         self._known: dict[tuple[str, str], tuple[str, ...]] = {}
 
@@ -88,27 +92,29 @@ class Wording:
         """Each number of a block of inputs."""
         source, column = block.source, block.column
         table = self._tables.get(source, "")
-        told = (source, column) not in self._personal
-        words, read, names = self._worded(block, told)
+        described = (source, column) not in self._personal
+        words, read, names = self._worded(block, described)
         if isinstance(words, str):
             words = [words] * block.length
-        return [Aggregate(one, table, column, read if told else None, names if told else ()) for one in words]
+        return [
+            Aggregate(word, table, column, read if described else None, names if described else ()) for word in words
+        ]
 
     def foreseen(self, block: Block, days: int) -> Aggregate:
         """A future that the foundation model foresees. All spans of one are told of in the words of that of `days`."""
         source, column = block.source, block.column
         table, is_shown = self._tables[source], block.detail == str(days) and (source, column) not in self._personal
-        if block.kind == "any":
+        if block.kind == "occurred":
             words, read = f"chance of any {source} in the next {days} days", expit
-        elif block.kind == "wait":
+        elif block.kind == "time_to_event":
             return Aggregate(f"days to the next of {source}, foreseen", table, "", signed_expm1)
         else:
             words, read = f"{_measured(column, source, is_sum=False)} in the next {days} days", signed_expm1
-        own = "" if column in MEASURES else column
-        return Aggregate(f"{words}, foreseen", table, own, read if is_shown else None)
+        current = "" if column in MEASURES else column
+        return Aggregate(f"{words}, foreseen", table, current, read if is_shown else None)
 
     def _worded(
-        self, block: Block, told: bool
+        self, block: Block, described: bool
     ) -> tuple[str | Sequence[str], Callable[[np.ndarray], np.ndarray] | None, tuple[str, ...]]:
         source, column, detail = block.source, block.column, block.detail
         last = f"the last of {source}" if detail == "1" else f"number {detail} from the last of {source}"
@@ -121,10 +127,10 @@ class Wording:
             case "last":
                 return f"last {column} of {source}", signed_expm1, ()
             case "count":
-                values = self._values(block, told)
-                return [f"{column} {one}, events halved every {detail} days" for one in values], np.expm1, ()
+                values = self._values(block, described)
+                return [f"{column} {value}, events halved every {detail} days" for value in values], np.expm1, ()
             case "recency":
-                return [f"days since {column} {one}" for one in self._values(block, told)], _since, ()
+                return [f"days since {column} {value}" for value in self._values(block, described)], _since, ()
             case "recent_gap":
                 until = "" if detail == "1" else " to the next"
                 return f"minutes since {last}{until}", np.expm1, ()
@@ -134,34 +140,34 @@ class Wording:
                 return f"{column} of {last} is that of the last", _plain, ("no", "yes")
             case "recent_number":
                 return f"{column} of {last}", signed_expm1, ()
-            case "profile" if detail == "usual":
+            case "profile" if detail == "most_frequent":
                 return f"usual {column} of {source}", _plain, ("none", *self._vocabulary(block))
             case "profile":
                 what = {"share": "share of the usual", "distinct": "number of different", "entropy": "spread of"}
                 return f"{what[detail]} {column} of {source}", _plain, ()
-            case kind if kind in FACTS and column in self._categories.get(source, ()):
-                return [f"{column} is {one}" for one in self._values(block, told)], _plain, ("no", "yes")
+            case kind if kind in ATTRIBUTES and column in self._categories.get(source, ()):
+                return [f"{column} is {value}" for value in self._values(block, described)], _plain, ("no", "yes")
             case "calendar":
                 return "time of the year", None, ()
         return " ".join(part for part in (source, column) if part) or block.kind, None, ()
 
-    def _values(self, block: Block, told: bool) -> list[str]:
+    def _values(self, block: Block, described: bool) -> list[str]:
         """What the places of a block stand for."""
-        if not told:
+        if not described:
             return ["(not told)"] * block.length
         known = self._vocabulary(block)
-        return [known[place] if place < len(known) else "(unknown)" for place in range(block.length)]
+        return [known[index] if index < len(known) else "(unknown)" for index in range(block.length)]
 
     def _vocabulary(self, block: Block) -> tuple[str, ...]:
         key = (block.source, block.column)
         if key not in self._known:
             values = vocabulary_of(self._ws.current(f"encoders/{block.source}"), block.column).values
-            self._known[key] = tuple(str(one) for one in values.slice(0, 2048).to_pylist())
+            self._known[key] = tuple(str(entry) for entry in values.slice(0, 2048).to_pylist())
         return self._known[key]
 
 
 def _scalar(source: str, detail: str) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
-    if named := SPAN.fullmatch(detail):
+    if named := WINDOW_NAME.fullmatch(detail):
         span = "a year" if named[2] == "all" else f"in {named[2][:-1]} days"
         return f"{_measured(named[1].removeprefix('sum_'), source, named[1].startswith('sum_'))} {span}", signed_expm1
     if detail.startswith("recency_"):
@@ -180,4 +186,4 @@ def _measured(measure: str, source: str, is_sum: bool) -> str:
     """What is counted or summed over a window."""
     if is_sum or measure not in MEASURES:
         return f"{measure} of {source}"
-    return {"events": source, "sessions": f"occasions of {source}", "active_days": f"days with {source}"}[measure]
+    return {"events": source, "sessions": f"sessions of {source}", "active_days": f"days with {source}"}[measure]

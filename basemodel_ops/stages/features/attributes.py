@@ -16,36 +16,36 @@ from basemodel_ops.warehouse.queries import rows_query
 
 
 @dataclass(frozen=True)
-class Facts:
+class EntityAttributes:
     """Encoded facts of entities, one row per entity and moment from which it is known."""
 
     layout: list[tuple[str, str, str, str, int]]
     values: np.ndarray  # (facts, length) float16
-    owner: np.ndarray  # (facts,) entity index, sorted
+    entity_index: np.ndarray  # (facts,) entity index, sorted
     since: np.ndarray  # (facts,) microseconds
     until: np.ndarray  # (facts,) microseconds, the last cutoff that sees it
 
     def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
-        own = np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1]))
-        out = np.zeros((*own.shape, self.values.shape[1]), np.float16)
-        for row in range(*np.searchsorted(self.owner, [low, high])):
-            entity = self.owner[row] - low
-            is_known = (own[entity] > self.since[row]) & (own[entity] <= self.until[row])
+        current = np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1]))
+        out = np.zeros((*current.shape, self.values.shape[1]), np.float16)
+        for row in range(*np.searchsorted(self.entity_index, [low, high])):
+            entity = self.entity_index[row] - low
+            is_known = (current[entity] > self.since[row]) & (current[entity] <= self.until[row])
             out[entity, is_known] = self.values[row]
         return out
 
 
-def read_facts(
+def read_attributes(
     ws: Workspace, warehouse: Warehouse, source: AttributeSource, entities: Vocabulary, chosen: Chosen = EVERYONE
-) -> Facts:
+) -> EntityAttributes:
     """The facts of a source about the chosen entities, in the codes and features of its encoders."""
     artifact = ws.current(f"encoders/{source.name}")
     table = warehouse.read(chosen.of(warehouse, rows_query(source.relation, columns_of(source)), source.key))
-    owner = entities.encode(table.column(source.key))
-    since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(owner), -(2**62))
-    kind = "attribute" if source.valid_from else "undated"
-    until = np.full(len(owner), 2**62)
+    entity_index = entities.encode(table.column(source.key))
+    since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(entity_index), -(2**62))
+    kind = "attribute" if source.valid_from else "untimestamped"
+    until = np.full(len(entity_index), 2**62)
     if source.valid_to:  # null where a fact still holds
         ends = table.column(source.valid_to)
         is_over = np.asarray(pc.is_valid(ends))
@@ -53,13 +53,13 @@ def read_facts(
     layout, blocks = [], []
     for name in categories(source):
         vocabulary = vocabulary_of(artifact, name)
-        size = min(len(vocabulary), ws.settings.things)
+        size = min(len(vocabulary), ws.settings.top_items)
         layout.append((kind, source.name, name, "", size))
         blocks.append((vocabulary.encode(table.column(name))[:, None] == np.arange(size)).astype(np.float16))
     for name, encoder in encoders_of(artifact).items():
         layout.append((kind, source.name, name, "", len(encoder.names)))
         blocks.append(encoder.features(table.column(name).combine_chunks()).astype(np.float16))
-    order = np.lexsort((since, owner))
-    order = order[owner[order] >= 0]
-    values = np.hstack(blocks) if blocks else np.zeros((len(owner), 0), np.float16)
-    return Facts(layout, values[order], owner[order], since[order], until[order])
+    order = np.lexsort((since, entity_index))
+    order = order[entity_index[order] >= 0]
+    values = np.hstack(blocks) if blocks else np.zeros((len(entity_index), 0), np.float16)
+    return EntityAttributes(layout, values[order], entity_index[order], since[order], until[order])

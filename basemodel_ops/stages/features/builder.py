@@ -22,7 +22,7 @@ from basemodel_ops.representation import (
 )
 from basemodel_ops.representation.calendar import calendar_specs, calendar_values
 from basemodel_ops.representation.narrowing import LeftOut, narrow
-from basemodel_ops.stages.features.attributes import read_facts
+from basemodel_ops.stages.features.attributes import read_attributes
 from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, encoders_of, numbers
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
 from basemodel_ops.stages.snapshot.times import to_datetime
@@ -50,28 +50,28 @@ class Part:
     """Position of the first entity."""
     histories: list[History]
     cutoffs: np.ndarray  # (entities, cutoffs) microseconds, rows padded by their last
-    places: tuple[np.ndarray, np.ndarray]  # entity and cutoff of each row in these
+    row_index: tuple[np.ndarray, np.ndarray]  # entity and cutoff of each row in these
 
     @classmethod
     def of(cls, first: int, low: int, histories: list[History], entity: np.ndarray, cutoff: np.ndarray) -> "Part":
         """The part of rows that begins with row `first`; `entity` and `cutoff` (rows,) are ascending."""
-        own = entity.astype(np.int64) - low
-        start = np.searchsorted(own, np.arange(histories[0].entities + 1))
+        current = entity.astype(np.int64) - low
+        start = np.searchsorted(current, np.arange(histories[0].entities + 1))
         counts = np.diff(start)
-        column = np.arange(len(own)) - start[own]
+        column = np.arange(len(current)) - start[current]
         width = max(int(counts.max(initial=0)), 1)
         # Whoever has fewer rows repeats the last; an entity between them may have none.
         filled = start[:-1, None] + np.minimum(np.arange(width), np.maximum(counts - 1, 0)[:, None])
         matrix = np.where(counts[:, None] > 0, cutoff[np.minimum(filled, len(cutoff) - 1)], cutoff[0])
-        return cls(first, low, histories, matrix, (own, column))
+        return cls(first, low, histories, matrix, (current, column))
 
     def __len__(self) -> int:
-        return len(self.places[0])
+        return len(self.row_index[0])
 
-    def some(self, rows: np.ndarray) -> "Part":
+    def take(self, rows: np.ndarray) -> "Part":
         """The same with chosen rows only (positions, ascending)."""
-        own, column = (place[rows] for place in self.places)
-        return Part.of(self.first, self.low, self.histories, own + self.low, self.cutoffs[own, column])
+        current, column = (index[rows] for index in self.row_index)
+        return Part.of(self.first, self.low, self.histories, current + self.low, self.cutoffs[current, column])
 
 
 def _groups(counts: np.ndarray) -> Iterator[tuple[int, int]]:
@@ -89,17 +89,17 @@ def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
     """What of each event source goes into the representation, and what is left out of it so that it is not too wide."""
     plans = [_plan(ws, event, ws.current(f"encoders/{event.name}")) for event in ws.contract.events]
     settings = ws.settings
-    kept = {(source, column) for source, column, _ in ws.snapshot().asked}
-    lives = settings.half_lives, settings.counted_half_lives, settings.windows
-    return narrow(plans, settings.row_numbers, *lives, kept)
+    kept = {(source, column) for source, column, _ in ws.snapshot().item_targets}
+    half_lives = settings.half_lives, settings.counted_half_lives, settings.windows
+    return narrow(plans, settings.row_numbers, *half_lives, kept)
 
 
 def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
-    things, codes, vectors = {}, {}, {}
+    items, codes, vectors = {}, {}, {}
     for name in (name.removesuffix(".parquet") for name in artifact.names if name.endswith(".parquet")):
         size = artifact.table(name).num_rows
         if size:
-            things[name] = min(size, ws.settings.things)
+            items[name] = min(size, ws.settings.top_items)
         if "." not in name and size > SKETCHED_ABOVE:
             codes[name] = ws.current(f"codes/{event.name}__{name}").arrays("codes")["codes"]
             vectors[name] = ws.current(f"embeddings/{event.name}__{name}").arrays("embedding")["vectors"]
@@ -125,7 +125,7 @@ def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
     cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
     settings = ws.settings
     return SourcePlan(
-        event.name, artifact.json("began"), tuple(numbers(event)), things, codes, vectors, settings.width,
+        event.name, artifact.json("began"), tuple(numbers(event)), items, codes, vectors, settings.width,
         settings.depth, cells, densities,
     )  # fmt: skip
 
@@ -138,15 +138,15 @@ class Builder:
         self._ws, self._warehouse, self._before, self.chosen = ws, warehouse, to_datetime(before), chosen
         self.plans, self.left_out = source_plans(ws)
         self.entities = read_entities(ws, warehouse, self._before, chosen)
-        self.facts = [
-            read_facts(ws, warehouse, source, self.entities, chosen)
+        self.attributes = [
+            read_attributes(ws, warehouse, source, self.entities, chosen)
             for source in ws.contract.attributes
             if source.key == ws.contract.entity
         ]
         base = history_layout(self.plans, ws.settings.half_lives, ws.settings.counted_half_lives, ws.settings.windows)
         specs = [(b.kind, b.source, b.column, b.detail, b.length) for b in base.blocks]
-        for facts in self.facts:
-            specs += facts.layout
+        for attributes in self.attributes:
+            specs += attributes.layout
         times = ws.snapshot().times
         self.calendar = calendar_specs(times.cutoffs[times.cutoffs < times.training_end])
         self.layout = Layout([*specs, *self.calendar])
@@ -163,7 +163,11 @@ class Builder:
         yield from read_events(self._ws, self._warehouse, event, reader, self._before, self.chosen)
 
     def _reader(self, event: EventSource, plan: SourcePlan) -> EventReader:
-        tracks = {*plan.things, *plan.cells, *(track for one in plan.densities.values() for track in one.tracks)}
+        tracks = {
+            *plan.top_items,
+            *plan.cells,
+            *(track for density in plan.densities.values() for track in density.tracks),
+        }
         return event_reader(self._ws, event, self.entities, tracks)
 
     def parts(self, entity: np.ndarray, cutoff: np.ndarray, shard: int = SHARD) -> Iterator["Part"]:
@@ -179,15 +183,15 @@ class Builder:
             start = np.searchsorted(entity, np.arange(low, high + 1))
             for first, until in _groups(np.diff(start)):
                 begin, end = start[first], start[until]
-                own = [history.part(first, until) for history in histories]
+                current = [history.part(first, until) for history in histories]
                 most = ROWS if until == first + 1 else max(end - begin, 1)  # one entity may have any number of rows
                 for row in range(begin, end, most):
-                    some = slice(row, min(row + most, end))
-                    yield Part.of(int(row), low + first, own, entity[some], cutoff[some])
+                    subset = slice(row, min(row + most, end))
+                    yield Part.of(int(row), low + first, current, entity[subset], cutoff[subset])
 
     def represent(self, part: "Part") -> np.ndarray:
         """The rows of a part, float16 (rows, length)."""
-        return self.values(part.low, part.histories, part.cutoffs)[part.places]
+        return self.values(part.low, part.histories, part.cutoffs)[part.row_index]
 
     def values(self, low: int, histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
         """The representation of a shard that begins with entity `low`, float16 (entities, cutoffs, length).
@@ -195,9 +199,9 @@ class Builder:
         Cutoffs are (cutoffs,), or of each entity (entities, cutoffs).
         """
         high, settings = low + histories[0].entities, self._ws.settings
-        lives, counted = settings.half_lives, settings.counted_half_lives
-        values = history_values(histories, self.plans, cutoffs, lives, counted, settings.windows)
+        half_lives, counted = settings.half_lives, settings.counted_half_lives
+        values = history_values(histories, self.plans, cutoffs, half_lives, counted, settings.windows)
         calendar = calendar_values(cutoffs, self.calendar)
         calendar = np.broadcast_to(calendar, (high - low, *calendar.shape[-2:]))
-        facts = [facts.at(low, high, cutoffs) for facts in self.facts]
-        return np.concatenate([values, *facts, calendar], axis=2)
+        attributes = [attributes.at(low, high, cutoffs) for attributes in self.attributes]
+        return np.concatenate([values, *attributes, calendar], axis=2)

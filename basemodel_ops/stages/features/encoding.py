@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from basemodel_ops.artifacts import Artifact, Draft
+from basemodel_ops.artifacts import Artifact, ArtifactWriter
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, EventSource
 from basemodel_ops.encoders import Encoder, State, Vocabulary, fit_encoder, load_encoder
 from basemodel_ops.encoders.base import named_column
@@ -18,7 +18,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import began_query, column_of, counts_query, events_query, rows_query
+from basemodel_ops.warehouse.queries import column_of, counts_query, events_query, first_event_query, rows_query
 
 SKETCHED_ABOVE = 1000
 """Categories with more values than this are sketched; smaller ones are kept exactly."""
@@ -54,7 +54,7 @@ def vocabulary_of(encoder: Artifact, column: str) -> Vocabulary:
 
 
 def encoders_of(artifact: Artifact, column: str | None = None) -> dict[str, Encoder]:
-    """The encoders of the columns that are no categories, by name; of the things that `column` mentions, if given."""
+    """The encoders of the columns that are no categories, by name; of the items that `column` mentions, if given."""
     saved = artifact.json("encoders" if column is None else f"encoders {column}")
     prefix = "encoder" if column is None else f"encoder {column}"
     return {
@@ -63,7 +63,7 @@ def encoders_of(artifact: Artifact, column: str | None = None) -> dict[str, Enco
     }
 
 
-def facts_of(artifact: Artifact, column: str) -> dict[str, np.ndarray]:
+def attribute_codes(artifact: Artifact, column: str) -> dict[str, np.ndarray]:
     """Codes of each fact of the values of a column, (values,), -1 where it is not known."""
     prefix = f"map {column}."
     names = [name.removesuffix(".safetensors") for name in artifact.names if name.startswith(prefix)]
@@ -75,13 +75,13 @@ def encoders(ws: Workspace, source: str) -> Report:
     is_event = source in {event.name for event in ws.contract.events}
     end = ws.snapshot().times.training_end
 
-    def fill(ws: Workspace, draft: Draft) -> tuple[Sizes, dict[str, bytes]]:
+    def write(ws: Workspace, writer: ArtifactWriter) -> tuple[Sizes, dict[str, bytes]]:
         with ws.warehouse() as warehouse:
             if is_event:
-                return _fit_event(ws, warehouse, ws.contract.event(source), end, draft), {}
-            return _fit_attributes(ws, warehouse, ws.contract.attribute(source), end, draft), {}
+                return _fit_event(ws, warehouse, ws.contract.event(source), end, writer), {}
+            return _fit_attributes(ws, warehouse, ws.contract.attribute(source), end, writer), {}
 
-    return ws.made(f"encoders/{source}", fill)
+    return ws.materialize(f"encoders/{source}", write)
 
 
 def columns_of(source: EventSource | AttributeSource) -> list[str]:
@@ -93,25 +93,27 @@ def columns_of(source: EventSource | AttributeSource) -> list[str]:
     return list(dict.fromkeys([*keys, *categories(source), *others(source)]))
 
 
-def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int, draft: Draft) -> Sizes:
+def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int, writer: ArtifactWriter) -> Sizes:
     sizes: Sizes = {}
-    (first,) = microseconds(warehouse.read(began_query(event, to_datetime(end))).column(0).fill_null(to_datetime(end)))
-    draft.json("began", int(first))
+    (first,) = microseconds(
+        warehouse.read(first_event_query(event, to_datetime(end))).column(0).fill_null(to_datetime(end))
+    )
+    writer.json("began", int(first))
     fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
     for name, kind in others(event).items():
         with named_column(name, event.name):
             fitted[name] = _fitted(ws.settings, kind, _newest(warehouse, event, name, to_datetime(end)))
-    _save_encoders(draft, fitted)
+    _save_encoders(writer, fitted)
     for column in event.columns:
         if column.type is not ColumnType.CATEGORY:
             continue
         vocabulary = Vocabulary.from_table(warehouse.read(counts_query(event, column.name, to_datetime(end))))
         if column.references:
             source = ws.contract.attribute(column.references)
-            things = known_things(warehouse, source, end)
-            vocabulary = _with_unmentioned(event, column, vocabulary, things)
-            sizes |= _derive(ws.settings, draft, column.name, vocabulary, source, in_order(things, vocabulary.values))
-        draft.table(column.name, vocabulary.table())
+            rows = known_items(warehouse, source, end)
+            vocabulary = _with_unmentioned(event, column, vocabulary, rows)
+            sizes |= _derive(ws.settings, writer, column.name, vocabulary, source, in_order(rows, vocabulary.values))
+        writer.table(column.name, vocabulary.table())
         sizes[f"values_{column.name}"] = len(vocabulary)
     return sizes
 
@@ -125,7 +127,7 @@ def _newest(warehouse: Warehouse, event: EventSource, column: str, before: datet
         yield batch.column(column)
 
 
-def known_facts(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
+def known_attributes(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
     """The rows of an attribute source that are known before `end`, the newest last; `columns_of`, no null key."""
     table = warehouse.read(rows_query(source.relation, columns_of(source)))
     table = table.filter(pc.is_valid(table.column(source.key)))
@@ -135,28 +137,28 @@ def known_facts(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.T
     return table.combine_chunks()
 
 
-def known_things(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
-    """One row per thing, the newest that is known before `end`."""
-    table = known_facts(warehouse, source, end)
+def known_items(warehouse: Warehouse, source: AttributeSource, end: int) -> pa.Table:
+    """One row per item, the newest that is known before `end`."""
+    table = known_attributes(warehouse, source, end)
     code = pc.dictionary_encode(table.column(source.key).combine_chunks()).indices.to_numpy()
     last = np.full(int(code.max(initial=-1)) + 1, -1)
     last[code] = np.arange(len(code))
     return table.take(pa.array(last)).combine_chunks()
 
 
-def _with_unmentioned(event: EventSource, column: Column, vocabulary: Vocabulary, things: pa.Table) -> Vocabulary:
-    """The vocabulary, then the things that no event mentioned before the end of training, with a count of 0.
+def _with_unmentioned(event: EventSource, column: Column, vocabulary: Vocabulary, rows: pa.Table) -> Vocabulary:
+    """The vocabulary, then the items that no event mentioned before the end of training, with a count of 0.
 
     They have facts, so what follows need not be blind to them: their codes and vectors come from their facts.
 
     Raises:
-        DataError: none of the values is a thing.
+        DataError: none of the values is an item.
     """
-    keys = things.column(0).combine_chunks()
+    keys = rows.column(0).combine_chunks()
     code = vocabulary.encode(keys)
     if len(vocabulary) and not (code >= 0).any():
         raise DataError(
-            f"No {column.name} of {event.name} is among the keys {things.column_names[0]} of {column.references}. "
+            f"No {column.name} of {event.name} is among the keys {rows.column_names[0]} of {column.references}. "
             "Make both columns the same ids in their dbt models, or remove `references`."
         )
     if not len(vocabulary):
@@ -166,11 +168,11 @@ def _with_unmentioned(event: EventSource, column: Column, vocabulary: Vocabulary
     return Vocabulary(values, np.concatenate([vocabulary.counts, np.zeros(len(unmentioned), np.int64)]))
 
 
-def in_order(things: pa.Table, values: pa.Array) -> pa.Table:
-    """The row of each value, whose first column is its key; nulls where it is no thing."""
-    keys = things.column(0).combine_chunks()
+def in_order(rows: pa.Table, values: pa.Array) -> pa.Table:
+    """The row of each value, whose first column is its key; nulls where it is no item."""
+    keys = rows.column(0).combine_chunks()
     row = Vocabulary(keys, np.zeros(len(keys), np.int64)).encode(values)
-    return things.take(pa.array(row, mask=row < 0)).combine_chunks()
+    return rows.take(pa.array(row, mask=row < 0)).combine_chunks()
 
 
 def _fitted(settings: Settings, kind: str, batches: Iterable[pa.Array]) -> Encoder:
@@ -187,51 +189,58 @@ def _fitted(settings: Settings, kind: str, batches: Iterable[pa.Array]) -> Encod
 
 
 def _derive(
-    settings: Settings, draft: Draft, column: str, vocabulary: Vocabulary, source: AttributeSource, things: pa.Table
+    settings: Settings,
+    writer: ArtifactWriter,
+    column: str,
+    vocabulary: Vocabulary,
+    source: AttributeSource,
+    rows: pa.Table,
 ) -> Sizes:
     """Codes and cells of the attributes of every value, by the attribute's own vocabulary or encoder.
 
-    Attributes are named `column.attribute`. Categories count an attribute as often as events mention its things.
+    Attributes are named `column.attribute`. Categories count an attribute as often as events mention its items.
     """
     sizes: Sizes = {}
     for attribute in categories(source):
-        values = things.column(attribute).combine_chunks()
+        values = rows.column(attribute).combine_chunks()
         derived, codes = Vocabulary.of_groups(values, vocabulary.counts)
-        draft.table(f"{column}.{attribute}", derived.table())
-        draft.arrays(f"map {column}.{attribute}", {"codes": codes})
+        writer.table(f"{column}.{attribute}", derived.table())
+        writer.arrays(f"map {column}.{attribute}", {"codes": codes})
         sizes[f"values_{column}.{attribute}"] = len(derived)
     fitted: dict[str, Encoder] = {}
     for attribute, kind in others(source).items():
-        values = things.column(attribute).combine_chunks()
+        values = rows.column(attribute).combine_chunks()
         with named_column(attribute, source.name):
             fitted[attribute] = _fitted(settings, kind, [values])
-        draft.arrays(f"cells {column}.{attribute}", {"cells": fitted[attribute].cells(values)})
-    _save_encoders(draft, fitted, column)
+        writer.arrays(f"cells {column}.{attribute}", {"cells": fitted[attribute].cells(values)})
+    _save_encoders(writer, fitted, column)
     return sizes
 
 
-def _fit_attributes(ws: Workspace, warehouse: Warehouse, source: AttributeSource, end: int, draft: Draft) -> Sizes:
+def _fit_attributes(
+    ws: Workspace, warehouse: Warehouse, source: AttributeSource, end: int, writer: ArtifactWriter
+) -> Sizes:
     sizes: Sizes = {}
-    table = known_facts(warehouse, source, end)
+    table = known_attributes(warehouse, source, end)
     for name in categories(source):
         values = table.column(name).combine_chunks()
         vocabulary, _ = Vocabulary.of_groups(values, np.ones(len(values), np.int64))
-        draft.table(name, vocabulary.table())
+        writer.table(name, vocabulary.table())
         sizes[f"values_{name}"] = len(vocabulary)
     fitted: dict[str, Encoder] = {}
     for name, kind in others(source).items():
         with named_column(name, source.name):
             fitted[name] = _fitted(ws.settings, kind, [table.column(name)])
-    _save_encoders(draft, fitted)
+    _save_encoders(writer, fitted)
     return sizes
 
 
-def _save_encoders(draft: Draft, fitted: Mapping[str, Encoder], column: str | None = None) -> None:
+def _save_encoders(writer: ArtifactWriter, fitted: Mapping[str, Encoder], column: str | None = None) -> None:
     suffix = "" if column is None else f" {column}"
     saved: dict[str, list[object]] = {}
     for name, encoder in fitted.items():
         state = encoder.state()
         if state.arrays:
-            draft.arrays(f"encoder{suffix} {name}", state.arrays)
+            writer.arrays(f"encoder{suffix} {name}", state.arrays)
         saved[name] = [state.kind, state.settings, bool(state.arrays)]
-    draft.json(f"encoders{suffix}", saved)
+    writer.json(f"encoders{suffix}", saved)

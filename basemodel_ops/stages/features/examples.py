@@ -8,30 +8,30 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.report import Report
-from basemodel_ops.representation import History, Layout, explain_layout, future_layout, future_values
+from basemodel_ops.representation import History, Layout, explain_layout, target_layout, target_values
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.representation.workers import mapped
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.activity_targets import kept_columns
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
-from basemodel_ops.stages.features.rows import RowsDraft
+from basemodel_ops.stages.features.rows import RowWriter
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
-from basemodel_ops.stages.snapshot.task_rows import population, prepared
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows, prepared
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import spans_query
-from basemodel_ops.warehouse.queries import ever_asked_query
+from basemodel_ops.warehouse.queries import whole_population_query
 
 FILE_BYTES = 64 * 2**20
 """Bytes of representations that are written at once, at least: few files are read faster than many."""
 
-SAMPLES = ("futures", "activity")
+SAMPLES = ("targets", "activity")
 """Kinds of rows to learn from: of the first all is learnt, of the second activity alone."""
 
 
@@ -49,39 +49,39 @@ class RowPlan:
 
 
 def training_examples(ws: Workspace) -> Report:
-    """Representations of the planned rows, and the futures of those that pretraining learns from."""
+    """Representations of the planned rows, and the targets of those that pretraining learns from."""
     snapshot = ws.snapshot()
 
-    def fill(ws: Workspace, draft: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+    def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         with ws.warehouse() as warehouse:
             chosen = Chosen(snapshot.read, cold=cold(ws, snapshot))
             builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
             plan = plan_rows(ws, warehouse, builder, snapshot)
-            known = future_layout(builder.plans, snapshot.activity_horizons, snapshot.thing_horizons)
+            known = target_layout(builder.plans, snapshot.activity_horizons, snapshot.item_horizons)
             kept = kept_columns(known)
-            began = time.monotonic()
-            rows, learnt = RowsDraft(draft, builder.layout), dict.fromkeys(SAMPLES, 0)
+            started = time.monotonic()
+            rows, sampled = RowWriter(writer, builder.layout), dict.fromkeys(SAMPLES, 0)
 
-            def work(part: Part) -> "_Made":
+            def work(part: Part) -> "_Represented":
                 return _represent(part, plan, builder, snapshot, kept)
 
-            for number, made in enumerate(_gathered(mapped(work, builder.parts(plan.entity, plan.cutoff)))):
+            for number, part in enumerate(_batched(parallel_map(work, builder.parts(plan.entity, plan.cutoff)))):
                 for kind in SAMPLES:
-                    row, values = made.futures[kind]
-                    draft.arrays(f"{kind}-{number:05d}", {"values": values, "row": row + rows.rows})
-                    learnt[kind] += len(row)
-                rows.append(made.entity, made.cutoff, made.is_wide, made.values)
-                ws.told("rows", rows.rows, len(plan), began)
+                    row, values = part.targets[kind]
+                    writer.arrays(f"{kind}-{number:05d}", {"values": values, "row": row + rows.rows})
+                    sampled[kind] += len(row)
+                rows.append(part.entity, part.cutoff, part.is_wide, part.values)
+                ws.log_progress("rows", rows.rows, len(plan), started)
             rows.finish(builder.entities)
-            draft.json("futures", known.explain())
-            draft.json("left_out", [{**vars(one), "reason": one.reason} for one in builder.left_out])
+            writer.json("targets", known.explain())
+            writer.json("left_out", [{**vars(left_out), "reason": left_out.reason} for left_out in builder.left_out])
             return {
-                "rows": rows.rows, "pretraining_rows": learnt["futures"], "activity_rows": learnt["activity"],
+                "rows": rows.rows, "pretraining_rows": sampled["targets"], "activity_rows": sampled["activity"],
                 "entities": len(builder.entities), "cutoffs": len(np.unique(plan.cutoff)),
                 "length": builder.layout.length, "megabytes": round(rows.bytes / 2**20, 1),
             }, {}  # fmt: skip
 
-    return ws.made("training_examples", fill)
+    return ws.materialize("training_examples", write)
 
 
 def explain_representation(ws: Workspace) -> tuple[pa.Table, list[dict[str, object]]]:
@@ -92,7 +92,7 @@ def explain_representation(ws: Workspace) -> tuple[pa.Table, list[dict[str, obje
 
 def cold(ws: Workspace, snapshot: Snapshot) -> tuple[exp.Query, ...]:
     """Whom the tasks whose rows are represented together ask about."""
-    return tuple(ever_asked_query(task) for task in _pooled(ws, snapshot))
+    return tuple(whole_population_query(task) for task in _pooled(ws, snapshot))
 
 
 def _pooled(ws: Workspace, snapshot: Snapshot) -> list[Task]:
@@ -114,20 +114,20 @@ def plan_rows(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: S
     parts, flags = [part[:, sampled] for part in parts], [flag[sampled] for flag in flags]
     is_wide = [flags[0]]
     for task in _pooled(ws, snapshot):
-        rows = population(warehouse, task, times, snapshot.plans[task.name])
+        rows = load_task_rows(warehouse, task, times, snapshot.plans[task.name])
         rows = prepared(task, rows, ws.settings.seed)
-        own = entities.encode(rows.entity).astype(np.int64)
-        parts.append(np.stack([own, rows.cutoff])[:, own >= 0])
+        current = entities.encode(rows.entity).astype(np.int64)
+        parts.append(np.stack([current, rows.cutoff])[:, current >= 0])
         is_wide.append(np.full(parts[-1].shape[1], task.form.shape is Shape.LABELS))
     every = np.concatenate(parts, axis=1)
-    pairs, place = np.unique(every, axis=1, return_inverse=True)
-    place = place.ravel()
+    pairs, row_of_pair = np.unique(every, axis=1, return_inverse=True)
+    row_of_pair = row_of_pair.ravel()
     samples = {}
     for kind, flag in zip(SAMPLES, flags, strict=True):
         samples[kind] = np.zeros(pairs.shape[1], bool)
-        samples[kind][place[: len(flag)]] = flag
+        samples[kind][row_of_pair[: len(flag)]] = flag
     wide = np.zeros(pairs.shape[1], bool)
-    np.logical_or.at(wide, place, np.concatenate(is_wide))
+    np.logical_or.at(wide, row_of_pair, np.concatenate(is_wide))
     return RowPlan(pairs[0], pairs[1], samples, wide)
 
 
@@ -138,7 +138,7 @@ def _lived(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: Snap
     windows are over before the end of training.
     """
     times = snapshot.times
-    usable = times.cutoffs[times.cutoffs + min(snapshot.thing_horizons) * DAY <= times.training_end]
+    usable = times.cutoffs[times.cutoffs + min(snapshot.item_horizons) * DAY <= times.training_end]
     query = builder.chosen.of(warehouse, spans_query(ws.contract, to_datetime(times.training_end)), "entity")
     table = warehouse.read(query)
     index = builder.entities.encode(table.column(0)).astype(np.int64)
@@ -147,45 +147,47 @@ def _lived(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: Snap
     high = np.searchsorted(usable, last + max(ws.settings.windows) * DAY, side="right")
     count = np.maximum(high - low, 0)
     start = np.cumsum(count) - count
-    place = np.repeat(low - start, count) + np.arange(int(count.sum()))
-    pairs = np.stack([np.repeat(index, count), usable[place]]) if len(usable) else np.zeros((2, 0), np.int64)
+    usable_index = np.repeat(low - start, count) + np.arange(int(count.sum()))
+    pairs = np.stack([np.repeat(index, count), usable[usable_index]]) if len(usable) else np.zeros((2, 0), np.int64)
     order = np.lexsort((pairs[1], pairs[0]))
     return pairs[0][order], pairs[1][order]
 
 
 @dataclass(frozen=True)
-class _Made:
-    """Represented rows, and the futures of those that are learnt from: their places among these rows, and values."""
+class _Represented:
+    """Represented rows, and the targets of those that are learnt from: their places among these rows, and values."""
 
     entity: np.ndarray
     cutoff: np.ndarray
     is_wide: np.ndarray
     values: np.ndarray
-    futures: dict[str, tuple[np.ndarray, np.ndarray]]
+    targets: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def _represent(part: Part, plan: RowPlan, builder: Builder, snapshot: Snapshot, kept: dict[str, np.ndarray]) -> _Made:
-    """The rows of a part. What nothing happened before teaches nothing of what follows, and gets no futures."""
+def _represent(
+    part: Part, plan: RowPlan, builder: Builder, snapshot: Snapshot, kept: dict[str, np.ndarray]
+) -> _Represented:
+    """The rows of a part. What nothing happened before teaches nothing of what follows, and gets no targets."""
     rows = np.arange(part.first, part.first + len(part))
-    is_seen = _events_before(part.histories, part.cutoffs)[part.places] > 0
-    futures = {}
-    learnt = {kind: np.flatnonzero(plan.samples[kind][rows] & is_seen) for kind in SAMPLES}
-    either = np.union1d(*learnt.values()).astype(np.int64)
-    values = _futures(part.some(either), builder, snapshot) if len(either) else None
+    is_seen = _events_before(part.histories, part.cutoffs)[part.row_index] > 0
+    targets = {}
+    sampled = {kind: np.flatnonzero(plan.samples[kind][rows] & is_seen) for kind in SAMPLES}
+    either = np.union1d(*sampled.values()).astype(np.int64)
+    values = _targets(part.take(either), builder, snapshot) if len(either) else None
     for kind, columns in kept.items():
-        own = learnt[kind]
-        found = values[np.searchsorted(either, own)][:, columns] if values is not None else None
-        futures[kind] = own, np.zeros((0, len(columns)), np.float16) if found is None else found
-    return _Made(plan.entity[rows], plan.cutoff[rows], plan.is_wide[rows], builder.represent(part), futures)
+        its_learnt = sampled[kind]
+        result = values[np.searchsorted(either, its_learnt)][:, columns] if values is not None else None
+        targets[kind] = its_learnt, np.zeros((0, len(columns)), np.float16) if result is None else result
+    return _Represented(plan.entity[rows], plan.cutoff[rows], plan.is_wide[rows], builder.represent(part), targets)
 
 
-def _futures(part: Part, builder: Builder, snapshot: Snapshot) -> np.ndarray:
-    """What follows the rows of a part before the end of training, float16 (rows, futures)."""
-    found = future_values(
-        part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.thing_horizons,
+def _targets(part: Part, builder: Builder, snapshot: Snapshot) -> np.ndarray:
+    """What follows the rows of a part before the end of training, float16 (rows, targets)."""
+    result = target_values(
+        part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.item_horizons,
         snapshot.times.training_end,
     )  # fmt: skip
-    return found[part.places]
+    return result[part.row_index]
 
 
 def _events_before(histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
@@ -193,28 +195,28 @@ def _events_before(histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
     return np.sum([history.positions(cutoffs) - history.start[:-1, None] for history in histories], axis=0)
 
 
-def _gathered(parts: Iterator[_Made]) -> Iterator[_Made]:
+def _batched(parts: Iterator[_Represented]) -> Iterator[_Represented]:
     """The same rows, joined until they are worth a file."""
-    waiting: list[_Made] = []
+    waiting: list[_Represented] = []
     for part in parts:
         waiting.append(part)
-        if sum(one.values.nbytes for one in waiting) >= FILE_BYTES:
-            yield _joined(waiting)
+        if sum(represented.values.nbytes for represented in waiting) >= FILE_BYTES:
+            yield _concat(waiting)
             waiting = []
     if waiting:
-        yield _joined(waiting)
+        yield _concat(waiting)
 
 
-def _joined(parts: list[_Made]) -> _Made:
+def _concat(parts: list[_Represented]) -> _Represented:
     starts = np.cumsum([0, *(len(part.entity) for part in parts)])
-    futures = {
+    targets = {
         kind: (
-            np.concatenate([part.futures[kind][0] + low for part, low in zip(parts, starts[:-1], strict=True)]),
-            np.concatenate([part.futures[kind][1] for part in parts]),
+            np.concatenate([part.targets[kind][0] + low for part, low in zip(parts, starts[:-1], strict=True)]),
+            np.concatenate([part.targets[kind][1] for part in parts]),
         )
         for kind in SAMPLES
     }
     entity, cutoff, is_wide, values = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("entity", "cutoff", "is_wide", "values")
     )
-    return _Made(entity, cutoff, is_wide, values, futures)
+    return _Represented(entity, cutoff, is_wide, values, targets)

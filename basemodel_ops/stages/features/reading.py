@@ -55,9 +55,9 @@ def read_entities(ws: Workspace, warehouse: Warehouse, before: datetime, chosen:
 def event_reader(
     ws: Workspace, event: EventSource, entities: Vocabulary, tracks: Collection[str] | None = None
 ) -> EventReader:
-    """The reader of everything that is read of a source, with the codes of the things that it mentions.
+    """The reader of everything that is read of a source, with the codes of the items that it mentions.
 
-    Of codes of facts of things only those in `tracks` are read, where it is given.
+    Of codes of facts of items only those in `tracks` are read, where it is given.
     """
     artifact = ws.current(f"encoders/{event.name}")
     maps: dict[str, tuple[str, np.ndarray]] = {}

@@ -12,11 +12,11 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import Artifact, Draft
+from basemodel_ops.artifacts import Artifact, ArtifactWriter
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import Layout
 
-FACTS = ("attribute", "undated")
+ATTRIBUTES = ("attribute", "untimestamped")
 """Kinds of blocks that hold facts of entities, dated or not."""
 
 WIDE = ("sketch", "density")
@@ -54,15 +54,17 @@ class Represented(ABC):
             return np.full(len(index), -1)
         rank = np.searchsorted(self.cutoffs, cutoff)
         key = index * len(self.cutoffs) + np.minimum(rank, len(self.cutoffs) - 1)
-        own = self.entity.astype(np.int64) * len(self.cutoffs) + np.searchsorted(self.cutoffs, self.cutoff)
-        row = np.minimum(np.searchsorted(own, key), len(own) - 1)
-        is_there = (index >= 0) & (self.cutoffs[np.minimum(rank, len(self.cutoffs) - 1)] == cutoff) & (own[row] == key)
+        current = self.entity.astype(np.int64) * len(self.cutoffs) + np.searchsorted(self.cutoffs, self.cutoff)
+        row = np.minimum(np.searchsorted(current, key), len(current) - 1)
+        is_there = (
+            (index >= 0) & (self.cutoffs[np.minimum(rank, len(self.cutoffs) - 1)] == cutoff) & (current[row] == key)
+        )
         return np.where(is_there, row, -1)
 
     def positions(self, *kinds: str, without: tuple[str, ...] = ()) -> np.ndarray:
         """Input positions of blocks of these kinds, leaving out attribute sources named in `without`."""
         blocks = [b for b in self.layout.blocks if b.kind in kinds]
-        blocks = [b for b in blocks if not (b.kind in FACTS and b.source in without)]
+        blocks = [b for b in blocks if not (b.kind in ATTRIBUTES and b.source in without)]
         return np.concatenate([np.arange(b.offset, b.end) for b in blocks] or [np.zeros(0, np.int64)])
 
     def has_history(self, rows: np.ndarray) -> np.ndarray:
@@ -76,7 +78,9 @@ class Represented(ABC):
 
     @cached_property
     def _folds(self) -> np.ndarray:
-        from basemodel_ops.bank.folds import folds_of  # its package loads LightGBM, which asking does without
+        from basemodel_ops.boosting.cross_fitting import (
+            folds_of,  # its package loads LightGBM, which asking does without
+        )
 
         return folds_of(self.entities.values)
 
@@ -84,8 +88,8 @@ class Represented(ABC):
         """Positions in `rows`, and all inputs of these rows, float16 (rows, length), `CHUNK` rows at a time."""
         everything = np.arange(self.layout.length)
         for low in range(0, max(len(rows), 1), CHUNK):
-            some = np.arange(low, min(low + CHUNK, len(rows)))
-            yield some, self.gather(rows[some], everything)
+            subset = np.arange(low, min(low + CHUNK, len(rows)))
+            yield subset, self.gather(rows[subset], everything)
 
     @abstractmethod
     def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -107,9 +111,11 @@ class RowsInMemory(Represented):
         """The rows that are chosen, bool (rows,); itself where all are."""
         if chosen.all():
             return self
-        found = RowsInMemory(self.entities, self.entity[chosen], self.cutoff[chosen], self.layout, self.values[chosen])
-        found.activity = None if self.activity is None else self.activity[chosen]
-        return found
+        rows_in_memory = RowsInMemory(
+            self.entities, self.entity[chosen], self.cutoff[chosen], self.layout, self.values[chosen]
+        )
+        rows_in_memory.activity = None if self.activity is None else self.activity[chosen]
+        return rows_in_memory
 
     def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Chosen inputs of rows, float16 (rows, positions)."""
@@ -118,7 +124,7 @@ class RowsInMemory(Represented):
         return self.values[np.ix_(rows, positions)]
 
 
-class Examples(Represented):
+class FeatureStore(Represented):
     """Rows of an artifact. Only the files that hold the chosen rows and inputs are opened."""
 
     def __init__(self, artifact: Artifact) -> None:
@@ -140,19 +146,19 @@ class Examples(Represented):
         """
         out = np.zeros((len(rows), len(positions)), np.float16)
         for kind in self.layout.kinds:
-            own = self.layout.positions(kind)
-            columns = np.flatnonzero(np.isin(positions, own))
+            current = self.layout.positions(kind)
+            columns = np.flatnonzero(np.isin(positions, current))
             if len(columns) == 0:
                 continue
-            within, is_wide = np.searchsorted(own, positions[columns]), kind in WIDE
+            within, is_wide = np.searchsorted(current, positions[columns]), kind in WIDE
             if is_wide and not self.is_wide[rows].all():
                 raise ValueError(f"Rows are asked for their {kind}, which is kept only of rows that are read whole.")
-            place, starts = self._wide[rows] if is_wide else rows, self._starts[is_wide]
-            shard = np.searchsorted(starts, place, side="right") - 1
+            index, starts = self._wide[rows] if is_wide else rows, self._starts[is_wide]
+            shard = np.searchsorted(starts, index, side="right") - 1
             for number in np.unique(shard):
-                mine = np.flatnonzero(shard == number)
+                selected = np.flatnonzero(shard == number)
                 values = self.artifact.arrays(f"{kind}-{number:05d}")["values"]
-                _copy(out, mine, columns, values, place[mine] - starts[number], within)
+                _copy(out, selected, columns, values, index[selected] - starts[number], within)
         return out
 
     def sample(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -162,7 +168,7 @@ class Examples(Represented):
         return np.concatenate([arrays["row"] for arrays in kept]), np.concatenate([arrays["values"] for arrays in kept])
 
 
-class Joined(Represented):
+class ConcatenatedRows(Represented):
     """The rows of several readers over the same entities one after the other, in no order."""
 
     def __init__(self, parts: Sequence[Represented]) -> None:
@@ -177,24 +183,24 @@ class Joined(Represented):
 
     def split(self, rows: np.ndarray) -> Iterator[tuple[Represented, np.ndarray, np.ndarray]]:
         """Every part that holds some of the rows, their positions in `rows`, and their numbers in the part."""
-        owner = np.searchsorted(self.starts, rows, side="right") - 1
-        for number in np.unique(owner):
-            mine = np.flatnonzero(owner == number)
-            yield self.parts[number], mine, rows[mine] - self.starts[number]
+        part_of = np.searchsorted(self.starts, rows, side="right") - 1
+        for number in np.unique(part_of):
+            selected = np.flatnonzero(part_of == number)
+            yield self.parts[number], selected, rows[selected] - self.starts[number]
 
     def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Chosen inputs of rows, float16 (rows, positions)."""
         out = np.zeros((len(rows), len(positions)), np.float16)
-        for part, mine, own in self.split(rows):
-            out[mine] = part.gather(own, positions)
+        for part, selected, current in self.split(rows):
+            out[selected] = part.gather(current, positions)
         return out
 
 
-class RowsDraft:
+class RowWriter:
     """Writes rows shard by shard, in their order."""
 
-    def __init__(self, draft: Draft, layout: Layout) -> None:
-        self._draft, self._layout = draft, layout
+    def __init__(self, writer: ArtifactWriter, layout: Layout) -> None:
+        self._writer, self._layout = writer, layout
         self._entity: list[np.ndarray] = []
         self._cutoff: list[np.ndarray] = []
         self._wide: list[np.ndarray] = []
@@ -209,9 +215,9 @@ class RowsDraft:
         """Write a shard: `values` (rows, length) of rows, and which of these are read whole."""
         number = len(self._entity)
         for kind in self._layout.kinds:
-            own = values[:, self._layout.positions(kind)]
-            kept = own[is_wide] if kind in WIDE else own
-            self._draft.arrays(f"{kind}-{number:05d}", {"values": kept})
+            its_values = values[:, self._layout.positions(kind)]
+            kept = its_values[is_wide] if kind in WIDE else its_values
+            self._writer.arrays(f"{kind}-{number:05d}", {"values": kept})
             self.bytes += kept.nbytes
         self._entity.append(entity)
         self._cutoff.append(cutoff)
@@ -220,9 +226,9 @@ class RowsDraft:
     def finish(self, entities: Vocabulary) -> None:
         """Write what says which rows these are."""
         empty = np.zeros(0, np.int64)
-        self._draft.table("entities", entities.table())
-        self._draft.json("layout", self._layout.explain())
-        self._draft.arrays(
+        self._writer.table("entities", entities.table())
+        self._writer.json("layout", self._layout.explain())
+        self._writer.arrays(
             "rows",
             {
                 "entity": np.concatenate([empty.astype(np.int32), *self._entity]).astype(np.int32),
@@ -234,13 +240,13 @@ class RowsDraft:
 
 
 def _copy(
-    out: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, own: np.ndarray, within: np.ndarray
+    out: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, current: np.ndarray, within: np.ndarray
 ) -> None:
-    """`out[rows, columns] = values[own, within]`, by slices where columns stand side by side on both sides."""
+    """`out[rows, columns] = values[current, within]`, by slices where columns stand side by side on both sides."""
     cuts = [0, *(np.flatnonzero((np.diff(columns) != 1) | (np.diff(within) != 1)) + 1), len(columns)]
     if len(cuts) > 32:
-        out[np.ix_(rows, columns)] = values[np.ix_(own, within)]
+        out[np.ix_(rows, columns)] = values[np.ix_(current, within)]
         return
     for low, high in pairwise(cuts):
-        taken = values[own, within[low] : within[high - 1] + 1]
+        taken = values[current, within[low] : within[high - 1] + 1]
         out[rows, columns[low] : columns[high - 1] + 1] = taken

@@ -7,13 +7,13 @@ from functools import cached_property
 import lightgbm as lgb
 import numpy as np
 
-from basemodel_ops.bank.activity import ActivityBank
-from basemodel_ops.bank.folds import FOLDS, crossed
-from basemodel_ops.bank.pairs import Pairs
+from basemodel_ops.boosting.activity import ActivityBoosters
+from basemodel_ops.boosting.cross_fitting import FOLDS, cross_fitted_predictions
+from basemodel_ops.boosting.item_pairs import ItemPairBooster
 from basemodel_ops.foundation import FoundationModel, Shape
 from basemodel_ops.representation.layout import Block, Layout
-from basemodel_ops.stages.features.rows import Joined, Represented, RowsInMemory
-from basemodel_ops.stages.foundation import targets
+from basemodel_ops.stages.features.rows import ConcatenatedRows, Represented, RowsInMemory
+from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.workspace import Workspace
 
 ACTIVITY_HIDDEN = 128
@@ -21,19 +21,19 @@ ACTIVITY_HIDDEN = 128
 EMBEDDING = 256
 """Numbers in an embedding, at most."""
 
-ASKED = 32_768
+BATCH_ROWS = 32_768
 """Rows that the learners of activity are asked about at once."""
 
 
-def activity_shape(inputs: int, futures: int, left_out: np.ndarray) -> Shape:
+def activity_shape(inputs: int, targets: int, left_out: np.ndarray) -> Shape:
     """Sizes of the network of activity, whose layers and skips read every input but those left out (positions).
 
     Left out is the calendar: a network draws lines on into times of the year that it has not met.
     """
     read = tuple(sorted(set(range(inputs)) - set(left_out.tolist())))
     return Shape(
-        inputs=inputs, scalars=read, activity=futures, thing_inputs=(), thing_spans=0, sketch_inputs=(),
-        composition_spans=0, width=2, hidden=ACTIVITY_HIDDEN, read=read,
+        inputs=inputs, scalars=read, activity=targets, item_inputs=(), item_horizons=0, sketch_inputs=(),
+        distribution_horizons=0, width=2, hidden=ACTIVITY_HIDDEN, read=read,
     )  # fmt: skip
 
 
@@ -56,50 +56,50 @@ def unprefixed(arrays: dict[str, np.ndarray], shape: Shape, count: int) -> list[
 class Activity:
     """Both learners of activity, one of each per fold, and the network's share in every answer."""
 
-    banks: list[ActivityBank]
+    boosters: list[ActivityBoosters]
     networks: list[FoundationModel]
-    shares: np.ndarray
+    network_weights: np.ndarray
     read: np.ndarray  # input positions
 
-    def answers(self, examples: Represented, place: np.ndarray, is_past: np.ndarray) -> np.ndarray:
-        """Logits of "any" and amounts, float32 (places, futures).
+    def predict(self, examples: Represented, row_index: np.ndarray, is_past: np.ndarray) -> np.ndarray:
+        """Logits of "occurred" and amounts, float32 (places, targets).
 
         Rows whose future was there to learn from are answered by the models that left their entity out.
         """
         parts = [
-            self._answers(examples, place[low : low + ASKED], is_past[low : low + ASKED])
-            for low in range(0, max(len(place), 1), ASKED)
+            self._predict(examples, row_index[low : low + BATCH_ROWS], is_past[low : low + BATCH_ROWS])
+            for low in range(0, max(len(row_index), 1), BATCH_ROWS)
         ]
         return np.concatenate(parts)
 
-    def _answers(self, examples: Represented, place: np.ndarray, is_past: np.ndarray) -> np.ndarray:
-        inputs = examples.gather(place, self.read).astype(np.float32)
-        fold = examples.folds(place)
-        found = crossed([model.answers for model in self.banks], inputs, fold, is_past)
-        if self.shares.any():
-            network = crossed([model.activity for model in self.networks], inputs, fold, is_past)
-            found = self.shares * network + (1 - self.shares) * found
-        return found.astype(np.float32)
+    def _predict(self, examples: Represented, row_index: np.ndarray, is_past: np.ndarray) -> np.ndarray:
+        inputs = examples.gather(row_index, self.read).astype(np.float32)
+        fold = examples.folds(row_index)
+        result = cross_fitted_predictions([model.predict for model in self.boosters], inputs, fold, is_past)
+        if self.network_weights.any():
+            network = cross_fitted_predictions([model.activity for model in self.networks], inputs, fold, is_past)
+            result = self.network_weights * network + (1 - self.network_weights) * result
+        return result.astype(np.float32)
 
 
 @dataclass(frozen=True)
-class Things:
-    """Things of a column: features of pairs and of rows (see `targets.own_features`), and what is foreseen."""
+class ItemOutputs:
+    """Items of a column: features of pairs and of rows (see `learner_layout.item_features`), and what is predicted."""
 
-    own: np.ndarray  # (rows, things, own)
-    shared: np.ndarray  # (rows, shared)
-    learnt: np.ndarray  # (rows, things, learners) logits
-    share: float
-    """The network's in the answer; the rest is that of the bank, the last of the learners."""
+    item_features: np.ndarray  # (rows, items, item features)
+    entity_features: np.ndarray  # (rows, entity features)
+    model_outputs: np.ndarray  # (rows, items, learners) logits
+    network_weight: float
+    """The network's in the answer; the rest is that of the boosters, the last of the learners."""
 
 
 def embedding_inputs(examples: Represented, rows: np.ndarray, activity: np.ndarray) -> np.ndarray:
-    """What an embedding is made of, float32 (rows, inputs): foreseen `activity`, and the slowest pooled vectors."""
+    """What an embedding is made of, float32 (rows, inputs): predicted `activity`, and the slowest pooled vectors."""
     pooled = examples.layout.select("pooled")
     slowest = max((float(block.detail) for block in pooled), default=0.0)
     at = [np.arange(b.offset, b.end) for b in pooled if float(b.detail) == slowest]
-    own = examples.gather(rows, np.concatenate([np.zeros(0, np.int64), *at]))
-    return np.hstack([activity, own.astype(np.float32)])
+    current = examples.gather(rows, np.concatenate([np.zeros(0, np.int64), *at]))
+    return np.hstack([activity, current.astype(np.float32)])
 
 
 def fit_embedding(inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -126,8 +126,8 @@ class Checkpoint:
     def __init__(self, ws: Workspace) -> None:
         self._artifact = ws.current("foundation_model")
         self._about = self._artifact.json("about")
-        self._asked: Activity | None = None
-        self._boosters: dict[str, Pairs] = {}
+        self._activity_learners: Activity | None = None
+        self._boosters: dict[str, ItemPairBooster] = {}
 
     @property
     def version(self) -> str:
@@ -149,45 +149,47 @@ class Checkpoint:
         return self._basis["basis"].shape[1]
 
     def embedding(self, examples: Represented, rows: np.ndarray | None = None) -> np.ndarray:
-        """Embeddings of rows, or of all, float16 (rows, numbers): what is foreseen of each, and what it is like."""
+        """Embeddings of rows, or of all, float16 (rows, numbers): what is predicted of each, and what it is like."""
         rows = np.arange(len(examples)) if rows is None else rows
         return embedded(self._basis, embedding_inputs(examples, rows, self.activity(examples, rows)))
 
     @cached_property
-    def _things(self) -> FoundationModel:
-        shape = Shape.from_plain(self._artifact.json("shape"))
+    def _items_network(self) -> FoundationModel:
+        shape = Shape.from_dict(self._artifact.json("shape"))
         return FoundationModel.from_arrays(self._artifact.arrays("weights"), shape)
 
     @cached_property
-    def _similar(self) -> dict[str, np.ndarray]:
-        return self._artifact.arrays("similar")
+    def _ease_weights(self) -> dict[str, np.ndarray]:
+        return self._artifact.arrays("ease_weights")
 
     @cached_property
     def _pairs(self) -> dict:
-        return self._artifact.json("pairs")
+        return self._artifact.json("item_pairs")
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """What each number of `activity` foresees."""
-        return [Block(**block) for block in self._artifact.json("mix")["blocks"]]
+        """What each number of `activity` predicts."""
+        return [Block(**block) for block in self._artifact.json("blend")["blocks"]]
 
-    def activity(self, examples: Represented, place: np.ndarray) -> np.ndarray:
-        """Foreseen activity of the rows at `place`, float32 (places, futures): logits of "any" and amounts."""
-        if isinstance(examples, Joined):
-            found = np.zeros((len(place), len(self.blocks)), np.float32)
-            for part, mine, own in examples.split(place):
-                found[mine] = self.activity(part, own)
-            return found
+    def activity(self, examples: Represented, row_index: np.ndarray) -> np.ndarray:
+        """Foreseen activity of the rows at `row_index`, float32 (places, targets): logits of "occurred" and amounts."""
+        if isinstance(examples, ConcatenatedRows):
+            result = np.zeros((len(row_index), len(self.blocks)), np.float32)
+            for part, selected, current in examples.split(row_index):
+                result[selected] = self.activity(part, current)
+            return result
         if examples.version and examples.version == self._about["examples"]:
-            return self._activity[place]
+            return self._activity[row_index]
         if isinstance(examples, RowsInMemory):  # several questions are asked about the same rows
             if examples.activity is None:
-                examples.activity = self._foreseen(examples, np.arange(len(examples)))
-            return examples.activity[place]
-        return self._foreseen(examples, place)
+                examples.activity = self._predicted_activity(examples, np.arange(len(examples)))
+            return examples.activity[row_index]
+        return self._predicted_activity(examples, row_index)
 
-    def _foreseen(self, examples: Represented, place: np.ndarray) -> np.ndarray:
-        return self._learners(examples).answers(examples, place, examples.cutoff[place] < self._about["training_end"])
+    def _predicted_activity(self, examples: Represented, row_index: np.ndarray) -> np.ndarray:
+        return self._learners(examples).predict(
+            examples, row_index, examples.cutoff[row_index] < self._about["training_end"]
+        )
 
     @cached_property
     def _activity(self) -> np.ndarray:
@@ -195,49 +197,51 @@ class Checkpoint:
 
     def _learners(self, examples: Represented) -> Activity:
         """The learners of activity, read once."""
-        if self._asked is None:
-            self._asked = self._read_learners(examples.positions(*targets.READ))
-        return self._asked
+        if self._activity_learners is None:
+            self._activity_learners = self._read_learners(examples.positions(*learner_layout.READ))
+        return self._activity_learners
 
     def _read_learners(self, read: np.ndarray) -> Activity:
-        shape = Shape.from_plain(self._artifact.json("activity_shape"))
+        shape = Shape.from_dict(self._artifact.json("activity_shape"))
         return Activity(
-            [ActivityBank.from_texts(texts) for texts in self._artifact.json("activity_bank")],
+            [ActivityBoosters.from_texts(texts) for texts in self._artifact.json("activity_boosters")],
             unprefixed(self._artifact.arrays("activity_weights"), shape, FOLDS),
-            np.array(self._artifact.json("mix")["shares"], np.float32),
+            np.array(self._artifact.json("blend")["weights"], np.float32),
             read,
         )
 
-    def things(
-        self, examples: Represented, place: np.ndarray, source: str, column: str, horizon: int, things: np.ndarray
-    ) -> "Things":
-        """What is known and foreseen of things of a column, of the rows at `place`.
+    def items(
+        self, examples: Represented, row_index: np.ndarray, source: str, column: str, horizon: int, items: np.ndarray
+    ) -> "ItemOutputs":
+        """What is known and predicted of items of a column, of the rows at `row_index`.
 
-        The learners are the network, once per horizon, and last the bank of pairs, where there is one.
+        The learners are the network, once per horizon, and last the boosted pairs, where there is one.
         """
-        similar = self._similar[f"{source}.{column}"]
-        own, shared = targets.own_features(examples, place, source, column, things, similar)
-        offset = targets.thing_offset(examples.layout, source, column)
-        found = self._network(examples, place, lambda rows: self._things.things(rows)[:, :, offset + things])
-        found = found.transpose(0, 2, 1)
+        item_ease = self._ease_weights[f"{source}.{column}"]
+        item_features, entity_features = learner_layout.item_features(
+            examples, row_index, source, column, items, item_ease
+        )
+        offset = learner_layout.item_offset(examples.layout, source, column)
+        result = self._network(examples, row_index, lambda rows: self._items_network.items(rows)[:, :, offset + items])
+        result = result.transpose(0, 2, 1)
         name = f"{source}.{column} {horizon}"
         if name not in self._pairs["texts"]:
-            return Things(own, shared, found, 1.0)
+            return ItemOutputs(item_features, entity_features, result, 1.0)
         if name not in self._boosters:
             booster = lgb.Booster(model_str=self._pairs["texts"][name])
-            self._boosters[name] = Pairs(booster, self._artifact.arrays("pair_rates")[name])
-        logits = self._boosters[name].answers(own, shared, things)
-        learnt = np.concatenate([found, logits[:, :, None]], axis=2)
-        return Things(own, shared, learnt, self._pairs["mix"][name]["share"])
+            self._boosters[name] = ItemPairBooster(booster, self._artifact.arrays("item_rates")[name])
+        logits = self._boosters[name].predict(item_features, entity_features, items)
+        model_outputs = np.concatenate([result, logits[:, :, None]], axis=2)
+        return ItemOutputs(item_features, entity_features, model_outputs, self._pairs["blend"][name]["weight"])
 
-    def item_logits(self, examples: Represented, place: np.ndarray) -> np.ndarray:
+    def item_logits(self, examples: Represented, row_index: np.ndarray) -> np.ndarray:
         """Logits of the network that items are seen, float32 (places, horizons, items).
 
-        Items of all columns stand side by side; see `targets.thing_offset`.
+        Items of all columns stand side by side; see `learner_layout.item_offset`.
         """
-        return self._network(examples, place, self._things.things)
+        return self._network(examples, row_index, self._items_network.items)
 
     def _network(
-        self, examples: Represented, place: np.ndarray, answer: Callable[[np.ndarray], np.ndarray]
+        self, examples: Represented, row_index: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
-        return np.concatenate([answer(values) for _, values in examples.chunks(place)])
+        return np.concatenate([predict(values) for _, values in examples.chunks(row_index)])

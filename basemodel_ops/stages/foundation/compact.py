@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.insight.traits import Traits
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.builder import Builder
@@ -16,16 +16,16 @@ from basemodel_ops.stages.workspace import Workspace
 if TYPE_CHECKING:  # loads the learners, which reading a representation does not need
     from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 
-ASKED = ("count", "recency", "sketch", "mass")
+QUERYABLE = ("count", "recency", "sketch", "total_weight")
 """Kinds of blocks that answer what a history holds."""
 
 FILE_ROWS = 65_536
 """Entities whose embeddings are one file."""
 
-Numbers = dict[str, float | int | str]
+ReportMetrics = dict[str, float | int | str]
 
 
-class EmbeddingDraft:
+class EmbeddingWriter:
     """Writes embeddings, and sketches where the settings ask for them, group by group."""
 
     def __init__(self, ws: Workspace, checkpoint: "Checkpoint", builder: Builder, cutoff: int) -> None:
@@ -34,50 +34,50 @@ class EmbeddingDraft:
         self._traits = Traits(builder.layout)
         self._kept: list[dict[str, np.ndarray]] = []
         self._files = self._rows = 0
-        self._draft: Draft | None = None
+        self._writer: ArtifactWriter | None = None
 
-    def write(self, key: str, version: str, work: Callable[[], Numbers]) -> Report:
+    def write(self, key: str, version: str, work: Callable[[], ReportMetrics]) -> Report:
         """Do the work, which appends groups, and commit what was appended."""
 
-        def fill(draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
-            self._draft = draft
-            numbers = work()
-            self._flush(draft)
-            draft.table("entities", self._builder.entities.table())
-            draft.json("layout", self._builder.layout.explain())
-            draft.arrays("times", {"cutoff": np.array([self._cutoff])})
-            return {**numbers, "numbers": self._checkpoint.embedding_size}, {}
+        def write(writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
+            self._writer = writer
+            report_metrics = work()
+            self._flush(writer)
+            writer.table("entities", self._builder.entities.table())
+            writer.json("layout", self._builder.layout.explain())
+            writer.arrays("times", {"cutoff": np.array([self._cutoff])})
+            return {**report_metrics, "numbers": self._checkpoint.embedding_size}, {}
 
-        return self._ws.write(key, version, fill, {"foundation_model": self._checkpoint.version})
+        return self._ws.write(key, version, write, {"foundation_model": self._checkpoint.version})
 
     def append(self, rows: RowsInMemory) -> None:
         """Take over the entities of a group, in their order."""
-        if self._draft is None:
+        if self._writer is None:
             raise ValueError("Nothing is being written.")
         self._waiting.append(self._checkpoint.embedding(rows))
         self._kept.append(self._traits.kept(rows.values))
         if self._ws.settings.keep_sketches:
-            self._draft.table(f"sketches-{self._files:05d}-{self._rows:09d}", sparse(rows, self._rows))
+            self._writer.table(f"sketches-{self._files:05d}-{self._rows:09d}", sparse(rows, self._rows))
         self._rows += len(rows)
         if sum(map(len, self._waiting)) >= FILE_ROWS:
-            self._flush(self._draft)
+            self._flush(self._writer)
 
-    def _flush(self, draft: Draft) -> None:
+    def _flush(self, writer: ArtifactWriter) -> None:
         if self._waiting:
-            draft.arrays(f"embedding-{self._files:05d}", {"values": np.concatenate(self._waiting)})
+            writer.arrays(f"embedding-{self._files:05d}", {"values": np.concatenate(self._waiting)})
             traits = {name: np.concatenate([part[name] for part in self._kept]) for name in self._kept[0]}
-            draft.arrays(f"traits-{self._files:05d}", traits)
+            writer.arrays(f"traits-{self._files:05d}", traits)
             self._files, self._waiting, self._kept = self._files + 1, [], []
 
 
 def sparse(rows: RowsInMemory, first: int) -> pa.Table:
-    """Numbers of rows that answer questions and are not 0: `row` from `first` on, `place`, `value` (float16 bits)."""
-    at = rows.positions(*ASKED)
+    """Numbers of rows that answer questions and are not 0: `row` from `first` on, `index`, `value` (float16 bits)."""
+    at = rows.positions(*QUERYABLE)
     values = rows.values[:, at]
-    row, place = np.nonzero(values)
+    row, index = np.nonzero(values)
     return pa.table(
         {
-            "row": (row + first).astype(np.int32), "place": at[place].astype(np.int32),
-            "value": values[row, place].view(np.uint16),
+            "row": (row + first).astype(np.int32), "place": at[index].astype(np.int32),
+            "value": values[row, index].view(np.uint16),
         }
     )  # fmt: skip

@@ -4,49 +4,49 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basemodel_ops.stages.features.rows import Examples
-from basemodel_ops.stages.foundation import targets
+from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.foundation import learner_layout
 
 LATER = 3
 """Learners are compared on the last third of the cutoffs."""
 
 MOST, FEWEST = 700_000_000, 5_000
-"""Rows times inputs times futures that the learners of activity take, at most, and rows that they take at least."""
+"""Rows times inputs times targets that the learners of activity take, at most, and rows that they take at least."""
 
-Numbers = dict[str, float | int | str]
+ReportMetrics = dict[str, float | int | str]
 """What a stage reports of what it learnt."""
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingSet:
     """Which rows these are, what they hold and what followed."""
 
-    place: np.ndarray
+    row_index: np.ndarray
     inputs: np.ndarray  # (rows, inputs) float16
-    futures: np.ndarray  # (rows, futures) float16
+    targets: np.ndarray  # (rows, targets) float16
 
     @classmethod
-    def of_things(cls, examples: Examples) -> "Lessons":
-        """The rows that things are learnt from: all inputs and all futures."""
-        place, futures = examples.sample("futures")
-        return cls(place, examples.gather(place, np.arange(examples.layout.length)), futures)
+    def of_items(cls, examples: FeatureStore) -> "TrainingSet":
+        """The rows that items are learnt from: all inputs and all targets."""
+        row_index, targets = examples.sample("targets")
+        return cls(row_index, examples.gather(row_index, np.arange(examples.layout.length)), targets)
 
     @classmethod
-    def of_activity(cls, examples: Examples, seed: int) -> "Lessons":
-        """The rows that activity is learnt from, of only the inputs and the futures that matter to it.
+    def of_activity(cls, examples: FeatureStore, seed: int) -> "TrainingSet":
+        """The rows that activity is learnt from, of only the inputs and the targets that matter to it.
 
-        Fewer rows where many sources make many inputs and futures of each: see `MOST`.
+        Fewer rows where many sources make many inputs and targets of each: see `MOST`.
         """
-        place, futures = examples.sample("activity")
-        read = examples.positions(*targets.READ)
-        most = max(int(MOST / max(len(read) * futures.shape[1], 1)), FEWEST)
-        if most < len(place):
-            some = np.sort(np.random.default_rng((seed, 3)).choice(len(place), most, replace=False))
-            place, futures = place[some], futures[some]
-        return cls(place, examples.gather(place, read), futures)
+        row_index, targets = examples.sample("activity")
+        read = examples.positions(*learner_layout.READ)
+        most = max(int(MOST / max(len(read) * targets.shape[1], 1)), FEWEST)
+        if most < len(row_index):
+            subset = np.sort(np.random.default_rng((seed, 3)).choice(len(row_index), most, replace=False))
+            row_index, targets = row_index[subset], targets[subset]
+        return cls(row_index, examples.gather(row_index, read), targets)
 
 
-def later_than(examples: Examples, place: np.ndarray) -> int:
+def later_than(examples: FeatureStore, row_index: np.ndarray) -> int:
     """The cutoff, microseconds, from which on rows are later ones, by which learners are compared."""
-    distinct = np.unique(examples.cutoff[place])
+    distinct = np.unique(examples.cutoff[row_index])
     return int(distinct[len(distinct) - max(len(distinct) // LATER, 1)])

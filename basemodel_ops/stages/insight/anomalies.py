@@ -30,9 +30,9 @@ from basemodel_ops.stages.insight.windows import Windows, window_days
 from basemodel_ops.stages.scoring.querying import typed_key
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.times import to_microseconds
-from basemodel_ops.stages.workspace import Numbers, Workspace
+from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 from basemodel_ops.warehouse.base import Publication
-from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query
+from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
 
 ANOMALIES = "anomalies"
 
@@ -76,103 +76,113 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     week, checkpoint, cutoff = Week(ws, as_of), Checkpoint(ws), to_microseconds(as_of)
     days = days_of(checkpoint)
     version = version_of(ANOMALIES, week.artifact.version, checkpoint.version, days, ws.settings.seed)
-    numbers: Numbers = {"days": days, "entities": len(week)}
+    report_metrics: ReportMetrics = {"days": days, "entities": len(week)}
 
-    def rows(place: np.ndarray, columns: dict[str, pa.Array]) -> pa.Table:
-        entities = week.entities.values.take(pa.array(place.astype(np.int64)))
+    def rows(index: np.ndarray, columns: dict[str, pa.Array]) -> pa.Table:
+        entities = week.entities.values.take(pa.array(index.astype(np.int64)))
         return week.stamped({ws.contract.entity: entities, **columns}, checkpoint.version, run_id)
 
     empty = rows(np.zeros(0), _columns([]))
     with (
         ws.warehouse() as warehouse,
         warehouse.publication(
-            ws.answers(ANOMALIES), empty.schema, {"as_of": as_of}, version, code_behind("stages.insight.anomalies"),
+            ws.answer_relation(ANOMALIES),
+            empty.schema,
+            {"as_of": as_of},
+            version,
+            code_behind("stages.insight.anomalies"),
             run_id,
         ) as out,
-    ):  # fmt: skip
+    ):
         if out.is_needed:
-            usual = usual_before(ws, warehouse, cutoff, days, checkpoint) if len(week) else NOBODY
-            if isinstance(usual, str):
-                numbers["why_none"] = usual
+            typical = usual_before(ws, warehouse, cutoff, days, checkpoint) if len(week) else NOBODY
+            if isinstance(typical, str):
+                report_metrics["why_none"] = typical
             else:
-                teller = Teller(ws, usual.lines, days)
-                found, began = Found.of(len(week)), time.monotonic()
+                teller = Teller(ws, typical.lines, days)
+                result, started = Found.of(len(week)), time.monotonic()
                 reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
-                places = week.entities.encode(reading.builder.entities.values)
+                indices = week.entities.encode(reading.builder.entities.values)
                 done = 0
                 for windows in reading:
-                    own = places[windows.part.low + windows.entity]
-                    _judge(ws, usual, windows, teller, own, found)
+                    its_places = indices[windows.part.low + windows.entity]
+                    _judge(ws, typical, windows, teller, its_places, result)
                     done += len(windows)
-                    ws.told("windows", done, len(places), began)
-                numbers |= _append(found, usual, teller, rows, out)
-    return Report(version, not out.is_written, numbers)
+                    ws.log_progress("windows", done, len(indices), started)
+                report_metrics |= _append(result, typical, teller, rows, out)
+    return Report(version, not out.is_written, report_metrics)
 
 
 def days_of(checkpoint: Checkpoint) -> int:
     """The length of a window, of which the foundation model says how much there will be."""
-    return window_days(tuple({int(block.detail) for block in checkpoint.blocks if block.kind == "any"}))
+    return window_days(tuple({int(block.detail) for block in checkpoint.blocks if block.kind == "occurred"}))
 
 
-def _judge(ws: Workspace, usual: Usual, windows: Windows, teller: Teller, own: np.ndarray, found: Found) -> None:
-    """Fill in what is found of some windows, of the entities at `own` (rows,) of the week; -1 of whom it lacks."""
-    judged, chances = usual.judge(windows)
+def _judge(ws: Workspace, typical: Usual, windows: Windows, teller: Teller, current: np.ndarray, result: Found) -> None:
+    """Fill in what is found of some windows, of the entities at `current` (rows,) of the week; -1 of whom it lacks."""
+    judged, chances = typical.judge(windows)
     score = np.where(windows.has_history, combined(chances), np.nan)
     draw = shares(hashes_of(windows.entities.values, ws.settings.seed)[windows.entity], windows.start ^ SALT)
-    p = np.where(np.isfinite(score), p_values(usual.past, score, draw), np.nan)
-    there = own >= 0
+    p = np.where(np.isfinite(score), p_values(typical.past, score, draw), np.nan)
+    there = current >= 0
     filled = np.where(np.isfinite(chances), chances, np.inf)
-    for kept, values in ((found.score, score), (found.draw, draw), (found.line, filled.argmin(axis=1))):
-        kept[own[there]] = values[there]
-    found.chance[own[there]] = filled.min(axis=1)[there]
+    for kept, values in ((result.score, score), (result.draw, draw), (result.line, filled.argmin(axis=1))):
+        kept[current[there]] = values[there]
+    result.chance[current[there]] = filled.min(axis=1)[there]
     for row in np.flatnonzero(there & (p <= TOLD)).tolist():
-        found.odd[int(own[row])] = [
-            (line, float(chances[row, line]), teller.told(usual.lines[line], judged[line], windows, row))
+        result.odd[int(current[row])] = [
+            (line, float(chances[row, line]), teller.told(typical.lines[line], judged[line], windows, row))
             for line in oddest(chances[row], REASONS, TOLD)
         ]
 
 
 def _append(
-    found: Found, usual: Usual, teller: Teller, rows: Callable[[np.ndarray, dict[str, pa.Array]], pa.Table],
+    result: Found, typical: Usual, teller: Teller, rows: Callable[[np.ndarray, dict[str, pa.Array]], pa.Table],
     out: Publication,
-) -> Numbers:  # fmt: skip
+) -> ReportMetrics:  # fmt: skip
     """Send the rows of everyone, the oddest first, and say how even the p-values are."""
-    is_known = np.isfinite(found.score)
-    p = np.where(is_known, p_values(usual.past, found.score, found.draw), np.nan)
-    order = np.lexsort((found.draw, -np.nan_to_num(found.score, nan=-np.inf)))
+    is_known = np.isfinite(result.score)
+    p = np.where(is_known, p_values(typical.past, result.score, result.draw), np.nan)
+    order = np.lexsort((result.draw, -np.nan_to_num(result.score, nan=-np.inf)))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(1, len(order) + 1)
     total = 0
     for part in ranges(len(order)):
-        lines, places = [], []
-        for place in order[part].tolist():
-            own = _told(found, usual, teller, place) if is_known[place] else [{"reason": 1, "words": NOTHING_EXPECTED}]
-            about = {"p_value": float(p[place]), "rank": int(rank[place])} if is_known[place] else {}
-            lines += [{**about, **one} for one in own]
-            places += [place] * len(own)
-        out.append(rows(np.array(places), _columns(lines)))
+        lines, indices = [], []
+        for index in order[part].tolist():
+            current = (
+                _told(result, typical, teller, index) if is_known[index] else [{"reason": 1, "words": NOTHING_EXPECTED}]
+            )
+            about = {"p_value": float(p[index]), "rank": int(rank[index])} if is_known[index] else {}
+            lines += [{**about, **entry} for entry in current]
+            indices += [index] * len(current)
+        out.append(rows(np.array(indices), _columns(lines)))
         total += len(lines)
-    numbers: Numbers = {"rows": total, "past_windows": len(usual.past), "without_history": int((~is_known).sum())}
-    return numbers | uniform(p[is_known])
+    report_metrics: ReportMetrics = {
+        "rows": total,
+        "past_windows": len(typical.past),
+        "without_history": int((~is_known).sum()),
+    }
+    return report_metrics | uniform(p[is_known])
 
 
-def _told(found: Found, usual: Usual, teller: Teller, place: int) -> list[dict[str, object]]:
+def _told(result: Found, typical: Usual, teller: Teller, index: int) -> list[dict[str, object]]:
     """The rows of one entity: what is odd of it, or only in which line it was the oddest."""
-    odd = found.odd.get(place)
+    odd = result.odd.get(index)
     if odd is None:
-        line = usual.lines[int(found.line[place])]
+        line = typical.lines[int(result.line[index])]
         where = {"source_table": teller.table(line), "column_name": line.column or None}
-        return [{"reason": 1, "reason_p_value": float(found.chance[place]), **where}]
-    return [{"reason": rank, "reason_p_value": chance, **asdict(one)} for rank, (_, chance, one) in enumerate(odd, 1)]
+        return [{"reason": 1, "reason_p_value": float(result.chance[index]), **where}]
+    return [{"reason": rank, "reason_p_value": chance, **asdict(odd)} for rank, (_, chance, odd) in enumerate(odd, 1)]
 
 
-def uniform(p: np.ndarray) -> Numbers:
+def uniform(p: np.ndarray) -> ReportMetrics:
     """How far p-values (rows,) are from uniform: the statistic of Kolmogorov and Smirnov and its p-value."""
     if not len(p):
         return {}
     distance, chance = kstest(p, "uniform")
-    told = round(float((p <= TOLD).mean()), 4)
-    return {"ks": round(float(distance), 4), "ks_p_value": round(float(chance), 6), "share_told": told}
+    described = round(float((p <= TOLD).mean()), 4)
+    return {"ks": round(float(distance), 4), "ks_p_value": round(float(chance), 6), "share_told": described}
 
 
 TEXT, MOMENT, NUMBER, COUNT = pa.string(), pa.timestamp("us"), pa.float64(), pa.int64()
@@ -194,21 +204,21 @@ def published(ws: Workspace, as_of: datetime, entity: str | None, count: int) ->
     Raises:
         DataError: nothing is published of that week, or it does not have the entity.
     """
-    relation, key = ws.answers(ANOMALIES), ws.contract.entity
+    relation, key = ws.answer_relation(ANOMALIES), ws.contract.entity
     again = f"`basemodel run --as-of {key_of(as_of)}` publishes them."
     with ws.warehouse() as warehouse:
         if not warehouse.exists(relation):
             raise DataError(f"There is no table {relation}. {again}")
-        query = rows_query(relation, [key, *COLUMNS]).where(column_of("as_of").eq(moment_of(as_of)))
-        some = warehouse.read(query.copy().limit(1)).num_rows
+        query = rows_query(relation, [key, *COLUMNS]).where(column_of("as_of").eq(timestamp_of(as_of)))
+        subset = warehouse.read(query.copy().limit(1)).num_rows
         if entity is not None:
             chosen = typed_key(ws, warehouse, entity)[0].as_py()
             query = query.where(column_of(key).eq(exp.convert(chosen)))
         else:
             query = query.where(column_of("rank") <= exp.Literal.number(count))
-        found = warehouse.read(query).to_pylist()
-    if not some:
+        result = warehouse.read(query).to_pylist()
+    if not subset:
         raise DataError(f"No anomalies of {key_of(as_of)} are in {relation}: too few past windows, or not run. {again}")
-    if not found:
+    if not result:
         raise DataError(f"No {key} {entity} is in {relation} as of {key_of(as_of)}: no task asked about it then.")
-    return sorted(found, key=lambda row: (row["rank"] or 0, row["reason"]))
+    return sorted(result, key=lambda row: (row["rank"] or 0, row["reason"]))

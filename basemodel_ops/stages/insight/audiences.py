@@ -18,7 +18,7 @@ from basemodel_ops.warehouse.queries import rows_query
 
 def audience_relation(ws: Workspace, audience: str) -> Relation:
     """Where the ranking of an audience is written."""
-    return ws.answers(f"{audience}_audience")
+    return ws.answer_relation(f"{audience}_audience")
 
 
 def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
@@ -32,15 +32,15 @@ def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
         seeds, unknown = seeds_of(ws, warehouse, week, declared)
         version = version_of(name, week.artifact.version, np.flatnonzero(seeds).tolist())
         reason = why_none(name, seeds, unknown)
-        found: Membership | None = None
+        result: Membership | None = None
         order, probability = np.zeros(0, np.int64), np.zeros(0)
 
         def rows(part: slice) -> pa.Table:
-            own = order[part]
+            its_order = order[part]
             columns = {
-                ws.contract.entity: week.entities.values.take(pa.array(own)),
-                "rank": np.arange(part.start + 1, part.start + 1 + len(own), dtype=np.int64),
-                "score": np.round(probability[own], 6),
+                ws.contract.entity: week.entities.values.take(pa.array(its_order)),
+                "rank": np.arange(part.start + 1, part.start + 1 + len(its_order), dtype=np.int64),
+                "score": np.round(probability[its_order], 6),
             }
             return week.stamped(columns, week.model_version, run_id)
 
@@ -49,31 +49,31 @@ def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
             code_behind("stages.insight.audiences"), run_id,
         ) as out:  # fmt: skip
             if out.is_needed and not reason:
-                found = membership(week.embeddings, seeds, ws.settings.seed)
-                probability, others = found.probability, np.flatnonzero(~seeds)
+                result = membership(week.embeddings, seeds, ws.settings.seed)
+                probability, others = result.probability, np.flatnonzero(~seeds)
                 order = others[np.argsort(-probability[others], kind="stable")]
                 for part in ranges(len(order)):
                     out.append(rows(part))
     count = int(seeds.sum())
-    numbers: dict[str, float | int | str] = {
+    report_metrics: dict[str, float | int | str] = {
         "rows": 0 if reason else len(seeds) - count, "seeds": count, "seeds_not_of_the_week": unknown,
     }  # fmt: skip
     if reason:
-        numbers["why_none"] = reason
-    if found is not None:
-        numbers["auroc_of_held_out_seeds"] = round(found.auroc, 4)
-        numbers |= {f"lift_{share:.0%}": round(lift, 2) for share, lift in zip(FIRST, found.lift, strict=True)}
-    return Report(version, not out.is_written, numbers)
+        report_metrics["why_none"] = reason
+    if result is not None:
+        report_metrics["auroc_of_held_out_seeds"] = round(result.auroc, 4)
+        report_metrics |= {f"lift_{share:.0%}": round(lift, 2) for share, lift in zip(FIRST, result.lift, strict=True)}
+    return Report(version, not out.is_written, report_metrics)
 
 
 def seeds_of(ws: Workspace, warehouse: Warehouse, week: Week, declared: Audience) -> tuple[np.ndarray, int]:
     """Which entities of a week are seeds, bool (entities,), and how many seeds are not among them."""
     ids = warehouse.read(rows_query(declared.relation, [declared.entity])).column(0).combine_chunks().drop_null()
     ids = ids.cast(week.entities.values.type).unique()
-    places = week.entities.encode(ids)
+    indices = week.entities.encode(ids)
     is_seed = np.zeros(len(week), bool)
-    is_seed[places[places >= 0]] = True
-    return is_seed, int((places < 0).sum())
+    is_seed[indices[indices >= 0]] = True
+    return is_seed, int((indices < 0).sum())
 
 
 def why_none(name: str, seeds: np.ndarray, unknown: int) -> str:

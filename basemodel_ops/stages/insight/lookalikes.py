@@ -43,15 +43,15 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     version = version_of(LOOKALIKES, week.artifact.version, k)
     directions = Directions(week.embeddings)
     reason = unlike(week, directions)
-    seen, began, similar, recall = 0, time.monotonic(), 0.0, 1.0
+    seen, started, similar, recall = 0, time.monotonic(), 0.0, 1.0
     nobody = np.zeros((0, min(k, max(len(week) - 1, 0))))
 
-    def rows(own: np.ndarray, found: np.ndarray, similarity: np.ndarray) -> pa.Table:
-        count = found.shape[1]
+    def rows(current: np.ndarray, result: np.ndarray, similarity: np.ndarray) -> pa.Table:
+        count = result.shape[1]
         columns = {
-            ws.contract.entity: week.entities.values.take(pa.array(own.repeat(count))),
-            "rank": np.tile(np.arange(1, count + 1, dtype=np.int32), len(own)),
-            NEIGHBOUR: week.entities.values.take(pa.array(found.ravel().astype(np.int64))),
+            ws.contract.entity: week.entities.values.take(pa.array(current.repeat(count))),
+            "rank": np.tile(np.arange(1, count + 1, dtype=np.int32), len(current)),
+            NEIGHBOUR: week.entities.values.take(pa.array(result.ravel().astype(np.int64))),
             "similarity": np.round(similarity.ravel().astype(np.float64), 6),
         }
         return week.stamped(columns, week.model_version, run_id)
@@ -59,27 +59,35 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     with (
         ws.warehouse() as warehouse,
         warehouse.publication(
-            ws.answers(LOOKALIKES), rows(np.zeros(0, np.int64), nobody, nobody).schema, {"as_of": as_of}, version,
-            code_behind("stages.insight.lookalikes"), run_id,
+            ws.answer_relation(LOOKALIKES),
+            rows(np.zeros(0, np.int64), nobody, nobody).schema,
+            {"as_of": as_of},
+            version,
+            code_behind("stages.insight.lookalikes"),
+            run_id,
         ) as out,
-    ):  # fmt: skip
+    ):
         if out.is_needed and not reason:
             cells = Cells(directions, ws.settings.seed) if len(week) > EXACT else None
-            for own, found, similarity in (
+            for current, result, similarity in (
                 nearest(directions, k) if cells is None else nearest_in_cells(directions, cells, k)
             ):
-                out.append(rows(own, found, similarity))
-                seen, similar = seen + len(own), similar + float(similarity[:, 0].sum())
-                ws.told("look-alikes of entities", seen, len(week), began)
+                out.append(rows(current, result, similarity))
+                seen, similar = seen + len(current), similar + float(similarity[:, 0].sum())
+                ws.log_progress("look-alikes of entities", seen, len(week), started)
             if cells is not None:
                 recall = recall_of(directions, cells, k, ws.settings.seed)
-    each = 0 if reason else nobody.shape[1]
-    numbers: dict[str, float | int | str] = {"rows": len(week) * each, "entities": len(week), "neighbours": each}
+    per_entity = 0 if reason else nobody.shape[1]
+    report_metrics: dict[str, float | int | str] = {
+        "rows": len(week) * per_entity,
+        "entities": len(week),
+        "neighbours": per_entity,
+    }
     if seen:
-        numbers |= {"mean_similarity_of_nearest": round(similar / seen, 4), "recall": round(recall, 4)}
+        report_metrics |= {"mean_similarity_of_nearest": round(similar / seen, 4), "recall": round(recall, 4)}
     if reason:
-        numbers["why_none"] = reason
-    return Report(version, not out.is_written, numbers)
+        report_metrics["why_none"] = reason
+    return Report(version, not out.is_written, report_metrics)
 
 
 def similar(ws: Workspace, entity: str, as_of: datetime, k: int) -> list[LookAlike]:
@@ -91,10 +99,10 @@ def similar(ws: Workspace, entity: str, as_of: datetime, k: int) -> list[LookAli
     week = Week(ws, as_of)
     values = week.entities.values
     try:
-        place = int(week.entities.encode(pa.array([entity]).cast(values.type))[0])
+        index = int(week.entities.encode(pa.array([entity]).cast(values.type))[0])
     except pa.ArrowInvalid:
-        place = -1
-    if place < 0:
+        index = -1
+    if index < 0:
         raise DataError(
             f"No {ws.contract.entity} {entity} is among the {len(week)} that a task asked about as of "
             f"{key_of(as_of)}. There are such as {values[:3].to_pylist()}."
@@ -102,10 +110,10 @@ def similar(ws: Workspace, entity: str, as_of: datetime, k: int) -> list[LookAli
     directions = Directions(week.embeddings)
     if reason := unlike(week, directions):
         raise DataError(f"{ws.contract.entity} {entity} has no look-alikes as of {key_of(as_of)}: {reason}.")
-    ((_, found, cosine),) = nearest(directions, k, np.array([place]))
+    ((_, result, cosine),) = nearest(directions, k, np.array([index]))
     return [
         LookAlike(rank, values[int(position)].as_py(), round(float(value), 6))
-        for rank, (position, value) in enumerate(zip(found[0], cosine[0], strict=True), 1)
+        for rank, (position, value) in enumerate(zip(result[0], cosine[0], strict=True), 1)
     ]
 
 

@@ -56,11 +56,11 @@ class Teller:
         if judged.items is not None:
             return self._items(line, judged.items, windows, row)
         times = windows.times(line.source, row)
-        found, about, source = judged.found[row], judged.expected[row], line.source
+        result, about, source = judged.found[row], judged.expected[row], line.source
         words = {
-            "events": f"{found:.0f} {source} in {self._days} days, and about {about:.3g} were expected",
-            "days": f"{found:.0f} days of {self._days} with {source}, and about {about:.3g} were expected",
-            "amount": f"mean {line.column} {found:.4g}, and about {about:.4g} was expected",
+            "events": f"{result:.0f} {source} in {self._days} days, and about {about:.3g} were expected",
+            "days": f"{result:.0f} days of {self._days} with {source}, and about {about:.3g} were expected",
+            "amount": f"mean {line.column} {result:.4g}, and about {about:.4g} was expected",
         }[line.kind]
         return self._odd(line, None, words, times, times[len(times) // 2 :][:1])
 
@@ -68,11 +68,11 @@ class Teller:
         low, high = np.searchsorted(seen.items.row, [row, row + 1])
         chances, cells = seen.chances[low:high], seen.items.cell[low:high]
         rare = chances <= max(RARE, float(chances.min()))
-        found, first = np.unique(cells[rare], return_index=True)
-        worth = np.bincount(np.searchsorted(found, cells[rare]), weights=-np.log(chances[rare]))
+        result, first = np.unique(cells[rare], return_index=True)
+        worth = np.bincount(np.searchsorted(result, cells[rare]), weights=-np.log(chances[rare]))
         order = np.argsort(-worth, kind="stable")
-        names = [self._name(line, int(found[one])) for one in order[:NAMED]]
-        more = f" and {len(found) - NAMED} others" if len(found) > NAMED else ""
+        names = [self._name(line, int(result[entry])) for entry in order[:NAMED]]
+        more = f" and {len(result) - NAMED} others" if len(result) > NAMED else ""
         value, share = ", ".join(names) + more, seen.shares[low:high][rare][first].sum()
         times = windows.history(line.source).time[seen.items.event[low:high]]
         where = {"hour": "at", "weekday": "on"}.get(line.kind, f"with {line.column}")
@@ -90,12 +90,12 @@ class Teller:
         key = (line.source, line.column)
         if key not in self._known:
             values = vocabulary_of(self._ws.current(f"encoders/{line.source}"), line.column).values
-            self._known[key] = [str(one) for one in values.slice(0, line.size).cast(pa.string()).to_pylist()]
+            self._known[key] = [str(entry) for entry in values.slice(0, line.size).cast(pa.string()).to_pylist()]
         return self._known[key][cell]
 
     def _odd(self, line: Line, value: str | None, words: str, times: np.ndarray, main: np.ndarray) -> Odd:
         first, last, most = (
-            None if not len(some) else to_datetime(int(some[0])) for some in (times, times[::-1], main)
+            None if not len(time) else to_datetime(int(time[0])) for time in (times, times[::-1], main)
         )
         return Odd(self.table(line), line.column or None, value, words, len(times), first, last, most)
 

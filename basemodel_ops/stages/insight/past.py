@@ -7,13 +7,13 @@ import numpy as np
 from sqlglot import exp
 
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.representation.workers import mapped
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.usual import Usual
 from basemodel_ops.stages.insight.windows import Windows, lines_of
-from basemodel_ops.stages.scoring.asked import asked_query
+from basemodel_ops.stages.scoring.asked import population_query
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.times import to_datetime
@@ -34,22 +34,22 @@ SALT = 0xA0DD
 """Keeps the halves of past windows apart from other draws."""
 
 
-def asked_by_any(ws: Workspace, moments: Sequence[datetime]) -> exp.Query:
+def asked_by_any(ws: Workspace, timestamps: Sequence[datetime]) -> exp.Query:
     """Everyone whom a task asks about at one of some moments, one column `entity`."""
-    found: exp.Query | None = None
+    result: exp.Query | None = None
     for task in ws.contract.tasks:
-        for moment in moments:
-            query = asked_query(ws.contract.grid, task, moment, is_open=False)
-            found = query if found is None else exp.union(found, query, distinct=True)
-    if found is None:
+        for timestamp in timestamps:
+            query = population_query(ws.contract.grid, task, timestamp, is_open=False)
+            result = query if result is None else exp.union(result, query, distinct=True)
+    if result is None:
         raise ValueError("There is no task.")
-    return found
+    return result
 
 
 def windows_at(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint) -> "Reading":
     """The windows before a cutoff (microseconds) of everyone whom a task asks about then."""
-    asked = asked_by_any(ws, [to_datetime(cutoff)])
-    builder = Builder(ws, warehouse, cutoff, Chosen(among=asked, cold=(asked.copy(),)))
+    queried = asked_by_any(ws, [to_datetime(cutoff)])
+    builder = Builder(ws, warehouse, cutoff, Chosen(among=queried, cold=(queried.copy(),)))
     everyone = np.arange(len(builder.entities))
     return Reading(ws, builder, everyone, np.full(len(everyone), cutoff - days * DAY), days, checkpoint)
 
@@ -57,7 +57,7 @@ def windows_at(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, chec
 def usual_before(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint) -> Usual | str:
     """What is usual of windows that were over when the one before a cutoff began; or why nothing is known."""
     cutoffs = ws.times(warehouse).cutoffs
-    ends = [int(moment) for moment in cutoffs[cutoffs <= cutoff - days * DAY][-PAST:]]
+    ends = [int(timestamp) for timestamp in cutoffs[cutoffs <= cutoff - days * DAY][-PAST:]]
     if not ends:
         return f"no cutoff lies {days} days or more before this one, so no past window is known"
     queries = {end: asked_by_any(ws, [to_datetime(end)]) for end in ends}
@@ -68,8 +68,8 @@ def usual_before(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, ch
     for end, query in queries.items():
         drawn = exp.select(column_of("entity")).from_(query.subquery("asked"))
         drawn = warehouse.read(warehouse.sampled(drawn, "entity", chosen.share)).column(0)
-        own = builder.entities.encode(drawn).astype(np.int64)
-        entity.append(own[own >= 0])
+        current = builder.entities.encode(drawn).astype(np.int64)
+        entity.append(current[current >= 0])
         start.append(np.full(len(entity[-1]), end - days * DAY))
     pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
@@ -97,7 +97,7 @@ class Reading:
         def work(part: Part) -> tuple[Part, np.ndarray]:
             return part, self.builder.represent(part)
 
-        for part, values in mapped(work, self.builder.parts(*self._rows, GROUP)):
+        for part, values in parallel_map(work, self.builder.parts(*self._rows, GROUP)):
             yield Windows(self._ws, self.builder, part, values, self._days, self._checkpoint)
 
 

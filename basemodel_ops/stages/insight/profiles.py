@@ -20,7 +20,7 @@ NAMED_BY = 2
 
 
 @dataclass(frozen=True)
-class Told:
+class TraitDifference:
     """One trait of a segment: where it stands, in words, and its shares among members and among the others."""
 
     source: str
@@ -43,7 +43,7 @@ class Profile:
     name: str
     size: int
     share: float
-    differences: list[Told]
+    differences: list[TraitDifference]
 
 
 def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.ndarray) -> list[Profile]:
@@ -55,36 +55,39 @@ def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.nd
         return []
     deepest = np.where(group >= 0, group, -1).max(axis=1)  # children stand behind their parents
     everyone = {name: np.concatenate([kept[name] for _, kept in week.kept()]) for name in ("amounts", "times")}
-    traits, usual = week.traits.names, week.traits.usual(**everyone)
-    parts = ((deepest[part], week.traits.shares(kept, usual)) for part, kept in week.kept())
+    traits, typical = week.traits.names, week.traits.typical(**everyone)
+    parts = ((deepest[part], week.traits.shares(kept, typical)) for part, kept in week.kept())
     sums = Sums.of(parts, len(tree))
     if sums is None:
         return []
     words = Words(ws, traits)
-    below = [np.flatnonzero(_is_below(tree, one)) for one in range(len(tree))]
-    found, used = [], set()
-    for one in range(len(tree)):
-        size = int(sums.count[below[one]].sum())
+    below = [np.flatnonzero(_is_below(tree, entry)) for entry in range(len(tree))]
+    results, used = [], set()
+    for entry in range(len(tree)):
+        size = int(sums.count[below[entry]].sum())
         if not size:
             continue
-        level, above = int(tree.level[one]), int(tree.parent[one])
+        level, above = int(tree.level[entry]), int(tree.parent[entry])
         around = np.arange(len(tree)) if above < 0 else below[above]
-        others = np.setdiff1d(around, below[one])
-        apart = differences(sums, below[one], others, words.about)
-        name = " · ".join(dict.fromkeys(words.name(each.trait) for each in apart[:NAMED_BY])) or f"segment {ids[one]}"
-        name = f"{name} ({ids[one]})" if (level, name) in used else name
+        others = np.setdiff1d(around, below[entry])
+        apart = differences(sums, below[entry], others, words.about)
+        name = (
+            " · ".join(dict.fromkeys(words.name(difference.trait) for difference in apart[:NAMED_BY]))
+            or f"segment {ids[entry]}"
+        )
+        name = f"{name} ({ids[entry]})" if (level, name) in used else name
         used.add((level, name))
-        told = [words.told(each) for each in apart]
-        found.append(Profile(ids[one], level, name, size, size / len(week), told))
-    return found
+        described = [words.describe(difference) for difference in apart]
+        results.append(Profile(ids[entry], level, name, size, size / len(week), described))
+    return results
 
 
 def _is_below(tree: Tree, group: int) -> np.ndarray:
     """Which groups are this one or within it."""
-    found = np.arange(len(tree)) == group
+    result = np.arange(len(tree)) == group
     for _ in range(LEVELS):
-        found |= (tree.parent >= 0) & found[tree.parent]
-    return found
+        result |= (tree.parent >= 0) & result[tree.parent]
+    return result
 
 
 class Words:
@@ -94,20 +97,22 @@ class Words:
         """Look up the values of the vocabularies."""
         self._ws, self._traits = ws, traits
         self._known: dict[tuple[str, str], list[str]] = {}
-        hidden, facts = personal(ws.contract), fact_columns(ws.contract)
+        hidden, attributes = personal(ws.contract), attribute_columns(ws.contract)
         columns = [(trait.source, trait.column) for trait in traits]
-        told = [
-            one not in hidden and (trait.kind != "fact" or one in facts)
-            for one, trait in zip(columns, traits, strict=True)
+        described = [
+            column not in hidden and (trait.kind != "fact" or column in attributes)
+            for column, trait in zip(columns, traits, strict=True)
         ]
-        self.about: list[object] = [one if is_told else None for one, is_told in zip(columns, told, strict=True)]
+        self.about: list[object] = [
+            column if is_told else None for column, is_told in zip(columns, described, strict=True)
+        ]
         """Source and column of each trait; None of those that are not told."""
 
     def _value(self, trait: Trait) -> str:
         key = (trait.source, trait.column)
         if key not in self._known:
             values = vocabulary_of(self._ws.current(f"encoders/{trait.source}"), trait.column).values
-            self._known[key] = [str(one) for one in values.slice(0, 10_000).cast(pa.string()).to_pylist()]
+            self._known[key] = [str(entry) for entry in values.slice(0, 10_000).cast(pa.string()).to_pylist()]
         return self._known[key][int(trait.value)]
 
     def name(self, number: int) -> str:
@@ -121,11 +126,14 @@ class Words:
         # A number says nothing without what it numbers.
         return f"{trait.column.rpartition('.')[2]} {value}" if value.replace(".", "").isdigit() else value
 
-    def told(self, one: Difference) -> Told:
+    def describe(self, difference: Difference) -> TraitDifference:
         """A difference in words and figures."""
-        trait = self._traits[one.trait]
+        trait = self._traits[difference.trait]
         value = self._value(trait) if trait.kind in ("held", "fact") else str(trait.value)
-        shares = f"{one.inside:.0%} against {one.outside:.0%}, {one.lift:.2g} times [{one.low:.2g} to {one.high:.2g}]"
+        shares = (
+            f"{difference.inside:.0%} against {difference.outside:.0%}, {difference.lift:.2g} times "
+            f"[{difference.low:.2g} to {difference.high:.2g}]"
+        )
         what = {
             "held": f"have {value} ({trait.column}) in their last {SEEN_WEEKS} weeks",
             "fact": f"{trait.column} is {value}",
@@ -134,29 +142,39 @@ class Words:
             "time": f"of their {trait.source}, by {trait.column}: {value}",
         }[trait.kind]
         words = f"{what}: {shares}"
-        return Told(trait.source, trait.column, value, words, one.inside, one.outside, one.lift, one.low, one.high)
+        return TraitDifference(
+            trait.source,
+            trait.column,
+            value,
+            words,
+            difference.inside,
+            difference.outside,
+            difference.lift,
+            difference.low,
+            difference.high,
+        )
 
 
 def personal(contract: Contract) -> set[tuple[str, str]]:
     """Source and column, as the representation names them, of personal columns."""
     marked = {(str(item.relation), item.column) for item in contract.personal}
-    things = {source.name: source for source in contract.attributes}
-    found = set()
+    items = {source.name: source for source in contract.attributes}
+    result = set()
     for source in (*contract.events, *contract.attributes):
         for column in source.columns:
-            own = (str(source.relation), column.name) in marked
-            inner = things[column.references].columns if column.references else ()
-            names = [column.name] if own else []
+            current = (str(source.relation), column.name) in marked
+            inner = items[column.references].columns if column.references else ()
+            names = [column.name] if current else []
             names += [
-                f"{column.name}.{one.name}"
-                for one in inner
-                if own or (str(things[str(column.references)].relation), one.name) in marked
+                f"{column.name}.{entry.name}"
+                for entry in inner
+                if current or (str(items[str(column.references)].relation), entry.name) in marked
             ]
-            found |= {(source.name, name) for name in names}
-    return found
+            result |= {(source.name, name) for name in names}
+    return result
 
 
-def fact_columns(contract: Contract) -> set[tuple[str, str]]:
+def attribute_columns(contract: Contract) -> set[tuple[str, str]]:
     """Source and column of the facts of entities that are categories: each place of their block is one value."""
-    facts = [source for source in contract.attributes if source.key == contract.entity]
-    return {(source.name, name) for source in facts for name in categories(source)}
+    attributes = [source for source in contract.attributes if source.key == contract.entity]
+    return {(source.name, name) for source in attributes for name in categories(source)}

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.insight.segments import LEVELS, grow
 from basemodel_ops.report import Report
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.workspace import Numbers, Workspace
+from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 
 KEY = "segmentation"
 
@@ -19,18 +19,18 @@ def segmentation(ws: Workspace) -> Report:
     """Learn groups of embeddings and groups within them; no entity is named in them."""
     end = ws.snapshot().times.training_end
 
-    def fill(ws: Workspace, draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
-        examples, checkpoint = Examples(ws.current("training_examples")), Checkpoint(ws)
+    def write(ws: Workspace, writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
+        examples, checkpoint = FeatureStore(ws.current("training_examples")), Checkpoint(ws)
         cutoffs = np.unique(examples.cutoff[examples.cutoff < end])[-CUTOFFS:]
         rows = np.flatnonzero(np.isin(examples.cutoff, cutoffs))
         rows = np.sort(np.random.default_rng(ws.settings.seed).permutation(rows)[:ROWS])
         tree = grow(checkpoint.embedding(examples, rows), ws.settings.seed)
-        draft.arrays("tree", tree.arrays())
-        numbers: Numbers = {"rows": len(rows)}
+        writer.arrays("tree", tree.arrays())
+        report_metrics: ReportMetrics = {"rows": len(rows)}
         for level in range(1, LEVELS + 1):
-            numbers[f"groups_{level}"] = int((tree.level == level).sum())
-            if numbers[f"groups_{level}"]:
-                numbers[f"agreement_{level}"] = round(float(tree.agreement[tree.level == level].mean()), 3)
-        return numbers, {}
+            report_metrics[f"groups_{level}"] = int((tree.level == level).sum())
+            if report_metrics[f"groups_{level}"]:
+                report_metrics[f"agreement_{level}"] = round(float(tree.agreement[tree.level == level].mean()), 3)
+        return report_metrics, {}
 
-    return ws.made(KEY, fill)
+    return ws.materialize(KEY, write)

@@ -18,9 +18,9 @@ from basemodel_ops.report import Report
 from basemodel_ops.stages.insight.profiles import PROFILES, Profile, profiles
 from basemodel_ops.stages.insight.segmentation import KEY
 from basemodel_ops.stages.insight.week import Week, ranges
-from basemodel_ops.stages.workspace import Numbers, Workspace
+from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 SEGMENTS = "segments"
 
@@ -45,50 +45,57 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
     Raises:
         DataError: the groups were learnt with another foundation model than the week was represented by.
     """
-    week, learnt = Week(ws, as_of), ws.current(KEY)
-    if (made := learnt.manifest["about"]["inputs"]["artifacts"]["foundation_model"]) != week.model_version:
+    week, model = Week(ws, as_of), ws.current(KEY)
+    if (made := model.manifest["about"]["inputs"]["artifacts"]["foundation_model"]) != week.model_version:
         raise DataError(
             f"Segments were learnt with the foundation model {made}, and the {ws.contract.entity}s of "
             f"{key_of(as_of)} are represented by {week.model_version}. Run `basemodel run --as-of {key_of(as_of)}`."
         )
-    tree = Tree(**learnt.arrays("tree"))
+    tree = Tree(**model.arrays("tree"))
     with ws.warehouse() as warehouse:
         before = _before(ws, warehouse, week)
         ids, group, distance = _named(tree, week, before)
-        told = profiles(ws, week, tree, ids, group)
-        names = {profile.segment: profile.name for profile in told}
+        descriptions = profiles(ws, week, tree, ids, group)
+        names = {profile.segment: profile.name for profile in descriptions}
         earlier = None if before is None else hashlib.sha256(repr(before.ids.tolist()).encode()).hexdigest()[:16]
-        version = version_of(SEGMENTS, learnt.version, week.artifact.version, earlier)
+        version = version_of(SEGMENTS, model.version, week.artifact.version, earlier)
         code = code_behind("stages.insight.segments")
         here: dict[str, datetime | str] = {"as_of": as_of}
 
         def rows(part: slice) -> pa.Table:
-            return _rows(ws, week, tree, ids, names, group[part], distance[part], part, learnt.version, run_id)
+            return _rows(ws, week, tree, ids, names, group[part], distance[part], part, model.version, run_id)
 
         with (
             warehouse.publication(
-                ws.answers(SEGMENTS), rows(slice(0, 0)).schema, here, version, code, run_id
+                ws.answer_relation(SEGMENTS), rows(slice(0, 0)).schema, here, version, code, run_id
             ) as out,
             warehouse.publication(
-                ws.answers(PROFILES), _profile_rows(week, [], learnt.version, run_id).schema, here, version, code,
+                ws.answer_relation(PROFILES),
+                _profile_rows(week, [], model.version, run_id).schema,
+                here,
+                version,
+                code,
                 run_id,
             ) as described,
-        ):  # fmt: skip
+        ):
             if out.is_needed:
                 for part in ranges(len(week)):
                     out.append(rows(part))
             if described.is_needed:
-                described.append(_profile_rows(week, told, learnt.version, run_id))
-    numbers: Numbers = {"rows": int((group >= 0).sum()), "entities": len(week)}
+                described.append(_profile_rows(week, descriptions, model.version, run_id))
+    report_metrics: ReportMetrics = {"rows": int((group >= 0).sum()), "entities": len(week)}
     for level in range(LEVELS):
         sizes = np.unique(group[group[:, level] >= 0, level], return_counts=True)[1]
-        numbers[f"groups_{level + 1}"] = len(sizes)
+        report_metrics[f"groups_{level + 1}"] = len(sizes)
         if len(sizes):
-            numbers |= {f"smallest_{level + 1}": int(sizes.min()), f"largest_{level + 1}": int(sizes.max())}
-    numbers |= _compared(_texts(ids, group), before)
-    profiled: Numbers = {"rows": sum(len(one.differences) for one in told), "segments": len(told)}
+            report_metrics |= {f"smallest_{level + 1}": int(sizes.min()), f"largest_{level + 1}": int(sizes.max())}
+    report_metrics |= _compared(_texts(ids, group), before)
+    profiled: ReportMetrics = {
+        "rows": sum(len(profile.differences) for profile in descriptions),
+        "segments": len(descriptions),
+    }
     return {
-        SEGMENTS: Report(version, not out.is_written, numbers),
+        SEGMENTS: Report(version, not out.is_written, report_metrics),
         PROFILES: Report(version, not described.is_written, profiled),
     }
 
@@ -101,35 +108,38 @@ def _named(tree: Tree, week: Week, before: Before | None) -> tuple[list[str], np
     group, distance = tree.assign(week.embeddings)
     ids = name_groups(tree, group, None if before is None else before.ids)
     if before is not None and before.as_of < week.as_of:
-        places = {name: place for place, name in enumerate(ids)}
-        was = np.array([[places.get(one, -1) for one in row] for row in before.ids.tolist()]).reshape(group.shape)
+        indices = {name: index for index, name in enumerate(ids)}
+        was = np.array([[indices.get(entry, -1) for entry in row] for row in before.ids.tolist()]).reshape(group.shape)
         group, distance = tree.assign(week.embeddings, was)
     return ids, group, distance
 
 
 def _before(ws: Workspace, warehouse: Warehouse, week: Week) -> Before | None:
     """The last divided week before this one, or else the first after it."""
-    if not len(week) or not warehouse.exists(ws.answers(SEGMENTS)):
+    if not len(week) or not warehouse.exists(ws.answer_relation(SEGMENTS)):
         return None
-    moments = exp.select(column_of("as_of")).distinct().from_(table_of(ws.answers(SEGMENTS)))
-    found = sorted(warehouse.read(moments).column(0).to_pylist())
-    earlier, later = ([one for one in found if one < week.as_of], [one for one in found if one > week.as_of])
+    timestamps = exp.select(column_of("as_of")).distinct().from_(table_of(ws.answer_relation(SEGMENTS)))
+    result = sorted(warehouse.read(timestamps).column(0).to_pylist())
+    earlier, later = (
+        [entry for entry in result if entry < week.as_of],
+        [entry for entry in result if entry > week.as_of],
+    )
     if not (earlier or later):
         return None
-    moment = earlier[-1] if earlier else later[0]
+    timestamp = earlier[-1] if earlier else later[0]
     names = [ws.contract.entity, "level", "segment"]
     query = (
         exp.select(*map(column_of, names))
-        .from_(table_of(ws.answers(SEGMENTS)))
-        .where(column_of("as_of").eq(moment_of(moment)))
+        .from_(table_of(ws.answer_relation(SEGMENTS)))
+        .where(column_of("as_of").eq(timestamp_of(timestamp)))
     )
     ids = np.full((len(week), LEVELS), "", object)
     for batch in warehouse.batches(query, ws.settings.batch_rows):
-        place = week.entities.encode(batch.column(0).cast(week.entities.values.type))
-        known = np.flatnonzero(place >= 0)
+        index = week.entities.encode(batch.column(0).cast(week.entities.values.type))
+        known = np.flatnonzero(index >= 0)
         level = batch.column(1).to_numpy(zero_copy_only=False).astype(np.int64) - 1
-        ids[place[known], level[known]] = np.array(batch.column(2).to_pylist(), object)[known]
-    return Before(moment, ids)
+        ids[index[known], level[known]] = np.array(batch.column(2).to_pylist(), object)[known]
+    return Before(timestamp, ids)
 
 
 def _texts(ids: list[str], group: np.ndarray) -> np.ndarray:
@@ -137,22 +147,24 @@ def _texts(ids: list[str], group: np.ndarray) -> np.ndarray:
     return np.array([*ids, ""], object)[group]
 
 
-def _compared(now: np.ndarray, before: Before | None) -> Numbers:
+def _compared(now: np.ndarray, before: Before | None) -> ReportMetrics:
     """The adjusted Rand index per level against another week, and the largest flows at the first level."""
     if before is None:
         return {}
-    numbers: Numbers = {"compared_with": key_of(before.as_of)}
+    report_metrics: ReportMetrics = {"compared_with": key_of(before.as_of)}
     for level in range(LEVELS):
         both = (now[:, level] != "") & (before.ids[:, level] != "")
         if both.any():
-            numbers[f"adjusted_rand_{level + 1}"] = round(agreement(before.ids[both, level], now[both, level]), 4)
+            report_metrics[f"adjusted_rand_{level + 1}"] = round(
+                agreement(before.ids[both, level], now[both, level]), 4
+            )
     flows: dict[tuple[str, str], int] = {}
     for flow in zip(before.ids[:, 0].tolist(), now[:, 0].tolist(), strict=True):
         flows[flow] = flows.get(flow, 0) + 1
     moved = sum(count for (old, new), count in flows.items() if old and old != new)
     largest = sorted(flows.items(), key=lambda item: (-item[1], item[0]))[:FLOWS]
     text = ", ".join(f"{old or 'new'} to {new or 'none'}: {count}" for (old, new), count in largest)
-    return numbers | {"moved": moved, "flows": text}
+    return report_metrics | {"moved": moved, "flows": text}
 
 
 def _rows(
@@ -160,23 +172,27 @@ def _rows(
     distance: np.ndarray, part: slice, version: str, run_id: str,
 ) -> pa.Table:  # fmt: skip
     """Rows of `basemodel.segments`: an entity stands once per level at which it has a group."""
-    place, level = np.nonzero(group >= 0)
-    own = group[place, level]
+    index, level = np.nonzero(group >= 0)
+    its_group = group[index, level]
     entities: Vocabulary = week.entities
-    segment = [ids[one] for one in own.tolist()]
+    segment = [ids[entry] for entry in its_group.tolist()]
     columns = {
-        ws.contract.entity: entities.values[part].take(pa.array(place)),
+        ws.contract.entity: entities.values[part].take(pa.array(index)),
         "level": (level + 1).astype(np.int32),
         "segment": pa.array(segment, pa.string()),
-        "name": pa.array([names.get(one, one) for one in segment], pa.string()),
-        "distance": distance[place, level],
+        "name": pa.array([names.get(entry, entry) for entry in segment], pa.string()),
+        "distance": distance[index, level],
     }
     return week.stamped(columns, version, run_id)
 
 
-def _profile_rows(week: Week, told: list[Profile], version: str, run_id: str) -> pa.Table:
+def _profile_rows(week: Week, descriptions: list[Profile], version: str, run_id: str) -> pa.Table:
     """Rows of `basemodel.segment_profiles`, a segment's first the most telling; see `Profile`."""
-    flat = [(profile, rank, one) for profile in told for rank, one in enumerate(profile.differences, 1)]
+    flat = [
+        (profile, rank, trait_difference)
+        for profile in descriptions
+        for rank, trait_difference in enumerate(profile.differences, 1)
+    ]
     columns = {
         "segment": pa.array([profile.segment for profile, _, _ in flat], pa.string()),
         "level": np.array([profile.level for profile, _, _ in flat], np.int32),
@@ -186,7 +202,7 @@ def _profile_rows(week: Week, told: list[Profile], version: str, run_id: str) ->
         "share": np.array([profile.share for profile, _, _ in flat], np.float64),
     }
     for field in ("source", "column_name", "value", "words"):
-        columns[field] = pa.array([getattr(one, field) for _, _, one in flat], pa.string())
+        columns[field] = pa.array([getattr(trait_difference, field) for _, _, trait_difference in flat], pa.string())
     for field in ("share_inside", "share_outside", "lift", "lift_low", "lift_high"):
-        columns[field] = np.array([getattr(one, field) for _, _, one in flat], np.float64)
+        columns[field] = np.array([getattr(trait_difference, field) for _, _, trait_difference in flat], np.float64)
     return week.stamped(columns, version, run_id)

@@ -25,17 +25,17 @@ class Items:
         """Of past windows and those rows of each that are learnt from, bool (rows,)."""
         happened = []
         for windows, rows in parts:
-            found = windows.items(line)
-            mine = rows[found.row]
-            happened.append((found.row[mine], found.cell[mine]))
+            result = windows.items(line)
+            chosen_rows = rows[result.row]
+            happened.append((result.row[chosen_rows], result.cell[chosen_rows]))
         seen = np.bincount(np.concatenate([cell for _, cell in happened]), minlength=line.size) + 1 / line.size
         popular = seen / seen.sum()
-        likelihood, masses = [], []
+        likelihood, cell_weights = [], []
         for (windows, _), (row, cell) in zip(parts, happened, strict=True):
-            kinds, mass = windows.kinds(line, popular)
+            kinds, total_weight = windows.kinds(line, popular)
             likelihood.append(kinds[:, row, cell].T)
-            masses.append(mass[row])
-        return cls(popular, Mixture.of(np.concatenate(likelihood), np.concatenate(masses)))
+            cell_weights.append(total_weight[row])
+        return cls(popular, Mixture.of(np.concatenate(likelihood), np.concatenate(cell_weights)))
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Counts:
 
 def _told(line: Line, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """How many events or days there were, (rows,), and what told so: the forecast, and how many there used to be."""
-    number, last, usual = windows.amounts(line)
-    return number, np.stack([windows.foreseen_log(line.source), np.log1p(last), np.log1p(usual)], axis=1)
+    number, last, typical = windows.amounts(line)
+    return number, np.stack([windows.foreseen_log(line.source), np.log1p(last), np.log1p(typical)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -109,19 +109,21 @@ class Usual:
         """Of past windows, and the half that each row is of, 1 or 2, or 0 where it is left out, (rows,)."""
         parts = [(windows, half == 1) for windows, half in past]
         first, second = (np.concatenate([half == number for _, half in past]) for number in (1, 2))
-        learnt, ranks, chances = [], [], []
+        model, ranks, chances = [], [], []
         for line in lines:
-            learnt.append(_learnt(line, parts))
-            judged = [_judged(line, learnt[-1], windows) for windows, _ in parts]
-            score, like = (np.concatenate([getattr(one, name) for one in judged]) for name in ("score", "like"))
-            ranks.append(Ranks.of(score[first], like[first]))
-            chances.append(ranks[-1].chances(score[second], like[second]))
-        return cls(lines, learnt, ranks, np.sort(combined(np.stack(chances, axis=1))))
+            model.append(_learnt(line, parts))
+            judged = [_judged(line, model[-1], windows) for windows, _ in parts]
+            score, template = (
+                np.concatenate([getattr(judged, name) for judged in judged]) for name in ("score", "like")
+            )
+            ranks.append(Ranks.of(score[first], template[first]))
+            chances.append(ranks[-1].chances(score[second], template[second]))
+        return cls(lines, model, ranks, np.sort(combined(np.stack(chances, axis=1))))
 
     def judge(self, windows: Windows) -> tuple[list[Judged], np.ndarray]:
         """How odd windows are, line by line, and the chance of a window at least as odd in each, (rows, lines)."""
-        judged = [_judged(line, learnt, windows) for line, learnt in zip(self.lines, self.learnt, strict=True)]
-        chances = [ranks.chances(one.score, one.like) for ranks, one in zip(self.ranks, judged, strict=True)]
+        judged = [_judged(line, model, windows) for line, model in zip(self.lines, self.learnt, strict=True)]
+        chances = [ranks.chances(judged.score, judged.like) for ranks, judged in zip(self.ranks, judged, strict=True)]
         return judged, np.stack(chances, axis=1)
 
 
@@ -129,34 +131,36 @@ def _learnt(line: Line, parts: Sequence[tuple[Windows, np.ndarray]]) -> Counts |
     """What is usual of a line."""
     if line.kind != "amount":
         return (Items if line.size else Counts).of(parts, line)
-    found = [
-        (np.log1p(windows.number(line.source))[rows], (own - foreseen)[rows])
+    results = [
+        (np.log1p(windows.number(line.source))[rows], (current - foreseen)[rows])
         for windows, rows in parts
-        for own, foreseen in (windows.sizes(line.source, line.column),)
+        for current, foreseen in (windows.sizes(line.source, line.column),)
     ]
-    heights, errors = (np.concatenate(values) for values in zip(*found, strict=True))
+    heights, errors = (np.concatenate(values) for values in zip(*results, strict=True))
     return Errors.of(heights, errors)
 
 
-def _judged(line: Line, learnt: Counts | Errors | Items, windows: Windows) -> Judged:
+def _judged(line: Line, model: Counts | Errors | Items, windows: Windows) -> Judged:
     """How odd windows are in a line."""
-    if isinstance(learnt, Counts):
-        expected, number = learnt.windows(line, windows)
-        score = counts.surprise(expected, number, learnt.errors)
+    if isinstance(model, Counts):
+        expected, number = model.windows(line, windows)
+        score = counts.surprise(expected, number, model.errors)
         return Judged(score, expected.number, number, expected.number)
-    if isinstance(learnt, Items):
+    if isinstance(model, Items):
         items = windows.items(line)
-        kinds, mass = windows.kinds(line, learnt.popular)
-        rows, own = np.unique(items.row, return_inverse=True)  # of the others nothing is asked
-        expected = learnt.mixture.shares(kinds[:, rows], mass[rows])
-        chances = shares.tails(expected, own, items.cell)
+        kinds, total_weight = windows.kinds(line, model.popular)
+        rows, current = np.unique(items.row, return_inverse=True)  # of the others nothing is asked
+        expected = model.mixture.shares(kinds[:, rows], total_weight[rows])
+        chances = shares.tails(expected, current, items.cell)
         count = np.bincount(items.row, minlength=len(windows)).astype(float)
-        seen = Seen(items, expected[own, items.cell], chances)
+        seen = Seen(items, expected[current, items.cell], chances)
         score = shares.surprise(chances, items.row, len(windows))
         return Judged(score, count, count, np.full(len(windows), np.nan), seen)
     number = windows.number(line.source)
-    own, foreseen = windows.sizes(line.source, line.column)
-    bias, spread = learnt.at(np.log1p(number))
+    current, foreseen = windows.sizes(line.source, line.column)
+    bias, spread = model.at(np.log1p(number))
     of_one = np.maximum(number, 1)
-    found, about = (signed_expm1(size + np.log1p(number)) / of_one for size in (np.nan_to_num(own), foreseen + bias))
-    return Judged(np.abs(own - foreseen - bias) / spread, number.astype(float), found, about)
+    result, about = (
+        signed_expm1(size + np.log1p(number)) / of_one for size in (np.nan_to_num(current), foreseen + bias)
+    )
+    return Judged(np.abs(current - foreseen - bias) / spread, number.astype(float), result, about)

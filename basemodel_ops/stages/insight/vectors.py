@@ -34,7 +34,12 @@ def entity_embeddings(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     with (
         ws.warehouse() as warehouse,
         warehouse.publication(
-            ws.answers(ENTITIES), rows(slice(0, 0)).schema, {"as_of": as_of}, version, code_behind(MODULE), run_id
+            ws.answer_relation(ENTITIES),
+            rows(slice(0, 0)).schema,
+            {"as_of": as_of},
+            version,
+            code_behind(MODULE),
+            run_id,
         ) as out,
     ):
         if out.is_needed:
@@ -46,7 +51,7 @@ def entity_embeddings(ws: Workspace, as_of: datetime, run_id: str) -> Report:
 
 def item_relation(ws: Workspace, column: str) -> Relation:
     """Where the vectors of the values of a column are written."""
-    return ws.answers(f"{column}_embeddings")
+    return ws.answer_relation(f"{column}_embeddings")
 
 
 def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
@@ -56,7 +61,7 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
     """
     sources = published_columns(ws.contract)[column]
     known = {source: vocabulary_of(ws.current(f"encoders/{source}"), column) for source in sources}
-    kinds = {one.values.type for one in known.values() if len(one)}
+    kinds = {entry.values.type for entry in known.values() if len(entry)}
     kind = kinds.pop() if len(kinds) == 1 else pa.string()
     written, total, versions = False, 0, []
     with ws.warehouse() as warehouse:
@@ -68,10 +73,10 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
                 part: slice, source: str = source, values: pa.Array = values, counts: np.ndarray = vocabulary.counts,
                 vectors: np.ndarray = vectors, version: str = artifact.version,
             ) -> pa.Table:  # fmt: skip
-                own = values[part]
+                its_values = values[part]
                 table = pa.table(
                     {
-                        "source": pa.repeat(source, len(own)), column: own, "events": counts[part],
+                        "source": pa.repeat(source, len(its_values)), column: its_values, "events": counts[part],
                         "embedding": texts(vectors[part]),
                     }
                 )  # fmt: skip

@@ -72,13 +72,13 @@ class Week:
     def stamped(self, columns: dict[str, pa.Array | np.ndarray], version: str, run_id: str) -> pa.Table:
         """Rows of a table of this week: `as_of` after the first column, and what every table of answers ends with."""
         (first, values), *rest = columns.items()
-        table = pa.table({first: values, "as_of": pa.repeat(_moment(self.as_of), len(values)), **dict(rest)})
+        table = pa.table({first: values, "as_of": pa.repeat(_timestamp(self.as_of), len(values)), **dict(rest)})
         return ended(table, version, run_id)
 
 
 def ended(table: pa.Table, version: str, run_id: str) -> pa.Table:
     """Rows with the columns that every table of answers ends with."""
-    ends = {"model_version": version, "run_id": run_id, "scored_at": _moment(datetime.now(UTC).replace(tzinfo=None))}
+    ends = {"model_version": version, "run_id": run_id, "scored_at": _timestamp(datetime.now(UTC).replace(tzinfo=None))}
     for name, value in ends.items():
         table = table.append_column(name, pa.repeat(value, table.num_rows))
     return table
@@ -90,5 +90,5 @@ def ranges(total: int) -> Iterator[slice]:
         yield slice(low, min(low + BATCH, total))
 
 
-def _moment(value: datetime) -> pa.Scalar:
+def _timestamp(value: datetime) -> pa.Scalar:
     return pa.scalar(value, pa.timestamp("us"))

@@ -7,15 +7,15 @@ from scipy.special import expit, log_expit
 
 from basemodel_ops.emde import decayed_counts
 from basemodel_ops.encoders import Vocabulary, track_names
-from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.encoders.time import HOURS, WEEKDAYS
 from basemodel_ops.insight.counts import LEAST
 from basemodel_ops.representation import History, SourcePlan
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.representation.occasions import occasions, once_per_occasion
+from basemodel_ops.representation.sessions import once_per_session, session_indices
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.rows import RowsInMemory
-from basemodel_ops.stages.foundation import targets
+from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.profiles import personal
 from basemodel_ops.stages.workspace import Workspace
@@ -46,19 +46,19 @@ class Line:
 
 def lines_of(ws: Workspace, plans: list[SourcePlan]) -> list[Line]:
     """All that is foreseen of the sources, but for personal columns: what is odd is published."""
-    hidden, found = personal(ws.contract), []
+    hidden, results = personal(ws.contract), []
     for plan in plans:
         encoder, time = ws.current(f"encoders/{plan.name}"), ws.contract.event(plan.name).time
-        found += [Line(plan.name, "", kind) for kind in ("events", "days")]
-        found += [Line(plan.name, number, "amount") for number in plan.numbers]
-        for column in plan.things:
+        results += [Line(plan.name, "", kind) for kind in ("events", "days")]
+        results += [Line(plan.name, number, "amount") for number in plan.numbers]
+        for column in plan.top_items:
             size = min(encoder.table(column).num_rows, ITEMS) + 1
-            found.append(Line(plan.name, column, "item", column, size))
+            results.append(Line(plan.name, column, "item", column, size))
         for kind, row in (("hour", HOURS), ("weekday", WEEKDAYS)):
             track = track_names(time, 3)[row]
             if track in plan.cells:
-                found.append(Line(plan.name, time, kind, track, plan.cells[track]))
-    return [line for line in found if (line.source, line.column) not in hidden]
+                results.append(Line(plan.name, time, kind, track, plan.cells[track]))
+    return [line for line in results if (line.source, line.column) not in hidden]
 
 
 def window_days(horizons: tuple[int, ...], wanted: int = WINDOW) -> int:
@@ -75,7 +75,7 @@ def _nearest(logits: np.ndarray, horizons: tuple[int, ...], days: int) -> np.nda
 
 @dataclass(frozen=True)
 class Happened:
-    """Items of windows: the row of each, its event in the history and its cell, (items,); once in an occasion."""
+    """Items of windows: the row of each, its event in the history and its cell, (items,); once in a session."""
 
     row: np.ndarray
     event: np.ndarray
@@ -101,15 +101,15 @@ class Windows:
         self.part, self.days = part, days
         self.names = [plan.name for plan in builder.plans]
         self._lives = np.array(ws.settings.half_lives)
-        self.entity, _ = part.places
-        self.start = part.cutoffs[part.places]
+        self.entity, _ = part.row_index
+        self.start = part.cutoffs[part.row_index]
         keys = builder.entities.values.slice(part.low, part.histories[0].entities)
         self.entities = Vocabulary(keys, np.ones(len(keys), np.int64))
         rows = RowsInMemory(self.entities, self.entity, self.start, builder.layout, values)
         everyone = np.arange(len(part))
         self._blocks, self._layout = checkpoint.blocks, builder.layout
         self._activity = checkpoint.activity(rows, everyone)
-        self._items = _nearest(checkpoint.item_logits(rows, everyone), ws.snapshot().thing_horizons, days)
+        self._items = _nearest(checkpoint.item_logits(rows, everyone), ws.snapshot().item_horizons, days)
         self.has_history = rows.has_history(everyone)
         self._found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -124,7 +124,7 @@ class Windows:
         """The first event in each window, and one past the last, (rows,)."""
         if source not in self._found:
             history, cutoffs = self.history(source), self.part.cutoffs
-            ends = [history.positions(cutoffs + days * DAY)[self.part.places] for days in (0, self.days)]
+            ends = [history.positions(cutoffs + days * DAY)[self.part.row_index] for days in (0, self.days)]
             self._found[source] = ends[0], ends[1]
         return self._found[source]
 
@@ -140,7 +140,7 @@ class Windows:
 
     def logit(self, source: str) -> np.ndarray:
         """What was foreseen of whether there are any events, (rows,)."""
-        return self._foreseen("any", source, "")
+        return self._foreseen("occurred", source, "")
 
     def foreseen_log(self, source: str) -> np.ndarray:
         """What was foreseen of log(1 + number of events) where there are any, (rows,)."""
@@ -150,14 +150,14 @@ class Windows:
     def amounts(self, line: Line) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Events of each window, or days with any, in the window before it, and in all windows before on average."""
         history, (low, high) = self.history(line.source), self.bounds(line.source)
-        day, owner = history.time // DAY, np.repeat(np.arange(history.entities), np.diff(history.start))
+        day, entity_index = history.time // DAY, np.repeat(np.arange(history.entities), np.diff(history.start))
         counted = np.ones(len(day), bool)
         if line.kind == "days":
-            counted[1:] = (day[1:] != day[:-1]) | (owner[1:] != owner[:-1])
+            counted[1:] = (day[1:] != day[:-1]) | (entity_index[1:] != entity_index[:-1])
         total, first = np.append(0, np.cumsum(counted)), history.start[self.entity]
-        before = history.positions(self.part.cutoffs - self.days * DAY)[self.part.places]
-        began = history.time[np.minimum(first, len(day) - 1)] if len(day) else self.start
-        windows = np.maximum((self.start - began) / (self.days * DAY), 1)
+        before = history.positions(self.part.cutoffs - self.days * DAY)[self.part.row_index]
+        started = history.time[np.minimum(first, len(day) - 1)] if len(day) else self.start
+        windows = np.maximum((self.start - started) / (self.days * DAY), 1)
         return total[high] - total[low], total[low] - total[before], (total[low] - total[first]) / windows
 
     def sizes(self, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -165,20 +165,20 @@ class Windows:
         low, high = self.bounds(source)
         values = self.history(source).numbers[column].astype(np.float64)
         is_known = np.isfinite(values)
-        count, total = (np.append(0, np.cumsum(one)) for one in (is_known, np.where(is_known, values, 0)))
+        count, total = (np.append(0, np.cumsum(is_known)) for is_known in (is_known, np.where(is_known, values, 0)))
         number = count[high] - count[low]
-        own = squash(total[high] - total[low]) - np.log1p(number)
+        current = signed_log1p(total[high] - total[low]) - np.log1p(number)
         foreseen = self._foreseen("amount", source, column) - self._foreseen("amount", source, "events")
-        return np.where(number > 0, own, np.nan), foreseen / np.maximum(expit(self.logit(source)), LEAST)
+        return np.where(number > 0, current, np.nan), foreseen / np.maximum(expit(self.logit(source)), LEAST)
 
     def _foreseen(self, kind: str, source: str, column: str) -> np.ndarray:
         """One number of the forecast, (rows,)."""
         wanted = (kind, source, column, str(self.days))
-        found = [(one.kind, one.source, one.column, one.detail) for one in self._blocks]
-        return self._activity[:, found.index(wanted)].astype(np.float64)
+        results = [(block.kind, block.source, block.column, block.detail) for block in self._blocks]
+        return self._activity[:, results.index(wanted)].astype(np.float64)
 
     def items(self, line: Line) -> Happened:
-        """What happened in the windows, once in an occasion."""
+        """What happened in the windows, once in a session."""
         cells = self._cells(line)
         low, high = self.bounds(line.source)
         count = high - low
@@ -188,15 +188,15 @@ class Windows:
         return Happened(row[known], event[known], cells[event[known], 0])
 
     def _cells(self, line: Line) -> np.ndarray:
-        """The cell of each event, int32 (events, 1); -1 where its occasion has it already."""
+        """The cell of each event, int32 (events, 1); -1 where its session has it already."""
         history = self.history(line.source)
-        codes = history.codes[line.track]
+        codes = history.item_ids[line.track]
         cells = np.where((codes >= 0) & (codes < line.size), codes, -1)
         if line.kind == "item":
             cells = np.where((codes >= 0) & (codes < line.size - 1), codes, line.size - 1)
-        owner = np.repeat(np.arange(history.entities), np.diff(history.start))
-        occasion = occasions(owner, history.time, history.session)
-        return once_per_occasion(cells[:, None].astype(np.int32), occasion, line.size)
+        entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))
+        session_index = session_indices(entity_index, history.time, history.session)
+        return once_per_session(cells[:, None].astype(np.int32), session_index, line.size)
 
     def kinds(self, line: Line, popular: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shares of a line's cells by what is known, (kinds, rows, cells), and the entity's decayed events, (rows,).
@@ -206,25 +206,25 @@ class Windows:
         """
         history, cutoffs = self.history(line.source), self.part.cutoffs / DAY
         counts = decayed_counts(history.start, history.days, self._cells(line), line.size, cutoffs, self._lives)
-        counts = counts[self.part.places]  # (rows, lives, cells)
-        mass = counts.sum(axis=2, keepdims=True)
-        own = np.divide(counts, mass, out=np.zeros_like(counts), where=mass > 0)
-        found = [own[:, life] for life in range(own.shape[1])]
+        counts = counts[self.part.row_index]  # (rows, lives, cells)
+        total_weight = counts.sum(axis=2, keepdims=True)
+        current = np.divide(counts, total_weight, out=np.zeros_like(counts), where=total_weight > 0)
+        results = [current[:, half_life] for half_life in range(current.shape[1])]
         if line.kind == "hour":
-            longest = found[int(self._lives.argmax())]
+            longest = results[int(self._lives.argmax())]
             around = [share * np.roll(longest, by, axis=1) for share, by in zip(NEAR, range(-3, 4), strict=True)]
-            found.append(np.sum(around, axis=0))
+            results.append(np.sum(around, axis=0))
         if line.kind == "item" and self._items.shape[1]:
-            found.append(self._model_shares(line, popular))
-        found += [np.broadcast_to(popular, own[:, 0].shape), np.full(own[:, 0].shape, 1 / line.size)]
-        return np.stack(found).astype(np.float32), mass[:, :, 0].max(axis=1)
+            results.append(self._model_shares(line, popular))
+        results += [np.broadcast_to(popular, current[:, 0].shape), np.full(current[:, 0].shape, 1 / line.size)]
+        return np.stack(results).astype(np.float32), total_weight[:, :, 0].max(axis=1)
 
     def _model_shares(self, line: Line, popular: np.ndarray) -> np.ndarray:
         """Shares of items by the chances that the foundation model gives them; of rarer ones those that are popular."""
-        offset = targets.thing_offset(self._layout, line.source, line.column)
+        offset = learner_layout.item_offset(self._layout, line.source, line.column)
         known = next(b.length for b in self._layout.select("recency", line.source, line.column))
         logits = self._items[:, offset : offset + known].astype(np.float64)
         rates = -log_expit(-logits)  # of a Poisson number that is not 0 with that chance
-        found = np.tile(popular, (len(self), 1))
-        found[:, :known] = rates / rates.sum(axis=1, keepdims=True) * popular[:known].sum()
-        return found
+        result = np.tile(popular, (len(self), 1))
+        result[:, :known] = rates / rates.sum(axis=1, keepdims=True) * popular[:known].sum()
+        return result

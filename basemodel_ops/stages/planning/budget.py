@@ -25,7 +25,7 @@ from basemodel_ops.stages.features.builder import GROUP, ROWS
 from basemodel_ops.stages.foundation.checkpoint import EMBEDDING
 from basemodel_ops.stages.planning.widths import count_values, row_numbers
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
-from basemodel_ops.stages.tasks.recommending import EVENTS
+from basemodel_ops.stages.tasks.recommendation import EVENTS
 from basemodel_ops.stages.workspace import Workspace
 
 MB = 2**20
@@ -51,8 +51,8 @@ NUMBERS_A_SECOND = 25e6
 ACTIVITY_A_SECOND = 1_600
 """Rows that the learners of activity take, all passes together."""
 
-THINGS_A_SECOND = 6e6
-"""Numbers of rows that the learners of things take."""
+ITEMS_A_SECOND = 6e6
+"""Numbers of rows that the learners of items take."""
 
 FITTED_A_SECOND = {Shape.ANSWER: 1_500, Shape.LABELS: 400, Shape.ITEMS: 300}
 """Labelled rows that the candidates of a task take."""
@@ -117,10 +117,10 @@ def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length
     every = sum(snapshot.events.values())
     memory = BASE + _held(min(ROWS, rows), length) + 200 + _sorted_by_duckdb(settings, every)
     yield Line("training_examples", rows, length, disk + read_events * 60 / MB, memory, seconds / 60)
-    things, activity = min(settings.pretraining_rows, rows), min(settings.activity_rows, rows)
-    memory = BASE + things * length * 2 * 1.6 / MB + activity * READ * 12 / MB
-    seconds = activity / ACTIVITY_A_SECOND + things * length / THINGS_A_SECOND
-    yield Line("foundation_model", things + activity, length, rows * READ / MB, memory, seconds / 60)
+    attribute_sources, activity = min(settings.pretraining_rows, rows), min(settings.activity_rows, rows)
+    memory = BASE + attribute_sources * length * 2 * 1.6 / MB + activity * READ * 12 / MB
+    seconds = activity / ACTIVITY_A_SECOND + attribute_sources * length / ITEMS_A_SECOND
+    yield Line("foundation_model", attribute_sources + activity, length, rows * READ / MB, memory, seconds / 60)
 
 
 def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
@@ -136,13 +136,13 @@ def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
 
 
 def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
-    asked, events = snapshot.entities, sum(snapshot.events.values())
-    group = min(GROUP, asked)
-    memory = BASE + _held(group, length) + group * length * 30 / MB + asked * 60 / MB + 400
+    population, events = snapshot.entities, sum(snapshot.events.values())
+    group = min(GROUP, population)
+    memory = BASE + _held(group, length) + group * length * 30 / MB + population * 60 / MB + 400
     memory += _sorted_by_duckdb(settings, events)
-    seconds = events / EVENTS_A_SECOND + asked * length / NUMBERS_A_SECOND
-    seconds += sum(asked * task.form.rows_each / ANSWERED_A_SECOND[task.form.shape] for task in contract.tasks)
-    return Line(SCORES, asked, length, asked * 512 / MB + events * 60 / MB, memory, seconds / 60)
+    seconds = events / EVENTS_A_SECOND + population * length / NUMBERS_A_SECOND
+    seconds += sum(population * task.form.rows_each / ANSWERED_A_SECOND[task.form.shape] for task in contract.tasks)
+    return Line(SCORES, population, length, population * 512 / MB + events * 60 / MB, memory, seconds / 60)
 
 
 def _insight(snapshot: Snapshot) -> Line:
@@ -178,9 +178,9 @@ def prepare(ws: Workspace, renew: bool | None = None) -> tuple[Report, list[Line
         BudgetError: it does not fit.
     """
     report = ws.pin(renew)
-    snapshot, made = ws.snapshot(), ws.store.newest("training_examples")
-    if made is not None:
-        length = int(made.json("report")["length"])
+    snapshot, remade = ws.snapshot(), ws.store.newest("training_examples")
+    if remade is not None:
+        length = int(remade.json("report")["length"])
     else:
         with ws.warehouse() as warehouse:
             values = count_values(ws.contract, warehouse, snapshot)
@@ -218,9 +218,9 @@ def as_text(lines: list[Line]) -> str:
     """The lines as a table."""
     head = f"{'stage':40} {'rows':>12} {'numbers':>8} {'disk MB':>9} {'memory MB':>9} {'minutes':>8}"
     rows = [
-        f"{one.stage[:40]:40} {one.rows:12,} {one.numbers:8,} {one.disk_mb:9,.0f} {one.memory_mb:9,.0f} "
-        f"{one.minutes:8,.1f}"
-        for one in lines
+        f"{line.stage[:40]:40} {line.rows:12,} {line.numbers:8,} {line.disk_mb:9,.0f} {line.memory_mb:9,.0f} "
+        f"{line.minutes:8,.1f}"
+        for line in lines
     ]
     return "\n".join(["Budget, about, before any of it is done:", head, *rows])
 
@@ -243,12 +243,13 @@ def check_budget(lines: list[Line], settings: Settings) -> None:
     while not there.exists():
         there = there.parent
     free = shutil.disk_usage(there).free / MB
-    asked = (
+    population = (
         max(line.disk_mb for line in lines) + sum(line.disk_mb for line in lines if "scores" not in line.stage) * 0.5
     )
-    if asked > free:
+    if population > free:
         raise BudgetError(
-            f"About {asked:,.0f} MB of disk are needed below {settings.home}, and {free:,.0f} MB are free. Free some, "
+            f"About {population:,.0f} MB of disk are needed below {settings.home}, and {free:,.0f} MB are free. Free "
+            "some, "
             "name another place by BASEMODEL_HOME, or lower BASEMODEL_TASK_ROWS or BASEMODEL_PRETRAINING_ROWS."
         )
 

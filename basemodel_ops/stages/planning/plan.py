@@ -23,27 +23,27 @@ def plan(ws: Workspace, renew: bool | None = None) -> list[Step]:
     pins = ws.due_pins(renew)
     if pins is not None:
         snapshot = Snapshot.of(pins.version, pins)
-        steps = [Step(KEY, True, str(pins.plain["reason"]))]
+        steps = [Step(KEY, True, str(pins.content["reason"]))]
     else:
         snapshot = ws.snapshot()
         steps = [Step(KEY, False, f"taken because {snapshot.reason}")]
     versions: dict[str, str] = {}
-    made: set[str] = set()
+    remade: set[str] = set()
     for key, asset in ws.assets.items():
         inputs = ws.inputs(asset, snapshot, versions)
         versions[key] = version_of(key, inputs)
         if ws.store.find(key, versions[key]) is not None:
             steps.append(Step(key, False, f"nothing it is made from changed ({versions[key]})"))
             continue
-        made.add(key)
+        remade.add(key)
         current = ws.store.newest(key)
         old = current.manifest["about"].get("inputs") if current is not None else None
-        why = "it was never made" if old is None else "; ".join(_changes(old, inputs, made))
+        why = "it was never made" if old is None else "; ".join(_changes(old, inputs, remade))
         steps.append(Step(key, True, why))
     return steps
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any], made: set[str]) -> Iterator[str]:
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], remade: set[str]) -> Iterator[str]:
     """What of an artifact's inputs is not what it was."""
     if old.get("code") != new["code"]:
         yield "its code changed"
@@ -54,10 +54,10 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], made: set[str]) -> 
         if names:
             yield f"{words}{'s' if len(names) > 1 else ''} {', '.join(names)} changed"
     stale = [name for name, version in new["artifacts"].items() if old.get("artifacts", {}).get(name) != version]
-    again = [name for name in stale if name in made]
+    again = [name for name in stale if name in remade]
     if again:
         yield f"{', '.join(again[:3])}{' and others' if len(again) > 3 else ''} will be made again"
-    if others := [name for name in stale if name not in made]:
+    if others := [name for name in stale if name not in remade]:
         yield f"it was made from another {', '.join(others[:3])}"
 
 

@@ -22,46 +22,50 @@ def row_numbers(contract: Contract, settings: Settings, values: Values | None = 
 
     Columns of unknown numbers of values are taken for as wide as they may be.
     """
-    things = {source.name: source for source in contract.attributes}
-    total = sum(_source_numbers(event, things, settings, values or {}) for event in contract.events)
-    facts = [source for source in contract.attributes if source.key == contract.entity]
-    for source in facts:
-        total += sum(min(settings.things, (values or {}).get((source.name, one.name), 1)) for one in source.columns)
+    attribute_sources = {source.name: source for source in contract.attributes}
+    total = sum(_source_numbers(event, attribute_sources, settings, values or {}) for event in contract.events)
+    attributes = [source for source in contract.attributes if source.key == contract.entity]
+    for source in attributes:
+        total += sum(
+            min(settings.top_items, (values or {}).get((source.name, column.name), 1)) for column in source.columns
+        )
     return min(total, settings.row_numbers)
 
 
 def count_values(contract: Contract, warehouse: Warehouse, snapshot: Snapshot) -> Values:
     """About how many values each category has up to the end of training, by source and column."""
-    found = {}
+    results = {}
     for source in (*contract.events, *contract.attributes):
         columns = [column.name for column in source.columns if column.type is ColumnType.CATEGORY]
         if columns:
             counts = warehouse.read(distinct_query(source, columns, to_datetime(snapshot.times.training_end)))
-            found |= {(source.name, name): int(counts.column(name)[0].as_py()) for name in columns}
-    return found
+            results |= {(source.name, name): int(counts.column(name)[0].as_py()) for name in columns}
+    return results
 
 
-def _source_numbers(event: EventSource, things: dict[str, AttributeSource], settings: Settings, values: Values) -> int:
-    lives = len(settings.half_lives)
-    total = (len(settings.windows) + 1) * 3 + 8 + 31 * lives + EVENTS
+def _source_numbers(
+    event: EventSource, attribute_sources: dict[str, AttributeSource], settings: Settings, values: Values
+) -> int:
+    half_lives = len(settings.half_lives)
+    total = (len(settings.windows) + 1) * 3 + 8 + 31 * half_lives + EVENTS
     for column in event.columns:
         count = values.get((event.name, column.name), SKETCHED_ABOVE + 1)
         total += _column_numbers(column, settings, count)
         if column.type is ColumnType.CATEGORY and count > SKETCHED_ABOVE:
-            total += (settings.depth * settings.width + settings.dimension + 1) * lives
-        facts = things[column.references].columns if column.references else ()
-        for fact in facts:
-            count = values.get((str(column.references), fact.name), settings.things)
-            total += _column_numbers(fact, settings, count)
+            total += (settings.depth * settings.width + settings.dimension + 1) * half_lives
+        attributes = attribute_sources[column.references].columns if column.references else ()
+        for attribute in attributes:
+            count = values.get((str(column.references), attribute.name), settings.top_items)
+            total += _column_numbers(attribute, settings, count)
     return total
 
 
 def _column_numbers(column: Column, settings: Settings, values: int) -> int:
-    lives = len(settings.half_lives)
+    half_lives = len(settings.half_lives)
     if column.type is ColumnType.CATEGORY:
-        return min(settings.things, values) * (2 + len(settings.counted_half_lives)) + OF_COLUMN + len(RUN)
+        return min(settings.top_items, values) * (2 + len(settings.counted_half_lives)) + OF_COLUMN + len(RUN)
     if column.type is ColumnType.NUMBER:
-        return (len(settings.windows) + 1) + 2 * lives + 1 + 32 * lives + EVENTS
+        return (len(settings.windows) + 1) + 2 * half_lives + 1 + 32 * half_lives + EVENTS
     if column.type is ColumnType.TIME:
-        return 84 * lives
-    return (DENSITY + 1) * lives if column.type in (ColumnType.TEXT, ColumnType.IMAGE) else 0
+        return 84 * half_lives
+    return (DENSITY + 1) * half_lives if column.type in (ColumnType.TEXT, ColumnType.IMAGE) else 0

@@ -6,21 +6,21 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import Draft, version_of
+from basemodel_ops.artifacts import ArtifactWriter, version_of
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.data_quality.profiles import profiles
 from basemodel_ops.errors import DataError
 from basemodel_ops.pages import FOLDER
 from basemodel_ops.pages.contents import Contents, SegmentMap, TaskContents, page
 from basemodel_ops.pages.measures import plane_of
 from basemodel_ops.pages.style import PICTURE
-from basemodel_ops.profiles import profiles
 from basemodel_ops.report import Report
 from basemodel_ops.stages.insight.week import Week
 from basemodel_ops.stages.reporting import tables
 from basemodel_ops.stages.reporting.worth import worth
-from basemodel_ops.stages.workspace import Numbers, Workspace
+from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -50,40 +50,46 @@ def report(ws: Workspace, as_of: datetime) -> Report:
     if ws.store.newest("foundation_model") is None:
         raise DataError("Nothing was trained yet, so there is nothing to report of. `basemodel run` does.")
     version = version_of(report_key(as_of), _inputs(ws), code_behind("stages.reporting.reporting"))
-    found = ws.store.find(report_key(as_of), version)
-    if found is not None:
+    artifact = ws.store.find(report_key(as_of), version)
+    if artifact is not None:
         ws.store.point(report_key(as_of), version)
-        return Report(version, True, found.json("report"))
+        return Report(version, True, artifact.json("report"))
     drawings: dict[str, str] = {}
 
-    def fill(draft: Draft) -> tuple[Numbers, dict[str, bytes]]:
-        contents = gathered(ws, as_of)
+    def write(writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
+        contents = batched(ws, as_of)
         text = page(contents)
         if len(text.encode()) > LARGEST:
             raise DataError(f"The report of {key_of(as_of)} has {len(text):,} letters, more than {LARGEST:,}.")
-        draft.page("page", text)
+        writer.page("page", text)
         for task in contents.tasks:
-            draft.json(f"card {task.card.task}", task.card.plain())
-        drawings.update({name: one.alone(PICTURE) for name, one in contents.pictures.items() if name.endswith(MAIN)})
-        shown: Numbers = {"bytes": len(text.encode()), "pictures": text.count("<svg "), "tasks": len(contents.tasks)}
+            writer.json(f"card {task.card.task}", task.card.plain())
+        drawings.update(
+            {name: picture.alone(PICTURE) for name, picture in contents.pictures.items() if name.endswith(MAIN)}
+        )
+        shown: ReportMetrics = {
+            "bytes": len(text.encode()),
+            "pictures": text.count("<svg "),
+            "tasks": len(contents.tasks),
+        }
         return shown, {}
 
-    made = ws.write(report_key(as_of), version, fill, {"as_of": key_of(as_of)})
-    return Report(made.version, False, made.numbers, drawings=drawings)
+    made = ws.write(report_key(as_of), version, write, {"as_of": key_of(as_of)})
+    return Report(made.version, False, made.metrics, drawings=drawings)
 
 
 def _inputs(ws: Workspace) -> list[object]:
     """What a page follows from: the current artifacts, and what the ledger says of the tables."""
     keys = ["foundation_model", *(f"{task.name}/evaluation" for task in ws.contract.tasks)]
-    found: list[object] = [(key, one.version) for key in keys if (one := ws.store.newest(key)) is not None]
+    results: list[object] = [(key, entry.version) for key in keys if (entry := ws.store.newest(key)) is not None]
     with ws.warehouse() as warehouse:
         if warehouse.exists(warehouse.ledger):
             names = ["table_name", "partition", "input_hash"]
-            found += [list(row.values()) for row in warehouse.read(rows_query(warehouse.ledger, names)).to_pylist()]
-    return [*found, _sketches(ws)]
+            results += [list(row.values()) for row in warehouse.read(rows_query(warehouse.ledger, names)).to_pylist()]
+    return [*results, _sketches(ws)]
 
 
-def gathered(ws: Workspace, as_of: datetime) -> Contents:
+def batched(ws: Workspace, as_of: datetime) -> Contents:
     """Everything that the page of a week shows."""
     contract = ws.contract
     model = ws.store.current("foundation_model")
@@ -91,38 +97,49 @@ def gathered(ws: Workspace, as_of: datetime) -> Contents:
         evaluated = [task for task in contract.tasks if ws.store.newest(f"{task.name}/evaluation") is not None]
         if not evaluated:
             raise DataError("No task was evaluated yet, so there is nothing to report of. `basemodel run` does.")
-        sample, places = _sampled(ws, as_of)
+        sample, indices = _sampled(ws, as_of)
         few = sample.take(pa.array(np.linspace(0, len(sample) - 1, min(SHOWN, len(sample))).astype(int)))
         segment = tables.first_segments(ws, warehouse, sample, as_of)
-        events = {one.name: tables.events_by_month(warehouse, one, as_of) for one in contract.events}
+        events = {
+            event_source.name: tables.events_by_month(warehouse, event_source, as_of)
+            for event_source in contract.events
+        }
         return Contents(
-            entity=contract.entity, as_of=key_of(as_of),
+            entity=contract.entity,
+            as_of=key_of(as_of),
             versions={"foundation model": model.version, "snapshot": ws.snapshot().version},
             events=events,
             profiles=[
-                (one.source, one.column.name, one.column.type.value, one.rows, one.nulls, one.distinct)
-                for one in profiles(warehouse, contract)
+                (
+                    profile.source,
+                    profile.column.name,
+                    profile.column.type.value,
+                    profile.rows,
+                    profile.nulls,
+                    profile.distinct,
+                )
+                for profile in profiles(warehouse, contract)
             ],
             losses=model.json("losses") if "losses.json" in model.names else [],
             learnt=model.json("report"),
             tasks=[_task(ws, warehouse, task, as_of) for task in evaluated],
             segments=tables.read_segments(ws, warehouse, as_of),
-            map=SegmentMap(*plane_of(places), segment) if len(sample) > 2 and any(segment) else None,
+            map=SegmentMap(*plane_of(indices), segment) if len(sample) > 2 and any(segment) else None,
             lookalikes=tables.nearest(ws, warehouse, few, as_of),
             sketches=_sketches(ws),
-            anomalies=tables.anomalies(warehouse, ws.answers("anomalies"), contract.entity, as_of),
-        )  # fmt: skip
+            anomalies=tables.anomalies(warehouse, ws.answer_relation("anomalies"), contract.entity, as_of),
+        )
 
 
 def _task(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> TaskContents:
-    schema, found = ws.settings.answers_schema, worth(ws, warehouse, task, as_of)
+    schema, result = ws.settings.answers_schema, worth(ws, warehouse, task, as_of)
     weeks = tables.scored_weeks(warehouse, task, schema, as_of)
     what = {
         TaskType.BINARY: "score (chance)", TaskType.REGRESSION: f"prediction (unit of {task.target})",
         TaskType.MULTICLASS: "chance of the class named",
     }.get(task.type, "score of the first item named")  # fmt: skip
     reasons = tables.reasons(warehouse, task, schema, as_of)
-    return TaskContents(found.card, found.pictures, found.why_none, weeks, reasons, what)
+    return TaskContents(result.card, result.pictures, result.why_none, weeks, reasons, what)
 
 
 def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
@@ -131,15 +148,15 @@ def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
         week = Week(ws, as_of)
     except DataError:
         return pa.array([], pa.string()), np.zeros((0, 1))
-    some = (
+    subset = (
         np.unique(np.linspace(0, len(week) - 1, min(MAPPED, len(week))).astype(int)) if len(week) else np.zeros(0, int)
     )
-    low, found = 0, []
+    low, results = 0, []
     for part in week.embedding_parts():
-        own = some[(some >= low) & (some < low + len(part))] - low
-        found.append(part[own].astype(np.float32))
+        current = subset[(subset >= low) & (subset < low + len(part))] - low
+        results.append(part[current].astype(np.float32))
         low += len(part)
-    return week.entities.values.take(pa.array(some)), np.concatenate(found) if found else np.zeros((0, 1))
+    return week.entities.values.take(pa.array(subset)), np.concatenate(results) if results else np.zeros((0, 1))
 
 
 def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:
@@ -149,5 +166,7 @@ def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:
         numbers = json.loads(path.read_text())["finding"]["numbers"]
     except (OSError, ValueError, KeyError):  # it never ran, or did not pass
         return []
-    told = {name.partition(" ")[2]: value for name, value in numbers.items() if name.startswith("precision_")}
-    return [(name, float(value), float(numbers[f"rank_correlation {name}"])) for name, value in sorted(told.items())]
+    described = {name.partition(" ")[2]: value for name, value in numbers.items() if name.startswith("precision_")}
+    return [
+        (name, float(value), float(numbers[f"rank_correlation {name}"])) for name, value in sorted(described.items())
+    ]

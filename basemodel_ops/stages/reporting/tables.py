@@ -18,7 +18,7 @@ from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.snapshot.times import microseconds, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, counts_by_cutoff_query, moment_of, rows_query, table_of
+from basemodel_ops.warehouse.queries import column_of, counts_by_cutoff_query, rows_query, table_of, timestamp_of
 
 SCORES, WEEKS = 20_000, 6
 """Scores of a week that are looked at, about, and weeks."""
@@ -34,7 +34,7 @@ ODD = 20
 
 
 def _at(as_of: datetime) -> exp.Expr:
-    return column_of("as_of").eq(moment_of(as_of))
+    return column_of("as_of").eq(timestamp_of(as_of))
 
 
 def _named(what: exp.Expr, name: str) -> exp.Expr:
@@ -47,11 +47,13 @@ def events_by_month(warehouse: Warehouse, source: EventSource, before: datetime)
     query = (
         exp.select(_named(month, "month"), _named(exp.Count(this=exp.Star()), "events"))
         .from_(table_of(source.relation))
-        .where(exp.LT(this=column_of(source.time), expression=moment_of(before)))
+        .where(exp.LT(this=column_of(source.time), expression=timestamp_of(before)))
         .group_by(month.copy())
     )
-    rows = sorted((one for one in warehouse.read(query).to_pylist() if one["month"]), key=lambda one: one["month"])
-    return [f"{one['month']:%Y-%m}" for one in rows], [int(one["events"]) for one in rows]
+    rows = sorted(
+        (entry for entry in warehouse.read(query).to_pylist() if entry["month"]), key=lambda entry: entry["month"]
+    )
+    return [f"{row['month']:%Y-%m}" for row in rows], [int(row["events"]) for row in rows]
 
 
 def scored_weeks(warehouse: Warehouse, task: Task, schema: str, until: datetime) -> dict[str, np.ndarray]:
@@ -60,17 +62,17 @@ def scored_weeks(warehouse: Warehouse, task: Task, schema: str, until: datetime)
     if not warehouse.exists(relation):
         return {}
     counts = warehouse.read(counts_by_cutoff_query(relation, "as_of")).to_pylist()
-    found = {}
-    for one in [one for one in counts if one["cutoff"] <= until][-WEEKS:]:
+    results = {}
+    for entry in [count for count in counts if count["cutoff"] <= until][-WEEKS:]:
         query = exp.select(_named(column_of(answer_column(task)), "score")).from_(table_of(relation))
-        query = query.where(_at(one["cutoff"]))
+        query = query.where(_at(entry["cutoff"]))
         if task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION):
             query = query.where(column_of("rank").eq(exp.Literal.number(1)))
-        sampled = warehouse.sampled(query, task.entity, min(1.0, SCORES / max(int(one["rows"]), 1)))
+        sampled = warehouse.sampled(query, task.entity, min(1.0, SCORES / max(int(entry["rows"]), 1)))
         scores = warehouse.read(sampled).column(0).cast(pa.float64()).drop_null().to_numpy()
         if len(scores):
-            found[key_of(one["cutoff"])] = scores
-    return found
+            results[key_of(entry["cutoff"])] = scores
+    return results
 
 
 def reasons(warehouse: Warehouse, task: Task, schema: str, as_of: datetime) -> list[Reason]:
@@ -94,17 +96,17 @@ def reasons(warehouse: Warehouse, task: Task, schema: str, as_of: datetime) -> l
     )  # fmt: skip
     return [
         Reason(
-            one["source_table"] or "all sources", one["column_name"] or "any column",
-            one["column_value"] or "any value", float(one["moved"]), float(one["added"]),
-            int(one["scores"]),
+            entry["source_table"] or "all sources", entry["column_name"] or "any column",
+            entry["column_value"] or "any value", float(entry["moved"]), float(entry["added"]),
+            int(entry["scores"]),
         )
-        for one in warehouse.read(query).to_pylist()
+        for entry in warehouse.read(query).to_pylist()
     ]  # fmt: skip
 
 
 def read_segments(ws: Workspace, warehouse: Warehouse, as_of: datetime) -> list[Segment]:
     """The segments of a week with what sets each apart, groups before the groups within them."""
-    relation, profiled = ws.answers(SEGMENTS), ws.answers(PROFILES)
+    relation, profiled = ws.answer_relation(SEGMENTS), ws.answer_relation(PROFILES)
     if not warehouse.exists(relation):
         return []
     names = [column_of(name) for name in ("segment", "level", "name")]
@@ -117,41 +119,41 @@ def read_segments(ws: Workspace, warehouse: Warehouse, as_of: datetime) -> list[
     groups = warehouse.read(counted).to_pylist()
     words: dict[str, list[str]] = {}
     if warehouse.exists(profiled):
-        told = warehouse.read(rows_query(profiled, ["segment", "rank", "words"]).where(_at(as_of))).to_pylist()
-        for row in sorted(told, key=lambda one: one["rank"]):
+        described = warehouse.read(rows_query(profiled, ["segment", "rank", "words"]).where(_at(as_of))).to_pylist()
+        for row in sorted(described, key=lambda entry: entry["rank"]):
             words.setdefault(row["segment"], []).append(row["words"])
-    whole = max(sum(int(one["size"]) for one in groups if one["level"] == 1), 1)
+    full = max(sum(int(group["size"]) for group in groups if group["level"] == 1), 1)
     return [
         Segment(
-            one["segment"], int(one["level"]), one["name"], int(one["size"]), int(one["size"]) / whole,
-            words.get(one["segment"], []),
+            group["segment"], int(group["level"]), group["name"], int(group["size"]), int(group["size"]) / full,
+            words.get(group["segment"], []),
         )
-        for one in sorted(groups, key=lambda one: one["segment"].split("."))
+        for group in sorted(groups, key=lambda entry: entry["segment"].split("."))
     ]  # fmt: skip
 
 
 def first_segments(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_of: datetime) -> list[str]:
     """The segment of each entity at the first level; "" where it has none."""
-    relation, entity = ws.answers(SEGMENTS), ws.contract.entity
+    relation, entity = ws.answer_relation(SEGMENTS), ws.contract.entity
     if not warehouse.exists(relation) or not len(entities):
         return [""] * len(entities)
     query = exp.select(column_of(entity), column_of("segment")).from_(table_of(relation)).where(_at(as_of))
     query = query.where(column_of("level").eq(exp.Literal.number(1)))
     query = query.where(column_of(entity).isin(*map(exp.convert, entities.to_pylist())))
-    found = {str(one[entity]): one["segment"] for one in warehouse.read(query).to_pylist()}
-    return [found.get(str(one), "") for one in entities.to_pylist()]
+    results = {str(entry[entity]): entry["segment"] for entry in warehouse.read(query).to_pylist()}
+    return [results.get(str(entry), "") for entry in entities.to_pylist()]
 
 
 def nearest(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_of: datetime) -> list[tuple]:
     """Three look-alikes of a few entities: entity, segment, rank, neighbour, similarity, the neighbour's segment."""
-    relation, entity = ws.answers(LOOKALIKES), ws.contract.entity
+    relation, entity = ws.answer_relation(LOOKALIKES), ws.contract.entity
     if not warehouse.exists(relation) or not len(entities):
         return []
     names = [entity, "rank", NEIGHBOUR, "similarity"]
     query = exp.select(*map(column_of, names)).from_(table_of(relation)).where(_at(as_of))
     query = query.where(exp.LTE(this=column_of("rank"), expression=exp.Literal.number(3)))
     query = query.where(column_of(entity).isin(*map(exp.convert, entities.to_pylist())))
-    rows = sorted(warehouse.read(query).to_pylist(), key=lambda one: (str(one[entity]), one["rank"]))
+    rows = sorted(warehouse.read(query).to_pylist(), key=lambda entry: (str(entry[entity]), entry["rank"]))
     both = pa.array([value for row in rows for value in (row[entity], row[NEIGHBOUR])], entities.type)
     segment = first_segments(ws, warehouse, both, as_of)
     return [
@@ -181,7 +183,7 @@ def anomalies(
     query = exp.select(*map(column_of, names)).from_(table_of(relation)).where(_at(as_of))
     query = query.order_by(column_of("p_value"), column_of(entity)).limit(ODD)
     rows = warehouse.read(query).to_pylist()
-    return names, [[one[name] for name in names] for one in rows]
+    return names, [[row[name] for name in names] for row in rows]
 
 
 def attribute_groups(
@@ -191,24 +193,24 @@ def attribute_groups(
 
     Personal columns are left out. `share` of the entities of the table is read, by their hash.
     """
-    hidden, found = personal(contract), []
+    hidden, results = personal(contract), []
     for source in contract.attributes:
         if source.key != contract.entity:
             continue
         wanted = [
-            one.name
-            for one in source.columns
-            if one.type is ColumnType.CATEGORY and (source.name, one.name) not in hidden
+            column.name
+            for column in source.columns
+            if column.type is ColumnType.CATEGORY and (source.name, column.name) not in hidden
         ]
         table = _newest(warehouse, source, wanted, before, share) if wanted else None
         if table is None:
             continue
         for name in wanted:
             known = {str(key): value for key, value in zip(table[source.key], table[name], strict=True)}
-            values = [known.get(str(one)) for one in entities.to_pylist()]
-            if 1 < len({one for one in values if one is not None}) <= GROUPS:
-                found.append((f"{source.name}.{name}", values))
-    return found
+            values = [known.get(str(entry)) for entry in entities.to_pylist()]
+            if 1 < len({value for value in values if value is not None}) <= GROUPS:
+                results.append((f"{source.name}.{name}", values))
+    return results
 
 
 def _newest(

@@ -36,9 +36,9 @@ Measure = Callable[[np.ndarray, str], float]
 class Tested:
     """Rows that a model answered without having learnt from them."""
 
-    def __init__(self, task: Task, rows: pa.Table, shipped: str, baseline: str, seed: int) -> None:
+    def __init__(self, task: Task, rows: pa.Table, selected: str, baseline: str, seed: int) -> None:
         """Rows of `read_predictions`, of the test; the names are those of what ships and of the baseline."""
-        self.task, self.shipped, self.baseline, self._seed = task, shipped, baseline, seed
+        self.task, self.shipped, self.baseline, self._seed = task, selected, baseline, seed
         self._table = rows
         self._metric = metric_of(task)
         names = set(rows.column_names)
@@ -68,41 +68,44 @@ class Tested:
         return len(self._first)
 
     def measured(self, rows: np.ndarray | None = None) -> dict[str, Measured]:
-        """The metric of `shipped`, `baseline` and their `difference` among rows (positions), or all; {} where it
+        """The metric of `selected`, `baseline` and their `difference` among rows (positions), or all; {} where it
         cannot be measured."""
         rows = np.arange(len(self)) if rows is None else rows
         if len(rows) < ENOUGH:
             return {}
-        values = {one: self._measure(rows, name) for one, name in COLUMNS.items()}
+        values = {entry: self._measure(rows, name) for entry, name in COLUMNS.items()}
         if not np.isfinite(values["shipped"]):
             return {}
         errors = self._errors(rows)
-        found = {}
+        results = {}
         values["difference"] = values["shipped"] - values["baseline"]
         for name, value in values.items():
             if np.isfinite(value) and np.isfinite(errors[name]):
                 error = SURE * errors[name]
-                found[name] = Measured(float(value), float(value) - error, float(value) + error)
-        return found
+                results[name] = Measured(float(value), float(value) - error, float(value) + error)
+        return results
 
     def _errors(self, rows: np.ndarray) -> dict[str, float]:
         """Standard errors of the metrics of rows, those of one entity drawn or left out together."""
-        owner = np.unique(self._owner[rows], return_inverse=True)[1]
+        entity_index = np.unique(self._owner[rows], return_inverse=True)[1]
         if self.task.type is TaskType.MULTILABEL:  # of hundreds of labels, drawing would take minutes
             label = self._wide["label"][rows]
-            moved = {one: auroc_moved(label, self._wide[name][rows])[1] for one, name in COLUMNS.items()}
+            moved = {entry: auroc_moved(label, self._wide[name][rows])[1] for entry, name in COLUMNS.items()}
             moved["difference"] = moved["shipped"] - moved["baseline"]
-            return {one: float(np.sqrt((np.bincount(owner, own) ** 2).sum())) for one, own in moved.items()}
-        order = np.argsort(owner, kind="stable")
-        groups = np.split(rows[order], np.flatnonzero(np.diff(owner[order])) + 1)
+            return {
+                entry: float(np.sqrt((np.bincount(entity_index, current) ** 2).sum()))
+                for entry, current in moved.items()
+            }
+        order = np.argsort(entity_index, kind="stable")
+        groups = np.split(rows[order], np.flatnonzero(np.diff(entity_index[order])) + 1)
         generator, draws = np.random.default_rng(self._seed), []
         for _ in range(SAMPLES):
-            some = np.concatenate([groups[one] for one in generator.integers(0, len(groups), len(groups))])
-            draws.append([self._measure(some, name) for name in COLUMNS.values()])
-        shipped, baseline = np.array(draws).T
-        drawn = {"shipped": shipped, "baseline": baseline, "difference": shipped - baseline}
-        known = {one: own[np.isfinite(own)] for one, own in drawn.items()}
-        return {one: float(own.std()) if len(own) else float("nan") for one, own in known.items()}
+            subset = np.concatenate([groups[integer] for integer in generator.integers(0, len(groups), len(groups))])
+            draws.append([self._measure(subset, name) for name in COLUMNS.values()])
+        selected, baseline = np.array(draws).T
+        drawn = {"shipped": selected, "baseline": baseline, "difference": selected - baseline}
+        known = {entry: current[np.isfinite(current)] for entry, current in drawn.items()}
+        return {entry: float(current.std()) if len(current) else float("nan") for entry, current in known.items()}
 
     def pictures(self) -> list[Picture]:
         """How well the answers hold."""
@@ -142,7 +145,7 @@ class Tested:
         return kind_of(self.task.type).metrics(label, answer, self._columns["weight"][rows])[self._metric]
 
     def _of_labels(self, width: int) -> Measure:
-        self._wide = {name: own.reshape(-1, width) for name, own in self._columns.items() if len(own)}
+        self._wide = {name: current.reshape(-1, width) for name, current in self._columns.items() if len(current)}
         return lambda rows, name: auroc_moved(self._wide["label"][rows], self._wide[name][rows])[0]
 
     def _of_rankings(self) -> tuple[np.ndarray, Measure]:
@@ -151,15 +154,15 @@ class Tested:
         row = np.cumsum(rank == 1) - 1
         discount = np.where(rank <= NAMED, 1 / np.log2(rank + 1), 0.0)
         ideal = np.cumsum(1 / np.log2(np.arange(2, NAMED + 2)))[np.clip(taken[first], 1, NAMED).astype(int) - 1]
-        found = {}
+        results = {}
         for name, column in (("prediction", "label"), ("baseline", "baseline_label")):
             gained = np.bincount(row, self._numbers(column) * discount, len(first))
-            found[name] = np.where(taken[first] > 0, gained / ideal, np.nan)
+            results[name] = np.where(taken[first] > 0, gained / ideal, np.nan)
         kept = taken[first] > 0
 
         def measure(rows: np.ndarray, name: str) -> float:
-            own = found[name][rows[kept[rows]]]
-            return float(own.mean()) if len(own) else float("nan")
+            current = results[name][rows[kept[rows]]]
+            return float(current.mean()) if len(current) else float("nan")
 
         return first, measure
 
@@ -179,21 +182,21 @@ def auroc_moved(label: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray
         score: (rows, labels).
     """
     value, moved, count = 0.0, np.zeros(len(label)), 0
-    for own, told in zip(label.T > 0, score.T, strict=True):
-        yes, no = int(own.sum()), int((~own).sum())
+    for current, described in zip(label.T > 0, score.T, strict=True):
+        yes, no = int(current.sum()), int((~current).sum())
         if not (yes and no):
             continue
-        rank, right = rankdata(told), np.zeros(len(told))
-        right[own] = (rank[own] - rankdata(told[own])) / no  # share of the others that it stands above
-        right[~own] = 1 - (rank[~own] - rankdata(told[~own])) / yes
-        auroc = right[own].mean()
-        moved += (right - auroc) / np.where(own, yes, no)
+        rank, right = rankdata(described), np.zeros(len(described))
+        right[current] = (rank[current] - rankdata(described[current])) / no  # share of the others that it stands above
+        right[~current] = 1 - (rank[~current] - rankdata(described[~current])) / yes
+        auroc = right[current].mean()
+        moved += (right - auroc) / np.where(current, yes, no)
         value, count = value + auroc, count + 1
     return (value / count, moved / count) if count else (float("nan"), moved)
 
 
 def positions_by(values: Sequence[object] | np.ndarray) -> dict[str, np.ndarray]:
     """Rows of each value, the most frequent first; those without one are left out."""
-    texts = np.array(["" if one is None else str(one) for one in values])
+    texts = np.array(["" if value is None else str(value) for value in values])
     names, counts = np.unique(texts, return_counts=True)
     return {str(name): np.flatnonzero(texts == name) for name in names[np.argsort(-counts, kind="stable")] if name}

@@ -71,19 +71,20 @@ def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str
 
 def _groups(ws: Workspace, warehouse: Warehouse, task: Task, tested: Tested) -> list[GroupWorth]:
     """The metric by group of each attribute of few values."""
-    snapshot, found = ws.snapshot(), []
+    snapshot, results = ws.snapshot(), []
     before = tested.begins if task.horizon is not None else to_datetime(int(snapshot.times.data_end))
     share = snapshot.plans[task.name].read if task.name in snapshot.plans else 1.0
     for name, values in attribute_groups(warehouse, ws.contract, tested.entities, before, share):
         for value, rows in positions_by(values).items():
-            found.append(GroupWorth(name, value, len(rows), tested.measured(rows).get("shipped")))
-    return found
+            results.append(GroupWorth(name, value, len(rows), tested.measured(rows).get("shipped")))
+    return results
 
 
 def _data(ws: Workspace) -> dict[str, object]:
     snapshot = ws.snapshot()
     sources = {
-        source.name: ", ".join(one.name for one in source.columns if one.type is not ColumnType.IGNORE) or "no columns"
+        source.name: ", ".join(column.name for column in source.columns if column.type is not ColumnType.IGNORE)
+        or "no columns"
         for source in (*ws.contract.events, *ws.contract.attributes)
     }
     return {
@@ -94,39 +95,41 @@ def _data(ws: Workspace) -> dict[str, object]:
 
 
 def _hashes(ws: Workspace, task: Task, model: Artifact, evaluated: Artifact) -> dict[str, str]:
-    found = {"model": model.version, "evaluation": evaluated.version}
+    results = {"model": model.version, "evaluation": evaluated.version}
     inputs = model.manifest["about"]["inputs"]
-    found |= {key: str(version) for key, version in inputs["artifacts"].items() if "/" not in key}
-    found |= {"snapshot": ws.snapshot().version, "code": str(inputs["code"])}
+    results |= {key: str(version) for key, version in inputs["artifacts"].items() if "/" not in key}
+    results |= {"snapshot": ws.snapshot().version, "code": str(inputs["code"])}
     if "predictions.json" in model.names:
-        found["predictions"] = model.json("predictions")["version"]
-    return found | {"seed": str(ws.settings.seed), "contract": ws.contract.fingerprint}
+        results["predictions"] = model.json("predictions")["version"]
+    return results | {"seed": str(ws.settings.seed), "contract": ws.contract.fingerprint}
 
 
 def _limits(
     task: Task, report: dict, groups: Sequence[GroupWorth], tested: Tested | None, why: str
 ) -> list[str]:  # fmt: skip
     """What the model cannot, in words that follow from its figures."""
-    found = [
+    results = [
         f"It answers about whom {task.population or task.relation} lists; of others nothing was measured.",
         "Reasons and groups say what goes together in the data, not what causes what.",
     ]
     if task.horizon is None:
-        found.append("Its rows are split by entity, not in time: how it ages is not measured.")
+        results.append("Its rows are split by entity, not in time: how it ages is not measured.")
     if report.get("warning"):
-        found.append(str(report["warning"]))
-    value, against, noise = (float(report[name]) for name in ("shipped_value", "baseline_value", "noise"))
+        results.append(str(report["warning"]))
+    value, against, standard_error = (float(report[name]) for name in ("shipped_value", "baseline_value", "noise"))
     worse = value - against if report["metric"] not in SMALLER_IS_BETTER else against - value
-    if worse < 2 * noise or worse <= 0:
-        found.append(f"It is not surely better than {report['baseline']}: {value:.4g} against {against:.4g}.")
-    small = sorted({f"{one.attribute} {one.value}" for one in groups if one.measured is None})
+    if worse < 2 * standard_error or worse <= 0:
+        results.append(f"It is not surely better than {report['baseline']}: {value:.4g} against {against:.4g}.")
+    small = sorted(
+        {f"{group_worth.attribute} {group_worth.value}" for group_worth in groups if group_worth.measured is None}
+    )
     if small:
-        found.append(f"Not measured, as they have below {ENOUGH} test rows or one answer only: {', '.join(small)}.")
-    known = [one for one in groups if one.measured is not None]
+        results.append(f"Not measured, as they have below {ENOUGH} test rows or one answer only: {', '.join(small)}.")
+    known = [group_worth for group_worth in groups if group_worth.measured is not None]
     if len(known) > 1 and tested is not None:
         sign = -1 if tested.metric in SMALLER_IS_BETTER else 1
-        least = min(known, key=lambda one: sign * one.measured.value if one.measured else np.inf)
-        found.append(f"Of the groups it answers worst about {least.attribute} {least.value}: {least.measured}.")
+        least = min(known, key=lambda entry: sign * entry.measured.value if entry.measured else np.inf)
+        results.append(f"Of the groups it answers worst about {least.attribute} {least.value}: {least.measured}.")
     if tested is None:
-        found.append(f"Intervals and groups are not known. {why}")
-    return found
+        results.append(f"Intervals and groups are not known. {why}")
+    return results

@@ -15,8 +15,8 @@ from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.asked import Asked, asked_at
 from basemodel_ops.stages.snapshot.own import INSTANT
-from basemodel_ops.stages.tasks.recommending import Recommender
-from basemodel_ops.stages.tasks.views import pair_views, peer_keys, single_views
+from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets, peer_keys, single_feature_sets
+from basemodel_ops.stages.tasks.recommendation import Recommender
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import ColdStart
 from basemodel_ops.tasks.intervals import Interval
@@ -25,7 +25,7 @@ from basemodel_ops.tasks.multilabel import PairModel
 from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
-from basemodel_ops.tasks.single import Views, load_mixture
+from basemodel_ops.tasks.single import FeatureSets, load_mixture
 from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -54,8 +54,8 @@ class Question(ABC):
     answers_cold = True
     """Whether entities without events before the cutoff get an answer."""
 
-    def __init__(self, task: Task, as_of: datetime, asked: Asked) -> None:
-        self.task, self.as_of, self.asked = task, as_of, asked
+    def __init__(self, task: Task, as_of: datetime, population: Asked) -> None:
+        self.task, self.as_of, self.asked = task, as_of, population
         self.relation = score_relation(task.name)
 
     @abstractmethod
@@ -71,8 +71,8 @@ class Question(ABC):
         entity = group.rows.entities.values.take(pa.array(group.rows.entity[rows]))
         if not self.task.is_own:
             return {self.task.entity: entity}
-        moment = pa.array(group.rows.cutoff[rows] - INSTANT, pa.int64()).cast(pa.timestamp("us"))
-        return {self.task.entity: entity, MOMENT: moment}
+        timestamp = pa.array(group.rows.cutoff[rows] - INSTANT, pa.int64()).cast(pa.timestamp("us"))
+        return {self.task.entity: entity, MOMENT: timestamp}
 
     def schema(self) -> pa.Schema:
         """Columns of the answer table."""
@@ -98,10 +98,10 @@ class Question(ABC):
         """The answers that are items, (rows x width) flat, with scores (rows, width), the best first; those `kept`."""
         width = scores.shape[1]
         at = np.flatnonzero(kept.ravel())
-        owner, rank = np.divmod(at, width)
+        row, rank = np.divmod(at, width)
         return pa.table(
             {
-                **{name: column.take(pa.array(owner)) for name, column in key.items()},
+                **{name: column.take(pa.array(row)) for name, column in key.items()},
                 "item": items.take(pa.array(at)),
                 "score": scores.ravel()[at].astype(float), "rank": (rank + 1).astype(np.int32),
             }
@@ -111,8 +111,8 @@ class Question(ABC):
 class SingleQuestion(Question):
     """One answer an entity: a chance, a number or a class."""
 
-    def __init__(self, task: Task, as_of: datetime, asked: Asked, fitted: Artifact, checkpoint: Checkpoint):
-        super().__init__(task, as_of, asked)
+    def __init__(self, task: Task, as_of: datetime, population: Asked, fitted: Artifact, checkpoint: Checkpoint):
+        super().__init__(task, as_of, population)
         self.model_version, recipe = fitted.version, fitted.json("recipe")
         state = fitted.arrays("heads"), _texts(fitted, recipe)
         self.heads = load_mixture(task.type, list(recipe["shares"]), state)
@@ -138,12 +138,12 @@ class SingleQuestion(Question):
     def _outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
         return self._cold.applied(self.heads.predict(self.views(examples, rows)), examples.has_history(rows))
 
-    def views(self, examples: RowsInMemory, rows: np.ndarray) -> Views:
+    def views(self, examples: RowsInMemory, rows: np.ndarray) -> FeatureSets:
         """What the heads read of rows (positions)."""
-        views = single_views(examples, self.checkpoint, rows, self.task)
+        feature_sets = single_feature_sets(examples, self.checkpoint, rows, self.task)
         if self._peers is not None:
-            views = views.with_peers(self._peers.look_up(peer_keys(examples, rows)))
-        return views
+            feature_sets = feature_sets.with_peers(self._peers.look_up(peer_keys(examples, rows)))
+        return feature_sets
 
     @property
     def labels(self) -> list[str]:
@@ -162,9 +162,9 @@ class ManyQuestion(Question):
     """Which of many labels."""
 
     def __init__(
-        self, ws: Workspace, task: Task, as_of: datetime, asked: Asked, fitted: Artifact, checkpoint: Checkpoint,
+        self, ws: Workspace, task: Task, as_of: datetime, population: Asked, fitted: Artifact, checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
-        super().__init__(task, as_of, asked)
+        super().__init__(task, as_of, population)
         self._ws, self.checkpoint, self.model_version = ws, checkpoint, fitted.version
         recipe = fitted.json("recipe")
         self._labels = fitted.table("labels").column("label").combine_chunks()
@@ -176,8 +176,8 @@ class ManyQuestion(Question):
 
     def outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
         """The chance of each label, of some rows (positions): (rows, labels)."""
-        views = pair_views(self._ws, examples, self.checkpoint, rows, self.task, self._labels)
-        return self._pairs.predict(views)
+        feature_sets = pair_feature_sets(self._ws, examples, self.checkpoint, rows, self.task, self._labels)
+        return self._pairs.predict(feature_sets)
 
     modelled = outputs  # nobody is answered by another rule
 
@@ -198,10 +198,10 @@ class ItemQuestion(Question):
     """Which items next."""
 
     def __init__(
-        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, asked: Asked, fitted: Artifact,
+        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, population: Asked, fitted: Artifact,
         cutoff: int,
     ) -> None:  # fmt: skip
-        super().__init__(task, as_of, asked)
+        super().__init__(task, as_of, population)
         self.model_version = fitted.version
         self.recommender = Recommender(ws, warehouse, task, fitted, cutoff)
 
@@ -226,19 +226,19 @@ def question_of(
     ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, cutoff: int, checkpoint: Checkpoint
 ) -> Question:
     """A task with its fitted model, ready to be asked at a cutoff."""
-    asked, fitted = asked_at(warehouse, ws.contract.grid, task, as_of), ws.current(f"{task.name}/model")
+    population, fitted = asked_at(warehouse, ws.contract.grid, task, as_of), ws.current(f"{task.name}/model")
     if task.form.shape is Shape.ITEMS:
-        return ItemQuestion(ws, warehouse, task, as_of, asked, fitted, cutoff)
-    return outputs_question(ws, task, as_of, asked, fitted, checkpoint)
+        return ItemQuestion(ws, warehouse, task, as_of, population, fitted, cutoff)
+    return outputs_question(ws, task, as_of, population, fitted, checkpoint)
 
 
 def outputs_question(
-    ws: Workspace, task: Task, as_of: datetime, asked: Asked, fitted: Artifact, checkpoint: Checkpoint
+    ws: Workspace, task: Task, as_of: datetime, population: Asked, fitted: Artifact, checkpoint: Checkpoint
 ) -> SingleQuestion | ManyQuestion:
     """A task that does not rank items, with its fitted model."""
     if task.form.shape is Shape.LABELS:
-        return ManyQuestion(ws, task, as_of, asked, fitted, checkpoint)
-    return SingleQuestion(task, as_of, asked, fitted, checkpoint)
+        return ManyQuestion(ws, task, as_of, population, fitted, checkpoint)
+    return SingleQuestion(task, as_of, population, fitted, checkpoint)
 
 
 def _texts(fitted: Artifact, recipe: dict) -> dict[str, str]:

@@ -16,7 +16,7 @@ from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.snapshot.own import cutoff_of
 from basemodel_ops.stages.snapshot.times import microseconds
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Asked:
         return f"{len(hashes)} {int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0}"
 
 
-def asked_query(grid: Grid, task: Task, as_of: datetime, is_open: bool = True) -> exp.Select:
+def population_query(grid: Grid, task: Task, as_of: datetime, is_open: bool = True) -> exp.Select:
     """The entities that a task asks about at `as_of`; of a trait, where `is_open`, those whose answer is not known.
 
     A task with moments of its own asks about whoever had one since the cutoff before.
@@ -53,12 +53,12 @@ def asked_query(grid: Grid, task: Task, as_of: datetime, is_open: bool = True) -
 def _within(grid: Grid, task: Task, as_of: datetime) -> exp.Expr:
     """Whether a row of a task belongs to the partition of `as_of`."""
     if not task.is_own:
-        return column_of(task.cutoff).eq(moment_of(as_of))
-    before = exp.LT(this=column_of(grid.cutoff), expression=moment_of(as_of))
+        return column_of(task.cutoff).eq(timestamp_of(as_of))
+    before = exp.LT(this=column_of(grid.cutoff), expression=timestamp_of(as_of))
     since = exp.select(exp.Max(this=column_of(grid.cutoff))).from_(table_of(grid.relation)).where(before)
     return exp.and_(
         exp.GTE(this=column_of(task.cutoff), expression=since.subquery()),
-        exp.LT(this=column_of(task.cutoff), expression=moment_of(as_of)),
+        exp.LT(this=column_of(task.cutoff), expression=timestamp_of(as_of)),
     )
 
 
@@ -69,10 +69,10 @@ def asked_at(warehouse: Warehouse, grid: Grid, task: Task, as_of: datetime, is_o
         DataError: there are none of a task at the cutoffs of the grid.
     """
     if task.is_own:
-        moment = exp.alias_(column_of(task.cutoff), "moment", quoted=True)
-        found = warehouse.read(asked_query(grid, task, as_of).select(moment))
-        return Asked(found.column(0), cutoff_of(task, microseconds(found.column(1))))
-    entities = warehouse.read(asked_query(grid, task, as_of, is_open)).column(0)
+        timestamp = exp.alias_(column_of(task.cutoff), "moment", quoted=True)
+        table = warehouse.read(population_query(grid, task, as_of).select(timestamp))
+        return Asked(table.column(0), cutoff_of(task, microseconds(table.column(1))))
+    entities = warehouse.read(population_query(grid, task, as_of, is_open)).column(0)
     if not len(entities):
         cutoff = exp.alias_(exp.Max(this=column_of(task.cutoff)), "newest", quoted=True)
         newest = (
@@ -102,19 +102,19 @@ class AskedRows:
 def rows_to_ask(builder: Builder, cutoff: int, questions: Sequence[Asked], everyone: bool) -> AskedRows:
     """The rows that questions are about, and those of everyone at the cutoff where `everyone` is kept."""
     count = len(builder.entities)
-    known = [builder.entities.encode(one.entities).astype(np.int64) for one in questions]
-    is_at_cutoff = everyone or any(one.cutoff is None for one in questions)
+    known = [builder.entities.encode(asked.entities).astype(np.int64) for asked in questions]
+    is_at_cutoff = everyone or any(asked.cutoff is None for asked in questions)
     newest = np.arange(count if is_at_cutoff else 0)  # those who are not asked are few
     pairs = [np.stack([newest, np.full(len(newest), cutoff)])]
-    for index, one in zip(known, questions, strict=True):
-        if one.cutoff is not None:
-            pairs.append(np.stack([index, one.cutoff])[:, index >= 0])
-    every, place = pairs[0], np.arange(len(newest))
+    for index, asked in zip(known, questions, strict=True):
+        if asked.cutoff is not None:
+            pairs.append(np.stack([index, asked.cutoff])[:, index >= 0])
+    every, row_index = pairs[0], np.arange(len(newest))
     if len(pairs) > 1:
-        every, place = np.unique(np.concatenate(pairs, axis=1), axis=1, return_inverse=True)
-    at_cutoff, *own = np.split(place.ravel(), np.cumsum([one.shape[1] for one in pairs])[:-1])
-    asked = [np.zeros(every.shape[1], bool) for _ in questions]
-    others = iter(own)
-    for flags, index, one in zip(asked, known, questions, strict=True):
-        flags[at_cutoff[index[index >= 0]] if one.cutoff is None else next(others)] = True
-    return AskedRows(every[0], every[1], every[1] == cutoff, asked)
+        every, row_index = np.unique(np.concatenate(pairs, axis=1), axis=1, return_inverse=True)
+    at_cutoff, *current = np.split(row_index.ravel(), np.cumsum([pair.shape[1] for pair in pairs])[:-1])
+    population = [np.zeros(every.shape[1], bool) for _ in questions]
+    others = iter(current)
+    for flags, index, asked in zip(population, known, questions, strict=True):
+        flags[at_cutoff[index[index >= 0]] if asked.cutoff is None else next(others)] = True
+    return AskedRows(every[0], every[1], every[1] == cutoff, population)

@@ -18,7 +18,7 @@ from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.publication import Partition
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 GROUP = {TaskType.MULTICLASS: "class", TaskType.MULTILABEL: "item"}
 """Column within whose values scores are compared, by type of task; others compare all scores."""
@@ -47,7 +47,7 @@ def task_deciles(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Repo
     group = [GROUP[task.type]] if task.type in GROUP else []
     with ws.warehouse() as warehouse:
         scores = score_relation(name, ws.settings.answers_schema)
-        version = version_of(str(relation), as_of, *_mark(warehouse, scores, as_of))
+        version = version_of(str(relation), as_of, *_tables_fingerprint(warehouse, scores, as_of))
         query = ranked_query(task, scores, as_of)
         first = warehouse.read(query.limit(1))
         schema = _placed(first, task, group).schema
@@ -69,7 +69,7 @@ def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
 
     def over(function: exp.Expr, order: exp.Ordered | None, name: str) -> exp.Expr:
         ordered = exp.Order(expressions=[order]) if order else None
-        window = exp.Window(this=function, partition_by=[one.copy() for one in within], order=ordered)
+        window = exp.Window(this=function, partition_by=[entry.copy() for entry in within], order=ordered)
         return exp.alias_(window, name, quoted=True)
 
     low, high = (exp.Ordered(this=column_of(answer), desc=desc, nulls_first=False) for desc in (False, True))
@@ -84,8 +84,8 @@ def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
             *map(column_of, MADE),
         )
         .from_(table_of(scores))
-        .where(column_of("as_of").eq(moment_of(as_of)))
-        .order_by(column_of(task.entity), *(one.copy() for one in within))
+        .where(column_of("as_of").eq(timestamp_of(as_of)))
+        .order_by(column_of(task.entity), *(entry.copy() for entry in within))
     )
 
 
@@ -101,18 +101,18 @@ def _batches(warehouse: Warehouse, query: exp.Query, rows: int) -> Iterator[pa.T
 
 def _placed(table: pa.Table, task: Task, group: list[str]) -> pa.Table:
     """Rows of the table of deciles."""
-    places = [table.column(name).cast(pa.int64()).to_numpy() for name in ("from_low", "from_high", "scores")]
-    found = percentiles(*places)
-    decile = np.minimum(found // 10 + 1, 10).astype(np.int32)
+    row_index = [table.column(name).cast(pa.int64()).to_numpy() for name in ("from_low", "from_high", "scores")]
+    result = percentiles(*row_index)
+    decile = np.minimum(result // 10 + 1, 10).astype(np.int32)
     kept = table.select([task.entity, "as_of", *group, "score"])
-    kept = kept.append_column("percentile", pa.array(found)).append_column("decile", pa.array(decile))
+    kept = kept.append_column("percentile", pa.array(result)).append_column("decile", pa.array(decile))
     for name in MADE:
         kept = kept.append_column(name, table.column(name))
-    moment = pa.timestamp("us")
-    return kept.cast(pa.schema([(f.name, moment if pa.types.is_timestamp(f.type) else f.type) for f in kept.schema]))
+    timestamp = pa.timestamp("us")
+    return kept.cast(pa.schema([(f.name, timestamp if pa.types.is_timestamp(f.type) else f.type) for f in kept.schema]))
 
 
-def _mark(warehouse: Warehouse, scores: Relation, as_of: datetime) -> list[str]:
+def _tables_fingerprint(warehouse: Warehouse, scores: Relation, as_of: datetime) -> list[str]:
     """What the ledger says that the scores of that week are made from."""
     entry = Partition(scores, {"as_of": as_of}, "", "", "").entry
     query = exp.select(column_of("input_hash"), column_of("code_version")).from_(table_of(warehouse.ledger))

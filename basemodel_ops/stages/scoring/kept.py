@@ -33,7 +33,7 @@ class SparseRows(Represented):
     def __init__(self, entities: Vocabulary, cutoff: np.ndarray, layout: Layout, parts: list[pa.Table]) -> None:
         super().__init__(entities, np.arange(len(entities)), cutoff, layout)
         table = pa.concat_tables(parts)
-        self._row, self._place, value = (column.to_numpy() for column in table.columns)
+        self._row, self._input_index, value = (column.to_numpy() for column in table.columns)
         self._value = value.view(np.float16)
 
     def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -43,6 +43,6 @@ class SparseRows(Represented):
         column[positions] = np.arange(len(positions))
         for number, row in enumerate(rows):
             low, high = np.searchsorted(self._row, [row, row + 1])
-            at = column[self._place[low:high]]
+            at = column[self._input_index[low:high]]
             out[number, at[at >= 0]] = self._value[low:high][at >= 0]
         return out

@@ -9,11 +9,11 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.emde import ask
+from basemodel_ops.emde import query_sketch
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
+from basemodel_ops.representation.inversion import invert_sketch
 from basemodel_ops.representation.observed import decay_factors
-from basemodel_ops.representation.restoring import restore_counts
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.features.reading import Chosen
@@ -22,11 +22,11 @@ from basemodel_ops.stages.scoring.kept import kept_rows, representation_key
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import began_query, column_of, sample_query, table_of
+from basemodel_ops.warehouse.queries import column_of, first_event_query, sample_query, table_of
 
 
 @dataclass(frozen=True)
-class Reply:
+class QueryResult:
     """What is said of one value: the chance that the history holds it, how much of it, and about how long ago."""
 
     value: str
@@ -39,9 +39,9 @@ class Reply:
     """What else is to be said: since when a value is there that the representation does not know."""
 
 
-def ask_entity(
+def query_entity(
     ws: Workspace, entity: str, source: str, column: str, as_of: datetime, values: list[str], top: int
-) -> list[Reply]:
+) -> list[QueryResult]:
     """Replies for the `values`, or, without any, for the `top` values with the largest decayed count.
 
     Of values that were first seen after the end of training the representation knows nothing: their reply has no
@@ -52,36 +52,36 @@ def ask_entity(
     """
     examples = _represented(ws, entity, as_of)
     known = _vocabulary(ws, examples, source, column)
-    place = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
-    if not len(examples) or place[0] < 0:
+    row_index = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
+    if not len(examples) or row_index[0] < 0:
         kept = ws.store.newest(representation_key(as_of))
         known = [] if kept is None else kept.table("entities").column("value")[:3].to_pylist()
         raise DataError(
             f"No {ws.contract.entity} {entity} has events before {key_of(as_of)}, or none that was kept. "
             f"There are such as {known}."
         )
-    ((probability, count, age),) = read_histories(ws, examples, place, source, column, len(known))
+    ((probability, count, age),) = read_histories(ws, examples, row_index, source, column, len(known))
     if not values:
         best = np.argsort(-count, kind="stable")[:top]
         chosen = [(str(known.values[int(code)].as_py()), int(code)) for code in best if count[code] > 0]
     else:
         chosen = [(value, int(known.encode(_scalar(value, known))[0])) for value in values]
     return [
-        Reply(value, float(probability[code]), float(count[code]), float(age[code]))
+        QueryResult(value, float(probability[code]), float(count[code]), float(age[code]))
         if code >= 0
         else _unknown(ws, source, column, value, as_of)
         for value, code in chosen
     ]
 
 
-def _unknown(ws: Workspace, source: str, column: str, value: str, as_of: datetime) -> Reply:
+def _unknown(ws: Workspace, source: str, column: str, value: str, as_of: datetime) -> QueryResult:
     """The reply for a value that the vocabulary lacks: nothing is known of it, or nobody ever had it."""
     with ws.warehouse() as warehouse:
         first = _first_seen(ws, warehouse, source, column, value, as_of)
     if first is None:
-        return Reply(value, 0.0, 0.0, float("nan"), f"no event before {as_of:%Y-%m-%d} has it")
+        return QueryResult(value, 0.0, 0.0, float("nan"), f"no event before {as_of:%Y-%m-%d} has it")
     end = to_datetime(ws.snapshot().times.training_end)
-    return Reply(
+    return QueryResult(
         value, float("nan"), float("nan"), float("nan"),
         f"unknown since {first:%Y-%m-%d}, when it was first seen: what is asked learnt from events before "
         f"{end:%Y-%m-%d}. `basemodel train` learns it",
@@ -91,20 +91,20 @@ def _unknown(ws: Workspace, source: str, column: str, value: str, as_of: datetim
 def _first_seen(
     ws: Workspace, warehouse: Warehouse, source: str, column: str, value: str, as_of: datetime
 ) -> datetime | None:
-    """When a value, or a thing with this value of an attribute, first stood in an event before `as_of`."""
+    """When a value, or an item with this value of an attribute, first stood in an event before `as_of`."""
     event = ws.contract.event(source)
     name, _, attribute = column.partition(".")
-    query = began_query(event, as_of)
+    query = first_event_query(event, as_of)
     if not attribute:
-        found = warehouse.read(query.where(_is(column_of(name), value)))
+        table = warehouse.read(query.where(_is(column_of(name), value)))
     else:
-        references = next(one.references for one in event.columns if one.name == name)
-        facts = ws.contract.attribute(references or "")
-        things = exp.select(column_of(facts.key)).from_(table_of(facts.relation))
-        things = things.where(_is(column_of(attribute), value))
-        found = warehouse.read(query.where(exp.In(this=column_of(name), query=things.subquery())))
-    first = found.column(0)[0].as_py()
-    return None if first is None else to_datetime(int(microseconds(found.column(0))[0]))
+        references = next(column.references for column in event.columns if column.name == name)
+        attributes = ws.contract.attribute(references or "")
+        items = exp.select(column_of(attributes.key)).from_(table_of(attributes.relation))
+        items = items.where(_is(column_of(attribute), value))
+        table = warehouse.read(query.where(exp.In(this=column_of(name), query=items.subquery())))
+    first = table.column(0)[0].as_py()
+    return None if first is None else to_datetime(int(microseconds(table.column(0))[0]))
 
 
 def _is(column: exp.Column, value: str) -> exp.Expr:
@@ -139,39 +139,42 @@ def represent(
     everyone = np.arange(len(builder.entities))
     cutoffs = np.full(len(everyone), cutoff)
     values = [builder.represent(part) for part in builder.parts(everyone, cutoffs)]
-    whole = np.concatenate([np.zeros((0, builder.layout.length), np.float16), *values])
-    return RowsInMemory(builder.entities, everyone, cutoffs, builder.layout, whole)
+    full = np.concatenate([np.zeros((0, builder.layout.length), np.float16), *values])
+    return RowsInMemory(builder.entities, everyone, cutoffs, builder.layout, full)
 
 
 def read_histories(
-    ws: Workspace, examples: Represented, places: np.ndarray, source: str, column: str, size: int
+    ws: Workspace, examples: Represented, row_index: np.ndarray, source: str, column: str, size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Probability, decayed count and age of each of the `size` values of a column, (size,) each, per row at `places`.
+    """Probability, decayed count and age of each of the `size` values of a column, (size,) each, per row at
+    `row_index`.
 
     The files are read once, however many rows are asked.
     """
-    lives = np.array(ws.settings.half_lives)
+    half_lives = np.array(ws.settings.half_lives)
     if not examples.layout.select("sketch", source, column):
-        began = ws.current(f"encoders/{source}").json("began")
-        factor = decay_factors(examples.cutoffs, began, lives[[lives.argmax()]])[
-            np.searchsorted(examples.cutoffs, examples.cutoff[places])
+        first_event_time = ws.current(f"encoders/{source}").json("began")
+        factor = decay_factors(examples.cutoffs, first_event_time, half_lives[[half_lives.argmax()]])[
+            np.searchsorted(examples.cutoffs, examples.cutoff[row_index])
         ]
-        counts = np.expm1(_block(examples, places, "count", source, column, f"{lives.max():g}")) / factor
-        recencies = _block(examples, places, "recency", source, column, "")
+        counts = np.expm1(_block(examples, row_index, "count", source, column, f"{half_lives.max():g}")) / factor
+        recencies = _block(examples, row_index, "recency", source, column, "")
         for kept, recency in zip(counts, recencies, strict=True):
             yield _exact(kept, recency, size)
         return
     codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
-    # Things that no event mentioned before the end of training may be in newer histories.
+    # Items that no event mentioned before the end of training may be in newer histories.
     prior = vocabulary_of(ws.current(f"encoders/{source}"), column).counts + 0.5
     depth, width = codes.shape[1], ws.settings.width
-    sketches, masses = (
-        np.stack([_block(examples, places, kind, source, column, f"{life:g}") for life in lives], axis=1)
-        for kind in ("sketch", "mass")
+    sketches, cell_weights = (
+        np.stack(
+            [_block(examples, row_index, kind, source, column, f"{half_life:g}") for half_life in half_lives], axis=1
+        )
+        for kind in ("sketch", "total_weight")
     )  # (places, half-lives, cells) and (places, half-lives, 1)
-    for rows, mass in zip(sketches, np.expm1(masses).repeat(depth, axis=2), strict=True):
-        sketch = restore_counts(rows.reshape(-1, width), mass.ravel()).reshape(len(lives), depth, width)
-        answers = ask(sketch, codes, lives, np.arange(size), prior)
+    for rows, total_weight in zip(sketches, np.expm1(cell_weights).repeat(depth, axis=2), strict=True):
+        sketch = invert_sketch(rows.reshape(-1, width), total_weight.ravel()).reshape(len(half_lives), depth, width)
+        answers = query_sketch(sketch, codes, half_lives, np.arange(size), prior)
         yield answers.probability, answers.count, answers.age
 
 
@@ -184,9 +187,11 @@ def _exact(kept: np.ndarray, recency: np.ndarray, size: int) -> tuple[np.ndarray
     return (count > 0).astype(float), count, age
 
 
-def _block(examples: Represented, places: np.ndarray, kind: str, source: str, column: str, detail: str) -> np.ndarray:
+def _block(
+    examples: Represented, row_index: np.ndarray, kind: str, source: str, column: str, detail: str
+) -> np.ndarray:
     (block,) = [b for b in examples.layout.select(kind, source, column) if b.detail == detail]
-    return examples.gather(places, np.arange(block.offset, block.end)).astype(np.float64)
+    return examples.gather(row_index, np.arange(block.offset, block.end)).astype(np.float64)
 
 
 def _vocabulary(ws: Workspace, examples: Represented, source: str, column: str) -> Vocabulary:

@@ -19,14 +19,14 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.traits import FORM as TRAITS
 from basemodel_ops.report import Report
-from basemodel_ops.representation.workers import mapped
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.foundation.compact import EmbeddingDraft
+from basemodel_ops.stages.foundation.compact import EmbeddingWriter
 from basemodel_ops.stages.scoring.answering import Group, Question, question_of, score_relation
-from basemodel_ops.stages.scoring.asked import AskedRows, asked_query, rows_to_ask
+from basemodel_ops.stages.scoring.asked import AskedRows, population_query, rows_to_ask
 from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.stages.snapshot.snapshot import KEY as SNAPSHOT
 from basemodel_ops.stages.snapshot.snapshot import read_columns
@@ -35,7 +35,7 @@ from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.ownership import claim
 
-Numbers = dict[str, float | int | str]
+ReportMetrics = dict[str, float | int | str]
 
 
 def task_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> Report:
@@ -65,7 +65,7 @@ def score(ws: Workspace, tasks: Sequence[str], as_of: datetime, run_id: str, kee
         questions = [question_of(ws, warehouse, task, as_of, cutoff, checkpoint) for task in declared]
         for question in questions:
             question.relation = score_relation(question.task.name, ws.settings.answers_schema)
-        return ask(ws, warehouse, questions, as_of, run_id, checkpoint, keep)
+        return answer_questions(ws, warehouse, questions, as_of, run_id, checkpoint, keep)
 
 
 def entity_representation(ws: Workspace, as_of: datetime) -> Report:
@@ -73,19 +73,23 @@ def entity_representation(ws: Workspace, as_of: datetime) -> Report:
     return score(ws, [], as_of, "", keep=True)["entity_representation"]
 
 
-def _mark(ws: Workspace, warehouse: Warehouse) -> str:
+def _tables_fingerprint(ws: Workspace, warehouse: Warehouse) -> str:
     """A hash of the tables that answers are made from, as they stand now."""
     _, relations = represented(ws.contract)
-    columns = {str(one): names for one, names in read_columns(ws.contract).values()}
-    return version_of([warehouse.fingerprint(one, columns[str(one)]) for one in relations])
+    columns = {str(relation): names for relation, names in read_columns(ws.contract).values()}
+    return version_of([warehouse.fingerprint(relation, columns[str(relation)]) for relation in relations])
 
 
-def ask(
+def answer_questions(
     ws: Workspace, warehouse: Warehouse, questions: Sequence[Question], as_of: datetime, run_id: str,
     checkpoint: Checkpoint, keep: bool = False,
 ) -> dict[str, Report]:  # fmt: skip
     """Ask questions of everyone they are about, in one pass, and publish the answers; see `score`."""
-    cutoff, code, mark = to_microseconds(as_of), code_behind("stages.scoring.scoring"), _mark(ws, warehouse)
+    cutoff, code, fingerprint = (
+        to_microseconds(as_of),
+        code_behind("stages.scoring.scoring"),
+        _tables_fingerprint(ws, warehouse),
+    )
     if questions:
         claim(warehouse, ws.settings.answers_schema, ws.settings.owner)
     reports: dict[str, Report] = {}
@@ -97,7 +101,7 @@ def ask(
             task = question.task
             offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
             about = question.asked.mark
-            version = version_of(str(question.relation), as_of, question.model_version, mark, about, offers)
+            version = version_of(str(question.relation), as_of, question.model_version, fingerprint, about, offers)
             out = stack.enter_context(
                 warehouse.publication(question.relation, question.schema(), {"as_of": as_of}, version, code, run_id)
             )
@@ -105,39 +109,39 @@ def ask(
             if out.is_needed:
                 due.append((question, out))
         settings = (ws.settings.keep_sketches, TRAITS)
-        version = version_of(representation_key(as_of), checkpoint.version, mark, cutoff, *settings)
+        version = version_of(representation_key(as_of), checkpoint.version, fingerprint, cutoff, *settings)
         kept = ws.store.find(representation_key(as_of), version) if keep else None
         if due or (keep and kept is None):
             # Everyone whom some task asks about is kept, not only those whose answers are due.
             grid = ws.contract.grid
-            among = [asked_query(grid, task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
-            answered = [*among, *(asked_query(grid, one.task, as_of) for one, _ in due if one.answers_cold)]
-            among += [asked_query(grid, question.task, as_of) for question, _ in due]
+            among = [population_query(grid, task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
+            answered = [*among, *(population_query(grid, entry.task, as_of) for entry, _ in due if entry.answers_cold)]
+            among += [population_query(grid, question.task, as_of) for question, _ in due]
             builder = Builder(ws, warehouse, cutoff, Chosen(among=_either(among), cold=tuple(answered)))
             check_layout(checkpoint, builder)
             is_kept = keep and kept is None
             rows = rows_to_ask(builder, cutoff, [question.asked for question, _ in due], is_kept)
-            draft = EmbeddingDraft(ws, checkpoint, builder, cutoff) if is_kept else None
+            writer = EmbeddingWriter(ws, checkpoint, builder, cutoff) if is_kept else None
 
-            def pass_over() -> Numbers:
-                done, began = 0, time.monotonic()
+            def pass_over() -> ReportMetrics:
+                done, started = 0, time.monotonic()
                 for group in _groups(builder, rows):
-                    own = slice(group.first, group.first + len(group.rows))
-                    for (question, out), is_asked in zip(due, rows.asked, strict=True):
-                        some = np.flatnonzero(is_asked[own])
-                        if len(some):
-                            cold[question.relation] += int((~group.rows.has_history(some)).sum())
-                            answers = question.stamped(question.answer(group, some), run_id)
+                    current = slice(group.first, group.first + len(group.rows))
+                    for (question, out), is_in_population in zip(due, rows.asked, strict=True):
+                        subset = np.flatnonzero(is_in_population[current])
+                        if len(subset):
+                            cold[question.relation] += int((~group.rows.has_history(subset)).sum())
+                            answers = question.stamped(question.answer(group, subset), run_id)
                             counts[question.relation] += answers.num_rows
                             out.append(answers)
-                    if draft is not None and rows.is_newest[own].any():
-                        draft.append(group.rows.some(rows.is_newest[own]))
+                    if writer is not None and rows.is_newest[current].any():
+                        writer.append(group.rows.some(rows.is_newest[current]))
                     done += len(group.rows)
-                    ws.told("rows", done, len(rows), began)
+                    ws.log_progress("rows", done, len(rows), started)
                 return {"rows": int(rows.is_newest.sum())}
 
-            if draft is not None:
-                reports["entity_representation"] = draft.write(representation_key(as_of), version, pass_over)
+            if writer is not None:
+                reports["entity_representation"] = writer.write(representation_key(as_of), version, pass_over)
             else:
                 pass_over()
     if kept is not None:
@@ -148,10 +152,10 @@ def ask(
         count = counts[question.relation] if written else len(question.asked)
         done = "are written" if written else "were there"
         ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
-        numbers: Numbers = {"rows": count, "entities": len(question.asked), "written": int(written)}
+        report_metrics: ReportMetrics = {"rows": count, "entities": len(question.asked), "written": int(written)}
         if written:
-            numbers["without_history"] = cold[question.relation]
-        reports[question.task.name] = Report(version, not written, numbers)
+            report_metrics["without_history"] = cold[question.relation]
+        reports[question.task.name] = Report(version, not written, report_metrics)
     return reports
 
 
@@ -164,29 +168,29 @@ def _groups(builder: Builder, rows: AskedRows) -> Iterator[Group]:
 
     if not len(rows):
         return
-    for part, values in mapped(work, builder.parts(rows.entity, rows.cutoff, GROUP)):
-        count, own = part.histories[0].entities, np.arange(part.first, part.first + len(part))
+    for part, values in parallel_map(work, builder.parts(rows.entity, rows.cutoff, GROUP)):
+        count, current = part.histories[0].entities, np.arange(part.first, part.first + len(part))
         entities = Vocabulary(builder.entities.values.slice(part.low, count), np.ones(count, np.int64))
-        found = RowsInMemory(entities, part.places[0], rows.cutoff[own], builder.layout, values)
-        yield Group(part.first, found, dict(zip(names, part.histories, strict=True)))
+        rows_in_memory = RowsInMemory(entities, part.row_index[0], rows.cutoff[current], builder.layout, values)
+        yield Group(part.first, rows_in_memory, dict(zip(names, part.histories, strict=True)))
 
 
 def _either(queries: Sequence[exp.Select]) -> exp.Query:
     """The rows of all queries."""
-    found: exp.Query = queries[0]
+    result: exp.Query = queries[0]
     for query in queries[1:]:
-        found = exp.union(found, query, distinct=True)
-    return found
+        result = exp.union(result, query, distinct=True)
+    return result
 
 
 def check_layout(checkpoint: Checkpoint, builder: Builder) -> None:
     """DataError where rows do not hold what the foundation model learnt from."""
-    learnt, now = checkpoint.layout.explain(), builder.layout.explain()
-    if learnt == now:
+    trained, now = checkpoint.layout.explain(), builder.layout.explain()
+    if trained == now:
         return
-    other = next((b for a, b in zip(learnt, now, strict=False) if a != b), (learnt + now)[-1])
+    other = next((b for a, b in zip(trained, now, strict=False) if a != b), (trained + now)[-1])
     raise DataError(
-        f"A row holds other numbers than the foundation model learnt from ({len(now)} blocks, then {len(learnt)}; the "
+        f"A row holds other numbers than the foundation model learnt from ({len(now)} blocks, then {len(trained)}; the "
         f"first that differs: {other['kind']} of {other['source']} {other['column']}). The sources or the settings "
         "changed since. Run `basemodel train`."
     )

@@ -16,13 +16,13 @@ from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import Group, Question, ranked_columns
 from basemodel_ops.stages.scoring.asked import Asked, asked_at
-from basemodel_ops.stages.scoring.scoring import ask
+from basemodel_ops.stages.scoring.scoring import answer_questions
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
-from basemodel_ops.stages.tasks.views import pair_views, zero_shot_answer
+from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets, zero_shot_prediction
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 
 def zero_shot_relation(task: str, schema: str = "basemodel") -> Relation:
@@ -41,20 +41,20 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
     """
     declared, checkpoint = ws.contract.task(task), Checkpoint(ws)
     with ws.warehouse() as warehouse:
-        asked = asked_at(warehouse, ws.contract.grid, declared, as_of, is_open=False)
-        question = ZeroShotQuestion(ws, declared, as_of, asked, checkpoint)
-        report = ask(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
+        population = asked_at(warehouse, ws.contract.grid, declared, as_of, is_open=False)
+        question = ZeroShotQuestion(ws, declared, as_of, population, checkpoint)
+        report = answer_questions(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
         compared = compare_with_labels(warehouse, ws.contract, declared, question, as_of)
-        return replace(report, numbers={**report.numbers, **compared})
+        return replace(report, metrics={**report.metrics, **compared})
 
 
 class ZeroShotQuestion(Question):
-    """What the foundation model foresees, without a head."""
+    """What the foundation model predicts, without a head."""
 
     answers_cold = False  # pretraining learns nothing of rows before which nothing happened
 
-    def __init__(self, ws: Workspace, task: Task, as_of: datetime, asked: Asked, checkpoint: Checkpoint) -> None:
-        super().__init__(task, as_of, asked)
+    def __init__(self, ws: Workspace, task: Task, as_of: datetime, population: Asked, checkpoint: Checkpoint) -> None:
+        super().__init__(task, as_of, population)
         self.model_version = checkpoint.version
         self.relation = zero_shot_relation(task.name, ws.settings.answers_schema)
         self._ws, self._checkpoint, self._labels = ws, checkpoint, None
@@ -64,7 +64,7 @@ class ZeroShotQuestion(Question):
             self._labels = values.slice(0, checkpoint.layout.select("recency", source, column)[0].length)
             return
         nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)
-        if not task.form.aggregates or zero_shot_answer(checkpoint, nothing, task) is None:
+        if not task.form.aggregates or zero_shot_prediction(checkpoint, nothing, task) is None:
             able = [other.name for other in ws.contract.tasks if is_pretrained(other)]
             raise DataError(
                 f"Task {task.name} does not ask for a future that is pretrained, so it cannot be answered without "
@@ -81,13 +81,13 @@ class ZeroShotQuestion(Question):
         """The answers to some rows of a group (positions)."""
         key = self.key_of_rows(group, rows)
         if self._labels is not None:
-            logits = pair_views(self._ws, group.rows, self._checkpoint, rows, self.task, self._labels).answer
+            logits = pair_feature_sets(self._ws, group.rows, self._checkpoint, rows, self.task, self._labels).zero_shot
             best = np.argsort(-logits, axis=1, kind="stable")
             chances = 1 / (1 + np.exp(-np.take_along_axis(logits, best, axis=1)))
             return self.ranked(key, self._labels.take(pa.array(best.ravel())), chances, best >= 0)
-        answer = zero_shot_answer(self._checkpoint, self._checkpoint.activity(group.rows, rows), self.task)
+        answer = zero_shot_prediction(self._checkpoint, self._checkpoint.activity(group.rows, rows), self.task)
         value = np.zeros(len(rows)) if answer is None else answer[:, 0]
-        return pa.table({**key, self.columns()[0].name: kind_of(self.task.type).told(value)})
+        return pa.table({**key, self.columns()[0].name: kind_of(self.task.type).inverse_transform(value)})
 
 
 APART, FAR = 3.0, 0.2
@@ -102,39 +102,42 @@ def compare_with_labels(
 ) -> dict[str, float | int | str]:
     """The mean of what was answered and of the newest labels, and a `warning` where these are far apart.
 
-    The foundation model foresees what people like those with events do; a task may be about others.
+    The foundation model predicts what people like those with events do; a task may be about others.
     """
     if not task.form.aggregates or task.horizon is None:
         return {}
     grid = contract.grid
     end = warehouse.read(exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation))).column(0)
-    last = moment_of(to_datetime(int(microseconds(end)[0])) - timedelta(days=task.horizon))
+    last = timestamp_of(to_datetime(int(microseconds(end)[0])) - timedelta(days=task.horizon))
     is_labelled = exp.and_(
         exp.LTE(this=column_of(task.cutoff), expression=last), column_of(task.target).is_(exp.null()).not_()
     )
     cutoffs = exp.select(column_of(task.cutoff)).distinct().from_(table_of(task.relation)).where(is_labelled)
     newest = cutoffs.order_by(exp.Ordered(this=column_of(task.cutoff), desc=True)).limit(LABELLED_CUTOFFS)
-    moments = sorted(microseconds(warehouse.read(newest).column(0)).tolist())
-    if not moments:
+    timestamps = sorted(microseconds(warehouse.read(newest).column(0)).tolist())
+    if not timestamps:
         return {}
-    first = exp.GTE(this=column_of(task.cutoff), expression=moment_of(to_datetime(moments[0])))
+    first = exp.GTE(this=column_of(task.cutoff), expression=timestamp_of(to_datetime(timestamps[0])))
     labels = exp.select(column_of(task.target)).from_(table_of(task.relation)).where(exp.and_(is_labelled, first))
     known = pc.cast(warehouse.read(labels).column(0), pa.float64())
     name = question.columns()[0].name
-    of_moment = exp.EQ(this=column_of("as_of"), expression=moment_of(as_of))
-    answers = warehouse.read(exp.select(column_of(name)).from_(table_of(question.relation)).where(of_moment)).column(0)
+    at_timestamp = exp.EQ(this=column_of("as_of"), expression=timestamp_of(as_of))
+    answers = warehouse.read(exp.select(column_of(name)).from_(table_of(question.relation)).where(at_timestamp)).column(
+        0
+    )
     if len(known) < LABELS or not len(answers):
         return {}
-    said, true = float(pc.mean(answers).as_py()), float(pc.mean(known).as_py())
-    found: dict[str, float | int | str] = {"mean_answer": round(said, 4), "mean_label": round(true, 4)}
-    if _are_apart(said, true, task.form.is_chance):
-        found["warning"] = (
-            f"The mean answer is {said:.3g}, and the mean of {len(known)} labels of the last {len(moments)} complete "
+    mean_answer, true = float(pc.mean(answers).as_py()), float(pc.mean(known).as_py())
+    results: dict[str, float | int | str] = {"mean_answer": round(mean_answer, 4), "mean_label": round(true, 4)}
+    if _are_apart(mean_answer, true, task.form.is_chance):
+        results["warning"] = (
+            f"The mean answer is {mean_answer:.3g}, and the mean of {len(known)} labels of the last {len(timestamps)} "
+            "complete "
             f"cutoffs is {true:.3g}: {task.name} asks about others than the foundation model learnt from, or its "
             "target is not what `predicts` says. Do not use these answers; "
             f"`basemodel run --task {task.name}` learns from the labels."
         )
-    return found
+    return results
 
 
 def _are_apart(first: float, second: float, is_chance: bool) -> bool:

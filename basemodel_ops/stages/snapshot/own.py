@@ -18,20 +18,20 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages.snapshot.sampling import Draw, TaskPlan, draw, keeping_positives
 from basemodel_ops.stages.snapshot.times import Times, microseconds, own_bounds, to_datetime
 from basemodel_ops.tasks.split import DAY
-from basemodel_ops.warehouse.queries import column_of, moment_of, table_of
+from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 INSTANT = 1
 """Microseconds from the moment of a row to its cutoff."""
 
 PARTS = ("train", "validation", "test")
 
-GAP = "gap"
+GAP = "embargo"
 """Part of rows whose label is known, but too late for the part that they are in by time."""
 
 
-def cutoff_of(task: Task, moment: np.ndarray) -> np.ndarray:
+def cutoff_of(task: Task, timestamp: np.ndarray) -> np.ndarray:
     """The cutoff of rows at these moments, microseconds: strictly before it lies what the row knows."""
-    return moment + INSTANT if task.is_own else moment
+    return timestamp + INSTANT if task.is_own else timestamp
 
 
 def known_of(task: Task, table: pa.Table, cutoff: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def _filled(column: pa.ChunkedArray) -> np.ndarray:
 def parts_of(task: Task, times: Times, cutoff: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The part of each row: those train whose label is known when validation begins, and so on; "open" without one."""
     validation_from, test_from = own_bounds(times, task)
-    part = np.full(len(cutoff), "open", dtype="<U10")
+    part = np.full(len(cutoff), "unlabelled", dtype="<U10")
     part[known <= times.data_end + INSTANT] = GAP
     part[(cutoff > test_from) & (part == GAP)] = "test"
     part[(cutoff > validation_from) & (known <= test_from)] = "validation"
@@ -68,37 +68,37 @@ class Counts:
 
 def counts_query(task: Task, times: Times, positives: bool) -> exp.Select:
     """Rows of each part by `parts_of`, counted in the warehouse: `part`, `rows`, `entities`, `positives`."""
-    validation_from, test_from = (moment_of(to_datetime(moment)) for moment in own_bounds(times, task))
-    moment = column_of(task.cutoff)
+    validation_from, test_from = (timestamp_of(to_datetime(timestamp)) for timestamp in own_bounds(times, task))
+    timestamp = column_of(task.cutoff)
 
     def known(strictly: bool, bound: int) -> exp.Expr:
         """Whether a label is known before a moment, or by then."""
         column, at = (
-            (moment, bound - (task.horizon or 0) * DAY) if task.known is None else (column_of(task.known), bound)
+            (timestamp, bound - (task.horizon or 0) * DAY) if task.known is None else (column_of(task.known), bound)
         )
         kind = exp.LT if strictly else exp.LTE
-        return kind(this=column.copy(), expression=moment_of(to_datetime(at)))
+        return kind(this=column.copy(), expression=timestamp_of(to_datetime(at)))
 
     first, second = own_bounds(times, task)
-    since = [exp.GTE(this=moment.copy(), expression=bound) for bound in (validation_from, test_from)]
+    since = [exp.GTE(this=timestamp.copy(), expression=bound) for bound in (validation_from, test_from)]
     by_then = known(False, times.data_end)
     part = exp.case().when(known(True, first), exp.Literal.string("train"))
     part = part.when(exp.and_(since[0], known(True, second)), exp.Literal.string("validation"))
     part = part.when(exp.and_(since[1], by_then), exp.Literal.string("test"))
-    part = part.when(by_then.copy(), exp.Literal.string(GAP)).else_(exp.Literal.string("open"))
+    part = part.when(by_then.copy(), exp.Literal.string(GAP)).else_(exp.Literal.string("unlabelled"))
     is_one = column_of(task.target).eq(exp.Literal.number(1)) if positives else exp.false()
     rows = exp.select(
         exp.alias_(part, "part", quoted=True), exp.alias_(column_of(task.entity), "entity", quoted=True),
         exp.alias_(exp.case().when(is_one, exp.Literal.number(1)), "one", quoted=True),
-    ).from_(table_of(task.relation)).where(moment.copy().is_(exp.null()).not_())  # fmt: skip
+    ).from_(table_of(task.relation)).where(timestamp.copy().is_(exp.null()).not_())  # fmt: skip
     counted = {
         "rows": exp.Count(this=exp.Star()),
         "entities": exp.Count(this=exp.Distinct(expressions=[column_of("entity")])),
         "positives": exp.Count(this=column_of("one")),
     }
-    named = [exp.alias_(one, name, quoted=True) for name, one in counted.items()]
-    found = exp.select(column_of("part"), *named).from_(rows.subquery("rows"))
-    return found.group_by(column_of("part")).order_by(column_of("part"))
+    named = [exp.alias_(entry, name, quoted=True) for name, entry in counted.items()]
+    result = exp.select(column_of("part"), *named).from_(rows.subquery("rows"))
+    return result.group_by(column_of("part")).order_by(column_of("part"))
 
 
 def read_counts(table: pa.Table) -> dict[str, Counts]:
@@ -115,23 +115,23 @@ def plan_own(
     Raises:
         DataError: a part has no row; says where it would be.
     """
-    found = {name: counts.get(name, Counts(0, 0, 0)) for name in (*PARTS, GAP)}
-    first, second = (key_of(to_datetime(moment)) for moment in own_bounds(times, task))
-    if missing := [name for name in PARTS if not found[name].rows]:
+    results = {name: counts.get(name, Counts(0, 0, 0)) for name in (*PARTS, GAP)}
+    first, second = (key_of(to_datetime(timestamp)) for timestamp in own_bounds(times, task))
+    if missing := [name for name in PARTS if not results[name].rows]:
         known = f"{task.known} says" if task.known else f"its window of {task.horizon} days is over"
         raise DataError(
             f"Task {task.name} has no rows for {', '.join(missing)}. Those train whose label is known before {first} "
             f"({known}), those from then on validate whose label is known before {second}, and the later ones test. "
             "Start the grid earlier, return more moments, or say where the parts begin: `split`."
         )
-    rows = {name: one.rows for name, one in found.items()}
-    each = rows["train"] / max(found["train"].entities, 1)
+    rows = {name: entry.rows for name, entry in results.items()}
+    per_entity = rows["train"] / max(results["train"].entities, 1)
     draws: dict[str, Draw] = {}
     for name in rows:
         if name in ("train", GAP):
-            draws[name] = draw(rows["train"] + rows[GAP], most["train"], round(max(each, 1)))
+            draws[name] = draw(rows["train"] + rows[GAP], most["train"], round(max(per_entity, 1)))
         else:
-            one = draw(rows[name], most[name], 1)
-            draws[name] = Draw(one.entities * one.cutoffs, 1.0)
-    plan = TaskPlan(max(one.entities for one in draws.values()), rows, draws, seed)
-    return keeping_positives(plan, found["train"].positives, most["train"])
+            entry = draw(rows[name], most[name], 1)
+            draws[name] = Draw(entry.entities * entry.cutoffs, 1.0)
+    plan = TaskPlan(max(draw.entities for draw in draws.values()), rows, draws, seed)
+    return keeping_positives(plan, results["train"].positives, most["train"])

@@ -19,15 +19,17 @@ def parts_used(task: Task, cutoff: np.ndarray, part: np.ndarray) -> dict[str, st
         part: "train", "validation", "test" or another (rows,).
     """
     how = "given" if task.split is not None else "automatic" if task.horizon is not None else "by entity"
-    found: dict[str, str | int] = {"split": how}
+    results: dict[str, str | int] = {"split": how}
     for name in PARTS:
-        own = np.unique(cutoff[part == name])
-        if not len(own):
+        current = np.unique(cutoff[part == name])
+        if not len(current):
             continue
-        found[f"{name} rows"] = int((part == name).sum())
+        results[f"{name} rows"] = int((part == name).sum())
         if task.horizon is not None:
-            first, last = (key_of(to_datetime(int(moment) - task.is_own * INSTANT)) for moment in own[[0, -1]])
-            found[f"{name} {'moments' if task.is_own else 'cutoffs'}"] = (
-                f"{first} to {last}, {len(own)} of them" if len(own) > 1 else first
+            first, last = (
+                key_of(to_datetime(int(timestamp) - task.is_own * INSTANT)) for timestamp in current[[0, -1]]
             )
-    return found
+            results[f"{name} {'moments' if task.is_own else 'cutoffs'}"] = (
+                f"{first} to {last}, {len(current)} of them" if len(current) > 1 else first
+            )
+    return results

@@ -54,8 +54,8 @@ class Draw:
 def draw(rows: float, most: int, cutoffs: int) -> Draw:
     """At most `most` of `rows` rows at `cutoffs` cutoffs, about."""
     share = min(1.0, most / max(rows, 1))
-    each = min(1.0, max(share, PER_ENTITY / max(cutoffs, 1)))
-    return Draw(share / each, each)
+    per_entity = min(1.0, max(share, PER_ENTITY / max(cutoffs, 1)))
+    return Draw(share / per_entity, per_entity)
 
 
 @dataclass(frozen=True)
@@ -72,26 +72,26 @@ class TaskPlan:
 
     def drawn(self, part: str) -> float:
         """The share of a part's rows that are drawn."""
-        one = self.draws[part]
-        return one.entities * one.cutoffs
+        draw = self.draws[part]
+        return draw.entities * draw.cutoffs
 
     def keeps(self, part: np.ndarray, entities: pa.Array, cutoff: np.ndarray) -> np.ndarray:
         """Which rows are drawn, bool (rows,), of rows in parts (rows,); of other parts all are."""
         kept, hashes = np.ones(len(part), bool), hashes_of(entities, self.seed)
-        for name, one in self.draws.items():
-            mine = np.flatnonzero(part == name)
-            kept[mine] = one.keeps(hashes[mine], cutoff[mine], self.read)
+        for name, draw in self.draws.items():
+            selected = np.flatnonzero(part == name)
+            kept[selected] = draw.keeps(hashes[selected], cutoff[selected], self.read)
         return kept
 
-    def plain(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """A JSON-able form."""
         return asdict(self)
 
     @classmethod
-    def from_plain(cls, plain: Mapping) -> "TaskPlan":
-        """The inverse of `plain`."""
-        draws = {name: Draw(**one) for name, one in plain["draws"].items()}
-        return cls(plain["read"], dict(plain["rows"]), draws, plain["seed"], plain["positives"])
+    def from_dict(cls, content: Mapping) -> "TaskPlan":
+        """The inverse of `content`."""
+        draws = {name: Draw(**entry) for name, entry in content["draws"].items()}
+        return cls(content["read"], dict(content["rows"]), draws, content["seed"], content["positives"])
 
 
 def plan_task(
@@ -117,19 +117,19 @@ def plan_task(
     else:
         parts = {name: getattr(split, name) for name in ("train", "validation", "test")}
         known = np.concatenate(list(parts.values()))
-        parts["gap"] = complete[~np.isin(complete, known)]
+        parts["embargo"] = complete[~np.isin(complete, known)]
     rows = {name: sum(counts.get(int(cutoff), 0) for cutoff in cutoffs) for name, cutoffs in parts.items()}
     draws = {}
     for name, cutoffs in parts.items():
         if split is None:  # one row of an entity is learnt from, however many repeat it
             draws[name] = Draw(min(1.0, most["train"] * len(cutoffs) / max(rows[name], 1)))
-        elif name in ("train", "gap"):
-            there = rows["train"] + rows.get("gap", 0)
+        elif name in ("train", "embargo"):
+            there = rows["train"] + rows.get("embargo", 0)
             draws[name] = draw(there, most["train"], len(parts["train"]))
         else:
-            one = draw(rows[name], most[name], 1)
-            draws[name] = Draw(one.entities * one.cutoffs, 1.0)
-    plan = TaskPlan(max((one.entities for one in draws.values()), default=1.0), rows, draws, seed)
+            entry = draw(rows[name], most[name], 1)
+            draws[name] = Draw(entry.entities * entry.cutoffs, 1.0)
+    plan = TaskPlan(max((draw.entities for draw in draws.values()), default=1.0), rows, draws, seed)
     there = sum((positives or {}).get(int(cutoff), 0) for cutoff in parts["train"])
     return plan if split is None else keeping_positives(plan, there, most["train"])
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from basemodel_ops.artifacts import Artifact, Draft, version_of
+from basemodel_ops.artifacts import Artifact, ArtifactWriter, version_of
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract, Relation, Task
@@ -39,17 +39,31 @@ MOST_ROWS = {Shape.LABELS: (PAIR_ROWS, PAIR_ROWS), Shape.ITEMS: (PAIR_ROWS, RANK
 """Rows that are learnt from and measured, at most, by the shape of answers; of one answer as the settings say."""
 
 
+OLD_PINS = {"thing_horizons": "item_horizons", "asked": "item_targets", "marks": "fingerprints"}
+"""Names of pins in snapshots of earlier versions, which stay readable for one release."""
+
+
+def read_pins(artifact: Artifact) -> dict[str, Any]:
+    """The pins of a snapshot, under the names of today."""
+    stored: dict[str, Any] = artifact.json("pins")
+    pins = {OLD_PINS.get(name, name): value for name, value in stored.items()}
+    for plan in pins["plans"].values():
+        for part in ("rows", "draws"):
+            plan[part] = {"embargo" if name == "gap" else name: value for name, value in plan[part].items()}
+    return pins
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The pins of one training."""
 
     version: str
     times: Times
-    thing_horizons: tuple[int, ...]
+    item_horizons: tuple[int, ...]
     activity_horizons: tuple[int, ...]
-    asked: tuple[tuple[str, str, int], ...]
+    item_targets: tuple[tuple[str, str, int], ...]
     """Source, column and horizon of what tasks with many labels ask for."""
-    marks: dict[str, str]
+    fingerprints: dict[str, str]
     """Fingerprint of each table, by its name and the hash of its definition."""
     plans: dict[str, TaskPlan]
     pooled: tuple[str, ...]
@@ -69,9 +83,9 @@ class Snapshot:
         return {
             "training_end": times.training_end,
             "grid": [times.cutoffs.tolist(), times.data_end, times.training_end, times.validations, times.tests],
-            "horizons": [self.thing_horizons, self.activity_horizons],
-            "asked": self.asked,
-            "pool": {name: self.plans[name].plain() for name in self.pooled},
+            "horizons": [self.item_horizons, self.activity_horizons],
+            "item_targets": self.item_targets,
+            "pool": {name: self.plans[name].to_dict() for name in self.pooled},
             "entities": self.entities,
             "events": self.events,
         }[name]
@@ -79,21 +93,28 @@ class Snapshot:
     @classmethod
     def load(cls, artifact: Artifact) -> "Snapshot":
         """The snapshot that an artifact holds."""
-        return cls.of(artifact.version, Pins(artifact.json("pins"), artifact.arrays("grid")["cutoffs"]))
+        return cls.of(artifact.version, Pins(read_pins(artifact), artifact.arrays("grid")["cutoffs"]))
 
     @classmethod
     def of(cls, version: str, pins: "Pins") -> "Snapshot":
         """The snapshot that these pins are."""
-        plain = pins.plain
+        content = pins.content
         return cls(
-            version, Times(pins.cutoffs, *plain["grid"]), tuple(plain["thing_horizons"]),
-            tuple(plain["activity_horizons"]), tuple((s, c, h) for s, c, h in plain["asked"]), plain["marks"],
-            {name: TaskPlan.from_plain(one) for name, one in plain["plans"].items()}, tuple(plain["pooled"]),
-            plain["entities"], plain["events"], plain["reason"],
-        )  # fmt: skip
+            version,
+            Times(pins.cutoffs, *content["grid"]),
+            tuple(content["item_horizons"]),
+            tuple(content["activity_horizons"]),
+            tuple((s, c, h) for s, c, h in content["item_targets"]),
+            content["fingerprints"],
+            {name: TaskPlan.from_dict(entry) for name, entry in content["plans"].items()},
+            tuple(content["pooled"]),
+            content["entities"],
+            content["events"],
+            content["reason"],
+        )
 
 
-def mark_of(contract: Contract, relation: Relation) -> str:
+def fingerprint_name(contract: Contract, relation: Relation) -> str:
     """The name under which a table's fingerprint is pinned: another definition is another table."""
     return f"{relation} {contract.definition(relation)}"
 
@@ -101,18 +122,20 @@ def mark_of(contract: Contract, relation: Relation) -> str:
 def read_columns(contract: Contract) -> dict[str, tuple[Relation, list[str]]]:
     """Every relation that is learnt from and the columns that are read, by the name of its mark."""
     relations = [source.relation for source in (*contract.events, *contract.attributes)]
-    relations += [one for task in contract.tasks for one in (task.relation, task.population, task.offers) if one]
+    relations += [
+        relation for task in contract.tasks for relation in (task.relation, task.population, task.offers) if relation
+    ]
     readable = contract.readable
-    return {mark_of(contract, one): (one, sorted(readable[str(one)])) for one in relations}
+    return {fingerprint_name(contract, relation): (relation, sorted(readable[str(relation)])) for relation in relations}
 
 
-def due(contract: Contract, settings: Settings, current: Artifact | None, live: Times, forgotten: bool = False) -> str:
-    """Why a new snapshot is due; empty where none is. `forgotten`: a model saw someone who is to be forgotten."""
+def due(contract: Contract, settings: Settings, current: Artifact | None, live: Times, erased: bool = False) -> str:
+    """Why a new snapshot is due; empty where none is. `erased`: a model saw someone who is to be forgotten."""
     if current is None:
         return "nothing was trained yet"
-    if forgotten:
+    if erased:
         return "a model saw someone who is to be forgotten"
-    pins = current.json("pins")
+    pins = read_pins(current)
     if pins["settings"] != _settings(settings):
         names = [name for name, value in _settings(settings).items() if pins["settings"].get(name) != value]
         return f"settings changed: {', '.join(names)}"
@@ -138,9 +161,9 @@ def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Tim
         DataError: there are not two entities, or no window is over before the end of training.
     """
     pins = _new_pins(contract, settings, live, reason)
-    if not (live.cutoffs + min(pins["thing_horizons"]) * DAY <= live.training_end).any():
+    if not (live.cutoffs + min(pins["item_horizons"]) * DAY <= live.training_end).any():
         raise DataError(
-            f"No cutoff of {contract.grid.relation} has a window of {min(pins['thing_horizons'])} days that is over by "
+            f"No cutoff of {contract.grid.relation} has a window of {min(pins['item_horizons'])} days that is over by "
             f"{key_of(to_datetime(live.training_end))}, where the first validation begins, so there is nothing to "
             f"pretrain on. Start the grid earlier: its first cutoff is {key_of(to_datetime(int(live.cutoffs[0])))}."
         )
@@ -157,53 +180,53 @@ def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Tim
         pins["events"][event.name] = int(count)
     plans = {task.name: plan(contract, settings, warehouse, task, live) for task in contract.tasks}
     wanted = settings.activity_rows / max(pins["entities"] * PER_ENTITY, 1)
-    pins["plans"] = {name: one.plain() for name, one in read_together(plans, min(1.0, wanted)).items()}
+    pins["plans"] = {name: task_plan.to_dict() for name, task_plan in read_together(plans, min(1.0, wanted)).items()}
     pins["pooled"] = sorted(plans)
-    return _marked(contract, warehouse, Pins(pins, live.cutoffs))
+    return _with_fingerprints(contract, warehouse, Pins(pins, live.cutoffs))
 
 
 def is_incomplete(contract: Contract, current: Artifact) -> bool:
     """Whether the contract declares something that a snapshot does not know."""
-    pins, declared = current.json("pins"), _declared(contract)
+    pins, declared = read_pins(current), _declared(contract)
     changed = any(pins["declared"].get(task.name) != declared[task.name] for task in contract.tasks)
-    return changed or not read_columns(contract).keys() <= pins["marks"].keys()
+    return changed or not read_columns(contract).keys() <= pins["fingerprints"].keys()
 
 
 def extend(contract: Contract, settings: Settings, warehouse: Warehouse, current: Artifact) -> "Pins | None":
     """Pin what is new in the contract, and leave all else as it is; None where nothing is new."""
     if not is_incomplete(contract, current):
         return None
-    pins, old, declared = current.json("pins"), Snapshot.load(current), _declared(contract)
+    pins, old, declared = read_pins(current), Snapshot.load(current), _declared(contract)
     fresh = [task for task in contract.tasks if pins["declared"].get(task.name) != declared[task.name]]
     for task in fresh:
         # Where it is not drawn with the others, what is missing of its rows is represented when it is fitted.
-        pins["plans"][task.name] = plan(contract, settings, warehouse, task, old.times).plain()
+        pins["plans"][task.name] = plan(contract, settings, warehouse, task, old.times).to_dict()
         pins["pooled"] = [name for name in pins["pooled"] if name != task.name]
         pins["declared"][task.name] = declared[task.name]
     for event in contract.events:
         if event.name not in pins["events"]:
             query = events_count_query(event, to_datetime(old.times.data_end + 1))
             pins["events"][event.name] = int(warehouse.read(query).column(0)[0].as_py())
-    return _marked(contract, warehouse, Pins(pins, old.times.cutoffs))
+    return _with_fingerprints(contract, warehouse, Pins(pins, old.times.cutoffs))
 
 
 @dataclass
 class Pins:
     """A snapshot on its way to the disk."""
 
-    plain: dict[str, Any]
+    content: dict[str, Any]
     cutoffs: np.ndarray
 
     @property
     def version(self) -> str:
         """A hash of what is pinned, without the reason for it."""
-        plain = {name: value for name, value in self.plain.items() if name != "reason"}
-        return version_of(KEY, plain, self.cutoffs.tolist())
+        content = {name: value for name, value in self.content.items() if name != "reason"}
+        return version_of(KEY, content, self.cutoffs.tolist())
 
-    def write(self, draft: Draft) -> None:
+    def write(self, writer: ArtifactWriter) -> None:
         """Fill an artifact."""
-        draft.json("pins", self.plain)
-        draft.arrays("grid", {"cutoffs": self.cutoffs})
+        writer.json("pins", self.content)
+        writer.arrays("grid", {"cutoffs": self.cutoffs})
 
 
 def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Task, times: Times) -> TaskPlan:
@@ -233,35 +256,35 @@ def _is_number(warehouse: Warehouse, task: Task) -> bool:
 
 def bounds(settings: Settings, task: Task) -> dict[str, int]:
     """How many rows of each part of a task are drawn, at most."""
-    learnt, measured = settings.task_rows, settings.evaluation_rows
+    training_rows, measured = settings.task_rows, settings.evaluation_rows
     if task.form.shape in MOST_ROWS:
-        most_learnt, most_measured = MOST_ROWS[task.form.shape]
-        learnt, measured = min(learnt, most_learnt), min(measured, most_measured)
-    return {"train": learnt, "validation": measured, "test": measured}
+        most_training_rows, most_measured = MOST_ROWS[task.form.shape]
+        training_rows, measured = min(training_rows, most_training_rows), min(measured, most_measured)
+    return {"train": training_rows, "validation": measured, "test": measured}
 
 
 def _new_pins(contract: Contract, settings: Settings, live: Times, reason: str) -> dict[str, Any]:
     horizons = [task.horizon for task in contract.tasks if task.horizon]
-    things = {task.horizon for task in contract.tasks if task.horizon and task.predicts}
-    asked = {
+    items = {task.horizon for task in contract.tasks if task.horizon and task.predicts}
+    item_targets = {
         (task.predicts.source, task.predicts.column, task.horizon)
         for task in contract.tasks
         if task.form.shape is Shape.LABELS and task.predicts and task.horizon
     }
     return {
         "grid": [live.data_end, live.training_end, live.validations, live.tests],
-        "thing_horizons": sorted({14, 28} | things),
+        "item_horizons": sorted({14, 28} | items),
         "activity_horizons": sorted({*settings.horizons, *horizons}),
-        "asked": sorted(asked),
-        "marks": {}, "events": {}, "plans": {}, "pooled": [], "entities": 0, "reason": reason,
+        "item_targets": sorted(item_targets),
+        "fingerprints": {}, "events": {}, "plans": {}, "pooled": [], "entities": 0, "reason": reason,
         "settings": _settings(settings), "declared": _declared(contract),
     }  # fmt: skip
 
 
-def _marked(contract: Contract, warehouse: Warehouse, pins: Pins) -> Pins:
+def _with_fingerprints(contract: Contract, warehouse: Warehouse, pins: Pins) -> Pins:
     """The same with the fingerprint of every table that has none."""
-    known = pins.plain["marks"]
-    pins.plain["marks"] = {
+    known = pins.content["fingerprints"]
+    pins.content["fingerprints"] = {
         name: known[name] if name in known else warehouse.fingerprint(relation, columns)
         for name, (relation, columns) in read_columns(contract).items()
     }

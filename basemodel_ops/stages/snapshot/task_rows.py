@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
@@ -24,7 +24,7 @@ Metrics = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Rows:
+class TaskRows:
     """(entity, cutoff) pairs to which a task applies, and the part each belongs to."""
 
     entity: pa.ChunkedArray
@@ -34,15 +34,17 @@ class Rows:
     weight: np.ndarray | None = None  # of how many rows each speaks, about 1 on average; None where all do of one
     known: np.ndarray | None = None  # microseconds from which on each label is known; None: a horizon after the cutoff
 
-    def take(self, chosen: np.ndarray) -> "Rows":
+    def take(self, chosen: np.ndarray) -> "TaskRows":
         """The chosen rows (positions)."""
         target = None if self.target is None else self.target.take(pa.array(chosen))
         weight = None if self.weight is None else self.weight[chosen]
         known = None if self.known is None else self.known[chosen]
-        return Rows(self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen], weight, known)
+        return TaskRows(
+            self.entity.take(pa.array(chosen)), self.cutoff[chosen], target, self.part[chosen], weight, known
+        )
 
 
-def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | None = None) -> Rows:
+def load_task_rows(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | None = None) -> TaskRows:
     """The rows of a task, ordered by entity and cutoff, with their parts; of a `plan` those that it draws.
 
     Raises:
@@ -60,7 +62,7 @@ def population(warehouse: Warehouse, task: Task, times: Times, plan: TaskPlan | 
         if plan.positives:
             kept = warehouse.read(warehouse.sampled(positive(query, task), task.entity, plan.positives))
             rows = _with_positives(rows, _parted(kept, task, times), plan)
-    if not (rows.part != "open").any():
+    if not (rows.part != "unlabelled").any():
         raise DataError(f"Task {task.name} has no labelled rows in {task.relation}. Its target is null everywhere.")
     return rows
 
@@ -75,13 +77,13 @@ def positive_entities(task: Task) -> exp.Select:
     return positive(exp.select(column_of(task.entity)).distinct().from_(table_of(task.relation)), task)
 
 
-def _with_positives(rows: Rows, kept: Rows, plan: TaskPlan) -> Rows:
+def _with_positives(rows: TaskRows, kept: TaskRows, plan: TaskPlan) -> TaskRows:
     """Drawn rows with all the positive ones that are kept in the place of those drawn, and the weights of both."""
     if rows.target is None:
         return rows
     target = pc.cast(rows.target, pa.float64()).fill_null(0).to_numpy()
-    drawn = rows.take(np.flatnonzero((target != 1) | (rows.part == "open")))
-    kept = kept.take(np.flatnonzero(kept.part != "open"))
+    drawn = rows.take(np.flatnonzero((target != 1) | (rows.part == "unlabelled")))
+    kept = kept.take(np.flatnonzero(kept.part != "unlabelled"))
     weight = np.concatenate(
         [
             [1 / plan.drawn(part) if part in plan.draws else 1.0 for part in drawn.part],
@@ -89,7 +91,7 @@ def _with_positives(rows: Rows, kept: Rows, plan: TaskPlan) -> Rows:
         ]
     )
     part = np.concatenate([drawn.part, kept.part])
-    weight /= weight[part != "open"].mean() if (part != "open").any() else 1.0
+    weight /= weight[part != "unlabelled"].mean() if (part != "unlabelled").any() else 1.0
     if drawn.target is None or kept.target is None:
         return rows
     entity = pa.chunked_array([*drawn.entity.chunks, *kept.entity.chunks], type=drawn.entity.type)
@@ -97,10 +99,10 @@ def _with_positives(rows: Rows, kept: Rows, plan: TaskPlan) -> Rows:
     known = None
     if drawn.known is not None and kept.known is not None:
         known = np.concatenate([drawn.known, kept.known])
-    return Rows(entity, np.concatenate([drawn.cutoff, kept.cutoff]), targets, part, weight, known)
+    return TaskRows(entity, np.concatenate([drawn.cutoff, kept.cutoff]), targets, part, weight, known)
 
 
-def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
+def _parted(table: pa.Table, task: Task, times: Times) -> TaskRows:
     """The rows of a table with the part that each belongs to."""
     has_target = task.population is None
     cutoff = microseconds(table.column(task.cutoff))
@@ -108,17 +110,17 @@ def _parted(table: pa.Table, task: Task, times: Times) -> Rows:
     if task.is_own:
         cutoff = cutoff_of(task, cutoff)
         known = known_of(task, table, cutoff)
-        return Rows(table.column(task.entity), cutoff, target, parts_of(task, times, cutoff, known), known=known)
-    part = np.full(len(cutoff), "open", dtype="<U10")
+        return TaskRows(table.column(task.entity), cutoff, target, parts_of(task, times, cutoff, known), known=known)
+    part = np.full(len(cutoff), "unlabelled", dtype="<U10")
     if task.horizon is None:
         labelled = np.asarray(pc.is_valid(target)) if target is not None else np.zeros(len(cutoff), bool)
         part[labelled] = "train"
     else:
         split = times.split(task.horizon, task.name, task.split)
-        part[cutoff + task.horizon * DAY <= times.data_end] = "gap"
+        part[cutoff + task.horizon * DAY <= times.data_end] = "embargo"
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name
-    return Rows(table.column(task.entity), cutoff, target, part)
+    return TaskRows(table.column(task.entity), cutoff, target, part)
 
 
 def _target(table: pa.Table, task: Task, cutoff: np.ndarray, data_end: int) -> pa.ChunkedArray:
@@ -126,55 +128,55 @@ def _target(table: pa.Table, task: Task, cutoff: np.ndarray, data_end: int) -> p
     return signed_days(table, task, cutoff, data_end) if task.observed else table.column(task.target)
 
 
-def newest_per_entity(rows: Rows) -> Rows:
+def newest_per_entity(rows: TaskRows) -> TaskRows:
     """The newest labelled row of each entity: a trait is one label, however many cutoffs repeat it."""
-    labelled = np.flatnonzero(rows.part != "open")
+    labelled = np.flatnonzero(rows.part != "unlabelled")
     codes = pc.dictionary_encode(rows.entity.combine_chunks()).indices.to_numpy(zero_copy_only=False)[labelled]
     order = np.lexsort((rows.cutoff[labelled], codes))
     last = np.append(np.diff(codes[order]) != 0, True)
     return rows.take(np.sort(labelled[order[last]]))
 
 
-def known_before_test(rows: Rows, horizon: int | None) -> np.ndarray:
+def known_before_test(rows: TaskRows, horizon: int | None) -> np.ndarray:
     """Positions of the labelled rows whose window (days) is over when the test begins; of a trait, all but the test.
 
     What is measured on the test has learnt from these: as what ships, it knows the newest labels.
     """
     is_test = rows.part == "test"
     is_known = ~is_test if horizon is None else known_at(rows, horizon) <= rows.cutoff[is_test].min()
-    return np.flatnonzero(is_known & (rows.part != "open"))
+    return np.flatnonzero(is_known & (rows.part != "unlabelled"))
 
 
-def known_at(rows: Rows, horizon: int) -> np.ndarray:
+def known_at(rows: TaskRows, horizon: int) -> np.ndarray:
     """From which cutoff on the label of each row is known, (rows,) microseconds; `horizon` in days."""
     return rows.cutoff + horizon * DAY if rows.known is None else rows.known
 
 
-def known_from(rows: Rows) -> np.ndarray:
+def known_from(rows: TaskRows) -> np.ndarray:
     """The moment, (rows,) microseconds, whose knowledge of other rows' answers a row may use.
 
     Its own cutoff; in validation and test the first of the part, since what ships knows nothing newer either. Of rows
     at moments of their own, which are any number a day, the midnight before.
     """
-    found = rows.cutoff.copy() if rows.known is None else rows.cutoff - rows.cutoff % DAY
+    result = rows.cutoff.copy() if rows.known is None else rows.cutoff - rows.cutoff % DAY
     for part in ("validation", "test"):
-        is_own = rows.part == part
-        if is_own.any():
-            found[is_own] = rows.cutoff[is_own].min()
-    return found
+        is_in_part = rows.part == part
+        if is_in_part.any():
+            result[is_in_part] = rows.cutoff[is_in_part].min()
+    return result
 
 
-def prepared(task: Task, rows: Rows, seed: int) -> Rows:
+def prepared(task: Task, rows: TaskRows, seed: int) -> TaskRows:
     """The rows that a task learns from and is measured by."""
     if task.horizon is None:
-        return trait_parts(newest_per_entity(rows), seed)
-    is_kept = rows.part != "open"
+        return static_target_parts(newest_per_entity(rows), seed)
+    is_kept = rows.part != "unlabelled"
     if task.predicts is not None and task.predicts.aggregate is Aggregate.MEAN and rows.target is not None:
         is_kept &= np.asarray(pc.is_valid(rows.target))  # the mean of no events is not known, and is not learnt from
     return rows.take(np.flatnonzero(is_kept))
 
 
-def trait_parts(rows: Rows, seed: int) -> Rows:
+def static_target_parts(rows: TaskRows, seed: int) -> TaskRows:
     """Traits do not move in time, so entities are split instead: a quarter tests, a fifth of the rest validates."""
     codes = np.random.default_rng(seed).random(len(rows.cutoff))
     part = np.where(codes < 0.25, "test", np.where(codes < 0.40, "validation", "train"))
@@ -185,16 +187,16 @@ def trait_parts(rows: Rows, seed: int) -> Rows:
 class Fit:
     """What was fitted for a task: the name of what ships among the ways to answer, and the metrics of all."""
 
-    shipped: str
+    selected: str
     validation: Metrics
     test: Metrics
-    shares: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
     """Of the heads of a mixture."""
 
 
-def fitted_numbers(draft: Draft, plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
+def fitted_metrics(writer: ArtifactWriter, plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
     """Write the metrics of all candidates; what is reported of a fitted task."""
-    draft.json("metrics", {"shipped": fit.shipped, "validation": fit.validation, "test": fit.test})
-    told = {f"share of {name}": round(share, 2) for name, share in fit.shares.items()}
+    writer.json("metrics", {"shipped": fit.selected, "validation": fit.validation, "test": fit.test})
+    described = {f"share of {name}": round(weight, 2) for name, weight in fit.weights.items()}
     drawn = {f"drawn_{part}": round(plan.drawn(part), 4) for part in plan.rows}
-    return {"shipped": fit.shipped, **told, "labelled_rows": sum(plan.rows.values()), **drawn}
+    return {"shipped": fit.selected, **described, "labelled_rows": sum(plan.rows.values()), **drawn}

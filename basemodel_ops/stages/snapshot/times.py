@@ -22,14 +22,14 @@ def microseconds(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     return pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()).to_numpy(zero_copy_only=False)
 
 
-def to_microseconds(moment: datetime) -> int:
+def to_microseconds(timestamp: datetime) -> int:
     """A naive moment (UTC) as microseconds since 1970."""
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000_000)
+    return int(timestamp.replace(tzinfo=UTC).timestamp() * 1_000_000)
 
 
-def to_datetime(moment: int) -> datetime:
+def to_datetime(timestamp: int) -> datetime:
     """The inverse of `to_microseconds`."""
-    return datetime.fromtimestamp(moment / 1_000_000, UTC).replace(tzinfo=None)
+    return datetime.fromtimestamp(timestamp / 1_000_000, UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ class Times:
     def split(self, horizon: int, task: str, given: GivenSplit | None = None) -> Split:
         """Parts of the cutoffs for a horizon in days, where a task's declaration says so from `given` moments on."""
         if given is not None:
-            first, second = (to_microseconds(midnight(one)) for one in (given.validation_from, given.test_from))
+            first, second = (
+                to_microseconds(midnight(validation_from))
+                for validation_from in (given.validation_from, given.test_from)
+            )
             return split_from(self.cutoffs, self.data_end, horizon, first, second, task)
         return split_cutoffs(self.cutoffs, self.data_end, horizon, task, self.validations, self.tests)
 
@@ -75,8 +78,8 @@ def read_cutoffs(warehouse: Warehouse, grid: Grid) -> list[datetime]:
     """The moments in the grid's table, ascending; none where there is no such table yet."""
     if not warehouse.exists(grid.relation):
         return []
-    found = microseconds(warehouse.read(rows_query(grid.relation, [grid.cutoff])).column(0))
-    return [to_datetime(int(moment)) for moment in np.unique(found)]
+    result = microseconds(warehouse.read(rows_query(grid.relation, [grid.cutoff])).column(0))
+    return [to_datetime(int(timestamp)) for timestamp in np.unique(result)]
 
 
 def _training_end(times: Times, tasks: Iterable[Task]) -> int:

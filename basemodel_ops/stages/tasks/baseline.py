@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import Contract, EventSource, TaskType
-from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.stages.features.encoding import categories, numbers
 from basemodel_ops.stages.features.reading import Chosen
-from basemodel_ops.stages.snapshot.task_rows import Rows
+from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.snapshot.times import microseconds
 from basemodel_ops.tasks.heads import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
 from basemodel_ops.tasks.kinds import kind_of
@@ -34,7 +34,7 @@ WINDOWS = (7, 28, 91, 364)
 PLAIN = "plain"
 """Name of this baseline among the candidates that a report shows."""
 
-Told = Callable[[np.ndarray, str], np.ndarray]
+TraitDifference = Callable[[np.ndarray, str], np.ndarray]
 """Targets of rows (positions) as they were known when a part begins."""
 
 ROWS, EVENTS = 50_000, 20_000_000
@@ -45,32 +45,32 @@ ROWS, EVENTS = 50_000, 20_000_000
 class Log:
     """Events of one source in the order of owner and time."""
 
-    owner: np.ndarray
+    entity_index: np.ndarray
     time: np.ndarray
     columns: dict[str, np.ndarray]
     """Items by how frequent they are, from 0 on."""
     numbers: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, table: pa.Table, owner: np.ndarray, event: EventSource) -> "Log":
+    def of(cls, table: pa.Table, entity_index: np.ndarray, event: EventSource) -> "Log":
         """The events of a table whose owner is known (not negative)."""
-        kept = np.flatnonzero(owner >= 0)
+        kept = np.flatnonzero(entity_index >= 0)
         time = microseconds(table.column(event.time))
-        kept = kept[np.lexsort((time[kept], owner[kept]))]
+        kept = kept[np.lexsort((time[kept], entity_index[kept]))]
         columns = {name: _ranks(table.column(name).combine_chunks(), kept) for name in categories(event)}
         values = {name: _numbers(table.column(name))[kept] for name in numbers(event)}
-        return cls(owner[kept], time[kept], columns, values)
+        return cls(entity_index[kept], time[kept], columns, values)
 
-    def features(self, owner: np.ndarray, cutoff: np.ndarray) -> Iterator[np.ndarray]:
+    def features(self, entity_index: np.ndarray, cutoff: np.ndarray) -> Iterator[np.ndarray]:
         """Columns of features of each owner strictly before its cutoff, microseconds."""
-        moments = np.unique(self.time)
-        span = np.int64(len(moments) + 1)
-        keys = self.owner * span + np.searchsorted(moments, self.time)
+        timestamps = np.unique(self.time)
+        stride = np.int64(len(timestamps) + 1)
+        keys = self.entity_index * stride + np.searchsorted(timestamps, self.time)
 
-        def before(moment: np.ndarray) -> np.ndarray:
-            return np.searchsorted(keys, owner * span + np.searchsorted(moments, moment))
+        def before(timestamp: np.ndarray) -> np.ndarray:
+            return np.searchsorted(keys, entity_index * stride + np.searchsorted(timestamps, timestamp))
 
-        begin, end = np.searchsorted(keys, owner * span), before(cutoff)
+        begin, end = np.searchsorted(keys, entity_index * stride), before(cutoff)
         there = end > begin
         yield np.log1p(end - begin)
         windows = {days: before(cutoff - days * DAY) for days in WINDOWS}
@@ -107,16 +107,16 @@ def _ranks(values: pa.Array, kept: np.ndarray) -> np.ndarray:
     """Each item as its place among all, the most frequent first; -1 where there is none."""
     codes = pc.dictionary_encode(values).indices.fill_null(-1).to_numpy(zero_copy_only=False)[kept]
     order = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")
-    place = np.append(np.argsort(order), -1)
-    return place[codes]
+    index = np.append(np.argsort(order), -1)
+    return index[codes]
 
 
 def _numbers(values: pa.ChunkedArray) -> np.ndarray:
-    return squash(pc.cast(values, pa.float64(), safe=False).to_numpy())
+    return signed_log1p(pc.cast(values, pa.float64(), safe=False).to_numpy())
 
 
 def plain_features(
-    contract: Contract, warehouse: Warehouse, rows: Rows, before: datetime, chosen: Chosen
+    contract: Contract, warehouse: Warehouse, rows: TaskRows, before: datetime, chosen: Chosen
 ) -> np.ndarray:
     """Counts, ages, newest events and means of every source, strictly before each row's cutoff, and the calendar.
 
@@ -131,35 +131,37 @@ def plain_features(
         float32 (rows, features).
     """
     who = pc.unique(rows.entity)
-    owner = np.asarray(pc.index_in(rows.entity.combine_chunks(), value_set=who)).astype(np.int64)
-    found: list[np.ndarray] = [(rows.cutoff // DAY) % 7, (rows.cutoff // DAY) % 365]
+    entity_index = np.asarray(pc.index_in(rows.entity.combine_chunks(), value_set=who)).astype(np.int64)
+    results: list[np.ndarray] = [(rows.cutoff // DAY) % 7, (rows.cutoff // DAY) % 365]
     for event in contract.events:
         query = events_query(event, [*categories(event), *numbers(event)], before, ordered=False)
         table = warehouse.read(chosen.of(warehouse, query, event.entity))
         of = np.asarray(pc.index_in(pc.cast(table.column(0), who.type), value_set=who).fill_null(-1)).astype(np.int64)
-        found += [one.astype(np.float32) for one in Log.of(table, of, event).features(owner, rows.cutoff)]
-    return np.stack(found, axis=1).astype(np.float32)
+        results += [
+            feature.astype(np.float32) for feature in Log.of(table, of, event).features(entity_index, rows.cutoff)
+        ]
+    return np.stack(results, axis=1).astype(np.float32)
 
 
-def plain_answers(
+def plain_predictions(
     kind: TaskType, metric: str, features: np.ndarray, target: np.ndarray, parts: dict[str, np.ndarray],
-    known: np.ndarray, seed: int, told: Told | None = None,
+    known: np.ndarray, seed: int, described: TraitDifference | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the `known` rows."""
-    own, told = kind_of(kind), told or (lambda places, _: target[places])
+    task_kind, described = kind_of(kind), described or (lambda indices, _: target[indices])
 
-    def answer(style: dict[str, object], places: np.ndarray, part: str, members: int = MEMBERS) -> np.ndarray:
+    def predict(style: dict[str, object], indices: np.ndarray, part: str, members: int = MEMBERS) -> np.ndarray:
         head = BoostedHead(kind, ROUNDS, seed, RATE, 20, style=style, members=members)
-        some = np.sort(np.random.default_rng((seed, 6)).permutation(places)[:ROWS])
-        own.fit(head, features[some], told(some, part), None)
-        return own.predict(head, features[parts[part]])
+        subset = np.sort(np.random.default_rng((seed, 6)).permutation(indices)[:ROWS])
+        task_kind.fit(head, features[subset], described(subset, part), None)
+        return task_kind.predict(head, features[parts[part]])
 
     def worth(style: dict[str, object]) -> float:
-        found = answer(style, parts["train"], "validation", members=1)
-        value = gain(metric, own.metrics(told(parts["validation"], "test"), found)[metric])
+        result = predict(style, parts["train"], "validation", members=1)
+        value = gain(metric, task_kind.metrics(described(parts["validation"], "test"), result)[metric])
         return value if np.isfinite(value) else -np.inf
 
     styles = (SMOOTH, SHARP)
     with ThreadPoolExecutor(len(styles)) as pool:
-        better = max(zip(pool.map(worth, styles), styles, strict=True), key=lambda found: found[0])[1]
-    return answer(better, known, "test")
+        better = max(zip(pool.map(worth, styles), styles, strict=True), key=lambda result: result[0])[1]
+    return predict(better, known, "test")

@@ -2,8 +2,8 @@
 
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.report import Report
-from basemodel_ops.stages.tasks.fitting import answer_model
-from basemodel_ops.stages.tasks.recommending import recommendation_model
+from basemodel_ops.stages.tasks.fitting import single_model
+from basemodel_ops.stages.tasks.recommendation import recommendation_model
 from basemodel_ops.stages.workspace import Workspace
 
 
@@ -12,4 +12,4 @@ def task_model(ws: Workspace, task: str) -> Report:
     return MODELS[ws.contract.task(task).form.shape](ws, task)
 
 
-MODELS = {Shape.ANSWER: answer_model, Shape.LABELS: answer_model, Shape.ITEMS: recommendation_model}
+MODELS = {Shape.ANSWER: single_model, Shape.LABELS: single_model, Shape.ITEMS: recommendation_model}

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.snapshot.parts import PARTS
-from basemodel_ops.stages.snapshot.task_rows import Rows
+from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks.selection import Selection
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.kinds import kind_of
@@ -34,14 +34,14 @@ def predictions_key(task: str) -> str:
     return f"{task}/predictions"
 
 
-def keep_predictions(ws: Workspace, task: str, table: pa.Table, draft: Draft) -> None:
+def keep_predictions(ws: Workspace, task: str, table: pa.Table, writer: ArtifactWriter) -> None:
     """Write answered rows, and into the draft of the model which rows these are."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     version = hashlib.sha256(sink.getvalue()).hexdigest()[:16]
     ws.store.write(predictions_key(task), version, lambda rows: rows.table("rows", table), {"rows": table.num_rows})
-    draft.json("predictions", {"version": version})
+    writer.json("predictions", {"version": version})
 
 
 def read_predictions(ws: Workspace, task: str, part: str | None = None) -> pa.Table:
@@ -53,22 +53,22 @@ def read_predictions(ws: Workspace, task: str, part: str | None = None) -> pa.Ta
     """
     model = ws.store.current(f"{task}/model")
     version = model.json("predictions")["version"] if "predictions.json" in model.names else ""
-    found = ws.store.find(predictions_key(task), version) if version else None
-    if found is None:
+    artifact = ws.store.find(predictions_key(task), version) if version else None
+    if artifact is None:
         why = "someone among them was forgotten" if version else "an older version fitted it"
         raise DataError(f"No answered rows of {task} are kept: {why}. `basemodel train --task {task}` makes them.")
-    table = found.table("rows")
+    table = artifact.table("rows")
     if part is None:
         return table
-    some = table.filter(pc.equal(table.column("part"), part))
-    if not some.num_rows:
+    subset = table.filter(pc.equal(table.column("part"), part))
+    if not subset.num_rows:
         there = [name for name in PARTS if name in set(table.column("part").unique().to_pylist())]
         raise DataError(f"No answered rows of {task} are of {part}. There are some of: {', '.join(there)}.")
-    return some
+    return subset
 
 
 def single_predictions(
-    task: Task, rows: Rows, target: np.ndarray, classes: list[str] | None, chosen: Selection, baseline: str
+    task: Task, rows: TaskRows, target: np.ndarray, classes: list[str] | None, chosen: Selection, baseline: str
 ) -> pa.Table:
     """One row per labelled row of a part: its label and, where a model answered that had not learnt from it, what.
 
@@ -78,52 +78,58 @@ def single_predictions(
     """
     count = len(rows.cutoff)
     shape = (count, len(classes)) if classes else (count,)
-    told, plain = np.full(shape, np.nan), np.full(shape, np.nan)
-    for place, trial, name in (
-        *((own, trial, "baseline") for own, trial in zip(chosen.places, chosen.trials, strict=True)),
+    described, plain = np.full(shape, np.nan), np.full(shape, np.nan)
+    for index, trial, name in (
+        *((current, trial, "baseline") for current, trial in zip(chosen.places, chosen.trials, strict=True)),
         (np.flatnonzero(rows.part == "test"), chosen.test, baseline),
     ):
-        answer = trial.answers[chosen.name] if trial is chosen.test else chosen.shipped.answer(trial.answers)
-        for out, own in ((told, answer), (plain, trial.answers.get(name))):
-            if own is not None:
-                out[place] = _wide(own, classes) if own.ndim == len(shape) else kind_of(task.type).explained(task, own)
+        prediction = (
+            trial.predictions[chosen.name] if trial is chosen.test else chosen.selected.blend(trial.predictions)
+        )
+        for out, current in ((described, prediction), (plain, trial.predictions.get(name))):
+            if current is not None:
+                out[index] = (
+                    _wide(current, classes)
+                    if current.ndim == len(shape)
+                    else kind_of(task.type).explained(task, current)
+                )
     columns: dict[str, pa.Array | np.ndarray] = {"label": pa.array(target)}
     if task.type is TaskType.SURVIVAL and rows.target is not None:
         columns["label"] = rows.target.combine_chunks()  # days, negative where the event was not seen by then
     if classes:
         names = pa.array(classes, pa.string())
         columns["label"] = names.take(pa.array(target))
-        for name, own in (("prediction", told), ("baseline", plain)):
-            known = np.all(np.isfinite(own), axis=1)
-            best = np.where(known[:, None], own, 0).argmax(axis=1)
+        for name, current in (("prediction", described), ("baseline", plain)):
+            known = np.all(np.isfinite(current), axis=1)
+            best = np.where(known[:, None], current, 0).argmax(axis=1)
             columns[name] = names.take(pa.array(best, mask=~known))
-            top = np.where(known, own.max(axis=1), 0)
+            top = np.where(known, current.max(axis=1), 0)
             columns["probability" if name == "prediction" else f"{name}_probability"] = pa.array(top, mask=~known)
     else:
-        for name, own in (("prediction", told), ("baseline", plain)):
-            columns[name] = pa.array(np.nan_to_num(own), mask=~np.isfinite(own))
+        for name, current in (("prediction", described), ("baseline", plain)):
+            columns[name] = pa.array(np.nan_to_num(current), mask=~np.isfinite(current))
     columns["weight"] = np.ones(count) if rows.weight is None else rows.weight
-    some = np.flatnonzero(np.isin(rows.part, PARTS))
-    return _rows(task, rows, columns).take(pa.array(some))
+    subset = np.flatnonzero(np.isin(rows.part, PARTS))
+    return _rows(task, rows, columns).take(pa.array(subset))
 
 
-def _wide(answer: np.ndarray, classes: list[str] | None) -> np.ndarray:
+def _wide(prediction: np.ndarray, classes: list[str] | None) -> np.ndarray:
     """Answers of as many classes as there are: those that were not learnt have no chance."""
-    return np.pad(answer, ((0, 0), (0, len(classes) - answer.shape[1]))) if classes else answer
+    return np.pad(prediction, ((0, 0), (0, len(classes) - prediction.shape[1]))) if classes else prediction
 
 
-def _rows(task: Task, rows: Rows, columns: dict[str, pa.Array | np.ndarray]) -> pa.Table:
+def _rows(task: Task, rows: TaskRows, columns: dict[str, pa.Array | np.ndarray]) -> pa.Table:
     cutoff = pa.array(rows.cutoff).cast(pa.timestamp("us"))
     return pa.table({task.entity: rows.entity, "cutoff": cutoff, "part": pa.array(rows.part.tolist()), **columns})
 
 
 def pair_predictions(
     task: Task,
-    rows: Rows,
+    rows: TaskRows,
     labels: pa.Array,
     target: np.ndarray,
-    answers: dict[str, np.ndarray],
-    shipped: str,
+    predictions: dict[str, np.ndarray],
+    selected: str,
     seed: int,
 ) -> pa.Table:
     """One row per test row and label: whether it came, and its chance by what ships and by the baseline.
@@ -133,36 +139,36 @@ def pair_predictions(
         rows: Those of the test.
         labels: Known to the task.
         target: bool (rows, labels).
-        answers: By candidate, (rows, labels).
-        shipped: The candidate that ships.
+        predictions: By candidate, (rows, labels).
+        selected: The candidate that ships.
         seed: Of the rows that are drawn where not all fit.
     """
     count = max(PAIRS // max(len(labels), 1), 1)
-    some = np.arange(len(rows.cutoff))
-    if len(some) > count:
-        some = np.sort(np.random.default_rng((seed, 9)).choice(some, count, replace=False))
+    subset = np.arange(len(rows.cutoff))
+    if len(subset) > count:
+        subset = np.sort(np.random.default_rng((seed, 9)).choice(subset, count, replace=False))
     width = len(labels)
-    flat = rows.take(np.repeat(some, width))
+    flat = rows.take(np.repeat(subset, width))
     columns = {
-        "item": labels.take(pa.array(np.tile(np.arange(width), len(some)))),
-        "label": target[some].ravel().astype(np.int8),
-        "prediction": answers[shipped][some].ravel().astype(float),
-        "baseline": answers["baseline"][some].ravel().astype(float),
+        "item": labels.take(pa.array(np.tile(np.arange(width), len(subset)))),
+        "label": target[subset].ravel().astype(np.int8),
+        "prediction": predictions[selected][subset].ravel().astype(float),
+        "baseline": predictions["baseline"][subset].ravel().astype(float),
     }
     return _rows(task, flat, columns)
 
 
 def ranked_predictions(
-    task: Task, samples: Sequence[Rows], queries: Sequence[Query], rankings: Rankings, items: pa.Array
+    task: Task, samples: Sequence[TaskRows], queries: Sequence[Query], rankings: Rankings, items: pa.Array
 ) -> pa.Table:
     """One row per test row and rank: the item that ships there and the baseline's, and whether each was taken."""
-    found = [rankings.named(queries, way, NAMED) for way in (rankings.shipped, "baseline")]
+    results = [rankings.named(queries, candidate, NAMED) for candidate in (rankings.selected, "baseline")]
     tables = []
-    for sample, query, (best, scores), (plain, _) in zip(samples, queries, *found, strict=True):
+    for sample, query, (best, scores), (plain, _) in zip(samples, queries, *results, strict=True):
         width = best.shape[1]
-        taken = [_is_taken(one, query.truth).ravel() for one in (best, plain)]
+        taken = [_is_taken(best, query.truth).ravel() for best in (best, plain)]
         kept = np.flatnonzero((best != NOTHING).ravel())
-        count = np.array([len(own) for own in query.truth], np.int64)
+        count = np.array([len(part) for part in query.truth], np.int64)
         columns = {
             "rank": np.tile(np.arange(1, width + 1, dtype=np.int32), len(best)),
             "item": _values(items, best.ravel()),
@@ -177,7 +183,7 @@ def ranked_predictions(
 
 
 def _is_taken(items: np.ndarray, truth: list[np.ndarray]) -> np.ndarray:
-    return np.array([np.isin(own, took) for own, took in zip(items, truth, strict=True)]).reshape(items.shape)
+    return np.array([np.isin(current, took) for current, took in zip(items, truth, strict=True)]).reshape(items.shape)
 
 
 def _values(items: pa.Array, code: np.ndarray) -> pa.Array:

@@ -4,59 +4,59 @@ from dataclasses import replace
 
 import numpy as np
 
-from basemodel_ops.artifacts import Draft, version_of
+from basemodel_ops.artifacts import ArtifactWriter, version_of
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
-from basemodel_ops.representation.workers import mapped
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
-from basemodel_ops.stages.features.rows import Examples, Joined, Represented, RowsDraft
+from basemodel_ops.stages.features.rows import ConcatenatedRows, FeatureStore, Represented, RowWriter
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
-from basemodel_ops.stages.snapshot.task_rows import Rows, positive_entities
+from basemodel_ops.stages.snapshot.task_rows import TaskRows, positive_entities
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import ever_asked_query
+from basemodel_ops.warehouse.queries import whole_population_query
 
 
 def examples_of(
-    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, snapshot: Snapshot
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, snapshot: Snapshot
 ) -> tuple[Represented, np.ndarray]:
     """A reader that holds the rows of a task, and the number of each row in it; -1 of an entity that is not read."""
-    pool = Examples(ws.current("training_examples"))
-    place = pool.locate(rows.entity, rows.cutoff)
-    missing = np.flatnonzero(place < 0)
+    pool = FeatureStore(ws.current("training_examples"))
+    row_index = pool.locate(rows.entity, rows.cutoff)
+    missing = np.flatnonzero(row_index < 0)
     plan = snapshot.plans[task.name]
     if (task.name in snapshot.pooled and not plan.positives) or len(missing) == 0:
-        return pool, place
-    version = version_of(task.name, pool.version, plan.plain(), snapshot.pin("grid"), len(missing))
+        return pool, row_index
+    version = version_of(task.name, pool.version, plan.to_dict(), snapshot.pin("grid"), len(missing))
     key = f"{task.name}/examples"
     if ws.store.find(key, version) is None:
-        asked = rows.take(missing)
-        ws.write(key, version, lambda draft: _represent(ws, warehouse, task, asked, snapshot, draft), {})
+        missing_rows = rows.take(missing)
+        ws.write(key, version, lambda writer: _represent(ws, warehouse, task, missing_rows, snapshot, writer), {})
     ws.store.point(key, version)
-    more = Examples(ws.store.current(key))
-    found = more.locate(rows.take(missing).entity, rows.cutoff[missing])
-    place[missing] = np.where(found >= 0, found + len(pool), -1)
-    return Joined([pool, more]), place
+    more = FeatureStore(ws.store.current(key))
+    result = more.locate(rows.take(missing).entity, rows.cutoff[missing])
+    row_index[missing] = np.where(result >= 0, result + len(pool), -1)
+    return ConcatenatedRows([pool, more]), row_index
 
 
 def _represent(
-    ws: Workspace, warehouse: Warehouse, task: Task, rows: Rows, snapshot: Snapshot, draft: Draft
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, snapshot: Snapshot, writer: ArtifactWriter
 ) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-    chosen = replace(drawn_entities(warehouse, task, snapshot.plans[task.name]), cold=(ever_asked_query(task),))
+    chosen = replace(drawn_entities(warehouse, task, snapshot.plans[task.name]), cold=(whole_population_query(task),))
     builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
     entity = builder.entities.encode(rows.entity).astype(np.int64)
     pairs = np.unique(np.stack([entity, rows.cutoff])[:, entity >= 0], axis=1)
-    written = RowsDraft(draft, builder.layout)
+    written = RowWriter(writer, builder.layout)
 
     def work(part: Part) -> tuple[Part, np.ndarray]:
         return part, builder.represent(part)
 
-    for part, values in mapped(work, builder.parts(*pairs)):
-        own = np.arange(part.first, part.first + len(part))
-        is_wide = np.full(len(own), task.form.shape is Shape.LABELS)
-        written.append(pairs[0][own], pairs[1][own], is_wide, values)
+    for part, values in parallel_map(work, builder.parts(*pairs)):
+        current = np.arange(part.first, part.first + len(part))
+        is_wide = np.full(len(current), task.form.shape is Shape.LABELS)
+        written.append(pairs[0][current], pairs[1][current], is_wide, values)
         ws.log(f"{task.name}: {written.rows:,} of {pairs.shape[1]:,} rows that were not represented before")
     written.finish(builder.entities)
     return {"rows": written.rows}, {}

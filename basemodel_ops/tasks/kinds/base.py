@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.intervals import Interval
-from basemodel_ops.tasks.losses import Told
+from basemodel_ops.tasks.losses import TraitDifference
 from basemodel_ops.tasks.separation import class_separations
 
 HUGE = 1e15
@@ -93,21 +93,21 @@ class TaskKind(ABC):
         """Targets (rows,) as they were known so many days (rows,) after the cutoff, the horizon at least."""
         return target
 
-    def learnt(self, target: np.ndarray) -> np.ndarray:
+    def transform(self, target: np.ndarray) -> np.ndarray:
         """The target as heads learn it."""
         return target
 
-    def told(self, answer: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, prediction: np.ndarray) -> np.ndarray:
         """What a head answers, in the target's own unit."""
-        return answer
+        return prediction
 
     def fit(self, head: Learner, features: np.ndarray, target: np.ndarray, weight: Weight) -> None:
         """Have a head learn targets (rows,) from (rows, features), in place."""
-        head.fit(features, self.learnt(target), weight)
+        head.fit(features, self.transform(target), weight)
 
     def predict(self, head: Learner, features: np.ndarray) -> np.ndarray:
         """What a head answers to (rows, features), in the target's own unit."""
-        return self.told(head.predict(features))
+        return self.inverse_transform(head.predict(features))
 
     def objective_for(self, metric: str) -> str | None:
         """Another objective of boosting that a metric asks for."""
@@ -132,29 +132,31 @@ class TaskKind(ABC):
         """What a linear head answers, (rows,) or (rows, outputs), from its logits (rows, outputs)."""
         return 1 / (1 + np.exp(-logits[:, 0]))
 
-    def mix(self, answers: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    def mix(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
         """The weighted mean of answers."""
-        return np.average(answers, axis=0, weights=shares)
+        return np.average(predictions, axis=0, weights=shares)
 
     @abstractmethod
-    def loss(self, metric: str, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Told:
+    def loss(
+        self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
+    ) -> TraitDifference:
         """What the loss of a mixture reads of the heads' answers."""
 
-    def moments(self, target: np.ndarray, most: int) -> int:
+    def origins(self, target: np.ndarray, most: int) -> int:
         """At how many moments heads are compared, `most` at most."""
         return most
 
     @abstractmethod
     def calibrate(
-        self, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
+        self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
     ) -> Calibration | ClassCalibration | None:
         """What answers are worth as chances, by those at several moments one after the other; None of amounts."""
 
     @abstractmethod
-    def metrics(self, target: np.ndarray, answer: np.ndarray, weight: Weight = None) -> dict[str, float]:
+    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
         """Every metric of answers to rows, by name."""
 
-    def interval(self, task: Task, answers: Sequence[np.ndarray], target: np.ndarray) -> Interval | None:
+    def interval(self, task: Task, predictions: Sequence[np.ndarray], target: np.ndarray) -> Interval | None:
         """Bounds that the task asks for beside an answer, by those at several moments; None where it asks for none."""
         return None
 
@@ -163,11 +165,11 @@ class TaskKind(ABC):
         """Columns of the score table beside the entity and the bookkeeping; the first is that of zero-shot answers."""
 
     def cells(
-        self, task: Task, answer: np.ndarray, classes: list[str] | None, interval: Interval | None
+        self, task: Task, prediction: np.ndarray, classes: list[str] | None, interval: Interval | None
     ) -> list[pa.Array]:
         """What stands in these columns."""
-        return [pa.array(answer)]
+        return [pa.array(prediction)]
 
-    def explained(self, task: Task, answer: np.ndarray) -> np.ndarray:
+    def explained(self, task: Task, prediction: np.ndarray) -> np.ndarray:
         """What an explanation shares out, as it stands in the score table: (rows,), or (rows, classes)."""
-        return answer
+        return prediction

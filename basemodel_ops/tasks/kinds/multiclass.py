@@ -11,7 +11,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.calibration import ClassCalibration
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight, empty
-from basemodel_ops.tasks.losses import Told, log_loss
+from basemodel_ops.tasks.losses import TraitDifference, log_loss
 from basemodel_ops.tasks.metrics import multiclass_metrics
 from basemodel_ops.tasks.separation import class_separations
 
@@ -61,42 +61,46 @@ class Multiclass(TaskKind):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights and bias of each class at its number; absent ones get no chance."""
         curve = self._curve(features, target, weight, strength)
-        return _in_place(curve.classes_.astype(int), curve.coef_, np.asarray(curve.intercept_))
+        return _by_class(curve.classes_.astype(int), curve.coef_, np.asarray(curve.intercept_))
 
     def from_logits(self, logits: np.ndarray) -> np.ndarray:
         """Their softmax."""
         exponents = np.exp(logits - logits.max(1, keepdims=True))
         return exponents / exponents.sum(1, keepdims=True)
 
-    def mix(self, answers: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    def mix(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
         """The mean over as many classes as any head knows."""
-        classes = max(answer.shape[1] for answer in answers)
-        return super().mix([_padded(answer, classes) for answer in answers], shares)
+        classes = max(prediction.shape[1] for prediction in predictions)
+        return super().mix([_padded(prediction, classes) for prediction in predictions], shares)
 
-    def loss(self, metric: str, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Told:
+    def loss(
+        self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
+    ) -> TraitDifference:
         """Log loss of the chance of the right class, which should be 1."""
         rows, right = np.arange(len(target)), target.astype(int)
-        known = [right < answer.shape[1] for answer in answers]
+        known = [right < prediction.shape[1] for prediction in predictions]
         chances = [
-            np.where(there, answer[rows, np.where(there, right, 0)], 0)
-            for there, answer in zip(known, answers, strict=True)
+            np.where(there, prediction[rows, np.where(there, right, 0)], 0)
+            for there, prediction in zip(known, predictions, strict=True)
         ]
         rates = np.bincount(right, weights=weight) / weight.sum()
         constant = -np.log(rates[right])
-        return Told(log_loss, np.stack(chances), np.ones(len(target)), weight / (weight @ constant))
+        return TraitDifference(log_loss, np.stack(chances), np.ones(len(target)), weight / (weight @ constant))
 
-    def moments(self, target: np.ndarray, most: int) -> int:
+    def origins(self, target: np.ndarray, most: int) -> int:
         """Fewer of many classes."""
         return FEWER if target.max() >= MANY else most
 
-    def calibrate(self, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> ClassCalibration:
+    def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> ClassCalibration:
         """A power of the chances and a weight per class."""
-        classes = max(int(target.max()) + 1, *(answer.shape[1] for answer in answers))
-        return ClassCalibration.fit(np.concatenate([_padded(one, classes) for one in answers]), target, weight)
+        classes = max(int(target.max()) + 1, *(prediction.shape[1] for prediction in predictions))
+        return ClassCalibration.fit(
+            np.concatenate([_padded(answer, classes) for answer in predictions]), target, weight
+        )
 
-    def metrics(self, target: np.ndarray, answer: np.ndarray, weight: Weight = None) -> dict[str, float]:
+    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
         """Macro AUROC, log loss and accuracy."""
-        return multiclass_metrics(target, answer, weight)
+        return multiclass_metrics(target, prediction, weight)
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The likeliest class and its chance, and the chances of all classes as a JSON object."""
@@ -104,27 +108,27 @@ class Multiclass(TaskKind):
         return [pa.field(name, kind) for name, kind in kinds.items()]
 
     def cells(
-        self, task: Task, answer: np.ndarray, classes: list[str] | None, interval: Interval | None
+        self, task: Task, prediction: np.ndarray, classes: list[str] | None, interval: Interval | None
     ) -> list[pa.Array]:
         """What stands in these columns."""
         names = classes or []
-        likeliest = pa.array(names, pa.string()).take(pa.array(answer.argmax(1)))
-        every = [json.dumps(dict(zip(names, row, strict=True))) for row in _rounded(answer, len(names)).tolist()]
-        return [likeliest, pa.array(answer.max(1)), pa.array(every, pa.string())]
+        likeliest = pa.array(names, pa.string()).take(pa.array(prediction.argmax(1)))
+        every = [json.dumps(dict(zip(names, row, strict=True))) for row in _rounded(prediction, len(names)).tolist()]
+        return [likeliest, pa.array(prediction.max(1)), pa.array(every, pa.string())]
 
 
-def _rounded(answer: np.ndarray, classes: int) -> np.ndarray:
+def _rounded(prediction: np.ndarray, classes: int) -> np.ndarray:
     """Chances of all classes with `DIGITS` digits; none of those that heads learnt nothing of."""
-    padded = _padded(answer, classes)
+    padded = _padded(prediction, classes)
     scale = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.maximum(padded, 1e-300))))
     return np.round(padded * scale) / scale
 
 
-def _padded(answer: np.ndarray, classes: int) -> np.ndarray:
-    return np.pad(answer, ((0, 0), (0, classes - answer.shape[1])))
+def _padded(prediction: np.ndarray, classes: int) -> np.ndarray:
+    return np.pad(prediction, ((0, 0), (0, classes - prediction.shape[1])))
 
 
-def _in_place(classes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _by_class(classes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights (classes, features) and bias (classes,) with each class at its number; absent ones get no chance."""
     if len(classes) == 2:
         weights, bias = np.vstack([np.zeros_like(weights), weights]), np.append(0.0, bias)

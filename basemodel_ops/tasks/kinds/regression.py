@@ -7,10 +7,10 @@ import pyarrow as pa
 from sklearn.linear_model import Ridge
 
 from basemodel_ops.contract.types import Metric, Task
-from basemodel_ops.encoders.numbers import signed_expm1, squash
+from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight
-from basemodel_ops.tasks.losses import Told, absolute, squared
+from basemodel_ops.tasks.losses import TraitDifference, absolute, squared
 from basemodel_ops.tasks.metrics import regression_metrics
 from basemodel_ops.tasks.separation import rank_correlations
 
@@ -26,15 +26,15 @@ class Regression(TaskKind):
 
     def of_peers(self, target: np.ndarray) -> np.ndarray:
         """The logarithm."""
-        return squash(target)
+        return signed_log1p(target)
 
-    def learnt(self, target: np.ndarray) -> np.ndarray:
+    def transform(self, target: np.ndarray) -> np.ndarray:
         """The logarithm."""
-        return squash(target)
+        return signed_log1p(target)
 
-    def told(self, answer: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, prediction: np.ndarray) -> np.ndarray:
         """The amount of a logarithm."""
-        return signed_expm1(answer)
+        return signed_expm1(prediction)
 
     def objective_for(self, metric: str) -> str | None:
         """The middle of the logarithms is that of the amounts; their mean is not."""
@@ -51,29 +51,33 @@ class Regression(TaskKind):
         """The logarithm itself."""
         return logits[:, 0]
 
-    def mix(self, answers: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    def mix(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
         """The mean of the logarithms."""
-        return signed_expm1(np.average([squash(answer) for answer in answers], axis=0, weights=shares))
+        return signed_expm1(
+            np.average([signed_log1p(prediction) for prediction in predictions], axis=0, weights=shares)
+        )
 
-    def loss(self, metric: str, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Told:
+    def loss(
+        self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
+    ) -> TraitDifference:
         """The absolute error, or the squared one of logarithms."""
-        logs = np.stack([squash(answer) for answer in answers])
+        logs = np.stack([signed_log1p(prediction) for prediction in predictions])
         if metric == Metric.MAE:
-            return Told(absolute, logs, target, weight / (weight @ np.abs(target - np.median(target))))
-        target = squash(target)
+            return TraitDifference(absolute, logs, target, weight / (weight @ np.abs(target - np.median(target))))
+        target = signed_log1p(target)
         constant = (target - np.average(target, weights=weight)) ** 2
-        return Told(squared, logs, target, weight / (weight @ constant))
+        return TraitDifference(squared, logs, target, weight / (weight @ constant))
 
-    def calibrate(self, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> None:
+    def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> None:
         """Amounts are no chances."""
 
-    def metrics(self, target: np.ndarray, answer: np.ndarray, weight: Weight = None) -> dict[str, float]:
+    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
         """R2 of log(1 + x), mean absolute error and R2."""
-        return regression_metrics(target, answer, weight)
+        return regression_metrics(target, prediction, weight)
 
-    def interval(self, task: Task, answers: Sequence[np.ndarray], target: np.ndarray) -> Interval | None:
+    def interval(self, task: Task, predictions: Sequence[np.ndarray], target: np.ndarray) -> Interval | None:
         """Bounds of the `coverage` that the task asks for."""
-        return None if task.coverage is None else Interval.fit(np.concatenate(answers), target, task.coverage)
+        return None if task.coverage is None else Interval.fit(np.concatenate(predictions), target, task.coverage)
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The amount, and its bounds where the task asks for any."""
@@ -81,10 +85,10 @@ class Regression(TaskKind):
         return [pa.field(name, pa.float64()) for name in names]
 
     def cells(
-        self, task: Task, answer: np.ndarray, classes: list[str] | None, interval: Interval | None
+        self, task: Task, prediction: np.ndarray, classes: list[str] | None, interval: Interval | None
     ) -> list[pa.Array]:
         """What stands in these columns."""
-        return [pa.array(one) for one in (answer, *(interval.bounds(answer) if interval else ()))]
+        return [pa.array(answer) for answer in (prediction, *(interval.bounds(prediction) if interval else ()))]
 
 
 KIND = Regression()

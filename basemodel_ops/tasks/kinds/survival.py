@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.calibration import Calibration
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import Learner, TaskKind, Weight
-from basemodel_ops.tasks.losses import LEAST_CHANCE, Told, log_loss
+from basemodel_ops.tasks.losses import LEAST_CHANCE, TraitDifference, log_loss
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.survival import (
     PERIODS,
@@ -80,31 +80,33 @@ class Survival(TaskKind):
     def fit(self, head: Learner, features: np.ndarray, target: np.ndarray, weight: Weight) -> None:
         """Learn from every period in which a row was at risk."""
         at = PersonPeriods.of(target)
-        own = at.share if weight is None else at.share * weight[at.row]
-        head.fit(_in_period(features[at.row], at.period), at.happened, own)
+        current = at.share if weight is None else at.share * weight[at.row]
+        head.fit(_in_period(features[at.row], at.period), at.happened, current)
 
     def predict(self, head: Learner, features: np.ndarray) -> np.ndarray:
         """The hazard of each period."""
         periods = [np.full(len(features), period) for period in range(PERIODS)]
         return np.stack([head.predict(_in_period(features, period)) for period in periods], axis=1)
 
-    def loss(self, metric: str, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Told:
+    def loss(
+        self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
+    ) -> TraitDifference:
         """Log loss of the hazards of the periods in which rows were at risk."""
         at = PersonPeriods.of(target)
-        own = weight[at.row] * at.share
+        current = weight[at.row] * at.share
         rate = np.clip(hazards(target, weight), LEAST_CHANCE, 1 - LEAST_CHANCE)
         constant = log_loss(rate[at.period], at.happened)[0]
-        told = np.stack([answer[at.row, at.period] for answer in answers])
-        return Told(log_loss, told, at.happened, own / (own @ constant))
+        described = np.stack([prediction[at.row, at.period] for prediction in predictions])
+        return TraitDifference(log_loss, described, at.happened, current / (current @ constant))
 
-    def calibrate(self, answers: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Calibration:
+    def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Calibration:
         """A rising map of the hazard, the same for all periods."""
         at = PersonPeriods.of(target)
-        return Calibration.fit(np.concatenate(answers)[at.row, at.period], at.happened, weight[at.row] * at.share)
+        return Calibration.fit(np.concatenate(predictions)[at.row, at.period], at.happened, weight[at.row] * at.share)
 
-    def metrics(self, target: np.ndarray, answer: np.ndarray, weight: Weight = None) -> dict[str, float]:
+    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
         """Concordance of the expected times, and the Brier score over the periods; rows speak of one each."""
-        chance = survival(answer)
+        chance = survival(prediction)
         return {
             "concordance": concordance(target, chance.sum(axis=1)),
             "integrated_brier": integrated_brier(target, chance),
@@ -116,26 +118,26 @@ class Survival(TaskKind):
         return [pa.field(name, pa.float64()) for name in names]
 
     def cells(
-        self, task: Task, answer: np.ndarray, classes: list[str] | None, interval: Interval | None
+        self, task: Task, prediction: np.ndarray, classes: list[str] | None, interval: Interval | None
     ) -> list[pa.Array]:
         """What stands in these columns."""
         # Within a period the hazard stays the same, so the logarithm of the chance falls in a line.
-        log = np.log(np.maximum(_from_start(answer), np.finfo(float).tiny))
-        places = in_periods(task, np.array(windows(task), float))
-        low = np.minimum(places.astype(int), PERIODS - 1)
-        part = places - low
+        log = np.log(np.maximum(_from_start(prediction), np.finfo(float).tiny))
+        indices = in_periods(task, np.array(windows(task), float))
+        low = np.minimum(indices.astype(int), PERIODS - 1)
+        part = indices - low
         chances = 1 - np.exp(log[:, low] * (1 - part) + log[:, low + 1] * part)
-        return [pa.array(self.explained(task, answer)), *(pa.array(column) for column in chances.T)]
+        return [pa.array(self.explained(task, prediction)), *(pa.array(column) for column in chances.T)]
 
-    def explained(self, task: Task, answer: np.ndarray) -> np.ndarray:
+    def explained(self, task: Task, prediction: np.ndarray) -> np.ndarray:
         """Days until the event is expected, of which those beyond the last window count as it: its restricted mean."""
-        chance = _from_start(answer)
+        chance = _from_start(prediction)
         return ((chance[:, 1:] + chance[:, :-1]) / 2) @ np.diff(ends(task))
 
 
-def _from_start(answer: np.ndarray) -> np.ndarray:
+def _from_start(prediction: np.ndarray) -> np.ndarray:
     """The chance of no event by the beginning of the first period and the end of each, (rows, PERIODS + 1)."""
-    return np.pad(survival(answer), ((0, 0), (1, 0)), constant_values=1.0)
+    return np.pad(survival(prediction), ((0, 0), (1, 0)), constant_values=1.0)
 
 
 def _in_period(features: np.ndarray, period: np.ndarray) -> np.ndarray:

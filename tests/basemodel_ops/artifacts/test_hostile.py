@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.artifacts import ArtifactStore, Draft
-from basemodel_ops.artifacts.records import sealed
+from basemodel_ops.artifacts import ArtifactStore, ArtifactWriter
+from basemodel_ops.artifacts.records import with_checksum
 from basemodel_ops.errors import ArtifactError
 
 from ..hostile import NASTY
@@ -21,12 +21,12 @@ from ..hostile import NASTY
 KEY = "foundation_model"
 
 
-def fill(draft: Draft) -> None:
+def fill(draft: ArtifactWriter) -> None:
     draft.arrays("weights", {"x": np.arange(40, dtype=np.float32)})
     draft.table("entities", pa.table({"value": ["a", "b"]}))
     draft.json("report", {"seconds": 1.5})
     draft.text("tree", "tree\n")
-    draft.picture("loss", b"\x89PNG and so on")
+    draft.plot("loss", b"\x89PNG and so on")
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ def forge(folder: Path, change: Callable[[dict], None]) -> None:
     manifest = json.loads(path.read_bytes())
     del manifest["seal"]
     change(manifest)
-    path.write_bytes(sealed(manifest))
+    path.write_bytes(with_checksum(manifest))
 
 
 def put(store: ArtifactStore, folder: Path, name: str, data: bytes) -> None:
     """Replace a file, and its hash in the manifest."""
     (folder / "v1" / name).write_bytes(data)
-    other = store.write("other", "v1", lambda draft: draft.picture("data", data))
+    other = store.write("other", "v1", lambda draft: draft.plot("data", data))
     forge(folder, lambda manifest: manifest["files"].update({name: other.manifest["files"]["data.png"]}))
 
 
@@ -166,7 +166,7 @@ def test_a_manifest_that_names_a_file_elsewhere_is_refused(store: ArtifactStore,
 
 @pytest.mark.parametrize("version", [*TRAVERSALS, ""])
 def test_a_pointer_to_elsewhere_is_refused(store: ArtifactStore, folder: Path, version: str) -> None:
-    (folder / "current.json").write_bytes(sealed({"version": version}))
+    (folder / "current.json").write_bytes(with_checksum({"version": version}))
     with pytest.raises(ArtifactError):
         store.current(KEY)
 
@@ -180,7 +180,7 @@ def test_a_hash_that_is_none_is_refused(store: ArtifactStore, folder: Path, dige
 
 def test_an_artifact_in_the_place_of_another_is_refused(store: ArtifactStore, folder: Path) -> None:
     (folder / "v1").rename(folder / "v2")
-    (folder / "current.json").write_bytes(sealed({"version": "v2"}))
+    (folder / "current.json").write_bytes(with_checksum({"version": "v2"}))
     with pytest.raises(ArtifactError, match="it is of foundation_model v1"):
         store.current(KEY)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from basemodel_ops.artifacts import Artifact, ArtifactStore, Draft, version_of
-from basemodel_ops.artifacts.records import sealed
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter, version_of
+from basemodel_ops.artifacts.records import with_checksum
 from basemodel_ops.errors import ArtifactError
 
 ARRAYS = {
@@ -21,12 +21,12 @@ ARRAYS = {
 TABLE = pa.table({"value": ["a", None, "ü"], "count": [3, 2, 1]})
 
 
-def fill(draft: Draft) -> None:
+def fill(draft: ArtifactWriter) -> None:
     draft.arrays("weights", ARRAYS)
     draft.table("vocabulary", TABLE)
     draft.json("report", {"b": [1, 2.5, None], "a": "ü"})
     draft.text("booster", "tree\nß")
-    draft.picture("curve", b"\x89PNG")
+    draft.plot("curve", b"\x89PNG")
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_current_version_without_its_files_is_incomplete(store: ArtifactStore,
         store.current("encoders/visits")
 
 
-def broken(draft: Draft) -> None:
+def broken(draft: ArtifactWriter) -> None:
     draft.text("half", "written")
     raise RuntimeError("power cut")
 
@@ -182,10 +182,10 @@ def test_a_pickle_is_refused_and_never_run(
     if is_hash_forged:
         record = folder / "v1" / "manifest.json"
         manifest = json.loads(record.read_text())
-        other = store.write("forged", "v1", lambda draft: draft.picture("payload", payload))
+        other = store.write("forged", "v1", lambda draft: draft.plot("payload", payload))
         manifest["files"][name] = other.manifest["files"]["payload.png"]
         del manifest["seal"]
-        record.write_bytes(sealed(manifest))
+        record.write_bytes(with_checksum(manifest))
     with pytest.raises(ArtifactError, match=name):
         read_all(store.current("encoders/visits"))
     assert not sprung.exists()

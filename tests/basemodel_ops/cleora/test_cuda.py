@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from basemodel_ops.cleora import build_hypergraph, embed, embed_stream, hash_ids
-from basemodel_ops.cleora.arrays import has_cuda, vectors_on
 from basemodel_ops.cleora.cpu import CpuVectors
+from basemodel_ops.cleora.device import has_cuda, vectors_on
 from basemodel_ops.cleora.layout import to_blocks
-from basemodel_ops.cleora.shares import shares_of
+from basemodel_ops.cleora.markov_weights import markov_weights_of
 from basemodel_ops.errors import SettingsError
 from tests.basemodel_ops.cleora.dense import unit
 
@@ -121,7 +121,7 @@ def rows_of(is_weighted):
 @pytest.mark.parametrize("dimension", [16, 150])
 def test_the_cuda_step_equals_the_cpus_to_the_byte(cuda_vectors, is_weighted, dimension):
     graph = build_hypergraph(*rows_of(is_weighted)[:2], 201, rows_of(is_weighted)[2])
-    shares = shares_of(graph.degree, graph.hyperedges, hub_above=15)
+    shares = markov_weights_of(graph.degree, graph.hyperedges, hub_above=15)
     assert 20 < len(shares.hubs) < 150
     vectors = np.random.default_rng(1).uniform(-1, 1, (201, dimension)).astype(np.float32)
     cpu = CpuVectors(to_blocks(vectors, np.arange(201)), dimension, np.arange(201), shares)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from basemodel_ops.cleora import build_hypergraph, embed, embed_stream, hash_ids
 from basemodel_ops.cleora.cpu import CpuVectors
-from basemodel_ops.cleora.shares import HUB_ABOVE
+from basemodel_ops.cleora.markov_weights import HUB_ABOVE
 from basemodel_ops.errors import DataError, SettingsError
 from tests.basemodel_ops.cleora.dense import incidence, markov, unit, whitened
 

@@ -14,9 +14,9 @@ from basemodel_ops.contract.cutoffs import (
     is_cutoff,
     key_of,
     midnight,
-    moment_of_key,
     newest_cutoff,
     number_at,
+    timestamp_of_key,
 )
 from basemodel_ops.contract.types import Cadence, Grid, Relation
 from basemodel_ops.errors import SettingsError
@@ -94,13 +94,13 @@ def test_the_newest_listed_cutoff_is_the_last_that_has_begun() -> None:
 )
 def test_a_key_names_one_moment(moment: datetime, key: str) -> None:
     assert key_of(moment) == key
-    assert moment_of_key(key) == moment
+    assert timestamp_of_key(key) == moment
 
 
 @pytest.mark.parametrize("text", ["2024-03-04T00:00", "2024-03-04 05:00", "20240304", "tomorrow", ""])
 def test_no_other_text_is_a_key(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        moment_of_key(text)
+        timestamp_of_key(text)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from basemodel_ops.contract.inference import family, infer_type, is_moment
+from basemodel_ops.contract.inference import family, infer_type, is_timestamp
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_type_follows_from_name_and_data_type(name: str, data_type: str, exp
     ],
 )
 def test_a_moment_is_a_timestamp_or_a_date(data_type: str, expected: bool) -> None:
-    assert is_moment(data_type) is expected
+    assert is_timestamp(data_type) is expected
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from basemodel_ops.emde import Partition, density_codes, identity_codes
+from basemodel_ops.emde import DensityLSH, density_codes, identity_codes
 
 
 def test_a_saved_partition_encodes_the_same():
     generator = np.random.default_rng(0)
     seen, unseen = generator.standard_normal((500, 6)), generator.standard_normal((50, 6))
-    partition = Partition.fit(seen, 4, 16, seed=3)
-    again = Partition(**partition.arrays())
+    partition = DensityLSH.fit(seen, 4, 16, seed=3)
+    again = DensityLSH(**partition.arrays())
     np.testing.assert_array_equal(again.encode(unseen), partition.encode(unseen))
     np.testing.assert_array_equal(partition.encode(seen), density_codes(seen, 4, 16, seed=3))
     assert (partition.depth, partition.width) == (4, 16)
@@ -18,7 +18,7 @@ def test_a_saved_partition_encodes_the_same():
 
 def test_cells_do_not_depend_on_what_else_is_encoded():
     vectors = np.random.default_rng(0).standard_normal((301, 33))  # with an odd number, medians are vectors' own
-    partition = Partition.fit(vectors, 6, 32, seed=0)
+    partition = DensityLSH.fit(vectors, 6, 32, seed=0)
     one_by_one = np.concatenate([partition.encode(vectors[i : i + 1]) for i in range(len(vectors))])
     np.testing.assert_array_equal(one_by_one, partition.encode(vectors))
 

@@ -32,7 +32,7 @@ Function = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 def moments(start: np.ndarray, time: np.ndarray, values: np.ndarray, cutoffs: np.ndarray) -> np.ndarray:
     found = decayed_moments(start, time, values, cutoffs, LIVES)
-    return np.concatenate([found.mass, found.total, found.mean, found.last[..., None]], axis=2)
+    return np.concatenate([found.total_weight, found.total, found.mean, found.last[..., None]], axis=2)
 
 
 FUNCTIONS: dict[str, Function] = {

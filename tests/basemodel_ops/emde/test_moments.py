@@ -19,7 +19,7 @@ def test_moments_equal_plain_sums(seed):
         for c, cutoff in enumerate(cutoffs):
             seen = (owner == entity) & (time < cutoff) & np.isfinite(values)
             weights = 2.0 ** (-(cutoff - time[seen])[:, None] / lives)
-            np.testing.assert_allclose(found.mass[entity, c], weights.sum(axis=0), rtol=1e-5)
+            np.testing.assert_allclose(found.total_weight[entity, c], weights.sum(axis=0), rtol=1e-5)
             total = (weights * values[seen][:, None]).sum(axis=0)
             np.testing.assert_allclose(found.total[entity, c], total, rtol=1e-4, atol=1e-5)
             if seen.any():

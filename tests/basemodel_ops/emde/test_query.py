@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from basemodel_ops.emde import (
-    ask,
     decoded_counts,
     effective_age,
-    element_scores,
     identity_codes,
+    item_scores,
+    query_sketch,
     sketch_histories,
     smallest_cells,
 )
@@ -49,7 +49,7 @@ def test_the_smallest_cell_is_never_below_the_count():
 @pytest.mark.parametrize("seed", range(3))
 def test_answers_tell_present_from_absent(seed):
     sketch, true, _, _ = history(seed)
-    answers = ask(sketch, TABLE, LIVES, np.arange(VOCABULARY))
+    answers = query_sketch(sketch, TABLE, LIVES, np.arange(VOCABULARY))
     there = true[1] > 0
     assert answers.probability[there].mean() > 0.8
     assert answers.probability[~there].mean() < 0.01
@@ -63,7 +63,7 @@ def test_one_event_has_its_exact_age_and_weight():
         np.array([0, 1]), np.array([58.0]), np.array([3], np.int32), TABLE, WIDTH, np.array([100.0]), LIVES,
         np.array([5.0]),
     )[0, 0].reshape(2, DEPTH, WIDTH)  # fmt: skip
-    answers = ask(sketch, TABLE, LIVES, np.array([3, 4]))
+    answers = query_sketch(sketch, TABLE, LIVES, np.array([3, 4]))
     assert answers.age[0] == pytest.approx(42, abs=0.01)
     assert answers.count[0] == pytest.approx(5 * 2 ** (-42 / 365), rel=1e-4)
     assert answers.probability[0] > 0.5
@@ -74,7 +74,7 @@ def test_one_event_has_its_exact_age_and_weight():
 def test_ages_lie_between_the_newest_and_the_oldest_event():
     sketch, true, elements, time = history(3, distinct=10)
     present = np.flatnonzero(true[1] > 0)
-    answers = ask(sketch, TABLE, LIVES, present)
+    answers = query_sketch(sketch, TABLE, LIVES, present)
     for element, age in zip(present, answers.age, strict=True):
         ages = 100 - time[elements == element]
         assert ages.min() * 0.9 - 1 <= age <= ages.max() * 1.1 + 1
@@ -82,7 +82,7 @@ def test_ages_lie_between_the_newest_and_the_oldest_event():
 
 def test_an_empty_sketch_holds_nothing():
     empty = np.zeros((2, DEPTH, WIDTH), np.float32)
-    answers = ask(empty, TABLE, LIVES, np.arange(10))
+    answers = query_sketch(empty, TABLE, LIVES, np.arange(10))
     assert not answers.probability.any()
     assert not answers.count.any()
     assert np.isnan(answers.age).all()
@@ -93,7 +93,7 @@ def test_scores_are_logs_of_geometric_means():
     sketch = np.random.default_rng(0).random((DEPTH, WIDTH))
     shares = sketch / sketch.sum(axis=1, keepdims=True)
     expected = [np.log(np.prod(shares[np.arange(DEPTH), TABLE[e]] + 1e-6)) / DEPTH for e in range(20)]
-    np.testing.assert_allclose(element_scores(sketch, TABLE[:20]), expected, rtol=1e-5)
+    np.testing.assert_allclose(item_scores(sketch, TABLE[:20]), expected, rtol=1e-5)
 
 
 def test_no_mass_has_no_age():

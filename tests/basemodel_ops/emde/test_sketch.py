@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from basemodel_ops.emde import (
     decayed_counts,
     density_codes,
-    element_scores,
     identity_codes,
+    item_scores,
     last_seen,
     pooled_vectors,
     window_counts,
@@ -67,7 +67,7 @@ def test_a_sketch_ranks_what_it_contains_first():
     sketch = np.zeros((10, 128))
     for element in range(10):
         sketch[np.arange(10), codes[element]] += 1 + element
-    top = np.argsort(-element_scores(sketch, codes))[:10]
+    top = np.argsort(-item_scores(sketch, codes))[:10]
     assert len(set(top) & set(range(10))) >= 9
 
 

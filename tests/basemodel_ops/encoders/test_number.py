@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.encoders import squash
+from basemodel_ops.encoders import signed_log1p
 from basemodel_ops.encoders.number import SAMPLE, NumberEncoder
 
 floats = st.floats(allow_nan=True, allow_infinity=True)
@@ -22,11 +22,11 @@ def test_features_equal_the_formula(column, borders):
     encoder = NumberEncoder.fit(batches, octaves=5)
     array = np.array(column, np.float64)
     finite = np.isfinite(array)
-    squashed = squash(array[finite])
+    squashed = signed_log1p(array[finite])
     mean, deviation = (squashed.mean(), squashed.std()) if finite.any() else (0, 1)
     np.testing.assert_allclose(encoder.scale.mean, mean, atol=1e-9 * max(1, abs(mean)))
     found = encoder.features(pa.array(column, pa.float64()))
-    x = (squash(array) - encoder.scale.mean) / encoder.scale.deviation
+    x = (signed_log1p(array) - encoder.scale.mean) / encoder.scale.deviation
     expected = [x, np.ones(len(x)), *[wave(x / 2**i) for i in range(5) for wave in (np.sin, np.cos)]]
     expected = np.where(finite[:, None], np.stack(expected, axis=1), 0)
     if deviation > 1e-6:

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from basemodel_ops.encoders import NumberScale, squash
+from basemodel_ops.encoders import NumberScale, signed_log1p
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_squash_is_the_signed_logarithm_and_always_finite(value: float) -> None:
     expected = math.copysign(math.log1p(abs(value)), value) if math.isfinite(value) else 0.0
-    assert squash(np.array([value]))[0] == pytest.approx(expected)
+    assert signed_log1p(np.array([value]))[0] == pytest.approx(expected)
 
 
 def test_what_is_not_finite_stands_at_the_mean_and_does_not_move_it() -> None:

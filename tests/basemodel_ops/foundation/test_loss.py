@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from basemodel_ops.foundation.loss import family_losses, split_targets
+from basemodel_ops.foundation.loss import group_losses, split_targets
 from basemodel_ops.foundation.network import Shape
 
 NAN = float("nan")
 # One yes or no and one amount; two things over one span; one span of two rows of two cells.
 SHAPE = Shape(
-    inputs=4, scalars=(0,), activity=2, thing_inputs=((0, 1),), thing_spans=1, sketch_inputs=((0, 1, 2, 3),),
-    composition_spans=1, width=2, hidden=4,
+    inputs=4, scalars=(0,), activity=2, item_inputs=((0, 1),), item_horizons=1, sketch_inputs=((0, 1, 2, 3),),
+    distribution_horizons=1, width=2, hidden=4,
 )  # fmt: skip
 IS_ANY, SCALE = torch.tensor([True, False]), torch.tensor([1.0, 2.0])
 
@@ -30,9 +30,7 @@ def outputs(rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def losses(*rows: list[float]) -> dict[str, float]:
     futures = torch.tensor(rows)
-    return {
-        name: float(loss) for name, loss in family_losses(outputs(len(rows)), futures, IS_ANY, SCALE, SHAPE).items()
-    }
+    return {name: float(loss) for name, loss in group_losses(outputs(len(rows)), futures, IS_ANY, SCALE, SHAPE).items()}
 
 
 def sigmoid(logit: float) -> float:
@@ -48,10 +46,10 @@ def test_each_family_is_the_mean_of_what_is_worked_out_by_hand() -> None:
     assert found["activity"] == pytest.approx((-math.log(sigmoid(0.5)) + huber) / 2)
     absent = -math.log(1 - sigmoid(0.2)) + (1.0 - 0.0) ** 2
     present = -math.log(sigmoid(-1.0)) + (0.0 - math.log(3)) ** 2
-    assert found["things"] == pytest.approx((absent + present) / 2)
+    assert found["items"] == pytest.approx((absent + present) / 2)
     # The second row of the sketch has no mass, and counts for nothing.
     first, second = (math.exp(x) / (math.e + 1) for x in (1.0, 0.0))
-    assert found["composition"] == pytest.approx(-0.75 * math.log(first) - 0.25 * math.log(second))
+    assert found["item_distribution"] == pytest.approx(-0.75 * math.log(first) - 0.25 * math.log(second))
 
 
 def test_windows_that_are_not_over_are_left_out_of_the_mean() -> None:
@@ -59,14 +57,14 @@ def test_windows_that_are_not_over_are_left_out_of_the_mean() -> None:
     assert losses(ROW, [NAN] * 8) == pytest.approx(whole)
     amount_unknown = losses([1.0, NAN, *ROW[2:]])
     assert amount_unknown["activity"] == pytest.approx(-math.log(sigmoid(0.5)))
-    assert amount_unknown["things"] == pytest.approx(whole["things"])
-    assert losses([NAN] * 8) == {"activity": 0, "things": 0, "composition": 0}
+    assert amount_unknown["items"] == pytest.approx(whole["items"])
+    assert losses([NAN] * 8) == {"activity": 0, "items": 0, "item_distribution": 0}
 
 
 def test_windows_that_are_not_over_pull_at_nothing() -> None:
     futures = torch.tensor([ROW, [NAN] * 8])
     answers = tuple(part.requires_grad_() for part in outputs(2))
-    torch.stack(list(family_losses(answers, futures, IS_ANY, SCALE, SHAPE).values())).sum().backward()  # type: ignore[arg-type]
+    torch.stack(list(group_losses(answers, futures, IS_ANY, SCALE, SHAPE).values())).sum().backward()  # type: ignore[arg-type]
     for part in answers:
         assert part.grad is not None
         assert torch.isfinite(part.grad).all()
@@ -76,7 +74,7 @@ def test_windows_that_are_not_over_pull_at_nothing() -> None:
 
 def test_families_without_outputs_have_no_loss() -> None:
     bare = Shape(4, (0,), 2, (), 0, (), 0, 2, 4)
-    found = family_losses(
+    found = group_losses(
         (torch.zeros(1, 2), torch.zeros(1, 2, 0, 0), torch.zeros(1, 0, 0)), torch.zeros(1, 2), IS_ANY, SCALE, bare
     )
     assert list(found) == ["activity"]

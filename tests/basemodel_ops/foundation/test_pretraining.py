@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from basemodel_ops.foundation import FoundationModel, FutureNetwork, Hardware, Shape, TrainingCurve, pretrain
+from basemodel_ops.foundation import FoundationModel, Hardware, PretrainingNetwork, Shape, TrainingCurve, pretrain
 
 SHAPE = Shape(
-    inputs=8, scalars=(0, 1), activity=2, thing_inputs=((2, 3),), thing_spans=1, sketch_inputs=((4, 5, 6, 7),),
-    composition_spans=1, width=4, hidden=16,
+    inputs=8, scalars=(0, 1), activity=2, item_inputs=((2, 3),), item_horizons=1, sketch_inputs=((4, 5, 6, 7),),
+    distribution_horizons=1, width=4, hidden=16,
 )  # fmt: skip
 IS_ANY = np.array([True, False])
 
@@ -52,7 +52,7 @@ def learnt() -> tuple[FoundationModel, TrainingCurve]:
 
 def test_every_family_beats_knowing_only_averages(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
     _, curve = learnt
-    assert list(curve.heldout) == ["activity", "things", "composition"]
+    assert list(curve.heldout) == ["activity", "items", "item_distribution"]
     assert all(np.isfinite(curve.steps))
     for family, loss in curve.heldout.items():
         assert loss < curve.unigram[family] - 0.05, (family, curve.heldout, curve.unigram)
@@ -61,7 +61,7 @@ def test_every_family_beats_knowing_only_averages(learnt: tuple[FoundationModel,
 def test_answers_on_rows_never_seen_follow_what_causes_them(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
     model, _ = learnt
     inputs, futures = world(1)
-    activity, things = model.activity(inputs), model.things(inputs)
+    activity, things = model.activity(inputs), model.items(inputs)
     assert activity.shape == (2000, 2)
     assert things.shape == (2000, 1, 2)
     assert ((activity[:, 0] > 0) == (futures[:, 0] > 0)).mean() > 0.85
@@ -83,12 +83,12 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
 
 def test_a_saved_model_answers_the_same(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
     model, _ = learnt
-    shape = Shape.from_plain(json.loads(json.dumps(SHAPE.plain())))
+    shape = Shape.from_dict(json.loads(json.dumps(SHAPE.to_dict())))
     assert shape == SHAPE
     again = FoundationModel.from_arrays(model.arrays(), shape)
     inputs, _ = world(1)
     np.testing.assert_array_equal(again.activity(inputs), model.activity(inputs))
-    np.testing.assert_array_equal(again.things(inputs), model.things(inputs))
+    np.testing.assert_array_equal(again.items(inputs), model.items(inputs))
 
 
 def test_answers_do_not_depend_on_other_rows_and_none_has_a_shape(
@@ -98,7 +98,7 @@ def test_answers_do_not_depend_on_other_rows_and_none_has_a_shape(
     inputs, _ = world(1)
     np.testing.assert_allclose(model.activity(inputs[3:5]), model.activity(inputs)[3:5], atol=1e-4)
     assert model.activity(inputs[:0]).shape == (0, 2)
-    assert model.things(inputs[:0]).shape == (0, 1, 2)
+    assert model.items(inputs[:0]).shape == (0, 1, 2)
 
 
 def test_a_row_not_learnt_from_changes_no_weight() -> None:
@@ -116,19 +116,19 @@ def test_a_row_not_learnt_from_changes_no_weight() -> None:
 
 @pytest.mark.parametrize("kept", ["activity", "activity things", "activity composition"])
 def test_a_world_without_things_or_without_sketches_is_learnt_too(kept: str) -> None:
-    things, composition = "things" in kept, "composition" in kept
+    things, composition = "items" in kept, "item_distribution" in kept
     shape = SHAPE
     if not things:
-        shape = replace(shape, thing_inputs=(), thing_spans=0)
+        shape = replace(shape, item_inputs=(), item_horizons=0)
     if not composition:
-        shape = replace(shape, sketch_inputs=(), composition_spans=0)
+        shape = replace(shape, sketch_inputs=(), distribution_horizons=0)
     inputs, futures = world(0, 300)
     futures = futures[:, np.repeat([True, things, composition], [2, 2, 4])]
     model, curve = pretrain(inputs, futures, IS_ANY, shape, 1, 0, lambda line: None, batch=128)
     assert list(curve.heldout) == kept.split()
     again = FoundationModel.from_arrays(model.arrays(), shape)
     assert again.activity(inputs).shape == (300, 2)
-    assert again.things(inputs).shape == ((300, 1, 2) if things else (300, 0, 0))
+    assert again.items(inputs).shape == ((300, 1, 2) if things else (300, 0, 0))
 
 
 def test_a_handful_of_rows_is_enough_to_run() -> None:
@@ -158,11 +158,11 @@ def test_inputs_that_neither_layers_nor_skips_read_change_no_answer() -> None:
     shape = replace(SHAPE, read=(0, 1, 2), scalars=(1,))
     inputs, futures = world(0, 300)
     model, _ = pretrain(inputs, futures, IS_ANY, shape, 1, 0, lambda line: None, batch=128)
-    assert Shape.from_plain(json.loads(json.dumps(shape.plain()))) == shape
+    assert Shape.from_dict(json.loads(json.dumps(shape.to_dict()))) == shape
     moved = inputs.copy()
     moved[:, 4:] += 3  # only the skips of composition read these
     np.testing.assert_array_equal(model.activity(moved), model.activity(inputs))
-    np.testing.assert_array_equal(model.things(moved), model.things(inputs))
+    np.testing.assert_array_equal(model.items(moved), model.items(inputs))
     moved[:, 0] += 3
     assert (model.activity(moved) != model.activity(inputs)).any()
 
@@ -170,7 +170,7 @@ def test_inputs_that_neither_layers_nor_skips_read_change_no_answer() -> None:
 def test_skips_move_further_than_layers_in_few_steps() -> None:
     model, _ = learn(0, rows=600, epochs=1)
     arrays = model.arrays()
-    start = FutureNetwork(SHAPE)
+    start = PretrainingNetwork(SHAPE)
     assert not any(weight.any() for weight in start.skips())
     assert np.abs(arrays["network.thing_skip"]).max() > 5 * np.abs(arrays["network.things.weight"]).mean()
 
@@ -206,4 +206,4 @@ def test_other_hardware_learns_the_same_to_within_its_precision(
 
 
 def test_without_a_gpu_everything_is_plain() -> None:
-    assert Hardware.found() == (Hardware("cuda", True, "inductor") if has_cuda() else Hardware())
+    assert Hardware.detect() == (Hardware("cuda", True, "inductor") if has_cuda() else Hardware())

@@ -47,9 +47,9 @@ def test_pools_are_decayed_sums_of_the_occasions_before(seed: int) -> None:
     owner = np.repeat(np.arange(len(known.start) - 1), np.diff(known.start))
     for event in events:
         ages = {
-            other: int(known.occasion[event] - known.occasion[other] - 1)
+            other: int(known.session_index[event] - known.session_index[other] - 1)
             for other in events
-            if owner[other] == owner[event] and known.occasion[other] < known.occasion[event]
+            if owner[other] == owner[event] and known.session_index[other] < known.session_index[event]
         }
         sums = [
             sum((0.5 ** (age / life) * space[known.item[o]] for o, age in ages.items()), np.zeros(DIMENSION))
@@ -67,8 +67,8 @@ def test_what_comes_later_changes_no_pool() -> None:
     events = np.arange(len(known.item))
     before = pools(known, known.before(events), space)
     for event in events:
-        changed = Sequences(known.start, known.item.copy(), known.occasion)
-        changed.item[known.occasion >= known.occasion[event]] = 0
+        changed = Sequences(known.start, known.item.copy(), known.session_index)
+        changed.item[known.session_index >= known.session_index[event]] = 0
         after = pools(changed, changed.before(np.array([event])), space)
         np.testing.assert_array_equal(after[0], before[event])
 
@@ -77,7 +77,7 @@ def test_an_untrained_network_ranks_by_closeness() -> None:
     known, space = sequences(2), vectors(2)
     network = learn_retrieval(known, space, 0, lambda line: None, epochs=0)
     everyone = np.arange(len(known.start) - 1)
-    pooled = pools(known, known.whole(everyone), space)
+    pooled = pools(known, known.complete_histories(everyone), space)
     query = np.einsum("p,epd->ed", START, pooled)
     np.testing.assert_allclose(network.queries(known, everyone), 10 * query, atol=1e-4)
     np.testing.assert_array_equal(network.items, space)

@@ -14,7 +14,7 @@ LAYOUT = Layout(
         ("mean", "trips", "fare", "365", 1), ("recency", "trips", "station", "", 3),
         ("cell", "trips", "at#0", "28", 24), ("cell", "trips", "at#0", "365", 24),
         ("cell", "trips", "at#1", "365", 7), ("cell", "trips", "fare", "365", 5),
-        ("undated", "riders", "tariff", "", 2),
+        ("untimestamped", "riders", "tariff", "", 2),
     ]
 )  # fmt: skip
 ROWS = 100
@@ -33,7 +33,7 @@ def block(values: np.ndarray, kind: str, column: str, detail: str) -> np.ndarray
 def shares(values: np.ndarray) -> dict[tuple, np.ndarray]:
     traits = Traits(LAYOUT)
     kept = traits.kept(values)
-    found = traits.shares(kept, traits.usual(kept["amounts"], kept["times"]))
+    found = traits.shares(kept, traits.typical(kept["amounts"], kept["times"]))
     assert found.shape == (len(values), len(traits.names))
     return {(t.kind, t.source, t.column, t.value): found[:, i] for i, t in enumerate(traits.names)}
 
@@ -47,7 +47,7 @@ def test_what_was_there_within_twelve_weeks_is_held(values: np.ndarray) -> None:
 
 
 def test_facts_are_those_that_hold(values: np.ndarray) -> None:
-    facts = block(values, "undated", "tariff", "")
+    facts = block(values, "untimestamped", "tariff", "")
     for place in range(2):
         assert np.array_equal(shares(values)["fact", "riders", "tariff", place], facts[:, place] >= 0.5)
 
@@ -88,4 +88,4 @@ def test_a_layout_without_any_of_them_has_no_traits() -> None:
     traits = Traits(Layout([("calendar", "", "", "", 2)]))
     kept = traits.kept(np.zeros((3, 2), np.float16))
     assert traits.names == []
-    assert traits.shares(kept, traits.usual(kept["amounts"], kept["times"])).shape == (3, 0)
+    assert traits.shares(kept, traits.typical(kept["amounts"], kept["times"])).shape == (3, 0)

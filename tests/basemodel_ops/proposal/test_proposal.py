@@ -54,7 +54,7 @@ def test_tables_are_taken_for_what_they_are(proposal: Proposal) -> None:
     (events,) = proposal.events
     assert (events.table.name, events.time, events.session) == ("orders", "ordered_at", "order_no")
     assert proposal.entity == "customer_id"
-    assert {(table.name, key) for table, key in proposal.facts} == {
+    assert {(table.name, key) for table, key in proposal.attributes} == {
         ("customers", "customer_id"), ("products", "product_code"),
     }  # fmt: skip
     assert {table.name: why for table, why in proposal.unused} == {
@@ -67,7 +67,7 @@ def test_tables_are_taken_for_what_they_are(proposal: Proposal) -> None:
 
 def test_columns_are_annotated_where_names_and_types_do_not_tell(proposal: Proposal) -> None:
     orders = proposal.events[0].table
-    customers = next(table for table, _ in proposal.facts if table.name == "customers")
+    customers = next(table for table, _ in proposal.attributes if table.name == "customers")
 
     def of(table: SeenTable, name: str) -> dict[str, object]:
         column = table.column(name)

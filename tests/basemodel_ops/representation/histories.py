@@ -50,7 +50,7 @@ def joined(first: History, second: History) -> History:
         np.searchsorted(owner[order], np.arange(first.entities + 1)).astype(np.int64),
         time[order],
         np.concatenate([first.session, second.session])[order],
-        {name: np.concatenate([first.codes[name], second.codes[name]])[order] for name in first.codes},
+        {name: np.concatenate([first.item_ids[name], second.item_ids[name]])[order] for name in first.item_ids},
         {name: np.concatenate([first.numbers[name], second.numbers[name]])[order] for name in first.numbers},
     )
 
@@ -63,7 +63,7 @@ def where(history: History, keep: np.ndarray) -> History:
         start=np.searchsorted(owner, np.arange(history.entities + 1)).astype(np.int64),
         time=history.time[keep],
         session=None if history.session is None else history.session[keep],
-        codes={name: codes[keep] for name, codes in history.codes.items()},
+        item_ids={name: codes[keep] for name, codes in history.item_ids.items()},
         numbers={name: numbers[keep] for name, numbers in history.numbers.items()},
     )
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from basemodel_ops.representation import (
     History,
     Layout,
-    future_layout,
-    future_values,
     history_layout,
     history_values,
+    target_layout,
+    target_values,
 )
 from basemodel_ops.representation.history import DAY
 
@@ -30,7 +30,7 @@ def past(history: History, cutoffs: np.ndarray) -> np.ndarray:
 
 
 def future(history: History, cutoffs: np.ndarray, end: int = END) -> np.ndarray:
-    return future_values([history], PLANS, cutoffs, HORIZONS, SPANS, end)
+    return target_values([history], PLANS, cutoffs, HORIZONS, SPANS, end)
 
 
 @settings(max_examples=25, deadline=None)
@@ -83,7 +83,7 @@ def test_a_future_is_unknown_exactly_where_its_window_is_not_over() -> None:
     cutoffs = FIRST + np.array([0, 7, 8, 20, 29, 30]) * DAY
     for end in (FIRST + 15 * DAY, FIRST + 15 * DAY - 1, END):
         values = future(random_history(1), cutoffs, end)
-        for block in future_layout(PLANS, HORIZONS, SPANS).blocks:
+        for block in target_layout(PLANS, HORIZONS, SPANS).blocks:
             own = np.isnan(values[:, :, block.offset : block.end])
             is_open = cutoffs + int(block.detail) * DAY > end
             assert own[:, is_open].all()
@@ -93,16 +93,16 @@ def test_a_future_is_unknown_exactly_where_its_window_is_not_over() -> None:
 def test_an_event_at_the_cutoff_is_future_not_history() -> None:
     cutoff = np.array([FIRST])
     history = replace(
-        history_of(np.array([0]), cutoff, 1), codes={"kind": np.zeros(1, np.int32), "item": np.zeros(1, np.int32)}
+        history_of(np.array([0]), cutoff, 1), item_ids={"kind": np.zeros(1, np.int32), "item": np.zeros(1, np.int32)}
     )
-    layout = future_layout(PLANS, HORIZONS, SPANS)
+    layout = target_layout(PLANS, HORIZONS, SPANS)
     nobody = history_of(np.zeros(0, int), np.zeros(0, int), 1)
     assert past(history, cutoff).tobytes() == past(nobody, cutoff).tobytes()
     assert past(history, cutoff + 1).tobytes() != past(nobody, cutoff + 1).tobytes()
     values = future(history, cutoff)[0, 0]
-    assert [values[block.offset] for block in layout.select("any")] == [1, 1]
-    assert values[layout.select("wait")[0].offset] == 0
-    thing, composition = layout.select("thing", column="kind")[0], layout.select("composition")[0]
+    assert [values[block.offset] for block in layout.select("occurred")] == [1, 1]
+    assert values[layout.select("time_to_event")[0].offset] == 0
+    thing, composition = layout.select("item", column="kind")[0], layout.select("item_distribution")[0]
     np.testing.assert_allclose(values[thing.offset : thing.end], [np.log(2), 0, 0, 0], atol=1e-3)
     assert values[composition.offset : composition.end].sum() == PLANS[0].density_rows  # one distribution per row
 
@@ -111,10 +111,10 @@ def test_counts_and_recency_are_decayed_by_age() -> None:
     cutoff = np.array([FIRST])
     history = replace(
         history_of(np.array([0, 0]), FIRST - np.array([14, 7]) * DAY, 1),
-        codes={"kind": np.array([2, 2], np.int32), "item": np.array([-1, -1], np.int32)},
+        item_ids={"kind": np.array([2, 2], np.int32), "item": np.array([-1, -1], np.int32)},
     )
     layout, values = history_layout(PLANS, LIVES, LIVES, WINDOWS), past(history, cutoff)[0, 0]
-    short, long = layout.select("occasion", column="kind")
+    short, long = layout.select("session", column="kind")
     week = [1 / (1 - 2 ** (-7 / life)) for life in LIVES]  # a week, the least, stands for all time
     recency = layout.select("recency", column="kind")[0]
     np.testing.assert_allclose(values[short.offset : short.end], [0, 0, np.log1p((0.25 + 0.5) * week[0]), 0], atol=1e-3)
@@ -131,10 +131,10 @@ def test_lines_of_one_session_are_one_occasion_and_many_events() -> None:
     history = replace(
         history_of(np.zeros(4, int), time, 1),
         session=np.array([1, 1, 1, 2]),
-        codes={"kind": np.array([2, 2, 1, 2], np.int32), "item": np.full(4, -1, np.int32)},
+        item_ids={"kind": np.array([2, 2, 1, 2], np.int32), "item": np.full(4, -1, np.int32)},
     )
     layout, values = history_layout(PLANS, LIVES, LIVES, WINDOWS), past(history, cutoff)[0, 0]
-    (count,), (_, occasion) = (layout.select(kind, column="kind") for kind in ("count", "occasion"))
+    (count,), (_, occasion) = (layout.select(kind, column="kind") for kind in ("count", "session"))
     older, newer = (
         2 ** (-age / 90) / (1 - 2 ** (-7 / 90)) for age in (14, 7)
     )  # a week, the least, stands for all time
@@ -162,7 +162,7 @@ def test_sketch_rows_and_pooled_vectors_have_unit_length_or_none(seed: int) -> N
     "layout",
     [
         history_layout([plan(), plan("calls")], LIVES, LIVES, WINDOWS),
-        future_layout([plan(), plan("calls")], HORIZONS, SPANS),
+        target_layout([plan(), plan("calls")], HORIZONS, SPANS),
     ],
 )
 def test_a_layout_has_no_gap_no_overlap_and_survives_its_rows(layout: Layout) -> None:
@@ -182,5 +182,5 @@ def test_layouts_are_as_long_as_the_values() -> None:
     cutoffs = FIRST + np.array([5, 9]) * DAY
     layout = history_layout(plans, LIVES, LIVES, WINDOWS)
     assert history_values(histories, plans, cutoffs, LIVES, LIVES, WINDOWS).shape == (4, 2, layout.length)
-    layout = future_layout(plans, HORIZONS, SPANS)
-    assert future_values(histories, plans, cutoffs, HORIZONS, SPANS, END).shape == (4, 2, layout.length)
+    layout = target_layout(plans, HORIZONS, SPANS)
+    assert target_values(histories, plans, cutoffs, HORIZONS, SPANS, END).shape == (4, 2, layout.length)

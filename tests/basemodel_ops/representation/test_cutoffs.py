@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.representation import Density, History, future_layout, future_values, history_values
+from basemodel_ops.representation import Density, History, history_values, target_layout, target_values
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.representation.observed import decay_factors, seen_days, window_factors
-from basemodel_ops.representation.scalars import future_scalars, history_scalars
+from basemodel_ops.representation.observed import decay_factors, observed_days, window_factors
+from basemodel_ops.representation.scalars import history_scalars, target_scalars
 
 from .histories import FIRST, HOUR, history_of, joined, plan, random_history, where
 
@@ -27,8 +27,8 @@ FUNCTIONS: dict[str, Function] = {
     "positions": lambda history, cutoffs: history.positions(cutoffs)[..., None],
     "past scalars": lambda history, cutoffs: history_scalars(history, cutoffs, WINDOWS, FIRST),
     "past": lambda history, cutoffs: history_values([history], PLANS, cutoffs, LIVES, LIVES, WINDOWS),
-    "future scalars": lambda history, cutoffs: future_scalars(history, cutoffs, HORIZONS),
-    "future": lambda history, cutoffs: future_values([history], PLANS, cutoffs, HORIZONS, SPANS, END),
+    "future scalars": lambda history, cutoffs: target_scalars(history, cutoffs, HORIZONS),
+    "future": lambda history, cutoffs: target_values([history], PLANS, cutoffs, HORIZONS, SPANS, END),
 }
 EACH = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 
@@ -87,7 +87,7 @@ def test_no_event_before_its_own_cutoff_changes_a_byte_of_a_future(seed: int, ot
 def test_a_future_is_unknown_exactly_where_the_window_of_its_own_cutoff_is_not_over() -> None:
     cutoffs = own_cutoffs(5, 6, DAY)
     values = FUNCTIONS["future"](random_history(1), cutoffs)
-    for block in future_layout(PLANS, HORIZONS, SPANS).blocks:
+    for block in target_layout(PLANS, HORIZONS, SPANS).blocks:
         own = np.isnan(values[..., block.offset : block.end])
         is_open = cutoffs + int(block.detail) * DAY > END
         np.testing.assert_array_equal(own, np.broadcast_to(is_open[..., None], own.shape))
@@ -103,16 +103,16 @@ def test_windows_are_half_open_to_the_microsecond(since_midnight: int, day: int)
     cutoffs = np.full((len(offsets), 1), cutoff)
     history = history_of(np.arange(len(offsets)), cutoff + offsets, len(offsets))
     codes = {"kind": np.zeros(len(offsets), np.int32), "item": np.zeros(len(offsets), np.int32)}
-    history = replace(history, codes=codes)
+    history = replace(history, item_ids=codes)
     nobody = history_of(np.zeros(0, int), np.zeros(0, int), len(offsets))
     past, empty = (FUNCTIONS["past"](one, cutoffs) for one in (history, nobody))
     assert [(a != b).any() for a, b in zip(past, empty, strict=True)] == [True, False, False, False, False, False]
-    layout = future_layout(PLANS, HORIZONS, SPANS)
-    values = future_values([history], PLANS, cutoffs, HORIZONS, SPANS, cutoff + 20 * DAY)[:, 0]
+    layout = target_layout(PLANS, HORIZONS, SPANS)
+    values = target_values([history], PLANS, cutoffs, HORIZONS, SPANS, cutoff + 20 * DAY)[:, 0]
     inside = [False, True, True, True, False, False]
     thing, composition, happens = (
         next(block for block in layout.select(kind) if block.detail == f"{SPANS[0]}")
-        for kind in ("thing", "composition", "any")
+        for kind in ("item", "item_distribution", "occurred")
     )
     for block in (thing, composition, happens):
         assert values[:, block.offset : block.end].any(axis=1).tolist() == inside
@@ -123,7 +123,7 @@ def test_windows_are_half_open_to_the_microsecond(since_midnight: int, day: int)
 def test_factors_have_the_shape_of_cutoffs(seed: int) -> None:
     cutoffs, lives = own_cutoffs(seed), np.array(LIVES)
     for found, one in (
-        (seen_days(cutoffs, FIRST), lambda row: seen_days(row, FIRST)),
+        (observed_days(cutoffs, FIRST), lambda row: observed_days(row, FIRST)),
         (window_factors(cutoffs, FIRST, WINDOWS), lambda row: window_factors(row, FIRST, WINDOWS)),
         (decay_factors(cutoffs, FIRST, lives), lambda row: decay_factors(row, FIRST, lives)),
     ):

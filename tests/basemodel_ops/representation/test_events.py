@@ -5,17 +5,17 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.errors import DataError
-from basemodel_ops.representation.events import NO_SESSION, joined, microseconds
+from basemodel_ops.representation.events import NO_SESSION, concat, microseconds
 from tests.basemodel_ops.representation.streams import random_source
 
 
 def test_codes_follow_vocabularies_and_maps():
     reader, table = random_source(0)
-    events = joined(list(reader.read(table.select(reader.columns).to_batches(11))))
+    events = concat(list(reader.read(table.select(reader.columns).to_batches(11))))
     place, kind = {3: 0, 1: 1, 4: 2, 5: 3}, {3: 1, 1: 0, 4: 1, 5: 0}
-    assert events.codes["item"].tolist() == [place.get(v, -1) for v in table["item"].to_pylist()]
-    assert events.codes["item.type"].tolist() == [kind.get(v, -1) for v in table["item"].to_pylist()]
-    assert (events.owner * 10).tolist() == table["client"].to_pylist()
+    assert events.item_ids["item"].tolist() == [place.get(v, -1) for v in table["item"].to_pylist()]
+    assert events.item_ids["item.type"].tolist() == [kind.get(v, -1) for v in table["item"].to_pylist()]
+    assert (events.entity_index * 10).tolist() == table["client"].to_pylist()
     assert events.numbers["price"].tolist() == table["price"].to_pylist()
     assert events.session is not None
     visits = table["visit"].to_pylist()
@@ -53,8 +53,8 @@ def test_missing_values_never_fail():
         }
     )
     (events,) = reader.read([batch])
-    assert events.codes["item"].tolist() == [-1, -1]
-    assert events.codes["item.type"].tolist() == [-1, -1]
+    assert events.item_ids["item"].tolist() == [-1, -1]
+    assert events.item_ids["item.type"].tolist() == [-1, -1]
     assert np.isnan(events.numbers["price"]).tolist() == [True, False]
     assert events.session is not None
     assert events.session[0] == NO_SESSION

@@ -49,7 +49,7 @@ def test_cells_of_facts_go_first_and_the_widest_of_them_before_others() -> None:
 def test_a_column_that_a_task_asks_for_stays() -> None:
     plans = [source("a")]
     kept, left = narrow(plans, 1210, *LIVES, kept={("a", "item.brand")})
-    assert "item.brand" in kept[0].things
+    assert "item.brand" in kept[0].top_items
     assert "item.brand" not in {one.column for one in left}
 
 

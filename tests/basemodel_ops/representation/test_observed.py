@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.representation.observed import decay_factors, seen_days, window_factors
+from basemodel_ops.representation.observed import decay_factors, observed_days, window_factors
 
 BEGAN = 19_700 * DAY
 CUTOFFS = BEGAN + np.array([-5, 1, 7, 56, 365, 730]) * DAY
 
 
 def test_less_than_a_week_counts_as_a_week() -> None:
-    assert seen_days(CUTOFFS, BEGAN).tolist() == [7, 7, 7, 56, 365, 730]
+    assert observed_days(CUTOFFS, BEGAN).tolist() == [7, 7, 7, 56, 365, 730]
 
 
 def test_a_steady_habit_says_the_same_at_every_cutoff() -> None:

@@ -39,7 +39,7 @@ def test_the_newest_events_are_those_of_a_plain_loop(seed: int, events: int) -> 
             before = [row for row in rows if history.time[row] < cutoff][::-1]
             for value, (kind, k) in zip(found[entity, column], names, strict=True):
                 row = before[k - 1] if k <= len(before) else None
-                newest = int(history.codes["item"][before[0]]) + 1 if before else 0
+                newest = int(history.item_ids["item"][before[0]]) + 1 if before else 0
                 if kind == "recent_gap":
                     until = cutoff if k == 1 else (history.time[before[k - 2]] if row is not None else 0)
                     minutes = (until - history.time[row]) / MINUTE if row is not None else ABSENT_DAYS * 24 * 60
@@ -47,9 +47,9 @@ def test_the_newest_events_are_those_of_a_plain_loop(seed: int, events: int) -> 
                 elif row is None:
                     assert value == 0
                 elif kind == "recent_item":
-                    assert value == history.codes["item"][row] + 1
+                    assert value == history.item_ids["item"][row] + 1
                 elif kind == "recent_same":
-                    assert value == (history.codes["item"][row] + 1 == newest > 0)
+                    assert value == (history.item_ids["item"][row] + 1 == newest > 0)
                 else:
                     price = float(np.nan_to_num(history.numbers["price"][row]))
                     assert value == pytest.approx(np.sign(price) * np.log1p(abs(price)), rel=1e-5)
@@ -58,7 +58,7 @@ def test_the_newest_events_are_those_of_a_plain_loop(seed: int, events: int) -> 
 def test_events_at_or_after_a_cutoff_change_nothing() -> None:
     history, cutoff = sample(3, 60), np.array([20 * DAY])
     future = history.time >= cutoff[0]
-    codes, numbers = history.codes["item"].copy(), history.numbers["price"].copy()
+    codes, numbers = history.item_ids["item"].copy(), history.numbers["price"].copy()
     codes[future], numbers[future] = 0, 99
     other = History(history.start, history.time, None, {"item": codes}, {"price": numbers})
     np.testing.assert_array_equal(

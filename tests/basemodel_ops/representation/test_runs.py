@@ -24,7 +24,7 @@ def expected(history: History, entity: int, cutoff: int, column: str) -> list[fl
     rows = [r for r in range(history.start[entity], history.start[entity + 1]) if history.time[r] < cutoff]
     if not rows:
         return [0, log1p(ABSENT_DAYS * 24 * 60), 0]
-    groups = [list(group) for _, group in groupby(rows, key=lambda row: history.codes[column][row])]
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: history.item_ids[column][row])]
     age = (cutoff - history.time[groups[-1][0]]) / MINUTE
     return [log1p(len(groups[-1])), log1p(age), len(groups) / len(rows)]
 

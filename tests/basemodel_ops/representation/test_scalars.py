@@ -14,9 +14,9 @@ from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.scalars import (
     ABSENT_DAYS,
     RECENT_DAYS,
-    future_scalars,
     history_scalars,
     scalar_names,
+    target_scalars,
 )
 
 from .histories import FIRST, HOUR, history_of, random_history
@@ -106,7 +106,7 @@ def test_history_scalars_equal_a_loop_over_events(seed: int, events: int) -> Non
 @given(SEEDS, st.integers(0, 80))
 def test_future_scalars_equal_a_loop_over_events(seed: int, events: int) -> None:
     history = random_history(seed, events=events)
-    found = future_scalars(history, CUTOFFS, (1, 7))
+    found = target_scalars(history, CUTOFFS, (1, 7))
     for entity in range(4):
         for index, cutoff in enumerate(CUTOFFS.tolist()):
             expected = future(events_of(history, entity), cutoff, (1, 7))
@@ -144,7 +144,7 @@ def test_windows_are_half_open(hours: int, in_past: int, in_future: int) -> None
     assert history_scalars(history, cutoff, (1,), FIRST - 9 * DAY)[0, 0, events_1d] == pytest.approx(
         in_past * math.log(2)
     )
-    assert future_scalars(history, cutoff, (1,))[0, 0, 0] == in_future
+    assert target_scalars(history, cutoff, (1,))[0, 0, 0] == in_future
 
 
 def test_without_sessions_every_event_is_one() -> None:

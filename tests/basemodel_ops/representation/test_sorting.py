@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.representation import Events, sorted_events, sorting
-from basemodel_ops.representation.events import joined
+from basemodel_ops.representation.events import concat
 from tests.basemodel_ops.representation.streams import random_source
 
 
@@ -22,12 +22,12 @@ def test_any_order_of_arrival_gives_the_same_sorted_events(tmp_path_factory, see
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sorting, "PARTS", parts)
         patch.setattr(sorting, "PART_ROWS", 20)  # divide ranges again
-        events = joined(list(reader.read(table.select(reader.columns).to_batches(rows))))
-        found = joined(list(sorted_events(reader.read(table.to_batches(rows)), entities, directory)))
+        events = concat(list(reader.read(table.select(reader.columns).to_batches(rows))))
+        found = concat(list(sorted_events(reader.read(table.to_batches(rows)), entities, directory)))
         shuffled = table.take(np.random.default_rng(seed).permutation(len(table)))
-        again = joined(list(sorted_events(reader.read(shuffled.to_batches(rows)), entities, directory)))
+        again = concat(list(sorted_events(reader.read(shuffled.to_batches(rows)), entities, directory)))
     assert sorted(rows_of(found)) == sorted(rows_of(events))
-    keys = list(zip(found.owner.tolist(), found.time.tolist(), strict=True))
+    keys = list(zip(found.entity_index.tolist(), found.time.tolist(), strict=True))
     assert keys == sorted(keys)
     assert rows_of(again) == rows_of(found)
     assert list(directory.iterdir()) == []
@@ -41,7 +41,7 @@ def test_long_histories_are_sorted(times):
     found = sorting.sorted_in_memory(events, 5, 1)
     assert (np.diff(found.time) >= 0).all()
     assert sorted(rows_of(found)) == sorted(rows_of(events))
-    again = sorting.sorted_in_memory(events.arranged(generator.permutation(2000)), 5, 1)
+    again = sorting.sorted_in_memory(events.take(generator.permutation(2000)), 5, 1)
     assert rows_of(again) == rows_of(found)
 
 

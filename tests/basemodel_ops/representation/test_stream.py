@@ -26,7 +26,7 @@ def test_shards_hold_every_event_of_every_source_once(seed, shard, rows, other_r
             assert history.start[0] == 0
             assert history.start[-1] == len(history.time)
             owner = np.repeat(np.arange(first, first + history.entities), np.diff(history.start))
-            columns = [owner * 10, history.time, history.numbers["price"], history.codes["item.type"]]
+            columns = [owner * 10, history.time, history.numbers["price"], history.item_ids["item.type"]]
             rows_of += list(zip(*(column.tolist() for column in columns), strict=True))
             assert history.session is not None
     assert firsts == list(range(0, 7, shard))
@@ -69,9 +69,15 @@ def test_streamed_sketches_equal_those_of_whole_histories(seed, shard, rows, is_
     weight = "price" if is_weighted else None
     (whole,) = reader.read(table.combine_chunks().to_batches())
     expected = sketch_histories(
-        np.searchsorted(whole.owner, np.arange(8)), whole.time, whole.codes["item"], codes, 8, cutoffs, lives * DAY,
+        np.searchsorted(whole.entity_index, np.arange(8)),
+        whole.time,
+        whole.item_ids["item"],
+        codes,
+        8,
+        cutoffs,
+        lives * DAY,
         whole.numbers["price"] if is_weighted else None,
-    )  # fmt: skip
+    )
     batches = reader.read(table.to_batches(rows))
     shards = list(stream_sketches(batches, 7, "item", codes, 8, cutoffs, lives, weight, shard))
     assert np.concatenate([one.values for one in shards]).tobytes() == expected.tobytes()

@@ -9,12 +9,12 @@ import pyarrow.compute as pc
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.planning.budget import prepare
-from basemodel_ops.stages.snapshot.task_rows import population
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 
 from .riding import CUTOFFS, ask, encoded, is_over
 from .trips import NOW, RIDERS, trips
@@ -43,7 +43,7 @@ def answered(ws: Workspace) -> int:
     stages.training_examples(ws)
     stages.foundation_model(ws)
     stages.task_model(ws, "rides_14d")
-    return int(stages.score(ws, ["rides_14d"], NEWEST, "run")["rides_14d"].numbers["rows"])
+    return int(stages.score(ws, ["rides_14d"], NEWEST, "run")["rides_14d"].metrics["rows"])
 
 
 RIDER_NAMES = [f"rider {number}" for number in range(RIDERS)]
@@ -61,7 +61,7 @@ def test_a_grid_of_more_cutoffs_than_events_has_rows_only_where_somebody_lived(t
     few = rides_of(RIDER_NAMES, [datetime(2024, 4, 1), datetime(2024, 5, 9)])
     ws = encoded(tmp_path, trips=few, cutoffs=grid)
     assert answered(ws) == RIDERS
-    rows = Examples(ws.store.current("training_examples"))
+    rows = FeatureStore(ws.store.current("training_examples"))
     asked = {cutoff.timestamp() for cutoff in CUTOFFS}  # the task names its own
     assert len(rows) <= RIDERS * len(CUTOFFS)
     assert {moment / 1e6 for moment in rows.cutoffs} <= {datetime.timestamp(c) for c in cutoffs} | asked
@@ -111,7 +111,7 @@ def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Pa
         ws = encoded(tmp_path / name, trips=table.take(order))
         prepare(ws)
         stages.training_examples(ws)
-        examples = Examples(ws.current("training_examples"))
+        examples = FeatureStore(ws.current("training_examples"))
         newest = examples.positions("recent_item")
         found.append(examples.gather(np.arange(len(examples)), newest))
     assert found[0].any()
@@ -142,8 +142,8 @@ def test_rare_positives_are_all_learnt_from_and_speak_for_themselves_alone(rider
     assert plan.positives == 1
     assert plan.drawn("train") < 0.6
     with ws.warehouse() as warehouse:
-        rows = population(warehouse, task, ws.snapshot().times, plan)
-        everyone = population(warehouse, task, ws.snapshot().times)
+        rows = load_task_rows(warehouse, task, ws.snapshot().times, plan)
+        everyone = load_task_rows(warehouse, task, ws.snapshot().times)
     assert rows.target is not None
     assert everyone.target is not None
     target = rows.target.to_numpy()
@@ -164,18 +164,18 @@ def test_a_disk_that_fills_while_training_leaves_nothing_half_written(
 ) -> None:
     ws = encoded(tmp_path)
     written: list[str] = []
-    original = Draft._write
+    original = ArtifactWriter._write
 
-    def full(self: Draft, name: str, data: bytes) -> None:
+    def full(self: ArtifactWriter, name: str, data: bytes) -> None:
         written.append(name)
         if len(written) == 4:
             raise OSError(28, "No space left on device", name)
         original(self, name, data)
 
-    monkeypatch.setattr(Draft, "_write", full)
+    monkeypatch.setattr(ArtifactWriter, "_write", full)
     with pytest.raises(OSError, match="No space left"):
         stages.training_examples(ws)
-    monkeypatch.setattr(Draft, "_write", original)
+    monkeypatch.setattr(ArtifactWriter, "_write", original)
     assert "training_examples" not in {key for key, _ in ws.store.versions()}
     assert not list((tmp_path / "artifacts" / "training_examples").glob("*/manifest.json"))
     assert not stages.training_examples(ws).reused

@@ -14,14 +14,14 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_scores
 from basemodel_ops.stages.checks.label_counts import check_labels
-from basemodel_ops.stages.checks.point_in_time import check_hindsight
+from basemodel_ops.stages.checks.point_in_time import check_point_in_time
 from basemodel_ops.stages.explanations.explaining import open_question
 from basemodel_ops.stages.features import builder
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_relation
 from basemodel_ops.stages.snapshot.own import Counts, counts_query, plan_own, read_counts
-from basemodel_ops.stages.snapshot.task_rows import population
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -73,7 +73,7 @@ def parts(name: str) -> dict[str, int]:
 def test_parts_are_intervals_in_which_labels_were_known(ws: Workspace, name: str) -> None:
     task, times = ws.contract.task(name), ws.snapshot().times
     with ws.warehouse() as warehouse:
-        rows = population(warehouse, task, times)
+        rows = load_task_rows(warehouse, task, times)
         counted = read_counts(warehouse.read(counts_query(task, times, name == "soon")))
     found = dict(zip(*np.unique(rows.part, return_counts=True), strict=True))
     assert found == parts(name)
@@ -110,9 +110,9 @@ def test_a_partition_holds_the_moments_since_the_cutoff_before(ws: Workspace, na
 def test_the_same_is_not_written_again_and_a_quiet_partition_is_empty(ws: Workspace) -> None:
     before = {name: answers(ws, name) for name in NAMES}
     reports = stages.score(ws, NAMES, NEWEST, "second")
-    assert [reports[name].numbers["written"] for name in NAMES] == [0, 0, 0]
+    assert [reports[name].metrics["written"] for name in NAMES] == [0, 0, 0]
     assert all(answers(ws, name).equals(before[name]) for name in NAMES)
-    assert stages.score(ws, NAMES, CUTOFFS[0], "quiet")["soon"].numbers["rows"] == 0
+    assert stages.score(ws, NAMES, CUTOFFS[0], "quiet")["soon"].metrics["rows"] == 0
     assert all(answers(ws, name).equals(before[name]) for name in NAMES)
 
 
@@ -172,7 +172,7 @@ def test_no_answer_knows_what_happens_after_its_moment_and_each_knows_the_event_
         write(ws, permuted(moment, strictly))
         reports = stages.score(ws, NAMES, NEWEST, "shuffled")
         for name in NAMES:
-            assert reports[name].numbers["written"] == 1
+            assert reports[name].metrics["written"] == 1
             past = pc.less_equal(before[name].column("moment"), pa.scalar(moment, pa.timestamp("us")))
             after = answers(ws, name)
             if not alike(before[name].filter(past), after.filter(past), ANSWERS[name]):
@@ -182,12 +182,12 @@ def test_no_answer_knows_what_happens_after_its_moment_and_each_knows_the_event_
 
 
 def test_rows_to_learn_from_know_nothing_of_what_follows(ws: Workspace) -> None:
-    assert check_hindsight(ws).passed
+    assert check_point_in_time(ws).passed
 
 
 def test_labels_of_a_window_are_counted_again_from_right_after_the_moment(ws: Workspace) -> None:
     assert "known at next_at" in check_labels(ws, "next_zone").description
-    assert check_labels(ws, "soon").numbers["rows"] != 0
+    assert check_labels(ws, "soon").metrics["rows"] != 0
     assert check_labels(ws, "soon").passed
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         right = warehouse.read(rows_query(ASKED, list(asked()[0])))
@@ -202,7 +202,7 @@ def test_labels_of_a_window_are_counted_again_from_right_after_the_moment(ws: Wo
 
 def test_the_foundation_model_answers_at_each_moment_too(ws: Workspace) -> None:
     report = stages.zero_shot_scores(ws, "soon", NEWEST, "untaught")
-    assert report.numbers["rows"] == answers(ws, "soon").num_rows
+    assert report.metrics["rows"] == answers(ws, "soon").num_rows
     with ws.warehouse() as warehouse:
         found = warehouse.read(rows_query(zero_shot_relation("soon"), ["rider", "moment", "score"]))
     assert found.select(["rider", "moment"]).equals(answers(ws, "soon").select(["rider", "moment"]))

@@ -16,7 +16,7 @@ from basemodel_ops.representation import explain_layout
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features import builder
 from basemodel_ops.stages.features.encoding import encoders_of, vocabulary_of
-from basemodel_ops.stages.features.rows import WIDE, Examples, RowsInMemory
+from basemodel_ops.stages.features.rows import WIDE, FeatureStore, RowsInMemory
 from basemodel_ops.stages.snapshot.times import to_datetime
 
 from .conftest import encode, represent
@@ -126,7 +126,7 @@ def test_texts_and_images_hold_the_mass_of_those_that_can_be_read(ws: Workspace)
     }
     for column, is_known in readable.items():
         expected = [sum(decay(row["started_at"]) for row in rows if is_known(row)) for rows in rows_by_rider(found)]
-        np.testing.assert_allclose(np.expm1(block(found, "mass", column))[:, 0], expected, rtol=5e-3)
+        np.testing.assert_allclose(np.expm1(block(found, "total_weight", column))[:, 0], expected, rtol=5e-3)
 
 
 def test_facts_of_things_are_those_of_their_events(ws: Workspace) -> None:
@@ -204,7 +204,7 @@ def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace)
         patch.setattr(builder, "SKETCHED_ABOVE", 10)
         patch.setattr(builder, "SHARD", 7)
         stages.training_examples(ws)
-    together = Examples(ws.current("training_examples"))
+    together = FeatureStore(ws.current("training_examples"))
     moments, count = np.unique(together.cutoff[together.is_wide], return_counts=True)
     cutoff = int(moments[count.argmax()])
     alone = examples(ws, to_datetime(cutoff))

@@ -9,11 +9,11 @@ import pytest
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.snapshot.task_rows import population
-from basemodel_ops.stages.tasks.views import automatic_names, single_views
-from basemodel_ops.tasks.single import Views
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows
+from basemodel_ops.stages.tasks.feature_sets import aggregate_names, single_feature_sets
+from basemodel_ops.tasks.single import FeatureSets
 
 from .riding import ask, is_over, learnt, plain
 from .trips import RIDERS
@@ -38,25 +38,25 @@ def surveys(tmp_path_factory: pytest.TempPathFactory) -> list[Workspace]:
     return [survey(tmp_path_factory.mktemp("survey"), answers) for answers in (whole, half)]
 
 
-def views_of(ws: Workspace, horizon: int | None) -> tuple[Views, list[str]]:
+def views_of(ws: Workspace, horizon: int | None) -> tuple[FeatureSets, list[str]]:
     asked, task = ask(ws, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
     task = task.model_copy(update={"horizon": horizon, "type": TaskType.BINARY})
     with asked.warehouse() as warehouse:
-        rows = population(warehouse, task, asked.times(warehouse))
-    examples = Examples(asked.current("training_examples"))
+        rows = load_task_rows(warehouse, task, asked.times(warehouse))
+    examples = FeatureStore(asked.current("training_examples"))
     place = examples.locate(rows.entity, rows.cutoff)
-    return single_views(examples, Checkpoint(asked), place[place >= 0], task), automatic_names(examples, task)
+    return single_feature_sets(examples, Checkpoint(asked), place[place >= 0], task), aggregate_names(examples, task)
 
 
 def test_what_a_survey_says_changes_nothing_about_a_time(surveys: list[Workspace]) -> None:
     (one, names), (other, _) = (views_of(ws, 14) for ws in surveys)
     assert not any("riders" in name for name in names)
-    np.testing.assert_array_equal(one.automatic, other.automatic)
-    np.testing.assert_array_equal(one.learnt, other.learnt)
+    np.testing.assert_array_equal(one.aggregates, other.aggregates)
+    np.testing.assert_array_equal(one.model_outputs, other.model_outputs)
 
 
 def test_a_trait_reads_what_a_survey_says(surveys: list[Workspace]) -> None:
     views, names = views_of(surveys[0], None)
-    tariffs = views.automatic[:, [n for n, name in enumerate(names) if "riders tariff undated" in name]]
+    tariffs = views.aggregates[:, [n for n, name in enumerate(names) if "riders tariff undated" in name]]
     assert tariffs.shape[1] == 2
     np.testing.assert_array_equal(tariffs.sum(axis=1), 1)

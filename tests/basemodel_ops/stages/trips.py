@@ -187,7 +187,7 @@ def rides(cutoffs: list[datetime]) -> pa.Table:
 
 def opened(home: Path, declared: Contract | None = None, **changes: Any) -> Workspace:
     """A workspace over what is at home already; `changes` are those of settings."""
-    settings = Settings(home=home, dimension=16, depth=6, width=16, things=100, pretraining_rows=200)
+    settings = Settings(home=home, dimension=16, depth=6, width=16, top_items=100, pretraining_rows=200)
     return Workspace.open(settings.model_copy(update=changes), declared or contract(), lambda _: None)
 
 

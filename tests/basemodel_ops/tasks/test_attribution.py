@@ -14,7 +14,7 @@ from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.tasks.attribution import attributed
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.heads import BoostedHead
-from basemodel_ops.tasks.single import Mixture, Views, fit_heads
+from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads
 
 ROWS, FEATURES = 400, 4
 
@@ -48,11 +48,11 @@ def shapley(booster: lgb.Booster, row: np.ndarray) -> np.ndarray:
     return found
 
 
-def rows(kind: TaskType) -> tuple[Views, np.ndarray]:
+def rows(kind: TaskType) -> tuple[FeatureSets, np.ndarray]:
     generator = np.random.default_rng(4)
     automatic, learnt = generator.standard_normal((2, ROWS, FEATURES)).astype(np.float32)
     amount = automatic[:, 0] * learnt[:, 1] + learnt[:, 0] + 0.3 * generator.standard_normal(ROWS)
-    views = Views(automatic, learnt)
+    views = FeatureSets(automatic, learnt)
     if kind is TaskType.MULTICLASS:
         return views, np.digitize(amount, [-0.7, 0.7])
     return views, signed_expm1(amount) if kind is TaskType.REGRESSION else (amount > 0).astype(float)
@@ -61,17 +61,17 @@ def rows(kind: TaskType) -> tuple[Views, np.ndarray]:
 def test_values_of_a_tiny_forest_are_those_of_all_coalitions() -> None:
     views, target = rows(TaskType.BINARY)
     head = BoostedHead(TaskType.BINARY, rounds=3, least=20, style={"num_leaves": 6})
-    head.fit(views.automatic, target)
-    found = head.contributions(views.automatic[:5])
+    head.fit(views.aggregates, target)
+    found = head.contributions(views.aggregates[:5])
     texts = list(head.state()[1].values())
     assert found.shape == (5, len(texts), 1, FEATURES + 1)
     for member, text in enumerate(texts):
         booster = lgb.Booster(model_str=text)
         for row in range(5):
-            np.testing.assert_allclose(found[row, member, 0], shapley(booster, views.automatic[row]), atol=1e-9)
+            np.testing.assert_allclose(found[row, member, 0], shapley(booster, views.aggregates[row]), atol=1e-9)
 
 
-def mixture(kind: TaskType, is_calibrated: bool) -> tuple[Mixture, Views]:
+def mixture(kind: TaskType, is_calibrated: bool) -> tuple[Mixture, FeatureSets]:
     views, target = rows(kind)
     heads = fit_heads(kind, views, target, 0, ["linear", "baseline", "boosted"])
     made = Mixture(kind, {"linear": 0.2, "baseline": 0.3, "boosted": 0.5}, heads)
@@ -97,7 +97,7 @@ def test_values_sum_to_what_the_answer_moves(kind: TaskType, is_calibrated: bool
     np.testing.assert_allclose(found.score, answer[np.arange(90), chosen] if many else answer, atol=1e-12)
     np.testing.assert_allclose(found.values.sum(axis=1), found.score - found.usual, atol=1e-6)
     if not many:  # with the trees left out, only the linear head tells rows apart
-        linear = made.heads["linear"].predict(views.view("learnt"))
+        linear = made.heads["linear"].predict(views.columns_of("model_outputs"))
         order = np.argsort(linear, kind="stable")
         assert (np.diff(found.usual[order]) >= -1e-9).all()
 
@@ -109,7 +109,7 @@ def test_of_one_uncalibrated_amount_values_are_those_of_the_trees() -> None:
     (head,) = heads.values()
     assert found is not None
     assert isinstance(head, BoostedHead)
-    trees = head.contributions(views.view("both")).mean(axis=1)[:, 0]
+    trees = head.contributions(views.columns_of("both")).mean(axis=1)[:, 0]
     slope = (found.score - found.usual) / trees[:, :-1].sum(axis=1)
     np.testing.assert_allclose(found.values, slope[:, None] * trees[:, :-1], atol=1e-9)
     np.testing.assert_allclose(found.usual, signed_expm1(trees[:, -1]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.cold_start import FEW, ColdStart, measured_apart, told_apart
+from basemodel_ops.tasks.cold_start import FEW_ROWS, ColdStart, measure_by_history, report_by_history
 
 GENERATOR = np.random.default_rng(0)
 TARGETS = {
@@ -20,7 +20,7 @@ def warm(cold: int) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", TARGETS)
 def test_few_such_rows_are_told_what_is_right_on_average(kind: TaskType) -> None:
-    target, is_warm = TARGETS[kind], warm(FEW - 1)
+    target, is_warm = TARGETS[kind], warm(FEW_ROWS - 1)
     weight = GENERATOR.random(90) + 0.5
     answers = GENERATOR.random((90, 4) if kind is TaskType.MULTICLASS else 90)
     found = ColdStart.of(kind, target, is_warm, weight).applied(answers, is_warm)
@@ -34,17 +34,17 @@ def test_few_such_rows_are_told_what_is_right_on_average(kind: TaskType) -> None
 
 @pytest.mark.parametrize("kind", TARGETS)
 def test_the_model_answers_where_it_saw_enough_of_them(kind: TaskType) -> None:
-    cold = ColdStart.of(kind, TARGETS[kind], warm(FEW), None)
+    cold = ColdStart.of(kind, TARGETS[kind], warm(FEW_ROWS), None)
     answers = GENERATOR.random(90)
-    assert cold.answer == ()
-    assert (cold.applied(answers, warm(FEW)) == answers).all()
+    assert cold.prediction == ()
+    assert (cold.applied(answers, warm(FEW_ROWS)) == answers).all()
 
 
 def test_both_kinds_are_measured_by_their_own_rows() -> None:
     values = np.arange(90.0)
-    apart = measured_apart(warm(30), lambda rows: {"mean": float(values[rows].mean()), "none": float("nan")})
-    assert told_apart(apart) == {
+    apart = measure_by_history(warm(30), lambda rows: {"mean": float(values[rows].mean()), "none": float("nan")})
+    assert report_by_history(apart) == {
         "has history: rows": 60, "has history: mean": 59.5, "cold start: rows": 30, "cold start: mean": 14.5,
     }  # fmt: skip
-    assert measured_apart(warm(0), lambda _: {"mean": 1.0}) == {}
-    assert measured_apart(warm(90), lambda _: {"mean": 1.0}) == {}
+    assert measure_by_history(warm(0), lambda _: {"mean": 1.0}) == {}
+    assert measure_by_history(warm(90), lambda _: {"mean": 1.0}) == {}

@@ -9,10 +9,10 @@ from scipy.special import logit
 from basemodel_ops.foundation.retrieval import learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.tasks.affinity import STEPS, Affinity, Learnt, Market, sequences_before
 from basemodel_ops.tasks.evidence import CLOSE, FOLLOWS, OF_NUMBERS, OWN, SIMILAR, WHOLE, _Terms, evidence
-from basemodel_ops.tasks.ranker import Ranker, lessons
-from basemodel_ops.tasks.recommendation import KINDS, put_forward
+from basemodel_ops.tasks.pair_features import STEPS, InteractionSnapshot, ItemModels, PairFeatures, sequences_before
+from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
+from basemodel_ops.tasks.recommendation import KINDS, retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query
 
@@ -25,40 +25,40 @@ BASKETS = {260: (1, 2, 5), 270: (2, 3, 7), 290: (1, 4, 9)}
 
 def asked(seed: int) -> Query:
     found = affinity(seed)
-    return Query(put_forward(found), found, [])
+    return Query(retrieve_candidates(found), found, [])
 
 
-def tiny(without: int | None = None) -> Affinity:
+def tiny(without: int | None = None) -> PairFeatures:
     """One entity with three baskets of items, less one item; what is known of items is learnt from others."""
     others, vectors = sample(3, ITEMS)
     known = sequences_before(others, "item", CUTOFF)
-    relations = replace(Relations.of(known, ITEMS), similarity=np.random.default_rng(2).random((ITEMS, ITEMS)))
-    relations = replace(relations, similar_place=np.arange(ITEMS))
-    learnt = Learnt(vectors, {}, relations, learn_retrieval(known, vectors, 0, lambda line: None, epochs=0))
+    relations = replace(Relations.of(known, ITEMS), ease_weights=np.random.default_rng(2).random((ITEMS, ITEMS)))
+    relations = replace(relations, ease_index=np.arange(ITEMS))
+    learnt = ItemModels(vectors, {}, relations, learn_retrieval(known, vectors, 0, lambda line: None, epochs=0))
     rows = [(day * DAY, item) for day, items in BASKETS.items() for item in items if item != without]
     time, codes = np.array([time for time, _ in rows]), np.array([code for _, code in rows], np.int32)
     history = History(np.array([0, len(rows)]), time, None, {"item": codes}, {})
-    return Market.before(history, "item", learnt, CUTOFF).affinity(np.arange(1))
+    return InteractionSnapshot.before(history, "item", learnt, CUTOFF).pair_features(np.arange(1))
 
 
 @pytest.mark.parametrize("weights", [(1, 0.01, 0.1, 0.3, 1.0), (0, 0, 1, 0.5, 0), (1, 1e-6, 0, 0, 0)])
 def test_shares_of_a_blend_sum_to_its_score(weights: tuple[float, ...]) -> None:
     query = asked(1)
-    row, place = np.nonzero(query.shortlist.is_first)
+    row, place = np.nonzero(query.candidates.is_first)
     found = evidence(query, np.arange(ENTITIES), row, place, None, weights)
-    scores = query.shortlist.scores(weights)[row, place]
+    scores = query.candidates.scores(weights)[row, place]
     np.testing.assert_allclose([one.score for one in found], scores, rtol=1e-5)
     np.testing.assert_allclose([sum(one.shares.values()) + one.base for one in found], scores, atol=1e-6)
     own = [sum(v for (kind, _), v in one.shares.items() if kind == OWN) for one in found]
-    had = query.shortlist.evidence[row, place, KINDS.index("personal")]
+    had = query.candidates.retrieval_scores[row, place, KINDS.index("personal")]
     np.testing.assert_allclose(own, weights[KINDS.index("personal")] * had, atol=1e-6)
 
 
 def test_shares_of_a_ranker_sum_to_the_chance_that_it_gives() -> None:
     (query,) = queries(0)
-    ranker = Ranker.fit([lessons(query, 0)], 0, rounds=10)
+    ranker = Ranker.fit([ranking_pairs(query, 0)], 0, rounds=10)
     assert ranker is not None
-    row, place = (one[:40] for one in np.nonzero(query.shortlist.is_first))
+    row, place = (one[:40] for one in np.nonzero(query.candidates.is_first))
     found = evidence(query, np.arange(len(query.truth)), row, place, ranker, ())
     np.testing.assert_allclose([one.score for one in found], ranker.scores(query)[row, place], atol=1e-9)
     np.testing.assert_allclose(
@@ -95,10 +95,10 @@ def test_an_items_share_is_what_is_lost_without_it(item: int, removed: int) -> N
 
 def test_reasons_name_items_of_the_history_and_what_is_no_sum_is_told_as_a_whole() -> None:
     found = tiny()
-    query = Query(put_forward(found), found, [])
-    (place,) = np.nonzero(query.shortlist.is_first[0])
+    query = Query(retrieve_candidates(found), found, [])
+    (place,) = np.nonzero(query.candidates.is_first[0])
     told = evidence(query, np.zeros(1, int), np.zeros(len(place), int), place, None, (1, 1, 1, 1, 1))
-    for one, item in zip(told, query.shortlist.items[0, place].tolist(), strict=True):
+    for one, item in zip(told, query.candidates.items[0, place].tolist(), strict=True):
         kinds = {kind for kind, _ in one.shares}
         assert {code for kind, code in one.shares if kind == OWN} <= {item}
         assert {code for kind, code in one.shares if kind in (CLOSE, FOLLOWS)} <= {WHOLE, 1, 2, 3, 4, 5, 7, 9}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from basemodel_ops.encoders.numbers import squash
+from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.tasks.intervals import GROUPS, LEAST, Interval
 
 
@@ -37,7 +37,7 @@ def test_bounds_are_order_statistics_of_the_errors() -> None:
 def test_few_rows_are_one_group_and_the_largest_error_bounds() -> None:
     found = Interval.fit(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 1.0]), 0.9)
     assert len(found.below) == 1
-    assert found.above[0] == pytest.approx(squash(np.array([2.0]))[0] - squash(np.array([1.0]))[0])
+    assert found.above[0] == pytest.approx(signed_log1p(np.array([2.0]))[0] - signed_log1p(np.array([1.0]))[0])
     assert len(Interval.fit(*amounts(0, GROUPS * LEAST), 0.9).below) == GROUPS
 
 

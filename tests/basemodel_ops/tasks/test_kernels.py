@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from basemodel_ops.tasks.kernels import at_places, follow, places_of_best
+from basemodel_ops.tasks.kernels import follow, top_k_indices, values_at
 
 
 @settings(max_examples=40, deadline=None)
@@ -15,11 +15,11 @@ def test_the_best_are_those_of_a_sort(seed: int, k: int, more: int, ties: bool) 
     generator = np.random.default_rng(seed)
     scores = generator.standard_normal((4, k + more)).astype(np.float32)
     scores = np.maximum(scores, 0).round(1) if ties else scores
-    found = places_of_best(scores, k)
+    found = top_k_indices(scores, k)
     assert all(len(set(row)) == k for row in found.tolist())
     values = np.sort(np.take_along_axis(scores, found, axis=1), axis=1)
     np.testing.assert_array_equal(values, np.sort(scores, axis=1)[:, more:])
-    np.testing.assert_array_equal(found, places_of_best(scores, k))
+    np.testing.assert_array_equal(found, top_k_indices(scores, k))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -33,5 +33,5 @@ def test_what_follows_is_a_product_read_at_some_places(seed: int) -> None:
     whole = (had.toarray() @ after.toarray())[chosen]
     np.testing.assert_allclose(out, np.take_along_axis(whole, items, axis=1), rtol=1e-5)
     np.testing.assert_array_equal(
-        at_places(csr_matrix(had[chosen]), items), np.take_along_axis(had.toarray()[chosen], items, axis=1)
+        values_at(csr_matrix(had[chosen]), items), np.take_along_axis(had.toarray()[chosen], items, axis=1)
     )

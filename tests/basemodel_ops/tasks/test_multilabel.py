@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from basemodel_ops.tasks.multilabel import PairModel, PairViews, choose_pairs, fit_pairs
+from basemodel_ops.tasks.multilabel import PairFeatureSets, PairModel, choose_pairs, fit_pairs
 
 NAMES = ("baseline", "zero-shot", "boosted", "blend")
 LABELS = 5
 
 
-def sample(seed: int, rows: int = 400) -> tuple[PairViews, np.ndarray]:
+def sample(seed: int, rows: int = 400) -> tuple[PairFeatureSets, np.ndarray]:
     generator = np.random.default_rng(seed)
     own = generator.standard_normal((rows, LABELS, 2))
     learnt = generator.standard_normal((rows, LABELS, 3))
     target = own[..., 0] + learnt.mean(axis=2) * 2 + np.linspace(-1, 1, LABELS) > 0
-    return PairViews(own, learnt, generator.standard_normal((rows, 2))), target
+    return PairFeatureSets(own, learnt, generator.standard_normal((rows, 2))), target
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_answers_are_probabilities_of_every_pair_and_do_not_depend_on_other_rows
 
 def test_without_labels_the_mean_logit_answers(fitted: dict[str, PairModel]) -> None:
     views, _ = sample(1)
-    np.testing.assert_allclose(fitted["zero-shot"].predict(views), 1 / (1 + np.exp(-views.learnt.mean(axis=2))))
+    np.testing.assert_allclose(fitted["zero-shot"].predict(views), 1 / (1 + np.exp(-views.model_outputs.mean(axis=2))))
 
 
 def test_a_blend_is_the_mean_of_its_parts(fitted: dict[str, PairModel]) -> None:
@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_model(fitted: dict[str, PairModel]) -> Non
 
 def test_chances_are_mended_on_later_rows_and_no_order_changes(fitted: dict[str, PairModel]) -> None:
     views, target = sample(1)
-    views = replace(views, learnt=4 * views.learnt - 2)
+    views = replace(views, model_outputs=4 * views.model_outputs - 2)
     model = fitted["zero-shot"].calibrated(views, target)
     before, after = fitted["zero-shot"].predict(views), model.predict(views)
     assert np.mean((after - target) ** 2) < np.mean((before - target) ** 2) - 0.02

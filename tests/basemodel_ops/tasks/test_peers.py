@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.peers import PRIOR, SPANS, Peers, outputs_of, peer_values
+from basemodel_ops.tasks.peers import HALF_LIVES, PRIOR, Peers, outputs_of, peer_values
 from basemodel_ops.tasks.split import DAY
 
 HORIZON = 7
@@ -24,7 +24,7 @@ def told(group: int, kind: int, moment: int, sample: tuple[np.ndarray, ...]) -> 
     """Rates and support of a group at a moment, row by row."""
     keys, outputs, cutoff, weight = sample
     found: list[float] = []
-    for span in SPANS:
+    for span in HALF_LIVES:
         own, everyone = np.zeros(3), np.zeros(3)
         for n in range(len(keys)):
             known = cutoff[n] + HORIZON * DAY
@@ -89,7 +89,7 @@ def test_no_columns_and_no_rows_give_empty_features() -> None:
     assert peers.look_up(none).shape == (3, 0)
     empty = np.zeros(0, np.int64)
     found, peers = peer_values(np.zeros((0, 1), np.int64), np.zeros((0, 1)), empty, empty, HORIZON)
-    assert peers.look_up(np.array([[1]])).shape == (1, 2 * len(SPANS))
+    assert peers.look_up(np.array([[1]])).shape == (1, 2 * len(HALF_LIVES))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_is_averaged_of_answers(kind: TaskType, target: list[float], wanted
 
 def test_a_history_of_thousands_of_half_lives_is_told_as_its_end_alone() -> None:
     keys, outputs, cutoff, weight = sample(3, 300)
-    far = 5000 * max(SPANS) * HORIZON * DAY
+    far = 5000 * max(HALF_LIVES) * HORIZON * DAY
     old = keys[:40], outputs[:40], cutoff[:40] - far * np.arange(1, 41), weight[:40]
     both = [np.concatenate([early, late]) for early, late in zip(old, (keys, outputs, cutoff, weight), strict=True)]
     found, peers = peer_values(both[0], both[1], both[2], both[2], HORIZON, both[3])

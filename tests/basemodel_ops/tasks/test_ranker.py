@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from basemodel_ops.tasks.heads import MEMBERS
-from basemodel_ops.tasks.ranker import NEGATIVES, Ranker, lessons, scores_crosswise
+from basemodel_ops.tasks.ranker import NEGATIVES, Ranker, ranking_pairs, scores_crosswise
 from basemodel_ops.tasks.reranking import measure_scores
 
 from .test_reranking import queries
@@ -13,7 +13,7 @@ from .test_reranking import queries
 
 def test_a_ranker_finds_what_decides_and_survives_its_text() -> None:
     asked = queries(0)
-    taught = [lessons(query, 0) for query in asked]
+    taught = [ranking_pairs(query, 0) for query in asked]
     ranker = Ranker.fit(taught, 0, rounds=20)
     assert ranker is not None
     scores = [ranker.scores(query) for query in asked]
@@ -29,19 +29,19 @@ def test_a_ranker_finds_what_decides_and_survives_its_text() -> None:
 
 def test_too_few_answers_fit_no_ranker() -> None:
     few = queries(1, entities=40)
-    taught = [lessons(query, 0) for query in few]
+    taught = [ranking_pairs(query, 0) for query in few]
     assert Ranker.fit(taught, 0) is None
     assert scores_crosswise(few, taught, 0) is None
 
 
 def test_lessons_are_all_that_was_taken_and_some_that_was_not() -> None:
     (query,) = queries(4, entities=60)
-    found = lessons(query, 0)
+    found = ranking_pairs(query, 0)
     assert found.taken.sum() == query.taken.sum() > 0
     for entity in np.unique(found.entity):
         mine = found.entity == entity
         assert found.taken[mine].sum() == query.taken[entity].sum()
-        others = (query.shortlist.is_first[entity] & ~query.taken[entity]).sum()
+        others = (query.candidates.is_first[entity] & ~query.taken[entity]).sum()
         assert (~found.taken[mine]).sum() == min(others, NEGATIVES)
     half = np.arange(60) < 30
     both = [found.of(half), found.of(~half)]
@@ -50,11 +50,11 @@ def test_lessons_are_all_that_was_taken_and_some_that_was_not() -> None:
 
 def test_scores_are_chances_by_the_mean_logit_of_items_put_forward_once() -> None:
     (query,) = queries(5)
-    ranker = Ranker.fit([lessons(query, 0)], 0, rounds=5)
+    ranker = Ranker.fit([ranking_pairs(query, 0)], 0, rounds=5)
     assert ranker is not None
     some = np.array([7, 3, 499])
     found = ranker.scores(query, some)
-    is_first = query.shortlist.is_first
+    is_first = query.candidates.is_first
     assert not is_first.all()
     left_out = np.setdiff1d(np.arange(len(found)), some)
     assert np.isneginf(found[left_out]).all()

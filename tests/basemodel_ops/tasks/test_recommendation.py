@@ -9,15 +9,23 @@ from basemodel_ops.foundation.retrieval import START, learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.tasks import recommendation
-from basemodel_ops.tasks.affinity import FAINT, HALF_LIVES, POPULAR_DAYS, Affinity, Learnt, Market, sequences_before
+from basemodel_ops.tasks.pair_features import (
+    FAINT,
+    HALF_LIVES,
+    POPULAR_DAYS,
+    InteractionSnapshot,
+    ItemModels,
+    PairFeatures,
+    sequences_before,
+)
 from basemodel_ops.tasks.recommendation import (
     BASELINES,
     KINDS,
     SINGLES,
     TEMPERATURE,
     choose_blend,
-    put_forward,
-    whole,
+    retrieve_candidates,
+    truncate,
 )
 from basemodel_ops.tasks.relations import Relations
 
@@ -35,13 +43,13 @@ def sample(seed: int, items: int = 40, events: int = 150) -> tuple[History, np.n
     return History(start, time[order], None, codes, {}), vectors
 
 
-def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cutoff: int = CUTOFF) -> Affinity:
+def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cutoff: int = CUTOFF) -> PairFeatures:
     history, vectors = sample(seed, items)
     known = sequences_before(history, "item", CUTOFF)
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
-    learnt = Learnt(vectors, {}, Relations.of(known, items), network)
+    learnt = ItemModels(vectors, {}, Relations.of(known, items), network)
     chosen = np.arange(ENTITIES) if entities is None else entities
-    return Market.before(history, "item", learnt, cutoff).affinity(chosen)
+    return InteractionSnapshot.before(history, "item", learnt, cutoff).pair_features(chosen)
 
 
 def dense(seed: int, items: int = 40) -> np.ndarray:
@@ -52,16 +60,16 @@ def dense(seed: int, items: int = 40) -> np.ndarray:
     for entity in range(ENTITIES):
         rows = range(history.start[entity], history.start[entity + 1])
         events = [
-            (int(history.codes["item"][row]), (CUTOFF - int(history.time[row])) / DAY)
+            (int(history.item_ids["item"][row]), (CUTOFF - int(history.time[row])) / DAY)
             for row in rows
-            if history.codes["item"][row] >= 0 and history.time[row] < CUTOFF
+            if history.item_ids["item"][row] >= 0 and history.time[row] < CUTOFF
         ]
         back = {age: place for place, age in enumerate(sorted({age for _, age in events}))}
         for item, age in events:
             personal[entity, item] += 2 ** (-age / HALF_LIVES[2])
             popular[item] += age <= POPULAR_DAYS[-1]
             if (weight := 2 ** (-back[age] / 3)) >= FAINT:
-                follows[entity] += weight * found.market.learnt.relations.follows.toarray()[item]
+                follows[entity] += weight * found.interactions.item_models.relations.follows.toarray()[item]
     seen = popular > 0
     query = np.einsum("p,epd->ed", START, found.pools)
     close = np.maximum(query @ vectors.T / np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9), 0)
@@ -77,7 +85,7 @@ def dense(seed: int, items: int = 40) -> np.ndarray:
 @given(st.integers(0, 10_000), st.lists(st.floats(0.01, 1), min_size=len(KINDS), max_size=len(KINDS)))
 def test_a_shortlist_ranks_as_all_items_would(seed: int, weights: list[float]) -> None:
     scores = dense(seed) @ np.array(weights)
-    shortlist = put_forward(affinity(seed))
+    shortlist = retrieve_candidates(affinity(seed))
     items, values = shortlist.best(shortlist.scores(tuple(weights)), 10)
     best = -np.sort(-scores, axis=1)[:, : items.shape[1]]
     np.testing.assert_allclose(values, best, rtol=1e-3, atol=1e-4)
@@ -89,7 +97,7 @@ def test_a_shortlist_ranks_as_all_items_would(seed: int, weights: list[float]) -
 
 
 def test_chosen_entities_keep_their_evidence() -> None:
-    everyone, some = put_forward(affinity(0)), put_forward(affinity(0, entities=np.array([4, 1])))
+    everyone, some = retrieve_candidates(affinity(0)), retrieve_candidates(affinity(0, entities=np.array([4, 1])))
     weights = (1, 0.1, 0.1, 0.1, 0.1)
     items, scores = everyone.best(everyone.scores(weights), 5)
     some_items, some_scores = some.best(some.scores(weights), 5)
@@ -101,39 +109,39 @@ def test_a_large_catalogue_is_compared_by_its_popular_items_and_those_an_entity_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(recommendation, "COMPARED", 4)
-    monkeypatch.setattr(recommendation, "EACH", 2)
+    monkeypatch.setattr(recommendation, "PER_KIND", 2)
     found = affinity(0)
-    shortlist = put_forward(found)
-    popular = found.market.common.popularity[-1]
+    shortlist = retrieve_candidates(found)
+    popular = found.interactions.item_statistics.popularity[-1]
     near = set(np.argsort(-popular, kind="stable")[:4].tolist())
     strangers = 0
     for entity, items in enumerate(shortlist.items):
-        personal = found.personal[2].toarray()[entity] * (popular > 0)
+        personal = found.decayed_counts[2].toarray()[entity] * (popular > 0)
         assert set(items.tolist()) <= near | set(np.flatnonzero(personal).tolist())
         assert int(personal.argmax()) in items
         strangers += len(set(items.tolist()) - near)
     assert strangers > 0
-    assert np.isfinite(shortlist.evidence).all()
-    some = put_forward(affinity(0, entities=np.array([4, 1])))
+    assert np.isfinite(shortlist.retrieval_scores).all()
+    some = retrieve_candidates(affinity(0, entities=np.array([4, 1])))
     np.testing.assert_array_equal(some.items, shortlist.items[[4, 1]])
-    np.testing.assert_allclose(some.evidence, shortlist.evidence[[4, 1]], rtol=1e-5)
+    np.testing.assert_allclose(some.retrieval_scores, shortlist.retrieval_scores[[4, 1]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("items", [1, 2, 7])
 def test_a_small_catalogue_is_ranked_whole(items: int) -> None:
-    shortlist = put_forward(affinity(0, items))
-    ranked, _ = whole(*shortlist.best(shortlist.scores((1, 0.1, 0.1, 0, 0)), 20))
+    shortlist = retrieve_candidates(affinity(0, items))
+    ranked, _ = truncate(*shortlist.best(shortlist.scores((1, 0.1, 0.1, 0, 0)), 20))
     assert np.sort(ranked, axis=1).tolist() == [list(range(items))] * ENTITIES
 
 
 def test_nothing_recent_leaves_nothing_to_recommend() -> None:
-    shortlist = put_forward(affinity(0, cutoff=150 * DAY))
-    items, scores = whole(*shortlist.best(shortlist.scores((1, 0.1, 0.1, 0, 0)), 20))
+    shortlist = retrieve_candidates(affinity(0, cutoff=150 * DAY))
+    items, scores = truncate(*shortlist.best(shortlist.scores((1, 0.1, 0.1, 0, 0)), 20))
     assert items.shape == scores.shape == (ENTITIES, 0)
 
 
 def test_nobody_to_recommend_to_is_no_mistake() -> None:
-    shortlist = put_forward(affinity(0, entities=np.zeros(0, int)))
+    shortlist = retrieve_candidates(affinity(0, entities=np.zeros(0, int)))
     items, scores = shortlist.best(shortlist.scores((1, 0.1, 0.1, 0, 0)), 20)
     assert items.shape == scores.shape
     assert len(items) == 0

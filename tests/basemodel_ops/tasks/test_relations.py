@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from basemodel_ops.tasks import relations
-from basemodel_ops.tasks.relations import BACKWARD, GAPS, RIDGE, similarities, transitions
+from basemodel_ops.tasks.relations import BACKWARD, GAPS, RIDGE, popular_ease_weights, transitions
 from tests.basemodel_ops.foundation.test_retrieval import ITEMS, sequences
 
 
@@ -15,7 +15,7 @@ def test_transitions_are_those_of_a_dense_matrix(seed: int) -> None:
     for low, high in zip(known.start[:-1], known.start[1:], strict=True):
         for one in range(low, high):
             for other in range(low, high):
-                gap = known.occasion[other] - known.occasion[one]
+                gap = known.session_index[other] - known.session_index[one]
                 if 1 <= gap <= GAPS:
                     expected[known.item[one], known.item[other]] += 1 / gap
                     expected[known.item[other], known.item[one]] += BACKWARD / gap
@@ -48,7 +48,7 @@ def test_only_the_strongest_of_what_follows_an_item_are_kept(monkeypatch: pytest
 def test_similarities_are_the_closed_form_of_ridge_without_the_item_itself() -> None:
     """Each column of EASE is a ridge regression of one item on all others."""
     known = sequences(3, entities=60)
-    place, similarity = similarities(known, ITEMS)
+    place, similarity = popular_ease_weights(known, ITEMS)
     items = np.flatnonzero(place >= 0)
     owner = np.repeat(np.arange(len(known.start) - 1), np.diff(known.start))
     counts = np.zeros((len(known.start) - 1, ITEMS))
@@ -65,4 +65,4 @@ def test_similarities_are_the_closed_form_of_ridge_without_the_item_itself() -> 
 def test_nothing_known_relates_to_nothing() -> None:
     known = sequences(0, entities=0)
     assert transitions(known, 5).nnz == 0
-    assert similarities(known, 5)[1].shape == (0, 0)
+    assert popular_ease_weights(known, 5)[1].shape == (0, 0)

@@ -11,14 +11,14 @@ from scipy.sparse import csr_matrix
 from basemodel_ops.foundation.retrieval import learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.tasks.affinity import HALF_LIVES, NEVER, Learnt, Market, sequences_before
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
-from basemodel_ops.tasks.recommendation import put_forward
+from basemodel_ops.tasks.pair_features import HALF_LIVES, NEVER, InteractionSnapshot, ItemModels, sequences_before
+from basemodel_ops.tasks.recommendation import retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import (
     Query,
+    apply_policy,
     best_policy,
-    following,
     measure_scores,
     ndcg,
     never_had,
@@ -28,7 +28,7 @@ ITEMS, CUTOFF, END = 30, 300 * DAY, 280 * DAY
 ENTITIES = np.array([4, 0, 2])
 
 
-def sample(seed: int, entities: int = 6, events: int = 200) -> tuple[History, Learnt]:
+def sample(seed: int, entities: int = 6, events: int = 200) -> tuple[History, ItemModels]:
     generator = np.random.default_rng(seed)
     owner = np.sort(generator.integers(0, entities, events))
     time = generator.integers(150, 320, events) * DAY
@@ -41,20 +41,20 @@ def sample(seed: int, entities: int = 6, events: int = 200) -> tuple[History, Le
     return history, learnt_from(history, vectors, facts)
 
 
-def learnt_from(history: History, vectors: np.ndarray, facts: dict[str, np.ndarray]) -> Learnt:
+def learnt_from(history: History, vectors: np.ndarray, facts: dict[str, np.ndarray]) -> ItemModels:
     """What is known at `END`, with an untrained network."""
     known = sequences_before(history, "item", END)
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
-    return Learnt(vectors, facts, Relations.of(known, ITEMS), network)
+    return ItemModels(vectors, facts, Relations.of(known, ITEMS), network)
 
 
 def events_of(history: History, entity: int) -> list[tuple[int, float]]:
     """(item, age in days) of the known items before the cutoff, in the order of time."""
     rows = range(history.start[entity], history.start[entity + 1])
     return [
-        (int(history.codes["item"][row]), (CUTOFF - int(history.time[row])) / DAY)
+        (int(history.item_ids["item"][row]), (CUTOFF - int(history.time[row])) / DAY)
         for row in rows
-        if history.codes["item"][row] >= 0 and history.time[row] < CUTOFF
+        if history.item_ids["item"][row] >= 0 and history.time[row] < CUTOFF
     ]
 
 
@@ -62,8 +62,8 @@ def events_of(history: History, entity: int) -> list[tuple[int, float]]:
 @given(st.integers(0, 10_000))
 def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
     history, learnt = sample(seed)
-    vectors, facts = learnt.vectors, learnt.facts
-    affinity = Market.before(history, "item", learnt, CUTOFF).affinity(ENTITIES)
+    vectors, facts = learnt.vectors, learnt.attributes
+    affinity = InteractionSnapshot.before(history, "item", learnt, CUTOFF).pair_features(ENTITIES)
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
     found = dict(zip(affinity.names, affinity.rows(np.arange(len(ENTITIES)), items).transpose(2, 0, 1), strict=True))
     everyone = [event for entity in range(history.entities) for event in events_of(history, entity)]
@@ -76,7 +76,7 @@ def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
             (2 ** (-back[age] / 3) * learnt.relations.follows.toarray()[item] for item, age in mine if back[age] <= 21),
             np.zeros(ITEMS),
         )
-        query = learnt.retrieval.queries(affinity.market.sequences, np.array([entity]))[0]
+        query = learnt.retrieval.queries(affinity.interactions.sequences, np.array([entity]))[0]
         logits = vectors @ query
         for item in range(ITEMS):
             ages = sorted({age for other, age in mine if other == item})
@@ -103,19 +103,19 @@ def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
 
 def test_nothing_at_or_after_the_cutoff_changes_a_number() -> None:
     history, learnt = sample(1)
-    other = sample(2)[0].codes["item"]
-    codes = np.where(history.time < CUTOFF, history.codes["item"], other)
+    other = sample(2)[0].item_ids["item"]
+    codes = np.where(history.time < CUTOFF, history.item_ids["item"], other)
     changed = History(history.start, history.time, None, {"item": codes.astype(np.int32)}, {})
-    assert (codes != history.codes["item"]).any()
+    assert (codes != history.item_ids["item"]).any()
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
     everyone = np.arange(len(ENTITIES))
     before, after = (
-        Market.before(one, "item", learnt, CUTOFF).affinity(ENTITIES).rows(everyone, items)
+        InteractionSnapshot.before(one, "item", learnt, CUTOFF).pair_features(ENTITIES).rows(everyone, items)
         for one in (history, changed)
     )
     np.testing.assert_array_equal(before, after)
-    again = learnt_from(changed, learnt.vectors, dict(learnt.facts))
-    np.testing.assert_array_equal(again.relations.similarity, learnt.relations.similarity)
+    again = learnt_from(changed, learnt.vectors, dict(learnt.attributes))
+    np.testing.assert_array_equal(again.relations.ease_weights, learnt.relations.ease_weights)
     np.testing.assert_array_equal(again.relations.follows.toarray(), learnt.relations.follows.toarray())
 
 
@@ -123,26 +123,28 @@ def queries(seed: int, entities: int = 500) -> list[Query]:
     """What is taken next is of the kind that the entity took most; nothing else speaks for it."""
     generator = np.random.default_rng(seed)
     history, learnt = sample(seed, entities, entities * 12)
-    facts = {**learnt.facts, "kind": np.arange(ITEMS) % 5}
+    facts = {**learnt.attributes, "kind": np.arange(ITEMS) % 5}
     favourite = np.arange(entities) % 5
     owner = np.repeat(np.arange(entities), np.diff(history.start))
     codes = favourite[owner] + 5 * generator.integers(0, 6, len(owner))
     history = History(history.start, history.time, None, {"item": codes.astype(np.int32)}, {})
     everyone = np.arange(entities)
     truth = [np.array([favourite[one] + 5 * generator.integers(0, 6)]) for one in everyone]
-    affinity = Market.before(history, "item", learnt_from(history, learnt.vectors, facts), CUTOFF).affinity(everyone)
-    return [Query(put_forward(affinity), affinity, truth)]
+    affinity = InteractionSnapshot.before(
+        history, "item", learnt_from(history, learnt.vectors, facts), CUTOFF
+    ).pair_features(everyone)
+    return [Query(retrieve_candidates(affinity), affinity, truth)]
 
 
 def test_new_items_are_ranked_apart() -> None:
     (query,) = queries(2)
     fresh = query.unseen
-    known = query.affinity.market.sequences
+    known = query.pair_features.interactions.sequences
     had = [set(known.item[low:high]) for low, high in zip(known.start[:-1], known.start[1:], strict=True)]
     for entity, items in enumerate(fresh.truth):
         assert set(items) == set(query.truth[entity]) - had[entity]
-        assert not set(fresh.shortlist.items[entity][fresh.shortlist.is_first[entity]]) & had[entity]
-    measured = measure_scores([query], [query.shortlist.evidence[:, :, 1]], k=5)
+        assert not set(fresh.candidates.items[entity][fresh.candidates.is_first[entity]]) & had[entity]
+    measured = measure_scores([query], [query.candidates.retrieval_scores[:, :, 1]], k=5)
     assert 0 <= measured["new_recall_20"] <= 1
     assert 0 < measured["coverage"] <= 1
 
@@ -163,17 +165,17 @@ def test_items_never_had_are_those_of_a_loop(seed: int) -> None:
 
 def test_the_policy_is_the_one_that_measures_better() -> None:
     (query,) = queries(3)
-    personal = query.shortlist.evidence[:, :, 0]
+    personal = query.candidates.retrieval_scores[:, :, 0]
     assert best_policy([query], [personal])[0] == "keep"
-    had = [items[query.shortlist.evidence[row, :, 0] > 0] for row, items in enumerate(query.shortlist.items)]
-    only_new = [np.setdiff1d(query.shortlist.items[row], mine)[:1] for row, mine in enumerate(had)]
+    had = [items[query.candidates.retrieval_scores[row, :, 0] > 0] for row, items in enumerate(query.candidates.items)]
+    only_new = [np.setdiff1d(query.candidates.items[row], mine)[:1] for row, mine in enumerate(had)]
     asked = [replace(query, truth=only_new)]
     assert best_policy(asked, [personal], ["keep"]) == ("keep", measure_scores(asked, [personal]))
     assert ndcg(asked, [personal], ["keep"]) < ndcg(asked, [personal])
     policy, metrics = best_policy([replace(query, truth=only_new)], [personal])
     assert policy == "remove"
-    (scores,) = following(policy, [query], [personal])
-    best, _ = query.shortlist.best(scores, 5)
+    (scores,) = apply_policy(policy, [query], [personal])
+    best, _ = query.candidates.best(scores, 5)
     assert not any(np.isin(best[row], mine).any() for row, mine in enumerate(had))
     assert metrics["ndcg_10"] == ndcg([replace(query, truth=only_new)], [personal])
 

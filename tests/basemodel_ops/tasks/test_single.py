@@ -9,13 +9,13 @@ from safetensors.numpy import load, save
 from basemodel_ops.contract.types import METRICS_OF, TaskType
 from basemodel_ops.tasks.calibration import Calibration
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.single import Mixture, Views, answers_of, fit_heads, load_mixture, save_mixture
+from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads, load_mixture, predictions_of, save_mixture
 
 KINDS = [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS]
 CLASSES = 3
 
 
-def sample(kind: TaskType, seed: int, rows: int = 400) -> tuple[Views, np.ndarray]:
+def sample(kind: TaskType, seed: int, rows: int = 400) -> tuple[FeatureSets, np.ndarray]:
     """Views of which the first columns say something of the target."""
     generator = np.random.default_rng(seed)
     automatic, learnt = (generator.standard_normal((rows, 4)).astype(np.float32) for _ in range(2))
@@ -26,7 +26,7 @@ def sample(kind: TaskType, seed: int, rows: int = 400) -> tuple[Views, np.ndarra
         target = np.expm1(np.maximum(signal + 2, 0))
     else:
         target = np.digitize(signal, [-0.7, 0.7])
-    return Views(automatic, learnt), target
+    return FeatureSets(automatic, learnt), target
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=str)
@@ -43,14 +43,14 @@ def of_all(kind: TaskType, seed: int = 0) -> Mixture:
 def test_every_head_learns(mixture: Mixture) -> None:
     views, target = sample(mixture.kind, 1)
     metric = METRICS_OF[mixture.kind][0]
-    for answer in answers_of(mixture.kind, mixture.heads, views).values():
+    for answer in predictions_of(mixture.kind, mixture.heads, views).values():
         chance = 0.0 if mixture.kind is TaskType.REGRESSION else 0.5
         assert kind_of(mixture.kind).metrics(target, answer)[metric] > chance + 0.1
 
 
 def test_answers_are_in_the_unit_of_the_target(mixture: Mixture) -> None:
     views, target = sample(mixture.kind, 1)
-    for answers in (mixture.predict(views), *answers_of(mixture.kind, mixture.heads, views).values()):
+    for answers in (mixture.predict(views), *predictions_of(mixture.kind, mixture.heads, views).values()):
         if mixture.kind is TaskType.REGRESSION:
             assert answers.shape == (400,)
             assert 0.3 < np.median(answers) / np.median(target) < 3
@@ -65,18 +65,18 @@ def test_a_mixture_is_the_weighted_mean_of_its_heads(mixture: Mixture) -> None:
     views, _ = sample(mixture.kind, 1)
     # Amounts are averaged as logarithms.
     squashed = (lambda x: np.sign(x) * np.log1p(np.abs(x))) if mixture.kind is TaskType.REGRESSION else (lambda x: x)
-    answers = answers_of(mixture.kind, mixture.heads, views)
-    expected = sum(share * squashed(answers[name]) for name, share in mixture.shares.items())
+    answers = predictions_of(mixture.kind, mixture.heads, views)
+    expected = sum(share * squashed(answers[name]) for name, share in mixture.weights.items())
     np.testing.assert_allclose(squashed(mixture.predict(views)), expected, atol=1e-6)
 
 
 def test_a_saved_mixture_answers_the_same(mixture: Mixture) -> None:
     views, target = sample(mixture.kind, 1)
     calibration = Calibration.fit(mixture.predict(views), target) if mixture.kind is TaskType.BINARY else None
-    for one in (mixture, replace(mixture, calibration=calibration), replace(mixture, shares={"linear": 1.0})):
+    for one in (mixture, replace(mixture, calibration=calibration), replace(mixture, weights={"linear": 1.0})):
         arrays, texts = save_mixture(one)
         stored = load(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
-        again = load_mixture(mixture.kind, list(one.shares), (stored, texts))
+        again = load_mixture(mixture.kind, list(one.weights), (stored, texts))
         np.testing.assert_array_equal(again.predict(views), one.predict(views))
 
 
@@ -91,7 +91,7 @@ def test_a_class_that_nobody_is_in_keeps_the_others_in_their_places() -> None:
     views, target = sample(TaskType.MULTICLASS, 0)
     keep = target != 1
     heads = fit_heads(TaskType.MULTICLASS, views.rows(keep), target[keep], seed=0)
-    for answers in answers_of(TaskType.MULTICLASS, heads, views.rows(keep)).values():
+    for answers in predictions_of(TaskType.MULTICLASS, heads, views.rows(keep)).values():
         assert answers.shape[1] == CLASSES
         assert (answers[:, 1] < 0.05).all()
         assert (answers.argmax(axis=1) == target[keep]).mean() > 0.7
@@ -102,12 +102,12 @@ def test_where_features_are_too_many_those_that_tell_are_read_by_more_rows() -> 
     generator = np.random.default_rng(0)
     wide = generator.standard_normal((6000, 600)).astype(np.float32)
     target = (wide[:, 417] + generator.normal(0, 0.5, 6000) > 0).astype(float)
-    views = Views(wide, wide[:, :1])
+    views = FeatureSets(wide, wide[:, :1])
     head = fit_heads(TaskType.BINARY, views, target, 0, ["baseline"], numbers=1_000_000)["baseline"]
     assert head.columns is not None
     assert 417 in head.columns
     assert len(head.columns) * 6000 <= 1_000_000
-    answer = answers_of(TaskType.BINARY, {"baseline": head}, views)["baseline"]
+    answer = predictions_of(TaskType.BINARY, {"baseline": head}, views)["baseline"]
     assert kind_of(TaskType.BINARY).metrics(target, answer)["auroc"] > 0.93
     arrays, texts = save_mixture(Mixture(TaskType.BINARY, {"baseline": 1.0}, {"baseline": head}))
     again = load_mixture(TaskType.BINARY, ["baseline"], (arrays, texts))
@@ -116,24 +116,26 @@ def test_where_features_are_too_many_those_that_tell_are_read_by_more_rows() -> 
 
 def test_columns_of_several_views_stand_in_their_order() -> None:
     generator = np.random.default_rng(1)
-    views = Views(*(generator.standard_normal((5, size)).astype(np.float32) for size in (3, 4)), items=np.ones((5, 2)))
-    everything = views.view("all")
+    views = FeatureSets(
+        *(generator.standard_normal((5, size)).astype(np.float32) for size in (3, 4)), items=np.ones((5, 2))
+    )
+    everything = views.columns_of("all")
     for columns in (np.array([0, 2, 3, 8]), np.array([7, 8]), np.array([4])):
-        np.testing.assert_array_equal(views.view("all", columns), everything[:, columns])
+        np.testing.assert_array_equal(views.columns_of("all", columns), everything[:, columns])
 
 
-def answered(seed: int, rows: int) -> tuple[Views, np.ndarray]:
+def answered(seed: int, rows: int) -> tuple[FeatureSets, np.ndarray]:
     """A binary sample with what a checkpoint says of it."""
     views, target = sample(TaskType.BINARY, seed, rows)
-    chance = 1 / (1 + np.exp(-2 * (views.automatic[:, :1] + views.learnt[:, :1])))
-    return replace(views, answer=chance), target
+    chance = 1 / (1 + np.exp(-2 * (views.aggregates[:, :1] + views.model_outputs[:, :1])))
+    return replace(views, zero_shot=chance), target
 
 
 def test_an_answer_without_labels_is_a_head_where_there_is_one_and_is_handed_through() -> None:
     views, target = answered(0, 400)
     heads = fit_heads(TaskType.BINARY, views, target, seed=0)
-    assert views.answer is not None
-    np.testing.assert_array_equal(answers_of(TaskType.BINARY, heads, views)["zero-shot"], views.answer[:, 0])
+    assert views.zero_shot is not None
+    np.testing.assert_array_equal(predictions_of(TaskType.BINARY, heads, views)["zero-shot"], views.zero_shot[:, 0])
     assert "zero-shot" not in fit_heads(TaskType.BINARY, *sample(TaskType.BINARY, 0), seed=0)
     alone = Mixture(TaskType.BINARY, {"zero-shot": 1.0}, heads)
     again = load_mixture(TaskType.BINARY, ["zero-shot"], save_mixture(alone))

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.contract.types import Relation, Task, TaskType
-from basemodel_ops.stages.snapshot.task_rows import Rows
+from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks.selection import select
 from basemodel_ops.tasks.heads import BoostedHead, Head, LinearHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.kinds.survival import ends, in_periods, windows
-from basemodel_ops.tasks.single import Views
+from basemodel_ops.tasks.single import FeatureSets
 from basemodel_ops.tasks.split import DAY
 from basemodel_ops.tasks.survival import (
     PERIODS,
@@ -174,13 +174,13 @@ def test_what_happens_after_the_test_begins_is_told_to_nobody() -> None:
     part[cutoffs > moments[14]] = "gap"
     part[cutoffs >= moments[17]] = "test"
     part[(cutoffs > moments[11]) & (cutoffs < moments[13])] = "gap"
-    rows = Rows(pa.chunked_array([pa.array(np.tile(np.arange(30), 20))]), cutoffs, None, part)
+    rows = TaskRows(pa.chunked_array([pa.array(np.tile(np.arange(30), 20))]), cutoffs, None, part)
     seen = generator.normal(size=(len(cutoffs), 3)).astype(np.float32)
     days = generator.exponential(20 * np.exp(seen[:, 0]))
     known = (moments[17] - cutoffs) / DAY
     later = (part != "test") & (days > known)
     assert later.sum() > 50
-    views = Views(seen, seen[:, :2])
+    views = FeatureSets(seen, seen[:, :2])
     answers = []
     for told in (days, np.where(later, known + 1, days), np.where(later, -(known + 30), days)):
         target, _ = SURVIVAL.read(TASK, pa.chunked_array([pa.array(told)]))
@@ -188,7 +188,7 @@ def test_what_happens_after_the_test_begins_is_told_to_nobody() -> None:
         chosen = select(
             TASK, rows, views, target, np.tile(np.arange(30), 20), known_rows, np.flatnonzero(part == "test"), 0
         )
-        answers.append(chosen.test.answers)
+        answers.append(chosen.test.predictions)
     for other in answers[1:]:
         assert answers[0].keys() == other.keys()
         for name, answer in answers[0].items():

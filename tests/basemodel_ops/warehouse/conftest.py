@@ -6,7 +6,7 @@ import pytest
 
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.postgres import PostgresWarehouse
-from basemodel_ops.warehouse.retry import Patience
+from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 from basemodel_ops.warehouse.sql import SqlWarehouse
@@ -15,7 +15,7 @@ from ... import servers
 
 KINDS = ("duckdb", "postgres", "snowflake")
 NUMBERS = itertools.count()
-PATIENT = Patience(total=20, first=0.05, longest=0.5, answer=30)
+PATIENT = RetryPolicy(total=20, first=0.05, longest=0.5, response_timeout=30)
 
 
 @pytest.fixture

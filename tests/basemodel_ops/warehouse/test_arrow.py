@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.warehouse.arrow import content_hash, plain, rebatched, sql_type
+from basemodel_ops.warehouse.arrow import content_hash, rebatched, sql_type, to_portable
 
 
 @settings(max_examples=60, deadline=None)
@@ -34,7 +34,7 @@ def test_types_become_the_few_that_all_warehouses_have() -> None:
         "c": pa.nulls(2), "d": pa.array([1, None], pa.timestamp("ms")), "e": pa.array([b"a"] * 2, pa.large_binary()),
         "f": pa.array([1, 2], pa.int32()),
     })  # fmt: skip
-    found = plain(table)
+    found = to_portable(table)
     text, moment = pa.string(), pa.timestamp("us")
     assert found.schema.types == [text, text, text, moment, pa.binary(), pa.int32()]
     assert found.to_pylist() == table.to_pylist()

@@ -15,9 +15,9 @@ from basemodel_ops.warehouse.queries import (
     counts_query,
     entities_query,
     events_query,
-    moment_of,
     rows_query,
     sample_query,
+    timestamp_of,
 )
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
@@ -110,7 +110,7 @@ def test_targets_that_are_no_numbers_are_counted_too(each: SqlWarehouse) -> None
 
 @pytest.mark.parametrize("moment", [NOON, NOON + TICK, datetime(1970, 1, 1), datetime(2024, 2, 29, 23, 59, 59, 999999)])
 def test_a_moment_is_written_exactly(warehouse: DuckDBWarehouse, moment: datetime) -> None:
-    assert warehouse.read(exp.select(moment_of(moment))).column(0).to_pylist() == [moment]
+    assert warehouse.read(exp.select(timestamp_of(moment))).column(0).to_pylist() == [moment]
 
 
 LETTERS = st.characters(codec="utf-8", exclude_characters="\0")

@@ -13,22 +13,22 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, table_of
-from basemodel_ops.warehouse.retry import Patience, Trouble, within
+from basemodel_ops.warehouse.retry import Retries, RetryPolicy, within
 
 THINGS = Relation(schema_name="raw", name="things")
-QUICK = Patience(total=2, first=0.001, longest=0.004)
+QUICK = RetryPolicy(total=2, first=0.001, longest=0.004)
 
 
 def test_pauses_double_up_to_the_longest_with_jitter() -> None:
-    pauses = Patience(first=1, longest=8).pauses(random.Random(0))
+    pauses = RetryPolicy(first=1, longest=8).pauses(random.Random(0))
     for bound in (1, 2, 4, 8, 8, 8):
         assert bound / 2 <= next(pauses) <= bound
-    others = [next(Patience(first=1, longest=8).pauses(random.Random(seed))) for seed in range(20)]
+    others = [next(RetryPolicy(first=1, longest=8).pauses(random.Random(seed))) for seed in range(20)]
     assert len(set(others)) == 20
 
 
 def test_trouble_ends_at_the_total_and_says_how_often_it_was_tried() -> None:
-    trouble, began = Trouble(Patience(total=0.3, first=0.01, longest=0.02), random.Random(0)), time.monotonic()
+    trouble, began = Retries(RetryPolicy(total=0.3, first=0.01, longest=0.02), random.Random(0)), time.monotonic()
 
     def try_on() -> None:
         while True:
@@ -41,10 +41,10 @@ def test_trouble_ends_at_the_total_and_says_how_often_it_was_tried() -> None:
 
 
 def test_progress_begins_the_limit_anew() -> None:
-    trouble = Trouble(Patience(total=0.1, first=0.01, longest=0.02), random.Random(0))
+    trouble = Retries(RetryPolicy(total=0.1, first=0.01, longest=0.02), random.Random(0))
     for _ in range(20):
         trouble.wait(ConnectionError("now and then"))
-        trouble.over()
+        trouble.reset()
 
 
 def test_a_call_that_takes_too_long_is_left_behind_and_tidied_up_later() -> None:
@@ -84,7 +84,7 @@ class Breaking:
 
         monkeypatch.setattr(DuckDBSession, "stream", broken)
         monkeypatch.setattr(warehouse, "_is_passing", lambda error: isinstance(error, ConnectionError))
-        monkeypatch.setattr(warehouse, "_patience", QUICK)
+        monkeypatch.setattr(warehouse, "_retry_policy", QUICK)
 
 
 def things(rows: int) -> pa.Table:

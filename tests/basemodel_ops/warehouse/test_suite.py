@@ -15,7 +15,7 @@ from basemodel_ops.errors import DataError, WarehouseError
 from basemodel_ops.warehouse import publication
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query, table_of
+from basemodel_ops.warehouse.queries import column_of, rows_query, table_of, timestamp_of
 from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import new_stage
@@ -323,11 +323,11 @@ def test_a_table_that_changes_while_it_is_read_is_named(each: SqlWarehouse, chan
 
 def test_rows_beyond_the_bound_of_a_read_may_come_while_it_goes_on(each: SqlWarehouse) -> None:
     each.load(THINGS, pa.table({"value": list(range(2_000)), "at": pa.array([MONDAY] * 2_000, pa.timestamp("us"))}))
-    bound = exp.LT(this=column_of("at"), expression=moment_of(TUESDAY))
+    bound = exp.LT(this=column_of("at"), expression=timestamp_of(TUESDAY))
     batches = each.batches(rows_query(THINGS, ["value", "at"]).where(bound), 500)
     next(batches)
     with each._session() as session:
-        later = exp.select(exp.Literal.number(5), moment_of(TUESDAY))
+        later = exp.select(exp.Literal.number(5), timestamp_of(TUESDAY))
         names = [exp.to_identifier(name, quoted=True) for name in ("value", "at")]
         session.rows(exp.insert(later, table_of(THINGS), columns=names))
     assert sum(batch.num_rows for batch in batches) == 1_500

@@ -48,7 +48,7 @@ def test_sound_labels_agree_open_windows_too(
     ws, task = ask(riders, sound, kind, predicts=predicts)
     finding = check_labels(ws, task.name)
     assert finding.passed, finding.description
-    assert float(finding.numbers["rows"]) > 500
+    assert float(finding.metrics["rows"]) > 500
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_labels_that_events_do_not_say_are_counted(riders: Workspace, wrong: Any
     finding = check_labels(ws, task.name)
     rows = [key for key in RIDES if (wrong(*key) != (len(RIDES[key]) if is_over(key[1]) else None))]
     assert not finding.passed
-    assert finding.numbers["differing"] == len(rows) > 0
+    assert finding.metrics["differing"] == len(rows) > 0
     for word in (str(task.relation), "14 days", str(min(cutoff for _, cutoff in rows)), "Mend its window"):
         assert word in finding.description
 
@@ -100,8 +100,8 @@ def test_items_are_those_of_the_window(riders: Workspace, change: str, invented:
         warehouse.load(task.population or task.relation, pa.table(everyone))
     finding = check_labels(ws, task.name)
     assert finding.passed is not invented
-    assert finding.numbers["left_out"] == left_out
-    assert finding.numbers["rows"] == len(RIDES)
+    assert finding.metrics["left_out"] == left_out
+    assert finding.metrics["rows"] == len(RIDES)
 
 
 def test_what_the_contract_does_not_tell_says_why(riders: Workspace) -> None:
@@ -109,7 +109,7 @@ def test_what_the_contract_does_not_tell_says_why(riders: Workspace) -> None:
         ws, task = ask(riders, lambda rider, cutoff: 1, pa.int64(), **changes)
         finding = check_labels(ws, task.name)
         assert finding.passed
-        assert finding.numbers["rows"] == 0
+        assert finding.metrics["rows"] == 0
         return finding.description
 
     assert "add `predicts`" in asked(predicts=None)

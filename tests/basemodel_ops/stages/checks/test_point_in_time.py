@@ -9,22 +9,22 @@ from basemodel_ops import stages
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks import point_in_time as hindsight
-from basemodel_ops.stages.checks.point_in_time import check_hindsight
+from basemodel_ops.stages.checks.point_in_time import check_point_in_time
 from basemodel_ops.stages.features import builder, examples
-from basemodel_ops.stages.features.attributes import Facts
+from basemodel_ops.stages.features.attributes import EntityAttributes
 
 from ..riding import CUTOFFS, encoded
 from ..trips import RIDERS
 
 
 def test_sound_rows_pass_and_the_audit_says_how_many_it_compared(riders: Workspace) -> None:
-    finding = check_hindsight(riders)
+    finding = check_point_in_time(riders)
     assert finding.passed, finding.description
     length = riders.current("training_examples").json("report")["length"]
-    assert RIDERS * 3 <= float(finding.numbers["rows"]) <= RIDERS * 3 * len(CUTOFFS)
-    assert finding.numbers["bytes"] == finding.numbers["rows"] * 2 * length
-    assert float(finding.numbers["events_moved"]) > 300
-    assert float(finding.numbers["targets"]) > 100
+    assert RIDERS * 3 <= float(finding.metrics["rows"]) <= RIDERS * 3 * len(CUTOFFS)
+    assert finding.metrics["bytes"] == finding.metrics["rows"] * 2 * length
+    assert float(finding.metrics["events_moved"]) > 300
+    assert float(finding.metrics["targets"]) > 100
 
 
 def a_day_late(history_values: Any) -> Any:
@@ -53,7 +53,7 @@ def fresh(tmp_path: Path) -> Workspace:
     ("modules", "name", "leak", "words"),
     [
         ((builder,), "history_values", a_day_late, ("scalar of trips", "count of trips station", "after their cutoff")),
-        ((Facts,), "at", facts_too_early, ("attribute of riders age",)),
+        ((EntityAttributes,), "at", facts_too_early, ("attribute of riders age",)),
         ((examples, hindsight), "future_values", without_end, ("pretraining targets", "after the end of training")),
     ],
     ids=["events", "facts", "targets"],
@@ -64,7 +64,7 @@ def test_rows_that_know_the_future_are_named(
     for module in modules:
         monkeypatch.setattr(module, name, leak(getattr(module, name)))
     stages.training_examples(fresh)
-    finding = check_hindsight(fresh)
+    finding = check_point_in_time(fresh)
     assert not finding.passed
     for word in words:
         assert word in finding.description

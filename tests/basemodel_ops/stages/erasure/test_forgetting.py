@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp
 
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Contract, EventSource, Grid, Relation, Task, TaskType
+from basemodel_ops.erasures import ERASED, digests, read_erased
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.forgotten import FORGOTTEN, digests, read_forgotten
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace, forget, models_due
-from basemodel_ops.stages.erasure.forgetting import check_forgotten, check_models
+from basemodel_ops.stages.erasure.forgetting import check_erased, check_models
 from basemodel_ops.stages.explanations.published import explanation_relation
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
@@ -48,8 +48,8 @@ def events(patients: list[Any]) -> pa.Table:
     return pa.table({"patient": patients, "at": pa.array([MONDAYS[0]] * len(patients), pa.timestamp("us"))})
 
 
-def written(name: str, table: pa.Table) -> Callable[[Draft], None]:
-    def fill(draft: Draft) -> None:
+def written(name: str, table: pa.Table) -> Callable[[ArtifactWriter], None]:
+    def fill(draft: ArtifactWriter) -> None:
         draft.table(name, table)
         draft.arrays("values", {"x": np.zeros(3)})
 
@@ -125,14 +125,14 @@ def test_artifacts_with_the_id_go_and_models_are_due_until_they_are_trained_agai
         ("encoders/visits", "v1"), ("foundation_model", "v1"), ("returns/model", "v1"),
     ]  # fmt: skip
     assert set(done.due) == set(models_due(workspace)) == {"foundation_model", "returns/model"}
-    finding = check_forgotten(workspace, "foundation_model")
+    finding = check_erased(workspace, "foundation_model")
     assert not finding.passed
     assert "retrain due" in finding.description
     workspace.store.write("foundation_model", "v2", lambda draft: draft.text("tree", "2"))
-    assert check_forgotten(workspace, "foundation_model").passed
+    assert check_erased(workspace, "foundation_model").passed
     assert set(models_due(workspace)) == {"returns/model"}
     workspace.store.point("foundation_model", "v1")  # the old one, back again
-    assert not check_forgotten(workspace, "foundation_model").passed
+    assert not check_erased(workspace, "foundation_model").passed
 
 
 def test_an_artifact_that_cannot_be_read_goes_too(workspace: Workspace) -> None:
@@ -143,13 +143,13 @@ def test_an_artifact_that_cannot_be_read_goes_too(workspace: Workspace) -> None:
 
 def test_doing_it_again_does_nothing(workspace: Workspace) -> None:
     forget(workspace, REQUESTS)
-    before = rows(workspace, LEDGER, "input_hash", "committed_at"), rows(workspace, FORGOTTEN, "digest", "forgotten_at")
+    before = rows(workspace, LEDGER, "input_hash", "committed_at"), rows(workspace, ERASED, "digest", "forgotten_at")
     done = forget(workspace, REQUESTS)
     assert (done.ids, done.new, done.rows, done.artifacts) == (1, 0, 0, ())
     assert set(done.due) == {"foundation_model", "returns/model"}
     assert (
         rows(workspace, LEDGER, "input_hash", "committed_at"),
-        rows(workspace, FORGOTTEN, "digest", "forgotten_at"),
+        rows(workspace, ERASED, "digest", "forgotten_at"),
     ) == before
 
 
@@ -174,7 +174,7 @@ def test_digests_are_those_the_warehouse_computes(workspace: Workspace, patients
 def test_the_table_of_digests_holds_no_id(workspace: Workspace, patients: list[Any]) -> None:
     forget(workspace, REQUESTS)
     with DuckDBWarehouse(workspace.settings.warehouse_path) as warehouse:
-        table = read_forgotten(warehouse)
+        table = read_erased(warehouse)
     assert table.column_names == ["digest", "forgotten_at"]
     assert len(table.column("digest")[0].as_py()) == 64
     assert str(patients[0]) not in table.column("digest").to_pylist()
@@ -195,4 +195,4 @@ def test_a_table_that_is_not_there_is_named_and_nothing_is_done(workspace: Works
     with pytest.raises(WarehouseError, match=r"privacy\.nothing"):
         forget(workspace, Relation(schema_name="privacy", name="nothing"))
     with DuckDBWarehouse(workspace.settings.warehouse_path) as warehouse:
-        assert not warehouse.exists(FORGOTTEN)
+        assert not warehouse.exists(ERASED)

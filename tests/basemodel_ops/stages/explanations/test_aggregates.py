@@ -11,7 +11,7 @@ from basemodel_ops import stages
 from basemodel_ops.contract.types import Personal, TaskType
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.explanations.aggregates import MEMBERS, Aggregates, Told
+from basemodel_ops.stages.explanations.aggregates import MEMBERS, Aggregates, TraitDifference
 from basemodel_ops.stages.explanations.explaining import groups, open_question
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import Aggregate, Wording
@@ -27,7 +27,7 @@ NAMES = [f"rider {number}" for number in range(RIDERS)]
 
 
 @pytest.fixture(scope="module")
-def told(riders: Workspace) -> tuple[Workspace, list[str], Told, np.ndarray]:
+def told(riders: Workspace) -> tuple[Workspace, list[str], TraitDifference, np.ndarray]:
     """Riders at the newest cutoff, whose amount is answered by forests of every kind; and what is answered."""
 
     def rides(rider: str, cutoff: datetime) -> Any:
@@ -45,18 +45,20 @@ def told(riders: Workspace) -> tuple[Workspace, list[str], Told, np.ndarray]:
     target = np.array([sum(row["rider"] == rider for row in trips().to_pylist()) for rider in group.entities], float)
     names = ["linear", "baseline", "boosted items"]
     heads = fit_heads(TaskType.REGRESSION, views, target, 0, names)
-    for name, view in (("baseline", "automatic"), ("boosted items", "all")):
+    for name, view in (("baseline", "aggregates"), ("boosted items", "all")):
         head = heads[name]
         assert isinstance(head, BoostedHead)
         head.least = 3  # so few rows make no leaf by themselves
-        head.fit(views.view(view), np.log1p(target))
+        head.fit(views.columns_of(view), np.log1p(target))
     question.heads = Mixture(TaskType.REGRESSION, dict(zip(names, (0.2, 0.4, 0.4), strict=True)), heads)
     found = Aggregates(ws, question, rows).told(rows, np.zeros(len(everyone), int))
     assert found is not None
     return ws, [str(one) for one in group.entities], found, question.modelled(rows, everyone)
 
 
-def test_aggregates_sum_to_the_score_less_the_usual_one(told: tuple[Workspace, list[str], Told, np.ndarray]) -> None:
+def test_aggregates_sum_to_the_score_less_the_usual_one(
+    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+) -> None:
     _, _, found, answer = told
     np.testing.assert_allclose(found.score, answer)
     np.testing.assert_allclose(found.contribution.sum(axis=1), found.score - found.usual_score, atol=1e-6)
@@ -71,7 +73,9 @@ def test_aggregates_sum_to_the_score_less_the_usual_one(told: tuple[Workspace, l
         assert {row["aggregate"] for row in rows[5:]} <= {REST}
 
 
-def test_values_in_words_are_those_of_the_raw_events(told: tuple[Workspace, list[str], Told, np.ndarray]) -> None:
+def test_values_in_words_are_those_of_the_raw_events(
+    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+) -> None:
     _, riders, found, _ = told
     words = [one.words for one in found.aggregates]
     assert len(set(words)) == len(words)
@@ -97,7 +101,9 @@ def test_values_in_words_are_those_of_the_raw_events(told: tuple[Workspace, list
         assert aggregate.table in ("", "behavior.trips", "behavior.riders")
 
 
-def test_bins_hold_enough_entities_and_follow_the_values(told: tuple[Workspace, list[str], Told, np.ndarray]) -> None:
+def test_bins_hold_enough_entities_and_follow_the_values(
+    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+) -> None:
     _, riders, found, _ = told
     bins = list(found.effects())
     assert bins

@@ -20,7 +20,7 @@ from basemodel_ops.stages.explanations.explaining import EVALUATIONS, Explained,
 from basemodel_ops.stages.explanations.grouping import columns_of
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.explanations.published import REST, explanation_relation, importance_relation
-from basemodel_ops.stages.explanations.publishing import TOP, gathered
+from basemodel_ops.stages.explanations.publishing import TOP, batched
 from basemodel_ops.stages.features.builder import Builder, source_plans
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.scoring.answering import score_relation
@@ -87,7 +87,7 @@ def explained(ws: Workspace, name: str, entities: list[str]) -> list[Explained]:
         return [
             one
             for group in groups(ws, warehouse, question, entities)
-            for one in group.told(group.explain(EVALUATIONS, 0))
+            for one in group.in_raw_events(group.explain(EVALUATIONS, 0))
         ]
 
 
@@ -189,7 +189,7 @@ def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_ag
 ) -> None:
     ws, name = fitted[kind]
     first = stages.task_explanations(ws, name, NEWEST, "first")
-    assert (first.numbers["written"], first.numbers["entities"]) == (1, 8)
+    assert (first.metrics["written"], first.metrics["entities"]) == (1, 8)
     table = explanation_relation(name)
     rows = query(ws, f"select rider, rank, column_value, contribution, score, empty_score, chosen_by from {table}")
     best = "and rank = 1" if kind is TaskType.MULTILABEL else ""
@@ -219,7 +219,7 @@ def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_ag
 def test_rows_are_gathered_by_table_in_their_order() -> None:
     one, other = ({"n": 1}, {"n": 2}, {"n": 3}), ({"n": 9},)
     told = [("a", [one[0]]), ("b", [other[0]]), ("a", [one[1]]), ("c", []), ("a", [one[2]])]
-    found = list(gathered(iter(told), most=2))
+    found = list(batched(iter(told), most=2))
     assert found == [("a", [one[0], one[1]]), ("b", [other[0]]), ("a", [one[2]])]
 
 
@@ -227,8 +227,8 @@ def test_the_checks_say_what_is_wrong(fitted: dict[TaskType, tuple[Workspace, st
     ws, name = fitted[TaskType.REGRESSION]
     stages.task_explanations(ws, name, NEWEST, "run")
     faithful = check_faithful(ws, name, NEWEST)
-    assert faithful.passed == (float(faithful.numbers["ratio"]) >= 3)
-    assert float(faithful.numbers["named"]) > float(faithful.numbers["random"]) > 0
+    assert faithful.passed == (float(faithful.metrics["ratio"]) >= 3)
+    assert float(faithful.metrics["named"]) > float(faithful.metrics["random"]) > 0
     with duckdb.connect(str(ws.settings.warehouse_path)) as connection:
         connection.execute(f"update {explanation_relation(name)} set contribution = contribution + 0.01 where rank = 1")
     assert not check_sums(ws, name, NEWEST).passed
@@ -301,5 +301,5 @@ def test_entities_without_events_of_a_source_are_represented(riders: Workspace) 
         everyone = Builder(riders, warehouse, to_microseconds(NEWEST))
         (_, (history,)), *_ = everyone.histories(RIDERS)
     assert len(nothing) == 0
-    assert nothing.codes.keys() == history.codes.keys()
+    assert nothing.item_ids.keys() == history.item_ids.keys()
     assert nothing.numbers.keys() == history.numbers.keys()

@@ -12,7 +12,7 @@ from basemodel_ops.stages.explanations.published import explanation_relation, im
 from basemodel_ops.tasks.evidence import OWN
 
 from ..riding import CUTOFFS
-from ..tasks.test_offers import answers, next_stations
+from ..tasks.test_eligible_items import answers, next_stations
 from ..trips import trips
 
 NEWEST = CUTOFFS[-1]
@@ -35,7 +35,7 @@ def query(ws: Workspace, text: str) -> list[tuple]:
 
 def test_reasons_of_items_are_published_and_sum_to_the_score(stations: tuple[Workspace, str]) -> None:
     ws, name = stations
-    assert stages.task_explanations(ws, name, NEWEST, "run").numbers["written"] == 1
+    assert stages.task_explanations(ws, name, NEWEST, "run").metrics["written"] == 1
     finding = check_sums(ws, name, NEWEST)
     assert finding.passed, finding.description
     table = explanation_relation(name)

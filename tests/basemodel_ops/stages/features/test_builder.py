@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.features.attributes import Facts
+from basemodel_ops.stages.features.attributes import EntityAttributes
 from basemodel_ops.stages.features.builder import Builder
 from tests.basemodel_ops.representation.histories import FIRST, HOUR, plan, random_history
 
@@ -18,13 +18,15 @@ LOW, ENTITIES, COUNT = 3, 4, 5
 CALENDAR = [("calendar", "", "", "", 2)]
 
 
-def facts_of(seed: int) -> Facts:
+def facts_of(seed: int) -> EntityAttributes:
     """Facts of ten entities, known from whole hours on."""
     generator = np.random.default_rng(seed)
     owner, since = generator.integers(0, 10, 40), FIRST + generator.integers(0, 30 * 24, 40) * HOUR
     order = np.lexsort((since, owner))
     values = generator.integers(1, 9, (40, 2)).astype(np.float16)
-    return Facts([("attribute", "people", "tariff", "", 2)], values, owner[order], since[order], np.full(40, 2**62))
+    return EntityAttributes(
+        [("attribute", "people", "tariff", "", 2)], values, owner[order], since[order], np.full(40, 2**62)
+    )
 
 
 def own_cutoffs(seed: int) -> np.ndarray:
@@ -41,7 +43,7 @@ def test_facts_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, ot
     for entity, row in enumerate(cutoffs):
         np.testing.assert_array_equal(found[entity], facts.at(LOW, LOW + ENTITIES, row)[entity])
         for index, cutoff in enumerate(row):
-            known = np.flatnonzero((facts.owner == LOW + entity) & (facts.since < cutoff))
+            known = np.flatnonzero((facts.entity_index == LOW + entity) & (facts.since < cutoff))
             expected = facts.values[known[-1]] if len(known) else np.zeros(2)
             np.testing.assert_array_equal(found[entity, index], expected)
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from basemodel_ops.cleora import build_hypergraph, embed
 from basemodel_ops.encoders import fit_encoder
-from basemodel_ops.stages.features.cold import Kin, embed_cold, text_kin
+from basemodel_ops.stages.features.cold import NeighbourGroups, embed_cold_items, nearest_text_groups
 
 
 def test_a_cold_thing_takes_the_mean_of_its_groups_the_rarer_the_more() -> None:
@@ -15,7 +15,7 @@ def test_a_cold_thing_takes_the_mean_of_its_groups_the_rarer_the_more() -> None:
     found = embed(graph, [str(i) for i in range(nodes)], 8, 3)
     facts = [generator.integers(-1, 4, nodes), generator.integers(-1, 9, nodes)]
     connected = graph.connected
-    got = embed_cold(found, [Kin.sharing(codes) for codes in facts], connected)
+    got = embed_cold_items(found, [NeighbourGroups.by_value(codes) for codes in facts], connected)
     cold = np.flatnonzero(~connected)
     assert len(got) == len(cold) >= 10
     for vector, thing in zip(got, cold, strict=True):
@@ -37,7 +37,7 @@ def test_the_nearest_texts_are_kin() -> None:
     names = [f"red wine {i}" for i in range(12)] + [f"frozen pizza {i}" for i in range(12)]
     values = pa.array([*names, "red wine from France", None, "frozen pizza with ham"])
     counts = np.array([5] * 24 + [0, 0, 0])
-    kin = text_kin(values, fit_encoder("text", [values], static=False), counts)
+    kin = nearest_text_groups(values, fit_encoder("text", [values], static=False), counts)
     assert kin.group[25] == -1
     assert set(kin.members[kin.group[24]].indices) <= set(range(12))
     assert set(kin.members[kin.group[26]].indices) <= set(range(12, 24))
@@ -47,5 +47,5 @@ def test_the_nearest_texts_are_kin() -> None:
 def test_without_facts_or_without_cold_things_there_is_nothing_to_take() -> None:
     graph = build_hypergraph(np.array([0, 1, 1]), np.array([0, 0, 1]), 3)
     found = embed(graph, ["a", "b", "c"], 4, 1)
-    assert not embed_cold(found, [], graph.connected).any()
-    assert embed_cold(found, [Kin.sharing(np.array([0, 0, 0]))], np.ones(3, bool)).shape == (0, 4)
+    assert not embed_cold_items(found, [], graph.connected).any()
+    assert embed_cold_items(found, [NeighbourGroups.by_value(np.array([0, 0, 0]))], np.ones(3, bool)).shape == (0, 4)

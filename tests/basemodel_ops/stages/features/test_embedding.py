@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from basemodel_ops.stages.features.embedding import FACT_WEIGHT, load_incidences, save_facts
+from basemodel_ops.stages.features.embedding import ATTRIBUTE_WEIGHT, load_incidences, save_attribute_hyperedges
 
 
 class Encoded:
@@ -30,8 +30,8 @@ def test_known_things_that_share_a_fact_are_a_hyperedge(tmp_path: Path) -> None:
         for thing in np.flatnonzero(is_known & (codes >= 0)):
             expected[fact, codes[thing]].add(int(thing))
     found = defaultdict(set)
-    for things, hyperedges, weights in load_incidences(save_facts(encoder, "item", is_known, tmp_path)):
-        assert (weights == FACT_WEIGHT).all()
+    for things, hyperedges, weights in load_incidences(save_attribute_hyperedges(encoder, "item", is_known, tmp_path)):
+        assert (weights == ATTRIBUTE_WEIGHT).all()
         for thing, hyperedge in zip(things, hyperedges, strict=True):
             found[hyperedge].add(int(thing))
     assert sorted(map(sorted, found.values())) == sorted(map(sorted, expected.values()))

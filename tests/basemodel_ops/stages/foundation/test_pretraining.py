@@ -8,7 +8,7 @@ import pytest
 
 from basemodel_ops import stages
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import Examples
+from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.foundation import training_sets as lessons
 
 from ..riding import encoded
@@ -26,28 +26,28 @@ def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path:
     ws.pin()
     stages.training_examples(ws)
     stages.foundation_model(ws)
-    _, kept = Examples(ws.current("training_examples")).sample("activity")
+    _, kept = FeatureStore(ws.current("training_examples")).sample("activity")
     made = ws.current("foundation_model")
-    blocks = made.json("mix")["blocks"]
+    blocks = made.json("blend")["blocks"]
     for column in ("events", "fare"):
         chain = {b["detail"]: n for n, b in enumerate(blocks) if (b["kind"], b["column"]) == ("amount", column)}
         known = [(~np.isnan(kept[:, chain[days]])).sum() for days in ("14", "28")]
         assert known[1] < known[0]
-        for bank in made.json("activity_bank"):
+        for bank in made.json("activity_boosters"):
             assert taught(bank[chain["28"]]) == taught(bank[chain["14"]])
 
 
 def test_many_inputs_and_futures_take_fewer_rows(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    examples = Examples(riders.current("training_examples"))
-    whole = lessons.Lessons.of_activity(examples, 0)
-    monkeypatch.setattr(lessons, "MOST", 40 * whole.inputs.shape[1] * whole.futures.shape[1])
+    examples = FeatureStore(riders.current("training_examples"))
+    whole = lessons.TrainingSet.of_activity(examples, 0)
+    monkeypatch.setattr(lessons, "MOST", 40 * whole.inputs.shape[1] * whole.targets.shape[1])
     monkeypatch.setattr(lessons, "FEWEST", 10)
-    some = lessons.Lessons.of_activity(examples, 0)
-    assert len(some.place) == 40 < len(whole.place)
-    at = np.searchsorted(whole.place, some.place)
+    some = lessons.TrainingSet.of_activity(examples, 0)
+    assert len(some.row_index) == 40 < len(whole.row_index)
+    at = np.searchsorted(whole.row_index, some.row_index)
     np.testing.assert_array_equal(whole.inputs[at], some.inputs)
-    np.testing.assert_array_equal(whole.futures[at], some.futures)
-    again = lessons.Lessons.of_activity(examples, 0)
-    np.testing.assert_array_equal(again.place, some.place)
+    np.testing.assert_array_equal(whole.targets[at], some.targets)
+    again = lessons.TrainingSet.of_activity(examples, 0)
+    np.testing.assert_array_equal(again.row_index, some.row_index)
     monkeypatch.setattr(lessons, "FEWEST", 60)
-    assert len(lessons.Lessons.of_activity(examples, 0).place) == 60
+    assert len(lessons.TrainingSet.of_activity(examples, 0).row_index) == 60

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import kstest
 
 from basemodel_ops import stages
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.conformal import combined, p_values
@@ -24,7 +24,7 @@ from basemodel_ops.stages.insight.past import usual_before, windows_at
 from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query
+from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
 
 from ..riding import CUTOFFS
 from ..trips import RIDERS, TASK_TABLE, trips
@@ -35,9 +35,11 @@ NEWEST = CUTOFFS[-3]
 
 def read(ws: Workspace, as_of: datetime) -> list[dict]:
     with ws.warehouse() as warehouse:
-        names = [name for name in warehouse.columns(ws.answers(ANOMALIES)) if name not in ("run_id", "scored_at")]
-        query = rows_query(ws.answers(ANOMALIES), names)
-        return warehouse.read(query.where(column_of("as_of").eq(moment_of(as_of)))).to_pylist()
+        names = [
+            name for name in warehouse.columns(ws.answer_relation(ANOMALIES)) if name not in ("run_id", "scored_at")
+        ]
+        query = rows_query(ws.answer_relation(ANOMALIES), names)
+        return warehouse.read(query.where(column_of("as_of").eq(timestamp_of(as_of)))).to_pylist()
 
 
 def changed(ws: Workspace, tables: dict[str, pa.Table]) -> None:
@@ -91,7 +93,7 @@ def report(ws: Workspace) -> Report:
 def test_everyone_has_a_p_value_and_a_rank(ws: Workspace, report: Report) -> None:
     first = [row for row in read(ws, NEWEST) if row["reason"] == 1]
     known = [row for row in first if row["p_value"] is not None]
-    assert len({row["rider"] for row in first}) == len(first) == report.numbers["entities"] == RIDERS + 1
+    assert len({row["rider"] for row in first}) == len(first) == report.metrics["entities"] == RIDERS + 1
     assert sorted(row["rank"] for row in known) == list(range(1, RIDERS + 1))
     p = [row["p_value"] for row in sorted(known, key=lambda row: row["rank"])]
     assert p == sorted(p)
@@ -173,14 +175,14 @@ def test_p_values_of_usual_weeks_are_uniform(ws: Workspace) -> None:
 def test_a_week_without_anybody_is_empty_and_says_why(ws: Workspace) -> None:
     empty, like = NEWEST + timedelta(weeks=40), ws.current(representation_key(NEWEST))
 
-    def fill(draft: Draft) -> tuple[dict, dict]:
+    def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
         draft.table("entities", like.table("entities").slice(0, 0))
         draft.json("layout", like.json("layout"))
         return {"rows": 0}, {}
 
     ws.write(representation_key(empty), "0" * 16, fill, {"foundation_model": Checkpoint(ws).version})
     found = stages.anomalies(ws, empty, "r")
-    assert found.numbers["why_none"] == NOBODY
+    assert found.metrics["why_none"] == NOBODY
     assert read(ws, empty) == []
 
 
@@ -189,12 +191,12 @@ def test_without_past_windows_the_table_is_empty_and_says_why(ws: Workspace, mon
     first = CUTOFFS[0]
     stages.entity_representation(ws, first)
     found = stages.anomalies(ws, first, "r")
-    assert "no cutoff lies 14 days or more before" in str(found.numbers["why_none"])
+    assert "no cutoff lies 14 days or more before" in str(found.metrics["why_none"])
     second = CUTOFFS[3]
     stages.entity_representation(ws, second)
     monkeypatch.setattr(past, "LEAST", 10_000)
     found = stages.anomalies(ws, second, "r")
-    assert "10000 are needed to say what is usual" in str(found.numbers["why_none"])
+    assert "10000 are needed to say what is usual" in str(found.metrics["why_none"])
     for week in (first, second):
         assert read(ws, week) == []
         assert check_anomalies(ws, week).passed

@@ -40,7 +40,7 @@ def ranked(ws: Workspace, seeds: list[str]) -> tuple[dict, list[dict]]:
     assert check_audience(ws, "regulars", NEWEST).passed
     with ws.warehouse() as warehouse:
         rows = warehouse.read(rows_query(audience_relation(ws, "regulars"), ["rider", "rank", "score", "as_of"]))
-    return {**report.numbers, "reused": report.reused}, sorted(rows.to_pylist(), key=lambda row: row["rank"])
+    return {**report.metrics, "reused": report.reused}, sorted(rows.to_pylist(), key=lambda row: row["rank"])
 
 
 def test_everyone_who_is_no_seed_is_ranked_once(ws: Workspace) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.segments import Tree
@@ -24,7 +24,7 @@ from basemodel_ops.stages.insight.vectors import ENTITIES
 from basemodel_ops.stages.insight.week import Week
 from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
-from basemodel_ops.warehouse.queries import column_of, moment_of, rows_query
+from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
 
 from ..riding import CUTOFFS
 from ..trips import RIDERS
@@ -36,10 +36,10 @@ STAMP = ("run_id", "scored_at")
 def read(ws: Workspace, table: str, as_of: datetime | None = NEWEST) -> list[dict]:
     """Rows of a week, without what names the run."""
     with ws.warehouse() as warehouse:
-        relation = ws.answers(table)
+        relation = ws.answer_relation(table)
         names = [name for name in warehouse.columns(relation) if name not in STAMP]
         query = rows_query(relation, names)
-        here = query if as_of is None else query.where(column_of("as_of").eq(moment_of(as_of)))
+        here = query if as_of is None else query.where(column_of("as_of").eq(timestamp_of(as_of)))
         return warehouse.read(here).to_pylist()
 
 
@@ -133,8 +133,8 @@ def test_every_rider_has_a_segment_and_every_segment_its_size(ws: Workspace, pub
         assert row["size"] == sizes[row["segment"]]
         assert row["share"] == pytest.approx(sizes[row["segment"]] / RIDERS)
         assert row["lift_low"] <= row["lift"] <= row["lift_high"]
-    assert published["segments"].numbers["groups_1"] == len({row["segment"] for row in first})
-    assert published["segments"].numbers["compared_with"] == f"{LAST:%Y-%m-%d}"
+    assert published["segments"].metrics["groups_1"] == len({row["segment"] for row in first})
+    assert published["segments"].metrics["compared_with"] == f"{LAST:%Y-%m-%d}"
 
 
 def test_what_is_there_is_not_written_again(ws: Workspace, published: dict[str, Report]) -> None:
@@ -151,16 +151,16 @@ def test_the_checks_pass_and_fail_where_rows_are_missing(ws: Workspace) -> None:
     kept = {relation: _all(ws, relation) for relation in (ENTITIES, LOOKALIKES, SEGMENTS)}
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         for relation, table in kept.items():
-            warehouse.load(ws.answers(relation), table.slice(0, table.num_rows - 1))
+            warehouse.load(ws.answer_relation(relation), table.slice(0, table.num_rows - 1))
     assert [check(ws, NEWEST).passed for check in CHECKS[:2]] == [False] * 2
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         for relation, table in kept.items():
-            warehouse.load(ws.answers(relation), table)
+            warehouse.load(ws.answer_relation(relation), table)
 
 
 def _all(ws: Workspace, table: str) -> pa.Table:
     with ws.warehouse() as warehouse:
-        relation = ws.answers(table)
+        relation = ws.answer_relation(table)
         names = sorted(warehouse.columns(relation), key=lambda name: name != "as_of")
         return warehouse.read(rows_query(relation, names))
 
@@ -175,7 +175,7 @@ def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspac
     parent = np.where(tree.parent[order] >= 0, place[tree.parent[order]], -1)
     other = Tree(tree.centre[order], parent, tree.agreement[order])
 
-    def fill(draft: Draft) -> None:
+    def fill(draft: ArtifactWriter) -> None:
         draft.arrays("tree", other.arrays())
         draft.json("report", {})
 
@@ -196,7 +196,7 @@ def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
     rows = read(ws, "station_embeddings", None)
     vectors = ws.current("embeddings/trips__station").arrays("embedding")["vectors"]
     known = ws.current("encoders/trips").table("station").to_pylist()
-    assert report.numbers["rows"] == len(rows) == len(known)
+    assert report.metrics["rows"] == len(rows) == len(known)
     found = {row["station"]: row for row in rows}
     for one, vector in zip(known, vectors, strict=True):
         text = found[one["value"]]["embedding"]
@@ -210,7 +210,7 @@ def kept(ws: Workspace, as_of: datetime, embeddings: np.ndarray) -> datetime:
     week, like = Week(ws, NEWEST), ws.current(representation_key(NEWEST))
     riders = len(embeddings)
 
-    def fill(draft: Draft) -> tuple[dict, dict]:
+    def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
         draft.table("entities", like.table("entities").slice(0, riders))
         draft.json("layout", like.json("layout"))
         if riders:
@@ -240,7 +240,7 @@ def test_where_nobody_is_like_anybody_the_table_is_empty_and_says_why(
     own = embeddings(Week(ws, NEWEST).embeddings)
     week = kept(ws, ODD, own)
     made = publish(ws, week)
-    assert why in str(made["lookalikes"].numbers["why_none"])
+    assert why in str(made["lookalikes"].metrics["why_none"])
     assert read(ws, LOOKALIKES, week) == []
     assert len([row for row in read(ws, SEGMENTS, week) if row["level"] == 1]) == len(own)
     assert [check(ws, week).passed for check in CHECKS] == [True] * 4

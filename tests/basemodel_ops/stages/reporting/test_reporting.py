@@ -182,7 +182,7 @@ def test_deciles_are_those_of_a_count(ws: Workspace, kind: TaskType) -> None:
         scores = warehouse.read(rows_query(score_relation(task.name), ["rider", *group, answer])).to_pylist()
         names = ["rider", *group, "score", "percentile", "decile"]
         found = warehouse.read(rows_query(deciles_relation(task.name), names)).to_pylist()
-    assert len(found) == len(scores) == report.numbers["rows"]
+    assert len(found) == len(scores) == report.metrics["rows"]
     for row in found:
         rest = [one[answer] for one in scores if all(one[name] == row[name] for name in group)]
         below, same = (
@@ -205,7 +205,7 @@ def test_a_page_is_made_once_holds_a_card_per_task_and_says_what_is_missing(ws: 
         assert f"Model card: {task.name}" in page
     for line in ("No segments of this week", "No look-alikes", "No anomalies", "No score of this task is explained"):
         assert line in page
-    assert made.numbers["bytes"] == len(page.encode()) < 10 * 2**20
+    assert made.metrics["bytes"] == len(page.encode()) < 10 * 2**20
 
 
 def test_the_same_answers_give_the_same_bytes(ws: Workspace) -> None:

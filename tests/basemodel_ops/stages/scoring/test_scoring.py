@@ -8,7 +8,7 @@ import pytest
 
 from basemodel_ops import stages
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.foundation.compact import ASKED
+from basemodel_ops.stages.foundation.compact import QUERYABLE
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import Group, SingleQuestion, score_relation
 from basemodel_ops.stages.scoring.kept import kept_rows, representation_key
@@ -53,7 +53,7 @@ def test_groups_of_any_size_give_the_same_answers_and_embeddings(
         # What is there already is not made again; other code asks anew.
         monkeypatch.setattr(scoring, "code_behind", lambda _, size=size: f"in groups of {size}")
         report = stages.score(ws, [task], NEWEST, f"run {size}", keep=True)[task]
-        assert report.numbers["rows"] == RIDERS
+        assert report.metrics["rows"] == RIDERS
         found.append((answers(ws, task), embeddings(ws)))
         ws.store.remove(representation_key(NEWEST), ws.store.current(representation_key(NEWEST)).version)
     (whole, whole_embedding), (parts, parts_embedding) = found
@@ -72,7 +72,7 @@ def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, as
     assert kept is not None
     with keeping.warehouse() as warehouse:
         fresh = represent(keeping, warehouse, NEWEST)
-    at = fresh.positions(*ASKED)
+    at = fresh.positions(*QUERYABLE)
     rows = fresh.locate(kept.entities.values, kept.cutoff)
     np.testing.assert_array_equal(kept.gather(np.arange(len(kept)), at), fresh.gather(rows, at))
     assert fresh.gather(rows, at).any()
@@ -83,7 +83,7 @@ def test_what_is_answered_already_is_not_written_again(asked: tuple[Workspace, s
     stages.score(ws, [task], NEWEST, "once")
     report = stages.score(ws, [task], NEWEST, "twice")[task]
     assert report.reused
-    assert report.numbers["written"] == 0
+    assert report.metrics["written"] == 0
 
 
 def test_a_failure_in_the_middle_leaves_the_answers_as_they_were(

@@ -52,7 +52,7 @@ def test_as_many_rows_are_kept_as_the_plan_says_and_the_same_ones_again() -> Non
     counts = {int(week): len(ENTITIES) for week in WEEKS}
     plan = plan_task(counts, split(), WEEKS, MOST)
     entity, cutoff = population()
-    part = np.full(len(cutoff), "open", dtype="<U10")
+    part = np.full(len(cutoff), "unlabelled", dtype="<U10")
     for name in ("train", "validation", "test"):
         part[np.isin(cutoff, getattr(split(), name))] = name
     read = TaskPlan(1.0, plan.rows, plan.draws)  # the warehouse draws nothing here
@@ -106,4 +106,4 @@ def test_a_trait_is_bounded_by_its_entities_not_by_the_cutoffs_that_repeat_it() 
 
 def test_a_plan_survives_being_written_as_json() -> None:
     plan = plan_task({int(week): 10**6 for week in WEEKS}, split(), WEEKS, MOST, 3, {0: 5})
-    assert TaskPlan.from_plain(plan.plain()) == plan
+    assert TaskPlan.from_dict(plan.to_dict()) == plan

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.artifacts import Draft
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import UndeclaredError
 from basemodel_ops.stages import Workspace
@@ -149,11 +149,11 @@ def test_the_split_of_a_snapshot_is_that_of_its_grid(learnt: Workspace) -> None:
 def test_a_stage_that_reads_what_it_does_not_declare_is_stopped(
     learnt: Workspace, tmp_path: Path, read: Callable[[Workspace], object], words: str
 ) -> None:
-    def fill(ws: Workspace, _: Draft) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+    def fill(ws: Workspace, _: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         read(ws)
         return {}, {}
 
     # Another code: the artifact has to be made.
     ws = again(learnt, dimension=4)
     with pytest.raises(UndeclaredError, match=words):
-        ws.made("embeddings/trips__station", fill)
+        ws.materialize("embeddings/trips__station", fill)

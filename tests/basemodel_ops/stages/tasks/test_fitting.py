@@ -15,7 +15,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_scores, check_task
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks import fitting
-from basemodel_ops.tasks.mixing import WITH_FEW
+from basemodel_ops.tasks.blending import HEADS_WITH_FEW_LABELS
 
 from ..riding import AGES, CUTOFFS, LAST_FARE, RIDES, ask, is_over
 
@@ -90,7 +90,7 @@ def test_one_answer_in_all_validation_rows_leaves_the_safe_ones(riders: Workspac
         values,
         type=kind,
     )
-    assert ws.current(f"{name}/model").json("recipe")["shares"].keys() <= set(WITH_FEW)
+    assert ws.current(f"{name}/model").json("recipe")["shares"].keys() <= set(HEADS_WITH_FEW_LABELS)
 
 
 @pytest.mark.parametrize("kind", [BINARY, CLASS])

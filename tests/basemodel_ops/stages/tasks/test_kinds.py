@@ -14,7 +14,7 @@ from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_scores, check_task
-from basemodel_ops.stages.explanations.asking import explain_entity
+from basemodel_ops.stages.explanations.entity import explain_entity
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 

@@ -1,4 +1,0 @@
-"""The bank: small boosted models over the futures that the network learns, for data of modest size.
-
-Its names are imported from its modules: who asks for folds loads no boosting.
-"""

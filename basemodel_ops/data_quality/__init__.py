@@ -1,0 +1,1 @@
+"""What must hold of rows, tables and populations before long work."""

@@ -1,0 +1,270 @@
+"""Recommendation as a task: what was known at a cutoff, which ranker is trusted, and the items it names."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+
+from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.contract.types import Target, Task
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.errors import DataError
+from basemodel_ops.foundation.retrieval import Retrieval, Sequences, learn_retrieval
+from basemodel_ops.report import Report
+from basemodel_ops.representation import History
+from basemodel_ops.stages.features.encoding import attribute_codes, vocabulary_of
+from basemodel_ops.stages.features.reading import EVERYONE, Chosen, sample_of
+from basemodel_ops.stages.snapshot.parts import parts_used
+from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, fitted_metrics, load_task_rows
+from basemodel_ops.stages.snapshot.times import Times, to_datetime
+from basemodel_ops.stages.tasks.eligible_items import read_eligible_items
+from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_items, read_positive_items
+from basemodel_ops.stages.tasks.predictions import keep_predictions, ranked_predictions
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.cold_start import measure_by_history
+from basemodel_ops.tasks.pair_features import (
+    POPULAR_DAYS,
+    InteractionSnapshot,
+    ItemModels,
+    ItemStatistics,
+    PairFeatures,
+    sequences_before,
+)
+from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
+from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
+from basemodel_ops.tasks.recommendation import Weights, retrieve_candidates
+from basemodel_ops.tasks.relations import Relations
+from basemodel_ops.tasks.reranking import Query, apply_policy
+from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.counting import popularity_query
+from basemodel_ops.warehouse.queries import whole_population_query
+
+CUTOFFS = 2
+"""Newest cutoffs of validation and of test that are asked."""
+
+ENTITIES = 8_000
+"""Entities asked at a cutoff, to learn and to measure."""
+
+EVENTS = 6_000_000
+"""Events, of whole histories, that say what follows what, at most; how popular an item is is counted of all."""
+
+
+class RecommendationContext:
+    """The items of a task with all that is known of them, and histories of entities up to a moment."""
+
+    def __init__(self, ws: Workspace, warehouse: Warehouse, task: Task, before: int, chosen: Chosen = EVERYONE) -> None:
+        """Read the histories of the chosen entities strictly before `before`."""
+        target = target_of(task)
+        self._column, self._share = target.column, chosen.share
+        self._history: History
+        self.entities: Vocabulary
+        self._history, self._vectors, self.entities = read_items(ws, warehouse, task, before, chosen)
+        encoder = ws.current(f"encoders/{target.source}")
+        self.items: Vocabulary = vocabulary_of(encoder, target.column)
+        self._attributes = attribute_codes(encoder, target.column)
+        self._eligible = None if task.offers is None else read_eligible_items(warehouse, task, self.items)
+
+    def sequences(self, end: int) -> Sequences:
+        """The items of all entities strictly before `end`."""
+        return sequences_before(self._history, self._column, end)
+
+    def learn(self, end: int, seed: int, log: Callable[[str], None]) -> Retrieval:
+        """The query network, from events strictly before `end`."""
+        return learn_retrieval(self.sequences(end), self._vectors, seed, log)
+
+    def item_models(self, end: int, arrays: dict[str, np.ndarray]) -> ItemModels:
+        """What is known of items from events strictly before `end`, with the network that `arrays` hold."""
+        relations = Relations.of(self.sequences(end), len(self._vectors))
+        return ItemModels(self._vectors, self._attributes, relations, Retrieval.from_arrays(arrays, self._vectors))
+
+    def interactions(self, item_models: ItemModels, cutoff: int) -> InteractionSnapshot:
+        """What is known of the items strictly before a cutoff."""
+        return InteractionSnapshot.before(self._history, self._column, item_models, cutoff, share=self._share)
+
+    def query(self, interactions: InteractionSnapshot, rows: TaskRows, truth: list[np.ndarray]) -> Query:
+        """The question of rows of one cutoff, that of `interactions`."""
+        pair_features = interactions.pair_features(self.entities.encode(rows.entity))
+        return query_of(pair_features, self._eligible and self._eligible.at(int(rows.cutoff[0])), truth)
+
+
+def query_of(pair_features: PairFeatures, eligible: np.ndarray | None, truth: list[np.ndarray]) -> Query:
+    """The question of entities, of the items offered to them, bool (items,), or of any."""
+    if eligible is None:
+        return Query(retrieve_candidates(pair_features), pair_features, truth)
+    truth = [items[items >= 0] for items in truth]
+    return Query(
+        retrieve_candidates(pair_features, eligible), pair_features, [items[eligible[items]] for items in truth]
+    )
+
+
+def target_of(task: Task) -> Target:
+    """The event column that a task recommends; DataError where it names none."""
+    if task.predicts is None:
+        raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
+    return task.predicts
+
+
+def recommendation_model(ws: Workspace, task: str) -> Report:
+    """Learn what ranks the items; the artifact holds all that scoring needs, and the metrics of all candidates."""
+    declared, snapshot = ws.contract.task(task), ws.snapshot()
+    events = snapshot.events[target_of(declared).source]
+
+    def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
+        plan, chosen = snapshot.plans[task], sample_of(min(ws.settings.embedding_events, EVENTS), events)
+        chosen = replace(chosen, cold=(whole_population_query(declared),))
+        with ws.warehouse() as warehouse:
+            rows = load_task_rows(warehouse, declared, snapshot.times, plan)
+            context = RecommendationContext(ws, warehouse, declared, snapshot.times.data_end, chosen)
+            if chosen.share < 1:
+                rows = rows.take(np.flatnonzero(context.entities.encode(rows.entity) >= 0))
+            positive_items = read_positive_items(warehouse, declared, plan.read)
+        selected, validation, test = fit_recommendation(
+            ws, declared, rows, context, positive_items, snapshot.times, writer
+        )
+        return fitted_metrics(writer, plan, Fit(selected, validation, test)), {}
+
+    return ws.materialize(f"{task}/model", write)
+
+
+def fit_recommendation(
+    ws: Workspace,
+    task: Task,
+    rows: TaskRows,
+    context: RecommendationContext,
+    positive_items: PositiveItems,
+    times: Times,
+    writer: ArtifactWriter,
+) -> tuple[str, Metrics, Metrics]:
+    """Weights and a ranker from the validation cutoffs; the shipped one, and the metrics of all on both parts."""
+    seed = ws.settings.seed
+    end = times.training_end
+    network = context.learn(end, seed, lambda line: ws.log(f"{task.name}: {line}")).arrays()
+    writer.arrays("network", network)
+    item_models = context.item_models(end, network)
+    writer.arrays("relations", item_models.relations.arrays())
+    queries: dict[str, list[Query]] = {"validation": [], "test": []}
+    parts: list[str] = []
+    timestamps: list[int] = []
+    tested: list[TaskRows] = []
+    generator = np.random.default_rng(seed)
+    for part, part_queries in queries.items():
+        for cutoff in np.unique(rows.cutoff[rows.part == part])[-CUTOFFS:]:
+            members = np.flatnonzero(rows.cutoff == cutoff)
+            members = np.sort(generator.choice(members, min(len(members), ENTITIES), replace=False))
+            sample = rows.take(members)
+            tested += [sample] if part == "test" else []
+            parts += [part] * len(members)
+            timestamps += [int(cutoff)] * len(members)
+            part_queries.append(
+                context.query(
+                    context.interactions(item_models, int(cutoff)),
+                    sample,
+                    positive_items.items_of(sample, context.items),
+                )
+            )
+            ws.log(f"{task.name}: {len(members)} entities of {part}")
+    _refuse_untaken(task, queries)
+    writer.json("parts", parts_used(task, np.array(timestamps, np.int64), np.array(parts)))
+    newest = (queries["test"] or queries["validation"])[-1].pair_features.interactions
+    writer.arrays("repeats", {"repeats": newest.item_statistics.repeats})
+    rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
+    if rankings.ranker is not None:
+        writer.json("measured", rankings.ranker.texts())
+    test = blended(queries["test"], rankings.blend)
+    measured = {candidate: rankings.measure(test, candidate) for candidate in rankings.metrics}
+    keep_predictions(ws, task.name, ranked_predictions(task, tested, test, rankings, context.items.values), writer)
+    selected, training_pairs = rankings.selected, rankings.training_pairs
+    if selected == RERANKED:
+        final = Ranker.fit([*training_pairs, *(ranking_pairs(query, seed) for query in test)], seed)
+        if final is not None:
+            writer.json("ranker", final.texts())
+    chosen = {"weights": rankings.weights.get(selected), "policy": rankings.policies[selected]}
+    writer.json("recipe", {"shipped": selected, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
+    writer.json("apart", _apart(rankings, test))
+    return selected, rankings.metrics, measured
+
+
+def _apart(rankings: Rankings, queries: list[Query]) -> dict[str, dict[str, float]]:
+    """What ships, measured of entities that had an item before and of those that had none, where both took some."""
+    is_warm = np.concatenate([query.pair_features.activity.any(axis=1) for query in queries])
+    took = np.array([len(items) > 0 for query in queries for items in query.truth])
+    if not ((is_warm & took).any() and (~is_warm & took).any()):
+        return {}
+
+    def measure(rows: np.ndarray) -> dict[str, float]:
+        kept = np.isin(np.arange(len(is_warm)), rows)
+        ends = np.cumsum([len(query.truth) for query in queries])
+        parts = zip(queries, np.split(kept, ends[:-1]), strict=True)
+        subset = [
+            replace(query, truth=[t if k else t[:0] for t, k in zip(query.truth, current, strict=True)])
+            for query, current in parts
+        ]
+        return rankings.measure(subset, rankings.selected)
+
+    return measure_by_history(is_warm, measure)
+
+
+def _refuse_untaken(task: Task, queries: dict[str, list[Query]]) -> None:
+    """DataError if nobody took an item, of those that may be named, in a part."""
+    for part, part_queries in queries.items():
+        if not any(len(items) for query in part_queries for items in query.truth):
+            what = "positive rows" if task.offers is None else f"positive rows of what {task.offers} offers"
+            raise DataError(
+                f"Task {task.name} has no {what} for {part}: of {task.entity}s with events before. Return the items "
+                "of all complete cutoffs."
+            )
+
+
+class Recommender:
+    """What a fitted task names to entities at a cutoff, from their histories alone; it holds no events of others."""
+
+    def __init__(self, ws: Workspace, warehouse: Warehouse, task: Task, fitted: Artifact, cutoff: int) -> None:
+        """Read what was learnt, and how popular the items are strictly before the cutoff (microseconds)."""
+        target = target_of(task)
+        self._task, self._cutoff, self._column, self.source = task, cutoff, target.column, target.source
+        encoder = ws.current(f"encoders/{target.source}")
+        self.items = vocabulary_of(encoder, target.column)
+        vectors = ws.current(f"embeddings/{target.source}__{target.column}").arrays("embedding")["vectors"]
+        network = Retrieval.from_arrays(fitted.arrays("network"), vectors)
+        relations = Relations.from_arrays(fitted.arrays("relations"))
+        self._item_models = ItemModels(vectors, attribute_codes(encoder, target.column), relations, network)
+        self._recipe = fitted.json("recipe")
+        self.ranker = Ranker.restore(fitted.json("ranker")) if self._recipe["shipped"] == RERANKED else None
+        self._eligible = None if task.offers is None else read_eligible_items(warehouse, task, self.items).at(cutoff)
+        counts, total = self._counted(ws, warehouse)
+        repeats = fitted.arrays("repeats")["repeats"]
+        self._item_statistics = ItemStatistics.of(counts, total, repeats, self._item_models.attributes)
+
+    def _counted(self, ws: Workspace, warehouse: Warehouse) -> tuple[np.ndarray, np.ndarray]:
+        """Events of each item in the windows of popularity, (windows, items), and of all time, (items,)."""
+        timestamp = to_datetime(self._cutoff)
+        since = [timestamp - timedelta(days=days) for days in POPULAR_DAYS]
+        event = ws.contract.event(self.source)
+        table = warehouse.read(popularity_query(event, self._column, timestamp, since))
+        code = self.items.encode(table.column(0))
+        result = np.zeros((len(since) + 1, len(self.items)))
+        for row, column in enumerate(table.columns[1:]):
+            result[row, code[code >= 0]] = column.to_numpy()[code >= 0]
+        return result[1:], result[0]
+
+    def best(self, history: History, entities: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes of the k best items for entities of a history, the best first, and their scores, (entities, k)."""
+        _, items, worth = self.ranked(history, entities, k)
+        return items, worth
+
+    def ranked(self, history: History, entities: np.ndarray, k: int) -> tuple[Query, np.ndarray, np.ndarray]:
+        """The same with the question that they answer, whose candidates they are."""
+        interactions = InteractionSnapshot.before(
+            history, self._column, self._item_models, self._cutoff, self._item_statistics
+        )
+        query = query_of(interactions.pair_features(entities), self._eligible, [])
+        query = replace(query, weights=tuple(self._recipe["blend"]))
+        scores = self.ranker.scores(query) if self.ranker else query.candidates.scores(self._recipe["weights"])
+        (scores,) = apply_policy(self._recipe["policy"], [query], [scores], self._task.diversity, k)
+        return query, *query.candidates.best(scores, k)
+
+    @property
+    def weights(self) -> Weights:
+        """Of the kinds of evidence, where no ranker gives the scores."""
+        return tuple(self._recipe["weights"] or ())

@@ -1,0 +1,74 @@
+"""Moments at which heads are compared, each later than all that the heads had learnt from."""
+
+import numpy as np
+
+ORIGINS = 3
+"""Moments that heads are compared at, at most: validation, and earlier ones within the training rows."""
+
+LEAST_PART = 1 / 3
+"""Of the training rows, at least what is learnt from at each moment."""
+
+WEEK = 7
+"""Days whose cutoffs an earlier moment is measured at, at least: what ships must answer on every weekday."""
+
+TRAINING_ROWS, MEASURED = 40_000, 10_000
+"""Rows that are learnt from and measured at an earlier moment, at most."""
+
+
+def rolling_origins(
+    cutoff: np.ndarray, part: np.ndarray, horizon: int | None, horizon_length: int, seed: int, most: int = ORIGINS,
+    known: np.ndarray | None = None,
+) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+    """Rows to learn from and rows to measure by, per moment, the newest first.
+
+    The first are the parts themselves. Each of the others is measured at as many cutoffs as validation has, at least at
+    those of a week, a horizon before the moment after it; it learns from what was known when these begin. Traits do not
+    move in time: their other moments are random parts of the same sizes.
+
+    Args:
+        cutoff: (rows,), in the unit of `horizon_length`.
+        part: (rows,) "train", "validation" or another.
+        horizon: Of the task; None of a trait.
+        horizon_length: The horizon in the unit of the cutoffs.
+        seed: Of what is drawn.
+        most: Moments, at most.
+        known: (rows,) when each label was known, of rows at moments of their own: in the place of as many cutoffs there
+            is as long a time.
+    """
+    train, validation = np.flatnonzero(part == "train"), np.flatnonzero(part == "validation")
+    generator = np.random.default_rng((seed, 4))
+    results = [(train, validation)]
+    if horizon is None:
+        both = np.concatenate([train, validation])
+        for _ in range(most - 1):
+            mixed = generator.permutation(both)
+            results.append((np.sort(mixed[len(validation) :]), np.sort(mixed[: len(validation)])))
+        return results
+    if known is not None:
+        begin, length = cutoff[validation].min(), cutoff[validation].max() + 1 - cutoff[validation].min()
+        while len(results) < most:
+            past = train[known[train] <= begin - length]
+            measured = train[(cutoff[train] > begin - length) & (known[train] <= begin)]
+            if len(past) < max(LEAST_PART * len(train), 1) or not len(measured):
+                break
+            results.append((_some(past, TRAINING_ROWS, generator), _some(measured, MEASURED, generator)))
+            begin -= length
+        return results
+    width, begin, week = (
+        len(np.unique(cutoff[validation])),
+        cutoff[validation].min(),
+        WEEK * horizon_length // max(horizon, 1),
+    )
+    while len(results) < most:
+        before = np.unique(cutoff[train][cutoff[train] + horizon_length <= begin])
+        before = before[min(-width, -int((before > before[-1] - week).sum())) :] if len(before) else before
+        past = train[cutoff[train] + horizon_length <= before[0]] if len(before) else train[:0]
+        if len(past) < max(LEAST_PART * len(train), 1):
+            break
+        measured, begin = train[np.isin(cutoff[train], before)], before[0]
+        results.append((_some(past, TRAINING_ROWS, generator), _some(measured, MEASURED, generator)))
+    return results
+
+
+def _some(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
+    return rows if len(rows) <= most else np.sort(generator.choice(rows, most, replace=False))

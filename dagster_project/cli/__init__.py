@@ -1,0 +1,1 @@
+"""The command line: `basemodel --help` lists what it can."""

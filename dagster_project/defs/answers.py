@@ -1,0 +1,113 @@
+"""Answers of a cutoff: one pass over whom the tasks ask about fills every score table and keeps embeddings."""
+
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+
+from basemodel_ops.assets import represented
+from basemodel_ops.code import code_behind
+from basemodel_ops.memory import reset_peak
+from dagster_project.defs.automation import newest_cutoff
+from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.check_results import cached_result
+from dagster_project.lib.keys import asset_key
+from dagster_project.lib.project import Project
+from dagster_project.lib.stage import checked, open_workspace, reported
+
+REPRESENTATION = dg.AssetKey("entity_representation")
+
+
+def assets(project: Project) -> list[dg.AssetsDefinition]:
+    """The one asset definition of this group: all answers of a cutoff."""
+    contract, schema = project.contract, project.settings.answers_schema
+    artifacts, relations = represented(contract)
+    events = [project.key(relation) for relation in relations]
+    tables = [entry for task in contract.tasks for entry in (task.population or task.relation, task.offers) if entry]
+    requested = [project.key(relation) for relation in tables]
+    made = [*map(asset_key, artifacts), dg.AssetKey("foundation_model")]
+    specs = [
+        dg.AssetSpec(
+            REPRESENTATION,
+            deps=list(dict.fromkeys([*made, *events, *requested])),
+            group_name="representation",
+            kinds={"python", "emde"},
+            description=f"A compact embedding of each {contract.entity} that a task asks about, before `as_of`.",
+            code_version=code_behind("stages.scoring.scoring"),
+            automation_condition=newest_cutoff(contract.grid),
+        )
+    ]
+    checks = [
+        dg.AssetCheckSpec(
+            "decoding", asset=REPRESENTATION, blocking=True,
+            description="Asked what it holds, a sketch names what the events of the entity say.",
+        )
+    ]  # fmt: skip
+    for task in contract.tasks:
+        key = scores_key(task.name)
+        current = [project.key(entry) for entry in (task.population or task.relation, task.offers) if entry]
+        model = [dg.AssetKey([task.name, part]) for part in ("model", "evaluation")]
+        specs.append(
+            dg.AssetSpec(
+                key,
+                deps=list(dict.fromkeys([*model, *made, *events, *current])),
+                group_name="tasks",
+                kinds={"python", project.settings.kind},
+                description=f"Answers of `{task.name}` for each {task.entity}, in `{schema}.{task.name}_scores`.",
+                code_version=code_behind("stages.scoring.scoring"),
+                automation_condition=newest_cutoff(contract.grid),
+            )
+        )
+        checks.append(
+            dg.AssetCheckSpec(
+                "range", asset=key, blocking=True, description="One partition, in range, for every entity."
+            )
+        )
+
+    @dg.multi_asset(
+        name="answers",
+        specs=specs,
+        # Declared here, not apart: a check of one partition must run with that partition.
+        check_specs=checks,
+        partitions_def=cutoffs(contract.grid),
+        can_subset=True,
+    )
+    def answers(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        from basemodel_ops import stages
+        from basemodel_ops.stages.checks.answers import check_scores, unfit
+        from basemodel_ops.stages.checks.sketch_recall import check_representation
+
+        reset_peak()
+        started, timestamp, workspace = time.monotonic(), as_of(context.partition_key), open_workspace(project, context)
+        wanted = set(context.selected_asset_keys)
+        tasks = [task.name for task in contract.tasks if scores_key(task.name) in wanted]
+        refused = {task: why for task in tasks if (why := unfit(workspace, task))}
+        able = [task for task in tasks if task not in refused]
+        keep = REPRESENTATION in wanted
+        reports = stages.score(workspace, able, timestamp, context.run.run_id, keep) if able or keep else {}
+        for name, report in reports.items():
+            if name == "entity_representation":
+                result, again = cached_result(
+                    project.settings,
+                    f"{name}/decoding",
+                    [context.partition_key, report.version],
+                    lambda: check_representation(workspace, timestamp),
+                )
+                key, result = REPRESENTATION, checked(result, "decoding", again)
+            else:
+                key, result = scores_key(name), checked(check_scores(workspace, name, timestamp), "range")
+            yield reported(report, started)._replace(asset_key=key, check_results=[result._replace(asset_key=key)])
+        if refused:
+            raise dg.Failure("; ".join(f"{task} is not scored: {why}" for task, why in refused.items()))
+
+    return [answers]
+
+
+def scores_key(task: str) -> dg.AssetKey:
+    """The asset of a task's score table."""
+    return dg.AssetKey([task, "scores"])
+
+
+def keys(project: Project) -> list[dg.AssetKey]:
+    """Keys of all answers."""
+    return [REPRESENTATION, *(scores_key(task.name) for task in project.contract.tasks)]

@@ -1,0 +1,158 @@
+"""dbt models as assets: those before the science, and the marts over its score tables."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from graphlib import TopologicalSorter
+from importlib.metadata import version
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject, dbt_assets
+from packaging.version import Version, parse
+
+from dagster_project.lib.built import Builds, Check, Record
+from dagster_project.lib.project import SCORES_SOURCE, Project, dbt_environment, dbt_executable, profiles_directory
+
+MARTS = f"source:{SCORES_SOURCE}+"
+MARTS_OP = "dbt_marts"
+
+
+class FolderTranslator(DagsterDbtTranslator):
+    """Groups models by their folder under `models/`; keys are those of the project, no two of which are the same."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+        self._keys = project.node_keys
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """The project's key of a node; dbt's own of a source."""
+        current = self._keys.get(dbt_resource_props["unique_id"])
+        return super().get_asset_key(dbt_resource_props) if current is None else current
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        """dbt's spec, with the folder as its group."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = self.get_resource_props(manifest, unique_id)
+        folders = node["fqn"][1:-1]
+        # Dagster takes letters without accents, digits and underscores only.
+        return spec.replace_attributes(group_name=re.sub(r"\W", "_", folders[0], flags=re.ASCII)) if folders else spec
+
+
+class Dbt(DbtCliResource):
+    """dbt in a subprocess. Its version is known, and nothing is fetched through an adapter of its own.
+
+    The one costs a start of dbt, the other the import of dbt into this process: eight seconds of each step.
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return parse(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return None
+
+
+def assets(project: Project) -> list[dg.AssetsDefinition]:
+    """Models that feed the science, and marts if any model reads the score tables."""
+    if not has_marts(project):
+        # Tests of score tables that no model reads are left to dbt: there is no step after scoring that could run them.
+        exclude = MARTS if project.source_tables(SCORES_SOURCE) else ""
+        return [_dbt(project, "dbt_behavior", select="fqn:*", exclude=exclude)]
+    return [
+        _dbt(project, "dbt_behavior", select="fqn:*", exclude=MARTS),
+        _dbt(project, MARTS_OP, select=MARTS, exclude=""),
+    ]
+
+
+def has_marts(project: Project) -> bool:
+    """Whether some model reads a score table."""
+    # The project itself may be called like the source, so an id does not tell.
+    scores = {key for key, node in project.manifest["sources"].items() if node["source_name"] == SCORES_SOURCE}
+    return any(
+        parent in scores
+        for node in project.manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        for parent in node["depends_on"].get("nodes", [])
+    )
+
+
+def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDefinition:
+    settings = project.settings
+
+    @dbt_assets(
+        manifest=project.manifest,
+        name=name,
+        select=select,
+        exclude=exclude,
+        dagster_dbt_translator=FolderTranslator(project),
+    )
+    def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        assets = [list(key.path) for key in sorted(context.selected_asset_keys)]
+        tests = [(list(key.asset_key.path), key.name) for key in sorted(context.selected_asset_check_keys)]
+        builds = Builds(project, name)
+        record, why = builds.same(assets, tests)
+        if record:
+            context.log.info(f"dbt build is skipped: {why}.")
+            yield from replayed(context, record, why)
+            return
+        context.log.info(f"dbt build runs: {why}.")
+        before, results = builds.begin(), []
+        dbt = Dbt(
+            project_dir=str(settings.dbt_project_dir.resolve()),
+            profiles_dir=str(profiles_directory(settings)),
+            target=settings.target,
+            dbt_executable=dbt_executable(),
+        )
+        variables = ["--vars", settings.dbt_vars] if settings.dbt_vars else []
+        # A subprocess: the DuckDB file is held only while dbt runs. Unit tests belong to `make test`.
+        with dbt_environment(settings):
+            run = dbt.cli(
+                ["build", "--exclude-resource-type", "unit_test", *variables],
+                context=context,
+                target_path=settings.manifest_path.parent.resolve() / name,
+            )
+        for event in run.stream():
+            if (
+                isinstance(event, (dg.AssetCheckResult, dg.AssetCheckEvaluation))
+                and event.asset_key
+                and event.check_name
+            ):
+                results.append(_check(event, event.asset_key, event.check_name))
+            yield event
+        context.log.info(builds.finish(before, assets, tests, results))
+
+    return models
+
+
+def replayed(context: dg.AssetExecutionContext, record: Record, why: str) -> Iterator[Any]:
+    """What the last build made and found, of what is selected."""
+    note = {"reused": True, "because": why}
+    parents = context.assets_def.asset_deps
+    for key in TopologicalSorter({key: parents[key] for key in context.selected_asset_keys}).static_order():
+        if key not in context.selected_asset_keys:
+            continue
+        yield dg.MaterializeResult(asset_key=key, metadata=note)
+    selected = context.selected_asset_check_keys
+    full = (len(context.selected_asset_keys), len(selected)) == (len(record.assets), len(record.tests))
+    for check in record.checks:
+        asset, requested = dg.AssetKey(check.asset), [check.asset, check.name] in record.tests
+        results = {
+            "asset_key": asset,
+            "check_name": check.name,
+            "passed": check.passed,
+            "severity": dg.AssetCheckSeverity(check.severity),
+            "metadata": {**note, ROWS: check.rows},
+        }
+        if dg.AssetCheckKey(asset, check.name) in selected:
+            yield dg.AssetCheckResult(**results)
+        elif full and not requested:  # dbt ran it beside those that were asked for: a test of a source
+            yield dg.AssetCheckEvaluation(**results)
+
+
+ROWS = "dagster_dbt/failed_row_count"
+
+
+def _check(result: dg.AssetCheckResult | dg.AssetCheckEvaluation, asset: dg.AssetKey, name: str) -> Check:
+    rows: Any = result.metadata.get(ROWS)
+    return Check(list(asset.path), name, result.passed, result.severity.value, int(rows.value) if rows else 0)

@@ -1,0 +1,71 @@
+"""Where each score of a week stands among all: percentiles and deciles, beside the score tables."""
+
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+
+from basemodel_ops.code import code_behind
+from basemodel_ops.contract.types import Task, TaskType
+from dagster_project.defs.answers import scores_key
+from dagster_project.defs.automation import newest_cutoff
+from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.project import Project
+from dagster_project.lib.stage import checked, open_workspace, reported
+
+
+def assets(project: Project) -> list[dg.AssetsDefinition]:
+    """The one asset definition of this group: all deciles of a week; none where every task ranks items."""
+    tasks = _compared(project)
+    if not tasks:
+        return []
+    specs = [
+        dg.AssetSpec(
+            deciles_key(task.name),
+            deps=[scores_key(task.name)],
+            group_name="tasks",
+            kinds={"python", project.settings.kind},
+            description=f"Percentile and decile of each score, in `basemodel.{task.name}_deciles`.",
+            code_version=code_behind("stages.scoring.deciles"),
+            automation_condition=newest_cutoff(project.contract.grid),
+        )
+        for task in tasks
+    ]
+    text = "Every score has one place, and deciles are as the percentiles say."
+
+    @dg.multi_asset(
+        name="deciles",
+        specs=specs,
+        check_specs=[dg.AssetCheckSpec("whole", asset=spec.key, blocking=True, description=text) for spec in specs],
+        partitions_def=cutoffs(project.contract.grid),
+        can_subset=True,
+    )
+    def deciles(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        from basemodel_ops import stages
+        from basemodel_ops.stages.checks.deciles import check_deciles
+
+        timestamp, workspace = as_of(context.partition_key), open_workspace(project, context)
+        for task in tasks:
+            key = deciles_key(task.name)
+            if key in context.selected_asset_keys:
+                started = time.monotonic()
+                report = stages.task_deciles(workspace, task.name, timestamp, context.run.run_id)
+                result = checked(check_deciles(workspace, task.name, timestamp), "whole")._replace(asset_key=key)
+                yield reported(report, started)._replace(asset_key=key, check_results=[result])
+
+    return [deciles]
+
+
+def deciles_key(task: str) -> dg.AssetKey:
+    """The asset of the deciles of a task's scores."""
+    return dg.AssetKey([task, "deciles"])
+
+
+def keys(project: Project) -> list[dg.AssetKey]:
+    """Keys of all deciles."""
+    return [deciles_key(task.name) for task in _compared(project)]
+
+
+def _compared(project: Project) -> list[Task]:
+    """The tasks whose scores are compared between entities; a recommendation ranks the items of each."""
+    return [task for task in project.contract.tasks if task.type is not TaskType.RECOMMENDATION]

@@ -1,0 +1,38 @@
+"""The demo's raw tables, made only when the dbt project is the demo."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from dagster_project.lib import demo
+from dagster_project.lib.project import Project
+
+
+def assets(project: Project) -> list[dg.AssetsDefinition]:
+    """The loader of the demo's raw tables, or nothing for a dbt project with other sources."""
+    if project.source_tables(demo.SCHEMA) != set(demo.TABLES):
+        return []
+
+    @dg.multi_asset(
+        name="demo_tables",
+        specs=[
+            dg.AssetSpec(
+                [demo.SCHEMA, table],
+                group_name="raw",
+                kinds={"python", project.settings.kind},
+                description=f"`{table}` of The Complete Journey, as published.",
+                skippable=False,
+                code_version="1",
+            )
+            for table in demo.TABLES
+        ],
+    )
+    def demo_tables() -> Iterator[dg.MaterializeResult]:
+        from basemodel_ops.warehouse import open_warehouse
+
+        with open_warehouse(project.settings) as warehouse:
+            rows = demo.load_demo(warehouse)
+        for table, count in rows.items():
+            yield dg.MaterializeResult(asset_key=[demo.SCHEMA, table], metadata={"dagster/row_count": count})
+
+    return [demo_tables]

@@ -1,0 +1,88 @@
+"""What all stage assets share: the workspace, the result of a stage, and code versions."""
+
+import base64
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from basemodel_ops.memory import peak_mb, reset_peak
+from dagster_project.lib.project import Project
+
+if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.report import CheckResult, Report
+    from basemodel_ops.stages import Workspace
+
+
+def open_workspace(project: Project, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> "Workspace":
+    """The workspace in which stages read and write; it logs to this step."""
+    from basemodel_ops.stages import Workspace
+
+    return Workspace.open(project.settings, project.contract, context.log.info, context.run.run_id)
+
+
+Beside = Callable[[float], dict[str, dg.MetadataValue]]
+"""What to report beside a stage's own numbers, given the peak of its memory (MiB)."""
+
+
+def materialized(stage: Callable[[], "Report"], beside: Beside | None = None) -> dg.MaterializeResult:
+    """Run a stage and report its numbers, pictures, seconds and peak memory; `beside` them where it made something."""
+    started = time.monotonic()
+    reset_peak()
+    report = stage()
+    result = reported(report, started)
+    if beside is None or report.reused:
+        return result
+    return result._replace(metadata={**(result.metadata or {}), **beside(peak_mb())})
+
+
+def reported(report: "Report", started: float) -> dg.MaterializeResult:
+    """What a stage reports, with the seconds since `started` (monotonic) and the peak of memory."""
+    metadata: dict[str, dg.MetadataValue] = {name: number(value) for name, value in report.metrics.items()}
+    if "rows" in report.metrics:
+        metadata["dagster/row_count"] = dg.MetadataValue.int(int(report.metrics["rows"]))
+    for name, picture in report.plots.items():
+        metadata[name] = dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(picture).decode()})")
+    for name, drawing in report.drawings.items():
+        data = base64.b64encode(drawing.encode()).decode()
+        metadata[name] = dg.MetadataValue.md(f"![{name}](data:image/svg+xml;base64,{data})")
+    metadata["reused"] = dg.MetadataValue.bool(report.reused)
+    metadata["version"] = dg.MetadataValue.text(report.version)
+    metadata["seconds"] = dg.MetadataValue.float(round(time.monotonic() - started, 2))
+    metadata["peak_mb"] = dg.MetadataValue.float(round(peak_mb(), 1))
+    return dg.MaterializeResult(metadata=metadata)
+
+
+def held_to_budget(project: Project, context: dg.AssetExecutionContext, stage: str) -> Beside:
+    """Says what the budget said of a stage, and warns where it took much more."""
+    from basemodel_ops.stages.planning.budget import budgeted, exceeded
+
+    def beside(peak: float) -> dict[str, dg.MetadataValue]:
+        line = budgeted(project.settings, stage)
+        if line is None:
+            return {}
+        warning = exceeded(line, peak)
+        if warning:
+            context.log.warning(warning)
+        seconds = round(line.minutes * 60, 1)
+        return {"budget_mb": dg.MetadataValue.float(line.memory_mb), "budget_seconds": dg.MetadataValue.float(seconds)}
+
+    return beside
+
+
+def checked(result: "CheckResult", name: str | None = None, reused: bool = False) -> dg.AssetCheckResult:
+    """A finding as Dagster's check result; `reused` where it is remembered."""
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=result.passed,
+        description=result.description,
+        metadata={**{name: number(value) for name, value in result.metrics.items()}, "reused": reused},
+    )
+
+
+def number(value: float | int | str) -> dg.MetadataValue:
+    """A number or a name as metadata that Dagster can plot."""
+    if isinstance(value, str):
+        return dg.MetadataValue.text(value)
+    return dg.MetadataValue.int(int(value)) if isinstance(value, int) else dg.MetadataValue.float(float(value))

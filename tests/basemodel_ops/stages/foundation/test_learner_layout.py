@@ -1,0 +1,128 @@
+"""Where inputs and futures stand, with several sources and horizons."""
+
+from pathlib import Path
+
+import numpy as np
+
+from basemodel_ops.representation import Layout, target_layout
+from basemodel_ops.stages import Workspace, training_examples
+from basemodel_ops.stages.features.activity_targets import activity_targets
+from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.foundation.learner_layout import (
+    first_item_target,
+    horizon_groups_of,
+    item_ease_weights,
+    item_features,
+    item_offset,
+    items_shape,
+    target_groups_of,
+)
+
+from ...representation.histories import plan
+from ..riding import encoded
+
+INPUTS = Layout(
+    [
+        ("scalar", "a", "", "events_7d", 1), ("count", "a", "x", "28", 2), ("count", "a", "y", "28", 3),
+        ("session", "a", "x", "28", 2), ("session", "a", "y", "28", 3),
+        ("recency", "a", "x", "", 2), ("recency", "a", "y", "", 3), ("sketch", "a", "y", "28", 8),
+        ("scalar", "b", "", "events_7d", 1), ("count", "b", "z", "28", 4), ("session", "b", "z", "28", 4),
+        ("recency", "b", "z", "", 4),
+        ("calendar", "", "", "", 2),
+    ]
+)  # fmt: skip
+FUTURES = Layout(
+    [
+        ("occurred", "a", "", "7", 1), ("amount", "a", "events", "7", 1), ("amount", "a", "sessions", "7", 1),
+        ("time_to_event", "a", "", "14", 1), ("occurred", "b", "", "7", 1),
+        ("item", "a", "x", "7", 2), ("item", "a", "y", "7", 3), ("item", "b", "z", "7", 4),
+        ("item", "a", "x", "14", 2), ("item", "a", "y", "14", 3), ("item", "b", "z", "14", 4),
+        ("item_distribution", "a", "y", "7", 4), ("item_distribution", "a", "y", "14", 4),
+    ]
+)  # fmt: skip
+
+
+def test_the_futures_of_things_stand_by_horizon_in_the_order_of_their_inputs() -> None:
+    """The network answers (span, thing); a thing's skip must lead to its own future, whatever the source."""
+    shape = items_shape(INPUTS, FUTURES, width=4, hidden=8)
+    names = {
+        p: (b.kind, b.source, b.column, b.detail, p - b.offset) for b in FUTURES.blocks for p in range(b.offset, b.end)
+    }
+    order = [names[place] for place in range(first_item_target(FUTURES), FUTURES.length)]
+    assert shape.items == 9
+    inputs = {p: (b.source, b.column, p - b.offset) for b in INPUTS.blocks for p in range(b.offset, b.end)}
+    for feature in shape.item_inputs:
+        for span, days in enumerate(("7", "14")):
+            for thing, place in enumerate(feature):
+                kind, source, column, horizon, value = order[span * shape.items + thing]
+                assert (kind, horizon) == ("item", days)
+                assert (source, column, value) == inputs[place]
+    assert [name[3] for name in order[18:]] == ["7"] * 4 + ["14"] * 4
+    made = target_layout([plan("a"), plan("b")], (7,), (7, 14))
+    spans = [b.detail for b in made.blocks if b.offset >= first_item_target(made)]
+    assert spans == ["7", "7", "14", "14"] * 2
+
+
+def test_the_things_of_a_column_begin_where_recency_says() -> None:
+    assert [item_offset(INPUTS, *name) for name in (("a", "x"), ("a", "y"), ("b", "z"))] == [0, 2, 5]
+
+
+def test_layers_read_no_sketch_and_skips_do() -> None:
+    shape = items_shape(INPUTS, FUTURES, width=4, hidden=8)
+    sketch = INPUTS.positions("sketch")
+    assert not np.isin(sketch, shape.read).any()
+    assert np.isin(shape.sketch_inputs[0], sketch).all()
+
+
+def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: Path) -> None:
+    ws = encoded(tmp_path)
+    training_examples(ws)
+    examples = FeatureStore(ws.current("training_examples"))
+    place = np.flatnonzero(examples.is_wide)
+    values = examples.gather(place, np.arange(examples.layout.length))
+    np.testing.assert_array_equal(np.concatenate([part for _, part in examples.chunks(place)]), values)
+    similar = item_ease_weights(examples.layout, values)["trips.station"]
+    block = max(examples.layout.select("session", "trips", "station"), key=lambda block: float(block.detail))
+    things = np.arange(block.length)
+    own, shared = item_features(examples, place, "trips", "station", things, similar)
+    counts = values[:, block.offset : block.end].astype(np.float64)
+    for thing in things:  # ridge regression of each thing on the others
+        others = np.delete(counts, thing, axis=1)
+        penalty = 0.1 * len(counts) * np.eye(others.shape[1])
+        weights = np.linalg.solve(others.T @ others + penalty, others.T @ counts[:, thing])
+        np.testing.assert_allclose(own[:, thing, -1], others @ weights, rtol=2e-3, atol=2e-3)
+    some = np.array([2, 0])
+    np.testing.assert_array_equal(
+        item_features(examples, place, "trips", "station", some, similar)[0][:, :, :-1], own[:, some, :-1]
+    )
+    scalars = [block.offset for block in examples.layout.select("scalar", "trips")]
+    np.testing.assert_array_equal(shared, values[:, scalars].astype(np.float32))
+
+
+def test_activity_is_learnt_once_per_meaning() -> None:
+    blocks = activity_targets(FUTURES)
+    assert target_groups_of(blocks) == ["a any", "a amount", "a wait", "b any"]
+
+
+def test_windows_of_one_quantity_stand_by_horizon() -> None:
+    rows = [
+        (kind, source, column, str(days), 1)
+        for days in (14, 7, 28)
+        for kind, source, column in (("occurred", "a", ""), ("amount", "a", "events"), ("occurred", "b", ""))
+    ]
+    blocks = list(Layout([*rows, ("time_to_event", "a", "", "28", 1)]).blocks)
+    assert sorted(horizon_groups_of(blocks)) == [[3, 0, 6], [4, 1, 7], [5, 2, 8], [9]]
+
+
+def test_activity_is_kept_of_more_rows_and_says_the_same_of_those_it_shares(tmp_path: Path) -> None:
+    ws = encoded(tmp_path)
+    ws = Workspace.open(ws.settings.model_copy(update={"pretraining_rows": 60}), ws.contract, ws.log)
+    training_examples(ws)
+    examples = FeatureStore(ws.current("training_examples"))
+    columns = [block.offset for block in activity_targets(Layout.from_rows(examples.artifact.json("targets")))]
+    whole, part = (dict(zip(("row", "values"), examples.sample(kind), strict=True)) for kind in ("targets", "activity"))
+    assert len(columns) == part["values"].shape[1] > 0
+    assert len(np.unique(part["row"])) == len(part["row"]) > len(whole["row"]) > 0
+    place = np.searchsorted(part["row"], whole["row"])
+    np.testing.assert_array_equal(part["row"][place], whole["row"])
+    np.testing.assert_array_equal(part["values"][place], whole["values"][:, columns])

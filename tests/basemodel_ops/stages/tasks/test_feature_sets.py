@@ -1,0 +1,30 @@
+"""Which numbers of a row the heads of items read."""
+
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+
+from basemodel_ops.representation import Layout
+from basemodel_ops.representation.between import between_specs
+from basemodel_ops.representation.calendar import OFTEN, calendar_specs
+from basemodel_ops.representation.history import DAY
+from basemodel_ops.representation.runs import run_specs
+from basemodel_ops.stages.features.rows import Represented
+from basemodel_ops.stages.tasks.feature_sets import item_positions
+
+
+def kinds_read(cutoffs: np.ndarray) -> list[tuple[str, str]]:
+    """Kind and detail of every number that heads of items read of a row of two sources."""
+    specs = [("scalar", "calls", "", "tenure", 1), *run_specs("calls", ["reason"])]
+    layout = Layout([*specs, *between_specs(["calls", "orders"]), *calendar_specs(cutoffs)])
+    rows = cast(Represented, SimpleNamespace(layout=layout))
+    named = {place: (b.kind, b.detail) for b in layout.blocks for place in range(b.offset, b.end)}
+    return [named[place] for place in item_positions(rows).tolist()]
+
+
+def test_runs_order_and_weekday_are_read_and_the_day_of_the_year_is_not() -> None:
+    days = np.arange(7 * OFTEN) * DAY
+    told = [("run", "length"), ("run", "age"), ("run", "runs"), ("between", "orders")]
+    assert kinds_read(days) == [*told, ("clock", "weekday")]
+    assert kinds_read(days * 7) == told

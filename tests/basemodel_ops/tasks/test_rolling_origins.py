@@ -1,0 +1,69 @@
+"""Moments at which heads are compared: each later than all that is learnt from."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from basemodel_ops.tasks.rolling_origins import ORIGINS, WEEK, rolling_origins
+
+
+@pytest.mark.parametrize("horizon", [1, 3, 7])
+def test_moments_learn_from_what_was_known_when_they_begin(horizon: int) -> None:
+    cutoff = np.repeat(np.arange(60), 5)
+    part = np.where(cutoff < 40, "train", "embargo").astype("<U10")
+    part[(cutoff == 40 + horizon) | (cutoff == 41 + horizon)] = "validation"
+    found = rolling_origins(cutoff, part, horizon, horizon, 0)
+    assert len(found) == ORIGINS
+    assert (part[found[0][1]] == "validation").all()
+    for _, measured in found[1:]:
+        assert (part[measured] == "train").all()
+        assert len(np.unique(cutoff[measured])) == WEEK
+    for learnt, measured in found:
+        assert cutoff[learnt].max() + horizon <= cutoff[measured].min()
+        assert (part[learnt] == "train").all()
+    for (_, newer), (_, older) in pairwise(found):
+        assert cutoff[older].max() + horizon <= cutoff[newer].min()
+
+
+def test_moments_of_a_weekly_grid_are_as_wide_as_validation() -> None:
+    cutoff = np.repeat(np.arange(40), 5) * 7
+    part = np.where(cutoff < 210, "train", "embargo").astype("<U10")
+    part[np.isin(cutoff, (217, 224, 231))] = "validation"
+    found = rolling_origins(cutoff, part, 7, 7, 0)
+    assert [len(np.unique(cutoff[measured])) for _, measured in found] == [3] * ORIGINS
+
+
+def test_a_short_grid_has_fewer_moments() -> None:
+    cutoff = np.repeat(np.arange(6), 5)
+    part = np.array(["train"] * 4 + ["validation", "validation"])[cutoff]
+    assert len(rolling_origins(cutoff, part, 3, 3, 0)) == 1
+
+
+def test_moments_of_traits_are_random_parts_of_the_same_sizes() -> None:
+    part = np.where(np.arange(100) < 80, "train", np.where(np.arange(100) < 90, "validation", "test"))
+    found = rolling_origins(np.zeros(100, int), part, None, 0, 0)
+    assert len({tuple(measured) for _, measured in found}) == len(found) == ORIGINS
+    for learnt, measured in found:
+        assert len(learnt) == 80
+        assert len(measured) == 10
+        assert sorted([*learnt, *measured]) == list(range(90))
+
+
+def test_moments_of_their_own_are_compared_over_as_long_a_time_as_validation() -> None:
+    generator = np.random.default_rng(0)
+    cutoff = np.sort(generator.integers(0, 1000, 2000))
+    known = cutoff + generator.integers(1, 120, 2000)
+    part = np.where(known <= 800, "train", np.where(cutoff >= 800, "validation", "embargo")).astype("<U10")
+    found = rolling_origins(cutoff, part, 0, 0, 0, known=known)
+    assert len(found) == ORIGINS
+    length = cutoff.max() + 1 - 800
+    begin = 800
+    for learnt, measured in found:
+        assert (known[learnt] <= begin).all()
+        assert (cutoff[measured] >= begin).all()
+        assert cutoff[measured].max() < begin + length
+        begin -= length
+    for learnt, measured in found[1:]:
+        assert (part[learnt] == "train").all()
+        assert (part[measured] == "train").all()

@@ -1,0 +1,80 @@
+"""A check that passed is not run again on the same versions; whatever else, it is."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from basemodel_ops.report import CheckResult
+from basemodel_ops.settings import Settings
+from dagster_project.lib import check_results
+from dagster_project.lib.check_results import cached_result
+
+GOOD = CheckResult("good", True, "All hold.", {"rows": 3, "share": 0.5, "unit": "day"})
+BAD = CheckResult("bad", False, "One does not.", {"rows": 3})
+
+
+class Check:
+    """Counts how often it is run."""
+
+    def __init__(self, finding: CheckResult) -> None:
+        self.finding, self.runs = finding, 0
+
+    def __call__(self) -> CheckResult:
+        self.runs += 1
+        return self.finding
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path)
+
+
+def test_what_passed_is_remembered_for_the_same_versions_only(settings: Settings) -> None:
+    check = Check(GOOD)
+    assert cached_result(settings, "visits/quality", ["a", 1], check) == (GOOD, False)
+    assert cached_result(settings, "visits/quality", ["a", 1], check) == (GOOD, True)
+    assert check.runs == 1
+    assert cached_result(settings, "visits/quality", ["a", 2], check) == (GOOD, False)
+    assert cached_result(settings, "others/quality", ["a", 2], check) == (GOOD, False)
+    assert cached_result(settings, "visits/quality", ["a", 1], check) == (GOOD, False)  # the newest alone is kept
+    assert check.runs == 4
+
+
+def test_what_failed_is_found_again_each_time(settings: Settings) -> None:
+    good, bad = Check(GOOD), Check(BAD)
+    cached_result(settings, "visits/quality", 1, good)
+    assert cached_result(settings, "visits/quality", 2, bad) == (BAD, False)
+    assert cached_result(settings, "visits/quality", 2, bad) == (BAD, False)
+    assert cached_result(settings, "visits/quality", 1, good) == (GOOD, False)
+
+
+@pytest.mark.parametrize("name", ["code_version", "_own_code"])
+def test_other_code_finds_again(settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    check = Check(GOOD)
+    cached_result(settings, "visits/quality", 1, check)
+    monkeypatch.setattr(check_results, name, lambda: "other code")
+    assert cached_result(settings, "visits/quality", 1, check) == (GOOD, False)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1}'])
+def test_a_memory_that_cannot_be_read_is_none(settings: Settings, text: str) -> None:
+    check = Check(GOOD)
+    cached_result(settings, "visits/quality", 1, check)
+    path = settings.home / "findings" / "visits" / "quality.json"
+    assert json.loads(path.read_text())["check"] == "visits/quality"
+    path.write_text(text)
+    assert cached_result(settings, "visits/quality", 1, check) == (GOOD, False)
+    assert cached_result(settings, "visits/quality", 1, check) == (GOOD, True)
+
+
+def test_a_check_that_stops_leaves_what_was_known(settings: Settings) -> None:
+    check = Check(GOOD)
+    cached_result(settings, "visits/quality", 1, check)
+
+    def stops() -> CheckResult:
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError):
+        cached_result(settings, "visits/quality", 2, stops)
+    assert cached_result(settings, "visits/quality", 1, check) == (GOOD, True)
