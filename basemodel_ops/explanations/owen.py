@@ -70,9 +70,9 @@ def explain(
         games = np.repeat(list(wanted), [len(kept) for kept in wanted.values()])
         answers = score(games, [kept for many in wanted.values() for kept in many])
         ends = np.cumsum([len(kept) for kept in wanted.values()])
-        described = dict(zip(wanted, np.split(np.asarray(answers, np.float64), ends[:-1]), strict=True))
+        scores = dict(zip(wanted, np.split(np.asarray(answers, np.float64), ends[:-1]), strict=True))
         wanted = {}
-        for game, values in described.items():
+        for game, values in scores.items():
             try:
                 wanted[game] = open_games[game].send(values)
             except StopIteration as done:

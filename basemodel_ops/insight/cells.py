@@ -70,22 +70,22 @@ def recall_of(directions: Directions, cells: Cells, k: int, seed: int, probes: i
     subset = np.sort(np.random.default_rng((seed, 13)).permutation(len(directions))[:SAMPLE_SIZE])
     true = {
         int(entry): set(row)
-        for current, result, _ in nearest(directions, k, subset)
-        for entry, row in zip(current, result, strict=True)
+        for asked, result, _ in nearest(directions, k, subset)
+        for entry, row in zip(asked, result, strict=True)
     }
     held = 0
     for cell in range(len(cells)):
-        current = np.intersect1d(cells.members(cell), subset)
-        for queried, result, _ in _within(directions, cells, cell, current, k, probes):
+        members = np.intersect1d(cells.members(cell), subset)
+        for queried, result, _ in _within(directions, cells, cell, members, k, probes):
             held += sum(len(true[int(entry)] & set(row)) for entry, row in zip(queried, result, strict=True))
     return held / max(sum(map(len, true.values())), 1)
 
 
 def _within(
-    directions: Directions, cells: Cells, cell: int, current: np.ndarray, k: int, probes: int
+    directions: Directions, cells: Cells, cell: int, members: np.ndarray, k: int, probes: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The nearest of some members of a cell, `QUERIES` of them at a time."""
-    if not len(current):
+    if not len(members):
         return
     around = cells.around(cell, probes)
     while len(around) <= k and probes < len(cells):
@@ -95,8 +95,8 @@ def _within(
         return
     fewest = min(k, len(around) - 1)
     compared = [directions.of(around[low : low + CANDIDATES]) for low in range(0, len(around), CANDIDATES)]
-    for low in range(0, len(current), QUERIES):
-        queried = current[low : low + QUERIES]
+    for low in range(0, len(members), QUERIES):
+        queried = members[low : low + QUERIES]
         selected, best = directions.of(queried), np.empty((len(queried), 0), np.int64)
         for number, subset in enumerate(compared):
             result = selected @ subset.T

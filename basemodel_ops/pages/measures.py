@@ -35,8 +35,8 @@ def roc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
 def precision_recall(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """Recall and precision at every threshold, the highest first."""
     label, _, weight, last = _ordered(label, score, weight)
-    hits, described = np.cumsum(label * weight)[last], np.cumsum(weight)[last]
-    return _thinned(hits / max(hits[-1], 1e-12), hits / np.maximum(described, 1e-12))
+    hits, taken = np.cumsum(label * weight)[last], np.cumsum(weight)[last]
+    return _thinned(hits / max(hits[-1], 1e-12), hits / np.maximum(taken, 1e-12))
 
 
 def gains(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:

@@ -61,7 +61,7 @@ def of_chances(columns: Columns, selected: str, baseline: str) -> list[Picture]:
             "score (chance)",
             "share of rows",
             edges,
-            {name: measures.shares(current, edges) for name, current in apart.items() if len(current)},
+            {name: measures.shares(values, edges) for name, values in apart.items() if len(values)},
         ),
     ]
 
@@ -81,7 +81,7 @@ def of_amounts(columns: Columns, selected: str, baseline: str) -> list[Picture]:
     results.append(
         histogram(
             "Errors", "Predicted less true amount; right of 0 was foreseen too much.", "error (unit of the target)",
-            "share of rows", edges, {name: measures.shares(current, edges) for name, current in errors.items()},
+            "share of rows", edges, {name: measures.shares(values, edges) for name, values in errors.items()},
         )
     )  # fmt: skip
     return results
@@ -109,12 +109,12 @@ def of_rankings(rank: np.ndarray, label: np.ndarray, plain: np.ndarray, taken: n
     queried = taken > 0
     rows = max(float((rank[queried] == 1).sum()), 1.0)
     hits = {
-        name: np.bincount(rank[queried], current[queried].astype(float), len(ranks) + 1)[1:] / rows
-        for name, current in (("what ships", label), ("baseline", plain))
+        name: np.bincount(rank[queried], values[queried].astype(float), len(ranks) + 1)[1:] / rows
+        for name, values in (("what ships", label), ("baseline", plain))
     }
     per_entity = {
-        name: np.cumsum(np.bincount(rank[queried], current[queried] / taken[queried], len(ranks) + 1)[1:]) / rows
-        for name, current in (("what ships", label), ("baseline", plain))
+        name: np.cumsum(np.bincount(rank[queried], values[queried] / taken[queried], len(ranks) + 1)[1:]) / rows
+        for name, values in (("what ships", label), ("baseline", plain))
     }
     return [
         curves(
@@ -122,7 +122,7 @@ def of_rankings(rank: np.ndarray, label: np.ndarray, plain: np.ndarray, taken: n
             "Of those who took anything, how many took the item named at a rank.",
             "rank (1: first)",
             "share of rows",
-            {name: (ranks, current) for name, current in hits.items()},
+            {name: (ranks, values) for name, values in hits.items()},
             None,
             (1, None, 0, None),
         ),
@@ -131,7 +131,7 @@ def of_rankings(rank: np.ndarray, label: np.ndarray, plain: np.ndarray, taken: n
             "Of what was taken, how much was named by then, on average.",
             "items named (count)",
             "recall (share)",
-            {name: (ranks, current) for name, current in per_entity.items()},
+            {name: (ranks, values) for name, values in per_entity.items()},
             None,
             (1, None, 0, None),
         ),

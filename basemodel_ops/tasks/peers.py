@@ -40,10 +40,10 @@ class Peers:
     def look_up(self, keys: np.ndarray) -> np.ndarray:
         """What is told of the groups of rows: (rows, kinds) to float32 (rows, kinds x features)."""
         results = []
-        for current, values, query_keys in zip(self.keys, self.values, keys.T, strict=True):
-            at = np.minimum(np.searchsorted(current, query_keys), max(len(current) - 1, 0))
-            met = current[at] == query_keys if len(current) else np.zeros(len(query_keys), bool)
-            results.append(values[np.where(met, at, len(current))])
+        for known_keys, values, query_keys in zip(self.keys, self.values, keys.T, strict=True):
+            at = np.minimum(np.searchsorted(known_keys, query_keys), max(len(known_keys) - 1, 0))
+            met = known_keys[at] == query_keys if len(known_keys) else np.zeros(len(query_keys), bool)
+            results.append(values[np.where(met, at, len(known_keys))])
         return np.hstack(results) if results else np.zeros((len(keys), 0), np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -90,10 +90,10 @@ def peer_values(
     known = cutoff + horizon * DAY if known is None else known
     amounts = np.hstack([outputs, np.ones((rows, 1))]) * (1.0 if weight is None else weight[:, None])
     groups = [np.unique(column, return_inverse=True) for column in keys.T]
-    first = np.cumsum([0, *(len(current) for current, _ in groups)])
+    first = np.cumsum([0, *(len(keys) for keys, _ in groups)])
     code = np.zeros((rows, kinds), np.int64)
-    for kind, (_, current) in enumerate(groups):
-        code[:, kind] = first[kind] + current
+    for kind, (_, group_code) in enumerate(groups):
+        code[:, kind] = first[kind] + group_code
     order, by_as_of = np.argsort(known, kind="stable"), np.argsort(as_of, kind="stable")
     timestamps = np.unique(as_of)
     known_by = np.searchsorted(known[order], timestamps, side="right")
@@ -111,7 +111,7 @@ def peer_values(
         last, seen_rows = until, upto
     sums.add(known[order[last:]], code[order[last:]], amounts[order[last:]])
     now = max(int(known.max(initial=0)), int(timestamps.max(initial=0)))
-    return result, _kept([current for current, _ in groups], *sums.at(now, np.arange(first[-1])))
+    return result, _kept([keys for keys, _ in groups], *sums.at(now, np.arange(first[-1])))
 
 
 class _Fading:
@@ -135,8 +135,8 @@ class _Fading:
         )  # (lives, facts, rows)
         self._total += fresh.sum(axis=2)
         for sums, values in zip(self._sums, fresh, strict=True):
-            for current, value in zip(sums, values, strict=True):
-                np.add.at(current, code.ravel(), np.repeat(value, code.shape[1]))
+            for total, value in zip(sums, values, strict=True):
+                np.add.at(total, code.ravel(), np.repeat(value, code.shape[1]))
 
     def at(self, timestamp: int, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The sums of some groups at a moment, (lives, groups, facts), and those of all rows, (lives, facts)."""

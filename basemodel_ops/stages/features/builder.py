@@ -55,23 +55,23 @@ class Part:
     @classmethod
     def of(cls, first: int, low: int, histories: list[History], entity: np.ndarray, cutoff: np.ndarray) -> "Part":
         """The part of rows that begins with row `first`; `entity` and `cutoff` (rows,) are ascending."""
-        current = entity.astype(np.int64) - low
-        start = np.searchsorted(current, np.arange(histories[0].entities + 1))
+        row_entity = entity.astype(np.int64) - low
+        start = np.searchsorted(row_entity, np.arange(histories[0].entities + 1))
         counts = np.diff(start)
-        column = np.arange(len(current)) - start[current]
+        column = np.arange(len(row_entity)) - start[row_entity]
         width = max(int(counts.max(initial=0)), 1)
         # Whoever has fewer rows repeats the last; an entity between them may have none.
         filled = start[:-1, None] + np.minimum(np.arange(width), np.maximum(counts - 1, 0)[:, None])
         matrix = np.where(counts[:, None] > 0, cutoff[np.minimum(filled, len(cutoff) - 1)], cutoff[0])
-        return cls(first, low, histories, matrix, (current, column))
+        return cls(first, low, histories, matrix, (row_entity, column))
 
     def __len__(self) -> int:
         return len(self.row_index[0])
 
     def take(self, rows: np.ndarray) -> "Part":
         """The same with chosen rows only (positions, ascending)."""
-        current, column = (index[rows] for index in self.row_index)
-        return Part.of(self.first, self.low, self.histories, current + self.low, self.cutoffs[current, column])
+        row_entity, column = (index[rows] for index in self.row_index)
+        return Part.of(self.first, self.low, self.histories, row_entity + self.low, self.cutoffs[row_entity, column])
 
 
 def _groups(counts: np.ndarray) -> Iterator[tuple[int, int]]:
@@ -183,11 +183,11 @@ class Builder:
             start = np.searchsorted(entity, np.arange(low, high + 1))
             for first, until in _groups(np.diff(start)):
                 begin, end = start[first], start[until]
-                current = [history.part(first, until) for history in histories]
+                in_range = [history.part(first, until) for history in histories]
                 most = ROWS if until == first + 1 else max(end - begin, 1)  # one entity may have any number of rows
                 for row in range(begin, end, most):
                     subset = slice(row, min(row + most, end))
-                    yield Part.of(int(row), low + first, current, entity[subset], cutoff[subset])
+                    yield Part.of(int(row), low + first, in_range, entity[subset], cutoff[subset])
 
     def represent(self, part: "Part") -> np.ndarray:
         """The rows of a part, float16 (rows, length)."""

@@ -118,19 +118,21 @@ def days_of(checkpoint: Checkpoint) -> int:
     return window_days(tuple({int(block.detail) for block in checkpoint.blocks if block.kind == "occurred"}))
 
 
-def _judge(ws: Workspace, typical: Usual, windows: Windows, teller: Teller, current: np.ndarray, result: Found) -> None:
-    """Fill in what is found of some windows, of the entities at `current` (rows,) of the week; -1 of whom it lacks."""
+def _judge(
+    ws: Workspace, typical: Usual, windows: Windows, teller: Teller, week_index: np.ndarray, result: Found
+) -> None:
+    """Fill in what is found of some windows, of entities at `week_index` (rows,) of the week; -1 of whom it lacks."""
     judged, chances = typical.judge(windows)
     score = np.where(windows.has_history, combined(chances), np.nan)
     draw = shares(hashes_of(windows.entities.values, ws.settings.seed)[windows.entity], windows.start ^ SALT)
     p = np.where(np.isfinite(score), p_values(typical.past, score, draw), np.nan)
-    there = current >= 0
+    there = week_index >= 0
     filled = np.where(np.isfinite(chances), chances, np.inf)
     for kept, values in ((result.score, score), (result.draw, draw), (result.line, filled.argmin(axis=1))):
-        kept[current[there]] = values[there]
-    result.chance[current[there]] = filled.min(axis=1)[there]
+        kept[week_index[there]] = values[there]
+    result.chance[week_index[there]] = filled.min(axis=1)[there]
     for row in np.flatnonzero(there & (p <= TOLD)).tolist():
-        result.odd[int(current[row])] = [
+        result.odd[int(week_index[row])] = [
             (line, float(chances[row, line]), teller.told(typical.lines[line], judged[line], windows, row))
             for line in oddest(chances[row], REASONS, TOLD)
         ]
@@ -150,12 +152,12 @@ def _append(
     for part in ranges(len(order)):
         lines, indices = [], []
         for index in order[part].tolist():
-            current = (
+            reasons = (
                 _told(result, typical, teller, index) if is_known[index] else [{"reason": 1, "words": NOTHING_EXPECTED}]
             )
             about = {"p_value": float(p[index]), "rank": int(rank[index])} if is_known[index] else {}
-            lines += [{**about, **entry} for entry in current]
-            indices += [index] * len(current)
+            lines += [{**about, **entry} for entry in reasons]
+            indices += [index] * len(reasons)
         out.append(rows(np.array(indices), _columns(lines)))
         total += len(lines)
     report_metrics: ReportMetrics = {

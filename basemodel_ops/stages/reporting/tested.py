@@ -93,8 +93,7 @@ class Tested:
             moved = {entry: auroc_moved(label, self._wide[name][rows])[1] for entry, name in COLUMNS.items()}
             moved["difference"] = moved["shipped"] - moved["baseline"]
             return {
-                entry: float(np.sqrt((np.bincount(entity_index, current) ** 2).sum()))
-                for entry, current in moved.items()
+                entry: float(np.sqrt((np.bincount(entity_index, values) ** 2).sum())) for entry, values in moved.items()
             }
         order = np.argsort(entity_index, kind="stable")
         groups = np.split(rows[order], np.flatnonzero(np.diff(entity_index[order])) + 1)
@@ -104,8 +103,8 @@ class Tested:
             draws.append([self._measure(subset, name) for name in COLUMNS.values()])
         selected, baseline = np.array(draws).T
         drawn = {"shipped": selected, "baseline": baseline, "difference": selected - baseline}
-        known = {entry: current[np.isfinite(current)] for entry, current in drawn.items()}
-        return {entry: float(current.std()) if len(current) else float("nan") for entry, current in known.items()}
+        known = {entry: values[np.isfinite(values)] for entry, values in drawn.items()}
+        return {entry: float(values.std()) if len(values) else float("nan") for entry, values in known.items()}
 
     def pictures(self) -> list[Picture]:
         """How well the answers hold."""
@@ -145,7 +144,7 @@ class Tested:
         return kind_of(self.task.type).metrics(label, answer, self._columns["weight"][rows])[self._metric]
 
     def _of_labels(self, width: int) -> Measure:
-        self._wide = {name: current.reshape(-1, width) for name, current in self._columns.items() if len(current)}
+        self._wide = {name: column.reshape(-1, width) for name, column in self._columns.items() if len(column)}
         return lambda rows, name: auroc_moved(self._wide["label"][rows], self._wide[name][rows])[0]
 
     def _of_rankings(self) -> tuple[np.ndarray, Measure]:
@@ -161,8 +160,8 @@ class Tested:
         kept = taken[first] > 0
 
         def measure(rows: np.ndarray, name: str) -> float:
-            current = results[name][rows[kept[rows]]]
-            return float(current.mean()) if len(current) else float("nan")
+            values = results[name][rows[kept[rows]]]
+            return float(values.mean()) if len(values) else float("nan")
 
         return first, measure
 
@@ -182,15 +181,15 @@ def auroc_moved(label: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray
         score: (rows, labels).
     """
     value, moved, count = 0.0, np.zeros(len(label)), 0
-    for current, described in zip(label.T > 0, score.T, strict=True):
-        yes, no = int(current.sum()), int((~current).sum())
+    for positive, scores in zip(label.T > 0, score.T, strict=True):
+        yes, no = int(positive.sum()), int((~positive).sum())
         if not (yes and no):
             continue
-        rank, right = rankdata(described), np.zeros(len(described))
-        right[current] = (rank[current] - rankdata(described[current])) / no  # share of the others that it stands above
-        right[~current] = 1 - (rank[~current] - rankdata(described[~current])) / yes
-        auroc = right[current].mean()
-        moved += (right - auroc) / np.where(current, yes, no)
+        rank, right = rankdata(scores), np.zeros(len(scores))
+        right[positive] = (rank[positive] - rankdata(scores[positive])) / no  # share of the others that it stands above
+        right[~positive] = 1 - (rank[~positive] - rankdata(scores[~positive])) / yes
+        auroc = right[positive].mean()
+        moved += (right - auroc) / np.where(positive, yes, no)
         value, count = value + auroc, count + 1
     return (value / count, moved / count) if count else (float("nan"), moved)
 

@@ -78,20 +78,18 @@ def single_predictions(
     """
     count = len(rows.cutoff)
     shape = (count, len(classes)) if classes else (count,)
-    described, plain = np.full(shape, np.nan), np.full(shape, np.nan)
+    shipped, plain = np.full(shape, np.nan), np.full(shape, np.nan)
     for index, trial, name in (
-        *((current, trial, "baseline") for current, trial in zip(chosen.places, chosen.trials, strict=True)),
+        *((part_rows, trial, "baseline") for part_rows, trial in zip(chosen.places, chosen.trials, strict=True)),
         (np.flatnonzero(rows.part == "test"), chosen.test, baseline),
     ):
         prediction = (
             trial.predictions[chosen.name] if trial is chosen.test else chosen.selected.blend(trial.predictions)
         )
-        for out, current in ((described, prediction), (plain, trial.predictions.get(name))):
-            if current is not None:
+        for out, values in ((shipped, prediction), (plain, trial.predictions.get(name))):
+            if values is not None:
                 out[index] = (
-                    _wide(current, classes)
-                    if current.ndim == len(shape)
-                    else kind_of(task.type).explained(task, current)
+                    _wide(values, classes) if values.ndim == len(shape) else kind_of(task.type).explained(task, values)
                 )
     columns: dict[str, pa.Array | np.ndarray] = {"label": pa.array(target)}
     if task.type is TaskType.SURVIVAL and rows.target is not None:
@@ -99,15 +97,15 @@ def single_predictions(
     if classes:
         names = pa.array(classes, pa.string())
         columns["label"] = names.take(pa.array(target))
-        for name, current in (("prediction", described), ("baseline", plain)):
-            known = np.all(np.isfinite(current), axis=1)
-            best = np.where(known[:, None], current, 0).argmax(axis=1)
+        for name, values in (("prediction", shipped), ("baseline", plain)):
+            known = np.all(np.isfinite(values), axis=1)
+            best = np.where(known[:, None], values, 0).argmax(axis=1)
             columns[name] = names.take(pa.array(best, mask=~known))
-            top = np.where(known, current.max(axis=1), 0)
+            top = np.where(known, values.max(axis=1), 0)
             columns["probability" if name == "prediction" else f"{name}_probability"] = pa.array(top, mask=~known)
     else:
-        for name, current in (("prediction", described), ("baseline", plain)):
-            columns[name] = pa.array(np.nan_to_num(current), mask=~np.isfinite(current))
+        for name, values in (("prediction", shipped), ("baseline", plain)):
+            columns[name] = pa.array(np.nan_to_num(values), mask=~np.isfinite(values))
     columns["weight"] = np.ones(count) if rows.weight is None else rows.weight
     subset = np.flatnonzero(np.isin(rows.part, PARTS))
     return _rows(task, rows, columns).take(pa.array(subset))
