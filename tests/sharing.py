@@ -42,9 +42,9 @@ def copy_of(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], o
 def called(executable: Callable[[], str]) -> Iterator[None]:
     """Let the product call this dbt."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("project", "models", "forgetting"):
-            # What is not imported yet will take it from `project`.
-            if name == "project" or f"dagster_project.{name}" in sys.modules:
+        for name in ("lib.project", "defs.dbt_models", "cli.forgetting"):
+            # What is not imported yet will take it from `lib.project`.
+            if name == "lib.project" or f"dagster_project.{name}" in sys.modules:
                 patch.setattr(f"dagster_project.{name}.dbt_executable", executable)
         yield
 
