@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 
 AROUND = (
-    "artifacts", "audit", "contract", "errors", "erasures", "memory", "names", "preflight", "profiles", "report",
+    "artifacts", "audit", "contract", "errors", "erasures", "memory", "names", "data_quality", "report",
     "settings", "assets", "warehouse", "stages.workspace",
 )  # fmt: skip
 """Modules and packages that hand data to and fro: what they do changes no result, or stops the run."""

@@ -212,7 +212,7 @@ def test_snowflakes_grants_name_the_same_roles_schemas_and_raw_tables() -> None:
     texts = {name: (GRANTS / name).read_text() for name in ("postgres.sql", "snowflake.sql")}
     assert len(statements("snowflake.sql", "snowflake")) > 30
     for word in (
-        READER, WRITER, "staging", "behavior", "tasks", "marts", "basemodel", "raw.transactions",
+        READER, WRITER, "staging", "behavior", "tasks", "audiences", "marts", "basemodel", "raw.transactions",
         "raw.coupon_redemptions", "raw.campaigns", "raw.campaign_descriptions", "raw.products", "raw.demographics",
     ):  # fmt: skip
         for name, text in texts.items():

@@ -46,8 +46,9 @@ def membership(embeddings: np.ndarray, seeds: np.ndarray, seed: int = 0) -> Memb
     """
     draw = np.random.default_rng(seed)
     values = embeddings.astype(np.float32)
-    deviation = values.std(axis=0)
-    values = (values - values.mean(axis=0)) / np.where(deviation > 1e-6, deviation, 1)
+    deviation, mean = values.std(axis=0), values.mean(axis=0)
+    values -= mean
+    values /= np.where(deviation > 1e-6, deviation, np.float32(1))
     fold = np.empty(len(seeds), np.int64)
     for members in (np.flatnonzero(seeds), np.flatnonzero(~seeds)):  # as many seeds in each
         fold[draw.permutation(members)] = np.arange(len(members)) % FOLDS

@@ -83,7 +83,7 @@ def _show_items(rows: "list[dict]", head: str, entity: str, top: int, as_json: b
 
 def _speaks(row: dict) -> str:
     """The kind of evidence, and the item of the history that it comes from."""
-    if row["column_value"] is None:
+    if row.get("column_value") is None:
         return str(row["evidence"])
     times = f"{row['events']:,} event{'' if row['events'] == 1 else 's'}, last {row['last_at']:%Y-%m-%d %H:%M}"
     return f"{row['evidence']}, {row['column_name']} {row['column_value']}\n{times}"

@@ -36,7 +36,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             ],
             group_name="insight",
             kinds={"python", project.settings.kind},
-            description=f"What moves the scores of `{task.name}`, in `basemodel.{task.name}_explanations` and others.",
+            description=f"What moves scores: `{project.settings.answers_schema}.{task.name}_explanations` and others.",
             code_version=code_behind("stages.explanations.publishing"),
             automation_condition=newest_cutoff(project.contract.grid),
         )

@@ -3,13 +3,16 @@
 import dagster as dg
 
 from basemodel_ops.code import code_behind
-from dagster_project.defs import answers, deciles, explanations, insight
+from dagster_project.defs import answers, audiences, deciles, explanations, insight
 from dagster_project.defs.automation import newest_cutoff
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.project import Project
 from dagster_project.lib.stage import materialized, open_workspace
 
 REPORT = dg.AssetKey("report")
+
+READ = (answers, deciles, insight, audiences, explanations)
+"""Groups whose tables the page shows."""
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -24,7 +27,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
                 [
                     dg.AssetKey("foundation_model"),
                     *(dg.AssetKey([task.name, "evaluation"]) for task in contract.tasks),
-                    *(key for group in (answers, deciles, insight, explanations) for key in group.keys(project)),
+                    *(key for group in READ for key in group.keys(project)),
                     *(project.key(relation) for relation in read),
                 ]
             )

@@ -31,6 +31,7 @@ grant usage on schema public to basemodel_writer;
 create schema staging authorization basemodel_writer;
 create schema behavior authorization basemodel_writer;
 create schema tasks authorization basemodel_writer;
+create schema audiences authorization basemodel_writer;
 create schema marts authorization basemodel_writer;
 create schema basemodel authorization basemodel_writer;
 

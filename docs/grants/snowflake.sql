@@ -17,11 +17,13 @@ grant usage on database shop to role basemodel_reader;
 create schema if not exists shop.staging;
 create schema if not exists shop.behavior;
 create schema if not exists shop.tasks;
+create schema if not exists shop.audiences;
 create schema if not exists shop.marts;
 create schema if not exists shop.basemodel;
 grant ownership on schema shop.staging to role basemodel_writer;
 grant ownership on schema shop.behavior to role basemodel_writer;
 grant ownership on schema shop.tasks to role basemodel_writer;
+grant ownership on schema shop.audiences to role basemodel_writer;
 grant ownership on schema shop.marts to role basemodel_writer;
 grant ownership on schema shop.basemodel to role basemodel_writer;
 

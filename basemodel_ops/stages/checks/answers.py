@@ -88,7 +88,7 @@ def check_model(ws: Workspace) -> CheckResult:
 
 
 def check_task(ws: Workspace, task: str) -> CheckResult:
-    """On the test cutoffs the shipped model is not worse than the baseline by more than `comparing.LOSS`.
+    """On the test cutoffs the shipped model is not worse than the baseline by more than `comparison.LOSS`.
 
     Where rows are so few that this says little, two standard errors of the difference are allowed.
     """

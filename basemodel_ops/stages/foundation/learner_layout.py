@@ -103,7 +103,7 @@ def item_offset(inputs: Layout, source: str, column: str) -> int:
 def item_ease_weights(inputs: Layout, values: np.ndarray) -> dict[str, np.ndarray]:
     """What the items of a column say of each other in the histories `values` (rows, inputs), by source and column.
 
-    See `bank.ease_weights`.
+    See `boosting.ease.ease_weights`.
     """
     results = {}
     for source, column in dict.fromkeys((block.source, block.column) for block in inputs.select("session")):

@@ -221,6 +221,8 @@ def published(ws: Workspace, as_of: datetime, entity: str | None, count: int) ->
         result = warehouse.read(query).to_pylist()
     if not subset:
         raise DataError(f"No anomalies of {key_of(as_of)} are in {relation}: too few past windows, or not run. {again}")
+    if not result and entity is None:
+        raise DataError(f"Nobody in {relation} as of {key_of(as_of)} had a history before the window: none is ranked.")
     if not result:
         raise DataError(f"No {key} {entity} is in {relation} as of {key_of(as_of)}: no task asked about it then.")
     return sorted(result, key=lambda row: (row["rank"] or 0, row["reason"]))

@@ -83,4 +83,6 @@ def why_none(name: str, seeds: np.ndarray, unknown: int) -> str:
             f"{name} lists {int(seeds.sum())} of the {len(seeds)} entities of the week and {unknown} others; an "
             f"audience is learnt from {FEWEST} at least. Who is like a single one: `basemodel similar`"
         )
-    return f"{name} lists everyone of the week, so nobody else is left to rank" if seeds.all() else ""
+    if seeds.all():
+        return f"{name} lists everyone of the week, so nobody else is left to rank"
+    return f"{name} lists all but one of the week, and two others are needed to rank any" if (~seeds).sum() < 2 else ""

@@ -222,7 +222,8 @@ class Windows:
     def _model_shares(self, line: Line, popular: np.ndarray) -> np.ndarray:
         """Shares of items by the chances that the foundation model gives them; of rarer ones those that are popular."""
         offset = learner_layout.item_offset(self._layout, line.source, line.column)
-        known = next(b.length for b in self._layout.select("recency", line.source, line.column))
+        cells = next(b.length for b in self._layout.select("recency", line.source, line.column))
+        known = min(cells, line.size - 1)
         logits = self._items[:, offset : offset + known].astype(np.float64)
         rates = -log_expit(-logits)  # of a Poisson number that is not 0 with that chance
         result = np.tile(popular, (len(self), 1))

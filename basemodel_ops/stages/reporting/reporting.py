@@ -136,7 +136,7 @@ def _task(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> T
     weeks = tables.scored_weeks(warehouse, task, schema, as_of)
     what = {
         TaskType.BINARY: "score (chance)", TaskType.REGRESSION: f"prediction (unit of {task.target})",
-        TaskType.MULTICLASS: "chance of the class named",
+        TaskType.MULTICLASS: "chance of the class named", TaskType.SURVIVAL: "expected days",
     }.get(task.type, "score of the first item named")  # fmt: skip
     reasons = tables.reasons(warehouse, task, schema, as_of)
     return TaskContents(result.card, result.pictures, result.why_none, weeks, reasons, what)

@@ -181,7 +181,7 @@ def anomalies(
     if "p_value" not in there:
         return None
     query = exp.select(*map(column_of, names)).from_(table_of(relation)).where(_at(as_of))
-    query = query.order_by(column_of("p_value"), column_of(entity)).limit(ODD)
+    query = query.where(column_of("rank") <= exp.Literal.number(ODD)).order_by(column_of("rank"), column_of("reason"))
     rows = warehouse.read(query).to_pylist()
     return names, [[row[name] for name in names] for row in rows]
 

@@ -46,9 +46,10 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
         measured = {"shipped": Measured(value, value, value), "baseline": Measured(against, against, against)}
     groups = [] if tested is None else _groups(ws, warehouse, task, tested)
     parts = {name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "split")}
+    known = f"until {task.known}" if task.known else "none, a static target"
     card = Card(
         task=task.name, type=task.type.value, entity=task.entity, as_of=key_of(as_of),
-        window={"horizon_days": task.horizon or "none, a static target", **parts},
+        window={"horizon_days": task.horizon or known, **parts},
         population={"rows of": str(task.population or task.relation), "target": task.target},
         data=_data(ws), metric=metric, direction="↓" if metric in SMALLER_IS_BETTER else "↑",
         shipped=str(report["shipped"]), baseline=str(report["baseline"]), measured=measured,

@@ -14,7 +14,7 @@ from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
 from basemodel_ops.report import Report
-from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.scoring.answering import MOMENT, score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.publication import Partition
@@ -73,7 +73,7 @@ def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
         return exp.alias_(window, name, quoted=True)
 
     low, high = (exp.Ordered(this=column_of(answer), desc=desc, nulls_first=False) for desc in (False, True))
-    columns = [column_of(task.entity), column_of("as_of"), *within]
+    columns = [column_of(task.entity), column_of("as_of"), *map(column_of, _moment(task)), *within]
     return (
         exp.select(
             *columns,
@@ -85,7 +85,7 @@ def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
         )
         .from_(table_of(scores))
         .where(column_of("as_of").eq(timestamp_of(as_of)))
-        .order_by(column_of(task.entity), *(entry.copy() for entry in within))
+        .order_by(column_of(task.entity), *map(column_of, _moment(task)), *(entry.copy() for entry in within))
     )
 
 
@@ -104,12 +104,17 @@ def _placed(table: pa.Table, task: Task, group: list[str]) -> pa.Table:
     row_index = [table.column(name).cast(pa.int64()).to_numpy() for name in ("from_low", "from_high", "scores")]
     result = percentiles(*row_index)
     decile = np.minimum(result // 10 + 1, 10).astype(np.int32)
-    kept = table.select([task.entity, "as_of", *group, "score"])
+    kept = table.select([task.entity, "as_of", *_moment(task), *group, "score"])
     kept = kept.append_column("percentile", pa.array(result)).append_column("decile", pa.array(decile))
     for name in MADE:
         kept = kept.append_column(name, table.column(name))
     timestamp = pa.timestamp("us")
     return kept.cast(pa.schema([(f.name, timestamp if pa.types.is_timestamp(f.type) else f.type) for f in kept.schema]))
+
+
+def _moment(task: Task) -> list[str]:
+    """The column that tells the rows of an entity apart where a task has moments of its own."""
+    return [MOMENT] if task.is_own else []
 
 
 def _tables_fingerprint(warehouse: Warehouse, scores: Relation, as_of: datetime) -> list[str]:
