@@ -25,7 +25,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             deps=[scores_key(task.name)],
             group_name="tasks",
             kinds={"python", project.settings.kind},
-            description=f"Percentile and decile of each score: `{project.settings.answers_schema}.{task.name}_deciles`.",
+            description=f"Where each score stands: `{project.settings.answers_schema}.{task.name}_deciles`.",
             code_version=code_behind("stages.scoring.deciles"),
             automation_condition=newest_cutoff(project.contract.grid),
         )
