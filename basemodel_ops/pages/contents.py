@@ -197,7 +197,9 @@ def _drift(contents: Contents, task: TaskContents) -> Markup:
 
 def _reasons(contents: Contents, task: TaskContents) -> Markup:
     if not task.reasons:
-        return none("No score of this task is explained; BASEMODEL_EXPLAINED says how many are.")
+        return none(
+            "No score of this task is explained; BASEMODEL_EXPLAINED says how many are, and none at a task's own moments."
+        )
     sources: dict[str, dict[str, list[Reason]]] = {}
     for reason in task.reasons:
         sources.setdefault(reason.source, {}).setdefault(reason.column, []).append(reason)

@@ -149,6 +149,17 @@ class Wording:
                 return [f"{column} is {value}" for value in self._values(block, described)], _plain, ("no", "yes")
             case "calendar":
                 return "time of the year", None, ()
+            case "clock":
+                return f"{detail} of the cutoff", _plain, ()
+            case "between":
+                return f"time from the newest of {source} to that of {detail}", None, ()
+            case "run":
+                what, read = {
+                    "length": ("events in the newest run", np.expm1),
+                    "age": ("minutes since the newest run began", np.expm1),
+                    "runs": ("runs as a share of events", _plain),
+                }[detail]
+                return f"{what}, {column} of {source}", read, ()
         return " ".join(part for part in (source, column) if part) or block.kind, None, ()
 
     def _values(self, block: Block, described: bool) -> list[str]:

@@ -154,8 +154,9 @@ def _insight(snapshot: Snapshot) -> Line:
 
 def _explaining(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
     """Masked histories of every task's entities, and of those whose explanations are checked."""
-    entities = len(contract.tasks) * min(2 * settings.explained, snapshot.entities)
-    checked = len(contract.tasks) * min(ASKED, 2 * settings.explained, snapshot.entities)
+    tasks = sum(not task.is_own for task in contract.tasks)
+    entities = tasks * min(2 * settings.explained, snapshot.entities)
+    checked = tasks * min(ASKED, 2 * settings.explained, snapshot.entities)
     rows = (entities + checked) * EVALUATIONS
     memory = BASE + min(rows, MASKED) * length * 8 / MB + 400
     return Line(EXPLANATIONS, rows, length, entities * 2_000 / MB, memory, rows / MASKED_A_SECOND / 60)

@@ -45,7 +45,9 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
         value, against = float(report["shipped_value"]), float(report["baseline_value"])
         measured = {"shipped": Measured(value, value, value), "baseline": Measured(against, against, against)}
     groups = [] if tested is None else _groups(ws, warehouse, task, tested)
-    parts = {name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "split")}
+    parts = {
+        name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "moments", "split")
+    }
     known = f"until {task.known}" if task.known else "none, a static target"
     card = Card(
         task=task.name, type=task.type.value, entity=task.entity, as_of=key_of(as_of),

@@ -113,7 +113,8 @@ def compare_with_labels(
         exp.LTE(this=column_of(task.cutoff), expression=last), column_of(task.target).is_(exp.null()).not_()
     )
     cutoffs = exp.select(column_of(task.cutoff)).distinct().from_(table_of(task.relation)).where(is_labelled)
-    newest = cutoffs.order_by(exp.Ordered(this=column_of(task.cutoff), desc=True)).limit(LABELLED_CUTOFFS)
+    count = LABELLED_CUTOFFS * LABELS if task.is_own else LABELLED_CUTOFFS
+    newest = cutoffs.order_by(exp.Ordered(this=column_of(task.cutoff), desc=True)).limit(count)
     timestamps = sorted(microseconds(warehouse.read(newest).column(0)).tolist())
     if not timestamps:
         return {}

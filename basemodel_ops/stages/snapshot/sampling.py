@@ -108,7 +108,7 @@ def plan_task(
         counts: Rows at each cutoff (microseconds).
         split: The cutoffs of each part; None for a trait, whose rows all train.
         complete: Cutoffs whose window is over.
-        most: Rows of each part that are drawn, at most; those of no part ("gap") are learnt from as well.
+        most: Rows of each part that are drawn, at most; those of no part ("embargo") are learnt from as well.
         seed: Of the draw.
         positives: Positive rows at each cutoff, of a task that asks for a yes or no.
     """

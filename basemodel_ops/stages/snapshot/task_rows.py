@@ -30,7 +30,7 @@ class TaskRows:
     entity: pa.ChunkedArray
     cutoff: np.ndarray  # microseconds
     target: pa.ChunkedArray | None
-    part: np.ndarray  # "train", "validation", "test", "gap" or "open"
+    part: np.ndarray  # "train", "validation", "test", "embargo" or "unlabelled"
     weight: np.ndarray | None = None  # of how many rows each speaks, about 1 on average; None where all do of one
     known: np.ndarray | None = None  # microseconds from which on each label is known; None: a horizon after the cutoff
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
+from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks.selection import Selection
@@ -117,7 +118,7 @@ def _wide(prediction: np.ndarray, classes: list[str] | None) -> np.ndarray:
 
 
 def _rows(task: Task, rows: TaskRows, columns: dict[str, pa.Array | np.ndarray]) -> pa.Table:
-    cutoff = pa.array(rows.cutoff).cast(pa.timestamp("us"))
+    cutoff = pa.array(rows.cutoff - task.is_own * INSTANT).cast(pa.timestamp("us"))
     return pa.table({task.entity: rows.entity, "cutoff": cutoff, "part": pa.array(rows.part.tolist()), **columns})
 
 

@@ -50,6 +50,8 @@ class Selection:
 
     def instead(self, head: str) -> "Selection":
         """That one of the reported heads ships, calibrated."""
+        if head == self.name:
+            return self
         rest = {name: prediction for name, prediction in self.test.predictions.items() if name != self.name}
         kind = self.selected.kind
         selected = Mixture(kind, {head: 1.0}, {}, calibrated(kind, self.trials, head, self.fade))

@@ -58,13 +58,13 @@ def parts(name: str) -> dict[str, int]:
     for row in asked():
         known = row["moment"] + WEEK if name == "soon" else row["next_at"]
         if known is None or known > NOW:
-            part = "open"
+            part = "unlabelled"
         elif known < validation_from:
             part = "train"
         elif row["moment"] >= validation_from and known < test_from:
             part = "validation"
         else:
-            part = "test" if row["moment"] >= test_from else "gap"
+            part = "test" if row["moment"] >= test_from else "embargo"
         found[part] = found.get(part, 0) + 1
     return found
 
@@ -87,11 +87,11 @@ def test_parts_are_intervals_in_which_labels_were_known(ws: Workspace, name: str
 
 def test_rows_are_bounded_by_the_budgets(ws: Workspace) -> None:
     task, times = ws.contract.task("soon"), ws.snapshot().times
-    counts = {part: Counts(9_000_000, 30_000, 90) for part in ("train", "validation", "test", "gap")}
+    counts = {part: Counts(9_000_000, 30_000, 90) for part in ("train", "validation", "test", "embargo")}
     plan = plan_own(task, times, counts, {"train": 50_000, "validation": 4_000, "test": 4_000})
     for part, most in {"validation": 4_000, "test": 4_000}.items():
         assert plan.rows[part] * plan.drawn(part) == pytest.approx(most)
-    assert sum(plan.rows[part] * plan.drawn(part) for part in ("train", "gap")) == pytest.approx(50_000)
+    assert sum(plan.rows[part] * plan.drawn(part) for part in ("train", "embargo")) == pytest.approx(50_000)
     assert plan.draws["train"].cutoffs == pytest.approx(8 / 300)  # several moments of an entity, not all
     assert plan.positives == 1.0
     with pytest.raises(DataError, match=r"soon has no rows for test.*window of 7 days.*`split`"):

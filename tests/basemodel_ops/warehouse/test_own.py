@@ -62,14 +62,14 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
     for client, moment in ROWS:
         at = known_at(client, moment, known)
         is_late = at is None or at > END
-        part = "open" if is_late else "test" if moment >= test_from else "gap"
+        part = "unlabelled" if is_late else "test" if moment >= test_from else "embargo"
         part = "validation" if at is not None and moment >= validation_from and at < test_from else part
         wanted["train" if at is not None and at < validation_from else part].append(client)
     found = read_counts(each.read(counts_query(task(known), TIMES, positives=True)))
     assert {part: (one.rows, one.entities, one.positives) for part, one in found.items()} == {
         part: (len(own), len(set(own)), sum(client % 2 for client in own)) for part, own in wanted.items()
     }
-    assert {"train", "validation", "test", "open"} <= found.keys()
+    assert {"train", "validation", "test", "unlabelled"} <= found.keys()
     for before, cutoff in zip([None, *CUTOFFS[:-1]], CUTOFFS, strict=True):
         asked = asked_at(each, GRID, task(known), cutoff)
         assert asked.cutoff is not None
