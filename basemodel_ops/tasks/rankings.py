@@ -94,7 +94,7 @@ class Rankings:
         return measure_scores(queries, self._answers(queries, candidate))
 
     def named(self, queries: Sequence[Query], candidate: str, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The k best items of other queries, `blended`, and their scores, (entities, k) each; see `CandidateSet.best`."""
+        """The k best items of other queries, `blended`, and their scores, (entities, k); see `CandidateSet.best`."""
         predictions = self._answers(queries, candidate)
         return [query.candidates.best(current, k) for query, current in zip(queries, predictions, strict=True)]
 

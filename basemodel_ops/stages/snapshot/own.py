@@ -47,7 +47,7 @@ def _filled(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def parts_of(task: Task, times: Times, cutoff: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The part of each row: those train whose label is known when validation begins, and so on; "unlabelled" without one."""
+    """The part of each row: those train whose label is known when validation begins, and so on; else "unlabelled"."""
     validation_from, test_from = own_bounds(times, task)
     part = np.full(len(cutoff), "unlabelled", dtype="<U10")
     part[known <= times.data_end + INSTANT] = GAP
