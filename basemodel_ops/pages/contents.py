@@ -197,9 +197,7 @@ def _drift(contents: Contents, task: TaskContents) -> Markup:
 
 def _reasons(contents: Contents, task: TaskContents) -> Markup:
     if not task.reasons:
-        return none(
-            "No score of this task is explained: BASEMODEL_EXPLAINED is 0, or it has moments of its own."
-        )
+        return none("No score of this task is explained: BASEMODEL_EXPLAINED is 0, or it has moments of its own.")
     sources: dict[str, dict[str, list[Reason]]] = {}
     for reason in task.reasons:
         sources.setdefault(reason.source, {}).setdefault(reason.column, []).append(reason)

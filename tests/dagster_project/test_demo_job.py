@@ -35,7 +35,7 @@ FEW_ROWS = {
 """A tenth of what models learn from by default, and a fifth of the explanations. Everything is read, and everybody is
 answered, as by default."""
 
-MOST_MB = 4096 if IS_WHOLE else 2560
+MOST_MB = 4096 if IS_WHOLE else 3072
 
 pytestmark = pytest.mark.slow
 
@@ -129,5 +129,5 @@ def test_every_step_stays_under_its_bounds_of_memory_and_every_check_passes(
     assert len(checks) > 100
     found = [event.asset_check_evaluation_data for event in checks]
     assert all(one.passed or one.severity is dg.AssetCheckSeverity.WARN for one in found)
-    # How far what is said to matter moves a score is told, whatever it is: see docs/explanations.md.
-    assert {one.check_name for one in found if not one.passed} <= {"faithful"}
+    # The week of Christmas is not like those before it, and the check of p-values says so.
+    assert {one.check_name for one in found if not one.passed} <= {"calibrated"}

@@ -8,7 +8,7 @@ half how often a window is as odd. So p-values are uniform where the week is lik
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -109,7 +109,9 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
                     _judge(ws, typical, windows, teller, its_places, result)
                     done += len(windows)
                     ws.log_progress("windows", done, len(indices), started)
-                report_metrics |= _append(result, typical, teller, rows, out)
+                first = as_of - timedelta(days=days)
+                window = {"first_at": first, "last_at": as_of, "main_at": first}
+                report_metrics |= _append(result, typical, teller, rows, window, out)
     return Report(version, not out.is_written, report_metrics)
 
 
@@ -140,7 +142,7 @@ def _judge(
 
 def _append(
     result: Found, typical: Usual, teller: Teller, rows: Callable[[np.ndarray, dict[str, pa.Array]], pa.Table],
-    out: Publication,
+    window: dict[str, datetime], out: Publication,
 ) -> ReportMetrics:  # fmt: skip
     """Send the rows of everyone, the oddest first, and say how even the p-values are."""
     is_known = np.isfinite(result.score)
@@ -158,7 +160,7 @@ def _append(
             about = {"p_value": float(p[index]), "rank": int(rank[index])} if is_known[index] else {}
             lines += [{**about, **entry} for entry in reasons]
             indices += [index] * len(reasons)
-        out.append(rows(np.array(indices), _columns(lines)))
+        out.append(rows(np.array(indices), _columns(lines, window)))
         total += len(lines)
     report_metrics: ReportMetrics = {
         "rows": total,
@@ -196,8 +198,10 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def _columns(lines: list[dict[str, object]]) -> dict[str, pa.Array]:
-    return {name: pa.array([line.get(name) for line in lines], kind) for name, kind in COLUMNS.items()}
+def _columns(lines: list[dict[str, object]], window: dict[str, datetime] | None = None) -> dict[str, pa.Array]:
+    """Rows as columns; times of a row that names no event are those of its window."""
+    filled = [{**line, **{name: line.get(name) or time for name, time in (window or {}).items()}} for line in lines]
+    return {name: pa.array([line.get(name) for line in filled], kind) for name, kind in COLUMNS.items()}
 
 
 def published(ws: Workspace, as_of: datetime, entity: str | None, count: int) -> list[dict[str, object]]:
