@@ -37,9 +37,9 @@ def facts_too_early(at: Any) -> Any:
     return lambda facts, low, high, cutoffs: at(facts, low, high, cutoffs + 60 * DAY)
 
 
-def without_end(future_values: Any) -> Any:
+def without_end(target_values: Any) -> Any:
     """Targets that are read beyond the end of training."""
-    return lambda histories, plans, cutoffs, horizons, spans, end: future_values(
+    return lambda histories, plans, cutoffs, horizons, spans, end: target_values(
         histories, plans, cutoffs, horizons, spans, end + 60 * DAY
     )
 
@@ -54,7 +54,7 @@ def fresh(tmp_path: Path) -> Workspace:
     [
         ((builder,), "history_values", a_day_late, ("scalar of trips", "count of trips station", "after their cutoff")),
         ((EntityAttributes,), "at", facts_too_early, ("attribute of riders age",)),
-        ((examples, hindsight), "future_values", without_end, ("pretraining targets", "after the end of training")),
+        ((examples, hindsight), "target_values", without_end, ("pretraining targets", "after the end of training")),
     ],
     ids=["events", "facts", "targets"],
 )

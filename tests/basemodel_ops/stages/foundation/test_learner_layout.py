@@ -101,7 +101,7 @@ def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: P
 
 def test_activity_is_learnt_once_per_meaning() -> None:
     blocks = activity_targets(FUTURES)
-    assert target_groups_of(blocks) == ["a any", "a amount", "a wait", "b any"]
+    assert target_groups_of(blocks) == ["a occurred", "a amount", "a time_to_event", "b occurred"]
 
 
 def test_windows_of_one_quantity_stand_by_horizon() -> None:
