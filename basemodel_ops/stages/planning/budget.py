@@ -117,10 +117,10 @@ def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length
     every = sum(snapshot.events.values())
     memory = BASE + _held(min(ROWS, rows), length) + 200 + _sorted_by_duckdb(settings, every)
     yield Line("training_examples", rows, length, disk + read_events * 60 / MB, memory, seconds / 60)
-    attribute_sources, activity = min(settings.pretraining_rows, rows), min(settings.activity_rows, rows)
-    memory = BASE + attribute_sources * length * 2 * 1.6 / MB + activity * READ * 12 / MB
-    seconds = activity / ACTIVITY_A_SECOND + attribute_sources * length / ITEMS_A_SECOND
-    yield Line("foundation_model", attribute_sources + activity, length, rows * READ / MB, memory, seconds / 60)
+    pretrained, activity = min(settings.pretraining_rows, rows), min(settings.activity_rows, rows)
+    memory = BASE + 200 + pretrained * length * 2 * 1.6 / MB + activity * READ * 12 / MB
+    seconds = activity / ACTIVITY_A_SECOND + pretrained * length / ITEMS_A_SECOND
+    yield Line("foundation_model", pretrained + activity, length, rows * READ / MB, memory, seconds / 60)
 
 
 def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
