@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def item_reasons(
             for (kind, _), value in entry.shares.items() if number == 1 else ():
                 first[entity][kind] += value
             about = {"item": item, "item_rank": number, "score": entry.score, "empty_score": entry.base}
-            for reason in _rows(entry, had, top):
+            for reason in _rows(entry, had, top, question.as_of):
                 source = reason.pop("code")
                 if source is not None:
                     value = str(known[int(str(source))].as_py()) if is_told else None
@@ -67,16 +68,31 @@ def item_reasons(
         yield from zip(keys, results, first, strict=True)
 
 
-def _rows(named: Named, had: tuple[np.ndarray, np.ndarray], top: int) -> Iterator[dict[str, object]]:
-    """The `top` reasons and what all others add; `code` is the item of the history, None where there is none."""
+def _rows(named: Named, had: tuple[np.ndarray, np.ndarray], top: int, as_of: datetime) -> Iterator[dict[str, object]]:
+    """The `top` reasons and what all others add; `code` is the item of the history, None where there is none.
+
+    `last_at` is of the item, else of the whole history, and the cutoff where nothing happened.
+    """
     order = sorted(named.shares.items(), key=lambda share: (-abs(share[1]), share[0]))
     codes, times = had
     for rank, ((kind, code), value) in enumerate(order[:top], 1):
         chosen_times = times[codes == code]
-        row = {"rank": rank, "evidence": kind, "contribution": value, "events": len(chosen_times), "code": None}
+        row = {
+            "last_at": _newest(times, as_of),
+            "rank": rank,
+            "evidence": kind,
+            "contribution": value,
+            "events": len(chosen_times),
+            "code": None,
+        }
         if code != WHOLE and (len(chosen_times) or kind != OWN):
-            row |= {"code": code, "last_at": to_datetime(int(chosen_times.max())) if len(chosen_times) else None}
+            row |= {"code": code, "last_at": _newest(chosen_times, as_of)}
         yield row
     if order[top:]:
         added = sum(value for _, value in order[top:])
-        yield {"rank": top + 1, "evidence": REST, "contribution": added, "events": 0, "code": None}
+        last = {"last_at": _newest(times, as_of)}
+        yield {**last, "rank": top + 1, "evidence": REST, "contribution": added, "events": 0, "code": None}
+
+
+def _newest(times: np.ndarray, as_of: datetime) -> datetime:
+    return to_datetime(int(times.max())) if len(times) else as_of
