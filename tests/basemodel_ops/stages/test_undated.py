@@ -57,6 +57,6 @@ def test_what_a_survey_says_changes_nothing_about_a_time(surveys: list[Workspace
 
 def test_a_trait_reads_what_a_survey_says(surveys: list[Workspace]) -> None:
     views, names = views_of(surveys[0], None)
-    tariffs = views.aggregates[:, [n for n, name in enumerate(names) if "riders tariff undated" in name]]
+    tariffs = views.aggregates[:, [n for n, name in enumerate(names) if "riders tariff untimestamped" in name]]
     assert tariffs.shape[1] == 2
     np.testing.assert_array_equal(tariffs.sum(axis=1), 1)
