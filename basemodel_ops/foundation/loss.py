@@ -27,7 +27,7 @@ def group_losses(
     scale: torch.Tensor,
     shape: Shape,
 ) -> dict[str, torch.Tensor]:
-    """Mean losses of the families `activity`, `item_target` and `item_distribution`; windows that are not over are left
+    """Mean losses of the families `activity`, `items` and `item_distribution`; windows that are not over are left
     out.
 
     Args:

@@ -61,7 +61,7 @@ def test_the_contrastive_loss_is_the_cross_entropy_of_a_plain_loop() -> None:
 def test_families_are_left_out_by_their_sizes() -> None:
     assert (only(SHAPE, "items").activity, only(SHAPE, "items").items, only(SHAPE, "items").cells) == (0, 2, 0)
     assert only(SHAPE, "activity", "item_distribution").cells == 2
-    with pytest.raises(ValueError, match=r"No family sessions\. There are: activity, things, composition"):
+    with pytest.raises(ValueError, match=r"No family sessions\. There are: activity, items, item_distribution"):
         only(SHAPE, "sessions")
 
 
