@@ -172,7 +172,7 @@ def test_skips_move_further_than_layers_in_few_steps() -> None:
     arrays = model.arrays()
     start = PretrainingNetwork(SHAPE)
     assert not any(weight.any() for weight in start.skips())
-    assert np.abs(arrays["network.thing_skip"]).max() > 5 * np.abs(arrays["network.things.weight"]).mean()
+    assert np.abs(arrays["network.item_skip"]).max() > 5 * np.abs(arrays["network.items.weight"]).mean()
 
 
 def has_cuda() -> bool:
