@@ -39,8 +39,8 @@ INSIGHT = {
         (2, timestamp '2017-05-15', 1, '2', 'tea', 2.0, {ENDS})
     ) rows (household_id, as_of, level, segment, name, distance, model_version, run_id, scored_at""",
     "families_audience": f"""
-        (2, timestamp '2017-05-15', 1, 0.9::double, {ENDS}),
-        (3, timestamp '2017-05-08', 1, 0.7::double, {ENDS})
+        (2::bigint, timestamp '2017-05-15', 1::bigint, 0.9::double, {ENDS}),
+        (3::bigint, timestamp '2017-05-08', 1::bigint, 0.7::double, {ENDS})
     ) rows (household_id, as_of, rank, score, model_version, run_id, scored_at""",
     "segment_profiles": f"""
         ('2', timestamp '2017-05-15', 1, 2, 'tea', 2, 1.0, 'buys', 'item', 'tea', 'buy tea', .5, .1, 5, 2, 9, {ENDS}),
