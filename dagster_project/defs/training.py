@@ -130,7 +130,7 @@ def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
         description=kind.description.format(first, second.replace("__", ".")),
         code_version=asset.code,
     )
-    def learnt(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def trained(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace = open_workspace(project, context)
         beside = held_to_budget(project, context, asset.key)
         result = materialized(lambda: _stage(project, asset.key)(workspace), beside)
@@ -142,7 +142,7 @@ def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
         layout = {"layout": dg.MetadataValue.md(layout_markdown(rows.to_pylist())), "left_out": left_out}
         return result._replace(metadata={**(result.metadata or {}), **layout})
 
-    return learnt
+    return trained
 
 
 def _stage(project: Project, key: str) -> "Callable[[Workspace], Report]":

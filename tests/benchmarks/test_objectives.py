@@ -71,9 +71,9 @@ def test_objectives_learn_and_learn_the_same_again() -> None:
     inputs = np.repeat(generator.standard_normal((300, 5)), 2, axis=0) + 0.1 * generator.standard_normal((600, 5))
     inputs = inputs.astype(np.float16)
     models = [learn_contrastive(inputs, entity, SHAPE, steps, seed=0) for steps in (30, 30, 0)]
-    learnt, again, untrained = (hidden_of(model, inputs) for model in models)
-    np.testing.assert_array_equal(learnt, again)
-    assert info_nce(torch.from_numpy(learnt)) < info_nce(torch.from_numpy(untrained))
+    trained, again, untrained = (hidden_of(model, inputs) for model in models)
+    np.testing.assert_array_equal(trained, again)
+    assert info_nce(torch.from_numpy(trained)) < info_nce(torch.from_numpy(untrained))
     session = NextSession(np.arange(600), inputs[:, :1] > 0, inputs[:, 1:2].astype(np.float32))
     model, head = learn_next_session(inputs, session, SHAPE, 300, seed=0)
     answers = hidden_of(model, inputs, head)

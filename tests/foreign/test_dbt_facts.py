@@ -21,7 +21,7 @@ from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.tasks.feature_sets import zero_shot_prediction
 
-from ..basemodel_ops.stages.riding import CUTOFFS, RIDES, ask, is_over, learnt, plain
+from ..basemodel_ops.stages.riding import CUTOFFS, RIDES, ask, is_over, plain, trained
 from ..basemodel_ops.stages.trips import FIRST, RIDERS, trips
 
 GOLD, OVER = datetime(2024, 4, 1), datetime(2024, 5, 20)
@@ -46,7 +46,7 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     declared = plain()
     (people,) = declared.attributes
     declared = declared.model_copy(update={"attributes": (people.model_copy(update={"valid_to": "known_to"}),)})
-    return learnt(tmp_path_factory.mktemp("facts") / "home", declared, riders=snapshot())
+    return trained(tmp_path_factory.mktemp("facts") / "home", declared, riders=snapshot())
 
 
 def tariffs(ws: Workspace, cutoffs: list[datetime]) -> list[list[str]]:

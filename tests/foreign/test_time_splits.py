@@ -50,8 +50,8 @@ def test_nothing_learns_from_what_happens_once_validation_begins(given: tuple[Wo
     workspace, _ = given
     assert to_datetime(workspace.snapshot().times.training_end) == GIVEN.validation_from
     examples = FeatureStore(workspace.current("training_examples"))
-    learnt = np.unique(examples.cutoff[examples.sample("targets")[0]])
-    assert to_datetime(int(learnt[-1])) + timedelta(days=7) <= GIVEN.validation_from
+    trained = np.unique(examples.cutoff[examples.sample("targets")[0]])
+    assert to_datetime(int(trained[-1])) + timedelta(days=7) <= GIVEN.validation_from
 
 
 def test_an_earlier_validation_is_due_for_training_and_a_later_one_is_not(

@@ -10,7 +10,12 @@ from basemodel_ops.stages.explanations.wording import PEERS, Aggregate, Wording
 from basemodel_ops.stages.features.rows import Represented, RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import SingleQuestion
-from basemodel_ops.stages.tasks.feature_sets import aggregate_positions, contrasts_of, foreseen_places, item_positions
+from basemodel_ops.stages.tasks.feature_sets import (
+    aggregate_positions,
+    difference_features_of,
+    item_positions,
+    predicted_positions,
+)
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.attribution import PARTS, attributed
 from basemodel_ops.tasks.single import FeatureSets
@@ -128,11 +133,11 @@ class Aggregates:
         automatic = [by_place[index] for index in aggregate_positions(rows, task).tolist()]
         automatic += [
             Aggregate(f"{difference_feature.name}, ratio", read=np.exp)
-            for difference_feature in contrasts_of(rows, task)
+            for difference_feature in difference_features_of(rows, task)
         ]
         self._named = {
             "aggregates": automatic,
-            "model_outputs": _foreseen(wording, checkpoint, question),
+            "model_outputs": _model_outputs(wording, checkpoint, question),
             "items": [by_place[index] for index in item_positions(rows).tolist()],
         }
 
@@ -165,8 +170,8 @@ class Aggregates:
         return [*named[:width], *[Aggregate(PEERS if part == "items" else "facts and counts")] * (width - len(named))]
 
 
-def _foreseen(wording: Wording, checkpoint: Checkpoint, question: SingleQuestion) -> list[Aggregate]:
-    blocks = [checkpoint.blocks[index] for index in foreseen_places(checkpoint, question.task)]
+def _model_outputs(wording: Wording, checkpoint: Checkpoint, question: SingleQuestion) -> list[Aggregate]:
+    blocks = [checkpoint.blocks[index] for index in predicted_positions(checkpoint, question.task)]
     spans = {int(block.detail) for block in blocks if block.kind != "time_to_event"}
     days = min(spans, key=lambda entry: (abs(entry - (question.task.horizon or 0)), entry), default=0)
-    return [wording.foreseen(block, days) for block in blocks]
+    return [wording.model_output(block, days) for block in blocks]

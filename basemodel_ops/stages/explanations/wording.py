@@ -100,7 +100,7 @@ class Wording:
             Aggregate(word, table, column, read if described else None, names if described else ()) for word in words
         ]
 
-    def foreseen(self, block: Block, days: int) -> Aggregate:
+    def model_output(self, block: Block, days: int) -> Aggregate:
         """A future that the foundation model foresees. All spans of one are told of in the words of that of `days`."""
         source, column = block.source, block.column
         table, is_shown = self._tables[source], block.detail == str(days) and (source, column) not in self._personal

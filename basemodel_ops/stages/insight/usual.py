@@ -66,7 +66,7 @@ class Counts:
 def _told(line: Line, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """How many events or days there were, (rows,), and what told so: the forecast, and how many there used to be."""
     number, last, typical = windows.amounts(line)
-    return number, np.stack([windows.foreseen_log(line.source), np.log1p(last), np.log1p(typical)], axis=1)
+    return number, np.stack([windows.predicted_log(line.source), np.log1p(last), np.log1p(typical)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Usual:
         first, second = (np.concatenate([half == number for _, half in past]) for number in (1, 2))
         model, ranks, chances = [], [], []
         for line in lines:
-            model.append(_learnt(line, parts))
+            model.append(_fit_line(line, parts))
             judged = [_judged(line, model[-1], windows) for windows, _ in parts]
             score, template = (
                 np.concatenate([getattr(judged, name) for judged in judged]) for name in ("score", "like")
@@ -127,7 +127,7 @@ class Usual:
         return judged, np.stack(chances, axis=1)
 
 
-def _learnt(line: Line, parts: Sequence[tuple[Windows, np.ndarray]]) -> Counts | Errors | Items:
+def _fit_line(line: Line, parts: Sequence[tuple[Windows, np.ndarray]]) -> Counts | Errors | Items:
     """What is usual of a line."""
     if line.kind != "amount":
         return (Items if line.size else Counts).of(parts, line)

@@ -140,12 +140,12 @@ class Windows:
 
     def logit(self, source: str) -> np.ndarray:
         """What was foreseen of whether there are any events, (rows,)."""
-        return self._foreseen("occurred", source, "")
+        return self._predicted("occurred", source, "")
 
-    def foreseen_log(self, source: str) -> np.ndarray:
+    def predicted_log(self, source: str) -> np.ndarray:
         """What was foreseen of log(1 + number of events) where there are any, (rows,)."""
         chance = np.maximum(expit(self.logit(source)), LEAST)
-        return np.maximum(self._foreseen("amount", source, "events") / chance, np.log(2))
+        return np.maximum(self._predicted("amount", source, "events") / chance, np.log(2))
 
     def amounts(self, line: Line) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Events of each window, or days with any, in the window before it, and in all windows before on average."""
@@ -168,10 +168,10 @@ class Windows:
         count, total = (np.append(0, np.cumsum(is_known)) for is_known in (is_known, np.where(is_known, values, 0)))
         number = count[high] - count[low]
         current = signed_log1p(total[high] - total[low]) - np.log1p(number)
-        foreseen = self._foreseen("amount", source, column) - self._foreseen("amount", source, "events")
-        return np.where(number > 0, current, np.nan), foreseen / np.maximum(expit(self.logit(source)), LEAST)
+        predicted = self._predicted("amount", source, column) - self._predicted("amount", source, "events")
+        return np.where(number > 0, current, np.nan), predicted / np.maximum(expit(self.logit(source)), LEAST)
 
-    def _foreseen(self, kind: str, source: str, column: str) -> np.ndarray:
+    def _predicted(self, kind: str, source: str, column: str) -> np.ndarray:
         """One number of the forecast, (rows,)."""
         wanted = (kind, source, column, str(self.days))
         results = [(block.kind, block.source, block.column, block.detail) for block in self._blocks]

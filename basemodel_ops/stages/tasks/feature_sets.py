@@ -32,11 +32,11 @@ def single_feature_sets(
     prediction = zero_shot_prediction(checkpoint, model_outputs, task)
     items = item_positions(examples)
     values, items = examples.gather(row_index, pick).astype(np.float32), examples.gather(row_index, items)
-    values = np.hstack([values, difference_values(values, pick, contrasts_of(examples, task))])
-    return FeatureSets(values, model_outputs[:, foreseen_places(checkpoint, task)], prediction, items)
+    values = np.hstack([values, difference_values(values, pick, difference_features_of(examples, task))])
+    return FeatureSets(values, model_outputs[:, predicted_positions(checkpoint, task)], prediction, items)
 
 
-def foreseen_places(checkpoint: Checkpoint, task: Task) -> list[int]:
+def predicted_positions(checkpoint: Checkpoint, task: Task) -> list[int]:
     """Which foreseen futures heads read: those of the source that is asked for; with few labels others are noise."""
     source = None if task.predicts is None else task.predicts.source
     return [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
@@ -70,7 +70,7 @@ def peer_keys(examples: Represented, row_index: np.ndarray) -> np.ndarray:
     return np.stack([result[:, :, 0], pairs, result[:, :, 2]], axis=2).reshape(len(row_index), -1)
 
 
-def contrasts_of(examples: Represented, task: Task) -> list[DifferenceFeature]:
+def difference_features_of(examples: Represented, task: Task) -> list[DifferenceFeature]:
     """Trends and averages, for questions of an amount at a time; a yes or no has no use for them."""
     is_amount = task.form.is_amount and task.horizon is not None
     return difference_features(examples.layout) if is_amount else []
@@ -101,7 +101,7 @@ def aggregate_names(examples: Represented, task: Task) -> list[str]:
         for index in range(block.offset, block.end)
     }
     numbers = [names[index] for index in aggregate_positions(examples, task).tolist()]
-    return numbers + [feature.name for feature in contrasts_of(examples, task)]
+    return numbers + [feature.name for feature in difference_features_of(examples, task)]
 
 
 FEWEST = 0.05

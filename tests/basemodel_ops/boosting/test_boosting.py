@@ -25,35 +25,35 @@ def world(seed: int, rows: int = 1500) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def learnt() -> ActivityBoosters:
+def trained() -> ActivityBoosters:
     return fit_activity(*world(0), IS_ANY, seed=0)
 
 
-def test_answers_follow_what_causes_them(learnt: ActivityBoosters) -> None:
+def test_answers_follow_what_causes_them(trained: ActivityBoosters) -> None:
     inputs, futures = world(1)
-    answers = learnt.predict(inputs)
+    answers = trained.predict(inputs)
     assert answers.shape == (1500, 3)
     assert ((answers[:, 0] > 0) == (futures[:, 0] > 0)).mean() > 0.85
     known = ~np.isnan(futures[:, 1])
     assert np.corrcoef(answers[known, 1], futures[known, 1].astype(float))[0, 1] > 0.8
     assert (answers[:, 2] < -5).all()  # what never happened is not foreseen
-    assert learnt.predict(inputs[:0]).shape == (0, 3)
+    assert trained.predict(inputs[:0]).shape == (0, 3)
 
 
-def test_a_bank_out_of_its_texts_answers_the_same(learnt: ActivityBoosters) -> None:
+def test_a_bank_out_of_its_texts_answers_the_same(trained: ActivityBoosters) -> None:
     inputs, _ = world(1)
-    np.testing.assert_array_equal(ActivityBoosters.from_texts(learnt.texts()).predict(inputs), learnt.predict(inputs))
+    np.testing.assert_array_equal(ActivityBoosters.from_texts(trained.texts()).predict(inputs), trained.predict(inputs))
 
 
-def test_the_same_seed_gives_the_same_texts(learnt: ActivityBoosters) -> None:
-    assert fit_activity(*world(0), IS_ANY, seed=0).texts() == learnt.texts()
+def test_the_same_seed_gives_the_same_texts(trained: ActivityBoosters) -> None:
+    assert fit_activity(*world(0), IS_ANY, seed=0).texts() == trained.texts()
 
 
-def test_rows_whose_window_is_not_over_teach_nothing(learnt: ActivityBoosters) -> None:
+def test_rows_whose_window_is_not_over_teach_nothing(trained: ActivityBoosters) -> None:
     """Whatever the other futures of such rows are, the model of this one stays the same."""
     inputs, futures = world(0)
     futures[np.isnan(futures[:, 1]), 0] = 0
-    assert fit_activity(inputs, futures, IS_ANY, seed=0).texts()[1] == learnt.texts()[1]
+    assert fit_activity(inputs, futures, IS_ANY, seed=0).texts()[1] == trained.texts()[1]
 
 
 def test_a_chance_teaches_as_many_certain_rows_would() -> None:

@@ -26,7 +26,7 @@ def numbers(seed: int, rows: int, width: int = WIDTH, missing: float = 0.1) -> n
     return values
 
 
-def learnt(kind: str, seed: int, width: int = WIDTH, missing: float = 0.1, **more: object) -> lgb.Booster:
+def trained(kind: str, seed: int, width: int = WIDTH, missing: float = 0.1, **more: object) -> lgb.Booster:
     inputs = numbers(seed, 600, width, missing)
     clear = np.nan_to_num(inputs, posinf=3, neginf=-3)
     amount = clear[:, 0] + clear[:, 1] * clear[:, -1] + (np.isnan(inputs[:, 1]) if missing else 0)
@@ -49,12 +49,12 @@ def raw(booster: lgb.Booster, inputs: np.ndarray) -> np.ndarray:
 def boosters() -> list[lgb.Booster]:
     """Of every objective; with numbers missing when they learnt and without; with few thresholds and with many."""
     return [
-        learnt("binary", 0, num_leaves=8),
-        learnt("cross_entropy", 1, missing=0.0, num_leaves=31),
-        learnt("multiclass", 2, extra_trees=True),
-        learnt("regression", 3, max_bin=600, min_data_in_bin=1, min_data_in_leaf=1, num_leaves=200),
-        learnt("regression", 4, min_gain_to_split=1e9),  # trees of one leaf
-        learnt("regression", 7, objective="regression_l1"),
+        trained("binary", 0, num_leaves=8),
+        trained("cross_entropy", 1, missing=0.0, num_leaves=31),
+        trained("multiclass", 2, extra_trees=True),
+        trained("regression", 3, max_bin=600, min_data_in_bin=1, min_data_in_leaf=1, num_leaves=200),
+        trained("regression", 4, min_gain_to_split=1e9),  # trees of one leaf
+        trained("regression", 7, objective="regression_l1"),
     ]
 
 
@@ -105,7 +105,7 @@ def test_any_numbers_are_answered_alike(
 
 
 def test_boosters_of_fewer_features_read_the_first_ones() -> None:
-    narrow, wide = learnt("binary", 5, width=3), learnt("regression", 6, width=8)
+    narrow, wide = trained("binary", 5, width=3), trained("regression", 6, width=8)
     inputs = numbers(7, 300, width=8)
     want = np.hstack([raw(narrow, inputs[:, :3]), raw(wide, inputs)])
     np.testing.assert_array_equal(Forest.of([narrow, wide]).raw_scores(inputs), want)
@@ -168,6 +168,6 @@ def test_what_is_not_known_is_refused(settings: dict[str, object], message: str)
 
 
 def test_predictions_of_other_objectives_are_refused() -> None:
-    forest = Forest.of([learnt("regression", 0, objective="huber", missing=0.0)])
+    forest = Forest.of([trained("regression", 0, objective="huber", missing=0.0)])
     with pytest.raises(ValueError, match="objective 'huber"):
         forest.predict(numbers(1, 10))

@@ -46,20 +46,20 @@ def learn(seed: int = 0, rows: int = 2000, epochs: int = 6) -> tuple[FoundationM
 
 
 @pytest.fixture(scope="module")
-def learnt() -> tuple[FoundationModel, TrainingCurve]:
+def trained() -> tuple[FoundationModel, TrainingCurve]:
     return learn()
 
 
-def test_every_family_beats_knowing_only_averages(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
-    _, curve = learnt
+def test_every_family_beats_knowing_only_averages(trained: tuple[FoundationModel, TrainingCurve]) -> None:
+    _, curve = trained
     assert list(curve.heldout) == ["activity", "items", "item_distribution"]
     assert all(np.isfinite(curve.steps))
     for family, loss in curve.heldout.items():
         assert loss < curve.unigram[family] - 0.05, (family, curve.heldout, curve.unigram)
 
 
-def test_answers_on_rows_never_seen_follow_what_causes_them(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
-    model, _ = learnt
+def test_answers_on_rows_never_seen_follow_what_causes_them(trained: tuple[FoundationModel, TrainingCurve]) -> None:
+    model, _ = trained
     inputs, futures = world(1)
     activity, things = model.activity(inputs), model.items(inputs)
     assert activity.shape == (2000, 2)
@@ -81,8 +81,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
     assert first.arrays()["network.first.weight"].tobytes() != other.arrays()["network.first.weight"].tobytes()
 
 
-def test_a_saved_model_answers_the_same(learnt: tuple[FoundationModel, TrainingCurve]) -> None:
-    model, _ = learnt
+def test_a_saved_model_answers_the_same(trained: tuple[FoundationModel, TrainingCurve]) -> None:
+    model, _ = trained
     shape = Shape.from_dict(json.loads(json.dumps(SHAPE.to_dict())))
     assert shape == SHAPE
     again = FoundationModel.from_arrays(model.arrays(), shape)
@@ -92,9 +92,9 @@ def test_a_saved_model_answers_the_same(learnt: tuple[FoundationModel, TrainingC
 
 
 def test_answers_do_not_depend_on_other_rows_and_none_has_a_shape(
-    learnt: tuple[FoundationModel, TrainingCurve],
+    trained: tuple[FoundationModel, TrainingCurve],
 ) -> None:
-    model, _ = learnt
+    model, _ = trained
     inputs, _ = world(1)
     np.testing.assert_allclose(model.activity(inputs[3:5]), model.activity(inputs)[3:5], atol=1e-4)
     assert model.activity(inputs[:0]).shape == (0, 2)
@@ -143,13 +143,13 @@ def test_rows_named_as_held_out_are_measured_on_and_change_no_weight() -> None:
     spoilt = futures.copy()
     spoilt[held] = 0
 
-    def learnt_from(targets: np.ndarray) -> tuple[bytes, dict[str, float]]:
+    def trained_on(targets: np.ndarray) -> tuple[bytes, dict[str, float]]:
         model, curve = pretrain(
             inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=64, held=held, hardware=Hardware()
         )
         return model.arrays()["network.first.weight"].tobytes(), curve.heldout
 
-    (weights, losses), (same, others) = learnt_from(futures), learnt_from(spoilt)
+    (weights, losses), (same, others) = trained_on(futures), trained_on(spoilt)
     assert weights == same
     assert losses != others
 
@@ -193,16 +193,16 @@ GPU = [pytest.mark.gpu, pytest.mark.skipif(not has_cuda(), reason="there is no C
     ids=["bf16", "compiled", "gpu"],
 )
 def test_other_hardware_learns_the_same_to_within_its_precision(
-    learnt: tuple[FoundationModel, TrainingCurve], hardware: Hardware
+    trained: tuple[FoundationModel, TrainingCurve], hardware: Hardware
 ) -> None:
     model, curve = pretrain(*world(0), IS_ANY, SHAPE, 6, 0, lambda _: None, batch=128, rate=1e-2, hardware=hardware)
     for family, loss in curve.heldout.items():
-        assert loss == pytest.approx(learnt[1].heldout[family], abs=0.02)
+        assert loss == pytest.approx(trained[1].heldout[family], abs=0.02)
     assert {str(weight.device) for weight in model.network.parameters()} == {"cpu"}
     again = FoundationModel.from_arrays(model.arrays(), SHAPE)
     inputs, _ = world(1, 50)
     np.testing.assert_array_equal(again.activity(inputs), model.activity(inputs))
-    assert (model.activity(inputs) != learnt[0].activity(inputs)).any() or hardware.compiler == "aot_eager"
+    assert (model.activity(inputs) != trained[0].activity(inputs)).any() or hardware.compiler == "aot_eager"
 
 
 def test_without_a_gpu_everything_is_plain() -> None:

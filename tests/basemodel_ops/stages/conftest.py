@@ -11,7 +11,7 @@ from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.scoring import querying as asking
 
 from ...sharing import copy_of
-from .riding import SMALL, learnt, plain
+from .riding import SMALL, plain, trained
 from .trips import opened, workspace
 
 
@@ -38,4 +38,4 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="session")
 def riders(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Rows to learn from and a checkpoint; tests ask tasks of their own."""
-    return opened(copy_of(tmp_path_factory, "riders", learnt), plain(), **SMALL)
+    return opened(copy_of(tmp_path_factory, "riders", trained), plain(), **SMALL)

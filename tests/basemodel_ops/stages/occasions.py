@@ -10,7 +10,7 @@ import pyarrow as pa
 from basemodel_ops.contract.types import Aggregate, Moments, Relation, Target, Task, TaskType
 from basemodel_ops.stages import Workspace
 
-from .riding import CUTOFFS, learnt, plain
+from .riding import CUTOFFS, plain, trained
 from .trips import NOW, ZONES, trips
 
 WEEK = timedelta(days=7)
@@ -63,4 +63,4 @@ def project(home: Path) -> Workspace:
     rows = asked()
     kinds = {"moment": pa.timestamp("us"), "next_at": pa.timestamp("us"), "soon": pa.int64()}
     columns = {name: pa.array([row[name] for row in rows], kinds.get(name)) for name in rows[0]}
-    return learnt(home, contract, asked=pa.table(columns))
+    return trained(home, contract, asked=pa.table(columns))

@@ -46,7 +46,7 @@ def encoded(home: Path, declared: Contract | None = None, **tables: pa.Table) ->
     return ws
 
 
-def learnt(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
+def trained(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
     """Rows to learn from, and a checkpoint."""
     ws = encoded(home, declared, **tables)
     stages.training_examples(ws)

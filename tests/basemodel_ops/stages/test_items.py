@@ -14,7 +14,7 @@ from basemodel_ops.contract.types import Relation, TaskType
 from basemodel_ops.stages import Workspace
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
-from .riding import CUTOFFS, is_over, learnt
+from .riding import CUTOFFS, is_over, trained
 
 RIDERS, STATIONS = 400, 8
 Histories = dict[str, list[tuple[datetime, int]]]
@@ -49,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
             "fare": [1.0] * len(rows),
         }
     )
-    return learnt(tmp_path_factory.mktemp("items") / Path("home"), trips=table)
+    return trained(tmp_path_factory.mktemp("items") / Path("home"), trips=table)
 
 
 TOLD: dict[str, Callable[[list[int]], bool]] = {

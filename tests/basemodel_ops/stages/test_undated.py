@@ -15,7 +15,7 @@ from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, single_feature_sets
 from basemodel_ops.tasks.single import FeatureSets
 
-from .riding import ask, is_over, learnt, plain
+from .riding import ask, is_over, plain, trained
 from .trips import RIDERS
 
 
@@ -26,7 +26,7 @@ def survey(home: Path, answers: Sequence[str | None]) -> Workspace:
     people = people.model_copy(update={"valid_from": None, "columns": people.columns[:1]})
     known = [(f"rider {number}", answer) for number, answer in enumerate(answers) if answer is not None]
     table = pa.table({"rider": [rider for rider, _ in known], "tariff": [answer for _, answer in known]})
-    return learnt(home, full.model_copy(update={"attributes": (people,)}), riders=table)
+    return trained(home, full.model_copy(update={"attributes": (people,)}), riders=table)
 
 
 @pytest.fixture(scope="module")

@@ -50,9 +50,9 @@ def shapley(booster: lgb.Booster, row: np.ndarray) -> np.ndarray:
 
 def rows(kind: TaskType) -> tuple[FeatureSets, np.ndarray]:
     generator = np.random.default_rng(4)
-    automatic, learnt = generator.standard_normal((2, ROWS, FEATURES)).astype(np.float32)
-    amount = automatic[:, 0] * learnt[:, 1] + learnt[:, 0] + 0.3 * generator.standard_normal(ROWS)
-    views = FeatureSets(automatic, learnt)
+    automatic, trained = generator.standard_normal((2, ROWS, FEATURES)).astype(np.float32)
+    amount = automatic[:, 0] * trained[:, 1] + trained[:, 0] + 0.3 * generator.standard_normal(ROWS)
+    views = FeatureSets(automatic, trained)
     if kind is TaskType.MULTICLASS:
         return views, np.digitize(amount, [-0.7, 0.7])
     return views, signed_expm1(amount) if kind is TaskType.REGRESSION else (amount > 0).astype(float)

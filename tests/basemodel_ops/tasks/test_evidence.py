@@ -34,11 +34,11 @@ def tiny(without: int | None = None) -> PairFeatures:
     known = sequences_before(others, "item", CUTOFF)
     relations = replace(Relations.of(known, ITEMS), ease_weights=np.random.default_rng(2).random((ITEMS, ITEMS)))
     relations = replace(relations, ease_index=np.arange(ITEMS))
-    learnt = ItemModels(vectors, {}, relations, learn_retrieval(known, vectors, 0, lambda line: None, epochs=0))
+    trained = ItemModels(vectors, {}, relations, learn_retrieval(known, vectors, 0, lambda line: None, epochs=0))
     rows = [(day * DAY, item) for day, items in BASKETS.items() for item in items if item != without]
     time, codes = np.array([time for time, _ in rows]), np.array([code for _, code in rows], np.int32)
     history = History(np.array([0, len(rows)]), time, None, {"item": codes}, {})
-    return InteractionSnapshot.before(history, "item", learnt, CUTOFF).pair_features(np.arange(1))
+    return InteractionSnapshot.before(history, "item", trained, CUTOFF).pair_features(np.arange(1))
 
 
 @pytest.mark.parametrize("weights", [(1, 0.01, 0.1, 0.3, 1.0), (0, 0, 1, 0.5, 0), (1, 1e-6, 0, 0, 0)])

@@ -14,9 +14,9 @@ LABELS = 5
 def sample(seed: int, rows: int = 400) -> tuple[PairFeatureSets, np.ndarray]:
     generator = np.random.default_rng(seed)
     own = generator.standard_normal((rows, LABELS, 2))
-    learnt = generator.standard_normal((rows, LABELS, 3))
-    target = own[..., 0] + learnt.mean(axis=2) * 2 + np.linspace(-1, 1, LABELS) > 0
-    return PairFeatureSets(own, learnt, generator.standard_normal((rows, 2))), target
+    trained = generator.standard_normal((rows, LABELS, 3))
+    target = own[..., 0] + trained.mean(axis=2) * 2 + np.linspace(-1, 1, LABELS) > 0
+    return PairFeatureSets(own, trained, generator.standard_normal((rows, 2))), target
 
 
 @pytest.fixture(scope="module")

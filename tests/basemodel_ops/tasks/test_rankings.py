@@ -15,8 +15,8 @@ METRIC = "ndcg_10"
 def test_what_is_chosen_answers_others_better_and_few_fit_no_ranker() -> None:
     many, few, asked = queries(0, 500), queries(1, 40), queries(2, 300)
     plain = best_policy(asked, [query.candidates.scores(BASELINES["baseline"]) for query in asked])[1][METRIC]
-    learnt = Rankings.learn(many, seed=0)
-    assert learnt.measure(blended(asked, learnt.blend), learnt.selected)[METRIC] > plain
+    trained = Rankings.learn(many, seed=0)
+    assert trained.measure(blended(asked, trained.blend), trained.selected)[METRIC] > plain
     small = Rankings.learn(few, seed=0)
     assert small.ranker is None
     found = small.measure(blended(asked, small.blend), small.selected)[METRIC]
@@ -27,9 +27,9 @@ def test_what_is_chosen_answers_others_better_and_few_fit_no_ranker() -> None:
 
 
 def test_every_way_is_measured_and_the_best_ships() -> None:
-    learnt = Rankings.learn(queries(0, 500), seed=0)
-    assert set(learnt.metrics) == {*learnt.weights, "reranked"} == set(learnt.policies)
-    assert learnt.metrics[learnt.selected][METRIC] == max(own[METRIC] for own in learnt.metrics.values())
+    trained = Rankings.learn(queries(0, 500), seed=0)
+    assert set(trained.metrics) == {*trained.weights, "reranked"} == set(trained.policies)
+    assert trained.metrics[trained.selected][METRIC] == max(own[METRIC] for own in trained.metrics.values())
 
 
 def test_novelty_is_the_mean_surprise_of_what_is_shown() -> None:

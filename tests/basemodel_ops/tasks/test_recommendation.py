@@ -47,9 +47,9 @@ def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cut
     history, vectors = sample(seed, items)
     known = sequences_before(history, "item", CUTOFF)
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
-    learnt = ItemModels(vectors, {}, Relations.of(known, items), network)
+    trained = ItemModels(vectors, {}, Relations.of(known, items), network)
     chosen = np.arange(ENTITIES) if entities is None else entities
-    return InteractionSnapshot.before(history, "item", learnt, cutoff).pair_features(chosen)
+    return InteractionSnapshot.before(history, "item", trained, cutoff).pair_features(chosen)
 
 
 def dense(seed: int, items: int = 40) -> np.ndarray:
@@ -75,9 +75,9 @@ def dense(seed: int, items: int = 40) -> np.ndarray:
     close = np.maximum(query @ vectors.T / np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9), 0)
     follows /= np.maximum(follows[:, seen].max(axis=1, keepdims=True), 1e-9)
     logits = found.queries @ vectors.T
-    learnt = np.maximum(1 + (logits - logits[:, seen].max(axis=1, keepdims=True)) / TEMPERATURE, 0)
+    trained = np.maximum(1 + (logits - logits[:, seen].max(axis=1, keepdims=True)) / TEMPERATURE, 0)
     personal /= np.maximum(np.linalg.norm(personal, axis=1, keepdims=True), 1e-12)
-    kinds = [personal, np.broadcast_to(popular / popular.max(), personal.shape), close, follows, learnt]
+    kinds = [personal, np.broadcast_to(popular / popular.max(), personal.shape), close, follows, trained]
     return np.where(seen[None, :, None], np.stack(kinds, axis=2), -np.inf)
 
 

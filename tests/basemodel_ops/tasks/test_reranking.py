@@ -38,10 +38,10 @@ def sample(seed: int, entities: int = 6, events: int = 200) -> tuple[History, It
     vectors = generator.standard_normal((ITEMS, 4)).astype(np.float32)
     facts = {"kind": generator.integers(-1, 4, ITEMS), "maker": np.full(ITEMS, -1)}
     history = History(start, time[order], None, codes, {})
-    return history, learnt_from(history, vectors, facts)
+    return history, trained_on(history, vectors, facts)
 
 
-def learnt_from(history: History, vectors: np.ndarray, facts: dict[str, np.ndarray]) -> ItemModels:
+def trained_on(history: History, vectors: np.ndarray, facts: dict[str, np.ndarray]) -> ItemModels:
     """What is known at `END`, with an untrained network."""
     known = sequences_before(history, "item", END)
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
@@ -61,9 +61,9 @@ def events_of(history: History, entity: int) -> list[tuple[int, float]]:
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
-    history, learnt = sample(seed)
-    vectors, facts = learnt.vectors, learnt.attributes
-    affinity = InteractionSnapshot.before(history, "item", learnt, CUTOFF).pair_features(ENTITIES)
+    history, trained = sample(seed)
+    vectors, facts = trained.vectors, trained.attributes
+    affinity = InteractionSnapshot.before(history, "item", trained, CUTOFF).pair_features(ENTITIES)
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
     found = dict(zip(affinity.names, affinity.rows(np.arange(len(ENTITIES)), items).transpose(2, 0, 1), strict=True))
     everyone = [event for entity in range(history.entities) for event in events_of(history, entity)]
@@ -72,11 +72,16 @@ def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
         moments = sorted({age for _, age in mine})
         back = {age: place for place, age in enumerate(moments)}
         pool = sum((2 ** (-back[age] / 3) * vectors[item] for item, age in mine), np.zeros(4))
+        after = trained.relations.follows.toarray()
         follows = sum(
-            (2 ** (-back[age] / 3) * learnt.relations.follows.toarray()[item] for item, age in mine if back[age] <= 21),
+            (
+                2 ** (-back[age] / 3) * trained.relations.follows.toarray()[item]
+                for item, age in mine
+                if back[age] <= 21
+            ),
             np.zeros(ITEMS),
         )
-        query = learnt.retrieval.queries(affinity.interactions.sequences, np.array([entity]))[0]
+        query = trained.retrieval.queries(affinity.interactions.sequences, np.array([entity]))[0]
         logits = vectors @ query
         for item in range(ITEMS):
             ages = sorted({age for other, age in mine if other == item})
@@ -102,7 +107,7 @@ def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
 
 
 def test_nothing_at_or_after_the_cutoff_changes_a_number() -> None:
-    history, learnt = sample(1)
+    history, trained = sample(1)
     other = sample(2)[0].item_ids["item"]
     codes = np.where(history.time < CUTOFF, history.item_ids["item"], other)
     changed = History(history.start, history.time, None, {"item": codes.astype(np.int32)}, {})
@@ -110,20 +115,20 @@ def test_nothing_at_or_after_the_cutoff_changes_a_number() -> None:
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
     everyone = np.arange(len(ENTITIES))
     before, after = (
-        InteractionSnapshot.before(one, "item", learnt, CUTOFF).pair_features(ENTITIES).rows(everyone, items)
+        InteractionSnapshot.before(one, "item", trained, CUTOFF).pair_features(ENTITIES).rows(everyone, items)
         for one in (history, changed)
     )
     np.testing.assert_array_equal(before, after)
-    again = learnt_from(changed, learnt.vectors, dict(learnt.attributes))
-    np.testing.assert_array_equal(again.relations.ease_weights, learnt.relations.ease_weights)
-    np.testing.assert_array_equal(again.relations.follows.toarray(), learnt.relations.follows.toarray())
+    again = trained_on(changed, trained.vectors, dict(trained.attributes))
+    np.testing.assert_array_equal(again.relations.ease_weights, trained.relations.ease_weights)
+    np.testing.assert_array_equal(again.relations.follows.toarray(), trained.relations.follows.toarray())
 
 
 def queries(seed: int, entities: int = 500) -> list[Query]:
     """What is taken next is of the kind that the entity took most; nothing else speaks for it."""
     generator = np.random.default_rng(seed)
-    history, learnt = sample(seed, entities, entities * 12)
-    facts = {**learnt.attributes, "kind": np.arange(ITEMS) % 5}
+    history, trained = sample(seed, entities, entities * 12)
+    facts = {**trained.attributes, "kind": np.arange(ITEMS) % 5}
     favourite = np.arange(entities) % 5
     owner = np.repeat(np.arange(entities), np.diff(history.start))
     codes = favourite[owner] + 5 * generator.integers(0, 6, len(owner))
@@ -131,7 +136,7 @@ def queries(seed: int, entities: int = 500) -> list[Query]:
     everyone = np.arange(entities)
     truth = [np.array([favourite[one] + 5 * generator.integers(0, 6)]) for one in everyone]
     affinity = InteractionSnapshot.before(
-        history, "item", learnt_from(history, learnt.vectors, facts), CUTOFF
+        history, "item", trained_on(history, trained.vectors, facts), CUTOFF
     ).pair_features(everyone)
     return [Query(retrieve_candidates(affinity), affinity, truth)]
 

@@ -19,9 +19,9 @@ def test_moments_learn_from_what_was_known_when_they_begin(horizon: int) -> None
     for _, measured in found[1:]:
         assert (part[measured] == "train").all()
         assert len(np.unique(cutoff[measured])) == WEEK
-    for learnt, measured in found:
-        assert cutoff[learnt].max() + horizon <= cutoff[measured].min()
-        assert (part[learnt] == "train").all()
+    for trained, measured in found:
+        assert cutoff[trained].max() + horizon <= cutoff[measured].min()
+        assert (part[trained] == "train").all()
     for (_, newer), (_, older) in pairwise(found):
         assert cutoff[older].max() + horizon <= cutoff[newer].min()
 
@@ -44,10 +44,10 @@ def test_moments_of_traits_are_random_parts_of_the_same_sizes() -> None:
     part = np.where(np.arange(100) < 80, "train", np.where(np.arange(100) < 90, "validation", "test"))
     found = rolling_origins(np.zeros(100, int), part, None, 0, 0)
     assert len({tuple(measured) for _, measured in found}) == len(found) == ORIGINS
-    for learnt, measured in found:
-        assert len(learnt) == 80
+    for trained, measured in found:
+        assert len(trained) == 80
         assert len(measured) == 10
-        assert sorted([*learnt, *measured]) == list(range(90))
+        assert sorted([*trained, *measured]) == list(range(90))
 
 
 def test_moments_of_their_own_are_compared_over_as_long_a_time_as_validation() -> None:
@@ -59,11 +59,11 @@ def test_moments_of_their_own_are_compared_over_as_long_a_time_as_validation() -
     assert len(found) == ORIGINS
     length = cutoff.max() + 1 - 800
     begin = 800
-    for learnt, measured in found:
-        assert (known[learnt] <= begin).all()
+    for trained, measured in found:
+        assert (known[trained] <= begin).all()
         assert (cutoff[measured] >= begin).all()
         assert cutoff[measured].max() < begin + length
         begin -= length
-    for learnt, measured in found[1:]:
-        assert (part[learnt] == "train").all()
+    for trained, measured in found[1:]:
+        assert (part[trained] == "train").all()
         assert (part[measured] == "train").all()

@@ -18,15 +18,15 @@ CLASSES = 3
 def sample(kind: TaskType, seed: int, rows: int = 400) -> tuple[FeatureSets, np.ndarray]:
     """Views of which the first columns say something of the target."""
     generator = np.random.default_rng(seed)
-    automatic, learnt = (generator.standard_normal((rows, 4)).astype(np.float32) for _ in range(2))
-    signal = automatic[:, 0] + learnt[:, 0] + 0.5 * generator.standard_normal(rows)
+    automatic, trained = (generator.standard_normal((rows, 4)).astype(np.float32) for _ in range(2))
+    signal = automatic[:, 0] + trained[:, 0] + 0.5 * generator.standard_normal(rows)
     if kind is TaskType.BINARY:
         target = (signal > 0).astype(float)
     elif kind is TaskType.REGRESSION:
         target = np.expm1(np.maximum(signal + 2, 0))
     else:
         target = np.digitize(signal, [-0.7, 0.7])
-    return FeatureSets(automatic, learnt), target
+    return FeatureSets(automatic, trained), target
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=str)

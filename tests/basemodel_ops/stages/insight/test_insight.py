@@ -168,8 +168,8 @@ def _all(ws: Workspace, table: str) -> pa.Table:
 @pytest.mark.usefixtures("published")
 def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspace) -> None:
     """Groups that are numbered anew, as after a training, are those of the last week by their members."""
-    learnt = ws.current("segmentation")
-    tree = Tree(**learnt.arrays("tree"))
+    trained = ws.current("segmentation")
+    tree = Tree(**trained.arrays("tree"))
     order = np.concatenate([np.flatnonzero(tree.level == level)[::-1] for level in (1, 2, 3)])
     place = np.argsort(order)
     parent = np.where(tree.parent[order] >= 0, place[tree.parent[order]], -1)
@@ -180,13 +180,13 @@ def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspac
         draft.json("report", {})
 
     before = read(ws, SEGMENTS)
-    ws.store.write("segmentation", "a" * 16, fill, learnt.manifest["about"])
+    ws.store.write("segmentation", "a" * 16, fill, trained.manifest["about"])
     try:
         stages.segments(ws, NEWEST, "r")
         now = read(ws, SEGMENTS)
         assert [(r["rider"], r["segment"]) for r in now] == [(r["rider"], r["segment"]) for r in before]
     finally:
-        ws.store.point("segmentation", learnt.version)
+        ws.store.point("segmentation", trained.version)
         stages.segments(ws, NEWEST, "r")
 
 
@@ -260,14 +260,14 @@ def test_who_is_not_there_and_a_week_that_is_not_kept_are_named(ws: Workspace) -
 
 @pytest.mark.usefixtures("published")
 def test_groups_of_another_foundation_model_divide_nobody(ws: Workspace) -> None:
-    learnt = ws.current("segmentation")
-    about = {**learnt.manifest["about"], "inputs": {"artifacts": {"foundation_model": "another"}}}
-    ws.store.write("segmentation", "b" * 16, lambda draft: draft.arrays("tree", learnt.arrays("tree")), about)
+    trained = ws.current("segmentation")
+    about = {**trained.manifest["about"], "inputs": {"artifacts": {"foundation_model": "another"}}}
+    ws.store.write("segmentation", "b" * 16, lambda draft: draft.arrays("tree", trained.arrays("tree")), about)
     try:
         with pytest.raises(DataError, match="learnt with the foundation model another"):
             stages.segments(ws, NEWEST, "r")
     finally:
-        ws.store.point("segmentation", learnt.version)
+        ws.store.point("segmentation", trained.version)
 
 
 @pytest.mark.usefixtures("published")

@@ -25,7 +25,7 @@ GRID = Relation(schema_name="behavior", name="cutoffs")
 
 
 @pytest.fixture(scope="module")
-def learnt(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     ws = encoded(tmp_path_factory.mktemp("pinned"))
     stages.training_examples(ws)
     return ws
@@ -52,58 +52,58 @@ def load(ws: Workspace, relation: Relation, table: pa.Table) -> None:
         warehouse.load(relation, table)
 
 
-def test_nothing_is_made_twice(learnt: Workspace) -> None:
-    assert made(learnt) == {}
-    assert stages.training_examples(learnt).reused
+def test_nothing_is_made_twice(trained: Workspace) -> None:
+    assert made(trained) == {}
+    assert stages.training_examples(trained).reused
 
 
-def test_new_events_and_labels_make_nothing_until_a_training_is_due(learnt: Workspace) -> None:
+def test_new_events_and_labels_make_nothing_until_a_training_is_due(trained: Workspace) -> None:
     own = trips().select(["rider", "started_at", "booking", "station", "fare"])
     more = own.slice(0, 30).set_column(1, "started_at", pa.array([NOW - timedelta(hours=1)] * 30, pa.timestamp("us")))
-    load(learnt, TRIPS, pa.concat_tables([own, more]))
+    load(trained, TRIPS, pa.concat_tables([own, more]))
     try:
-        assert made(learnt) == {}
-        due = made(learnt, renew=True)
+        assert made(trained) == {}
+        due = made(trained, renew=True)
         assert due["snapshot"] == "it was asked for"
         assert "table behavior.trips changed" in due["encoders/trips"]
         assert "encoders/trips" in due["embeddings/trips__station"]
     finally:
-        load(learnt, TRIPS, own)
+        load(trained, TRIPS, own)
 
 
-def test_a_training_is_due_when_the_data_end_late_enough(learnt: Workspace) -> None:
+def test_a_training_is_due_when_the_data_end_late_enough(trained: Workspace) -> None:
     def grid(weeks: int) -> pa.Table:
         cutoffs = [CUTOFFS[0] + timedelta(weeks=week) for week in range(18 + weeks)]
         end = pa.array([NOW + timedelta(weeks=weeks)] * len(cutoffs), pa.timestamp("us"))
         return pa.table({"cutoff": pa.array(cutoffs, pa.timestamp("us"))}).append_column("data_end", end)
 
     try:
-        load(learnt, GRID, grid(3))
-        assert made(learnt) == {}
-        load(learnt, GRID, grid(4))
-        assert "the data end 28 days later; BASEMODEL_RETRAIN_DAYS is 28" in made(learnt)["snapshot"]
-        assert made(again(learnt, retrain_days=35)) == {}
+        load(trained, GRID, grid(3))
+        assert made(trained) == {}
+        load(trained, GRID, grid(4))
+        assert "the data end 28 days later; BASEMODEL_RETRAIN_DAYS is 28" in made(trained)["snapshot"]
+        assert made(again(trained, retrain_days=35)) == {}
     finally:
-        load(learnt, GRID, grid(0))
+        load(trained, GRID, grid(0))
 
 
-def test_a_new_question_makes_only_itself(learnt: Workspace) -> None:
-    asked, task = ask(learnt, lambda rider, cutoff: int(rider < "rider 3") if is_over(cutoff) else None, pa.int64())
-    both = learnt.contract.model_copy(update={"tasks": (*learnt.contract.tasks, task)})
-    ws = Workspace.open(learnt.settings, both, lambda _: None)
+def test_a_new_question_makes_only_itself(trained: Workspace) -> None:
+    asked, task = ask(trained, lambda rider, cutoff: int(rider < "rider 3") if is_over(cutoff) else None, pa.int64())
+    both = trained.contract.model_copy(update={"tasks": (*trained.contract.tasks, task)})
+    ws = Workspace.open(trained.settings, both, lambda _: None)
     found = {key for key in made(ws) if key != "snapshot"}
     assert found == {f"{task.name}/model", f"{task.name}/evaluation"}
     del asked
 
 
-def test_words_and_the_moment_at_which_data_stop_change_nothing(learnt: Workspace) -> None:
-    grid = learnt.contract.grid.model_copy(update={"now": NOW.date() + timedelta(days=1)})
-    (event,) = learnt.contract.events
+def test_words_and_the_moment_at_which_data_stop_change_nothing(trained: Workspace) -> None:
+    grid = trained.contract.grid.model_copy(update={"now": NOW.date() + timedelta(days=1)})
+    (event,) = trained.contract.events
     columns = tuple(column.model_copy(update={"purpose": "another"}) for column in event.columns)
-    contract = learnt.contract.model_copy(
+    contract = trained.contract.model_copy(
         update={"grid": grid, "events": (event.model_copy(update={"columns": columns}),)}
     )
-    assert made(Workspace.open(learnt.settings, contract, lambda _: None)) == {}
+    assert made(Workspace.open(trained.settings, contract, lambda _: None)) == {}
 
 
 @pytest.mark.parametrize(
@@ -115,21 +115,21 @@ def test_words_and_the_moment_at_which_data_stop_change_nothing(learnt: Workspac
         ({"validation_cutoffs": 3}, {"snapshot"}),
     ],
 )
-def test_a_setting_makes_again_what_depends_on_it(learnt: Workspace, settings: dict, first: set[str]) -> None:
-    found = made(again(learnt, **settings))
+def test_a_setting_makes_again_what_depends_on_it(trained: Workspace, settings: dict, first: set[str]) -> None:
+    found = made(again(trained, **settings))
     assert first <= found.keys()
     (name,) = settings
     assert any(name in found[key] for key in first)
     assert "encoders/riders" not in found or first == {"snapshot"}
 
 
-def test_another_definition_of_a_table_is_looked_at_and_the_same_rows_change_nothing(learnt: Workspace) -> None:
-    contract = learnt.contract.model_copy(update={"definitions": {str(TRIPS): "edited"}})
-    assert made(Workspace.open(learnt.settings, contract, lambda _: None)).keys() <= {"snapshot"}
+def test_another_definition_of_a_table_is_looked_at_and_the_same_rows_change_nothing(trained: Workspace) -> None:
+    contract = trained.contract.model_copy(update={"definitions": {str(TRIPS): "edited"}})
+    assert made(Workspace.open(trained.settings, contract, lambda _: None)).keys() <= {"snapshot"}
 
 
-def test_the_split_of_a_snapshot_is_that_of_its_grid(learnt: Workspace) -> None:
-    snapshot = learnt.snapshot()
+def test_the_split_of_a_snapshot_is_that_of_its_grid(trained: Workspace) -> None:
+    snapshot = trained.snapshot()
     assert to_datetime(snapshot.times.data_end) == NOW
     assert to_datetime(snapshot.times.training_end) == min(
         to_datetime(int(moment)) for moment in snapshot.times.split(14, "rides_14d").validation
@@ -147,13 +147,13 @@ def test_the_split_of_a_snapshot_is_that_of_its_grid(learnt: Workspace) -> None:
     ],
 )
 def test_a_stage_that_reads_what_it_does_not_declare_is_stopped(
-    learnt: Workspace, tmp_path: Path, read: Callable[[Workspace], object], words: str
+    trained: Workspace, tmp_path: Path, read: Callable[[Workspace], object], words: str
 ) -> None:
     def fill(ws: Workspace, _: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         read(ws)
         return {}, {}
 
     # Another code: the artifact has to be made.
-    ws = again(learnt, dimension=4)
+    ws = again(trained, dimension=4)
     with pytest.raises(UndeclaredError, match=words):
         ws.materialize("embeddings/trips__station", fill)
