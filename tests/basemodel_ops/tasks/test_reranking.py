@@ -73,14 +73,7 @@ def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
         back = {age: place for place, age in enumerate(moments)}
         pool = sum((2 ** (-back[age] / 3) * vectors[item] for item, age in mine), np.zeros(4))
         after = trained.relations.follows.toarray()
-        follows = sum(
-            (
-                2 ** (-back[age] / 3) * trained.relations.follows.toarray()[item]
-                for item, age in mine
-                if back[age] <= 21
-            ),
-            np.zeros(ITEMS),
-        )
+        follows = sum((2 ** (-back[age] / 3) * after[item] for item, age in mine if back[age] <= 21), np.zeros(ITEMS))
         query = trained.retrieval.queries(affinity.interactions.sequences, np.array([entity]))[0]
         logits = vectors @ query
         for item in range(ITEMS):
