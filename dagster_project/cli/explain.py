@@ -12,6 +12,7 @@ from rich.table import Table
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract
+from dagster_project.cli.errors import plain_errors, read_settings
 from dagster_project.cli.options import AsOf
 from dagster_project.lib.printing import show
 
@@ -31,7 +32,6 @@ def explain(
 ) -> None:
     """Say which events of an entity move its score, and by how much; of a recommendation, what speaks for its items."""
     from basemodel_ops.stages import Workspace, explain_entity, explain_items
-    from dagster_project.cli.app import plain_errors, read_settings
     from dagster_project.defs.partitions import as_of as moment_of
     from dagster_project.defs.partitions import chosen, listed
     from dagster_project.lib.home import calm_threads

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from dagster_project.cli.errors import plain_errors
 from dagster_project.lib.printing import show
 
 
@@ -21,7 +22,6 @@ def init(
     from basemodel_ops.proposal.project import files_of, task_name, write
     from basemodel_ops.proposal.roles import propose
     from basemodel_ops.proposal.tables import look
-    from dagster_project.cli.app import plain_errors
 
     console = Console()
     with plain_errors():

@@ -12,6 +12,7 @@ import typer
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.pages import FILE, FOLDER
 from basemodel_ops.settings import Settings
+from dagster_project.cli.errors import plain_errors, read_settings
 from dagster_project.cli.options import AsOf
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def report(
     """Make the page about a week where it is not there yet, print its path and open it in a browser."""
     from basemodel_ops.stages import Workspace
     from basemodel_ops.stages import report as make
-    from dagster_project.cli.app import plain_errors, read_settings
     from dagster_project.defs.partitions import as_of as as_of_key
     from dagster_project.defs.partitions import chosen, listed
     from dagster_project.lib.project import load_project
@@ -71,7 +71,6 @@ def predictions(
     """Give the rows a model is measured by: entity, cutoff, label, what it answered, and what the baseline did."""
     from basemodel_ops.stages import Workspace
     from basemodel_ops.stages.tasks.predictions import read_predictions
-    from dagster_project.cli.app import plain_errors, read_settings
     from dagster_project.cli.execution import known_tasks
     from dagster_project.lib.project import load_project
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dagster_project.cli.errors import plain_errors, read_settings
 from dagster_project.cli.options import AsOf
 from dagster_project.lib.printing import show
 
@@ -22,7 +23,6 @@ def similar(
     """Name the entities whose embedding is nearest to that of one."""
     from basemodel_ops.stages import Workspace
     from basemodel_ops.stages import similar as find
-    from dagster_project.cli.app import plain_errors, read_settings
     from dagster_project.defs.partitions import as_of as as_of_key
     from dagster_project.defs.partitions import chosen, listed
     from dagster_project.lib.project import load_project
@@ -42,7 +42,6 @@ def anomalies(
     """Say who was odd lately, how unlikely that was, and what was odd."""
     from basemodel_ops.stages import Workspace
     from basemodel_ops.stages.insight.anomalies import published
-    from dagster_project.cli.app import plain_errors, read_settings
     from dagster_project.defs.partitions import as_of as as_of_key
     from dagster_project.defs.partitions import chosen, listed
     from dagster_project.lib.project import load_project
