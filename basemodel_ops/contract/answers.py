@@ -74,15 +74,22 @@ TABLES = {
     for table in (
         AnswerTable(
             "scores",
-            "one row per {key} and cutoff; per item too, where items or labels are answered",
+            "one row per {key} and {when}",
             {
-                "score": "The answer: the chance of a yes, or what items are ranked by.",
+                "score": "The answer: the chance of a yes.",
                 "prediction": "The answer, in the unit of the target.",
                 "lower": "The lower bound of the interval that `coverage` asks for.",
                 "upper": "The upper bound of the interval that `coverage` asks for.",
                 "probability": "The chance of the likeliest class.",
                 "probabilities": "The chance of every class, as a JSON object.",
                 "expected_days": "Expected days until the event, none beyond the last window counted.",
+            },
+        ),
+        AnswerTable(
+            "item_scores",
+            "one row per {key}, {when} and item",
+            {
+                "score": "What items are ranked by; of a label, its chance.",
                 "rank": "1 is the best item of the entity.",
             },
         ),
@@ -184,4 +191,4 @@ TABLES = {
         ),
     )
 }
-"""By the last word of their names."""
+"""By the last word of their names; `item_scores` are the scores of tasks that answer with items or labels."""

@@ -35,7 +35,9 @@ class TableAsset:
     """Whose rows they are: the column of the entity, or of a value."""
     lineage: Lineage = field(default_factory=dict)
     beside: tuple[str, ...] = ()
-    """Names of tables that are written with it."""
+    """Last words of the names of tables that are written with it."""
+    when: str = "cutoff"
+    """What else tells its rows apart."""
 
     @property
     def relation(self) -> Relation:
@@ -47,7 +49,7 @@ class TableAsset:
         tags: Mapping[str, str] | None = None, freshness: dg.FreshnessPolicy | None = None, partitioned: bool = True,
     ) -> dg.AssetSpec:  # fmt: skip
         """The asset: a sentence `about` it without its full stop, the module that makes it, what it is made from."""
-        settings, row = self.project.settings, self.words.row.format(key=self.column)
+        settings, row = self.project.settings, self.words.row.format(key=self.column, when=self.when)
         parts = (database_of(settings), self.relation.schema_name, self.relation.name)
         return dg.AssetSpec(
             self.key, deps=list(dict.fromkeys(deps)), group_name=group, kinds={"python", settings.kind},

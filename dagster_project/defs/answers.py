@@ -8,6 +8,7 @@ import dagster as dg
 from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.answers import TABLES
+from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.memory import reset_peak
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.automation import freshness, newest_cutoff
@@ -49,8 +50,9 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     ]  # fmt: skip
     tables = {
         task.name: TableAsset(
-            project, scores_key(task.name), f"{task.name}_scores", TABLES["scores"], task.entity,
-            of_scores(project, task),
+            project, scores_key(task.name), f"{task.name}_scores",
+            TABLES["scores" if task.form.shape is Shape.ANSWER else "item_scores"], task.entity,
+            of_scores(project, task), when="moment" if task.is_own else "cutoff",
         )
         for task in contract.tasks
     }  # fmt: skip

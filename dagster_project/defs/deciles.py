@@ -24,7 +24,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     tables = {
         task.name: TableAsset(
             project, deciles_key(task.name), f"{task.name}_deciles", TABLES["deciles"], task.entity,
-            from_scores(scores_key(task.name), task),
+            from_scores(scores_key(task.name), task, answer=True),
         )
         for task in tasks
     }  # fmt: skip

@@ -43,10 +43,11 @@ def of_values(project: Project, column: str, sources: Iterable[str]) -> Lineage:
     return {column: [_column(project, project.contract.event(source).relation, column) for source in sources]}
 
 
-def from_scores(scores: dg.AssetKey, task: Task) -> Lineage:
-    """Columns of a table beside a score table; `score` is what orders its entities, under whatever name."""
-    same = {name: name for name in (task.entity, "as_of", "moment", "class", "item")}
-    return {name: [dg.TableColumnDep(scores, there)] for name, there in {**same, "score": task.form.answer}.items()}
+def from_scores(scores: dg.AssetKey, task: Task, answer: bool = False) -> Lineage:
+    """Columns of a table that is made from a score table: whose rows they are, and as `score` the `answer` compared."""
+    names = {name: name for name in (task.entity, "as_of", "moment", "class", "item")}
+    names |= {"score": task.form.answer} if answer else {}
+    return {name: [dg.TableColumnDep(scores, above)] for name, above in names.items()}
 
 
 def _column(project: Project, relation: Relation, name: str) -> dg.TableColumnDep:
