@@ -19,6 +19,7 @@ from dagster_project.defs import dbt_models as models
 from dagster_project.lib.progress import progress
 from dagster_project.lib.project import Project, load_project
 from dagster_project.lib.stage import WorkspaceResource
+from dagster_project.lib.storage import quicken
 
 GROUPS = (raw, models, training, answers, deciles, insight, audiences, explanations, page)
 """Modules with the `assets` of a project."""
@@ -47,4 +48,5 @@ def build(project: Project) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """The project that `BASEMODEL_DBT_PROJECT_DIR` names."""
+    quicken()
     return build(load_project(Settings()))
