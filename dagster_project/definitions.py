@@ -18,6 +18,7 @@ from dagster_project.defs import (
 from dagster_project.defs import dbt_models as models
 from dagster_project.lib.progress import progress
 from dagster_project.lib.project import Project, load_project
+from dagster_project.lib.stage import WorkspaceResource
 from dagster_project.lib.storage import quicken
 
 GROUPS = (raw, models, training, answers, deciles, insight, audiences, explanations, page)
@@ -38,6 +39,7 @@ def build(project: Project) -> dg.Definitions:
         jobs=automation.jobs(training.keys(project), answered, dg.AssetSelection.assets(*marts)),
         schedules=automation.schedules(project),
         sensors=automation.sensors(project),
+        resources={"workspaces": WorkspaceResource(project=project), "dbt": models.resource(project)},
         loggers={"console": dg.colored_console_logger, "progress": progress},
         executor=dg.in_process_executor,
     )

@@ -12,6 +12,7 @@ import typer
 from basemodel_ops.assets import Asset, assets
 from basemodel_ops.contract.types import (
     AttributeSource,
+    Audience,
     Column,
     ColumnType,
     Contract,
@@ -24,7 +25,8 @@ from basemodel_ops.contract.types import (
 )
 from basemodel_ops.settings import Settings
 from dagster_project.cli.app import app
-from dagster_project.lib.project import load_project
+from dagster_project.definitions import build
+from dagster_project.lib.project import Project, load_project
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 HEAD = "| artifact | made by | from artifacts | told apart by tables | reads besides | settings | pins |"
@@ -74,11 +76,47 @@ def test_the_table_of_what_artifacts_depend_on_is_what_they_declare() -> None:
     assert table in text, "Run again with UPDATE_SNAPSHOTS=1 and review the difference."
 
 
+DAGSTER = ARCHITECTURE.with_name("docs") / "dagster.md"
 README = ARCHITECTURE.with_name("README.md")
 DECISIONS = ARCHITECTURE.with_name("docs") / "decisions"
 COMMANDS = ARCHITECTURE.with_name("docs") / "commands.md"
 
 TICKED = r"`([^`]+)`"
+
+
+def own_checks(project: Project) -> set[tuple[str, str, bool]]:
+    """Name of each check, the asset that it is on (of a dbt model only that), and whether a failure blocks."""
+    definitions, results = build(project), set()
+    dbt = {key for entry in definitions.assets or () for key in entry.keys if entry.op.name.startswith("dbt_")}  # pyright: ignore
+    holders = [*(definitions.assets or ()), *(definitions.asset_checks or ())]
+    for spec in (spec for entry in holders if entry.op.name not in DBT_STEPS for spec in entry.check_specs):  # pyright: ignore
+        *first, last = spec.asset_key.path
+        kind = "<model>" if last == "audience" else "<task>"
+        shown = (
+            f"{first[0]}/…" if first and first[0] in ("embeddings", "codes") else f"{kind}/{last}" if first else last
+        )
+        results.add((spec.name, "dbt" if spec.asset_key in dbt else f"`{shown}`", bool(spec.blocking)))
+    return results
+
+
+DBT_STEPS = ("dbt_behavior", "dbt_marts")
+
+
+def test_the_checks_are_those_that_there_are(tmp_path: Path) -> None:
+    project = load_project(Settings(home=tmp_path))
+    event = project.contract.events[0]
+    audience = Audience(name="seeds", relation=event.relation, entity=event.entity)
+    contract = project.contract.model_copy(update={"audiences": (audience,)})
+    table = re.search(r"^\| check \| on \|.*\n\|[-|]+\n((?:\|.*\n)+)", DAGSTER.read_text(), re.MULTILINE)
+    assert table is not None
+    shown = set()
+    for row in table.group(1).splitlines():
+        name, on, _, blocks = (cell.strip() for cell in row.strip("|").split(" | "))
+        if name == "dbt tests":
+            continue
+        for asset in re.findall(r"`[^`]+`", on) or ["dbt"]:
+            shown.add((name.strip("`"), asset, blocks == "yes"))
+    assert shown == own_checks(Project(project.settings, contract))
 
 
 def test_the_defaults_of_settings_are_those_of_the_code() -> None:

@@ -13,6 +13,14 @@ LAST_DAY = 28
 """Of a month, on which a monthly or quarterly grid may start: later days are not in every month."""
 
 
+LONGEST = {Cadence.MONTH: timedelta(days=31), Cadence.QUARTER: timedelta(days=92)}
+
+
+def longest_step(grid: Grid) -> timedelta | None:
+    """The longest time from one cutoff to the next; None of an irregular grid."""
+    return STEPS.get(grid.every, LONGEST.get(grid.every))
+
+
 def key_of(timestamp: datetime) -> str:
     """The name of a cutoff in keys of partitions and artifacts: its date, and the time where that is not midnight."""
     if timestamp.time() == time():

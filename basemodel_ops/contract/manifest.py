@@ -8,6 +8,7 @@ from basemodel_ops.contract.declarations import GridMeta
 from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
 from basemodel_ops.contract.nodes import snapshot_column
+from basemodel_ops.contract.owners import owners
 from basemodel_ops.contract.questions import read_audiences, read_tasks
 from basemodel_ops.contract.types import (
     AttributeSource,
@@ -176,5 +177,5 @@ def read_contract(manifest_path: Path, database: str | None = None, kind: str = 
         raise ContractError(reader.problems)
     return Contract(
         entity=events[0].entity, events=events, attributes=attributes, tasks=tasks, grid=grid, audiences=audiences,
-        personal=reader.personal, definitions=definitions(manifest),
+        personal=reader.personal, definitions=definitions(manifest), owners=owners(manifest),
     )  # fmt: skip

@@ -268,6 +268,8 @@ class Contract(Frozen):
     personal: tuple[Personal, ...] = ()
     definitions: dict[str, str] = {}
     """Per relation a hash of the SQL that makes it, of all that it reads and of the macros used; without comments."""
+    owners: dict[str, tuple[str, ...]] = {}
+    """Per relation whoever owns it, where the dbt project says so; nothing that is learnt depends on it."""
 
     def definition(self, relation: Relation) -> str:
         """The hash of the SQL that makes a relation; empty where it is not known."""
@@ -275,10 +277,10 @@ class Contract(Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """A hash that changes with any declaration but the words of a purpose, which change nothing that is learnt."""
+        """A hash that changes with any declaration but owners and words of a purpose, of which nothing is learnt."""
         columns = {"__all__": {"columns": {"__all__": {"pii", "purpose"}}}}
         text = self.model_dump_json(
-            exclude={"personal": True, "definitions": True, "events": columns, "attributes": columns}
+            exclude={"personal": True, "definitions": True, "owners": True, "events": columns, "attributes": columns}
         )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -20,7 +20,7 @@ from basemodel_ops.stages.snapshot import snapshot as pinning
 from basemodel_ops.stages.snapshot.snapshot import Pins, Snapshot
 from basemodel_ops.stages.snapshot.times import Times, microseconds, read_times, to_datetime, to_microseconds
 from basemodel_ops.warehouse import open_warehouse
-from basemodel_ops.warehouse.audited import Audited
+from basemodel_ops.warehouse.audited import Audited, Published
 from basemodel_ops.warehouse.base import Warehouse
 
 __all__ = ["Times", "Workspace", "WriteArtifact", "microseconds", "to_datetime", "to_microseconds"]
@@ -40,6 +40,8 @@ class Workspace:
     def __init__(self, settings: Settings, contract: Contract, log: Callable[[str], None], run: str = "") -> None:
         self.settings, self.contract, self.log, self.run = settings, contract, log, run
         self.store = ArtifactStore(settings.artifact_root)
+        self.published: dict[str, Published] = {}
+        """Tables that stages of this workspace published or found up to date, by name."""
         self._asset: Asset | None = None
 
     @classmethod
@@ -56,7 +58,7 @@ class Workspace:
         """A fresh connection, audited; close it before dbt runs."""
         log, asset = AuditLog(self.settings.home), self._asset
         only = None if asset is None else [str(relation) for relation in (*asset.relations, *asset.aside)]
-        return Audited(open_warehouse(self.settings), log, self.contract, self.run, only)
+        return Audited(open_warehouse(self.settings), log, self.contract, self.run, only, self.published)
 
     def answer_relation(self, table: str) -> Relation:
         """A table of answers, in the schema of this target."""

@@ -1,7 +1,7 @@
 """A warehouse behind the contract's allow-list, whose every read stands in the audit log. No value does."""
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -13,6 +13,7 @@ from sqlglot import exp
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.types import Contract, Relation
 from basemodel_ops.errors import UndeclaredError, WarehouseError
+from basemodel_ops.warehouse.arrow import portable_schema
 from basemodel_ops.warehouse.base import Publication, Warehouse
 from basemodel_ops.warehouse.queries import column_of
 from basemodel_ops.warehouse.sampling import SAID
@@ -99,14 +100,28 @@ def _is_time_bound(literal: exp.Literal) -> bool:
     return cast.to.is_type("timestamp", "timestampntz", "date", "datetime")
 
 
+@dataclass(frozen=True)
+class Published:
+    """What was published of a table, or found up to date: its columns, the rows of these partitions, and of all."""
+
+    schema: pa.Schema
+    rows: int
+    table_rows: int
+
+
 class Audited:
     """Any warehouse, read through the allow-list and the log. A read that cannot be logged is not handed out."""
 
     def __init__(
-        self, warehouse: Warehouse, log: AuditLog, contract: Contract, run: str, only: Collection[str] | None = None
-    ) -> None:
-        """Read through the allow-list of a contract; of its relations `only` some, where they are given."""
+        self, warehouse: Warehouse, log: AuditLog, contract: Contract, run: str, only: Collection[str] | None = None,
+        published: dict[str, Published] | None = None,
+    ) -> None:  # fmt: skip
+        """Read through the allow-list of a contract; of its relations `only` some, where they are given.
+
+        What is `published` by stages is noted there.
+        """
         self._warehouse, self._log, self._run = warehouse, log, run
+        self._published = {} if published is None else published
         self._readable, self._only = contract.readable, only
         self._purposes: dict[str, dict[str, str]] = {}
         for item in contract.personal:
@@ -224,7 +239,19 @@ class Audited:
     ) -> AbstractContextManager[Publication]:
         """A partition that is replaced when the block ends well; writes are in the ledger."""
         _check_columns(schema)
-        return self._warehouse.publication(relation, schema, partition, input_hash, code_version, run_id)
+        out = self._warehouse.publication(relation, schema, partition, input_hash, code_version, run_id)
+        return self._noted(out, relation, schema)
+
+    @contextmanager
+    def _noted(
+        self, publication: AbstractContextManager[Publication], relation: Relation, schema: pa.Schema
+    ) -> Iterator[Publication]:
+        """The same block; what it published is noted when it ends well."""
+        with publication as out:
+            yield out
+        before = self._published.get(str(relation))
+        rows = out.rows + (before.rows if before else 0)
+        self._published[str(relation)] = Published(portable_schema(schema), rows, out.table_rows)
 
     def load(self, relation: Relation, table: pa.Table) -> None:
         """Create or replace a whole table, atomically."""

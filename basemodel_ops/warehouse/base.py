@@ -34,6 +34,16 @@ class Publication(Protocol):
         """Whether it was replaced; known when the block has ended."""
         ...
 
+    @property
+    def rows(self) -> int:
+        """Rows of the partition, written now or before; known when the block has ended."""
+        ...
+
+    @property
+    def table_rows(self) -> int:
+        """Rows of all partitions of its table; known when the block has ended."""
+        ...
+
     def append(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Send rows to the stage table; a few are held until they are worth a statement.
 

@@ -128,6 +128,7 @@ class Publication:
         self._sent = (0, 0, 0)
         self._is_sound = True
         self.is_written = False
+        self.rows = self.table_rows = 0
 
     def __str__(self) -> str:
         return str(self._partition)
@@ -143,6 +144,7 @@ class Publication:
             columns = [defined(name, exp.DataType.build(kind)) for name, kind in LEDGER_COLUMNS.items()]
             session.create(self._partition.ledger, columns)
             if self._partition.is_committed(session):
+                self._count(session)
                 return
             session.create_schema(self._stage.schema_name)
             sweep(session, self._stage.schema_name)
@@ -253,6 +255,7 @@ class Publication:
         try:
             session.lock(partition.relation, partition.entry)
             if partition.is_committed(session):
+                self._count(session)
                 session.rollback()
                 return False
             session.rows(exp.delete(table_of(partition.relation)).where(partition.rows))
@@ -260,6 +263,7 @@ class Publication:
             session.rows(exp.insert(source, table_of(partition.relation), columns=_identifiers(names)))
             session.rows(exp.delete(table_of(partition.ledger)).where(partition.entry))
             session.rows(exp.insert(entry, table_of(partition.ledger), columns=_identifiers(list(values))))
+            self._count(session)
         except BaseException:
             session.rollback()
             raise
@@ -268,6 +272,14 @@ class Publication:
         except Exception as error:
             raise CommitError(str(error)) from error
         return True
+
+    def _count(self, session: Session) -> None:
+        """Note how many rows the partition and its table have, as the ledger says."""
+        partition = self._partition
+        query = exp.select(column_of("partition"), column_of("row_count")).from_(table_of(partition.ledger))
+        counts = session.rows(query.where(column_of("table_name").eq(_text(str(partition.relation)))))
+        self.rows = sum(int(count) for key, count in counts if key == partition.key)
+        self.table_rows = sum(int(count) for _, count in counts)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

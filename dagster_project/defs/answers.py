@@ -7,29 +7,34 @@ import dagster as dg
 
 from basemodel_ops.assets import represented
 from basemodel_ops.code import code_behind
+from basemodel_ops.contract.answers import TABLES
+from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.memory import reset_peak
-from dagster_project.defs.automation import newest_cutoff
+from dagster_project.defs.answer_tables import TableAsset
+from dagster_project.defs.automation import freshness, newest_cutoff
+from dagster_project.defs.lineage import of_scores
 from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.check_results import cached_result
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import checked, open_workspace, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, reported
 
 REPRESENTATION = dg.AssetKey("entity_representation")
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
     """The one asset definition of this group: all answers of a cutoff."""
-    contract, schema = project.contract, project.settings.answers_schema
+    contract = project.contract
     artifacts, relations = represented(contract)
     events = [project.key(relation) for relation in relations]
-    tables = [entry for task in contract.tasks for entry in (task.population or task.relation, task.offers) if entry]
-    requested = [project.key(relation) for relation in tables]
-    made = [*map(asset_key, artifacts), dg.AssetKey("foundation_model")]
+    asked = [entry for task in contract.tasks for entry in (task.population or task.relation, task.offers) if entry]
+    requested = [project.key(relation) for relation in asked]
+    learnt = [*map(asset_key, artifacts), dg.AssetKey("foundation_model")]
     specs = [
         dg.AssetSpec(
             REPRESENTATION,
-            deps=list(dict.fromkeys([*made, *events, *requested])),
+            deps=list(dict.fromkeys([*learnt, *events, *requested])),
             group_name="representation",
             kinds={"python", "emde"},
             description=f"A compact embedding of each {contract.entity} that a task asks about, before `as_of`.",
@@ -43,21 +48,25 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             description="Asked what it holds, a sketch names what the events of the entity say. Warns.",
         )
     ]  # fmt: skip
+    tables = {
+        task.name: TableAsset(
+            project, scores_key(task.name), f"{task.name}_scores",
+            TABLES["scores" if task.form.shape is Shape.ANSWER else "item_scores"], task.entity,
+            of_scores(project, task), when="moment" if task.is_own else "cutoff",
+        )
+        for task in contract.tasks
+    }  # fmt: skip
     for task in contract.tasks:
         key = scores_key(task.name)
         current = [project.key(entry) for entry in (task.population or task.relation, task.offers) if entry]
         model = [dg.AssetKey([task.name, part]) for part in ("model", "evaluation")]
         specs.append(
-            dg.AssetSpec(
-                key,
-                deps=list(dict.fromkeys([*model, *made, *events, *current])),
-                group_name="tasks",
-                kinds={"python", project.settings.kind},
-                description=f"Answers of `{task.name}` for each {task.entity}, in `{schema}.{task.name}_scores`.",
-                code_version=code_behind("stages.scoring.scoring"),
-                automation_condition=newest_cutoff(contract.grid),
+            tables[task.name].spec(
+                f"Answers of `{task.name}` for each {task.entity}", "stages.scoring.scoring",
+                [*model, *learnt, *events, *current], "tasks", owners=owners(contract, task.relation),
+                tags=task_tags(task), freshness=freshness(contract.grid),
             )
-        )
+        )  # fmt: skip
         checks.append(
             dg.AssetCheckSpec(
                 "range", asset=key, blocking=True, description="One partition, in range, for every entity."
@@ -72,13 +81,13 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         partitions_def=cutoffs(contract.grid),
         can_subset=True,
     )
-    def answers(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def answers(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
         from basemodel_ops.stages.checks.answers import check_scores, unfit
         from basemodel_ops.stages.checks.sketch_recall import check_representation
 
         reset_peak()
-        started, timestamp, workspace = time.monotonic(), as_of(context.partition_key), open_workspace(project, context)
+        started, timestamp, workspace = time.monotonic(), as_of(context.partition_key), workspaces.open(context)
         wanted = set(context.selected_asset_keys)
         tasks = [task.name for task in contract.tasks if scores_key(task.name) in wanted]
         refused = {task: why for task in tasks if (why := unfit(workspace, task))}
@@ -88,16 +97,18 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         for name, report in reports.items():
             if name == "entity_representation":
                 result, again = cached_result(
-                    project.settings,
+                    workspace.settings,
                     f"{name}/decoding",
                     [context.partition_key, report.version],
                     lambda: check_representation(workspace, timestamp),
                 )
                 key = REPRESENTATION
                 result = checked(result, "decoding", again)._replace(severity=dg.AssetCheckSeverity.WARN)
+                materialized = reported(report, started)._replace(asset_key=key)
             else:
                 key, result = scores_key(name), checked(check_scores(workspace, name, timestamp), "range")
-            yield reported(report, started)._replace(asset_key=key, check_results=[result._replace(asset_key=key)])
+                materialized = tables[name].told(reported(report, started), workspace)
+            yield materialized._replace(check_results=[result._replace(asset_key=key)])
         if refused:
             raise dg.Failure("; ".join(f"{task} is not scored: {why}" for task, why in refused.items()))
 

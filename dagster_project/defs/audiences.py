@@ -5,15 +5,17 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from basemodel_ops.code import code_behind
+from basemodel_ops.contract.answers import TABLES
 from basemodel_ops.contract.types import Audience
+from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
-from dagster_project.defs.automation import newest_cutoff
 from dagster_project.defs.insight import GROUP
+from dagster_project.defs.lineage import of_asked
 from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.about import owners
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import checked, open_workspace, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, reported
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -31,16 +33,19 @@ def _key(audience: Audience) -> dg.AssetKey:
 
 
 def _audience(project: Project, audience: Audience) -> dg.AssetsDefinition:
-    key, table = _key(audience), f"{project.settings.answers_schema}.{audience.name}_audience"
+    key = _key(audience)
+    table = TableAsset(
+        project, key, f"{audience.name}_audience", TABLES["audience"], project.contract.entity,
+        of_asked(project, project.contract.tasks),
+    )  # fmt: skip
 
     @dg.multi_asset(
         name=f"{key.path[0]}__audience",
         specs=[
-            dg.AssetSpec(
-                key, deps=[REPRESENTATION, project.key(audience.relation)], group_name=GROUP,
-                kinds={"python", project.settings.kind}, code_version=code_behind("stages.insight.audiences"),
-                automation_condition=newest_cutoff(project.contract.grid),
-                description=f"Who is like those that {audience.name} lists, the likeliest first, in `{table}`.",
+            table.spec(
+                f"Who is like those that {audience.name} lists, the likeliest first", "stages.insight.audiences",
+                [REPRESENTATION, project.key(audience.relation)], GROUP,
+                owners=owners(project.contract, audience.relation),
             )
         ],
         check_specs=[
@@ -48,13 +53,13 @@ def _audience(project: Project, audience: Audience) -> dg.AssetsDefinition:
         ],
         partitions_def=cutoffs(project.contract.grid),
     )  # fmt: skip
-    def ranked(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def ranked(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
         from basemodel_ops.stages.checks.audiences import check_audience
 
-        timestamp, workspace, started = as_of(context.partition_key), open_workspace(project, context), time.monotonic()
+        timestamp, workspace, started = as_of(context.partition_key), workspaces.open(context), time.monotonic()
         report = stages.audience(workspace, audience.name, timestamp, context.run.run_id)
         result = checked(check_audience(workspace, audience.name, timestamp), "whole")._replace(asset_key=key)
-        yield reported(report, started)._replace(asset_key=key, check_results=[result])
+        yield table.told(reported(report, started), workspace)._replace(check_results=[result])
 
     return ranked

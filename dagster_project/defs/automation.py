@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 from dagster import AutomationCondition, AutomationConditionSensorDefinition, DefaultSensorStatus
 
-from basemodel_ops.contract.cutoffs import ADVERBS, cron
+from basemodel_ops.contract.cutoffs import ADVERBS, cron, longest_step
 from basemodel_ops.contract.types import Cadence, Grid
 from basemodel_ops.errors import BaseModelError
 from dagster_project.defs.partitions import cutoffs, listed, newest, newest_key, past_keys
@@ -31,6 +31,17 @@ def newest_cutoff(grid: Grid) -> AutomationCondition | None:
     missing = AutomationCondition.on_missing().with_label("the newest cutoff is missing and its inputs are there")
     sound = AutomationCondition.all_deps_blocking_checks_passed().with_label("the inputs passed their blocking checks")
     return (missing & sound).with_label("fill the newest cutoff once its inputs are there and sound")
+
+
+def freshness(grid: Grid) -> dg.FreshnessPolicy | None:
+    """Scores are late when none were made since the cutoff before and `LATER`, and overdue a day after.
+
+    None of a stopped data set, which has no next cutoff, and of an irregular grid, whose next nobody knows.
+    """
+    step = longest_step(grid)
+    if step is None or grid.now is not None:
+        return None
+    return dg.FreshnessPolicy.time_window(warn_window=step + LATER, fail_window=step + timedelta(days=1))
 
 
 def jobs(trained: list[dg.AssetKey], answered: list[dg.AssetKey], marts: dg.AssetSelection) -> list[dg.JobDefinition]:

@@ -12,7 +12,7 @@ from dagster_project.defs.partitions import timestamp
 from dagster_project.lib.check_results import cached_result, cached_results, content
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import checked, open_workspace
+from dagster_project.lib.stage import WorkspaceResource, checked
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.report import CheckResult
@@ -61,13 +61,15 @@ def _preflight(project: Project) -> dg.AssetChecksDefinition:
         ],
         can_subset=True,
     )
-    def preflight(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    def preflight(
+        context: dg.AssetCheckExecutionContext, workspaces: WorkspaceResource
+    ) -> Iterator[dg.AssetCheckResult]:
         from basemodel_ops.data_quality.preflight import preflight as find
         from basemodel_ops.stages.erasure.forgetting import check_models
 
         keys = sorted(check.asset_key for check in context.selected_asset_check_keys)
         now = timestamp(project.contract.grid)
-        workspace = open_workspace(project, context)
+        workspace = workspaces.open(context)
         with workspace.warehouse() as warehouse:
             results = _remembered(project, warehouse, lambda: find(warehouse, project.contract, now))
             results += check_models(workspace, warehouse)
@@ -115,11 +117,11 @@ def _quality(project: Project, source: EventSource | AttributeSource) -> dg.Asse
         blocking=True,
         description="Great Expectations on a bounded batch: keys and times are there and columns are of their type.",
     )
-    def quality(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    def quality(context: dg.AssetCheckExecutionContext, workspaces: WorkspaceResource) -> dg.AssetCheckResult:
         from dagster_project.lib.quality import check_source
 
         now = timestamp(project.contract.grid)
-        with open_workspace(project, context).warehouse() as warehouse:
+        with workspaces.open(context).warehouse() as warehouse:
             seen = [source.model_dump(mode="json"), now.date(), content(warehouse, project.contract, source.relation)]
             result, reused = cached_result(
                 project.settings, f"{source.name}/quality", seen, lambda: check_source(warehouse, source, now)
@@ -135,10 +137,10 @@ def _types(project: Project, source: EventSource | AttributeSource) -> dg.AssetC
         name="types",
         description="What a bounded look at the values says of the inferred types; an annotation settles it.",
     )
-    def types(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    def types(context: dg.AssetCheckExecutionContext, workspaces: WorkspaceResource) -> dg.AssetCheckResult:
         from basemodel_ops.data_quality.profiles import inference_report, profile, unread
 
-        with open_workspace(project, context).warehouse() as warehouse:
+        with workspaces.open(context).warehouse() as warehouse:
             result = profile(warehouse, source)
         odd = [f"{profile.column.name}: {profile.advice}" for profile in result if profile.advice]
         return dg.AssetCheckResult(
@@ -163,10 +165,10 @@ def _repeats(project: Project, source: EventSource) -> dg.AssetChecksDefinition:
         name="repeats",
         description="No event stands twice: an increment that was loaded twice doubles every sum. It stops nothing.",
     )
-    def repeats(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    def repeats(context: dg.AssetCheckExecutionContext, workspaces: WorkspaceResource) -> dg.AssetCheckResult:
         from basemodel_ops.data_quality.repetition import repeated_rows
 
-        with open_workspace(project, context).warehouse() as warehouse:
+        with workspaces.open(context).warehouse() as warehouse:
             seen = [source.model_dump(mode="json"), content(warehouse, project.contract, source.relation)]
             result, reused = cached_result(
                 project.settings, f"{source.name}/repeats", seen, lambda: repeated_rows(warehouse, source)
@@ -186,8 +188,8 @@ def _stage(
     versions: Callable[["Workspace"], object] | None = None,
 ) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset, name=name, blocking=blocking, description=description)
-    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        workspace = open_workspace(project, context)
+    def check(context: dg.AssetCheckExecutionContext, workspaces: WorkspaceResource) -> dg.AssetCheckResult:
+        workspace = workspaces.open(context)
         if versions is None:
             return checked(find(workspace))
         about = f"{'/'.join(asset)}/{name}"

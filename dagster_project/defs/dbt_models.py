@@ -11,6 +11,8 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject, dbt_assets
 from packaging.version import Version, parse
 
+from basemodel_ops.contract.owners import owners_of
+from dagster_project.lib.about import as_owners
 from dagster_project.lib.built import Builds, Check, Record
 from dagster_project.lib.project import SCORES_SOURCE, Project, dbt_environment, dbt_executable, profiles_directory
 
@@ -24,6 +26,7 @@ class FolderTranslator(DagsterDbtTranslator):
     def __init__(self, project: Project) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
         self._keys = project.node_keys
+        self._groups = {group["name"]: group for group in project.manifest.get("groups", {}).values()}
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """The project's key of a node; dbt's own of a source."""
@@ -31,9 +34,11 @@ class FolderTranslator(DagsterDbtTranslator):
         return super().get_asset_key(dbt_resource_props) if current is None else current
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
-        """dbt's spec, with the folder as its group."""
+        """dbt's spec, with the folder as its group and the owner that the node or its group of dbt names."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = self.get_resource_props(manifest, unique_id)
+        if not spec.owners:
+            spec = spec.replace_attributes(owners=as_owners(owners_of(node, self._groups)))
         folders = node["fqn"][1:-1]
         # Dagster takes letters without accents, digits and underscores only.
         return spec.replace_attributes(group_name=re.sub(r"\W", "_", folders[0], flags=re.ASCII)) if folders else spec
@@ -51,6 +56,17 @@ class Dbt(DbtCliResource):
 
     def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         return None
+
+
+def resource(project: Project) -> Dbt:
+    """dbt for one project, profile and target."""
+    settings = project.settings
+    return Dbt(
+        project_dir=str(settings.dbt_project_dir.resolve()),
+        profiles_dir=str(profiles_directory(settings)),
+        target=settings.target,
+        dbt_executable=dbt_executable(),
+    )
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -87,7 +103,7 @@ def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDef
         exclude=exclude,
         dagster_dbt_translator=FolderTranslator(project),
     )
-    def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    def models(context: dg.AssetExecutionContext, dbt: Dbt) -> Iterator[Any]:
         assets = [list(key.path) for key in sorted(context.selected_asset_keys)]
         tests = [(list(key.asset_key.path), key.name) for key in sorted(context.selected_asset_check_keys)]
         builds = Builds(project, name)
@@ -98,12 +114,6 @@ def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDef
             return
         context.log.info(f"dbt build runs: {why}.")
         before, results = builds.begin(), []
-        dbt = Dbt(
-            project_dir=str(settings.dbt_project_dir.resolve()),
-            profiles_dir=str(profiles_directory(settings)),
-            target=settings.target,
-            dbt_executable=dbt_executable(),
-        )
         variables = ["--vars", settings.dbt_vars] if settings.dbt_vars else []
         # A subprocess: the DuckDB file is held only while dbt runs. Unit tests belong to `make test`.
         with dbt_environment(settings):

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from basemodel_ops.code import code_behind
+from basemodel_ops.contract.answers import TABLES
 from basemodel_ops.contract.types import Task, TaskType
+from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import scores_key
-from dagster_project.defs.automation import newest_cutoff
+from dagster_project.defs.lineage import from_scores
 from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import checked, open_workspace, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, reported
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -19,18 +21,20 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     tasks = _compared(project)
     if not tasks:
         return []
-    specs = [
-        dg.AssetSpec(
-            deciles_key(task.name),
-            deps=[scores_key(task.name)],
-            group_name="tasks",
-            kinds={"python", project.settings.kind},
-            description=f"Where each score stands: `{project.settings.answers_schema}.{task.name}_deciles`.",
-            code_version=code_behind("stages.scoring.deciles"),
-            automation_condition=newest_cutoff(project.contract.grid),
+    tables = {
+        task.name: TableAsset(
+            project, deciles_key(task.name), f"{task.name}_deciles", TABLES["deciles"], task.entity,
+            from_scores(scores_key(task.name), task, answer=True),
         )
         for task in tasks
-    ]
+    }  # fmt: skip
+    specs = [
+        tables[task.name].spec(
+            f"Where each score of `{task.name}` stands", "stages.scoring.deciles", [scores_key(task.name)], "tasks",
+            owners=owners(project.contract, task.relation), tags=task_tags(task),
+        )
+        for task in tasks
+    ]  # fmt: skip
     text = "Every score has one place, and deciles are as the percentiles say."
 
     @dg.multi_asset(
@@ -40,18 +44,18 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         partitions_def=cutoffs(project.contract.grid),
         can_subset=True,
     )
-    def deciles(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def deciles(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
         from basemodel_ops.stages.checks.deciles import check_deciles
 
-        timestamp, workspace = as_of(context.partition_key), open_workspace(project, context)
+        timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
         for task in tasks:
             key = deciles_key(task.name)
             if key in context.selected_asset_keys:
                 started = time.monotonic()
                 report = stages.task_deciles(workspace, task.name, timestamp, context.run.run_id)
                 result = checked(check_deciles(workspace, task.name, timestamp), "whole")._replace(asset_key=key)
-                yield reported(report, started)._replace(asset_key=key, check_results=[result])
+                yield tables[task.name].told(reported(report, started), workspace)._replace(check_results=[result])
 
     return [deciles]
 

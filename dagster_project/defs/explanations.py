@@ -6,16 +6,18 @@ from collections.abc import Iterator
 import dagster as dg
 
 from basemodel_ops.assets import represented
-from basemodel_ops.code import code_behind
+from basemodel_ops.contract.answers import TABLES
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.memory import reset_peak
+from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import scores_key
-from dagster_project.defs.automation import newest_cutoff
+from dagster_project.defs.lineage import from_scores
 from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.check_results import cached_result
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import checked, open_workspace, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, reported
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -25,23 +27,21 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         return []
     _, relations = represented(project.contract)
     events = [project.key(relation) for relation in relations]
-    specs = [
-        dg.AssetSpec(
-            explanations_key(task.name),
-            deps=[
-                scores_key(task.name),
-                dg.AssetKey([task.name, "model"]),
-                dg.AssetKey("foundation_model"),
-                *events,
-            ],
-            group_name="insight",
-            kinds={"python", project.settings.kind},
-            description=f"What moves scores: `{project.settings.answers_schema}.{task.name}_explanations` and others.",
-            code_version=code_behind("stages.explanations.publishing"),
-            automation_condition=newest_cutoff(project.contract.grid),
+    tables = {
+        task.name: TableAsset(
+            project, explanations_key(task.name), f"{task.name}_explanations", TABLES["explanations"], task.entity,
+            from_scores(scores_key(task.name), task), ("importance", "aggregate_reasons", "effects"),
         )
         for task in tasks
-    ]
+    }  # fmt: skip
+    specs = [
+        tables[task.name].spec(
+            f"What moves scores of `{task.name}`", "stages.explanations.publishing",
+            [scores_key(task.name), dg.AssetKey([task.name, "model"]), dg.AssetKey("foundation_model"), *events],
+            "insight", owners=owners(project.contract, task.relation), tags=task_tags(task),
+        )
+        for task in tasks
+    ]  # fmt: skip
     text = {
         "sums": "Reasons sum to the published score less that of an empty history.",
         "faithful": "Events said to matter move the score at least three times as far as others.",
@@ -60,11 +60,13 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         partitions_def=cutoffs(project.contract.grid),
         can_subset=True,
     )
-    def explanations(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def explanations(
+        context: dg.AssetExecutionContext, workspaces: WorkspaceResource
+    ) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
         from basemodel_ops.stages.checks.explanations import check_faithful, check_sums
 
-        timestamp, workspace = as_of(context.partition_key), open_workspace(project, context)
+        timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
         for task in tasks:
             key = explanations_key(task.name)
             if key not in context.selected_asset_keys:
@@ -75,7 +77,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             results = [checked(check_sums(workspace, name, timestamp), "sums")]
             if "faithful" in _checks(name, project):
                 faithful, again = cached_result(
-                    project.settings,
+                    workspace.settings,
                     f"{name}/explanations/faithful",
                     [context.partition_key, report.version],
                     lambda name=name: check_faithful(workspace, name, timestamp),
@@ -83,7 +85,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
                 result = checked(faithful, "faithful", again)
                 results.append(result._replace(severity=dg.AssetCheckSeverity.WARN))
             results = [result._replace(asset_key=key) for result in results]
-            yield reported(report, started)._replace(asset_key=key, check_results=results)
+            yield tables[name].told(reported(report, started), workspace)._replace(check_results=results)
 
     return [explanations]
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from basemodel_ops.assets import published_columns
-from basemodel_ops.code import code_behind
+from basemodel_ops.contract.answers import TABLES
+from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
-from dagster_project.defs.automation import newest_cutoff
+from dagster_project.defs.lineage import of_asked, of_values
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import checked, materialized, open_workspace, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, materialized, reported
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.report import Report
@@ -40,13 +41,6 @@ def items_key(column: str) -> dg.AssetKey:
     return asset_key(f"{column}/embeddings")
 
 
-def _spec(project: Project, key: dg.AssetKey, module: str, description: str, deps: list[dg.AssetKey]) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        key, deps=deps, group_name=GROUP, kinds={"python", project.settings.kind}, description=description,
-        code_version=code_behind(f"stages.insight.{module}"), automation_condition=newest_cutoff(project.contract.grid),
-    )  # fmt: skip
-
-
 def _check(key: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec("whole", asset=key, blocking=True, description=description)
 
@@ -54,14 +48,19 @@ def _check(key: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
 def _weekly(project: Project) -> dg.AssetsDefinition:
     entity, divided = project.contract.entity, [REPRESENTATION, dg.AssetKey("segmentation")]
     anticipated = [REPRESENTATION, dg.AssetKey("foundation_model")]
+    asked = of_asked(project, project.contract.tasks)
+    asked["neighbour"] = asked.get(entity, [])
+    made_of = {
+        EMBEDDINGS: (f"The embedding of each {entity}, as a text", "vectors", [REPRESENTATION]),
+        LOOKALIKES: (f"Who is nearest to each {entity}", "lookalikes", [REPRESENTATION]),
+        SEGMENTS: (f"The group of each {entity}, and those within it", "segments", divided),
+        PROFILES: ("What sets each segment apart, with lift and interval", "segments", divided),
+        ANOMALIES: (f"How odd the last weeks of each {entity} were, and what is", "anomalies", anticipated),
+    }
+    tables = {key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], entity, asked) for key in made_of}
     specs = [
-        _spec(project, EMBEDDINGS, "vectors", f"The embedding of each {entity}, as a text.", [REPRESENTATION]),
-        _spec(project, LOOKALIKES, "lookalikes", f"Who is nearest to each {entity}.", [REPRESENTATION]),
-        _spec(project, SEGMENTS, "segments", f"The group of each {entity}, and those within it.", divided),
-        _spec(project, PROFILES, "segments", "What sets each segment apart, with lift and interval.", divided),
-        _spec(
-            project, ANOMALIES, "anomalies", f"How odd the last weeks of each {entity} were, and what is.", anticipated
-        ),
+        tables[key].spec(about, f"stages.insight.{module}", deps, GROUP)
+        for key, (about, module, deps) in made_of.items()
     ]
     checks = [
         _check(EMBEDDINGS, "Everyone of the week stands once, with a vector."),
@@ -79,11 +78,11 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="insight", specs=specs, check_specs=checks, partitions_def=cutoffs(project.contract.grid), can_subset=True
     )
-    def insight(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def insight(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
         from basemodel_ops.stages.checks import insight as properties
 
-        timestamp, workspace, run = as_of(context.partition_key), open_workspace(project, context), context.run.run_id
+        timestamp, workspace, run = as_of(context.partition_key), workspaces.open(context), context.run.run_id
         wanted = set(context.selected_asset_keys)
 
         def divided() -> "dict[str, Report]":
@@ -112,7 +111,7 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
                         even = checked(properties.check_calibrated(workspace, timestamp), "calibrated")
                         results.append(even._replace(severity=dg.AssetCheckSeverity.WARN))
                     results = [result._replace(asset_key=key) for result in results]
-                    yield reported(report, started)._replace(asset_key=key, check_results=results)
+                    yield tables[key].told(reported(report, started), workspace)._replace(check_results=results)
 
     return insight
 
@@ -120,18 +119,22 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
 def _items(project: Project, column: str) -> dg.AssetsDefinition:
     sources = published_columns(project.contract)[column]
 
-    @dg.asset(
-        key=items_key(column),
-        deps=[asset_key(f"embeddings/{source}__{column}") for source in sources],
-        group_name=GROUP,
-        kinds={"python", project.settings.kind},
-        description=f"The vector of each value of `{column}`, in `basemodel.{column}_embeddings`.",
-        code_version=code_behind("stages.insight.vectors"),
+    table = TableAsset(
+        project, items_key(column), f"{column}_embeddings", TABLES["embeddings"], column,
+        of_values(project, column, sources),
+    )  # fmt: skip
+    vectors = [asset_key(f"embeddings/{source}__{column}") for source in sources]
+    about = f"The vector of each value of `{column}`"
+
+    @dg.multi_asset(
+        name="__".join(table.key.path),
+        specs=[table.spec(about, "stages.insight.vectors", vectors, GROUP, partitioned=False)],
     )
-    def embedded(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def embedded(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> dg.MaterializeResult:
         from basemodel_ops import stages
 
-        workspace = open_workspace(project, context)
-        return materialized(lambda: stages.item_embeddings(workspace, column, context.run.run_id))
+        workspace = workspaces.open(context)
+        result = materialized(lambda: stages.item_embeddings(workspace, column, context.run.run_id))
+        return table.told(result, workspace)
 
     return embedded

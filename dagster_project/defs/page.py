@@ -7,7 +7,7 @@ from dagster_project.defs import answers, audiences, deciles, explanations, insi
 from dagster_project.defs.automation import newest_cutoff
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import materialized, open_workspace
+from dagster_project.lib.stage import WorkspaceResource, materialized
 
 REPORT = dg.AssetKey("report")
 
@@ -39,10 +39,10 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         partitions_def=cutoffs(contract.grid),
         automation_condition=newest_cutoff(contract.grid),
     )
-    def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def report(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> dg.MaterializeResult:
         from basemodel_ops import stages
 
-        workspace = open_workspace(project, context)
+        workspace = workspaces.open(context)
         return materialized(lambda: stages.report(workspace, as_of(context.partition_key)))
 
     return [report]

@@ -6,6 +6,7 @@ import dagster as dg
 
 from dagster_project.lib import demo
 from dagster_project.lib.project import Project
+from dagster_project.lib.stage import WorkspaceResource
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -27,10 +28,10 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             for table in demo.TABLES
         ],
     )
-    def demo_tables() -> Iterator[dg.MaterializeResult]:
+    def demo_tables(workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops.warehouse import open_warehouse
 
-        with open_warehouse(project.settings) as warehouse:
+        with open_warehouse(workspaces.project.settings) as warehouse:
             rows = demo.load_demo(warehouse)
         for table, count in rows.items():
             yield dg.MaterializeResult(asset_key=[demo.SCHEMA, table], metadata={"dagster/row_count": count})

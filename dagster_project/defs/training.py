@@ -4,7 +4,6 @@ Dependencies and code versions are those that `basemodel_ops.assets` declares.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,10 @@ from basemodel_ops.assets import Asset, category_columns
 from basemodel_ops.assets import assets as declared_assets
 from basemodel_ops.code import code_behind
 from dagster_project.defs.partitions import register
+from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import held_to_budget, materialized, open_workspace, reported
+from dagster_project.lib.stage import WorkspaceResource, held_to_budget, materialized, reported
 from dagster_project.lib.tables import budget_markdown, layout_markdown
 
 if TYPE_CHECKING:  # the package of stages loads torch
@@ -103,13 +103,15 @@ def _snapshot(project: Project) -> dg.AssetsDefinition:
         description="What training sees: the grid, its end, how the tables stood. New events change it when it is due.",
         code_version=code_behind("stages.snapshot.snapshot"),
     )
-    def snapshot(context: dg.AssetExecutionContext, config: SnapshotRun) -> dg.MaterializeResult:
+    def snapshot(
+        context: dg.AssetExecutionContext, config: SnapshotRun, workspaces: WorkspaceResource
+    ) -> dg.MaterializeResult:
         from basemodel_ops.stages.planning.budget import as_text, prepare
 
-        workspace = open_workspace(project, context)
+        workspace = workspaces.open(context)
         started = time.monotonic()
         report, lines = prepare(workspace, config.renew)
-        register(context.instance, project)
+        register(context.instance, workspaces.project)
         context.log.info(as_text(lines))
         result = reported(report, started)
         return result._replace(
@@ -121,6 +123,7 @@ def _snapshot(project: Project) -> dg.AssetsDefinition:
 
 def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
     kind, (first, second) = kind_of(asset.key), (*asset.key.split("/"), "")[:2]
+    tasks = [task for task in project.contract.tasks if second and task.name == first]
 
     @dg.asset(
         key=asset_key(asset.key),
@@ -129,11 +132,13 @@ def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
         kinds=set(kind.kinds),
         description=kind.description.format(first, second.replace("__", ".")),
         code_version=asset.code,
+        owners=[owner for task in tasks for owner in owners(project.contract, task.relation)],
+        tags={name: tag for task in tasks for name, tag in task_tags(task).items()},
     )
-    def trained(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        workspace = open_workspace(project, context)
-        beside = held_to_budget(project, context, asset.key)
-        result = materialized(lambda: _stage(project, asset.key)(workspace), beside)
+    def trained(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> dg.MaterializeResult:
+        workspace = workspaces.open(context)
+        beside = held_to_budget(workspace, context, asset.key)
+        result = materialized(lambda: _stage(workspace, asset.key), beside)
         if asset.key != "training_examples":
             return result
         from basemodel_ops.stages import explain_representation
@@ -145,20 +150,18 @@ def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
     return trained
 
 
-def _stage(project: Project, key: str) -> "Callable[[Workspace], Report]":
-    """The stage that makes an artifact."""
+def _stage(workspace: "Workspace", key: str) -> "Report":
+    """Run the stage that makes an artifact."""
     from basemodel_ops import stages
 
     first, _, second = key.partition("/")
     if first == "encoders":
-        return lambda workspace: stages.encoders(workspace, second)
+        return stages.encoders(workspace, second)
     if first in ("embeddings", "codes"):
         # Names of models and columns may hold two underscores themselves.
-        source, column = next(pair for pair in category_columns(project.contract) if "__".join(pair) == second)
-        make = stages.embeddings if first == "embeddings" else stages.codes
-        return lambda workspace: make(workspace, source, column)
+        source, column = next(pair for pair in category_columns(workspace.contract) if "__".join(pair) == second)
+        return (stages.embeddings if first == "embeddings" else stages.codes)(workspace, source, column)
     if second:
-        make = stages.task_model if second == "model" else stages.task_evaluation
-        return lambda workspace: make(workspace, first)
+        return (stages.task_model if second == "model" else stages.task_evaluation)(workspace, first)
     single = (stages.training_examples, stages.foundation_model, stages.segmentation)
-    return next(stage for stage in single if stage.__name__ == first)
+    return next(stage for stage in single if stage.__name__ == first)(workspace)

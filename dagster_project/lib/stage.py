@@ -15,11 +15,17 @@ if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.stages import Workspace
 
 
-def open_workspace(project: Project, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> "Workspace":
-    """The workspace in which stages read and write; it logs to this step."""
-    from basemodel_ops.stages import Workspace
+class WorkspaceResource(dg.ConfigurableResource):
+    """The home, the warehouse and the contract of the dbt project, as the asset graph was built from them."""
 
-    return Workspace.open(project.settings, project.contract, context.log.info, context.run.run_id)
+    project: dg.ResourceDependency[Project]
+    """No configuration: a run that could name another home would not fit the graph that it is a run of."""
+
+    def open(self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> "Workspace":
+        """The workspace in which stages read and write; it logs to this step."""
+        from basemodel_ops.stages import Workspace
+
+        return Workspace.open(self.project.settings, self.project.contract, context.log.info, context.run.run_id)
 
 
 Beside = Callable[[float], dict[str, dg.MetadataValue]]
@@ -54,12 +60,12 @@ def reported(report: "Report", started: float) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata=metadata)
 
 
-def held_to_budget(project: Project, context: dg.AssetExecutionContext, stage: str) -> Beside:
+def held_to_budget(workspace: "Workspace", context: dg.AssetExecutionContext, stage: str) -> Beside:
     """Says what the budget said of a stage, and warns where it took much more."""
     from basemodel_ops.stages.planning.budget import budgeted, exceeded
 
     def beside(peak: float) -> dict[str, dg.MetadataValue]:
-        line = budgeted(project.settings, stage)
+        line = budgeted(workspace.settings, stage)
         if line is None:
             return {}
         warning = exceeded(line, peak)

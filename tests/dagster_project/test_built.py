@@ -53,7 +53,8 @@ class Clinic:
     def build(self, selection: list[str] | None = None, raises: bool = True) -> dg.ExecuteInProcessResult:
         ensure_manifest(self.settings)
         chosen = [dg.AssetKey(["behavior", name]) for name in selection] if selection else None
-        return dg.materialize(models.assets(self.project), selection=chosen, raise_on_error=raises)
+        dbt = {"dbt": models.resource(self.project)}
+        return dg.materialize(models.assets(self.project), selection=chosen, resources=dbt, raise_on_error=raises)
 
     def why(self) -> str | None:
         """Why a build would run; None if it is skipped."""

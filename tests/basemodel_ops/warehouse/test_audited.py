@@ -12,8 +12,8 @@ from sqlglot import exp, parse_one
 
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.types import Column, ColumnType, Contract, EventSource, Grid, Personal, Relation
-from basemodel_ops.errors import AuditError, WarehouseError
-from basemodel_ops.warehouse.audited import Audited, accesses
+from basemodel_ops.errors import AuditError, DataError, WarehouseError
+from basemodel_ops.warehouse.audited import Audited, Published, accesses
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import (
     column_of,
@@ -201,6 +201,33 @@ def test_what_is_written_batch_by_batch_is_in_the_ledger_and_not_in_the_log(audi
     assert not (tmp_path / "audit.jsonl").exists()
     with pytest.raises(WarehouseError, match="Rename it"):
         audited.publication(scores, pa.schema([("", pa.int64())]), {}, "one", "code", "run")
+
+
+def test_what_was_published_is_noted_with_its_columns_and_rows(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    noted: dict[str, Published] = {}
+    audited = Audited(warehouse, AuditLog(tmp_path), CONTRACT, "run 1", published=noted)
+    scores = Relation(schema_name="answers", name="scores")
+
+    def publish(part: str, rows: int, fails: bool = False) -> None:
+        table = pa.table({"part": pa.array([part] * rows).dictionary_encode(), "value": list(range(rows))})
+        with audited.publication(scores, table.schema, {"part": part}, "one", "code", "run") as out:
+            if out.is_needed:
+                out.append(table)
+            if fails:
+                raise DataError("half way")
+
+    with pytest.raises(DataError):
+        publish("x", 1, fails=True)
+    assert noted == {}
+    publish("x", 1)
+    noted.clear()
+    plain = pa.schema([("part", pa.string()), ("value", pa.int64())])
+    for part, rows, found in (("x", 1, (1, 1)), ("y", 2, (3, 3))):  # the first was there already
+        publish(part, rows)
+        assert noted == {"answers.scores": Published(plain, *found)}
+    noted.clear()
+    publish("y", 2)
+    assert noted == {"answers.scores": Published(plain, 2, 3)}
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,10 @@ def test_batches_become_one_partition_when_the_block_ends(each: SqlWarehouse) ->
             assert rows(each, scores_of())[:4] == expected(90, 91, 92, 93)
             assert not out.is_written
     assert out.is_written
+    assert (out.rows, out.table_rows) == (9, 11)
+    with opened(each) as again:
+        assert not again.is_needed
+    assert (again.rows, again.table_rows) == (9, 11)
     assert rows(each, scores_of()) == [*expected(*range(9)), *expected(0, 1, day=TUESDAY)]
     found, _, ledger = state(each)
     assert found == {"answers.scores", "basemodel.ledger"}
