@@ -38,11 +38,11 @@ STANDARD = {
     "INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "BYTES": "BINARY", "RECORD": "STRUCT",
     "BIGNUMERIC": "BIGDECIMAL",
 }  # fmt: skip
-"""Data types as the contract reads them, by the names that the client has for them."""
+"""Data types as the contract reads them, by the names that the client has for them; it has two for some."""
 ARROW_TYPES = {
-    "INTEGER": pa.int64(), "FLOAT": pa.float64(), "BOOLEAN": pa.bool_(), "BYTES": pa.binary(), "DATE": pa.date32(),
+    "INT64": pa.int64(), "FLOAT64": pa.float64(), "BOOL": pa.bool_(), "BINARY": pa.binary(), "DATE": pa.date32(),
     "DATETIME": pa.timestamp("us"), "TIMESTAMP": pa.timestamp("us"), "TIME": pa.time64("us"),
-    "NUMERIC": pa.decimal128(38, 9), "BIGNUMERIC": pa.decimal128(38, 9),
+    "NUMERIC": pa.decimal128(38, 9), "BIGDECIMAL": pa.decimal128(38, 9),
 }  # fmt: skip
 """A result does not tell the scale of its numbers; one that does not fit is an error, never rounded."""
 PASSING = (
@@ -150,10 +150,12 @@ class BigQuerySession(Session):
 
     def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
         """Fill a stage, then put a copy of it in the table's place, which is free and one step."""
-        self.fill(stage, table)
         target, source = self.render(table_of(relation)), self.render(table_of(stage))
-        self.execute(f"CREATE OR REPLACE TABLE {target} COPY {source}")
-        drop(self, stage)
+        try:
+            self.fill(stage, table)
+            self.execute(f"CREATE OR REPLACE TABLE {target} COPY {source}")
+        finally:
+            drop(self, stage)
 
     def begin(self) -> None:
         """Begin a transaction, in a session of its own, whose zone is UTC whatever the project's is."""
@@ -313,4 +315,4 @@ def _data_type(field: Any) -> str:
 
 
 def _arrow_type(field: Any) -> pa.DataType:
-    return ARROW_TYPES.get(field.field_type, pa.string())
+    return ARROW_TYPES.get(STANDARD.get(field.field_type, field.field_type), pa.string())

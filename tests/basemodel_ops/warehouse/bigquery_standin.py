@@ -1,7 +1,7 @@
 """What `BigQuerySession` uses of Google's client, over DuckDB in memory: it reads BigQuery's SQL and runs DuckDB's.
 
-It refuses what BigQuery refuses and DuckDB would take: wide NUMERIC, OFFSET without LIMIT, changes without WHERE, DDL in
-a transaction, datasets of odd names. A transaction that changes a table which another changes, or changed since it
+It refuses what BigQuery refuses and DuckDB would take: wide NUMERIC, OFFSET without LIMIT, changes without WHERE, DDL
+in a transaction, datasets of odd names. A transaction that changes a table which another changes, or changed since it
 began, is aborted. Its hash is not BigQuery's, and it knows nothing of rights, quotas, costs or load.
 """
 
