@@ -7,7 +7,7 @@ from typing import Literal
 
 from basemodel_ops.errors import SettingsError
 
-AdapterName = Literal["duckdb", "postgres", "snowflake", "bigquery"]
+AdapterName = Literal["duckdb", "postgres", "snowflake", "bigquery", "databricks"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,16 @@ ADAPTERS: dict[str, Adapter] = {
         required=("GOOGLE_CLOUD_PROJECT",),
         files=("GOOGLE_APPLICATION_CREDENTIALS",),
         client="google.cloud.bigquery",
+        reads_other_databases=True,
+    ),
+    "databricks": Adapter(
+        "databricks:DatabricksWarehouse",
+        "the Databricks catalog",
+        "DATABRICKS_CATALOG",
+        {"host": "DATABRICKS_HOST", "http_path": "DATABRICKS_HTTP_PATH", "catalog": "DATABRICKS_CATALOG"},
+        required=("DATABRICKS_HOST", "DATABRICKS_HTTP_PATH", "DATABRICKS_CATALOG", "DATABRICKS_TOKEN"),
+        secrets=("DATABRICKS_TOKEN",),
+        client="databricks.sql",
         reads_other_databases=True,
     ),
 }

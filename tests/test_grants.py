@@ -222,6 +222,21 @@ def test_snowflakes_grants_name_the_same_roles_schemas_and_raw_tables() -> None:
     assert not [line for line in granted if ".raw" in line or ".staging" in line]
 
 
+def test_databricks_grants_name_the_same_schemas_and_raw_tables() -> None:
+    """Not run either."""
+    text = (GRANTS / "databricks.sql").read_text()
+    for name in ("staging", "behavior", "tasks", "audiences", "marts", "basemodel"):
+        assert f"create schema if not exists shop.{name};" in text
+    for name in (
+        "transactions", "coupon_redemptions", "campaigns", "campaign_descriptions", "products", "demographics",
+    ):  # fmt: skip
+        assert f"grant select on table shop.raw.{name} to `{WRITER}`;" in text
+    granted = [line for line in text.splitlines() if line.startswith("grant") and READER in line]
+    assert len(granted) == 5
+    assert not [line for line in granted if not line.startswith(("grant use catalog", "grant use schema, select on"))]
+    assert not [line for line in granted if ".raw" in line or ".staging" in line]
+
+
 def test_bigquerys_grants_name_the_same_datasets_and_raw_tables() -> None:
     """Not run either."""
     text = (GRANTS / "bigquery.sql").read_text()

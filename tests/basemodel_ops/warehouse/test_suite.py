@@ -20,7 +20,7 @@ from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import new_stage
 
-from .conftest import fakesnow_gap
+from .conftest import fakesnow_gap, gaps
 
 SCORES = Relation(schema_name="answers", name="scores")
 THINGS = Relation(schema_name="raw", name="things")
@@ -122,6 +122,7 @@ def test_columns_in_another_order_are_the_same_columns(each: SqlWarehouse) -> No
     assert rows(each) == [(MONDAY, 0, 2.0), (MONDAY, 1, 3.0)]
 
 
+@gaps(AssertionError, databricks="no transaction over tables: the rows are new, and have no entry")
 def test_a_failing_ledger_takes_the_rows_back(each: SqlWarehouse) -> None:
     put(each, scores(MONDAY, 1.0), MONDAY)
     text = pa.array([], pa.string())
@@ -150,6 +151,7 @@ def test_a_partition_may_be_named_by_text(each: SqlWarehouse) -> None:
 @fakesnow_gap(
     WarehouseError, "COPY INTO writes names into DESCRIBE without quotes: Parser Error: syntax error",
     bigquery="BigQuery has no quotes in names: they are refused by name",
+    databricks="Unity Catalog has no blanks in names of schemas: they are refused by name",
 )  # fmt: skip
 def test_odd_names_are_quoted(each: SqlWarehouse) -> None:
     relation = Relation(schema_name=f"s {ODD}", name=f"t {ODD}")
