@@ -82,7 +82,7 @@ class Server:
     """A project: its tables, and the sessions that clients have opened."""
 
     def __init__(self) -> None:
-        self.connection = duckdb.connect()
+        self.connection = duckdb.connect(config={"threads": 1})
         self.connection.execute("set global TimeZone = 'UTC'")
         self.sessions: dict[str, Transaction] = {}
         self.numbers = itertools.count()

@@ -44,7 +44,7 @@ class Server:
     """A catalog: its tables, its volumes and the files in them."""
 
     def __init__(self) -> None:
-        self.connection = duckdb.connect()
+        self.connection = duckdb.connect(config={"threads": 1})
         self.connection.execute("set global TimeZone = 'UTC'")
         self.volumes: set[str] = set()
         self.files: dict[str, pa.Table] = {}
