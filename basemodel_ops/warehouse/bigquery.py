@@ -308,11 +308,16 @@ def _adapted(node: exp.Expr) -> exp.Expr:
 
 def _data_type(field: Any) -> str:
     """A data type as the contract reads it."""
-    name = STANDARD.get(field.field_type, field.field_type)
+    name = _standard(field)
     if field.precision is not None:
         name = f"{name}({field.precision}, {field.scale or 0})"
     return f"ARRAY<{name}>" if field.mode == "REPEATED" else name
 
 
 def _arrow_type(field: Any) -> pa.DataType:
-    return ARROW_TYPES.get(STANDARD.get(field.field_type, field.field_type), pa.string())
+    return ARROW_TYPES.get(_standard(field), pa.string())
+
+
+def _standard(field: Any) -> str:
+    name: str = field.field_type
+    return STANDARD.get(name, name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from databricks import sql as connector  # pyright: ignore[reportMissingImports] - of an extra
+from databricks import sql as connector  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 from databricks.sql import exc  # pyright: ignore[reportMissingImports]
 from sqlglot import exp
 
