@@ -3,17 +3,11 @@
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from basemodel_ops.adapters import ADAPTERS
 from basemodel_ops.errors import SettingsError
 
-SECRETS = {
-    "postgres": ("PGPASSWORD",),
-    "snowflake": ("SNOWFLAKE_PASSWORD", "SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"),
-    "dagster": ("DAGSTER_PG_PASSWORD",),
-}
+SECRETS = {name: adapter.secrets for name, adapter in ADAPTERS.items()} | {"dagster": ("DAGSTER_PG_PASSWORD",)}
 """Variables that `<name>_FILE` may stand for, of each target, and of Dagster's own storage."""
-
-FILES = {"postgres": ("PGPASSFILE",), "snowflake": ("SNOWFLAKE_PRIVATE_KEY_PATH",)}
-"""Variables that name a file which libpq and the connectors read themselves, some without a word when it is missing."""
 
 
 def read_secret_files(environment: MutableMapping[str, str], user: str) -> None:
@@ -30,7 +24,7 @@ def read_secret_files(environment: MutableMapping[str, str], user: str) -> None:
         if environment.get(name, secret) != secret:
             raise SettingsError(f"Both {name} and {variable} are set, and they differ. Unset one of them.")
         environment[name] = secret
-    for variable in FILES.get(user, ()):
+    for variable in ADAPTERS[user].files if user in ADAPTERS else ():
         if environment.get(variable):
             read_secret(variable, environment)
 

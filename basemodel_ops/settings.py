@@ -3,22 +3,17 @@
 import os
 import warnings
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Self
 
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from basemodel_ops.adapters import ADAPTERS, AdapterName
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.memory import machine_bytes, size_of
 
 SIZE = r"(?i:\d+(\.\d+)?\s*[KMGT]i?B)"
 """A size of memory, such as 256MB; see `memory.size_of`."""
-
-Adapter = Literal["duckdb", "postgres", "snowflake"]
-"""Kinds of warehouses, by the type of dbt's adapter."""
-
-ADAPTERS: tuple[str, ...] = get_args(Adapter)
-
 
 OLD_VARIABLES = {"BASEMODEL_THINGS": "BASEMODEL_TOP_ITEMS"}
 """Variables under their names before; they stay readable for one release."""
@@ -34,7 +29,7 @@ class Settings(BaseSettings):
     target: str = Field(
         default="duckdb", min_length=1, description="The dbt target, of any name; the profile's own if not given."
     )
-    adapter: Adapter | None = Field(
+    adapter: AdapterName | None = Field(
         default=None, description="Kind of warehouse of the target; read from its `type` in profiles.yml if not given."
     )
     dbt_vars: str = Field(default="", description="dbt's `--vars`, as YAML or JSON.")

@@ -222,6 +222,36 @@ def test_snowflakes_grants_name_the_same_roles_schemas_and_raw_tables() -> None:
     assert not [line for line in granted if ".raw" in line or ".staging" in line]
 
 
+def test_databricks_grants_name_the_same_schemas_and_raw_tables() -> None:
+    """Not run either."""
+    text = (GRANTS / "databricks.sql").read_text()
+    for name in ("staging", "behavior", "tasks", "audiences", "marts", "basemodel"):
+        assert f"create schema if not exists shop.{name};" in text
+    for name in (
+        "transactions", "coupon_redemptions", "campaigns", "campaign_descriptions", "products", "demographics",
+    ):  # fmt: skip
+        assert f"grant select on table shop.raw.{name} to `{WRITER}`;" in text
+    granted = [line for line in text.splitlines() if line.startswith("grant") and READER in line]
+    assert len(granted) == 5
+    assert not [line for line in granted if not line.startswith(("grant use catalog", "grant use schema, select on"))]
+    assert not [line for line in granted if ".raw" in line or ".staging" in line]
+
+
+def test_bigquerys_grants_name_the_same_datasets_and_raw_tables() -> None:
+    """Not run either."""
+    text = (GRANTS / "bigquery.sql").read_text()
+    assert len(statements("bigquery.sql", "bigquery")) > 20
+    for name in ("staging", "behavior", "tasks", "audiences", "marts", "basemodel"):
+        assert f"create schema if not exists shop.{name} " in text
+    for name in (
+        "transactions", "coupon_redemptions", "campaigns", "campaign_descriptions", "products", "demographics",
+    ):  # fmt: skip
+        assert f"on table shop.raw.{name}" in text
+    granted = [part for part in text.split(";") if "serviceAccount:reader" in part and "grant" in part]
+    assert len(granted) == 4
+    assert not [part for part in granted if "dataViewer" not in part or "raw" in part or "staging" in part]
+
+
 def test_no_password_stands_in_the_grants() -> None:
     for path in GRANTS.iterdir():
         code = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("--"))

@@ -151,7 +151,7 @@ def read_contract(manifest_path: Path, database: str | None = None, kind: str = 
     Args:
         manifest_path: The file.
         database: The one that is read; what dbt builds in another is read there, or refused. None asks nothing.
-        kind: Of warehouse; only Snowflake reads another database than its own.
+        kind: Of warehouse; some read other databases than their own.
 
     Raises:
         ContractError: with every problem found: model, column, what exists and the way out.

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from basemodel_ops.adapters import reads_others
 from basemodel_ops.contract.declarations import AttributeMeta, AudienceMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
 from basemodel_ops.contract.inference import READABLE, infer_type, is_opaque, is_readable, is_timestamp
 from basemodel_ops.contract.nodes import TABLES, columns_of, disabled, is_ephemeral, is_newest, meta_of, misplaced
@@ -244,7 +245,7 @@ class ManifestReader:
             f"a {self._warehouse_kind} connection reads one database. Remove `+database` from it, or select from it "
             f"in a model that is built in {self._database!r}."
         )
-        if self._warehouse_kind != "snowflake" and problem not in self.problems:
+        if not reads_others(self._warehouse_kind) and problem not in self.problems:
             self.problems.append(problem)
         return Relation(database=other, schema_name=node["schema"], name=name)
 

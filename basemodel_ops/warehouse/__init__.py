@@ -1,8 +1,11 @@
 """The warehouse: streams out, atomic in."""
 
+import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+from basemodel_ops.adapters import ADAPTERS, check_adapter
 from basemodel_ops.settings import Settings
 
 if TYPE_CHECKING:  # Arrow and sqlglot are loaded when a warehouse is opened
@@ -22,21 +25,18 @@ def open_warehouse(settings: Settings) -> "Warehouse":
 
 
 def _opened(settings: Settings) -> "SqlWarehouse":
-    if settings.kind == "snowflake":
-        from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
+    if settings.kind == "duckdb":
+        from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
-        return SnowflakeWarehouse.from_environment()
-    if settings.kind == "postgres":
-        from basemodel_ops.warehouse.postgres import PostgresWarehouse
-
-        return PostgresWarehouse.from_environment()
-    from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
-
-    return DuckDBWarehouse(settings.warehouse_path, {"memory_limit": settings.duckdb_memory})
+        return DuckDBWarehouse(settings.warehouse_path, {"memory_limit": settings.duckdb_memory})
+    check_adapter(settings.kind, os.environ)
+    module, _, name = ADAPTERS[settings.kind].warehouse.partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), name).from_environment()
 
 
 def check_environment(target: str, environment: Mapping[str, str]) -> None:
-    """SettingsError that names the variables which a target needs and which are missing; connects to nothing."""
+    """SettingsError that names what a kind of warehouse needs and what is missing; connects to nothing."""
+    check_adapter(target, environment)
     if target == "snowflake":
         from basemodel_ops.warehouse.snowflake_settings import connection_settings
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
@@ -113,7 +114,7 @@ class Publication:
         Raises:
             WarehouseError: the rows do not say to which partition they belong, or a type is none of a warehouse.
         """
-        self._partition, self._schema, self._errors = partition, schema, (*errors, OSError)
+        self._partition, self._schema, self._errors = partition, schema, (*errors, OSError, duckdb.Error)
         self._portable = portable_schema(schema)
         self._columns = columns_of(self._portable)
         named = [self._portable.field(field.name) for field in schema if is_added(field)]

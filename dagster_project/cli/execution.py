@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 from rich.console import Console
 
+from basemodel_ops.adapters import ADAPTERS
 from basemodel_ops.contract.types import Cadence
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
@@ -113,9 +114,7 @@ def _print_summary(
     """What the models of the tasks are worth, then where to look next."""
     print_evaluations(evaluations(project, tasks), scored, console)
     settings = project.settings
-    where = {"duckdb": settings.warehouse_path, "postgres": "the PostgreSQL database"}.get(
-        settings.kind, "the Snowflake database"
-    )
+    where = settings.warehouse_path if settings.kind == "duckdb" else ADAPTERS[settings.kind].title
     console.print("[bold]Where to look next[/bold]")
     for line in (
         f"The report, a page to look at: {page}" if page else "The report of all tasks: `basemodel report` makes it",

@@ -7,15 +7,10 @@ from typing import Any
 
 import yaml
 
+from basemodel_ops.adapters import ADAPTERS
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.names import file_fault
-from basemodel_ops.settings import ADAPTERS, Settings
-
-PLACES = {
-    "postgres": {"host": "PGHOST", "dbname": "PGDATABASE", "database": "PGDATABASE"},
-    "snowflake": {"account": "SNOWFLAKE_ACCOUNT", "database": "SNOWFLAKE_DATABASE"},
-}
-"""What a profile says of where a target writes to, and the variables by which it is read."""
+from basemodel_ops.settings import Settings
 
 
 def resolved(settings: Settings) -> Settings:
@@ -79,7 +74,7 @@ def database_of(settings: Settings) -> str | None:
     """The database that is read; None where its variable is not set."""
     if settings.kind == "duckdb":
         return settings.warehouse_path.stem
-    return os.environ.get({"postgres": "PGDATABASE", "snowflake": "SNOWFLAKE_DATABASE"}[settings.kind]) or None
+    return os.environ.get(ADAPTERS[settings.kind].database) or None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -137,7 +132,7 @@ def _file(output: Mapping[str, Any], settings: Settings, target: str, profile: P
 
 def _check_place(output: Mapping[str, Any], settings: Settings, target: str, kind: str) -> None:
     """Refuse a target whose tables would not be found where its variables point to."""
-    for field, variable in PLACES.get(kind, {}).items():
+    for field, variable in ADAPTERS[kind].places.items():
         wanted = os.environ.get(variable)
         if wanted and field in output and (there := rendered(output[field], settings)).lower() != wanted.lower():
             raise SettingsError(

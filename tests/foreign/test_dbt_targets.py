@@ -24,7 +24,7 @@ shop:
     memory: {type: duckdb, schema: main}
     prod: {type: postgres, host: db, dbname: "{{ env_var('PGDATABASE', 'shop') }}", schema: public}
     wide: {type: "{{ env_var('KIND') }}", database: shop, schema: public}
-    lake: {type: bigquery, schema: main}
+    lake: {type: redshift, schema: main}
 """
 
 
@@ -68,7 +68,7 @@ def test_the_file_of_a_target_is_where_dbt_writes(project: Path) -> None:
     ("target", "words"),
     [
         ("ci", ("'ci'", "dev, file, memory, prod, wide, lake", "BASEMODEL_TARGET")),
-        ("lake", ("'lake'", "'bigquery'", "duckdb, postgres, snowflake")),
+        ("lake", ("'lake'", "'redshift'", "duckdb, postgres, snowflake")),
         ("memory", ("'memory'", "only dbt sees", "BASEMODEL_WAREHOUSE_PATH")),
         ("wide", ("KIND", "not set")),
     ],

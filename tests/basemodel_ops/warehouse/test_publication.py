@@ -137,6 +137,27 @@ def test_what_is_known_takes_no_rows_and_holds_no_connection(
     assert state(each) == before
 
 
+def test_a_stage_that_cannot_be_read_back_is_told_and_leaves_no_trace(
+    each: SqlWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(each, batch(0, 3))
+    before = state(each)
+    stream = each.session.stream
+
+    def cut(session: Session, query: exp.Query, rows: int) -> pa.RecordBatchReader:
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield from stream(session, query, rows)
+            raise OSError("the line is cut")
+
+        return pa.RecordBatchReader.from_batches(SCHEMA, batches())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(each.session, "stream", cut)
+        with pytest.raises(WarehouseError, match="as it was"), opened(each, "other") as out:
+            out.append(batch(5, 2))
+    assert state(each) == before
+
+
 def test_no_rows_take_the_old_ones_away(each: SqlWarehouse) -> None:
     with opened(each) as out:
         out.append(batch(0, 3))

@@ -20,7 +20,7 @@ from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import new_stage
 
-from .conftest import fakesnow_gap
+from .conftest import fakesnow_gap, gaps
 
 SCORES = Relation(schema_name="answers", name="scores")
 THINGS = Relation(schema_name="raw", name="things")
@@ -122,6 +122,7 @@ def test_columns_in_another_order_are_the_same_columns(each: SqlWarehouse) -> No
     assert rows(each) == [(MONDAY, 0, 2.0), (MONDAY, 1, 3.0)]
 
 
+@gaps(AssertionError, databricks="no transaction over tables: the rows are new, and have no entry")
 def test_a_failing_ledger_takes_the_rows_back(each: SqlWarehouse) -> None:
     put(each, scores(MONDAY, 1.0), MONDAY)
     text = pa.array([], pa.string())
@@ -147,7 +148,11 @@ def test_a_partition_may_be_named_by_text(each: SqlWarehouse) -> None:
     assert found == [("%s ? $1", 7), ('a "b"', 5), ("back\\slash", 10), ("o'clock", 7)]
 
 
-@fakesnow_gap(WarehouseError, "COPY INTO writes names into DESCRIBE without quotes: Parser Error: syntax error")
+@fakesnow_gap(
+    WarehouseError, "COPY INTO writes names into DESCRIBE without quotes: Parser Error: syntax error",
+    bigquery="BigQuery has no quotes in names: they are refused by name",
+    databricks="Unity Catalog has no blanks in names of schemas: they are refused by name",
+)  # fmt: skip
 def test_odd_names_are_quoted(each: SqlWarehouse) -> None:
     relation = Relation(schema_name=f"s {ODD}", name=f"t {ODD}")
     table = pa.table({"as_of": [MONDAY], f"c {ODD}": [1]})
@@ -186,11 +191,12 @@ def test_a_stage_that_does_not_hold_what_was_sent_is_refused(
     put(each, scores(MONDAY, 1.0, 2.0), MONDAY)
     before = rows(each), ledger(each), tables(each)
     close = each.session.close_stage
-    names = ('"SCORE"', '"CLIENT"') if each.session.dialect == "snowflake" else ('"score"', '"client"')
 
     def careless(session: Session, stage: Relation) -> None:
         close(session, stage)
-        session.execute(f"update {session.render(table_of(stage))} set {names[0]} = 0.5 where {names[1]} = 1")
+        score = exp.EQ(this=column_of("score"), expression=exp.Literal.number(0.5))
+        first = exp.Where(this=column_of("client").eq(1))
+        session.rows(exp.Update(this=table_of(stage), expressions=[score], where=first))
 
     monkeypatch.setattr(each.session, "close_stage", careless)
     with pytest.raises(WarehouseError, match="2 rows with the hash"):
@@ -228,7 +234,7 @@ def test_two_writers_of_one_partition_leave_one_of_the_two(each: SqlWarehouse) -
         assert len(values) == 1
         assert [(row[2], row[4]) for row in ledger(each)] == [(f"of {values.pop()}", len(rows(each)))]
         barrier.reset()
-    assert len(errors) <= (5 if each.session.dialect == "snowflake" else 0)
+    assert len(errors) <= (0 if each.session.dialect in ("duckdb", "postgres") else 5)
 
 
 def test_load_replaces_a_table_whole(each: SqlWarehouse) -> None:
@@ -267,8 +273,8 @@ def test_values_and_nulls_come_back_as_they_went(each: SqlWarehouse) -> None:
     found = each.read(query)
     assert found.column_names == VALUES.column_names
     assert sorted(found.to_pylist(), key=str) == sorted(VALUES.to_pylist(), key=str)
-    kinds = [pa.int64() if kind == pa.int32() and each.session.dialect == "snowflake" else kind
-             for kind in VALUES.schema.types]  # fmt: skip
+    has_one_width = each.session.dialect in ("snowflake", "bigquery")
+    kinds = [pa.int64() if kind == pa.int32() and has_one_width else kind for kind in VALUES.schema.types]
     assert found.schema.types == kinds
 
 
