@@ -27,8 +27,8 @@ FEWEST_LABELS, FEW_LABELS = 200, 2000
 """Labels to learn from below which heads of items are left out, and below which all boosted ones are."""
 
 HEADS_WITH_FEWEST_LABELS, HEADS_WITH_FEW_LABELS = (
-    ("zero-shot", "linear"),
-    ("zero-shot", "linear", "bold linear", "linear items"),
+    ("zero-shot", "linear", "transformed linear"),
+    ("zero-shot", "linear", "transformed linear", "bold linear", "linear items"),
 )
 
 
@@ -96,7 +96,10 @@ def blend_weights(
     result = minimize(loss, equal, jac=True, method="SLSQP", bounds=[(0, 1)] * len(names), constraints=[full]).x
     kept = np.where(result >= min(LEAST_WEIGHT, result.max()), result, 0)
     # The last digits of a sum depend on where its numbers lie in memory; three of a share are enough.
-    return {name: round(float(weight), 3) for name, weight in zip(names, kept / kept.sum(), strict=True) if weight > 0}
+    weights = {
+        name: round(float(weight), 3) for name, weight in zip(names, kept / kept.sum(), strict=True) if weight > 0
+    }
+    return kind_of(kind).settle(weights, [trial for trial in trials if len(np.unique(trial.target)) > 1], faded)
 
 
 def _loss_inputs(kind: TaskType, metric: str, names: list[str], trial: Trial) -> TraitDifference:

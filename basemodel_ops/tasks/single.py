@@ -95,12 +95,21 @@ class FeatureSets:
     @property
     def heads(self) -> list[str]:
         """Names of `RECIPES` that these views allow."""
+        return self.heads_of(RECIPES)
+
+    def heads_of(self, recipes: Mapping[str, tuple[str, str]]) -> list[str]:
+        """Names of recipes that these views allow."""
         absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else {"bold linear"}
         return [
             name
-            for name, (_, feature_set) in RECIPES.items()
+            for name, (_, feature_set) in recipes.items()
             if name not in absent and not any(getattr(self, part) is None for part in FEATURE_SETS[feature_set])
         ]
+
+
+def recipes_of(kind: TaskType) -> Mapping[str, tuple[str, str]]:
+    """The candidates of a type of task."""
+    return kind_of(kind).recipes or RECIPES
 
 
 @dataclass(frozen=True)
@@ -124,13 +133,20 @@ class Mixture:
 
 def predictions_of(kind: TaskType, heads: Mapping[str, Head], feature_sets: FeatureSets) -> dict[str, np.ndarray]:
     """What every head answers, in the target's own unit."""
-    predict = kind_of(kind).predict
+    predict, recipes = kind_of(kind).predict, recipes_of(kind)
     return {
-        name: predict(head, feature_sets.columns_of(RECIPES[name][1], head.columns)) for name, head in heads.items()
+        name: predict(head, feature_sets.columns_of(recipes[name][1], head.columns)) for name, head in heads.items()
     }
 
 
 def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "") -> Head:
+    def make(recipe: str, kind: TaskType) -> Head:
+        return _plain_head(recipe, kind, rows, seed, is_raw, metric)
+
+    return kind_of(kind).head(recipe, make, kind)
+
+
+def _plain_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool, metric: str) -> Head:
     if recipe == "given":
         return ZeroShotHead()
     if recipe in ("linear", "bold"):
@@ -157,8 +173,9 @@ def fit_heads(
     Heads learn from about `numbers`, rows times features.
     """
     heads: dict[str, Head] = {}
-    for name in feature_sets.heads if names is None else names:
-        recipe, feature_set = RECIPES[name]
+    recipes = recipes_of(kind)
+    for name in feature_sets.heads_of(recipes) if names is None else names:
+        recipe, feature_set = recipes[name]
         heads[name] = head = _head(recipe, kind, len(target), seed, feature_sets.is_raw, metric)
         most = int(numbers * NUMBER_WEIGHTS.get(recipe, 1)) // FORMS[kind].rows_each
         width = feature_sets.width(feature_set)
@@ -203,7 +220,7 @@ def load_mixture(kind: TaskType, names: Sequence[str], state: State) -> Mixture:
         current = tuple(
             {k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state
         )
-        heads[part] = _head(RECIPES[part][0], kind, FEW_LABELS, 0).restore(current)  # type: ignore[arg-type]
+        heads[part] = _head(recipes_of(kind)[part][0], kind, FEW_LABELS, 0).restore(current)  # type: ignore[arg-type]
     current = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
     weights = dict(zip(names, state[0]["shares"].tolist(), strict=True))
     return Mixture(kind, weights, heads, load_calibration(current))

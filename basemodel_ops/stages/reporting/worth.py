@@ -8,7 +8,7 @@ import numpy as np
 
 from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task, TaskType
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.pages.cards import Card, GroupWorth, Measured
 from basemodel_ops.pages.pictures import Picture
@@ -63,8 +63,8 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
 
 def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str]:
     """The test rows, or why there are none."""
-    if task.type is TaskType.SURVIVAL:
-        return None, "Of a time to an event no curves are drawn; its metrics are in the card."
+    if task.form.unpictured:
+        return None, task.form.unpictured
     try:
         rows = read_predictions(ws, task.name, "test")
     except (ArtifactError, DataError) as error:

@@ -107,6 +107,9 @@ def _fit_single(
     if interval is not None:
         on_test[chosen.name] |= interval.measured(tested.predictions[chosen.name], target[test])
         writer.arrays("interval", interval.arrays())
+    on_test[chosen.name] |= kind_of(kind).bounds(
+        target[test], tested.predictions[chosen.name], entity_index[test], tested.weight, seed
+    )
     warning = kind_of(kind).warning(task.name, target, parts)
     writer.json(
         "baseline",
@@ -156,6 +159,8 @@ def _refuse_hopeless(
             f"Target {task.target} of {task.name} has one value only in its {len(train)} training rows. Start the grid "
             "earlier, shorten the horizon, or widen the task's population."
         )
+    if problem := kind_of(task.type).refusal(task, feature_sets.aggregates, names, target, parts, seed):
+        raise DataError(problem)
     copy = find_leaking_feature(task.type, feature_sets.aggregates[train], target[train], seed)
     if copy is not None:
         raise DataError(
