@@ -2,9 +2,9 @@
 
     python -m benchmarks uplift --home FOLDER --shoppers 1000 --seed 0
 
-Shoppers are in a mood for weeks, sales or news, and lapse for weeks; each week a coin says who gets a voucher, and whether
-they come follows from both. Libraries are measured where they are installed (`scikit-uplift`, `causalml`, `econml`);
-they read the automatic aggregates, alone and with what the foundation model says, as the heads do.
+Shoppers are in a mood for weeks, sales or news, and lapse for weeks; each week a coin says who gets a voucher, and
+whether they come follows from both. Libraries are measured where they are installed (`scikit-uplift`, `causalml`); they
+read the automatic aggregates, and all that the heads read but peers.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task
 from basemodel_ops.stages.tasks.feature_sets import single_feature_sets
 from basemodel_ops.stages.tasks.fitting import read_targets
 from basemodel_ops.stages.tasks.supplement import examples_of
-from basemodel_ops.tasks.uplift import SURE, effect_of, is_treated, outcome_of, qini, qini_errors
+from basemodel_ops.tasks.uplift import is_treated, outcome_of, qini, qini_samples
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 FIRST, WEEKS, BEFORE, HORIZON = datetime(2024, 1, 1), 34, 8, 14
@@ -154,17 +154,6 @@ def learners(seed: int) -> dict[str, Learn]:
             return fitted.predict(X=new, p=np.full(len(new), t.mean())).ravel()
 
         results["causalml X-learner"] = x_learner
-    if is_there("econml"):
-        from econml.dml import CausalForestDML  # type: ignore[import-not-found]
-
-        def forest(x: np.ndarray, y: np.ndarray, t: np.ndarray, new: np.ndarray) -> np.ndarray:
-            fitted = CausalForestDML(
-                model_y=_booster(seed), model_t=_booster(seed), discrete_outcome=True, discrete_treatment=True,
-                n_estimators=200, min_samples_leaf=20, n_jobs=2, random_state=seed,
-            )  # fmt: skip
-            return fitted.fit(y, t, X=x).effect(new)
-
-        results["econml causal forest"] = forest
     return results
 
 
@@ -198,7 +187,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     effects = {name: kept.column(column).to_numpy() for name, column in (("ours", "prediction"), ("plain", "baseline"))}
     effects["planted"] = true
     if not options.plain:
-        for view in ("aggregates", "both"):
+        for view in ("aggregates", "all"):
             features = views.columns_of(view).astype(np.float64)
             for name, learn in learners(options.seed).items():
                 started = time.process_time()
@@ -208,7 +197,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
                 effects[f"{name}, {view}"] = np.asarray(told, float)
                 result["seconds"][f"{name}, {view}"] = round(time.process_time() - started, 1)
     stacked = np.stack(list(effects.values()))
-    drawn = qini_errors(target[test], stacked, shopper[test], None, options.seed)
+    drawn = qini_samples(target[test], stacked, shopper[test], None, options.seed)
     errors, apart = drawn.std(axis=0), (drawn - drawn[:, :1]).std(axis=0)
     result["rows"] = {"known": len(known), "test": len(test)}
     result["report"] = ws.current(f"{task.name}/evaluation").json("report")

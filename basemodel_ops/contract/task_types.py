@@ -99,6 +99,8 @@ class TaskForm:
     """Whether an answer is of one of several classes or labels, which an explanation names."""
     unit: str = "score of the first item named"
     """What that column holds, in words; `{target}` is the name of the target's column."""
+    at_random: float | None = None
+    """Its metric of a random order, where the metric is measured with an interval."""
     unpictured: str = ""
     """Why a report draws no curves of it; empty where it does."""
 
@@ -176,6 +178,7 @@ FORMS = {
         low=-1.0,
         rows_each=2,
         unit="score (change of the chance through treatment)",
+        at_random=0.0,
         unpictured="Of an effect no curves are drawn, since nobody sees it of a row; its metrics are in the card.",
     ),
 }

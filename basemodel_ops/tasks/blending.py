@@ -27,8 +27,8 @@ FEWEST_LABELS, FEW_LABELS = 200, 2000
 """Labels to learn from below which heads of items are left out, and below which all boosted ones are."""
 
 HEADS_WITH_FEWEST_LABELS, HEADS_WITH_FEW_LABELS = (
-    ("zero-shot", "linear", "transformed linear"),
-    ("zero-shot", "linear", "transformed linear", "bold linear", "linear items"),
+    ("zero-shot", "linear"),
+    ("zero-shot", "linear", "bold linear", "linear items"),
 )
 
 

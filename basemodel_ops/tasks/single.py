@@ -32,17 +32,21 @@ FEATURE_SETS = {
     "both": ("aggregates", "model_outputs"),
     "model_outputs_and_items": ("model_outputs", "items"),
     "all": ("aggregates", "model_outputs", "items"),
+    "history": ("aggregates", "items"),
 }
 """Which features stand side by side in a view."""
 
 NUMBERS, LEAST_ROWS = 10_000_000, 4_000
 """Rows times features that a boosted head learns from, at most; and rows at least."""
 
+MILD = 0.05
+"""Strength of a linear head whose difference to another counts: noise of both adds up in it."""
+
 LEAST_FEATURES, QUICK = 128, 4
 """Features that a boosted head reads where all of them would leave it few rows, at least: those that tell most to a
 model so many times quicker."""
 
-NUMBER_WEIGHTS = {"sharp": 0.5, "linear": 2.0, "bold": 2.0}
+NUMBER_WEIGHTS = {"sharp": 0.5, "linear": 2.0, "bold": 2.0, "mild linear": 2.0}
 """Of these numbers, for heads that take longer or less."""
 
 
@@ -152,8 +156,12 @@ def _plain_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool,
     if recipe in ("linear", "bold"):
         # Of thousands of numbers some data are told by few, others by many: both are tried.
         return LinearHead(kind, strength=0.1 if is_raw and recipe == "linear" else 1.0)
+    if recipe == "mild linear":
+        return LinearHead(kind, strength=MILD)
     objective = kind_of(kind).objective_for(metric)
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
+    if recipe == "mild boosted":
+        return BoostedHead(kind, 50, seed, RATE / 2, 20 if rows < FEW_LABELS else least, objective, style)
     if rows < FEW_LABELS:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
     return BoostedHead(kind, ROUNDS, seed, RATE, least, objective, style)

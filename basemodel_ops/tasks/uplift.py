@@ -71,21 +71,20 @@ def _area(rows: np.ndarray, gained: np.ndarray) -> float:
     return float(np.trapezoid(gained, rows) - rows[-1] * gained[-1] / 2)
 
 
-def qini_errors(
+def qini_samples(
     target: np.ndarray, effects: np.ndarray, entity_index: np.ndarray, weight: Weight, seed: int
 ) -> np.ndarray:
     """Qini coefficients (draws, effects) of `effects` (effects, rows) among as many entities, drawn with repeats.
 
     Draws in which it cannot be measured are left out.
     """
-    codes = np.unique(entity_index, return_inverse=True)[1]
-    order = np.argsort(codes, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    entities, codes = np.unique(entity_index, return_inverse=True)
     generator, results = np.random.default_rng(seed), []
     for _ in range(SAMPLES):
-        rows = np.concatenate([groups[group] for group in generator.integers(0, len(groups), len(groups))])
-        current = None if weight is None else weight[rows]
-        results.append([qini(target[rows], effect[rows], current) for effect in effects])
+        times = np.bincount(generator.integers(0, len(entities), len(entities)), minlength=len(entities))[codes]
+        current = times * (1.0 if weight is None else weight)
+        kept = np.flatnonzero(current)
+        results.append([qini(target[kept], effect[kept], current[kept]) for effect in effects])
     drawn = np.array(results).reshape(SAMPLES, len(effects))
     return drawn[np.isfinite(drawn).all(axis=1)]
 

@@ -43,7 +43,8 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
     metric = tested.metric if tested else metric_of(task)
     if not measured:
         value, against = float(report["shipped_value"]), float(report["baseline_value"])
-        measured = {"shipped": Measured(value, value, value), "baseline": Measured(against, against, against)}
+        ends = (float(report.get(f"{report['shipped']}: {metric}_{end}", value)) for end in ("low", "high"))
+        measured = {"shipped": Measured(value, *ends), "baseline": Measured(against, against, against)}
     groups = [] if tested is None else _groups(ws, warehouse, task, tested)
     parts = {
         name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "moments", "split")
@@ -123,6 +124,9 @@ def _limits(
     worse = value - against if report["metric"] not in SMALLER_IS_BETTER else against - value
     if worse < 2 * standard_error or worse <= 0:
         results.append(f"It is not surely better than {report['baseline']}: {value:.4g} against {against:.4g}.")
+    low = report.get(f"{report['shipped']}: {report['metric']}_low")
+    if task.form.at_random is not None and low is not None and low <= task.form.at_random:
+        results.append(f"It is not surely better than a random order, of which {report['metric']} is 0.")
     small = sorted(
         {f"{group_worth.attribute} {group_worth.value}" for group_worth in groups if group_worth.measured is None}
     )
@@ -134,5 +138,5 @@ def _limits(
         least = min(known, key=lambda entry: sign * entry.measured.value if entry.measured else np.inf)
         results.append(f"Of the groups it answers worst about {least.attribute} {least.value}: {least.measured}.")
     if tested is None:
-        results.append(f"Intervals and groups are not known. {why}")
+        results.append(f"{'Groups are' if low is not None else 'Intervals and groups are'} not known. {why}")
     return results

@@ -23,7 +23,13 @@ from basemodel_ops.stages.snapshot.task_rows import (
 )
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_features, plain_predictions
-from basemodel_ops.stages.tasks.feature_sets import aggregate_names, pair_feature_sets, peer_keys, single_feature_sets
+from basemodel_ops.stages.tasks.feature_sets import (
+    aggregate_names,
+    item_names,
+    pair_feature_sets,
+    peer_keys,
+    single_feature_sets,
+)
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions, single_predictions
 from basemodel_ops.stages.tasks.selection import known_targets, peer_features, select
@@ -74,7 +80,9 @@ def _fit_single(
     target, classes = read_targets(task, rows)
     feature_sets = replace(single_feature_sets(examples, checkpoint, row_index, task), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
-    _refuse_hopeless(task, aggregate_names(examples, task), feature_sets, target, parts, seed)
+    _refuse_hopeless(
+        task, aggregate_names(examples, task), item_names(examples), feature_sets, target, parts, seed
+    )  # fmt: skip
     if feature_sets.items is not None:
         known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
         feature_sets = feature_sets.with_peers(known_peers)
@@ -149,9 +157,11 @@ def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskR
 
 
 def _refuse_hopeless(
-    task: Task, names: list[str], feature_sets: FeatureSets, target: np.ndarray, parts: dict[str, np.ndarray], seed: int
-) -> None:
-    """DataError if a part has no rows, those to learn from have one answer only, or an input gives the target away."""
+    task: Task, names: list[str], items: list[str], feature_sets: FeatureSets, target: np.ndarray,
+    parts: dict[str, np.ndarray], seed: int,
+) -> None:  # fmt: skip
+    """DataError if a part has no rows, those to learn from have one answer only, an input gives the target away, or the
+    kind of the task refuses them; `names` are those of aggregates, `items` those of items."""
     _refuse_empty(task, parts)
     train = parts["train"]
     if len(np.unique(target[train])) < 2:
@@ -159,7 +169,7 @@ def _refuse_hopeless(
             f"Target {task.target} of {task.name} has one value only in its {len(train)} training rows. Start the grid "
             "earlier, shorten the horizon, or widen the task's population."
         )
-    if problem := kind_of(task.type).refusal(task, feature_sets.aggregates, names, target, parts, seed):
+    if problem := kind_of(task.type).refusal(task, feature_sets, [*names, *items], target, parts, seed):
         raise DataError(problem)
     copy = find_leaking_feature(task.type, feature_sets.aggregates[train], target[train], seed)
     if copy is not None:

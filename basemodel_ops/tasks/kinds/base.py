@@ -48,6 +48,18 @@ class Learner(Protocol):
         ...
 
 
+class Views(Protocol):
+    """What a kind asks of the features of rows (`tasks.single.FeatureSets`)."""
+
+    def rows(self, chosen: np.ndarray) -> "Views":
+        """The chosen rows (positions)."""
+        ...
+
+    def columns_of(self, name: str) -> np.ndarray:
+        """A view, (rows, features)."""
+        ...
+
+
 class TaskKind(ABC):
     """A type of task with one answer. What a kind does not say otherwise is as of a chance, of a yes or no."""
 
@@ -80,15 +92,15 @@ class TaskKind(ABC):
         return make(recipe, kind)
 
     def refusal(
-        self, task: Task, inputs: np.ndarray, names: Sequence[str], target: np.ndarray,
-        parts: Mapping[str, np.ndarray], seed: int,
+        self, task: Task, views: Views, names: Sequence[str], target: np.ndarray, parts: Mapping[str, np.ndarray],
+        seed: int,
     ) -> str:  # fmt: skip
         """Why nothing can be learnt of such targets, and the way out; empty where something can.
 
         Args:
             task: Whose they are.
-            inputs: (rows, inputs), called `names`.
-            names: Of the inputs.
+            views: Of the rows.
+            names: Of the columns of the view `history`.
             target: (rows,).
             parts: Positions of rows.
             seed: Of what is drawn.

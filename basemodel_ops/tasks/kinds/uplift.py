@@ -14,7 +14,7 @@ from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.tasks.curves import auroc
 from basemodel_ops.tasks.heads import SHARP, BoostedHead, Head, State
 from basemodel_ops.tasks.intervals import Interval
-from basemodel_ops.tasks.kinds.base import TaskKind, Weight
+from basemodel_ops.tasks.kinds.base import TaskKind, Views, Weight
 from basemodel_ops.tasks.losses import TraitDifference, squared
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.uplift import (
@@ -24,7 +24,7 @@ from basemodel_ops.tasks.uplift import (
     is_treated,
     outcome_of,
     qini,
-    qini_errors,
+    qini_samples,
     transformed_outcome,
 )
 
@@ -34,8 +34,14 @@ MOST_AUROC = 0.95
 OVERLAP, LEAST_OVERLAP = 0.01, 0.5
 """Chances of the treatment, and of none, by which a row has others to be compared with; and the share of such rows."""
 
+ROWS = 20_000
+"""Rows of a part that this is found by, at most."""
+
 FEWEST = 20
 """Rows of either, treated or not, that a part has at least."""
+
+TRANSFORMED = "transformed "
+"""How recipes of the transformed outcome begin."""
 
 FOLDS = 3
 """Of neighbouring rows, by which chances are cross-fitted: rows of an entity stand together."""
@@ -146,17 +152,16 @@ class Uplift(TaskKind):
     """Targets are outcomes, and 2 more of the treated (`tasks.uplift`); answers chances without and with, (rows, 2)."""
 
     recipes: Mapping[str, tuple[str, str]] = {
-        "linear": ("linear", "model_outputs"),
-        "transformed linear": ("transformed linear", "model_outputs"),
-        "linear items": ("linear", "model_outputs_and_items"),
+        "linear": ("mild linear", "model_outputs"),
         "baseline": ("boosted", "aggregates"),
-        "boosted": ("boosted", "both"),
-        "transformed": ("transformed boosted", "both"),
+        "linear items": ("mild linear", "model_outputs_and_items"),
+        "boosted items": ("mild boosted", "all"),
+        "transformed items": ("transformed mild boosted", "all"),
     }
 
     def head(self, recipe: str, make: Callable[[str, TaskType], Head], kind: TaskType) -> Any:
         """Two models of the recipe, or one of the transformed outcome."""
-        learner = recipe.removeprefix("transformed ")
+        learner = recipe.removeprefix(TRANSFORMED)
 
         def part(of: TaskType) -> Head:
             return make(learner, of)
@@ -164,8 +169,8 @@ class Uplift(TaskKind):
         return TwoModels(part) if recipe == learner else TransformedOutcome(part)
 
     def refusal(
-        self, task: Task, inputs: np.ndarray, names: Sequence[str], target: np.ndarray,
-        parts: Mapping[str, np.ndarray], seed: int,
+        self, task: Task, views: Views, names: Sequence[str], target: np.ndarray, parts: Mapping[str, np.ndarray],
+        seed: int,
     ) -> str:  # fmt: skip
         """That in some part nobody, or everyone, was treated, or that the history tells who was."""
         treated = is_treated(target).astype(float)
@@ -185,7 +190,7 @@ class Uplift(TaskKind):
                     f"{task.treatment} is {which}: the effect is then what the others answer. Ask a `binary` task of "
                     "these, or widen the population."
                 )
-        return _foreseen(task, inputs, names, treated, parts, seed)
+        return _foreseen(task, views, names, treated, parts, seed)
 
     def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
         """By order, of the outcome."""
@@ -212,24 +217,31 @@ class Uplift(TaskKind):
         )
 
     def settle(self, weights: Mapping[str, float], trials: Sequence[Answers], faded: np.ndarray) -> dict[str, float]:
-        """The first head, in the order of `recipes`, whose Qini coefficient is within a standard error of the best's,
-        or the blend where it is better than that. It is measured over all trials, each of its weight `faded`."""
-        names = [name for name in self.recipes if name in weights]
-        options: list[dict[str, float]] = [*({name: 1.0} for name in names), dict(weights)]
-        total = np.zeros(len(options))
-        errors = np.zeros((len(options), len(options)))
+        """The two models, those of the transformed outcome, or both, each with the shares that the loss found: the
+        first of these whose Qini coefficient is within a standard error of the best's, over all trials, each of its
+        weight `faded`."""
+        transformed = [name for name in weights if self.recipes[name][0].startswith(TRANSFORMED)]
+        plain = [name for name in weights if name not in transformed]
+        if not (plain and transformed):
+            return dict(weights)
+        options = [_shares(weights, names) for names in (plain, transformed, list(weights))]
+        total, variance = np.zeros(len(options)), np.zeros((len(options), len(options)))
         for trial, share in zip(trials, faded / faded.sum(), strict=True):
             effects = np.stack(
-                [effect_of(self.mix([trial.predictions[n] for n in one], list(one.values()))) for one in options]
+                [
+                    effect_of(self.mix([trial.predictions[name] for name in option], list(option.values())))
+                    for option in options
+                ]
             )
-            total += share * np.array([np.nan_to_num(qini(trial.target, effect, trial.weight)) for effect in effects])
-            drawn = qini_errors(trial.target, effects, trial.entity_index, trial.weight, seed=0)
-            if len(drawn) > 1:
-                errors += share**2 * np.var(drawn[:, :, None] - drawn[:, None], axis=0)
+            total += share * np.array([qini(trial.target, effect, trial.weight) for effect in effects])
+            drawn = qini_samples(trial.target, effects, trial.entity_index, trial.weight, seed=0)
+            variance += share**2 * np.var(drawn[:, :, None] - drawn[:, None], axis=0)
+        if not np.isfinite(total).all():
+            return options[0]
         best = int(total.argmax())
         return next(
             option
-            for option, value, error in zip(options, total, np.sqrt(errors[best]), strict=True)
+            for option, value, error in zip(options, total, np.sqrt(variance[best]), strict=True)
             if value >= total[best] - error
         )
 
@@ -245,7 +257,7 @@ class Uplift(TaskKind):
     ) -> dict[str, float]:
         """Between which Qini coefficients that of these answers lies, 95 of 100 times; random is 0."""
         effect = effect_of(prediction)
-        error = SURE * float(np.std(qini_errors(target, effect[None], entity_index, weight, seed)))
+        error = SURE * float(np.std(qini_samples(target, effect[None], entity_index, weight, seed)))
         value = qini(target, effect, weight)
         return {"qini_low": value - error, "qini_high": value + error}
 
@@ -268,15 +280,21 @@ class Uplift(TaskKind):
         return {"label": pa.array(outcome_of(target)), "treatment": pa.array(is_treated(target).astype(float))}
 
 
+def _shares(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    """The shares of some heads among themselves."""
+    total = sum(weights[name] for name in names)
+    return {name: round(weights[name] / total, 3) for name in names}
+
+
 def _foreseen(
-    task: Task, inputs: np.ndarray, names: Sequence[str], treated: np.ndarray,
-    parts: Mapping[str, np.ndarray], seed: int,
+    task: Task, views: Views, names: Sequence[str], treated: np.ndarray, parts: Mapping[str, np.ndarray], seed: int
 ) -> str:  # fmt: skip
     """That the history tells who was treated, so that nobody is there to be compared with."""
-    train, validation = parts["train"], parts["validation"]
+    generator = np.random.default_rng(seed)
+    train, validation = (generator.permutation(parts[name])[:ROWS] for name in ("train", "validation"))
     head = BoostedHead(TaskType.BINARY, rounds=50, seed=seed, least=FEWEST, style=SHARP)
-    head.fit(inputs[train], treated[train])
-    propensity = head.predict(inputs[validation])
+    head.fit(views.rows(train).columns_of("history"), treated[train])
+    propensity = head.predict(views.rows(validation).columns_of("history"))
     area = auroc(treated[validation], propensity)
     overlap = float(np.mean((propensity >= OVERLAP) & (propensity <= 1 - OVERLAP)))
     if area < MOST_AUROC and overlap >= LEAST_OVERLAP:
