@@ -126,7 +126,7 @@ def _limits(
         results.append(f"It is not surely better than {report['baseline']}: {value:.4g} against {against:.4g}.")
     low = report.get(f"{report['shipped']}: {report['metric']}_low")
     if task.form.at_random is not None and low is not None and low <= task.form.at_random:
-        results.append(f"It is not surely better than a random order, of which {report['metric']} is 0.")
+        results.append(f"A random order, whose {report['metric']} is {task.form.at_random:g}, may be as good.")
     small = sorted(
         {f"{group_worth.attribute} {group_worth.value}" for group_worth in groups if group_worth.measured is None}
     )

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.task_types import Shape
-from basemodel_ops.contract.types import OnWorse, Task
+from basemodel_ops.contract.types import OnWorse, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.rows import Represented
@@ -38,6 +38,7 @@ from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
 from basemodel_ops.tasks.cold_start import ColdStart, measure_by_history
 from basemodel_ops.tasks.comparison import difference_error, is_worse, mean_metrics
+from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, BoostedHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.leakage import find_leaking_feature
 from basemodel_ops.tasks.metrics import metric_of, multilabel_metrics
@@ -169,7 +170,11 @@ def _refuse_hopeless(
             f"Target {task.target} of {task.name} has one value only in its {len(train)} training rows. Start the grid "
             "earlier, shorten the horizon, or widen the task's population."
         )
-    if problem := kind_of(task.type).refusal(task, feature_sets, [*names, *items], target, parts, seed):
+
+    def make() -> BoostedHead:
+        return BoostedHead(TaskType.BINARY, ROUNDS // 2, seed, RATE, 20, style=SHARP)
+
+    if problem := kind_of(task.type).refusal(task, feature_sets, [*names, *items], target, parts, make, seed):
         raise DataError(problem)
     copy = find_leaking_feature(task.type, feature_sets.aggregates[train], target[train], seed)
     if copy is not None:

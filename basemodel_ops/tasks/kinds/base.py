@@ -93,7 +93,7 @@ class TaskKind(ABC):
 
     def refusal(
         self, task: Task, views: Views, names: Sequence[str], target: np.ndarray, parts: Mapping[str, np.ndarray],
-        seed: int,
+        make: Callable[[], Any], seed: int,
     ) -> str:  # fmt: skip
         """Why nothing can be learnt of such targets, and the way out; empty where something can.
 
@@ -103,6 +103,7 @@ class TaskKind(ABC):
             names: Of the columns of the view `history`.
             target: (rows,).
             parts: Positions of rows.
+            make: A new boosted head of a chance.
             seed: Of what is drawn.
         """
         return ""

@@ -12,14 +12,13 @@ import pyarrow as pa
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.tasks.curves import auroc
-from basemodel_ops.tasks.heads import SHARP, BoostedHead, Head, State
+from basemodel_ops.tasks.effect_heads import Part, TransformedOutcome, TwoModels
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Views, Weight
 from basemodel_ops.tasks.losses import TraitDifference, squared
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.uplift import (
     SURE,
-    chances_of,
     effect_of,
     is_treated,
     outcome_of,
@@ -43,12 +42,6 @@ FEWEST = 20
 TRANSFORMED = "transformed "
 """How recipes of the transformed outcome begin."""
 
-FOLDS = 3
-"""Of neighbouring rows, by which chances are cross-fitted: rows of an entity stand together."""
-
-Make = Callable[[TaskType], Head]
-"""A new head of a recipe, for targets of a type."""
-
 
 class Answers(Protocol):
     """Answers of several heads to rows later than those that they had learnt from (`tasks.blending.Trial`)."""
@@ -57,95 +50,6 @@ class Answers(Protocol):
     target: np.ndarray
     entity_index: np.ndarray
     weight: np.ndarray | None
-
-
-class Composite:
-    """Several heads by name that are saved as one."""
-
-    columns: np.ndarray | None = None
-
-    def __init__(self, parts: Mapping[str, Head]) -> None:
-        self.parts = dict(parts)
-
-    def state(self) -> State:
-        """Arrays and texts of all parts."""
-        arrays: dict[str, np.ndarray] = {}
-        texts: dict[str, str] = {}
-        for name, part in self.parts.items():
-            more_arrays, more_texts = part.state()
-            arrays |= {f"{name}.{key}": np.asarray(value) for key, value in more_arrays.items()}
-            texts |= {f"{name}.{key}": value for key, value in more_texts.items()}
-        return arrays, texts
-
-    def restore(self, state: State) -> Any:
-        """Take over a saved state."""
-        for name, part in self.parts.items():
-            arrays, texts = (
-                {key.removeprefix(f"{name}."): value for key, value in entries.items() if key.startswith(f"{name}.")}
-                for entries in state
-            )
-            part.restore((arrays, texts))  # type: ignore[arg-type]
-        return self
-
-
-class TwoModels(Composite):
-    """A model of the outcome of the untreated, and one of the treated."""
-
-    def __init__(self, make: Make) -> None:
-        super().__init__({name: make(TaskType.BINARY) for name in ("without", "with")})
-
-    def fit(self, features: np.ndarray, target: np.ndarray, weight: Weight = None) -> None:
-        """Learn, in place."""
-        for part, rows in zip(self.parts.values(), (~is_treated(target), is_treated(target)), strict=True):
-            fit_chance(part, features, outcome_of(target), rows, weight)
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """The chances without and with the treatment, (rows, 2)."""
-        return np.stack([part.predict(features) for part in self.parts.values()], axis=1)
-
-
-class TransformedOutcome(Composite):
-    """A model of the effect itself, by the chances of the treatment and of the outcome, which are cross-fitted."""
-
-    def __init__(self, make: Make) -> None:
-        binary, number = TaskType.BINARY, TaskType.REGRESSION
-        super().__init__({"propensity": make(binary), "expected": make(binary), "effect": make(number)})
-        self._make = make
-
-    def fit(self, features: np.ndarray, target: np.ndarray, weight: Weight = None) -> None:
-        """Learn, in place."""
-        told = {"propensity": is_treated(target).astype(float), "expected": outcome_of(target)}
-        unseen = {name: np.zeros(len(target)) for name in told}
-        every = np.ones(len(target), bool)
-        for fold in np.array_split(np.arange(len(target)), FOLDS):
-            others = every.copy()
-            others[fold] = False
-            for name, values in told.items():
-                part = self._make(TaskType.BINARY)
-                fit_chance(part, features, values, others, weight)
-                unseen[name][fold] = part.predict(features[fold])
-        for name, values in told.items():
-            fit_chance(self.parts[name], features, values, every, weight)
-        self.parts["effect"].fit(features, transformed_outcome(target, **unseen), weight)
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """The chances without and with the treatment, (rows, 2)."""
-        predictions = {name: part.predict(features) for name, part in self.parts.items()}
-        return chances_of(**predictions)
-
-
-def fit_chance(head: Head, features: np.ndarray, yes: np.ndarray, rows: np.ndarray, weight: Weight) -> None:
-    """Have a head learn a chance from some rows, bool (rows,).
-
-    Where these are all of one answer, a row of the mean features says each, so that there is something to tell apart.
-    """
-    values, answers = features[rows], yes[rows]
-    current = None if weight is None else weight[rows]
-    if len(np.unique(answers)) < 2:
-        mean = features.mean(axis=0, keepdims=True, dtype=np.float64).astype(features.dtype)
-        values, answers = np.vstack([values, mean, mean]), np.append(answers, [0.0, 1.0])
-        current = None if current is None else np.append(current, [1.0, 1.0])
-    head.fit(values, answers, current)
 
 
 class Uplift(TaskKind):
@@ -159,18 +63,18 @@ class Uplift(TaskKind):
         "transformed items": ("transformed mild boosted", "all"),
     }
 
-    def head(self, recipe: str, make: Callable[[str, TaskType], Head], kind: TaskType) -> Any:
+    def head(self, recipe: str, make: Callable[[str, TaskType], Any], kind: TaskType) -> Any:
         """Two models of the recipe, or one of the transformed outcome."""
         learner = recipe.removeprefix(TRANSFORMED)
 
-        def part(of: TaskType) -> Head:
+        def part(of: TaskType) -> Part:
             return make(learner, of)
 
         return TwoModels(part) if recipe == learner else TransformedOutcome(part)
 
     def refusal(
         self, task: Task, views: Views, names: Sequence[str], target: np.ndarray, parts: Mapping[str, np.ndarray],
-        seed: int,
+        make: Callable[[], Any], seed: int,
     ) -> str:  # fmt: skip
         """That in some part nobody, or everyone, was treated, or that the history tells who was."""
         treated = is_treated(target).astype(float)
@@ -190,7 +94,7 @@ class Uplift(TaskKind):
                     f"{task.treatment} is {which}: the effect is then what the others answer. Ask a `binary` task of "
                     "these, or widen the population."
                 )
-        return _foreseen(task, views, names, treated, parts, seed)
+        return _foreseen(task, views, names, treated, parts, make(), seed)
 
     def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
         """By order, of the outcome."""
@@ -287,12 +191,12 @@ def _shares(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, flo
 
 
 def _foreseen(
-    task: Task, views: Views, names: Sequence[str], treated: np.ndarray, parts: Mapping[str, np.ndarray], seed: int
+    task: Task, views: Views, names: Sequence[str], treated: np.ndarray, parts: Mapping[str, np.ndarray],
+    head: Any, seed: int,
 ) -> str:  # fmt: skip
     """That the history tells who was treated, so that nobody is there to be compared with."""
     generator = np.random.default_rng(seed)
     train, validation = (generator.permutation(parts[name])[:ROWS] for name in ("train", "validation"))
-    head = BoostedHead(TaskType.BINARY, rounds=50, seed=seed, least=FEWEST, style=SHARP)
     head.fit(views.rows(train).columns_of("history"), treated[train])
     propensity = head.predict(views.rows(validation).columns_of("history"))
     area = auroc(treated[validation], propensity)

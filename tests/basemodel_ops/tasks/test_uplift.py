@@ -8,6 +8,7 @@ from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks.selection import select
 from basemodel_ops.tasks.blending import Trial
+from basemodel_ops.tasks.heads import SHARP, BoostedHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.kinds.uplift import Uplift
 from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads, load_mixture, save_mixture
@@ -162,7 +163,11 @@ def test_what_ships_is_above_random_on_later_rows() -> None:
 def refused(treated: np.ndarray, came: np.ndarray, inputs: np.ndarray) -> str:
     parts = dict(zip(("train", "validation", "test"), np.split(np.arange(900), [500, 700]), strict=True))
     sets = FeatureSets(inputs[:, :1], inputs[:, :0], None, inputs[:, 1:])
-    return UPLIFT.refusal(TASK, sets, ["age", "vouchers sent"], came + 2.0 * treated, parts, 0)
+
+    def make() -> BoostedHead:
+        return BoostedHead(TaskType.BINARY, 50, least=20, style=SHARP)
+
+    return UPLIFT.refusal(TASK, sets, ["age", "vouchers sent"], came + 2.0 * treated, parts, make, 0)
 
 
 def test_what_cannot_be_compared_is_refused_with_a_way_out() -> None:
