@@ -161,7 +161,8 @@ def test_what_ships_is_above_random_on_later_rows() -> None:
 
 
 def refused(treated: np.ndarray, came: np.ndarray, inputs: np.ndarray) -> str:
-    parts = dict(zip(("train", "validation", "test"), np.split(np.arange(900), [500, 700]), strict=True))
+    train, validation, test = np.split(np.arange(900), [500, 700])
+    parts = {"train": train, "validation": validation, "test": test}
     sets = FeatureSets(inputs[:, :1], inputs[:, :0], None, inputs[:, 1:])
 
     def make() -> BoostedHead:
