@@ -18,6 +18,7 @@ from dagster_project.defs import (
 from dagster_project.defs import dbt_models as models
 from dagster_project.lib.progress import progress
 from dagster_project.lib.project import Project, load_project
+from dagster_project.lib.storage import quicken
 
 GROUPS = (raw, models, training, answers, deciles, insight, audiences, explanations, page)
 """Modules with the `assets` of a project."""
@@ -45,4 +46,5 @@ def build(project: Project) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """The project that `BASEMODEL_DBT_PROJECT_DIR` names."""
+    quicken()
     return build(load_project(Settings()))

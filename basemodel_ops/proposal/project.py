@@ -1,5 +1,6 @@
 """The files of a proposed dbt project: models that read the files in place, and the contract in their YAML."""
 
+import textwrap
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,126 +9,11 @@ from sqlglot import exp
 
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.roles import Proposal, annotation
-from basemodel_ops.proposal.tables import SeenColumn, SeenTable
+from basemodel_ops.proposal.tables import SeenColumn, SeenTable, moment
+from basemodel_ops.proposal.templates import GRID, MACROS, PROFILE, README, TASK
 
 STALE = timedelta(days=14)
 """Data that end longer ago than this have stopped: then the grid's `now` is their end, not the clock."""
-
-PROFILE = """\
-{name}:
-  target: duckdb
-  outputs:
-    duckdb:
-      type: duckdb
-      path: "{{{{ env_var('BASEMODEL_WAREHOUSE_PATH', '.basemodel/warehouse.duckdb') }}}}"
-      schema: main
-      threads: 2
-      settings: {{TimeZone: UTC}}
-"""
-
-MACROS = """\
-{# Schemas are named as declared, without the target's schema in front. #}
-{% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ (custom_schema_name or target.schema) | trim }}
-{%- endmacro %}
-
-{# True for entities that nobody asked to be forgotten: `basemodel forget` makes the table of digests. #}
-{% macro is_remembered(entity) -%}
-    {%- set forgotten = none -%}
-    {%- if execute -%}
-        {%- set forgotten = adapter.get_relation(
-            database=target.database, schema='basemodel', identifier='forgotten'
-        ) -%}
-    {%- endif -%}
-    {%- if forgotten -%}
-        not exists (
-            select 1 from {{ forgotten }} as forgotten
-            where forgotten.digest = sha256(cast({{ entity }} as varchar))
-        )
-    {%- else -%}
-        true
-    {%- endif -%}
-{%- endmacro %}
-"""
-
-GRID = """\
--- Moments at which history ends and future begins, and the end of the data.
-with bounds as (
-{ends}
-),
-
-final as (
-    select
-        steps.cutoff,
-        bounds.data_end
-    from bounds
-    cross join generate_series(timestamp '{start}', bounds.data_end, interval '{step} days') as steps (cutoff)
-)
-
-select * from final
-"""
-
-TASK = """\
--- Who of those seen in the {lookback} days before comes back within {horizon} days? Null while that is not over.
-with cutoffs as (
-    select * from {{{{ ref('cutoffs') }}}}
-),
-
-events as (
-    select * from {{{{ ref('{source}') }}}}
-),
-
-asked as (
-    select distinct
-        events.{entity},
-        cutoffs.cutoff,
-        cutoffs.data_end
-    from events
-    inner join cutoffs
-        on
-            events.{time} >= cutoffs.cutoff - interval '{lookback} days'
-            and events.{time} < cutoffs.cutoff
-),
-
-later as (
-    select distinct
-        events.{entity},
-        cutoffs.cutoff
-    from events
-    inner join cutoffs
-        on
-            events.{time} >= cutoffs.cutoff
-            and events.{time} < cutoffs.cutoff + interval '{horizon} days'
-),
-
-final as (
-    select
-        asked.{entity},
-        asked.cutoff,
-        case
-            when asked.cutoff + interval '{horizon} days' <= asked.data_end
-                then later.{entity} is not null
-        end as returns
-    from asked
-    left join later on asked.{entity} = later.{entity} and asked.cutoff = later.cutoff
-)
-
-select * from final
-"""
-
-README = """\
-# {name}
-
-Made by `basemodel init` from {files} files, which are read where they are. Everything here is a first guess, and yours
-to edit: `models/raw` reads the files, `models/behavior` names, types and annotates their columns, `models/tasks` holds
-the grid of cutoffs and a first question.
-
-    export BASEMODEL_DBT_PROJECT_DIR={folder} BASEMODEL_HOME={folder}/.basemodel
-    basemodel contract     # what is declared and inferred
-    basemodel run          # train, answer, and say what the answers are worth
-
-To read a warehouse instead of files, write its tables into `models/raw`, and a profile of its type.
-"""
 
 
 def files_of(proposal: Proposal, folder: Path, now: datetime) -> dict[str, str]:
@@ -148,15 +34,15 @@ def files_of(proposal: Proposal, folder: Path, now: datetime) -> dict[str, str]:
     }  # fmt: skip
     files = {
         "dbt_project.yml": _yaml(settings),
-        "profiles.yml": PROFILE.format(name=name),
+        "profiles.yml": PROFILE.format(name=name, attached=_attached(tables)),
         "macros/basemodel.sql": MACROS,
-        "README.md": README.format(name=name, files=sum(len(table.paths) for table in tables), folder=folder),
+        "README.md": README.format(name=name, files=_counted(tables), folder=folder),
         "models/tasks/tasks.yml": _yaml({"version": 2, "models": _tasks(proposal, now)}),
         "models/tasks/cutoffs.sql": _grid(proposal),
         f"models/tasks/{task_name(proposal)}.sql": _task(proposal),
     }
     for table in tables:
-        files[f"models/raw/raw_{table.name}.sql"] = table.source.sql("duckdb", pretty=True) + "\n"
+        files[f"models/raw/raw_{table.name}.sql"] = _raw(table)
         files[f"models/behavior/{table.name}.sql"] = _model(proposal, table)
         files[f"models/behavior/{table.name}.yml"] = _yaml({"version": 2, "models": [_declared(proposal, table)]})
     return files
@@ -181,6 +67,19 @@ def data_type(column: SeenColumn) -> str:
     return "timestamp" if column.is_timestamp and column.data_type != "date" else column.data_type
 
 
+def _attached(tables: list[SeenTable]) -> str:
+    """The lines of a profile that open the DuckDB files that tables stand in."""
+    files = {table.database: table.paths[0] for table in tables if table.database}
+    listed = [{"path": str(path), "alias": name, "read_only": True} for name, path in files.items()]
+    return textwrap.indent(_yaml({"attach": listed}), " " * 6) if listed else ""
+
+
+def _raw(table: SeenTable) -> str:
+    """A select of all rows; of an attached file it is part of the model on it, as no view outlives being attached."""
+    config = "{{ config(materialized='ephemeral') }}\n\n" if table.database else ""
+    return config + table.source.sql("duckdb", pretty=True) + "\n"
+
+
 class _Plain(yaml.SafeDumper):
     """What stands twice is written twice."""
 
@@ -203,7 +102,9 @@ def _model(proposal: Proposal, table: SeenTable) -> str:
     """A select of the columns under their new names, of rows that have what they need."""
     columns = [
         exp.alias_(
-            exp.cast(exp.column(seen_column.raw, quoted=True), data_type(seen_column), dialect="duckdb"),
+            moment(exp.column(seen_column.raw, quoted=True), seen_column.ticks)
+            if seen_column.ticks
+            else exp.cast(exp.column(seen_column.raw, quoted=True), data_type(seen_column), dialect="duckdb"),
             seen_column.name,
         )
         for seen_column in table.columns
@@ -224,7 +125,13 @@ def _model(proposal: Proposal, table: SeenTable) -> str:
 
 
 def _files(table: SeenTable) -> str:
-    return ", ".join(path.name for path in table.paths)
+    inside = f"{table.read.name} of " if table.database else ""
+    return inside + ", ".join(path.name for path in table.paths)
+
+
+def _counted(tables: list[SeenTable]) -> str:
+    files = len({path for table in tables for path in table.paths})
+    return f"{len(tables)} tables in {files} {'file' if files == 1 else 'files'}"
 
 
 def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:

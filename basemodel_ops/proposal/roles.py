@@ -123,7 +123,7 @@ def annotation(proposal: Proposal, table: SeenTable, column: SeenColumn) -> dict
     """What the contract says of a column beside what follows from its name and data type."""
     if PERSONAL.search(column.name):
         return {"pii": True}
-    kind, known = family(column.data_type), table.rows - column.nulls
+    kind, known = family("timestamp" if column.ticks else column.data_type), table.rows - column.nulls
     attributes = proposal.references(column.name) if any(event.table is table for event in proposal.events) else None
     if attributes is not None:
         return {"type": "category", "references": attributes}
@@ -160,7 +160,7 @@ def _is_key(table: SeenTable, column: SeenColumn) -> bool:
 
 def _precision(column: SeenColumn) -> tuple[bool, int]:
     """Timestamps before dates, then whatever has most values."""
-    return column.data_type.startswith("timestamp"), column.distinct
+    return column.data_type.startswith("timestamp") or column.ticks > 0, column.distinct
 
 
 def _session(table: SeenTable, current: SeenColumn) -> str | None:

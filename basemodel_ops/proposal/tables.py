@@ -1,8 +1,8 @@
-"""Files of rows, CSV or Parquet, as DuckDB reads them in place, and what their columns hold."""
+"""Files of rows, CSV, Parquet or DuckDB's own, as DuckDB reads them in place, and what their columns hold."""
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +11,18 @@ from sqlglot import exp
 
 from basemodel_ops.contract.inference import family, is_opaque, is_timestamp
 from basemodel_ops.errors import DataError
+from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, relations
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv_auto", ".tsv": "read_csv_auto", ".csv.gz": "read_csv_auto"}
 """DuckDB's reader of each kind of file."""
+
+CLOCK = re.compile(r"(^|_)(time|timestamp|ts|epoch|date|datetime|at|on|ms)(_|$)")
+"""Words for numbers that may be moments."""
+
+FIRST, LAST = 315_532_800, 4_102_444_800
+"""Seconds from 1970 to 1980 and to 2100."""
+
+READ = ", ".join([*READERS, *ENDINGS])
 
 
 @dataclass(frozen=True)
@@ -27,22 +36,30 @@ class SeenColumn:
     nulls: int
     first: datetime | None = None
     last: datetime | None = None
+    ticks: int = 0
+    """In a second, where it is a number that counts them since 1970; else 0."""
 
     @property
     def is_timestamp(self) -> bool:
-        """Whether it is a timestamp or a date."""
-        return is_timestamp(self.data_type)
+        """Whether it is a timestamp or a date, or a number that stands for one."""
+        return is_timestamp(self.data_type) or self.ticks > 0
 
 
 @dataclass(frozen=True)
 class SeenTable:
-    """One file, or several of one layout that differ in a number, and its columns."""
+    """A table of a database, one file, or several of one layout that differ in a number; and its columns."""
 
     name: str
     paths: tuple[Path, ...]
-    reader: str
+    read: exp.Expr
+    """What stands after `from`."""
     rows: int
     columns: tuple[SeenColumn, ...]
+
+    @property
+    def database(self) -> str | None:
+        """The name by which its DuckDB file is attached; None of other files."""
+        return self.read.catalog if isinstance(self.read, exp.Table) else None
 
     def column(self, name: str) -> SeenColumn | None:
         """A column by the name that models will give it; None where there is none."""
@@ -50,13 +67,12 @@ class SeenTable:
 
     @property
     def source(self) -> exp.Select:
-        """All rows of the files, read in place."""
-        paths = exp.Array(expressions=[exp.Literal.string(str(path)) for path in self.paths])
-        return exp.select("*").from_(exp.func(self.reader, paths, dialect="duckdb"))
+        """All rows, read in place."""
+        return exp.select("*").from_(self.read.copy())
 
 
 def look(paths: Iterable[Path]) -> list[SeenTable]:
-    """The tables in these files, and in those directly in these folders, by name.
+    """The tables in these files and databases, and in those directly in these folders, by name.
 
     Raises:
         DataError: there is no such file, none that can be read, or two of the same name.
@@ -65,10 +81,22 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
     results: dict[str, SeenTable] = {}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        for name, same in _grouped(connection, list(files)).items():
-            results[name] = _look(connection, name, same)
+        for name, same in _grouped(connection, [file for file in files if not is_database(file)]).items():
+            results[name] = _look(connection, name, same, _files_read(same))
+        for file in filter(is_database, files):
+            alias = f"from_{snake(file.name.split('.')[0])}"
+            attach(connection, file, alias)
+            for relation in relations(connection, alias):
+                name = snake(relation.name)
+                if name in results:
+                    first = results[name].paths[0]
+                    raise DataError(
+                        f"{relation.db}.{relation.name} of {file} and one of {first} would both be the table {name}. "
+                        "Rename one, or export the one that is meant to a file of its own."
+                    )
+                results[name] = _look(connection, name, (file,), relation)
     if not results:
-        raise DataError(f"There is no file of {', '.join(READERS)} in {', '.join(map(str, paths)) or 'nothing'}.")
+        raise DataError(f"There is no table in {', '.join(map(str, paths)) or 'nothing'}. What is read: {READ}.")
     return [results[name] for name in sorted(results)]
 
 
@@ -83,10 +111,15 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise DataError(f"There is no {path}.")
     inside = sorted(path.iterdir()) if path.is_dir() else [path]
-    results = [file.resolve() for file in inside if _reader(file)]
+    results = [file.resolve() for file in inside if _reader(file) or is_database(file)]
     if not results and not path.is_dir():
-        raise DataError(f"{path} is no file that is read: {', '.join(READERS)}.")
+        raise DataError(f"{path} is no file that is read: {READ}.")
     return results
+
+
+def _files_read(files: tuple[Path, ...]) -> exp.Expr:
+    paths = exp.Array(expressions=[exp.Literal.string(str(path)) for path in files])
+    return exp.func(_reader(files[0]) or "", paths, dialect="duckdb")
 
 
 def _reader(file: Path) -> str | None:
@@ -106,8 +139,8 @@ def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> dict[s
     """Files by the name of their table; those of one layout whose names differ in numbers are one table."""
     alike: dict[tuple, list[Path]] = {}
     for file in files:
-        stem, reader = snake(file.name.split(".")[0]), _reader(file) or ""
-        described = _described(connection, SeenTable(stem, (file,), reader, 0, ()))
+        stem = snake(file.name.split(".")[0])
+        described = _described(connection, SeenTable(stem, (file,), _files_read((file,)), 0, ()))
         layout = tuple((raw, family(kind)) for raw, kind in described)
         alike.setdefault((re.sub(r"_?\d+", "", stem), file.suffix, layout), []).append(file)
     results: dict[str, tuple[Path, ...]] = {}
@@ -119,8 +152,8 @@ def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> dict[s
     return results
 
 
-def _look(connection: duckdb.DuckDBPyConnection, name: str, files: tuple[Path, ...]) -> SeenTable:
-    table = SeenTable(name, files, _reader(files[0]) or "", 0, ())
+def _look(connection: duckdb.DuckDBPyConnection, name: str, files: tuple[Path, ...], read: exp.Expr) -> SeenTable:
+    table = SeenTable(name, files, read, 0, ())
     rows = exp.select(exp.Count(this=exp.Star())).from_(table.source.subquery("rows"))
     described = _described(connection, table)
     try:
@@ -136,26 +169,36 @@ def _look(connection: duckdb.DuckDBPyConnection, name: str, files: tuple[Path, .
         current = f"{seen_column.name}_value" if seen_column.name in reserved else seen_column.name
         taken[current] = taken.get(current, 0) + 1
         current = current if taken[current] == 1 else f"{current}_{taken[current]}"
-        named.append(
-            SeenColumn(
-                seen_column.raw,
-                current,
-                seen_column.data_type,
-                seen_column.distinct,
-                seen_column.nulls,
-                seen_column.first,
-                seen_column.last,
-            )
-        )
-    return SeenTable(name, files, table.reader, total, tuple(named))
+        named.append(replace(seen_column, name=current))
+    return SeenTable(name, files, read, total, tuple(named))
 
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, kind: str) -> SeenColumn:
-    column = exp.column(raw, quoted=True)
+    column, ticks = exp.column(raw, quoted=True), 0
+    if family(kind) in ("number", "floating") and CLOCK.search(snake(raw)):
+        ticks = _ticks(connection, table, column)
     queried = [exp.Count(this=exp.Distinct(expressions=[column])), exp.Count(this=column), exp.Count(this=exp.Star())]
-    if is_timestamp(kind):
-        timestamp = exp.cast(column, "timestamp")
+    if is_timestamp(kind) or ticks:
+        timestamp = moment(column, ticks)
         queried += [exp.Min(this=timestamp), exp.Max(this=timestamp.copy())]
     query = exp.select(*queried).from_(table.source.subquery("rows"))
     distinct, known, total, *ends = connection.execute(query.sql("duckdb")).fetchone() or (0, 0, 0)
-    return SeenColumn(raw, snake(raw), kind.lower(), distinct, total - known, *ends)
+    first, last = ends or (None, None)
+    return SeenColumn(raw, snake(raw), kind.lower(), distinct, total - known, first, last, ticks)
+
+
+def _ticks(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.Column) -> int:
+    """How many a second has of what a number counts, where all are moments from 1980 to 2099; else 0."""
+    ends = exp.select(exp.Min(this=column), exp.Max(this=column.copy())).from_(table.source.subquery("rows"))
+    low, high = connection.execute(ends.sql("duckdb")).fetchone() or (None, None)
+    if low is None or high is None:
+        return 0
+    return next((ticks for ticks in (1, 1_000, 1_000_000) if FIRST * ticks <= low <= high < LAST * ticks), 0)
+
+
+def moment(column: exp.Column, ticks: int) -> exp.Expr:
+    """A column as a timestamp in UTC; `ticks` as in `SeenColumn`."""
+    if not ticks:
+        return exp.cast(column, "timestamp")
+    counted = exp.Mul(this=column, expression=exp.Literal.number(1_000_000 // ticks))
+    return exp.func("make_timestamp", exp.cast(counted, "bigint"), dialect="duckdb")

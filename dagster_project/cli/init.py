@@ -13,10 +13,10 @@ from dagster_project.lib.printing import show
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Of the project that is made; new or empty.")],
-    data: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders of them.")],
+    data: Annotated[list[Path], typer.Argument(help="CSV, Parquet or DuckDB files, or folders of them.")],
     entity: Annotated[str | None, typer.Option(help="Whose behaviour it is: a column; guessed if not given.")] = None,
 ) -> None:
-    """Propose a dbt project with its contract and a first question, all to be edited, from files of rows."""
+    """Propose a dbt project with its contract and a first question, all to be edited, from files or a database."""
     from datetime import datetime
 
     from basemodel_ops.proposal.project import files_of, task_name, write

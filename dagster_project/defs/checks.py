@@ -7,8 +7,9 @@ import dagster as dg
 
 from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation, Task
+from basemodel_ops.errors import WarehouseError
 from dagster_project.defs.partitions import timestamp
-from dagster_project.lib.check_results import cached_result, content
+from dagster_project.lib.check_results import cached_result, cached_results, content
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
 from dagster_project.lib.stage import checked, open_workspace
@@ -16,6 +17,7 @@ from dagster_project.lib.stage import checked, open_workspace
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.report import CheckResult
     from basemodel_ops.stages import Workspace
+    from basemodel_ops.warehouse.base import Warehouse
 
 
 def checks(project: Project) -> list[dg.AssetChecksDefinition]:
@@ -64,14 +66,30 @@ def _preflight(project: Project) -> dg.AssetChecksDefinition:
         from basemodel_ops.stages.erasure.forgetting import check_models
 
         keys = sorted(check.asset_key for check in context.selected_asset_check_keys)
+        now = timestamp(project.contract.grid)
         workspace = open_workspace(project, context)
         with workspace.warehouse() as warehouse:
-            results = find(warehouse, project.contract, timestamp(project.contract.grid))
+            results = _remembered(project, warehouse, lambda: find(warehouse, project.contract, now))
             results += check_models(workspace, warehouse)
         for key in keys:
             yield _summary(key, [result for result in results if is_about(result, models[key])])
 
     return preflight
+
+
+def _remembered(
+    project: Project, warehouse: "Warehouse", find: Callable[[], list["CheckResult"]]
+) -> list["CheckResult"]:
+    """What is found of all models, from the last time where they hold the same and all was well.
+
+    What was not after a `now` is not after a later one, and the contract knows a `now` that is set.
+    """
+    contract = project.contract
+    try:
+        held = [[str(relation), content(warehouse, contract, relation)] for relation in relations(contract)]
+    except WarehouseError:  # one is not there, or not as declared
+        return find()
+    return list(cached_results(project.settings, "preflight", [contract.fingerprint, held], find)[0])
 
 
 def is_about(result: "CheckResult", relation: Relation) -> bool:

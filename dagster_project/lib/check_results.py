@@ -27,18 +27,27 @@ def cached_result(
         versions: All that it looks at, as versions and hashes (JSON).
         find: Runs the check. What failed is not remembered.
     """
+    (result,), reused = cached_results(settings, check, versions, lambda: [find()])
+    return result, reused
+
+
+def cached_results(
+    settings: Settings, check: str, versions: object, find: Callable[[], list[CheckResult]]
+) -> tuple[list[CheckResult], bool]:
+    """As `cached_result`, of a check that finds several things: remembered where all of them passed."""
     version = _hash(check, versions, code_version(), _own_code())
     path = settings.home / "findings" / f"{check}.json"
     if (last := _read(path)) is not None and last[0] == version:
         return last[1], True
-    result = find()
+    results = find()
     path.unlink(missing_ok=True)
-    if result.passed:
+    if all(result.passed for result in results):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".next")
-        temporary.write_text(json.dumps({"check": check, "version": version, "finding": asdict(result)}, indent=1))
+        found = {"check": check, "version": version, "findings": [asdict(result) for result in results]}
+        temporary.write_text(json.dumps(found, indent=1))
         temporary.replace(path)
-    return result, False
+    return results, False
 
 
 def content(warehouse: "Warehouse", contract: Contract, relation: Relation) -> list[object]:
@@ -49,10 +58,10 @@ def content(warehouse: "Warehouse", contract: Contract, relation: Relation) -> l
     return [sorted(columns.items()), warehouse.fingerprint(relation, sorted(columns))]
 
 
-def _read(path: Path) -> tuple[str, CheckResult] | None:
+def _read(path: Path) -> tuple[str, list[CheckResult]] | None:
     try:
         result = json.loads(path.read_text())
-        return str(result["version"]), CheckResult(**result["finding"])
+        return str(result["version"]), [CheckResult(**finding) for finding in result["findings"]]
     except (OSError, ValueError, TypeError, KeyError):  # never written, or not by this code
         return None
 

@@ -8,6 +8,7 @@ import yaml
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.secret_files import read_secret_files
 from basemodel_ops.settings import Settings
+from dagster_project.lib.storage import quicken
 
 GIVEN = "BASEMODEL_DAGSTER_YAML"
 """Names a dagster.yaml that is used instead of the one below, for example one with PostgreSQL as storage."""
@@ -33,6 +34,7 @@ def calm_threads() -> None:
 
 def ensure_dagster_home(settings: Settings) -> Path:
     """Create the directory with its dagster.yaml, kept when there is one, and point DAGSTER_HOME at it."""
+    quicken()
     home = (settings.home / "dagster").resolve()
     home.mkdir(parents=True, exist_ok=True)
     configuration = home / "dagster.yaml"

@@ -8,7 +8,7 @@ import pytest
 from basemodel_ops.report import CheckResult
 from basemodel_ops.settings import Settings
 from dagster_project.lib import check_results
-from dagster_project.lib.check_results import cached_result
+from dagster_project.lib.check_results import cached_result, cached_results
 
 GOOD = CheckResult("good", True, "All hold.", {"rows": 3, "share": 0.5, "unit": "day"})
 BAD = CheckResult("bad", False, "One does not.", {"rows": 3})
@@ -39,6 +39,14 @@ def test_what_passed_is_remembered_for_the_same_versions_only(settings: Settings
     assert cached_result(settings, "others/quality", ["a", 2], check) == (GOOD, False)
     assert cached_result(settings, "visits/quality", ["a", 1], check) == (GOOD, False)  # the newest alone is kept
     assert check.runs == 4
+
+
+def test_several_findings_are_remembered_where_all_passed(settings: Settings) -> None:
+    assert cached_results(settings, "preflight", 1, lambda: [GOOD, BAD]) == ([GOOD, BAD], False)
+    assert cached_results(settings, "preflight", 1, lambda: [GOOD, GOOD]) == ([GOOD, GOOD], False)
+    assert cached_results(settings, "preflight", 1, lambda: [BAD]) == ([GOOD, GOOD], True)
+    assert cached_results(settings, "preflight", 2, lambda: [BAD]) == ([BAD], False)
+    assert cached_results(settings, "preflight", 1, lambda: [GOOD]) == ([GOOD], False)
 
 
 def test_what_failed_is_found_again_each_time(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -49,6 +50,23 @@ def test_files_become_a_project_without_a_line_of_code(tmp_path: Path, monkeypat
         ).fetchone()
     assert asked == (CUSTOMERS,)
     assert wrong == (0,)
+
+
+def test_tables_of_a_database_become_models(tmp_path: Path) -> None:
+    data, folder = write_shop(tmp_path / "data"), tmp_path / "shop"
+    with duckdb.connect(str(tmp_path / "old.duckdb")) as connection:
+        connection.execute(f"""create table orders as select *, epoch("OrderedAt") as ts from '{data}/orders_*.csv'""")
+        connection.execute('alter table orders drop "OrderedAt"')
+    result = CliRunner().invoke(app, ["init", str(folder), str(tmp_path / "old.duckdb")])
+    assert result.exit_code == 0, result.output
+    warehouse = tmp_path / "warehouse.duckdb"
+    environment = os.environ | {"BASEMODEL_WAREHOUSE_PATH": str(warehouse)}
+    command = [dbt_executable(), "--quiet", "build", "--project-dir", str(folder), "--profiles-dir", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        days = connection.execute("select count(*), min(ts), max(ts) from behavior.orders").fetchone()
+    assert days == (CUSTOMERS * 30, datetime(2024, 1, 1, 8), datetime(2024, 7, 18, 8))
 
 
 def test_a_mistake_is_one_message(tmp_path: Path, capsys: Callable) -> None:

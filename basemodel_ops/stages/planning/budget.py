@@ -69,6 +69,9 @@ MASKED_A_SECOND = 1_300
 PAIRED = 128 * 12 * 4 * 8
 """Bytes that a row takes as a pair with each label, copies of the learners included."""
 
+PAIRS_MB = 700
+"""Megabytes of the pairs that the boosters of items learn from, with the features of the rows that they come from."""
+
 RANKED_MB = 1_200
 """Megabytes of candidates and what speaks for them."""
 
@@ -119,6 +122,7 @@ def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length
     yield Line("training_examples", rows, length, disk + read_events * 60 / MB, memory, seconds / 60)
     pretrained, activity = min(settings.pretraining_rows, rows), min(settings.activity_rows, rows)
     memory = BASE + 200 + pretrained * length * 2 * 1.6 / MB + activity * READ * 12 / MB
+    memory += PAIRS_MB if snapshot.item_targets else 0
     seconds = activity / ACTIVITY_A_SECOND + pretrained * length / ITEMS_A_SECOND
     yield Line("foundation_model", pretrained + activity, length, rows * READ / MB, memory, seconds / 60)
 

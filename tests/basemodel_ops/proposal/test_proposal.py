@@ -110,13 +110,53 @@ def test_what_cannot_be_told_is_said(tmp_path: Path, query: str, words: str) -> 
 def test_files_that_are_none_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"There is no .*missing"):
         look([tmp_path / "missing"])
-    with pytest.raises(DataError, match="There is no file of"):
+    with pytest.raises(DataError, match="There is no table in"):
         look([tmp_path])
     (tmp_path / "notes.docx").write_text("x")
     with pytest.raises(DataError, match="is no file that is read"):
         look([tmp_path / "notes.docx"])
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(DataError, match=r"broken.parquet cannot be read"):
+        look([tmp_path])
+
+
+@pytest.mark.parametrize("ticks", [1, 1_000, 1_000_000])
+def test_numbers_that_count_from_1970_are_moments(tmp_path: Path, ticks: int) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""copy (select i % 9 as user_id, {ticks} * (1700000000 + i * 86400) as "timestamp", i as number_at
+            from range(90) as t (i)) to '{tmp_path}/views.parquet'"""
+        )
+    (table,) = look([tmp_path])
+    (events,) = propose([table]).events
+    assert events.time == "timestamp"
+    column = table.column("timestamp")
+    assert column is not None
+    assert column.first == datetime(2023, 11, 14, 22, 13, 20)
+    number = table.column("number_at")
+    assert number is not None
+    assert not number.is_timestamp
+
+
+def test_tables_of_a_database_are_read_in_place(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute("create schema sales; create schema basemodel")
+        connection.execute('create table sales."Orders" as select i % 9 as user_id, i as v from range(90) as t (i)')
+        connection.execute('create view main.people as select distinct user_id from sales."Orders"')
+        connection.execute("create table basemodel.scores as select 1 as user_id")
+    tables = look([tmp_path / "shop.duckdb"])
+    assert [(table.name, table.rows, table.database) for table in tables] == [
+        ("orders", 90, "from_shop"), ("people", 9, "from_shop"),
+    ]  # fmt: skip
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute("create table main.orders as select 1 as user_id")
+    with pytest.raises(DataError, match="would both be the table orders"):
+        look([tmp_path / "shop.duckdb"])
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shop.duckdb").write_text("no database")
+    with pytest.raises(DataError, match=r"shop.duckdb cannot be opened"):
         look([tmp_path])
 
 

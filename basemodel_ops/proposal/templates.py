@@ -1,0 +1,117 @@
+"""The texts of a proposed project: its profile, macros, grid, first question and README."""
+
+PROFILE = """\
+{name}:
+  target: duckdb
+  outputs:
+    duckdb:
+      type: duckdb
+      path: "{{{{ env_var('BASEMODEL_WAREHOUSE_PATH', '.basemodel/warehouse.duckdb') }}}}"
+      schema: main
+      threads: 2
+      settings: {{TimeZone: UTC}}
+{attached}"""
+
+MACROS = """\
+{# Schemas are named as declared, without the target's schema in front. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}
+
+{# True for entities that nobody asked to be forgotten: `basemodel forget` makes the table of digests. #}
+{% macro is_remembered(entity) -%}
+    {%- set forgotten = none -%}
+    {%- if execute -%}
+        {%- set forgotten = adapter.get_relation(
+            database=target.database, schema='basemodel', identifier='forgotten'
+        ) -%}
+    {%- endif -%}
+    {%- if forgotten -%}
+        not exists (
+            select 1 from {{ forgotten }} as forgotten
+            where forgotten.digest = sha256(cast({{ entity }} as varchar))
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+"""
+
+GRID = """\
+-- Moments at which history ends and future begins, and the end of the data.
+with bounds as (
+{ends}
+),
+
+final as (
+    select
+        steps.cutoff,
+        bounds.data_end
+    from bounds
+    cross join generate_series(timestamp '{start}', bounds.data_end, interval '{step} days') as steps (cutoff)
+)
+
+select * from final
+"""
+
+TASK = """\
+-- Who of those seen in the {lookback} days before comes back within {horizon} days? Null while that is not over.
+with cutoffs as (
+    select * from {{{{ ref('cutoffs') }}}}
+),
+
+events as (
+    select * from {{{{ ref('{source}') }}}}
+),
+
+asked as (
+    select distinct
+        events.{entity},
+        cutoffs.cutoff,
+        cutoffs.data_end
+    from events
+    inner join cutoffs
+        on
+            events.{time} >= cutoffs.cutoff - interval '{lookback} days'
+            and events.{time} < cutoffs.cutoff
+),
+
+later as (
+    select distinct
+        events.{entity},
+        cutoffs.cutoff
+    from events
+    inner join cutoffs
+        on
+            events.{time} >= cutoffs.cutoff
+            and events.{time} < cutoffs.cutoff + interval '{horizon} days'
+),
+
+final as (
+    select
+        asked.{entity},
+        asked.cutoff,
+        case
+            when asked.cutoff + interval '{horizon} days' <= asked.data_end
+                then later.{entity} is not null
+        end as returns
+    from asked
+    left join later on asked.{entity} = later.{entity} and asked.cutoff = later.cutoff
+)
+
+select * from final
+"""
+
+README = """\
+# {name}
+
+Made by `basemodel init` from {files}, read where they are. Everything here is a first guess, and yours
+to edit: `models/raw` reads the files, `models/behavior` names, types and annotates their columns, `models/tasks` holds
+the grid of cutoffs and a first question.
+
+    export BASEMODEL_DBT_PROJECT_DIR={folder} BASEMODEL_HOME={folder}/.basemodel
+    basemodel contract     # what is declared and inferred
+    basemodel run          # train, answer, and say what the answers are worth
+
+To read a warehouse instead of files, write its tables into `models/raw`, and a profile of its type.
+"""

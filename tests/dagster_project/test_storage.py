@@ -1,0 +1,39 @@
+"""Dagster's files of events are not synced at every event, and hold every one."""
+
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from sqlalchemy import text
+
+from dagster_project.lib.storage import quicken
+
+NORMAL = 1
+
+
+def test_events_wait_for_no_disk_and_none_is_lost(tmp_path: Path) -> None:
+    quicken()
+    storage = SqliteEventLogStorage(str(tmp_path))
+    for _ in range(2):
+        with storage.index_connection() as connection:
+            assert connection.execute(text("pragma synchronous")).scalar() == NORMAL
+            assert connection.execute(text("pragma journal_mode")).scalar() == "wal"
+            connection.execute(text("create table if not exists seen (one)"))
+            connection.execute(text("insert into seen values (1)"))
+    assert (tmp_path / "index.db-wal").stat().st_size > 0  # the close of a connection has not written it back
+    with storage.index_connection() as connection:
+        assert connection.execute(text("select count(*) from seen")).scalar() == 2
+
+
+def test_a_run_is_there_for_another_process(tmp_path: Path) -> None:
+    quicken()
+
+    @dg.asset
+    def one() -> int:
+        return 1
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run = dg.materialize([one], instance=instance)
+        kinds = [entry.dagster_event_type for entry in instance.all_logs(run.run_id) if entry.is_dagster_event]
+    assert kinds[0] == dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED or dg.DagsterEventType.RUN_START in kinds
+    assert dg.DagsterEventType.RUN_SUCCESS in kinds
