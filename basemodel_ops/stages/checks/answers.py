@@ -108,7 +108,7 @@ def check_task(ws: Workspace, task: str) -> CheckResult:
     if warning := report_metrics.get("warning"):
         text += f" {warning}"
     worse = is_worse(metric, float(report_metrics["shipped_value"]), baseline, float(report_metrics["noise"]))
-    if (random := ws.contract.task(task).form.at_random) is not None:
+    if (random := report_metrics.get("random")) is not None:
         low, high = (float(report_metrics[f"{report_metrics['shipped']}: {metric}_{end}"]) for end in ("low", "high"))
         text += f" Random is {random:g}, and it lies between {low} and {high}."
         worse |= high < random
