@@ -81,25 +81,12 @@ def pretrain(
     """
     hardware = hardware or Hardware.detect()
     torch.manual_seed(seed)
-    order = np.random.default_rng(seed).permutation(len(inputs))
-    if held is None:
-        apart, rows = order[: max(len(order) // 20, 1)], order[max(len(order) // 20, 1) :]
-    else:
-        apart, rows = order[held[order]], order[~held[order]]
-    if len(rows) < 2:  # a batch is normalised by its own deviation, which one row has none of
-        rows = np.resize(order, 2)
-    sample = inputs[np.sort(rows[:SAMPLE])].astype(np.float32)
-    mean, deviation = sample.mean(0), np.maximum(sample.std(0), 0.05)
-    del sample
-    amounts = targets[np.sort(rows[:SAMPLE]), : shape.activity].astype(np.float32)
-    known = ~np.isnan(amounts)
-    total = np.maximum(known.sum(0), 1)
-    center = np.where(known, amounts, 0).sum(0) / total
-    spread = np.sqrt(np.where(known, (np.nan_to_num(amounts) - center) ** 2, 0).sum(0) / total)
-    scale = torch.from_numpy(np.maximum(spread, 0.05).astype(np.float32))
+    rows, apart = _divided(len(inputs), held, seed)
+    sample = np.sort(rows[:SAMPLE])
+    mean, deviation, scale = _scales(inputs[sample], targets[sample, : shape.activity])
     yes_or_no = torch.from_numpy(is_binary)
     network = PretrainingNetwork(shape)
-    unigram = _unigram(targets[np.sort(rows[:SAMPLE])], is_binary, shape)
+    unigram = _unigram(targets[sample], is_binary, shape)
     with torch.no_grad():
         network.activity.bias.copy_(torch.nan_to_num(unigram[0][0]))
         network.items.bias.copy_(torch.nan_to_num(unigram[1][0]).flatten())
@@ -116,14 +103,8 @@ def pretrain(
         return torch.stack(list(group_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
 
     called = hardware.compiled(loss_of)
-    skips = {id(weight) for weight in network.skips()}
-    groups = [
-        {"params": [p for p in network.parameters() if id(p) not in skips], "lr": rate},
-        {"params": network.skips(), "lr": SKIP_RATE * rate, "weight_decay": 0.0},
-    ]
-    optimiser = hardware.optimiser(groups, weight_decay=0.02)
     per_epoch = max(len(rows) // batch, 1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, SKIP_RATE * rate], total_steps=epochs * per_epoch)
+    optimiser, schedule = _optimiser(network, hardware, rate, epochs * per_epoch)
     kept, kept_targets = hardware.keep(inputs), hardware.keep(targets)
     losses: list[torch.Tensor] = []
     network.train()
@@ -141,21 +122,67 @@ def pretrain(
             losses.append(loss.detach().clone())  # asked for its value at the end of a pass only: a GPU works ahead
         log(f"pretraining pass {epoch + 1} of {epochs}: loss {float(torch.stack(losses[-per_epoch:]).mean()):.4f}")
     model = model.on_cpu()
-    network, scale, yes_or_no = model.network, scale.cpu(), yes_or_no.cpu()
     curve = torch.stack(losses).tolist() if losses else []
     apart = np.sort(apart[:MEASURED])
+    measured = _measured(model, inputs[apart], targets[apart], unigram, yes_or_no.cpu(), scale.cpu(), shape)
+    return model, TrainingCurve(curve, *measured)
+
+
+def _divided(count: int, held: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that are learnt from and rows that are measured on, in random order."""
+    order = np.random.default_rng(seed).permutation(count)
+    if held is None:
+        apart, rows = order[: max(count // 20, 1)], order[max(count // 20, 1) :]
+    else:
+        apart, rows = order[held[order]], order[~held[order]]
+    if len(rows) < 2:  # a batch is normalised by its own deviation, which one row has none of
+        rows = np.resize(order, 2)
+    return rows, apart
+
+
+def _scales(inputs: np.ndarray, amounts: np.ndarray) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
+    """Mean and deviation of inputs (rows, inputs), and deviation of known amounts (rows, activity)."""
+    inputs, amounts = inputs.astype(np.float32), amounts.astype(np.float32)
+    known = ~np.isnan(amounts)
+    total = np.maximum(known.sum(0), 1)
+    center = np.where(known, amounts, 0).sum(0) / total
+    spread = np.sqrt(np.where(known, (np.nan_to_num(amounts) - center) ** 2, 0).sum(0) / total)
+    scale = torch.from_numpy(np.maximum(spread, 0.05).astype(np.float32))
+    return inputs.mean(0), np.maximum(inputs.std(0), 0.05), scale
+
+
+def _optimiser(
+    network: PretrainingNetwork, hardware: Hardware, rate: float, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.OneCycleLR]:
+    """AdamW and its one cycle of `steps` up to `rate`; skips are not decayed, see `SKIP_RATE`."""
+    skips = {id(weight) for weight in network.skips()}
+    groups = [
+        {"params": [p for p in network.parameters() if id(p) not in skips], "lr": rate},
+        {"params": network.skips(), "lr": SKIP_RATE * rate, "weight_decay": 0.0},
+    ]
+    optimiser = hardware.optimiser(groups, weight_decay=0.02)
+    return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, [rate, SKIP_RATE * rate], total_steps=steps)
+
+
+def _measured(
+    model: FoundationModel,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    unigram: tuple[torch.Tensor, ...],
+    is_binary: torch.Tensor,
+    scale: torch.Tensor,
+    shape: Shape,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Loss per group of the network and of the averages, on rows that it did not learn from."""
     with torch.no_grad():
-        target = torch.from_numpy(targets[apart].astype(np.float32))
+        target = torch.from_numpy(targets.astype(np.float32))
         # In parts: what a layer holds of all rows at once would be the most memory that is taken.
         results = [
-            network(model.standardise(torch.from_numpy(inputs[part].astype(np.float32)))) for part in _parts(apart)
+            model.network(model.standardise(torch.from_numpy(inputs[part].astype(np.float32))))
+            for part in _parts(np.arange(len(inputs)))
         ]
         first, second, third = (torch.cat(part) for part in zip(*results, strict=True))
-        selected = group_losses((first, second, third), target, yes_or_no, scale, shape)
-        averages = tuple(part.expand(len(apart), *part.shape[1:]) for part in unigram)
-        theirs = group_losses(averages, target, yes_or_no, scale, shape)  # type: ignore[arg-type]
-    return model, TrainingCurve(
-        curve,
-        {name: float(loss) for name, loss in selected.items()},
-        {name: float(loss) for name, loss in theirs.items()},
-    )
+        heldout = group_losses((first, second, third), target, is_binary, scale, shape)
+        averages = tuple(part.expand(len(inputs), *part.shape[1:]) for part in unigram)
+        theirs = group_losses(averages, target, is_binary, scale, shape)  # type: ignore[arg-type]
+    return {name: float(loss) for name, loss in heldout.items()}, {name: float(loss) for name, loss in theirs.items()}

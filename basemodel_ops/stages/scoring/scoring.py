@@ -6,6 +6,7 @@ What is represented is forgotten again, but for a compact embedding of each enti
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -32,7 +33,7 @@ from basemodel_ops.stages.snapshot.snapshot import KEY as SNAPSHOT
 from basemodel_ops.stages.snapshot.snapshot import read_columns
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.base import Publication, Warehouse
 from basemodel_ops.warehouse.ownership import claim
 
 ReportMetrics = dict[str, float | int | str]
@@ -85,78 +86,102 @@ def answer_questions(
     checkpoint: Checkpoint, keep: bool = False,
 ) -> dict[str, Report]:  # fmt: skip
     """Ask questions of everyone they are about, in one pass, and publish the answers; see `score`."""
-    cutoff, code, fingerprint = (
-        to_microseconds(as_of),
-        code_behind("stages.scoring.scoring"),
-        _tables_fingerprint(ws, warehouse),
-    )
+    cutoff, fingerprint = to_microseconds(as_of), _tables_fingerprint(ws, warehouse)
     if questions:
         claim(warehouse, ws.settings.answers_schema, ws.settings.owner)
     reports: dict[str, Report] = {}
-    counts = {question.relation: 0 for question in questions}
-    cold = dict.fromkeys(counts, 0)
     with ExitStack() as stack:
-        open_, due = [], []
-        for question in questions:
-            task = question.task
-            offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
-            about = question.asked.mark
-            version = version_of(str(question.relation), as_of, question.model_version, fingerprint, about, offers)
-            out = stack.enter_context(
-                warehouse.publication(question.relation, question.schema(), {"as_of": as_of}, version, code, run_id)
-            )
-            open_.append((question, out, version))
-            if out.is_needed:
-                due.append((question, out))
+        opened = [_opened(stack, warehouse, question, as_of, fingerprint, run_id) for question in questions]
+        due = [entry for entry in opened if entry.out.is_needed]
         settings = (ws.settings.keep_sketches, TRAITS)
         version = version_of(representation_key(as_of), checkpoint.version, fingerprint, cutoff, *settings)
         kept = ws.store.find(representation_key(as_of), version) if keep else None
-        if due or (keep and kept is None):
-            # Everyone whom some task asks about is kept, not only those whose answers are due.
-            grid = ws.contract.grid
-            among = [population_query(grid, task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
-            answered = [*among, *(population_query(grid, entry.task, as_of) for entry, _ in due if entry.answers_cold)]
-            among += [population_query(grid, question.task, as_of) for question, _ in due]
-            builder = Builder(ws, warehouse, cutoff, Chosen(among=_either(among), cold=tuple(answered)))
+        is_kept = keep and kept is None
+        if due or is_kept:
+            builder = Builder(ws, warehouse, cutoff, _chosen(ws, due, as_of, keep))
             check_layout(checkpoint, builder)
-            is_kept = keep and kept is None
-            rows = rows_to_ask(builder, cutoff, [question.asked for question, _ in due], is_kept)
-            writer = EmbeddingWriter(ws, checkpoint, builder, cutoff) if is_kept else None
-
-            def pass_over() -> ReportMetrics:
-                done, started = 0, time.monotonic()
-                for group in _groups(builder, rows):
-                    current = slice(group.first, group.first + len(group.rows))
-                    for (question, out), is_in_population in zip(due, rows.asked, strict=True):
-                        subset = np.flatnonzero(is_in_population[current])
-                        if len(subset):
-                            cold[question.relation] += int((~group.rows.has_history(subset)).sum())
-                            answers = question.stamped(question.answer(group, subset), run_id)
-                            counts[question.relation] += answers.num_rows
-                            out.append(answers)
-                    if writer is not None and rows.is_newest[current].any():
-                        writer.append(group.rows.some(rows.is_newest[current]))
-                    done += len(group.rows)
-                    ws.log_progress("rows", done, len(rows), started)
-                return {"rows": int(rows.is_newest.sum())}
-
-            if writer is not None:
-                reports["entity_representation"] = writer.write(representation_key(as_of), version, pass_over)
+            rows = rows_to_ask(builder, cutoff, [entry.question.asked for entry in due], is_kept)
+            if is_kept:
+                writer = EmbeddingWriter(ws, checkpoint, builder, cutoff)
+                key = representation_key(as_of)
+                reports["entity_representation"] = writer.write(
+                    key, version, lambda: _pass_over(ws, builder, rows, due, run_id, writer)
+                )
             else:
-                pass_over()
+                _pass_over(ws, builder, rows, due, run_id)
     if kept is not None:
         ws.store.point(representation_key(as_of), version)
         reports["entity_representation"] = Report(version, True, kept.json("report"))
-    for question, out, version in open_:
-        written = out.is_written
-        count = counts[question.relation] if written else len(question.asked)
-        done = "are written" if written else "were there"
-        ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
-        report_metrics: ReportMetrics = {"rows": count, "entities": len(question.asked), "written": int(written)}
-        if written:
-            report_metrics["without_history"] = cold[question.relation]
-        reports[question.task.name] = Report(version, not written, report_metrics)
-    return reports
+    return reports | {entry.question.task.name: _reported(ws, entry, as_of) for entry in opened}
+
+
+@dataclass
+class _Opened:
+    """A question and where its answers go, with what has gone there."""
+
+    question: Question
+    out: Publication
+    version: str
+    rows: int = 0
+    cold: int = 0
+    """Of the rows, those of entities without history."""
+
+
+def _opened(
+    stack: ExitStack, warehouse: Warehouse, question: Question, as_of: datetime, fingerprint: str, run_id: str
+) -> _Opened:
+    """The publication of a question's answers, under a version of all that they follow from."""
+    task = question.task
+    offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
+    about = question.asked.mark
+    version = version_of(str(question.relation), as_of, question.model_version, fingerprint, about, offers)
+    code = code_behind("stages.scoring.scoring")
+    publication = warehouse.publication(question.relation, question.schema(), {"as_of": as_of}, version, code, run_id)
+    return _Opened(question, stack.enter_context(publication), version)
+
+
+def _chosen(ws: Workspace, due: Sequence[_Opened], as_of: datetime, keep: bool) -> Chosen:
+    """Everyone whom a question that is due asks about; where embeddings are kept, whom any task asks about."""
+    grid = ws.contract.grid
+    among = [population_query(grid, task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
+    tasks = [(entry.question.task, entry.question.answers_cold) for entry in due]
+    answered = [*among, *(population_query(grid, task, as_of) for task, answers_cold in tasks if answers_cold)]
+    among += [population_query(grid, task, as_of) for task, _ in tasks]
+    return Chosen(among=_either(among), cold=tuple(answered))
+
+
+def _pass_over(
+    ws: Workspace, builder: Builder, rows: AskedRows, due: Sequence[_Opened], run_id: str,
+    writer: EmbeddingWriter | None = None,
+) -> ReportMetrics:  # fmt: skip
+    """Represent all rows, a group at a time, and give each to whom it concerns."""
+    done, started = 0, time.monotonic()
+    for group in _groups(builder, rows):
+        current = slice(group.first, group.first + len(group.rows))
+        for entry, is_in_population in zip(due, rows.asked, strict=True):
+            subset = np.flatnonzero(is_in_population[current])
+            if len(subset):
+                entry.cold += int((~group.rows.has_history(subset)).sum())
+                answers = entry.question.stamped(entry.question.answer(group, subset), run_id)
+                entry.rows += answers.num_rows
+                entry.out.append(answers)
+        if writer is not None and rows.is_newest[current].any():
+            writer.append(group.rows.some(rows.is_newest[current]))
+        done += len(group.rows)
+        ws.log_progress("rows", done, len(rows), started)
+    return {"rows": int(rows.is_newest.sum())}
+
+
+def _reported(ws: Workspace, entry: _Opened, as_of: datetime) -> Report:
+    """What became of the answers to a question."""
+    question, written = entry.question, entry.out.is_written
+    count = entry.rows if written else len(question.asked)
+    done = "are written" if written else "were there"
+    ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
+    report_metrics: ReportMetrics = {"rows": count, "entities": len(question.asked), "written": int(written)}
+    if written:
+        report_metrics["without_history"] = entry.cold
+    return Report(entry.version, not written, report_metrics)
 
 
 def _groups(builder: Builder, rows: AskedRows) -> Iterator[Group]:
