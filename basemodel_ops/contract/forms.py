@@ -14,7 +14,11 @@ def form_problems(meta: TaskMeta) -> Iterator[str]:
     if absent:
         *first, last = (f"`{name}`" for name in form.needs)
         needed = f"{', '.join(first)} and {last}" if first else last
-        yield f"a {kind} task needs {needed}. Add {absent} to its annotation."
+        article = "an" if kind[0] in "aeiou" else "a"
+        yield f"{article} {kind} task needs {needed}. Add {absent} to its annotation."
+    for role, name in meta.label_columns.items():
+        if name in (meta.entity, meta.cutoff, meta.target):
+            yield f"{role} {name!r} is also the entity, the cutoff or the target. Name a column of its own."
     for entity_index, other in FORMS.items():
         given = [name for name in other.fields if name not in form.fields and getattr(meta, name)]
         if given:

@@ -53,7 +53,7 @@ def read_tasks(
                 f"Model {model.name}: entity {meta.entity!r} is no event source's entity. Entities: {entities}. "
                 "Name one of these."
             )
-        for role, name in (("entity", meta.entity), ("target", meta.target), ("observed", meta.observed)):
+        for role, name in (("entity", meta.entity), ("target", meta.target), *meta.label_columns.items()):
             reader.need(model, role, name)
         reader.need_timestamp(model, "cutoff", meta.cutoff)
         if meta.known is not None:

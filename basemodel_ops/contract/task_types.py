@@ -21,6 +21,7 @@ class TaskType(StrEnum):
     REGRESSION = "regression"
     RECOMMENDATION = "recommendation"
     SURVIVAL = "survival"
+    UPLIFT = "uplift"
 
 
 class Metric(StrEnum):
@@ -36,6 +37,7 @@ class Metric(StrEnum):
     ACCURACY = "accuracy"
     CONCORDANCE = "concordance"
     INTEGRATED_BRIER = "integrated_brier"
+    QINI = "qini"
 
 
 SMALLER_IS_BETTER = (Metric.MAE, Metric.BRIER, Metric.LOG_LOSS, Metric.INTEGRATED_BRIER, "width")
@@ -95,6 +97,12 @@ class TaskForm:
     """Rows that heads learn from, and are asked, for each of the task, about."""
     has_labels: bool = False
     """Whether an answer is of one of several classes or labels, which an explanation names."""
+    unit: str = "score of the first item named"
+    """What that column holds, in words; `{target}` is the name of the target's column."""
+    at_random: float | None = None
+    """Its metric of a random order, where the metric is measured with an interval."""
+    unpictured: str = ""
+    """Why a report draws no curves of it; empty where it does."""
 
     @property
     def metric(self) -> str:
@@ -122,6 +130,7 @@ FORMS = {
         metrics=(Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.BRIER, Metric.LOG_LOSS),
         aggregates=(Aggregate.ANY, Aggregate.NONE),
         is_yes_or_no=True,
+        unit="score (chance)",
     ),
     TaskType.REGRESSION: TaskForm(
         metrics=(Metric.R2_LOG, Metric.MAE),
@@ -132,9 +141,13 @@ FORMS = {
         low=-HUGE,
         high=HUGE,
         is_amount=True,
+        unit="prediction (unit of {target})",
     ),
     TaskType.MULTICLASS: TaskForm(
-        metrics=(Metric.MACRO_AUROC, Metric.LOG_LOSS, Metric.ACCURACY), answer="probability", has_labels=True
+        metrics=(Metric.MACRO_AUROC, Metric.LOG_LOSS, Metric.ACCURACY),
+        answer="probability",
+        has_labels=True,
+        unit="chance of the class named",
     ),
     TaskType.MULTILABEL: TaskForm(Shape.LABELS, measured_by="macro_auroc", needs=LISTED, has_labels=True),
     TaskType.RECOMMENDATION: TaskForm(
@@ -154,6 +167,19 @@ FORMS = {
         answer="expected_days",
         high=HUGE,
         rows_each=6,
+        unit="expected days",
+        unpictured="Of a time to an event no curves are drawn; its metrics are in the card.",
+    ),
+    TaskType.UPLIFT: TaskForm(
+        metrics=(Metric.QINI,),
+        needs=("horizon", "treatment"),
+        fields=("treatment",),
+        owns="compares no treatment with none",
+        low=-1.0,
+        rows_each=2,
+        unit="score (change of the chance through treatment)",
+        at_random=0.0,
+        unpictured="Of an effect no curves are drawn, since nobody sees it of a row; its metrics are in the card.",
     ),
 }
 """The registry: one entry per type."""
@@ -173,6 +199,14 @@ class OwnFields(BaseModel):
     """Of a survival task: days beyond the horizon within which the chance of the event is answered, ascending."""
     coverage: float | None = Field(default=None, gt=0, lt=1)
     """Of a regression: the share of targets that lie between the bounds that are answered beside the prediction."""
+    treatment: str | None = None
+    """Of an uplift task: the column that says whether the row was treated, 0 or 1."""
+
+    @property
+    def label_columns(self) -> dict[str, str]:
+        """Columns of the task's table that say more of a label than its target does, by role."""
+        columns = {"observed": self.observed, "treatment": self.treatment}
+        return {role: name for role, name in columns.items() if name is not None}
 
     @field_validator("within")
     @classmethod

@@ -317,7 +317,7 @@ class Contract(Frozen):
                 [attributes.key, attributes.valid_from, attributes.valid_to, *_read(attributes.columns)],
             )
         for task in self.tasks:
-            allow(task.relation, [task.entity, task.cutoff, task.target, task.observed, task.known])
+            allow(task.relation, [task.entity, task.cutoff, task.target, *task.label_columns.values(), task.known])
             allow(task.population, [task.entity, task.cutoff])
             allow(task.offers, [task.target, task.cutoff])
         for audience in self.audiences:

@@ -171,7 +171,7 @@ def _check_task(
     if task.offers and preflight.is_as_declared(task.offers, [task.target], [task.cutoff]):
         preflight.add(check_rows(preflight.warehouse, task.offers, [task.target, task.cutoff]))
         preflight.add(check_unique(preflight.warehouse, task.offers, [task.target, task.cutoff]))
-    labels = [task.entity, task.target, task.observed]
+    labels: list[str | None] = [task.entity, task.target, *task.label_columns.values()]
     if not preflight.is_as_declared(task.relation, labels, [task.cutoff, task.known]):
         return
     people[str(task.relation)] = preflight.actual(task.relation)[task.entity.lower()]

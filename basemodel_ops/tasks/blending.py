@@ -96,7 +96,10 @@ def blend_weights(
     result = minimize(loss, equal, jac=True, method="SLSQP", bounds=[(0, 1)] * len(names), constraints=[full]).x
     kept = np.where(result >= min(LEAST_WEIGHT, result.max()), result, 0)
     # The last digits of a sum depend on where its numbers lie in memory; three of a share are enough.
-    return {name: round(float(weight), 3) for name, weight in zip(names, kept / kept.sum(), strict=True) if weight > 0}
+    weights = {
+        name: round(float(weight), 3) for name, weight in zip(names, kept / kept.sum(), strict=True) if weight > 0
+    }
+    return kind_of(kind).settle(weights, [trial for trial in trials if len(np.unique(trial.target)) > 1], faded)
 
 
 def _loss_inputs(kind: TaskType, metric: str, names: list[str], trial: Trial) -> TraitDifference:

@@ -32,17 +32,21 @@ FEATURE_SETS = {
     "both": ("aggregates", "model_outputs"),
     "model_outputs_and_items": ("model_outputs", "items"),
     "all": ("aggregates", "model_outputs", "items"),
+    "history": ("aggregates", "items"),
 }
 """Which features stand side by side in a view."""
 
 NUMBERS, LEAST_ROWS = 10_000_000, 4_000
 """Rows times features that a boosted head learns from, at most; and rows at least."""
 
+MILD = 0.05
+"""Strength of a linear head whose difference to another counts: noise of both adds up in it."""
+
 LEAST_FEATURES, QUICK = 128, 4
 """Features that a boosted head reads where all of them would leave it few rows, at least: those that tell most to a
 model so many times quicker."""
 
-NUMBER_WEIGHTS = {"sharp": 0.5, "linear": 2.0, "bold": 2.0}
+NUMBER_WEIGHTS = {"sharp": 0.5, "linear": 2.0, "bold": 2.0, "mild linear": 2.0}
 """Of these numbers, for heads that take longer or less."""
 
 
@@ -95,12 +99,21 @@ class FeatureSets:
     @property
     def heads(self) -> list[str]:
         """Names of `RECIPES` that these views allow."""
+        return self.heads_of(RECIPES)
+
+    def heads_of(self, recipes: Mapping[str, tuple[str, str]]) -> list[str]:
+        """Names of recipes that these views allow."""
         absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else {"bold linear"}
         return [
             name
-            for name, (_, feature_set) in RECIPES.items()
+            for name, (_, feature_set) in recipes.items()
             if name not in absent and not any(getattr(self, part) is None for part in FEATURE_SETS[feature_set])
         ]
+
+
+def recipes_of(kind: TaskType) -> Mapping[str, tuple[str, str]]:
+    """The candidates of a type of task."""
+    return kind_of(kind).recipes or RECIPES
 
 
 @dataclass(frozen=True)
@@ -124,20 +137,31 @@ class Mixture:
 
 def predictions_of(kind: TaskType, heads: Mapping[str, Head], feature_sets: FeatureSets) -> dict[str, np.ndarray]:
     """What every head answers, in the target's own unit."""
-    predict = kind_of(kind).predict
+    predict, recipes = kind_of(kind).predict, recipes_of(kind)
     return {
-        name: predict(head, feature_sets.columns_of(RECIPES[name][1], head.columns)) for name, head in heads.items()
+        name: predict(head, feature_sets.columns_of(recipes[name][1], head.columns)) for name, head in heads.items()
     }
 
 
 def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "") -> Head:
+    def make(recipe: str, kind: TaskType) -> Head:
+        return _plain_head(recipe, kind, rows, seed, is_raw, metric)
+
+    return kind_of(kind).head(recipe, make, kind)
+
+
+def _plain_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool, metric: str) -> Head:
     if recipe == "given":
         return ZeroShotHead()
     if recipe in ("linear", "bold"):
         # Of thousands of numbers some data are told by few, others by many: both are tried.
         return LinearHead(kind, strength=0.1 if is_raw and recipe == "linear" else 1.0)
+    if recipe == "mild linear":
+        return LinearHead(kind, strength=MILD)
     objective = kind_of(kind).objective_for(metric)
     style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
+    if recipe == "mild boosted":
+        return BoostedHead(kind, 50, seed, RATE / 2, 20 if rows < FEW_LABELS else least, objective, style)
     if rows < FEW_LABELS:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
     return BoostedHead(kind, ROUNDS, seed, RATE, least, objective, style)
@@ -157,8 +181,9 @@ def fit_heads(
     Heads learn from about `numbers`, rows times features.
     """
     heads: dict[str, Head] = {}
-    for name in feature_sets.heads if names is None else names:
-        recipe, feature_set = RECIPES[name]
+    recipes = recipes_of(kind)
+    for name in feature_sets.heads_of(recipes) if names is None else names:
+        recipe, feature_set = recipes[name]
         heads[name] = head = _head(recipe, kind, len(target), seed, feature_sets.is_raw, metric)
         most = int(numbers * NUMBER_WEIGHTS.get(recipe, 1)) // FORMS[kind].rows_each
         width = feature_sets.width(feature_set)
@@ -203,7 +228,7 @@ def load_mixture(kind: TaskType, names: Sequence[str], state: State) -> Mixture:
         current = tuple(
             {k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state
         )
-        heads[part] = _head(RECIPES[part][0], kind, FEW_LABELS, 0).restore(current)  # type: ignore[arg-type]
+        heads[part] = _head(recipes_of(kind)[part][0], kind, FEW_LABELS, 0).restore(current)  # type: ignore[arg-type]
     current = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
     weights = dict(zip(names, state[0]["shares"].tolist(), strict=True))
     return Mixture(kind, weights, heads, load_calibration(current))

@@ -108,6 +108,10 @@ def check_task(ws: Workspace, task: str) -> CheckResult:
     if warning := report_metrics.get("warning"):
         text += f" {warning}"
     worse = is_worse(metric, float(report_metrics["shipped_value"]), baseline, float(report_metrics["noise"]))
+    if (random := report_metrics.get("random")) is not None:
+        low, high = (float(report_metrics[f"{report_metrics['shipped']}: {metric}_{end}"]) for end in ("low", "high"))
+        text += f" Random is {random:g}, and it lies between {low} and {high}."
+        worse |= high < random
     stops = report_metrics.get("on_worse", OnWorse.STOP) == OnWorse.STOP
     if worse and stops:
         text += (

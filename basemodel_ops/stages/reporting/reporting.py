@@ -9,7 +9,7 @@ import pyarrow as pa
 from basemodel_ops.artifacts import ArtifactWriter, version_of
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.types import Task
 from basemodel_ops.data_quality.profiles import profiles
 from basemodel_ops.errors import DataError
 from basemodel_ops.pages import FOLDER
@@ -134,10 +134,7 @@ def batched(ws: Workspace, as_of: datetime) -> Contents:
 def _task(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> TaskContents:
     schema, result = ws.settings.answers_schema, worth(ws, warehouse, task, as_of)
     weeks = tables.scored_weeks(warehouse, task, schema, as_of)
-    what = {
-        TaskType.BINARY: "score (chance)", TaskType.REGRESSION: f"prediction (unit of {task.target})",
-        TaskType.MULTICLASS: "chance of the class named", TaskType.SURVIVAL: "expected days",
-    }.get(task.type, "score of the first item named")  # fmt: skip
+    what = task.form.unit.format(target=task.target)
     reasons = tables.reasons(warehouse, task, schema, as_of)
     return TaskContents(result.card, result.pictures, result.why_none, weeks, reasons, what)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task, TaskType
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.pages.cards import Card, GroupWorth, Measured
 from basemodel_ops.pages.pictures import Picture
@@ -43,7 +43,8 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
     metric = tested.metric if tested else metric_of(task)
     if not measured:
         value, against = float(report["shipped_value"]), float(report["baseline_value"])
-        measured = {"shipped": Measured(value, value, value), "baseline": Measured(against, against, against)}
+        ends = (float(report.get(f"{report['shipped']}: {metric}_{end}", value)) for end in ("low", "high"))
+        measured = {"shipped": Measured(value, *ends), "baseline": Measured(against, against, against)}
     groups = [] if tested is None else _groups(ws, warehouse, task, tested)
     parts = {
         name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "moments", "split")
@@ -63,8 +64,8 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
 
 def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str]:
     """The test rows, or why there are none."""
-    if task.type is TaskType.SURVIVAL:
-        return None, "Of a time to an event no curves are drawn; its metrics are in the card."
+    if task.form.unpictured:
+        return None, task.form.unpictured
     try:
         rows = read_predictions(ws, task.name, "test")
     except (ArtifactError, DataError) as error:
@@ -123,6 +124,9 @@ def _limits(
     worse = value - against if report["metric"] not in SMALLER_IS_BETTER else against - value
     if worse < 2 * standard_error or worse <= 0:
         results.append(f"It is not surely better than {report['baseline']}: {value:.4g} against {against:.4g}.")
+    low = report.get(f"{report['shipped']}: {report['metric']}_low")
+    if task.form.at_random is not None and low is not None and low <= task.form.at_random:
+        results.append(f"A random order, whose {report['metric']} is {task.form.at_random:g}, may be as good.")
     small = sorted(
         {f"{group_worth.attribute} {group_worth.value}" for group_worth in groups if group_worth.measured is None}
     )
@@ -134,5 +138,5 @@ def _limits(
         least = min(known, key=lambda entry: sign * entry.measured.value if entry.measured else np.inf)
         results.append(f"Of the groups it answers worst about {least.attribute} {least.value}: {least.measured}.")
     if tested is None:
-        results.append(f"Intervals and groups are not known. {why}")
+        results.append(f"{'Groups are' if low is not None else 'Intervals and groups are'} not known. {why}")
     return results

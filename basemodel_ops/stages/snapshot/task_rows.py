@@ -16,6 +16,7 @@ from basemodel_ops.stages.snapshot.censoring import signed_days
 from basemodel_ops.stages.snapshot.own import cutoff_of, known_of, parts_of
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
 from basemodel_ops.stages.snapshot.times import Times, microseconds
+from basemodel_ops.stages.snapshot.treatments import treated_outcomes
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, table_of
 
@@ -51,7 +52,7 @@ def load_task_rows(warehouse: Warehouse, task: Task, times: Times, plan: TaskPla
         DataError: nothing to learn from.
     """
     has_target = task.population is None
-    labels = [task.target, *([task.observed] if task.observed else [])] if has_target else []
+    labels = [task.target, *task.label_columns.values()] if has_target else []
     columns = [task.entity, task.cutoff, *labels, *([task.known] if task.known else [])]
     query = rows_query(task.population or task.relation, columns)
     rows = _parted(
@@ -124,7 +125,9 @@ def _parted(table: pa.Table, task: Task, times: Times) -> TaskRows:
 
 
 def _target(table: pa.Table, task: Task, cutoff: np.ndarray, data_end: int) -> pa.ChunkedArray:
-    """The targets of a table; days that are negative where an event was not seen."""
+    """The targets of a table; days that are negative where an event was not seen, outcomes with their treatment."""
+    if task.treatment:
+        return treated_outcomes(table, task)
     return signed_days(table, task, cutoff, data_end) if task.observed else table.column(task.target)
 
 

@@ -151,7 +151,10 @@ def plain_predictions(
     task_kind, described = kind_of(kind), described or (lambda indices, _: target[indices])
 
     def predict(style: dict[str, object], indices: np.ndarray, part: str, members: int = MEMBERS) -> np.ndarray:
-        head = BoostedHead(kind, ROUNDS, seed, RATE, 20, style=style, members=members)
+        def make(recipe: str, of: TaskType) -> BoostedHead:
+            return BoostedHead(of, ROUNDS, seed, RATE, 20, style=style, members=members)
+
+        head = task_kind.head("boosted", make, kind)
         subset = np.sort(np.random.default_rng((seed, 6)).permutation(indices)[:ROWS])
         task_kind.fit(head, features[subset], described(subset, part), None)
         return task_kind.predict(head, features[parts[part]])

@@ -24,6 +24,8 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
             "baseline": against["name"], "baseline_value": round(test[against["name"]][metric], 5),
             "noise": round(against["noise"], 5), "on_worse": str(ws.contract.task(task).on_worse),
         }  # fmt: skip
+        if (random := ws.contract.task(task).form.at_random) is not None:
+            report_metrics["random"] = random
         if warning := against.get("warning"):
             report_metrics["warning"] = warning
         for name, values in test.items():

@@ -95,13 +95,22 @@ def _slow(examples: Represented, *kinds: str, without: tuple[str, ...]) -> np.nd
 
 def aggregate_names(examples: Represented, task: Task) -> list[str]:
     """Names of the automatic aggregates of `single_feature_sets`, in order."""
+    numbers = _names(examples, aggregate_positions(examples, task))
+    return numbers + [feature.name for feature in difference_features_of(examples, task)]
+
+
+def item_names(examples: Represented) -> list[str]:
+    """Names of the items of `single_feature_sets`, in order."""
+    return _names(examples, item_positions(examples))
+
+
+def _names(examples: Represented, positions: np.ndarray) -> list[str]:
     names = {
         index: " ".join(part for part in (block.source, block.column, block.kind, block.detail) if part)
         for block in examples.layout.blocks
         for index in range(block.offset, block.end)
     }
-    numbers = [names[index] for index in aggregate_positions(examples, task).tolist()]
-    return numbers + [feature.name for feature in difference_features_of(examples, task)]
+    return [names[index] for index in positions.tolist()]
 
 
 FEWEST = 0.05

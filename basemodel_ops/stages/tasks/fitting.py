@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.task_types import Shape
-from basemodel_ops.contract.types import OnWorse, Task
+from basemodel_ops.contract.types import OnWorse, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.rows import Represented
@@ -23,7 +23,13 @@ from basemodel_ops.stages.snapshot.task_rows import (
 )
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_features, plain_predictions
-from basemodel_ops.stages.tasks.feature_sets import aggregate_names, pair_feature_sets, peer_keys, single_feature_sets
+from basemodel_ops.stages.tasks.feature_sets import (
+    aggregate_names,
+    item_names,
+    pair_feature_sets,
+    peer_keys,
+    single_feature_sets,
+)
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions, single_predictions
 from basemodel_ops.stages.tasks.selection import known_targets, peer_features, select
@@ -32,6 +38,7 @@ from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
 from basemodel_ops.tasks.cold_start import ColdStart, measure_by_history
 from basemodel_ops.tasks.comparison import difference_error, is_worse, mean_metrics
+from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, BoostedHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.leakage import find_leaking_feature
 from basemodel_ops.tasks.metrics import metric_of, multilabel_metrics
@@ -74,7 +81,9 @@ def _fit_single(
     target, classes = read_targets(task, rows)
     feature_sets = replace(single_feature_sets(examples, checkpoint, row_index, task), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
-    _refuse_hopeless(task, aggregate_names(examples, task), feature_sets, target, parts, seed)
+    _refuse_hopeless(
+        task, aggregate_names(examples, task), item_names(examples), feature_sets, target, parts, seed
+    )  # fmt: skip
     if feature_sets.items is not None:
         known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
         feature_sets = feature_sets.with_peers(known_peers)
@@ -107,6 +116,9 @@ def _fit_single(
     if interval is not None:
         on_test[chosen.name] |= interval.measured(tested.predictions[chosen.name], target[test])
         writer.arrays("interval", interval.arrays())
+    on_test[chosen.name] |= kind_of(kind).bounds(
+        target[test], tested.predictions[chosen.name], entity_index[test], tested.weight, seed
+    )
     warning = kind_of(kind).warning(task.name, target, parts)
     writer.json(
         "baseline",
@@ -146,9 +158,11 @@ def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskR
 
 
 def _refuse_hopeless(
-    task: Task, names: list[str], feature_sets: FeatureSets, target: np.ndarray, parts: dict[str, np.ndarray], seed: int
-) -> None:
-    """DataError if a part has no rows, those to learn from have one answer only, or an input gives the target away."""
+    task: Task, names: list[str], items: list[str], feature_sets: FeatureSets, target: np.ndarray,
+    parts: dict[str, np.ndarray], seed: int,
+) -> None:  # fmt: skip
+    """DataError if a part has no rows, those to learn from have one answer only, an input gives the target away, or the
+    kind of the task refuses them; `names` are those of aggregates, `items` those of items."""
     _refuse_empty(task, parts)
     train = parts["train"]
     if len(np.unique(target[train])) < 2:
@@ -156,6 +170,12 @@ def _refuse_hopeless(
             f"Target {task.target} of {task.name} has one value only in its {len(train)} training rows. Start the grid "
             "earlier, shorten the horizon, or widen the task's population."
         )
+
+    def make() -> BoostedHead:
+        return BoostedHead(TaskType.BINARY, ROUNDS // 2, seed, RATE, 20, style=SHARP)
+
+    if problem := kind_of(task.type).refusal(task, feature_sets, [*names, *items], target, parts, make, seed):
+        raise DataError(problem)
     copy = find_leaking_feature(task.type, feature_sets.aggregates[train], target[train], seed)
     if copy is not None:
         raise DataError(

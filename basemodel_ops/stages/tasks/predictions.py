@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.artifacts import ArtifactWriter
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.snapshot.parts import PARTS
@@ -92,9 +92,7 @@ def single_predictions(
                 out[index] = (
                     _wide(values, classes) if values.ndim == len(shape) else kind_of(task.type).explained(task, values)
                 )
-    columns: dict[str, pa.Array | np.ndarray] = {"label": pa.array(target)}
-    if task.type is TaskType.SURVIVAL and rows.target is not None:
-        columns["label"] = rows.target.combine_chunks()  # days, negative where the event was not seen by then
+    columns: dict[str, pa.Array | np.ndarray] = {**kind_of(task.type).labels(target, rows.target)}
     if classes:
         names = pa.array(classes, pa.string())
         columns["label"] = names.take(pa.array(target))

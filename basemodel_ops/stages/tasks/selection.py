@@ -15,7 +15,7 @@ from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
 from basemodel_ops.tasks.rolling_origins import ORIGINS, rolling_origins
-from basemodel_ops.tasks.single import NUMBERS, FeatureSets, Mixture, fit_heads, predictions_of
+from basemodel_ops.tasks.single import NUMBERS, FeatureSets, Mixture, fit_heads, predictions_of, recipes_of
 from basemodel_ops.tasks.split import DAY
 
 EARLIER = 3
@@ -132,7 +132,7 @@ def select(
         replace(trial, predictions={**trial.predictions, name: blend(kind, weights, trial.predictions)})
         for trial in trials
     ]
-    wanted = [head for head in feature_sets.heads if head in {*weights, *reported}]
+    wanted = [head for head in feature_sets.heads_of(recipes_of(kind)) if head in {*weights, *reported}]
     heads = fit_heads(kind, feature_sets.rows(known), known_until(known, test_from), seed, wanted, metric)
     selected = Mixture(kind, weights, {head: heads[head] for head in weights}, calibrated(kind, together, name, fade))
     later = feature_sets.rows(test_rows)

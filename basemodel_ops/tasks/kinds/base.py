@@ -1,15 +1,15 @@
 """What a type of task with one answer is: how its target is read, learnt, mixed, calibrated, measured and written."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.linear_model import LogisticRegression
 
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.intervals import Interval
@@ -48,6 +48,18 @@ class Learner(Protocol):
         ...
 
 
+class Views(Protocol):
+    """What a kind asks of the features of rows (`tasks.single.FeatureSets`)."""
+
+    def rows(self, chosen: np.ndarray) -> "Views":
+        """The chosen rows (positions)."""
+        ...
+
+    def columns_of(self, name: str) -> np.ndarray:
+        """A view, (rows, features)."""
+        ...
+
+
 class TaskKind(ABC):
     """A type of task with one answer. What a kind does not say otherwise is as of a chance, of a yes or no."""
 
@@ -55,6 +67,8 @@ class TaskKind(ABC):
     """Of boosting."""
     has_many_outputs = False
     """Whether a head answers several numbers, (rows, outputs)."""
+    recipes: Mapping[str, tuple[str, str]] | None = None
+    """Its candidates, as in `tasks.single.RECIPES`, where these are others."""
 
     def read(self, task: Task, target: pa.ChunkedArray) -> tuple[np.ndarray, list[str] | None]:
         """Targets as numbers (rows,), and the names of classes where there are any.
@@ -72,6 +86,27 @@ class TaskKind(ABC):
         if not (np.abs(values) <= HUGE).all():
             raise empty(task)
         return values, None
+
+    def head(self, recipe: str, make: Callable[[str, TaskType], Any], kind: TaskType) -> Any:
+        """A head of a recipe for this `kind` of target, by what makes one of a recipe for a type of target."""
+        return make(recipe, kind)
+
+    def refusal(
+        self, task: Task, views: Views, names: Sequence[str], target: np.ndarray, parts: Mapping[str, np.ndarray],
+        make: Callable[[], Any], seed: int,
+    ) -> str:  # fmt: skip
+        """Why nothing can be learnt of such targets, and the way out; empty where something can.
+
+        Args:
+            task: Whose they are.
+            views: Of the rows.
+            names: Of the columns of the view `history`.
+            target: (rows,).
+            parts: Positions of rows.
+            make: A new boosted head of a chance.
+            seed: Of what is drawn.
+        """
+        return ""
 
     def warning(self, task: str, target: np.ndarray, parts: Mapping[str, np.ndarray]) -> str:
         """What to know of a task with such targets in its parts (positions), in words; empty where nothing is."""
@@ -156,6 +191,16 @@ class TaskKind(ABC):
     def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
         """Every metric of answers to rows, by name."""
 
+    def settle(self, weights: Mapping[str, float], trials: Sequence[Any], faded: np.ndarray) -> dict[str, float]:
+        """Shares of heads in the place of those that the loss found, by trials each of its weight `faded`."""
+        return dict(weights)
+
+    def bounds(
+        self, target: np.ndarray, prediction: np.ndarray, entity_index: np.ndarray, weight: Weight, seed: int
+    ) -> dict[str, float]:
+        """Figures of what ships beside its metrics on the test, such as between which values one of them lies."""
+        return {}
+
     def interval(self, task: Task, predictions: Sequence[np.ndarray], target: np.ndarray) -> Interval | None:
         """Bounds that the task asks for beside an answer, by those at several moments; None where it asks for none."""
         return None
@@ -169,6 +214,10 @@ class TaskKind(ABC):
     ) -> list[pa.Array]:
         """What stands in these columns."""
         return [pa.array(prediction)]
+
+    def labels(self, target: np.ndarray, told: pa.ChunkedArray | None) -> dict[str, pa.Array]:
+        """The columns that tell the label of rows whose answers are kept, from targets and what the model told."""
+        return {"label": pa.array(target)}
 
     def explained(self, task: Task, prediction: np.ndarray) -> np.ndarray:
         """What an explanation shares out, as it stands in the score table: (rows,), or (rows, classes)."""

@@ -218,6 +218,26 @@ def flag_of_another_type(models: Models) -> None:
     meta(models, "returns_14d", "task")["observed"] = "returns"
 
 
+def uplift_without_its_treatment(models: Models) -> None:
+    meta(models, "returns_14d", "task")["type"] = "uplift"
+
+
+def treatment_that_is_no_column(models: Models) -> None:
+    meta(models, "returns_14d", "task").update(type="uplift", treatment="called")
+
+
+def treatment_that_is_the_target(models: Models) -> None:
+    meta(models, "returns_14d", "task").update(type="uplift", treatment="returns")
+
+
+def treatment_of_another_type(models: Models) -> None:
+    meta(models, "returns_14d", "task")["treatment"] = "returns"
+
+
+def metric_of_no_effect(models: Models) -> None:
+    meta(models, "returns_14d", "task").update(type="uplift", treatment="returns", metric="auroc")
+
+
 def coverage_of_another_type(models: Models) -> None:
     meta(models, "returns_14d", "task")["coverage"] = 0.8
 
@@ -262,6 +282,11 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (windows_that_do_not_ascend, ("returns_14d", "within", "[56, 28]", "ascend")),
     (flag_that_is_no_column, ("returns_14d", "observed column 'came'", "'returns'")),
     (flag_of_another_type, ("returns_14d", "observed", "binary task is about no time", "survival", "Remove it")),
+    (uplift_without_its_treatment, ("returns_14d", "an uplift task needs `horizon` and `treatment`", "['treatment']")),
+    (treatment_that_is_no_column, ("returns_14d", "treatment column 'called'", "'returns'")),
+    (treatment_that_is_the_target, ("returns_14d", "treatment 'returns' is also the entity, the cutoff or the target")),
+    (treatment_of_another_type, ("returns_14d", "treatment", "binary task compares no treatment", "uplift", "Remove")),
+    (metric_of_no_effect, ("returns_14d", "metric 'auroc'", "uplift", "['qini']")),
     (coverage_of_another_type, ("returns_14d", "coverage", "binary task has no interval", "regression", "Remove it")),
     (coverage_of_all, ("returns_14d", "coverage", "less than 1")),
     (diversity_beyond_one, ("reasons_14d", "diversity", "less than or equal to 1")),
@@ -374,7 +399,7 @@ def test_models_without_an_annotation_do_not_change_the_fingerprint(tmp_path: Pa
 def test_fields_that_some_types_have_alone_are_read_and_leave_other_declarations_as_they_were(tmp_path: Path) -> None:
     models = hospital()
     before = read(tmp_path, models).task("returns_14d")
-    assert not {"observed", "within", "coverage"} & before.model_dump().keys()
+    assert not {"observed", "within", "coverage", "treatment"} & before.model_dump().keys()
     models["returns_14d"] = model(
         RETURNS, {"patient_id": "bigint", "cutoff": "timestamp", "returns": "double", "came": "boolean"}
     )
@@ -386,6 +411,19 @@ def test_fields_that_some_types_have_alone_are_read_and_leave_other_declarations
     assert (task.observed, task.within, task.horizon) == ("came", (28, 56), 14)
     assert task.model_dump(mode="json")["within"] == [28, 56]
     assert "came" in contract.readable[str(task.relation)]
+    assert Contract.model_validate_json(contract.model_dump_json()) == contract
+
+
+def test_an_uplift_task_names_its_treatment(tmp_path: Path) -> None:
+    models = hospital()
+    models["returns_14d"] = model(
+        RETURNS, {"patient_id": "bigint", "cutoff": "timestamp", "returns": "integer", "called": "boolean"}
+    )
+    meta(models, "returns_14d", "task").update(type="uplift", treatment="called", metric="qini")
+    contract = read(tmp_path, models)
+    task = contract.task("returns_14d")
+    assert (task.type, task.treatment, task.label_columns) == (TaskType.UPLIFT, "called", {"treatment": "called"})
+    assert "called" in contract.readable[str(task.relation)]
     assert Contract.model_validate_json(contract.model_dump_json()) == contract
 
 

@@ -29,7 +29,7 @@ from ..trips import RIDER_TABLE, RIDERS, TASK_TABLE
 from ..trips import riders as people
 
 NEWEST = CUTOFFS[-1]
-BINARY, CLASS, MANY, AMOUNT, ITEMS, _ = TaskType
+BINARY, CLASS, MANY, AMOUNT, ITEMS, *_ = TaskType
 LABELS = {"population": TASK_TABLE, "predicts": Target(source="trips", column="station")}
 
 
