@@ -158,7 +158,7 @@ def _tasks(proposal: Proposal, now: datetime) -> list[dict[str, object]]:
     if proposal.every != "week":
         grid["every"] = proposal.every
     if now - proposal.end > STALE:
-        grid["now"] = (proposal.end + timedelta(days=1)).date().isoformat()
+        grid["now"] = proposal.end.isoformat(sep=" ")  # as the table of cutoffs, which ends with the data
     source = proposal.events[0].table.name
     task = {
         "type": "binary", "entity": proposal.entity, "cutoff": "cutoff", "target": "returns",

@@ -120,7 +120,7 @@ def _print_summary(
         f"The report, a page to look at: {page}" if page else "The report of all tasks: `basemodel report` makes it",
         f"Answers: tables {settings.answers_schema}.<task>_scores in {where}, and the marts that read them.",
         "These figures again, and all candidates: `basemodel results`, `basemodel results TASK`",
-        "Every step, its numbers, pictures and checks: `make ui`, then http://127.0.0.1:3000",
+        "Every step, its numbers, pictures and checks: `basemodel ui`, then http://127.0.0.1:3000",
         "What was declared and inferred: `basemodel contract`",
     ):
         console.print(f"  {line}", soft_wrap=True, markup=False)

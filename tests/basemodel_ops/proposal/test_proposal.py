@@ -169,4 +169,4 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, proposal: Prop
 
 @pytest.mark.parametrize(("now", "is_stopped"), [(datetime(2024, 7, 25), False), (datetime(2026, 1, 1), True)])
 def test_data_that_have_stopped_have_a_now(proposal: Proposal, tmp_path: Path, now: datetime, is_stopped: bool) -> None:
-    assert ("now: '2024-07-19'" in files_of(proposal, tmp_path, now)["models/tasks/tasks.yml"]) is is_stopped
+    assert ("now: '2024-07-18 08:00:00'" in files_of(proposal, tmp_path, now)["models/tasks/tasks.yml"]) is is_stopped
