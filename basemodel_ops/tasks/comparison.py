@@ -33,6 +33,7 @@ def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tup
     """Standard error of the mean difference of a metric between two candidates.
 
     A trial is drawn, and the entities in it: so what moves between moments counts as what moves between entities does.
+    Draws in which the metric cannot be measured are left out.
     """
     measure = kind_of(kind).metrics
     generator = np.random.default_rng(seed)
@@ -48,7 +49,8 @@ def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tup
                 measure(trial.target[rows], trial.predictions[name][rows], current)[metric] for name in pair
             )
             results.append(first - second)
-    return float(np.std(results)) / np.sqrt(len(trials)) if results else float("inf")
+    known = [difference for difference in results if np.isfinite(difference)]
+    return float(np.std(known)) / np.sqrt(len(trials)) if known else float("inf")
 
 
 def _rows_by_entity(entity_index: np.ndarray) -> list[np.ndarray]:

@@ -90,7 +90,8 @@ def check_model(ws: Workspace) -> CheckResult:
 def check_task(ws: Workspace, task: str) -> CheckResult:
     """On the test cutoffs the shipped model is not worse than the baseline by more than `comparison.LOSS`.
 
-    Where rows are so few that this says little, two standard errors of the difference are allowed.
+    Where rows are so few that this says little, two standard errors of the difference are allowed. What is surely below
+    random, where the metric has such a value, never passes.
     """
     report_metrics = ws.current(f"{task}/evaluation").json("report")
     metric, baseline = str(report_metrics["metric"]), float(report_metrics["baseline_value"])
@@ -108,12 +109,18 @@ def check_task(ws: Workspace, task: str) -> CheckResult:
     if warning := report_metrics.get("warning"):
         text += f" {warning}"
     worse = is_worse(metric, float(report_metrics["shipped_value"]), baseline, float(report_metrics["noise"]))
+    below = False
     if (random := report_metrics.get("random")) is not None:
         low, high = (float(report_metrics[f"{report_metrics['shipped']}: {metric}_{end}"]) for end in ("low", "high"))
         text += f" Random is {random:g}, and it lies between {low} and {high}."
-        worse |= high < random
+        below = high < random
     stops = report_metrics.get("on_worse", OnWorse.STOP) == OnWorse.STOP
-    if worse and stops:
+    if below:
+        text += (
+            " Whoever goes by such scores does worse than by chance: they are not published, whatever `on_worse` says. "
+            f"Learn {task} from more cutoffs or other columns, treat more at random, or ask a `binary` task."
+        )
+    elif worse and stops:
         text += (
             " Look at its evaluation; learn from more cutoffs or other columns, or publish a simpler model by "
             f"`on_worse: baseline` on the dbt model {task}."
@@ -122,7 +129,7 @@ def check_task(ws: Workspace, task: str) -> CheckResult:
         text += " It is published, as `on_worse: baseline` asks."
     return CheckResult(
         "not_worse_than_the_baseline",
-        not (worse and stops),
+        not (below or (worse and stops)),
         text,
         {"gain": better, "noise": float(report_metrics["noise"])},
     )

@@ -114,34 +114,42 @@ class Uplift(TaskKind):
     ) -> TraitDifference:
         """The squared distance of effects to the transformed outcome, by the shares of the treated and of a yes."""
         rates = [float(np.average(values, weights=weight)) for values in (is_treated(target), outcome_of(target))]
-        told = transformed_outcome(target, *(np.array(rate) for rate in rates))
-        constant = (told - np.average(told, weights=weight)) ** 2
-        return TraitDifference(
-            squared, np.stack([effect_of(prediction) for prediction in predictions]), told, weight / (weight @ constant)
-        )
+        told = np.zeros(len(target))
+        if 0 < rates[0] < 1:
+            told = transformed_outcome(target, *(np.array(rate) for rate in rates))
+        constant = float(weight @ (told - np.average(told, weights=weight)) ** 2)
+        # Where nobody, or everyone, was treated or said yes, no answer is better than another.
+        weight = weight / constant if constant > 0 else np.zeros(len(target))
+        return TraitDifference(squared, np.stack([effect_of(prediction) for prediction in predictions]), told, weight)
 
     def settle(self, weights: Mapping[str, float], trials: Sequence[Answers], faded: np.ndarray) -> dict[str, float]:
         """The two models, those of the transformed outcome, or both, each with the shares that the loss found: the
-        first of these whose Qini coefficient is within a standard error of the best's, over all trials, each of its
-        weight `faded`."""
+        first of these whose Qini coefficient is within a standard error of the best's, over all trials in which it can
+        be measured, each of its weight `faded`."""
         transformed = [name for name in weights if self.recipes[name][0].startswith(TRANSFORMED)]
         plain = [name for name in weights if name not in transformed]
         if not (plain and transformed):
             return dict(weights)
         options = [_shares(weights, names) for names in (plain, transformed, list(weights))]
         total, variance = np.zeros(len(options)), np.zeros((len(options), len(options)))
-        for trial, share in zip(trials, faded / faded.sum(), strict=True):
+        measured = 0.0
+        for trial, share in zip(trials, faded, strict=True):
             effects = np.stack(
                 [
                     effect_of(self.mix([trial.predictions[name] for name in option], list(option.values())))
                     for option in options
                 ]
             )
-            total += share * np.array([qini(trial.target, effect, trial.weight) for effect in effects])
+            values = np.array([qini(trial.target, effect, trial.weight) for effect in effects])
+            if not np.isfinite(values).all():
+                continue
+            measured += share
+            total += share * values
             drawn = qini_samples(trial.target, effects, trial.entity_index, trial.weight, seed=0)
             variance += share**2 * np.var(drawn[:, :, None] - drawn[:, None], axis=0)
-        if not np.isfinite(total).all():
+        if not measured:
             return options[0]
+        total, variance = total / measured, variance / measured**2
         best = int(total.argmax())
         return next(
             option

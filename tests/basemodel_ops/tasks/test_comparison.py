@@ -40,6 +40,21 @@ def test_what_moves_between_moments_counts_as_error() -> None:
     assert errors[1] > 5 * errors[0]
 
 
+def test_draws_that_cannot_be_measured_are_left_out() -> None:
+    """One row in 300 is treated: a draw in three has none, and no Qini coefficient."""
+    generator = np.random.default_rng(6)
+    target = (generator.random(300) < 0.4).astype(float)
+    target[0] = 3.0
+    one, other = generator.random(300), generator.random(300)
+    error = difference_error(
+        TaskType.UPLIFT, "qini", [told(target, np.arange(300), one=one, other=other)], ("one", "other"), 0
+    )
+    assert 0 < error < float("inf")
+    target[0] = 1.0
+    alone = told(target, np.arange(300), one=one, other=other)
+    assert difference_error(TaskType.UPLIFT, "qini", [alone], ("one", "other"), 0) == float("inf")
+
+
 def test_a_moment_that_cannot_be_measured_leaves_the_mean_of_the_others() -> None:
     score = np.linspace(0, 1, 50)
     known = told((score > 0.4).astype(float), np.arange(50), one=score)

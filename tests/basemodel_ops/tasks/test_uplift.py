@@ -7,7 +7,7 @@ import pytest
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks.selection import select
-from basemodel_ops.tasks.blending import Trial
+from basemodel_ops.tasks.blending import Trial, blend_weights
 from basemodel_ops.tasks.heads import SHARP, BoostedHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.kinds.uplift import Uplift
@@ -142,6 +142,28 @@ def test_two_models_stay_where_they_are_as_good_and_go_where_they_are_not() -> N
     settled = UPLIFT.settle(weights, [trial(wrong, target)], np.ones(1))
     assert settled["transformed items"] == 1.0
     assert UPLIFT.settle({"linear": 1.0}, [trial(near, target)], np.ones(1)) == {"linear": 1.0}
+
+
+@pytest.mark.parametrize("alike", [0.0, 1.0, "untreated", "treated"])
+def test_a_moment_without_a_comparison_says_nothing(alike: float | str) -> None:
+    """Nobody, or everyone, said yes or was treated: shares and choice are those of the other moment."""
+    _, target, effect = drawn(11, 2000)
+    generator = np.random.default_rng(12)
+    names = ("linear items", "boosted items", "transformed items")
+    noise = {name: generator.normal(0, 0.2, 2000) for name in names}
+    wrong, knows = trial(noise, target), trial(noise | {"transformed items": effect}, target)
+    by_arm = {"untreated": outcome_of(target), "treated": outcome_of(target) + 2}
+    empty = by_arm[alike] if isinstance(alike, str) else alike + 2.0 * is_treated(target)
+    no_comparison = trial(noise, empty)
+    for fade in (1.0, 4.0):
+        found = blend_weights(TaskType.UPLIFT, "qini", [no_comparison, knows], fade=fade)
+        assert found["transformed items"] > 0.95
+    weights = dict.fromkeys(names, 1 / 3)
+    for other in (wrong, knows):
+        alone = UPLIFT.settle(weights, [other], np.ones(1))
+        assert UPLIFT.settle(weights, [no_comparison, other], np.array([1.0, 0.5])) == alone
+    assert UPLIFT.settle(weights, [no_comparison], np.ones(1)) == {"linear items": 0.5, "boosted items": 0.5}
+    assert sum(blend_weights(TaskType.UPLIFT, "qini", [no_comparison]).values()) == pytest.approx(1, abs=0.002)
 
 
 def test_what_ships_is_above_random_on_later_rows() -> None:
