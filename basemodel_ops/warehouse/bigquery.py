@@ -23,7 +23,7 @@ from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
-from basemodel_ops.warehouse.values import portable_values
+from basemodel_ops.warehouse.values import portable_values, zoned
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 STAGE_HOURS = 24
@@ -48,6 +48,7 @@ ARROW_TYPES = {
 PASSING = (
     exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError, auth_exceptions.TransportError, OSError,
 )  # fmt: skip
+ERRORS = (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError)
 LABELS = {"application": "basemodel_ops"}
 
 
@@ -113,8 +114,9 @@ class BigQuerySession(Session):
 
     @staticmethod
     def hashed_value(column: str) -> exp.Expr:
-        """A hash of the value's text."""
-        return exp.Anonymous(this="FARM_FINGERPRINT", expressions=[exp.cast(column_of(column), "text")])
+        """A hash of the value's text; the hash of null, which would be in no shard, is 0."""
+        hashed = exp.Anonymous(this="FARM_FINGERPRINT", expressions=[exp.cast(column_of(column), "text")])
+        return exp.func("COALESCE", hashed, exp.Literal.number(0))
 
     def open_stage(self, stage: Relation, columns: list[exp.ColumnDef]) -> None:
         """Create a table."""
@@ -124,8 +126,8 @@ class BigQuerySession(Session):
         """Write the rows into a Parquet file here, and load it when it is large."""
         if self._writer is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is loaded
-            self._writer = pq.ParquetWriter(self._file, table.schema)
-        self._writer.write_table(table)
+            self._writer = pq.ParquetWriter(self._file, zoned(table.schema))
+        self._writer.write_table(table.cast(self._writer.schema))
         if self._file.tell() >= FILE_BYTES:
             self.close_stage(stage)
 
@@ -173,7 +175,7 @@ class BigQuerySession(Session):
     def rollback(self) -> None:
         """Take it back; one that was aborted, or whose session is over, is taken back already."""
         if self._session_id is not None:
-            with suppress(exceptions.GoogleAPIError, OSError):
+            with suppress(*ERRORS, OSError):
                 self.execute("ROLLBACK TRANSACTION")
 
     def lock(self, relation: Relation, entry: exp.Condition) -> None:
@@ -212,17 +214,19 @@ class BigQuerySession(Session):
 
     def close(self) -> None:
         """End the session on the server, and what is held here."""
-        if self._session_id is not None:
-            with suppress(exceptions.GoogleAPIError, OSError):
-                self.execute("CALL BQ.ABORT_SESSION()")
-            self._session_id = None
-        if self._writer is not None:
-            self._writer.close()
-            self._file.close()
-            self._writer = None
-        if self._storage is not None:
-            self._storage.transport.close()
-        self._client.close()
+        try:
+            if self._session_id is not None:
+                with suppress(*ERRORS, OSError):  # what was committed stays so, and a session ends by itself
+                    self.execute("CALL BQ.ABORT_SESSION()")
+                self._session_id = None
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+                self._file.close()
+                self._writer = None
+            if self._storage is not None:
+                self._storage.transport.close()
+            self._client.close()
 
     def _config(self) -> Any:
         """A job in the session if there is one, which knows its zone; else in UTC."""
@@ -241,7 +245,7 @@ class BigQueryWarehouse(SqlWarehouse):
     """The datasets of a BigQuery project."""
 
     session = BigQuerySession
-    errors = (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError)
+    errors = ERRORS
 
     def __init__(self, project: str, location: str | None = None, retry_policy: RetryPolicy | None = None) -> None:
         """Connect to nothing yet.

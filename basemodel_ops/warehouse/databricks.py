@@ -1,12 +1,13 @@
 """Databricks, through its own SQL connector: Arrow out by Cloud Fetch, Parquet in by way of a volume."""
 
+import logging
 import os
 import re
 import secrets
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table, information
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
-from basemodel_ops.warehouse.values import portable_values
+from basemodel_ops.warehouse.values import portable_values, zoned
 
 STAGE_HOURS = 24
 """A stage table this old belongs to a run that is gone: Databricks has no lock that would say so sooner."""
@@ -33,6 +34,7 @@ UNUSABLE = re.compile(r"[./ \x00-\x1f\x7f]")
 """What no catalog, schema or table of Unity Catalog has in its name."""
 MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN", "SCHEMA_NOT_FOUND")
 WRITERS = threading.Lock()
+LOG = logging.getLogger(__name__)
 
 
 class DatabricksSession(Session):
@@ -110,6 +112,20 @@ class DatabricksSession(Session):
             self.create_schema(relation.schema_name)
             self.rows(create_table(relation, columns, _any_names()))
 
+    def add_columns(self, relation: Relation, columns: list[exp.ColumnDef]) -> None:
+        """Add the columns that a table lacks; they are null in the rows it has."""
+        there = self.columns(relation)
+        missing = [column for column in columns if column.name not in there]
+        if not missing:
+            return
+        listed = ", ".join(map(self.render, missing))
+        try:
+            self.execute(f"ALTER TABLE {self.render(table_of(relation))} ADD COLUMNS ({listed})")
+        except exc.Error:
+            # There is no IF NOT EXISTS here, and another writer may have been faster.
+            if not self.columns(relation).keys() >= {column.name for column in missing}:
+                raise
+
     def open_stage(self, stage: Relation, columns: list[exp.ColumnDef]) -> None:
         """Create a table, and the volume for files."""
         self.rows(create_table(stage, columns, _any_names()))
@@ -118,12 +134,9 @@ class DatabricksSession(Session):
 
     def append(self, stage: Relation, table: pa.Table) -> None:
         """Write the rows into a Parquet file here, and send it off when it is large."""
-        # A moment without a zone would become a TIMESTAMP_NTZ.
-        zoned = [field.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(field.type) else field
-                 for field in table.schema]  # fmt: skip
         if self._writer is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is sent
-            self._writer = pq.ParquetWriter(self._file, pa.schema(zoned))
+            self._writer = pq.ParquetWriter(self._file, zoned(table.schema))
         self._writer.write_table(table.cast(self._writer.schema))
         if self._file.tell() >= FILE_BYTES:
             self._put(stage)
@@ -154,8 +167,10 @@ class DatabricksSession(Session):
     def _remove(self) -> None:
         sent, self._sent = self._sent, []
         for path in sent:
-            with suppress(exc.Error, OSError):
+            try:
                 self.execute(f"REMOVE {path}")
+            except (exc.Error, OSError) as error:
+                LOG.warning("The file %s holds rows and could not be removed: remove it by hand. %s", path, error)
 
     def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
         """Fill a stage, then replace the table by its rows in one statement."""
