@@ -247,12 +247,12 @@ class BigQueryWarehouse(SqlWarehouse):
     session = BigQuerySession
     errors = ERRORS
 
-    def __init__(self, project: str, location: str | None = None, retry_policy: RetryPolicy | None = None) -> None:
+    def __init__(self, project: str, location: str, retry_policy: RetryPolicy | None = None) -> None:
         """Connect to nothing yet.
 
         Args:
             project: Whose datasets they are, and who pays.
-            location: Where datasets are made and queries run, such as `EU`.
+            location: Where its datasets are, and are made, such as `EU`.
             retry_policy: How long a broken connection is tried again.
         """
         super().__init__(retry_policy)
@@ -261,8 +261,8 @@ class BigQueryWarehouse(SqlWarehouse):
 
     @classmethod
     def from_environment(cls) -> "BigQueryWarehouse":
-        """The project that `GOOGLE_CLOUD_PROJECT` names."""
-        return cls(os.environ["GOOGLE_CLOUD_PROJECT"], os.environ.get("BIGQUERY_LOCATION") or None)
+        """The project that `GOOGLE_CLOUD_PROJECT` names, in `BIGQUERY_LOCATION`."""
+        return cls(os.environ["GOOGLE_CLOUD_PROJECT"], os.environ["BIGQUERY_LOCATION"])
 
     def __str__(self) -> str:
         return f"the BigQuery project {self._project}"

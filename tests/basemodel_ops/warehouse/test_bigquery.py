@@ -196,4 +196,4 @@ def test_missing_credentials_are_said_with_the_way_out(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(bigquery, "default_credentials", none)
     with pytest.raises(SettingsError, match="GOOGLE_APPLICATION_CREDENTIALS"):
-        BigQueryWarehouse("shop").exists(THINGS)
+        BigQueryWarehouse("shop", "EU").exists(THINGS)
