@@ -18,6 +18,7 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import SettingsError, WarehouseError
 from basemodel_ops.warehouse.arrow import fitted
+from basemodel_ops.warehouse.dialects import adapted
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table
@@ -84,7 +85,7 @@ class BigQuerySession(Session):
                     f"BigQuery has no {'dataset' if is_dataset else 'name'} {identifier.name!r}: it allows {allowed}. "
                     "Rename it."
                 )
-        result = expression.transform(_adapted)
+        result = adapted(expression, self.dialect)
         if isinstance(result, exp.Query) and result.args.get("offset") and not result.args.get("limit"):
             result = result.limit(ALL_ROWS)
         return result.sql(self.dialect)
@@ -286,28 +287,6 @@ class BigQueryWarehouse(SqlWarehouse):
     def _is_missing(self, error: Exception) -> bool:
         unknown = isinstance(error, exceptions.BadRequest) and "Unrecognized name" in str(error)
         return unknown or isinstance(error, exceptions.NotFound)
-
-
-def _adapted(node: exp.Expr) -> exp.Expr:
-    """Moments are TIMESTAMP there, as dbt's `timestamp` is, wide decimals BIGNUMERIC, and nulls last as elsewhere."""
-    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal) and node.is_type("timestamp"):
-        if isinstance(node.parent, exp.Binary):
-            # A bare text is read as what it is compared with: a TIMESTAMP, a DATETIME or, at midnight, a DATE. A cast
-            # would fit one of them, and a cast of the column would read all of its partitions.
-            return exp.Literal.string(node.this.this.removesuffix(" 00:00:00"))
-        return exp.cast(node.this.copy(), "timestamptz")
-    if isinstance(node, exp.Order):
-        given = [part if isinstance(part, exp.Ordered) else exp.Ordered(this=part.copy()) for part in node.expressions]
-        parts = [exp.Ordered(this=part.this.copy(), desc=part.args.get("desc"), nulls_first=False) for part in given]
-        return exp.Order(expressions=parts)
-    if isinstance(node, exp.DataType):
-        if node.is_type("timestamp", "timestamp_ntz"):
-            return exp.DataType.build("timestamptz")
-        if node.is_type("decimal") and len(node.expressions) == 2:
-            precision, scale = (int(part.this.this) for part in node.expressions)
-            if scale > 9 or precision - scale > 29:
-                return exp.DataType.build(f"bignumeric({precision}, {scale})", dialect="bigquery")
-    return node
 
 
 def _data_type(field: Any) -> str:

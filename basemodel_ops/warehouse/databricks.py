@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
+from basemodel_ops.warehouse.dialects import adapted
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table, information
@@ -61,7 +62,7 @@ class DatabricksSession(Session):
                     f"Databricks has no schema or table {identifier.name!r}: it allows no dots, blanks or slashes. "
                     "Rename it."
                 )
-        return expression.transform(_adapted).sql(self.dialect)
+        return adapted(expression, self.dialect).sql(self.dialect)
 
     def spelled(self, name: str) -> str:
         """Lower case."""
@@ -191,8 +192,9 @@ class DatabricksSession(Session):
     def commit(self) -> None:
         """Take the partition's entry from the ledger, replace its rows in one step, and write the new entry.
 
-        Whatever ends this in between leaves no entry, so what is there is not believed and written again. Of writers
-        that overlap all leave an entry, and of several none is believed.
+        Whatever ends a writer in between leaves no entry, so what is there is not believed and written again. Of
+        writers that overlap all leave an entry, and of several none is believed. If one of them is killed between its
+        rows and its entry, that of the other may stand over these rows.
         """
         waiting, self._waiting = self._waiting or [], None
         rows_away, rows_in, entry_away, entry_in = waiting
@@ -281,17 +283,6 @@ class DatabricksWarehouse(SqlWarehouse):
 
     def _is_missing(self, error: Exception) -> bool:
         return isinstance(error, exc.Error) and any(name in str(error) for name in MISSING)
-
-
-def _adapted(node: exp.Expr) -> exp.Expr:
-    """Moments are TIMESTAMP there, as dbt's are, and nulls last as elsewhere."""
-    if isinstance(node, exp.Order):
-        given = [part if isinstance(part, exp.Ordered) else exp.Ordered(this=part.copy()) for part in node.expressions]
-        parts = [exp.Ordered(this=part.this.copy(), desc=part.args.get("desc"), nulls_first=False) for part in given]
-        return exp.Order(expressions=parts)
-    if isinstance(node, exp.DataType) and node.is_type("timestamp_ntz"):
-        return exp.DataType.build("timestamptz")
-    return node
 
 
 def _any_names() -> exp.Property:
