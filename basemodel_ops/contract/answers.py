@@ -76,7 +76,9 @@ TABLES = {
             "scores",
             "one row per {key} and {when}",
             {
-                "score": "The answer: the chance of a yes.",
+                "score": "The answer: the chance of a yes; of an `uplift`, what the treatment adds to it.",
+                "without_treatment": "The chance of a yes without the treatment.",
+                "with_treatment": "The chance of a yes with the treatment.",
                 "prediction": "The answer, in the unit of the target.",
                 "lower": "The lower bound of the interval that `coverage` asks for.",
                 "upper": "The upper bound of the interval that `coverage` asks for.",

@@ -19,6 +19,14 @@ def is_database(file: Path) -> bool:
     return file.name.lower().endswith(ENDINGS)
 
 
+def is_duckdb(file: Path) -> bool:
+    """Whether a file is called as DuckDB's are and begins as they do: others' databases end in `.db` too."""
+    if not is_database(file) or not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(12)[8:] == b"DUCK"
+
+
 def attach(connection: duckdb.DuckDBPyConnection, file: Path, alias: str) -> None:
     """Open a file, to be read only.
 

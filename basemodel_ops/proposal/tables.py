@@ -1,5 +1,6 @@
 """Files of rows, CSV, Parquet or DuckDB's own, as DuckDB reads them in place, and what their columns hold."""
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.inference import family, is_opaque, is_timestamp
 from basemodel_ops.errors import DataError
-from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, relations
+from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, is_duckdb, relations
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv_auto", ".tsv": "read_csv_auto", ".csv.gz": "read_csv_auto"}
 """DuckDB's reader of each kind of file."""
@@ -83,8 +84,9 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
         connection.execute("set timezone = 'UTC'")
         for name, same in _grouped(connection, [file for file in files if not is_database(file)]).items():
             results[name] = _look(connection, name, same, _files_read(same))
+        taken: set[str] = set()
         for file in filter(is_database, files):
-            alias = f"from_{snake(file.name.split('.')[0])}"
+            alias = _free(f"from_{snake(file.name.rsplit('.', 1)[0])}", taken)
             attach(connection, file, alias)
             for relation in relations(connection, alias):
                 name = snake(relation.name)
@@ -110,11 +112,19 @@ def snake(name: str) -> str:
 def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise DataError(f"There is no {path}.")
-    inside = sorted(path.iterdir()) if path.is_dir() else [path]
-    results = [file.resolve() for file in inside if _reader(file) or is_database(file)]
-    if not results and not path.is_dir():
+    if path.is_dir():
+        return [file.resolve() for file in sorted(path.iterdir()) if _reader(file) or is_duckdb(file)]
+    if not (_reader(path) or is_database(path)):
         raise DataError(f"{path} is no file that is read: {READ}.")
-    return results
+    return [path.resolve()]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name that is not taken, with a number if it must be; it is, from now on."""
+    names = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
+    result = next(name for name in names if name not in taken)
+    taken.add(result)
+    return result
 
 
 def _files_read(files: tuple[Path, ...]) -> exp.Expr:
@@ -200,5 +210,6 @@ def moment(column: exp.Column, ticks: int) -> exp.Expr:
     """A column as a timestamp in UTC; `ticks` as in `SeenColumn`."""
     if not ticks:
         return exp.cast(column, "timestamp")
-    counted = exp.Mul(this=column, expression=exp.Literal.number(1_000_000 // ticks))
+    # As doubles, which have microseconds until 2255: 32 bits hold seconds and not their microseconds.
+    counted = exp.Mul(this=exp.cast(column, "double"), expression=exp.Literal.number(1_000_000 // ticks))
     return exp.func("make_timestamp", exp.cast(counted, "bigint"), dialect="duckdb")

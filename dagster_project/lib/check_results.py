@@ -51,11 +51,11 @@ def cached_results(
 
 
 def content(warehouse: "Warehouse", contract: Contract, relation: Relation) -> list[object]:
-    """Types and content of what may be read of a relation, as a version."""
-    columns = {
-        name: kind for name, kind in warehouse.columns(relation).items() if name in contract.readable[str(relation)]
-    }
-    return [sorted(columns.items()), warehouse.fingerprint(relation, sorted(columns))]
+    """Names and types of all columns of a relation, and the content of those that may be read, as a version."""
+    columns = warehouse.columns(relation)
+    there = {name.lower() for name in columns}  # as declared or in other capitals
+    read = sorted(name for name in contract.readable[str(relation)] if name.lower() in there)
+    return [sorted(columns.items()), warehouse.fingerprint(relation, read)]
 
 
 def _read(path: Path) -> tuple[str, list[CheckResult]] | None:

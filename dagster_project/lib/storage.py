@@ -1,10 +1,14 @@
 """Dagster's own SQLite files, written to without a wait for the disk at each of a run's thousands of events."""
 
 import atexit
+import contextlib
 import sqlite3
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+
+MOST = 8
+"""Files that are kept open, the newest: Dagster has one per run."""
 
 _open: dict[str, sqlite3.Connection] = {}
 
@@ -26,10 +30,17 @@ def _relax(connection: object, _record: object) -> None:
     connection.execute("pragma synchronous = normal")
     _, _, path = connection.execute("pragma database_list").fetchone()
     if path:
-        # The last connection that closes writes the log back into the file; this one stays, and never closes.
+        _keep_open(path)
+
+
+def _keep_open(path: str) -> None:
+    """Hold a connection to a file: the last that closes writes the log back into it, and waits for the disk."""
+    with contextlib.suppress(sqlite3.Error):  # a file that is locked or gone is its own connection's to report
         if path not in _open:
             _open[path] = sqlite3.connect(path, check_same_thread=False)
         _open[path].execute("pragma schema_version").fetchone()
+    while len(_open) > MOST:
+        _open.pop(next(iter(_open))).close()
 
 
 def _close() -> None:

@@ -1,14 +1,18 @@
 """A check that passed is not run again on the same versions; whatever else, it is."""
 
 import json
+from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from basemodel_ops.contract.types import Contract, EventSource, Grid, Relation
 from basemodel_ops.report import CheckResult
 from basemodel_ops.settings import Settings
+from basemodel_ops.warehouse import open_warehouse
 from dagster_project.lib import check_results
-from dagster_project.lib.check_results import cached_result, cached_results
+from dagster_project.lib.check_results import cached_result, cached_results, content
 
 GOOD = CheckResult("good", True, "All hold.", {"rows": 3, "share": 0.5, "unit": "day"})
 BAD = CheckResult("bad", False, "One does not.", {"rows": 3})
@@ -86,3 +90,26 @@ def test_a_check_that_stops_leaves_what_was_known(settings: Settings) -> None:
     with pytest.raises(RuntimeError):
         cached_result(settings, "visits/quality", 2, stops)
     assert cached_result(settings, "visits/quality", 1, check) == (GOOD, True)
+
+
+VISITS = Relation(schema_name="main", name="visits")
+
+
+def version(home: Path, sql: str) -> object:
+    """The version of what a table of visits holds, where its key stands in other capitals than declared."""
+    settings = Settings(home=home)
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        connection.execute(sql)
+    grid = Grid(relation=VISITS, cutoff="at", data_end="at", start=date(2024, 1, 1), now=None)
+    source = EventSource(name="visits", relation=VISITS, entity="patient", time="at", session=None, columns=())
+    contract = Contract(entity="patient", events=(source,), attributes=(), tasks=(), grid=grid)
+    with open_warehouse(settings) as warehouse:
+        return content(warehouse, contract, VISITS)
+
+
+def test_what_a_table_holds_is_in_its_version(tmp_path: Path) -> None:
+    first = version(tmp_path, """create table visits as select 1 as "Patient", timestamp '2024-01-01' as at""")
+    assert version(tmp_path, "select 1") == first
+    other_key = version(tmp_path, """update visits set "Patient" = null""")
+    assert other_key != first
+    assert version(tmp_path, "alter table visits add undeclared integer") != other_key

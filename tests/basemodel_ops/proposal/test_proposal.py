@@ -120,12 +120,12 @@ def test_files_that_are_none_are_named(tmp_path: Path) -> None:
         look([tmp_path])
 
 
-@pytest.mark.parametrize("ticks", [1, 1_000, 1_000_000])
-def test_numbers_that_count_from_1970_are_moments(tmp_path: Path, ticks: int) -> None:
+@pytest.mark.parametrize(("ticks", "kind"), [(1, "integer"), (1, "double"), (1_000, "bigint"), (1_000_000, "bigint")])
+def test_numbers_that_count_from_1970_are_moments(tmp_path: Path, ticks: int, kind: str) -> None:
     with duckdb.connect() as connection:
         connection.execute(
-            f"""copy (select i % 9 as user_id, {ticks} * (1700000000 + i * 86400) as "timestamp", i as number_at
-            from range(90) as t (i)) to '{tmp_path}/views.parquet'"""
+            f"""copy (select i % 9 as user_id, cast({ticks} * (1700000000 + i * 86400) as {kind}) as "timestamp",
+            i as number_at from range(90) as t (i)) to '{tmp_path}/views.parquet'"""
         )
     (table,) = look([tmp_path])
     (events,) = propose([table]).events
@@ -154,10 +154,21 @@ def test_tables_of_a_database_are_read_in_place(tmp_path: Path) -> None:
         look([tmp_path / "shop.duckdb"])
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_named_where_it_was_meant(tmp_path: Path) -> None:
     (tmp_path / "shop.duckdb").write_text("no database")
     with pytest.raises(DataError, match=r"shop.duckdb cannot be opened"):
-        look([tmp_path])
+        look([tmp_path / "shop.duckdb"])
+    (tmp_path / "views.csv").write_text("user_id,seen\n1,2024-01-01\n")
+    assert [table.name for table in look([tmp_path])] == ["views"]
+
+
+def test_databases_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for folder, table in (("a", "orders"), ("b", "views")):
+        (tmp_path / folder).mkdir()
+        with duckdb.connect(str(tmp_path / folder / "shop.db")) as connection:
+            connection.execute(f"create table {table} as select 1 as user_id")
+    tables = look([tmp_path / "a", tmp_path / "b"])
+    assert [(table.name, table.database) for table in tables] == [("orders", "from_shop"), ("views", "from_shop_2")]
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, proposal: Proposal) -> None:
