@@ -57,7 +57,8 @@ ADAPTERS: dict[str, Adapter] = {
         "the BigQuery project",
         "GOOGLE_CLOUD_PROJECT",
         {"project": "GOOGLE_CLOUD_PROJECT", "database": "GOOGLE_CLOUD_PROJECT", "location": "BIGQUERY_LOCATION"},
-        required=("GOOGLE_CLOUD_PROJECT",),
+        # Without a location Google means the US: a session is bound to its own, and finds no table of another.
+        required=("GOOGLE_CLOUD_PROJECT", "BIGQUERY_LOCATION"),
         files=("GOOGLE_APPLICATION_CREDENTIALS",),
         client="google.cloud.bigquery",
         reads_other_databases=True,

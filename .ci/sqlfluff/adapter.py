@@ -11,6 +11,7 @@ def dispatch(name: str) -> Callable[..., str]:
 
     @pass_context
     def call(context: Context, *args: object) -> str:
-        return context.resolve(f"duckdb__{name}")(*args)
+        found = context.resolve(f"duckdb__{name}") or context.resolve(f"default__{name}")
+        return found(*args)
 
     return call

@@ -18,12 +18,13 @@ from sqlglot import exp
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import SettingsError, WarehouseError
 from basemodel_ops.warehouse.arrow import fitted
+from basemodel_ops.warehouse.dialects import adapted
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
-from basemodel_ops.warehouse.values import portable_values
+from basemodel_ops.warehouse.values import portable_values, zoned
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 STAGE_HOURS = 24
@@ -48,6 +49,7 @@ ARROW_TYPES = {
 PASSING = (
     exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError, auth_exceptions.TransportError, OSError,
 )  # fmt: skip
+ERRORS = (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError)
 LABELS = {"application": "basemodel_ops"}
 
 
@@ -83,7 +85,7 @@ class BigQuerySession(Session):
                     f"BigQuery has no {'dataset' if is_dataset else 'name'} {identifier.name!r}: it allows {allowed}. "
                     "Rename it."
                 )
-        result = expression.transform(_adapted)
+        result = adapted(expression, self.dialect)
         if isinstance(result, exp.Query) and result.args.get("offset") and not result.args.get("limit"):
             result = result.limit(ALL_ROWS)
         return result.sql(self.dialect)
@@ -113,8 +115,9 @@ class BigQuerySession(Session):
 
     @staticmethod
     def hashed_value(column: str) -> exp.Expr:
-        """A hash of the value's text."""
-        return exp.Anonymous(this="FARM_FINGERPRINT", expressions=[exp.cast(column_of(column), "text")])
+        """A hash of the value's text; the hash of null, which would be in no shard, is 0."""
+        hashed = exp.Anonymous(this="FARM_FINGERPRINT", expressions=[exp.cast(column_of(column), "text")])
+        return exp.func("COALESCE", hashed, exp.Literal.number(0))
 
     def open_stage(self, stage: Relation, columns: list[exp.ColumnDef]) -> None:
         """Create a table."""
@@ -124,8 +127,8 @@ class BigQuerySession(Session):
         """Write the rows into a Parquet file here, and load it when it is large."""
         if self._writer is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is loaded
-            self._writer = pq.ParquetWriter(self._file, table.schema)
-        self._writer.write_table(table)
+            self._writer = pq.ParquetWriter(self._file, zoned(table.schema))
+        self._writer.write_table(table.cast(self._writer.schema))
         if self._file.tell() >= FILE_BYTES:
             self.close_stage(stage)
 
@@ -173,7 +176,7 @@ class BigQuerySession(Session):
     def rollback(self) -> None:
         """Take it back; one that was aborted, or whose session is over, is taken back already."""
         if self._session_id is not None:
-            with suppress(exceptions.GoogleAPIError, OSError):
+            with suppress(*ERRORS, OSError):
                 self.execute("ROLLBACK TRANSACTION")
 
     def lock(self, relation: Relation, entry: exp.Condition) -> None:
@@ -212,17 +215,19 @@ class BigQuerySession(Session):
 
     def close(self) -> None:
         """End the session on the server, and what is held here."""
-        if self._session_id is not None:
-            with suppress(exceptions.GoogleAPIError, OSError):
-                self.execute("CALL BQ.ABORT_SESSION()")
-            self._session_id = None
-        if self._writer is not None:
-            self._writer.close()
-            self._file.close()
-            self._writer = None
-        if self._storage is not None:
-            self._storage.transport.close()
-        self._client.close()
+        try:
+            if self._session_id is not None:
+                with suppress(*ERRORS, OSError):  # what was committed stays so, and a session ends by itself
+                    self.execute("CALL BQ.ABORT_SESSION()")
+                self._session_id = None
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+                self._file.close()
+                self._writer = None
+            if self._storage is not None:
+                self._storage.transport.close()
+            self._client.close()
 
     def _config(self) -> Any:
         """A job in the session if there is one, which knows its zone; else in UTC."""
@@ -241,14 +246,14 @@ class BigQueryWarehouse(SqlWarehouse):
     """The datasets of a BigQuery project."""
 
     session = BigQuerySession
-    errors = (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError)
+    errors = ERRORS
 
-    def __init__(self, project: str, location: str | None = None, retry_policy: RetryPolicy | None = None) -> None:
+    def __init__(self, project: str, location: str, retry_policy: RetryPolicy | None = None) -> None:
         """Connect to nothing yet.
 
         Args:
             project: Whose datasets they are, and who pays.
-            location: Where datasets are made and queries run, such as `EU`.
+            location: Where its datasets are, and are made, such as `EU`.
             retry_policy: How long a broken connection is tried again.
         """
         super().__init__(retry_policy)
@@ -257,8 +262,8 @@ class BigQueryWarehouse(SqlWarehouse):
 
     @classmethod
     def from_environment(cls) -> "BigQueryWarehouse":
-        """The project that `GOOGLE_CLOUD_PROJECT` names."""
-        return cls(os.environ["GOOGLE_CLOUD_PROJECT"], os.environ.get("BIGQUERY_LOCATION") or None)
+        """The project that `GOOGLE_CLOUD_PROJECT` names, in `BIGQUERY_LOCATION`."""
+        return cls(os.environ["GOOGLE_CLOUD_PROJECT"], os.environ["BIGQUERY_LOCATION"])
 
     def __str__(self) -> str:
         return f"the BigQuery project {self._project}"
@@ -282,28 +287,6 @@ class BigQueryWarehouse(SqlWarehouse):
     def _is_missing(self, error: Exception) -> bool:
         unknown = isinstance(error, exceptions.BadRequest) and "Unrecognized name" in str(error)
         return unknown or isinstance(error, exceptions.NotFound)
-
-
-def _adapted(node: exp.Expr) -> exp.Expr:
-    """Moments are TIMESTAMP there, as dbt's `timestamp` is, wide decimals BIGNUMERIC, and nulls last as elsewhere."""
-    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal) and node.is_type("timestamp"):
-        if isinstance(node.parent, exp.Binary):
-            # A bare text is read as what it is compared with: a TIMESTAMP, a DATETIME or, at midnight, a DATE. A cast
-            # would fit one of them, and a cast of the column would read all of its partitions.
-            return exp.Literal.string(node.this.this.removesuffix(" 00:00:00"))
-        return exp.cast(node.this.copy(), "timestamptz")
-    if isinstance(node, exp.Order):
-        given = [part if isinstance(part, exp.Ordered) else exp.Ordered(this=part.copy()) for part in node.expressions]
-        parts = [exp.Ordered(this=part.this.copy(), desc=part.args.get("desc"), nulls_first=False) for part in given]
-        return exp.Order(expressions=parts)
-    if isinstance(node, exp.DataType):
-        if node.is_type("timestamp", "timestamp_ntz"):
-            return exp.DataType.build("timestamptz")
-        if node.is_type("decimal") and len(node.expressions) == 2:
-            precision, scale = (int(part.this.this) for part in node.expressions)
-            if scale > 9 or precision - scale > 29:
-                return exp.DataType.build(f"bignumeric({precision}, {scale})", dialect="bigquery")
-    return node
 
 
 def _data_type(field: Any) -> str:

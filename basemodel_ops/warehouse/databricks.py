@@ -1,12 +1,13 @@
 """Databricks, through its own SQL connector: Arrow out by Cloud Fetch, Parquet in by way of a volume."""
 
+import logging
 import os
 import re
 import secrets
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -17,12 +18,13 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
+from basemodel_ops.warehouse.dialects import adapted
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table, information
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
-from basemodel_ops.warehouse.values import portable_values
+from basemodel_ops.warehouse.values import portable_values, zoned
 
 STAGE_HOURS = 24
 """A stage table this old belongs to a run that is gone: Databricks has no lock that would say so sooner."""
@@ -33,6 +35,7 @@ UNUSABLE = re.compile(r"[./ \x00-\x1f\x7f]")
 """What no catalog, schema or table of Unity Catalog has in its name."""
 MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "UNRESOLVED_COLUMN", "SCHEMA_NOT_FOUND")
 WRITERS = threading.Lock()
+LOG = logging.getLogger(__name__)
 
 
 class DatabricksSession(Session):
@@ -59,7 +62,7 @@ class DatabricksSession(Session):
                     f"Databricks has no schema or table {identifier.name!r}: it allows no dots, blanks or slashes. "
                     "Rename it."
                 )
-        return expression.transform(_adapted).sql(self.dialect)
+        return adapted(expression, self.dialect).sql(self.dialect)
 
     def spelled(self, name: str) -> str:
         """Lower case."""
@@ -110,6 +113,20 @@ class DatabricksSession(Session):
             self.create_schema(relation.schema_name)
             self.rows(create_table(relation, columns, _any_names()))
 
+    def add_columns(self, relation: Relation, columns: list[exp.ColumnDef]) -> None:
+        """Add the columns that a table lacks; they are null in the rows it has."""
+        there = self.columns(relation)
+        missing = [column for column in columns if column.name not in there]
+        if not missing:
+            return
+        listed = ", ".join(map(self.render, missing))
+        try:
+            self.execute(f"ALTER TABLE {self.render(table_of(relation))} ADD COLUMNS ({listed})")
+        except exc.Error:
+            # There is no IF NOT EXISTS here, and another writer may have been faster.
+            if not self.columns(relation).keys() >= {column.name for column in missing}:
+                raise
+
     def open_stage(self, stage: Relation, columns: list[exp.ColumnDef]) -> None:
         """Create a table, and the volume for files."""
         self.rows(create_table(stage, columns, _any_names()))
@@ -118,12 +135,9 @@ class DatabricksSession(Session):
 
     def append(self, stage: Relation, table: pa.Table) -> None:
         """Write the rows into a Parquet file here, and send it off when it is large."""
-        # A moment without a zone would become a TIMESTAMP_NTZ.
-        zoned = [field.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(field.type) else field
-                 for field in table.schema]  # fmt: skip
         if self._writer is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is sent
-            self._writer = pq.ParquetWriter(self._file, pa.schema(zoned))
+            self._writer = pq.ParquetWriter(self._file, zoned(table.schema))
         self._writer.write_table(table.cast(self._writer.schema))
         if self._file.tell() >= FILE_BYTES:
             self._put(stage)
@@ -154,8 +168,10 @@ class DatabricksSession(Session):
     def _remove(self) -> None:
         sent, self._sent = self._sent, []
         for path in sent:
-            with suppress(exc.Error, OSError):
+            try:
                 self.execute(f"REMOVE {path}")
+            except (exc.Error, OSError) as error:
+                LOG.warning("The file %s holds rows and could not be removed: remove it by hand. %s", path, error)
 
     def replace(self, relation: Relation, table: pa.Table, stage: Relation) -> None:
         """Fill a stage, then replace the table by its rows in one statement."""
@@ -176,8 +192,9 @@ class DatabricksSession(Session):
     def commit(self) -> None:
         """Take the partition's entry from the ledger, replace its rows in one step, and write the new entry.
 
-        Whatever ends this in between leaves no entry, so what is there is not believed and written again. Of writers
-        that overlap all leave an entry, and of several none is believed.
+        Whatever ends a writer in between leaves no entry, so what is there is not believed and written again. Of
+        writers that overlap all leave an entry, and of several none is believed. If one of them is killed between its
+        rows and its entry, that of the other may stand over these rows.
         """
         waiting, self._waiting = self._waiting or [], None
         rows_away, rows_in, entry_away, entry_in = waiting
@@ -266,17 +283,6 @@ class DatabricksWarehouse(SqlWarehouse):
 
     def _is_missing(self, error: Exception) -> bool:
         return isinstance(error, exc.Error) and any(name in str(error) for name in MISSING)
-
-
-def _adapted(node: exp.Expr) -> exp.Expr:
-    """Moments are TIMESTAMP there, as dbt's are, and nulls last as elsewhere."""
-    if isinstance(node, exp.Order):
-        given = [part if isinstance(part, exp.Ordered) else exp.Ordered(this=part.copy()) for part in node.expressions]
-        parts = [exp.Ordered(this=part.this.copy(), desc=part.args.get("desc"), nulls_first=False) for part in given]
-        return exp.Order(expressions=parts)
-    if isinstance(node, exp.DataType) and node.is_type("timestamp_ntz"):
-        return exp.DataType.build("timestamptz")
-    return node
 
 
 def _any_names() -> exp.Property:

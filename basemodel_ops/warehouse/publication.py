@@ -264,7 +264,7 @@ class Publication:
             session.rows(exp.insert(source, table_of(partition.relation), columns=_identifiers(names)))
             session.rows(exp.delete(table_of(partition.ledger)).where(partition.entry))
             session.rows(exp.insert(entry, table_of(partition.ledger), columns=_identifiers(list(values))))
-            self._count(session)
+            self._count(session, self._sent[0])
         except BaseException:
             session.rollback()
             raise
@@ -274,13 +274,14 @@ class Publication:
             raise CommitError(str(error)) from error
         return True
 
-    def _count(self, session: Session) -> None:
-        """Note how many rows the partition and its table have, as the ledger says."""
+    def _count(self, session: Session, written: int | None = None) -> None:
+        """Note how many rows the partition and its table have, as the ledger says; those `written` it need not say."""
         partition = self._partition
         query = exp.select(column_of("partition"), column_of("row_count")).from_(table_of(partition.ledger))
         counts = session.rows(query.where(column_of("table_name").eq(_text(str(partition.relation)))))
-        self.rows = sum(int(count) for key, count in counts if key == partition.key)
-        self.table_rows = sum(int(count) for _, count in counts)
+        known = sum(int(count) for key, count in counts if key == partition.key)
+        self.rows = known if written is None else written  # a session may hold its changes back until the commit
+        self.table_rows = self.rows + sum(int(count) for key, count in counts if key != partition.key)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -32,6 +32,13 @@ def portable_values(rows: Rows) -> Rows:
     return type(rows).from_arrays(columns, names=rows.schema.names)
 
 
+def zoned(schema: pa.Schema) -> pa.Schema:
+    """The schema with moments in UTC: in a file, a warehouse may take one without a zone for local time."""
+    fields = [field.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(field.type) else field
+              for field in schema]  # fmt: skip
+    return pa.schema(fields)
+
+
 def _portable(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):

@@ -82,12 +82,14 @@ class TableAsset:
     def _columns(self, schema: "pa.Schema", words: AnswerTable) -> dg.TableSchema:
         """The columns in the warehouse's own types, each with what it holds."""
         from basemodel_ops.warehouse.arrow import sql_type
+        from basemodel_ops.warehouse.dialects import adapted
 
+        kind = self.project.settings.kind
         return dg.TableSchema(
             [
                 dg.TableColumn(
                     column.name,
-                    sql_type(column).sql(dialect=self.project.settings.kind).lower(),
+                    adapted(sql_type(column), kind).sql(dialect=kind).lower(),
                     words.described(column.name, self.column),
                 )
                 for column in schema

@@ -33,13 +33,18 @@ class FolderTranslator(DagsterDbtTranslator):
         current = self._keys.get(dbt_resource_props["unique_id"])
         return super().get_asset_key(dbt_resource_props) if current is None else current
 
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        """The owner that the node or its group of dbt names, unless Dagster's own `meta.dagster.owners` does."""
+        group = dbt_resource_props.get("group")
+        if isinstance(group, Mapping):  # where Dagster has put it in the place of its name
+            group = group.get("name")
+        own = super().get_owners({**dbt_resource_props, "group": None})
+        return own or as_owners(owners_of({**dbt_resource_props, "group": group}, self._groups))
+
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
-        """dbt's spec, with the folder as its group and the owner that the node or its group of dbt names."""
+        """dbt's spec, with the folder as its group."""
         spec = super().get_asset_spec(manifest, unique_id, project)
-        node = self.get_resource_props(manifest, unique_id)
-        if not spec.owners:
-            spec = spec.replace_attributes(owners=as_owners(owners_of(node, self._groups)))
-        folders = node["fqn"][1:-1]
+        folders = self.get_resource_props(manifest, unique_id)["fqn"][1:-1]
         # Dagster takes letters without accents, digits and underscores only.
         return spec.replace_attributes(group_name=re.sub(r"\W", "_", folders[0], flags=re.ASCII)) if folders else spec
 

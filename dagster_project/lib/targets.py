@@ -134,8 +134,13 @@ def _check_place(output: Mapping[str, Any], settings: Settings, target: str, kin
     """Refuse a target whose tables would not be found where its variables point to."""
     for field, variable in ADAPTERS[kind].places.items():
         wanted = os.environ.get(variable)
-        if wanted and field in output and (there := rendered(output[field], settings)).lower() != wanted.lower():
+        if wanted and field in output and _bare(there := rendered(output[field], settings)) != _bare(wanted):
             raise SettingsError(
                 f"The target {target!r} writes to the {field} {there!r}, and {variable} says {wanted!r}, where its "
                 f"tables would be looked for. Set {variable}={there}, or choose another target by BASEMODEL_TARGET."
             )
+
+
+def _bare(place: str) -> str:
+    """A place as it is compared: in lower case, a host without its scheme and slash."""
+    return place.lower().removeprefix("https://").rstrip("/")

@@ -3,6 +3,10 @@
     ({{ moment }} + interval {{ days }} day)
 {%- endmacro %}
 
+{% macro bigquery__as_moment(value) -%}
+    cast({{ value }} as timestamp)
+{%- endmacro %}
+
 {% macro bigquery__current_moment() -%}
     current_timestamp()
 {%- endmacro %}

@@ -3,7 +3,7 @@
 {% macro cutoffs(events, moment, start, now=none) -%}
 with recursive bounds as (
     select
-        max({{ moment }}) as data_end,
+        max({{ as_moment(moment) }}) as data_end,
         {% if now -%} cast('{{ now }}' as timestamp) {%- else -%} {{ current_moment() }} {%- endif %} as now
     from {{ events }}
 ),

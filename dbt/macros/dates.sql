@@ -16,6 +16,16 @@
 {%- endmacro %}
 
 
+{# A moment of an event, of the type that cutoffs have: warehouses other than BigQuery compare their types. #}
+{% macro as_moment(value) -%}
+    {{ adapter.dispatch('as_moment')(value) }}
+{%- endmacro %}
+
+{% macro default__as_moment(value) -%}
+    {{ value }}
+{%- endmacro %}
+
+
 {% macro current_moment() -%}
     {{ adapter.dispatch('current_moment')() }}
 {%- endmacro %}

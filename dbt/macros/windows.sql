@@ -1,10 +1,10 @@
 {# Label windows are [cutoff, cutoff + days); histories end just before the cutoff. #}
 {% macro in_window(moment, cutoff, days) -%}
-    {{ moment }} >= {{ cutoff }} and {{ moment }} < {{ add_days(cutoff, days) }}
+    {{ as_moment(moment) }} >= {{ cutoff }} and {{ as_moment(moment) }} < {{ add_days(cutoff, days) }}
 {%- endmacro %}
 
 {% macro in_history(moment, cutoff, days) -%}
-    {{ moment }} >= {{ add_days(cutoff, -days) }} and {{ moment }} < {{ cutoff }}
+    {{ as_moment(moment) }} >= {{ add_days(cutoff, -days) }} and {{ as_moment(moment) }} < {{ cutoff }}
 {%- endmacro %}
 
 {% macro window_is_complete(cutoff, data_end, days) -%}

@@ -8,6 +8,8 @@
 --
 --     gcloud projects add-iam-policy-binding SHOP --role=roles/bigquery.jobUser \
 --         --member=serviceAccount:writer@SHOP.iam.gserviceaccount.com
+--     gcloud projects add-iam-policy-binding SHOP --role=roles/bigquery.jobUser \
+--         --member=serviceAccount:reader@SHOP.iam.gserviceaccount.com
 --     gcloud projects add-iam-policy-binding SHOP --role=roles/bigquery.readSessionUser \
 --         --member=serviceAccount:writer@SHOP.iam.gserviceaccount.com
 --

@@ -31,6 +31,12 @@ def test_missing_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) ->
     check_adapter("bigquery", {"ONE": "1", "TWO": "2", "THREE": "3"})
 
 
+def test_a_project_of_bigquery_has_a_location(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapters, "_is_installed", lambda _: True)
+    with pytest.raises(SettingsError, match=r"missing: BIGQUERY_LOCATION\."):
+        check_adapter("bigquery", {"GOOGLE_CLOUD_PROJECT": "shop"})
+
+
 def test_a_file_of_credentials_that_is_not_there_is_named() -> None:
     with pytest.raises(SettingsError, match="GOOGLE_APPLICATION_CREDENTIALS names the secret file /nowhere"):
         read_secret_files({"GOOGLE_APPLICATION_CREDENTIALS": "/nowhere/key.json"}, "bigquery")

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import duckdb
+import pyarrow as pa
 import pytest
 from sqlglot import exp
 
@@ -14,6 +16,7 @@ from basemodel_ops.contract.answers import TABLES
 from basemodel_ops.contract.cutoffs import cutoff_at
 from basemodel_ops.contract.types import Cadence, Grid, Relation
 from dagster_project.definitions import build
+from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.automation import LATER, freshness
 from dagster_project.lib.project import Project, load_project
 
@@ -88,6 +91,23 @@ def test_columns_are_those_of_the_table_in_their_order_types_and_all_described(
 
 def _type(text: str) -> exp.DataType:
     return exp.DataType.build(text, dialect="duckdb")
+
+
+@pytest.mark.parametrize(
+    ("kind", "types"),
+    [
+        ("bigquery", ["timestamp", "string", "float64", "bignumeric(38, 10)"]),
+        ("databricks", ["timestamp", "string", "double", "decimal(38, 10)"]),
+        ("postgres", ["timestamp", "text", "double precision", "decimal(38, 10)"]),
+    ],
+)
+def test_types_are_those_that_the_warehouse_makes(kind: str, types: list[str]) -> None:
+    elsewhere: Any = SimpleNamespace(settings=SimpleNamespace(kind=kind))
+    words = TABLES["scores"]
+    kinds = [pa.timestamp("us"), pa.string(), pa.float64(), pa.decimal128(38, 10)]
+    schema = pa.schema(list(zip(("as_of", "run_id", "score", "patient"), kinds, strict=True)))
+    shown = TableAsset(elsewhere, dg.AssetKey("scores"), "scores", words, "patient")._columns(schema, words)
+    assert [column.type for column in shown.columns] == types
 
 
 def test_rows_are_those_of_the_partition_and_of_the_table(

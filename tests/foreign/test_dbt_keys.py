@@ -92,3 +92,29 @@ def test_a_folder_of_any_name_is_a_group(tmp_path: Path, models: Models, folder:
     node |= {"fqn": ["project", folder, "visits"], "original_file_path": "models/visits.sql", "tags": []}
     spec = FolderTranslator(made).get_asset_spec(made.manifest, "model.project.visits", None)
     assert spec.group_name == group
+
+
+GROUPS = {
+    "group.project.money": {"name": "money", "owner": {"name": "Finance", "email": "money@shop.example"}},
+    "group.project.local": {"name": "local", "owner": {"email": "money@localhost"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "owner"),
+    [
+        ({"group": "money"}, "money@shop.example"),
+        ({"group": "money", "meta": {"owner": "Planning"}}, "team:Planning"),
+        ({"group": "local"}, "team:money@localhost"),  # which Dagster takes for no email
+        ({"group": "local", "meta": {"dagster": {"owners": ["a@shop.example"]}}}, "a@shop.example"),
+    ],
+)
+def test_a_model_has_the_owner_that_it_names_before_that_of_its_group(
+    tmp_path: Path, models: Models, config: dict[str, Any], owner: str
+) -> None:
+    made = project(tmp_path, models, groups=GROUPS)
+    node = made.manifest["nodes"]["model.project.visits"]
+    node |= {"original_file_path": "models/visits.sql", "tags": [], "meta": config.get("meta", {})}
+    node |= {"config": node["config"] | config, "group": config["group"]}
+    spec = FolderTranslator(made).get_asset_spec(made.manifest, "model.project.visits", None)
+    assert list(spec.owners) == [owner]

@@ -90,6 +90,19 @@ def test_a_target_whose_tables_would_be_looked_for_elsewhere_is_refused(
         resolved(settings(project, target="prod"))
 
 
+@pytest.mark.parametrize("host", ["x.cloud.example", "https://X.cloud.example/", "https://x.cloud.example"])
+def test_a_host_is_the_same_with_and_without_its_scheme(
+    project: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    lake = "lake: {type: databricks, host: x.cloud.example, schema: main}"
+    (project / "profiles.yml").write_text(PROFILE.replace("lake: {type: redshift, schema: main}", lake))
+    monkeypatch.setenv("DATABRICKS_HOST", host)
+    assert resolved(settings(project, target="lake")).kind == "databricks"
+    monkeypatch.setenv("DATABRICKS_HOST", f"{host}x")
+    with pytest.raises(SettingsError, match=r"Set DATABRICKS_HOST=x\.cloud\.example"):
+        resolved(settings(project, target="lake"))
+
+
 def test_a_relative_profiles_directory_is_relative_to_where_one_stands(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -203,6 +203,8 @@ class Client:
         assert (job_config.create_disposition, job_config.write_disposition) == ("CREATE_NEVER", "WRITE_APPEND")
         file.seek(0)
         incoming = pq.read_table(file)
+        moments = [field.type for field in incoming.schema if pa.types.is_timestamp(field.type)]
+        assert all(kind.tz == "UTC" for kind in moments), "a moment without a zone is a DATETIME"
         assert [field.name for field in job_config.schema] == incoming.column_names
         with _told():
             self._cursor.register("incoming", incoming)
@@ -292,7 +294,8 @@ def _one(node: exp.Expr) -> exp.Expr:
         node.set("catalog", None)
     if node.key == "farmfingerprint" or node.name.upper() == "FARM_FINGERPRINT":
         of = node.expressions[0].sql("duckdb")
-        return sqlglot.parse_one(f"cast(cast(hash({of}) as hugeint) - 9223372036854775808 as bigint)", read="duckdb")
+        hashed = f"cast(cast(hash({of}) as hugeint) - 9223372036854775808 as bigint)"
+        return sqlglot.parse_one(f"case when {of} is not null then {hashed} end", read="duckdb")
     if isinstance(node, exp.DataType) and node.is_type("bigdecimal"):
         return exp.DataType(this=exp.DataType.Type.DECIMAL, expressions=node.expressions, nested=False)
     return node

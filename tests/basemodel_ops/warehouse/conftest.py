@@ -40,7 +40,7 @@ class StandInBigQuery(BigQueryWarehouse):
     """BigQuery without Google."""
 
     def __init__(self) -> None:
-        super().__init__("tests", retry_policy=PATIENT)
+        super().__init__("tests", "EU", PATIENT)
         self.server = bigquery_standin.Server()
 
     def _connect(self) -> BigQuerySession:

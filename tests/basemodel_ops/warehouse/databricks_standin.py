@@ -134,6 +134,13 @@ class Cursor:
             kinds = [field.with_type(pa.int64()) if str(kind) == "HUGEINT" else field
                      for field, kind in zip(table.schema, found.types, strict=True)]  # fmt: skip
             self._result = table.cast(pa.schema(kinds))
+        elif isinstance(statement, exp.Alter):
+            (added,) = statement.args["actions"]
+            if not isinstance(added, exp.Schema):
+                raise _error("[PARSE_SYNTAX_ERROR] columns are added as ADD COLUMNS (name type, …)")
+            for column in added.expressions:
+                statement.set("actions", [column])
+                self._cursor.execute(_as_duckdb(statement))
         else:
             self._cursor.execute(_as_duckdb(statement))
 

@@ -147,6 +147,22 @@ def test_a_transaction_has_a_session_that_ends_with_it(project: StandInBigQuery)
     assert next(project.server.numbers) > 1  # there was one
 
 
+def test_what_was_committed_stays_so_when_the_session_cannot_be_ended(
+    project: StandInBigQuery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = BigQuerySession.execute
+
+    def expired(session: BigQuerySession, sql: str) -> list[tuple[object, ...]]:
+        if "ABORT_SESSION" in sql:
+            raise bigquery.auth_exceptions.GoogleAuthError("the token is over")
+        return execute(session, sql)
+
+    monkeypatch.setattr(BigQuerySession, "execute", expired)
+    table = pa.table({"as_of": pa.array([MIDNIGHT], pa.timestamp("us")), "client": [1]})
+    assert project.publish(THINGS, table, {"as_of": MIDNIGHT}, "one", "code", "run")
+    assert not project.publish(THINGS, table, {"as_of": MIDNIGHT}, "one", "code", "run")
+
+
 def test_of_two_transactions_that_change_one_table_one_is_aborted_whole(project: StandInBigQuery) -> None:
     project.load(THINGS, pa.table({"client": [1, 2]}))
     change = exp.delete(table_of(THINGS)).where(column_of("client").eq(1))
@@ -180,4 +196,4 @@ def test_missing_credentials_are_said_with_the_way_out(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(bigquery, "default_credentials", none)
     with pytest.raises(SettingsError, match="GOOGLE_APPLICATION_CREDENTIALS"):
-        BigQueryWarehouse("shop").exists(THINGS)
+        BigQueryWarehouse("shop", "EU").exists(THINGS)

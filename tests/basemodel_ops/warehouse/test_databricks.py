@@ -12,6 +12,7 @@ from basemodel_ops.contract.inference import infer_type
 from basemodel_ops.contract.types import ColumnType, Relation
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse import databricks
+from basemodel_ops.warehouse.arrow import defined
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.databricks import DatabricksSession, DatabricksWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
@@ -96,6 +97,45 @@ def test_files_leave_the_volume_and_rows_go_in_several(
     assert state(catalog)[0] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert catalog.server.volumes == {"/Volumes/tests/answers/basemodel_files"}
     assert not catalog.server.files
+
+
+def test_a_file_that_cannot_be_removed_is_named(
+    catalog: StandInDatabricks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    execute = DatabricksSession.execute
+
+    def kept(session: DatabricksSession, sql: str) -> list[tuple[object, ...]]:
+        if sql.startswith("REMOVE"):
+            raise databricks.exc.ServerOperationError("no right to")
+        return execute(session, sql)
+
+    monkeypatch.setattr(DatabricksSession, "execute", kept)
+    assert put(catalog, "one", 1.0)
+    (path,) = catalog.server.files
+    assert path in caplog.text
+    assert "no right to" in caplog.text
+
+
+def test_columns_that_another_writer_added_meanwhile_are_not_added_again(
+    catalog: StandInDatabricks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(catalog, "one", 1.0)
+    columns, looked = DatabricksSession.columns, []
+
+    def late(session: DatabricksSession, relation: Relation) -> dict[str, str]:
+        """At the first look nobody has added anything."""
+        looked.append(relation)
+        return {"score": "double"} if len(looked) == 1 else columns(session, relation)
+
+    more = [defined(name, exp.DataType.build("double")) for name in ("bound", "reason")]
+    with catalog._session() as session:
+        session.add_columns(SCORES, more)
+        monkeypatch.setattr(DatabricksSession, "columns", late)
+        session.add_columns(SCORES, more)
+        assert looked == [SCORES, SCORES]
+        assert list(session.columns(SCORES)) == ["score", "as_of", "bound", "reason"]
+        with pytest.raises(databricks.exc.Error):
+            session.add_columns(Relation(schema_name="answers", name="none"), more)
 
 
 def test_names_moments_and_order_are_those_of_databricks() -> None:
