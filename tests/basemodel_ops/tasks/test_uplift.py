@@ -158,7 +158,7 @@ def test_a_moment_without_a_comparison_says_nothing(alike: float | str) -> None:
     for fade in (1.0, 4.0):
         found = blend_weights(TaskType.UPLIFT, "qini", [no_comparison, knows], fade=fade)
         assert found["transformed items"] > 0.95
-    weights = dict.fromkeys(names, 1 / 3)
+    weights: dict[str, float] = dict.fromkeys(names, 1 / 3)
     for other in (wrong, knows):
         alone = UPLIFT.settle(weights, [other], np.ones(1))
         assert UPLIFT.settle(weights, [no_comparison, other], np.array([1.0, 0.5])) == alone
