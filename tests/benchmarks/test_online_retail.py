@@ -64,10 +64,10 @@ def rows(settings: Settings, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
-def test_the_project_carries_a_contract_with_a_task_of_every_type_but_survival(settings: Settings) -> None:
+def test_the_project_carries_a_contract_with_a_task_of_every_type_but_survival_and_uplift(settings: Settings) -> None:
     contract = open_project(settings, Console(quiet=True)).contract
     assert [event.name for event in contract.events] == ["purchases", "returns"]
-    assert {task.type for task in contract.tasks} == set(TaskType) - {TaskType.SURVIVAL}
+    assert {task.type for task in contract.tasks} == set(TaskType) - {TaskType.SURVIVAL, TaskType.UPLIFT}
     trait = contract.task("trait_country")
     assert trait.horizon is None
     assert trait.reads == ("customers",)
