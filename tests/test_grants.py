@@ -91,6 +91,11 @@ def server() -> Iterator[Server]:
 
 READER, WRITER = "basemodel_reader", "basemodel_writer"
 
+SCHEMAS = ("staging", "behavior", "tasks", "audiences", "marts", "basemodel")
+RAW_TABLES = (
+    "transactions", "coupon_redemptions", "campaigns", "campaign_descriptions", "products", "demographics",
+)  # fmt: skip
+
 
 def test_the_writer_builds_and_publishes(server: Server) -> None:
     for sql in (
@@ -225,11 +230,9 @@ def test_snowflakes_grants_name_the_same_roles_schemas_and_raw_tables() -> None:
 def test_databricks_grants_name_the_same_schemas_and_raw_tables() -> None:
     """Not run either."""
     text = (GRANTS / "databricks.sql").read_text()
-    for name in ("staging", "behavior", "tasks", "audiences", "marts", "basemodel"):
+    for name in SCHEMAS:
         assert f"create schema if not exists shop.{name};" in text
-    for name in (
-        "transactions", "coupon_redemptions", "campaigns", "campaign_descriptions", "products", "demographics",
-    ):  # fmt: skip
+    for name in RAW_TABLES:
         assert f"grant select on table shop.raw.{name} to `{WRITER}`;" in text
     granted = [line for line in text.splitlines() if line.startswith("grant") and READER in line]
     assert len(granted) == 5
@@ -241,11 +244,9 @@ def test_bigquerys_grants_name_the_same_datasets_and_raw_tables() -> None:
     """Not run either."""
     text = (GRANTS / "bigquery.sql").read_text()
     assert len(statements("bigquery.sql", "bigquery")) > 20
-    for name in ("staging", "behavior", "tasks", "audiences", "marts", "basemodel"):
+    for name in SCHEMAS:
         assert f"create schema if not exists shop.{name} " in text
-    for name in (
-        "transactions", "coupon_redemptions", "campaigns", "campaign_descriptions", "products", "demographics",
-    ):  # fmt: skip
+    for name in RAW_TABLES:
         assert f"on table shop.raw.{name}" in text
     granted = [part for part in text.split(";") if "serviceAccount:reader" in part and "grant" in part]
     assert len(granted) == 4

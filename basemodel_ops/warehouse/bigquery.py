@@ -2,13 +2,11 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from google.api_core import exceptions  # pyright: ignore[reportMissingImports] - of an extra, as all of Google's
 from google.auth import default as default_credentials  # pyright: ignore[reportMissingImports]
 from google.auth import exceptions as auth_exceptions  # pyright: ignore[reportMissingImports]
@@ -22,15 +20,14 @@ from basemodel_ops.warehouse.dialects import adapted
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table
+from basemodel_ops.warehouse.spool import ParquetSpool
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
-from basemodel_ops.warehouse.values import portable_values, zoned
+from basemodel_ops.warehouse.values import portable_values
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 STAGE_HOURS = 24
 """A stage table this old belongs to a run that is gone: so long does BigQuery keep a session that nobody uses."""
-FILE_BYTES = 128 * 2**20
-"""Files of this size are loaded: a table takes 1,500 load jobs a day."""
 ALL_ROWS = 2**63 - 1
 DATASET = re.compile(r"\w+", re.ASCII)
 UNUSABLE = re.compile(r"[!\"$()*,./;?@\[\\\]^`{}~\x00-\x1f]")
@@ -68,8 +65,7 @@ class BigQuerySession(Session):
         self._client, self._make_storage = client, storage
         self._storage: Any = None
         self._session_id: str | None = None
-        self._file: Any = None
-        self._writer: pq.ParquetWriter | None = None
+        self._spool = ParquetSpool()
 
     def render(self, expression: exp.Expr) -> str:
         """BigQuery's dialect, moments as TIMESTAMP.
@@ -125,19 +121,14 @@ class BigQuerySession(Session):
 
     def append(self, stage: Relation, table: pa.Table) -> None:
         """Write the rows into a Parquet file here, and load it when it is large."""
-        if self._writer is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is loaded
-            self._writer = pq.ParquetWriter(self._file, zoned(table.schema))
-        self._writer.write_table(table.cast(self._writer.schema))
-        if self._file.tell() >= FILE_BYTES:
+        if self._spool.append(table):
             self.close_stage(stage)
 
     def close_stage(self, stage: Relation) -> None:
         """Load what is in the file; a load job that fails loads nothing."""
-        if self._writer is None:
+        file = self._spool.take()
+        if file is None:
             return
-        self._writer.close()
-        file, self._file, self._writer = self._file, None, None
         reference = self._reference(stage)
         config = bigquery.LoadJobConfig(
             source_format="PARQUET",
@@ -221,10 +212,7 @@ class BigQuerySession(Session):
                     self.execute("CALL BQ.ABORT_SESSION()")
                 self._session_id = None
         finally:
-            if self._writer is not None:
-                self._writer.close()
-                self._file.close()
-                self._writer = None
+            self._spool.close()
             if self._storage is not None:
                 self._storage.transport.close()
             self._client.close()

@@ -4,14 +4,12 @@ import logging
 import os
 import re
 import secrets
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from databricks import sql as connector  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 from databricks.sql import exc  # pyright: ignore[reportMissingImports]
 from sqlglot import exp
@@ -22,13 +20,13 @@ from basemodel_ops.warehouse.dialects import adapted
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.session import Session, create_table, information
+from basemodel_ops.warehouse.spool import ParquetSpool
 from basemodel_ops.warehouse.sql import SqlWarehouse
 from basemodel_ops.warehouse.staging import drop, stage_age
-from basemodel_ops.warehouse.values import portable_values, zoned
+from basemodel_ops.warehouse.values import portable_values
 
 STAGE_HOURS = 24
 """A stage table this old belongs to a run that is gone: Databricks has no lock that would say so sooner."""
-FILE_BYTES = 128 * 2**20
 FILES = "basemodel_files"
 """The volume beside the tables in which rows are on their way."""
 UNUSABLE = re.compile(r"[./ \x00-\x1f\x7f]")
@@ -46,8 +44,7 @@ class DatabricksSession(Session):
     def __init__(self, connection: Any, catalog: str) -> None:
         self._connection, self._catalog = connection, catalog
         self._waiting: list[exp.Expr] | None = None
-        self._file: Any = None
-        self._writer: pq.ParquetWriter | None = None
+        self._spool = ParquetSpool()
         self._sent: list[str] = []
 
     def render(self, expression: exp.Expr) -> str:
@@ -135,24 +132,18 @@ class DatabricksSession(Session):
 
     def append(self, stage: Relation, table: pa.Table) -> None:
         """Write the rows into a Parquet file here, and send it off when it is large."""
-        if self._writer is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is sent
-            self._writer = pq.ParquetWriter(self._file, zoned(table.schema))
-        self._writer.write_table(table.cast(self._writer.schema))
-        if self._file.tell() >= FILE_BYTES:
+        if self._spool.append(table):
             self._put(stage)
 
     def _folder(self, stage: Relation) -> str:
         return f"/Volumes/{self._catalog}/{stage.schema_name}/{FILES}/{stage.name}"
 
     def _put(self, stage: Relation) -> None:
-        if self._writer is None:
+        file = self._spool.take()
+        if file is None:
             return
-        self._writer.close()
-        file, self._file, self._writer = self._file, None, None
         path = _text(f"{self._folder(stage)}/{secrets.token_hex(8)}.parquet")
         with file, self._connection.cursor() as cursor:
-            file.seek(0)
             self._sent.append(path)
             cursor.execute(f"PUT '__input_stream__' INTO {path} OVERWRITE", input_stream=file)
 
@@ -227,10 +218,7 @@ class DatabricksSession(Session):
     def close(self) -> None:
         """Remove files on their way, and close the connection."""
         self._remove()
-        if self._writer is not None:
-            self._writer.close()
-            self._file.close()
-            self._writer = None
+        self._spool.close()
         self._connection.close()
 
 

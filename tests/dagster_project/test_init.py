@@ -18,6 +18,15 @@ from dagster_project.lib.project import dbt_executable, load_project
 from ..basemodel_ops.proposal.shop import CUSTOMERS, write_shop
 
 
+def built(folder: Path, warehouse: Path) -> Path:
+    """The warehouse, with the project's models in it."""
+    environment = os.environ | {"BASEMODEL_WAREHOUSE_PATH": str(warehouse)}
+    command = [dbt_executable(), "--quiet", "build", "--project-dir", str(folder), "--profiles-dir", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return warehouse
+
+
 def test_files_become_a_project_without_a_line_of_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, folder = write_shop(tmp_path / "data"), tmp_path / "my shop"
     result = CliRunner().invoke(app, ["init", str(folder), str(data)])
@@ -34,12 +43,7 @@ def test_files_become_a_project_without_a_line_of_code(tmp_path: Path, monkeypat
     assert columns["amount_paid"].type is ColumnType.NUMBER
     assert next(column for column in contract.attribute("customers").columns if column.name == "e_mail").withheld
 
-    warehouse = tmp_path / "warehouse.duckdb"
-    environment = os.environ | {"BASEMODEL_WAREHOUSE_PATH": str(warehouse)}
-    command = [dbt_executable(), "--quiet", "build", "--project-dir", str(folder), "--profiles-dir", str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with duckdb.connect(str(built(folder, tmp_path / "warehouse.duckdb")), read_only=True) as connection:
         asked = connection.execute("select count(distinct customer_id) from tasks.returns_14d").fetchone()
         wrong = connection.execute(
             """select count(*) from tasks.returns_14d as label
@@ -59,12 +63,7 @@ def test_tables_of_a_database_become_models(tmp_path: Path) -> None:
         connection.execute('alter table orders drop "OrderedAt"')
     result = CliRunner().invoke(app, ["init", str(folder), str(tmp_path / "old.duckdb")])
     assert result.exit_code == 0, result.output
-    warehouse = tmp_path / "warehouse.duckdb"
-    environment = os.environ | {"BASEMODEL_WAREHOUSE_PATH": str(warehouse)}
-    command = [dbt_executable(), "--quiet", "build", "--project-dir", str(folder), "--profiles-dir", str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with duckdb.connect(str(built(folder, tmp_path / "warehouse.duckdb")), read_only=True) as connection:
         days = connection.execute("select count(*), min(ts), max(ts) from behavior.orders").fetchone()
     assert days == (CUSTOMERS * 30, datetime(2024, 1, 1, 8), datetime(2024, 7, 18, 8))
 

@@ -94,7 +94,7 @@ class Uplift(TaskKind):
                     f"{task.treatment} is {which}: the effect is then what the others answer. Ask a `binary` task of "
                     "these, or widen the population."
                 )
-        return _foreseen(task, views, names, treated, parts, make(), seed)
+        return _predictable_treatment(task, views, names, treated, parts, make(), seed)
 
     def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
         """By order, of the outcome."""
@@ -198,7 +198,7 @@ def _shares(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, flo
     return {name: round(weights[name] / total, 3) for name in names}
 
 
-def _foreseen(
+def _predictable_treatment(
     task: Task, views: Views, names: Sequence[str], treated: np.ndarray, parts: Mapping[str, np.ndarray],
     head: Any, seed: int,
 ) -> str:  # fmt: skip

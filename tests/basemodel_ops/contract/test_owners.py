@@ -38,7 +38,7 @@ def test_a_model_names_its_owner_before_its_group(config: dict[str, Any], found:
     assert owners(manifest) == ({"tasks.lapse": found} if found else {})
 
 
-def test_nothing_that_is_learnt_depends_on_an_owner(tmp_path: Path) -> None:
+def test_the_fingerprint_does_not_depend_on_owners(tmp_path: Path) -> None:
     before, models = read(tmp_path, hospital()), hospital()
     for one in models.values():
         one["config"]["meta"]["owner"] = "Planning"

@@ -90,7 +90,7 @@ def views() -> tuple[FeatureSets, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ["linear items", "boosted items", "transformed items"])
-def test_a_planted_effect_is_learnt_and_saved_as_arrays_and_text(
+def test_a_planted_effect_is_fitted_and_saved_as_arrays_and_text(
     views: tuple[FeatureSets, np.ndarray, np.ndarray], name: str
 ) -> None:
     sets, target, effect = views
@@ -114,7 +114,7 @@ def test_a_planted_effect_is_learnt_and_saved_as_arrays_and_text(
     assert again.predict(rest).tolist() == chances.tolist()
 
 
-def test_an_arm_of_one_answer_is_learnt_as_nearly_that() -> None:
+def test_an_arm_with_one_outcome_predicts_nearly_that() -> None:
     features, target, _ = drawn(6, 400)
     target = np.where(is_treated(target), target, 0.0)  # no untreated row says yes
     sets = FeatureSets(features, features, None, features)
@@ -145,7 +145,7 @@ def test_two_models_stay_where_they_are_as_good_and_go_where_they_are_not() -> N
 
 
 @pytest.mark.parametrize("alike", [0.0, 1.0, "untreated", "treated"])
-def test_a_moment_without_a_comparison_says_nothing(alike: float | str) -> None:
+def test_a_split_without_both_arms_and_outcomes_has_no_vote(alike: float | str) -> None:
     """Nobody, or everyone, said yes or was treated: shares and choice are those of the other moment."""
     _, target, effect = drawn(11, 2000)
     generator = np.random.default_rng(12)

@@ -11,7 +11,7 @@ from sqlglot import exp
 from basemodel_ops.contract.inference import infer_type
 from basemodel_ops.contract.types import ColumnType, Relation
 from basemodel_ops.errors import SettingsError, WarehouseError
-from basemodel_ops.warehouse import bigquery
+from basemodel_ops.warehouse import bigquery, spool
 from basemodel_ops.warehouse.bigquery import BigQuerySession, BigQueryWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, table_of, timestamp_of
 
@@ -128,7 +128,7 @@ def test_data_types_are_said_as_sql_says_them(given: str) -> None:
 
 
 def test_rows_go_in_files_and_none_is_left(project: StandInBigQuery, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bigquery, "FILE_BYTES", 1)
+    monkeypatch.setattr(spool, "FILE_BYTES", 1)
     day = pa.array([MIDNIGHT] * 4, pa.timestamp("us"))
     table = pa.table({"as_of": day, "client": [1, 2, 3, 4]})
     with project.publication(THINGS, table.schema, {"as_of": MIDNIGHT}, "one", "code", "run") as out:

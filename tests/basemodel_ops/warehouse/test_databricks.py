@@ -11,7 +11,7 @@ from sqlglot import exp
 from basemodel_ops.contract.inference import infer_type
 from basemodel_ops.contract.types import ColumnType, Relation
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.warehouse import databricks
+from basemodel_ops.warehouse import databricks, spool
 from basemodel_ops.warehouse.arrow import defined
 from basemodel_ops.warehouse.base import LEDGER
 from basemodel_ops.warehouse.databricks import DatabricksSession, DatabricksWarehouse
@@ -92,7 +92,7 @@ def test_of_writers_that_overlap_none_is_believed_that_did_not_write_the_rows(
 def test_files_leave_the_volume_and_rows_go_in_several(
     catalog: StandInDatabricks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databricks, "FILE_BYTES", 1)
+    monkeypatch.setattr(spool, "FILE_BYTES", 1)
     put(catalog, "one", *map(float, range(5)))
     assert state(catalog)[0] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert catalog.server.volumes == {"/Volumes/tests/answers/basemodel_files"}
