@@ -141,13 +141,14 @@ def _assets(contract: Contract) -> Iterator[Asset]:
 def _task(contract: Contract, task: Task) -> Iterator[Asset]:
     current = tuple(relation for relation in (task.relation, task.population, task.offers) if relation)
     artifacts, relations = represented(contract)
+    declared = {**_plain(task), "form": task.form.modelled}
     if task.form.shape is Shape.ITEMS and task.predicts is not None:
         source = task.predicts.source
         inputs = (f"encoders/{source}", f"embeddings/{source}__{task.predicts.column}")
         every = tuple(event.relation for event in contract.events)
         yield Asset(
             f"{task.name}/model", "stages.tasks.recommendation", inputs, current, every, ("seed", "embedding_events"),
-            ("grid", "entities", "events"), _plain(task),
+            ("grid", "entities", "events"), declared,
         )  # fmt: skip
     else:
         yield Asset(
@@ -158,7 +159,7 @@ def _task(contract: Contract, task: Task) -> Iterator[Asset]:
             relations,
             ("seed", *REPRESENTED, "task_rows", "evaluation_rows"),
             ("grid", "item_targets"),
-            _plain(task),
+            declared,
         )
     yield Asset(f"{task.name}/evaluation", "stages.tasks.evaluation", (f"{task.name}/model",), declared=task.type.value)
 

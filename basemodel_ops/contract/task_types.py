@@ -110,6 +110,17 @@ class TaskForm:
         return str(self.metrics[0]) if self.metrics else self.measured_by
 
     @property
+    def modelled(self) -> dict[str, object]:
+        """Of the form, what models are made by: a change of it makes them again."""
+        return {
+            "shape": self.shape,
+            "metric": self.metric,
+            "rows_each": self.rows_each,
+            "is_yes_or_no": self.is_yes_or_no,
+            "is_amount": self.is_amount,
+        }
+
+    @property
     def is_chance(self) -> bool:
         """Whether what orders entities is a chance."""
         return (self.low, self.high) == (0.0, 1.0)

@@ -5,7 +5,7 @@ from numba import njit, prange
 from scipy.sparse import csr_matrix
 
 BLOCK = 16
-"""Rows that share a row of all items."""
+"""Rows that share a place of every item."""
 
 
 @njit(parallel=True, nogil=True, cache=True)
@@ -27,24 +27,29 @@ def follow(
     next_start: np.ndarray, followers: np.ndarray, next_weights: np.ndarray, count: int,
     items: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    """How much items follow those that each chosen row had, into (rows, items each).
+    """How much items follow those that each chosen row had, into zeros (weights, rows, items each).
 
-    Both sparse matrices are given by start, column and weight: (entities, items) of what was had, and (items, items) of
-    what follows it. A row of all items is summed and read where it is asked, which is less than multiplying them; what
-    was touched is set back, which is less than a new row.
+    Both sparse matrices are given by start, column and weight: (entities, items) of what was had, which has several
+    weights a place, (weights, places), and (items, items) of what follows it. Most followers are asked by nobody: so
+    the place of each item that is asked is noted first, and only there is added.
     """
     for block in prange((len(chosen) + BLOCK - 1) // BLOCK):
-        total = np.zeros(count, np.float32)
+        place = np.zeros(count, np.int32)  # of an item among those of the row, from 1 on; 0 where it is not asked
         for row in range(block * BLOCK, min((block + 1) * BLOCK, len(chosen))):
+            for column in range(items.shape[1] - 1, -1, -1):
+                place[items[row, column]] = column + 1
             for index in range(start[chosen[row]], start[chosen[row] + 1]):
-                weight = weights[index]
+                if not weights[:, index].any():
+                    continue
                 for other in range(next_start[had[index]], next_start[had[index] + 1]):
-                    total[followers[other]] += weight * next_weights[other]
+                    column = place[followers[other]] - 1
+                    if column >= 0:
+                        for number in range(len(weights)):
+                            out[number, row, column] += weights[number, index] * next_weights[other]
             for column in range(items.shape[1]):
-                out[row, column] = total[items[row, column]]
-            for index in range(start[chosen[row]], start[chosen[row] + 1]):
-                for other in range(next_start[had[index]], next_start[had[index] + 1]):
-                    total[followers[other]] = 0
+                out[:, row, column] = out[:, row, place[items[row, column]] - 1]
+            for column in range(items.shape[1]):
+                place[items[row, column]] = 0
 
 
 def values_at(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:

@@ -156,11 +156,11 @@ class InteractionSnapshot:
         np.maximum.at(oldest, entity_index, age)
         history_range = self.sequences.complete_histories(entities)
         back = history_range[2][entity_index] - 1 - self.sequences.session_index[selected]
-        recent_counts = []
-        for half_life in STEPS:
-            weight = np.exp2(-back / half_life).astype(np.float32)
-            subset = weight >= FAINT
-            recent_counts.append(_summed(weight[subset], entity_index[subset], item[subset], shape))
+        faded = np.exp2(-back / np.array(STEPS)[:, None]).astype(np.float32)
+        faded[faded < FAINT] = 0
+        subset = faded.any(axis=0)
+        # All have the same places, also where only the longest half-life has a weight.
+        recent_counts = [_summed(weight, entity_index[subset], item[subset], shape) for weight in faded[:, subset]]
         ease_index = relations.ease_index[item]
         kept = ease_index >= 0
         log_counts = csr_matrix(
@@ -219,7 +219,7 @@ class PairFeatures:
 
     interactions: InteractionSnapshot
     decayed_counts: list[csr_matrix]  # per half-life (entities, items) decayed counts
-    recent_counts: list[csr_matrix]  # the same by sessions
+    recent_counts: list[csr_matrix]  # the same by sessions, per half-life of `STEPS`, with the same places each
     interaction_days: csr_matrix  # (entities, items) as in the market
     pools: np.ndarray  # (entities, pools, dimension) unit length
     log_counts: csr_matrix  # (entities, similar items) log of decayed counts
@@ -241,15 +241,16 @@ class PairFeatures:
             "recent", "distinct", "tenure", "sessions",
         )  # fmt: skip
 
-    def follows(self, chosen: np.ndarray, items: np.ndarray, half_life: int = 1) -> np.ndarray:
-        """How much items (chosen, items each) follow what the chosen entities had, float32 of the same shape."""
-        recent_counts, follows = self.recent_counts[half_life], self.interactions.item_models.relations.follows
-        out = np.empty(items.shape, np.float32)
+    def follows(self, chosen: np.ndarray, items: np.ndarray, steps: slice = slice(None)) -> np.ndarray:
+        """How much items (chosen, items each) follow what the chosen entities had, by some of the half-lives in
+        `STEPS`; float32 (half-lives, chosen, items each)."""
+        recent_counts, follows = self.recent_counts[steps], self.interactions.item_models.relations.follows
+        out = np.zeros((len(recent_counts), *items.shape), np.float32)
         follow(
             chosen,
-            recent_counts.indptr,
-            recent_counts.indices,
-            recent_counts.data,
+            recent_counts[0].indptr,
+            recent_counts[0].indices,
+            np.stack([counts.data for counts in recent_counts]),
             follows.indptr,
             follows.indices,
             follows.data,
@@ -279,7 +280,7 @@ class PairFeatures:
         similarity = np.empty((POOLS, *items.shape), np.float32)
         products(self.pools[chosen], item_models.vectors, items, similarity)
         parts += list(similarity)
-        parts += [self.follows(chosen, items, half_life) for half_life in range(len(STEPS))]
+        parts += list(self.follows(chosen, items))
         ease_index = item_models.relations.ease_index[items]
         scores = np.asarray(self.log_counts[chosen] @ item_models.relations.ease_weights, np.float32)
         scores = np.pad(scores, ((0, 0), (0, 1)))  # the last column is that of items without

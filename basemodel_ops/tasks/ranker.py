@@ -16,7 +16,7 @@ from basemodel_ops.tasks.reranking import Query
 PART = 128
 """Entities whose pairs are laid out at once."""
 
-NEGATIVES = 60
+NEGATIVES = 30
 """Items not taken that are learnt from, per entity."""
 
 ENOUGH = 200

@@ -91,14 +91,11 @@ class Rankings:
 
     def measure(self, queries: Sequence[Query], candidate: str) -> dict[str, float]:
         """Metrics of a way of ranking on other queries, `blended`, under the policy that was chosen."""
-        return measure_scores(queries, self._answers(queries, candidate))
+        return measure_scores(queries, self.answers(queries, candidate))
 
-    def named(self, queries: Sequence[Query], candidate: str, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The k best items of other queries, `blended`, and their scores, (entities, k); see `CandidateSet.best`."""
-        predictions = self._answers(queries, candidate)
-        return [query.candidates.best(current, k) for query, current in zip(queries, predictions, strict=True)]
-
-    def _answers(self, queries: Sequence[Query], candidate: str) -> Sequence[np.ndarray]:
+    def answers(self, queries: Sequence[Query], candidate: str) -> Sequence[np.ndarray]:
+        """Scores of a way of ranking for other queries, `blended`, under the policy that was chosen, (entities,
+        candidates) each."""
         if candidate == RERANKED and self.ranker is not None:
             scores = [self.ranker.scores(query) for query in queries]
         else:

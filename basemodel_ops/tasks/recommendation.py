@@ -111,7 +111,7 @@ def _part(
     query = np.einsum("p,epd->ed", np.asarray(START, np.float32), pair_features.pools[chosen])
     query /= np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9)
     similarity = np.maximum(query @ pair_features.interactions.item_models.vectors[seen].T, 0)
-    follows = pair_features.follows(chosen, np.tile(seen, (len(chosen), 1)))
+    (follows,) = pair_features.follows(chosen, np.tile(seen, (len(chosen), 1)), slice(1, 2))
     logits = pair_features.logits(chosen, seen)
     own_history = own_history.astype(np.float32)
     if is_large:  # what only others had is not put forward: they change nothing

@@ -17,7 +17,7 @@ BACKWARD = 0.5
 MOST_PRODUCTS = 40_000_000
 """Pairs of events that are counted, at most; of the most frequent items where there are more."""
 
-FOLLOWERS = 1000
+FOLLOWERS = 300
 """Strongest of what follows an item; the others say little, and are most of the work."""
 
 SIMILAR_ITEMS = 2000

@@ -19,7 +19,6 @@ from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks.selection import Selection
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.rankings import Rankings
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import Query
 
@@ -156,10 +155,24 @@ def pair_predictions(
 
 
 def ranked_predictions(
-    task: Task, samples: Sequence[TaskRows], queries: Sequence[Query], rankings: Rankings, items: pa.Array
+    task: Task,
+    samples: Sequence[TaskRows],
+    queries: Sequence[Query],
+    scores: tuple[Sequence[np.ndarray], Sequence[np.ndarray]],
+    items: pa.Array,
 ) -> pa.Table:
-    """One row per test row and rank: the item that ships there and the baseline's, and whether each was taken."""
-    results = [rankings.named(queries, candidate, NAMED) for candidate in (rankings.selected, "baseline")]
+    """One row per test row and rank: the item that ships there and the baseline's, and whether each was taken.
+
+    Args:
+        task: Of ranked items.
+        samples: The rows of each query.
+        queries: Of the test.
+        scores: Of what ships and of the baseline, (entities, candidates) for each query.
+        items: All of them.
+    """
+    results = [
+        [query.candidates.best(current, NAMED) for query, current in zip(queries, of, strict=True)] for of in scores
+    ]
     tables = []
     for sample, query, (best, scores), (plain, _) in zip(samples, queries, *results, strict=True):
         width = best.shape[1]

@@ -1,6 +1,6 @@
 """Recommendation as a task: what was known at a cutoff, which ranker is trusted, and the items it names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
 from basemodel_ops.tasks.recommendation import Weights, retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
-from basemodel_ops.tasks.reranking import Query, apply_policy
+from basemodel_ops.tasks.reranking import Query, apply_policy, measure_scores
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import popularity_query
 from basemodel_ops.warehouse.queries import whole_population_query
@@ -172,21 +172,23 @@ def fit_recommendation(
     if rankings.ranker is not None:
         writer.json("measured", rankings.ranker.texts())
     test = blended(queries["test"], rankings.blend)
-    measured = {candidate: rankings.measure(test, candidate) for candidate in rankings.metrics}
-    keep_predictions(ws, task.name, ranked_predictions(task, tested, test, rankings, context.items.values), writer)
+    answers = {candidate: rankings.answers(test, candidate) for candidate in rankings.metrics}
+    measured = {candidate: measure_scores(test, scores) for candidate, scores in answers.items()}
     selected, training_pairs = rankings.selected, rankings.training_pairs
+    kept = ranked_predictions(task, tested, test, (answers[selected], answers["baseline"]), context.items.values)
+    keep_predictions(ws, task.name, kept, writer)
     if selected == RERANKED:
         final = Ranker.fit([*training_pairs, *(ranking_pairs(query, seed) for query in test)], seed)
         if final is not None:
             writer.json("ranker", final.texts())
     chosen = {"weights": rankings.weights.get(selected), "policy": rankings.policies[selected]}
     writer.json("recipe", {"shipped": selected, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
-    writer.json("apart", _apart(rankings, test))
+    writer.json("apart", _apart(test, answers[selected]))
     return selected, rankings.metrics, measured
 
 
-def _apart(rankings: Rankings, queries: list[Query]) -> dict[str, dict[str, float]]:
-    """What ships, measured of entities that had an item before and of those that had none, where both took some."""
+def _apart(queries: list[Query], scores: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
+    """Scores, measured of entities that had an item before and of those that had none, where both took some."""
     is_warm = np.concatenate([query.pair_features.activity.any(axis=1) for query in queries])
     took = np.array([len(items) > 0 for query in queries for items in query.truth])
     if not ((is_warm & took).any() and (~is_warm & took).any()):
@@ -200,7 +202,7 @@ def _apart(rankings: Rankings, queries: list[Query]) -> dict[str, dict[str, floa
             replace(query, truth=[t if k else t[:0] for t, k in zip(query.truth, current, strict=True)])
             for query, current in parts
         ]
-        return rankings.measure(subset, rankings.selected)
+        return measure_scores(subset, scores)
 
     return measure_by_history(is_warm, measure)
 

@@ -81,7 +81,7 @@ def test_an_items_share_is_what_is_lost_without_it(item: int, removed: int) -> N
         return float(found[1][found[0] == removed].sum())
 
     for life, days in enumerate(STEPS):
-        lost = [one.follows(np.zeros(1, int), np.array([[item]]), life)[0, 0] for one in (whole, less)]
+        lost = [one.follows(np.zeros(1, int), np.array([[item]]))[life, 0, 0] for one in (whole, less)]
         assert share(terms.of(f"follows_{days:g}", item)) == pytest.approx(lost[0] - lost[1], abs=1e-6)
     names = list(whole.names)
     lost = [one.rows(np.zeros(1, int), np.array([[item]]))[0, 0] for one in (whole, less)]

@@ -28,10 +28,13 @@ def test_what_follows_is_a_product_read_at_some_places(seed: int) -> None:
     had = csr_matrix(generator.random((5, 9)) * (generator.random((5, 9)) < 0.4), dtype=np.float32)
     after = csr_matrix(generator.random((9, 9)) * (generator.random((9, 9)) < 0.4), dtype=np.float32)
     chosen, items = np.array([3, 0, 3]), generator.integers(0, 9, (3, 6))
-    out = np.empty(items.shape, np.float32)
-    follow(chosen, had.indptr, had.indices, had.data, after.indptr, after.indices, after.data, 9, items, out)
-    whole = (had.toarray() @ after.toarray())[chosen]
-    np.testing.assert_allclose(out, np.take_along_axis(whole, items, axis=1), rtol=1e-5)
+    weights = np.stack([had.data, np.where(generator.random(had.nnz) < 0.5, 0, 2 * had.data)])
+    out = np.zeros((2, *items.shape), np.float32)
+    follow(chosen, had.indptr, had.indices, weights, after.indptr, after.indices, after.data, 9, items, out)
+    for weight, answer in zip(weights, out, strict=True):
+        weighted = csr_matrix((weight, had.indices, had.indptr), had.shape)
+        whole = (weighted.toarray() @ after.toarray())[chosen]
+        np.testing.assert_allclose(answer, np.take_along_axis(whole, items, axis=1), rtol=1e-5)
     np.testing.assert_array_equal(
         values_at(csr_matrix(had[chosen]), items), np.take_along_axis(had.toarray()[chosen], items, axis=1)
     )
