@@ -14,7 +14,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_scores, check_task
 from basemodel_ops.stages.snapshot.times import to_datetime
-from basemodel_ops.stages.tasks import fitting
+from basemodel_ops.stages.tasks import single_answers
 from basemodel_ops.tasks.blending import HEADS_WITH_FEW_LABELS
 
 from ..riding import AGES, CUTOFFS, LAST_FARE, RIDES, ask, is_over
@@ -241,7 +241,7 @@ def test_what_is_worse_than_the_baseline_gives_way_to_it_where_that_is_asked(
     riders: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer, values = HONEST[BINARY]
-    monkeypatch.setattr(fitting, "is_worse", lambda *_: True)
+    monkeypatch.setattr(single_answers, "is_worse", lambda *_: True)
     shares = {}
     for way in OnWorse:
         ws, name = whole(riders, answer, values, type=BINARY, on_worse=way)

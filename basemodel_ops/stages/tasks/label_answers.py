@@ -1,0 +1,70 @@
+"""Tasks of many labels: a row per label, all candidates compared on later rows, the best fitted again on all."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from basemodel_ops.artifacts import ArtifactWriter
+from basemodel_ops.contract.types import Task
+from basemodel_ops.stages.features.rows import Represented
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.parts import PARTS
+from basemodel_ops.stages.snapshot.task_rows import (
+    Fit,
+    TaskRows,
+    known_before_test,
+)
+from basemodel_ops.stages.tasks.feature_sets import (
+    pair_feature_sets,
+)
+from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
+from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions
+from basemodel_ops.stages.tasks.single_answers import refuse_empty
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks import multilabel
+from basemodel_ops.tasks.cold_start import measure_by_history
+from basemodel_ops.tasks.metrics import multilabel_metrics
+from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
+from basemodel_ops.warehouse.base import Warehouse
+
+
+def fit_labels(
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, examples: Represented, row_index: np.ndarray,
+    checkpoint: Checkpoint, writer: ArtifactWriter,
+) -> Fit:  # fmt: skip
+    """Compare candidates on validation, measure them on the test, fit the best again on all rows, and write it.
+
+    Arguments are those of `fit_single`.
+    """
+    positive_items = read_positive_items(warehouse, task, ws.snapshot().plans[task.name].read)
+    labels = positive_items.labels
+    target = truth_matrix(positive_items, rows)
+    feature_sets = pair_feature_sets(ws, examples, checkpoint, row_index, task, labels)
+    parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
+    train, validation, test = parts.values()
+    refuse_empty(task, {name: part[target[part].any(axis=1)] for name, part in parts.items()})
+    candidates = fit_pairs(
+        ("baseline", "zero-shot", "boosted", "blend"), feature_sets.rows(train), target[train], ws.settings.seed
+    )
+    selected, metrics = choose_pairs(candidates, feature_sets.rows(validation), target[validation])
+    worth = candidates[selected].calibrated(feature_sets.rows(validation), target[validation]).calibration
+    known = known_before_test(rows, task.horizon)
+    newest = fit_pairs(tuple(candidates), feature_sets.rows(known), target[known], ws.settings.seed)
+    newest[selected] = replace(newest[selected], calibration=worth)
+    predictions = multilabel.predictions_of(newest, feature_sets.rows(test))
+    on_test = {name: multilabel_metrics(target[test], prediction) for name, prediction in predictions.items()}
+    pairs = pair_predictions(task, rows.take(test), labels, target[test], predictions, selected, ws.settings.seed)
+    keep_predictions(ws, task.name, pairs, writer)
+    fitted = replace(fit_pairs((selected,), feature_sets, target, ws.settings.seed)[selected], calibration=worth)
+    arrays, texts = fitted.state()
+    writer.arrays("heads", arrays)
+    for name, text in texts.items():
+        writer.text(name, text)
+    writer.table("labels", pa.table({"label": labels}))
+    writer.json("recipe", {"kind": selected, "texts": sorted(texts)})
+    is_warm, shown = examples.has_history(row_index[test]), predictions[selected]
+    writer.json(
+        "apart", measure_by_history(is_warm, lambda subset: multilabel_metrics(target[test][subset], shown[subset]))
+    )
+    return Fit(selected, metrics, on_test)

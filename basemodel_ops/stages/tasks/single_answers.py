@@ -1,0 +1,218 @@
+"""Tasks of one answer: heads weighed by earlier moments, judged on the test, fitted again on all rows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from basemodel_ops.artifacts import ArtifactWriter
+from basemodel_ops.contract.types import OnWorse, Task, TaskType
+from basemodel_ops.errors import DataError
+from basemodel_ops.stages.features.rows import Represented
+from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.snapshot.parts import PARTS
+from basemodel_ops.stages.snapshot.task_rows import (
+    Fit,
+    Metrics,
+    TaskRows,
+    known_before_test,
+)
+from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_features, plain_predictions
+from basemodel_ops.stages.tasks.feature_sets import (
+    aggregate_names,
+    item_names,
+    peer_keys,
+    single_feature_sets,
+)
+from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
+from basemodel_ops.stages.tasks.selection import Selection, known_targets, peer_features, select
+from basemodel_ops.stages.tasks.supplement import drawn_entities
+from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.cold_start import ColdStart, measure_by_history
+from basemodel_ops.tasks.comparison import difference_error, is_worse, mean_metrics
+from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, BoostedHead
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.leakage import find_leaking_feature
+from basemodel_ops.tasks.metrics import metric_of
+from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads, save_mixture
+from basemodel_ops.warehouse.base import Warehouse
+
+
+def fit_single(
+    ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, examples: Represented, row_index: np.ndarray,
+    checkpoint: Checkpoint, writer: ArtifactWriter,
+) -> Fit:  # fmt: skip
+    """Weigh heads by earlier moments, judge the mixture on the test, fit it again on all rows, and write it.
+
+    Args:
+        ws: For the seed and what is kept of predictions.
+        warehouse: Where the baseline reads raw events.
+        task: Of one answer.
+        rows: Labelled rows with their parts.
+        examples: Their representation.
+        row_index: The place of each row there, (rows,).
+        checkpoint: The foundation model.
+        writer: Of the artifact.
+    """
+    kind, metric, seed = task.type, metric_of(task), ws.settings.seed
+    target, classes = read_targets(task, rows)
+    feature_sets = replace(single_feature_sets(examples, checkpoint, row_index, task), weight=rows.weight)
+    parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
+    _refuse_hopeless(
+        task, aggregate_names(examples, task), item_names(examples), feature_sets, target, parts, seed
+    )  # fmt: skip
+    if feature_sets.items is not None:
+        known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
+        feature_sets = feature_sets.with_peers(known_peers)
+        writer.arrays("peers", peers.arrays())
+    entity_index, test = examples.entity[row_index], parts["test"]
+    known = known_before_test(rows, task.horizon)
+    chosen = select(task, rows, feature_sets, target, entity_index, known, test, seed)
+    is_warm = examples.has_history(row_index)
+
+    def known_when(indices: np.ndarray, part: str) -> np.ndarray:
+        return known_targets(task, rows, target, indices, int(rows.cutoff[parts[part]].min()))
+
+    cold = ColdStart.of(
+        kind, known_when(known, "test"), is_warm[known], None if rows.weight is None else rows.weight[known]
+    )
+    features = _plain_features(ws, warehouse, task, rows)
+    plain = None
+    if features is not None:
+        plain = plain_predictions(kind, metric, features, target, parts, known, seed, known_when)
+    judged = _judged(task, chosen, plain, cold, is_warm[test], seed)
+    chosen, on_test, tested = judged.chosen, judged.on_test, judged.chosen.test
+    interval = chosen.interval(task)
+    if interval is not None:
+        on_test[chosen.name] |= interval.measured(tested.predictions[chosen.name], target[test])
+        writer.arrays("interval", interval.arrays())
+    on_test[chosen.name] |= kind_of(kind).bounds(
+        target[test], tested.predictions[chosen.name], entity_index[test], tested.weight, seed
+    )
+    writer.json("baseline", judged.baseline(kind_of(kind).warning(task.name, target, parts)))
+    kept = single_predictions(task, rows, target, classes, chosen, judged.against)
+    keep_predictions(ws, task.name, kept, writer)
+    name = chosen.name
+    writer.json(
+        "apart", measure_by_history(is_warm[test], lambda subset: mean_metrics(kind, [tested.take(subset)])[name])
+    )
+    heads = fit_heads(kind, feature_sets, target, seed, list(chosen.selected.weights), metric)
+    cold = ColdStart.of(kind, target, is_warm, rows.weight)
+    _write_mixture(writer, replace(chosen.selected, heads=heads), classes, cold)
+    return Fit(chosen.name, chosen.metrics, on_test, chosen.selected.weights)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What ships, and how it and what it is compared with do on the test."""
+
+    chosen: Selection
+    on_test: Metrics
+    against: str
+    """The baseline that it is compared with."""
+    standard_error: float
+    """Of the difference between the two."""
+
+    def baseline(self, warning: str) -> dict[str, object]:
+        """What is kept of the comparison."""
+        noise = self.standard_error if np.isfinite(self.standard_error) else 0.0
+        return {"name": self.against, "noise": noise, "warning": warning}
+
+
+def _judged(
+    task: Task, chosen: Selection, plain: np.ndarray | None, cold: ColdStart, is_warm: np.ndarray, seed: int
+) -> _Judged:
+    """Compare what was chosen with the baselines on the test.
+
+    Where it is worse, the baseline ships if the task says so.
+
+    Args:
+        task: Of one answer.
+        chosen: By earlier moments.
+        plain: What the baseline on plain features answers, (test rows,); None where there is none.
+        cold: What is answered to entities without events.
+        is_warm: Whether each test row's entity has events, (test rows,).
+        seed: Of the draws of entities.
+    """
+    kind, metric, tested = task.type, metric_of(task), chosen.test
+    tested.predictions[chosen.name] = cold.applied(tested.predictions[chosen.name], is_warm)
+    against = "baseline"
+    if plain is not None:
+        against = PLAIN
+        tested.predictions[PLAIN] = plain
+    on_test = mean_metrics(kind, [tested])
+    standard_error = difference_error(kind, metric, [tested], (chosen.name, against), seed)
+    values = {name: result[metric] for name, result in on_test.items()}
+    if is_worse(metric, values[chosen.name], values[against], standard_error) and task.on_worse is OnWorse.BASELINE:
+        chosen = chosen.instead("baseline")
+        tested = chosen.test
+        tested.predictions["baseline"] = cold.applied(tested.predictions["baseline"], is_warm)
+        on_test["baseline"] = mean_metrics(kind, [tested])["baseline"]
+    return _Judged(chosen, on_test, against, standard_error)
+
+
+def _write_mixture(writer: ArtifactWriter, mixture: Mixture, classes: list[str] | None, cold: ColdStart) -> None:
+    """Write all that scoring needs of what ships."""
+    arrays, texts = save_mixture(mixture)
+    writer.arrays("heads", arrays)
+    for name, text in texts.items():
+        writer.text(name, text)
+    recipe = {
+        "shares": dict(mixture.weights),
+        "texts": sorted(texts),
+        "classes": classes,
+        "cold_start": cold.prediction,
+    }
+    writer.json("recipe", recipe)
+
+
+def read_targets(task: Task, rows: TaskRows) -> tuple[np.ndarray, list[str] | None]:
+    """Targets as numbers, and the class names of a multiclass task."""
+    if rows.target is None:
+        raise DataError(f"Task {task.name} has no target column {task.target}.")
+    return kind_of(task.type).read(task, rows.target)
+
+
+def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows) -> np.ndarray | None:
+    """What the baseline reads of the rows; None where it would be of too many events."""
+    snapshot = ws.snapshot()
+    plan = snapshot.plans[task.name]
+    if sum(snapshot.events.values()) * plan.read > EVENTS:
+        return None
+    chosen = drawn_entities(warehouse, task, plan)
+    return plain_features(ws.contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen)
+
+
+def _refuse_hopeless(
+    task: Task, names: list[str], items: list[str], feature_sets: FeatureSets, target: np.ndarray,
+    parts: dict[str, np.ndarray], seed: int,
+) -> None:  # fmt: skip
+    """DataError if a part has no rows, those to learn from have one answer only, an input gives the target away, or the
+    kind of the task refuses them; `names` are those of aggregates, `items` those of items."""
+    refuse_empty(task, parts)
+    train = parts["train"]
+    if len(np.unique(target[train])) < 2:
+        raise DataError(
+            f"Target {task.target} of {task.name} has one value only in its {len(train)} training rows. Start the grid "
+            "earlier, shorten the horizon, or widen the task's population."
+        )
+
+    def make() -> BoostedHead:
+        return BoostedHead(TaskType.BINARY, ROUNDS // 2, seed, RATE, 20, style=SHARP)
+
+    if problem := kind_of(task.type).refusal(task, feature_sets, [*names, *items], target, parts, make, seed):
+        raise DataError(problem)
+    copy = find_leaking_feature(task.type, feature_sets.aggregates[train], target[train], seed)
+    if copy is not None:
+        raise DataError(
+            f"Input {names[copy]} tells the target {task.target} of {task.name} by itself: it holds the answer. Give "
+            "that column the type `ignore`, or the attribute source a `valid_from`."
+        )
+
+
+def refuse_empty(task: Task, parts: dict[str, np.ndarray]) -> None:
+    """DataError where nobody has an answer in a part."""
+    for name, rows in parts.items():
+        if len(rows) == 0:
+            way_out = "Label more of them" if task.horizon is None else "Return answers for all complete cutoffs"
+            raise DataError(f"Task {task.name} has no labelled rows for {name}. {way_out}.")
