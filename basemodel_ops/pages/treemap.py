@@ -1,5 +1,6 @@
 """Areas within areas: how much each part of a whole is, and each part of a part."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,8 +8,8 @@ from basemodel_ops.pages.axes import LETTER, WIDTH
 from basemodel_ops.pages.markup import Markup, element
 from basemodel_ops.pages.pictures import Picture, drawn
 
-HEADER = 15
-"""Height of the name of an area that holds others."""
+HEADER, LINE = 15, 13
+"""Height of the name of an area that holds others, and of each further line of a name."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,18 @@ def _place(parts: list[Part], box: Box, results: list[Markup], level: int) -> No
             )
         )  # fmt: skip
         name = part.name if not leaf else f"{'+' if part.sign >= 0 else '−'} {part.name}"
-        fits = LETTER * len(name) + 6 <= width and height >= HEADER
-        if fits:
-            results.append(element("text", name, x=round(left + 4, 1), y=round(top + 12, 1)))
+        lines = _lines(name, width, height if leaf else HEADER)
+        for number, line in enumerate(lines):
+            results.append(element("text", line, x=round(left + 4, 1), y=round(top + 12 + LINE * number, 1)))
         if not leaf:
-            edge, head = 2.0, HEADER if fits else 2.0
+            edge, head = 2.0, HEADER if lines else 2.0
             inner = (left + edge, top + head, max(width - 2 * edge, 0.0), max(height - head - edge, 0.0))
             _place(list(part.parts), inner, results, level + 1)
+
+
+def _lines(name: str, width: float, height: float) -> list[str]:
+    """A name in lines that an area has room for, broken between words; none where it would be cut."""
+    letters = int((width - 6) / LETTER)
+    lines = textwrap.wrap(name, letters, break_long_words=False, break_on_hyphens=False) if letters > 0 else []
+    fits = all(len(line) <= letters for line in lines) and HEADER + LINE * (len(lines) - 1) <= height
+    return lines if fits else []

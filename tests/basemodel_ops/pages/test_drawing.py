@@ -109,3 +109,12 @@ def test_text_stands_out_by_four_and_a_half_to_one_and_lines_by_three(colours: d
             tile = "#" + bytes(round(0.22 * own + 0.78 * below) for own, below in mixed).hex()
             high, low = sorted((_light(colours["ink"]), _light(tile)), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 4.5, name
+
+
+def test_a_name_is_broken_between_words_where_its_area_has_room_and_never_cut() -> None:
+    long = "FROZEN MEALS AND SNACKS OF MANY KINDS FOR THE WHOLE FAMILY"
+    text = treemap("reasons", "of scores", [Part(long, 9), Part("unbreakable" * 9, 8), Part("c", 1)]).svg
+    shown = re.findall(r"<text[^>]*>([^<]*)</text>", text)
+    assert len(shown) > 2
+    assert " ".join(shown[:-1]) == f"+ {long}"
+    assert shown[-1] == "+ c"
