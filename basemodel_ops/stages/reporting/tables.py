@@ -8,7 +8,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource, Relation, Task, TaskType
+from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource, Relation, Task
 from basemodel_ops.pages.contents import Reason, Segment
 from basemodel_ops.stages.explanations.published import answer_column, explanation_relation
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES, NEIGHBOUR
@@ -61,13 +61,12 @@ def scored_weeks(warehouse: Warehouse, task: Task, schema: str, until: datetime)
     relation = score_relation(task.name, schema)
     if not warehouse.exists(relation):
         return {}
-    counts = warehouse.read(counts_by_cutoff_query(relation, "as_of")).to_pylist()
+    is_first = column_of("rank").eq(exp.Literal.number(1)) if task.form.key else exp.true()
+    counts = warehouse.read(counts_by_cutoff_query(relation, "as_of").where(is_first)).to_pylist()
     results = {}
     for entry in [count for count in counts if count["cutoff"] <= until][-WEEKS:]:
         query = exp.select(_named(column_of(answer_column(task)), "score")).from_(table_of(relation))
-        query = query.where(_at(entry["cutoff"]))
-        if task.type in (TaskType.MULTILABEL, TaskType.RECOMMENDATION):
-            query = query.where(column_of("rank").eq(exp.Literal.number(1)))
+        query = query.where(_at(entry["cutoff"])).where(is_first.copy())
         sampled = warehouse.sampled(query, task.entity, min(1.0, SCORES / max(int(entry["rows"]), 1)))
         scores = warehouse.read(sampled).column(0).cast(pa.float64()).drop_null().to_numpy()
         if len(scores):

@@ -15,6 +15,7 @@ from basemodel_ops.contract.types import Relation, Target, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.deciles import check_deciles
+from basemodel_ops.stages.reporting import tables
 from basemodel_ops.stages.reporting.reporting import report_key
 from basemodel_ops.stages.reporting.worth import Worth, worth
 from basemodel_ops.stages.scoring.answering import score_relation
@@ -191,6 +192,19 @@ def test_deciles_are_those_of_a_count(ws: Workspace, kind: TaskType) -> None:
         assert row["percentile"] == pytest.approx(100 * (below + same / 2) / len(rest))
         assert row["decile"] == min(int(row["percentile"] // 10) + 1, 10)
     assert check_deciles(ws, task.name, NEWEST).passed
+
+
+@pytest.mark.parametrize("kind", [BINARY, MANY, ITEMS])
+def test_scores_of_a_week_are_sampled_by_how_many_entities_there_are(
+    ws: Workspace, kind: TaskType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = named(ws, kind)
+    with ws.warehouse() as warehouse:
+        scores = warehouse.read(rows_query(score_relation(task.name), ["rider"]))
+        entities = len(scores["rider"].unique())
+        monkeypatch.setattr(tables, "SCORES", entities)
+        (found,) = tables.scored_weeks(warehouse, task, ws.settings.answers_schema, NEWEST).values()
+    assert len(found) == entities
 
 
 def test_a_page_is_made_once_holds_a_card_per_task_and_says_what_is_missing(ws: Workspace) -> None:
