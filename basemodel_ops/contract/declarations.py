@@ -72,10 +72,12 @@ class Predicts(Frozen):
 
 
 class SplitMeta(Frozen):
-    """Where validation and test begin."""
+    """Where validation and test begin, or how many of the newest complete cutoffs each has."""
 
-    validation_from: Timestamp
-    test_from: Timestamp
+    validation_from: Timestamp | None = None
+    test_from: Timestamp | None = None
+    validation: int | None = Field(default=None, gt=0)
+    test: int | None = Field(default=None, gt=0)
 
 
 class TaskMeta(OwnFields):

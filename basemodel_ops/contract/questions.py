@@ -14,6 +14,7 @@ from basemodel_ops.contract.types import (
     AttributeSource,
     Audience,
     ColumnType,
+    CountedSplit,
     EventSource,
     GivenSplit,
     Relation,
@@ -64,7 +65,7 @@ def read_tasks(
         reader.problems += [f"Model {model.name}: {problem}" for problem in form_problems(meta)]
         horizon = Horizon.model_construct(days=0) if meta.known is not None else meta.horizon
         if meta.split is not None and (problem := _split_problem(meta.split, horizon)):
-            reader.problems.append(f"Model {model.name}: split: {problem}")
+            reader.problems.append(f"Model {model.name}: split{problem}")
         if meta.predicts:
             _check_predicts(reader, model.name, meta.type, meta.predicts, events, attributes)
         upstream = reader.reads(model.unique_id)
@@ -76,7 +77,7 @@ def read_tasks(
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
                 already_had=meta.already_had, offers=offers, diversity=meta.diversity,
-                split=GivenSplit(**meta.split.model_dump()) if meta.split else None,
+                split=_split_of(meta.split),
                 moments=meta.moments, known=meta.known,
                 **{name: getattr(meta, name) for name in OwnFields.model_fields},
             )
@@ -85,16 +86,35 @@ def read_tasks(
 
 
 def _split_problem(split: SplitMeta, horizon: Horizon | None) -> str:
-    """What is wrong with the split of a task; empty where nothing is."""
+    """What is wrong with the split of a task, after the name of the key; empty where nothing is."""
     if horizon is None:
-        return "a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
-    first, second = (midnight(validation_from) for validation_from in (split.validation_from, split.test_from))
+        return ": a task without a horizon is split by entity, not in time. Remove it, or give the task a `horizon`."
+    given = split.model_dump(exclude_none=True)
+    forms = [form for form in (GivenSplit, CountedSplit) if form.model_fields.keys() & given.keys()]
+    if len(forms) == 1 and (missing := sorted(forms[0].model_fields.keys() - given.keys())):
+        return f".{missing[0]}: it is missing. Add it: both moments are needed, or both counts."
+    if len(forms) != 1:
+        return (
+            f": {sorted(given) or 'nothing'} is given. Say where the parts begin, `{{validation_from: 2024-03-04, "
+            "test_from: 2024-04-01}`, or how many cutoffs they have, `{validation: 4, test: 8}`."
+        )
+    moments = _split_of(split)
+    if not isinstance(moments, GivenSplit):
+        return ""
+    first, second = midnight(moments.validation_from), midnight(moments.test_from)
     if second <= first or second - first < timedelta(days=horizon.days):
         return (
-            f"test_from {second} is not a horizon of {horizon.days} days after validation_from {first}, so no "
+            f": test_from {second} is not a horizon of {horizon.days} days after validation_from {first}, so no "
             "label of validation would be known before the test begins. Move them apart."
         )
     return ""
+
+
+def _split_of(split: SplitMeta | None) -> GivenSplit | CountedSplit | None:
+    """The split as it is declared; None where none is, or one of which `_split_problem` says what is wrong."""
+    given = split.model_dump(exclude_none=True) if split else {}
+    forms = (GivenSplit, CountedSplit)
+    return next((form(**given) for form in forms if form.model_fields.keys() == given.keys()), None)
 
 
 def _model_of(reader: ManifestReader, model: AnnotatedModel, role: str, keys: dict[str, str]) -> Relation | None:

@@ -31,6 +31,7 @@ __all__ = [
     "Column",
     "ColumnType",
     "Contract",
+    "CountedSplit",
     "EventSource",
     "Frozen",
     "GivenSplit",
@@ -161,6 +162,13 @@ class GivenSplit(Frozen):
     test_from: date | datetime
 
 
+class CountedSplit(Frozen):
+    """How many cutoffs validate and test, as a task's declaration says: the newest whose window is over."""
+
+    validation: int
+    test: int
+
+
 class Task(OwnFields):
     """A question: one row per entity and cutoff, or per positive item with a `population`."""
 
@@ -186,8 +194,8 @@ class Task(OwnFields):
     """Of a recommendation: the items that may be named, per cutoff, in columns named as the task's own."""
     diversity: float = 0.0
     """Of a recommendation: how much likeness to what is named already counts against an item, 0 to 1."""
-    split: GivenSplit | None = None
-    """Where validation and test begin; None is the last complete cutoffs of the grid."""
+    split: GivenSplit | CountedSplit | None = None
+    """Where validation and test begin, or their cutoffs in number; None is as many as the settings say."""
     moments: Moments = Moments.GRID
     """Rows at moments of their own know what happened up to these, the event that asks included."""
     known: str | None = None

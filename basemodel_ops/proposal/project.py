@@ -1,6 +1,7 @@
-"""The files of a proposed dbt project: models that read the files in place, and the contract in their YAML."""
+"""The files of a proposed dbt project: models that read tables in place, and the contract in their YAML."""
 
 import textwrap
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,14 +11,25 @@ from sqlglot import exp
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.roles import Proposal, annotation
 from basemodel_ops.proposal.tables import SeenColumn, SeenTable, moment
-from basemodel_ops.proposal.templates import GRID, MACROS, PROFILE, README, TASK
+from basemodel_ops.proposal.templates import DIGESTS, GRID, MACROS, PROFILES, README, TASK
 
 STALE = timedelta(days=14)
 """Data that end longer ago than this have stopped: then the grid's `now` is their end, not the clock."""
 
 
-def files_of(proposal: Proposal, folder: Path, now: datetime) -> dict[str, str]:
-    """Paths in the project and their texts. `now` decides whether the data have stopped."""
+SCHEMAS = {"raw": "view", "behavior": "table", "tasks": "table"}
+"""Folders of models, whose schemas are called so, and how they are materialized."""
+
+
+def files_of(proposal: Proposal, folder: Path, now: datetime, taken: Collection[str] = ()) -> dict[str, str]:
+    """Paths in the project and their texts.
+
+    Args:
+        proposal: What the tables hold.
+        folder: Of the project, which is called so.
+        now: It decides whether the data have stopped.
+        taken: Schemas of the warehouse, into which nothing is built.
+    """
     name = "".join(c if c.isalnum() else "_" for c in folder.name.lower()).strip("_") or "project"
     name = name if name.isascii() and not name[0].isdigit() else f"project_{name}" if name.isascii() else "project"
     tables = [event.table for event in proposal.events] + [table for table, _ in proposal.attributes]
@@ -26,16 +38,15 @@ def files_of(proposal: Proposal, folder: Path, now: datetime) -> dict[str, str]:
         "macro-paths": ["macros"], "flags": {"send_anonymous_usage_stats": False},
         "models": {
             name: {
-                "raw": {"+materialized": "view", "+schema": "raw"},
-                "behavior": {"+materialized": "table", "+schema": "behavior"},
-                "tasks": {"+materialized": "table", "+schema": "tasks"},
+                part: {"+materialized": how, "+schema": _schema(part, name, taken)} for part, how in SCHEMAS.items()
             }
         },
     }  # fmt: skip
+    dialect = proposal.dialect
     files = {
         "dbt_project.yml": _yaml(settings),
-        "profiles.yml": PROFILE.format(name=name, attached=_attached(tables)),
-        "macros/basemodel.sql": MACROS,
+        "profiles.yml": PROFILES[dialect].format(name=name, attached=_attached(tables)),
+        "macros/basemodel.sql": MACROS.replace("DIGEST", DIGESTS[dialect]),
         "README.md": README.format(name=name, files=_counted(tables), folder=folder),
         "models/tasks/tasks.yml": _yaml({"version": 2, "models": _tasks(proposal, now)}),
         "models/tasks/cutoffs.sql": _grid(proposal),
@@ -46,6 +57,12 @@ def files_of(proposal: Proposal, folder: Path, now: datetime) -> dict[str, str]:
         files[f"models/behavior/{table.name}.sql"] = _model(proposal, table)
         files[f"models/behavior/{table.name}.yml"] = _yaml({"version": 2, "models": [_declared(proposal, table)]})
     return files
+
+
+def _schema(part: str, name: str, taken: Collection[str]) -> str:
+    """The schema of a folder of models: one that is not there yet, since dbt replaces tables of the same name."""
+    choices = (part, f"{name}_{part}", *(f"{name}_{part}_{number}" for number in range(2, len(taken) + 3)))
+    return next(choice for choice in choices if choice not in taken)
 
 
 def write(files: dict[str, str], folder: Path) -> None:
@@ -75,9 +92,9 @@ def _attached(tables: list[SeenTable]) -> str:
 
 
 def _raw(table: SeenTable) -> str:
-    """A select of all rows; of an attached file it is part of the model on it, as no view outlives being attached."""
-    config = "{{ config(materialized='ephemeral') }}\n\n" if table.database else ""
-    return config + table.source.sql("duckdb", pretty=True) + "\n"
+    """A select of all rows; of a table it is part of the model on it, as no view outlives a file's being attached."""
+    config = "{{ config(materialized='ephemeral') }}\n\n" if isinstance(table.read, exp.Table) else ""
+    return config + table.source.sql(table.dialect, pretty=True) + "\n"
 
 
 class _Plain(yaml.SafeDumper):
@@ -102,9 +119,9 @@ def _model(proposal: Proposal, table: SeenTable) -> str:
     """A select of the columns under their new names, of rows that have what they need."""
     columns = [
         exp.alias_(
-            moment(exp.column(seen_column.raw, quoted=True), seen_column.ticks)
+            moment(exp.column(seen_column.raw, quoted=True), seen_column.ticks, table.dialect)
             if seen_column.ticks
-            else exp.cast(exp.column(seen_column.raw, quoted=True), data_type(seen_column), dialect="duckdb"),
+            else exp.cast(exp.column(seen_column.raw, quoted=True), data_type(seen_column), dialect=table.dialect),
             seen_column.name,
         )
         for seen_column in table.columns
@@ -113,25 +130,21 @@ def _model(proposal: Proposal, table: SeenTable) -> str:
     needed = _needed(proposal, table)
     for name in needed:
         column = table.column(name)
-        if column is not None and column.nulls:
+        if column is not None and (column.nulls or table.is_sampled):
             raw = raw.where(exp.column(column.raw, quoted=True).is_(exp.null()).not_())
     entity = table.column(proposal.entity)
-    query = raw.sql("duckdb", pretty=True).replace("raw_table", f"{{{{ ref('raw_{table.name}') }}}}")
+    query = raw.sql(table.dialect, pretty=True).replace("raw_table", f"{{{{ ref('raw_{table.name}') }}}}")
     if entity is not None and proposal.entity in needed:
-        quoted = exp.column(entity.raw, quoted=True).sql("duckdb")
+        quoted = exp.column(entity.raw, quoted=True).sql(table.dialect)
         query += "\n  AND " if "WHERE" in query else "\nWHERE\n  "
         query += f"{{{{ is_remembered({quoted!r}) }}}}"
     return query + "\n"
 
 
-def _files(table: SeenTable) -> str:
-    inside = f"{table.read.name} of " if table.database else ""
-    return inside + ", ".join(path.name for path in table.paths)
-
-
 def _counted(tables: list[SeenTable]) -> str:
     files = len({path for table in tables for path in table.paths})
-    return f"{len(tables)} tables in {files} {'file' if files == 1 else 'files'}"
+    where = f" in {files} {'file' if files == 1 else 'files'}" if files else " of the warehouse"
+    return f"{len(tables)} tables{where}"
 
 
 def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:
@@ -139,11 +152,11 @@ def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:
     if event is not None:
         session = {"session": event.session} if event.session else {}
         meta: dict[str, object] = {"event": {"entity": proposal.entity, "time": event.time, **session}}
-        what = f"What happened. One row per event, read from {_files(table)}."
+        what = f"What happened. One row per event, read from {table.origin}."
     else:
         key = next(key for attributes, key in proposal.attributes if attributes is table)
         meta = {"attribute": {"key": key}}
-        what = f"Facts by {key}, read from {_files(table)}."
+        what = f"Facts by {key}, read from {table.origin}."
     columns: list[dict[str, object]] = []
     for seen_column in table.columns:
         about = annotation(proposal, table, seen_column) if seen_column.name not in _needed(proposal, table) else {}

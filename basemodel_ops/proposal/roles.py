@@ -56,6 +56,11 @@ class Proposal:
     horizon: int
     """Days that the question of the example looks ahead."""
 
+    @property
+    def dialect(self) -> str:
+        """Of the warehouse in which the tables are."""
+        return self.events[0].table.dialect
+
     def references(self, column: str) -> str | None:
         """The facts about the values of an event column; None where there are none."""
         return next((table.name for table, key in self.attributes if key == column and key != self.entity), None)

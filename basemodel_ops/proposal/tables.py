@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -56,11 +56,23 @@ class SeenTable:
     """What stands after `from`."""
     rows: int
     columns: tuple[SeenColumn, ...]
+    dialect: str = "duckdb"
+    """Of the warehouse that it is in."""
+    is_sampled: bool = False
+    """Whether only some rows were looked at, so that its numbers are estimates."""
 
     @property
     def database(self) -> str | None:
         """The name by which its DuckDB file is attached; None of other files."""
         return self.read.catalog if isinstance(self.read, exp.Table) else None
+
+    @property
+    def origin(self) -> str:
+        """Where it is, in words."""
+        files = ", ".join(path.name for path in self.paths)
+        if not isinstance(self.read, exp.Table):
+            return files
+        return f"{self.read.name} of {files}" if files else f"{self.read.db}.{self.read.name}"
 
     def column(self, name: str) -> SeenColumn | None:
         """A column by the name that models will give it; None where there is none."""
@@ -83,7 +95,7 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         for name, same in _grouped(connection, [file for file in files if not is_database(file)]).items():
-            results[name] = _look(connection, name, same, _files_read(same))
+            results[name] = look_at(connection, SeenTable(name, same, _files_read(same), 0, ()))
         taken: set[str] = set()
         for file in filter(is_database, files):
             alias = _free(f"from_{snake(file.name.rsplit('.', 1)[0])}", taken)
@@ -96,7 +108,7 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
                         f"{relation.db}.{relation.name} of {file} and one of {first} would both be the table {name}. "
                         "Rename one, or export the one that is meant to a file of its own."
                     )
-                results[name] = _look(connection, name, (file,), relation)
+                results[name] = look_at(connection, SeenTable(name, (file,), relation, 0, ()))
     if not results:
         raise DataError(f"There is no table in {', '.join(map(str, paths)) or 'nothing'}. What is read: {READ}.")
     return [results[name] for name in sorted(results)]
@@ -141,7 +153,7 @@ def _described(connection: duckdb.DuckDBPyConnection, table: SeenTable) -> list[
     try:
         rows = connection.execute(f"describe {table.source.sql('duckdb')}").fetchall()
     except duckdb.Error as error:
-        raise DataError(f"{table.paths[0]} cannot be read: {error}") from error
+        raise DataError(f"{table.origin} cannot be read: {error}") from error
     return [(raw, kind) for raw, kind, *_ in rows]
 
 
@@ -162,17 +174,23 @@ def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> dict[s
     return results
 
 
-def _look(connection: duckdb.DuckDBPyConnection, name: str, files: tuple[Path, ...], read: exp.Expr) -> SeenTable:
-    table = SeenTable(name, files, read, 0, ())
+def look_at(
+    connection: duckdb.DuckDBPyConnection, table: SeenTable, reserved: Collection[str] = frozenset()
+) -> SeenTable:
+    """A table with its rows and columns; `reserved` are names that no column can have, beside DuckDB's.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     rows = exp.select(exp.Count(this=exp.Star())).from_(table.source.subquery("rows"))
     described = _described(connection, table)
     try:
         (total,) = connection.execute(rows.sql("duckdb")).fetchone() or (0,)
         columns = [_column(connection, table, raw, kind) for raw, kind in described if not is_opaque(kind)]
     except duckdb.Error as error:
-        raise DataError(f"{files[0]} cannot be read: {error}") from error
+        raise DataError(f"{table.origin} cannot be read: {error}") from error
     keywords = "select keyword_name from duckdb_keywords() where keyword_category = 'reserved'"
-    reserved = {word for (word,) in connection.execute(keywords).fetchall()}
+    reserved = {*reserved, *(word for (word,) in connection.execute(keywords).fetchall())}
     taken: dict[str, int] = {}
     named = []
     for seen_column in columns:
@@ -180,7 +198,7 @@ def _look(connection: duckdb.DuckDBPyConnection, name: str, files: tuple[Path, .
         taken[current] = taken.get(current, 0) + 1
         current = current if taken[current] == 1 else f"{current}_{taken[current]}"
         named.append(replace(seen_column, name=current))
-    return SeenTable(name, files, read, total, tuple(named))
+    return replace(table, rows=total, columns=tuple(named))
 
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, kind: str) -> SeenColumn:
@@ -206,10 +224,13 @@ def _ticks(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.
     return next((ticks for ticks in (1, 1_000, 1_000_000) if FIRST * ticks <= low <= high < LAST * ticks), 0)
 
 
-def moment(column: exp.Column, ticks: int) -> exp.Expr:
+def moment(column: exp.Column, ticks: int, dialect: str = "duckdb") -> exp.Expr:
     """A column as a timestamp in UTC; `ticks` as in `SeenColumn`."""
     if not ticks:
         return exp.cast(column, "timestamp")
+    if dialect == "postgres":  # dbt's session is in UTC
+        seconds = exp.Div(this=exp.cast(column, "double"), expression=exp.Literal.number(ticks))
+        return exp.cast(exp.Anonymous(this="to_timestamp", expressions=[seconds]), "timestamp")
     # As doubles, which have microseconds until 2255: 32 bits hold seconds and not their microseconds.
     counted = exp.Mul(this=exp.cast(column, "double"), expression=exp.Literal.number(1_000_000 // ticks))
     return exp.func("make_timestamp", exp.cast(counted, "bigint"), dialect="duckdb")

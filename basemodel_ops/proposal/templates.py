@@ -1,6 +1,6 @@
 """The texts of a proposed project: its profile, macros, grid, first question and README."""
 
-PROFILE = """\
+DUCKDB = """\
 {name}:
   target: duckdb
   outputs:
@@ -11,6 +11,31 @@ PROFILE = """\
       threads: 2
       settings: {{TimeZone: UTC}}
 {attached}"""
+
+POSTGRES = """\
+{name}:
+  target: postgres
+  outputs:
+    postgres:
+      type: postgres
+      host: "{{{{ env_var('PGHOST') }}}}"
+      port: "{{{{ env_var('PGPORT', '5432') | as_number }}}}"
+      user: "{{{{ env_var('PGUSER') }}}}"
+      password: "{{{{ env_var('PGPASSWORD', '') }}}}"
+      dbname: "{{{{ env_var('PGDATABASE') }}}}"
+      sslmode: "{{{{ env_var('PGSSLMODE', 'prefer') }}}}"
+      schema: public
+      threads: 4
+{attached}"""
+
+PROFILES = {"duckdb": DUCKDB, "postgres": POSTGRES}
+"""By the dialect of the warehouse."""
+
+DIGESTS = {
+    "duckdb": "sha256(cast({{ entity }} as varchar))",
+    "postgres": "encode(sha256(convert_to(cast({{ entity }} as varchar), 'UTF8')), 'hex')",
+}
+"""SHA-256 of an entity's id as text, in lower-case hexadecimal."""
 
 MACROS = """\
 {# Schemas are named as declared, without the target's schema in front. #}
@@ -29,7 +54,7 @@ MACROS = """\
     {%- if forgotten -%}
         not exists (
             select 1 from {{ forgotten }} as forgotten
-            where forgotten.digest = sha256(cast({{ entity }} as varchar))
+            where forgotten.digest = DIGEST
         )
     {%- else -%}
         true
@@ -106,12 +131,12 @@ README = """\
 # {name}
 
 Made by `basemodel init` from {files}, read where they are. Everything here is a first guess, and yours
-to edit: `models/raw` reads the files, `models/behavior` names, types and annotates their columns, `models/tasks` holds
+to edit: `models/raw` reads the tables, `models/behavior` names, types and annotates their columns, `models/tasks` holds
 the grid of cutoffs and a first question.
 
     export BASEMODEL_DBT_PROJECT_DIR={folder} BASEMODEL_HOME={folder}/.basemodel
     basemodel contract     # what is declared and inferred
     basemodel run          # train, answer, and say what the answers are worth
 
-To read a warehouse instead of files, write its tables into `models/raw`, and a profile of its type.
+To read another warehouse, write its tables into `models/raw`, and a profile of its type.
 """

@@ -1,6 +1,6 @@
 """Out-of-time parts: the last complete cutoffs test, those before validate, the rest train, a horizon apart.
 
-Where validation and test begin may be given instead.
+Where validation and test begin may be given instead, or how many cutoffs they have.
 """
 
 from dataclasses import dataclass
@@ -22,11 +22,18 @@ class Split:
 
 
 def split_cutoffs(
-    cutoffs: np.ndarray, data_end: int, horizon: int, task: str = "", validations: int = 2, tests: int = 4
+    cutoffs: np.ndarray,
+    data_end: int,
+    horizon: int,
+    task: str = "",
+    validations: int = 2,
+    tests: int = 4,
+    exactly: bool = False,
 ) -> Split:
     """Parts of the cutoffs whose window of `horizon` days is over at `data_end` (microseconds).
 
-    The last `tests` of them test; of those before, the last `validations` validate, and the rest train.
+    The last `tests` of them test; of those before, the last `validations` validate, and the rest train. Where there are
+    fewer to validate, these do, unless as many as asked for are wanted `exactly`.
 
     No label window overlaps the next part: between the parts lies at least one horizon.
 
@@ -39,10 +46,12 @@ def split_cutoffs(
     before_test = complete[complete + horizon_length <= test[0]] if len(test) else complete
     validation = before_test[-validations:]
     train = complete[complete + horizon_length <= validation[0]] if len(validation) else complete[:0]
-    if len(train) == 0:
+    if len(train) == 0 or (exactly and (len(validation), len(test)) != (validations, tests)):
+        wanted, or_fewer = (" by its `split`", ", or ask for fewer") if exactly else ("", "")
         raise DataError(
             f"Task {task or '?'} has {len(complete)} complete cutoffs for a horizon of {horizon} days; training, "
-            f"validation and test a horizon apart need more. Shorten the horizon, or start the grid earlier."
+            f"validation and test a horizon apart need more{wanted}. Shorten the horizon, or start the grid "
+            f"earlier{or_fewer}."
         )
     return Split(train, validation, test)
 

@@ -1,47 +1,88 @@
-"""`basemodel init`: a dbt project from files that are there."""
+"""`basemodel init`: a dbt project from tables that are there."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from basemodel_ops.errors import SettingsError
 from dagster_project.cli.errors import plain_errors
 from dagster_project.lib.printing import show
+
+if TYPE_CHECKING:
+    from basemodel_ops.proposal.tables import SeenTable
+
+IN_DATABASE = "postgres:"
+"""What begins so names a schema or a table of the database that `PG*` variables name."""
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Of the project that is made; new or empty.")],
-    data: Annotated[list[Path], typer.Argument(help="CSV, Parquet or DuckDB files, or folders of them.")],
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            help="CSV, Parquet or DuckDB files, or folders of them; or tables in PostgreSQL, postgres:schema or "
+            "postgres:schema.table."
+        ),
+    ],
     entity: Annotated[str | None, typer.Option(help="Whose behaviour it is: a column; guessed if not given.")] = None,
 ) -> None:
-    """Propose a dbt project with its contract and a first question, all to be edited, from files or a database."""
+    """Propose a dbt project with its contract and a first question, all to be edited, from tables that are there."""
     from datetime import datetime
 
     from basemodel_ops.proposal.project import files_of, task_name, write
     from basemodel_ops.proposal.roles import propose
-    from basemodel_ops.proposal.tables import look
 
     console = Console()
     with plain_errors():
-        proposal = propose(look(data), entity)
+        tables, taken = _looked_at(data)
+        proposal = propose(tables, entity)
         folder = folder.resolve()
-        write(files_of(proposal, folder, datetime.now()), folder)
+        write(files_of(proposal, folder, datetime.now(), taken), folder)
     table = Table()
     for heading in ("table", "rows", "taken for", "because"):
         table.add_column(heading, justify="right" if heading == "rows" else "left")
     for event in proposal.events:
         session = f", session {event.session}" if event.session else ""
         why = f"entity {proposal.entity}, time {event.time}{session}"
-        table.add_row(event.table.name, f"{event.table.rows:,}", "events", why)
+        table.add_row(event.table.name, _rows(event.table), "events", why)
     for attributes, key in proposal.attributes:
-        table.add_row(attributes.name, f"{attributes.rows:,}", "facts", f"one row per {key}")
+        table.add_row(attributes.name, _rows(attributes), "facts", f"one row per {key}")
     for unused, why in proposal.unused:
-        table.add_row(unused.name, f"{unused.rows:,}", "not used", why)
+        table.add_row(unused.name, _rows(unused), "not used", why)
     show(table, console)
     console.print(
         f"A first question: {task_name(proposal)}, at every {proposal.every} from {proposal.start} on. All of it is in "
         f"{folder}, to be edited; its README.md says how to go on.",
         soft_wrap=True, markup=False,
     )  # fmt: skip
+
+
+def _looked_at(data: list[str]) -> "tuple[list[SeenTable], set[str]]":
+    """The tables, and the schemas that are taken where they are.
+
+    Raises:
+        SettingsError: both files and tables of a database are named, or what the database needs is not set.
+    """
+    in_database = [place for place in data if place.startswith(IN_DATABASE)]
+    if not in_database:
+        from basemodel_ops.proposal.tables import look
+
+        return look(map(Path, data)), set()
+    if len(in_database) < len(data):
+        raise SettingsError(
+            f"Files and tables of a database are in no warehouse together: {', '.join(data)}. Load the files into the "
+            "database, or name its tables only."
+        )
+    from basemodel_ops.proposal.postgres import look_in, schemas
+    from basemodel_ops.warehouse.postgres import PostgresWarehouse
+
+    with PostgresWarehouse.from_environment() as warehouse:
+        places = [place.removeprefix(IN_DATABASE) for place in in_database]
+        return look_in(warehouse, places), schemas(warehouse)
+
+
+def _rows(table: "SeenTable") -> str:
+    return f"{'about ' if table.is_sampled else ''}{table.rows:,}"

@@ -3,19 +3,23 @@
 import os
 import subprocess
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
+import sqlglot
 from typer.testing import CliRunner
 
-from basemodel_ops.contract.types import ColumnType
+from basemodel_ops.contract.types import ColumnType, Relation
 from basemodel_ops.settings import Settings
+from basemodel_ops.warehouse.postgres import PostgresWarehouse
 from dagster_project.cli.app import app
 from dagster_project.lib.project import dbt_executable, load_project
 
-from ..basemodel_ops.proposal.shop import CUSTOMERS, write_shop
+from .. import servers
+from ..basemodel_ops.proposal.shop import CUSTOMERS, load_shop, write_shop
 
 
 def built(folder: Path, warehouse: Path) -> Path:
@@ -66,6 +70,57 @@ def test_tables_of_a_database_become_models(tmp_path: Path) -> None:
     with duckdb.connect(str(built(folder, tmp_path / "warehouse.duckdb")), read_only=True) as connection:
         days = connection.execute("select count(*), min(ts), max(ts) from behavior.orders").fetchone()
     assert days == (CUSTOMERS * 30, datetime(2024, 1, 1, 8), datetime(2024, 7, 18, 8))
+
+
+def test_tables_in_postgres_become_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_server: dict[str, str]
+) -> None:
+    """The contract has no problem, dbt builds it, and labels are those that the events themselves have."""
+    folder = tmp_path / "my shop"
+    with servers.database(postgres_server, "init") as variables:
+        for name, value in {**variables, "PGTZ": "UTC"}.items():
+            monkeypatch.setenv(name, value)
+        with PostgresWarehouse.from_environment() as warehouse:
+            load_shop(warehouse, write_shop(tmp_path / "data"))
+            mine = pa.table({"mine": [1]})
+            warehouse.load(Relation(schema_name="tasks", name="cutoffs"), mine)
+            result = CliRunner().invoke(app, ["init", str(folder), "postgres:shop"])
+            assert result.exit_code == 0, result.output
+            for word in ("orders", "entity customer_id", "colours", "not used", "returns_14d"):
+                assert word in result.output
+
+            monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(folder))
+            monkeypatch.setenv("BASEMODEL_HOME", str(tmp_path / "home"))
+            result = CliRunner().invoke(app, ["contract"])
+            assert result.exit_code == 0, result.output
+            assert "No problems." in result.output
+
+            built(folder, tmp_path / "none.duckdb")
+            labels, orders, ends = (
+                warehouse.read(sqlglot.select("*").from_(f"{schema}.{name}")).to_pylist()
+                for schema, name in (
+                    ("my_shop_tasks", "returns_14d"),
+                    ("behavior", "orders"),
+                    ("my_shop_tasks", "cutoffs"),
+                )
+            )
+            assert warehouse.read(sqlglot.select("*").from_("tasks.cutoffs")).to_pylist() == mine.to_pylist()
+    window, end = timedelta(days=14), ends[0]["data_end"]
+    assert {label["customer_id"] for label in labels} == set(range(1, CUSTOMERS + 1))
+    for label in labels:
+        low, high = label["cutoff"], label["cutoff"] + window
+        came = any(
+            order["customer_id"] == label["customer_id"] and low <= order["ordered_at"] < high for order in orders
+        )
+        assert label["returns"] == (came if high <= end else None)
+
+
+def test_files_and_tables_of_a_database_are_no_one_project(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["init", str(tmp_path / "new"), "postgres:shop", str(write_shop(tmp_path / "data"))]
+    )
+    assert result.exit_code == 1
+    assert "in no warehouse together" in result.output
 
 
 def test_a_mistake_is_one_message(tmp_path: Path, capsys: Callable) -> None:

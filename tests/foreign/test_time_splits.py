@@ -9,12 +9,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from basemodel_ops.contract.types import Cadence, GivenSplit
+from basemodel_ops.contract.types import Cadence, CountedSplit, GivenSplit, Moments
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.scoring.scoring import score
-from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.snapshot.times import Times, own_bounds, to_datetime, to_microseconds
 
 from . import clinics
 from .clinics import clinic
@@ -87,6 +87,35 @@ def test_a_split_that_leaves_a_part_empty_is_refused_before_training(
         workspace.pin()
     assert "task returns" in str(caught.value)
     assert "2024-03-04 05:00:00 to 2024-08-05 05:00:00" in str(caught.value)
+
+
+def test_counts_plan_the_rows_of_the_newest_cutoffs_with_complete_labels(tmp_path: Path) -> None:
+    """Of 24 weeks with windows of one, week 22 is the last that is over: 8 test, 4 validate, 11 train."""
+    workspace = OWN.workspace(tmp_path, OWN.contract(split=CountedSplit(validation=4, test=8)))
+    workspace.pin()
+    snapshot = workspace.snapshot()
+    assert to_datetime(snapshot.times.training_end) == week(11)
+    rows = {part: count // clinics.PATIENTS for part, count in snapshot.plans["returns"].rows.items()}
+    assert rows == {"train": 11, "validation": 4, "test": 8, "embargo": 0}
+
+
+@pytest.mark.parametrize("known", [None, "known"])
+def test_counts_of_moments_of_their_own_are_of_the_grid(known: str | None) -> None:
+    """Windows of a week: tests from week 15 (the 8th newest over by week 23), validation 4 weeks before week 14.
+
+    Labels that a column tells are known in no time, so the newest cutoff counts too, and so does that of the test.
+    """
+    task = OWN.contract(split=CountedSplit(validation=4, test=8), moments=Moments.OWN).tasks[0]
+    task = task.model_copy(update={"known": known, "horizon": 0 if known else 7})
+    times = Times(np.array([to_microseconds(one) for one in OWN.cutoffs]), to_microseconds(OWN.end), 0)
+    wanted = (week(12), week(16)) if known else (week(10), week(15))
+    assert tuple(map(to_datetime, own_bounds(times, task))) == wanted
+
+
+def test_counts_beyond_the_grid_are_refused_before_training(tmp_path: Path) -> None:
+    workspace = OWN.workspace(tmp_path, OWN.contract(split=CountedSplit(validation=12, test=12)))
+    with pytest.raises(DataError, match=r"returns has 23 complete cutoffs.*ask for fewer"):
+        workspace.pin()
 
 
 def test_someone_new_is_told_the_base_rate_where_no_labelled_row_was_without_a_history(

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.contract.cutoffs import midnight
-from basemodel_ops.contract.types import Contract, GivenSplit, Grid, Task
+from basemodel_ops.contract.types import Contract, CountedSplit, GivenSplit, Grid, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.settings import Settings
 from basemodel_ops.tasks.split import DAY, Split, split_cutoffs, split_from
@@ -43,15 +43,17 @@ class Times:
     validations: int = 2
     tests: int = 4
 
-    def split(self, horizon: int, task: str, given: GivenSplit | None = None) -> Split:
-        """Parts of the cutoffs for a horizon in days, where a task's declaration says so from `given` moments on."""
-        if given is not None:
-            first, second = (
-                to_microseconds(midnight(validation_from))
-                for validation_from in (given.validation_from, given.test_from)
-            )
-            return split_from(self.cutoffs, self.data_end, horizon, first, second, task)
-        return split_cutoffs(self.cutoffs, self.data_end, horizon, task, self.validations, self.tests)
+    def split(self, horizon: int, task: str, given: GivenSplit | CountedSplit | None = None, more: int = 0) -> Split:
+        """Parts of the cutoffs for a horizon in days: as a task's declaration gives them, else as the settings say.
+
+        `more` cutoffs validate than are counted.
+        """
+        if isinstance(given, GivenSplit):
+            return split_from(self.cutoffs, self.data_end, horizon, *_begins(given), task)
+        validations, tests = (given.validation, given.test) if given else (self.validations, self.tests)
+        return split_cutoffs(
+            self.cutoffs, self.data_end, horizon, task, validations + more, tests, exactly=given is not None
+        )
 
     def complete(self, horizon: int) -> np.ndarray:
         """The cutoffs whose window (days) is over."""
@@ -95,18 +97,21 @@ def validated_from(times: Times, task: Task) -> int:
     if task.is_own:
         return own_bounds(times, task)[0]
     first = int(times.split(task.horizon or 0, task.name, task.split).validation[0])
-    return first if task.split is None else to_microseconds(midnight(task.split.validation_from))
+    return _begins(task.split)[0] if isinstance(task.split, GivenSplit) else first
 
 
 def own_bounds(times: Times, task: Task) -> tuple[int, int]:
     """Where validation and test begin of a task with moments of its own, microseconds.
 
-    As its declaration says; else at cutoffs of the grid, so that it validates over as many of its steps as others have
-    cutoffs, and tests from the first on that would test one with the same window.
+    At the moments that its declaration gives; else at cutoffs of the grid, so that it validates over as many of its
+    steps as others have cutoffs, and tests from the first on that would test one with the same window.
     """
-    if task.split is not None:
-        return to_microseconds(midnight(task.split.validation_from)), to_microseconds(midnight(task.split.test_from))
-    split = split_cutoffs(
-        times.cutoffs, times.data_end, task.horizon or 0, task.name, times.validations + 1, times.tests
-    )
+    if isinstance(task.split, GivenSplit):
+        return _begins(task.split)
+    split = times.split(task.horizon or 0, task.name, task.split, more=1)
     return int(split.validation[0]), int(split.test[0])
+
+
+def _begins(split: GivenSplit) -> tuple[int, int]:
+    """Where validation and test begin, microseconds."""
+    return to_microseconds(midnight(split.validation_from)), to_microseconds(midnight(split.test_from))

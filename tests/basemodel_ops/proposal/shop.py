@@ -4,6 +4,9 @@ from pathlib import Path
 
 import duckdb
 
+from basemodel_ops.contract.types import Relation
+from basemodel_ops.warehouse.base import Warehouse
+
 CUSTOMERS, DAYS = 40, 200
 
 
@@ -36,3 +39,14 @@ def write_shop(folder: Path) -> Path:
         connection.execute(f"copy (select i % 3 as colour from range(9) as t (i)) to '{folder}/colours.csv'")
     (folder / "readme.txt").write_text("no table")
     return folder
+
+
+def load_shop(warehouse: Warehouse, folder: Path) -> None:
+    """The same tables in the schema `shop` of a warehouse."""
+    files = {"Orders": "orders_*.csv", "products": "products.parquet"}
+    with duckdb.connect() as connection:
+        for name in ("customers", "returns", "colours"):
+            files[name] = f"{name}.csv"
+        for name, file in files.items():
+            rows = connection.sql(f"select * from '{folder}/{file}'").to_arrow_table()
+            warehouse.load(Relation(schema_name="shop", name=name), rows)

@@ -55,6 +55,28 @@ def test_how_many_cutoffs_test_and_validate_is_a_setting() -> None:
     assert split.train.max() == 84 * DAY
 
 
+def test_counts_that_a_task_gives_are_kept_to() -> None:
+    """Twenty weeks, data to the day 140, windows of 14 days: by hand, week 18 is the last that is over."""
+    cutoffs = np.arange(0, 20 * 7, 7, dtype=np.int64) * DAY
+    split = split_cutoffs(cutoffs, 140 * DAY, 14, "churn", validations=4, tests=8, exactly=True)
+    found = [(part // (7 * DAY)).tolist() for part in (split.train, split.validation, split.test)]
+    assert found == [[0, 1, 2, 3, 4], [6, 7, 8, 9], [11, 12, 13, 14, 15, 16, 17, 18]]
+
+
+@pytest.mark.parametrize(("validations", "tests"), [(9, 8), (4, 14), (1, 19), (1, 20)])
+def test_more_than_there_is_is_refused(validations: int, tests: int) -> None:
+    cutoffs = np.arange(0, 20 * 7, 7, dtype=np.int64) * DAY
+    with pytest.raises(DataError, match=r"churn has 19 complete cutoffs.*`split`.*ask for fewer"):
+        split_cutoffs(cutoffs, 140 * DAY, 14, "churn", validations, tests, exactly=True)
+
+
+def test_fewer_to_validate_than_a_setting_says_will_do_but_not_for_a_task_that_asks_for_them() -> None:
+    cutoffs = np.arange(0, 20 * 7, 7, dtype=np.int64) * DAY
+    assert len(split_cutoffs(cutoffs, 140 * DAY, 0, "", 30, 2).validation) < 30
+    with pytest.raises(DataError, match="ask for fewer"):
+        split_cutoffs(cutoffs, 140 * DAY, 0, "", 30, 2, exactly=True)
+
+
 @given(DAYS, st.integers(1, 60), st.integers(0, 400), st.integers(0, 400), st.integers(0, 400))
 def test_a_given_split_is_kept_to(days: list[int], horizon: int, end: int, first: int, second: int) -> None:
     """Each day is told its part by itself; a part without days is refused by its name."""
