@@ -16,6 +16,12 @@ CLASSES = 8
 """Classes of a matrix, at most: the most frequent."""
 
 
+def _ranked_rows(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Label, score and weight, the highest score first: each curve sorts them, and what is sorted at no cost."""
+    order = np.argsort(-score, kind="stable")
+    return label[order], score[order], weight[order]
+
+
 def _scores(columns: Columns, selected: str, baseline: str) -> dict[str, np.ndarray]:
     """Scores by name: of what ships and, where it is known of every row, of the baseline."""
     results = {selected: columns["prediction"]}
@@ -29,7 +35,7 @@ def of_chances(columns: Columns, selected: str, baseline: str) -> list[Picture]:
     label, weight = columns["label"], columns["weight"]
     scores = _scores(columns, selected, baseline)
     base = float(np.average(label, weights=weight))
-    by = {name: (label, score, weight) for name, score in scores.items()}
+    by = {name: _ranked_rows(label, score, weight) for name, score in scores.items()}
     gained = {name: measures.gains(*entry) for name, entry in by.items()}
     lifts = {name: measures.lift(*entry) for name, entry in gained.items()}
     edges = measures.edges_of(scores[selected])
@@ -70,7 +76,7 @@ def of_amounts(columns: Columns, selected: str, baseline: str) -> list[Picture]:
     """Calibration by tenths, gains and lift of the amount, and errors, of numbers."""
     label, weight = columns["label"], columns["weight"]
     scores = _scores(columns, selected, baseline)
-    by = {name: (label, score, weight) for name, score in scores.items()}
+    by = {name: _ranked_rows(label, score, weight) for name, score in scores.items()}
     errors = {name: score - label for name, score in scores.items()}
     edges = measures.edges_of(errors[selected])
     results = [_calibrated(by, "predicted amount (mean of a tenth)", "amount (mean)")]

@@ -6,6 +6,7 @@ import numpy as np
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.blending import Trial
+from basemodel_ops.tasks.draws import EntityDraws
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import gain
 
@@ -35,27 +36,19 @@ def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tup
     A trial is drawn, and the entities in it: so what moves between moments counts as what moves between entities does.
     Draws in which the metric cannot be measured are left out.
     """
-    measure = kind_of(kind).metrics
+    measure = kind_of(kind).measures[metric]
     generator = np.random.default_rng(seed)
-    rows_by_entity = [_rows_by_entity(trial.entity_index) for trial in trials]
+    entities = [EntityDraws(trial.entity_index) for trial in trials]
     results = []
     for _ in range(SAMPLES):
         at = int(generator.integers(len(trials))) if len(trials) > 1 else 0
-        trial, groups = trials[at], rows_by_entity[at]
-        rows = np.concatenate([groups[group] for group in generator.integers(0, len(groups), len(groups))])
+        trial, rows = trials[at], entities[at].rows(generator)
         if len(np.unique(trial.target[rows])) > 1:
             current = None if trial.weight is None else trial.weight[rows]
-            first, second = (
-                measure(trial.target[rows], trial.predictions[name][rows], current)[metric] for name in pair
-            )
+            first, second = (measure(trial.target[rows], trial.predictions[name][rows], current) for name in pair)
             results.append(first - second)
     known = [difference for difference in results if np.isfinite(difference)]
     return float(np.std(known)) / np.sqrt(len(trials)) if known else float("inf")
-
-
-def _rows_by_entity(entity_index: np.ndarray) -> list[np.ndarray]:
-    codes = np.unique(entity_index, return_inverse=True)[1]
-    return np.split(np.argsort(codes, kind="stable"), np.flatnonzero(np.diff(np.sort(codes))) + 1)
 
 
 def _mean(values: list[float]) -> float:

@@ -1,10 +1,15 @@
 """Metrics per type of task."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
-from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, r2_score
+from sklearn.metrics import log_loss
 
 from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task
-from basemodel_ops.tasks.curves import auroc, average_precision
+from basemodel_ops.tasks.curves import Weight, auroc, average_precision
+
+Measure = Callable[[np.ndarray, np.ndarray, Weight], float]
+"""A metric of targets (rows,), answers (rows,) or (rows, outputs), and weights; not a number where none is defined."""
 
 
 def metric_of(task: Task) -> str:
@@ -22,45 +27,92 @@ def _mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-Weight = np.ndarray | None
-"""Of how many rows each speaks, (rows,); None where all speak of one."""
+def _finite(error: np.ndarray) -> np.ndarray:
+    """The errors of rows, (rows,).
 
-
-def binary_metrics(target: np.ndarray, score: np.ndarray, weight: Weight = None) -> dict[str, float]:
-    """AUROC, average precision, Brier score and log loss of (rows,); ranking one class only is not a number."""
-    both = len(np.unique(target)) == 2
-    return {
-        "auroc": auroc(target, score, weight) if both else float("nan"),
-        "average_precision": average_precision(target, score, weight) if both else float("nan"),
-        "brier": float(brier_score_loss(target, np.clip(score, 0, 1), sample_weight=weight)),
-        "log_loss": float(log_loss(target, np.clip(score, 1e-6, 1 - 1e-6), labels=[0, 1], sample_weight=weight)),
-    }
-
-
-def regression_metrics(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
-    """R2 of log(1 + x), mean absolute error and R2 as they are, (rows,)."""
-    return {
-        "r2_log": float(
-            r2_score(np.log1p(np.maximum(target, 0)), np.log1p(np.maximum(prediction, 0)), sample_weight=weight)
-        ),
-        "mae": float(mean_absolute_error(target, prediction, sample_weight=weight)),
-        "r2": float(r2_score(target, prediction, sample_weight=weight)),
-    }
-
-
-def multiclass_metrics(target: np.ndarray, probability: np.ndarray, weight: Weight = None) -> dict[str, float]:
-    """Macro one-against-rest AUROC, log loss and accuracy; target (rows,), probability (rows, classes).
-
-    Classes beyond the last column, which the rows learnt from did not have, are given no probability.
+    Raises:
+        ValueError: an answer or a target is not finite.
     """
-    unknown = max(int(target.max()) + 1 - probability.shape[1], 0)
-    probability = np.pad(probability, ((0, 0), (0, unknown)))
+    if not np.isfinite(error).all():
+        raise ValueError("Answers that are not finite cannot be measured.")
+    return error
+
+
+def _average(error: np.ndarray, weight: Weight) -> float:
+    return float(np.average(_finite(error), weights=weight))
+
+
+def brier(target: np.ndarray, score: np.ndarray, weight: Weight = None) -> float:
+    """The mean squared distance of chances (rows,) from 0 or 1."""
+    return _average((target - np.clip(score, 0, 1)) ** 2, weight)
+
+
+def binary_log_loss(target: np.ndarray, score: np.ndarray, weight: Weight = None) -> float:
+    """Minus the mean logarithm of the chance (rows,) of what was true, a millionth at least."""
+    chance = np.clip(score, 1e-6, 1 - 1e-6)
+    return _average(-np.log(np.where(target == 1, chance, 1 - chance)), weight)
+
+
+def r2(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
+    """The share of the variance of targets (rows,) that is foreseen; of equal targets 0, or 1 where all are met.
+
+    Not a number of one row.
+    """
+    if len(target) < 2:
+        return float("nan")
+    weight = np.ones(len(target)) if weight is None else weight
+    error, spread = (
+        float(np.sum(weight * _finite(target - answer) ** 2))
+        for answer in (prediction, np.average(target, weights=weight))
+    )
+    return 1 - error / spread if spread else float(error == 0)
+
+
+def r2_log(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
+    """R2 of log(1 + x), of which less than 0 counts as 0."""
+    return r2(np.log1p(np.maximum(target, 0)), np.log1p(np.maximum(prediction, 0)), weight)
+
+
+def mae(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
+    """The mean absolute error, (rows,)."""
+    return _average(np.abs(prediction - target), weight)
+
+
+def macro_auroc(target: np.ndarray, probability: np.ndarray, weight: Weight = None) -> float:
+    """The mean AUROC of each class that some rows are of, and some are not, against all others."""
+    probability = _padded(target, probability)
     present = [c for c in range(probability.shape[1]) if 0 < (target == c).sum() < len(target)]
-    return {
-        "macro_auroc": _mean([auroc(target == c, probability[:, c], weight) for c in present]),
-        "log_loss": float(log_loss(target, probability, labels=np.arange(probability.shape[1]), sample_weight=weight)),
-        "accuracy": float(np.average(probability.argmax(1) == target, weights=weight)),
-    }
+    return _mean([auroc(target == c, probability[:, c], weight) for c in present])
+
+
+def multiclass_log_loss(target: np.ndarray, probability: np.ndarray, weight: Weight = None) -> float:
+    """Minus the mean logarithm of the chance of the right class."""
+    probability = _padded(target, probability)
+    return float(log_loss(target, probability, labels=np.arange(probability.shape[1]), sample_weight=weight))
+
+
+def accuracy(target: np.ndarray, probability: np.ndarray, weight: Weight = None) -> float:
+    """The share of rows whose likeliest class is right."""
+    return float(np.average(_padded(target, probability).argmax(1) == target, weights=weight))
+
+
+def _padded(target: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Chances of classes, (rows, classes): those beyond the last column, which nothing was learnt of, have none."""
+    return np.pad(probability, ((0, 0), (0, max(int(target.max()) + 1 - probability.shape[1], 0))))
+
+
+BINARY: Mapping[str, Measure] = {
+    "auroc": auroc,
+    "average_precision": average_precision,
+    "brier": brier,
+    "log_loss": binary_log_loss,
+}
+REGRESSION: Mapping[str, Measure] = {"r2_log": r2_log, "mae": mae, "r2": r2}
+MULTICLASS: Mapping[str, Measure] = {
+    "macro_auroc": macro_auroc,
+    "log_loss": multiclass_log_loss,
+    "accuracy": accuracy,
+}
 
 
 def multilabel_metrics(target: np.ndarray, score: np.ndarray) -> dict[str, float]:

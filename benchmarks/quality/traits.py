@@ -16,7 +16,7 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows, newest_per_entity
 from basemodel_ops.stages.tasks.feature_sets import single_feature_sets
 from basemodel_ops.tasks.blending import HEADS_WITH_FEWEST_LABELS, Trial, blend, blend_weights
-from basemodel_ops.tasks.metrics import multiclass_metrics
+from basemodel_ops.tasks.metrics import macro_auroc
 from basemodel_ops.tasks.single import FeatureSets, fit_heads, predictions_of
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import category_log_counts
@@ -68,7 +68,7 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
             answers.setdefault(way, np.zeros((len(target), target.max() + 1)))[test] = answer
 
     def of(answer: np.ndarray) -> Any:
-        return lambda some: multiclass_metrics(target[some], answer[some])["macro_auroc"]
+        return lambda some: macro_auroc(target[some], answer[some])
 
     figures = {way: round(of(answer)(np.arange(len(target))), 4) for way, answer in answers.items()}
     draws = resamples(owner, 40 if quick else 200, seed)
@@ -142,7 +142,7 @@ def _counts(counts: np.ndarray, target: np.ndarray, fit: np.ndarray, test: np.nd
         for some, rest in inner:
             scale, line = _line(counts, target, fit[some], penalty)
             answer = line.predict_proba(scale.transform(counts[fit[rest]]))
-            total += multiclass_metrics(target[fit[rest]], answer)["macro_auroc"]
+            total += macro_auroc(target[fit[rest]], answer)
         return total
 
     scale, line = _line(counts, target, fit, max(PENALTIES, key=score))

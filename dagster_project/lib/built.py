@@ -64,6 +64,7 @@ class Builds:
     def __init__(self, project: Project, step: str) -> None:
         self._project, self._folder = project, project.settings.manifest_path.parent / step
         self.path = self._folder.with_suffix(".json")
+        self._seen: dict[Name, str | None] = {}
 
     def same(self, assets: Iterable[list[str]], tests: Iterable[tuple[list[str], str]]) -> tuple[Record | None, str]:
         """The record if a build of these assets and tests would do nothing new; and why, or why not."""
@@ -78,7 +79,7 @@ class Builds:
             return None, f"{'/'.join(more[0])} was not part of the last build"
         if more := [name for asset, name in tests if [asset, name] not in record.tests]:
             return None, f"the test {more[0]} was not part of the last build"
-        contents = self._contents({(schema, name) for schema, name in record.relations})
+        self._seen = contents = self._contents({(schema, name) for schema, name in record.relations})
         if missing := [name for name, content in contents.items() if content is None and name != _name(ERASED)]:
             return None, f"{'.'.join(missing[0])} is gone"
         if _state(self._project_state(), contents) != record.state:
@@ -86,10 +87,11 @@ class Builds:
         return record, f"files, environment and all {len(contents)} tables are what the last build saw and left"
 
     def begin(self) -> Before:
-        """Forget the last build, and look at what the next one will read."""
+        """Forget the last build, and look at what the next one will read and `same` has not just looked at."""
         self.path.unlink(missing_ok=True)
         nodes = [*self._project.manifest["sources"].values(), *_models(self._project.manifest)]
-        return Before(self._contents({_relation(node) for node in nodes} | {_name(ERASED)}), self._project_state())
+        rest = {_relation(node) for node in nodes} | {_name(ERASED)}
+        return Before({**self._seen, **self._contents(rest - self._seen.keys())}, self._project_state())
 
     def finish(
         self, before: Before, assets: list[list[str]], tests: Iterable[tuple[list[str], str]], checks: list[Check]

@@ -14,6 +14,7 @@ import pytest
 
 from basemodel_ops.contract.types import Contract, Grid, Relation
 from basemodel_ops.settings import Settings
+from basemodel_ops.warehouse.sql import SqlWarehouse
 from dagster_project.defs import dbt_models as models
 from dagster_project.lib.built import Builds
 from dagster_project.lib.project import Project, ensure_manifest
@@ -126,6 +127,25 @@ def test_a_build_of_the_same_is_skipped_and_says_what_the_last_one_found(tmp_pat
     clinic.sql("delete from raw.visits where patient is null")
     assert clinic.why() == "no finished build is known that would say the same again"
     assert not reused(clinic.build())
+
+
+def test_a_build_looks_at_each_table_once_before_it_begins(built: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    fingerprint = SqlWarehouse.fingerprint
+
+    def counted(warehouse: SqlWarehouse, relation: Relation, columns: list[str]) -> str:
+        looked.append(str(relation))
+        return fingerprint(warehouse, relation, columns)
+
+    monkeypatch.setattr(SqlWarehouse, "fingerprint", counted)
+    builds = Builds(built.project, STEP)
+    record = builds.path.read_text()
+    builds.same([["behavior", "visits"]], [])
+    before = builds.begin()
+    builds.path.write_text(record)
+    assert sorted(looked) == sorted(".".join(name) for name, content in before.inputs.items() if content)
+    assert before == Builds(built.project, STEP).begin()
+    builds.path.write_text(record)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import rankdata
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_rankings
+from basemodel_ops.tasks.draws import EntityDraws
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import metric_of
 
@@ -32,6 +34,11 @@ COLUMNS = {"shipped": "prediction", "baseline": "baseline"}
 Measure = Callable[[np.ndarray, str], float]
 """The metric of some rows (positions), by "prediction" or "baseline"."""
 
+Figures = dict[str, float]
+"""Of what ships, of the baseline, and of their difference."""
+
+Value = TypeVar("Value", float, np.ndarray)
+
 
 class Tested:
     """Rows that a model answered without having learnt from them."""
@@ -47,7 +54,7 @@ class Tested:
             for name in ("prediction", "baseline", "label", "weight", "probability")
             if name in names
         }
-        self._first, self._measure = self._by_type()
+        self._first, self._figures = self._by_type()
         entity = rows.column(task.entity).take(pa.array(self._first)).combine_chunks()
         self.entities: pa.Array = entity
         """Of each row that is measured; a row may be several of the table, one per label or rank."""
@@ -71,40 +78,38 @@ class Tested:
         """The metric of `selected`, `baseline` and their `difference` among rows (positions), or all; {} where it
         cannot be measured."""
         rows = np.arange(len(self)) if rows is None else rows
-        if len(rows) < ENOUGH:
+        values, errors = self._figures(rows) if len(rows) >= ENOUGH else ({}, {})
+        if not np.isfinite(values.get("shipped", np.nan)):
             return {}
-        values = {entry: self._measure(rows, name) for entry, name in COLUMNS.items()}
-        if not np.isfinite(values["shipped"]):
-            return {}
-        errors = self._errors(rows)
         results = {}
-        values["difference"] = values["shipped"] - values["baseline"]
         for name, value in values.items():
             if np.isfinite(value) and np.isfinite(errors[name]):
                 error = SURE * errors[name]
                 results[name] = Measured(float(value), float(value) - error, float(value) + error)
         return results
 
-    def _errors(self, rows: np.ndarray) -> dict[str, float]:
-        """Standard errors of the metrics of rows, those of one entity drawn or left out together."""
+    def _by_moves(self, rows: np.ndarray) -> tuple[Figures, Figures]:
+        """Values and standard errors by how far the rows of each entity move the metric."""
+        label = self._wide["label"][rows]
+        found = {entry: auroc_moved(label, self._wide[name][rows]) for entry, name in COLUMNS.items()}
+        values = _with_difference({entry: value for entry, (value, _) in found.items()})
+        moved = _with_difference({entry: moves for entry, (_, moves) in found.items()})
         entity_index = np.unique(self._owner[rows], return_inverse=True)[1]
-        if self.task.type is TaskType.MULTILABEL:  # of hundreds of labels, drawing would take minutes
-            label = self._wide["label"][rows]
-            moved = {entry: auroc_moved(label, self._wide[name][rows])[1] for entry, name in COLUMNS.items()}
-            moved["difference"] = moved["shipped"] - moved["baseline"]
-            return {
-                entry: float(np.sqrt((np.bincount(entity_index, values) ** 2).sum())) for entry, values in moved.items()
-            }
-        order = np.argsort(entity_index, kind="stable")
-        groups = np.split(rows[order], np.flatnonzero(np.diff(entity_index[order])) + 1)
-        generator, draws = np.random.default_rng(self._seed), []
-        for _ in range(SAMPLES):
-            subset = np.concatenate([groups[integer] for integer in generator.integers(0, len(groups), len(groups))])
-            draws.append([self._measure(subset, name) for name in COLUMNS.values()])
-        selected, baseline = np.array(draws).T
-        drawn = {"shipped": selected, "baseline": baseline, "difference": selected - baseline}
-        known = {entry: values[np.isfinite(values)] for entry, values in drawn.items()}
-        return {entry: float(values.std()) if len(values) else float("nan") for entry, values in known.items()}
+        by_entity = {entry: np.bincount(entity_index, moves) for entry, moves in moved.items()}
+        return values, {entry: float(np.sqrt((moves**2).sum())) for entry, moves in by_entity.items()}
+
+    def _by_draws(self, measure: Measure, rows: np.ndarray) -> tuple[Figures, Figures]:
+        """Values and standard errors by draws of the entities of the rows."""
+        values = _with_difference({entry: measure(rows, name) for entry, name in COLUMNS.items()})
+        if not np.isfinite(values["shipped"]):
+            return values, {}
+        entities, generator = EntityDraws(self._owner[rows]), np.random.default_rng(self._seed)
+        draws = [rows[entities.rows(generator)] for _ in range(SAMPLES)]
+        drawn = _with_difference(
+            {entry: np.array([measure(subset, name) for subset in draws]) for entry, name in COLUMNS.items()}
+        )
+        known = {entry: found[np.isfinite(found)] for entry, found in drawn.items()}
+        return values, {entry: float(found.std()) if len(found) else float("nan") for entry, found in known.items()}
 
     def pictures(self) -> list[Picture]:
         """How well the answers hold."""
@@ -120,32 +125,31 @@ class Tested:
             return of_classes(label, {**columns, "prediction": columns["probability"]}, predicted)
         return of_chances(columns, self.shipped, self.baseline)
 
-    def _by_type(self) -> tuple[np.ndarray, Measure]:
-        """Where each row that is measured begins in the table, and how some are measured."""
+    def _by_type(self) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[Figures, Figures]]]:
+        """Where each row that is measured begins in the table, and how some are measured: values and errors."""
         count, kind = self._table.num_rows, self.task.type
         if kind is TaskType.MULTILABEL:
             width = len(pc.unique(self._table.column("item")))
-            return np.arange(0, count, width), self._of_labels(width)
+            self._wide = {name: column.reshape(-1, width) for name, column in self._columns.items() if len(column)}
+            # Of hundreds of labels, draws would take minutes.
+            return np.arange(0, count, width), self._by_moves
         if kind is TaskType.RECOMMENDATION:
-            return self._of_rankings()
+            first, measure = self._of_rankings()
+            return first, partial(self._by_draws, measure)
         if kind is TaskType.MULTICLASS:
             right = {
                 name: np.asarray(pc.equal(self._table.column("label"), self._table.column(name)).fill_null(False))
                 for name in ("prediction", "baseline")
             }
             self._metric = "accuracy"
-            return np.arange(count), lambda rows, name: float(right[name][rows].mean())
-        return np.arange(count), self._of_one
+            return np.arange(count), partial(self._by_draws, lambda rows, name: float(right[name][rows].mean()))
+        return np.arange(count), partial(self._by_draws, self._of_one)
 
     def _of_one(self, rows: np.ndarray, name: str) -> float:
         label, answer = self._columns["label"][rows], self._columns[name][rows]
-        if not np.isfinite(answer).all() or (self.task.type is TaskType.BINARY and len(np.unique(label)) < 2):
+        if not np.isfinite(answer).all() or (self.task.type is TaskType.BINARY and label.min() == label.max()):
             return float("nan")
-        return kind_of(self.task.type).metrics(label, answer, self._columns["weight"][rows])[self._metric]
-
-    def _of_labels(self, width: int) -> Measure:
-        self._wide = {name: column.reshape(-1, width) for name, column in self._columns.items() if len(column)}
-        return lambda rows, name: auroc_moved(self._wide["label"][rows], self._wide[name][rows])[0]
+        return kind_of(self.task.type).measures[self._metric](label, answer, self._columns["weight"][rows])
 
     def _of_rankings(self) -> tuple[np.ndarray, Measure]:
         rank, taken = self._numbers("rank").astype(int), self._numbers("taken")
@@ -185,13 +189,30 @@ def auroc_moved(label: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray
         yes, no = int(positive.sum()), int((~positive).sum())
         if not (yes and no):
             continue
-        rank, right = rankdata(scores), np.zeros(len(scores))
-        right[positive] = (rank[positive] - rankdata(scores[positive])) / no  # share of the others that it stands above
-        right[~positive] = 1 - (rank[~positive] - rankdata(scores[~positive])) / yes
+        right = _right(positive, scores)
         auroc = right[positive].mean()
         moved += (right - auroc) / np.where(positive, yes, no)
         value, count = value + auroc, count + 1
     return (value / count, moved / count) if count else (float("nan"), moved)
+
+
+def _right(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The share of the rows of the other kind that each row is on the right side of, equal scores counted half."""
+    order = np.argsort(scores)
+    first = np.append(0, np.flatnonzero(np.diff(scores[order])) + 1)  # of each run of equal scores
+    count = np.diff(np.append(first, len(scores)))
+    yes = np.add.reduceat(positive[order], first, dtype=np.int64)
+    above_no, above_yes = (
+        np.repeat((np.cumsum(some) - some / 2) / some.sum(), count) for some in (count - yes, yes)
+    )  # shares that it stands above
+    results = np.empty(len(scores))
+    results[order] = np.where(positive[order], above_no, 1 - above_yes)
+    return results
+
+
+def _with_difference(by: dict[str, Value]) -> dict[str, Value]:
+    """What ships, the baseline, and the difference of the two."""
+    return {**by, "difference": by["shipped"] - by["baseline"]}
 
 
 def positions_by(values: Sequence[object] | np.ndarray) -> dict[str, np.ndarray]:

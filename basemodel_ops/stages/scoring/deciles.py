@@ -49,8 +49,7 @@ def task_deciles(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Repo
         scores = score_relation(name, ws.settings.answers_schema)
         version = version_of(str(relation), as_of, *_tables_fingerprint(warehouse, scores, as_of))
         query = ranked_query(task, scores, as_of)
-        first = warehouse.read(query.limit(1))
-        schema = _placed(first, task, group).schema
+        schema = _placed(warehouse.read(_of_one(query, scores)), task, group).schema
         rows = 0
         with warehouse.publication(
             relation, schema, {"as_of": as_of}, version, code_behind("stages.scoring.deciles"), run_id
@@ -87,6 +86,13 @@ def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
         .where(column_of("as_of").eq(timestamp_of(as_of)))
         .order_by(column_of(task.entity), *map(column_of, _moment(task)), *(entry.copy() for entry in within))
     )
+
+
+def _of_one(query: exp.Select, scores: Relation) -> exp.Select:
+    """The same of the first score that is found alone: its columns are told without ranking all."""
+    names = sorted({column.name for column in query.find_all(exp.Column)})
+    one = exp.select(*map(column_of, names)).from_(table_of(scores)).where(query.args["where"].this.copy()).limit(1)
+    return query.from_(one.subquery("one"))
 
 
 def percentiles(from_low: np.ndarray, from_high: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -161,7 +161,7 @@ def plain_predictions(
 
     def worth(style: dict[str, object]) -> float:
         result = predict(style, parts["train"], "validation", members=1)
-        value = gain(metric, task_kind.metrics(described(parts["validation"], "test"), result)[metric])
+        value = gain(metric, task_kind.measures[metric](described(parts["validation"], "test"), result, None))
         return value if np.isfinite(value) else -np.inf
 
     styles = (SMOOTH, SHARP)

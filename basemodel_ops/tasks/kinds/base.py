@@ -12,15 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
+from basemodel_ops.tasks.curves import Weight
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.losses import TraitDifference
+from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 
 HUGE = 1e15
 """Larger targets are overflows or sentinels, and would drown every scale."""
-
-Weight = np.ndarray | None
-"""Of how many rows each speaks, (rows,); None where all speak of one."""
 
 
 def named(task: Task) -> str:
@@ -63,6 +62,8 @@ class Views(Protocol):
 class TaskKind(ABC):
     """A type of task with one answer. What a kind does not say otherwise is as of a chance, of a yes or no."""
 
+    measures: Mapping[str, Measure]
+    """Its metrics by name."""
     objective = "binary"
     """Of boosting."""
     has_many_outputs = False
@@ -187,9 +188,9 @@ class TaskKind(ABC):
     ) -> Calibration | ClassCalibration | None:
         """What answers are worth as chances, by those at several moments one after the other; None of amounts."""
 
-    @abstractmethod
     def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
         """Every metric of answers to rows, by name."""
+        return {name: measure(target, prediction, weight) for name, measure in self.measures.items()}
 
     def settle(self, weights: Mapping[str, float], trials: Sequence[Any], faded: np.ndarray) -> dict[str, float]:
         """Shares of heads in the place of those that the loss found, by trials each of its weight `faded`."""

@@ -8,14 +8,16 @@ import pyarrow as pa
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration
-from basemodel_ops.tasks.kinds.base import TaskKind, Weight, named
+from basemodel_ops.tasks.kinds.base import TaskKind, named
 from basemodel_ops.tasks.losses import TraitDifference, log_loss
-from basemodel_ops.tasks.metrics import binary_metrics
+from basemodel_ops.tasks.metrics import BINARY
 from basemodel_ops.tasks.scarcity import scarcity
 
 
 class Binary(TaskKind):
     """Answers are chances of a yes."""
+
+    measures = BINARY
 
     def read(self, task: Task, target: pa.ChunkedArray) -> tuple[np.ndarray, list[str] | None]:
         """Zeros and ones."""
@@ -43,10 +45,6 @@ class Binary(TaskKind):
     def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Calibration:
         """A rising map of the chance."""
         return Calibration.fit(np.concatenate(predictions), target, weight)
-
-    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
-        """AUROC, average precision, Brier score and log loss."""
-        return binary_metrics(target, prediction, weight)
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The chance."""

@@ -12,7 +12,7 @@ from basemodel_ops.tasks.calibration import ClassCalibration
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight, empty
 from basemodel_ops.tasks.losses import TraitDifference, log_loss
-from basemodel_ops.tasks.metrics import multiclass_metrics
+from basemodel_ops.tasks.metrics import MULTICLASS
 from basemodel_ops.tasks.separation import class_separations
 
 MANY, FEWER = 50, 2
@@ -29,6 +29,7 @@ class Multiclass(TaskKind):
     """Targets are numbers of classes, answers (rows, classes); classes that no row learnt from had are left out."""
 
     objective = "multiclass"
+    measures = MULTICLASS
     has_many_outputs = True
 
     def read(self, task: Task, target: pa.ChunkedArray) -> tuple[np.ndarray, list[str] | None]:
@@ -97,10 +98,6 @@ class Multiclass(TaskKind):
         return ClassCalibration.fit(
             np.concatenate([_padded(answer, classes) for answer in predictions]), target, weight
         )
-
-    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
-        """Macro AUROC, log loss and accuracy."""
-        return multiclass_metrics(target, prediction, weight)
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The likeliest class and its chance, and the chances of all classes as a JSON object."""

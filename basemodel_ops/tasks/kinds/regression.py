@@ -11,7 +11,7 @@ from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight
 from basemodel_ops.tasks.losses import TraitDifference, absolute, squared
-from basemodel_ops.tasks.metrics import regression_metrics
+from basemodel_ops.tasks.metrics import REGRESSION
 from basemodel_ops.tasks.separation import rank_correlations
 
 
@@ -19,6 +19,7 @@ class Regression(TaskKind):
     """Answers are amounts in the target's own unit."""
 
     objective = "regression"
+    measures = REGRESSION
 
     def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
         """By rank correlation."""
@@ -70,10 +71,6 @@ class Regression(TaskKind):
 
     def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> None:
         """Amounts are no chances."""
-
-    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
-        """R2 of log(1 + x), mean absolute error and R2."""
-        return regression_metrics(target, prediction, weight)
 
     def interval(self, task: Task, predictions: Sequence[np.ndarray], target: np.ndarray) -> Interval | None:
         """Bounds of the `coverage` that the task asks for."""

@@ -4,7 +4,7 @@ Heads learn discrete-time hazards: every period in which a row was at risk is a 
 event came in it (Singer and Willett 1993). So what is censored is learnt from as far as it was seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from basemodel_ops.tasks.calibration import Calibration
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import Learner, TaskKind, Weight
 from basemodel_ops.tasks.losses import LEAST_CHANCE, TraitDifference, log_loss
+from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.survival import (
     PERIODS,
@@ -52,8 +53,20 @@ def in_periods(task: Task, days: np.ndarray) -> np.ndarray:
     return np.interp(days, edges, np.arange(PERIODS + 1)) + beyond
 
 
+def _concordance(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
+    """Concordance of the expected times; rows speak of one each."""
+    return concordance(target, survival(prediction).sum(axis=1))
+
+
+def _integrated_brier(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
+    """The Brier score over the periods; rows speak of one each."""
+    return integrated_brier(target, survival(prediction))
+
+
 class Survival(TaskKind):
     """Targets are signed times in periods (`tasks.survival`), answers hazards (rows, PERIODS)."""
+
+    measures: Mapping[str, Measure] = {"concordance": _concordance, "integrated_brier": _integrated_brier}
 
     def read(self, task: Task, target: pa.ChunkedArray) -> tuple[np.ndarray, list[str] | None]:
         """Signed days as signed periods."""
@@ -103,14 +116,6 @@ class Survival(TaskKind):
         """A rising map of the hazard, the same for all periods."""
         at = PersonPeriods.of(target)
         return Calibration.fit(np.concatenate(predictions)[at.row, at.period], at.happened, weight[at.row] * at.share)
-
-    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
-        """Concordance of the expected times, and the Brier score over the periods; rows speak of one each."""
-        chance = survival(prediction)
-        return {
-            "concordance": concordance(target, chance.sum(axis=1)),
-            "integrated_brier": integrated_brier(target, chance),
-        }
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The expected days, and the chance of the event within each window."""

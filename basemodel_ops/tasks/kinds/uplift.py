@@ -16,6 +16,7 @@ from basemodel_ops.tasks.effect_heads import Part, TransformedOutcome, TwoModels
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Views, Weight
 from basemodel_ops.tasks.losses import TraitDifference, squared
+from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.uplift import (
     SURE,
@@ -52,9 +53,15 @@ class Answers(Protocol):
     weight: np.ndarray | None
 
 
+def _qini(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
+    """The Qini coefficient; `prediction` may be the effects alone, (rows,)."""
+    return qini(target, prediction if prediction.ndim == 1 else effect_of(prediction), weight)
+
+
 class Uplift(TaskKind):
     """Targets are outcomes, and 2 more of the treated (`tasks.uplift`); answers chances without and with, (rows, 2)."""
 
+    measures: Mapping[str, Measure] = {"qini": _qini}
     recipes: Mapping[str, tuple[str, str]] = {
         "linear": ("mild linear", "model_outputs"),
         "baseline": ("boosted", "aggregates"),
@@ -159,10 +166,6 @@ class Uplift(TaskKind):
 
     def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> None:
         """Nothing: an effect is no chance."""
-
-    def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
-        """The Qini coefficient; `prediction` may be the effects alone, (rows,)."""
-        return {"qini": qini(target, prediction if prediction.ndim == 1 else effect_of(prediction), weight)}
 
     def bounds(
         self, target: np.ndarray, prediction: np.ndarray, entity_index: np.ndarray, weight: Weight, seed: int

@@ -10,14 +10,28 @@ from basemodel_ops.tasks.curves import auroc, average_precision
 @pytest.mark.parametrize("kind", [bool, np.int64, np.float64])
 @pytest.mark.parametrize("distinct", [1, 2, 7, 1000])
 @pytest.mark.parametrize("number", [np.float32, np.float64])
-def test_areas_are_those_of_scikit_learn(kind: type, distinct: int, number: type) -> None:
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_areas_are_those_of_scikit_learn(kind: type, distinct: int, number: type, is_weighted: bool) -> None:
     generator = np.random.default_rng(distinct)
     for rows in (2, 3, 10, 400):
         target = generator.random(rows) < generator.choice([0.1, 0.5, 0.9])
         target[:2] = True, False
         score = (generator.integers(0, distinct, rows) / distinct + target * generator.random()).astype(number)
-        assert auroc(target.astype(kind), score) == roc_auc_score(target, score)
-        assert average_precision(target.astype(kind), score) == average_precision_score(target, score)
+        weight = generator.random(rows) * (np.arange(rows) % 4 != 2) if is_weighted else None
+        assert auroc(target.astype(kind), score, weight) == roc_auc_score(target, score, sample_weight=weight)
+        assert average_precision(target.astype(kind), score, weight) == average_precision_score(
+            target, score, sample_weight=weight
+        )
+
+
+@pytest.mark.parametrize("weight", [None, np.ones(3), np.array([1.0, 1, 0])])
+def test_of_one_class_nothing_is_ranked(weight: np.ndarray | None) -> None:
+    for value in (0, 1):
+        target = np.full(3, value)
+        if weight is not None and not weight[2]:
+            target[2] = 1 - value  # a row of no weight
+        assert np.isnan(auroc(target, np.arange(3.0), weight))
+        assert np.isnan(average_precision(target, np.arange(3.0), weight))
 
 
 def test_weighted_areas_count_rows_as_often_as_they_weigh() -> None:

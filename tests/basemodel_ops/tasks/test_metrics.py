@@ -4,25 +4,29 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, r2_score
 
+from basemodel_ops.contract.types import METRICS_OF, TaskType
+from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import (
-    binary_metrics,
-    multiclass_metrics,
+    binary_log_loss,
+    brier,
+    mae,
     multilabel_metrics,
+    r2,
     ranking_metrics,
-    regression_metrics,
 )
 
 
 def test_binary() -> None:
-    found = binary_metrics(np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.5, 0.8]))
+    found = kind_of(TaskType.BINARY).metrics(np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.5, 0.8]))
     assert found["auroc"] == pytest.approx(3 / 4)  # of four pairs one stands the wrong way
     assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
     assert found["brier"] == pytest.approx((0.01 + 0.36 + 0.25 + 0.04) / 4)
 
 
 def test_regression() -> None:
-    found = regression_metrics(np.array([0.0, 3.0]), np.array([0.0, 1.0]))
+    found = kind_of(TaskType.REGRESSION).metrics(np.array([0.0, 3.0]), np.array([0.0, 1.0]))
     assert found["mae"] == pytest.approx(1)
     assert found["r2"] == pytest.approx(1 - 4 / 4.5)
     spread = 2 * (math.log(4) / 2) ** 2
@@ -31,10 +35,41 @@ def test_regression() -> None:
 
 def test_multiclass() -> None:
     probability = np.array([[0.8, 0.2, 0.0], [0.3, 0.7, 0.0], [0.6, 0.4, 0.0]])
-    found = multiclass_metrics(np.array([0, 1, 1]), probability)  # nobody is in the third class
+    found = kind_of(TaskType.MULTICLASS).metrics(np.array([0, 1, 1]), probability)  # nobody is in the third class
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["macro_auroc"] == pytest.approx(1)
     assert found["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.7) + math.log(0.4)) / 3)
+
+
+@pytest.mark.parametrize("kind", METRICS_OF)
+def test_a_kind_measures_every_metric_that_a_task_may_ask_for(kind: TaskType) -> None:
+    assert set(METRICS_OF[kind]) <= set(kind_of(kind).measures)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("rows", [2, 3, 400])
+def test_averages_are_those_of_scikit_learn(rows: int, is_weighted: bool) -> None:
+    generator = np.random.default_rng(rows)
+    score, amount = generator.random(rows), generator.normal(size=rows)
+    label, guess = np.append([0.0, 1.0], generator.random(rows - 2) < 0.3), amount + generator.normal(size=rows)
+    weight = generator.random(rows) if is_weighted else None
+    assert brier(label, score, weight) == pytest.approx(brier_score_loss(label, score, sample_weight=weight))
+    assert binary_log_loss(label, score, weight) == pytest.approx(log_loss(label, score, sample_weight=weight))
+    assert mae(amount, guess, weight) == pytest.approx(mean_absolute_error(amount, guess, sample_weight=weight))
+    assert r2(amount, guess, weight) == pytest.approx(r2_score(amount, guess, sample_weight=weight))
+
+
+def test_of_equal_targets_nothing_is_foreseen_but_by_meeting_them_all() -> None:
+    assert r2(np.ones(3), np.ones(3)) == 1
+    assert r2(np.ones(3), np.arange(3.0)) == 0
+    assert math.isnan(r2(np.ones(1), np.ones(1)))
+
+
+@pytest.mark.parametrize("kind", [TaskType.BINARY, TaskType.REGRESSION])
+def test_what_is_not_finite_is_not_measured(kind: TaskType) -> None:
+    for measure in kind_of(kind).measures.values():
+        with pytest.raises(ValueError, match="not finite"):
+            measure(np.array([0.0, 1.0]), np.array([0.5, np.nan]), None)
 
 
 def test_multilabel_leaves_out_labels_that_never_or_always_occur() -> None:

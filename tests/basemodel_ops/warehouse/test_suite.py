@@ -327,6 +327,32 @@ def test_a_table_that_changes_while_it_is_read_is_named(each: SqlWarehouse, chan
         list(batches)
 
 
+def ranked(column: str, order: str) -> exp.Select:
+    window = exp.Window(this=exp.Rank(), order=exp.Order(expressions=[exp.Ordered(this=column_of(order))]))
+    return rows_query(THINGS, [column]).select(exp.alias_(window, "place", quoted=True)).order_by(column_of(column))
+
+
+@pytest.mark.parametrize("change", list(CHANGES))
+def test_a_table_that_changes_while_it_is_read_with_ranks_is_named(each: SqlWarehouse, change: str) -> None:
+    each.load(THINGS, pa.table({"value": list(range(10_000))}))
+    batches = each.batches(ranked("value", "value"), 1000)
+    assert next(batches).column("place").to_pylist() == list(range(1, 1001))
+    with each._session() as session:
+        session.rows(CHANGES[change])
+    with pytest.raises(DataError, match=r"raw\.things changed while they were read"):
+        list(batches)
+
+
+def test_ranks_are_watched_themselves_where_what_they_follow_from_is_not_read(each: SqlWarehouse) -> None:
+    each.load(THINGS, pa.table({"value": list(range(2_000)), "other": list(range(2_000))}))
+    batches = each.batches(ranked("value", "other"), 500)
+    next(batches)
+    with each._session() as session:
+        session.rows(exp.update(table_of(THINGS), {"other": -1}, column_of("value").eq(1_999)))
+    with pytest.raises(DataError, match=r"raw\.things changed while they were read"):
+        list(batches)
+
+
 def test_rows_beyond_the_bound_of_a_read_may_come_while_it_goes_on(each: SqlWarehouse) -> None:
     each.load(THINGS, pa.table({"value": list(range(2_000)), "at": pa.array([MONDAY] * 2_000, pa.timestamp("us"))}))
     bound = exp.LT(this=column_of("at"), expression=timestamp_of(TUESDAY))

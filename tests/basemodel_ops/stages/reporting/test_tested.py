@@ -1,10 +1,74 @@
 """The mean AUROC of many labels, and how sure it is, against draws."""
 
-import numpy as np
-import pytest
+from datetime import datetime
 
-from basemodel_ops.stages.reporting.tested import auroc_moved, positions_by
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import r2_score, roc_auc_score
+
+from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.stages.reporting import tested
+from basemodel_ops.stages.reporting.tested import ENOUGH, SAMPLES, SURE, auroc_moved, positions_by
 from basemodel_ops.tasks.metrics import multilabel_metrics
+
+
+def make_rows(kind: TaskType, seed: int) -> tuple[tested.Tested, dict[str, np.ndarray]]:
+    """Rows of entities that have one to five each, not side by side, with weights."""
+    generator = np.random.default_rng(seed)
+    owner = generator.permutation(np.repeat(np.arange(60), generator.integers(1, 6, 60)))
+    count = len(owner)
+    label = (generator.random(count) < 0.4).astype(float)
+    columns = {
+        "label": label if kind is TaskType.BINARY else np.expm1(2 * label + generator.random(count)),
+        "prediction": np.clip(0.4 * label + 0.5 * generator.random(count), 0, 1),
+        "baseline": generator.random(count),
+        "weight": generator.random(count) + 0.5,
+    }
+    task = Task(
+        name="churn", relation=Relation(schema_name="tasks", name="churn"), type=kind, entity="client_id",
+        cutoff="cutoff", target="churned", horizon=28, population=None, predicts=None, reads=(),
+    )  # fmt: skip
+    table = pa.table({"client_id": owner, "cutoff": [datetime(2026, 1, 5)] * count, **columns})
+    return tested.Tested(task, table, "mixture", "plain", seed), {**columns, "owner": owner}
+
+
+def log_r2(label: np.ndarray, answer: np.ndarray, sample_weight: np.ndarray) -> float:
+    return float(r2_score(np.log1p(label), np.log1p(answer), sample_weight=sample_weight))
+
+
+@pytest.mark.parametrize(("kind", "metric"), [(TaskType.BINARY, roc_auc_score), (TaskType.REGRESSION, log_r2)])
+@pytest.mark.parametrize("every", [1, 2])
+def test_intervals_are_the_spread_of_draws_of_entities(kind: TaskType, metric, every: int) -> None:
+    rows, columns = make_rows(kind, seed=4)
+    some = np.arange(0, len(rows), every)
+    measured = rows.measured(some)
+
+    def value(subset: np.ndarray, name: str) -> float:
+        return metric(columns["label"][subset], columns[name][subset], sample_weight=columns["weight"][subset])
+
+    generator, owner = np.random.default_rng(4), columns["owner"][some]
+    entities = [some[owner == entity] for entity in dict.fromkeys(columns["owner"]) if entity in owner]
+    draws = []
+    for _ in range(SAMPLES):
+        subset = np.concatenate([entities[n] for n in generator.integers(0, len(entities), len(entities))])
+        draws.append([value(subset, "prediction"), value(subset, "baseline")])
+    shipped, baseline = np.array(draws).T
+    for name, drawn, point in (
+        ("shipped", shipped, value(some, "prediction")),
+        ("baseline", baseline, value(some, "baseline")),
+        ("difference", shipped - baseline, value(some, "prediction") - value(some, "baseline")),
+    ):
+        error = SURE * drawn.std()
+        assert (measured[name].low, measured[name].high) == pytest.approx((point - error, point + error)), name
+        assert measured[name].value == pytest.approx(point)
+
+
+def test_of_few_rows_or_one_answer_nothing_is_said() -> None:
+    rows, columns = make_rows(TaskType.BINARY, seed=1)
+    assert not rows.measured(np.arange(ENOUGH - 1))
+    assert not rows.measured(np.flatnonzero(columns["label"] == 1))
+    assert rows.measured(np.arange(ENOUGH))
 
 
 def test_what_rows_move_gives_the_spread_of_draws() -> None:
