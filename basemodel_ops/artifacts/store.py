@@ -146,8 +146,18 @@ class ArtifactStore:
         return artifact
 
     def point(self, key: str, version: str) -> None:
-        """Make `version` the current one."""
-        self._put(self._folder(key, "current.json"), {"version": version})
+        """Make `version` the current one; nothing is written where it is."""
+        try:
+            current = self._record(key, "current.json", "version")
+        except ArtifactError:  # a pointer nobody can read is replaced
+            current = None
+        if current is None or current["version"] != version:
+            self._put(self._folder(key, "current.json"), {"version": version})
+
+    def fingerprint(self) -> str:
+        """A hash of what the filesystem tells of every file, such as its size and when it was written."""
+        self._filesystem.invalidate_cache()
+        return version_of(self._filesystem.find(self._root, detail=True))
 
     def _put(self, path: str, record: Mapping[str, object]) -> None:
         """Write a sealed record in the place of an older one, at once."""

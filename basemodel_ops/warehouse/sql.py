@@ -110,8 +110,11 @@ class SqlWarehouse(ABC):
 
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
         """A hash of the columns' content that does not depend on the order of rows."""
-        self.columns(relation)
-        digest = self._content_hash(exp.select(*map(column_of, columns)).from_(table_of(relation)))
+        try:
+            digest = self._content_hash(exp.select(*map(column_of, columns)).from_(table_of(relation)))
+        except WarehouseError:
+            self.columns(relation)  # where it is not there, this says what is
+            raise
         return hashlib.sha256(json.dumps([str(relation), columns, digest]).encode()).hexdigest()[:16]
 
     def publish(

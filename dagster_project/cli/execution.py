@@ -1,39 +1,30 @@
-"""The main job in this process, and the summary of what came out."""
+"""The main job, run where there is something to do, and the summary of what came out. Dagster is loaded to run it."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import dagster as dg
 from rich.console import Console
 
 from basemodel_ops.adapters import ADAPTERS
 from basemodel_ops.contract.types import Cadence
-from basemodel_ops.errors import BaseModelError, SettingsError
+from basemodel_ops.errors import SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.ownership import check_owner
-from basemodel_ops.warming import start as start_warming
 from dagster_project.cli.report import write_page
-from dagster_project.definitions import build
-from dagster_project.defs.automation import MAIN_JOB, RENEWED, TRAIN_JOB
 from dagster_project.defs.partitions import as_of as partition_moment
-from dagster_project.defs.partitions import chosen, listed, register
-from dagster_project.lib.home import ensure_dagster_home
+from dagster_project.defs.partitions import chosen, listed, timestamp
+from dagster_project.lib.finished import Outcome, forget, last, note
+from dagster_project.lib.jobs import MAIN_JOB, TRAIN_JOB
 from dagster_project.lib.locking import turn
 from dagster_project.lib.project import Project, load_project
 from dagster_project.lib.results import evaluations, print_evaluations
-from dagster_project.lib.surroundings import full, is_full
-
-
-class RunError(BaseModelError):
-    """The job did not finish; says which step or check stopped it."""
 
 
 def run_main_job(
     settings: Settings, tasks: Sequence[str], as_of: str | None, console: Console, job: str = MAIN_JOB
 ) -> None:
-    """Execute a job, for some tasks or all, and print a table of the results.
+    """Execute a job, for some tasks or all, unless the last run left nothing to do; print a table of the results.
 
     Args:
         settings: Of the project.
@@ -51,68 +42,46 @@ def run_main_job(
 
 
 def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Console, job: str) -> None:
-    settings = project.settings
-    home = ensure_dagster_home(settings)
-    names = known_tasks(project, tasks)
-    is_irregular = project.contract.grid.every is Cadence.IRREGULAR
-    key = None if is_irregular else partition(project, as_of)
-    definitions = build(project)
+    settings, grid = project.settings, project.contract.grid
+    names, is_dated = known_tasks(project, tasks), job != TRAIN_JOB
+    # The cutoffs of an irregular grid are known once its table is built.
+    is_known = is_dated and grid.every is not Cadence.IRREGULAR
+    key = partition(project, as_of) if is_known else None
     with open_warehouse(settings) as warehouse:  # one that cannot be reached, or is another's, is found before any work
         check_owner(warehouse, settings.answers_schema, settings.owner)
-    is_dated = key is not None and job != TRAIN_JOB
-    console.print(f"[bold]Running {job}[/bold]" + (f" as of {key}" if is_dated else ""))
-    # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
-    log = home / "dbt.log"
-    with (
-        warmed(settings),
-        dg.DagsterInstance.get() as instance,
-        log.open("w") as file,
-        contextlib.redirect_stdout(file),
-    ):
+    asked = [job, list(tasks), key or as_of, timestamp(grid).date()]
+    outcome = before = last(project, asked)
+    if before and is_dated and before.key != (key or partition(project, as_of)):
+        outcome = before = None
+    what = _why_nothing(before) if before else f"Running {job}" + (f" as of {key}" if key else "")
+    console.print(what, style="bold", soft_wrap=True)
+    if outcome is None or outcome.again:
+        from dagster_project.cli.jobs import run_job  # loads Dagster and dbt
 
-        def execute(assets: list[dg.AssetKey] | None, key: str | None) -> dg.ExecuteInProcessResult:
-            result = definitions.resolve_job_def(job).execute_in_process(
-                instance=instance,
-                partition_key=key,
-                asset_selection=assets,
-                run_config={"loggers": {"progress": {}}, **(RENEWED if job == TRAIN_JOB else {})},
-                raise_on_error=False,
-            )
-            if not result.success:
-                raise RunError(
-                    _failure(result, settings)
-                    + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}."
-                )
-            return result
-
-        if job == TRAIN_JOB:
-            key = None
-        elif is_irregular:  # its cutoffs are known once its table is built
-            execute(upstream(definitions, [project.key(project.contract.grid.relation)], job), None)
-            register(instance, project)
-            key = partition(project, as_of)
-        result = execute(selection(definitions, tasks, job), key)
-    page = write_page(settings, partition_moment(key)) if key is not None else None
-    _print_summary(project, names, _rows_scored(result), console, page)
+        forget(settings)
+        outcome = run_job(project, tasks, as_of, job, before)
+        note(project, asked, outcome)
+    page = write_page(settings, partition_moment(outcome.key)) if outcome.key is not None else None
+    _print_summary(project, names, outcome, console, page)
+    if not before:
+        console.print(f"  Of {outcome.assets} assets {outcome.reused} were there, made from the same, and stayed.")
 
 
-@contextlib.contextmanager
-def warmed(settings: Settings) -> Iterator[None]:
-    """On a machine that never ran, compile kernels beside the first minute, which is dbt's, a process of its own."""
-    process = start_warming() if settings.compile_ahead else None
-    try:
-        yield
-    finally:
-        if process is not None:
-            process.terminate()
-            process.wait()
+def _why_nothing(before: Outcome) -> str:
+    """That nothing is made and why, and which checks are run all the same."""
+    text = (
+        "Nothing to make: code, settings, files of dbt, tables and artifacts are what run "
+        f"{before.run[:8]} saw and left. Its {before.steps} steps stand"
+    )
+    assets = ", ".join("/".join(path) for path in before.again)
+    return text + (f", but for checks that did not pass, which are run again: of {assets}" if assets else "")
 
 
 def _print_summary(
-    project: Project, tasks: Sequence[str], scored: dict[str, object], console: Console, page: Path | None
+    project: Project, tasks: Sequence[str], outcome: Outcome, console: Console, page: Path | None
 ) -> None:
     """What the models of the tasks are worth, then where to look next."""
-    print_evaluations(evaluations(project, tasks), scored, console)
+    print_evaluations(evaluations(project, tasks), outcome.scored, console)
     settings = project.settings
     where = settings.warehouse_path if settings.kind == "duckdb" else ADAPTERS[settings.kind].title
     console.print("[bold]Where to look next[/bold]")
@@ -166,61 +135,3 @@ def known_tasks(project: Project, wanted: Sequence[str]) -> list[str]:
 def partition(project: Project, as_of: str | None) -> str:
     """The key of the cutoff at `as_of`, or of the newest; SettingsError if there is no such cutoff."""
     return chosen(project.contract.grid, as_of, listed(project))
-
-
-def selection(definitions: dg.Definitions, tasks: Sequence[str], job: str = MAIN_JOB) -> list[dg.AssetKey] | None:
-    """Assets of a job that the tasks need; None for everything."""
-    if not tasks:
-        return None
-    graph = definitions.resolve_asset_graph()
-    keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores", "deciles", "explanations")]
-    return upstream(definitions, [key for key in keys if graph.has(key)], job)
-
-
-def upstream(definitions: dg.Definitions, keys: Sequence[dg.AssetKey], job: str) -> list[dg.AssetKey]:
-    """Assets of a job that these are made from, and they themselves."""
-    graph = definitions.resolve_asset_graph()
-    of_job = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
-    return list(dg.AssetSelection.assets(*keys).upstream().resolve(graph) & set(of_job))
-
-
-def _failure(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
-    """What stopped the run: foreseen errors by their message, failed checks by their description."""
-    checks = [
-        f"{check.asset_key.to_user_string()}, check {check.check_name}: {_reason(check)}"
-        for check in result.get_asset_check_evaluations()
-        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
-    ]
-    steps = []
-    for event in result.all_events:
-        if event.event_type is not dg.DagsterEventType.STEP_FAILURE:
-            continue
-        error = event.step_failure_data.error
-        while error and error.cause:
-            error = error.cause
-        # A failed check has said what is wrong; that its step stopped over it says nothing more.
-        if error and not (checks and error.cls_name in ("DagsterAssetCheckFailedError", "DagsterDbtCliRuntimeError")):
-            anticipated = error.message.strip().removeprefix(f"basemodel_ops.errors.{error.cls_name}: ")
-            if is_full(anticipated):
-                anticipated = f"{anticipated}\n    {full(settings)}"
-            steps.append(f"{event.step_key}: {anticipated}")
-    return "The run stopped.\n" + "\n".join(f"  - {line}" for line in (*steps, *checks))
-
-
-def _reason(check: dg.AssetCheckEvaluation) -> str:
-    """Why a check failed; a dbt test says how many rows it found."""
-    if check.description:
-        return check.description
-    rows = check.metadata.get("dagster_dbt/failed_row_count")
-    result = f"{rows.value} rows break it" if rows else "rows break it"
-    return f"{result}. Mend the model or its sources: `dbt build --select` the model shows the query."
-
-
-def _rows_scored(result: dg.ExecuteInProcessResult) -> dict[str, object]:
-    """Rows that were scored, by task."""
-    materializations = [event.materialization for event in result.all_events if event.is_step_materialization]
-    return {
-        item.asset_key.path[0]: item.metadata["rows"].value
-        for item in materializations
-        if item.asset_key and item.asset_key.path[1:] == ["scores"]
-    }

@@ -9,9 +9,8 @@ from basemodel_ops.contract.cutoffs import ADVERBS, cron, longest_step
 from basemodel_ops.contract.types import Cadence, Grid
 from basemodel_ops.errors import BaseModelError
 from dagster_project.defs.partitions import cutoffs, listed, newest, newest_key, past_keys
+from dagster_project.lib.jobs import MAIN_JOB, SCORE_JOB, TRAIN_JOB
 from dagster_project.lib.project import Project
-
-MAIN_JOB, TRAIN_JOB, SCORE_JOB = "main_job", "train_job", "score_job"
 
 RENEWED = {"ops": {"snapshot": {"config": {"renew": True}}}}
 """Run configuration that takes a new snapshot, due or not."""

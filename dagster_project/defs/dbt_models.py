@@ -17,7 +17,9 @@ from dagster_project.lib.built import Builds, Check, Record
 from dagster_project.lib.project import SCORES_SOURCE, Project, dbt_environment, dbt_executable, profiles_directory
 
 MARTS = f"source:{SCORES_SOURCE}+"
-MARTS_OP = "dbt_marts"
+BEHAVIOR_OP, MARTS_OP = "dbt_behavior", "dbt_marts"
+BUILDS = (BEHAVIOR_OP, MARTS_OP)
+"""The steps that are a build of dbt."""
 
 
 class FolderTranslator(DagsterDbtTranslator):
@@ -79,9 +81,9 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     if not has_marts(project):
         # Tests of score tables that no model reads are left to dbt: there is no step after scoring that could run them.
         exclude = MARTS if project.source_tables(SCORES_SOURCE) else ""
-        return [_dbt(project, "dbt_behavior", select="fqn:*", exclude=exclude)]
+        return [_dbt(project, BEHAVIOR_OP, select="fqn:*", exclude=exclude)]
     return [
-        _dbt(project, "dbt_behavior", select="fqn:*", exclude=MARTS),
+        _dbt(project, BEHAVIOR_OP, select="fqn:*", exclude=MARTS),
         _dbt(project, MARTS_OP, select=MARTS, exclude=""),
     ]
 

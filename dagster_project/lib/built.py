@@ -79,7 +79,7 @@ class Builds:
             return None, f"{'/'.join(more[0])} was not part of the last build"
         if more := [name for asset, name in tests if [asset, name] not in record.tests]:
             return None, f"the test {more[0]} was not part of the last build"
-        self._seen = contents = self._contents({(schema, name) for schema, name in record.relations})
+        self._seen = contents = self.contents({(schema, name) for schema, name in record.relations})
         if missing := [name for name, content in contents.items() if content is None and name != _name(ERASED)]:
             return None, f"{'.'.join(missing[0])} is gone"
         if _state(self._project_state(), contents) != record.state:
@@ -91,7 +91,7 @@ class Builds:
         self.path.unlink(missing_ok=True)
         nodes = [*self._project.manifest["sources"].values(), *_models(self._project.manifest)]
         rest = {_relation(node) for node in nodes} | {_name(ERASED)}
-        return Before({**self._seen, **self._contents(rest - self._seen.keys())}, self._project_state())
+        return Before({**self._seen, **self.contents(rest - self._seen.keys())}, self._project_state())
 
     def finish(
         self, before: Before, assets: list[list[str]], tests: Iterable[tuple[list[str], str]], checks: list[Check]
@@ -109,7 +109,7 @@ class Builds:
             return f"Every build runs: {why}."
         written = {_relation(node) for node in _models(manifest) if node["unique_id"] in built}
         read = {_relation(manifest[kind][key]) for kind, key in _parents(manifest, built)}
-        contents = self._contents(written | read | {_name(ERASED)})
+        contents = self.contents(written | read | {_name(ERASED)})
         if self._project_state() != before.project or any(
             content != before.inputs.get(name) for name, content in contents.items() if name not in written
         ):
@@ -135,7 +135,7 @@ class Builds:
         variables = [(name, os.environ[name]) for name in names if name not in OWN]
         return _hash(project_fingerprint(settings), path, variables)
 
-    def _contents(self, names: Iterable[Name]) -> dict[Name, str | None]:
+    def contents(self, names: Iterable[Name]) -> dict[Name, str | None]:
         """A hash of columns and rows of each relation; None where there is none.
 
         What cannot be hashed is another thing each time.

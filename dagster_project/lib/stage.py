@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from basemodel_ops.memory import peak_mb, reset_peak
+from dagster_project.lib.finished import forget
 from dagster_project.lib.project import Project
 
 if TYPE_CHECKING:  # the package of stages loads torch
@@ -25,6 +26,7 @@ class WorkspaceResource(dg.ConfigurableResource):
         """The workspace in which stages read and write; it logs to this step."""
         from basemodel_ops.stages import Workspace
 
+        forget(self.project.settings)
         return Workspace.open(self.project.settings, self.project.contract, context.log.info, context.run.run_id)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from basemodel_ops.settings import Settings
-from dagster_project.cli.execution import selection
+from dagster_project.cli.jobs import selection
 from dagster_project.definitions import build
 from dagster_project.defs import answers, explanations, insight, training
 from dagster_project.defs.automation import MAIN_JOB

@@ -15,7 +15,8 @@ from basemodel_ops.errors import BaseModelError, ContractError, DataError, Setti
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace, query_entity
 from dagster_project.cli.app import app
-from dagster_project.cli.execution import RunError
+from dagster_project.cli.jobs import RunError
+from dagster_project.lib.finished import forget
 from dagster_project.lib.project import load_project
 
 from .conftest import VISITS, Run, RunJob
@@ -50,6 +51,7 @@ def test_the_summary_names_model_baseline_metric_and_rows(visits: Run) -> None:
 def test_a_second_run_changes_nothing(visits: Run, run_job: RunJob) -> None:
     scores, ledger = visits.rows(EVERYTHING), visits.rows(LEDGER)
     stamps = _stamps(visits)
+    forget(visits.settings)  # else no step is run
     again = run_job(VISITS, home=visits.settings.home)
     assert again.rows(EVERYTHING) == scores
     assert again.rows(LEDGER) == ledger

@@ -175,7 +175,7 @@ def _pass_over(
 def _reported(ws: Workspace, entry: _Opened, as_of: datetime) -> Report:
     """What became of the answers to a question."""
     question, written = entry.question, entry.out.is_written
-    count = entry.rows if written else len(question.asked)
+    count = entry.rows if written else entry.out.rows
     done = "are written" if written else "were there"
     ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
     report_metrics: ReportMetrics = {"rows": count, "entities": len(question.asked), "written": int(written)}

@@ -198,3 +198,29 @@ def test_versions_follow_what_an_artifact_is_made_from() -> None:
     different = [version_of(*parts) for parts in ([1, 2], [2, 1], [[1], 2], [12], ["1", 2], [1, 2, None])]
     assert len(set(different)) == len(different)
     assert all(len(version) == 16 for version in different)
+
+
+def test_pointing_at_the_current_version_writes_nothing(store: ArtifactStore, folder: Path) -> None:
+    store.write("encoders/visits", "v1", fill)
+    store.write("encoders/visits", "v2", fill)
+    written = (folder / "current.json").stat().st_mtime_ns
+    store.point("encoders/visits", "v2")
+    assert (folder / "current.json").stat().st_mtime_ns == written
+    store.point("encoders/visits", "v1")
+    assert store.current("encoders/visits").version == "v1"
+    (folder / "current.json").write_text("{")
+    store.point("encoders/visits", "v1")
+    assert store.current("encoders/visits").version == "v1"
+
+
+def test_the_fingerprint_of_all_artifacts_follows_every_file(store: ArtifactStore, folder: Path) -> None:
+    seen = [store.fingerprint()]
+    store.write("encoders/visits", "v1", fill)
+    seen.append(store.fingerprint())
+    assert store.fingerprint() == seen[-1]
+    assert ArtifactStore(str(folder.parents[1])).fingerprint() == seen[-1]
+    (folder / "v1" / "report.json").write_text("{}")
+    seen.append(store.fingerprint())
+    (folder / "v1" / "report.json").unlink()
+    seen.append(store.fingerprint())
+    assert len(set(seen)) == len(seen)
