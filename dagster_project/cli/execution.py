@@ -50,31 +50,35 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
     with open_warehouse(settings) as warehouse:  # one that cannot be reached, or is another's, is found before any work
         check_owner(warehouse, settings.answers_schema, settings.owner)
     asked = [job, list(tasks), key or as_of, timestamp(grid).date()]
-    outcome = before = last(project, asked)
+    before = last(project, asked)
     if before and is_dated and before.key != (key or partition(project, as_of)):
-        outcome = before = None
+        before = None
     what = _why_nothing(before) if before else f"Running {job}" + (f" as of {key}" if key else "")
     console.print(what, style="bold", soft_wrap=True)
-    if outcome is None or outcome.again:
-        from dagster_project.cli.jobs import run_job  # loads Dagster and dbt
-
-        forget(settings)
-        outcome = run_job(project, tasks, as_of, job, before)
-        note(project, asked, outcome)
+    outcome = before or _made(project, tasks, as_of, job, asked)
     page = write_page(settings, partition_moment(outcome.key)) if outcome.key is not None else None
     _print_summary(project, names, outcome, console, page)
     if not before:
         console.print(f"  Of {outcome.assets} assets {outcome.reused} were there, made from the same, and stayed.")
 
 
+def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, asked: Sequence[object]) -> Outcome:
+    """Run a job, and note what became of it."""
+    from dagster_project.cli.jobs import run_job  # loads Dagster and dbt
+
+    forget(project.settings)
+    outcome = run_job(project, tasks, as_of, job)
+    note(project, asked, outcome)
+    return outcome
+
+
 def _why_nothing(before: Outcome) -> str:
-    """That nothing is made and why, and which checks are run all the same."""
+    """That nothing is made and why, and which checks warned of what stands."""
     text = (
         "Nothing to make: code, settings, files of dbt, tables and artifacts are what run "
         f"{before.run[:8]} saw and left. Its {before.steps} steps stand"
     )
-    assets = ", ".join("/".join(path) for path in before.again)
-    return text + (f", but for checks that did not pass, which are run again: of {assets}" if assets else "")
+    return text + (f", and so do its warnings: {'; '.join(before.warned)}" if before.warned else "")
 
 
 def _print_summary(

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import dagster as dg
 
@@ -26,9 +25,7 @@ class RunError(BaseModelError):
     """The job did not finish; says which step or check stopped it."""
 
 
-def run_job(
-    project: Project, tasks: Sequence[str], as_of: str | None, job: str, before: Outcome | None = None
-) -> Outcome:
+def run_job(project: Project, tasks: Sequence[str], as_of: str | None, job: str) -> Outcome:
     """Execute a job, for some tasks or all; see `run_main_job`.
 
     Args:
@@ -36,7 +33,6 @@ def run_job(
         tasks: Names; all where there are none.
         as_of: The cutoff that is answered; the newest if not given.
         job: Its name.
-        before: A run that ended well and left nothing to do: only assets with checks that did not pass are run.
 
     Raises:
         RunError: it did not finish.
@@ -55,12 +51,11 @@ def run_job(
     ):
 
         def execute(assets: list[dg.AssetKey] | None, key: str | None) -> dg.ExecuteInProcessResult:
-            renewed = RENEWED if job == TRAIN_JOB and before is None else {}
             result = definitions.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 partition_key=key,
                 asset_selection=assets,
-                run_config={"loggers": {"progress": {}}, **renewed},
+                run_config={"loggers": {"progress": {}}, **(RENEWED if job == TRAIN_JOB else {})},
                 raise_on_error=False,
             )
             if not result.success:
@@ -70,38 +65,27 @@ def run_job(
                 )
             return result
 
-        if before is not None:
-            result = execute([*map(dg.AssetKey, before.again)], before.key)
-            return _outcome(definitions, job, [result], before.key, before)
         results = []
         if is_irregular and job != TRAIN_JOB:  # its cutoffs are known once its table is built
             results.append(execute(upstream(definitions, [project.key(project.contract.grid.relation)], job), None))
             register(instance, project)
         key = None if job == TRAIN_JOB else partition(project, as_of)
         results.append(execute(selection(definitions, tasks, job), key))
-    return _outcome(definitions, job, results, key)
+    return _outcome(results, key)
 
 
-def _outcome(
-    definitions: dg.Definitions, job: str, results: Sequence[dg.ExecuteInProcessResult], key: str | None,
-    before: Outcome | None = None,
-) -> Outcome:  # fmt: skip
-    """What became of a run, in one part or two; or of that `before`, some of whose checks were run again."""
+def _outcome(results: Sequence[dg.ExecuteInProcessResult], key: str | None) -> Outcome:
+    """What became of a run, in one part or two."""
     checks = [check for result in results for check in result.get_asset_check_evaluations()]
-    passed = {(check.asset_key, check.check_name): check.passed for check in checks}
-    of_job = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
-    again = {asset for (asset, _), has_passed in passed.items() if not has_passed and asset in of_job}
+    passed = {f"{check.asset_key.to_user_string()}, {check.check_name}": check.passed for check in checks}
     scored = {task: rows for result in results for task, rows in _rows_scored(result).items()}
-    paths = [list(asset.path) for asset in sorted(again)]
-    if before is not None:
-        return replace(before, again=paths, scored=before.scored | scored)
     events = [event for result in results for event in result.all_events]
     steps = [event.step_key for event in events if event.is_step_success]
     made = [event.materialization for event in events if event.is_step_materialization]
     reused = {item.asset_key: "reused" in item.metadata and bool(item.metadata["reused"].value) for item in made}
     return Outcome(
         results[-1].run_id, key, len(steps), len(reused), sum(reused.values()),
-        [name for name in BUILDS if name in steps], paths, scored,
+        [name for name in BUILDS if name in steps], [name for name in sorted(passed) if not passed[name]], scored,
     )  # fmt: skip
 
 

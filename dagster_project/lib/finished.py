@@ -2,7 +2,7 @@
 
 What a run makes follows from what it is asked, the date, code, settings, the files of dbt, tables and artifacts. A
 record of them is made when a run ended well, and removed as soon as a step of any run works again; a run that finds all
-of it as it was has nothing to do but the checks that did not pass.
+of it as it was has nothing to do. Checks that warned would say the same of the same, so they stand too.
 """
 
 import json
@@ -37,8 +37,8 @@ class Outcome:
     """Of the assets, those that were there already, made from the same."""
     builds: list[str]
     """Its steps that are a build of dbt."""
-    again: list[list[str]]
-    """Assets of which a check did not pass, and stopped nothing."""
+    warned: list[str]
+    """Assets and names of the checks that did not pass, and stopped nothing."""
     scored: dict[str, Any]
     """Rows scored, by task."""
 

@@ -1,4 +1,4 @@
-"""A run that would do the same again does nothing but the checks that did not pass; otherwise it runs."""
+"""A run that would do the same again does nothing; otherwise it runs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -26,9 +26,9 @@ SCORES = "basemodel.returns_14d_scores"
 
 @dataclass
 class Jobs:
-    """Runs of Dagster that were started, each with the run before whose checks alone it ran, if any; what became."""
+    """Runs of Dagster that were started, and what became of those that ended well."""
 
-    before: list[Outcome | None] = field(default_factory=list)
+    count: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -37,7 +37,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     results, run_job = Jobs(), jobs.run_job
 
     def noted(*arguments: object) -> Outcome:
-        results.before.append(arguments[-1])  # pyright: ignore[reportArgumentType]
+        results.count += 1
         results.outcomes.append(run_job(*arguments))  # pyright: ignore[reportArgumentType]
         return results.outcomes[-1]
 
@@ -79,7 +79,7 @@ def would_do_nothing(settings: Settings, *tasks: str, key: str = KEY, job: str =
 
 def test_a_run_with_nothing_to_do_starts_none_and_says_why(ended: Run, again: Callable[[], Run], started: Jobs) -> None:
     run = again()
-    assert started.before == []
+    assert started.count == 0
     assert "Nothing to make: code, settings, files of dbt, tables and artifacts are what run" in run.printed
     table = [line for line in ended.printed.splitlines() if "│" in line]
     assert [line for line in run.printed.splitlines() if "│" in line] == table
@@ -128,7 +128,7 @@ def test_a_table_that_was_dropped_is_there_again(
     rows = ended.rows(query)
     warehouse(f"drop table {SCORES}")
     run = again()
-    assert started.before == [None]
+    assert started.count == 1
     assert run.rows(query) == rows
     assert "assets" in run.printed
 
@@ -154,7 +154,7 @@ def test_a_build_of_dbt_that_may_say_another_thing_is_run(ended: Run) -> None:
     assert finished.last(project, ["asked"]) == replace(outcome, builds=["dbt_behavior"])
 
 
-def test_a_check_that_did_not_pass_is_run_again_and_little_else(
+def test_a_warning_stands_until_something_changes(
     ended: Run, again: Callable[[], Run], started: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finding = CheckResult("repeats", False, "Rows stand twice.", {})
@@ -164,14 +164,14 @@ def test_a_check_that_did_not_pass_is_run_again_and_little_else(
         patch.setattr(repetition, "repeated_rows", lambda *_: finding)
         assert "Nothing to make" not in again().printed
         for _ in range(2):
-            assert "but for checks that did not pass, which are run again: of behavior/visits" in again().printed
-    full, first, second = started.outcomes
-    assert full.again == first.again == second.again == [["behavior", "visits"]]
-    assert started.before == [None, full, first]
+            assert "and so do its warnings: behavior/visits, repeats" in again().printed
+    assert started.count == 1
+    assert started.outcomes[0].warned == ["behavior/visits, repeats"]
+    finished.forget(ended.settings)
     again()  # the check passes by now
-    again()
-    assert len(started.outcomes) == 4
-    assert started.outcomes[-1].again == []
+    assert started.outcomes[-1].warned == []
+    assert "warnings" not in again().printed
+    assert started.count == 2
 
 
 def test_a_blocking_check_stops_every_run_until_it_passes(
@@ -187,7 +187,7 @@ def test_a_blocking_check_stops_every_run_until_it_passes(
             with pytest.raises(RunError, match="Losses are not finite"):
                 again()
     again()
-    assert started.before == [None, None, None]
+    assert started.count == 3
 
 
 def test_an_artifact_that_is_gone_is_run(ended: Run) -> None:
