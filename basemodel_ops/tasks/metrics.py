@@ -54,7 +54,7 @@ def binary_log_loss(target: np.ndarray, score: np.ndarray, weight: Weight = None
 
 
 def r2(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
-    """The share of the variance of targets (rows,) that is foreseen; of equal targets 0, or 1 where all are met.
+    """The share of the variance of targets (rows,) that is explained; of equal targets 0, or 1 where all are met.
 
     Not a number of one row.
     """
