@@ -150,7 +150,8 @@ def name_groups(tree: Tree, group: np.ndarray, before: np.ndarray | None = None)
         tree: The groups.
         group: Of each entity and level, as `Tree.assign` says.
         before: Ids of the same entities in another week, "" where there was none, (entities, `LEVELS`). A group takes
-            the id of the one that it shares most members with, below the same parent; new ones get new numbers.
+            the id of the one that it shares most members with, below the same parent; new ones get new numbers, the
+            largest first, whatever their order in the tree.
     """
     ids = [""] * len(tree)
     for above in range(-1, len(tree)):
@@ -159,18 +160,20 @@ def name_groups(tree: Tree, group: np.ndarray, before: np.ndarray | None = None)
             continue
         depth = 0 if above < 0 else int(tree.level[above])
         prefix = "" if above < 0 else f"{ids[above]}."
-        old, matched = [], {}
+        old, matched, order = [], {}, list(range(len(children)))
         if before is not None:
+            members = [np.flatnonzero(group[:, depth] == child) for child in children]
+            order.sort(key=lambda index: (-len(members[index]), members[index][:1].tolist()))
             column = before[:, depth]
             old = sorted({entry for entry in column.tolist() if entry and entry.rpartition(".")[0] == prefix[:-1]})
             matched = _matched([group[:, depth] == child for child in children], [column == entry for entry in old])
         number = max((int(entry.rpartition(".")[2]) for entry in old), default=0)
-        for index, child in enumerate(children):
+        for index in order:
             if index in matched:
-                ids[child] = old[matched[index]]
+                ids[children[index]] = old[matched[index]]
             else:
                 number += 1
-                ids[child] = f"{prefix}{number}"
+                ids[children[index]] = f"{prefix}{number}"
     return ids
 
 

@@ -102,6 +102,20 @@ def test_a_new_group_gets_a_new_number_and_no_old_one(found) -> None:
     assert len(set(ids)) == len(ids)
 
 
+def test_groups_of_no_week_before_are_numbered_alike_in_any_order_of_the_tree(found) -> None:
+    rows, first, _, tree = found
+    before = np.full((len(rows), LEVELS), "", object)
+    before[first == 0, 0] = "7"  # and no group within it
+    order = np.concatenate([tree.children(-1)[::-1], np.flatnonzero(tree.parent >= 0)[::-1]])
+    place = np.argsort(order)
+    other = Tree(tree.centre[order], np.where(tree.parent[order] >= 0, place[tree.parent[order]], -1), tree.agreement)
+    named = [
+        np.array([*name_groups(one, group, before), ""], object)[group]
+        for one, group in ((one, one.assign(rows)[0]) for one in (tree, other))
+    ]
+    assert np.array_equal(*named)
+
+
 def test_ids_say_where_a_group_stands(found) -> None:
     rows, _, _, tree = found
     ids = name_groups(tree, tree.assign(rows)[0])
