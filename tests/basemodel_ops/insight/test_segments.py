@@ -109,11 +109,11 @@ def test_groups_of_no_week_before_are_numbered_alike_in_any_order_of_the_tree(fo
     order = np.concatenate([tree.children(-1)[::-1], np.flatnonzero(tree.parent >= 0)[::-1]])
     place = np.argsort(order)
     other = Tree(tree.centre[order], np.where(tree.parent[order] >= 0, place[tree.parent[order]], -1), tree.agreement)
-    named = [
+    first_named, second_named = (
         np.array([*name_groups(one, group, before), ""], object)[group]
         for one, group in ((one, one.assign(rows)[0]) for one in (tree, other))
-    ]
-    assert np.array_equal(*named)
+    )
+    assert np.array_equal(first_named, second_named)
 
 
 def test_ids_say_where_a_group_stands(found) -> None:
