@@ -12,7 +12,7 @@ from basemodel_ops.boosting.forest import Forest
 from basemodel_ops.boosting.parameters import OF_SUBSETS
 
 SETTINGS = {
-    **OF_SUBSETS, "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 100, "feature_fraction": 0.25,
+    **OF_SUBSETS, "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 100, "feature_fraction": 0.5,
     "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 20.0, "max_bin": 63, "extra_trees": True,
     "num_threads": 1,
 }  # fmt: skip
