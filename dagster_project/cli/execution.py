@@ -53,7 +53,7 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
     before = last(project, asked)
     if before and is_dated and before.key != (key or partition(project, as_of)):
         before = None
-    what = _why_nothing(before) if before else f"Running {job}" + (f" as of {key}" if key else "")
+    what = _why_skipped(before) if before else f"Running {job}" + (f" as of {key}" if key else "")
     console.print(what, style="bold", soft_wrap=True)
     outcome = before or _made(project, tasks, as_of, job, asked)
     page = write_page(settings, partition_moment(outcome.key)) if outcome.key is not None else None
@@ -72,7 +72,7 @@ def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, a
     return outcome
 
 
-def _why_nothing(before: Outcome) -> str:
+def _why_skipped(before: Outcome) -> str:
     """That nothing is made and why, and which checks warned of what stands."""
     text = (
         "Nothing to make: code, settings, files of dbt, tables and artifacts are what run "

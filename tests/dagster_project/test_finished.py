@@ -77,7 +77,7 @@ def would_do_nothing(settings: Settings, *tasks: str, key: str = KEY, job: str =
     return finished.last(project, asked) is not None
 
 
-def test_a_run_with_nothing_to_do_starts_none_and_says_why(ended: Run, again: Callable[[], Run], started: Jobs) -> None:
+def test_an_unchanged_rerun_is_skipped_with_its_reason(ended: Run, again: Callable[[], Run], started: Jobs) -> None:
     run = again()
     assert started.count == 0
     assert "Nothing to make: code, settings, files of dbt, tables and artifacts are what run" in run.printed
@@ -143,7 +143,7 @@ def test_a_record_that_cannot_be_read_is_none(ended: Run, text: str) -> None:
     assert would_do_nothing(ended.settings)
 
 
-def test_a_build_of_dbt_that_may_say_another_thing_is_run(ended: Run) -> None:
+def test_a_dbt_build_that_may_differ_is_run(ended: Run) -> None:
     project = load_project(ended.settings)
     outcome = Outcome("run", KEY, 1, 1, 0, ["dbt_behavior", "dbt_of_the_clock"], [], {})
     finished.forget(ended.settings)
@@ -154,7 +154,7 @@ def test_a_build_of_dbt_that_may_say_another_thing_is_run(ended: Run) -> None:
     assert finished.last(project, ["asked"]) == replace(outcome, builds=["dbt_behavior"])
 
 
-def test_a_warning_stands_until_something_changes(
+def test_a_warning_stands_while_the_state_is_unchanged(
     ended: Run, again: Callable[[], Run], started: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finding = CheckResult("repeats", False, "Rows stand twice.", {})

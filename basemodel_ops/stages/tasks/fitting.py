@@ -7,11 +7,7 @@ from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.report import Report
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import parts_used
-from basemodel_ops.stages.snapshot.task_rows import (
-    fitted_metrics,
-    load_task_rows,
-    prepared,
-)
+from basemodel_ops.stages.snapshot.task_rows import fitted_metrics, load_task_rows, prepared
 from basemodel_ops.stages.tasks.label_answers import fit_labels
 from basemodel_ops.stages.tasks.single_answers import fit_single
 from basemodel_ops.stages.tasks.supplement import examples_of

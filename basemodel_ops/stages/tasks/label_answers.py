@@ -10,14 +10,8 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import PARTS
-from basemodel_ops.stages.snapshot.task_rows import (
-    Fit,
-    TaskRows,
-    known_before_test,
-)
-from basemodel_ops.stages.tasks.feature_sets import (
-    pair_feature_sets,
-)
+from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, known_before_test
+from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions
 from basemodel_ops.stages.tasks.single_answers import refuse_empty

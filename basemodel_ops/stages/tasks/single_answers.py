@@ -10,20 +10,10 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import PARTS
-from basemodel_ops.stages.snapshot.task_rows import (
-    Fit,
-    Metrics,
-    TaskRows,
-    known_before_test,
-)
+from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, known_before_test
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_features, plain_predictions
-from basemodel_ops.stages.tasks.feature_sets import (
-    aggregate_names,
-    item_names,
-    peer_keys,
-    single_feature_sets,
-)
+from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
 from basemodel_ops.stages.tasks.selection import Selection, known_targets, peer_features, select
 from basemodel_ops.stages.tasks.supplement import drawn_entities

@@ -154,7 +154,7 @@ def test_what_is_not_there_is_said(database: Watched) -> None:
     assert schemas(database) == {"sales"}
 
 
-def test_nothing_is_built_into_a_schema_that_is_there(tmp_path: Path, database: Watched) -> None:
+def test_existing_schemas_are_never_built_into(tmp_path: Path, database: Watched) -> None:
     load_shop(database, write_shop(tmp_path / "data"))
     proposal = propose(look_in(database, ["shop"]))
 

@@ -25,7 +25,7 @@ def test_areas_are_those_of_scikit_learn(kind: type, distinct: int, number: type
 
 
 @pytest.mark.parametrize("weight", [None, np.ones(3), np.array([1.0, 1, 0])])
-def test_of_one_class_nothing_is_ranked(weight: np.ndarray | None) -> None:
+def test_a_single_class_has_no_area(weight: np.ndarray | None) -> None:
     for value in (0, 1):
         target = np.full(3, value)
         if weight is not None and not weight[2]:

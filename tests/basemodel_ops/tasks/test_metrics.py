@@ -59,7 +59,7 @@ def test_averages_are_those_of_scikit_learn(rows: int, is_weighted: bool) -> Non
     assert r2(amount, guess, weight) == pytest.approx(r2_score(amount, guess, sample_weight=weight))
 
 
-def test_of_equal_targets_nothing_is_foreseen_but_by_meeting_them_all() -> None:
+def test_r2_of_equal_targets_is_zero_unless_all_are_met() -> None:
     assert r2(np.ones(3), np.ones(3)) == 1
     assert r2(np.ones(3), np.arange(3.0)) == 0
     assert math.isnan(r2(np.ones(1), np.ones(1)))

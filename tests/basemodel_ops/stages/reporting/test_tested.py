@@ -64,7 +64,7 @@ def test_intervals_are_the_spread_of_draws_of_entities(kind: TaskType, metric, e
         assert measured[name].value == pytest.approx(point)
 
 
-def test_of_few_rows_or_one_answer_nothing_is_said() -> None:
+def test_few_rows_or_a_single_answer_are_not_measured() -> None:
     rows, columns = make_rows(TaskType.BINARY, seed=1)
     assert not rows.measured(np.arange(ENOUGH - 1))
     assert not rows.measured(np.flatnonzero(columns["label"] == 1))
