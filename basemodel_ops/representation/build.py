@@ -8,13 +8,13 @@ from basemodel_ops.emde import (
     decayed_counts,
     decayed_moments,
     last_seen,
-    normalise_rows,
     pooled_vectors,
     sketch_histories,
     window_counts,
 )
 from basemodel_ops.encoders import signed_log1p
 from basemodel_ops.representation.between import between_specs, between_values
+from basemodel_ops.representation.half_precision import HalfRows
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.layout import Layout, Spec
 from basemodel_ops.representation.observed import decay_factors
@@ -22,6 +22,9 @@ from basemodel_ops.representation.recent import PROFILE, profile_values, recent_
 from basemodel_ops.representation.runs import run_specs, run_values
 from basemodel_ops.representation.scalars import history_scalars, scalar_names, target_scalars
 from basemodel_ops.representation.sessions import once_per_session, session_indices
+
+RECENCY_HALF_LIFE = 28.0
+"""Days after which an item that was had counts as half as recent."""
 
 
 @dataclass(frozen=True)
@@ -146,46 +149,45 @@ def history_values(
     else is at `half_lives`. Both are in days.
     """
     days, decay_days, exact = cutoffs / DAY, np.asarray(half_lives, np.float64), np.asarray(counted, np.float64)
-    blocks: list[np.ndarray] = []
+    longest = decay_days.max(keepdims=True)
+    layout = history_layout(plans, half_lives, counted, windows)
+    rows = HalfRows(histories[0].entities, cutoffs.shape[-1], layout.length)
     for history, plan in zip(histories, plans, strict=True):
-        shape = (history.entities, cutoffs.shape[-1], -1)
         factors = decay_factors(cutoffs, plan.first_event_time, decay_days)
-        blocks.append(history_scalars(history, cutoffs, windows, plan.first_event_time))
-        blocks += [_number_features(history, number, days, decay_days, factors) for number in plan.numbers]
+        rows.add(history_scalars(history, cutoffs, windows, plan.first_event_time))
+        for number in plan.numbers:
+            rows.add(_number_features(history, number, days, decay_days, factors))
         cells, size = _cells_of(history, plan.top_items)
-        counts = _faded(history, cells, size, cutoffs, plan.first_event_time, decay_days.max(keepdims=True))
-        blocks.append(counts)
+        counts = decayed_counts(history.start, history.days, cells, size, days, longest)
+        rows.add_logs(counts, decay_factors(cutoffs, plan.first_event_time, longest))
         entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))
         first = once_per_session(cells, session_indices(entity_index, history.time, history.session), size)
-        blocks.append(_faded(history, first, size, cutoffs, plan.first_event_time, exact))
-        age = days[..., None] - last_seen(history.start, history.days, cells, size, days)
-        blocks.append(np.exp2(-age / 28.0))  # 1 just now, one half after four weeks, 0 never
-        blocks.append(_faded(history, *_cells_of(history, plan.cells), cutoffs, plan.first_event_time, decay_days))
+        sessions = decayed_counts(history.start, history.days, first, size, days, exact)
+        rows.add_logs(sessions, decay_factors(cutoffs, plan.first_event_time, exact))
+        rows.add_recency(last_seen(history.start, history.days, cells, size, days), days, RECENCY_HALF_LIFE)
+        in_cells = decayed_counts(history.start, history.days, *_cells_of(history, plan.cells), days, decay_days)
+        rows.add_logs(in_cells, factors)
         for column, codes in plan.codes.items():
             item_ids = history.item_ids[column]
             sketch = sketch_histories(history.start, history.days, item_ids, codes, plan.width, days, decay_days)
-            blocks += _rows_and_total_weight(sketch, codes.shape[1], plan.width)
+            _add_sketch(rows, sketch, plan.width)
             pooled = pooled_vectors(history.start, history.days, item_ids, plan.vectors[column], days, decay_days)
-            length = np.linalg.norm(pooled, axis=-1, keepdims=True)
-            blocks.append(np.divide(pooled, length, out=np.zeros_like(pooled), where=length > 0).reshape(shape))
+            rows.add_directions(pooled, pooled.shape[3])
         for density in plan.densities.values():
             size = density.rows * density.width
             dense = decayed_counts(history.start, history.days, density.cells(history), size, days, decay_days)
-            blocks += _rows_and_total_weight(dense, density.rows, density.width)
-        blocks.append(recent_values(history, list(plan.top_items), list(plan.numbers), cutoffs))
-        blocks.append(profile_values(counts, list(plan.top_items.values())))
-        blocks.append(run_values(history, list(plan.top_items), cutoffs))
-    blocks.append(between_values(histories, cutoffs))
-    return np.concatenate([block.astype(np.float16) for block in blocks], axis=2)
+            _add_sketch(rows, dense, density.width)
+        rows.add(recent_values(history, list(plan.top_items), list(plan.numbers), cutoffs))
+        rows.add(profile_values(counts[:, :, 0], list(plan.top_items.values())))
+        rows.add(run_values(history, list(plan.top_items), cutoffs))
+    rows.add(between_values(histories, cutoffs))
+    return rows.finished()
 
 
-def _faded(
-    history: History, cells: np.ndarray, size: int, cutoffs: np.ndarray, first_event_time: int, decay_days: np.ndarray
-) -> np.ndarray:
-    """log(1 + decayed count) of cells, as if always observed, (entities, cutoffs, half-lives x size)."""
-    counts = decayed_counts(history.start, history.days, cells, size, cutoffs / DAY, decay_days)
-    full = decay_factors(cutoffs, first_event_time, decay_days)[..., None]
-    return np.log1p(counts * full).reshape(*counts.shape[:2], -1)
+def _add_sketch(rows: HalfRows, sketch: np.ndarray, width: int) -> None:
+    """Rows of a sketch as distributions of length 1, and the log of the mass that each holds, per half-life."""
+    rows.add_directions(sketch, width, are_counts=True)
+    rows.add(np.log1p(sketch[..., :width].sum(axis=-1)))
 
 
 def _number_features(
@@ -195,13 +197,6 @@ def _number_features(
     moments = decayed_moments(history.start, history.days, history.numbers[number], days, decay_days)
     pairs = np.stack([moments.total * factors, moments.mean], axis=-1).reshape(*moments.last.shape, -1)
     return signed_log1p(np.concatenate([pairs, moments.last[..., None]], axis=2))
-
-
-def _rows_and_total_weight(sketch: np.ndarray, rows: int, width: int) -> list[np.ndarray]:
-    """Rows of a sketch as distributions of length 1, and the log of the mass that each holds, per half-life."""
-    shape = (*sketch.shape[:2], -1)
-    total_weight = np.log1p(sketch[..., :width].sum(axis=-1))
-    return [normalise_rows(sketch, rows, width).reshape(shape), total_weight]
 
 
 def target_layout(plans: list[SourcePlan], horizons: tuple[int, ...], item_horizons: tuple[int, ...]) -> Layout:
@@ -241,29 +236,30 @@ def target_values(
     """
     # Whole microseconds: a sum of days, rounded, might take an event at the end of a window into it.
     horizon_lengths = np.asarray(item_horizons, np.int64) * DAY
-    activity: list[np.ndarray] = []
-    items: list[np.ndarray] = []  # each (entities, cutoffs, horizons, numbers), as composition is
-    item_distribution: list[np.ndarray] = []
+    layout = target_layout(plans, horizons, item_horizons)
+    rows = HalfRows(histories[0].entities, cutoffs.shape[-1], layout.length)
+    items: list[np.ndarray] = []  # each (entities, cutoffs, horizons, items)
+    shares: list[np.ndarray] = []  # each (entities, cutoffs, horizons, depth x width)
     for history, plan in zip(histories, plans, strict=True):
-        activity.append(target_scalars(history, cutoffs, horizons))
+        rows.add(target_scalars(history, cutoffs, horizons))
         cells, size = _cells_of(history, plan.top_items)
-        items.append(np.log1p(window_counts(history.start, history.time, cells, size, cutoffs, horizon_lengths)))
+        items.append(window_counts(history.start, history.time, cells, size, cutoffs, horizon_lengths))
         for column, codes in plan.codes.items():
-            rows = plan.density_rows
-            cells = _target_cells(history, codes, column, rows, plan.width)
-            counts = window_counts(history.start, history.time, cells, rows * plan.width, cutoffs, horizon_lengths)
-            counts = counts.reshape(*counts.shape[:-1], rows, plan.width)
+            depth = plan.density_rows
+            cells = _target_cells(history, codes, column, depth, plan.width)
+            counts = window_counts(history.start, history.time, cells, depth * plan.width, cutoffs, horizon_lengths)
+            counts = counts.reshape(*counts.shape[:-1], depth, plan.width)
             total_weight = counts.sum(axis=-1, keepdims=True)
-            shares = np.divide(counts, total_weight, out=np.zeros_like(counts), where=total_weight > 0)
-            item_distribution.append(shares.reshape(*shares.shape[:3], -1))
-    by_horizon = [
-        entry[:, :, horizon]
-        for part in (items, item_distribution)
-        for horizon in range(len(horizon_lengths))
-        for entry in part
-    ]
-    values = np.concatenate([*activity, *by_horizon], axis=2).astype(np.float16)
-    for block in target_layout(plans, horizons, item_horizons).blocks:
+            share = np.divide(counts, total_weight, out=np.zeros_like(counts), where=total_weight > 0)
+            shares.append(share.reshape(*share.shape[:3], -1))
+    for horizon in range(len(item_horizons)):
+        for counts in items:
+            rows.add_logs(counts[:, :, [horizon]])
+    for horizon in range(len(item_horizons)):
+        for share in shares:
+            rows.add(share[:, :, horizon])
+    values = rows.finished()
+    for block in layout.blocks:
         is_open = np.broadcast_to(cutoffs + int(block.detail) * DAY > end, values.shape[:2])
         values[is_open, block.offset : block.end] = np.nan
     return values

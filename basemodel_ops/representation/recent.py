@@ -4,6 +4,7 @@ Decayed counts say how much of everything there was; what came last, and in whic
 """
 
 import numpy as np
+from numba import njit
 
 from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.representation.history import History
@@ -72,23 +73,38 @@ def _taken(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     return values[at] if len(values) else np.zeros(at.shape, values.dtype)
 
 
-def profile_values(logs: np.ndarray, sizes: list[int]) -> np.ndarray:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _profile_values(counts: np.ndarray, sizes: np.ndarray, out: np.ndarray) -> None:
+    for entity in range(counts.shape[0]):
+        for cutoff in range(counts.shape[1]):
+            low = 0
+            for column, size in enumerate(sizes):
+                total, distinct, usual, most, logs = 0.0, 0, 0, np.float32(0), 0.0
+                for item in range(size):
+                    count = counts[entity, cutoff, low + item]
+                    if count > 0:
+                        total += count
+                        distinct += 1
+                        logs += count * np.log(count)
+                        if count > most:
+                            usual, most = item + 1, count
+                low += size
+                told = out[entity, cutoff, column * len(PROFILE) :]
+                told[0], told[2] = usual, distinct
+                told[1] = most / total if total > 0 else 0
+                told[3] = max(np.log(total) - logs / total, 0) if total > 0 else 0
+
+
+def profile_values(counts: np.ndarray, sizes: list[int]) -> np.ndarray:
     """What is usual of each column, float32 (entities, cutoffs, columns x `PROFILE`).
 
     The rank of the most counted item from 1 on, 0 where there is none; its share of all that is counted; how many items
     are; and the entropy of the shares, in nats.
 
     Args:
-        logs: log(1 + count) of the items of all columns, side by side (entities, cutoffs, items).
+        counts: Of the items of all columns, side by side, float32 (entities, cutoffs, items).
         sizes: Items of each column.
     """
-    results = []
-    for part in np.split(np.expm1(logs.astype(np.float32)), np.cumsum(sizes)[:-1], axis=2) if sizes else []:
-        total = part.sum(axis=2, keepdims=True)
-        shares = np.divide(part, total, out=np.zeros_like(part), where=total > 0)
-        most = shares.max(axis=2, initial=0)
-        entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=2)
-        rank = np.where(most > 0, shares.argmax(axis=2) + 1, 0) if part.shape[2] else most
-        results += [rank, most, (part > 0).sum(axis=2), entropy]
-    shape = (*logs.shape[:2], len(results))
-    return np.stack(results, axis=2).astype(np.float32) if results else np.zeros(shape, np.float32)
+    out = np.zeros((*counts.shape[:2], len(sizes) * len(PROFILE)), np.float32)
+    _profile_values(np.ascontiguousarray(counts), np.array(sizes, np.int64), out)
+    return out

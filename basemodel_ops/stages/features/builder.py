@@ -68,6 +68,14 @@ class Part:
     def __len__(self) -> int:
         return len(self.row_index[0])
 
+    def rows_of(self, values: np.ndarray) -> np.ndarray:
+        """What (entities, cutoffs, …) say of each row, (rows, …)."""
+        flat = values.reshape(-1, *values.shape[2:])
+        entity, column = self.row_index
+        if len(self) == len(flat):  # a row of every pair, in their order
+            return flat
+        return flat.take(entity * values.shape[1] + column, axis=0)
+
     def take(self, rows: np.ndarray) -> "Part":
         """The same with chosen rows only (positions, ascending)."""
         row_entity, column = (index[rows] for index in self.row_index)
@@ -191,7 +199,7 @@ class Builder:
 
     def represent(self, part: "Part") -> np.ndarray:
         """The rows of a part, float16 (rows, length)."""
-        return self.values(part.low, part.histories, part.cutoffs)[part.row_index]
+        return part.rows_of(self.values(part.low, part.histories, part.cutoffs))
 
     def values(self, low: int, histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
         """The representation of a shard that begins with entity `low`, float16 (entities, cutoffs, length).

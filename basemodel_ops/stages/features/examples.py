@@ -160,7 +160,7 @@ class _Represented:
     entity: np.ndarray
     cutoff: np.ndarray
     is_wide: np.ndarray
-    values: np.ndarray
+    values: list[np.ndarray]  # of neighbouring rows
     targets: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -176,9 +176,12 @@ def _represent(
     values = _targets(part.take(either), builder, snapshot) if len(either) else None
     for kind, columns in kept.items():
         its_learnt = sampled[kind]
-        result = values[np.searchsorted(either, its_learnt)][:, columns] if values is not None else None
-        targets[kind] = its_learnt, np.zeros((0, len(columns)), np.float16) if result is None else result
-    return _Represented(plan.entity[rows], plan.cutoff[rows], plan.is_wide[rows], builder.represent(part), targets)
+        result = np.zeros((0, len(columns)), np.float16)
+        if values is not None:
+            its_values = values if len(columns) == values.shape[1] else values[:, columns]
+            result = its_values.take(np.searchsorted(either, its_learnt), axis=0)
+        targets[kind] = its_learnt, result
+    return _Represented(plan.entity[rows], plan.cutoff[rows], plan.is_wide[rows], [builder.represent(part)], targets)
 
 
 def _targets(part: Part, builder: Builder, snapshot: Snapshot) -> np.ndarray:
@@ -187,7 +190,7 @@ def _targets(part: Part, builder: Builder, snapshot: Snapshot) -> np.ndarray:
         part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.item_horizons,
         snapshot.times.training_end,
     )  # fmt: skip
-    return result[part.row_index]
+    return part.rows_of(result)
 
 
 def _events_before(histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
@@ -200,7 +203,7 @@ def _batched(parts: Iterator[_Represented]) -> Iterator[_Represented]:
     waiting: list[_Represented] = []
     for part in parts:
         waiting.append(part)
-        if sum(represented.values.nbytes for represented in waiting) >= FILE_BYTES:
+        if sum(values.nbytes for represented in waiting for values in represented.values) >= FILE_BYTES:
             yield _concat(waiting)
             waiting = []
     if waiting:
@@ -216,7 +219,7 @@ def _concat(parts: list[_Represented]) -> _Represented:
         )
         for kind in SAMPLES
     }
-    entity, cutoff, is_wide, values = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("entity", "cutoff", "is_wide", "values")
+    entity, cutoff, is_wide = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("entity", "cutoff", "is_wide")
     )
-    return _Represented(entity, cutoff, is_wide, values, targets)
+    return _Represented(entity, cutoff, is_wide, [values for part in parts for values in part.values], targets)

@@ -211,17 +211,31 @@ class RowWriter:
         """Rows written so far."""
         return sum(map(len, self._entity))
 
-    def append(self, entity: np.ndarray, cutoff: np.ndarray, is_wide: np.ndarray, values: np.ndarray) -> None:
-        """Write a shard: `values` (rows, length) of rows, and which of these are read whole."""
+    def append(self, entity: np.ndarray, cutoff: np.ndarray, is_wide: np.ndarray, values: Sequence[np.ndarray]) -> None:
+        """Write a shard: `values` of neighbouring rows, each (rows, length), and which of all rows are read whole."""
         number = len(self._entity)
         for kind in self._layout.kinds:
-            its_values = values[:, self._layout.positions(kind)]
-            kept = its_values[is_wide] if kind in WIDE else its_values
+            kept = self._joined(values, is_wide, kind)
             self._writer.arrays(f"{kind}-{number:05d}", {"values": kept})
             self.bytes += kept.nbytes
         self._entity.append(entity)
         self._cutoff.append(cutoff)
         self._wide.append(is_wide)
+
+    def _joined(self, values: Sequence[np.ndarray], is_wide: np.ndarray, kind: str) -> np.ndarray:
+        """The numbers of one kind, of the rows that it is kept of: one copy, block by block."""
+        blocks, until = self._layout.select(kind), np.cumsum([len(part) for part in values])
+        rows = [np.flatnonzero(flags) for flags in np.split(is_wide, until[:-1])] if kind in WIDE else None
+        count = int(is_wide.sum()) if kind in WIDE else len(is_wide)
+        out, low = np.empty((count, sum(block.length for block in blocks)), np.float16), 0
+        for number, part in enumerate(values):
+            current = slice(None) if rows is None else rows[number]
+            high, column = low + (len(part) if rows is None else len(rows[number])), 0
+            for block in blocks:
+                out[low:high, column : column + block.length] = part[current, block.offset : block.end]
+                column += block.length
+            low = high
+        return out
 
     def finish(self, entities: Vocabulary) -> None:
         """Write what says which rows these are."""

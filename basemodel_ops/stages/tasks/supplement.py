@@ -56,7 +56,7 @@ def _represent(
     for part, values in parallel_map(work, builder.parts(*pairs)):
         current = np.arange(part.first, part.first + len(part))
         is_wide = np.full(len(current), task.form.shape is Shape.LABELS)
-        written.append(pairs[0][current], pairs[1][current], is_wide, values)
+        written.append(pairs[0][current], pairs[1][current], is_wide, [values])
         ws.log(f"{task.name}: {written.rows:,} of {pairs.shape[1]:,} rows that were not represented before")
     written.finish(builder.entities)
     return {"rows": written.rows}, {}
