@@ -17,6 +17,9 @@ from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, is_du
 READERS = {".parquet": "read_parquet", ".csv": "read_csv_auto", ".tsv": "read_csv_auto", ".csv.gz": "read_csv_auto"}
 """DuckDB's reader of each kind of file."""
 
+MISSING = ("NA", "N/A", "n/a", "NULL", "null", "None", "\\N", "?", "-")
+"""How files spell that a value is not there, beside leaving it empty."""
+
 CLOCK = re.compile(r"(^|_)(time|timestamp|ts|epoch|date|datetime|at|on|ms)(_|$)")
 """Words for numbers that may be moments."""
 
@@ -94,8 +97,8 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
     results: dict[str, SeenTable] = {}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        for name, same in _grouped(connection, [file for file in files if not is_database(file)]).items():
-            results[name] = look_at(connection, SeenTable(name, same, _files_read(same), 0, ()))
+        for table in _grouped(connection, [file for file in files if not is_database(file)]):
+            results[table.name] = look_at(connection, table)
         taken: set[str] = set()
         for file in filter(is_database, files):
             alias = _free(f"from_{snake(file.name.rsplit('.', 1)[0])}", taken)
@@ -139,9 +142,51 @@ def _free(name: str, taken: set[str]) -> str:
     return result
 
 
-def _files_read(files: tuple[Path, ...]) -> exp.Expr:
+def _files_read(files: tuple[Path, ...], **options: exp.Expr) -> exp.Expr:
     paths = exp.Array(expressions=[exp.Literal.string(str(path)) for path in files])
-    return exp.func(_reader(files[0]) or "", paths, dialect="duckdb")
+    named = [exp.EQ(this=exp.column(name), expression=value) for name, value in options.items()]
+    return exp.func(_reader(files[0]) or "", paths, *named, dialect="duckdb")
+
+
+def _read_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> exp.Expr:
+    """How files are read: whatever stands for a missing value in columns of numbers or moments is told to DuckDB.
+
+    It looks at the first rows alone unless it is told to look at all, which it is where these say something else.
+    """
+    plain = _files_read(files)
+    if _reader(files[0]) != "read_csv_auto":
+        return plain
+
+    def read(spellings: tuple[str, ...], every: bool = True) -> exp.Expr:
+        options = {"sample_size": exp.Literal.number(-1)} if every else {}
+        if spellings:
+            options["nullstr"] = exp.Array(expressions=[exp.Literal.string(text) for text in ("", *spellings)])
+        return _files_read(files, **options)
+
+    def families(current: exp.Expr) -> list[str]:
+        return [family(kind) for _, kind in _described(connection, SeenTable("", files, current, 0, ()))]
+
+    told, spellings = families(read(MISSING)), ()
+    if told != families(read(())):
+        spellings = _spelled(connection, files)
+        for text in spellings if len(spellings) > 1 else ():
+            fewer = tuple(other for other in spellings if other != text)
+            spellings = fewer if families(read(fewer)) == told else spellings
+    return read(spellings, every=families(read(spellings, every=False)) != told)
+
+
+def _spelled(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> tuple[str, ...]:
+    """Which of `MISSING` stand in any column."""
+    read = _files_read(files, all_varchar=exp.true())
+    rows = exp.select("*").from_(read).subquery("rows")
+    values = exp.select(exp.alias_("unnest([*columns(*)])", "value")).from_(rows)
+    within = exp.column("value").isin(*MISSING)
+    query = exp.select("value").distinct().from_(values.subquery("texts")).where(within)
+    try:
+        found = connection.execute(query.sql("duckdb")).fetchall()
+    except duckdb.Error as error:
+        raise DataError(f"{', '.join(file.name for file in files)} cannot be read: {error}") from error
+    return tuple(text for text in MISSING if (text,) in found)
 
 
 def _reader(file: Path) -> str | None:
@@ -157,21 +202,26 @@ def _described(connection: duckdb.DuckDBPyConnection, table: SeenTable) -> list[
     return [(raw, kind) for raw, kind, *_ in rows]
 
 
-def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> dict[str, tuple[Path, ...]]:
-    """Files by the name of their table; those of one layout whose names differ in numbers are one table."""
-    alike: dict[tuple, list[Path]] = {}
+def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> list[SeenTable]:
+    """The tables of files, not looked at yet; files of one layout whose names differ in numbers are one."""
+    alike: dict[tuple, list[SeenTable]] = {}
     for file in files:
         stem = snake(file.name.split(".")[0])
-        described = _described(connection, SeenTable(stem, (file,), _files_read((file,)), 0, ()))
-        layout = tuple((raw, family(kind)) for raw, kind in described)
-        alike.setdefault((re.sub(r"_?\d+", "", stem), file.suffix, layout), []).append(file)
-    results: dict[str, tuple[Path, ...]] = {}
+        table = SeenTable(stem, (file,), _read_of(connection, (file,)), 0, ())
+        layout = tuple((raw, family(kind)) for raw, kind in _described(connection, table))
+        alike.setdefault((re.sub(r"_?\d+", "", stem), file.suffix, layout), []).append(table)
+    results: dict[str, SeenTable] = {}
     for (stem, *_), same in alike.items():
-        name = (stem.strip("_") or "events") if len(same) > 1 else snake(same[0].name.split(".")[0])
-        if name in results:
-            raise DataError(f"{same[0]} and {results[name][0]} would both be the table {name}. Rename one.")
-        results[name] = tuple(sorted(same))
-    return results
+        table = same[0]
+        if len(same) > 1:
+            paths = tuple(sorted(path for part in same for path in part.paths))
+            table = SeenTable(stem.strip("_") or "events", paths, _read_of(connection, paths), 0, ())
+        if table.name in results:
+            raise DataError(
+                f"{table.paths[0]} and {results[table.name].paths[0]} would both be the table {table.name}. Rename one."
+            )
+        results[table.name] = table
+    return list(results.values())
 
 
 def look_at(

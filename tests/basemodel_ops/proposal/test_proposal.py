@@ -107,6 +107,42 @@ def test_what_cannot_be_told_is_said(tmp_path: Path, query: str, words: str) -> 
         propose(look([csv(tmp_path, "rows.csv", query)]))
 
 
+def written(folder: Path, *rows: str) -> SeenTable:
+    """What is seen of a file of such rows."""
+    (folder / "rows.csv").write_text("\n".join(rows) + "\n")
+    (table,) = look([folder / "rows.csv"])
+    return table
+
+
+def test_missing_values_do_not_make_texts_of_numbers_and_moments(tmp_path: Path) -> None:
+    days = [f"{i % 3},2024-01-{i + 1:02},{i},town" for i in range(20)]
+    table = written(tmp_path, "user_id,at,size,place", *days, "1,NA,NA,NA", "2,2024-02-01,null,", "2,2024-02-02,7,null")
+    seen = {column.name: (column.data_type, column.nulls) for column in table.columns}
+    assert seen["at"] == ("date", 1)
+    assert seen["size"] == ("bigint", 2)
+    assert seen["place"] == ("varchar", 3)
+    assert "['', 'NA', 'null']" in table.source.sql("duckdb")
+
+
+def test_words_that_could_mean_missing_stay_words_where_no_number_needs_them_gone(tmp_path: Path) -> None:
+    days = [f"{i % 3},2024-01-{i + 1:02},{i},NA" for i in range(20)]
+    table = written(tmp_path, "user_id,at,size,country", *days)
+    column = table.column("country")
+    assert column is not None
+    assert (column.distinct, column.nulls) == (1, 0)
+    assert "nullstr" not in table.source.sql("duckdb")
+
+
+def test_a_word_far_down_does_not_stop_the_reading_of_numbers(tmp_path: Path) -> None:
+    days = [f"{i % 9},2024-01-01 00:00:00,{i}" for i in range(40_000)]
+    column = written(tmp_path, "user_id,at,size", *days, "1,2024-01-02 00:00:00,NA").column("size")
+    assert column is not None
+    assert (column.data_type, column.nulls) == ("bigint", 1)
+    column = written(tmp_path, "user_id,at,size", *days, "1,2024-01-02 00:00:00,large").column("size")
+    assert column is not None
+    assert (column.data_type, column.nulls) == ("varchar", 0)
+
+
 def test_files_that_are_none_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"There is no .*missing"):
         look([tmp_path / "missing"])
