@@ -11,7 +11,8 @@ from basemodel_ops.contract.inference import family, is_opaque
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.databases import MADE
-from basemodel_ops.proposal.tables import SeenColumn, SeenTable, look_at, snake
+from basemodel_ops.proposal.seen import SeenColumn, SeenTable
+from basemodel_ops.proposal.tables import look_at, snake
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.sql import SqlWarehouse
 

@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.roles import Proposal, annotation
-from basemodel_ops.proposal.tables import SeenColumn, SeenTable, moment
+from basemodel_ops.proposal.seen import SeenColumn, SeenTable
+from basemodel_ops.proposal.tables import moment
 from basemodel_ops.proposal.templates import DIGESTS, GRID, MACROS, PROFILES, README, TASK
 
 STALE = timedelta(days=14)

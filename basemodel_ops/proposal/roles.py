@@ -1,5 +1,6 @@
 """What each table is taken for: events, facts, or neither; whose behaviour it is, and over which time."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from basemodel_ops.contract.inference import family, is_named_like_an_id
 from basemodel_ops.errors import DataError
-from basemodel_ops.proposal.tables import SeenColumn, SeenTable
+from basemodel_ops.proposal.seen import SeenColumn, SeenTable
 
 WHOSE = re.compile(
     r"(^|_)(customer|client|user|member|person|patient|household|visitor|account|subscriber|player|student|driver|"
@@ -61,9 +62,11 @@ class Proposal:
         """Of the warehouse in which the tables are."""
         return self.events[0].table.dialect
 
-    def references(self, column: str) -> str | None:
+    def references(self, column: SeenColumn) -> str | None:
         """The facts about the values of an event column; None where there are none."""
-        return next((table.name for table, key in self.attributes if key == column and key != self.entity), None)
+        named = (table.name for table, key in self.attributes if key == column.name and key != self.entity)
+        held = (table.name for table, _ in self.attributes if table.name == column.mentions)
+        return next(itertools.chain(named, held), None)
 
 
 def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
@@ -94,7 +97,7 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
             continue
         seen_column, keys = (
             table.column(owner),
-            [seen_column for seen_column in table.columns if _is_key(table, seen_column)],
+            [seen_column for seen_column in table.columns if table.is_key(seen_column)],
         )
         time = max(
             (seen_column for seen_column in table.columns if seen_column.is_timestamp and seen_column.first),
@@ -109,9 +112,13 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
             attributes.append((table, keys[0].name))
         else:
             unused.append((table, "no time and no column whose values stand once"))
-    mentioned = {column.name for event in events for column in event.table.columns}
-    unused += [(table, f"no event mentions its {key}") for table, key in attributes if key not in mentioned]
-    attributes = [(table, key) for table, key in attributes if key in mentioned]
+    mentioned = {name for event in events for column in event.table.columns for name in (column.name, column.mentions)}
+    unused += [
+        (table, f"no event mentions its {key}")
+        for table, key in attributes
+        if not mentioned.intersection((key, table.name))
+    ]
+    attributes = [(table, key) for table, key in attributes if mentioned.intersection((key, table.name))]
     times = [column for event in events if (column := event.table.column(event.time)) is not None]
     first, last = min(time.first for time in times if time.first), max(time.last for time in times if time.last)
     days = (last - first).days
@@ -129,7 +136,7 @@ def annotation(proposal: Proposal, table: SeenTable, column: SeenColumn) -> dict
     if PERSONAL.search(column.name):
         return {"pii": True}
     kind, known = family("timestamp" if column.ticks else column.data_type), table.rows - column.nulls
-    attributes = proposal.references(column.name) if any(event.table is table for event in proposal.events) else None
+    attributes = proposal.references(column) if any(event.table is table for event in proposal.events) else None
     if attributes is not None:
         return {"type": "category", "references": attributes}
     if kind == "text" and column.distinct > max(MANY, LONE * known):
@@ -156,11 +163,6 @@ def _entity(dated: Sequence[SeenTable], wanted: str | None) -> str:
     if not likely:
         raise DataError(f"Nothing says whose events these are. Name a column by --entity: {_list(shared)}.")
     return max(likely, key=lambda name: (named[name], shared[name], is_named_like_an_id(name), -len(name)))
-
-
-def _is_key(table: SeenTable, column: SeenColumn) -> bool:
-    is_name = family(column.data_type) in ("text", "number") and not column.is_timestamp
-    return is_name and column.distinct == table.rows > 1 and not column.nulls
 
 
 def _precision(column: SeenColumn) -> tuple[bool, int]:

@@ -3,8 +3,7 @@
 import itertools
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,12 +12,9 @@ from sqlglot import exp
 from basemodel_ops.contract.inference import family, is_opaque, is_timestamp
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, is_duckdb, relations
-
-READERS = {".parquet": "read_parquet", ".csv": "read_csv_auto", ".tsv": "read_csv_auto", ".csv.gz": "read_csv_auto"}
-"""DuckDB's reader of each kind of file."""
-
-MISSING = ("NA", "N/A", "n/a", "NULL", "null", "None", "\\N", "?", "-")
-"""How files spell that a value is not there, beside leaving it empty."""
+from basemodel_ops.proposal.files import READERS, described_columns, read_of, reader_of
+from basemodel_ops.proposal.mentions import with_mentions
+from basemodel_ops.proposal.seen import SeenColumn, SeenTable
 
 CLOCK = re.compile(r"(^|_)(time|timestamp|ts|epoch|date|datetime|at|on|ms)(_|$)")
 """Words for numbers that may be moments."""
@@ -27,64 +23,6 @@ FIRST, LAST = 315_532_800, 4_102_444_800
 """Seconds from 1970 to 1980 and to 2100."""
 
 READ = ", ".join([*READERS, *ENDINGS])
-
-
-@dataclass(frozen=True)
-class SeenColumn:
-    """A column: as the file names it, as models will, and what its values are."""
-
-    raw: str
-    name: str
-    data_type: str
-    distinct: int
-    nulls: int
-    first: datetime | None = None
-    last: datetime | None = None
-    ticks: int = 0
-    """In a second, where it is a number that counts them since 1970; else 0."""
-
-    @property
-    def is_timestamp(self) -> bool:
-        """Whether it is a timestamp or a date, or a number that stands for one."""
-        return is_timestamp(self.data_type) or self.ticks > 0
-
-
-@dataclass(frozen=True)
-class SeenTable:
-    """A table of a database, one file, or several of one layout that differ in a number; and its columns."""
-
-    name: str
-    paths: tuple[Path, ...]
-    read: exp.Expr
-    """What stands after `from`."""
-    rows: int
-    columns: tuple[SeenColumn, ...]
-    dialect: str = "duckdb"
-    """Of the warehouse that it is in."""
-    is_sampled: bool = False
-    """Whether only some rows were looked at, so that its numbers are estimates."""
-
-    @property
-    def database(self) -> str | None:
-        """The name by which its DuckDB file is attached; None of other files."""
-        return self.read.catalog if isinstance(self.read, exp.Table) else None
-
-    @property
-    def origin(self) -> str:
-        """Where it is, in words."""
-        files = ", ".join(path.name for path in self.paths)
-        if not isinstance(self.read, exp.Table):
-            return files
-        return f"{self.read.name} of {files}" if files else f"{self.read.db}.{self.read.name}"
-
-    def column(self, name: str) -> SeenColumn | None:
-        """A column by the name that models will give it; None where there is none."""
-        return next((seen_column for seen_column in self.columns if seen_column.name == name), None)
-
-    @property
-    def source(self) -> exp.Select:
-        """All rows, read in place."""
-        return exp.select("*").from_(self.read.copy())
 
 
 def look(paths: Iterable[Path]) -> list[SeenTable]:
@@ -112,9 +50,9 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
                         "Rename one, or export the one that is meant to a file of its own."
                     )
                 results[name] = look_at(connection, SeenTable(name, (file,), relation, 0, ()))
-    if not results:
-        raise DataError(f"There is no table in {', '.join(map(str, paths)) or 'nothing'}. What is read: {READ}.")
-    return [results[name] for name in sorted(results)]
+        if not results:
+            raise DataError(f"There is no table in {', '.join(map(str, paths)) or 'nothing'}. What is read: {READ}.")
+        return with_mentions(connection, [results[name] for name in sorted(results)])
 
 
 def snake(name: str) -> str:
@@ -128,8 +66,8 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise DataError(f"There is no {path}.")
     if path.is_dir():
-        return [file.resolve() for file in sorted(path.iterdir()) if _reader(file) or is_duckdb(file)]
-    if not (_reader(path) or is_database(path)):
+        return [file.resolve() for file in sorted(path.iterdir()) if reader_of(file) or is_duckdb(file)]
+    if not (reader_of(path) or is_database(path)):
         raise DataError(f"{path} is no file that is read: {READ}.")
     return [path.resolve()]
 
@@ -142,80 +80,20 @@ def _free(name: str, taken: set[str]) -> str:
     return result
 
 
-def _files_read(files: tuple[Path, ...], **options: exp.Expr) -> exp.Expr:
-    paths = exp.Array(expressions=[exp.Literal.string(str(path)) for path in files])
-    named = [exp.EQ(this=exp.column(name), expression=value) for name, value in options.items()]
-    return exp.func(_reader(files[0]) or "", paths, *named, dialect="duckdb")
-
-
-def _read_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> exp.Expr:
-    """How files are read: whatever stands for a missing value in columns of numbers or moments is told to DuckDB.
-
-    It looks at the first rows alone unless it is told to look at all, which it is where these say something else.
-    """
-    plain = _files_read(files)
-    if _reader(files[0]) != "read_csv_auto":
-        return plain
-
-    def read(spellings: tuple[str, ...], every: bool = True) -> exp.Expr:
-        options = {"sample_size": exp.Literal.number(-1)} if every else {}
-        if spellings:
-            options["nullstr"] = exp.Array(expressions=[exp.Literal.string(text) for text in ("", *spellings)])
-        return _files_read(files, **options)
-
-    def families(current: exp.Expr) -> list[str]:
-        return [family(kind) for _, kind in _described(connection, SeenTable("", files, current, 0, ()))]
-
-    told, spellings = families(read(MISSING)), ()
-    if told != families(read(())):
-        spellings = _spelled(connection, files)
-        for text in spellings if len(spellings) > 1 else ():
-            fewer = tuple(other for other in spellings if other != text)
-            spellings = fewer if families(read(fewer)) == told else spellings
-    return read(spellings, every=families(read(spellings, every=False)) != told)
-
-
-def _spelled(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> tuple[str, ...]:
-    """Which of `MISSING` stand in any column."""
-    read = _files_read(files, all_varchar=exp.true())
-    rows = exp.select("*").from_(read).subquery("rows")
-    values = exp.select(exp.alias_("unnest([*columns(*)])", "value")).from_(rows)
-    within = exp.column("value").isin(*MISSING)
-    query = exp.select("value").distinct().from_(values.subquery("texts")).where(within)
-    try:
-        found = connection.execute(query.sql("duckdb")).fetchall()
-    except duckdb.Error as error:
-        raise DataError(f"{', '.join(file.name for file in files)} cannot be read: {error}") from error
-    return tuple(text for text in MISSING if (text,) in found)
-
-
-def _reader(file: Path) -> str | None:
-    return next((reader for ending, reader in READERS.items() if file.name.lower().endswith(ending)), None)
-
-
-def _described(connection: duckdb.DuckDBPyConnection, table: SeenTable) -> list[tuple[str, str]]:
-    """Names and types of columns."""
-    try:
-        rows = connection.execute(f"describe {table.source.sql('duckdb')}").fetchall()
-    except duckdb.Error as error:
-        raise DataError(f"{table.origin} cannot be read: {error}") from error
-    return [(raw, kind) for raw, kind, *_ in rows]
-
-
 def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> list[SeenTable]:
     """The tables of files, not looked at yet; files of one layout whose names differ in numbers are one."""
     alike: dict[tuple, list[SeenTable]] = {}
     for file in files:
         stem = snake(file.name.split(".")[0])
-        table = SeenTable(stem, (file,), _read_of(connection, (file,)), 0, ())
-        layout = tuple((raw, family(kind)) for raw, kind in _described(connection, table))
+        table = SeenTable(stem, (file,), read_of(connection, (file,)), 0, ())
+        layout = tuple((raw, family(kind)) for raw, kind in described_columns(connection, table))
         alike.setdefault((re.sub(r"_?\d+", "", stem), file.suffix, layout), []).append(table)
     results: dict[str, SeenTable] = {}
     for (stem, *_), same in alike.items():
         table = same[0]
         if len(same) > 1:
             paths = tuple(sorted(path for part in same for path in part.paths))
-            table = SeenTable(stem.strip("_") or "events", paths, _read_of(connection, paths), 0, ())
+            table = SeenTable(stem.strip("_") or "events", paths, read_of(connection, paths), 0, ())
         if table.name in results:
             raise DataError(
                 f"{table.paths[0]} and {results[table.name].paths[0]} would both be the table {table.name}. Rename one."
@@ -233,7 +111,7 @@ def look_at(
         DataError: it cannot be read.
     """
     rows = exp.select(exp.Count(this=exp.Star())).from_(table.source.subquery("rows"))
-    described = _described(connection, table)
+    described = described_columns(connection, table)
     try:
         (total,) = connection.execute(rows.sql("duckdb")).fetchone() or (0,)
         columns = [_column(connection, table, raw, kind) for raw, kind in described if not is_opaque(kind)]

@@ -12,7 +12,7 @@ from dagster_project.cli.errors import plain_errors
 from dagster_project.lib.printing import show
 
 if TYPE_CHECKING:
-    from basemodel_ops.proposal.tables import SeenTable
+    from basemodel_ops.proposal.seen import SeenTable
 
 IN_DATABASE = "postgres:"
 """What begins so names a schema or a table of the database that `PG*` variables name."""

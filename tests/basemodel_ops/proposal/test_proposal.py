@@ -9,7 +9,8 @@ import pytest
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.project import files_of, write
 from basemodel_ops.proposal.roles import Proposal, annotation, propose
-from basemodel_ops.proposal.tables import SeenTable, look, snake
+from basemodel_ops.proposal.seen import SeenTable
+from basemodel_ops.proposal.tables import look, snake
 
 from .shop import CUSTOMERS, DAYS, write_shop
 
@@ -141,6 +142,26 @@ def test_a_word_far_down_does_not_stop_the_reading_of_numbers(tmp_path: Path) ->
     column = written(tmp_path, "user_id,at,size", *days, "1,2024-01-02 00:00:00,large").column("size")
     assert column is not None
     assert (column.data_type, column.nulls) == ("varchar", 0)
+
+
+def test_facts_are_found_by_values_where_names_differ(tmp_path: Path) -> None:
+    ports = [f"p{number:02}" for number in range(30)]
+    trips = [
+        f"{i % 9},2024-{i // 28 + 1:02}-{i % 28 + 1:02},{ports[i % 20]},{ports[i % 7]},x{i % 4}" for i in range(90)
+    ]
+    for name, rows in {
+        "trips": ["ship_id,at,origin,dest,kind", *trips],
+        "ports": ["code,country", *(f"{port},c{number % 3}" for number, port in enumerate(ports[1:]))],
+        "kinds": ["kind,size", *(f"x{number},{number}" for number in range(4))],
+        "seas": ["sea,depth", *(f"s{number},{number}" for number in range(9))],
+    }.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    tables = {table.name: table for table in look([tmp_path])}
+    proposal = propose(list(tables.values()), "ship_id")
+    held = {column.name: proposal.references(column) for column in tables["trips"].columns}
+    # Nineteen of twenty origins are there, and six of seven destinations.
+    assert held == {"ship_id": None, "at": None, "origin": "ports", "dest": None, "kind": "kinds"}
+    assert [table.name for table, _ in proposal.unused] == ["seas"]
 
 
 def test_files_that_are_none_are_named(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""What is seen of tables that are there: their columns, as they name them and as models will."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlglot import exp
+
+from basemodel_ops.contract.inference import family, is_timestamp
+
+
+@dataclass(frozen=True)
+class SeenColumn:
+    """A column: as the file names it, as models will, and what its values are."""
+
+    raw: str
+    name: str
+    data_type: str
+    distinct: int
+    nulls: int
+    first: datetime | None = None
+    last: datetime | None = None
+    ticks: int = 0
+    """In a second, where it is a number that counts them since 1970; else 0."""
+    mentions: str = ""
+    """The table of facts whose keys its values are, if it is not called like these."""
+
+    @property
+    def is_timestamp(self) -> bool:
+        """Whether it is a timestamp or a date, or a number that stands for one."""
+        return is_timestamp(self.data_type) or self.ticks > 0
+
+
+@dataclass(frozen=True)
+class SeenTable:
+    """A table of a database, one file, or several of one layout that differ in a number; and its columns."""
+
+    name: str
+    paths: tuple[Path, ...]
+    read: exp.Expr
+    """What stands after `from`."""
+    rows: int
+    columns: tuple[SeenColumn, ...]
+    dialect: str = "duckdb"
+    """Of the warehouse that it is in."""
+    is_sampled: bool = False
+    """Whether only some rows were looked at, so that its numbers are estimates."""
+
+    @property
+    def database(self) -> str | None:
+        """The name by which its DuckDB file is attached; None of other files."""
+        return self.read.catalog if isinstance(self.read, exp.Table) else None
+
+    @property
+    def origin(self) -> str:
+        """Where it is, in words."""
+        files = ", ".join(path.name for path in self.paths)
+        if not isinstance(self.read, exp.Table):
+            return files
+        return f"{self.read.name} of {files}" if files else f"{self.read.db}.{self.read.name}"
+
+    def column(self, name: str) -> SeenColumn | None:
+        """A column by the name that models will give it; None where there is none."""
+        return next((seen_column for seen_column in self.columns if seen_column.name == name), None)
+
+    def is_key(self, column: SeenColumn) -> bool:
+        """Whether every row has a value of its own in a column, which is no moment."""
+        is_name = family(column.data_type) in ("text", "number") and not column.is_timestamp
+        return is_name and column.distinct == self.rows > 1 and not column.nulls
+
+    @property
+    def source(self) -> exp.Select:
+        """All rows, read in place."""
+        return exp.select("*").from_(self.read.copy())
