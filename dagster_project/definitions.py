@@ -28,8 +28,8 @@ WEEKLY = (answers, deciles, insight, audiences, explanations, page)
 """Those whose assets, their `keys`, are made again at every cutoff."""
 
 
-def build(project: Project) -> dg.Definitions:
-    """The definitions of one dbt project."""
+def build(project: Project, dbt: str | None = None) -> dg.Definitions:
+    """The definitions of one dbt project; `dbt` is its path, that of this environment if not given."""
     built = {group: group.assets(project) for group in GROUPS}
     answered = [key for group in WEEKLY for key in group.keys(project)]
     marts = [key for entry in built[models] if entry.node_def.name == models.MARTS_OP for key in entry.keys]
@@ -39,7 +39,7 @@ def build(project: Project) -> dg.Definitions:
         jobs=automation.jobs(training.keys(project), answered, dg.AssetSelection.assets(*marts)),
         schedules=automation.schedules(project),
         sensors=automation.sensors(project),
-        resources={"workspaces": WorkspaceResource(project=project), "dbt": models.resource(project)},
+        resources={"workspaces": WorkspaceResource(project=project), "dbt": models.resource(project, dbt)},
         loggers={"console": dg.colored_console_logger, "progress": progress},
         executor=dg.in_process_executor,
     )

@@ -12,9 +12,8 @@ import pytest
 
 from basemodel_ops.settings import Settings
 from dagster_project.lib import project
+from dagster_project.lib.loaded_dbt import loaded
 from dagster_project.lib.locking import turn
-
-from . import loaded_dbt, servers
 
 PARSED = ("manifest.json", "partial_parse.msgpack", "fingerprint")
 """What a parse leaves for later ones."""
@@ -42,7 +41,7 @@ def copy_of(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], o
 def called(executable: Callable[[], str]) -> Iterator[None]:
     """Let the product call this dbt."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("lib.project", "defs.dbt_models", "cli.forgetting"):
+        for name in ("lib.project", "defs.dbt_models", "cli.execution", "cli.forgetting"):
             # What is not imported yet will take it from `lib.project`.
             if name == "lib.project" or f"dagster_project.{name}" in sys.modules:
                 patch.setattr(f"dagster_project.{name}.dbt_executable", executable)
@@ -56,11 +55,12 @@ own_dbt = partial(called, project.dbt_executable)
 @contextmanager
 def dbt_loaded_once() -> Iterator[None]:
     """Let the product call a dbt that is loaded already, in a process of its own, from the first call on."""
+    own = project.dbt_executable()
     with ExitStack() as ends:
 
         @cache
         def executable() -> str:
-            return ends.enter_context(loaded_dbt.command(ends.enter_context(servers.short_folder())))
+            return ends.enter_context(loaded(own, "duckdb"))
 
         with called(executable):
             yield

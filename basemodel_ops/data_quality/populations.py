@@ -4,10 +4,12 @@ Such a population gives itself away: all its members have an event after their c
 and not all had one in as long a time before. One that is chosen by what was known before has it the other way round.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Contract, Task
@@ -45,12 +47,13 @@ def check_membership(warehouse: Warehouse, contract: Contract, task: Task, data_
     cutoffs = _timestamps(warehouse, task, data_end)
     members = after = before = at_once = 0
     for cutoff in cutoffs:
-        queried, window = _members(task, cutoff), data_end - cutoff
-        past = _active(warehouse, contract, queried, None, cutoff - INSTANT)  # whoever is new has nothing to compare
-        members += len(past)
-        after += len(past & _active(warehouse, contract, queried, cutoff, data_end))
-        at_once += len(past & _active(warehouse, contract, queried, cutoff, cutoff))
-        before += len(_active(warehouse, contract, queried, cutoff - window, cutoff - INSTANT))
+        window, last = data_end - cutoff, cutoff - INSTANT
+        periods = (None, last), (cutoff, data_end), (cutoff, cutoff), (cutoff - window, last)
+        past, later, then, lately = _active(warehouse, contract, _members(task, cutoff), periods)
+        members += len(past)  # whoever is new has nothing to compare
+        after += len(past & later)
+        at_once += len(past & then)
+        before += len(lately)
     if members < ENOUGH:
         return None
     shares = after / members, before / members
@@ -95,20 +98,38 @@ def _members(task: Task, cutoff: datetime) -> exp.Select:
 
 
 def _active(
-    warehouse: Warehouse, contract: Contract, members: exp.Select, first: datetime | None, last: datetime
-) -> set[str]:
-    """Which of the members have an event from `first`, or ever, to `last`, both included."""
-    results: set[str] = set()
+    warehouse: Warehouse,
+    contract: Contract,
+    members: exp.Select,
+    periods: Sequence[tuple[datetime | None, datetime]],
+) -> list[set[str]]:
+    """Of each period, which of the members have an event from its first moment, or ever, to its last, both included.
+
+    Events are looked through once for all periods, and an entity is made a text once, not with each event.
+    """
+    results: list[set[str]] = [set() for _ in periods]
+    latest = timestamp_of(max(last for _, last in periods))
     for event in contract.events:
         time, entity = column_of(event.time), exp.cast(column_of(event.entity), "text")
-        query = exp.select(exp.alias_(entity, "entity", quoted=True)).distinct().from_(table_of(event.relation))
-        query = query.where(exp.LTE(this=time, expression=timestamp_of(last)))
-        if first is not None:
-            query = query.where(exp.GTE(this=time.copy(), expression=timestamp_of(first)))
+        names = [f"count_{index}" for index in range(len(periods))]
+        counts = [
+            exp.alias_(exp.Count(this=exp.case().when(_within(time, *period), "1")), name, quoted=True)
+            for name, period in zip(names, periods, strict=True)
+        ]
+        counted = exp.select(column_of(event.entity), *counts).from_(table_of(event.relation))
+        counted = counted.where(exp.LTE(this=time, expression=latest)).group_by(column_of(event.entity))
         chosen = exp.select(column_of("member")).from_(members.copy().subquery("members"))
-        query = query.where(exp.In(this=entity.copy(), query=chosen.subquery()))
-        results.update(warehouse.read(query).column(0).to_pylist())
+        query = exp.select(exp.alias_(entity, "entity", quoted=True), *map(column_of, names))
+        query = query.from_(counted.subquery("counted")).where(exp.In(this=entity.copy(), query=chosen.subquery()))
+        found, *numbers = warehouse.read(query).columns
+        for result, number in zip(results, numbers, strict=True):
+            result.update(found.filter(pc.greater(number, 0)).to_pylist())
     return results
+
+
+def _within(time: exp.Expr, first: datetime | None, last: datetime) -> exp.Expr:
+    until = exp.LTE(this=time.copy(), expression=timestamp_of(last))
+    return until if first is None else exp.and_(exp.GTE(this=time.copy(), expression=timestamp_of(first)), until)
 
 
 def _naive(timestamp: Any) -> datetime:

@@ -31,12 +31,14 @@ class Mixture:
         kinds, group = likelihood.shape[1], np.searchsorted(MASSES, total_weight)
         weights = np.full((len(MASSES) + 1, kinds), 1 / kinds)
         for entry in range(len(weights)):
-            its_likelihood = likelihood[group == entry]
-            for _ in range(ROUNDS if len(its_likelihood) else 0):
-                parts = its_likelihood * weights[entry]
-                parts /= np.maximum(parts.sum(axis=1, keepdims=True), LEAST)
+            # Kinds first: NumPy adds up a few long rows in a third of the time that many short ones take.
+            its_likelihood = np.ascontiguousarray(likelihood[group == entry].T, np.float64)
+            events = its_likelihood.shape[1]
+            for _ in range(ROUNDS if events else 0):
+                parts = its_likelihood * weights[entry][:, None]
+                parts /= np.maximum(parts.sum(axis=0), LEAST)
                 # A prior of one event of each kind: none is ruled out by a few.
-                weights[entry] = (parts.sum(axis=0) + 1) / (len(its_likelihood) + kinds)
+                weights[entry] = (np.cumsum(parts, axis=1)[:, -1] + 1) / (events + kinds)
         return cls(weights)
 
     def shares(self, kinds: np.ndarray, total_weight: np.ndarray) -> np.ndarray:

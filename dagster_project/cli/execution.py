@@ -16,8 +16,9 @@ from dagster_project.defs.partitions import as_of as partition_moment
 from dagster_project.defs.partitions import chosen, listed, timestamp
 from dagster_project.lib.finished import Outcome, forget, last, note
 from dagster_project.lib.jobs import MAIN_JOB, TRAIN_JOB
+from dagster_project.lib.loaded_dbt import loaded
 from dagster_project.lib.locking import turn
-from dagster_project.lib.project import Project, load_project
+from dagster_project.lib.project import Project, dbt_executable, load_project
 from dagster_project.lib.results import evaluations, print_evaluations
 
 
@@ -64,10 +65,11 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
 
 def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, asked: Sequence[object]) -> Outcome:
     """Run a job, and note what became of it."""
-    from dagster_project.cli.jobs import run_job  # loads Dagster and dbt
-
     forget(project.settings)
-    outcome = run_job(project, tasks, as_of, job)
+    with loaded(dbt_executable(), project.settings.kind) as dbt:
+        from dagster_project.cli.jobs import run_job  # loads Dagster, while dbt loads itself
+
+        outcome = run_job(project, tasks, as_of, job, dbt)
     note(project, asked, outcome)
     return outcome
 

@@ -25,7 +25,7 @@ class RunError(BaseModelError):
     """The job did not finish; says which step or check stopped it."""
 
 
-def run_job(project: Project, tasks: Sequence[str], as_of: str | None, job: str) -> Outcome:
+def run_job(project: Project, tasks: Sequence[str], as_of: str | None, job: str, dbt: str) -> Outcome:
     """Execute a job, for some tasks or all; see `run_main_job`.
 
     Args:
@@ -33,6 +33,7 @@ def run_job(project: Project, tasks: Sequence[str], as_of: str | None, job: str)
         tasks: Names; all where there are none.
         as_of: The cutoff that is answered; the newest if not given.
         job: Its name.
+        dbt: The path of dbt.
 
     Raises:
         RunError: it did not finish.
@@ -40,7 +41,7 @@ def run_job(project: Project, tasks: Sequence[str], as_of: str | None, job: str)
     settings = project.settings
     home = ensure_dagster_home(settings)
     is_irregular = project.contract.grid.every is Cadence.IRREGULAR
-    definitions = build(project)
+    definitions = build(project, dbt)
     # dbt's own lines, a hundred a run, go to a file; progress is on stderr.
     log = home / "dbt.log"
     with (

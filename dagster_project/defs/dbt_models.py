@@ -14,12 +14,16 @@ from packaging.version import Version, parse
 from basemodel_ops.contract.owners import owners_of
 from dagster_project.lib.about import as_owners
 from dagster_project.lib.built import Builds, Check, Record
+from dagster_project.lib.loading import loading
 from dagster_project.lib.project import SCORES_SOURCE, Project, dbt_environment, dbt_executable, profiles_directory
 
 MARTS = f"source:{SCORES_SOURCE}+"
 BEHAVIOR_OP, MARTS_OP = "dbt_behavior", "dbt_marts"
 BUILDS = (BEHAVIOR_OP, MARTS_OP)
 """The steps that are a build of dbt."""
+
+NEXT = ("great_expectations", "torch", "lightgbm")
+"""What checks of these models, and the stages after them, are going to load."""
 
 
 class FolderTranslator(DagsterDbtTranslator):
@@ -65,14 +69,14 @@ class Dbt(DbtCliResource):
         return None
 
 
-def resource(project: Project) -> Dbt:
-    """dbt for one project, profile and target."""
+def resource(project: Project, dbt: str | None = None) -> Dbt:
+    """dbt for one project, profile and target; its path, if given."""
     settings = project.settings
     return Dbt(
         project_dir=str(settings.dbt_project_dir.resolve()),
         profiles_dir=str(profiles_directory(settings)),
         target=settings.target,
-        dbt_executable=dbt_executable(),
+        dbt_executable=dbt or dbt_executable(),
     )
 
 
@@ -129,14 +133,15 @@ def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDef
                 context=context,
                 target_path=settings.manifest_path.parent.resolve() / name,
             )
-        for event in run.stream():
-            if (
-                isinstance(event, (dg.AssetCheckResult, dg.AssetCheckEvaluation))
-                and event.asset_key
-                and event.check_name
-            ):
-                results.append(_check(event, event.asset_key, event.check_name))
-            yield event
+        with loading(*NEXT if name == BEHAVIOR_OP else ()):
+            for event in run.stream():
+                if (
+                    isinstance(event, (dg.AssetCheckResult, dg.AssetCheckEvaluation))
+                    and event.asset_key
+                    and event.check_name
+                ):
+                    results.append(_check(event, event.asset_key, event.check_name))
+                yield event
         context.log.info(builds.finish(before, assets, tests, results))
 
     return models

@@ -32,9 +32,10 @@ class Items:
         popular = seen / seen.sum()
         likelihood, cell_weights = [], []
         for (windows, _), (row, cell) in zip(parts, happened, strict=True):
-            kinds, total_weight = windows.kinds(line, popular)
-            likelihood.append(kinds[:, row, cell].T)
-            cell_weights.append(total_weight[row])
+            rows, current = np.unique(row, return_inverse=True)
+            kinds, total_weight = windows.kinds(line, popular, rows)
+            likelihood.append(kinds[:, current, cell].T)
+            cell_weights.append(total_weight[current])
         return cls(popular, Mixture.of(np.concatenate(likelihood), np.concatenate(cell_weights)))
 
 
@@ -148,9 +149,9 @@ def _judged(line: Line, model: Counts | Errors | Items, windows: Windows) -> Jud
         return Judged(score, expected.number, number, expected.number)
     if isinstance(model, Items):
         items = windows.items(line)
-        kinds, total_weight = windows.kinds(line, model.popular)
         rows, current = np.unique(items.row, return_inverse=True)  # of the others nothing is asked
-        expected = model.mixture.shares(kinds[:, rows], total_weight[rows])
+        kinds, total_weight = windows.kinds(line, model.popular, rows)
+        expected = model.mixture.shares(kinds, total_weight)
         chances = shares.tails(expected, current, items.cell)
         count = np.bincount(items.row, minlength=len(windows)).astype(float)
         seen = Seen(items, expected[current, items.cell], chances)

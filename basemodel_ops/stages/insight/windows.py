@@ -198,15 +198,15 @@ class Windows:
         session_index = session_indices(entity_index, history.time, history.session)
         return once_per_session(cells[:, None].astype(np.int32), session_index, line.size)
 
-    def kinds(self, line: Line, popular: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def kinds(self, line: Line, popular: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shares of a line's cells by what is known, (kinds, rows, cells), and the entity's decayed events, (rows,).
 
         Its own of late and of long, what the foundation model foresees or, of hours, those around its own, what is
-        `popular` (cells,), and all alike.
+        `popular` (cells,), and all alike. Of some of the windows, `rows` (rows,).
         """
         history, cutoffs = self.history(line.source), self.part.cutoffs / DAY
         counts = decayed_counts(history.start, history.days, self._cells(line), line.size, cutoffs, self._lives)
-        counts = counts[self.part.row_index]  # (rows, lives, cells)
+        counts = counts[tuple(index[rows] for index in self.part.row_index)]  # (rows, lives, cells)
         total_weight = counts.sum(axis=2, keepdims=True)
         current = np.divide(counts, total_weight, out=np.zeros_like(counts), where=total_weight > 0)
         results = [current[:, half_life] for half_life in range(current.shape[1])]
@@ -215,17 +215,20 @@ class Windows:
             around = [share * np.roll(longest, by, axis=1) for share, by in zip(NEAR, range(-3, 4), strict=True)]
             results.append(np.sum(around, axis=0))
         if line.kind == "item" and self._items.shape[1]:
-            results.append(self._model_shares(line, popular))
-        results += [np.broadcast_to(popular, current[:, 0].shape), np.full(current[:, 0].shape, 1 / line.size)]
-        return np.stack(results).astype(np.float32), total_weight[:, :, 0].max(axis=1)
+            results.append(self._model_shares(line, popular, rows))
+        results += [popular, np.full(line.size, 1 / line.size)]
+        kinds = np.empty((len(results), len(rows), line.size), np.float32)
+        for kind, shares in zip(kinds, results, strict=True):
+            kind[:] = shares
+        return kinds, total_weight[:, :, 0].max(axis=1)
 
-    def _model_shares(self, line: Line, popular: np.ndarray) -> np.ndarray:
+    def _model_shares(self, line: Line, popular: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Shares of items by the chances that the foundation model gives them; of rarer ones those that are popular."""
         offset = learner_layout.item_offset(self._layout, line.source, line.column)
         cells = next(b.length for b in self._layout.select("recency", line.source, line.column))
         known = min(cells, line.size - 1)
-        logits = self._items[:, offset : offset + known].astype(np.float64)
+        logits = self._items[rows, offset : offset + known].astype(np.float64)
         rates = -log_expit(-logits)  # of a Poisson number that is not 0 with that chance
-        result = np.tile(popular, (len(self), 1))
+        result = np.tile(popular, (len(rows), 1))
         result[:, :known] = rates / rates.sum(axis=1, keepdims=True) * popular[:known].sum()
         return result
