@@ -11,7 +11,7 @@ from basemodel_ops.emde.query import (
     query_sketch,
     smallest_cells,
 )
-from basemodel_ops.emde.sketch import decayed_counts, last_seen, normalise_rows, pooled_vectors, window_counts
+from basemodel_ops.emde.sketch import decayed_counts, last_seen, pooled_vectors, window_counts
 from basemodel_ops.emde.sparse import SparseSketches, merged
 from basemodel_ops.emde.stream import Shard, SketchStream
 
@@ -32,7 +32,6 @@ __all__ = [
     "item_scores",
     "last_seen",
     "merged",
-    "normalise_rows",
     "pooled_vectors",
     "query_sketch",
     "sketch_histories",

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from basemodel_ops.emde import normalise_rows
 from basemodel_ops.representation import half_precision
 from basemodel_ops.representation.half_precision import HalfRows
+
+from .formulas import normalise_rows
 
 ALL = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
 """Every finite number of half precision from 0 on."""

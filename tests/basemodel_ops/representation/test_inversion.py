@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.emde import normalise_rows
 from basemodel_ops.representation.inversion import invert_sketch
+
+from .formulas import normalise_rows
 
 
 @settings(max_examples=30, deadline=None)
