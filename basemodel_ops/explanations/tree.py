@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,6 +44,9 @@ def split(name: object, members: np.ndarray, fan: int) -> Node:
         return Node(name, members)
 
     def parts() -> tuple[Node, ...]:
-        return tuple(split(name, part, fan) for part in np.array_split(members, min(fan, len(members))))
+        count = min(fan, len(members))
+        size, longer = divmod(len(members), count)  # the first are longer by one
+        ends = [part * size + min(part, longer) for part in range(count + 1)]
+        return tuple(split(name, members[low:high], fan) for low, high in pairwise(ends))
 
     return Node(name, members, parts)

@@ -22,7 +22,7 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, outputs_question
 from basemodel_ops.stages.scoring.asked import Asked
 from basemodel_ops.stages.scoring.scoring import check_layout
-from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
+from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -90,8 +90,8 @@ class Group:
         for index, (entity, explanation) in enumerate(zip(self.entities, explanations, strict=True)):
             times, notable = self.scored.times(index), defaultdict(list)
             for share in explanation.shares:
-                current = sorted(times[share.node.members].tolist(), reverse=True)
-                notable[share.node.name].append(NotableEvents(tuple(map(to_datetime, current)), share.value))
+                current = np.sort(times[share.node.members])[::-1].astype("datetime64[us]").tolist()
+                notable[share.node.name].append(NotableEvents(tuple(current), share.value))
             reasons = [
                 Reason(about, sum(events.contribution for events in current), tuple(current))
                 for about, current in notable.items()

@@ -162,10 +162,11 @@ def reasons_of(explained: Explained, top: int = TOP) -> list[dict[str, object]]:
         {
             "source_table": reason.about.table, "column_name": reason.about.column or None,
             "column_value": reason.about.value or None, "stretch": reason.about.stretch or None,
-            "events": len(reason.times), "first_at": reason.times[-1], "last_at": reason.times[0],
+            "events": len(times), "first_at": times[-1], "last_at": times[0],
             "main_at": reason.notable[0].times[0], "contribution": reason.contribution,
         }
         for reason in explained.reasons[:top]
+        for times in [reason.times]
     ]  # fmt: skip
     others = explained.reasons[top:]
     if others:
