@@ -7,6 +7,7 @@ elements that may be in it, (elements, depth).
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 
 def _cell_weights(sketch: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -57,11 +58,25 @@ def decoded_counts(
         chance = np.asarray(prior, np.float64)[there]
         guess = guess * (chance + 1e-3 * chance.max() + 1e-300)
     guess *= observed.sum() / observed.size / guess.mean()
-    for _ in range(iterations):
-        expected = np.bincount(cells.ravel(), np.repeat(guess, cells.shape[1]), codes.shape[1] * width)
-        guess *= (observed / np.maximum(expected[cells], 1e-300)).mean(axis=1)
+    _share_out(cells, observed, guess, codes.shape[1] * width, iterations)
     counts[there] = guess
     return counts
+
+
+@njit(cache=True, nogil=True)
+def _share_out(cells: np.ndarray, observed: np.ndarray, guess: np.ndarray, size: int, iterations: int) -> None:
+    """Expectation maximisation of counts (candidates,), in place, by the mass of their cells (candidates, depth)."""
+    candidates, depth = cells.shape
+    for _ in range(iterations):
+        expected = np.zeros(size)
+        for candidate in range(candidates):
+            for row in range(depth):
+                expected[cells[candidate, row]] += guess[candidate]
+        for candidate in range(candidates):
+            total = 0.0
+            for row in range(depth):
+                total += observed[candidate, row] / max(expected[cells[candidate, row]], 1e-300)
+            guess[candidate] *= total / depth
 
 
 def effective_age(shorter: np.ndarray, longer: np.ndarray, half_lives: tuple[float, float]) -> np.ndarray:

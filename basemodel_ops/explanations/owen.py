@@ -102,7 +102,8 @@ class _Seen:
 
     def moves(self, known: "_Scores") -> np.ndarray:
         """What the node adds to the score in each, (n,)."""
-        return known.of(self.after) - known.of(self.before)
+        before, after = known.of(self.both).reshape(2, -1)
+        return after - before
 
 
 class _Scores:
@@ -116,20 +117,20 @@ class _Scores:
 
     def missing(self, kept: np.ndarray) -> list[np.ndarray]:
         """The rows of (n, players) whose score is not known, once each."""
-        rows = {self._key(row): row for row in kept}
+        rows = dict(zip(self._keys(kept), kept, strict=True))
         return [row for key, row in rows.items() if key not in self._known]
 
     def add(self, kept: list[np.ndarray], values: np.ndarray) -> None:
         """Note the scores of rows."""
-        self._known |= {self._key(row): float(value) for row, value in zip(kept, values, strict=True)}
+        self._known |= dict(zip(self._keys(np.stack(kept)), values.tolist(), strict=True))
 
     def of(self, kept: np.ndarray) -> np.ndarray:
         """The scores of rows (n, players)."""
-        return np.array([self._known[self._key(row)] for row in kept])
+        return np.array([self._known[key] for key in self._keys(kept)])
 
     @staticmethod
-    def _key(row: np.ndarray) -> bytes:
-        return np.packbits(row).tobytes()
+    def _keys(kept: np.ndarray) -> list[bytes]:
+        return [row.tobytes() for row in np.packbits(kept, axis=1)]
 
 
 def _open(
@@ -141,27 +142,27 @@ def _open(
     full = _Seen(root, np.zeros((1, players), bool), np.ones(1))
     ends = known.missing(full.both)
     known.add(ends, (yield ends))
-    closed: list[_Seen] = []
-    open_ = [full]
+    closed: list[tuple[_Seen, np.ndarray]] = []
+    open_ = [(full, full.moves(known))]
     while open_:
-        strength = [float(seen.weight @ np.abs(seen.moves(known))) for seen in open_]
+        strength = [float(seen.weight @ np.abs(moves)) for seen, moves in open_]
         first = max(strength)
-        due = [seen for seen, current in zip(open_, strength, strict=True) if current >= TOGETHER * first]
-        open_ = [seen for seen, current in zip(open_, strength, strict=True) if current < TOGETHER * first]
+        due = [entry for entry, current in zip(open_, strength, strict=True) if current >= TOGETHER * first]
+        open_ = [entry for entry, current in zip(open_, strength, strict=True) if current < TOGETHER * first]
         queried: list[np.ndarray] = []
         opened: list[_Seen] = []
-        for seen in due:
+        for seen, moves in due:
             parts = _parts(seen, contexts, generator) if seen.node.children else []
             needed = known.missing(np.concatenate([part.both for part in parts])) if parts else []
             if not parts or len(known) + len(queried) + len(needed) > max(evaluations, 2):
-                closed.append(seen)
+                closed.append((seen, moves))
             else:
                 queried += needed
                 opened += parts
         if queried:
             known.add(queried, (yield queried))
-        open_ += opened
-    shares = [Share(seen.node, float(seen.weight @ seen.moves(known))) for seen in closed]
+        open_ += [(seen, seen.moves(known)) for seen in opened]
+    shares = [Share(seen.node, float(seen.weight @ moves)) for seen, moves in closed]
     shares.sort(key=lambda share: -abs(share.value))
     nobody, everybody = known.of(full.both)
     return Explanation(float(everybody), float(nobody), tuple(shares), len(known))

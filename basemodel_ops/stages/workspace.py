@@ -42,6 +42,8 @@ class Workspace:
         self.store = ArtifactStore(settings.artifact_root)
         self.published: dict[str, Published] = {}
         """Tables that stages of this workspace published or found up to date, by name."""
+        self.held: dict[str, Any] = {}
+        """What stages of this workspace read or made and others of it can use, by a name or a version."""
         self._asset: Asset | None = None
 
     @classmethod

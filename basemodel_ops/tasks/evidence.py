@@ -6,6 +6,7 @@ follows what, and similarity are sums over the items of the history: each has th
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import expit
@@ -82,14 +83,15 @@ def evidence(
         ]
     if not len(row):
         return []
-    numbers = np.concatenate([query.numbers(row[[n]], index[[[n]]])[0] for n in range(len(row))])
-    described = ranker.contributions(numbers)  # (pairs, names + 1)
+    described = ranker.contributions(_numbers(query, row, index))  # (pairs, names + 1)
     base, raw = described[:, -1], described.sum(axis=1)
     slope = np.divide(expit(raw) - expit(base), raw - base, out=expit(base) * expit(-base), where=raw != base)
-    results = []
+    results, terms_of = [], {}
     for n, (entry, at) in enumerate(zip(row.tolist(), index.tolist(), strict=True)):
         shares: dict[tuple[str, int], float] = defaultdict(float)
-        item, terms = int(query.candidates.items[entry, at]), _Terms(query.pair_features, int(entities[entry]), entry)
+        if entry not in terms_of:  # pairs of an entity stand together
+            terms_of = {entry: _Terms(query.pair_features, int(entities[entry]), entry)}
+        item, terms = int(query.candidates.items[entry, at]), terms_of[entry]
         for name, value in zip(query.names, (slope[n] * described[n, :-1]).tolist(), strict=True):
             if not value:
                 continue
@@ -99,6 +101,17 @@ def evidence(
                 _add(shares, OF_NUMBERS[name.split("_")[0]], value, item, terms.of(name, item))
         results.append(Named(float(expit(raw[n])), float(expit(base[n])), dict(shares)))
     return results
+
+
+def _numbers(query: Query, row: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Numbers of pairs, float32 (pairs, names): of those of an entity at once."""
+    selected, which, counts = np.unique(row, return_inverse=True, return_counts=True)
+    order = np.argsort(which, kind="stable")
+    column = np.empty(len(row), np.int64)
+    column[order] = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    candidates = np.zeros((len(selected), counts.max()), np.int64)  # whoever has fewer asks for the first again
+    candidates[which, column] = index
+    return query.numbers(selected, candidates)[which, column]
 
 
 def _of_blend(query: Query, entity: int, row: int, index: int, weights: Weights) -> Named:
@@ -150,6 +163,7 @@ class _Terms:
 
     def __init__(self, pair_features: PairFeatures, entity: int, row: int) -> None:
         self._affinity, self._row = pair_features, row
+        self._item, self._products = WHOLE, np.zeros(0)  # that was asked for last, and its products with the history
         sequences = pair_features.interactions.sequences
         first, end, now = sequences.complete_histories(np.array([entity]))
         events = slice(int(first[0]), int(end[0]))
@@ -175,10 +189,20 @@ class _Terms:
 
     def _close(self, share: np.ndarray, item: int) -> tuple[np.ndarray, np.ndarray]:
         vectors = self._affinity.interactions.item_models.vectors
-        current = vectors[self._codes].astype(np.float64)
-        length = np.linalg.norm(self._pools @ current, axis=1)
-        weight = (share / np.where(length > 0, length, 1)) @ self._pools
-        return self._codes, weight * (current @ vectors[item])
+        if item != self._item:
+            self._item, self._products = item, self._vectors @ vectors[item]
+        return self._codes, ((share / self._lengths) @ self._pools) * self._products
+
+    @cached_property
+    def _vectors(self) -> np.ndarray:
+        """Of the items of the history, float64 (items, dimension)."""
+        return self._affinity.interactions.item_models.vectors[self._codes].astype(np.float64)
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """Of the sums of vectors in each pool, (pools,); 1 where there is none."""
+        length = np.linalg.norm(self._pools @ self._vectors, axis=1)
+        return np.where(length > 0, length, 1)
 
     def _follows(self, half_life: float, item: int) -> tuple[np.ndarray, np.ndarray]:
         recent_counts = self._affinity.recent_counts[STEPS.index(half_life)]

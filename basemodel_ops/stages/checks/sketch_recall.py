@@ -14,7 +14,7 @@ from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.scoring.kept import representation_key
-from basemodel_ops.stages.scoring.querying import read_histories, represent
+from basemodel_ops.stages.scoring.querying import read_counts, represent
 from basemodel_ops.stages.snapshot.times import microseconds, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.queries import column_of, events_query
@@ -46,7 +46,7 @@ def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
         size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
         truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
         precision, correlation = [], []
-        for row, (_, count, _) in enumerate(read_histories(ws, examples, chosen, source, column, size)):
+        for row, count in enumerate(read_counts(ws, examples, chosen, source, column)):
             held = np.flatnonzero(truth[row] > 0)
             if len(held) < 2:
                 continue

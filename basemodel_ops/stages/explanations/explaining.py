@@ -22,7 +22,7 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, outputs_question
 from basemodel_ops.stages.scoring.asked import Asked
 from basemodel_ops.stages.scoring.scoring import check_layout
-from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
+from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -90,8 +90,8 @@ class Group:
         for index, (entity, explanation) in enumerate(zip(self.entities, explanations, strict=True)):
             times, notable = self.scored.times(index), defaultdict(list)
             for share in explanation.shares:
-                current = sorted(times[share.node.members].tolist(), reverse=True)
-                notable[share.node.name].append(NotableEvents(tuple(map(to_datetime, current)), share.value))
+                current = np.sort(times[share.node.members])[::-1].astype("datetime64[us]").tolist()
+                notable[share.node.name].append(NotableEvents(tuple(current), share.value))
             reasons = [
                 Reason(about, sum(events.contribution for events in current), tuple(current))
                 for about, current in notable.items()
@@ -102,6 +102,19 @@ class Group:
                 entity, label, explanation.score, explanation.empty, tuple(reasons), explanation.evaluations
             )
 
+
+@dataclass(frozen=True)
+class Made:
+    """A group of a task's entities at a cutoff and their explanations, as they were published."""
+
+    task: str
+    as_of: datetime
+    group: Group
+    explanations: list[Explanation]
+
+
+EXPLAINED = "explained"
+"""Where a workspace holds the first group of what it explained last, for the check of it."""
 
 Explainable = SingleQuestion | ManyQuestion | ItemQuestion
 """Questions whose answers can be explained."""
@@ -136,7 +149,7 @@ def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion 
     Raises:
         DataError: the task has moments of its own, or its model is not there.
     """
-    return outputs_question(ws, task, as_of, NOBODY, fitted_model(ws, task), Checkpoint(ws))
+    return outputs_question(ws, task, as_of, NOBODY, fitted_model(ws, task), Checkpoint.shared(ws))
 
 
 def asked_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Explainable:
@@ -164,11 +177,11 @@ def groups(
     check_layout(question.checkpoint, builder)
     columns = columns_of(ws, builder.plans, question.task)
     tables = [str(ws.contract.event(plan.name).relation) for plan in builder.plans]
-    # A task that moves in time and has one answer reads no sketches and no cells.
-    is_narrow = isinstance(question, SingleQuestion) and question.task.horizon is not None
+    # A task with one answer reads no cells, and if it moves in time no sketches; a trait reads what changes slowly.
+    is_single, is_trait = isinstance(question, SingleQuestion), question.task.horizon is None
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
-        masker = Masker(ws, builder, part, cutoff, is_narrow)
+        masker = Masker(ws, builder, part, cutoff, is_single and not is_trait, is_single and is_trait)
         trees = [tree_of(part.histories, index, tables, columns, cutoff) for index in range(len(part))]
         keys = builder.entities.values.slice(part.low, len(part)).to_pylist()
         yield Group(keys, trees, Scored(masker, question, label))

@@ -113,19 +113,19 @@ def _source(
         selected = codes == code
         return _stretches(About(about.table, column.name, column.value(code)), members[selected], age[selected])
 
+    def bundled(name: About, codes_of: np.ndarray) -> Node:
+        """The events of many values in bundles, so that no node falls into more than `VALUES`."""
+        if len(codes_of) == 1:
+            return of(int(codes_of[0]))
+        size = -(-len(codes_of) // VALUES) if len(codes_of) > VALUES else 1
+        bundles = np.split(codes_of, range(size, len(codes_of), size))
+        selected = np.isin(codes, codes_of)
+        return Node(name, members[selected], lambda: tuple(bundled(name, bundle) for bundle in bundles))
+
     nodes = [of(int(code)) for code in named]
     if len(others):
-        name = About(about.table, column.name, f"{len(others)} other values")
-        nodes.append(_bundled(name, [of(int(code)) for code in others]))
+        nodes.append(bundled(About(about.table, column.name, f"{len(others)} other values"), others))
     return _concat(about, nodes)
-
-
-def _bundled(name: About, nodes: list[Node]) -> Node:
-    """Many nodes in bundles, so that none falls into more than `VALUES`."""
-    if len(nodes) > VALUES:
-        size = -(-len(nodes) // VALUES)
-        nodes = [_bundled(name, nodes[low : low + size]) for low in range(0, len(nodes), size)]
-    return _concat(name, nodes)
 
 
 def _stretches(about: About, members: np.ndarray, age: np.ndarray) -> Node:

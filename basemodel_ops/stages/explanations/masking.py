@@ -8,13 +8,9 @@ import pyarrow as pa
 
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import History, Layout, history_layout, history_values
-from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.workspace import Workspace
-
-ROWS = 256
-"""Masked histories that are represented at once, per worker."""
 
 
 def masked(histories: Sequence[History], entity_index: np.ndarray, kept: Sequence[np.ndarray]) -> list[History]:
@@ -49,16 +45,26 @@ def masked(histories: Sequence[History], entity_index: np.ndarray, kept: Sequenc
 class Masker:
     """Represents the entities of a part as if some of their events had not happened."""
 
-    def __init__(self, ws: Workspace, builder: Builder, part: Part, cutoff: int, is_narrow: bool) -> None:
-        """Of entities at one cutoff (microseconds); `is_narrow` where nobody reads sketches, cells and sessions."""
+    def __init__(
+        self, ws: Workspace, builder: Builder, part: Part, cutoff: int, is_narrow: bool, is_slow: bool = False
+    ) -> None:
+        """Of entities at one cutoff (microseconds).
+
+        `is_narrow` where nobody reads sketches, cells and sessions; `is_slow` where nobody reads cells, sessions and
+        shorter half-lives than the longest.
+        """
         settings = ws.settings
         self.histories, self._cutoff = part.histories, np.array([cutoff])
-        self._plans, counted = builder.plans, settings.counted_half_lives
-        if is_narrow:
-            # They are told by blocks of their own; what is left stands in the same order.
-            self._plans = [replace(plan, codes={}, cells={}, densities={}) for plan in builder.plans]
+        self._plans, half_lives, counted = builder.plans, settings.half_lives, settings.counted_half_lives
+        # What is left out is told by blocks of its own; what is left stands in the same order.
+        if is_narrow or is_slow:
+            self._plans = [replace(plan, cells={}, densities={}) for plan in builder.plans]
             counted = ()
-        self._layout_settings = settings.half_lives, counted, settings.windows
+        if is_narrow:
+            self._plans = [replace(plan, codes={}) for plan in self._plans]
+        if is_slow:
+            half_lives = (max(half_lives),)
+        self._layout_settings = half_lives, counted, settings.windows
         # Facts of an entity and the time of the year stand last, and do not follow from its events.
         layout = history_layout(builder.plans, settings.half_lives, settings.counted_half_lives, settings.windows)
         beside = builder.layout.blocks[len(layout.blocks) :]
@@ -72,13 +78,8 @@ class Masker:
     def rows(self, entity_index: np.ndarray, kept: Sequence[np.ndarray]) -> RowsInMemory:
         """The rows of entities `entity_index` (n,), positions in the part, with the events kept of each, bool
         (events,)."""
-
-        def work(low: int) -> np.ndarray:
-            subset = slice(low, low + ROWS)
-            histories = masked(self.histories, entity_index[subset], kept[subset])
-            return history_values(histories, self._plans, self._cutoff, *self._layout_settings)[:, 0]
-
-        values = np.concatenate(list(parallel_map(work, range(0, len(entity_index), ROWS))))
+        histories = masked(self.histories, entity_index, kept)
+        values = history_values(histories, self._plans, self._cutoff, *self._layout_settings)[:, 0]
         values = np.hstack([values, self._beside[entity_index]])
         # Each is an entity of its own in the key of the one that it is of, by which models that saw it are left out.
         entities = Vocabulary(self._values.take(pa.array(entity_index)), np.ones(len(entity_index), np.int64))

@@ -14,8 +14,10 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.stages.explanations.explaining import (
     EVALUATIONS,
+    EXPLAINED,
     Explainable,
     Explained,
+    Made,
     asked_question,
     groups,
 )
@@ -124,7 +126,7 @@ def _told_of_scores(
     ws: Workspace, warehouse: Warehouse, question: SingleQuestion | ManyQuestion, by: dict[object, str],
     drawn: set[object], importance: Importance,
 ) -> TaskRows:  # fmt: skip
-    usual, effects = None, None
+    usual, effects, is_held = None, None, False
     for group in groups(ws, warehouse, question, list(by)):
         described = group.scored.aggregates(ws)
         if described is not None and usual is None:
@@ -132,7 +134,10 @@ def _told_of_scores(
             indices = [index for index, key in enumerate(group.entities) if key in drawn]
             trait_difference = described.some(indices) if indices else described
             usual, effects = trait_difference.usual, list(trait_difference.effects())
-        for index, explained in enumerate(group.in_raw_events(group.explain(EVALUATIONS, ws.settings.seed))):
+        explanations = group.explain(EVALUATIONS, ws.settings.seed)
+        if not is_held:
+            ws.held[EXPLAINED], is_held = Made(question.task.name, question.as_of, group, explanations), True
+        for index, explained in enumerate(group.in_raw_events(explanations)):
             about = {question.task.entity: explained.entity, "label": explained.label, "score": explained.score}
             about |= {"chosen_by": by[explained.entity]}
             yield "explanations", [{**about, "empty_score": explained.empty, **row} for row in reasons_of(explained)]
@@ -157,10 +162,11 @@ def reasons_of(explained: Explained, top: int = TOP) -> list[dict[str, object]]:
         {
             "source_table": reason.about.table, "column_name": reason.about.column or None,
             "column_value": reason.about.value or None, "stretch": reason.about.stretch or None,
-            "events": len(reason.times), "first_at": reason.times[-1], "last_at": reason.times[0],
+            "events": len(times), "first_at": times[-1], "last_at": times[0],
             "main_at": reason.notable[0].times[0], "contribution": reason.contribution,
         }
         for reason in explained.reasons[:top]
+        for times in [reason.times]
     ]  # fmt: skip
     others = explained.reasons[top:]
     if others:

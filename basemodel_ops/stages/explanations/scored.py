@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from basemodel_ops.errors import DataError
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.explanations.aggregates import Aggregates, TraitDifference
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.attribution import ATTRIBUTED
 
-EVENTS, ROWS = 2_000_000, 4096
-"""Masked events, and masked histories, that are scored at once, about: they bound memory."""
+ROWS = 512
+"""Masked histories that are represented and scored at once, per worker: they bound memory."""
 
 
 class Scored:
@@ -30,22 +31,20 @@ class Scored:
         if label is not None and label not in names:
             there = f"It has: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}." if names else "It has none."
             raise DataError(f"No label {label!r} of task {question.task.name}. {there}")
-        if label is None:
-            full = self._outputs(everyone, [np.ones(count, bool) for count in self.events])
-            self._chosen = full.argmax(axis=1)
-        else:
-            self._chosen = np.full(len(everyone), names.index(label))
+        # Asked before any worker asks: what the models read once, one thread reads.
+        full = self._outputs(everyone, [np.ones(count, bool) for count in self.events])
+        self._chosen = full.argmax(axis=1) if label is None else np.full(len(everyone), names.index(label))
         self.labels = [names[index] if names else "" for index in self._chosen]
 
     def score(self, entity_index: np.ndarray, kept: list[np.ndarray]) -> np.ndarray:
         """Scores, float64 (n,), of entities `entity_index` (n,) with the events kept of each, bool (events,)."""
-        events = np.cumsum([part.sum() for part in kept])
-        batch = np.maximum(events // EVENTS, np.arange(len(kept)) // ROWS)
-        results = []
-        for part in np.split(np.arange(len(kept)), np.flatnonzero(np.diff(batch)) + 1):
-            outputs = self._outputs(entity_index[part], [kept[index] for index in part])
-            results.append(outputs[np.arange(len(part)), self._chosen[entity_index[part]]])
-        return np.concatenate(results)
+
+        def work(low: int) -> np.ndarray:
+            entities = entity_index[low : low + ROWS]
+            outputs = self._outputs(entities, kept[low : low + ROWS])
+            return outputs[np.arange(len(entities)), self._chosen[entities]]
+
+        return np.concatenate(list(parallel_map(work, range(0, len(kept), ROWS))))
 
     def times(self, entity: int) -> np.ndarray:
         """Times of the events of an entity, microseconds, numbered as in its tree."""

@@ -59,7 +59,6 @@ class Activity:
     boosters: list[ActivityBoosters]
     networks: list[FoundationModel]
     network_weights: np.ndarray
-    read: np.ndarray  # input positions
 
     def predict(self, examples: Represented, row_index: np.ndarray, is_past: np.ndarray) -> np.ndarray:
         """Logits of "occurred" and amounts, float32 (places, targets).
@@ -73,7 +72,7 @@ class Activity:
         return np.concatenate(parts)
 
     def _predict(self, examples: Represented, row_index: np.ndarray, is_past: np.ndarray) -> np.ndarray:
-        inputs = examples.gather(row_index, self.read).astype(np.float32)
+        inputs = examples.gather(row_index, examples.positions(*learner_layout.READ)).astype(np.float32)
         fold = examples.folds(row_index)
         result = cross_fitted_predictions([model.predict for model in self.boosters], inputs, fold, is_past)
         if self.network_weights.any():
@@ -123,10 +122,17 @@ def embedded(basis: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
 class Checkpoint:
     """The current foundation model and its answers for rows of representations."""
 
+    @classmethod
+    def shared(cls, ws: Workspace) -> "Checkpoint":
+        """The current model, read once in a workspace: its trees take seconds to read, and less to be asked."""
+        version = ws.current("foundation_model").version
+        if version not in ws.held:
+            ws.held[version] = cls(ws)
+        return ws.held[version]
+
     def __init__(self, ws: Workspace) -> None:
         self._artifact = ws.current("foundation_model")
         self._about = self._artifact.json("about")
-        self._activity_learners: Activity | None = None
         self._boosters: dict[str, ItemPairBooster] = {}
 
     @property
@@ -187,27 +193,19 @@ class Checkpoint:
         return self._predicted_activity(examples, row_index)
 
     def _predicted_activity(self, examples: Represented, row_index: np.ndarray) -> np.ndarray:
-        return self._learners(examples).predict(
-            examples, row_index, examples.cutoff[row_index] < self._about["training_end"]
-        )
+        return self._learners.predict(examples, row_index, examples.cutoff[row_index] < self._about["training_end"])
 
     @cached_property
     def _activity(self) -> np.ndarray:
         return self._artifact.arrays("activity")["values"]
 
-    def _learners(self, examples: Represented) -> Activity:
-        """The learners of activity, read once."""
-        if self._activity_learners is None:
-            self._activity_learners = self._read_learners(examples.positions(*learner_layout.READ))
-        return self._activity_learners
-
-    def _read_learners(self, read: np.ndarray) -> Activity:
+    @cached_property
+    def _learners(self) -> Activity:
         shape = Shape.from_dict(self._artifact.json("activity_shape"))
         return Activity(
             [ActivityBoosters.from_texts(texts) for texts in self._artifact.json("activity_boosters")],
             unprefixed(self._artifact.arrays("activity_weights"), shape, FOLDS),
             np.array(self._artifact.json("blend")["weights"], np.float32),
-            read,
         )
 
     def items(

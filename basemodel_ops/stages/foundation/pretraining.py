@@ -109,7 +109,7 @@ def _learn_activity(
             "blocks": [vars(block) for block in blocks],
         },
     )
-    return Activity(boosters, networks, compared.network_weights, read)
+    return Activity(boosters, networks, compared.network_weights)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,9 @@ ANSWERED_A_SECOND = {Shape.ANSWER: 3_000, Shape.LABELS: 1_500, Shape.ITEMS: 600}
 COMPARED_A_SECOND = 16e6
 """Pairs of entities, for look-alikes."""
 
+REMOVED = 5
+"""Histories by which the check of an explanation sees what removing its events does."""
+
 MASKED_A_SECOND = 1_300
 """Histories without some of their events that are represented and scored."""
 
@@ -157,12 +160,12 @@ def _insight(snapshot: Snapshot) -> Line:
 
 
 def _explaining(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
-    """Masked histories of every task's entities, and of those whose explanations are checked."""
+    """Masked histories of every task's entities, and some more of those whose explanations are checked."""
     tasks = sum(not task.is_own for task in contract.tasks)
     entities = tasks * min(2 * settings.explained, snapshot.entities)
     checked = tasks * min(ASKED, 2 * settings.explained, snapshot.entities)
-    rows = (entities + checked) * EVALUATIONS
-    memory = BASE + min(rows, MASKED) * length * 8 / MB + 400
+    rows = entities * EVALUATIONS + checked * REMOVED
+    memory = BASE + min(rows, MASKED * min(os.cpu_count() or 1, 64)) * length * 8 / MB + 400
     return Line(EXPLANATIONS, rows, length, entities * 2_000 / MB, memory, rows / MASKED_A_SECOND / 60)
 
 

@@ -9,11 +9,12 @@ import pyarrow as pa
 from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.emde import query_sketch
+from basemodel_ops.emde import decoded_counts, query_sketch
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.inversion import invert_sketch
 from basemodel_ops.representation.observed import decay_factors
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.features.reading import Chosen
@@ -162,20 +163,47 @@ def read_histories(
         for kept, recency in zip(counts, recencies, strict=True):
             yield _exact(kept, recency, size)
         return
+    codes, prior = _codes_and_prior(ws, source, column)
+    for sketch in _sketches(ws, examples, row_index, source, column, codes.shape[1], half_lives):
+        answers = query_sketch(sketch, codes, half_lives, np.arange(size), prior)
+        yield answers.probability, answers.count, answers.age
+
+
+def read_counts(
+    ws: Workspace, examples: Represented, row_index: np.ndarray, source: str, column: str
+) -> Iterator[np.ndarray]:
+    """The decayed counts of `read_histories` alone, of a sketched column: a third of the work, on all cores."""
+    codes, prior = _codes_and_prior(ws, source, column)
+    longest = np.array([max(ws.settings.half_lives)])
+
+    def work(row: int) -> np.ndarray:
+        (sketch,) = _sketches(ws, examples, row_index[[row]], source, column, codes.shape[1], longest)
+        return decoded_counts(sketch[0], codes, prior)
+
+    return parallel_map(work, range(len(row_index)))
+
+
+def _codes_and_prior(ws: Workspace, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Cells of the values of a column, (values, depth), and how frequent each is, (values,)."""
     codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
     # Items that no event mentioned before the end of training may be in newer histories.
-    prior = vocabulary_of(ws.current(f"encoders/{source}"), column).counts + 0.5
-    depth, width = codes.shape[1], ws.settings.width
-    sketches, cell_weights = (
+    return codes, vocabulary_of(ws.current(f"encoders/{source}"), column).counts + 0.5
+
+
+def _sketches(
+    ws: Workspace, examples: Represented, row_index: np.ndarray, source: str, column: str, depth: int,
+    half_lives: np.ndarray,
+) -> Iterator[np.ndarray]:  # fmt: skip
+    """Decayed counts of cells, float64 (half-lives, depth, width), of each row."""
+    width = ws.settings.width
+    stored, cell_weights = (
         np.stack(
             [_block(examples, row_index, kind, source, column, f"{half_life:g}") for half_life in half_lives], axis=1
         )
         for kind in ("sketch", "total_weight")
     )  # (places, half-lives, cells) and (places, half-lives, 1)
-    for rows, total_weight in zip(sketches, np.expm1(cell_weights).repeat(depth, axis=2), strict=True):
-        sketch = invert_sketch(rows.reshape(-1, width), total_weight.ravel()).reshape(len(half_lives), depth, width)
-        answers = query_sketch(sketch, codes, half_lives, np.arange(size), prior)
-        yield answers.probability, answers.count, answers.age
+    for rows, total_weight in zip(stored, np.expm1(cell_weights).repeat(depth, axis=2), strict=True):
+        yield invert_sketch(rows.reshape(-1, width), total_weight.ravel()).reshape(len(half_lives), depth, width)
 
 
 def _exact(kept: np.ndarray, recency: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -98,3 +98,25 @@ def test_scores_are_logs_of_geometric_means():
 
 def test_no_mass_has_no_age():
     assert np.isnan(effective_age(np.zeros(1), np.ones(1), (7.0, 365.0))).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_are_those_that_explain_the_cells_best(seed: int) -> None:
+    """Richardson-Lucy in matrices, and what the whole answer says of the longest half-life."""
+    sketch, true, _, _ = history(seed)
+    prior = np.random.default_rng(seed).random(VOCABULARY)
+    found = decoded_counts(sketch[1], TABLE, prior)
+    np.testing.assert_array_equal(found, query_sketch(sketch, TABLE, LIVES, np.arange(VOCABULARY), prior).count)
+    depth, width = sketch[1].shape
+    onto = np.zeros((depth * width, VOCABULARY))
+    onto[TABLE.astype(np.int64) + np.arange(depth) * width, np.arange(VOCABULARY)[:, None]] = 1
+    there = (onto.T @ (sketch[1].ravel() > 0)) == depth
+    onto, cells = onto[:, there], sketch[1].ravel().astype(np.float64)
+    guess = np.exp((onto.T @ np.log(np.maximum(cells, 1e-300))) / depth)
+    guess *= prior[there] + 1e-3 * prior[there].max()
+    guess *= (onto.T @ cells).sum() / (guess.size * depth) / guess.mean()
+    for _ in range(50):
+        guess *= onto.T @ (cells / np.maximum(onto @ guess, 1e-300)) / depth
+    np.testing.assert_allclose(found[there], guess, rtol=1e-8)
+    assert not found[~there].any()
+    assert (found[true[1] > 0] > 0).all()

@@ -165,3 +165,25 @@ def test_the_interval_of_faithfulness_holds_the_ratio_of_all_and_narrows_with_en
     for said in (few, many):
         assert said.low < said.ratio < said.high
     assert many.high - many.low < few.high - few.low
+
+
+def test_a_long_stretch_is_split_evenly_and_only_as_far_as_it_is_opened() -> None:
+    made: list[Node] = []
+
+    def seen(node: Node) -> list[np.ndarray]:
+        made.append(node)
+        return [leaf for child in node.children for leaf in seen(child)] if node.children else [node.members]
+
+    members = np.arange(100, 122)
+    root = split("all", members, 4)
+    assert "children" not in vars(root)
+    assert [child.members.tolist() for child in root.children] == [part.tolist() for part in np.array_split(members, 4)]
+    assert not any("children" in vars(child) for child in root.children)
+    assert [leaf.tolist() for leaf in seen(root)] == [[member] for member in members]
+    assert all(len(node.children) <= 4 for node in made)
+
+
+def test_parts_that_are_made_late_must_be_a_partition_too() -> None:
+    late = Node("all", np.arange(2), lambda: (leaf(0), leaf(0)))
+    with pytest.raises(ValueError, match="no partition"):
+        _ = late.children

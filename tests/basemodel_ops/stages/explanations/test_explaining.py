@@ -16,7 +16,7 @@ from basemodel_ops.contract.types import Personal, Target, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.explanations import check_faithful, check_sums
-from basemodel_ops.stages.explanations.explaining import EVALUATIONS, Explained, groups, open_question
+from basemodel_ops.stages.explanations.explaining import EVALUATIONS, Explained, Group, groups, open_question
 from basemodel_ops.stages.explanations.grouping import columns_of
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.explanations.published import REST, explanation_relation, importance_relation
@@ -183,6 +183,30 @@ def test_no_event_at_all_is_a_row_of_facts_and_calendar_alone(riders: Workspace)
     assert not rows.layout.select("sketch")
 
 
+def test_a_narrower_row_has_the_same_numbers_in_what_it_holds(riders: Workspace) -> None:
+    cutoff = to_microseconds(NEWEST)
+    with riders.warehouse() as warehouse:
+        builder = Builder(riders, warehouse, cutoff, Chosen(only=("rider 4", "rider 9")))
+        (part,) = builder.parts(np.arange(2), np.full(2, cutoff), 2048)
+        maskers = [Masker(riders, builder, part, cutoff, *narrow) for narrow in ((True, False), (False, True))]
+        full = [np.ones(count, bool) for count in np.diff(part.histories[0].start)]
+        whole = builder.represent(part)
+    longest = f"{max(riders.settings.half_lives):g}"
+    for masker, kept in zip(maskers, (("scalar", "sum", "mean", "count"), ("scalar", "count", "pooled")), strict=True):
+        rows = masker.rows(np.arange(2), full)
+        assert {*kept, "attribute", "calendar"} - {"pooled"} <= set(rows.layout.kinds)
+        assert not rows.layout.select("cell")
+        for block in rows.layout.blocks:
+            same = [
+                b for b in builder.layout.select(block.kind, block.source, block.column) if b.detail == block.detail
+            ]
+            np.testing.assert_array_equal(
+                rows.values[:, block.offset : block.end], whole[:, same[0].offset : same[0].end]
+            )
+        if "sum" not in kept:
+            assert {block.detail for block in rows.layout.select("sum")} <= {longest}
+
+
 @pytest.mark.parametrize("kind", [TaskType.BINARY, TaskType.MULTILABEL])
 def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_again(
     fitted: dict[TaskType, tuple[Workspace, str]], kind: TaskType
@@ -238,6 +262,27 @@ def test_the_checks_say_what_is_wrong(fitted: dict[TaskType, tuple[Workspace, st
     finding = check_sums(ws, name, NEWEST)
     assert not finding.passed
     assert "score again" in finding.description
+
+
+def test_the_check_asks_what_was_just_explained_and_else_explains_again(
+    fitted: dict[TaskType, tuple[Workspace, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws, name = fitted[TaskType.MULTICLASS]
+    stages.task_explanations(ws, name, NEWEST, "run")
+    explain, calls = Group.explain, []
+    monkeypatch.setattr(Group, "explain", lambda *arguments: calls.append(1) or explain(*arguments))
+    at_hand = check_faithful(ws, name, NEWEST)
+    assert not calls
+    other = Workspace.open(ws.settings, ws.contract, lambda _: None, "run")
+    anew = check_faithful(other, name, NEWEST)
+    assert len(calls) == 1
+    assert at_hand.metrics == pytest.approx(anew.metrics)
+    with duckdb.connect(str(ws.settings.warehouse_path)) as connection:
+        connection.execute(f"update {explanation_relation(name)} set score = score + 0.01")
+    check_faithful(ws, name, NEWEST)  # what is published is not what was explained
+    assert len(calls) == 2
+    with duckdb.connect(str(ws.settings.warehouse_path)) as connection:
+        connection.execute(f"update {explanation_relation(name)} set score = score - 0.01")
 
 
 def test_one_entity_is_explained_the_same_twice_and_by_a_label_of_choice(
