@@ -69,8 +69,10 @@ def r2(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> flo
 
 
 def r2_log(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
-    """R2 of log(1 + x), of which less than 0 counts as 0."""
-    return r2(np.log1p(np.maximum(target, 0)), np.log1p(np.maximum(prediction, 0)), weight)
+    """R2 of sign(x) log(1 + |x|), as which amounts are learnt; where no target is below 0, answers below it count as 0."""
+    least = 0.0 if target.min(initial=0) >= 0 else -np.inf
+    logs = [np.sign(values) * np.log1p(np.abs(values)) for values in (target, np.maximum(prediction, least))]
+    return r2(logs[0], logs[1], weight)
 
 
 def mae(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:

@@ -33,6 +33,20 @@ def test_regression() -> None:
     assert found["r2_log"] == pytest.approx(1 - math.log(2) ** 2 / spread)
 
 
+def test_logarithms_of_amounts_have_their_signs() -> None:
+    measured = kind_of(TaskType.REGRESSION).metrics
+    target = np.array([-3.0, -1.0, 0.0, 7.0])
+    assert measured(target, target)["r2_log"] == 1
+    # By losses alone: in logarithms to the base 2 they are -2, -1 and 0, and the answers -1, -1 and 0.
+    assert measured(target[:3], np.array([-1.0, -1.0, 0.0]))["r2_log"] == pytest.approx(1 - 1 / 2)
+    assert measured(-target, -target / 2)["r2_log"] == pytest.approx(measured(target, target / 2)["r2_log"])
+
+
+def test_answers_below_zero_are_none_where_no_amount_is() -> None:
+    measured, target = kind_of(TaskType.REGRESSION).metrics, np.array([0.0, 3.0])
+    assert measured(target, np.array([-2.0, 1.0]))["r2_log"] == measured(target, np.array([0.0, 1.0]))["r2_log"]
+
+
 def test_multiclass() -> None:
     probability = np.array([[0.8, 0.2, 0.0], [0.3, 0.7, 0.0], [0.6, 0.4, 0.0]])
     found = kind_of(TaskType.MULTICLASS).metrics(np.array([0, 1, 1]), probability)  # nobody is in the third class
