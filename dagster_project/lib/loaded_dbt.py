@@ -66,7 +66,7 @@ def loaded(dbt: str, adapter: str) -> Iterator[str]:
             try:
                 yield str(client)
             finally:
-                server.terminate()
+                server.kill()  # a process that was started with SIGTERM ignored hands that on
 
 
 def serve(listener: socket.socket, adapter: str) -> None:

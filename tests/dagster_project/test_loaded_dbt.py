@@ -57,6 +57,17 @@ def test_what_stops_the_command_stops_dbt(command: str, tmp_path: Path) -> None:
         assert process.wait(30)
 
 
+@pytest.mark.timeout(120)
+def test_it_ends_where_being_told_to_is_ignored() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as some shells start what is in the background
+    try:
+        with loaded(DBT, "duckdb") as command:
+            assert subprocess.run([command, "nonsense"], capture_output=True).returncode == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not Path(command).exists()
+
+
 def test_one_that_cannot_be_loaded_is_called_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded_dbt, "__name__", "no.such.module")
     with loaded(DBT, "duckdb") as command:
