@@ -46,8 +46,8 @@ def test_what_stops_the_command_stops_dbt(command: str, tmp_path: Path) -> None:
     models.mkdir()
     (tmp_path / "dbt_project.yml").write_text("name: here\nprofile: here\n")
     (tmp_path / "profiles.yml").write_text("here: {target: t, outputs: {t: {type: duckdb, path: t.duckdb}}}\n")
-    long = "select count(*) as many from range(10000000) a, range(10000000) b where a.range % 7 = b.range % 11"
-    (models / "long.sql").write_text(long)
+    long = "select max(hash(range)) as most from range(100000000000)"  # minutes
+    (models / "long.sql").write_text("{{ config(materialized='table') }} " + long)
     with subprocess.Popen([command, "run"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert any("START" in line for line in process.stdout)
