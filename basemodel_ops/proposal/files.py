@@ -27,9 +27,8 @@ def read_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> e
 
     It looks at the first rows alone unless it is told to look at all, which it is where these say something else.
     """
-    plain = _files_read(files)
     if reader_of(files[0]) != "read_csv_auto":
-        return plain
+        return _files_read(files)
 
     def read(spellings: tuple[str, ...], every: bool = True) -> exp.Expr:
         options: dict[str, exp.Expr] = {"sample_size": exp.Literal.number(-1)} if every else {}

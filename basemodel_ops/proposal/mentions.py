@@ -26,9 +26,7 @@ def with_mentions(connection: duckdb.DuckDBPyConnection, tables: Sequence[SeenTa
 
     def mentioned(table: SeenTable, column: SeenColumn) -> str:
         shares = {
-            facts.name: _share(connection, table, column, facts, key)
-            for facts, key in keyed
-            if facts is not table and not table.is_key(column)
+            facts.name: _share(connection, table, column, facts, key) for facts, key in keyed if facts is not table
         }
         best = max(shares, key=lambda name: shares[name], default="")
         return best if best and shares[best] >= LEAST_SHARE else ""
@@ -37,7 +35,7 @@ def with_mentions(connection: duckdb.DuckDBPyConnection, tables: Sequence[SeenTa
         replace(
             table,
             columns=tuple(
-                replace(column, mentions=mentioned(table, column)) if _is_asked(column) else column
+                replace(column, mentions=mentioned(table, column)) if _is_asked(table, column) else column
                 for column in table.columns
             ),
         )
@@ -54,8 +52,8 @@ def _is_word(column: SeenColumn) -> bool:
     return family(column.data_type) == "text" and not column.is_timestamp
 
 
-def _is_asked(column: SeenColumn) -> bool:
-    return _is_word(column) and LEAST_VALUES <= column.distinct <= MOST_VALUES
+def _is_asked(table: SeenTable, column: SeenColumn) -> bool:
+    return _is_word(column) and not table.is_key(column) and LEAST_VALUES <= column.distinct <= MOST_VALUES
 
 
 def _share(

@@ -71,6 +71,7 @@ def r2(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> flo
 def r2_log(target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> float:
     """R2 of sign(x) log(1 + |x|), as which amounts are learnt; answers below 0 count as 0 where no target is."""
     least = 0.0 if target.min(initial=0) >= 0 else -np.inf
+    # Not `signed_log1p`, which takes what is not finite for 0.
     logs = [np.sign(values) * np.log1p(np.abs(values)) for values in (target, np.maximum(prediction, least))]
     return r2(logs[0], logs[1], weight)
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from basemodel_ops.encoders.numbers import signed_expm1
+from basemodel_ops.representation.build import RECENCY_HALF_LIFE
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.representation.scalars import ABSENT_DAYS
 from basemodel_ops.stages.features.encoding import categories, vocabulary_of
@@ -59,7 +60,7 @@ def _days(values: np.ndarray) -> np.ndarray:
 
 def _since(values: np.ndarray) -> np.ndarray:
     """Days out of 2^(-days / 28)."""
-    return np.where(values > 0, -28 * np.log2(np.maximum(values, 1e-30)), np.inf)
+    return np.where(values > 0, -RECENCY_HALF_LIFE * np.log2(np.maximum(values, 1e-30)), np.inf)
 
 
 class Wording:

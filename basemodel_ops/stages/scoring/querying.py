@@ -12,6 +12,7 @@ from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.emde import decoded_counts, query_sketch
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
+from basemodel_ops.representation.build import RECENCY_HALF_LIFE
 from basemodel_ops.representation.inversion import invert_sketch
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.workers import parallel_map
@@ -211,7 +212,7 @@ def _exact(kept: np.ndarray, recency: np.ndarray, size: int) -> tuple[np.ndarray
     count, age = np.zeros(size), np.full(size, np.nan)
     count[: len(kept)] = kept
     there = recency > 0
-    age[: len(kept)][there] = -28 * np.log2(recency[there])
+    age[: len(kept)][there] = -RECENCY_HALF_LIFE * np.log2(recency[there])
     return (count > 0).astype(float), count, age
 
 

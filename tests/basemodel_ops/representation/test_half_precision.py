@@ -86,7 +86,7 @@ def test_logs_are_nearly_always_the_nearest_number() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.booleans())
-def test_directions_have_the_length_one_or_nothing(seed: int, are_counts: bool) -> None:
+def test_directions_have_unit_length_or_are_zero(seed: int, are_counts: bool) -> None:
     generator = np.random.default_rng(seed)
     values = generator.normal(size=(2, 3, 2, 12)).astype(np.float32) * (generator.random((2, 3, 2, 1)) < 0.7)
     values = np.abs(values) if are_counts else values
@@ -102,7 +102,7 @@ def test_directions_have_the_length_one_or_nothing(seed: int, are_counts: bool) 
     np.testing.assert_allclose(found.astype(np.float64), expected, rtol=1e-3, atol=1e-7)
 
 
-def test_recency_halves_and_never_is_nothing() -> None:
+def test_recency_halves_per_half_life_and_is_zero_without_an_event() -> None:
     seen = np.array([[[0.0, -28.0, -280.0, -np.inf]]])
     rows = rows_between(4, 1, 1)
     rows.add_recency(seen, np.array([0.0]), 28.0)
