@@ -60,7 +60,7 @@ def run(arguments: list[str]) -> Numbers:
 
 def recency_frequency_money(connection: duckdb.DuckDBPyConnection, week: Week) -> np.ndarray:
     """Logs of days since the last purchase, baskets and sales value before a week, standardised, (entities, 3)."""
-    table = _joined(
+    table = joined(
         connection, week,
         """select household_id, date_diff('day', max(purchased_at), $as_of) as recency,
             count(distinct basket_id) as frequency, sum(sales_value) as money
@@ -71,7 +71,7 @@ def recency_frequency_money(connection: duckdb.DuckDBPyConnection, week: Week) -
     return (logs - logs.mean(axis=0)) / logs.std(axis=0)
 
 
-def _joined(connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict) -> dict[str, np.ndarray]:
+def joined(connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict) -> dict[str, np.ndarray]:
     """Columns of a query, one row per entity of a week in its order; 0 where there is none."""
     connection.register("asked", pa.table({"household_id": week.entities.values, "place": np.arange(len(week))}))
     found = connection.execute(
@@ -80,7 +80,9 @@ def _joined(connection: duckdb.DuckDBPyConnection, week: Week, query: str, value
     return {name: np.ma.filled(np.ma.asarray(column).astype(np.float64), 0) for name, column in found.items()}
 
 
-def _futures(connection: duckdb.DuckDBPyConnection, week: Week, days: int) -> tuple[np.ndarray, np.ndarray]:
+def purchases_after(
+    connection: duckdb.DuckDBPyConnection, week: Week, days: int
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """What each household bought in the days after: sales value and purchases per category, (entities, categories)."""
     connection.register("asked", pa.table({"household_id": week.entities.values, "place": np.arange(len(week))}))
     rows = connection.execute(
@@ -97,11 +99,11 @@ def _futures(connection: duckdb.DuckDBPyConnection, week: Week, days: int) -> tu
 
 def _lookalikes(connection: duckdb.DuckDBPyConnection, week: Week, plain: np.ndarray) -> Numbers:
     """Lift of the held-out half of seeds among those nearest to the other half, by kind of seeds and by nearness."""
-    churned = _joined(
+    churned = joined(
         connection, week, "select household_id, churned::int as churned from tasks.churn_28d where cutoff = $as_of",
         {"as_of": week.as_of},
     )["churned"]  # fmt: skip
-    bought = _futures(connection, week, 14)[1] > 0
+    bought = purchases_after(connection, week, 14)[1] > 0
     enough = (bought.sum(axis=0) >= LEAST_BUYERS) & (bought.mean(axis=0) <= MOST_BUYERS)
     kinds = {"churn": [churned > 0], "buyers of a category": list(bought[:, enough].T)}
     unit = Directions(week.embeddings).of(slice(None)).astype(np.float64)
@@ -147,7 +149,7 @@ def _segments(
     connection: duckdb.DuckDBPyConnection, weeks: tuple[Week, Week], plain: list[np.ndarray], tree: Tree
 ) -> list[Numbers]:
     """Per level: stability from week to week, and what of the next 28 days the groups explain, against k-means."""
-    value, number = _futures(connection, weeks[1], 28)
+    value, number = purchases_after(connection, weeks[1], 28)
     spend, active = value.sum(axis=1), number.sum(axis=1) >= 5
     items = np.sqrt(number[active] / number[active].sum(axis=1, keepdims=True))  # Hellinger
     both = weeks[1].entities.encode(weeks[0].entities.values)

@@ -45,10 +45,11 @@ def run(rest: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks references", description=__doc__)
     parser.add_argument("--dataset", default="incidents")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--task", action="append", default=[], help="Repeatable; all of them if none is named.")
     chosen = parser.parse_args(rest)
     with tempfile.TemporaryDirectory(prefix="basemodel-references-") as folder:
         ws, events, _ = pretrained(named(chosen.dataset), Path(folder), chosen.seed, Console(stderr=True, quiet=True))
-        tasks = [task for task in ws.contract.tasks if task.form.metrics]
+        tasks = [task for task in ws.contract.tasks if task.form.metrics and task.name in (chosen.task or [task.name])]
         found = {task.name: _compared(ws, task, events, chosen.seed) for task in tasks}
     return {"dataset": chosen.dataset, "seed": chosen.seed, "tasks": found}
 

@@ -6,9 +6,11 @@ is, seeds alone cannot say. Nobody is scored by a head that learnt from them: an
 been taught as one that does not belong.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
@@ -17,10 +19,10 @@ FEWEST = 10
 
 FOLDS = 5
 
-OTHERS = 50_000
-"""Entities that seeds are told from, at most; of more a sample."""
+MOST = 50_000
+"""Seeds that are learnt from, and others that they are told from, at most each; of more a sample."""
 
-PENALTIES = (0.001, 0.01, 0.1, 1.0)
+PENALTIES = (0.0001, 0.0003, 0.001, 0.01, 0.1, 1.0)
 """Inverse strengths of the penalty; the one under which held-out seeds are likeliest is taken."""
 
 FIRST = (0.01, 0.05, 0.1)
@@ -36,46 +38,68 @@ class Membership:
     lift: tuple[float, ...]  # held-out seeds among the first of all entities, over those that chance would find
 
 
-def membership(embeddings: np.ndarray, seeds: np.ndarray, seed: int = 0) -> Membership:
+@dataclass(frozen=True)
+class _Heads:
+    """One head per fold, none of which learnt from its fold, on standardised numbers."""
+
+    mean: np.ndarray  # (numbers,)
+    deviation: np.ndarray  # (numbers,)
+    heads: list[LogisticRegression]
+
+    @classmethod
+    def of(cls, values: np.ndarray, seeds: np.ndarray, fold: np.ndarray, penalty: float) -> "_Heads":
+        """Learnt from rows (rows, numbers), the seeds among them (rows,), and the fold of each (rows,)."""
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        deviation = np.where(deviation > 1e-6, deviation, np.float32(1))
+        scaled = (values - mean) / deviation
+        folds = [np.flatnonzero(fold != part) for part in range(FOLDS)]
+        heads = [LogisticRegression(C=penalty, max_iter=300).fit(scaled[rows], seeds[rows]) for rows in folds]
+        return cls(mean, deviation, heads)
+
+    def logits(self, values: np.ndarray, fold: np.ndarray) -> np.ndarray:
+        """Of rows by the head of their fold, (rows,)."""
+        scaled = (values.astype(np.float32) - self.mean) / self.deviation
+        every = np.stack([head.decision_function(scaled) for head in self.heads])
+        return every[fold, np.arange(len(fold))]
+
+
+def membership(parts: Iterable[np.ndarray], seeds: np.ndarray, seed: int = 0) -> Membership:
     """Score every entity by how much it is like the seeds, by five heads of which none saw it.
 
     Args:
-        embeddings: Of all entities, (entities, numbers).
+        parts: What is known of the entities, some after others, each (entities, numbers); it is gone through twice.
         seeds: Which of them are seeds, bool (entities,); at least `FEWEST`, and not all.
-        seed: Of folds and of the sample of others.
+        seed: Of folds and of samples.
     """
     draw = np.random.default_rng(seed)
-    values = embeddings.astype(np.float32)
-    deviation, mean = values.std(axis=0), values.mean(axis=0)
-    values -= mean
-    values /= np.where(deviation > 1e-6, deviation, np.float32(1))
     fold = np.empty(len(seeds), np.int64)
-    for members in (np.flatnonzero(seeds), np.flatnonzero(~seeds)):  # as many seeds in each
+    kinds = [np.flatnonzero(seeds), np.flatnonzero(~seeds)]
+    for members in kinds:  # as many seeds in each
         fold[draw.permutation(members)] = np.arange(len(members)) % FOLDS
-    others = np.flatnonzero(~seeds)
-    kept = np.sort(draw.choice(others, min(OTHERS, len(others)), replace=False))
-    learnt = np.sort(np.concatenate([np.flatnonzero(seeds), kept]))
-    # A sample of others makes seeds look frequent; the odds are brought back by the share that was drawn.
-    shift = float(np.log(len(kept) / len(others)))
-    results = [_held_out(values, seeds, fold, learnt, penalty, shift) for penalty in PENALTIES]
-    chance = min(results, key=lambda entry: log_loss(seeds, entry))
+    kept = [np.sort(draw.choice(members, min(MOST, len(members)), replace=False)) for members in kinds]
+    rows = np.sort(np.concatenate(kept))
+    values, target, own = _taken(parts, rows), seeds[rows], fold[rows]
+    learnt = [_Heads.of(values, target, own, penalty) for penalty in PENALTIES]
+    heads = min(learnt, key=lambda one: log_loss(target, expit(one.logits(values, own))))
+    # A sample makes seeds look more frequent, or less; the odds are brought back by the shares that were drawn.
+    shares = [len(some) / len(members) for some, members in zip(kept, kinds, strict=True)]
+    chance, low = np.empty(len(seeds)), 0
+    for part in parts:
+        its = slice(low, low := low + len(part))
+        chance[its] = expit(heads.logits(part, fold[its]) + np.log(shares[1] / shares[0]))
     return Membership(
         chance, float(roc_auc_score(seeds, chance)), tuple(lift_of(chance, seeds, share) for share in FIRST)
     )
 
 
-def _held_out(
-    values: np.ndarray, seeds: np.ndarray, fold: np.ndarray, learnt: np.ndarray, penalty: float, shift: float
-) -> np.ndarray:
-    """The probability of being a seed by a head that did not learn from the entity, (entities,)."""
-    chance = np.zeros(len(seeds))
-    for part in range(FOLDS):
-        rows = learnt[fold[learnt] != part]
-        head = LogisticRegression(C=penalty, max_iter=300).fit(values[rows], seeds[rows])
-        queried = np.flatnonzero(fold == part)
-        logit = head.decision_function(values[queried]) + shift
-        chance[queried] = 1 / (1 + np.exp(-logit))
-    return chance
+def _taken(parts: Iterable[np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Rows (positions, ascending) of all parts together, float32 (rows, numbers)."""
+    results, low = [], 0
+    for part in parts:
+        first, last = np.searchsorted(rows, (low, low + len(part)))
+        results.append(part[rows[first:last] - low].astype(np.float32))
+        low += len(part)
+    return np.concatenate(results)
 
 
 def lift_of(scores: np.ndarray, seeds: np.ndarray, share: float) -> float:

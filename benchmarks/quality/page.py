@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.curves import Curve, draw_curves, mean_curve
+from benchmarks.quality.plain import plain_part
 
 HEAD = """# Quality
 
@@ -25,8 +26,13 @@ def page(runs: list[dict[str, Any]], note: str, pictures: Path | None = None) ->
     parts = [HEAD, note]
     for name in dict.fromkeys(run["dataset"] for run in runs):
         seeds = [run for run in runs if run["dataset"] == name]
-        is_sequence = all("users" in task for task in seeds[0]["tasks"].values())
-        parts += _sequences(name, seeds) if is_sequence else _dataset(name, seeds, pictures)
+        tasks = seeds[0]["tasks"].values()
+        if all("best_reference" in task for task in tasks):
+            parts += plain_part(name, seeds)
+        elif all("users" in task for task in tasks):
+            parts += _sequences(name, seeds)
+        else:
+            parts += _dataset(name, seeds, pictures)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -1,5 +1,6 @@
 """The stage of audiences: ids that a dbt model lists become a ranked table of everyone else."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
@@ -14,6 +15,20 @@ from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
+
+
+class Known:
+    """What audiences read of the entities of a week, some after others, however often it is asked for."""
+
+    def __init__(self, week: Week) -> None:
+        self._week = week
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Embedding, traits and amounts, float32 (entities, numbers): a category that few have is in traits alone."""
+        week = self._week
+        for embedding, (_, kept) in zip(week.embedding_parts(), week.kept(), strict=True):
+            amounts = np.nan_to_num(kept["amounts"].astype(np.float32))
+            yield np.hstack([embedding.astype(np.float32), week.traits.shares(kept, week.typical), amounts])
 
 
 def audience_relation(ws: Workspace, audience: str) -> Relation:
@@ -49,7 +64,7 @@ def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
             code_behind("stages.insight.audiences"), run_id,
         ) as out:  # fmt: skip
             if out.is_needed and not reason:
-                result = membership(week.embeddings, seeds, ws.settings.seed)
+                result = membership(Known(week), seeds, ws.settings.seed)
                 probability, others = result.probability, np.flatnonzero(~seeds)
                 order = others[np.argsort(-probability[others], kind="stable")]
                 for part in ranges(len(order)):

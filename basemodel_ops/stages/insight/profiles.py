@@ -54,9 +54,8 @@ def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.nd
     if not len(week):
         return []
     deepest = np.where(group >= 0, group, -1).max(axis=1)  # children stand behind their parents
-    everyone = {name: np.concatenate([kept[name] for _, kept in week.kept()]) for name in ("amounts", "times")}
-    traits, typical = week.traits.names, week.traits.typical(**everyone)
-    parts = ((deepest[part], week.traits.shares(kept, typical)) for part, kept in week.kept())
+    traits = week.traits.names
+    parts = ((deepest[part], week.traits.shares(kept, week.typical)) for part, kept in week.kept())
     sums = Sums.of(parts, len(tree))
     if sums is None:
         return []

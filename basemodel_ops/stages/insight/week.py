@@ -10,7 +10,7 @@ import pyarrow as pa
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
-from basemodel_ops.insight.traits import Traits
+from basemodel_ops.insight.traits import Traits, TypicalValues
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.stages.workspace import Workspace
@@ -64,6 +64,12 @@ class Week:
             arrays = self.artifact.arrays(name)
             yield slice(low, low + len(arrays["flags"])), arrays
             low += len(arrays["flags"])
+
+    @cached_property
+    def typical(self) -> TypicalValues:
+        """What is usual of the traits of everyone."""
+        everyone = [(kept["amounts"], kept["times"]) for _, kept in self.kept()]
+        return self.traits.typical(*(np.concatenate(values) for values in zip(*everyone, strict=True)))
 
     def _files(self, prefix: str) -> list[str]:
         names = (name.removesuffix(".safetensors") for name in self.artifact.names)

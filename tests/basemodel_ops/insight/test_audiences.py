@@ -18,7 +18,7 @@ def population(share: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.
 
 def test_those_who_belong_and_are_no_seeds_come_first() -> None:
     embeddings, belongs, seeds = population(0.4)
-    found = membership(embeddings, seeds)
+    found = membership([embeddings], seeds)
     others = ~seeds
     first = np.argsort(-found.probability[others])[:100]
     assert belongs[others][first].mean() > 0.7 > 2 * belongs[others].mean()
@@ -26,7 +26,7 @@ def test_those_who_belong_and_are_no_seeds_come_first() -> None:
 
 def test_the_probability_is_that_of_being_a_seed() -> None:
     embeddings, _, seeds = population(0.4)
-    found = membership(embeddings, seeds).probability
+    found = membership([embeddings], seeds).probability
     for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 1.0)):
         here = (found >= low) & (found < high)
         assert seeds[here].mean() == pytest.approx(found[here].mean(), abs=0.04)
@@ -36,7 +36,7 @@ def test_held_out_seeds_of_chance_are_found_by_chance() -> None:
     draw = np.random.default_rng(0)
     embeddings = draw.normal(size=(PEOPLE, NUMBERS))
     seeds = draw.random(PEOPLE) < 0.1
-    found = membership(embeddings, seeds)
+    found = membership([embeddings], seeds)
     assert 0.4 < found.auroc < 0.55  # below a half: what is held out is missing from what is learnt
 
 
@@ -51,15 +51,22 @@ def test_lift_counts_seeds_among_the_first() -> None:
 def test_the_same_seeds_give_the_same_bytes_whatever_their_share() -> None:
     for share in (0.02, 0.9):
         embeddings, _, seeds = population(share)
-        once, again = membership(embeddings, seeds, 5), membership(embeddings, seeds, 5)
+        once, again = membership([embeddings], seeds, 5), membership([embeddings], seeds, 5)
         assert once.probability.tobytes() == again.probability.tobytes()
         assert len(once.lift) == len(FIRST)
 
 
 def test_a_sample_of_others_leaves_the_probabilities_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, _, seeds = population(0.4)
-    whole = membership(embeddings, seeds)
-    monkeypatch.setattr("basemodel_ops.insight.audiences.OTHERS", 600)
-    part = membership(embeddings, seeds)
+    whole = membership([embeddings], seeds)
+    monkeypatch.setattr("basemodel_ops.insight.audiences.MOST", 600)
+    part = membership([embeddings[:900], embeddings[900:]], seeds)
     assert part.probability.mean() == pytest.approx(whole.probability.mean(), rel=0.15)
     assert np.corrcoef(part.probability, whole.probability)[0, 1] > 0.95
+
+
+def test_entities_in_parts_are_scored_as_all_of_them_at_once() -> None:
+    embeddings, _, seeds = population(0.4)
+    whole = membership([embeddings], seeds)
+    parts = membership([embeddings[:1], embeddings[1:700], embeddings[700:]], seeds)
+    np.testing.assert_allclose(parts.probability, whole.probability, rtol=1e-5)

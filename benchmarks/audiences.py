@@ -1,0 +1,128 @@
+"""Audiences of a trained demo home against boosting on hand-made features: where are the seeds that were held out?
+
+    BASEMODEL_HOME=… python -m benchmarks audiences --as-of 2017-11-27
+
+Seeds are the households that buy a category in the 14 days after, one kind of seeds per category, and those that buy
+nothing in 28. Half of them is known; both sides answer for everyone else by models that did not learn from them.
+"""
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+
+import duckdb
+import lightgbm as lgb
+import numpy as np
+import pyarrow as pa
+from sklearn.model_selection import StratifiedKFold
+
+from basemodel_ops.insight.audiences import FIRST, FOLDS, lift_of, membership
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.insight.audiences import Known
+from basemodel_ops.stages.insight.week import Week
+from benchmarks.insight import LEAST_BUYERS, MOST_BUYERS, Numbers, joined, purchases_after, recency_frequency_money
+from dagster_project.lib.project import load_project
+
+SPANS = (28, 84, 364)
+"""Days that hand-made features look back."""
+
+CATEGORIES = 60
+"""Of each the purchases are counted, the most frequent first."""
+
+
+def run(arguments: list[str]) -> Numbers:
+    """Measure the lift of held-out seeds; see the module."""
+    parser = argparse.ArgumentParser(prog="benchmarks audiences", description=__doc__)
+    parser.add_argument("--as-of", type=datetime.fromisoformat, required=True)
+    parser.add_argument("--draws", type=int, default=2, help="Halves of each kind of seeds.")
+    parser.add_argument("--every", type=int, default=4, help="Take every so many categories.")
+    chosen = parser.parse_args(arguments)
+    settings = Settings()
+    week = Week(Workspace.open(settings, load_project(settings).contract, lambda _: None), chosen.as_of)
+    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+        bought = purchases_after(connection, week, 14)[1] > 0
+        enough = (bought.sum(axis=0) >= 2 * LEAST_BUYERS) & (bought.mean(axis=0) <= MOST_BUYERS)
+        silent = purchases_after(connection, week, 28)[1].sum(axis=1) == 0
+        hand = np.hstack([recency_frequency_money(connection, week), _hand_made(connection, week)])
+    kinds = {"buys nothing": [silent], "buyers of a category": list(bought[:, enough].T[:: chosen.every])}
+    found: Numbers = {"as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(week), "hand_features": hand.shape[1]}
+    for kind, seeds in kinds.items():
+        sides: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+            "audience": lambda known, draw: membership(Known(week), known, draw).probability,
+            "boosting": lambda known, draw: _boosted(hand, known, draw),
+        }
+        lifts = {name: np.array([_lifts(ask, one, chosen.draws) for one in seeds]) for name, ask in sides.items()}
+        gaps = (lifts["audience"] - lifts["boosting"]).mean(axis=1)  # (kinds, tops)
+        units = (lifts["audience"] - lifts["boosting"])[0] if len(seeds) == 1 else gaps
+        found[kind] = {
+            "kinds_of_seeds": len(seeds),
+            **{name: _means(values) for name, values in lifts.items()},
+            "difference": _means(gaps[:, None]),
+            "error": [round(float(part.std(ddof=1) / np.sqrt(len(part))), 3) for part in units.T],
+            "share_better": [round(float((part > 0).mean()), 3) for part in gaps.T],
+        }
+    return found
+
+
+def _lifts(ask: Callable[[np.ndarray, int], np.ndarray], seeds: np.ndarray, draws: int) -> np.ndarray:
+    """Lift of the seeds that were not told among the first of all others, (draws, tops)."""
+    results = []
+    for draw in range(draws):
+        mine = np.random.default_rng(draw).permutation(np.flatnonzero(seeds))
+        known = np.zeros(len(seeds), bool)
+        known[mine[: len(mine) // 2]] = True
+        score = ask(known, draw)
+        results.append([lift_of(score[~known], seeds[~known], share) for share in FIRST])
+    return np.array(results)
+
+
+def _means(values: np.ndarray) -> list[float]:
+    """Means over kinds and draws, one per top."""
+    return [round(float(value), 3) for value in values.mean(axis=(0, 1))]
+
+
+def _hand_made(connection: duckdb.DuckDBPyConnection, week: Week) -> np.ndarray:
+    """Logs of purchases, sales value and baskets in spans before the week, and of purchases by category.
+
+    Shape (entities, features).
+    """
+    within = [f"filter (purchased_at >= $as_of - interval {days} day)" for days in SPANS]
+    columns = [
+        f"{aggregate} {span} as number_{number}_{n}"
+        for n, span in enumerate(within)
+        for number, aggregate in enumerate(("count(*)", "count(distinct basket_id)", "sum(sales_value)"))
+    ]
+    totals = joined(
+        connection, week,
+        f"select household_id, {', '.join(columns)} from behavior.purchases where purchased_at < $as_of group by all",
+        {"as_of": week.as_of},
+    )  # fmt: skip
+    counts = ", ".join(f"count(*) {span} as number_{n}" for n, span in enumerate(within))
+    connection.register("asked", pa.table({"household_id": week.entities.values, "place": np.arange(len(week))}))
+    rows = connection.execute(
+        f"""select place, product_category, {counts} from asked join behavior.purchases using (household_id)
+        join behavior.products using (product_id) where purchased_at < $as_of and product_category is not null
+        group by all order by all""",
+        {"as_of": week.as_of},
+    ).fetchnumpy()
+    categories, code = np.unique(rows["product_category"].astype(str), return_inverse=True)
+    bought = np.zeros((len(week), len(categories), len(SPANS)))
+    for n in range(len(SPANS)):
+        bought[rows["place"], code, n] = rows[f"number_{n}"]
+    most = np.argsort(-bought.sum(axis=(0, 2)), kind="stable")[:CATEGORIES]
+    numbers = [value for name, value in totals.items() if name != "household_id"]
+    return np.log1p(np.maximum(np.hstack([np.stack(numbers, axis=1), bought[:, most].reshape(len(week), -1)]), 0))
+
+
+def _boosted(features: np.ndarray, known: np.ndarray, seed: int) -> np.ndarray:
+    """The probability of being a known seed by models that did not learn from the entity, (entities,)."""
+    settings = {
+        "objective": "binary", "learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 20, "verbosity": -1,
+        "feature_fraction": 0.5, "lambda_l2": 5.0, "num_threads": 2, "deterministic": True, "seed": seed,
+    }  # fmt: skip
+    result = np.zeros(len(known))
+    for learnt, asked in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, known):
+        booster = lgb.train(settings, lgb.Dataset(features[learnt], known[learnt]), 100)
+        result[asked] = np.asarray(booster.predict(features[asked]))
+    return result
