@@ -28,6 +28,8 @@ class Query:
     pair_features: PairFeatures
     truth: list[np.ndarray]
     weights: Weights = BASELINES["baseline"]  # of a blend, which is a number of a pair too
+    entity_index: np.ndarray | None = None
+    """Whose rows these are, (entities,): the same at all cutoffs; None where one cutoff is asked."""
 
     @cached_property
     def taken(self) -> np.ndarray:
@@ -98,8 +100,20 @@ def sampled(queries: Sequence[Query], most: int, seed: int) -> list[Query]:
         candidates = CandidateSet(
             candidate_set.items[rows], candidate_set.retrieval_scores[rows], candidate_set.is_first[rows]
         )
-        results.append(Query(candidates, query.pair_features, [query.truth[row] for row in rows]))
+        whose = None if query.entity_index is None else query.entity_index[rows]
+        truth = [query.truth[row] for row in rows]
+        results.append(Query(candidates, query.pair_features, truth, query.weights, whose))
     return results
+
+
+def halves(queries: Sequence[Query], seed: int) -> list[np.ndarray]:
+    """A half of the entities, bool (entities,) of each query: all rows of an entity are on one side.
+
+    Windows of near cutoffs overlap, so a row at the one tells what was taken at the other.
+    """
+    whose = [np.arange(len(query.truth)) if query.entity_index is None else query.entity_index for query in queries]
+    draws = np.random.default_rng([seed, 1]).random(1 + max(int(index.max(initial=-1)) for index in whose))
+    return [draws[index] < 0.5 for index in whose]
 
 
 def ndcg(queries: Sequence[Query], scores: Sequence[np.ndarray], policies: Sequence[str] = POLICIES) -> float:
