@@ -1,5 +1,7 @@
 """CSV and Parquet files as DuckDB reads them in place."""
 
+import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -60,6 +62,37 @@ def _spelled(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> 
     except duckdb.Error as error:
         raise DataError(f"{', '.join(file.name for file in files)} cannot be read: {error}") from error
     return tuple(text for text in MISSING if (text,) in found)
+
+
+def read_once(connection: duckdb.DuckDBPyConnection, table: SeenTable) -> SeenTable:
+    """The table with rows that several of its files hold read once: exports of months that overlap.
+
+    A row counts as often as the file that holds it most often; how many were left out is said.
+    """
+    if len(table.paths) < 2:
+        return table
+    raws = [raw for raw, _ in described_columns(connection, table)]
+    columns = [exp.column(raw, quoted=True) for raw in raws]
+    free = next(start for n in itertools.count(1) if not any(raw.startswith(start := "_" * n) for raw in raws))
+    file, place = exp.column(f"{free}file"), exp.column(f"{free}place")
+    read = table.read.copy()
+    read.append("expressions", exp.EQ(this=exp.column("filename"), expression=exp.Literal.string(file.name)))
+    order = exp.Window(this=exp.func("row_number"), partition_by=[file, *columns])
+    placed = exp.select(*columns, file, exp.alias_(order, place.name)).from_(read).subquery("placed")
+    once = exp.select(*columns, place).distinct().from_(placed).subquery("once")
+    hashed = exp.alias_(exp.func("hash", *columns), "row_hash")
+    held = (
+        exp.select(hashed, exp.alias_(exp.Count(this=exp.Star()), "held")).from_(read.copy()).group_by("row_hash", file)
+    )
+    repeated = exp.select("sum(held) - max(held) as more").from_(held.subquery("held_of")).group_by("row_hash")
+    query = exp.select("coalesce(sum(more), 0)").from_(repeated.subquery("repeated"))
+    try:
+        (count,) = connection.execute(query.sql("duckdb")).fetchone() or (0,)
+    except duckdb.Error as error:
+        raise DataError(f"{table.origin} cannot be read: {error}") from error
+    if not count:
+        return table
+    return replace(table, read=exp.select(*columns).from_(once).subquery(table.name), repeated=int(count))
 
 
 def reader_of(file: Path) -> str | None:

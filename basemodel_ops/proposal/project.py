@@ -95,7 +95,8 @@ def _attached(tables: list[SeenTable]) -> str:
 def _raw(table: SeenTable) -> str:
     """A select of all rows; of a table it is part of the model on it, as no view outlives a file's being attached."""
     config = "{{ config(materialized='ephemeral') }}\n\n" if isinstance(table.read, exp.Table) else ""
-    return config + table.source.sql(table.dialect, pretty=True) + "\n"
+    once = "-- Rows that several files hold are read once.\n" if table.repeated else ""
+    return config + once + table.source.sql(table.dialect, pretty=True) + "\n"
 
 
 class _Plain(yaml.SafeDumper):
@@ -145,7 +146,7 @@ def _model(proposal: Proposal, table: SeenTable) -> str:
 def _counted(tables: list[SeenTable]) -> str:
     files = len({path for table in tables for path in table.paths})
     where = f" in {files} {'file' if files == 1 else 'files'}" if files else " of the warehouse"
-    return f"{len(tables)} tables{where}"
+    return f"{len(tables)} {'table' if len(tables) == 1 else 'tables'}{where}"
 
 
 def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:

@@ -154,6 +154,8 @@ def _entity(dated: Sequence[SeenTable], wanted: str | None) -> str:
                 shared[column.name] = shared.get(column.name, 0) + 1
     named = {name: bool(WHOSE.search(name)) for name in shared}
     if wanted is not None:
+        as_files_say = {column.raw: column.name for table in dated for column in table.columns}
+        wanted = wanted if wanted in shared else as_files_say.get(wanted, wanted)
         if wanted not in shared:
             raise DataError(
                 f"No column {wanted} of a table with times has values that come again. There are: {_list(shared)}."

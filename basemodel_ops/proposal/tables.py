@@ -12,7 +12,7 @@ from sqlglot import exp
 from basemodel_ops.contract.inference import family, is_opaque, is_timestamp
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, is_duckdb, relations
-from basemodel_ops.proposal.files import READERS, described_columns, read_of, reader_of
+from basemodel_ops.proposal.files import READERS, described_columns, read_of, read_once, reader_of
 from basemodel_ops.proposal.mentions import with_mentions
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
 
@@ -31,6 +31,7 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
     Raises:
         DataError: there is no such file, none that can be read, or two of the same name.
     """
+    paths = list(paths)
     files = dict.fromkeys(file for path in paths for file in _files(path))
     results: dict[str, SeenTable] = {}
     with duckdb.connect() as connection:
@@ -51,7 +52,7 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
                     )
                 results[name] = look_at(connection, SeenTable(name, (file,), relation, 0, ()))
         if not results:
-            raise DataError(f"There is no table in {', '.join(map(str, paths)) or 'nothing'}. What is read: {READ}.")
+            raise DataError(_no_table(paths))
         return with_mentions(connection, [results[name] for name in sorted(results)])
 
 
@@ -70,6 +71,15 @@ def _files(path: Path) -> list[Path]:
     if not (reader_of(path) or is_database(path)):
         raise DataError(f"{path} is no file that is read: {READ}.")
     return [path.resolve()]
+
+
+def _no_table(paths: list[Path]) -> str:
+    """What is there instead of tables, and the way out."""
+    held = sorted(path.name for folder in paths if folder.is_dir() for path in folder.iterdir() if path.is_file())
+    shown = f"{', '.join(held[:5])}{' and more' if len(held) > 5 else ''}"
+    return f"There is no table in {', '.join(map(str, paths))}. What is read: {READ}." + (
+        f" There are {shown}: name copies of those that are texts with separators .csv." if held else ""
+    )
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -93,7 +103,9 @@ def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> list[S
         table = same[0]
         if len(same) > 1:
             paths = tuple(sorted(path for part in same for path in part.paths))
-            table = SeenTable(stem.strip("_") or "events", paths, read_of(connection, paths), 0, ())
+            table = read_once(
+                connection, SeenTable(stem.strip("_") or "events", paths, read_of(connection, paths), 0, ())
+            )
         if table.name in results:
             raise DataError(
                 f"{table.paths[0]} and {results[table.name].paths[0]} would both be the table {table.name}. Rename one."

@@ -11,7 +11,7 @@ from scipy.special import expit
 from basemodel_ops.boosting.forest import Forest
 from basemodel_ops.boosting.parameters import SHARED
 from basemodel_ops.tasks.heads import learn_members
-from basemodel_ops.tasks.reranking import Query
+from basemodel_ops.tasks.reranking import Query, halves
 
 PART = 128
 """Entities whose pairs are laid out at once."""
@@ -123,17 +123,17 @@ def scores_crosswise(
     queries: Sequence[Query], training_pairs: Sequence[RankingPairs], seed: int, rounds: int = ROUNDS
 ) -> list[np.ndarray] | None:
     """Scores by rankers that learnt from the other half of the entities; None where too few entities took any."""
-    halves = [np.random.default_rng([seed, 1]).random(len(query.truth)) < 0.5 for query in queries]
+    sides = halves(queries, seed)
     results = [np.full(query.candidates.items.shape, -np.inf) for query in queries]
     for side in (False, True):
         ranker = Ranker.fit(
-            [ranking_pairs.of(half == side) for ranking_pairs, half in zip(training_pairs, halves, strict=True)],
+            [ranking_pairs.of(half == side) for ranking_pairs, half in zip(training_pairs, sides, strict=True)],
             seed,
             rounds,
         )
         if ranker is None:
             return None
-        for scores, query, half in zip(results, queries, halves, strict=True):
+        for scores, query, half in zip(results, queries, sides, strict=True):
             others = np.flatnonzero(half != side)
             scores[others] = ranker.scores(query, others)[others]
     return results

@@ -13,15 +13,23 @@ from basemodel_ops.tasks.reranking import (
     Query,
     apply_policy,
     best_policy,
+    entities,
+    entities_of,
+    halves,
     measure_scores,
     ndcg,
+    ndcg_by_row,
     sampled,
 )
 
 BLENDED = 4_000
 """Entities of a cutoff by which weights are chosen."""
 
-RERANKED = "reranked"
+FEW_TAKING = 1_000
+"""Entities that took an item below which weights are measured by halves that did not see each other, as a ranker is:
+of dozens of weights that are tried, the best are the best by chance where few measure them."""
+
+RERANKED, BASELINE = "reranked", "baseline"
 
 Metrics = dict[str, dict[str, float]]
 
@@ -50,6 +58,8 @@ class Rankings:
     metrics: Metrics
     """Of every way on these queries; the ranker's by halves that did not see each other."""
     diversity: float
+    selected: str
+    """The way that measures best, or the baseline where none is better by two errors of the difference."""
 
     @classmethod
     def learn(
@@ -58,8 +68,11 @@ class Rankings:
         """Choose weights, fit a ranker and measure every way under its best policy."""
         subset = sampled(queries, BLENDED, seed)
         blend, tried = choose_blend(lambda weights: ndcg(subset, _scores(subset, weights), policies))
+        apart = _blend_crosswise(queries, seed, policies)
         queries = blended(queries, blend)
         predictions = {candidate: _scores(queries, weights) for candidate, weights in candidate_weights(blend).items()}
+        if apart is not None:
+            predictions["blend"] = apart
         training_pairs = [ranking_pairs(query, seed) for query in queries]
         crosswise = scores_crosswise(queries, training_pairs, seed)
         ranker = None if crosswise is None else Ranker.fit(training_pairs, seed)
@@ -69,6 +82,13 @@ class Rankings:
             candidate: best_policy(queries, scores, policies, diversity) for candidate, scores in predictions.items()
         }
         chosen = {candidate: policy for candidate, (policy, _) in results.items()}
+        selected = max(results, key=lambda candidate: results[candidate][1]["ndcg_10"])
+        first, plain = (
+            ndcg_by_row(queries, apply_policy(chosen[candidate], queries, predictions[candidate], diversity))
+            for candidate in (selected, BASELINE)
+        )
+        if not is_clear(first - plain, np.concatenate(entities(queries))):
+            selected = BASELINE
         return cls(
             blend,
             tried,
@@ -77,12 +97,8 @@ class Rankings:
             chosen,
             {candidate: current for candidate, (_, current) in results.items()},
             diversity,
+            selected,
         )
-
-    @property
-    def selected(self) -> str:
-        """The way that measures best."""
-        return max(self.metrics, key=lambda candidate: self.metrics[candidate]["ndcg_10"])
 
     @property
     def weights(self) -> dict[str, Weights]:
@@ -101,6 +117,34 @@ class Rankings:
         else:
             scores = _scores(queries, self.weights[candidate])
         return apply_policy(self.policies[candidate], queries, scores, self.diversity)
+
+
+def is_clear(difference: np.ndarray, entity_index: np.ndarray) -> bool:
+    """Whether differences of rows are above 0 on average by two standard errors; nan where there is none.
+
+    Rows of an entity are one draw: windows of near cutoffs overlap.
+    """
+    known = np.isfinite(difference)
+    apart = difference[known] - difference[known].mean() if known.any() else difference[known]
+    _, whose = np.unique(entity_index[known], return_inverse=True)
+    return bool(difference[known].sum() > 2 * np.sqrt(np.sum(np.bincount(whose, apart) ** 2)))
+
+
+def _blend_crosswise(queries: Sequence[Query], seed: int, policies: Sequence[str]) -> list[np.ndarray] | None:
+    """Scores of a blend whose weights the other half of the entities chose; None where enough took an item."""
+    if sum(len(items) > 0 for query in queries for items in query.truth) >= FEW_TAKING:
+        return None
+    sides = halves(queries, seed)
+    scores = [np.zeros(query.candidates.items.shape, np.float32) for query in queries]
+    for side in (False, True):
+        others = [np.flatnonzero(half != side) for half in sides]
+        teaching = [
+            entities_of(query, np.flatnonzero(half == side)) for query, half in zip(queries, sides, strict=True)
+        ]
+        blend, _ = choose_blend(lambda weights, t=teaching: ndcg(t, _scores(t, weights), policies))
+        for current, query, rows in zip(scores, queries, others, strict=True):
+            current[rows] = query.candidates.scores(blend)[rows]
+    return scores
 
 
 def _scores(queries: Sequence[Query], weights: Weights) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from basemodel_ops.tasks.diversity import diversified
 from basemodel_ops.tasks.kernels import values_at
-from basemodel_ops.tasks.metrics import is_among, ranking_metrics
+from basemodel_ops.tasks.metrics import is_among, ranking_by_row, ranking_metrics
 from basemodel_ops.tasks.pair_features import PairFeatures
 from basemodel_ops.tasks.recommendation import BASELINES, NOTHING, CandidateSet, Weights
 
@@ -28,6 +28,8 @@ class Query:
     pair_features: PairFeatures
     truth: list[np.ndarray]
     weights: Weights = BASELINES["baseline"]  # of a blend, which is a number of a pair too
+    entity_index: np.ndarray | None = None
+    """Whose rows these are, (entities,): the same at all cutoffs; None where one cutoff is asked."""
 
     @cached_property
     def taken(self) -> np.ndarray:
@@ -90,16 +92,35 @@ def apply_policy(
 
 def sampled(queries: Sequence[Query], most: int, seed: int) -> list[Query]:
     """The same of at most `most` entities of each query, without what speaks for their pairs."""
-    results = []
-    for query in queries:
-        count = len(query.truth)
-        rows = np.sort(np.random.default_rng(seed).choice(count, min(most, count), replace=False))
-        candidate_set = query.candidates
-        candidates = CandidateSet(
-            candidate_set.items[rows], candidate_set.retrieval_scores[rows], candidate_set.is_first[rows]
-        )
-        results.append(Query(candidates, query.pair_features, [query.truth[row] for row in rows]))
-    return results
+
+    def rows(count: int) -> np.ndarray:
+        return np.sort(np.random.default_rng(seed).choice(count, min(most, count), replace=False))
+
+    return [entities_of(query, rows(len(query.truth))) for query in queries]
+
+
+def entities_of(query: Query, rows: np.ndarray) -> Query:
+    """The query of some entities (positions), without what speaks for their pairs."""
+    candidates = CandidateSet(
+        query.candidates.items[rows], query.candidates.retrieval_scores[rows], query.candidates.is_first[rows]
+    )
+    whose = None if query.entity_index is None else query.entity_index[rows]
+    return replace(query, candidates=candidates, truth=[query.truth[row] for row in rows], entity_index=whose)
+
+
+def entities(queries: Sequence[Query]) -> list[np.ndarray]:
+    """Whose each row is, (entities,) of each query."""
+    return [np.arange(len(query.truth)) if query.entity_index is None else query.entity_index for query in queries]
+
+
+def halves(queries: Sequence[Query], seed: int) -> list[np.ndarray]:
+    """A half of the entities, bool (entities,) of each query: all rows of an entity are on one side.
+
+    Windows of near cutoffs overlap, so a row at the one tells what was taken at the other.
+    """
+    whose = entities(queries)
+    draws = np.random.default_rng([seed, 1]).random(2 + max(int(index.max(initial=-1)) for index in whose))
+    return [draws[index] < 0.5 for index in whose]
 
 
 def ndcg(queries: Sequence[Query], scores: Sequence[np.ndarray], policies: Sequence[str] = POLICIES) -> float:
@@ -109,6 +130,12 @@ def ndcg(queries: Sequence[Query], scores: Sequence[np.ndarray], policies: Seque
         ranking_metrics(truth, _best(queries, apply_policy(policy, queries, scores), 10))["ndcg_10"]
         for policy in policies
     )
+
+
+def ndcg_by_row(queries: Sequence[Query], scores: Sequence[np.ndarray]) -> np.ndarray:
+    """NDCG@10 of every row of all queries; not a number where nothing was taken."""
+    truth = [items for query in queries for items in query.truth]
+    return ranking_by_row(truth, _best(queries, scores, 10))["ndcg_10"]
 
 
 def best_policy(

@@ -53,6 +53,12 @@ def init(
     for unused, why in proposal.unused:
         table.add_row(unused.name, _rows(unused), "not used", why)
     show(table, console)
+    for current in (entry for entry in tables if entry.repeated):
+        console.print(
+            f"{current.repeated:,} rows of {current.name} stand in several of its files and are read once: see "
+            f"models/raw/raw_{current.name}.sql.",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
     console.print(
         f"A first question: {task_name(proposal)}, at every {proposal.every} from {proposal.start} on. All of it is in "
         f"{folder}, to be edited; its README.md says how to go on.",

@@ -41,7 +41,10 @@ from basemodel_ops.warehouse.counting import popularity_query
 from basemodel_ops.warehouse.queries import whole_population_query
 
 CUTOFFS = 2
-"""Newest cutoffs of validation and of test that are asked."""
+"""Newest cutoffs of validation and of test that are asked, where enough of their entities take an item."""
+
+TAKING = 1_000
+"""Entities that take an item, of all cutoffs asked of a part: while there are fewer, an earlier one is asked too."""
 
 ENTITIES = 8_000
 """Entities asked at a cutoff, to learn and to measure."""
@@ -85,7 +88,8 @@ class RecommendationContext:
     def query(self, interactions: InteractionSnapshot, rows: TaskRows, truth: list[np.ndarray]) -> Query:
         """The question of rows of one cutoff, that of `interactions`."""
         pair_features = interactions.pair_features(self.entities.encode(rows.entity))
-        return query_of(pair_features, self._eligible and self._eligible.at(int(rows.cutoff[0])), truth)
+        query = query_of(pair_features, self._eligible and self._eligible.at(int(rows.cutoff[0])), truth)
+        return replace(query, entity_index=self.entities.encode(rows.entity))
 
 
 def query_of(pair_features: PairFeatures, eligible: np.ndarray | None, truth: list[np.ndarray]) -> Query:
@@ -149,21 +153,13 @@ def fit_recommendation(
     tested: list[TaskRows] = []
     generator = np.random.default_rng(seed)
     for part, part_queries in queries.items():
-        for cutoff in np.unique(rows.cutoff[rows.part == part])[-CUTOFFS:]:
-            members = np.flatnonzero(rows.cutoff == cutoff)
-            members = np.sort(generator.choice(members, min(len(members), ENTITIES), replace=False))
-            sample = rows.take(members)
+        for sample, truth in asked_rows(rows, part, lambda s: positive_items.items_of(s, context.items), generator):
+            cutoff = int(sample.cutoff[0])
             tested += [sample] if part == "test" else []
-            parts += [part] * len(members)
-            timestamps += [int(cutoff)] * len(members)
-            part_queries.append(
-                context.query(
-                    context.interactions(item_models, int(cutoff)),
-                    sample,
-                    positive_items.items_of(sample, context.items),
-                )
-            )
-            ws.log(f"{task.name}: {len(members)} entities of {part}")
+            parts += [part] * len(sample.cutoff)
+            timestamps += [cutoff] * len(sample.cutoff)
+            part_queries.append(context.query(context.interactions(item_models, cutoff), sample, truth))
+            ws.log(f"{task.name}: {len(sample.cutoff)} entities of {part}")
     _refuse_untaken(task, queries)
     writer.json("parts", parts_used(task, np.array(timestamps, np.int64), np.array(parts)))
     newest = (queries["test"] or queries["validation"])[-1].pair_features.interactions
@@ -185,6 +181,28 @@ def fit_recommendation(
     writer.json("recipe", {"shipped": selected, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
     writer.json("apart", _apart(test, answers[selected]))
     return selected, rankings.metrics, measured
+
+
+def asked_rows(
+    rows: TaskRows, part: str, items_of: Callable[[TaskRows], list[np.ndarray]], generator: np.random.Generator
+) -> list[tuple[TaskRows, list[np.ndarray]]]:
+    """Rows of the newest cutoffs of a part and the items that each took, the oldest cutoff first.
+
+    `CUTOFFS` of them; more while fewer than `TAKING` of their rows took any, and all together are no more than
+    `CUTOFFS` times `ENTITIES`: days of a daily grid have few each.
+    """
+    results: list[tuple[TaskRows, list[np.ndarray]]] = []
+    count = taking = 0
+    for cutoff in np.unique(rows.cutoff[rows.part == part])[::-1]:
+        members = np.flatnonzero(rows.cutoff == cutoff)
+        members = np.sort(generator.choice(members, min(len(members), ENTITIES), replace=False))
+        if len(results) >= CUTOFFS and (taking >= TAKING or count + len(members) > CUTOFFS * ENTITIES):
+            break
+        sample = rows.take(members)
+        truth = items_of(sample)
+        results.append((sample, truth))
+        count, taking = count + len(members), taking + sum(len(items) > 0 for items in truth)
+    return results[::-1]
 
 
 def _apart(queries: list[Query], scores: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:

@@ -1,5 +1,6 @@
 """What files hold is told from names, types and counts, and what cannot be told is said."""
 
+from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
 
@@ -238,3 +239,31 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, proposal: Prop
 @pytest.mark.parametrize(("now", "is_stopped"), [(datetime(2024, 7, 25), False), (datetime(2026, 1, 1), True)])
 def test_data_that_have_stopped_have_a_now(proposal: Proposal, tmp_path: Path, now: datetime, is_stopped: bool) -> None:
     assert ("now: '2024-07-18 08:00:00'" in files_of(proposal, tmp_path, now)["models/tasks/tasks.yml"]) is is_stopped
+
+
+def test_rows_that_two_files_hold_are_read_once(tmp_path: Path) -> None:
+    days = f"select i % 7 as user_id, {DAILY}, 'x' as _file from range(FROM, TO) as t (i)"
+    # 20 days are in both exports; the third row of the first stands there twice, and did happen twice.
+    for number, (first, last) in enumerate([(0, 60), (40, 100)]):
+        csv(tmp_path, f"visits_{number}.csv", days.replace("FROM", str(first)).replace("TO", str(last)))
+    with (tmp_path / "visits_0.csv").open("a") as file:
+        file.write((tmp_path / "visits_0.csv").read_text().splitlines()[3] + "\n")
+    (table,) = look([tmp_path])
+    assert (table.rows, table.repeated) == (101, 20)
+    rows = duckdb.sql(table.source.sql("duckdb"))
+    assert rows.columns == ["user_id", "at", "_file"]
+    assert sorted(Counter(rows.fetchall()).values())[-2:] == [1, 2]
+    (apart,) = look([tmp_path / "visits_0.csv"])
+    assert (apart.rows, apart.repeated) == (61, 0)
+
+
+def test_an_entity_may_be_named_as_its_file_names_it(tmp_path: Path) -> None:
+    query = f'select i % 7 as "StockCode", i % 3 as user_id, {DAILY} from range(90) as t (i)'
+    tables = look([csv(tmp_path, "sales.csv", query)])
+    assert propose(tables, "StockCode").entity == "stock_code"
+
+
+def test_files_of_other_endings_are_named(tmp_path: Path) -> None:
+    (tmp_path / "ratings.inter").write_text("user\titem\n1\t2\n")
+    with pytest.raises(DataError, match=rf"no table in {tmp_path}\..* ratings\.inter: name copies .* \.csv"):
+        look(iter([tmp_path]))

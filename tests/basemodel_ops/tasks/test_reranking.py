@@ -19,9 +19,11 @@ from basemodel_ops.tasks.reranking import (
     Query,
     apply_policy,
     best_policy,
+    halves,
     measure_scores,
     ndcg,
     never_had,
+    sampled,
 )
 
 ITEMS, CUTOFF, END = 30, 300 * DAY, 280 * DAY
@@ -196,3 +198,17 @@ def test_ranking_metrics_are_those_of_a_loop(seed: int) -> None:
     found = ranking_metrics(truth, ranked)
     assert found["recall_20"] == pytest.approx(np.mean(recall))
     assert found["ndcg_10"] == pytest.approx(np.mean(gain))
+
+
+def test_an_entity_is_in_one_half_at_all_cutoffs() -> None:
+    (query,) = queries(5, entities=60)
+    later = np.roll(np.arange(60), 7)  # others stand at its place a week later
+    sides = halves([replace(query, entity_index=index) for index in (np.arange(60), later)], 0)
+    np.testing.assert_array_equal(sides[1], sides[0][later])
+    assert 15 < sides[0].sum() < 45
+    (alone,) = halves([query], 0)
+    np.testing.assert_array_equal(alone, sides[0])
+    (some,) = sampled([replace(query, entity_index=later)], 20, 0)
+    assert some.entity_index is not None
+    truth = {int(whose): items.tolist() for whose, items in zip(later, query.truth, strict=True)}
+    assert [truth[int(whose)] for whose in some.entity_index] == [items.tolist() for items in some.truth]
