@@ -30,8 +30,7 @@ GRANTS = ROOT / "docs" / "grants" / "postgres.sql"
 HOUSEHOLDS = 60
 SMALL = {
     "dimension": 16, "iterations": 2, "windows": (28, 112), "half_lives": (28.0,), "horizons": (7, 28), "top_items": 20,
-    "hidden": 16, "epochs": 1, "pretraining_rows": 1000, "activity_rows": 1000, "task_rows": 2000,
-    "evaluation_rows": 1000, "explained": 5,
+    "hidden": 32, "epochs": 1, "pretraining_rows": 2000, "explained": 5,
 }  # fmt: skip
 BOOSTED = (activity, item_pairs, multilabel, baseline, single)
 """Modules with `ROUNDS`: how well they learn is not asked here, and a few do."""
