@@ -1,5 +1,6 @@
 """How much memory there is, the peak of a stretch of this process, and giving back what is free."""
 
+import atexit
 import ctypes
 import gc
 import os
@@ -49,6 +50,12 @@ def peak_mb() -> float:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def keep() -> None:
+    """Spare collections of garbage, of which each stage begins with one, what is there: libraries stay loaded."""
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # what libraries count at the end is theirs to free
 
 
 def release() -> None:

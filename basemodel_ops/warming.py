@@ -69,6 +69,7 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
             "at": pa.array([FIRST + timedelta(minutes=int(minute)) for minute in minutes], pa.timestamp("us")),
             "session": minutes // 60,
             "item": item, "kind": pa.array([f"kind {entry % 7}" for entry in item]), "amount": generator.random(EVENTS),
+            "note": pa.array([f"a note of {entry % 11}" for entry in item]),
         }
     )  # fmt: skip
     items = pa.table({"item": np.arange(ITEMS), "group": pa.array([f"group {entry % 9}" for entry in range(ITEMS)])})
@@ -104,7 +105,7 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
     )
     columns = (
         _column("item", ColumnType.CATEGORY, "items"), _column("kind", ColumnType.CATEGORY),
-        _column("amount", ColumnType.NUMBER),
+        _column("amount", ColumnType.NUMBER), _column("note", ColumnType.TEXT),
     )  # fmt: skip
     source = EventSource(
         name="events", relation=_relation("events"), entity="entity", time="at", session="session", columns=columns

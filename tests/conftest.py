@@ -60,6 +60,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadFile
     return ByHome(config, log)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded_is_kept() -> None:
+    """Each stage begins with a collection of garbage, which need not look at all tests and what those before loaded."""
+    from basemodel_ops.memory import keep, release
+
+    release()
+    keep()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """No power fails here: a process that is killed leaves what it wrote to the system, synced or not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def dbt_is_ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Each process of tests loads dbt once, and a dbt project is parsed by one of them."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,7 @@ class StaticVectors:
                 f"Text is to be read with static vectors, but {PACKAGE} or tokenizers is not installed: pip install "
                 f"{PACKAGE} tokenizers, or fit the text encoder with static=False."
             )
-        from safetensors.numpy import load_file
-        from tokenizers import Tokenizer  # pyright: ignore[reportMissingImports]
-
-        # The package's own loader asks the network for a tokenizer that lies beside its weights.
-        root = Path(spec.submodule_search_locations[0])
-        weights = load_file(root / "weights" / "l2_supercat_256.safetensors")["embedding.weight"]
-        tokenizer = Tokenizer.from_file(str(root / "tokenizers" / "l2_supercat_tokenizer_config.json"))
-        return cls(tokenizer, weights.astype(np.float32), version(PACKAGE))
+        return cls(*_read(Path(spec.submodule_search_locations[0])), version(PACKAGE))
 
     def embed(self, texts: list[str]) -> np.ndarray:
         """Mean token vectors of unit length, float32 (texts, dimension); zeros without tokens."""
@@ -65,3 +59,15 @@ class StaticVectors:
         tokens = np.fromiter((token for ids in results for token in ids), np.int32, offsets[-1])
         _mean_rows(offsets, tokens, self.vectors, out)
         return out
+
+
+@cache
+def _read(root: Path) -> tuple[Any, np.ndarray]:
+    """The tokenizer and its vectors, once a process: every text column opens them in every stage."""
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer  # pyright: ignore[reportMissingImports]
+
+    # The package's own loader asks the network for a tokenizer that lies beside its weights.
+    weights = load_file(root / "weights" / "l2_supercat_256.safetensors")["embedding.weight"]
+    tokenizer = Tokenizer.from_file(str(root / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+    return tokenizer, weights.astype(np.float32)

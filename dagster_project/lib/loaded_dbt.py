@@ -4,6 +4,7 @@
 What is called is an executable of a few lines, which hands its arguments, folder, environment and streams on.
 """
 
+import gc
 import json
 import os
 import signal
@@ -76,6 +77,7 @@ def serve(listener: socket.socket, adapter: str) -> None:
     import_module("dbt.cli.main")
     with suppress(ImportError):  # dbt says what is missing
         import_module(f"dbt.adapters.{adapter}")
+    gc.freeze()  # forks neither look at nor copy what is loaded
     listener.settimeout(1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while os.getppid() == watched:

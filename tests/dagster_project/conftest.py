@@ -60,8 +60,8 @@ def secrets(folder: Path) -> dict[str, str]:
     }
 
 
-SMALL = {"hidden": 32, "epochs": 1, "pretraining_rows": 2000}
-"""Settings of a network that is learnt in seconds."""
+SMALL = {"hidden": 32, "epochs": 1, "pretraining_rows": 2000, "activity_rows": 2000, "horizons": (7, 14, 28)}
+"""Settings of models that are learnt in seconds."""
 
 RunJob = Callable[..., Run]
 

@@ -1,6 +1,7 @@
 """Forgetting a patient: in no table and no byte, and for everybody else as if they had never been there."""
 
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ class Clinic:
 def patch() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SMALL.items():
-            patch.setenv(f"BASEMODEL_{name.upper()}", str(value))
+            patch.setenv(f"BASEMODEL_{name.upper()}", json.dumps(value))
         patch.setenv("COLUMNS", "200")
         patch.setenv("DAGSTER_HOME", "set by the run")
         yield patch

@@ -1,5 +1,6 @@
 """What is loaded beside other work is there when the work is done; what cannot be is left to whoever needs it."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -27,3 +28,15 @@ def test_an_error_of_the_block_comes_through(folder: Path) -> None:
     with pytest.raises(ValueError, match="of the block"), loading("slow_one"):
         raise ValueError("of the block")
     assert "slow_one" in sys.modules
+
+
+def test_only_what_is_new_is_left_out_of_collections_of_garbage(folder: Path) -> None:
+    gc.collect()
+    before = gc.get_freeze_count()
+    with loading("slow_one"):
+        pass
+    kept = gc.get_freeze_count()
+    assert kept > before
+    with loading("slow_one"):
+        pass
+    assert gc.get_freeze_count() <= kept
