@@ -103,13 +103,18 @@ class ZeroShotHead:
 def learn_members(
     settings: dict[str, object], features: np.ndarray, target: np.ndarray, rounds: int, seed: int,
     names: list[str] | None = None, weight: np.ndarray | None = None, members: int = MEMBERS,
+    categories: np.ndarray | None = None,
 ) -> list[lgb.Booster]:  # fmt: skip
-    """Boosted models of the same (rows, features), which draw rows and features apart."""
+    """Boosted models of the same (rows, features), which draw rows and features apart.
+
+    Of the features at `categories` no order is known: trees split them by sets of values.
+    """
     # What each draws is apart; bins are found once, and by both cores.
     shared = {**settings, "data_random_seed": seed}
     data = lgb.Dataset(
-        features, target, weight=weight, params={**shared, "num_threads": members}, feature_name=names or "auto"
-    )
+        features, target, weight=weight, params={**shared, "num_threads": members}, feature_name=names or "auto",
+        categorical_feature="auto" if categories is None else categories.tolist(),
+    )  # fmt: skip
     data.construct()
 
     def learn(member: int) -> lgb.Booster:
@@ -134,6 +139,7 @@ class BoostedHead:
         """A head of a `style`, `SMOOTH` by default, of which `least` rows are in a leaf."""
         self.members = members
         self.columns: np.ndarray | None = None
+        self.categories: np.ndarray | None = None  # which features have no order
         self.kind, self.rounds, self.seed, self.rate, self.least = kind, rounds, seed, rate, least
         self.objective, self.style = objective or kind_of(kind).objective, SMOOTH if style is None else style
         self._boosters: list[lgb.Booster] = []
@@ -149,16 +155,22 @@ class BoostedHead:
         if kind.has_many_outputs:
             outputs = kind.outputs(target)
             settings["num_class"], rounds = outputs, min(rounds, max(MOST_TREES // outputs, 20))
-        self._boosters = learn_members(settings, features, target, rounds, self.seed, None, weight, self.members)
+        self._boosters = learn_members(
+            settings, features, target, rounds, self.seed, None, weight, self.members, self.categories
+        )
         self._forest = None
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""
         if not self._boosters:
             raise ValueError("The head was not fitted.")
-        self._forest = self._forest or Forest.of(self._boosters)
-        predictions = self._forest.predict(features)  # (rows, members x classes)
-        predictions = np.mean(np.split(predictions, len(self._boosters), axis=1), axis=0)
+        if self.categories is None:
+            self._forest = self._forest or Forest.of(self._boosters)
+            every = np.split(self._forest.predict(features), len(self._boosters), axis=1)  # (rows, members x classes)
+        else:
+            rows = features.astype(np.float32)
+            every = [np.asarray(booster.predict(rows, num_threads=1)) for booster in self._boosters]
+        predictions = np.mean(every, axis=0).reshape(len(features), -1)
         return predictions if kind_of(self.kind).has_many_outputs else predictions[:, 0]
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
@@ -185,11 +197,12 @@ class BoostedHead:
         """Arrays and texts from which `restore` makes the head again."""
         if not self._boosters:
             raise ValueError("The head was not fitted.")
-        read = {} if self.columns is None else {"columns": self.columns}
+        arrays = {"columns": self.columns, "categories": self.categories}
+        read = {name: values for name, values in arrays.items() if values is not None}
         return read, {f"booster {n}": booster.model_to_string() for n, booster in enumerate(self._boosters)}
 
     def restore(self, state: State) -> "BoostedHead":
         """Take over a saved state."""
         self._boosters = [lgb.Booster(model_str=state[1][f"booster {n}"]) for n in range(self.members)]
-        self._forest, self.columns = None, state[0].get("columns")
+        self._forest, self.columns, self.categories = None, state[0].get("columns"), state[0].get("categories")
         return self

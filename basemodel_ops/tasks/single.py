@@ -21,6 +21,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "linear items": ("linear", "model_outputs_and_items"),
     "boosted items": ("boosted", "all"),
     "sharp items": ("sharp", "items"),
+    "newest items": ("newest", "items"),
 }
 """Name of a head: how it learns and the view of the features, the safest first."""
 
@@ -46,7 +47,7 @@ LEAST_FEATURES, QUICK = 128, 4
 """Features that a boosted head reads where all of them would leave it few rows, at least: those that tell most to a
 model so many times quicker."""
 
-NUMBER_WEIGHTS = {"sharp": 0.5, "linear": 2.0, "bold": 2.0, "mild linear": 2.0}
+NUMBER_WEIGHTS = {"sharp": 0.5, "newest": 0.25, "linear": 2.0, "bold": 2.0, "mild linear": 2.0}
 """Of these numbers, for heads that take longer or less."""
 
 
@@ -61,6 +62,10 @@ class FeatureSets:
     items: np.ndarray | None = None
     """The most frequent items, how often and how lately each was there, and the newest events one by one; float16, for
     there are many."""
+    newest: np.ndarray | None = None
+    """Which features of `items` tell the newest events, positions (features,); none where few items are known."""
+    categories: np.ndarray | None = None
+    """Which of `newest` are items by their ranks, positions (items,): trees split them by sets."""
     is_raw: bool = False
     """Whether `model_outputs` is the representation itself: thousands of numbers, on which boosting is not tried."""
     weight: np.ndarray | None = None
@@ -92,9 +97,8 @@ class FeatureSets:
             return None if values is None else values[chosen]
 
         aggregates, model_outputs = self.aggregates[chosen], self.model_outputs[chosen]
-        return FeatureSets(
-            aggregates, model_outputs, some(self.zero_shot), some(self.items), self.is_raw, some(self.weight)
-        )
+        rest = {name: some(getattr(self, name)) for name in ("zero_shot", "items", "weight")}
+        return replace(self, aggregates=aggregates, model_outputs=model_outputs, **rest)
 
     @property
     def heads(self) -> list[str]:
@@ -104,6 +108,8 @@ class FeatureSets:
     def heads_of(self, recipes: Mapping[str, tuple[str, str]]) -> list[str]:
         """Names of recipes that these views allow."""
         absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else {"bold linear"}
+        if self.newest is None:
+            absent.add("newest items")
         return [
             name
             for name, (_, feature_set) in recipes.items()
@@ -159,7 +165,7 @@ def _plain_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool,
     if recipe == "mild linear":
         return LinearHead(kind, strength=MILD)
     objective = kind_of(kind).objective_for(metric)
-    style, least = (SHARP, 20) if recipe == "sharp" else (SMOOTH, 100)
+    style, least = (SHARP, 20) if recipe in ("sharp", "newest") else (SMOOTH, 100)
     if recipe == "mild boosted":
         return BoostedHead(kind, 50, seed, RATE / 2, 20 if rows < FEW_LABELS else least, objective, style)
     if rows < FEW_LABELS:
@@ -187,7 +193,9 @@ def fit_heads(
         heads[name] = head = _head(recipe, kind, len(target), seed, feature_sets.is_raw, metric)
         most = int(numbers * NUMBER_WEIGHTS.get(recipe, 1)) // FORMS[kind].rows_each
         width = feature_sets.width(feature_set)
-        if isinstance(head, BoostedHead) and len(target) * width > most and width > LEAST_FEATURES:
+        if isinstance(head, BoostedHead) and recipe == "newest":
+            head.columns, head.categories = feature_sets.newest, feature_sets.categories
+        elif isinstance(head, BoostedHead) and len(target) * width > most and width > LEAST_FEATURES:
             quick = head.quick(QUICK)
             _learn(quick, kind, feature_sets, feature_set, target, most // QUICK, seed)
             most_important = max(most // len(target), LEAST_FEATURES)

@@ -12,8 +12,10 @@ HEADS = (
 )  # fmt: skip
 """What the product weighs, and its answer; all others are references."""
 
-HEADER = """| task | rows: learnt from, tested | metric | ships | best reference | difference (95 %), seed by seed | Brier skill |
-|---|---|---|---|---|---|---|"""
+COLUMNS = (
+    "task", "rows: learnt from, tested", "metric", "ships", "best reference", "difference (95 %), seed by seed",
+    "Brier skill",
+)  # fmt: skip
 
 
 def plain_part(name: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
@@ -25,7 +27,7 @@ def plain_part(name: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
         told = [f"{name} {_cell(one[found['metric']])}" for name, one in found["metrics"].items() if name not in HEADS]
         every.append(f"| `{task}` | {'; '.join(told)} |")
     title = f"## {name.replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} {numbers}"
-    return [title, "\n".join([HEADER, *rows]), "\n".join(every)]
+    return [title, "\n".join([f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *rows]), "\n".join(every)]
 
 
 def shipped(found: dict[str, Any]) -> dict[str, float]:

@@ -6,6 +6,7 @@ import pyarrow as pa
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
 from basemodel_ops.errors import DataError
+from basemodel_ops.representation.layout import Block
 from basemodel_ops.representation.recent import RAREST
 from basemodel_ops.stages.features.rows import ATTRIBUTES, Represented
 from basemodel_ops.stages.foundation import learner_layout
@@ -33,7 +34,8 @@ def single_feature_sets(
     items = item_positions(examples)
     values, items = examples.gather(row_index, pick).astype(np.float32), examples.gather(row_index, items)
     values = np.hstack([values, difference_values(values, pick, difference_features_of(examples, task))])
-    return FeatureSets(values, model_outputs[:, predicted_positions(checkpoint, task)], prediction, items)
+    outputs = model_outputs[:, predicted_positions(checkpoint, task)]
+    return FeatureSets(values, outputs, prediction, items, *newest_features(examples))
 
 
 def predicted_positions(checkpoint: Checkpoint, task: Task) -> list[int]:
@@ -42,14 +44,44 @@ def predicted_positions(checkpoint: Checkpoint, task: Task) -> list[int]:
     return [n for n, block in enumerate(checkpoint.blocks) if source in (None, block.source)]
 
 
-def item_positions(examples: Represented) -> np.ndarray:
-    """Input positions of the newest events, of the most frequent items of each column, and of weekday and hour."""
+def _item_blocks(examples: Represented) -> list[tuple[Block, int]]:
+    """Blocks of the newest events, of the items of each column and of the clock, and how many of each are read."""
     kinds = (*learner_layout.OF_ITEMS, *learner_layout.RECENT, learner_layout.CLOCK)
     blocks = [block for block in examples.layout.blocks if block.kind in kinds]
     share = learner_layout.TOP_ITEMS // max(sum(block.kind in learner_layout.OF_ITEMS for block in blocks), 1)
     most = min(max(share, learner_layout.LEAST_ITEMS), learner_layout.MOST_ITEMS)
-    results = [np.arange(block.offset, min(block.end, block.offset + most)) for block in blocks]
+    return [(block, min(block.length, most)) for block in blocks]
+
+
+def item_positions(examples: Represented) -> np.ndarray:
+    """Input positions of the newest events, of the most frequent items of each column, and of weekday and hour."""
+    results = [block.offset + np.arange(count) for block, count in _item_blocks(examples)]
     return np.concatenate([*results, np.zeros(0, np.int64)])
+
+
+OF_NEWEST = ("1", "2", "3")
+"""Places of the newest items of a column that trees may split by as sets."""
+
+
+def newest_features(examples: Represented) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Which of `item_positions` tell the newest events and the clock, and which of those are items, without an order.
+
+    None where no column has more than `MOST_ITEMS` items: of fewer, a few splits of their ranks single out each.
+    """
+    many = {
+        (block.source, block.column)
+        for block in examples.layout.select("recency")
+        if block.length > learner_layout.MOST_ITEMS
+    }
+    blocks = [block for block, count in _item_blocks(examples) for _ in range(count)]
+    newest = [n for n, block in enumerate(blocks) if block.kind not in learner_layout.OF_ITEMS]
+    is_item = [
+        blocks[n].kind == "recent_item"
+        and blocks[n].detail in OF_NEWEST
+        and (blocks[n].source, blocks[n].column) in many
+        for n in newest
+    ]
+    return (np.array(newest), np.flatnonzero(is_item)) if any(is_item) else (None, None)
 
 
 def peer_keys(examples: Represented, row_index: np.ndarray) -> np.ndarray:

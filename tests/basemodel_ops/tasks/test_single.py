@@ -8,6 +8,7 @@ from safetensors.numpy import load, save
 
 from basemodel_ops.contract.types import METRICS_OF, TaskType
 from basemodel_ops.tasks.calibration import Calibration
+from basemodel_ops.tasks.heads import BoostedHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads, load_mixture, predictions_of, save_mixture
 
@@ -146,3 +147,45 @@ def test_a_raw_view_is_not_boosted() -> None:
     views, target = sample(TaskType.BINARY, 0)
     raw = replace(views, is_raw=True)
     assert list(fit_heads(TaskType.BINARY, raw, target, seed=0)) == raw.heads == ["linear", "bold linear", "baseline"]
+
+
+def of_newest_items(seed: int, rows: int = 4000, items: int = 300) -> tuple[FeatureSets, np.ndarray]:
+    """Rows whose target is a draw of their newest item, whose rank says nothing of it."""
+    effect = np.random.default_rng(99).random(items)  # of each item, whichever rows are drawn
+    generator = np.random.default_rng(seed)
+    newest, noise = generator.integers(0, items, rows), generator.standard_normal((rows, 3))
+    target = (generator.random(rows) < np.where(effect[newest] > 0.5, 0.9, 0.1)).astype(float)
+    values = np.column_stack([noise[:, 0], newest, noise[:, 1:]]).astype(np.float16)
+    nothing = np.zeros((rows, 1), np.float32)
+    return FeatureSets(nothing, nothing, None, values, np.array([1, 2]), np.array([0])), target
+
+
+def test_a_head_of_the_newest_items_splits_them_by_sets() -> None:
+    heads = fit_heads(TaskType.BINARY, *of_newest_items(0), 0, ["newest items", "sharp items"])
+    views, target = of_newest_items(1)
+    found = {
+        name: kind_of(TaskType.BINARY).metrics(target, answer)["auroc"]
+        for name, answer in predictions_of(TaskType.BINARY, heads, views).items()
+    }
+    assert found["newest items"] > 0.8
+    assert found["newest items"] > found["sharp items"] + 0.02
+
+
+def test_a_head_of_the_newest_items_is_saved_with_what_it_reads() -> None:
+    views, _ = of_newest_items(1)
+    heads = fit_heads(TaskType.BINARY, *of_newest_items(0), 0, ["newest items"])
+    mixture = Mixture(TaskType.BINARY, {"newest items": 1.0}, heads)
+    arrays, texts = save_mixture(mixture)
+    again = load_mixture(TaskType.BINARY, ["newest items"], (load(save(arrays)), texts))
+    assert again.predict(views).tobytes() == mixture.predict(views).tobytes()
+    head = again.heads["newest items"]
+    assert isinstance(head, BoostedHead)
+    values = head.contributions(views.columns_of("items", np.array([1, 2])))
+    raw = np.log(mixture.predict(views) / (1 - mixture.predict(views)))
+    assert np.corrcoef(values.sum(axis=3).mean(axis=1)[:, 0], raw)[0, 1] > 0.99
+
+
+def test_there_is_no_head_of_newest_items_where_few_are_known() -> None:
+    views, _ = of_newest_items(0, 50)
+    assert "newest items" in views.heads
+    assert "newest items" not in replace(views, newest=None, categories=None).heads
