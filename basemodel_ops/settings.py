@@ -56,8 +56,12 @@ class Settings(BaseSettings):
     )
     windows: tuple[int, ...] = Field(default=(7, 14, 28, 56, 112, 365), description="Windows of scalars, in days.")
     horizons: tuple[int, ...] = Field(default=(1, 3, 7, 14, 28, 56), description="Pretraining horizons, in days.")
-    validation_cutoffs: int = Field(default=2, gt=0, description="Complete cutoffs by which heads are chosen.")
-    test_cutoffs: int = Field(default=4, gt=0, description="The last complete cutoffs, which test.")
+    validation_cutoffs: int = Field(
+        default=2, gt=0, description="Complete cutoffs by which heads are chosen, at least; of a long grid one in 200."
+    )
+    test_cutoffs: int = Field(
+        default=4, gt=0, description="The last complete cutoffs, which test, at least; of a long grid one in 100."
+    )
     top_items: int = Field(
         default=128, gt=0, validation_alias=AliasChoices("BASEMODEL_TOP_ITEMS", "BASEMODEL_THINGS"),
         description="Most frequent values of a category kept exactly.",

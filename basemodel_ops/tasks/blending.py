@@ -20,6 +20,9 @@ PULL = 15.0
 FADE = 0.5
 """Weight of a moment beside the next newer one, by which more could be learnt from, and which is more like today."""
 
+ENOUGH = 500
+"""Rows by which a moment has half of its weight: what few rows say is noise."""
+
 LEAST_WEIGHT = 0.05
 """Heads of smaller shares are left out: they cost as much as others."""
 
@@ -55,6 +58,13 @@ def blend(kind: TaskType, weights: Mapping[str, float], predictions: Mapping[str
     return kind_of(kind).mix([predictions[name] for name in weights], list(weights.values()))
 
 
+def trial_weights(trials: Sequence[Trial], fade: float = FADE) -> np.ndarray:
+    """What each of some trials counts, the newest first: `fade` times the one before it, less of few rows; sum 1."""
+    rows = np.array([len(trial.target) for trial in trials])
+    weights = fade ** np.arange(len(rows)) * rows / (rows + ENOUGH)
+    return weights / weights.sum()
+
+
 def blend_weights(
     kind: TaskType, metric: str, trials: Sequence[Trial], labels: int = FEW_LABELS, fade: float = FADE
 ) -> dict[str, float]:
@@ -68,7 +78,7 @@ def blend_weights(
         metric: That the task is measured by.
         trials: The newest first, of the same heads.
         labels: Rows that heads learn from.
-        fade: Weight of each trial beside the one before it.
+        fade: Weight of each trial beside the one before it; see `trial_weights`.
     """
     allowed = (
         HEADS_WITH_FEWEST_LABELS
@@ -80,9 +90,9 @@ def blend_weights(
     names = [name for name in trials[0].predictions if name in allowed]
     if len(names) == 1 or all(len(np.unique(trial.target)) < 2 for trial in trials):
         return {names[0]: 1.0}  # nothing can be compared: the safest
-    inputs = [_loss_inputs(kind, metric, names, trial) for trial in trials if len(np.unique(trial.target)) > 1]
-    faded = fade ** np.arange(len(inputs))
-    faded, equal = faded / faded.sum(), np.full(len(names), 1 / len(names))
+    compared = [trial for trial in trials if len(np.unique(trial.target)) > 1]
+    inputs = [_loss_inputs(kind, metric, names, trial) for trial in compared]
+    faded, equal = trial_weights(compared, fade), np.full(len(names), 1 / len(names))
     pull = PULL / sum(len(trial.target) for trial in trials)
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
@@ -99,7 +109,7 @@ def blend_weights(
     weights = {
         name: round(float(weight), 3) for name, weight in zip(names, kept / kept.sum(), strict=True) if weight > 0
     }
-    return kind_of(kind).settle(weights, [trial for trial in trials if len(np.unique(trial.target)) > 1], faded)
+    return kind_of(kind).settle(weights, compared, faded)
 
 
 def _loss_inputs(kind: TaskType, metric: str, names: list[str], trial: Trial) -> TraitDifference:

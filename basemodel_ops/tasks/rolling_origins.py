@@ -11,6 +11,9 @@ LEAST_PART = 1 / 3
 WEEK = 7
 """Days whose cutoffs an earlier moment is measured at, at least: what ships must answer on every weekday."""
 
+LEAST_MEASURED, MOST_OF_TRAINING = 1_000, 10
+"""Rows that an earlier moment is measured by, at least, unless that took more than a tenth of the time of training."""
+
 TRAINING_ROWS, MEASURED = 40_000, 10_000
 """Rows that are learnt from and measured at an earlier moment, at most."""
 
@@ -22,8 +25,9 @@ def rolling_origins(
     """Rows to learn from and rows to measure by, per moment, the newest first.
 
     The first are the parts themselves. Each of the others is measured at as many cutoffs as validation has, at least at
-    those of a week, a horizon before the moment after it; it learns from what was known when these begin. Traits do not
-    move in time: their other moments are random parts of the same sizes.
+    those of a week and at so many that `LEAST_MEASURED` rows are there, a horizon before the moment after it; it learns
+    from what was known when these begin. Traits do not move in time: their other moments are random parts of the same
+    sizes.
 
     Args:
         cutoff: (rows,), in the unit of `horizon_length`.
@@ -46,6 +50,7 @@ def rolling_origins(
         return results
     if known is not None:
         begin, length = cutoff[validation].min(), cutoff[validation].max() + 1 - cutoff[validation].min()
+        length = max(length, _span_of_enough(cutoff[train], int(begin)))
         while len(results) < most:
             past = train[known[train] <= begin - length]
             measured = train[(cutoff[train] > begin - length) & (known[train] <= begin)]
@@ -61,13 +66,33 @@ def rolling_origins(
     )
     while len(results) < most:
         before = np.unique(cutoff[train][cutoff[train] + horizon_length <= begin])
-        before = before[min(-width, -int((before > before[-1] - week).sum())) :] if len(before) else before
+        if len(before):
+            of_week = int((before > before[-1] - week).sum())
+            before = before[-max(width, of_week, _count_of_enough(cutoff[train], before)) :]
         past = train[cutoff[train] + horizon_length <= before[0]] if len(before) else train[:0]
         if len(past) < max(LEAST_PART * len(train), 1):
             break
         measured, begin = train[np.isin(cutoff[train], before)], before[0]
         results.append((_some(past, TRAINING_ROWS, generator), _some(measured, MEASURED, generator)))
     return results
+
+
+def _count_of_enough(cutoff: np.ndarray, before: np.ndarray) -> int:
+    """How many of the last of `before`, ascending, have `LEAST_MEASURED` rows of these cutoffs (rows,)."""
+    at = np.searchsorted(before, cutoff)
+    known = at < len(before)
+    counts = np.bincount(at[known][before[at[known]] == cutoff[known]], minlength=len(before))
+    enough = int(np.searchsorted(np.cumsum(counts[::-1]), LEAST_MEASURED)) + 1
+    return min(enough, len(before) // MOST_OF_TRAINING)
+
+
+def _span_of_enough(cutoff: np.ndarray, begin: int) -> int:
+    """How long before `begin` the last `LEAST_MEASURED` of the rows (rows,) lie."""
+    earlier = np.sort(cutoff[cutoff <= begin])
+    if not len(earlier):
+        return 0
+    most = (begin - int(earlier[0])) // MOST_OF_TRAINING
+    return min(begin - int(earlier[-min(LEAST_MEASURED, len(earlier))]) + 1, most)
 
 
 def _some(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:

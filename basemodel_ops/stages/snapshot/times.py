@@ -16,6 +16,9 @@ from basemodel_ops.tasks.split import DAY, Split, split_cutoffs, split_from
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
+TESTED = 0.01
+"""Share of the complete cutoffs that test, if that is more than the settings say: four of thousands have few rows."""
+
 
 def microseconds(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """Timestamps or dates as microseconds since 1970, int64."""
@@ -46,11 +49,16 @@ class Times:
     def split(self, horizon: int, task: str, given: GivenSplit | CountedSplit | None = None, more: int = 0) -> Split:
         """Parts of the cutoffs for a horizon in days: as a task's declaration gives them, else as the settings say.
 
-        `more` cutoffs validate than are counted.
+        Of a long grid `TESTED` of the complete cutoffs test, and half as many validate, if that is more than the
+        settings say. `more` cutoffs validate than are counted.
         """
         if isinstance(given, GivenSplit):
             return split_from(self.cutoffs, self.data_end, horizon, *_begins(given), task)
-        validations, tests = (given.validation, given.test) if given else (self.validations, self.tests)
+        if given:
+            validations, tests = given.validation, given.test
+        else:
+            part = int(TESTED * len(self.complete(horizon)))
+            validations, tests = max(self.validations, part // 2), max(self.tests, part)
         return split_cutoffs(
             self.cutoffs, self.data_end, horizon, task, validations + more, tests, exactly=given is not None
         )

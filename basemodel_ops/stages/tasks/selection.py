@@ -7,7 +7,7 @@ import numpy as np
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages.snapshot.task_rows import Metrics, TaskRows, known_from
-from basemodel_ops.tasks.blending import FADE, Trial, blend, blend_weights
+from basemodel_ops.tasks.blending import FADE, Trial, blend, blend_weights, trial_weights
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.comparison import mean_metrics
 from basemodel_ops.tasks.intervals import Interval
@@ -145,10 +145,10 @@ def select(
 def calibrated(
     kind: TaskType, trials: Sequence[Trial], name: str, fade: float = 1.0
 ) -> Calibration | ClassCalibration | None:
-    """The calibration of the probabilities of that name, by all trials, each of `fade` times the weight of the newer
-    one; None of amounts."""
+    """The calibration of the probabilities of that name, by all trials with their `trial_weights`; None of amounts."""
     weights = [np.ones(len(trial.target)) if trial.weight is None else trial.weight for trial in trials]
-    weight = np.concatenate([fade**n * current / current.sum() for n, current in enumerate(weights)])
+    shares = trial_weights(trials, fade)
+    weight = np.concatenate([share * current / current.sum() for share, current in zip(shares, weights, strict=True)])
     weight *= len(weight) / weight.sum()
     target = np.concatenate([trial.target for trial in trials])
     return kind_of(kind).calibrate([trial.predictions[name] for trial in trials], target, weight)

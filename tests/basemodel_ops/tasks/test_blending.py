@@ -8,6 +8,8 @@ from sklearn.metrics import log_loss, mean_absolute_error
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.blending import (
+    ENOUGH,
+    FADE,
     FEW_LABELS,
     HEADS_WITH_FEW_LABELS,
     HEADS_WITH_FEWEST_LABELS,
@@ -16,6 +18,7 @@ from basemodel_ops.tasks.blending import (
     Trial,
     blend,
     blend_weights,
+    trial_weights,
 )
 
 NAMES = ("linear", "baseline", "sharp items")
@@ -133,3 +136,19 @@ def test_a_class_that_a_head_has_not_met_is_none_of_its_chances() -> None:
     assert shares["linear"] > 0.9
     together = blend(TaskType.MULTICLASS, {"linear": 0.75, "baseline": 0.25}, {"linear": knows, "baseline": blind})
     np.testing.assert_allclose(together, 0.75 * knows + 0.25 * np.pad(blind, ((0, 0), (0, 1))))
+
+
+def test_a_moment_of_few_rows_counts_less() -> None:
+    trials = [trial(np.zeros(rows), {}) for rows in (ENOUGH, 4 * ENOUGH, 4 * ENOUGH)]
+    raw = np.array([1 / 2, FADE * 4 / 5, FADE**2 * 4 / 5])
+    np.testing.assert_allclose(trial_weights(trials), raw / raw.sum())
+
+
+def test_a_few_rows_of_the_newest_moment_do_not_outvote_many() -> None:
+    """In forty rows the head that knows least is best by chance; in thousands before them it is last."""
+    target, answers = drawn(0)
+    lucky = {**answers, "sharp items": np.where(target > 0, 0.9, 0.1)}
+    few = trial(target[:40], {name: values[:40] for name, values in lucky.items()})
+    many = trial(target, answers)
+    shares = blend_weights(TaskType.BINARY, "auroc", [few, many])
+    assert shares["linear"] > shares.get("sharp items", 0)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from basemodel_ops.tasks.rolling_origins import ORIGINS, WEEK, rolling_origins
+from basemodel_ops.tasks.rolling_origins import LEAST_MEASURED, ORIGINS, WEEK, rolling_origins
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 7])
@@ -32,6 +32,20 @@ def test_moments_of_a_weekly_grid_are_as_wide_as_validation() -> None:
     part[np.isin(cutoff, (217, 224, 231))] = "validation"
     found = rolling_origins(cutoff, part, 7, 7, 0)
     assert [len(np.unique(cutoff[measured])) for _, measured in found] == [3] * ORIGINS
+
+
+def test_moments_of_a_long_grid_with_few_rows_each_are_as_wide_as_it_takes() -> None:
+    cutoff = np.repeat(np.arange(1000), 20)
+    part = np.where(cutoff < 900, "train", np.where(cutoff < 902, "validation", "test"))
+    found = rolling_origins(cutoff, part, 1, 1, 0)
+    assert [len(measured) for _, measured in found] == [40, LEAST_MEASURED, LEAST_MEASURED]
+
+
+def test_moments_of_few_rows_take_no_more_than_a_tenth_of_the_time() -> None:
+    cutoff = np.repeat(np.arange(100), 5)
+    part = np.where(cutoff < 90, "train", np.where(cutoff < 92, "validation", "test"))
+    found = rolling_origins(cutoff, part, 1, 1, 0)
+    assert [len(np.unique(cutoff[measured])) for _, measured in found[1:]] == [9, 8]
 
 
 def test_a_short_grid_has_fewer_moments() -> None:
@@ -67,3 +81,10 @@ def test_moments_of_their_own_are_compared_over_as_long_a_time_as_validation() -
     for trained, measured in found[1:]:
         assert (part[trained] == "train").all()
         assert (part[measured] == "train").all()
+
+
+def test_moments_of_their_own_are_compared_by_enough_rows() -> None:
+    cutoff = np.arange(40_000)
+    part = np.where(cutoff < 39_000, "train", np.where(cutoff < 39_100, "validation", "test"))
+    found = rolling_origins(cutoff, part, 0, 0, 0, known=cutoff + 1)
+    assert [len(measured) for _, measured in found] == [100, LEAST_MEASURED, LEAST_MEASURED]
