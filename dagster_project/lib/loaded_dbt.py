@@ -4,7 +4,6 @@
 What is called is an executable of a few lines, which hands its arguments, folder, environment and streams on.
 """
 
-import gc
 import json
 import os
 import signal
@@ -17,6 +16,8 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from basemodel_ops.memory import keep
 
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
@@ -77,7 +78,7 @@ def serve(listener: socket.socket, adapter: str) -> None:
     import_module("dbt.cli.main")
     with suppress(ImportError):  # dbt says what is missing
         import_module(f"dbt.adapters.{adapter}")
-    gc.freeze()  # forks neither look at nor copy what is loaded
+    keep()  # forks neither look at nor copy what is loaded
     listener.settimeout(1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while os.getppid() == watched:
