@@ -251,6 +251,7 @@ def test_rows_that_two_files_hold_are_read_once(tmp_path: Path) -> None:
     (table,) = look([tmp_path])
     assert (table.rows, table.repeated) == (101, 20)
     rows = duckdb.sql(table.source.sql("duckdb"))
+    assert rows is not None
     assert rows.columns == ["user_id", "at", "_file"]
     assert sorted(Counter(rows.fetchall()).values())[-2:] == [1, 2]
     (apart,) = look([tmp_path / "visits_0.csv"])
