@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from basemodel_ops.stages.tasks.selection import MIXTURE
+from basemodel_ops.tasks.single import RECIPES
+
 NORMAL = 1.96
 """Errors to both sides of a difference within which it lies in 19 of 20 draws."""
 
-HEADS = (
-    "zero-shot", "linear", "bold linear", "baseline", "boosted", "linear items", "boosted items", "sharp items",
-    "mixture",
-)  # fmt: skip
+HEADS = {*RECIPES, MIXTURE}
 """What the product weighs, and its answer; all others are references."""
 
 COLUMNS = (
@@ -32,7 +32,7 @@ def plain_part(name: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
 
 def shipped(found: dict[str, Any]) -> dict[str, float]:
     """Metrics of what ships: the mixture, or the one head that has all of it."""
-    return found["metrics"]["mixture" if len(found["shares"]) > 1 else next(iter(found["shares"]))]
+    return found["metrics"][MIXTURE if len(found["shares"]) > 1 else next(iter(found["shares"]))]
 
 
 def verdict(found: dict[str, Any]) -> str:
