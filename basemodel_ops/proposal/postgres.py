@@ -102,7 +102,7 @@ def _look(warehouse: SqlWarehouse, relation: Relation, name: str, reserved: set[
         total = round(seen.rows / share)
         columns = tuple(_of_all(connection, column, kinds[column.raw], seen.rows, total) for column in seen.columns)
     is_sampled = share < 1 or (not has_pages and rows.num_rows == ROWS)
-    return SeenTable(name, (), read, total, columns, "postgres", is_sampled)
+    return SeenTable(name, (), read, total, columns, "postgres", is_sampled=is_sampled)
 
 
 def _castable(kind: str) -> str:

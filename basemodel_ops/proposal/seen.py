@@ -43,10 +43,10 @@ class SeenTable:
     columns: tuple[SeenColumn, ...]
     dialect: str = "duckdb"
     """Of the warehouse that it is in."""
-    repeated: int = 0
-    """Rows that another of its files holds as well, which are read once."""
     is_sampled: bool = False
     """Whether only some rows were looked at, so that its numbers are estimates."""
+    repeated: int = 0
+    """Rows that another of its files holds as well, which are read once."""
 
     @property
     def database(self) -> str | None:
