@@ -23,7 +23,7 @@ MOST = 50_000
 """Seeds that are learnt from, and others that they are told from, at most each; of more a sample."""
 
 PENALTIES = (0.0001, 0.0003, 0.001, 0.01, 0.1, 1.0)
-"""Inverse strengths of the penalty; the one under which held-out seeds are likeliest is taken."""
+"""Inverse strengths of the penalty, the strongest first."""
 
 FIRST = (0.01, 0.05, 0.1)
 """Shares of the entities, the highest scores first, among which held-out seeds are counted."""
@@ -79,8 +79,7 @@ def membership(parts: Iterable[np.ndarray], seeds: np.ndarray, seed: int = 0) ->
     kept = [np.sort(draw.choice(members, min(MOST, len(members)), replace=False)) for members in kinds]
     rows = np.sort(np.concatenate(kept))
     values, target, own = _taken(parts, rows), seeds[rows], fold[rows]
-    learnt = [_Heads.of(values, target, own, penalty) for penalty in PENALTIES]
-    heads = min(learnt, key=lambda one: log_loss(target, expit(one.logits(values, own))))
+    heads = _likeliest(values, target, own)
     # A sample makes seeds look more frequent, or less; the odds are brought back by the shares that were drawn.
     shares = [len(some) / len(members) for some, members in zip(kept, kinds, strict=True)]
     chance, low = np.empty(len(seeds)), 0
@@ -90,6 +89,19 @@ def membership(parts: Iterable[np.ndarray], seeds: np.ndarray, seed: int = 0) ->
     return Membership(
         chance, float(roc_auc_score(seeds, chance)), tuple(lift_of(chance, seeds, share) for share in FIRST)
     )
+
+
+def _likeliest(values: np.ndarray, seeds: np.ndarray, fold: np.ndarray) -> _Heads:
+    """Heads of the penalty under which held-out rows are likeliest: weaker ones are tried for as long as it helps."""
+    heads = _Heads.of(values, seeds, fold, PENALTIES[0])
+    least = log_loss(seeds, expit(heads.logits(values, fold)))
+    for penalty in PENALTIES[1:]:
+        weaker = _Heads.of(values, seeds, fold, penalty)
+        loss = log_loss(seeds, expit(weaker.logits(values, fold)))
+        if loss >= least:
+            break
+        heads, least = weaker, loss
+    return heads
 
 
 def _taken(parts: Iterable[np.ndarray], rows: np.ndarray) -> np.ndarray:
