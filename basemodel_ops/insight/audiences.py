@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.preprocessing import StandardScaler
 
 FEWEST = 10
 """Seeds that an audience is learnt from, at least."""
@@ -38,31 +39,6 @@ class Membership:
     lift: tuple[float, ...]  # held-out seeds among the first of all entities, over those that chance would find
 
 
-@dataclass(frozen=True)
-class _Heads:
-    """One head per fold, none of which learnt from its fold, on standardised numbers."""
-
-    mean: np.ndarray  # (numbers,)
-    deviation: np.ndarray  # (numbers,)
-    heads: list[LogisticRegression]
-
-    @classmethod
-    def of(cls, values: np.ndarray, seeds: np.ndarray, fold: np.ndarray, penalty: float) -> "_Heads":
-        """Learnt from rows (rows, numbers), the seeds among them (rows,), and the fold of each (rows,)."""
-        mean, deviation = values.mean(axis=0), values.std(axis=0)
-        deviation = np.where(deviation > 1e-6, deviation, np.float32(1))
-        scaled = (values - mean) / deviation
-        folds = [np.flatnonzero(fold != part) for part in range(FOLDS)]
-        heads = [LogisticRegression(C=penalty, max_iter=300).fit(scaled[rows], seeds[rows]) for rows in folds]
-        return cls(mean, deviation, heads)
-
-    def logits(self, values: np.ndarray, fold: np.ndarray) -> np.ndarray:
-        """Of rows by the head of their fold, (rows,)."""
-        scaled = (values.astype(np.float32) - self.mean) / self.deviation
-        every = np.stack([head.decision_function(scaled) for head in self.heads])
-        return every[fold, np.arange(len(fold))]
-
-
 def membership(parts: Iterable[np.ndarray], seeds: np.ndarray, seed: int = 0) -> Membership:
     """Score every entity by how much it is like the seeds, by five heads of which none saw it.
 
@@ -78,30 +54,41 @@ def membership(parts: Iterable[np.ndarray], seeds: np.ndarray, seed: int = 0) ->
         fold[draw.permutation(members)] = np.arange(len(members)) % FOLDS
     kept = [np.sort(draw.choice(members, min(MOST, len(members)), replace=False)) for members in kinds]
     rows = np.sort(np.concatenate(kept))
-    values, target, own = _taken(parts, rows), seeds[rows], fold[rows]
-    heads = _likeliest(values, target, own)
+    values = _taken(parts, rows)
+    scaler = StandardScaler().fit(values)
+    heads = _likeliest(np.asarray(scaler.transform(values)), seeds[rows], fold[rows])
     # A sample makes seeds look more frequent, or less; the odds are brought back by the shares that were drawn.
-    shares = [len(some) / len(members) for some, members in zip(kept, kinds, strict=True)]
+    shares = [len(sample) / len(members) for sample, members in zip(kept, kinds, strict=True)]
     chance, low = np.empty(len(seeds)), 0
     for part in parts:
-        its = slice(low, low := low + len(part))
-        chance[its] = expit(heads.logits(part, fold[its]) + np.log(shares[1] / shares[0]))
+        at = slice(low, low := low + len(part))
+        logits = _logits(heads, np.asarray(scaler.transform(part.astype(np.float32))), fold[at])
+        chance[at] = expit(logits + np.log(shares[1] / shares[0]))
     return Membership(
         chance, float(roc_auc_score(seeds, chance)), tuple(lift_of(chance, seeds, share) for share in FIRST)
     )
 
 
-def _likeliest(values: np.ndarray, seeds: np.ndarray, fold: np.ndarray) -> _Heads:
-    """Heads of the penalty under which held-out rows are likeliest: weaker ones are tried for as long as it helps."""
-    heads = _Heads.of(values, seeds, fold, PENALTIES[0])
-    least = log_loss(seeds, expit(heads.logits(values, fold)))
-    for penalty in PENALTIES[1:]:
-        weaker = _Heads.of(values, seeds, fold, penalty)
-        loss = log_loss(seeds, expit(weaker.logits(values, fold)))
+def _likeliest(values: np.ndarray, seeds: np.ndarray, fold: np.ndarray) -> list[LogisticRegression]:
+    """A head per fold that did not learn from it, of the penalty under which held-out rows are likeliest.
+
+    Weaker penalties are tried for as long as that helps.
+    """
+    training_rows = [np.flatnonzero(fold != part) for part in range(FOLDS)]
+    heads: list[LogisticRegression] = []
+    least = np.inf
+    for penalty in PENALTIES:
+        weaker = [LogisticRegression(C=penalty, max_iter=300).fit(values[rows], seeds[rows]) for rows in training_rows]
+        loss = log_loss(seeds, expit(_logits(weaker, values, fold)))
         if loss >= least:
             break
         heads, least = weaker, loss
     return heads
+
+
+def _logits(heads: list[LogisticRegression], values: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Of rows by the head of their fold, (rows,)."""
+    return np.stack([head.decision_function(values) for head in heads])[fold, np.arange(len(fold))]
 
 
 def _taken(parts: Iterable[np.ndarray], rows: np.ndarray) -> np.ndarray:

@@ -88,9 +88,9 @@ def blend_weights(
         else tuple(trials[0].predictions)
     )
     names = [name for name in trials[0].predictions if name in allowed]
-    if len(names) == 1 or all(len(np.unique(trial.target)) < 2 for trial in trials):
-        return {names[0]: 1.0}  # nothing can be compared: the safest
     compared = [trial for trial in trials if len(np.unique(trial.target)) > 1]
+    if len(names) == 1 or not compared:
+        return {names[0]: 1.0}  # nothing can be compared: the safest
     inputs = [_loss_inputs(kind, metric, names, trial) for trial in compared]
     faded, equal = trial_weights(compared, fade), np.full(len(names), 1 / len(names))
     pull = PULL / sum(len(trial.target) for trial in trials)

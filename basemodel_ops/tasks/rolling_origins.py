@@ -65,10 +65,10 @@ def rolling_origins(
         WEEK * horizon_length // max(horizon, 1),
     )
     while len(results) < most:
-        before = np.unique(cutoff[train][cutoff[train] + horizon_length <= begin])
+        before, counts = np.unique(cutoff[train][cutoff[train] + horizon_length <= begin], return_counts=True)
         if len(before):
             of_week = int((before > before[-1] - week).sum())
-            before = before[-max(width, of_week, _count_of_enough(cutoff[train], before)) :]
+            before = before[-max(width, of_week, _cutoffs_of_enough(counts)) :]
         past = train[cutoff[train] + horizon_length <= before[0]] if len(before) else train[:0]
         if len(past) < max(LEAST_PART * len(train), 1):
             break
@@ -77,13 +77,10 @@ def rolling_origins(
     return results
 
 
-def _count_of_enough(cutoff: np.ndarray, before: np.ndarray) -> int:
-    """How many of the last of `before`, ascending, have `LEAST_MEASURED` rows of these cutoffs (rows,)."""
-    at = np.searchsorted(before, cutoff)
-    known = at < len(before)
-    counts = np.bincount(at[known][before[at[known]] == cutoff[known]], minlength=len(before))
+def _cutoffs_of_enough(counts: np.ndarray) -> int:
+    """How many of the last cutoffs, with these numbers of rows (cutoffs,), have `LEAST_MEASURED` rows."""
     enough = int(np.searchsorted(np.cumsum(counts[::-1]), LEAST_MEASURED)) + 1
-    return min(enough, len(before) // MOST_OF_TRAINING)
+    return min(enough, len(counts) // MOST_OF_TRAINING)
 
 
 def _span_of_enough(cutoff: np.ndarray, begin: int) -> int:

@@ -69,7 +69,7 @@ def test_what_is_better_by_chance_is_not_clear() -> None:
     assert not is_clear(np.full(3, np.nan), np.arange(3))
 
 
-def test_the_baseline_ships_where_nothing_is_clearly_better() -> None:
+def test_the_baseline_ships_unless_a_candidate_is_clearly_better() -> None:
     (query,) = queries(4, 40)
     generator = np.random.default_rng(1)
     noise = [replace(query, truth=[generator.choice(ITEMS, 2, replace=False) for _ in query.truth]) for _ in range(12)]
