@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.curves import Curve, draw_curves, mean_curve
+from benchmarks.quality.formatting import cell
 from benchmarks.quality.plain import plain_part
 
 HEAD = """# Quality
@@ -90,12 +91,12 @@ def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
         for side in ("baselines", "candidates"):
             for way, views in found[side].items():
                 title = f"**{way}**" if way == ships else way
-                rows.append(f"| {title} | {_cell(views['masked'])} | {_cell(views['raw'])} |")
+                rows.append(f"| {title} | {cell(views['masked'])} | {cell(views['raw'])} |")
         parts.append("\n".join(rows))
         for run in seeds:
             own = run["tasks"][task]
             told = [
-                f"{metric} {_cell(own['shipped'][metric])} ({_between(own['interval'][metric])}), {_gap(gap)}"
+                f"{metric} {cell(own['shipped'][metric])} ({_between(own['interval'][metric])}), {_gap(gap)}"
                 for metric, gap in own["against_best_baseline"].items()
             ]
             parts.append(
@@ -106,7 +107,7 @@ def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
 
 
 def _between(interval: list[float]) -> str:
-    return " to ".join(map(_cell, interval))
+    return " to ".join(map(cell, interval))
 
 
 def _gap(gap: dict[str, float]) -> str:
@@ -126,19 +127,13 @@ def _seeds(seeds: list[dict[str, Any]]) -> str:
         )
         for title, own in parts.items():
             gaps = spread([one["against_best_baseline"]["mean"] for one in own], "{:+.4f}".format)
-            rows.append(f"| `{task}`{title} | {spread([one['shipped'] for one in own], _cell)} | {gaps} |")
+            rows.append(f"| `{task}`{title} | {spread([one['shipped'] for one in own], cell)} | {gaps} |")
     return "\n".join(rows)
 
 
 def spread(values: list[float], show: Callable[[float], str]) -> str:
     """The mean of some figures, and the least and the most of them."""
     return f"{show(sum(values) / len(values))} ({show(min(values))} to {show(max(values))})"
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, dict):
-        return " / ".join(_cell(v) for v in value.values())
-    return f"{value:.4f}".replace("0.", ".", 1) if isinstance(value, float) else str(value)
 
 
 def _primary(value: Any, kind: str) -> float:
@@ -163,8 +158,8 @@ def _row(title: str, task: dict[str, Any], paired: dict[str, Any], kind: str) ->
     )
     gap = paired["against_best_baseline"]
     return (
-        f"| {title} | {task['metric']} | {_cell(paired['shipped'])} ({task['shipped_name']}) | "
-        f"{_between(paired['interval'])} | {_cell(best)} ({way}) | "
+        f"| {title} | {task['metric']} | {cell(paired['shipped'])} ({task['shipped_name']}) | "
+        f"{_between(paired['interval'])} | {cell(best)} ({way}) | "
         f"{_gap(gap)} |"
     )
 
@@ -175,7 +170,7 @@ def _curve(name: str, task: dict[str, Any], curve: Curve, ratios: list[float | N
         "| | " + " | ".join(f"{float(share):.1%}" for share in curve) + " |", "|---" * (len(curve) + 1) + "|",
     ]  # fmt: skip
     for side in ("shipped", "best_baseline"):
-        cells = [_cell(cell[side]) if side in cell else "–" for cell in curve.values()]
+        cells = [cell(point[side]) if side in point else "–" for point in curve.values()]
         rows.append(f"| {side.replace('_', ' ')} | " + " | ".join(cells) + " |")
     if "label_ratio" in task:
         told = ", ".join(f"{ratio:g}" if ratio else "more than there are" for ratio in ratios)
@@ -186,9 +181,7 @@ def _curve(name: str, task: dict[str, Any], curve: Curve, ratios: list[float | N
 def _candidates(tasks: dict[str, Any]) -> str:
     rows = ["| task | candidates | baselines |", "|---|---|---|"]
     for name, task in tasks.items():
-        sides = (
-            "; ".join(f"{way} {_cell(v)}" for way, v in task[side].items()) for side in ("candidates", "baselines")
-        )
+        sides = ("; ".join(f"{way} {cell(v)}" for way, v in task[side].items()) for side in ("candidates", "baselines"))
         rows.append(f"| `{name}` | {' | '.join(sides)} |")
     return "\n".join(rows)
 

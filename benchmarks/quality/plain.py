@@ -5,6 +5,7 @@ from typing import Any
 
 from basemodel_ops.stages.tasks.selection import MIXTURE
 from basemodel_ops.tasks.single import RECIPES
+from benchmarks.quality.formatting import cell
 
 NORMAL = 1.96
 """Errors to both sides of a difference within which it lies in 19 of 20 draws."""
@@ -24,7 +25,7 @@ def plain_part(name: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
     rows = [_row(task, [run["tasks"][task] for run in seeds]) for task in seeds[0]["tasks"]]
     every = ["| task | references |", "|---|---|"]
     for task, found in seeds[0]["tasks"].items():
-        told = [f"{name} {_cell(one[found['metric']])}" for name, one in found["metrics"].items() if name not in HEADS]
+        told = [f"{name} {cell(one[found['metric']])}" for name, one in found["metrics"].items() if name not in HEADS]
         every.append(f"| `{task}` | {'; '.join(told)} |")
     title = f"## {name.replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} {numbers}"
     return [title, "\n".join([f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *rows]), "\n".join(every)]
@@ -51,7 +52,7 @@ def _row(task: str, seeds: Sequence[dict[str, Any]]) -> str:
     cells = [
         f"`{task}`", f"{first['rows']['known']:,}, {first['rows']['test']:,}", metric, _mean(ours),
         f"{_mean(best)} ({names})", ", ".join(map(_gap, seeds)),
-        _cell(1 - brier / constant) if brier is not None and constant else "",
+        cell(1 - brier / constant) if brier is not None and constant else "",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -64,8 +65,4 @@ def _gap(found: dict[str, Any]) -> str:
 
 
 def _mean(values: Sequence[float]) -> str:
-    return _cell(sum(values) / len(values))
-
-
-def _cell(value: float) -> str:
-    return f"{value:.4f}".replace("0.", ".", 1)
+    return cell(sum(values) / len(values))
