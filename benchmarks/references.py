@@ -25,7 +25,7 @@ from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task
 from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.selection import peer_features, select
 from basemodel_ops.stages.tasks.single_answers import read_targets
-from basemodel_ops.stages.tasks.supplement import examples_of
+from basemodel_ops.stages.tasks.supplement import examples_of, terms_of
 from basemodel_ops.tasks.blending import Trial
 from basemodel_ops.tasks.comparison import difference_error
 from basemodel_ops.tasks.kinds import kind_of
@@ -60,10 +60,11 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
         rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[task.name])
         rows = prepared(task, rows, ws.settings.seed)
         examples, place = examples_of(ws, warehouse, task, rows, snapshot)
-    rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
+        rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
+        terms = terms_of(ws, warehouse, task, rows, snapshot)
     target, _ = read_targets(task, rows)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
-    views = single_feature_sets(examples, Checkpoint(ws), place, task)
+    views = single_feature_sets(examples, Checkpoint(ws), place, task, terms)
     if views.items is not None:
         views = views.with_peers(peer_features(task, rows, peer_keys(examples, place), target)[0])
     chosen = select(task, rows, views, target, examples.entity[place], known, test, seed, views.heads)

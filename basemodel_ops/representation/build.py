@@ -73,6 +73,8 @@ class SourcePlan:
     density_rows: int
     cells: dict[str, int] = field(default_factory=dict)
     densities: dict[str, Density] = field(default_factory=dict)
+    vocabularies: dict[str, int] = field(default_factory=dict)
+    """Number of values of the columns that have more than `top_items` keeps."""
 
 
 def _cells_of(history: History, sizes: dict[str, int]) -> tuple[np.ndarray, int]:

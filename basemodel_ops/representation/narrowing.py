@@ -92,4 +92,5 @@ def _without(plan: SourcePlan, column: str) -> SourcePlan:
         cells={track: size for track, size in plan.cells.items() if _column(track) != column},
         densities={name: density for name, density in plan.densities.items() if name != column},
         top_items={name: size for name, size in plan.top_items.items() if name != column},
+        vocabularies={name: size for name, size in plan.vocabularies.items() if name != column},
     )

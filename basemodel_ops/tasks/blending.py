@@ -31,7 +31,7 @@ FEWEST_LABELS, FEW_LABELS = 200, 2000
 
 HEADS_WITH_FEWEST_LABELS, HEADS_WITH_FEW_LABELS = (
     ("zero-shot", "linear"),
-    ("zero-shot", "linear", "bold linear", "linear items"),
+    ("zero-shot", "linear", "bold linear", "tf-idf items", "linear items"),
 )
 
 

@@ -1,10 +1,11 @@
 """Heads: linear and boosted, for every single-answer task. They save as arrays and text, never as pickles."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 import lightgbm as lgb
 import numpy as np
+from scipy.sparse import csr_array, diags_array
 
 from basemodel_ops.boosting.forest import Forest
 from basemodel_ops.boosting.parameters import SHARED
@@ -77,6 +78,51 @@ class LinearHead:
         """Take over a saved state."""
         self._arrays = state[0]
         return self
+
+
+class TermHead:
+    """Logistic regression or ridge on how often a row had each item, the rarer an item the more, rows of length 1.
+
+    Source: term frequency and inverse document frequency, Salton and Buckley, 1988.
+    """
+
+    STRENGTH = 300.0
+    """Rows are of length 1, so weights are larger than where features have a deviation of 1."""
+
+    def __init__(self, kind: TaskType) -> None:
+        self.kind = kind
+        self.columns: np.ndarray | None = None
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def fit(self, features: Any, target: np.ndarray, weight: np.ndarray | None = None) -> None:
+        """Learn from log counts (rows, items), sparse, in place."""
+        rows = np.bincount(features.indices, minlength=features.shape[1])
+        # What one row alone had tells nothing of others.
+        rarity = np.where(rows > 1, np.log(features.shape[0] / np.maximum(rows, 1)), 0.0).astype(np.float32)
+        weights, bias = kind_of(self.kind).fit_line(_directions(features, rarity), target, weight, self.STRENGTH)
+        self._arrays = {"rarity": rarity, "weights": weights.astype(np.float32), "bias": np.asarray(bias)}
+
+    def predict(self, features: Any) -> np.ndarray:
+        """Answers for log counts (rows, items), sparse."""
+        arrays = self._arrays
+        logits = _directions(features, arrays["rarity"]) @ arrays["weights"].T + arrays["bias"]
+        return kind_of(self.kind).from_logits(logits.astype(np.float64))
+
+    def state(self) -> State:
+        """Arrays and texts from which `restore` makes the head again."""
+        return self._arrays, {}
+
+    def restore(self, state: State) -> "TermHead":
+        """Take over a saved state."""
+        self._arrays = state[0]
+        return self
+
+
+def _directions(counts: csr_array, rarity: np.ndarray) -> Any:
+    """Sparse rows of counts weighed by the rarity of the items, of length 1, or 0 where nothing is left."""
+    weighed = counts.multiply(rarity).tocsr()
+    length = np.sqrt(weighed.multiply(weighed).sum(axis=1))
+    return diags_array(1 / np.where(length > 0, length, 1)).astype(np.float32) @ weighed
 
 
 class ZeroShotHead:

@@ -2,14 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
 from basemodel_ops.contract.task_types import FORMS
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.blending import FEW_LABELS, blend
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
-from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, Head, LinearHead, State, ZeroShotHead
+from basemodel_ops.tasks.heads import (
+    RATE,
+    ROUNDS,
+    SHARP,
+    SMOOTH,
+    BoostedHead,
+    Head,
+    LinearHead,
+    State,
+    TermHead,
+    ZeroShotHead,
+)
 from basemodel_ops.tasks.kinds import kind_of
 
 RECIPES: dict[str, tuple[str, str]] = {
@@ -18,6 +31,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "bold linear": ("bold", "model_outputs"),
     "baseline": ("boosted", "aggregates"),
     "boosted": ("boosted", "both"),
+    "tf-idf items": ("tf-idf", "terms"),
     "linear items": ("linear", "model_outputs_and_items"),
     "boosted items": ("boosted", "all"),
     "sharp items": ("sharp", "items"),
@@ -30,6 +44,7 @@ FEATURE_SETS = {
     "model_outputs": ("model_outputs",),
     "zero_shot": ("zero_shot",),
     "items": ("items",),
+    "terms": ("terms",),
     "both": ("aggregates", "model_outputs"),
     "model_outputs_and_items": ("model_outputs", "items"),
     "all": ("aggregates", "model_outputs", "items"),
@@ -70,10 +85,13 @@ class FeatureSets:
     """Whether `model_outputs` is the representation itself: thousands of numbers, on which boosting is not tried."""
     weight: np.ndarray | None = None
     """Of how many rows each speaks, (rows,); None where all speak of one."""
+    terms: csr_array | None = None
+    """How often each row had each of many items, log(1 + events), sparse; of traits."""
 
     def width(self, name: str) -> int:
-        """Features of a view."""
-        return sum(getattr(self, part).shape[1] for part in FEATURE_SETS[name])
+        """Features of a view; of one that is sparse, those that a row has on average."""
+        parts = [getattr(self, part) for part in FEATURE_SETS[name]]
+        return sum(part.nnz // max(part.shape[0], 1) + 1 if issparse(part) else part.shape[1] for part in parts)
 
     def columns_of(self, name: str, columns: np.ndarray | None = None) -> np.ndarray:
         """A view of `FEATURE_SETS`, several side by side where that says so, or some of its columns, which ascend."""
@@ -93,11 +111,11 @@ class FeatureSets:
     def rows(self, chosen: np.ndarray) -> "FeatureSets":
         """The chosen rows of all views."""
 
-        def some(values: np.ndarray | None) -> np.ndarray | None:
+        def some(values: Any) -> Any:
             return None if values is None else values[chosen]
 
         aggregates, model_outputs = self.aggregates[chosen], self.model_outputs[chosen]
-        rest = {name: some(getattr(self, name)) for name in ("zero_shot", "items", "weight")}
+        rest = {name: some(getattr(self, name)) for name in ("zero_shot", "items", "terms", "weight")}
         return replace(self, aggregates=aggregates, model_outputs=model_outputs, **rest)
 
     @property
@@ -162,6 +180,8 @@ def _plain_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool,
     if recipe in ("linear", "bold"):
         # Of thousands of numbers some data are told by few, others by many: both are tried.
         return LinearHead(kind, strength=0.1 if is_raw and recipe == "linear" else 1.0)
+    if recipe == "tf-idf":
+        return TermHead(kind)
     if recipe == "mild linear":
         return LinearHead(kind, strength=MILD)
     objective = kind_of(kind).objective_for(metric)

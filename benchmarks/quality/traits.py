@@ -15,6 +15,7 @@ from basemodel_ops.stages.features.rows import FeatureStore
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows, newest_per_entity
 from basemodel_ops.stages.tasks.feature_sets import single_feature_sets
+from basemodel_ops.stages.tasks.supplement import terms_of
 from basemodel_ops.tasks.blending import HEADS_WITH_FEWEST_LABELS, Trial, blend, blend_weights
 from basemodel_ops.tasks.metrics import macro_auroc
 from basemodel_ops.tasks.single import FeatureSets, fit_heads, predictions_of
@@ -40,9 +41,10 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
     task, snapshot, examples = ws.contract.task(name), ws.snapshot(), FeatureStore(ws.current("training_examples"))
     with ws.warehouse() as warehouse:
         rows = newest_per_entity(load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name]))
-    rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
-    began = time.perf_counter()
-    views = single_feature_sets(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task)
+        rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
+        began = time.perf_counter()
+        terms = terms_of(ws, warehouse, task, rows, snapshot)
+    views = single_feature_sets(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, terms)
     seconds = {"product": time.perf_counter() - began}
     texts = rows.target.to_pandas().to_numpy() if rows.target is not None else np.zeros(0)
     target = np.unique(texts, return_inverse=True)[1]

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import History, Layout, history_layout, history_values
+from basemodel_ops.representation.terms import term_frequencies
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.workspace import Workspace
@@ -83,6 +85,8 @@ class Masker:
         values = np.hstack([values, self._beside[entity_index]])
         # Each is an entity of its own in the key of the one that it is of, by which models that saw it are left out.
         entities = Vocabulary(self._values.take(pa.array(entity_index)), np.ones(len(entity_index), np.int64))
+        cutoffs = self._cutoff.repeat(len(entity_index))
         return RowsInMemory(
-            entities, np.arange(len(entity_index)), self._cutoff.repeat(len(entity_index)), self.layout, values
-        )
+            entities, np.arange(len(entity_index)), cutoffs, self.layout, values,
+            partial(term_frequencies, histories, self._plans, cutoffs[:, None]),
+        )  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.types import EventSource
@@ -22,6 +23,7 @@ from basemodel_ops.representation import (
 )
 from basemodel_ops.representation.calendar import calendar_specs, calendar_values
 from basemodel_ops.representation.narrowing import LeftOut, narrow
+from basemodel_ops.representation.terms import term_frequencies
 from basemodel_ops.stages.features.attributes import read_attributes
 from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, encoders_of, numbers
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
@@ -103,11 +105,13 @@ def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
 
 
 def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
-    items, codes, vectors = {}, {}, {}
+    items, vocabularies, codes, vectors = {}, {}, {}, {}
     for name in (name.removesuffix(".parquet") for name in artifact.names if name.endswith(".parquet")):
         size = artifact.table(name).num_rows
         if size:
             items[name] = min(size, ws.settings.top_items)
+        if size > ws.settings.top_items:
+            vocabularies[name] = size
         if "." not in name and size > SKETCHED_ABOVE:
             codes[name] = ws.current(f"codes/{event.name}__{name}").arrays("codes")["codes"]
             vectors[name] = ws.current(f"embeddings/{event.name}__{name}").arrays("embedding")["vectors"]
@@ -134,7 +138,7 @@ def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
     settings = ws.settings
     return SourcePlan(
         event.name, artifact.json("began"), tuple(numbers(event)), items, codes, vectors, settings.width,
-        settings.depth, cells, densities,
+        settings.depth, cells, densities, vocabularies,
     )  # fmt: skip
 
 
@@ -200,6 +204,13 @@ class Builder:
     def represent(self, part: "Part") -> np.ndarray:
         """The rows of a part, float16 (rows, length)."""
         return part.rows_of(self.values(part.low, part.histories, part.cutoffs))
+
+    def terms(self, part: "Part") -> csr_array:
+        """How often the rows of a part had each of many items, float32 (rows, items): see `term_frequencies`."""
+        count = part.histories[0].entities
+        cutoffs = np.broadcast_to(part.cutoffs, (count, part.cutoffs.shape[-1]))
+        entity, column = part.row_index
+        return term_frequencies(part.histories, self.plans, cutoffs)[entity * cutoffs.shape[1] + column]
 
     def values(self, low: int, histories: list[History], cutoffs: np.ndarray) -> np.ndarray:
         """The representation of a shard that begins with entity `low`, float16 (entities, cutoffs, length).

@@ -5,12 +5,13 @@ of a row's bytes are kept of the rows that are read whole.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import csr_array
 
 from basemodel_ops.artifacts import Artifact, ArtifactWriter
 from basemodel_ops.encoders import Vocabulary
@@ -100,20 +101,28 @@ class RowsInMemory(Represented):
     """Rows that were just represented."""
 
     def __init__(
-        self, entities: Vocabulary, entity: np.ndarray, cutoff: np.ndarray, layout: Layout, values: np.ndarray
-    ) -> None:
-        """Rows with their values, float16 (rows, length)."""
+        self, entities: Vocabulary, entity: np.ndarray, cutoff: np.ndarray, layout: Layout, values: np.ndarray,
+        count_terms: Callable[[], csr_array] | None = None,
+    ) -> None:  # fmt: skip
+        """Rows with their values, float16 (rows, length), and what counts how often each had many items."""
         super().__init__(entities, entity, cutoff, layout)
-        self.values = values
+        self.values, self._count_terms = values, count_terms
         self.activity: np.ndarray | None = None  # what is foreseen of each row, once that was asked
+
+    @cached_property
+    def terms(self) -> csr_array | None:
+        """How often each row had each of many items, float32 (rows, items): see `Builder.terms`; None if not known."""
+        return None if self._count_terms is None else self._count_terms()
 
     def some(self, chosen: np.ndarray) -> "RowsInMemory":
         """The rows that are chosen, bool (rows,); itself where all are."""
         if chosen.all():
             return self
+        count_terms = self._count_terms
         rows_in_memory = RowsInMemory(
-            self.entities, self.entity[chosen], self.cutoff[chosen], self.layout, self.values[chosen]
-        )
+            self.entities, self.entity[chosen], self.cutoff[chosen], self.layout, self.values[chosen],
+            count_terms and (lambda: count_terms()[np.flatnonzero(chosen)]),
+        )  # fmt: skip
         rows_in_memory.activity = None if self.activity is None else self.activity[chosen]
         return rows_in_memory
 

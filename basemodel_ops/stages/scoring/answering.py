@@ -140,7 +140,9 @@ class SingleQuestion(Question):
 
     def views(self, examples: RowsInMemory, rows: np.ndarray) -> FeatureSets:
         """What the heads read of rows (positions)."""
-        feature_sets = single_feature_sets(examples, self.checkpoint, rows, self.task)
+        terms = examples.terms if self.task.horizon is None else None
+        terms = None if terms is None else terms[rows]
+        feature_sets = single_feature_sets(examples, self.checkpoint, rows, self.task, terms)
         if self._peers is not None:
             feature_sets = feature_sets.with_peers(self._peers.look_up(peer_keys(examples, rows)))
         return feature_sets

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 from sqlglot import exp
@@ -196,7 +197,9 @@ def _groups(builder: Builder, rows: AskedRows) -> Iterator[Group]:
     for part, values in parallel_map(work, builder.parts(rows.entity, rows.cutoff, GROUP)):
         count, current = part.histories[0].entities, np.arange(part.first, part.first + len(part))
         entities = Vocabulary(builder.entities.values.slice(part.low, count), np.ones(count, np.int64))
-        rows_in_memory = RowsInMemory(entities, part.row_index[0], rows.cutoff[current], builder.layout, values)
+        rows_in_memory = RowsInMemory(
+            entities, part.row_index[0], rows.cutoff[current], builder.layout, values, partial(builder.terms, part)
+        )
         yield Group(part.first, rows_in_memory, dict(zip(names, part.histories, strict=True)))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import csr_array
 
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
@@ -21,14 +22,15 @@ UNKNOWN_LOGIT = -8.0
 
 
 def single_feature_sets(
-    examples: Represented, checkpoint: Checkpoint, row_index: np.ndarray, task: Task
+    examples: Represented, checkpoint: Checkpoint, row_index: np.ndarray, task: Task, terms: csr_array | None = None
 ) -> FeatureSets:
-    """Views for a single-answer task. A trait is read from the raw representation, without the facts it is made of."""
+    """Views for a single-answer task. A trait is read from the raw representation, without the facts it is made of,
+    and from `terms`, how often each row had each of many items."""
     pick = aggregate_positions(examples, task)
     if task.horizon is None:
         raw = _slow(examples, "scalar", "count", "pooled", *ATTRIBUTES, without=task.reads)
         values = examples.gather(row_index, np.concatenate([pick, raw])).astype(np.float32)
-        return FeatureSets(values[:, : len(pick)], values[:, len(pick) :], is_raw=True)
+        return FeatureSets(values[:, : len(pick)], values[:, len(pick) :], terms=terms, is_raw=True)
     model_outputs = checkpoint.activity(examples, row_index)
     prediction = zero_shot_prediction(checkpoint, model_outputs, task)
     items = item_positions(examples)

@@ -16,7 +16,7 @@ from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_features, p
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
 from basemodel_ops.stages.tasks.selection import Selection, known_targets, peer_features, select
-from basemodel_ops.stages.tasks.supplement import drawn_entities
+from basemodel_ops.stages.tasks.supplement import drawn_entities, terms_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import ColdStart, measure_by_history
 from basemodel_ops.tasks.comparison import difference_error, is_worse, mean_metrics
@@ -46,7 +46,8 @@ def fit_single(
     """
     kind, metric, seed = task.type, metric_of(task), ws.settings.seed
     target, classes = read_targets(task, rows)
-    feature_sets = replace(single_feature_sets(examples, checkpoint, row_index, task), weight=rows.weight)
+    terms = terms_of(ws, warehouse, task, rows, ws.snapshot())
+    feature_sets = replace(single_feature_sets(examples, checkpoint, row_index, task, terms), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
     _refuse_hopeless(
         task, aggregate_names(examples, task), item_names(examples), feature_sets, target, parts, seed

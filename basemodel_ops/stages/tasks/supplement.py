@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.sparse import csr_array, vstack
 
 from basemodel_ops.artifacts import ArtifactWriter, version_of
 from basemodel_ops.contract.task_types import Shape
@@ -41,11 +42,35 @@ def examples_of(
     return ConcatenatedRows([pool, more]), row_index
 
 
+def terms_of(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, snapshot: Snapshot) -> csr_array | None:
+    """How often each row of a trait had each of many items, float32 (rows, items): see `Builder.terms`.
+
+    None for other tasks, and where no column has more values than are kept exactly.
+    """
+    if task.horizon is not None:
+        return None
+    builder = _builder(ws, warehouse, task, snapshot)
+    if not any(plan.vocabularies for plan in builder.plans):
+        return None
+    entity = builder.entities.encode(rows.entity).astype(np.int64)
+    pairs, row_index = np.unique(np.stack([entity, rows.cutoff]), axis=1, return_inverse=True)
+    unread = int((pairs[0] < 0).sum())  # these stand first
+    counted = list(parallel_map(builder.terms, builder.parts(*pairs[:, unread:])))
+    items = sum(size for plan in builder.plans for size in plan.vocabularies.values())
+    counted = csr_array(vstack([csr_array((unread, items), dtype=np.float32), *counted], format="csr"))
+    return counted[row_index.ravel()]
+
+
+def _builder(ws: Workspace, warehouse: Warehouse, task: Task, snapshot: Snapshot) -> Builder:
+    """What represents the entities that a task draws, whom nothing happened to too."""
+    chosen = replace(drawn_entities(warehouse, task, snapshot.plans[task.name]), cold=(whole_population_query(task),))
+    return Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
+
+
 def _represent(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, snapshot: Snapshot, writer: ArtifactWriter
 ) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-    chosen = replace(drawn_entities(warehouse, task, snapshot.plans[task.name]), cold=(whole_population_query(task),))
-    builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
+    builder = _builder(ws, warehouse, task, snapshot)
     entity = builder.entities.encode(rows.entity).astype(np.int64)
     pairs = np.unique(np.stack([entity, rows.cutoff])[:, entity >= 0], axis=1)
     written = RowWriter(writer, builder.layout)

@@ -1,0 +1,39 @@
+"""How often an entity had each of many items, sparse: what a trait is told by may be in the tail."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, hstack, vstack
+
+from basemodel_ops.representation.build import SourcePlan
+from basemodel_ops.representation.history import History
+
+
+def term_frequencies(histories: Sequence[History], plans: Sequence[SourcePlan], cutoffs: np.ndarray) -> csr_array:
+    """log(1 + events) of every item of the columns that have more than are kept exactly.
+
+    Args:
+        histories: Of the same entities, one per source.
+        plans: Of the sources.
+        cutoffs: Microseconds, of each entity (entities, cutoffs); only events strictly before count.
+
+    Returns:
+        float32 (entities x cutoffs, items), the cutoffs of an entity side by side; items of all columns in order.
+    """
+    entities, count = cutoffs.shape
+    order = np.arange(entities * count).reshape(count, entities).T.ravel()
+    blocks: list[Any] = [csr_array((entities * count, 0), dtype=np.float32)]
+    for history, plan in zip(histories, plans, strict=True):
+        entity = np.repeat(np.arange(entities), np.diff(history.start))
+        for column, size in plan.vocabularies.items():
+            item = history.item_ids[column]
+            by_cutoff: list[Any] = []
+            for cutoff in cutoffs.T:
+                current = (item >= 0) & (history.time < cutoff[entity])
+                place = entity[current], item[current]
+                events = csr_array((np.ones(current.sum(), np.float32), place), shape=(entities, size))
+                events.sum_duplicates()
+                by_cutoff.append(events)
+            blocks.append(csr_array(vstack(by_cutoff, format="csr"))[order].log1p())
+    return csr_array(hstack(blocks, format="csr", dtype=np.float32))
