@@ -95,16 +95,14 @@ def _first_seen(
 ) -> datetime | None:
     """When a value, or an item with this value of an attribute, first stood in an event before `as_of`."""
     event = ws.contract.event(source)
-    name, _, attribute = column.partition(".")
-    query = first_event_query(event, as_of)
+    (own, attribute), query = event.resolve(column), first_event_query(event, as_of)
     if not attribute:
-        table = warehouse.read(query.where(_is(column_of(name), value)))
+        table = warehouse.read(query.where(_is(column_of(own.name), value)))
     else:
-        references = next(column.references for column in event.columns if column.name == name)
-        attributes = ws.contract.attribute(references or "")
+        attributes = ws.contract.attribute(own.references or "")
         items = exp.select(column_of(attributes.key)).from_(table_of(attributes.relation))
         items = items.where(_is(column_of(attribute), value))
-        table = warehouse.read(query.where(exp.In(this=column_of(name), query=items.subquery())))
+        table = warehouse.read(query.where(exp.In(this=column_of(own.name), query=items.subquery())))
     first = table.column(0)[0].as_py()
     return None if first is None else to_datetime(int(microseconds(table.column(0))[0]))
 
