@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
+from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.emde import decoded_counts, query_sketch
 from basemodel_ops.encoders import Vocabulary
@@ -225,7 +226,14 @@ def _vocabulary(ws: Workspace, examples: Represented, source: str, column: str) 
     blocks = examples.layout.select("count")
     if (source, column) not in {(block.source, block.column) for block in blocks}:
         there = sorted({f"{block.source}.{block.column}" for block in blocks})
-        raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.")
+        why = ""
+        if (source, column) in category_columns(ws.contract):
+            end = to_datetime(ws.snapshot().times.training_end)
+            why = (
+                f" Either no event before {end:%Y-%m-%d}, from which it was learnt, has a value of it, and `basemodel "
+                "train` learns newer ones; or there was no room for it, which `basemodel layout` says."
+            )
+        raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.{why}")
     return vocabulary_of(ws.current(f"encoders/{source}"), column)
 
 
