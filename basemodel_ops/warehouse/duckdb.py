@@ -146,7 +146,7 @@ class DuckDBWarehouse(SqlWarehouse):
         self._connection.execute("set global TimeZone = 'UTC'")
         self._flag.unlink(missing_ok=True)
 
-    def _opened(self, options: dict[str, str | bool | int | float]) -> duckdb.DuckDBPyConnection:
+    def _opened(self, options: dict[str, Any]) -> duckdb.DuckDBPyConnection:
         """The file, once no other process has it open: commands at once take turns at it."""
         until = time.monotonic() + PATIENCE
         while True:
