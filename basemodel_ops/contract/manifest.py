@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from basemodel_ops.contract.answers import ANSWERED
 from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
 from basemodel_ops.contract.declarations import GridMeta
 from basemodel_ops.contract.definitions import definitions
@@ -46,6 +47,12 @@ def _events(reader: ManifestReader) -> tuple[EventSource, ...]:
             f"Event sources name different entities: {entities}. One project learns about one entity; "
             "rename the columns in the models so that all sources share one."
         )
+    reader.problems += [
+        f"Model {source}: the entity cannot be called {entity!r}, as a column of the answers is. Rename it in the "
+        "models."
+        for entity, source in entities.items()
+        if entity.lower() in ANSWERED
+    ]
     return tuple(results)
 
 

@@ -42,6 +42,7 @@ REFUSED: dict[str, tuple[TaskType, pa.DataType, Made, tuple[str, ...]]] = {
     "a sentinel": (TaskType.REGRESSION, pa.float64(), lambda came: 1e300, ("beyond 1e+15",)),
     "one answer": (TaskType.BINARY, pa.int64(), lambda came: 1, ("one value only", "Start the grid earlier")),
     "one class": (TaskType.MULTICLASS, pa.string(), lambda came: "a", ("one value only",)),
+    "no number as a class": (TaskType.MULTICLASS, pa.float64(), lambda came: float("nan") if came else 1.0, ("null",)),
     "nothing": (TaskType.BINARY, pa.int64(), lambda came: None, ("null", "Return an answer for each")),
 }  # fmt: skip
 

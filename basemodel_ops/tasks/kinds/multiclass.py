@@ -34,7 +34,7 @@ class Multiclass(TaskKind):
 
     def read(self, task: Task, target: pa.ChunkedArray) -> tuple[np.ndarray, list[str] | None]:
         """Numbers of classes in the order of their names, and these."""
-        if target.null_count:
+        if pc.any(pc.is_null(target, nan_is_null=True)).as_py():
             raise empty(task)
         texts = pc.cast(target, pa.string())
         names = sorted(pc.unique(texts).to_pylist())
