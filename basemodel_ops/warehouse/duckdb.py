@@ -22,7 +22,7 @@ from basemodel_ops.warehouse.sql import SqlWarehouse
 
 INCOMING = "basemodel_incoming"
 
-PATIENCE, PAUSE = 15.0, 0.1
+PATIENCE, PAUSE = 30.0, 0.1
 """Seconds for which a file that another process has open is tried again, and between two tries."""
 
 BIGINT = exp.DataType.build("bigint")
