@@ -22,3 +22,5 @@ class CheckResult:
     passed: bool
     description: str
     metrics: dict[str, float | int | str] = field(default_factory=dict)
+    is_severe: bool = True
+    """Whether a failed one stops what depends on it; else it warns."""

@@ -105,7 +105,10 @@ class ArtifactStore:
         """The newest artifact of `key`; ArtifactError if it was never made."""
         current = self._record(key, "current.json", "version")
         if current is None:
-            raise ArtifactError(f"There is no artifact {key}. Materialise the asset {key} first.")
+            raise ArtifactError(
+                f"There is no artifact {key}. Materialise the asset {key} first: `basemodel train` makes what is "
+                "missing."
+            )
         version = str(current["version"])
         artifact = self.find(key, version)
         if artifact is None:

@@ -194,3 +194,25 @@ TABLES = {
     )
 }
 """By the last word of their names; `item_scores` are the scores of tasks that answer with items or labels."""
+
+ENDS = ("model_version", "run_id", "scored_at")
+"""Columns that every table of answers ends with."""
+
+ANSWERED = frozenset(
+    {
+        *ANY,
+        *(name for table in TABLES.values() if "{key}" in table.row for name in table.columns),
+        "percentile",
+        "decile",
+    }
+).difference(("", "moment", "item", "class", "label"))
+"""Columns beside that of the entity. Those left out are in tables of some types of task only."""
+
+
+def published_name(column: str) -> str:
+    """What the values of a column are called where their vectors are published, and their table before `_embeddings`.
+
+    The column's own name, with `_value` where the table has another column of that name, or is another table.
+    """
+    taken = {"entity", "source", "events", "embedding", *ENDS}
+    return f"{column}_value" if column.lower() in taken else column

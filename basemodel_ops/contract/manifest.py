@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from basemodel_ops.contract.answers import ANSWERED
 from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
 from basemodel_ops.contract.declarations import GridMeta
 from basemodel_ops.contract.definitions import definitions
@@ -46,6 +47,12 @@ def _events(reader: ManifestReader) -> tuple[EventSource, ...]:
             f"Event sources name different entities: {entities}. One project learns about one entity; "
             "rename the columns in the models so that all sources share one."
         )
+    reader.problems += [
+        f"Model {source}: the entity cannot be called {entity!r}, as a column of the answers is. Rename it in the "
+        "models."
+        for entity, source in entities.items()
+        if entity.lower() in ANSWERED
+    ]
     return tuple(results)
 
 
@@ -94,11 +101,20 @@ def _validity_columns(model: AnnotatedModel) -> tuple[str | None, str | None]:
     return valid_from, valid_to
 
 
-def _refuse_twins(reader: ManifestReader, events: tuple[EventSource, ...]) -> None:
-    """Artifacts are named `source__column`, and both may hold two underscores themselves."""
+def _refuse_twins(
+    reader: ManifestReader, events: tuple[EventSource, ...], attributes: tuple[AttributeSource, ...]
+) -> None:
+    """Artifacts are named `source__column`, and facts of items `column.attribute`: a column may be called so, too."""
     results: dict[str, str] = {}
+    facts = {entry.name: [column.name for column in entry.columns] for entry in attributes}
     for source in events:
+        told = {f"{c.name}.{name}" for c in source.columns for name in facts.get(c.references or "", [])}
         for column in source.columns:
+            if column.name in told:
+                reader.problems.append(
+                    f"Model {source.name}: column {column.name!r} is called as a fact of the items that another column "
+                    "references. Rename it in the model."
+                )
             if column.type is not ColumnType.CATEGORY:
                 continue
             current, name = f"column {column.name!r} of {source.name}", f"{source.name}__{column.name}"
@@ -163,7 +179,7 @@ def read_contract(manifest_path: Path, database: str | None = None, kind: str = 
     events, attributes, grid = _events(reader), _attributes(reader), _grid(reader)
     tasks = read_tasks(reader, events, attributes)
     audiences = read_audiences(reader, events[0].entity, tasks) if events else ()
-    _refuse_twins(reader, events)
+    _refuse_twins(reader, events, attributes)
     known = sorted(source.name for source in attributes)
     for source in events:
         for column in source.columns:

@@ -117,6 +117,16 @@ class EventSource(Frozen):
     session: str | None
     columns: tuple[Column, ...]
 
+    def resolve(self, name: str) -> tuple[Column, str]:
+        """The column that `item` or `item.attribute` names, and the attribute of its items, empty where it is none.
+
+        A column's own name may hold a dot. StopIteration where there is no such column.
+        """
+        own = (column for column in self.columns if column.name == name)
+        items = (c for c in self.columns if c.references and name.startswith(f"{c.name}."))
+        column = next(own, None) or next(items)
+        return column, name.removeprefix(column.name)[1:]
+
 
 class AttributeSource(Frozen):
     """Facts about an entity, or about an item that events mention; `columns` holds no key."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlglot import exp
 
 from basemodel_ops.contract.cutoffs import described, fits, guessed, key_of, midnight
-from basemodel_ops.contract.inference import family, is_timestamp, join_kind
+from basemodel_ops.contract.inference import family, is_opaque, is_timestamp, join_kind
 from basemodel_ops.contract.types import Grid, Relation, Task
 from basemodel_ops.report import CheckResult
 from basemodel_ops.warehouse.base import Warehouse
@@ -62,6 +62,13 @@ def check_declared(
             problems.append(
                 f"{relation}: column {name!r} is {kind} in the warehouse, not a timestamp or a date. Timestamps it "
                 f"has: {others}. Cast it in the model and build it again, or name one of these."
+            )
+    for name in columns:
+        kind = actual.get(name.lower(), "")
+        if name not in kinds and is_opaque(kind):
+            problems.append(
+                f"{relation}: column {name!r} is {kind} in the warehouse, of which no value can be told from another. "
+                "Cast it in the model and build it again: to a text, for example."
             )
     for name, declared in kinds.items():
         kind = actual.get(name.lower())

@@ -75,6 +75,8 @@ def _portable_type(kind: pa.DataType) -> pa.DataType:
         return pa.binary()
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", kind.tz)
+    if pa.types.is_uint64(kind):  # the one width of whole numbers that goes beyond the widest of most warehouses
+        return pa.decimal128(20, 0)
     return pa.date32() if pa.types.is_date64(kind) else kind
 
 

@@ -1,6 +1,7 @@
 """The embedded default warehouse: one DuckDB file."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -20,6 +21,10 @@ from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
 INCOMING = "basemodel_incoming"
+
+PATIENCE, PAUSE = 30.0, 0.1
+"""Seconds for which a file that another process has open is tried again, and between two tries."""
+
 BIGINT = exp.DataType.build("bigint")
 
 
@@ -136,19 +141,28 @@ class DuckDBWarehouse(SqlWarehouse):
         super().__init__()
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._check_log()
-        try:
-            self._connection = duckdb.connect(str(path), config=dict(options or {}))
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise WarehouseError(f"The warehouse {path} cannot be opened: {error}") from error
-            raise WarehouseError(
-                f"The warehouse {path} is open in another process, and DuckDB lets one process in at a time. Close it "
-                f"there (a notebook, a DuckDB shell, another run) and run again. DuckDB says: {error}"
-            ) from error
+        self._connection = self._opened(dict(options or {}))
         # It would be the host's. Zoned moments are compared, cast and handed out by it.
         self._connection.execute("set global TimeZone = 'UTC'")
         self._flag.unlink(missing_ok=True)
+
+    def _opened(self, options: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+        """The file, once no other process has it open: commands at once take turns at it."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            self._check_log()
+            try:
+                return duckdb.connect(str(self._path), config=options)
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower():
+                    raise WarehouseError(f"The warehouse {self._path} cannot be opened: {error}") from error
+                if time.monotonic() >= until:
+                    raise WarehouseError(
+                        f"The warehouse {self._path} is open in another process, and DuckDB lets one process in at a "
+                        "time. Close it there (a notebook, a DuckDB shell, another run) and run again. DuckDB says: "
+                        f"{error}"
+                    ) from error
+            time.sleep(PAUSE)
 
     def __str__(self) -> str:
         return str(self._path)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.contract.cutoffs import key_of
@@ -101,7 +100,7 @@ def _amounts(lines: "list[tuple[float, str]]", others: "list[float]") -> Table:
     table.add_column("adds", justify="right", no_wrap=True, min_width=max(len(_signed(amount)) for amount in amounts))
     table.add_column("what happened", overflow="fold")
     for value, words in lines:
-        table.add_row(_signed(value), escape(words))
+        table.add_row(_signed(value), words)
     if others:
         table.add_row(_signed(sum(others)), f"everything else, in {len(others)} groups")
     return table

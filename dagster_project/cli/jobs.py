@@ -1,6 +1,7 @@
 """A job in this process: which of its steps are run, what stopped it or came out."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -19,6 +20,9 @@ from dagster_project.lib.home import ensure_dagster_home
 from dagster_project.lib.jobs import MAIN_JOB, TRAIN_JOB
 from dagster_project.lib.project import Project
 from dagster_project.lib.surroundings import full, is_full
+
+FORESEEN = re.compile(r"^(basemodel_ops\.errors\.\w+|dagster\.\S+\.Failure): ")
+"""Before the message of an error that was raised on purpose; that of any other begins with its class."""
 
 
 class RunError(BaseModelError):
@@ -61,7 +65,7 @@ def run_job(project: Project, tasks: Sequence[str], as_of: str | None, job: str,
             )
             if not result.success:
                 raise RunError(
-                    _failure(result, settings)
+                    failure(result, settings)
                     + f"\nEvery step's log: `basemodel ui`, run {result.run_id}; dbt's: {log}."
                 )
             return result
@@ -118,7 +122,7 @@ def upstream(definitions: dg.Definitions, keys: Sequence[dg.AssetKey], job: str)
     return list(dg.AssetSelection.assets(*keys).upstream().resolve(graph) & set(of_job))
 
 
-def _failure(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
+def failure(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
     """What stopped the run: foreseen errors by their message, failed checks by their description."""
     checks = [
         f"{check.asset_key.to_user_string()}, check {check.check_name}: {_reason(check)}"
@@ -134,7 +138,7 @@ def _failure(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
             error = error.cause
         # A failed check has said what is wrong; that its step stopped over it says nothing more.
         if error and not (checks and error.cls_name in ("DagsterAssetCheckFailedError", "DagsterDbtCliRuntimeError")):
-            anticipated = error.message.strip().removeprefix(f"basemodel_ops.errors.{error.cls_name}: ")
+            anticipated = FORESEEN.sub("", error.message.strip())
             if is_full(anticipated):
                 anticipated = f"{anticipated}\n    {full(settings)}"
             steps.append(f"{event.step_key}: {anticipated}")

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from dagster_project.cli.errors import plain_errors, read_settings
@@ -62,7 +61,7 @@ def print_anomalies(entity: str, result: "list[dict[str, object]]", console: Con
         is_first = row["reason"] == 1
         about = [row["rank"], row[entity], _short(row["p_value"])] if is_first else ["", "", ""]
         cells = [row["source_table"], row["column_name"], _short(row["reason_p_value"]), row["words"], row["first_at"]]
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in (*about, *cells)))
+        table.add_row(*("" if cell is None else str(cell) for cell in (*about, *cells)))
     show(table, console)
 
 
@@ -76,5 +75,5 @@ def print_lookalikes(entity: str, result: "list[LookAlike]", console: Console) -
     for heading in ("rank", entity, "similarity"):
         table.add_column(heading, justify="left" if heading == entity else "right", no_wrap=True)
     for look_alike in result:
-        table.add_row(str(look_alike.rank), escape(str(look_alike.neighbour)), f"{look_alike.similarity:.4f}")
+        table.add_row(str(look_alike.rank), str(look_alike.neighbour), f"{look_alike.similarity:.4f}")
     show(table, console)

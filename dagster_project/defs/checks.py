@@ -222,10 +222,12 @@ def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefiniti
 def _labels(project: Project, task: Task) -> dg.AssetChecksDefinition:
     def find(workspace: "Workspace") -> "CheckResult":
         from basemodel_ops.stages.checks.label_counts import check_labels
+        from basemodel_ops.stages.checks.targets import check_targets
 
-        return check_labels(workspace, task.name)
+        targets = check_targets(workspace, task.name)
+        return check_labels(workspace, task.name) if targets.passed else targets
 
-    text = "Labels of sampled rows are what a plain loop over their events says."
+    text = "Targets can be learnt from, and those of sampled rows are what a plain loop over their events says."
     return _stage(project, project.key(task.relation).path, "labels", text, find)
 
 

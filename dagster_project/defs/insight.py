@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from basemodel_ops.assets import published_columns
-from basemodel_ops.contract.answers import TABLES
+from basemodel_ops.contract.answers import TABLES, published_name
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
 from dagster_project.defs.lineage import of_asked, of_values
@@ -117,10 +117,9 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
 
 
 def _items(project: Project, column: str) -> dg.AssetsDefinition:
-    sources = published_columns(project.contract)[column]
-
+    sources, name = published_columns(project.contract)[column], published_name(column)
     table = TableAsset(
-        project, items_key(column), f"{column}_embeddings", TABLES["embeddings"], column,
+        project, items_key(column), f"{name}_embeddings", TABLES["embeddings"], name,
         of_values(project, column, sources),
     )  # fmt: skip
     vectors = [asset_key(f"embeddings/{source}__{column}") for source in sources]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from basemodel_ops.contract.answers import published_name
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Relation, Task
 from dagster_project.lib.project import Project
@@ -40,7 +41,8 @@ def of_scores(project: Project, task: Task) -> Lineage:
 
 def of_values(project: Project, column: str, sources: Iterable[str]) -> Lineage:
     """The column of a table of vectors: the values of that column in some event sources."""
-    return {column: [_column(project, project.contract.event(source).relation, column) for source in sources]}
+    above = [_column(project, project.contract.event(source).relation, column) for source in sources]
+    return {published_name(column): above}
 
 
 def from_scores(scores: dg.AssetKey, task: Task, answer: bool = False) -> Lineage:

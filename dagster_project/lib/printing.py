@@ -1,4 +1,4 @@
-"""Tables on a terminal, in a file or in a log: nothing in them is ever cut."""
+"""Tables on a terminal, in a file or in a log: nothing in them is ever cut, or taken for markup."""
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -10,15 +10,16 @@ UNBOUNDED = 100_000
 
 def show(table: Table, console: Console) -> None:
     """Print a table whole: words fold, and numbers and names do not. What is still too wide for a terminal stands row
-    by row, and what goes elsewhere, a file or a log, is as wide as it needs."""
+    by row, and what goes elsewhere, a file or a log, is as wide as it needs. Cells stand as they are: other people's
+    names and values may hold brackets."""
     for column in table.columns:
         is_words = column.justify != "right" and any(" " in str(cell) for cell in column.cells)
         column.no_wrap, column.overflow = not is_words, "fold"
-    need = Measurement.get(console, console.options.update(max_width=UNBOUNDED), table)
+    need = Measurement.get(console, console.options.update(max_width=UNBOUNDED, markup=False), table)
     if not console.is_terminal:
-        Console(file=console.file, width=need.maximum).print(table)
+        Console(file=console.file, width=need.maximum).print(table, markup=False)
     elif need.minimum <= console.width:
-        console.print(table)
+        console.print(table, markup=False)
     else:
         _show_rows(table, console)
 
@@ -26,10 +27,10 @@ def show(table: Table, console: Console) -> None:
 def _show_rows(table: Table, console: Console) -> None:
     """One line for each cell, one paragraph for each row."""
     if table.title:
-        console.print(table.title, style="italic", soft_wrap=True)
+        console.print(table.title, style="italic", soft_wrap=True, markup=False)
     headings = [str(column.header) for column in table.columns]
     for row in zip(*(column.cells for column in table.columns), strict=True):
         for heading, cell in zip(headings, row, strict=True):
             if cell != "":
-                console.print(f"{heading}: {cell}" if heading else cell, soft_wrap=True)
+                console.print(f"{heading}: {cell}" if heading else cell, soft_wrap=True, markup=False)
         console.print()

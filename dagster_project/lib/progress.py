@@ -61,7 +61,7 @@ class StepLines(logging.Handler):
             evaluation = event.event_specific_data
             if not evaluation.passed:
                 name = f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
-                self.console.print(f"  [yellow]![/yellow] {name}: {evaluation.description or 'failed'}")
+                self.console.print(f"  [yellow]![/yellow] {name}: {escape(evaluation.description or 'failed')}")
 
     def _tell(self, message: str, step: str) -> None:
         """Show what a step says: a table stays, a line is gone with the next."""

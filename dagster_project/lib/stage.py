@@ -85,6 +85,7 @@ def checked(result: "CheckResult", name: str | None = None, reused: bool = False
         check_name=name,
         passed=result.passed,
         description=result.description,
+        severity=dg.AssetCheckSeverity.ERROR if result.is_severe else dg.AssetCheckSeverity.WARN,
         metadata={**{name: number(value) for name, value in result.metrics.items()}, "reused": reused},
     )
 

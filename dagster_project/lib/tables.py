@@ -49,12 +49,12 @@ def print_contract(contract: Contract, console: Console, unread: Sequence[str] =
 
 
 def _print_columns(console: Console, source: EventSource | AttributeSource, role: str) -> None:
-    console.print(f"[bold]{source.relation}[/bold]  {role}", soft_wrap=True)
+    console.print(f"[bold]{source.relation}[/bold]  {escape(role)}", soft_wrap=True)
     table = Table()
     for heading in ("column", "data type", "read as", "from", "references", "purpose"):
         table.add_column(heading)
     for column in source.columns:
-        table.add_row(*map(escape, _row(column)))
+        table.add_row(*_row(column))
     show(table, console)
 
 
@@ -72,7 +72,7 @@ def print_steps(steps: "Sequence[Step]", console: Console) -> None:
         table.add_column(heading)
     for step in steps:
         style = "bold" if step.is_made else "dim"
-        table.add_row(escape(step.key), "made" if step.is_made else "reused", escape(step.why), style=style)
+        table.add_row(step.key, "made" if step.is_made else "reused", step.why, style=style)
     show(table, console)
     made = sum(step.is_made for step in steps)
     console.print(f"{made} of {len(steps)} would be made, on the tables as they stand: dbt was not run.")
@@ -88,7 +88,7 @@ def print_replies(replies: "Sequence[QueryResult]", console: Console) -> None:
         known = (
             (f"{answer.probability:.0%}", f"{answer.count:.2f}") if not math.isnan(answer.probability) else ("-", "-")
         )
-        table.add_row(escape(answer.value), *known, age)
+        table.add_row(answer.value, *known, age)
     show(table, console)
     for answer in replies:
         if answer.note:
@@ -108,7 +108,7 @@ def print_models(workspace: "Workspace", console: Console) -> None:
             version = workspace.current(key).version
         except ArtifactError:
             version = "not there"
-        table.add_row(escape(key), version, due.get(key, "-"))
+        table.add_row(key, version, due.get(key, "-"))
     show(table, console)
 
 

@@ -38,3 +38,15 @@ def test_a_log_gets_the_table_in_its_own_width() -> None:
     assert "a mixture of many heads" in text
     for whole in (*NUMBERS, *NAMES):
         assert whole in text
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("width", [10, 80])
+@pytest.mark.parametrize("name", ["[/b]", "a [red]b", "tags[day]", "\\[x]"])
+def test_other_peoples_names_are_no_markup(name: str, width: int, is_terminal: bool) -> None:
+    table, out = Table(), io.StringIO()
+    table.add_column(name)
+    table.add_column("rows", justify="right")
+    table.add_row(name, name)
+    show(table, Console(file=out, width=width, force_terminal=is_terminal, color_system=None))
+    assert out.getvalue().count(name) == 3

@@ -1,6 +1,8 @@
 """Facts that know their own end, values that are younger than the models, and answers beside the labels there are."""
 
 from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +19,14 @@ from basemodel_ops.stages.checks.label_counts import check_labels
 from basemodel_ops.stages.checks.point_in_time import check_point_in_time
 from basemodel_ops.stages.features.attributes import EntityAttributes, read_attributes
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.scoring.querying import _vocabulary
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.tasks.feature_sets import zero_shot_prediction
 
 from ..basemodel_ops.stages.riding import CUTOFFS, RIDES, ask, is_over, plain, trained
 from ..basemodel_ops.stages.trips import FIRST, RIDERS, trips
+from .outcomes import outcome, shows
 
 GOLD, OVER = datetime(2024, 4, 1), datetime(2024, 5, 20)
 """From when a rider has the better tariff, and, of every third, until when: as a snapshot notes it."""
@@ -112,6 +116,13 @@ def test_a_value_younger_than_the_models_is_unknown_since_it_was_seen(ws: Worksp
     assert "basemodel train" in young.note
     assert (invented.probability, invented.count) == (0, 0)
     assert f"no event before {as_of:%Y-%m-%d} has it" in invented.note
+
+
+def test_a_category_that_is_not_represented_says_why(ws: Workspace) -> None:
+    nothing: Any = SimpleNamespace(layout=SimpleNamespace(select=lambda kind: []))
+    text = outcome(lambda: _vocabulary(ws, nothing, "trips", "station"))
+    shows(text, ("No column 'station' of 'trips'", "no event before", "`basemodel train`", "`basemodel layout`"))
+    assert "train" not in outcome(lambda: _vocabulary(ws, nothing, "trips", "fare"))
 
 
 def fares(rider: str, cutoff: datetime) -> float | None:

@@ -137,6 +137,14 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
         "clinic_id in main.visits is VARCHAR", "no value could match", "Make both the same ids")),
     "a column of another type": ("alter table visits alter cost type varchar", (
         "main.visits: column 'cost' is VARCHAR in the warehouse, and double in its model's YAML", "Cast it")),
+    "a session of several values": ("alter table visits alter stay_id type bigint[] using [stay_id]", (
+        "main.visits: column 'stay_id' is BIGINT[] in the warehouse", "Cast it in the model")),
+    "an entity of several values": ("alter table visits alter patient_id type bigint[] using [patient_id]", (
+        "main.visits: column 'patient_id' is BIGINT[]", "Cast it in the model")),
+    "a target of several values": ("alter table returns_14d alter returns type integer[] using [returns]", (
+        "main.returns_14d: column 'returns' is INTEGER[] in the warehouse", "Cast it in the model")),
+    "a key without an order": ("alter table clinics alter clinic_id type bit using clinic_id::bit", (
+        "main.clinics: column 'clinic_id' is BIT in the warehouse", "Cast it in the model")),
     "no row": ("delete from visits", ("main.visits is empty: load its source",)),
     "null keys": ("update visits set patient_id = null where stay_id = 1", ("nulls in {'patient_id': 1}", "filter")),
 }  # fmt: skip

@@ -4,11 +4,14 @@ from datetime import datetime
 
 import numpy as np
 
+from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.types import OnWorse
+from basemodel_ops.data_quality.repetition import LONE_SHARE
 from basemodel_ops.emde import item_scores
 from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.checks.partitions import count_partition
 from basemodel_ops.stages.erasure.forgetting import check_erased
+from basemodel_ops.stages.features.encoding import vocabulary_of
 from basemodel_ops.stages.scoring.answering import MOMENT, score_relation
 from basemodel_ops.stages.scoring.asked import asked_at
 from basemodel_ops.stages.workspace import Workspace
@@ -73,18 +76,35 @@ def check_codes(ws: Workspace, source: str, column: str, sample: int = 200) -> C
 
 
 def check_model(ws: Workspace) -> CheckResult:
-    """Losses on held-out rows are finite and below those of knowing only averages."""
+    """Losses on held-out rows are finite and below those of knowing only averages.
+
+    Where some family of targets is learnt, one of which nothing is warns: heads weigh what helps them.
+    """
     report_metrics = ws.current("foundation_model").json("report")
     target_groups = [name.removeprefix("loss_") for name in report_metrics if name.startswith("loss_")]
     better = {name: report_metrics[f"unigram_{name}"] - report_metrics[f"loss_{name}"] for name in target_groups}
     failed = [name for name, result in better.items() if not (np.isfinite(result) and result > 0)]
     text = f"Gain over knowing only averages, per family: { {k: round(v, 4) for k, v in better.items()} }."
+    hints = [LOSS_HINTS.get(name, "") for name in failed]
+    if set(failed) & {"items", "item_distribution"} and (lone := lone_columns(ws)):
+        hints.append(f"In more than half of their events a value comes once: {', '.join(lone)}.")
     return CheckResult(
         "loss_is_below_the_averages",
         not failed,
-        " ".join([text, *(LOSS_HINTS.get(name, "") for name in failed)]).strip(),
+        " ".join([text, *hints]).strip(),
         {f"gain_{name}": float(gain) for name, gain in better.items()},
+        is_severe=len(failed) == len(better) or not np.isfinite(list(better.values())).all(),
     )
+
+
+def lone_columns(ws: Workspace) -> list[str]:
+    """Categories, as `source.column`, whose value comes once in more than `LONE_SHARE` of the events."""
+    results = []
+    for source, column in category_columns(ws.contract):
+        counts = vocabulary_of(ws.current(f"encoders/{source}"), column).counts
+        if (counts == 1).sum() > LONE_SHARE * counts.sum():
+            results.append(f"{source}.{column}")
+    return results
 
 
 def check_task(ws: Workspace, task: str) -> CheckResult:

@@ -128,13 +128,13 @@ def _events(
 ) -> Events | None:
     """Events of these entities up to the end of the data, with the value that the task asks for; None if untold."""
     source = ws.contract.event(target.source)
-    column, _, attribute = target.column.partition(".")
+    own, attribute = source.resolve(target.column) if target.column else (None, "")
+    column = own.name if own else ""
     query = events_query(source, [column] if column else [], end + timedelta(microseconds=1), ordered=False)
     table = warehouse.read(query.where(column_of(source.entity).isin(*map(exp.convert, among))))
     values = table.column(column).to_pylist() if column else [None] * table.num_rows
     if attribute:
-        references = next(entry.references for entry in source.columns if entry.name == column)
-        attributes = ws.contract.attribute(references or "")
+        attributes = ws.contract.attribute((own and own.references) or "")
         if attributes.valid_from is not None:
             return None
         known = warehouse.read(rows_query(attributes.relation, [attributes.key, attribute]))

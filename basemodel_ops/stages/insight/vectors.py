@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from basemodel_ops.assets import published_columns
 from basemodel_ops.code import code_behind
+from basemodel_ops.contract.answers import published_name
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.encoding import vocabulary_of
@@ -51,7 +52,7 @@ def entity_embeddings(ws: Workspace, as_of: datetime, run_id: str) -> Report:
 
 def item_relation(ws: Workspace, column: str) -> Relation:
     """Where the vectors of the values of a column are written."""
-    return ws.answer_relation(f"{column}_embeddings")
+    return ws.answer_relation(f"{published_name(column)}_embeddings")
 
 
 def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
@@ -76,7 +77,8 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
                 its_values = values[part]
                 table = pa.table(
                     {
-                        "source": pa.repeat(source, len(its_values)), column: its_values, "events": counts[part],
+                        "source": pa.repeat(source, len(its_values)), published_name(column): its_values,
+                        "events": counts[part],
                         "embedding": texts(vectors[part]),
                     }
                 )  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
+from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.emde import decoded_counts, query_sketch
 from basemodel_ops.encoders import Vocabulary
@@ -95,16 +96,14 @@ def _first_seen(
 ) -> datetime | None:
     """When a value, or an item with this value of an attribute, first stood in an event before `as_of`."""
     event = ws.contract.event(source)
-    name, _, attribute = column.partition(".")
-    query = first_event_query(event, as_of)
+    (own, attribute), query = event.resolve(column), first_event_query(event, as_of)
     if not attribute:
-        table = warehouse.read(query.where(_is(column_of(name), value)))
+        table = warehouse.read(query.where(_is(column_of(own.name), value)))
     else:
-        references = next(column.references for column in event.columns if column.name == name)
-        attributes = ws.contract.attribute(references or "")
+        attributes = ws.contract.attribute(own.references or "")
         items = exp.select(column_of(attributes.key)).from_(table_of(attributes.relation))
         items = items.where(_is(column_of(attribute), value))
-        table = warehouse.read(query.where(exp.In(this=column_of(name), query=items.subquery())))
+        table = warehouse.read(query.where(exp.In(this=column_of(own.name), query=items.subquery())))
     first = table.column(0)[0].as_py()
     return None if first is None else to_datetime(int(microseconds(table.column(0))[0]))
 
@@ -227,7 +226,14 @@ def _vocabulary(ws: Workspace, examples: Represented, source: str, column: str) 
     blocks = examples.layout.select("count")
     if (source, column) not in {(block.source, block.column) for block in blocks}:
         there = sorted({f"{block.source}.{block.column}" for block in blocks})
-        raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.")
+        why = ""
+        if (source, column) in category_columns(ws.contract):
+            end = to_datetime(ws.snapshot().times.training_end)
+            why = (
+                f" Either no event before {end:%Y-%m-%d}, from which it was learnt, has a value of it, and `basemodel "
+                "train` learns newer ones; or there was no room for it, which `basemodel layout` says."
+            )
+        raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.{why}")
     return vocabulary_of(ws.current(f"encoders/{source}"), column)
 
 

@@ -14,7 +14,7 @@ from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, known_before_
 from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions
-from basemodel_ops.stages.tasks.single_answers import refuse_empty
+from basemodel_ops.stages.tasks.targets import refuse_empty
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
 from basemodel_ops.tasks.cold_start import measure_by_history

@@ -17,6 +17,7 @@ from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names,
 from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
 from basemodel_ops.stages.tasks.selection import Selection, known_targets, peer_features, select
 from basemodel_ops.stages.tasks.supplement import drawn_entities, terms_of
+from basemodel_ops.stages.tasks.targets import read_targets, refuse_constant
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import ColdStart, measure_by_history
 from basemodel_ops.tasks.comparison import difference_error, is_worse, mean_metrics
@@ -157,13 +158,6 @@ def _write_mixture(writer: ArtifactWriter, mixture: Mixture, classes: list[str] 
     writer.json("recipe", recipe)
 
 
-def read_targets(task: Task, rows: TaskRows) -> tuple[np.ndarray, list[str] | None]:
-    """Targets as numbers, and the class names of a multiclass task."""
-    if rows.target is None:
-        raise DataError(f"Task {task.name} has no target column {task.target}.")
-    return kind_of(task.type).read(task, rows.target)
-
-
 def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows) -> np.ndarray | None:
     """What the baseline reads of the rows; None where it would be of too many events."""
     snapshot = ws.snapshot()
@@ -178,15 +172,10 @@ def _refuse_hopeless(
     task: Task, names: list[str], items: list[str], feature_sets: FeatureSets, target: np.ndarray,
     parts: dict[str, np.ndarray], seed: int,
 ) -> None:  # fmt: skip
-    """DataError if a part has no rows, those to learn from have one answer only, an input gives the target away, or the
-    kind of the task refuses them; `names` are those of aggregates, `items` those of items."""
-    refuse_empty(task, parts)
+    """DataError if nothing can be learnt of the targets, an input gives them away, or the kind of the task refuses
+    them; `names` are those of aggregates, `items` those of items."""
+    refuse_constant(task, target, parts)
     train = parts["train"]
-    if len(np.unique(target[train])) < 2:
-        raise DataError(
-            f"Target {task.target} of {task.name} has one value only in its {len(train)} training rows. Start the grid "
-            "earlier, shorten the horizon, or widen the task's population."
-        )
 
     def make() -> BoostedHead:
         return BoostedHead(TaskType.BINARY, ROUNDS // 2, seed, RATE, 20, style=SHARP)
@@ -199,11 +188,3 @@ def _refuse_hopeless(
             f"Input {names[copy]} tells the target {task.target} of {task.name} by itself: it holds the answer. Give "
             "that column the type `ignore`, or the attribute source a `valid_from`."
         )
-
-
-def refuse_empty(task: Task, parts: dict[str, np.ndarray]) -> None:
-    """DataError where nobody has an answer in a part."""
-    for name, rows in parts.items():
-        if len(rows) == 0:
-            way_out = "Label more of them" if task.horizon is None else "Return answers for all complete cutoffs"
-            raise DataError(f"Task {task.name} has no labelled rows for {name}. {way_out}.")

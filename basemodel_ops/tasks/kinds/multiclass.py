@@ -34,10 +34,11 @@ class Multiclass(TaskKind):
 
     def read(self, task: Task, target: pa.ChunkedArray) -> tuple[np.ndarray, list[str] | None]:
         """Numbers of classes in the order of their names, and these."""
-        if target.null_count:
+        if pc.any(pc.is_null(target, nan_is_null=True)).as_py():
             raise empty(task)
-        names = sorted(str(value) for value in pc.unique(target).to_pylist())
-        return np.asarray(pc.index_in(pc.cast(target, pa.string()), value_set=pa.array(names))), names
+        texts = pc.cast(target, pa.string())
+        names = sorted(pc.unique(texts).to_pylist())
+        return np.asarray(pc.index_in(texts, value_set=pa.array(names))), names
 
     def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
         """By order, each class against all others."""

@@ -32,14 +32,14 @@ def test_types_become_the_few_that_all_warehouses_have() -> None:
     table = pa.table({
         "a": pa.array(["x", None]).dictionary_encode(), "b": pa.array(["x"] * 2, pa.large_string()),
         "c": pa.nulls(2), "d": pa.array([1, None], pa.timestamp("ms")), "e": pa.array([b"a"] * 2, pa.large_binary()),
-        "f": pa.array([1, 2], pa.int32()),
+        "f": pa.array([1, 2], pa.int32()), "g": pa.array([2**64 - 1, None], pa.uint64()),
     })  # fmt: skip
     found = to_portable(table)
     text, moment = pa.string(), pa.timestamp("us")
-    assert found.schema.types == [text, text, text, moment, pa.binary(), pa.int32()]
+    assert found.schema.types == [text, text, text, moment, pa.binary(), pa.int32(), pa.decimal128(20, 0)]
     assert found.to_pylist() == table.to_pylist()
     assert [sql_type(field).sql("duckdb") for field in found.schema] == [
-        "TEXT", "TEXT", "TEXT", "TIMESTAMP", "BLOB", "INT"
+        "TEXT", "TEXT", "TEXT", "TIMESTAMP", "BLOB", "INT", "DECIMAL(20, 0)"
     ]  # fmt: skip
 
 

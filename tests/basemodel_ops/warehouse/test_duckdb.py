@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,22 @@ with duckdb.connect(sys.argv[1]):
 """
 
 
-def test_a_file_that_another_process_holds_says_who_to_close(tmp_path: Path) -> None:
+def test_a_file_is_waited_for_while_another_process_has_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        closing = threading.Timer(0.5, other.stdin.close)
+        closing.start()
+        with DuckDBWarehouse(path):
+            assert other.wait(30) == 0
+        closing.join()
+
+
+def test_a_file_that_another_process_holds_says_who_to_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.PATIENCE", 0.2)
     path = tmp_path / "warehouse.duckdb"
     command = [sys.executable, "-c", HOLD, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:

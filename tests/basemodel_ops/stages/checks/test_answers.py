@@ -3,10 +3,13 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from basemodel_ops.contract.types import ColumnType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.checks.answers import check_task
+from basemodel_ops.stages.checks.answers import check_model, check_task, lone_columns
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,34 @@ def test_what_is_surely_worse_than_random_is_stopped_whatever_ships(high: float,
     assert f"Random is 0, and it lies between -0.05 and {high}" in found.description
     assert passes or "treat more at random" in found.description
     assert "as `on_worse: baseline` asks" not in found.description
+
+
+@pytest.mark.parametrize(
+    ("activity", "items", "passes", "is_severe"),
+    [
+        (1.0, 1.0, True, False),
+        (1.0, 0.0, False, False),
+        (1.0, -0.1, False, False),
+        (0.0, 1.0, False, False),
+        (0.0, 0.0, False, True),
+        (1.0, np.nan, False, True),
+        (np.inf, 1.0, False, True),
+    ],
+)
+def test_a_model_that_learnt_something_warns_of_what_it_did_not(
+    activity: float, items: float, passes: bool, is_severe: bool
+) -> None:
+    report = {"loss_activity": 1 - activity, "unigram_activity": 1, "loss_items": 1 - items, "unigram_items": 1}
+    ws = SimpleNamespace(contract=SimpleNamespace(events=[]), current=lambda _: SimpleNamespace(json=lambda _: report))
+    found = check_model(cast(Workspace, ws))
+    assert found.passed is passes
+    assert found.passed or found.is_severe is is_severe
+
+
+def test_columns_whose_values_hardly_come_again_are_named() -> None:
+    counts = {"station": np.array([9, 9, 1]), "lone": np.array([2, 1, 1, 1])}
+    tables = {name: pa.table({"value": list(map(str, range(len(n)))), "count": n}) for name, n in counts.items()}
+    columns = [SimpleNamespace(name=name, type=ColumnType.CATEGORY) for name in counts]
+    contract = SimpleNamespace(events=[SimpleNamespace(name="trips", columns=columns)])
+    ws = SimpleNamespace(contract=contract, current=lambda _: SimpleNamespace(table=tables.get))
+    assert lone_columns(cast(Workspace, ws)) == ["trips.lone"]

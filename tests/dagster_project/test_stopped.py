@@ -1,0 +1,22 @@
+"""What is said of a run that stopped: the message of an error that was raised on purpose, the class of any other."""
+
+import dagster as dg
+import pytest
+
+from basemodel_ops.errors import DataError
+from basemodel_ops.settings import Settings
+from dagster_project.cli.jobs import failure
+
+WORDS = "visits says: no row. Load some."
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(DataError(WORDS), WORDS), (dg.Failure(WORDS), WORDS), (KeyError("rows"), "KeyError: 'rows'")]
+)
+def test_a_foreseen_error_is_told_by_its_message_alone(error: Exception, said: str) -> None:
+    @dg.asset
+    def visits() -> None:
+        raise error
+
+    stopped = dg.materialize([visits], raise_on_error=False)
+    assert failure(stopped, Settings()) == f"The run stopped.\n  - visits: {said}"

@@ -1,0 +1,108 @@
+"""Columns of any name: with a dot, as a fact of an item is named, or called as what stands beside them in answers."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from basemodel_ops import stages
+from basemodel_ops.contract.answers import published_name
+from basemodel_ops.contract.types import Cadence, ColumnType, Contract, Relation, Target, TaskType
+from basemodel_ops.stages.checks.label_counts import check_labels
+from basemodel_ops.stages.insight.vectors import item_relation
+from basemodel_ops.stages.scoring import querying
+from basemodel_ops.warehouse.queries import rows_query
+
+from ..basemodel_ops.manifests import hospital, problems
+from . import clinics
+from .outcomes import shows
+
+OWN = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 8, 7)
+DOTTED = "clinic.of visit"
+CLINICS = set(OWN.visits().column("clinic").to_pylist())
+SEEN = Relation(schema_name="main", name="seen")
+
+
+def test_a_value_is_looked_for_in_a_column_with_a_dot(tmp_path: Path) -> None:
+    ws = OWN.workspace(tmp_path, dotted(), visits=visits())
+    first = min(row["visited_at"] for row in visits().to_pylist() if row[DOTTED] == "clinic 1")
+    with ws.warehouse() as warehouse:
+        assert querying._first_seen(ws, warehouse, "visits", DOTTED, "clinic 1", OWN.end) == first
+        assert querying._first_seen(ws, warehouse, "visits", DOTTED, "nowhere", OWN.end) is None
+
+
+def test_labels_of_a_column_with_a_dot_are_counted_again(tmp_path: Path) -> None:
+    labels = {
+        (row["patient"], cutoff, row[DOTTED])
+        for row in visits().to_pylist()
+        for cutoff in OWN.cutoffs[:-1]
+        if 0 <= (row["visited_at"] - cutoff).days < OWN.horizon
+    }
+    patient, cutoff, item = zip(*sorted(labels), strict=True)
+    seen = pa.table({"patient": patient, "cutoff": pa.array(cutoff, pa.timestamp("us")), DOTTED: item})
+    declared = dotted()
+    task = declared.task("returns").model_copy(
+        update={
+            "name": "clinics", "relation": SEEN, "type": TaskType.MULTILABEL, "target": DOTTED,
+            "population": declared.task("returns").relation, "predicts": Target(source="visits", column=DOTTED),
+        }
+    )  # fmt: skip
+    ws = OWN.workspace(tmp_path, declared.model_copy(update={"tasks": (task,)}), visits=visits(), seen=seen)
+    found = check_labels(ws, "clinics")
+    assert found.passed, found.description
+    assert (found.metrics["differing"], found.metrics["left_out"]) == (0, 0)
+    assert int(found.metrics["rows"]) > 100
+
+
+def test_a_column_called_as_a_fact_of_items_is_a_problem(tmp_path: Path) -> None:
+    models = hospital()
+    models["visits"]["columns"]["clinic_id.town"] = {"name": "clinic_id.town", "data_type": "varchar", "config": {}}
+    (problem,) = problems(tmp_path, models)
+    shows(problem, ("Model visits", "'clinic_id.town'", "fact of the items", "Rename it"))
+
+
+def visits(name: str = DOTTED) -> pa.Table:
+    """The visits, whose clinic stands in a column of that name."""
+    given = OWN.visits()
+    return given.rename_columns([name if own == "clinic" else own for own in given.column_names])
+
+
+def dotted(name: str = DOTTED) -> Contract:
+    """The contract of these visits."""
+    declared = OWN.contract()
+    (source,) = declared.events
+    column = clinics.column(name, ColumnType.CATEGORY)
+    changed = source.model_copy(update={"columns": (column, *source.columns[1:])})
+    return declared.model_copy(update={"events": (changed,)})
+
+
+@pytest.mark.parametrize("column", ["entity", "source", "Events", "embedding", "run_id", "clinic", DOTTED])
+def test_vectors_of_a_column_of_any_name_stand_beside_those_of_entities(tmp_path: Path, column: str) -> None:
+    declared = dotted(column)
+    ws = OWN.workspace(tmp_path, declared, visits=visits(column))
+    stages.encoders(ws, "visits")
+    stages.embeddings(ws, "visits", column)
+    assert stages.item_embeddings(ws, column, "run").metrics["rows"] == len(CLINICS)
+    name = published_name(column)
+    assert name in (column, f"{column}_value")
+    relation = item_relation(ws, column)
+    assert relation.name.lower() != "entity_embeddings"
+    with ws.warehouse() as warehouse:
+        rows = warehouse.read(rows_query(relation, ["source", name, "events", "run_id"])).to_pylist()
+    assert {row[name] for row in rows} == CLINICS
+    assert {(row["source"], row["run_id"]) for row in rows} == {("visits", "run")}
+
+
+@pytest.mark.parametrize("name", ["score", "Name", "as_of", "run_id", "rank", "segment"])
+def test_an_entity_called_as_a_column_of_the_answers_is_a_problem(tmp_path: Path, name: str) -> None:
+    models = hospital()
+    for model in models.values():
+        columns = model["columns"]
+        if "patient_id" in columns:
+            columns[name] = columns.pop("patient_id") | {"name": name}
+        for meta in model["config"]["meta"].get("basemodel", {}).values():
+            if meta.get("entity"):
+                meta["entity"] = name
+    (problem,) = problems(tmp_path, models)
+    shows(problem, ("Model visits", f"the entity cannot be called {name!r}", "Rename it"))
