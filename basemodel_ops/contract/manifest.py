@@ -111,10 +111,13 @@ def _refuse_twins(reader: ManifestReader, events: tuple[EventSource, ...]) -> No
 def _grid(reader: ManifestReader) -> Grid | None:
     models = reader.of("grid")
     if len(models) != 1:
+        missing = (
+            "Add `config.meta.basemodel.grid: {cutoff: ..., data_end: ..., start: YYYY-MM-DD}` to the model of cutoffs."
+        )
+        several = "Remove it from all but the one that tasks share; a task may have `moments: own`."
         reader.problems.append(
             f"{len(models)} models carry a grid annotation: {[model.name for model in models]}; exactly one must."
-            f"{'' if models else reader.hint()} "
-            "Add `config.meta.basemodel.grid: {cutoff: ..., data_end: ..., start: YYYY-MM-DD}` to the model of cutoffs."
+            f"{'' if models else reader.hint()} {several if models else missing}"
         )
         return None
     model = models[0]

@@ -95,6 +95,9 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
         if not table.rows:
             unused.append((table, "no rows"))
             continue
+        if table.copy_of:
+            unused.append((table, f"the same rows as {table.copy_of}"))
+            continue
         seen_column, keys = (
             table.column(owner),
             [seen_column for seen_column in table.columns if table.is_key(seen_column)],
@@ -111,7 +114,7 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
         elif keys:
             attributes.append((table, keys[0].name))
         else:
-            unused.append((table, "no time and no column whose values stand once"))
+            unused.append((table, "no time and no column of names or numbers whose values stand once"))
     mentioned = {name for event in events for column in event.table.columns for name in (column.name, column.mentions)}
     unused += [
         (table, f"no event mentions its {key}")

@@ -265,7 +265,7 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (unknown_key, ("clinics", "attribute.valid_until", "'valid_from'", "Remove it")),
     (two_kinds, ("clinics", "'attribute', 'event'", "exactly one")),
     (two_entities, ("patient_id", "doctor_id", "calls", "visits", "rename")),
-    (two_grids, ("2 models", "'months', 'weeks'", "exactly one")),
+    (two_grids, ("2 models", "'months', 'weeks'", "exactly one", "Remove it from all but the one")),
     (no_grid, ("0 models", "config.meta.basemodel.grid")),
     (population_is_no_model, ("reasons_14d", "'everyone'", "'active'", "Name one of these")),
     (no_population, ("reasons_14d", "multilabel", "['population']", "Add")),
