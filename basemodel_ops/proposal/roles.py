@@ -88,7 +88,10 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
         held = "; ".join(
             f"{table.name}: {', '.join(seen_column.name for seen_column in table.columns)}" for table in tables
         )
-        raise DataError(f"No table has a column of timestamps or dates, so none holds events. There are {held}.")
+        raise DataError(
+            f"No table has a column of timestamps or dates, so none holds events. There are {held}. Where one holds "
+            "them as texts of another form, cast it in a copy or a view, and name that."
+        )
     owner = _entity(dated, entity)
     events, attributes, unused = [], [], []
     for table in tables:

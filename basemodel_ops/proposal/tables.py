@@ -21,6 +21,9 @@ from basemodel_ops.proposal.spellings import read_of
 CLOCK = re.compile(r"(^|_)(time|timestamp|ts|epoch|date|datetime|at|on|ms)(_|$)")
 """Words for numbers that may be moments."""
 
+FIRST_VALUES = 100
+"""Of texts, which are asked whether they are moments before all are."""
+
 FIRST, LAST = 315_532_800, 4_102_444_800
 """Seconds from 1970 to 1980 and to 2100."""
 
@@ -164,6 +167,8 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, k
     column, ticks = exp.column(raw, quoted=True), 0
     if family(kind) in ("number", "floating") and CLOCK.search(snake(raw)):
         ticks = _ticks(connection, table, column)
+    elif family(kind) == "text" and _is_written_moment(connection, table, column):
+        kind = "timestamp"
     queried = [exp.Count(this=exp.Distinct(expressions=[column])), exp.Count(this=column), exp.Count(this=exp.Star())]
     if is_timestamp(kind) or ticks:
         timestamp = moment(column, ticks)
@@ -172,6 +177,25 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, k
     distinct, known, total, *ends = connection.execute(query.sql("duckdb")).fetchone() or (0, 0, 0)
     first, last = ends or (None, None)
     return SeenColumn(raw, snake(raw), kind.lower(), distinct, total - known, first, last, ticks)
+
+
+def _is_written_moment(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.Column) -> bool:
+    """Whether all texts are moments of UTC from 1980 to 2099 as DuckDB casts them; the first are asked before all are.
+
+    A cast of a text to a timestamp drops its zone without a word, so texts of other zones are none.
+    """
+    known = exp.select(column).from_(table.source.subquery("rows")).where(column.copy().is_(exp.null()).not_())
+    written = exp.TryCast(this=column.copy(), to=exp.DataType.build("timestamp"))
+    in_utc = exp.cast(exp.TryCast(this=column.copy(), to=exp.DataType.build("timestamptz")), "timestamp")
+    seconds = exp.func("epoch", written.copy(), dialect="duckdb")
+    is_moment = exp.and_(written.eq(in_utc), seconds >= FIRST, seconds.copy() < LAST)
+    counts = exp.func("count_if", is_moment, dialect="duckdb"), exp.Count(this=exp.Star())
+    for values in (known.copy().limit(FIRST_VALUES), known):
+        query = exp.select(*counts).from_(values.subquery("known"))
+        moments, total = connection.execute(query.sql("duckdb")).fetchone() or (0, 0)
+        if not moments or moments < total:
+            return False
+    return True
 
 
 def _ticks(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.Column) -> int:

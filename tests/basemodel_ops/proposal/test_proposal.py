@@ -371,3 +371,36 @@ def test_tables_of_one_name_are_told_apart_by_their_schema(tmp_path: Path) -> No
     assert [table.rows for table in look([Path(f"{path}:marts.sales")])] == [1104]
     with pytest.raises(DataError, match=r"no table in 'core' of .*Schemas with tables: marts, raw, staging"):
         look([Path(f"{path}:core")])
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("strftime(day, '%Y-%m-%dT%H:%M:%SZ')", "timestamp"),
+        ("strftime(day, '%Y-%m-%d %H:%M:%S+00:00')", "timestamp"),
+        ("strftime(day, '%Y-%m-%d %H:%M:%S+02:00')", "varchar"),
+        ("strftime(day, '%Y-%m-%d')", "timestamp"),
+        ("if(i = 1199, 'soon', strftime(day, '%Y-%m-%d'))", "varchar"),
+        ("strftime(day, '%Y%m%d')", "varchar"),
+        ("i % 9 || '-1-1'", "varchar"),
+        ("cast(null as varchar)", "varchar"),
+    ],
+)
+def test_moments_that_stand_as_texts_are_moments(tmp_path: Path, written: str, kind: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""copy (select i % 40 as customer_id, {written} as bought from (select i, timestamp '2024-01-01 08:00:00'
+            + to_days(cast(i % 200 as integer)) as day from range(1200) as t (i))) to '{tmp_path}/sales.parquet'"""
+        )
+    (table,) = look([tmp_path])
+    moment = table.column("bought")
+    assert moment is not None
+    assert moment.data_type == kind
+    if kind == "timestamp":
+        hour = 8 if "%H" in written else 0
+        assert moment.first == datetime(2024, 1, 1, hour)
+        model = files_of(propose([table]), tmp_path / "shop", datetime(2026, 1, 1))["models/behavior/sales.sql"]
+        assert 'CAST("bought" AS TIMESTAMP) AS bought' in model
+    else:
+        with pytest.raises(DataError, match=r"There are sales: customer_id, bought\. .*cast it in a copy or a view"):
+            propose([table])
