@@ -35,7 +35,7 @@ def _events(reader: ManifestReader) -> tuple[EventSource, ...]:
                 columns=columns,
             )
         )  # fmt: skip
-    if not results:
+    if not results and "event" not in reader.misread.values():
         reader.problems.append(
             f"No model carries an event annotation. Models: {reader.names}.{reader.hint()} "
             "Add `config.meta.basemodel.event: {entity: ..., time: ...}` to the model whose rows are events."
@@ -110,6 +110,8 @@ def _refuse_twins(reader: ManifestReader, events: tuple[EventSource, ...]) -> No
 
 def _grid(reader: ManifestReader) -> Grid | None:
     models = reader.of("grid")
+    if not models and "grid" in reader.misread.values():
+        return None
     if len(models) != 1:
         missing = (
             "Add `config.meta.basemodel.grid: {cutoff: ..., data_end: ..., start: YYYY-MM-DD}` to the model of cutoffs."

@@ -308,6 +308,17 @@ def test_a_mistake_is_named_with_what_exists_and_the_way_out(
     assert [problem for problem in found if all(word in problem for word in words)], found
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "key"), [("visits", "event", "entity"), ("weeks", "grid", "cutoff")], ids=["event", "grid"]
+)
+def test_a_mistake_in_an_annotation_is_one_problem(tmp_path: Path, name: str, kind: str, key: str) -> None:
+    """What others miss because of it is not said: it is there once the mistake is mended."""
+    models = hospital()
+    del meta(models, name, kind)[key]
+    (problem,) = problems(tmp_path, models)
+    assert f"Model {name}: {kind}.{key}: it is missing" in problem
+
+
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     models = hospital()
     mistakes = (
