@@ -14,7 +14,7 @@ from basemodel_ops.proposal.copies import with_copies
 from basemodel_ops.proposal.databases import chosen
 from basemodel_ops.proposal.mentions import with_mentions
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
-from basemodel_ops.proposal.tables import look_at, snake
+from basemodel_ops.proposal.tables import look_at, model_name
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
@@ -68,7 +68,7 @@ def look_in(warehouse: SqlWarehouse, places: Iterable[str]) -> list[SeenTable]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         for schema, raw, kind in chosen(there, list(places), "the PostgreSQL database", "postgres"):
-            name = snake(raw)
+            name = model_name(raw)
             if name in results:
                 raise DataError(
                     f"{schema}.{raw} and {results[name].origin} would both be the table {name}. Name those that are "

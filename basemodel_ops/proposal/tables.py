@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +53,7 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
             alias = _free(f"from_{snake(file.name.rsplit('.', 1)[0])}", taken)
             attach(connection, file, alias)
             for relation in relations(connection, file, alias, files[file]):
-                name = snake(relation.name)
+                name = model_name(relation.name)
                 if name in results:
                     first = results[name].paths[0]
                     raise DataError(
@@ -70,6 +71,12 @@ def snake(name: str) -> str:
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.strip())
     plain = re.sub(r"\W+", "_", parted).strip("_").lower()
     return plain if plain and not plain[0].isdigit() else f"column_{plain}".rstrip("_")
+
+
+def model_name(name: str) -> str:
+    """The name of a model on a table: as `snake`, in letters without accents, as Dagster names steps after models."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return snake(plain) if re.search(r"\w", plain) else "table"
 
 
 def _files(path: Path) -> list[Path]:
@@ -92,7 +99,7 @@ def _below(folder: Path) -> Iterator[Path]:
 def _stem(file: Path) -> str:
     """What the rows of a file are called: of `sales/year=2024/part-0.parquet`, sales."""
     folders = [folder for folder in file.parents if "=" not in folder.name]
-    return snake(folders[0].name if "=" in file.parent.name else file.name.split(".")[0])
+    return model_name(folders[0].name if "=" in file.parent.name else file.name.split(".")[0])
 
 
 def _no_table(paths: list[Path]) -> str:

@@ -11,7 +11,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.project import files_of, write
 from basemodel_ops.proposal.roles import Proposal, annotation, propose
 from basemodel_ops.proposal.seen import SeenTable
-from basemodel_ops.proposal.tables import look, snake
+from basemodel_ops.proposal.tables import look, model_name, snake
 
 from .shop import CUSTOMERS, DAYS, write_shop
 
@@ -404,3 +404,19 @@ def test_moments_that_stand_as_texts_are_moments(tmp_path: Path, written: str, k
     else:
         with pytest.raises(DataError, match=r"There are sales: customer_id, bought\. .*cast it in a copy or a view"):
             propose([table])
+
+
+@pytest.mark.parametrize(
+    ("file", "model"),
+    [
+        ("Verkäufe 2024", "verkaufe_2024"),
+        ("OrderLines", "order_lines"),
+        ("注文", "table"),
+        ("2024-sales", "column_2024_sales"),
+    ],
+)
+def test_models_are_called_as_dagster_can_name_steps(tmp_path: Path, file: str, model: str) -> None:
+    assert model_name(file) == model
+    (tmp_path / f"{file}.csv").write_text("größe,at\n" + "".join(f"{n % 9},2024-0{1 + n % 6}-01\n" for n in range(90)))
+    (table,) = look([tmp_path])
+    assert (table.name, [column.name for column in table.columns]) == (model, ["größe", "at"])
