@@ -24,8 +24,8 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows, prepared
 from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.selection import peer_features, select
-from basemodel_ops.stages.tasks.single_answers import read_targets
 from basemodel_ops.stages.tasks.supplement import examples_of, terms_of
+from basemodel_ops.stages.tasks.targets import read_targets
 from basemodel_ops.tasks.blending import Trial
 from basemodel_ops.tasks.comparison import difference_error
 from basemodel_ops.tasks.kinds import kind_of

@@ -27,8 +27,8 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows, prepared
 from basemodel_ops.stages.tasks.feature_sets import single_feature_sets
-from basemodel_ops.stages.tasks.single_answers import read_targets
 from basemodel_ops.stages.tasks.supplement import examples_of
+from basemodel_ops.stages.tasks.targets import read_targets
 from basemodel_ops.tasks.uplift import is_treated, outcome_of, qini, qini_samples
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 

@@ -36,7 +36,7 @@ def _events(reader: ManifestReader) -> tuple[EventSource, ...]:
                 columns=columns,
             )
         )  # fmt: skip
-    if not results:
+    if not results and "event" not in reader.misread.values():
         reader.problems.append(
             f"No model carries an event annotation. Models: {reader.names}.{reader.hint()} "
             "Add `config.meta.basemodel.event: {entity: ..., time: ...}` to the model whose rows are events."
@@ -126,11 +126,16 @@ def _refuse_twins(
 
 def _grid(reader: ManifestReader) -> Grid | None:
     models = reader.of("grid")
+    if not models and "grid" in reader.misread.values():
+        return None
     if len(models) != 1:
+        missing = (
+            "Add `config.meta.basemodel.grid: {cutoff: ..., data_end: ..., start: YYYY-MM-DD}` to the model of cutoffs."
+        )
+        several = "Remove it from all but the one that tasks share; a task may have `moments: own`."
         reader.problems.append(
             f"{len(models)} models carry a grid annotation: {[model.name for model in models]}; exactly one must."
-            f"{'' if models else reader.hint()} "
-            "Add `config.meta.basemodel.grid: {cutoff: ..., data_end: ..., start: YYYY-MM-DD}` to the model of cutoffs."
+            f"{'' if models else reader.hint()} {several if models else missing}"
         )
         return None
     model = models[0]

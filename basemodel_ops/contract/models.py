@@ -52,6 +52,8 @@ class ManifestReader:
 
     def __init__(self, manifest: dict[str, Any], database: str | None = None, kind: str = "") -> None:
         self.problems: list[str] = []
+        self.misread: dict[str, str] = {}
+        """Kinds of annotations that have a mistake, by model: that nothing else carries one is no second mistake."""
         self._database, self._warehouse_kind = database, kind
         self._personal: dict[tuple[str, str], Personal] = {}
         self._nodes = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] in TABLES}
@@ -96,6 +98,7 @@ class ManifestReader:
                 unique_id, node, kinds[0], KINDS[kinds[0]].model_validate(meta[kinds[0]]), self._relation
             )
         except ValidationError as error:
+            self.misread[node["name"]] = kinds[0]
             for problem in _explained(error, KINDS[kinds[0]]):
                 self.problems.append(f"Model {node['name']}: {kinds[0]}.{problem}")
             return None

@@ -49,7 +49,8 @@ def read_tasks(
                 f"Model {model.name}: a task cannot be called so, since artifacts of other kinds are. Names that are "
                 f"taken: {', '.join(RESERVED)}. Rename the model."
             )
-        if meta.entity not in entities:
+        is_known = bool(entities) or "event" not in reader.misread.values()
+        if is_known and meta.entity not in entities:
             reader.problems.append(
                 f"Model {model.name}: entity {meta.entity!r} is no event source's entity. Entities: {entities}. "
                 "Name one of these."
@@ -142,6 +143,8 @@ def _check_predicts(
     attributes: tuple[AttributeSource, ...],
 ) -> None:
     source = next((event for event in events if event.name == predicts.source), None)
+    if source is None and reader.misread.get(predicts.source) == "event":
+        return
     if source is None:
         reader.problems.append(
             f"Model {name}: predicts.source {predicts.source!r} is no event source. "

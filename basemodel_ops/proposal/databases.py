@@ -1,6 +1,6 @@
 """Tables and views of DuckDB files, as a project that attaches them reads them in place."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -40,14 +40,49 @@ def attach(connection: duckdb.DuckDBPyConnection, file: Path, alias: str) -> Non
         raise DataError(f"{file} cannot be opened as a DuckDB file: {error}") from error
 
 
-def relations(connection: duckdb.DuckDBPyConnection, alias: str) -> Iterator[exp.Table]:
-    """The tables and views of an attached file, by schema and name."""
+def chosen(there: Sequence[tuple[str, ...]], places: Collection[str], where: str, prefix: str) -> list[tuple[str, ...]]:
+    """Of tables, each a schema and a name first, those of the places that are named; all but what is `MADE` if none is.
+
+    Args:
+        there: All tables.
+        places: A `schema`, or a `schema.table`, each.
+        where: They are, in words.
+        prefix: What stands before a place as people name it.
+
+    Raises:
+        DataError: there is no such place, or nothing in it.
+    """
+    if not places:
+        return [entry for entry in there if entry[0] not in MADE]
+    results: dict[tuple[str, ...], None] = {}
+    for place in places:
+        current = [entry for entry in there if place in (entry[0], f"{entry[0]}.{entry[1]}")]
+        if not current:
+            held = ", ".join(sorted({schema for schema, *_ in there if schema not in MADE})) or "none"
+            raise DataError(
+                f"There is no table in {place or 'no schema'!r} of {where}. Schemas with tables: {held}. Name one, "
+                f"`{prefix}:schema`, or a table of one, `{prefix}:schema.table`."
+            )
+        results |= dict.fromkeys(current)
+    return list(results)
+
+
+def relations(
+    connection: duckdb.DuckDBPyConnection, file: Path, alias: str, places: Collection[str] = ()
+) -> Iterator[exp.Table]:
+    """The tables and views of an attached file, by schema and name; of some places only, if any is named."""
     query = (
         exp.select("table_schema", "table_name")
         .from_("information_schema.tables")
         .where(exp.column("table_catalog").eq(alias))
         .order_by("table_schema", "table_name")
     )
-    for schema, name in connection.execute(query.sql("duckdb")).fetchall():
-        if schema not in MADE:
-            yield exp.table_(name, db=schema, catalog=alias, quoted=True)
+    there = connection.execute(query.sql("duckdb")).fetchall()
+    for schema, name in chosen(there, places, str(file), str(file)):
+        yield exp.table_(name, db=schema, catalog=alias, quoted=True)
+
+
+def placed(path: Path) -> tuple[Path, str]:
+    """A file or folder, and the schema or table that is named after a database: `shop.duckdb:erp.orders`."""
+    name, _, place = str(path).rpartition(":")
+    return (Path(name), place) if is_database(Path(name)) and not path.exists() else (path, "")

@@ -7,61 +7,18 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
-from basemodel_ops.contract.inference import family
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.seen import SeenTable
 
 READERS = {".parquet": "read_parquet", ".csv": "read_csv_auto", ".tsv": "read_csv_auto", ".csv.gz": "read_csv_auto"}
 """DuckDB's reader of each kind of file."""
 
-MISSING = ("NA", "N/A", "n/a", "NULL", "null", "None", "\\N", "?", "-")
-"""How files spell that a value is not there, beside leaving it empty."""
 
-
-def _files_read(files: tuple[Path, ...], **options: exp.Expr) -> exp.Expr:
+def files_read(files: tuple[Path, ...], **options: exp.Expr) -> exp.Expr:
+    """DuckDB's function that reads files, with what it is told of them."""
     paths = exp.Array(expressions=[exp.Literal.string(str(path)) for path in files])
     named = [exp.EQ(this=exp.column(name), expression=value) for name, value in options.items()]
     return exp.func(reader_of(files[0]) or "", paths, *named, dialect="duckdb")
-
-
-def read_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> exp.Expr:
-    """How files are read: whatever stands for a missing value in columns of numbers or moments is told to DuckDB.
-
-    It looks at the first rows alone unless it is told to look at all, which it is where these say something else.
-    """
-    if reader_of(files[0]) != "read_csv_auto":
-        return _files_read(files)
-
-    def read(spellings: tuple[str, ...], every: bool = True) -> exp.Expr:
-        options: dict[str, exp.Expr] = {"sample_size": exp.Literal.number(-1)} if every else {}
-        if spellings:
-            options["nullstr"] = exp.Array(expressions=[exp.Literal.string(text) for text in ("", *spellings)])
-        return _files_read(files, **options)
-
-    def families(current: exp.Expr) -> list[str]:
-        return [family(kind) for _, kind in described_columns(connection, SeenTable("", files, current, 0, ()))]
-
-    told, spellings = families(read(MISSING)), ()
-    if told != families(read(())):
-        spellings = _spelled(connection, files)
-        for text in spellings if len(spellings) > 1 else ():
-            fewer = tuple(other for other in spellings if other != text)
-            spellings = fewer if families(read(fewer)) == told else spellings
-    return read(spellings, every=families(read(spellings, every=False)) != told)
-
-
-def _spelled(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> tuple[str, ...]:
-    """Which of `MISSING` stand in any column."""
-    read = _files_read(files, all_varchar=exp.true())
-    rows = exp.select("*").from_(read).subquery("rows")
-    values = exp.select(exp.alias_("unnest([*columns(*)])", "value")).from_(rows)
-    within = exp.column("value").isin(*MISSING)
-    query = exp.select("value").distinct().from_(values.subquery("texts")).where(within)
-    try:
-        found = connection.execute(query.sql("duckdb")).fetchall()
-    except duckdb.Error as error:
-        raise DataError(f"{', '.join(file.name for file in files)} cannot be read: {error}") from error
-    return tuple(text for text in MISSING if (text,) in found)
 
 
 def read_once(connection: duckdb.DuckDBPyConnection, table: SeenTable) -> SeenTable:
@@ -89,7 +46,7 @@ def read_once(connection: duckdb.DuckDBPyConnection, table: SeenTable) -> SeenTa
     try:
         (count,) = connection.execute(query.sql("duckdb")).fetchone() or (0,)
     except duckdb.Error as error:
-        raise DataError(f"{table.origin} cannot be read: {error}") from error
+        raise unreadable(table.origin, error) from error
     if not count:
         return table
     return replace(table, read=exp.select(*columns).from_(once).subquery(table.name), repeated=int(count))
@@ -100,10 +57,15 @@ def reader_of(file: Path) -> str | None:
     return next((reader for ending, reader in READERS.items() if file.name.lower().endswith(ending)), None)
 
 
+def unreadable(origin: str, error: duckdb.Error) -> DataError:
+    """That something cannot be read, and why, without the query that was tried."""
+    return DataError(f"{origin} cannot be read: {str(error).partition('LINE 1:')[0].strip()}")
+
+
 def described_columns(connection: duckdb.DuckDBPyConnection, table: SeenTable) -> list[tuple[str, str]]:
     """Names and types of columns."""
     try:
         rows = connection.execute(f"describe {table.source.sql('duckdb')}").fetchall()
     except duckdb.Error as error:
-        raise DataError(f"{table.origin} cannot be read: {error}") from error
+        raise unreadable(table.origin, error) from error
     return [(raw, kind) for raw, kind, *_ in rows]

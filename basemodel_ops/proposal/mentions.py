@@ -22,7 +22,9 @@ def with_mentions(connection: duckdb.DuckDBPyConnection, tables: Sequence[SeenTa
     Only tables whose key no other table has a column called like are looked up: names tell before values do.
     """
     names = [column.name for table in tables for column in table.columns]
-    keyed = [(table, key) for table in tables if (key := _key(table)) is not None and names.count(key.name) == 1]
+    # Of facts that were looked at in part, most keys are not known.
+    whole = [table for table in tables if not table.is_sampled]
+    keyed = [(table, key) for table in whole if (key := _key(table)) is not None and names.count(key.name) == 1]
 
     def mentioned(table: SeenTable, column: SeenColumn) -> str:
         shares = {

@@ -10,9 +10,11 @@ from sqlglot import exp, parse_one
 from basemodel_ops.contract.inference import family, is_opaque
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError
-from basemodel_ops.proposal.databases import MADE
+from basemodel_ops.proposal.copies import with_copies
+from basemodel_ops.proposal.databases import chosen
+from basemodel_ops.proposal.mentions import with_mentions
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
-from basemodel_ops.proposal.tables import look_at, snake
+from basemodel_ops.proposal.tables import look_at, model_name
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
@@ -63,44 +65,38 @@ def look_in(warehouse: SqlWarehouse, places: Iterable[str]) -> list[SeenTable]:
     there = _rows(warehouse, TABLES)
     reserved = {word for (word,) in _rows(warehouse, RESERVED)}
     results: dict[str, SeenTable] = {}
-    for schema, raw, kind in _chosen(there, places):
-        name = snake(raw)
-        if name in results:
-            raise DataError(
-                f"{schema}.{raw} and {results[name].origin} would both be the table {name}. Name those that are meant, "
-                "`postgres:schema.table` each."
-            )
-        relation = Relation(schema_name=schema, name=raw)
-        results[name] = _look(warehouse, relation, name, reserved, has_pages=kind == "BASE TABLE")
-    return [results[name] for name in sorted(results)]
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        for schema, raw, kind in chosen(there, list(places), "the PostgreSQL database", "postgres"):
+            name = model_name(raw)
+            if name in results:
+                raise DataError(
+                    f"{schema}.{raw} and {results[name].origin} would both be the table {name}. Name those that are "
+                    "meant, `postgres:schema.table` each."
+                )
+            relation = Relation(schema_name=schema, name=raw)
+            results[name] = _look(connection, warehouse, relation, name, reserved, has_pages=kind == "BASE TABLE")
+        tables = [results[name] for name in sorted(results)]
+        looked_at = [replace(table, read=exp.table_(table.name, quoted=True)) for table in tables]
+        told = with_mentions(connection, with_copies(connection, looked_at))
+    return [replace(current, read=table.read) for current, table in zip(told, tables, strict=True)]
 
 
-def _chosen(there: list[tuple[str, ...]], places: Iterable[str]) -> list[tuple[str, ...]]:
-    results: dict[tuple[str, ...], None] = {}
-    for place in places:
-        current = [entry for entry in there if place in (entry[0], f"{entry[0]}.{entry[1]}")]
-        if not current:
-            held = ", ".join(sorted({schema for schema, *_ in there if schema not in MADE})) or "none"
-            raise DataError(
-                f"There is no table in {place or 'no schema'!r} of the PostgreSQL database. Schemas with tables: "
-                f"{held}. Name one, `postgres:schema`, or a table of one, `postgres:schema.table`."
-            )
-        results |= dict.fromkeys(current)
-    return list(results)
-
-
-def _look(warehouse: SqlWarehouse, relation: Relation, name: str, reserved: set[str], has_pages: bool) -> SeenTable:
+def _look(
+    connection: duckdb.DuckDBPyConnection, warehouse: SqlWarehouse, relation: Relation, name: str, reserved: set[str],
+    has_pages: bool,
+) -> SeenTable:  # fmt: skip
+    """A table by its sample, which is a table of its name in DuckDB afterwards."""
     kinds = {raw: _castable(kind) for raw, kind in warehouse.columns(relation).items()}
     kinds = {raw: kind for raw, kind in kinds.items() if not is_opaque(kind) and family(kind) in KNOWN}
     rows, share = _sample(warehouse, relation, kinds, has_pages)
     read = exp.table_(relation.name, db=relation.schema_name, quoted=True)
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.register("looked_at", rows)
-        table = SeenTable(name, (), exp.table_("looked_at"), rows.num_rows, ())
-        seen = look_at(connection, table, reserved) if kinds else table
-        total = round(seen.rows / share)
-        columns = tuple(_of_all(connection, column, kinds[column.raw], seen.rows, total) for column in seen.columns)
+    connection.register(name, rows)
+    looked_at = exp.table_(name, quoted=True)
+    table = SeenTable(name, (), looked_at, rows.num_rows, ())
+    seen = look_at(connection, table, reserved) if kinds else table
+    total = round(seen.rows / share)
+    columns = tuple(_of_all(connection, looked_at, seen, column, kinds[column.raw], total) for column in seen.columns)
     is_sampled = share < 1 or (not has_pages and rows.num_rows == ROWS)
     return SeenTable(name, (), read, total, columns, "postgres", is_sampled=is_sampled)
 
@@ -144,19 +140,19 @@ def _beginning(raw: str, kind: str) -> exp.Expr:
 
 
 def _of_all(
-    connection: duckdb.DuckDBPyConnection, column: SeenColumn, kind: str, looked_at: int, total: int
+    connection: duckdb.DuckDBPyConnection, rows: exp.Table, seen: SeenTable, column: SeenColumn, kind: str, total: int
 ) -> SeenColumn:
     """What a column of a sample says of all rows, under its data type in the database."""
-    quoted = exp.column(column.raw, quoted=True)
+    quoted, looked_at = exp.column(column.raw, quoted=True), seen.rows
     if kind == "numeric":
         is_whole = exp.func("trunc", quoted, dialect="duckdb").eq(quoted)
-        query = exp.select(exp.func("coalesce", exp.LogicalAnd(this=is_whole), exp.true())).from_("looked_at")
+        query = exp.select(exp.func("coalesce", exp.LogicalAnd(this=is_whole), exp.true())).from_(rows)
         # Decimals are read with nine digits after the point; more come of every division.
         kind = "numeric" if connection.execute(query.sql("duckdb")).fetchone() == (True,) else "double precision"
     if looked_at == total:
         return replace(column, data_type=kind)
     known = looked_at - column.nulls
-    times = exp.select(exp.alias_(exp.Count(this=exp.Star()), "times")).from_("looked_at").group_by(quoted.copy())
+    times = exp.select(exp.alias_(exp.Count(this=exp.Star()), "times")).from_(rows).group_by(quoted.copy())
     times = times.where(quoted.is_(exp.null()).not_())
     pairs = exp.select(exp.func("sum", parse_one("times * (times - 1) // 2", dialect="duckdb")))
     (equal,) = connection.execute(pairs.from_(times.subquery("values")).sql("duckdb")).fetchone() or (0,)

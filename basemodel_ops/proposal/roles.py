@@ -88,12 +88,18 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
         held = "; ".join(
             f"{table.name}: {', '.join(seen_column.name for seen_column in table.columns)}" for table in tables
         )
-        raise DataError(f"No table has a column of timestamps or dates, so none holds events. There are {held}.")
+        raise DataError(
+            f"No table has a column of timestamps or dates, so none holds events. There are {held}. Where one holds "
+            "them as texts of another form, cast it in a copy or a view, and name that."
+        )
     owner = _entity(dated, entity)
     events, attributes, unused = [], [], []
     for table in tables:
         if not table.rows:
             unused.append((table, "no rows"))
+            continue
+        if table.copy_of:
+            unused.append((table, f"the same rows as {table.copy_of}"))
             continue
         seen_column, keys = (
             table.column(owner),
@@ -111,7 +117,7 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
         elif keys:
             attributes.append((table, keys[0].name))
         else:
-            unused.append((table, "no time and no column whose values stand once"))
+            unused.append((table, "no time and no column of names or numbers whose values stand once"))
     mentioned = {name for event in events for column in event.table.columns for name in (column.name, column.mentions)}
     unused += [
         (table, f"no event mentions its {key}")

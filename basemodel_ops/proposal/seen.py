@@ -45,6 +45,8 @@ class SeenTable:
     """Of the warehouse that it is in."""
     is_sampled: bool = False
     """Whether only some rows were looked at, so that its numbers are estimates."""
+    copy_of: str = ""
+    """The table that has the same rows, if there is one to be read instead."""
     repeated: int = 0
     """Rows that another of its files holds as well, which are read once."""
 

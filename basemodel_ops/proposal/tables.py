@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Collection, Iterable
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,18 @@ from sqlglot import exp
 
 from basemodel_ops.contract.inference import family, is_opaque, is_timestamp
 from basemodel_ops.errors import DataError
-from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, is_duckdb, relations
-from basemodel_ops.proposal.files import READERS, described_columns, read_of, read_once, reader_of
+from basemodel_ops.proposal.copies import with_copies
+from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, is_duckdb, placed, relations
+from basemodel_ops.proposal.files import READERS, described_columns, read_once, reader_of, unreadable
 from basemodel_ops.proposal.mentions import with_mentions
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
+from basemodel_ops.proposal.spellings import read_of
 
 CLOCK = re.compile(r"(^|_)(time|timestamp|ts|epoch|date|datetime|at|on|ms)(_|$)")
 """Words for numbers that may be moments."""
+
+FIRST_VALUES = 100
+"""Of texts, which are asked whether they are moments before all are."""
 
 FIRST, LAST = 315_532_800, 4_102_444_800
 """Seconds from 1970 to 1980 and to 2100."""
@@ -26,13 +32,17 @@ READ = ", ".join([*READERS, *ENDINGS])
 
 
 def look(paths: Iterable[Path]) -> list[SeenTable]:
-    """The tables in these files and databases, and in those directly in these folders, by name.
+    """The tables in these files and databases, and in those in these folders and below them, by name.
 
     Raises:
         DataError: there is no such file, none that can be read, or two of the same name.
     """
-    paths = list(paths)
-    files = dict.fromkeys(file for path in paths for file in _files(path))
+    named = [placed(path) for path in paths]
+    paths = [path for path, _ in named]
+    files: dict[Path, list[str]] = {}
+    for path, place in named:
+        for file in _files(path):
+            files.setdefault(file, []).extend([place] if place else [])
     results: dict[str, SeenTable] = {}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
@@ -42,18 +52,18 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
         for file in filter(is_database, files):
             alias = _free(f"from_{snake(file.name.rsplit('.', 1)[0])}", taken)
             attach(connection, file, alias)
-            for relation in relations(connection, alias):
-                name = snake(relation.name)
+            for relation in relations(connection, file, alias, files[file]):
+                name = model_name(relation.name)
                 if name in results:
                     first = results[name].paths[0]
                     raise DataError(
                         f"{relation.db}.{relation.name} of {file} and one of {first} would both be the table {name}. "
-                        "Rename one, or export the one that is meant to a file of its own."
+                        f"Name those that are meant, `{file}:schema` or `{file}:schema.table` each."
                     )
                 results[name] = look_at(connection, SeenTable(name, (file,), relation, 0, ()))
         if not results:
             raise DataError(_no_table(paths))
-        return with_mentions(connection, [results[name] for name in sorted(results)])
+        return with_mentions(connection, with_copies(connection, [results[name] for name in sorted(results)]))
 
 
 def snake(name: str) -> str:
@@ -63,19 +73,38 @@ def snake(name: str) -> str:
     return plain if plain and not plain[0].isdigit() else f"column_{plain}".rstrip("_")
 
 
+def model_name(name: str) -> str:
+    """The name of a model on a table: as `snake`, in letters without accents, as Dagster names steps after models."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return snake(plain) if re.search(r"\w", plain) else "table"
+
+
 def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise DataError(f"There is no {path}.")
     if path.is_dir():
-        return [file.resolve() for file in sorted(path.iterdir()) if reader_of(file) or is_duckdb(file)]
+        return [file.resolve() for file in sorted(_below(path)) if reader_of(file) or is_duckdb(file)]
     if not (reader_of(path) or is_database(path)):
         raise DataError(f"{path} is no file that is read: {READ}.")
     return [path.resolve()]
 
 
+def _below(folder: Path) -> Iterator[Path]:
+    """The files in a folder and in those below it, but for hidden ones."""
+    for path in folder.iterdir():
+        if not path.name.startswith((".", "_")):
+            yield from _below(path) if path.is_dir() and not path.is_symlink() else [path]
+
+
+def _stem(file: Path) -> str:
+    """What the rows of a file are called: of `sales/year=2024/part-0.parquet`, sales."""
+    folders = [folder for folder in file.parents if "=" not in folder.name]
+    return model_name(folders[0].name if "=" in file.parent.name else file.name.split(".")[0])
+
+
 def _no_table(paths: list[Path]) -> str:
     """What is there instead of tables, and the way out."""
-    held = sorted(path.name for folder in paths if folder.is_dir() for path in folder.iterdir() if path.is_file())
+    held = sorted(path.name for folder in paths if folder.is_dir() for path in _below(folder))
     shown = f"{', '.join(held[:5])}{' and more' if len(held) > 5 else ''}"
     return f"There is no table in {', '.join(map(str, paths))}. What is read: {READ}." + (
         f" There are {shown}: name copies of those that are texts with separators .csv." if held else ""
@@ -94,7 +123,7 @@ def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> list[S
     """The tables of files, not looked at yet; files of one layout whose names differ in numbers are one."""
     alike: dict[tuple, list[SeenTable]] = {}
     for file in files:
-        stem = snake(file.name.split(".")[0])
+        stem = _stem(file)
         table = SeenTable(stem, (file,), read_of(connection, (file,)), 0, ())
         layout = tuple((raw, family(kind)) for raw, kind in described_columns(connection, table))
         alike.setdefault((re.sub(r"_?\d+", "", stem), file.suffix, layout), []).append(table)
@@ -128,7 +157,7 @@ def look_at(
         (total,) = connection.execute(rows.sql("duckdb")).fetchone() or (0,)
         columns = [_column(connection, table, raw, kind) for raw, kind in described if not is_opaque(kind)]
     except duckdb.Error as error:
-        raise DataError(f"{table.origin} cannot be read: {error}") from error
+        raise unreadable(table.origin, error) from error
     keywords = "select keyword_name from duckdb_keywords() where keyword_category = 'reserved'"
     reserved = {*reserved, *(word for (word,) in connection.execute(keywords).fetchall())}
     taken: dict[str, int] = {}
@@ -145,6 +174,8 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, k
     column, ticks = exp.column(raw, quoted=True), 0
     if family(kind) in ("number", "floating") and CLOCK.search(snake(raw)):
         ticks = _ticks(connection, table, column)
+    elif family(kind) == "text" and _is_written_moment(connection, table, column):
+        kind = "timestamp"
     queried = [exp.Count(this=exp.Distinct(expressions=[column])), exp.Count(this=column), exp.Count(this=exp.Star())]
     if is_timestamp(kind) or ticks:
         timestamp = moment(column, ticks)
@@ -153,6 +184,25 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, k
     distinct, known, total, *ends = connection.execute(query.sql("duckdb")).fetchone() or (0, 0, 0)
     first, last = ends or (None, None)
     return SeenColumn(raw, snake(raw), kind.lower(), distinct, total - known, first, last, ticks)
+
+
+def _is_written_moment(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.Column) -> bool:
+    """Whether all texts are moments of UTC from 1980 to 2099 as DuckDB casts them; the first are asked before all are.
+
+    A cast of a text to a timestamp drops its zone without a word, so texts of other zones are none.
+    """
+    known = exp.select(column).from_(table.source.subquery("rows")).where(column.copy().is_(exp.null()).not_())
+    written = exp.TryCast(this=column.copy(), to=exp.DataType.build("timestamp"))
+    in_utc = exp.cast(exp.TryCast(this=column.copy(), to=exp.DataType.build("timestamptz")), "timestamp")
+    seconds = exp.func("epoch", written.copy(), dialect="duckdb")
+    is_moment = exp.and_(written.eq(in_utc), seconds >= FIRST, seconds.copy() < LAST)
+    counts = exp.func("count_if", is_moment, dialect="duckdb"), exp.Count(this=exp.Star())
+    for values in (known.copy().limit(FIRST_VALUES), known):
+        query = exp.select(*counts).from_(values.subquery("known"))
+        moments, total = connection.execute(query.sql("duckdb")).fetchone() or (0, 0)
+        if not moments or moments < total:
+            return False
+    return True
 
 
 def _ticks(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.Column) -> int:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from basemodel_ops.adapters import ADAPTERS
 from basemodel_ops.contract.types import Cadence
-from basemodel_ops.errors import SettingsError
+from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.ownership import check_owner
@@ -22,6 +22,10 @@ from dagster_project.lib.project import Project, dbt_executable, load_project
 from dagster_project.lib.results import evaluations, print_evaluations
 
 
+class RunError(BaseModelError):
+    """The job did not finish, or answered some tasks only; says which step or check stopped it."""
+
+
 def run_main_job(
     settings: Settings, tasks: Sequence[str], as_of: str | None, console: Console, job: str = MAIN_JOB
 ) -> None:
@@ -33,6 +37,9 @@ def run_main_job(
         as_of: The cutoff that is answered; the newest if not given.
         console: Where the table goes.
         job: `MAIN_JOB`, `TRAIN_JOB` or `SCORE_JOB`.
+
+    Raises:
+        RunError: it did not finish, or a task's model may not answer; all else is made then.
     """
     console.print("[bold]Reading the dbt project[/bold]")
     project = load_project(settings)
@@ -61,6 +68,9 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
     _print_summary(project, names, outcome, console, page)
     if not before:
         console.print(f"  Of {outcome.assets} assets {outcome.reused} were there, made from the same, and stayed.")
+    if outcome.held_back:
+        lines = [f"  - {task} is not scored: {why}" for task, why in outcome.held_back.items()]
+        raise RunError("All else is made, and tables of these tasks stay as they were:\n" + "\n".join(lines))
 
 
 def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, asked: Sequence[object]) -> Outcome:
@@ -70,7 +80,8 @@ def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, a
         from dagster_project.cli.jobs import run_job  # loads Dagster, while dbt loads itself
 
         outcome = run_job(project, tasks, as_of, job, dbt)
-    note(project, asked, outcome)
+    if not outcome.held_back:
+        note(project, asked, outcome)
     return outcome
 
 

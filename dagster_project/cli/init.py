@@ -23,8 +23,8 @@ def init(
     data: Annotated[
         list[str],
         typer.Argument(
-            help="CSV, Parquet or DuckDB files, or folders of them; or tables in PostgreSQL, postgres:schema or "
-            "postgres:schema.table."
+            help="CSV, Parquet or DuckDB files, or folders of them; of a DuckDB file all, FILE:schema or "
+            "FILE:schema.table; or tables in PostgreSQL, postgres:schema or postgres:schema.table."
         ),
     ],
     entity: Annotated[str | None, typer.Option(help="Whose behaviour it is: a column; guessed if not given.")] = None,

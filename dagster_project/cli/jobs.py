@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from basemodel_ops.contract.types import Cadence
-from basemodel_ops.errors import BaseModelError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warming import start as start_warming
-from dagster_project.cli.execution import partition
+from dagster_project.cli.execution import RunError, partition
 from dagster_project.definitions import build
+from dagster_project.defs.answers import HELD_BACK
 from dagster_project.defs.automation import RENEWED
 from dagster_project.defs.dbt_models import BUILDS
 from dagster_project.defs.partitions import register
@@ -23,10 +23,6 @@ from dagster_project.lib.surroundings import full, is_full
 
 FORESEEN = re.compile(r"^(basemodel_ops\.errors\.\w+|dagster\.\S+\.Failure): ")
 """Before the message of an error that was raised on purpose; that of any other begins with its class."""
-
-
-class RunError(BaseModelError):
-    """The job did not finish; says which step or check stopped it."""
 
 
 def run_job(project: Project, tasks: Sequence[str], as_of: str | None, job: str, dbt: str) -> Outcome:
@@ -88,9 +84,13 @@ def _outcome(results: Sequence[dg.ExecuteInProcessResult], key: str | None) -> O
     steps = [event.step_key for event in events if event.is_step_success]
     made = [event.materialization for event in events if event.is_step_materialization]
     reused = {item.asset_key: "reused" in item.metadata and bool(item.metadata["reused"].value) for item in made}
+    held = {
+        check.asset_key.path[0]: check.description or "" for check in checks
+        if check.check_name == HELD_BACK and not check.passed
+    }  # fmt: skip
     return Outcome(
         results[-1].run_id, key, len(steps), len(reused), sum(reused.values()),
-        [name for name in BUILDS if name in steps], [name for name in sorted(passed) if not passed[name]], scored,
+        [name for name in BUILDS if name in steps], [name for name in sorted(passed) if not passed[name]], scored, held,
     )  # fmt: skip
 
 
@@ -160,5 +160,5 @@ def _rows_scored(result: dg.ExecuteInProcessResult) -> dict[str, object]:
     return {
         item.asset_key.path[0]: item.metadata["rows"].value
         for item in materializations
-        if item.asset_key and item.asset_key.path[1:] == ["scores"]
+        if item.asset_key and item.asset_key.path[1:] == ["scores"] and "rows" in item.metadata
     }

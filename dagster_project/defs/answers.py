@@ -18,9 +18,12 @@ from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.check_results import cached_result
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import WorkspaceResource, checked, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, held_back, reported, unchanged
 
 REPRESENTATION = dg.AssetKey("entity_representation")
+
+HELD_BACK = "may_answer"
+"""The check of whether a task is answered. It stops no step: only what is of this task is held back."""
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -67,11 +70,15 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
                 tags=task_tags(task), freshness=freshness(contract.grid),
             )
         )  # fmt: skip
-        checks.append(
+        checks += [
             dg.AssetCheckSpec(
                 "range", asset=key, blocking=True, description="One partition, in range, for every entity."
-            )
-        )
+            ),
+            dg.AssetCheckSpec(
+                HELD_BACK, asset=key,
+                description="The model may answer. Where not, the tables of this task stay as they were.",
+            ),
+        ]  # fmt: skip
 
     @dg.multi_asset(
         name="answers",
@@ -83,15 +90,15 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     )
     def answers(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
-        from basemodel_ops.stages.checks.answers import check_scores, unfit
+        from basemodel_ops.stages.checks.answers import check_scores
         from basemodel_ops.stages.checks.sketch_recall import check_representation
 
         reset_peak()
         started, timestamp, workspace = time.monotonic(), as_of(context.partition_key), workspaces.open(context)
         wanted = set(context.selected_asset_keys)
         tasks = [task.name for task in contract.tasks if scores_key(task.name) in wanted]
-        refused = {task: why for task in tasks if (why := unfit(workspace, task))}
-        able = [task for task in tasks if task not in refused]
+        held = held_back(workspace, tasks)
+        able = [task for task in tasks if task not in held]
         keep = REPRESENTATION in wanted
         reports = stages.score(workspace, able, timestamp, context.run.run_id, keep) if able or keep else {}
         for name, report in reports.items():
@@ -108,9 +115,12 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             else:
                 key, result = scores_key(name), checked(check_scores(workspace, name, timestamp), "range")
                 materialized = tables[name].told(reported(report, started), workspace)
-            yield materialized._replace(check_results=[result._replace(asset_key=key)])
-        if refused:
-            raise dg.Failure("; ".join(f"{task} is not scored: {why}" for task, why in refused.items()))
+            fit = [] if key == REPRESENTATION else [dg.AssetCheckResult(check_name=HELD_BACK, passed=True)]
+            yield materialized._replace(check_results=[each._replace(asset_key=key) for each in (result, *fit)])
+        for task, why in held.items():
+            key = scores_key(task)
+            result = dg.AssetCheckResult(check_name=HELD_BACK, asset_key=key, passed=False, description=why)
+            yield unchanged(key, why)._replace(check_results=[result])
 
     return [answers]
 

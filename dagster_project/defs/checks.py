@@ -264,7 +264,7 @@ def _task(project: Project, task: str) -> dg.AssetChecksDefinition:
 
         return check_task(workspace, task)
 
-    # It blocks the scores of this task and not those of all: what answers asks it again of each (`checks.unfit`).
+    # It blocks the scores of this task and not those of all: what answers asks it again of each (`stage.held_back`).
     text = "The shipped model is not clearly worse than a plain baseline; else it is not asked."
     return _stage(project, [task, "evaluation"], "baseline", text, find, blocking=False)
 

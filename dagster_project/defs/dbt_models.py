@@ -12,6 +12,8 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from packaging.version import Version, parse
 
 from basemodel_ops.contract.owners import owners_of
+from basemodel_ops.contract.types import Relation
+from basemodel_ops.warehouse import open_warehouse
 from dagster_project.lib.about import as_owners
 from dagster_project.lib.built import Builds, Check, Record
 from dagster_project.lib.loading import loading
@@ -104,6 +106,18 @@ def has_marts(project: Project) -> bool:
     )
 
 
+def unanswered(project: Project) -> list[str]:
+    """Tables of tasks in dbt's source of answers that are not there: the task was held back from the first."""
+    nodes = [node for node in project.manifest["sources"].values() if node["source_name"] == SCORES_SOURCE]
+    tables = {
+        node["name"]: Relation(schema_name=node["schema"], name=node.get("identifier") or node["name"])
+        for node in nodes
+        if any(node["name"].startswith(f"{task.name}_") for task in project.contract.tasks)
+    }
+    with open_warehouse(project.settings) as warehouse:
+        return sorted(name for name, relation in tables.items() if not warehouse.exists(relation))
+
+
 def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDefinition:
     settings = project.settings
 
@@ -126,10 +140,16 @@ def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDef
         context.log.info(f"dbt build runs: {why}.")
         before, results = builds.begin(), []
         variables = ["--vars", settings.dbt_vars] if settings.dbt_vars else []
+        absent = unanswered(project) if name == MARTS_OP else []
+        left_out = ["--exclude", " ".join(f"source:{SCORES_SOURCE}.{table}+" for table in absent)] if absent else []
+        if absent:
+            context.log.warning(
+                f"Models that read {', '.join(absent)} are not built: no answer of that task was ever published."
+            )
         # A subprocess: the DuckDB file is held only while dbt runs. Unit tests belong to `make test`.
         with dbt_environment(settings):
             run = dbt.cli(
-                ["build", "--exclude-resource-type", "unit_test", *variables],
+                ["build", *left_out, "--exclude-resource-type", "unit_test", *variables],
                 context=context,
                 target_path=settings.manifest_path.parent.resolve() / name,
             )
@@ -142,7 +162,8 @@ def _dbt(project: Project, name: str, select: str, exclude: str) -> dg.AssetsDef
                 ):
                     results.append(_check(event, event.asset_key, event.check_name))
                 yield event
-        context.log.info(builds.finish(before, assets, tests, results))
+        if not absent:
+            context.log.info(builds.finish(before, assets, tests, results))
 
     return models
 

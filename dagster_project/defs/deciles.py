@@ -13,7 +13,7 @@ from dagster_project.defs.lineage import from_scores
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import WorkspaceResource, checked, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, held_back, reported, unchanged
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -49,9 +49,13 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         from basemodel_ops.stages.checks.deciles import check_deciles
 
         timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
-        for task in tasks:
+        wanted = [task for task in tasks if deciles_key(task.name) in context.selected_asset_keys]
+        held = held_back(workspace, [task.name for task in wanted])
+        for task in wanted:
             key = deciles_key(task.name)
-            if key in context.selected_asset_keys:
+            if task.name in held:
+                yield unchanged(key, held[task.name])
+            else:
                 started = time.monotonic()
                 report = stages.task_deciles(workspace, task.name, timestamp, context.run.run_id)
                 result = checked(check_deciles(workspace, task.name, timestamp), "whole")._replace(asset_key=key)

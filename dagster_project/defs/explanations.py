@@ -17,7 +17,7 @@ from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.check_results import cached_result
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import WorkspaceResource, checked, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, held_back, reported, unchanged
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -67,9 +67,12 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         from basemodel_ops.stages.checks.explanations import check_faithful, check_sums
 
         timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
-        for task in tasks:
+        wanted = [task for task in tasks if explanations_key(task.name) in context.selected_asset_keys]
+        held = held_back(workspace, [task.name for task in wanted])
+        for task in wanted:
             key = explanations_key(task.name)
-            if key not in context.selected_asset_keys:
+            if task.name in held:
+                yield unchanged(key, held[task.name])
                 continue
             reset_peak()
             started, name = time.monotonic(), task.name

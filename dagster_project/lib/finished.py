@@ -7,7 +7,7 @@ of it as it was has nothing to do. Checks that warned would say the same of the 
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Outcome:
     """Assets and names of the checks that did not pass, and stopped nothing."""
     scored: dict[str, Any]
     """Rows scored, by task."""
+    held_back: dict[str, str] = field(default_factory=dict)
+    """Why a task was not answered, by task."""
 
 
 def last(project: Project, asked: Sequence[object]) -> Outcome | None:

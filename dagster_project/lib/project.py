@@ -148,7 +148,9 @@ def ensure_manifest(settings: Settings) -> None:
             text=True,
         )
     if parsed.returncode:
-        raise ContractError([f"dbt parse of {directory} failed: {(parsed.stdout + parsed.stderr).strip()[-2000:]}"])
+        said = (parsed.stdout + parsed.stderr).strip()[-2000:]
+        way = " Give variables as BASEMODEL_DBT_VARS='{name: value}'." if "Required var " in said else ""
+        raise ContractError([f"dbt parse of {directory} failed: {said}{way}"])
     stamp.write_text(fingerprint)
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -60,6 +60,20 @@ def reported(report: "Report", started: float) -> dg.MaterializeResult:
     metadata["seconds"] = dg.MetadataValue.float(round(time.monotonic() - started, 2))
     metadata["peak_mb"] = dg.MetadataValue.float(round(peak_mb(), 1))
     return dg.MaterializeResult(metadata=metadata)
+
+
+def held_back(workspace: "Workspace", tasks: Iterable[str]) -> dict[str, str]:
+    """Tasks whose model may not answer, and why: their tables stay as they were, and all others are made."""
+    from basemodel_ops.stages.checks.answers import unfit
+
+    return {task: why for task in tasks if (why := unfit(workspace, task))}
+
+
+def unchanged(key: dg.AssetKey, why: str) -> dg.MaterializeResult:
+    """The result of a table that is held back. There is one, for a step that reads several tables waits for each."""
+    return dg.MaterializeResult(
+        asset_key=key, metadata={"reused": dg.MetadataValue.bool(True), "held_back": dg.MetadataValue.text(why)}
+    )
 
 
 def held_to_budget(workspace: "Workspace", context: dg.AssetExecutionContext, stage: str) -> Beside:

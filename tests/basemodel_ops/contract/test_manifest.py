@@ -265,7 +265,7 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (unknown_key, ("clinics", "attribute.valid_until", "'valid_from'", "Remove it")),
     (two_kinds, ("clinics", "'attribute', 'event'", "exactly one")),
     (two_entities, ("patient_id", "doctor_id", "calls", "visits", "rename")),
-    (two_grids, ("2 models", "'months', 'weeks'", "exactly one")),
+    (two_grids, ("2 models", "'months', 'weeks'", "exactly one", "Remove it from all but the one")),
     (no_grid, ("0 models", "config.meta.basemodel.grid")),
     (population_is_no_model, ("reasons_14d", "'everyone'", "'active'", "Name one of these")),
     (no_population, ("reasons_14d", "multilabel", "['population']", "Add")),
@@ -306,6 +306,17 @@ def test_a_mistake_is_named_with_what_exists_and_the_way_out(
     mistake(models)
     found = problems(tmp_path, models)
     assert [problem for problem in found if all(word in problem for word in words)], found
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "key"), [("visits", "event", "entity"), ("weeks", "grid", "cutoff")], ids=["event", "grid"]
+)
+def test_a_mistake_in_an_annotation_is_one_problem(tmp_path: Path, name: str, kind: str, key: str) -> None:
+    """What others miss because of it is not said: it is there once the mistake is mended."""
+    models = hospital()
+    del meta(models, name, kind)[key]
+    (problem,) = problems(tmp_path, models)
+    assert f"Model {name}: {kind}.{key}: it is missing" in problem
 
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:

@@ -164,3 +164,23 @@ def test_existing_schemas_are_never_built_into(tmp_path: Path, database: Watched
 
     assert built_into({"shop"}) == ["raw", "behavior", "tasks"]
     assert built_into({"raw", "behavior", "my_shop_behavior"}) == ["my_shop_raw", "my_shop_behavior_2", "tasks"]
+
+
+def test_facts_are_found_by_values_where_names_differ_and_copies_are_not_read(database: Watched) -> None:
+    database.run(
+        f"""create schema fly; create schema stage;
+        create table fly.airports as select 'A' || i as faa, i % 3 as hub from generate_series(1, 25) as i;
+        create table fly.flights as select i % 40 as passenger_id, 'A' || 1 + i * 7 % 25 as dest, 'Q' || i % 25 as gate,
+            timestamp '2024-01-01' + i * interval '10 minutes' as at
+        from generate_series(1, {LARGE // 10}) as i;
+        create table stage.some as select * from fly.flights limit 1000;
+        create table stage.some_more as select * from stage.some order by at desc"""
+    )
+    airports, flights = look_in(database, ["fly"])
+    found = {column.name: column.mentions for column in flights.columns}
+    assert found == {"passenger_id": "", "dest": "airports", "gate": "", "at": ""}
+    assert annotation(propose([airports, flights]), flights, flights.columns[1]) == {
+        "type": "category", "references": "airports",
+    }  # fmt: skip
+    assert '"fly"."flights"' in flights.source.sql("postgres")
+    assert [table.copy_of for table in look_in(database, ["stage"])] == ["", "some"]

@@ -11,7 +11,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.project import files_of, write
 from basemodel_ops.proposal.roles import Proposal, annotation, propose
 from basemodel_ops.proposal.seen import SeenTable
-from basemodel_ops.proposal.tables import look, snake
+from basemodel_ops.proposal.tables import look, model_name, snake
 
 from .shop import CUSTOMERS, DAYS, write_shop
 
@@ -60,7 +60,7 @@ def test_tables_are_taken_for_what_they_are(proposal: Proposal) -> None:
         ("customers", "customer_id"), ("products", "product_code"),
     }  # fmt: skip
     assert {table.name: why for table, why in proposal.unused} == {
-        "colours": "no time and no column whose values stand once", "returns": "no rows",
+        "colours": "no time and no column of names or numbers whose values stand once", "returns": "no rows",
     }  # fmt: skip
     assert proposal.start.weekday() == 0
     assert (proposal.start - date(2024, 1, 1)).days >= DAYS // 5
@@ -268,3 +268,155 @@ def test_files_of_other_endings_are_named(tmp_path: Path) -> None:
     (tmp_path / "ratings.inter").write_text("user\titem\n1\t2\n")
     with pytest.raises(DataError, match=rf"no table in {tmp_path}\..* ratings\.inter: name copies .* \.csv"):
         look(iter([tmp_path]))
+
+
+def sold(write: str) -> str:
+    """A query of 1,200 sales over 200 days, as a file writes their moments."""
+    day = "timestamp '2024-01-01 08:05:00' + to_days(cast(i % 200 as integer))"
+    return f"""select i % 40 + 1 as "Kunden-Nr", 'P' || i * 7 % 25 as "Produkt", i % 9 + 0.5 as "Betrag",
+        strftime({day}, '{write}') as "Datum" from range(1200) as t (i)"""
+
+
+@pytest.mark.parametrize(
+    ("separator", "written", "comma"),
+    [
+        (";", "%d.%m.%Y %H:%M", True),
+        ("\t", "%d/%m/%Y %H:%M", True),
+        (",", "%m/%d/%Y %H:%M", False),
+        (",", "%m/%d/%Y %I:%M %p", False),
+    ],
+)
+def test_files_are_read_as_their_country_writes_them(tmp_path: Path, separator: str, written: str, comma: bool) -> None:
+    with duckdb.connect() as connection:
+        rows = connection.execute(sold(written)).fetchall()
+    lines = [(str(who), what, str(paid).replace(".", "," if comma else "."), when) for who, what, paid, when in rows]
+    text = "\n".join(separator.join(line) for line in [("Kunden-Nr", "Größe", "Betrag", "Datum"), *lines])
+    (tmp_path / "Verkäufe.csv").write_bytes(text.encode("latin-1"))
+    (table,) = look([tmp_path])
+    assert {column.name: column.data_type for column in table.columns} == {
+        "kunden_nr": "bigint", "größe": "varchar", "betrag": "double", "datum": "timestamp",
+    }  # fmt: skip
+    moment = table.column("datum")
+    assert moment is not None
+    assert (moment.first, moment.last) == (datetime(2024, 1, 1, 8, 5), datetime(2024, 7, 18, 8, 5))
+    with duckdb.connect() as connection:
+        query = f'select sum("Betrag") from ({table.source.sql("duckdb")})'
+        assert connection.execute(query).fetchone() == (float(sum(paid for _, _, paid, _ in rows)),)
+
+
+def test_thousands_are_not_taken_for_decimals(tmp_path: Path) -> None:
+    rows = "".join(f'{n % 9},2024-0{1 + n % 6}-01,"{n},500"\n' for n in range(1, 90))
+    (tmp_path / "sales.csv").write_text("customer_id,day,amount\n" + rows)
+    (table,) = look([tmp_path])
+    amount = table.column("amount")
+    assert amount is not None
+    assert amount.data_type == "varchar"
+
+
+def test_where_day_and_month_may_be_either_none_is_chosen(tmp_path: Path) -> None:
+    rows = "".join(f"{n % 9},{1 + n % 12}/{1 + n % 11}/2024 08:00\n" for n in range(90))
+    (tmp_path / "sales.csv").write_text("customer_id,at\n" + rows)
+    (table,) = look([tmp_path])
+    assert [column.data_type for column in table.columns] == ["bigint", "varchar"]
+
+
+def test_folders_below_are_read_and_partitions_are_one_table(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""copy (select i % 40 as customer_id, i % 25 as product, 2024 as year, 1 + i % 6 as month,
+            timestamp '2024-01-01' + to_days(cast(i % 200 as integer)) as bought_at from range(1200) as t (i))
+            to '{tmp_path}/sales' (format parquet, partition_by (year, month))"""
+        )
+        (tmp_path / "more" / ".hidden").mkdir(parents=True)
+        for folder in ("more", "more/.hidden"):
+            connection.execute(f"copy (select i as product, i % 3 as kind from range(25) as t (i)) to "
+                               f"'{tmp_path}/{folder}/products.csv'")  # fmt: skip
+    found = {table.name: table for table in look([tmp_path])}
+    assert {name: (len(table.paths), table.rows) for name, table in found.items()} == {
+        "products": (1, 25), "sales": (6, 1200),
+    }  # fmt: skip
+    (events,) = propose(list(found.values())).events
+    assert (events.table.name, events.time) == ("sales", "bought_at")
+
+
+def layers(folder: Path) -> Path:
+    """A DuckDB file with three schemas: rows, the same rows in another order, and what was made of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for schema in ("raw", "staging", "marts"):
+            connection.execute(f"create schema {schema}")
+        connection.execute(
+            """create table raw.sales as select i % 40 as customer_id, i % 25 as product,
+            timestamp '2024-01-01' + to_days(cast(i % 200 as integer)) as bought_at from range(1200) as t (i)"""
+        )
+        connection.execute("create table staging.stg_sales as from raw.sales order by bought_at desc")
+        connection.execute("create table marts.sales as from raw.sales where product > 1")
+        connection.execute("create view marts.more_sales as select * replace (product + 1 as product) from raw.sales")
+    return path
+
+
+def test_of_layers_with_the_same_rows_one_is_read(tmp_path: Path) -> None:
+    path = layers(tmp_path)
+    tables = look([Path(f"{path}:raw"), Path(f"{path}:staging"), Path(f"{path}:marts.more_sales")])
+    proposal = propose(tables)
+    assert [events.table.name for events in proposal.events] == ["more_sales", "sales"]
+    assert [(table.name, why) for table, why in proposal.unused] == [("stg_sales", "the same rows as sales")]
+
+
+def test_tables_of_one_name_are_told_apart_by_their_schema(tmp_path: Path) -> None:
+    path = layers(tmp_path)
+    with pytest.raises(DataError, match=r"would both be the table sales.*warehouse\.duckdb:schema\.table"):
+        look([path])
+    assert [table.rows for table in look([Path(f"{path}:marts.sales")])] == [1104]
+    with pytest.raises(DataError, match=r"no table in 'core' of .*Schemas with tables: marts, raw, staging"):
+        look([Path(f"{path}:core")])
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("strftime(day, '%Y-%m-%dT%H:%M:%SZ')", "timestamp"),
+        ("strftime(day, '%Y-%m-%d %H:%M:%S+00:00')", "timestamp"),
+        ("strftime(day, '%Y-%m-%d %H:%M:%S+02:00')", "varchar"),
+        ("strftime(day, '%Y-%m-%d')", "timestamp"),
+        ("if(i = 1199, 'soon', strftime(day, '%Y-%m-%d'))", "varchar"),
+        ("strftime(day, '%Y%m%d')", "varchar"),
+        ("i % 9 || '-1-1'", "varchar"),
+        ("cast(null as varchar)", "varchar"),
+    ],
+)
+def test_moments_that_stand_as_texts_are_moments(tmp_path: Path, written: str, kind: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""copy (select i % 40 as customer_id, {written} as bought from (select i, timestamp '2024-01-01 08:00:00'
+            + to_days(cast(i % 200 as integer)) as day from range(1200) as t (i))) to '{tmp_path}/sales.parquet'"""
+        )
+    (table,) = look([tmp_path])
+    moment = table.column("bought")
+    assert moment is not None
+    assert moment.data_type == kind
+    if kind == "timestamp":
+        hour = 8 if "%H" in written else 0
+        assert moment.first == datetime(2024, 1, 1, hour)
+        model = files_of(propose([table]), tmp_path / "shop", datetime(2026, 1, 1))["models/behavior/sales.sql"]
+        assert 'CAST("bought" AS TIMESTAMP) AS bought' in model
+    else:
+        with pytest.raises(DataError, match=r"There are sales: customer_id, bought\. .*cast it in a copy or a view"):
+            propose([table])
+
+
+@pytest.mark.parametrize(
+    ("file", "model"),
+    [
+        ("Verkäufe 2024", "verkaufe_2024"),
+        ("OrderLines", "order_lines"),
+        ("注文", "table"),
+        ("2024-sales", "column_2024_sales"),
+    ],
+)
+def test_models_are_called_as_dagster_can_name_steps(tmp_path: Path, file: str, model: str) -> None:
+    assert model_name(file) == model
+    (tmp_path / f"{file}.csv").write_text("größe,at\n" + "".join(f"{n % 9},2024-0{1 + n % 6}-01\n" for n in range(90)))
+    (table,) = look([tmp_path])
+    assert (table.name, [column.name for column in table.columns]) == (model, ["größe", "at"])

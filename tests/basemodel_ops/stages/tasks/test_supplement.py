@@ -1,7 +1,6 @@
 """How often the rows of a trait had each item: counted from the warehouse as from the tables, and no later event."""
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
