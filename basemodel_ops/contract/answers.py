@@ -199,14 +199,10 @@ ENDS = ("model_version", "run_id", "scored_at")
 """Columns that every table of answers ends with."""
 
 ANSWERED = frozenset(
-    {
-        *ANY,
-        *(name for table in TABLES.values() if "{key}" in table.row for name in table.columns),
-        "percentile",
-        "decile",
-    }
-).difference(("", "moment", "item", "class", "label"))
-"""Columns beside that of the entity. Those left out are in tables of some types of task only."""
+    {*ANY, *(name for table in TABLES.values() if "{key}" in table.row for name in table.columns if name)}
+    | {"percentile", "decile"}
+)
+"""Columns that stand beside that of the entity, in one table of answers or another."""
 
 
 def published_name(column: str) -> str:

@@ -94,7 +94,7 @@ def test_vectors_of_a_column_of_any_name_stand_beside_those_of_entities(tmp_path
     assert {(row["source"], row["run_id"]) for row in rows} == {("visits", "run")}
 
 
-@pytest.mark.parametrize("name", ["score", "Name", "as_of", "run_id", "rank", "segment"])
+@pytest.mark.parametrize("name", ["score", "Name", "as_of", "run_id", "rank", "segment", "item", "class", "moment"])
 def test_an_entity_called_as_a_column_of_the_answers_is_a_problem(tmp_path: Path, name: str) -> None:
     models = hospital()
     for model in models.values():
