@@ -1,6 +1,7 @@
 """Small dbt manifests, made by hand."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def hospital() -> Models:
         "clinic_id": {"data_type": "bigint", "meta": {"references": "clinics"}},
     }  # fmt: skip
     labels: Columns = {"patient_id": "bigint", "cutoff": "timestamp", "returns": "integer"}
-    return {
+    models = {
         "visits": model(VISITS, visit_columns),
         "clinics": model(CLINICS, {"clinic_id": "bigint", "town": "varchar", "beds": "integer"}),
         "weeks": model(WEEKS, {"cutoff": "timestamp", "data_end": "timestamp"}),
@@ -53,6 +54,7 @@ def hospital() -> Models:
         "reasons_14d": model(REASONS, {"patient_id": "bigint", "cutoff": "timestamp", "reason": "varchar"}),
         "staging": model(None, {"anything": None}),
     }
+    return deepcopy(models)  # tests change what they get
 
 
 def write(folder: Path, models: Models) -> Path:

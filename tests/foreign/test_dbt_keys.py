@@ -19,7 +19,7 @@ from ..basemodel_ops.manifests import Models, hospital, write
 
 @pytest.fixture
 def models() -> Models:
-    return copy.deepcopy(hospital())
+    return hospital()
 
 
 def project(folder: Path, models: Models, **sections: Any) -> Project:

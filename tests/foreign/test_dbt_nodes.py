@@ -17,7 +17,7 @@ from ..basemodel_ops.manifests import Columns, Models, hospital, model, problems
 
 @pytest.fixture
 def models() -> Models:
-    return copy.deepcopy(hospital())
+    return hospital()
 
 
 def configured(node: dict[str, Any], **config: Any) -> None:

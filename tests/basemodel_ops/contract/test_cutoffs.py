@@ -1,6 +1,5 @@
 """Cutoffs against a plain walk over days, and the declarations that say which there are."""
 
-from copy import deepcopy
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -128,7 +127,7 @@ def test_the_cadence_of_a_table_is_seen(every: Cadence) -> None:
 
 
 def test_a_weekly_grid_at_midnight_is_declared_as_ever(tmp_path: Path) -> None:
-    models = deepcopy(hospital())
+    models = hospital()
     plain = read(tmp_path, models)
     assert plain.grid.model_dump(mode="json") == {
         "relation": {"database": None, "schema_name": "main", "name": "weeks"}, "cutoff": "cutoff",
@@ -141,7 +140,7 @@ def test_a_weekly_grid_at_midnight_is_declared_as_ever(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("every", REGULAR)
 def test_a_grid_starts_at_any_minute(every: Cadence, tmp_path: Path) -> None:
-    models = deepcopy(hospital())
+    models = hospital()
     models["weeks"]["config"]["meta"]["basemodel"]["grid"] |= {
         "start": "2024-01-01 05:00", "every": every.value, "now": "2024-02-01T06:30",
     }  # fmt: skip
@@ -165,7 +164,7 @@ def test_a_grid_starts_at_any_minute(every: Cadence, tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_grid_says_what_is_wrong(changes: dict, parts: list[str], tmp_path: Path) -> None:
-    models = deepcopy(hospital())
+    models = hospital()
     own = models["weeks"]["config"]["meta"]["basemodel"]["grid"]
     own |= changes
     if own["start"] is None:
@@ -176,7 +175,7 @@ def test_a_wrong_grid_says_what_is_wrong(changes: dict, parts: list[str], tmp_pa
 
 
 def test_an_irregular_grid_needs_no_start(tmp_path: Path) -> None:
-    models = deepcopy(hospital())
+    models = hospital()
     models["weeks"]["config"]["meta"]["basemodel"]["grid"] = {
         "cutoff": "cutoff", "data_end": "data_end", "every": "irregular",
     }  # fmt: skip

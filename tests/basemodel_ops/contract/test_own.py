@@ -1,6 +1,5 @@
 """What a task may declare of moments of its own."""
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ KNOWN = {"moments": "own", "known": "known_at", "horizon": None}
 
 
 def declared(**changes: Any) -> dict:
-    models = deepcopy(hospital())
+    models = hospital()
     model = models["returns_14d"]
     annotation = model["config"]["meta"]["basemodel"]
     own = {**annotation["task"], **changes}

@@ -1,6 +1,5 @@
 """The split that a task may declare."""
 
-from copy import deepcopy
 from datetime import date, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from ..manifests import hospital, problems, read
 
 
 def declared(split: object, **changes: object) -> dict:
-    models = deepcopy(hospital())
+    models = hospital()
     own = models["returns_14d"]["config"]["meta"]["basemodel"]["task"]
     models["returns_14d"]["config"]["meta"]["basemodel"]["task"] = {**own, "split": split, **changes}
     return models
