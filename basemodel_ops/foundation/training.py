@@ -31,7 +31,7 @@ class TrainingCurve:
 
 
 def _unigram(targets: np.ndarray, is_binary: np.ndarray, shape: Shape) -> tuple[torch.Tensor, ...]:
-    """Outputs that know only the averages of the training rows, one row each."""
+    """Outputs that know only the averages of the training rows, one row each; 0 of windows that are over in no row."""
     activity, item_target, item_distribution = split_targets(torch.from_numpy(targets.astype(np.float32)), shape)
     mean = torch.nanmean(activity, 0)
     rate = mean.clamp(1e-4, 1 - 1e-4)
@@ -39,11 +39,12 @@ def _unigram(targets: np.ndarray, is_binary: np.ndarray, shape: Shape) -> tuple[
         1e-5, 1 - 1e-5
     )
     shares = torch.nanmean(item_distribution, 0)
-    return (
+    averages = (
         torch.where(torch.from_numpy(is_binary), torch.logit(rate), mean)[None],
         torch.stack([torch.logit(any_rate), torch.nanmean(item_target, 0)])[None],
         torch.log(shares + 1e-6)[None],
     )
+    return tuple(map(torch.nan_to_num, averages))
 
 
 def _parts(rows: np.ndarray) -> list[np.ndarray]:
@@ -88,9 +89,9 @@ def pretrain(
     network = PretrainingNetwork(shape)
     unigram = _unigram(targets[sample], is_binary, shape)
     with torch.no_grad():
-        network.activity.bias.copy_(torch.nan_to_num(unigram[0][0]))
-        network.items.bias.copy_(torch.nan_to_num(unigram[1][0]).flatten())
-        network.item_distribution.bias.copy_(torch.nan_to_num(unigram[2][0]).flatten())
+        network.activity.bias.copy_(unigram[0][0])
+        network.items.bias.copy_(unigram[1][0].flatten())
+        network.item_distribution.bias.copy_(unigram[2][0].flatten())
     network.to(hardware.device)
     scale, yes_or_no = scale.to(hardware.device), yes_or_no.to(hardware.device)
     ends = (torch.from_numpy(values).to(hardware.device) for values in (mean, deviation))

@@ -154,6 +154,16 @@ def test_rows_named_as_held_out_are_measured_on_and_change_no_weight() -> None:
     assert losses != others
 
 
+def test_windows_that_are_over_in_no_row_that_is_learnt_from_have_averages_all_the_same() -> None:
+    inputs, futures = world(0, 400)
+    held = np.arange(400) < 100
+    futures[~held, 2:] = np.nan
+    _, curve = pretrain(
+        inputs, futures, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=64, held=held, hardware=Hardware()
+    )
+    assert np.isfinite([*curve.unigram.values(), *curve.heldout.values()]).all()
+
+
 def test_inputs_that_neither_layers_nor_skips_read_change_no_answer() -> None:
     shape = replace(SHAPE, read=(0, 1, 2), scalars=(1,))
     inputs, futures = world(0, 300)
