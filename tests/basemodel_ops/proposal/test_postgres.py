@@ -11,12 +11,12 @@ from sqlglot import exp, parse_one
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.postgres import PAGES, ROWS, look_in, schemas
 from basemodel_ops.proposal.project import files_of
-from basemodel_ops.proposal.roles import Proposal, annotation, propose
+from basemodel_ops.proposal.roles import annotation, propose
 from basemodel_ops.proposal.tables import look
 from basemodel_ops.warehouse.postgres import URI, PostgresWarehouse
 
 from ... import servers
-from .shop import load_shop, write_shop
+from .shop import load_shop, told, write_shop
 
 DAYS, USERS, LARGE = 400, 5_000, 300_000
 
@@ -43,23 +43,6 @@ def database(postgres_server: dict[str, str]) -> Iterator[Watched]:
     with servers.database(postgres_server, "proposal") as variables:
         host, port = variables["PGHOST"], variables["PGPORT"]
         yield Watched(f"{URI}&host={host}&port={port}&user={variables['PGUSER']}&dbname=proposal")
-
-
-def told(proposal: Proposal) -> dict[str, object]:
-    """All that a proposal says of names, keys and times."""
-    tables = [event.table for event in proposal.events] + [table for table, _ in proposal.attributes]
-    return {
-        "entity": proposal.entity,
-        "events": [(event.table.name, event.time, event.session) for event in proposal.events],
-        "facts": {(table.name, key) for table, key in proposal.attributes},
-        "unused": {(table.name, why) for table, why in proposal.unused},
-        "grid": (proposal.every, proposal.start, proposal.end, proposal.horizon),
-        "columns": {
-            (table.name, column.name): (annotation(proposal, table, column), column.distinct, column.nulls)
-            for table in tables
-            for column in table.columns
-        },
-    }
 
 
 def test_a_shop_is_taken_for_what_it_is_as_files(tmp_path: Path, database: Watched) -> None:
