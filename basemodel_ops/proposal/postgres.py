@@ -1,17 +1,12 @@
 """Tables of a PostgreSQL database: large ones by some of their pages."""
 
-from collections.abc import Iterable
-
 import duckdb
 from sqlglot import exp, parse_one
 
 from basemodel_ops.contract.inference import family
 from basemodel_ops.contract.types import Relation
-from basemodel_ops.proposal.sampled import ROWS as ROWS
-from basemodel_ops.proposal.sampled import Database, look_into
-from basemodel_ops.proposal.seen import SeenTable
+from basemodel_ops.proposal.sampled import Database
 from basemodel_ops.warehouse.queries import column_of
-from basemodel_ops.warehouse.sql import SqlWarehouse
 
 PAGES = 500
 """Of a larger table only so many pages (8 kB) are read, from all over it: tens of thousands of rows."""
@@ -77,13 +72,3 @@ class PostgresDatabase(Database):
         is_whole = exp.func("trunc", column, dialect="duckdb").eq(column)
         query = exp.select(exp.func("coalesce", exp.LogicalAnd(this=is_whole), exp.true())).from_(rows)
         return "numeric" if connection.execute(query.sql("duckdb")).fetchall() == [(True,)] else "double precision"
-
-
-def schemas(warehouse: SqlWarehouse) -> set[str]:
-    """The schemas of a database that hold something."""
-    return PostgresDatabase(warehouse).schemas()
-
-
-def look_in(warehouse: SqlWarehouse, places: Iterable[str]) -> list[SeenTable]:
-    """The tables and views of places in a PostgreSQL database; see `look_into`."""
-    return look_into(PostgresDatabase(warehouse), places)

@@ -35,7 +35,7 @@ KINDS = {"TEXT": "varchar"}
 
 
 class SnowflakeDatabase(Database):
-    """Snowflake's. Names of any spelling are read: what is quoted here as a variable is not put into upper case."""
+    """Snowflake's. Names are rendered here, as they are spelled: the warehouse would put them into upper case."""
 
     dialect, title = "snowflake", "Snowflake"
     named = staticmethod(model_name)  # dbt does not quote names there, so they are plain letters

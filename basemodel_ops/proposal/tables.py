@@ -179,6 +179,7 @@ def look_at(
 
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, kind: str) -> SeenColumn:
+    """A column, not named yet."""
     column, ticks = exp.column(raw, quoted=True), 0
     if family(kind) in ("number", "floating") and CLOCK.search(snake(raw)):
         ticks = _ticks(connection, table, column)
