@@ -12,7 +12,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.roles import Proposal, annotation
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
 from basemodel_ops.proposal.tables import moment
-from basemodel_ops.proposal.templates import DIGESTS, GRID, MACROS, PROFILES, README, TASK
+from basemodel_ops.proposal.templates import DIGESTS, GRIDS, MACROS, PROFILES, README, TASK, TIMESTAMPS
 
 STALE = timedelta(days=14)
 """Data that end longer ago than this have stopped: then the grid's `now` is their end, not the clock."""
@@ -80,9 +80,9 @@ def task_name(proposal: Proposal) -> str:
     return f"returns_{proposal.horizon}d"
 
 
-def data_type(column: SeenColumn) -> str:
+def data_type(column: SeenColumn, dialect: str) -> str:
     """The type that a model casts a column to: times are timestamps in UTC."""
-    return "timestamp" if column.is_timestamp and column.data_type != "date" else column.data_type
+    return TIMESTAMPS[dialect] if column.is_timestamp and column.data_type != "date" else column.data_type
 
 
 def _attached(tables: list[SeenTable]) -> str:
@@ -119,15 +119,7 @@ def _needed(proposal: Proposal, table: SeenTable) -> list[str]:
 
 def _model(proposal: Proposal, table: SeenTable) -> str:
     """A select of the columns under their new names, of rows that have what they need."""
-    columns = [
-        exp.alias_(
-            moment(exp.column(seen_column.raw, quoted=True), seen_column.ticks, table.dialect)
-            if seen_column.ticks
-            else exp.cast(exp.column(seen_column.raw, quoted=True), data_type(seen_column), dialect=table.dialect),
-            seen_column.name,
-        )
-        for seen_column in table.columns
-    ]
+    columns = [exp.alias_(_typed(seen_column, table.dialect), seen_column.name) for seen_column in table.columns]
     raw = exp.select(*columns).from_("raw_table")
     needed = _needed(proposal, table)
     for name in needed:
@@ -141,6 +133,16 @@ def _model(proposal: Proposal, table: SeenTable) -> str:
         query += "\n  AND " if "WHERE" in query else "\nWHERE\n  "
         query += f"{{{{ is_remembered({quoted!r}) }}}}"
     return query + "\n"
+
+
+def _typed(seen_column: SeenColumn, dialect: str) -> exp.Expr:
+    """The values of a column as a model has them."""
+    column: exp.Expr = exp.column(seen_column.raw, quoted=True)
+    if seen_column.ticks:
+        return moment(column, seen_column.ticks, dialect)
+    if seen_column.data_type in ("timestamp_ltz", "timestamp_tz"):  # Snowflake's, which a cast would give without zone
+        column = exp.Anonymous(this="convert_timezone", expressions=[exp.Literal.string("UTC"), column])
+    return exp.cast(column, data_type(seen_column, dialect), dialect=dialect)
 
 
 def _counted(tables: list[SeenTable]) -> str:
@@ -163,7 +165,7 @@ def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:
     for seen_column in table.columns:
         about = annotation(proposal, table, seen_column) if seen_column.name not in _needed(proposal, table) else {}
         described = {"config": {"meta": {"basemodel": about}}} if about else {}
-        columns.append({"name": seen_column.name, "data_type": data_type(seen_column), **described})
+        columns.append({"name": seen_column.name, "data_type": data_type(seen_column, table.dialect), **described})
     config = {"contract": {"enforced": True}, "meta": {"basemodel": meta}}
     return {"name": table.name, "description": what, "config": config, "columns": columns}
 
@@ -179,7 +181,8 @@ def _tasks(proposal: Proposal, now: datetime) -> list[dict[str, object]]:
         "type": "binary", "entity": proposal.entity, "cutoff": "cutoff", "target": "returns",
         "horizon": {"days": proposal.horizon}, "predicts": {"source": source, "aggregate": "any"},
     }  # fmt: skip
-    timestamps = [{"name": name, "data_type": "timestamp"} for name in ("cutoff", "data_end")]
+    kind = TIMESTAMPS[proposal.dialect]
+    timestamps = [{"name": name, "data_type": kind} for name in ("cutoff", "data_end")]
     answer = {"name": "returns", "data_type": "boolean"}
     owner = {"name": proposal.entity, "data_type": proposal.entity_type}
 
@@ -199,9 +202,10 @@ def _grid(proposal: Proposal) -> str:
         f"        select max({events.time}) as moment from {{{{ ref('{events.table.name}') }}}}"
         for events in proposal.events
     )
-    ends = f"    select max(cast(moment as timestamp)) as data_end\n    from (\n{ends}\n    ) as ends"
+    kind = TIMESTAMPS[proposal.dialect]
+    ends = f"    select max(cast(moment as {kind})) as data_end\n    from (\n{ends}\n    ) as ends"
     step = {"week": 7, "day": 1}[proposal.every]
-    return GRID.format(ends=ends, start=proposal.start.isoformat(), step=step)
+    return GRIDS[proposal.dialect].format(ends=ends, start=proposal.start.isoformat(), step=step)
 
 
 def _task(proposal: Proposal) -> str:

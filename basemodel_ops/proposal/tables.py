@@ -3,7 +3,7 @@
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,9 +144,16 @@ def _grouped(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> list[S
 
 
 def look_at(
-    connection: duckdb.DuckDBPyConnection, table: SeenTable, reserved: Collection[str] = frozenset()
-) -> SeenTable:
-    """A table with its rows and columns; `reserved` are names that no column can have, beside DuckDB's.
+    connection: duckdb.DuckDBPyConnection, table: SeenTable, reserved: Collection[str] = frozenset(),
+    named: Callable[[str], str] = snake,
+) -> SeenTable:  # fmt: skip
+    """A table with its rows and columns.
+
+    Args:
+        connection: Of DuckDB, in which the table can be read.
+        table: Not looked at yet.
+        reserved: Names that no column can have, beside DuckDB's.
+        named: What models call a column.
 
     Raises:
         DataError: it cannot be read.
@@ -161,16 +168,18 @@ def look_at(
     keywords = "select keyword_name from duckdb_keywords() where keyword_category = 'reserved'"
     reserved = {*reserved, *(word for (word,) in connection.execute(keywords).fetchall())}
     taken: dict[str, int] = {}
-    named = []
+    results = []
     for seen_column in columns:
-        current = f"{seen_column.name}_value" if seen_column.name in reserved else seen_column.name
+        name = named(seen_column.raw)
+        current = f"{name}_value" if name in reserved else name
         taken[current] = taken.get(current, 0) + 1
         current = current if taken[current] == 1 else f"{current}_{taken[current]}"
-        named.append(replace(seen_column, name=current))
-    return replace(table, rows=total, columns=tuple(named))
+        results.append(replace(seen_column, name=current))
+    return replace(table, rows=total, columns=tuple(results))
 
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, kind: str) -> SeenColumn:
+    """A column, not named yet."""
     column, ticks = exp.column(raw, quoted=True), 0
     if family(kind) in ("number", "floating") and CLOCK.search(snake(raw)):
         ticks = _ticks(connection, table, column)
@@ -183,7 +192,7 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, k
     query = exp.select(*queried).from_(table.source.subquery("rows"))
     distinct, known, total, *ends = connection.execute(query.sql("duckdb")).fetchone() or (0, 0, 0)
     first, last = ends or (None, None)
-    return SeenColumn(raw, snake(raw), kind.lower(), distinct, total - known, first, last, ticks)
+    return SeenColumn(raw, raw, kind.lower(), distinct, total - known, first, last, ticks)
 
 
 def _is_written_moment(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.Column) -> bool:
@@ -222,5 +231,9 @@ def moment(column: exp.Column, ticks: int, dialect: str = "duckdb") -> exp.Expr:
         seconds = exp.Div(this=exp.cast(column, "double"), expression=exp.Literal.number(ticks))
         return exp.cast(exp.Anonymous(this="to_timestamp", expressions=[seconds]), "timestamp")
     # As doubles, which have microseconds until 2255: 32 bits hold seconds and not their microseconds.
-    counted = exp.Mul(this=exp.cast(column, "double"), expression=exp.Literal.number(1_000_000 // ticks))
-    return exp.func("make_timestamp", exp.cast(counted, "bigint"), dialect="duckdb")
+    counted = exp.cast(
+        exp.Mul(this=exp.cast(column, "double"), expression=exp.Literal.number(1_000_000 // ticks)), "bigint"
+    )
+    if dialect == "snowflake":
+        return exp.Anonymous(this="to_timestamp_ntz", expressions=[counted, exp.Literal.number(6)])
+    return exp.func("make_timestamp", counted, dialect="duckdb")

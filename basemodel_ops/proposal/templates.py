@@ -28,14 +28,40 @@ POSTGRES = """\
       threads: 4
 {attached}"""
 
-PROFILES = {"duckdb": DUCKDB, "postgres": POSTGRES}
+SNOWFLAKE = """\
+{name}:
+  target: snowflake
+  outputs:
+    snowflake:
+      type: snowflake
+      account: "{{{{ env_var('SNOWFLAKE_ACCOUNT') }}}}"
+      user: "{{{{ env_var('SNOWFLAKE_USER') }}}}"
+      password: "{{{{ env_var('SNOWFLAKE_PASSWORD', 'None') | as_native }}}}"
+      private_key: "{{{{ env_var('SNOWFLAKE_PRIVATE_KEY', 'None') | as_native }}}}"
+      private_key_path: "{{{{ env_var('SNOWFLAKE_PRIVATE_KEY_PATH', 'None') | as_native }}}}"
+      private_key_passphrase: "{{{{ env_var('SNOWFLAKE_PRIVATE_KEY_PASSPHRASE', 'None') | as_native }}}}"
+      role: "{{{{ env_var('SNOWFLAKE_ROLE') }}}}"
+      warehouse: "{{{{ env_var('SNOWFLAKE_WAREHOUSE') }}}}"
+      database: "{{{{ env_var('SNOWFLAKE_DATABASE') }}}}"
+      schema: public
+      host: "{{{{ env_var('SNOWFLAKE_HOST', 'None') | as_native }}}}"
+      port: "{{{{ env_var('SNOWFLAKE_PORT', 'None') | as_native }}}}"
+      protocol: "{{{{ env_var('SNOWFLAKE_PROTOCOL', 'None') | as_native }}}}"
+      threads: 4
+{attached}"""
+
+PROFILES = {"duckdb": DUCKDB, "postgres": POSTGRES, "snowflake": SNOWFLAKE}
 """By the dialect of the warehouse."""
 
 DIGESTS = {
     "duckdb": "sha256(cast({{ entity }} as varchar))",
     "postgres": "encode(sha256(convert_to(cast({{ entity }} as varchar), 'UTF8')), 'hex')",
+    "snowflake": "sha2(cast({{ entity }} as varchar), 256)",
 }
 """SHA-256 of an entity's id as text, in lower-case hexadecimal."""
+
+TIMESTAMPS = {"duckdb": "timestamp", "postgres": "timestamp", "snowflake": "timestamp_ntz"}
+"""Timestamps without a zone: which ones Snowflake's `timestamp` are is a setting of the account."""
 
 MACROS = """\
 {# Schemas are named as declared, without the target's schema in front. #}
@@ -78,6 +104,31 @@ final as (
 
 select * from final
 """
+
+GRID_OF_A_GENERATOR = """\
+-- Moments at which history ends and future begins, and the end of the data.
+with bounds as (
+{ends}
+),
+
+steps as (
+    select
+        dateadd(day, {step} * (row_number() over (order by seq4()) - 1), cast('{start}' as timestamp_ntz)) as cutoff
+    from table(generator(rowcount => 10000))
+),
+
+final as (
+    select
+        steps.cutoff,
+        bounds.data_end
+    from bounds
+    inner join steps on steps.cutoff <= bounds.data_end
+)
+
+select * from final
+"""
+
+GRIDS = {"duckdb": GRID, "postgres": GRID, "snowflake": GRID_OF_A_GENERATOR}
 
 TASK = """\
 -- Who of those seen in the {lookback} days before comes back within {horizon} days? Null while that is not over.

@@ -12,10 +12,11 @@ from dagster_project.cli.errors import plain_errors
 from dagster_project.lib.printing import show
 
 if TYPE_CHECKING:
+    from basemodel_ops.proposal.sampled import Database
     from basemodel_ops.proposal.seen import SeenTable
 
-IN_DATABASE = "postgres:"
-"""What begins so names a schema or a table of the database that `PG*` variables name."""
+IN_DATABASE = ("postgres:", "snowflake:")
+"""What begins so names a schema or a table of the database that `PG*` or `SNOWFLAKE_*` variables name."""
 
 
 def init(
@@ -24,7 +25,8 @@ def init(
         list[str],
         typer.Argument(
             help="CSV, Parquet or DuckDB files, or folders of them; of a DuckDB file all, FILE:schema or "
-            "FILE:schema.table; or tables in PostgreSQL, postgres:schema or postgres:schema.table."
+            "FILE:schema.table; or tables in PostgreSQL or Snowflake, postgres:schema or postgres:schema.table, "
+            "snowflake:schema or snowflake:schema.table."
         ),
     ],
     entity: Annotated[str | None, typer.Option(help="Whose behaviour it is: a column; guessed if not given.")] = None,
@@ -77,17 +79,30 @@ def _looked_at(data: list[str]) -> "tuple[list[SeenTable], set[str]]":
         from basemodel_ops.proposal.tables import look
 
         return look(map(Path, data)), set()
-    if len(in_database) < len(data):
+    kinds = {place.partition(":")[0] for place in in_database}
+    if len(in_database) < len(data) or len(kinds) > 1:
         raise SettingsError(
             f"Files and tables of a database are in no warehouse together: {', '.join(data)}. Load the files into the "
             "database, or name its tables only."
         )
-    from basemodel_ops.proposal.postgres import look_in, schemas
+    from basemodel_ops.proposal.sampled import look_into
+
+    database = _database(kinds.pop())
+    with database.warehouse:
+        return look_into(database, [place.partition(":")[2] for place in in_database]), database.schemas()
+
+
+def _database(kind: str) -> "Database":
+    """The one that variables name; no other's client is loaded."""
+    if kind == "snowflake":
+        from basemodel_ops.proposal.snowflake import SnowflakeDatabase
+        from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
+
+        return SnowflakeDatabase(SnowflakeWarehouse.from_environment())
+    from basemodel_ops.proposal.postgres import PostgresDatabase
     from basemodel_ops.warehouse.postgres import PostgresWarehouse
 
-    with PostgresWarehouse.from_environment() as warehouse:
-        places = [place.removeprefix(IN_DATABASE) for place in in_database]
-        return look_in(warehouse, places), schemas(warehouse)
+    return PostgresDatabase(PostgresWarehouse.from_environment())
 
 
 def _rows(table: "SeenTable") -> str:

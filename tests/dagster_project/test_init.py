@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +14,11 @@ import sqlglot
 from typer.testing import CliRunner
 
 from basemodel_ops.contract.types import ColumnType, Relation
+from basemodel_ops.proposal.tables import snake
 from basemodel_ops.settings import Settings
+from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.postgres import PostgresWarehouse
+from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 from dagster_project.cli.app import app
 from dagster_project.lib.project import dbt_executable, load_project
 
@@ -29,6 +33,27 @@ def built(folder: Path, warehouse: Path) -> Path:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return warehouse
+
+
+@contextmanager
+def place(
+    kind: str, server: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresWarehouse | SnowflakeWarehouse]:
+    """An empty database, which the environment names."""
+    with ExitStack() as stack:
+        if kind == "postgres":
+            variables = stack.enter_context(servers.database(server, name)) | {"PGTZ": "UTC"}
+        else:
+            variables = server | {"SNOWFLAKE_DATABASE": name.upper()}
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, value)
+        kinds = {"postgres": PostgresWarehouse, "snowflake": SnowflakeWarehouse}
+        yield stack.enter_context(kinds[kind].from_environment())
+
+
+def rows_of(warehouse: Warehouse, relation: str) -> list[dict]:
+    """All rows of a table."""
+    return warehouse.read(sqlglot.select("*").from_(relation)).to_pylist()
 
 
 def test_files_become_a_project_without_a_line_of_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,40 +97,37 @@ def test_tables_of_a_database_become_models(tmp_path: Path) -> None:
     assert days == (CUSTOMERS * 30, datetime(2024, 1, 1, 8), datetime(2024, 7, 18, 8))
 
 
-def test_tables_in_postgres_become_a_project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_server: dict[str, str]
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["postgres", "snowflake"])
+def test_tables_in_a_warehouse_become_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
 ) -> None:
     """The contract has no problem, dbt builds it, and labels are those that the events themselves have."""
     folder = tmp_path / "my shop"
-    with servers.database(postgres_server, "init") as variables:
-        for name, value in {**variables, "PGTZ": "UTC"}.items():
-            monkeypatch.setenv(name, value)
-        with PostgresWarehouse.from_environment() as warehouse:
-            load_shop(warehouse, write_shop(tmp_path / "data"))
-            mine = pa.table({"mine": [1]})
-            warehouse.load(Relation(schema_name="tasks", name="cutoffs"), mine)
-            result = CliRunner().invoke(app, ["init", str(folder), "postgres:shop"])
-            assert result.exit_code == 0, result.output
-            for word in ("orders", "entity customer_id", "colours", "not used", "returns_14d"):
-                assert word in result.output
+    server: dict[str, str] = request.getfixturevalue(f"{kind}_server")
+    with place(kind, server, "init", monkeypatch) as warehouse:
+        load_shop(warehouse, write_shop(tmp_path / "data"), str if kind == "postgres" else snake)
+        mine = pa.table({"mine": [1]})
+        warehouse.load(Relation(schema_name="tasks", name="cutoffs"), mine)
+        result = CliRunner().invoke(app, ["init", str(folder), f"{kind}:shop"])
+        assert result.exit_code == 0, result.output
+        for word in ("orders", "entity customer_id", "colours", "not used", "returns_14d"):
+            assert word in result.output
 
-            monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(folder))
-            monkeypatch.setenv("BASEMODEL_HOME", str(tmp_path / "home"))
-            result = CliRunner().invoke(app, ["contract"])
-            assert result.exit_code == 0, result.output
-            assert "No problems." in result.output
+        monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(folder))
+        monkeypatch.setenv("BASEMODEL_HOME", str(tmp_path / "home"))
+        result = CliRunner().invoke(app, ["contract"])
+        assert result.exit_code == 0, result.output
+        assert "No problems." in result.output
 
-            built(folder, tmp_path / "none.duckdb")
-            labels, orders, ends = (
-                warehouse.read(sqlglot.select("*").from_(f"{schema}.{name}")).to_pylist()
-                for schema, name in (
-                    ("my_shop_tasks", "returns_14d"),
-                    ("behavior", "orders"),
-                    ("my_shop_tasks", "cutoffs"),
-                )
-            )
-            assert warehouse.read(sqlglot.select("*").from_("tasks.cutoffs")).to_pylist() == mine.to_pylist()
+        built(folder, tmp_path / "none.duckdb")
+        labels, orders, ends = (
+            rows_of(warehouse, relation)
+            for relation in ("my_shop_tasks.returns_14d", "behavior.orders", "my_shop_tasks.cutoffs")
+        )
+        assert rows_of(warehouse, "tasks.cutoffs") == mine.to_pylist()
     window, end = timedelta(days=14), ends[0]["data_end"]
+    assert end == max(order["ordered_at"] for order in orders)
     assert {label["customer_id"] for label in labels} == set(range(1, CUSTOMERS + 1))
     for label in labels:
         low, high = label["cutoff"], label["cutoff"] + window
@@ -113,12 +135,41 @@ def test_tables_in_postgres_become_a_project(
             order["customer_id"] == label["customer_id"] and low <= order["ordered_at"] < high for order in orders
         )
         assert label["returns"] == (came if high <= end else None)
+    first = min(row["cutoff"] for row in ends)
+    assert sorted(row["cutoff"] for row in ends) == [first + timedelta(weeks=week) for week in range(len(ends))]
+    assert end - timedelta(weeks=1) < first + timedelta(weeks=len(ends) - 1) <= end
 
 
-def test_files_and_tables_of_a_database_are_no_one_project(tmp_path: Path) -> None:
-    result = CliRunner().invoke(
-        app, ["init", str(tmp_path / "new"), "postgres:shop", str(write_shop(tmp_path / "data"))]
-    )
+@pytest.mark.timeout(600)
+def test_in_snowflake_names_are_of_any_case_and_moments_are_of_utc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snowflake_server: dict[str, str]
+) -> None:
+    folder = tmp_path / "site"
+    with place("snowflake", snowflake_server, "moments", monkeypatch) as warehouse:
+        with warehouse._session() as session:
+            for statement in (
+                "create schema WEB",
+                """create table WEB."Page Views" as select mod(i, 7) + 1 as "userId", 'p' || mod(i, 5) as "Select",
+                    cast(1704103200000 + i * 3600000 as number) as "eventTime",
+                    to_timestamp_tz('2024-01-01 12:00:00 +0200') as ZONED, cast(i / 4 as number(9, 2)) as PAID
+                from (select row_number() over (order by seq4()) as i from table(generator(rowcount => 2000)))""",
+            ):
+                session.execute(statement)
+        result = CliRunner().invoke(app, ["init", str(folder), "snowflake:web.page views"])
+        assert result.exit_code == 0, result.output
+        built(folder, tmp_path / "none.duckdb")
+        views = sorted(rows_of(warehouse, "behavior.page_views"), key=lambda row: row["event_time"])
+    first = datetime(2024, 1, 1, 10)
+    assert [view["event_time"] for view in views] == [first + timedelta(hours=i) for i in range(1, 2001)]
+    assert {view["zoned"] for view in views} == {first}
+    assert [float(view["paid"]) for view in views] == [i / 4 for i in range(1, 2001)]
+    assert {view["select_value"] for view in views} == {"p0", "p1", "p2", "p3", "p4"}
+
+
+@pytest.mark.parametrize("other", ["snowflake:shop", ""])
+def test_files_and_tables_of_a_database_are_no_one_project(tmp_path: Path, other: str) -> None:
+    other = other or str(write_shop(tmp_path / "data"))
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "new"), "postgres:shop", other])
     assert result.exit_code == 1
     assert "in no warehouse together" in result.output
 

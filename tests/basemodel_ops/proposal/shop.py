@@ -1,10 +1,12 @@
 """Files of a small shop, as an export leaves them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
 from basemodel_ops.contract.types import Relation
+from basemodel_ops.proposal.roles import Proposal, annotation
 from basemodel_ops.warehouse.base import Warehouse
 
 CUSTOMERS, DAYS = 40, 200
@@ -41,12 +43,30 @@ def write_shop(folder: Path) -> Path:
     return folder
 
 
-def load_shop(warehouse: Warehouse, folder: Path) -> None:
-    """The same tables in the schema `shop` of a warehouse."""
+def load_shop(warehouse: Warehouse, folder: Path, named: Callable[[str], str] = str) -> None:
+    """The same tables in the schema `shop` of a warehouse, columns named by their names in the files."""
     files = {"Orders": "orders_*.csv", "products": "products.parquet"}
     with duckdb.connect() as connection:
         for name in ("customers", "returns", "colours"):
             files[name] = f"{name}.csv"
         for name, file in files.items():
             rows = connection.sql(f"select * from '{folder}/{file}'").to_arrow_table()
+            rows = rows.rename_columns([named(column) for column in rows.column_names])
             warehouse.load(Relation(schema_name="shop", name=name), rows)
+
+
+def told(proposal: Proposal) -> dict[str, object]:
+    """All that a proposal says of names, keys and times."""
+    tables = [event.table for event in proposal.events] + [table for table, _ in proposal.attributes]
+    return {
+        "entity": proposal.entity,
+        "events": [(event.table.name, event.time, event.session) for event in proposal.events],
+        "facts": {(table.name, key) for table, key in proposal.attributes},
+        "unused": {(table.name, why) for table, why in proposal.unused},
+        "grid": (proposal.every, proposal.start, proposal.end, proposal.horizon),
+        "columns": {
+            (table.name, column.name): (annotation(proposal, table, column), column.distinct, column.nulls)
+            for table in tables
+            for column in table.columns
+        },
+    }

@@ -9,14 +9,16 @@ import pytest
 from sqlglot import exp, parse_one
 
 from basemodel_ops.errors import DataError
-from basemodel_ops.proposal.postgres import PAGES, ROWS, look_in, schemas
+from basemodel_ops.proposal.postgres import PAGES, PostgresDatabase
 from basemodel_ops.proposal.project import files_of
-from basemodel_ops.proposal.roles import Proposal, annotation, propose
+from basemodel_ops.proposal.roles import annotation, propose
+from basemodel_ops.proposal.sampled import ROWS, look_into
+from basemodel_ops.proposal.seen import SeenTable
 from basemodel_ops.proposal.tables import look
 from basemodel_ops.warehouse.postgres import URI, PostgresWarehouse
 
 from ... import servers
-from .shop import load_shop, write_shop
+from .shop import load_shop, told, write_shop
 
 DAYS, USERS, LARGE = 400, 5_000, 300_000
 
@@ -45,21 +47,8 @@ def database(postgres_server: dict[str, str]) -> Iterator[Watched]:
         yield Watched(f"{URI}&host={host}&port={port}&user={variables['PGUSER']}&dbname=proposal")
 
 
-def told(proposal: Proposal) -> dict[str, object]:
-    """All that a proposal says of names, keys and times."""
-    tables = [event.table for event in proposal.events] + [table for table, _ in proposal.attributes]
-    return {
-        "entity": proposal.entity,
-        "events": [(event.table.name, event.time, event.session) for event in proposal.events],
-        "facts": {(table.name, key) for table, key in proposal.attributes},
-        "unused": {(table.name, why) for table, why in proposal.unused},
-        "grid": (proposal.every, proposal.start, proposal.end, proposal.horizon),
-        "columns": {
-            (table.name, column.name): (annotation(proposal, table, column), column.distinct, column.nulls)
-            for table in tables
-            for column in table.columns
-        },
-    }
+def look_in(database: Watched, places: list[str]) -> list[SeenTable]:
+    return look_into(PostgresDatabase(database), places)
 
 
 def test_a_shop_is_taken_for_what_it_is_as_files(tmp_path: Path, database: Watched) -> None:
@@ -151,7 +140,7 @@ def test_what_is_not_there_is_said(database: Watched) -> None:
             look_in(database, [place])
     with pytest.raises(DataError, match="would both be the table orders"):
         look_in(database, ["sales"])
-    assert schemas(database) == {"sales"}
+    assert PostgresDatabase(database).schemas() == {"sales"}
 
 
 def test_existing_schemas_are_never_built_into(tmp_path: Path, database: Watched) -> None:
@@ -184,3 +173,16 @@ def test_facts_are_found_by_values_where_names_differ_and_copies_are_not_read(da
     }  # fmt: skip
     assert '"fly"."flights"' in flights.source.sql("postgres")
     assert [table.copy_of for table in look_in(database, ["stage"])] == ["", "some"]
+
+
+def test_several_large_tables_are_sampled_one_after_another(database: Watched) -> None:
+    for name in ("calls", "views"):
+        database.run(
+            f"""create table public.{name} as select i % 999 as user_id, repeat('x', 40) as note,
+                timestamp '2023-01-01' + i * interval '1 minute' as at
+            from generate_series(1, {LARGE // 2}) as i"""
+        )
+    calls, views = look_in(database, ["public"])
+    assert calls.is_sampled
+    assert views.is_sampled
+    assert calls.rows == pytest.approx(LARGE // 2, rel=0.15)
