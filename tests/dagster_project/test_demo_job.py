@@ -1,6 +1,6 @@
 """`make demo`: real data of all households, five tasks, from raw tables to the mart.
 
-Its models learn from a thirtieth of the rows that `make demo` takes, and the bound of memory is lower than it is there:
+Its models learn from a tenth of the rows that `make demo` takes, and the bound of memory is lower than it is there:
 `make demo-test` asks the same of the demo as it is.
 """
 
@@ -29,11 +29,11 @@ ANSWERS = {
 
 IS_WHOLE = bool(os.environ.get("WHOLE_DEMO"))
 FEW_ROWS = {
-    "BASEMODEL_TASK_ROWS": "4000", "BASEMODEL_EVALUATION_ROWS": "3000", "BASEMODEL_ACTIVITY_ROWS": "10000",
+    "BASEMODEL_TASK_ROWS": "12000", "BASEMODEL_EVALUATION_ROWS": "6000", "BASEMODEL_ACTIVITY_ROWS": "10000",
     "BASEMODEL_PRETRAINING_ROWS": "6400", "BASEMODEL_EXPLAINED": "10",
 }  # fmt: skip
-"""A thirtieth of what heads learn from by default, a tenth of what the foundation model does, and a fifth of the
-explanations. Everything is read, and everybody is answered, as by default."""
+"""A tenth of what models learn from by default, and a fifth of the explanations. Everything is read, and everybody is
+answered, as by default."""
 
 MOST_MB = 4096 if IS_WHOLE else 3072
 
