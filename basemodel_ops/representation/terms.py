@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, hstack, vstack
+from scipy.sparse import csr_array, hstack
 
 from basemodel_ops.representation.build import SourcePlan
 from basemodel_ops.representation.history import History
@@ -22,18 +22,15 @@ def term_frequencies(histories: Sequence[History], plans: Sequence[SourcePlan], 
         float32 (entities x cutoffs, items), the cutoffs of an entity side by side; items of all columns in order.
     """
     entities, count = cutoffs.shape
-    order = np.arange(entities * count).reshape(count, entities).T.ravel()
     blocks: list[Any] = [csr_array((entities * count, 0), dtype=np.float32)]
     for history, plan in zip(histories, plans, strict=True):
         entity = np.repeat(np.arange(entities), np.diff(history.start))
         for column, size in plan.vocabularies.items():
             item = history.item_ids[column]
-            by_cutoff: list[Any] = []
-            for cutoff in cutoffs.T:
-                current = (item >= 0) & (history.time < cutoff[entity])
-                place = entity[current], item[current]
-                events = csr_array((np.ones(current.sum(), np.float32), place), shape=(entities, size))
-                events.sum_duplicates()
-                by_cutoff.append(events)
-            blocks.append(csr_array(vstack(by_cutoff, format="csr"))[order].log1p())
-    return csr_array(hstack(blocks, format="csr", dtype=np.float32))
+            before = [np.flatnonzero((item >= 0) & (history.time < cutoff[entity])) for cutoff in cutoffs.T]
+            row = np.concatenate([entity[events] * count + number for number, events in enumerate(before)])
+            place = row, item[np.concatenate(before)]
+            blocks.append(csr_array((np.ones(len(row), np.float32), place), shape=(entities * count, size)))
+    counted = csr_array(hstack(blocks, format="csr", dtype=np.float32))
+    counted.data = np.log1p(counted.data)
+    return counted

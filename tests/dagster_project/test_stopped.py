@@ -13,7 +13,7 @@ WORDS = "visits says: no row. Load some."
 @pytest.mark.parametrize(
     ("error", "said"), [(DataError(WORDS), WORDS), (dg.Failure(WORDS), WORDS), (KeyError("rows"), "KeyError: 'rows'")]
 )
-def test_a_foreseen_error_is_told_by_its_message_alone(error: Exception, said: str) -> None:
+def test_an_error_raised_on_purpose_shows_its_message_alone(error: Exception, said: str) -> None:
     @dg.asset
     def visits() -> None:
         raise error

@@ -72,7 +72,7 @@ def test_targets_of_any_type_that_holds_answers_are_sound(tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_target_that_no_head_could_learn_is_named_before_anything_is_made(tmp_path: Path, name: str) -> None:
+def test_a_target_that_no_head_could_learn_is_named_before_training(tmp_path: Path, name: str) -> None:
     kind, made, value, words = REFUSED[name]
     shows(said(tmp_path, kind, made, value), ("arget returned of returns", *words))
 

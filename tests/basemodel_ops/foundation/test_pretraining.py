@@ -154,7 +154,7 @@ def test_rows_named_as_held_out_are_measured_on_and_change_no_weight() -> None:
     assert losses != others
 
 
-def test_windows_that_are_over_in_no_row_that_is_learnt_from_have_averages_all_the_same() -> None:
+def test_windows_that_are_over_in_no_training_row_have_averages() -> None:
     inputs, futures = world(0, 400)
     held = np.arange(400) < 100
     futures[~held, 2:] = np.nan

@@ -8,6 +8,7 @@ import duckdb
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.proposal.roles import Proposal, annotation
 from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.sql import SqlWarehouse
 
 CUSTOMERS, DAYS = 40, 200
 
@@ -41,6 +42,15 @@ def write_shop(folder: Path) -> Path:
         connection.execute(f"copy (select i % 3 as colour from range(9) as t (i)) to '{folder}/colours.csv'")
     (folder / "readme.txt").write_text("no table")
     return folder
+
+
+class Running(SqlWarehouse):
+    """A warehouse in which tests run statements of their own."""
+
+    def run(self, sql: str) -> None:
+        with self._session() as session:
+            for statement in sql.split(";"):
+                session.execute(statement)
 
 
 def load_shop(warehouse: Warehouse, folder: Path, named: Callable[[str], str] = str) -> None:

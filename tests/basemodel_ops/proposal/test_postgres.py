@@ -18,12 +18,12 @@ from basemodel_ops.proposal.tables import look
 from basemodel_ops.warehouse.postgres import URI, PostgresWarehouse
 
 from ... import servers
-from .shop import load_shop, told, write_shop
+from .shop import Running, load_shop, told, write_shop
 
 DAYS, USERS, LARGE = 400, 5_000, 300_000
 
 
-class Watched(PostgresWarehouse):
+class Watched(Running, PostgresWarehouse):
     """A database that keeps what it was asked."""
 
     def __init__(self, uri: str) -> None:
@@ -33,11 +33,6 @@ class Watched(PostgresWarehouse):
     def read(self, query: exp.Query) -> pa.Table:
         self.asked.append(query.copy())
         return super().read(query)
-
-    def run(self, sql: str) -> None:
-        with self._session() as session:
-            for statement in sql.split(";"):
-                session.execute(statement)
 
 
 @pytest.fixture

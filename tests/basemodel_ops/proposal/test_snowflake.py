@@ -20,14 +20,14 @@ from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.snowflake import SnowflakeSession, SnowflakeWarehouse
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 
-from .shop import load_shop, told, write_shop
+from .shop import Running, load_shop, told, write_shop
 
 pytestmark = pytest.mark.timeout(120)
 NUMBERS = itertools.count()
 USERS, LARGE = 5_000, 200_000
 
 
-class Watched(SnowflakeWarehouse):
+class Watched(Running, SnowflakeWarehouse):
     """A database that keeps what it was asked."""
 
     def __init__(self, settings: dict) -> None:
@@ -37,11 +37,6 @@ class Watched(SnowflakeWarehouse):
     def read(self, query: exp.Query) -> pa.Table:
         self.asked.append(SnowflakeSession(None).render(query))
         return super().read(query)
-
-    def run(self, sql: str) -> None:
-        with self._session() as session:
-            for statement in sql.split(";"):
-                session.execute(statement)
 
 
 @pytest.fixture

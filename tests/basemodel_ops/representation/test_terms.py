@@ -40,7 +40,7 @@ def test_cutoffs_are_those_of_each_entity() -> None:
     assert np.flatnonzero(counted).tolist() == [2, 2 * 30 + 29]
 
 
-def test_sources_stand_side_by_side_and_may_count_nothing() -> None:
+def test_sources_stand_side_by_side_and_may_count_no_item() -> None:
     history, cutoffs = of_items(EVENTS), np.full((3, 1), 9 * DAY)
     counting = replace(plan(), vocabularies={"item": 30})
     alone = term_frequencies([history], [counting], cutoffs).toarray()

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +70,21 @@ with duckdb.connect(sys.argv[1]):
 """
 
 
-def test_a_file_is_waited_for_while_another_process_has_it_open(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
+@contextmanager
+def holder(path: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[[], None]]]:
+    """A process that has the file open, and what makes it close that and end."""
     command = [sys.executable, "-c", HOLD, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdin is not None
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        closing = threading.Timer(0.5, other.stdin.close)
+        yield other, other.stdin.close
+
+
+def test_a_file_is_waited_for_while_another_process_has_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with holder(path) as (other, release):
+        closing = threading.Timer(0.5, release)
         closing.start()
         with DuckDBWarehouse(path):
             assert other.wait(30) == 0
@@ -86,14 +94,10 @@ def test_a_file_is_waited_for_while_another_process_has_it_open(tmp_path: Path) 
 def test_a_file_that_another_process_holds_says_who_to_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("basemodel_ops.warehouse.duckdb.PATIENCE", 0.2)
     path = tmp_path / "warehouse.duckdb"
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
-        assert other.stdout.readline() == "open\n"
+    with holder(path) as (other, release):
         with pytest.raises(WarehouseError, match="open in another process") as caught:
             DuckDBWarehouse(path)
-        other.stdin.close()
+        release()
         assert other.wait(30) == 0
     assert str(path) in str(caught.value)
     assert "Close it" in str(caught.value)

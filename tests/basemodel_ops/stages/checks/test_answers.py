@@ -55,9 +55,7 @@ def test_what_is_surely_worse_than_random_is_stopped_whatever_ships(high: float,
         (np.inf, 1.0, False, True),
     ],
 )
-def test_a_model_that_learnt_something_warns_of_what_it_did_not(
-    activity: float, items: float, passes: bool, is_severe: bool
-) -> None:
+def test_a_model_of_which_one_family_fails_warns(activity: float, items: float, passes: bool, is_severe: bool) -> None:
     report = {"loss_activity": 1 - activity, "unigram_activity": 1, "loss_items": 1 - items, "unigram_items": 1}
     ws = SimpleNamespace(contract=SimpleNamespace(events=[]), current=lambda _: SimpleNamespace(json=lambda _: report))
     found = check_model(cast(Workspace, ws))

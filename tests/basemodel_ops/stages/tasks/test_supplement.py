@@ -79,7 +79,7 @@ def test_tasks_that_move_in_time_and_columns_of_few_values_have_none(
         assert terms_of(ws, warehouse, task, rows, ws.snapshot()) is None
 
 
-def test_a_trait_is_scored_and_explained_by_the_items_it_was_learnt_from(
+def test_a_trait_is_scored_and_explained_by_the_items_of_training(
     asked: tuple[Workspace, Task, TaskRows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws, task, _ = asked
