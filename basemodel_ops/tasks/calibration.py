@@ -11,6 +11,15 @@ LEAST, LEAST_OF_CLASS, SHRINK = 1e-4, 1e-6, 1.0
 """The smallest chances that are told from none; and what holds the offsets of classes near zero, in rows."""
 
 Weight = np.ndarray | None
+Entity = np.ndarray | None
+
+
+def _indices(rows: int, entity: Entity) -> np.ndarray:
+    """The number of each row's entity, (rows,), of which the even ones are a half and the odd ones the other.
+
+    Rows of an entity are alike, so they are not divided: a map that follows them closely would look right there too.
+    """
+    return np.arange(rows) if entity is None else np.unique(entity, return_inverse=True)[1]
 
 
 def _logit(score: np.ndarray) -> np.ndarray:
@@ -31,9 +40,18 @@ def _platt(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np.nd
     return knots, 1 / (1 + np.exp(-logits))
 
 
+def _same(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
+    """The score itself: a mean of several heads is often right as it is."""
+    return np.array([0.0, 1.0]), np.array([0.0, 1.0])
+
+
 def _flat(score: np.ndarray, target: np.ndarray, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
     """The rate of all: a score that does worse than this knows no probability."""
     return np.array([0.0, 1.0]), np.full(2, np.average(target, weights=weight))
+
+
+METHODS = (_platt, _same, _isotonic, _flat)
+"""Ways to a map, the more dependable first."""
 
 
 class Calibration:
@@ -43,27 +61,31 @@ class Calibration:
         self.knots, self.values = knots, values
 
     @classmethod
-    def fit(cls, score: np.ndarray, target: np.ndarray, weight: Weight = None) -> "Calibration":
-        """The map, isotonic, Platt-scaled or flat, with the smallest log loss on the other half of the rows, twice.
+    def fit(cls, score: np.ndarray, target: np.ndarray, weight: Weight = None, entity: Entity = None) -> "Calibration":
+        """The first of `METHODS` whose log loss on the other half, twice, is within a standard error of the best.
 
         Where a half has one class only, nothing can be compared, and a score stays what it is.
+
+        Args:
+            score: (rows,)
+            target: (rows,) 0 or 1.
+            weight: Of how many rows each speaks, (rows,).
+            entity: Whose rows these are, (rows,), which are all of one half; None where each is another's.
         """
-        half = np.arange(len(score)) % 2 == 0
-
-        def of(part: np.ndarray) -> Weight:
-            return None if weight is None else weight[part]
-
+        weight = np.ones(len(score)) if weight is None else weight
+        index = _indices(len(score), entity)
+        half = index % 2 == 0
         if any(len(np.unique(target[part])) < 2 for part in (half, ~half)):
-            return cls(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
-        loss = {
-            method: sum(
-                _log_loss(cls(*method(score[fit], target[fit], of(fit))).apply(score[~fit]), target[~fit], of(~fit))
-                for fit in (half, ~half)
-            )
-            for method in (_isotonic, _platt, _flat)
-        }
-        best = min(loss, key=lambda method: loss[method])
-        return cls(*best(score, target, weight))
+            return cls(*_same(score, target, weight))
+        losses = []  # (methods, entities)
+        for method in METHODS:
+            chance = np.empty(len(score))
+            for fit in (half, ~half):
+                chance[~fit] = cls(*method(score[fit], target[fit], weight[fit])).apply(score[~fit])
+            losses.append(np.bincount(index, weight * _log_losses(chance, target)))
+        more = np.array(losses) - losses[int(np.sum(losses, axis=1).argmin())]
+        error = more.std(axis=1) * np.sqrt(more.shape[1])
+        return cls(*METHODS[int((more.sum(axis=1) <= error).argmax())](score, target, weight))
 
     def apply(self, score: np.ndarray) -> np.ndarray:
         """Calibrated probabilities; a little of the score remains so that the order within a step is kept."""
@@ -85,9 +107,11 @@ class ClassCalibration:
     offset: np.ndarray  # (classes,)
 
     @classmethod
-    def fit(cls, chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> "ClassCalibration":
-        """The slope and offsets with the smallest log loss; none if they do not help on the other half of rows."""
-        half = np.arange(len(target)) % 2 == 0
+    def fit(
+        cls, chance: np.ndarray, target: np.ndarray, weight: Weight = None, entity: Entity = None
+    ) -> "ClassCalibration":
+        """The slope and offsets with the smallest log loss; none if they do not help on the other half of entities."""
+        half = _indices(len(target), entity) % 2 == 0
         plain = cls(1.0, np.zeros(chance.shape[1]))
         losses = np.zeros(2)
         for fit in (half, ~half):
@@ -138,9 +162,9 @@ def load_calibration(arrays: dict[str, np.ndarray]) -> Calibration | ClassCalibr
     return Calibration(arrays["knots"], arrays["values"]) if "knots" in arrays else None
 
 
-def _log_loss(chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> float:
+def _log_losses(chance: np.ndarray, target: np.ndarray) -> np.ndarray:
     chance = np.clip(chance, LEAST, 1 - LEAST)
-    return float(-np.average(target * np.log(chance) + (1 - target) * np.log(1 - chance), weights=weight))
+    return -(target * np.log(chance) + (1 - target) * np.log(1 - chance))
 
 
 def _class_loss(chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> float:

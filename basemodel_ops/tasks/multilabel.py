@@ -107,10 +107,12 @@ class PairModel:
         calibration = load_calibration(state[0])
         return cls(kind, state[0]["rate"], boosters, calibration if isinstance(calibration, Calibration) else None)
 
-    def calibrated(self, feature_sets: "PairFeatureSets", target: np.ndarray) -> "PairModel":
-        """This model with what its answers are worth on later rows; target (rows, labels) bool."""
+    def calibrated(self, feature_sets: "PairFeatureSets", target: np.ndarray, entity: np.ndarray) -> "PairModel":
+        """This model with what its answers are worth on later rows; target (rows, labels) bool, entity (rows,)."""
         predicted = replace(self, calibration=None).predict(feature_sets)
-        return replace(self, calibration=Calibration.fit(predicted.ravel(), target.ravel().astype(float)))
+        entity = np.repeat(entity, target.shape[1])
+        calibration = Calibration.fit(predicted.ravel(), target.ravel().astype(float), entity=entity)
+        return replace(self, calibration=calibration)
 
 
 def predictions_of(models: dict[str, PairModel], feature_sets: PairFeatureSets) -> dict[str, np.ndarray]:

@@ -42,7 +42,8 @@ def fit_labels(
         ("baseline", "zero-shot", "boosted", "blend"), feature_sets.rows(train), target[train], ws.settings.seed
     )
     selected, metrics = choose_pairs(candidates, feature_sets.rows(validation), target[validation])
-    worth = candidates[selected].calibrated(feature_sets.rows(validation), target[validation]).calibration
+    entity = examples.entity[row_index[validation]]
+    worth = candidates[selected].calibrated(feature_sets.rows(validation), target[validation], entity).calibration
     known = known_before_test(rows, task.horizon)
     newest = fit_pairs(tuple(candidates), feature_sets.rows(known), target[known], ws.settings.seed)
     newest[selected] = replace(newest[selected], calibration=worth)

@@ -150,5 +150,5 @@ def calibrated(
     shares = trial_weights(trials, fade)
     weight = np.concatenate([share * current / current.sum() for share, current in zip(shares, weights, strict=True)])
     weight *= len(weight) / weight.sum()
-    target = np.concatenate([trial.target for trial in trials])
-    return kind_of(kind).calibrate([trial.predictions[name] for trial in trials], target, weight)
+    target, entity = (np.concatenate([getattr(trial, part) for trial in trials]) for part in ("target", "entity_index"))
+    return kind_of(kind).calibrate([trial.predictions[name] for trial in trials], target, weight, entity)

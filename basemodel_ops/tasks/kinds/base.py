@@ -184,9 +184,12 @@ class TaskKind(ABC):
 
     @abstractmethod
     def calibrate(
-        self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
+        self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray
     ) -> Calibration | ClassCalibration | None:
-        """What answers are worth as chances, by those at several moments one after the other; None of amounts."""
+        """What answers are worth as chances, by those at several moments one after the other; None of amounts.
+
+        Rows of one `entity` (rows,) are alike.
+        """
 
     def metrics(self, target: np.ndarray, prediction: np.ndarray, weight: Weight = None) -> dict[str, float]:
         """Every metric of answers to rows, by name."""

@@ -42,9 +42,11 @@ class Binary(TaskKind):
         constant = -(target * np.log(rate) + (1 - target) * np.log(1 - rate))
         return TraitDifference(log_loss, np.stack(predictions), target, weight / (weight @ constant))
 
-    def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Calibration:
+    def calibrate(
+        self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray
+    ) -> Calibration:
         """A rising map of the chance."""
-        return Calibration.fit(np.concatenate(predictions), target, weight)
+        return Calibration.fit(np.concatenate(predictions), target, weight, entity)
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The chance."""

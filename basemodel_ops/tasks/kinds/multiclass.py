@@ -93,11 +93,13 @@ class Multiclass(TaskKind):
         """Fewer of many classes."""
         return FEWER if target.max() >= MANY else most
 
-    def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> ClassCalibration:
+    def calibrate(
+        self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray
+    ) -> ClassCalibration:
         """A power of the chances and a weight per class."""
         classes = max(int(target.max()) + 1, *(prediction.shape[1] for prediction in predictions))
         return ClassCalibration.fit(
-            np.concatenate([_padded(answer, classes) for answer in predictions]), target, weight
+            np.concatenate([_padded(answer, classes) for answer in predictions]), target, weight, entity
         )
 
     def columns(self, task: Task) -> list[pa.Field]:

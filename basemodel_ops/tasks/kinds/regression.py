@@ -69,7 +69,9 @@ class Regression(TaskKind):
         constant = (target - np.average(target, weights=weight)) ** 2
         return TraitDifference(squared, logs, target, weight / (weight @ constant))
 
-    def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> None:
+    def calibrate(
+        self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray
+    ) -> None:
         """Amounts are no chances."""
 
     def interval(self, task: Task, predictions: Sequence[np.ndarray], target: np.ndarray) -> Interval | None:

@@ -112,10 +112,13 @@ class Survival(TaskKind):
         described = np.stack([prediction[at.row, at.period] for prediction in predictions])
         return TraitDifference(log_loss, described, at.happened, current / (current @ constant))
 
-    def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> Calibration:
+    def calibrate(
+        self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray
+    ) -> Calibration:
         """A rising map of the hazard, the same for all periods."""
         at = PersonPeriods.of(target)
-        return Calibration.fit(np.concatenate(predictions)[at.row, at.period], at.happened, weight[at.row] * at.share)
+        hazard, current = np.concatenate(predictions)[at.row, at.period], weight[at.row] * at.share
+        return Calibration.fit(hazard, at.happened, current, entity[at.row])
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The expected days, and the chance of the event within each window."""

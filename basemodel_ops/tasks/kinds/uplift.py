@@ -164,7 +164,9 @@ class Uplift(TaskKind):
             if value >= total[best] - error
         )
 
-    def calibrate(self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray) -> None:
+    def calibrate(
+        self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray
+    ) -> None:
         """Nothing: an effect is no chance."""
 
     def bounds(

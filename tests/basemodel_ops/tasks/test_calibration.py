@@ -46,6 +46,29 @@ def test_an_uninformative_score_becomes_the_base_rate() -> None:
     assert np.std(answers) < 0.02
 
 
+def test_rows_of_an_entity_do_not_vouch_for_each_other() -> None:
+    errors = []
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        truth, entity = generator.uniform(0.05, 0.95, 200), np.repeat(np.arange(200), 25)
+        target = (generator.random(200) < truth).astype(float)[entity]
+        score = np.clip(truth[entity] + generator.normal(0, 0.01, len(entity)), 0.01, 0.99)
+        answers = [Calibration.fit(score, target, None, given).apply(score) for given in (None, entity)]
+        errors.append([np.abs(answer - truth[entity]).mean() for answer in answers])
+    apart, together = np.mean(errors, axis=0)
+    assert together < 0.6 * apart
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_classes_of_an_entity_do_not_vouch_for_each_other(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    truth, target, _ = chances(30, 1.0)
+    entity = np.repeat(generator.permutation(30), 20)
+    found = ClassCalibration.fit(truth[entity], target[entity], None, entity)
+    assert 0.5 < found.slope < 2
+    assert np.abs(found.offset).max() < 1
+
+
 def chances(rows: int, boldness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True chances of four classes, what is drawn of them, and what a model says that is too bold or too shy."""
     generator = np.random.default_rng(0)

@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_model(fitted: dict[str, PairModel]) -> Non
 def test_chances_are_mended_on_later_rows_and_no_order_changes(fitted: dict[str, PairModel]) -> None:
     views, target = sample(1)
     views = replace(views, model_outputs=4 * views.model_outputs - 2)
-    model = fitted["zero-shot"].calibrated(views, target)
+    model = fitted["zero-shot"].calibrated(views, target, np.arange(len(target)))
     before, after = fitted["zero-shot"].predict(views), model.predict(views)
     assert np.mean((after - target) ** 2) < np.mean((before - target) ** 2) - 0.02
     np.testing.assert_array_equal(np.argsort(after, axis=0), np.argsort(before, axis=0))
