@@ -77,15 +77,12 @@ class Calibration:
         half = index % 2 == 0
         if any(len(np.unique(target[part])) < 2 for part in (half, ~half)):
             return cls(*_same(score, target, weight))
-        losses = []  # (methods, entities)
-        for method in METHODS:
-            chance = np.empty(len(score))
-            for fit in (half, ~half):
-                chance[~fit] = cls(*method(score[fit], target[fit], weight[fit])).apply(score[~fit])
-            losses.append(np.bincount(index, weight * _log_losses(chance, target)))
-        more = np.array(losses) - losses[int(np.sum(losses, axis=1).argmin())]
-        error = more.std(axis=1) * np.sqrt(more.shape[1])
-        return cls(*METHODS[int((more.sum(axis=1) <= error).argmax())](score, target, weight))
+        losses = np.empty((len(METHODS), len(score)))
+        for fit in (half, ~half):
+            for loss, method in zip(losses, METHODS, strict=True):
+                chance = cls(*method(score[fit], target[fit], weight[fit])).apply(score[~fit])
+                loss[~fit] = _log_losses(chance, target[~fit])
+        return cls(*METHODS[_dependable(weight * losses, index)](score, target, weight))
 
     def apply(self, score: np.ndarray) -> np.ndarray:
         """Calibrated probabilities; a little of the score remains so that the order within a step is kept."""
@@ -110,30 +107,27 @@ class ClassCalibration:
     def fit(
         cls, chance: np.ndarray, target: np.ndarray, weight: Weight = None, entity: Entity = None
     ) -> "ClassCalibration":
-        """The slope and offsets with the smallest log loss; none if they do not help on the other half of entities."""
-        half = _indices(len(target), entity) % 2 == 0
-        plain = cls(1.0, np.zeros(chance.shape[1]))
-        losses = np.zeros(2)
+        """The slope and offsets with the smallest log loss; none if that is better for other entities."""
+        index = _indices(len(target), entity)
+        half, weight = index % 2 == 0, np.ones(len(target)) if weight is None else weight
+        plain, losses = cls(1.0, np.zeros(chance.shape[1])), np.empty((2, len(target)))
         for fit in (half, ~half):
-            class_calibration = cls._fitted(chance[fit], target[fit], None if weight is None else weight[fit])
-            current = None if weight is None else weight[~fit]
-            losses += [
-                _class_loss(plain.apply(chance[~fit]), target[~fit], current) for plain in (plain, class_calibration)
-            ]
-        return cls._fitted(chance, target, weight) if losses[1] < losses[0] else plain
+            for loss, way in zip(losses, (cls._fitted(chance[fit], target[fit], weight[fit]), plain), strict=True):
+                loss[~fit] = _class_losses(way.apply(chance[~fit]), target[~fit])
+        return plain if _dependable(weight * losses, index) else cls._fitted(chance, target, weight)
 
     @classmethod
-    def _fitted(cls, chance: np.ndarray, target: np.ndarray, weight: Weight) -> "ClassCalibration":
+    def _fitted(cls, chance: np.ndarray, target: np.ndarray, weight: np.ndarray) -> "ClassCalibration":
         logs = np.log(np.maximum(chance, LEAST_OF_CLASS))
         shown = np.eye(chance.shape[1])[target]
-        share = np.full(len(target), 1 / max(len(target), 1)) if weight is None else weight / weight.sum()
+        share = weight / weight.sum()
 
         def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
             result = cls(values[0], values[1:]).apply(chance)
             error = (result - shown) * share[:, None]
             held = SHRINK / max(len(target), 1)
             slope, offset = values[0] - 1, values[1:]
-            value = _class_loss(result, target, weight) + held / 2 * (slope**2 + offset @ offset)
+            value = share @ _class_losses(result, target) + held / 2 * (slope**2 + offset @ offset)
             return value, np.append((error * logs).sum() + held * slope, error.sum(axis=0) + held * offset)
 
         start = np.append(1.0, np.zeros(chance.shape[1]))
@@ -167,6 +161,12 @@ def _log_losses(chance: np.ndarray, target: np.ndarray) -> np.ndarray:
     return -(target * np.log(chance) + (1 - target) * np.log(1 - chance))
 
 
-def _class_loss(chance: np.ndarray, target: np.ndarray, weight: Weight = None) -> float:
-    its_chance = chance[np.arange(len(target)), target]
-    return float(-np.average(np.log(np.maximum(its_chance, LEAST_OF_CLASS)), weights=weight))
+def _class_losses(chance: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return -np.log(np.maximum(chance[np.arange(len(target)), target], LEAST_OF_CLASS))
+
+
+def _dependable(losses: np.ndarray, index: np.ndarray) -> int:
+    """The first way whose losses (ways, rows) are within a standard error of the best; an entity is one draw."""
+    more = losses - losses[int(losses.sum(axis=1).argmin())]
+    apart = np.array([np.bincount(index, way) for way in more])  # (ways, entities)
+    return int((apart.sum(axis=1) <= apart.std(axis=1) * np.sqrt(apart.shape[1])).argmax())
