@@ -44,7 +44,9 @@ def _chances(past: np.ndarray, score: np.ndarray) -> np.ndarray:
     """Of scores among those of the past, ascending: by rank, and beyond most of them by an exponential tail."""
     if not len(past):
         return np.ones(len(score))
-    result = (1 + len(past) - np.searchsorted(past, score, side="left")) / (1 + len(past))
+    # Of what is as odd, half: of a source that seldom speaks, silence would else be certain, and hide that of others.
+    at = sum(np.searchsorted(past, score, side=side) for side in ("left", "right")) / 2
+    result = (1 + len(past) - at) / (1 + len(past))
     start = past[int((1 - TAIL) * len(past))]
     beyond = past[past > start]
     if len(beyond):
@@ -62,7 +64,8 @@ def combined(chances: np.ndarray) -> np.ndarray:
     known = np.isfinite(chances)
     count, shown = np.maximum(known.sum(axis=1), 1), np.where(known, chances, 1)
     inverse, logs = (np.where(known, values, 0).sum(axis=1) / count for values in (1 / shown, -np.log(shown)))
-    return np.log(np.maximum(inverse, 1)) + logs
+    # The mean of so many inverse chances grows with the logarithm of how many there are.
+    return np.log(np.maximum(inverse, 1) / np.log(count + np.e - 1)) + logs
 
 
 def p_values(past: np.ndarray, score: np.ndarray, draw: np.ndarray) -> np.ndarray:

@@ -39,6 +39,18 @@ def test_chances_are_shares_of_like_rows_and_fall_beyond_them() -> None:
     assert np.isnan(ranks.chances(np.array([np.nan]), np.zeros(1))).all()
 
 
+def test_what_always_happens_has_an_even_chance() -> None:
+    score = np.append(np.zeros(9000), np.linspace(1, 2, 1000))
+    found = Ranks.of(score, np.zeros(10_000)).chances(np.array([0.0, 1.0]), np.zeros(2))
+    np.testing.assert_allclose(found, [0.1 + 0.9 / 2, 0.1], atol=0.01)
+
+
+def test_windows_of_few_lines_are_as_odd_in_the_middle_as_those_of_many() -> None:
+    draw = np.random.default_rng(0)
+    middles = [np.median(combined(draw.random((20_000, lines)))) for lines in (1, 2, 4, 8, 15, 30)]
+    assert max(middles) - min(middles) < 0.2
+
+
 def test_nothing_of_the_past_says_nothing() -> None:
     assert Ranks.of(np.zeros(0), np.zeros(0)).chances(np.array([3.0, np.nan]), np.zeros(2))[0] == 1
     assert p_values(np.zeros(0), np.array([1.0]), np.array([0.5])) == [1.0]
