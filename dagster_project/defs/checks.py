@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import category_columns
+from basemodel_ops.assets import FOUNDATION_MODEL, category_columns, codes_key, embedding_key, model_key
 from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation, Task
 from basemodel_ops.errors import WarehouseError
 from dagster_project.defs.partitions import timestamp
@@ -29,7 +29,7 @@ def checks(project: Project) -> list[dg.AssetChecksDefinition]:
     vectors = [_embeddings(project, source, column) for source, column in columns]
     cells = [_codes(project, source, column) for source, column in columns]
     models = [_task(project, task.name) for task in contract.tasks]
-    trained = ["foundation_model", *(f"{task.name}/model" for task in contract.tasks)]
+    trained = [FOUNDATION_MODEL, *(model_key(task.name) for task in contract.tasks)]
     forgotten = [_forgotten(project, key) for key in trained]
     labels = [_labels(project, task) for task in contract.tasks]
     learnt_from = [*labels, _point_in_time(project)]
@@ -206,7 +206,7 @@ def _embeddings(project: Project, source: str, column: str) -> dg.AssetChecksDef
         return check_embeddings(workspace, source, column)
 
     text = "Vectors are finite and of unit length wherever a value has neighbours."
-    return _stage(project, asset_key(f"embeddings/{source}__{column}").path, "vectors", text, find)
+    return _stage(project, asset_key(embedding_key(source, column)).path, "vectors", text, find)
 
 
 def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefinition:
@@ -216,7 +216,7 @@ def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefiniti
         return check_codes(workspace, source, column)
 
     text = "Codes fall inside the sketch, which then ranks what it holds as the true counts do."
-    return _stage(project, asset_key(f"codes/{source}__{column}").path, "queries", text, find)
+    return _stage(project, asset_key(codes_key(source, column)).path, "queries", text, find)
 
 
 def _labels(project: Project, task: Task) -> dg.AssetChecksDefinition:

@@ -11,7 +11,8 @@ from basemodel_ops.emde import item_scores
 from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.checks.partitions import count_partition
 from basemodel_ops.stages.erasure.forgetting import check_erased
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.scoring.answering import MOMENT, score_relation
 from basemodel_ops.stages.scoring.asked import asked_at
 from basemodel_ops.stages.workspace import Workspace
@@ -37,7 +38,7 @@ LEAST_RANK_CORRELATION = 0.3
 
 def check_embeddings(ws: Workspace, source: str, column: str) -> CheckResult:
     """Vectors are finite, and of unit length wherever a value has neighbours."""
-    vectors = ws.current(f"embeddings/{source}__{column}").arrays("embedding")["vectors"]
+    vectors = EmbeddingArtifact.current(ws, source, column).vectors
     length = np.linalg.norm(vectors, axis=1)
     unit = np.isclose(length, 1, atol=1e-3) | (length == 0)
     return CheckResult(
@@ -50,7 +51,7 @@ def check_embeddings(ws: Workspace, source: str, column: str) -> CheckResult:
 
 def check_codes(ws: Workspace, source: str, column: str, sample: int = 200) -> CheckResult:
     """A sketch of random histories, asked for its elements, ranks them as their true counts do."""
-    codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
+    codes = CodesArtifact.current(ws, source, column).codes
     generator = np.random.default_rng(ws.settings.seed)
     values, depth, width = len(codes), codes.shape[1], ws.settings.width
     if values < 50:
@@ -101,7 +102,7 @@ def lone_columns(ws: Workspace) -> list[str]:
     """Categories, as `source.column`, whose value comes once in more than `LONE_SHARE` of the events."""
     results = []
     for source, column in category_columns(ws.contract):
-        counts = vocabulary_of(ws.current(f"encoders/{source}"), column).counts
+        counts = EncoderArtifact.current(ws, source).vocabulary(column).counts
         if (counts == 1).sum() > LONE_SHARE * counts.sum():
             results.append(f"{source}.{column}")
     return results

@@ -11,7 +11,7 @@ from basemodel_ops.contract.types import EventSource
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.report import CheckResult
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.stages.scoring.querying import read_counts, represent
@@ -43,7 +43,7 @@ def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
     report_metrics: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
     worst, lowest = 1.0, "none is asked"
     for source, column in columns:
-        size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
+        size = len(EncoderArtifact.current(ws, source).vocabulary(column))
         truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
         precision, correlation = [], []
         for row, count in enumerate(read_counts(ws, examples, chosen, source, column)):
@@ -91,7 +91,7 @@ def _true_counts(
     with ws.warehouse() as warehouse:
         table = warehouse.read(query)
     entity_index = np.searchsorted(chosen, examples.entities.encode(table.column(event.entity)))
-    code = vocabulary_of(ws.current(f"encoders/{event.name}"), column).encode(table.column(column))
+    code = EncoderArtifact.current(ws, event.name).vocabulary(column).encode(table.column(column))
     age = (to_microseconds(before) - microseconds(table.column(event.time))) / DAY
     truth = np.zeros((len(chosen), size))
     known = code >= 0

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from basemodel_ops.assets import category_columns
+from basemodel_ops.assets import category_columns, embedding_key
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract, Task
 from basemodel_ops.errors import BudgetError
@@ -107,8 +107,7 @@ def _embeddings(contract: Contract, settings: Settings, snapshot: Snapshot) -> I
         events = min(snapshot.events[source], settings.embedding_events)
         seconds = events / EVENTS_A_SECOND + events * settings.iterations * settings.dimension / 1.5e9
         memory = BASE + min(events, 2_000_000) * 200 / MB + events * 30 / MB
-        key = f"embeddings/{source}__{column}"
-        yield Line(key, events, settings.dimension, events * 40 / MB, memory, seconds / 60)
+        yield Line(embedding_key(source, column), events, settings.dimension, events * 40 / MB, memory, seconds / 60)
 
 
 def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Iterator[Line]:

@@ -13,7 +13,8 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.foundation.retrieval import Retrieval, Sequences, learn_retrieval
 from basemodel_ops.report import Report
 from basemodel_ops.representation import History
-from basemodel_ops.stages.features.encoding import attribute_codes, vocabulary_of
+from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, sample_of
 from basemodel_ops.stages.snapshot.parts import parts_used
 from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, fitted_metrics, load_task_rows
@@ -63,9 +64,9 @@ class RecommendationContext:
         self._history: History
         self.entities: Vocabulary
         self._history, self._vectors, self.entities = read_items(ws, warehouse, task, before, chosen)
-        encoder = ws.current(f"encoders/{target.source}")
-        self.items: Vocabulary = vocabulary_of(encoder, target.column)
-        self._attributes = attribute_codes(encoder, target.column)
+        encoder = EncoderArtifact.current(ws, target.source)
+        self.items: Vocabulary = encoder.vocabulary(target.column)
+        self._attributes = encoder.attribute_codes(target.column)
         self._eligible = None if task.offers is None else read_eligible_items(warehouse, task, self.items)
 
     def sequences(self, end: int) -> Sequences:
@@ -243,12 +244,12 @@ class Recommender:
         """Read what was learnt, and how popular the items are strictly before the cutoff (microseconds)."""
         target = target_of(task)
         self._task, self._cutoff, self._column, self.source = task, cutoff, target.column, target.source
-        encoder = ws.current(f"encoders/{target.source}")
-        self.items = vocabulary_of(encoder, target.column)
-        vectors = ws.current(f"embeddings/{target.source}__{target.column}").arrays("embedding")["vectors"]
+        encoder = EncoderArtifact.current(ws, target.source)
+        self.items = encoder.vocabulary(target.column)
+        vectors = EmbeddingArtifact.current(ws, target.source, target.column).vectors
         network = Retrieval.from_arrays(fitted.arrays("network"), vectors)
         relations = Relations.from_arrays(fitted.arrays("relations"))
-        self._item_models = ItemModels(vectors, attribute_codes(encoder, target.column), relations, network)
+        self._item_models = ItemModels(vectors, encoder.attribute_codes(target.column), relations, network)
         self._recipe = fitted.json("recipe")
         self.ranker = Ranker.restore(fitted.json("ranker")) if self._recipe["shipped"] == RERANKED else None
         self._eligible = None if task.offers is None else read_eligible_items(warehouse, task, self.items).at(cutoff)

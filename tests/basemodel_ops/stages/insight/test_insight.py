@@ -17,6 +17,8 @@ from basemodel_ops.insight.segments import Tree
 from basemodel_ops.report import Report
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks import insight as checks
+from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES
 from basemodel_ops.stages.insight.profiles import PROFILES
 from basemodel_ops.stages.insight.segments import SEGMENTS
@@ -194,8 +196,8 @@ def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspac
 def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
     report = stages.item_embeddings(ws, "station", "r")
     rows = read(ws, "station_embeddings", None)
-    vectors = ws.current("embeddings/trips__station").arrays("embedding")["vectors"]
-    known = ws.current("encoders/trips").table("station").to_pylist()
+    vectors = EmbeddingArtifact.current(ws, "trips", "station").vectors
+    known = EncoderArtifact.current(ws, "trips").vocabulary("station").table().to_pylist()
     assert report.metrics["rows"] == len(rows) == len(known)
     found = {row["station"]: row for row in rows}
     for one, vector in zip(known, vectors, strict=True):

@@ -10,6 +10,7 @@ from basemodel_ops import stages
 from basemodel_ops.contract.types import Task
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.explanations.explaining import groups, open_question
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import Group
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
@@ -58,7 +59,7 @@ def test_they_are_those_of_the_table_before_the_cutoff(asked: tuple[Workspace, T
         terms = terms_of(ws, warehouse, task, rows, ws.snapshot())
     assert terms is not None
     events = [(row["rider"], row["started_at"], row["station"]) for row in trips().to_pylist()]
-    vocabulary = ws.current("encoders/trips").table("station").column(0).to_pylist()
+    vocabulary = EncoderArtifact.current(ws, "trips").vocabulary("station").values.to_pylist()
     assert len(vocabulary) > KEPT
     assert terms.shape == (len(rows.cutoff), len(vocabulary))
     for number in range(0, len(rows.cutoff), 37):
