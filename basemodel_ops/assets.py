@@ -28,7 +28,10 @@ DRAWN = ("seed", "pretraining_rows", "activity_rows")
 TRAINED = ("seed", "hidden", "epochs", "width")
 
 
-TRAINING_EXAMPLES, FOUNDATION_MODEL, SEGMENTATION = "training_examples", "foundation_model", "segmentation"
+SNAPSHOT = "snapshot"
+TRAINING_EXAMPLES = "training_examples"
+FOUNDATION_MODEL = "foundation_model"
+SEGMENTATION = "segmentation"
 """Keys of the artifacts of which a project has one."""
 
 

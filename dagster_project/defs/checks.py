@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import FOUNDATION_MODEL, category_columns, codes_key, embedding_key, model_key
+from basemodel_ops.assets import (
+    FOUNDATION_MODEL,
+    SNAPSHOT,
+    TRAINING_EXAMPLES,
+    category_columns,
+    codes_key,
+    embedding_key,
+    model_key,
+)
 from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation, Task
 from basemodel_ops.errors import WarehouseError
 from dagster_project.defs.partitions import timestamp
@@ -241,10 +249,10 @@ def _point_in_time(project: Project) -> dg.AssetChecksDefinition:
         sources = (*workspace.contract.events, *workspace.contract.attributes)
         with workspace.warehouse() as warehouse:
             tables = [content(warehouse, workspace.contract, source.relation) for source in sources]
-        return [workspace.current(key).version for key in ("training_examples", "snapshot")], tables
+        return [workspace.current(key).version for key in (TRAINING_EXAMPLES, SNAPSHOT)], tables
 
     text = "Shuffling what comes after a cutoff changes no byte of what is learnt from."
-    return _stage(project, ["training_examples"], "no_future", text, find, versions=versions)
+    return _stage(project, [TRAINING_EXAMPLES], "no_future", text, find, versions=versions)
 
 
 def _foundation(project: Project) -> dg.AssetChecksDefinition:
@@ -254,7 +262,7 @@ def _foundation(project: Project) -> dg.AssetChecksDefinition:
         return check_model(workspace)
 
     return _stage(
-        project, ["foundation_model"], "loss", "Losses are finite and below those of knowing only averages.", find
+        project, [FOUNDATION_MODEL], "loss", "Losses are finite and below those of knowing only averages.", find
     )
 
 

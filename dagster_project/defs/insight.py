@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import embedding_key, published_columns
+from basemodel_ops.assets import FOUNDATION_MODEL, SEGMENTATION, embedding_key, published_columns
 from basemodel_ops.contract.answers import TABLES, published_name
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
@@ -46,8 +46,8 @@ def _check(key: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
 
 
 def _weekly(project: Project) -> dg.AssetsDefinition:
-    entity, divided = project.contract.entity, [REPRESENTATION, dg.AssetKey("segmentation")]
-    anticipated = [REPRESENTATION, dg.AssetKey("foundation_model")]
+    entity, divided = project.contract.entity, [REPRESENTATION, asset_key(SEGMENTATION)]
+    anticipated = [REPRESENTATION, asset_key(FOUNDATION_MODEL)]
     asked = of_asked(project, project.contract.tasks)
     asked["neighbour"] = asked.get(entity, [])
     made_of = {

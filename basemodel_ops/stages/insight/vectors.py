@@ -27,7 +27,7 @@ MODULE = "stages.insight.vectors"
 def entity_embeddings(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     """Publish the embeddings that are kept of a week as `basemodel.entity_embeddings`; `model_version` says whose."""
     week = Week(ws, as_of)
-    version = week.artifact.version
+    version = week.version
 
     def rows(part: slice) -> pa.Table:
         columns = {ws.contract.entity: week.entities.values[part], "embedding": texts(week.embeddings[part])}

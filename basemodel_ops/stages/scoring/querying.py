@@ -22,7 +22,8 @@ from basemodel_ops.stages.features.embedding_artifact import CodesArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.features.rows import Represented, RowsInMemory
-from basemodel_ops.stages.scoring.kept import kept_rows, representation_key
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
+from basemodel_ops.stages.scoring.kept import kept_rows
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -58,8 +59,8 @@ def query_entity(
     known = _vocabulary(ws, examples, source, column)
     row_index = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
     if not len(examples) or row_index[0] < 0:
-        kept = ws.store.newest(representation_key(as_of))
-        known = [] if kept is None else kept.table("entities").column("value")[:3].to_pylist()
+        kept = RepresentationArtifact.newest(ws, as_of)
+        known = [] if kept is None else kept.entities.values[:3].to_pylist()
         raise DataError(
             f"No {ws.contract.entity} {entity} has events before {key_of(as_of)}, or none that was kept. "
             f"There are such as {known}."
@@ -116,7 +117,7 @@ def _is(column: exp.Column, value: str) -> exp.Expr:
 
 def _represented(ws: Workspace, entity: str, as_of: datetime) -> Represented:
     """The kept rows at `as_of`, or else the row of the entity, made from its events."""
-    kept = ws.store.newest(representation_key(as_of))
+    kept = RepresentationArtifact.newest(ws, as_of)
     rows = kept_rows(kept) if kept is not None else None
     if rows is not None:
         return rows

@@ -12,7 +12,7 @@ from basemodel_ops import stages
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.planning.budget import prepare
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 
@@ -61,7 +61,7 @@ def test_a_grid_of_more_cutoffs_than_events_has_rows_only_where_somebody_lived(t
     few = rides_of(RIDER_NAMES, [datetime(2024, 4, 1), datetime(2024, 5, 9)])
     ws = encoded(tmp_path, trips=few, cutoffs=grid)
     assert answered(ws) == RIDERS
-    rows = FeatureStore(ws.store.current("training_examples"))
+    rows = ExamplesArtifact.current(ws)
     asked = {cutoff.timestamp() for cutoff in CUTOFFS}  # the task names its own
     assert len(rows) <= RIDERS * len(CUTOFFS)
     assert {moment / 1e6 for moment in rows.cutoffs} <= {datetime.timestamp(c) for c in cutoffs} | asked
@@ -111,7 +111,7 @@ def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Pa
         ws = encoded(tmp_path / name, trips=table.take(order))
         prepare(ws)
         stages.training_examples(ws)
-        examples = FeatureStore(ws.current("training_examples"))
+        examples = ExamplesArtifact.current(ws)
         newest = examples.positions("recent_item")
         found.append(examples.gather(np.arange(len(examples)), newest))
     assert found[0].any()

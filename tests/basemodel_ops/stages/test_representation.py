@@ -17,7 +17,9 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features import builder
 from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.rows import WIDE, FeatureStore, RowsInMemory
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
+from basemodel_ops.stages.features.feature_store import WIDE
+from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.snapshot.times import to_datetime
 
 from .conftest import encode, represent
@@ -205,7 +207,7 @@ def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace)
         patch.setattr(builder, "SKETCHED_ABOVE", 10)
         patch.setattr(builder, "SHARD", 7)
         stages.training_examples(ws)
-    together = FeatureStore(ws.current("training_examples"))
+    together = ExamplesArtifact.current(ws)
     moments, count = np.unique(together.cutoff[together.is_wide], return_counts=True)
     cutoff = int(moments[count.argmax()])
     alone = examples(ws, to_datetime(cutoff))
