@@ -15,6 +15,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.scoring.scoring import score
 from basemodel_ops.stages.snapshot.times import Times, own_bounds, to_datetime, to_microseconds
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 
 from . import clinics
 from .clinics import clinic
@@ -37,7 +38,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict[str
 def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace, dict[str, float]]) -> None:
     """15 June is between the cutoffs of week 14 and 15; that of week 18 is over on 15 July, when the test begins."""
     workspace, _ = given
-    report = workspace.current("returns/evaluation").report
+    report = EvaluationArtifact.current(workspace, "returns").report
     parts = {"train": range(14), "validation": range(15, 19), "test": range(19, 23)}
     assert report["split"] == "given"
     for name, weeks in parts.items():

@@ -15,6 +15,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.planning.budget import prepare
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
+from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 
 from .riding import CUTOFFS, ask, encoded, is_over
 from .trips import NOW, RIDERS, trips
@@ -96,8 +97,8 @@ def test_items_of_odd_kinds_train_a_model_that_scores_everyone(tmp_path: Path, i
     stations = [ODD_ITEMS[items](station, row, moment) for row, (station, moment) in enumerate(rows)]
     ws = encoded(tmp_path, trips=table.set_column(3, "station", pa.array(stations, pa.int64())))
     assert answered(ws) == RIDERS
-    metrics = ws.current("rides_14d/model").json("metrics")
-    assert all(np.isfinite(list(found.values())).all() for found in metrics["test"].values())
+    metrics = ModelArtifact.current(ws, "rides_14d").metrics
+    assert all(np.isfinite(list(found.values())).all() for found in metrics.test.values())
 
 
 def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Path) -> None:

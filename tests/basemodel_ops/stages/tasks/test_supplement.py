@@ -15,6 +15,7 @@ from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import Group
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
 from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.tasks.supplement import terms_of
 from basemodel_ops.tasks import blending
 
@@ -86,7 +87,7 @@ def test_a_trait_is_scored_and_explained_by_the_items_of_training(
     ws, task, _ = asked
     monkeypatch.setattr(blending, "HEADS_WITH_FEWEST_LABELS", ("tf-idf items",))
     stages.task_model(ws, task.name)
-    assert ws.current(f"{task.name}/model").json("recipe")["shares"] == {"tf-idf items": 1.0}
+    assert SingleModelArtifact.current(ws, task.name).shares == {"tf-idf items": 1.0}
     asked_of: list[Group] = []
     pass_over = scoring._groups
     monkeypatch.setattr(
