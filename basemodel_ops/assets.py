@@ -28,6 +28,38 @@ DRAWN = ("seed", "pretraining_rows", "activity_rows")
 TRAINED = ("seed", "hidden", "epochs", "width")
 
 
+SNAPSHOT = "snapshot"
+TRAINING_EXAMPLES = "training_examples"
+FOUNDATION_MODEL = "foundation_model"
+SEGMENTATION = "segmentation"
+"""Keys of the artifacts of which a project has one."""
+
+
+def encoder_key(source: str) -> str:
+    """The key of the encoders of a source."""
+    return f"encoders/{source}"
+
+
+def embedding_key(source: str, column: str) -> str:
+    """The key of the vectors of the values of a column."""
+    return f"embeddings/{source}__{column}"
+
+
+def codes_key(source: str, column: str) -> str:
+    """The key of the codes of the values of a column."""
+    return f"codes/{source}__{column}"
+
+
+def model_key(task: str) -> str:
+    """The key of the fitted model of a task."""
+    return f"{task}/model"
+
+
+def evaluation_key(task: str) -> str:
+    """The key of the evaluation of a task's model."""
+    return f"{task}/evaluation"
+
+
 @dataclass(frozen=True)
 class Asset:
     """What one artifact is made from."""
@@ -80,9 +112,9 @@ def published_columns(contract: Contract) -> dict[str, list[str]]:
 def represented(contract: Contract) -> tuple[tuple[str, ...], tuple[Relation, ...]]:
     """Artifacts and tables that a representation is made from."""
     attributes = [source for source in contract.attributes if source.key == contract.entity]
-    keys = [f"encoders/{source.name}" for source in (*contract.events, *attributes)]
+    keys = [encoder_key(source.name) for source in (*contract.events, *attributes)]
     for source, column in category_columns(contract):
-        keys += [f"embeddings/{source}__{column}", f"codes/{source}__{column}"]
+        keys += [embedding_key(source, column), codes_key(source, column)]
     return tuple(keys), tuple(source.relation for source in (*contract.events, *attributes))
 
 
@@ -93,7 +125,7 @@ def _assets(contract: Contract) -> Iterator[Asset]:
         mentioned = _references(source, attribute_sources)
         relations = [source.relation, *(attribute_source.relation for attribute_source in mentioned)]
         yield Asset(
-            f"encoders/{source.name}", "stages.features.encoding", relations=tuple(relations), settings=ENCODED,
+            encoder_key(source.name), "stages.features.encoding", relations=tuple(relations), settings=ENCODED,
             pins=("training_end",), declared=[_plain(source) for source in (source, *mentioned)],
         )  # fmt: skip
     every = tuple(event.relation for event in contract.events)
@@ -102,22 +134,22 @@ def _assets(contract: Contract) -> Iterator[Asset]:
         declared = next(entry for entry in event.columns if entry.name == column)
         attributes = (attribute_sources[declared.references].relation,) if declared.references else ()
         yield Asset(
-            f"embeddings/{source}__{column}",
+            embedding_key(source, column),
             "stages.features.embedding",
-            (f"encoders/{source}",),
+            (encoder_key(source),),
             aside=(*every, *attributes),
             settings=EMBEDDED,
             pins=("training_end", "entities", "events"),
             declared=column,
         )
         yield Asset(
-            f"codes/{source}__{column}", "stages.features.embedding",
-            (f"encoders/{source}", f"embeddings/{source}__{column}"), settings=CODED, declared=column,
+            codes_key(source, column), "stages.features.embedding",
+            (encoder_key(source), embedding_key(source, column)), settings=CODED, declared=column,
         )  # fmt: skip
     artifacts, relations = represented(contract)
     populations = tuple(task.population or task.relation for task in contract.tasks)
     yield Asset(
-        "training_examples",
+        TRAINING_EXAMPLES,
         "stages.features.examples",
         artifacts,
         relations,
@@ -127,11 +159,11 @@ def _assets(contract: Contract) -> Iterator[Asset]:
         [_plain(source) for source in (*contract.events, *contract.attributes)],
     )
     yield Asset(
-        "foundation_model", "stages.foundation.pretraining", ("training_examples",), settings=TRAINED,
+        FOUNDATION_MODEL, "stages.foundation.pretraining", (TRAINING_EXAMPLES,), settings=TRAINED,
         pins=("training_end", "item_targets"),
     )  # fmt: skip
     yield Asset(
-        "segmentation", "stages.insight.segmentation", ("training_examples", "foundation_model"), settings=("seed",),
+        SEGMENTATION, "stages.insight.segmentation", (TRAINING_EXAMPLES, FOUNDATION_MODEL), settings=("seed",),
         pins=("training_end",),
     )  # fmt: skip
     for task in contract.tasks:
@@ -144,24 +176,24 @@ def _task(contract: Contract, task: Task) -> Iterator[Asset]:
     declared = {**_plain(task), "form": task.form.modelled}
     if task.form.shape is Shape.ITEMS and task.predicts is not None:
         source = task.predicts.source
-        inputs = (f"encoders/{source}", f"embeddings/{source}__{task.predicts.column}")
+        inputs = (encoder_key(source), embedding_key(source, task.predicts.column))
         every = tuple(event.relation for event in contract.events)
         yield Asset(
-            f"{task.name}/model", "stages.tasks.recommendation", inputs, current, every, ("seed", "embedding_events"),
+            model_key(task.name), "stages.tasks.recommendation", inputs, current, every, ("seed", "embedding_events"),
             ("grid", "entities", "events"), declared,
         )  # fmt: skip
     else:
         yield Asset(
-            f"{task.name}/model",
+            model_key(task.name),
             "stages.tasks.fitting",
-            (*artifacts, "training_examples", "foundation_model"),
+            (*artifacts, TRAINING_EXAMPLES, FOUNDATION_MODEL),
             current,
             relations,
             ("seed", *REPRESENTED, "task_rows", "evaluation_rows"),
             ("grid", "item_targets"),
             declared,
         )
-    yield Asset(f"{task.name}/evaluation", "stages.tasks.evaluation", (f"{task.name}/model",), declared=task.type.value)
+    yield Asset(evaluation_key(task.name), "stages.tasks.evaluation", (model_key(task.name),), declared=task.type.value)
 
 
 def _references(

@@ -16,10 +16,9 @@ from rich.console import Console
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.foundation import FoundationModel
-from basemodel_ops.representation import Layout
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.activity_targets import activity_targets
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.training_sets import TrainingSet
@@ -54,7 +53,7 @@ class Labels:
     of_event: np.ndarray  # (events,) label of each event, -1 where none
 
     @classmethod
-    def read(cls, ws: Workspace, task: Task, examples: FeatureStore, events: Events) -> "Labels":
+    def read(cls, ws: Workspace, task: Task, examples: ExamplesArtifact, events: Events) -> "Labels":
         """Its rows, labels and what each event is of; labels that are not kept as things are left out."""
         if task.predicts is None:
             raise ValueError(f"{task.name} does not say what it predicts.")
@@ -81,8 +80,8 @@ class Bench:
 
     def __init__(self, ws: Workspace, seed: int, rows: int | None, read: str) -> None:
         self.seed, self.epochs = seed, ws.settings.epochs
-        self.examples = FeatureStore(ws.current("training_examples"))
-        self.layout = Layout.from_rows(self.examples.artifact.json("targets"))
+        self.examples = ExamplesArtifact.current(ws)
+        self.layout = self.examples.targets
         known = TrainingSet.of_items(self.examples)
         kept = np.sort(np.random.default_rng(seed).permutation(len(known.row_index))[:rows])
         self.place, self.inputs, self.futures = known.row_index[kept], known.inputs[kept], known.targets[kept]

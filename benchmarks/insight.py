@@ -20,6 +20,7 @@ from basemodel_ops.insight.neighbours import Directions, nearest
 from basemodel_ops.insight.segments import LEVELS, Tree
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.week import Week
 from dagster_project.lib.project import load_project
 
@@ -51,7 +52,7 @@ def run(arguments: list[str]) -> Numbers:
         found: Numbers = {
             "as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(weeks[1]),
             "lookalikes": _lookalikes(connection, weeks[1], rows[1]),
-            "segments": _segments(connection, weeks, rows, Tree(**ws.current("segmentation").arrays("tree"))),
+            "segments": _segments(connection, weeks, rows, SegmentationArtifact.current(ws).tree),
         }  # fmt: skip
     if chosen.entities:
         found["speed"] = _speed(chosen.entities)

@@ -26,7 +26,9 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows, prepared
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.tasks.feature_sets import single_feature_sets
+from basemodel_ops.stages.tasks.predictions import PredictionsArtifact
 from basemodel_ops.stages.tasks.supplement import examples_of
 from basemodel_ops.stages.tasks.targets import read_targets
 from basemodel_ops.tasks.uplift import is_treated, outcome_of, qini, qini_samples
@@ -182,7 +184,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     shopper = np.array([int(name.split()[1]) for name in rows.entity.to_pylist()])
     week = np.searchsorted([int(c.timestamp()) for c in CUTOFFS], rows.cutoff // 1_000_000 - _zone())
     true = planted[shopper, week][test]
-    kept = ws.store.current(f"{task.name}/predictions").table("rows")
+    kept = PredictionsArtifact(ws.store.current(PredictionsArtifact.key(task.name))).rows
     kept = kept.filter(pa.array([part == "test" for part in kept.column("part").to_pylist()]))
     effects = {name: kept.column(column).to_numpy() for name, column in (("ours", "prediction"), ("plain", "baseline"))}
     effects["planted"] = true
@@ -200,7 +202,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     drawn = qini_samples(target[test], stacked, shopper[test], None, options.seed)
     errors, apart = drawn.std(axis=0), (drawn - drawn[:, :1]).std(axis=0)
     result["rows"] = {"known": len(known), "test": len(test)}
-    result["report"] = ws.current(f"{task.name}/evaluation").json("report")
+    result["report"] = EvaluationArtifact.current(ws, task.name).report
     result["qini"] = {
         name: {
             "value": round(qini(target[test], effect), 4), "error": round(float(error), 4),

@@ -56,6 +56,10 @@ class ArtifactWriter:
         """Write a JSON-able value as `name`.json."""
         self._write(f"{name}.json", json.dumps(value, sort_keys=True, indent=1).encode())
 
+    def report(self, metrics: Mapping[str, float | int | str]) -> None:
+        """Write what is reported of the artifact."""
+        self.json("report", metrics)
+
     def text(self, name: str, value: str) -> None:
         """Write text as `name`.txt."""
         self._write(f"{name}.txt", value.encode())
@@ -137,6 +141,11 @@ class Artifact:
     def json(self, name: str) -> Any:
         """Value of `name`.json."""
         return self._parsed(f"{name}.json", json.loads)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What is reported of the artifact: numbers and texts by name."""
+        return self.json("report")
 
     def text(self, name: str) -> str:
         """Text of `name`.txt."""

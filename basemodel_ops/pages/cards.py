@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -52,7 +52,7 @@ class Card:
     baseline: str
     measured: dict[str, Measured]
     """By `shipped`, `baseline` and `difference`, where they are known."""
-    metrics: dict[str, dict[str, float]]
+    metrics: Mapping[str, Mapping[str, float]]
     """All metrics of all candidates on the test."""
     groups: Sequence[GroupWorth] = field(default=())
     limits: Sequence[str] = field(default=())

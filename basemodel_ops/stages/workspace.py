@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter, version_of
-from basemodel_ops.assets import AROUND, Asset, assets
+from basemodel_ops.assets import AROUND, SNAPSHOT, TRAINING_EXAMPLES, Asset, assets
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Contract, Relation
@@ -17,7 +17,8 @@ from basemodel_ops.memory import release, reset_peak
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.snapshot import snapshot as pinning
-from basemodel_ops.stages.snapshot.snapshot import Pins, Snapshot
+from basemodel_ops.stages.snapshot.pins import Pins
+from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.times import Times, microseconds, read_times, to_datetime, to_microseconds
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.audited import Audited, Published
@@ -30,7 +31,7 @@ WriteArtifact = Callable[["Workspace", ArtifactWriter], tuple[ReportMetrics, dic
 """Fills an artifact in a workspace that hands out only what the asset declares; numbers and pictures to report."""
 
 
-BULKY = ("training_examples", "examples")
+BULKY = (TRAINING_EXAMPLES, "examples")
 """Artifacts of which only the newest version is kept: rows, which are most of a home and can be made again."""
 
 
@@ -72,20 +73,20 @@ class Workspace:
 
     def snapshot(self) -> Snapshot:
         """What training saw, or is to see; taken where there is none, and what is new in the contract is added."""
-        current = self.store.newest(pinning.KEY)
+        current = self.store.newest(SNAPSHOT)
         if current is None or pinning.is_incomplete(self.contract, current):
             self.pin(renew=False)
-            current = self.store.current(pinning.KEY)
+            current = self.store.current(SNAPSHOT)
         return Snapshot.load(current)
 
     def pin(self, renew: bool | None = None) -> Report:
         """Take a new snapshot where one is due, always or never (`renew`), and add what is new in the contract."""
-        started, current = time.perf_counter(), self.store.newest(pinning.KEY)
+        started, current = time.perf_counter(), self.store.newest(SNAPSHOT)
         pins = self.due_pins(renew)
         if pins is not None:
             self.log(f"A new snapshot: {pins.content['reason']}")
-            self.store.write(pinning.KEY, pins.version, pins.write, {"reason": pins.content["reason"]})
-        snapshot = Snapshot.load(self.store.current(pinning.KEY))
+            self.store.write(SNAPSHOT, pins.version, pins.write, {"reason": pins.content["reason"]})
+        snapshot = Snapshot.load(self.store.current(SNAPSHOT))
         report_metrics: ReportMetrics = {
             "cutoffs": len(snapshot.times.cutoffs),
             "entities": snapshot.entities,
@@ -98,7 +99,7 @@ class Workspace:
 
     def due_pins(self, renew: bool | None = None) -> Pins | None:
         """The snapshot that `pin` would write; None where the one that is there stays."""
-        current = self.store.newest(pinning.KEY)
+        current = self.store.newest(SNAPSHOT)
         with self.warehouse() as warehouse:
             live = self.times(warehouse)
             reason = pinning.due(self.contract, self.settings, current, live, bool(self.store.current_due()))
@@ -132,7 +133,7 @@ class Workspace:
         if artifact is not None:
             self.store.point(key, version)
             self.log(f"{key} is up to date ({version})")
-            return Report(version, True, artifact.json("report"))
+            return Report(version, True, artifact.report)
         return self.write(key, version, lambda writer: write_files(self.within(asset), writer), inputs)
 
     def write(
@@ -153,7 +154,7 @@ class Workspace:
             plots.update(new_plots)
             for name, plot in new_plots.items():
                 writer.plot(name, plot)
-            writer.json("report", {**report_metrics, "seconds": round(time.perf_counter() - started, 3)})
+            writer.report({**report_metrics, "seconds": round(time.perf_counter() - started, 3)})
 
         # The root of artifacts may be a URL with a password in it.
         settings = self.settings.model_dump(mode="json", exclude={"artifacts"})
@@ -162,7 +163,7 @@ class Workspace:
             for other, old in list(self.store.versions()):
                 if other == key and old != version:
                     self.store.remove(key, old)
-        report = Report(version, False, artifact.json("report"), plots)
+        report = Report(version, False, artifact.report, plots)
         self.log(f"{key} is made in {report.metrics['seconds']} s ({version})")
         return report
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from scipy.stats import rankdata
 
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows
 from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets
@@ -36,7 +36,7 @@ def categories(
 
     `hand` makes features of (owner, cutoff) rows; few labels are drawn `samples` times.
     """
-    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), FeatureStore(ws.current("training_examples"))
+    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), ExamplesArtifact.current(ws)
     with ws.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name])
         found = read_positive_items(warehouse, task)

@@ -9,14 +9,13 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
-from basemodel_ops.artifacts import Artifact
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.stages import Workspace, task_model
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
 from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_positive_items
 from basemodel_ops.stages.tasks.recommendation import CUTOFFS, ENTITIES, RecommendationContext
+from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
 from basemodel_ops.tasks.metrics import ranking_by_row
-from basemodel_ops.tasks.ranker import Ranker
 from basemodel_ops.tasks.recommendation import Weights, candidate_weights
 from basemodel_ops.tasks.reranking import apply_policy, never_had
 from benchmarks.quality.events import Events
@@ -70,16 +69,20 @@ class Product:
     """The rankers of a fitted task as its artifact keeps them, learnt and chosen on the validation cutoffs."""
 
     def __init__(
-        self, shelf: RecommendationContext, found: PositiveItems, events: Events, end: int, fitted: Artifact
+        self,
+        shelf: RecommendationContext,
+        found: PositiveItems,
+        events: Events,
+        end: int,
+        fitted: RecommendationArtifact,
     ) -> None:
-        self._shelf, self._found, recipe = shelf, found, fitted.json("recipe")
+        self._shelf, self._found, recipe = shelf, found, fitted.recipe
         self._codes = events.items.get_indexer(shelf.items.values.to_pandas())
-        self._learnt = shelf.item_models(end, fitted.arrays("network"))
-        self._weights: dict[str, Weights] = candidate_weights(tuple(recipe["blend"]))
+        self._learnt = shelf.item_models(end, fitted.network(shelf.vectors))
+        self._weights: dict[str, Weights] = candidate_weights(recipe.blend)
         # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
-        self._ranker = Ranker.restore(fitted.json("measured")) if "measured.json" in fitted.names else None
-        self.shipped: str = recipe["shipped"]
-        self._policy: str = recipe["policy"]
+        self._ranker = fitted.measured_ranker
+        self.shipped, self._policy = recipe.shipped, recipe.policy
 
     def measure(self, moment: Moment) -> dict[str, np.ndarray]:
         """Metrics of every candidate; what ships follows its policy for items already had."""
@@ -145,7 +148,7 @@ def products(
     began = time.perf_counter()
     references = References(events, end, validation, seed, quick)
     seconds["baseline"] = time.perf_counter() - began
-    sides = Product(shelf, found, events, end, ws.current(f"{name}/model")), references
+    sides = Product(shelf, found, events, end, RecommendationArtifact.current(ws, name)), references
     parts: list[dict[str, list[np.ndarray]]] = [{}, {}]
     owners, spent = [], []
     for moment in _moments(rows, "test", events, found, len(times.cutoffs), seed):

@@ -12,7 +12,7 @@ from basemodel_ops.stages import Workspace, embeddings, encoders, task_model
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
 from basemodel_ops.stages.tasks.positive_items import read_positive_items
 from basemodel_ops.stages.tasks.recommendation import RecommendationContext
-from basemodel_ops.tasks.ranker import Ranker
+from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
 from basemodel_ops.tasks.recommendation import candidate_weights
 from basemodel_ops.tasks.reranking import Query, apply_policy
 from benchmarks.quality.intervals import difference, interval, resamples
@@ -113,13 +113,13 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
     if task.predicts is not None:
         embeddings(ws, task.predicts.source, task.predicts.column)
     task_model(ws, name)
-    fitted = ws.current(f"{name}/model")
-    shipped, recipe = fitted.json("metrics")["shipped"], fitted.json("recipe")
+    fitted = RecommendationArtifact.current(ws, name)
+    shipped, recipe = fitted.metrics.shipped, fitted.recipe
     with ws.warehouse() as warehouse:
         times, found = ws.times(warehouse), read_positive_items(warehouse, task)
         rows = load_task_rows(warehouse, task, times)
         shelf = RecommendationContext(ws, warehouse, task, times.data_end)
-    learnt = shelf.item_models(times.training_end, fitted.arrays("network"))
+    learnt = shelf.item_models(times.training_end, fitted.network(shelf.vectors))
 
     def asked(part: str) -> Iterator[tuple[TaskRows, Query]]:
         mine = np.flatnonzero(rows.part == part)
@@ -127,11 +127,11 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
         for low in range(0, len(mine), ASKED):
             some = rows.take(mine[low : low + ASKED])
             query = shelf.query(market, some, found.items_of(some, shelf.items))
-            yield some, replace(query, weights=tuple(recipe["blend"]))
+            yield some, replace(query, weights=recipe.blend)
 
-    blends = candidate_weights(tuple(recipe["blend"]))
+    blends = candidate_weights(recipe.blend)
     # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
-    ranker = Ranker.restore(fitted.json("measured")) if "measured.json" in fitted.names else None
+    ranker = fitted.measured_ranker
     references = References.fit(shelf.sequences(times.training_end), learnt.vectors)
     found_at: dict[str, dict[str, list[np.ndarray]]] = {"raw": {}, "masked": {}}
     entities, answers = [], {}
@@ -153,7 +153,7 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
                 found_at[view].setdefault(way, []).append(np.where(is_true.any(axis=1), is_true.argmax(axis=1), -1))
     own = {view: {way: gains(np.concatenate(parts)) for way, parts in ways.items()} for view, ways in found_at.items()}
     draws = resamples(np.concatenate(entities), 100 if quick else 1000, seed)
-    view = "masked" if recipe["policy"] == "remove" else "raw"
+    view = "masked" if recipe.policy == "remove" else "raw"
 
     def of(way: str, metric: str) -> Any:
         return lambda chosen: own[view][way][metric][chosen].mean()
@@ -174,7 +174,7 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
         "users": len(own[view][shipped]["hr_10"]),
         "items": len(shelf.items),
         "shipped_name": shipped,
-        "policy": recipe["policy"],
+        "policy": recipe.policy,
         "shipped": {m: round(float(v.mean()), 4) for m, v in own[view][shipped].items()},
         "interval": {metric: interval(of(shipped, metric), draws) for metric in ("hr_10", "ndcg_10")},
         "candidates": table([way for way in own[view] if way in answers]),

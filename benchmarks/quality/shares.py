@@ -8,6 +8,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.stages.tasks.positive_items import read_positive_items
 from basemodel_ops.stages.tasks.recommendation import CUTOFFS, RecommendationContext
+from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
 from basemodel_ops.tasks.rankings import Rankings, blended, policies_of
 from basemodel_ops.tasks.reranking import Query
 from benchmarks.quality.curves import Curve
@@ -23,12 +24,12 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
     Without labels personal frequency filled up with popularity ranks. The best reference with all labels stands at
     every share, which favours it: most of them learn from no label.
     """
-    task, fitted = ws.contract.task(name), ws.current(f"{name}/model")
+    task, fitted = ws.contract.task(name), RecommendationArtifact.current(ws, name)
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
         rows, found = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
         shelf = RecommendationContext(ws, warehouse, task, times.data_end)
-    learnt = shelf.item_models(times.training_end, fitted.arrays("network"))
+    learnt = shelf.item_models(times.training_end, fitted.network(shelf.vectors))
     generator = np.random.default_rng(seed)
 
     def asked(part: str, newest: int, share: float) -> list[Query]:

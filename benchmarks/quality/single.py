@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_before_test, load_task_rows, prepared
 from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
@@ -70,7 +70,7 @@ class Problem:
 def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     """The task's labelled rows, as the product splits them."""
     task = ws.contract.task(name)
-    snapshot, examples = ws.snapshot(), FeatureStore(ws.current("training_examples"))
+    snapshot, examples = ws.snapshot(), ExamplesArtifact.current(ws)
     with ws.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name])
     rows = prepared(task, rows, ws.settings.seed)

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows, newest_per_entity
 from basemodel_ops.stages.tasks.feature_sets import single_feature_sets
@@ -38,7 +38,7 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
 
     Answers are out of fold: every entity is answered by models that did not see it.
     """
-    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), FeatureStore(ws.current("training_examples"))
+    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), ExamplesArtifact.current(ws)
     with ws.warehouse() as warehouse:
         rows = newest_per_entity(load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name]))
         rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))

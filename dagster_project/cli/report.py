@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from basemodel_ops.errors import SettingsError
-from basemodel_ops.pages import FILE, FOLDER
+from basemodel_ops.pages import FILE
 from basemodel_ops.settings import Settings
 from dagster_project.cli.errors import plain_errors, read_settings
 from dagster_project.cli.options import AsOf
@@ -51,14 +51,14 @@ def report(
 def write_page(settings: Settings, as_of: datetime) -> Path | None:
     """The page of a week as one file in the home; None where none was made. It is replaced as a whole."""
     from basemodel_ops.artifacts import ArtifactStore
-    from basemodel_ops.contract.cutoffs import key_of
+    from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
 
-    artifact = ArtifactStore(settings.artifact_root).newest(f"{FOLDER}/{key_of(as_of)}")
+    artifact = ArtifactStore(settings.artifact_root).newest(ReportArtifact.key(as_of))
     if artifact is None:
         return None
     path = (settings.home / FILE).resolve()
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(artifact.page("page"), encoding="utf-8")
+    part.write_text(ReportArtifact(artifact).page, encoding="utf-8")
     part.replace(path)
     return path
 

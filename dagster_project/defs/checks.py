@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import category_columns
+from basemodel_ops.assets import (
+    FOUNDATION_MODEL,
+    SNAPSHOT,
+    TRAINING_EXAMPLES,
+    category_columns,
+    codes_key,
+    embedding_key,
+    model_key,
+)
 from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation, Task
 from basemodel_ops.errors import WarehouseError
 from dagster_project.defs.partitions import timestamp
@@ -29,7 +37,7 @@ def checks(project: Project) -> list[dg.AssetChecksDefinition]:
     vectors = [_embeddings(project, source, column) for source, column in columns]
     cells = [_codes(project, source, column) for source, column in columns]
     models = [_task(project, task.name) for task in contract.tasks]
-    trained = ["foundation_model", *(f"{task.name}/model" for task in contract.tasks)]
+    trained = [FOUNDATION_MODEL, *(model_key(task.name) for task in contract.tasks)]
     forgotten = [_forgotten(project, key) for key in trained]
     labels = [_labels(project, task) for task in contract.tasks]
     learnt_from = [*labels, _point_in_time(project)]
@@ -206,7 +214,7 @@ def _embeddings(project: Project, source: str, column: str) -> dg.AssetChecksDef
         return check_embeddings(workspace, source, column)
 
     text = "Vectors are finite and of unit length wherever a value has neighbours."
-    return _stage(project, asset_key(f"embeddings/{source}__{column}").path, "vectors", text, find)
+    return _stage(project, asset_key(embedding_key(source, column)).path, "vectors", text, find)
 
 
 def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefinition:
@@ -216,7 +224,7 @@ def _codes(project: Project, source: str, column: str) -> dg.AssetChecksDefiniti
         return check_codes(workspace, source, column)
 
     text = "Codes fall inside the sketch, which then ranks what it holds as the true counts do."
-    return _stage(project, asset_key(f"codes/{source}__{column}").path, "queries", text, find)
+    return _stage(project, asset_key(codes_key(source, column)).path, "queries", text, find)
 
 
 def _labels(project: Project, task: Task) -> dg.AssetChecksDefinition:
@@ -241,10 +249,10 @@ def _point_in_time(project: Project) -> dg.AssetChecksDefinition:
         sources = (*workspace.contract.events, *workspace.contract.attributes)
         with workspace.warehouse() as warehouse:
             tables = [content(warehouse, workspace.contract, source.relation) for source in sources]
-        return [workspace.current(key).version for key in ("training_examples", "snapshot")], tables
+        return [workspace.current(key).version for key in (TRAINING_EXAMPLES, SNAPSHOT)], tables
 
     text = "Shuffling what comes after a cutoff changes no byte of what is learnt from."
-    return _stage(project, ["training_examples"], "no_future", text, find, versions=versions)
+    return _stage(project, [TRAINING_EXAMPLES], "no_future", text, find, versions=versions)
 
 
 def _foundation(project: Project) -> dg.AssetChecksDefinition:
@@ -254,7 +262,7 @@ def _foundation(project: Project) -> dg.AssetChecksDefinition:
         return check_model(workspace)
 
     return _stage(
-        project, ["foundation_model"], "loss", "Losses are finite and below those of knowing only averages.", find
+        project, [FOUNDATION_MODEL], "loss", "Losses are finite and below those of knowing only averages.", find
     )
 
 

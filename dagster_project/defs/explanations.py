@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import represented
+from basemodel_ops.assets import FOUNDATION_MODEL, model_key, represented
 from basemodel_ops.contract.answers import TABLES
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
@@ -16,8 +17,18 @@ from dagster_project.defs.lineage import from_scores
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.check_results import cached_result
+from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
 from dagster_project.lib.stage import WorkspaceResource, checked, held_back, reported, unchanged
+
+if TYPE_CHECKING:  # the package of stages loads torch
+    from basemodel_ops.stages import Workspace
+
+CHECKS = {
+    "sums": "Reasons sum to the published score less that of an empty history.",
+    "faithful": "Events said to matter move the score at least three times as far as others.",
+}
+"""What each check claims, by its name."""
 
 
 def assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -37,25 +48,22 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     specs = [
         tables[task.name].spec(
             f"What moves scores of `{task.name}`", "stages.explanations.publishing",
-            [scores_key(task.name), dg.AssetKey([task.name, "model"]), dg.AssetKey("foundation_model"), *events],
+            [scores_key(task.name), asset_key(model_key(task.name)), asset_key(FOUNDATION_MODEL), *events],
             "insight", owners=owners(project.contract, task.relation), tags=task_tags(task),
         )
         for task in tasks
     ]  # fmt: skip
-    text = {
-        "sums": "Reasons sum to the published score less that of an empty history.",
-        "faithful": "Events said to matter move the score at least three times as far as others.",
-    }
 
     @dg.multi_asset(
         name="explanations",
         specs=specs,
         # Declared here, not apart: a check of one partition must run with that partition.
         check_specs=[
-            dg.AssetCheckSpec(name, asset=spec.key, blocking=name == "sums", description=words)
-            for spec in specs
-            for name, words in text.items()
-            if name in _checks(spec.key.path[0], project)
+            dg.AssetCheckSpec(
+                name, asset=explanations_key(task.name), blocking=name == "sums", description=CHECKS[name]
+            )
+            for task in tasks
+            for name in _checks(task)
         ],
         partitions_def=cutoffs(project.contract.grid),
         can_subset=True,
@@ -64,7 +72,6 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, workspaces: WorkspaceResource
     ) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
-        from basemodel_ops.stages.checks.explanations import check_faithful, check_sums
 
         timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
         wanted = [task for task in tasks if explanations_key(task.name) in context.selected_asset_keys]
@@ -77,20 +84,26 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             reset_peak()
             started, name = time.monotonic(), task.name
             report = stages.task_explanations(workspace, name, timestamp, context.run.run_id)
-            results = [checked(check_sums(workspace, name, timestamp), "sums")]
-            if "faithful" in _checks(name, project):
-                faithful, again = cached_result(
-                    workspace.settings,
-                    f"{name}/explanations/faithful",
-                    [context.partition_key, report.version],
-                    lambda name=name: check_faithful(workspace, name, timestamp),
-                )
-                result = checked(faithful, "faithful", again)
-                results.append(result._replace(severity=dg.AssetCheckSeverity.WARN))
+            results = _results(workspace, task, context.partition_key, report.version)
             results = [result._replace(asset_key=key) for result in results]
             yield tables[name].told(reported(report, started), workspace)._replace(check_results=results)
 
     return [explanations]
+
+
+def _results(workspace: "Workspace", task: Task, partition: str, version: str) -> list[dg.AssetCheckResult]:
+    """What the checks of a task's explanations find; the longer of them once for each version of a partition."""
+    from basemodel_ops.stages.checks.explanations import check_faithful, check_sums
+
+    timestamp = as_of(partition)
+    results = [checked(check_sums(workspace, task.name, timestamp), "sums")]
+    if "faithful" in _checks(task):
+        faithful, again = cached_result(
+            workspace.settings, f"{task.name}/explanations/faithful", [partition, version],
+            lambda: check_faithful(workspace, task.name, timestamp),
+        )  # fmt: skip
+        results.append(checked(faithful, "faithful", again)._replace(severity=dg.AssetCheckSeverity.WARN))
+    return results
 
 
 def explanations_key(task: str) -> dg.AssetKey:
@@ -108,6 +121,6 @@ def _explained(project: Project) -> list[Task]:
     return [task for task in project.contract.tasks if not task.is_own] if project.settings.explained else []
 
 
-def _checks(task: str, project: Project) -> list[str]:
+def _checks(task: Task) -> list[str]:
     """Checks of a task's explanations; shares of a recommendation come from its formula, so no event is removed."""
-    return ["sums"] if project.contract.task(task).form.shape is Shape.ITEMS else ["sums", "faithful"]
+    return ["sums"] if task.form.shape is Shape.ITEMS else ["sums", "faithful"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import published_columns
+from basemodel_ops.assets import FOUNDATION_MODEL, SEGMENTATION, embedding_key, published_columns
 from basemodel_ops.contract.answers import TABLES, published_name
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
@@ -46,8 +46,8 @@ def _check(key: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
 
 
 def _weekly(project: Project) -> dg.AssetsDefinition:
-    entity, divided = project.contract.entity, [REPRESENTATION, dg.AssetKey("segmentation")]
-    anticipated = [REPRESENTATION, dg.AssetKey("foundation_model")]
+    entity, divided = project.contract.entity, [REPRESENTATION, asset_key(SEGMENTATION)]
+    anticipated = [REPRESENTATION, asset_key(FOUNDATION_MODEL)]
     asked = of_asked(project, project.contract.tasks)
     asked["neighbour"] = asked.get(entity, [])
     made_of = {
@@ -122,7 +122,7 @@ def _items(project: Project, column: str) -> dg.AssetsDefinition:
         project, items_key(column), f"{name}_embeddings", TABLES["embeddings"], name,
         of_values(project, column, sources),
     )  # fmt: skip
-    vectors = [asset_key(f"embeddings/{source}__{column}") for source in sources]
+    vectors = [asset_key(embedding_key(source, column)) for source in sources]
     about = f"The vector of each value of `{column}`"
 
     @dg.multi_asset(

@@ -2,10 +2,12 @@
 
 import dagster as dg
 
+from basemodel_ops.assets import FOUNDATION_MODEL
 from basemodel_ops.code import code_behind
 from dagster_project.defs import answers, audiences, deciles, explanations, insight
 from dagster_project.defs.automation import newest_cutoff
 from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
 from dagster_project.lib.stage import WorkspaceResource, materialized
 
@@ -25,7 +27,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         deps=list(
             dict.fromkeys(
                 [
-                    dg.AssetKey("foundation_model"),
+                    asset_key(FOUNDATION_MODEL),
                     *(dg.AssetKey([task.name, "evaluation"]) for task in contract.tasks),
                     *(key for group in READ for key in group.keys(project)),
                     *(project.key(relation) for relation in read),

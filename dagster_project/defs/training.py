@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import Asset, category_columns
+from basemodel_ops.assets import TRAINING_EXAMPLES, Asset, category_columns
 from basemodel_ops.assets import assets as declared_assets
 from basemodel_ops.code import code_behind
 from dagster_project.defs.partitions import register
@@ -139,7 +139,7 @@ def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
         workspace = workspaces.open(context)
         beside = held_to_budget(workspace, context, asset.key)
         result = materialized(lambda: _stage(workspace, asset.key), beside)
-        if asset.key != "training_examples":
+        if asset.key != TRAINING_EXAMPLES:
             return result
         from basemodel_ops.stages import explain_representation
 

@@ -7,10 +7,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.assets import evaluation_key
 from basemodel_ops.contract.task_types import SMALLER_IS_BETTER, UNDIRECTED
 from basemodel_ops.errors import ArtifactError, SettingsError
 from dagster_project.lib.printing import show
 from dagster_project.lib.project import Project
+
+Metrics = Mapping[str, Mapping[str, float]]
+"""Of every candidate by its name, each metric by its name."""
 
 Evaluation = Mapping[str, object]
 """What is reported of the evaluation of a task's model."""
@@ -28,17 +32,20 @@ def evaluations(project: Project, tasks: Sequence[str]) -> dict[str, Evaluation]
     store, results = ArtifactStore(project.settings.artifact_root), {}
     for task in tasks:
         try:
-            report = store.current(f"{task}/evaluation").json("report")
+            report = store.current(evaluation_key(task)).report
         except ArtifactError as error:
             raise SettingsError(f"Task {task} was not evaluated yet. `basemodel run --task {task}` does.") from error
         results[task] = {name: value for name, value in report.items() if ": " not in name}  # those are of candidates
     return results
 
 
-def candidates(project: Project, task: str) -> dict[str, dict[str, dict[str, float]]]:
+def candidates(project: Project, task: str) -> dict[str, Metrics]:
     """Metrics of every candidate of a task's current model, on "validation" and "test"."""
-    metrics = ArtifactStore(project.settings.artifact_root).current(f"{task}/evaluation").json("metrics")
-    return {part: metrics[part] for part in ("validation", "test")}
+    from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
+
+    store = ArtifactStore(project.settings.artifact_root)
+    metrics = EvaluationArtifact(store.current(EvaluationArtifact.key(task))).metrics
+    return {"validation": metrics.validation, "test": metrics.test}
 
 
 def print_evaluations(result: Mapping[str, Evaluation], scored: Mapping[str, object], console: Console) -> None:

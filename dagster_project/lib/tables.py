@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from basemodel_ops.assets import FOUNDATION_MODEL, model_key
 from basemodel_ops.contract.cutoffs import described
 from basemodel_ops.contract.types import AttributeSource, Column, Contract, EventSource
 from dagster_project.lib.printing import show
@@ -103,7 +104,7 @@ def print_models(workspace: "Workspace", console: Console) -> None:
     table, due = Table(), models_due(workspace)
     for heading in ("model", "version", "retrain due since"):
         table.add_column(heading)
-    for key in ("foundation_model", *(f"{task.name}/model" for task in workspace.contract.tasks)):
+    for key in (FOUNDATION_MODEL, *(model_key(task.name) for task in workspace.contract.tasks)):
         try:
             version = workspace.current(key).version
         except ArtifactError:

@@ -292,7 +292,7 @@ def test_the_layout_says_where_every_number_stands(visits: Run, monkeypatch: pyt
     artifact = Workspace.open(visits.settings, load_project(visits.settings).contract, lambda _: None, "test").current(
         "training_examples"
     )
-    assert rows[-1]["offset"] + rows[-1]["length"] == artifact.json("report")["length"]
+    assert rows[-1]["offset"] + rows[-1]["length"] == artifact.report["length"]
     for row in rows:
         assert row["block"] in printed.output
 

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.assets import evaluation_key
 from dagster_project.cli.app import app
 
 from .conftest import VISITS, Run
@@ -49,7 +50,7 @@ def test_the_command_makes_the_page_again_and_prints_where_it_is(visits: Run, in
 
 
 def test_the_rows_of_a_task_measure_what_is_reported(visits: Run, invoke, tmp_path: Path) -> None:
-    report = ArtifactStore(visits.settings.artifact_root).current(f"{TASK}/evaluation").json("report")
+    report = ArtifactStore(visits.settings.artifact_root).current(evaluation_key(TASK)).report
     output = tmp_path / "rows.parquet"
     done = invoke("predictions", TASK, "--part", "test", "--output", str(output))
     assert done.exit_code == 0, done.output

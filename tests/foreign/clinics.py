@@ -30,6 +30,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_model, check_scores
 from basemodel_ops.stages.checks.sketch_recall import check_representation
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.warehouse import open_warehouse
 from dagster_project.defs.partitions import chosen
 
@@ -178,7 +179,7 @@ def answered(own: Clinic, workspace: Workspace) -> dict[str, float]:
     reports = stages.score(workspace, ["returns"], newest, "run", keep=True)
     assert check_scores(workspace, "returns", newest).passed
     assert check_representation(workspace, newest).passed
-    kept = workspace.store.current(f"entity_representation/{key_of(newest)}")
+    kept = workspace.store.current(RepresentationArtifact.key(newest))
     assert kept.version == reports["entity_representation"].version
     with duckdb.connect(str(workspace.settings.warehouse_path), read_only=True) as connection:
         rows = connection.execute("select as_of, patient, score from basemodel.returns_scores").fetchall()

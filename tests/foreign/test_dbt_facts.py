@@ -18,6 +18,7 @@ from basemodel_ops.stages import Workspace, query_entity
 from basemodel_ops.stages.checks.label_counts import check_labels
 from basemodel_ops.stages.checks.point_in_time import check_point_in_time
 from basemodel_ops.stages.features.attributes import EntityAttributes, read_attributes
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.querying import _vocabulary
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
@@ -60,7 +61,7 @@ def tariffs(ws: Workspace, cutoffs: list[datetime]) -> list[list[str]]:
         facts = read_attributes(ws, warehouse, ws.contract.attribute("riders"), everyone)
     place = next(at for at, block in enumerate(facts.layout) if block[2] == "tariff")
     assert place == 0
-    names = stages.features.encoding.vocabulary_of(ws.current("encoders/riders"), "tariff").values.to_pylist()
+    names = EncoderArtifact.current(ws, "riders").vocabulary("tariff").values.to_pylist()
     found = facts.at(0, RIDERS, np.array([to_microseconds(cutoff) for cutoff in cutoffs]))[:, :, : len(names)]
     return [["".join(name for name, on in zip(names, row, strict=True) if on) for row in own] for own in found]
 

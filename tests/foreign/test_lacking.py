@@ -8,6 +8,7 @@ from basemodel_ops import stages
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_model, check_scores
 from basemodel_ops.stages.planning.budget import prepare
+from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 
 from ..basemodel_ops.stages.riding import CUTOFFS, plain
 from ..basemodel_ops.stages.trips import RIDERS, trips, workspace
@@ -29,5 +30,5 @@ def test_events_that_say_only_who_and_when_are_enough(tmp_path: Path) -> None:
     stages.task_model(ws, "rides_14d")
     assert stages.score(ws, ["rides_14d"], CUTOFFS[-1], "run")["rides_14d"].metrics["rows"] == RIDERS
     assert check_scores(ws, "rides_14d", CUTOFFS[-1]).passed
-    metrics = ws.current("rides_14d/model").json("metrics")
-    assert all(np.isfinite(list(found.values())).all() for found in metrics["test"].values())
+    metrics = ModelArtifact.current(ws, "rides_14d").metrics
+    assert all(np.isfinite(list(found.values())).all() for found in metrics.test.values())

@@ -9,8 +9,9 @@ import pytest
 from basemodel_ops.contract.types import Cadence
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.point_in_time import check_point_in_time
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.scoring.scoring import score
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 
 from . import clinics
 from .clinics import PATIENTS, clinic
@@ -38,7 +39,7 @@ def test_whom_nothing_happened_to_gets_the_answer_of_such_rows(answered: Answere
 
 def test_their_rows_hold_their_facts_and_an_empty_history(answered: Answered) -> None:
     workspace, _ = answered
-    examples = FeatureStore(workspace.current("training_examples"))
+    examples = ExamplesArtifact.current(workspace)
     names = np.array(examples.entities.values.to_pylist())
     is_strange = np.char.startswith(names.astype(str), "stranger")[examples.entity]
     assert len(np.unique(examples.entity[is_strange])) == STRANGERS
@@ -51,7 +52,7 @@ def test_their_rows_hold_their_facts_and_an_empty_history(answered: Answered) ->
 
 def test_the_evaluation_measures_them_apart(answered: Answered) -> None:
     workspace, _ = answered
-    report = workspace.current("returns/evaluation").json("report")
+    report = EvaluationArtifact.current(workspace, "returns").report
     times = workspace.snapshot().times
     tests = len(times.split(OWN.horizon, "returns").test)
     assert report["cold start: rows"] == tests * STRANGERS

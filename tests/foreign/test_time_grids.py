@@ -17,7 +17,7 @@ from basemodel_ops.contract.types import Cadence
 from basemodel_ops.data_quality.preflight import preflight
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.checks.point_in_time import check_point_in_time
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from dagster_project.cli.execution import run_main_job
 from dagster_project.definitions import build
 from dagster_project.lib.project import load_project
@@ -80,7 +80,7 @@ def test_what_happens_after_a_cutoff_at_five_changes_no_row(tmp_path: Path) -> N
     labels = made.returns(table)  # what is asked stays; only events move
     other = made.workspace(tmp_path / "two", visits=pa.table(changed), returns=labels)
     clinics.represented(other)
-    first, second = (FeatureStore(one.store.current("training_examples")) for one in (workspace, other))
+    first, second = (ExamplesArtifact.current(one) for one in (workspace, other))
     rows = [np.flatnonzero(one.cutoff <= cutoff) for one in (first, second)]
     assert len(rows[0]) > 500
     values = [

@@ -12,9 +12,10 @@ import pytest
 from basemodel_ops.contract.types import Cadence, CountedSplit, GivenSplit, Moments
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.scoring.scoring import score
 from basemodel_ops.stages.snapshot.times import Times, own_bounds, to_datetime, to_microseconds
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 
 from . import clinics
 from .clinics import clinic
@@ -37,7 +38,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict[str
 def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace, dict[str, float]]) -> None:
     """15 June is between the cutoffs of week 14 and 15; that of week 18 is over on 15 July, when the test begins."""
     workspace, _ = given
-    report = workspace.current("returns/evaluation").json("report")
+    report = EvaluationArtifact.current(workspace, "returns").report
     parts = {"train": range(14), "validation": range(15, 19), "test": range(19, 23)}
     assert report["split"] == "given"
     for name, weeks in parts.items():
@@ -49,7 +50,7 @@ def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace
 def test_nothing_learns_from_what_happens_once_validation_begins(given: tuple[Workspace, dict[str, float]]) -> None:
     workspace, _ = given
     assert to_datetime(workspace.snapshot().times.training_end) == GIVEN.validation_from
-    examples = FeatureStore(workspace.current("training_examples"))
+    examples = ExamplesArtifact.current(workspace)
     trained = np.unique(examples.cutoff[examples.sample("targets")[0]])
     assert to_datetime(int(trained[-1])) + timedelta(days=7) <= GIVEN.validation_from
 

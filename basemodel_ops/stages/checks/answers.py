@@ -4,16 +4,18 @@ from datetime import datetime
 
 import numpy as np
 
-from basemodel_ops.assets import category_columns
+from basemodel_ops.assets import FOUNDATION_MODEL, category_columns, model_key
 from basemodel_ops.contract.types import OnWorse
 from basemodel_ops.data_quality.repetition import LONE_SHARE
 from basemodel_ops.emde import item_scores
 from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.checks.partitions import count_partition
 from basemodel_ops.stages.erasure.forgetting import check_erased
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.scoring.answering import MOMENT, score_relation
 from basemodel_ops.stages.scoring.asked import asked_at
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.comparison import is_worse
 from basemodel_ops.tasks.metrics import gain
@@ -37,7 +39,7 @@ LEAST_RANK_CORRELATION = 0.3
 
 def check_embeddings(ws: Workspace, source: str, column: str) -> CheckResult:
     """Vectors are finite, and of unit length wherever a value has neighbours."""
-    vectors = ws.current(f"embeddings/{source}__{column}").arrays("embedding")["vectors"]
+    vectors = EmbeddingArtifact.current(ws, source, column).vectors
     length = np.linalg.norm(vectors, axis=1)
     unit = np.isclose(length, 1, atol=1e-3) | (length == 0)
     return CheckResult(
@@ -50,7 +52,7 @@ def check_embeddings(ws: Workspace, source: str, column: str) -> CheckResult:
 
 def check_codes(ws: Workspace, source: str, column: str, sample: int = 200) -> CheckResult:
     """A sketch of random histories, asked for its elements, ranks them as their true counts do."""
-    codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
+    codes = CodesArtifact.current(ws, source, column).codes
     generator = np.random.default_rng(ws.settings.seed)
     values, depth, width = len(codes), codes.shape[1], ws.settings.width
     if values < 50:
@@ -80,7 +82,7 @@ def check_model(ws: Workspace) -> CheckResult:
 
     Where some family of targets is learnt, one of which nothing is warns: heads weigh what helps them.
     """
-    report_metrics = ws.current("foundation_model").json("report")
+    report_metrics = ws.current(FOUNDATION_MODEL).report
     target_groups = [name.removeprefix("loss_") for name in report_metrics if name.startswith("loss_")]
     better = {name: report_metrics[f"unigram_{name}"] - report_metrics[f"loss_{name}"] for name in target_groups}
     failed = [name for name, result in better.items() if not (np.isfinite(result) and result > 0)]
@@ -101,7 +103,7 @@ def lone_columns(ws: Workspace) -> list[str]:
     """Categories, as `source.column`, whose value comes once in more than `LONE_SHARE` of the events."""
     results = []
     for source, column in category_columns(ws.contract):
-        counts = vocabulary_of(ws.current(f"encoders/{source}"), column).counts
+        counts = EncoderArtifact.current(ws, source).vocabulary(column).counts
         if (counts == 1).sum() > LONE_SHARE * counts.sum():
             results.append(f"{source}.{column}")
     return results
@@ -113,7 +115,7 @@ def check_task(ws: Workspace, task: str) -> CheckResult:
     Where rows are so few that this says little, two standard errors of the difference are allowed. What is surely below
     random, where the metric has such a value, never passes.
     """
-    report_metrics = ws.current(f"{task}/evaluation").json("report")
+    report_metrics = EvaluationArtifact.current(ws, task).report
     metric, baseline = str(report_metrics["metric"]), float(report_metrics["baseline_value"])
     better = gain(metric, float(report_metrics["shipped_value"])) - gain(metric, baseline)
     if not np.isfinite(better):
@@ -178,5 +180,5 @@ def check_scores(ws: Workspace, task: str, as_of: datetime) -> CheckResult:
 
 def unfit(ws: Workspace, task: str) -> str:
     """Why the model of a task may not answer; empty where it may."""
-    results = [check_erased(ws, "foundation_model"), check_erased(ws, f"{task}/model"), check_task(ws, task)]
+    results = [check_erased(ws, FOUNDATION_MODEL), check_erased(ws, model_key(task)), check_task(ws, task)]
     return " ".join(result.description for result in results if not result.passed)

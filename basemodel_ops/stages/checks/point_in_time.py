@@ -8,15 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.report import CheckResult
-from basemodel_ops.representation import Events, History, Layout, stream_histories, target_values
+from basemodel_ops.representation import Events, History, stream_histories, target_values
 from basemodel_ops.representation.events import concat
 from basemodel_ops.representation.sorting import sorted_in_memory
 from basemodel_ops.stages.features.activity_targets import kept_columns
 from basemodel_ops.stages.features.attributes import EntityAttributes
 from basemodel_ops.stages.features.builder import SHARD, Builder, Part
 from basemodel_ops.stages.features.examples import cold
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
+from basemodel_ops.stages.features.feature_store import WIDE
 from basemodel_ops.stages.features.reading import Chosen, event_reader
-from basemodel_ops.stages.features.rows import WIDE, FeatureStore
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
@@ -34,7 +35,7 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
     these entities and in time, and from facts shuffled likewise. All rows up to that moment must be those on disk. The
     targets of pretraining are built again with the world shuffled from the end of training on.
     """
-    examples, snapshot = FeatureStore(ws.current("training_examples")), ws.snapshot()
+    examples, snapshot = ExamplesArtifact.current(ws), ws.snapshot()
     times, generator = snapshot.times, np.random.default_rng(ws.settings.seed)
     known = np.unique(examples.entity)  # a few entities that have rows, and the rows of these
     chosen = np.sort(generator.choice(known, min(SHARD, len(known)), replace=False))
@@ -129,7 +130,7 @@ def _without_later_attributes(
 class _Stored:
     """Rows of some entities as they are on disk."""
 
-    def __init__(self, examples: FeatureStore, rows: np.ndarray, entity: np.ndarray) -> None:
+    def __init__(self, examples: ExamplesArtifact, rows: np.ndarray, entity: np.ndarray) -> None:
         """The rows of these numbers, whose entities are these of the builder's."""
         self.rows, self.entity, self.cutoff = rows, entity, examples.cutoff[rows]
         wide = np.isin(np.arange(examples.layout.length), examples.positions(*WIDE))
@@ -164,11 +165,11 @@ def _bits(values: np.ndarray) -> np.ndarray:
 
 
 def _targets(
-    examples: FeatureStore, builder: Builder, histories: list[History], stored: _Stored, snapshot: Snapshot
+    examples: ExamplesArtifact, builder: Builder, histories: list[History], stored: _Stored, snapshot: Snapshot
 ) -> tuple[int, int]:
     """Pretraining targets of the rows, and how many of them are not those of these histories."""
     compared = differing = 0
-    columns = kept_columns(Layout.from_rows(examples.artifact.json("targets")))
+    columns = kept_columns(examples.targets)
     for kind, current in columns.items():
         row, kept = examples.sample(kind)
         index = np.flatnonzero(np.isin(row, stored.rows))

@@ -8,12 +8,11 @@ from scipy.stats import rankdata
 from sqlglot import exp
 
 from basemodel_ops.contract.types import EventSource
-from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.report import CheckResult
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.rows import Represented
-from basemodel_ops.stages.scoring.kept import representation_key
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring.querying import read_counts, represent
 from basemodel_ops.stages.snapshot.times import microseconds, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -34,7 +33,7 @@ LEAST_PRECISION = 0.6
 
 def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
     """Of each sketched column, the values decoded as largest are among the largest in truth; see `ALIKE`."""
-    known = Vocabulary.from_table(ws.current(representation_key(as_of)).table("entities"))
+    known = RepresentationArtifact.current(ws, as_of).entities
     subset = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
     with ws.warehouse() as warehouse:
         examples = represent(ws, warehouse, as_of, known.values.take(pa.array(subset)))
@@ -43,7 +42,7 @@ def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
     report_metrics: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
     worst, lowest = 1.0, "none is asked"
     for source, column in columns:
-        size = len(vocabulary_of(ws.current(f"encoders/{source}"), column))
+        size = len(EncoderArtifact.current(ws, source).vocabulary(column))
         truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
         precision, correlation = [], []
         for row, count in enumerate(read_counts(ws, examples, chosen, source, column)):
@@ -91,7 +90,7 @@ def _true_counts(
     with ws.warehouse() as warehouse:
         table = warehouse.read(query)
     entity_index = np.searchsorted(chosen, examples.entities.encode(table.column(event.entity)))
-    code = vocabulary_of(ws.current(f"encoders/{event.name}"), column).encode(table.column(column))
+    code = EncoderArtifact.current(ws, event.name).vocabulary(column).encode(table.column(column))
     age = (to_microseconds(before) - microseconds(table.column(event.time))) / DAY
     truth = np.zeros((len(chosen), size))
     known = code >= 0

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.artifacts import Artifact
+from basemodel_ops.assets import model_key
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import ArtifactError, DataError
@@ -23,6 +24,7 @@ from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, S
 from basemodel_ops.stages.scoring.asked import Asked
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_microseconds
+from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -135,7 +137,7 @@ def fitted_model(ws: Workspace, task: Task) -> Artifact:
             f"Tasks that are: {able or 'none'}."
         )
     try:
-        return ws.current(f"{task.name}/model")
+        return ws.current(model_key(task.name))
     except ArtifactError as error:
         raise DataError(
             f"Task {task.name} has no model below {ws.settings.home}. {error} `basemodel train --task {task.name}` "
@@ -160,7 +162,8 @@ def asked_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datet
     """
     if task.form.shape is not Shape.ITEMS:
         return open_question(ws, task, as_of)
-    return ItemQuestion(ws, warehouse, task, as_of, NOBODY, fitted_model(ws, task), to_microseconds(as_of))
+    fitted = RecommendationArtifact(fitted_model(ws, task))
+    return ItemQuestion(ws, warehouse, task, as_of, NOBODY, fitted, to_microseconds(as_of))
 
 
 def groups(

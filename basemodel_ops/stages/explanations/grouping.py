@@ -8,7 +8,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.explanations import Node, split
 from basemodel_ops.representation import History, SourcePlan
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.workspace import Workspace
 
 VALUES = 8
@@ -59,12 +59,12 @@ def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Colum
     results: list[Column | None] = []
     population = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
     for plan in plans:
-        encoder, personal = ws.current(f"encoders/{plan.name}"), personal_columns(ws, plan.name)
-        sizes = {name: len(vocabulary_of(encoder, name)) for name in plan.top_items if name not in personal}
+        encoder, personal = EncoderArtifact.current(ws, plan.name), personal_columns(ws, plan.name)
+        sizes = {name: len(encoder.vocabulary(name)) for name in plan.top_items if name not in personal}
         able = sorted(
             sizes, key=lambda entry: ((plan.name, entry) != population, sizes[entry] < FEWEST, sizes[entry], entry)
         )
-        values = [str(value) for value in vocabulary_of(encoder, able[0]).values.to_pylist()] if able else []
+        values = [str(value) for value in encoder.vocabulary(able[0]).values.to_pylist()] if able else []
         results.append(Column(able[0], values) if able else None)
     return results
 

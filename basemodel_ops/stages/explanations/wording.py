@@ -11,7 +11,8 @@ from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.representation.build import RECENCY_HALF_LIFE
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.representation.scalars import ABSENT_DAYS
-from basemodel_ops.stages.features.encoding import categories, vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.encoding import categories
 from basemodel_ops.stages.features.rows import ATTRIBUTES
 from basemodel_ops.stages.workspace import Workspace
 
@@ -173,7 +174,7 @@ class Wording:
     def _vocabulary(self, block: Block) -> tuple[str, ...]:
         key = (block.source, block.column)
         if key not in self._known:
-            values = vocabulary_of(self._ws.current(f"encoders/{block.source}"), block.column).values
+            values = EncoderArtifact.current(self._ws, block.source).vocabulary(block.column).values
             self._known[key] = tuple(str(entry) for entry in values.slice(0, 2048).to_pylist())
         return self._known[key]
 

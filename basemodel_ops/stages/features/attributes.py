@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import AttributeSource
 from basemodel_ops.encoders import Vocabulary
-from basemodel_ops.stages.features.encoding import categories, columns_of, encoders_of, vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.encoding import categories, columns_of
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen
 from basemodel_ops.stages.snapshot.times import microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -40,7 +41,7 @@ def read_attributes(
     ws: Workspace, warehouse: Warehouse, source: AttributeSource, entities: Vocabulary, chosen: Chosen = EVERYONE
 ) -> EntityAttributes:
     """The facts of a source about the chosen entities, in the codes and features of its encoders."""
-    artifact = ws.current(f"encoders/{source.name}")
+    artifact = EncoderArtifact.current(ws, source.name)
     table = warehouse.read(chosen.of(warehouse, rows_query(source.relation, columns_of(source)), source.key))
     entity_index = entities.encode(table.column(source.key))
     since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(entity_index), -(2**62))
@@ -52,11 +53,11 @@ def read_attributes(
         until[is_over] = microseconds(ends.drop_null())
     layout, blocks = [], []
     for name in categories(source):
-        vocabulary = vocabulary_of(artifact, name)
+        vocabulary = artifact.vocabulary(name)
         size = min(len(vocabulary), ws.settings.top_items)
         layout.append((kind, source.name, name, "", size))
         blocks.append((vocabulary.encode(table.column(name))[:, None] == np.arange(size)).astype(np.float16))
-    for name, encoder in encoders_of(artifact).items():
+    for name, encoder in artifact.encoders().items():
         layout.append((kind, source.name, name, "", len(encoder.names)))
         blocks.append(encoder.features(table.column(name).combine_chunks()).astype(np.float16))
     order = np.lexsort((since, entity_index))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.types import EventSource
 from basemodel_ops.encoders import track_names
 from basemodel_ops.encoders.time import WEEKS
@@ -25,7 +24,9 @@ from basemodel_ops.representation.calendar import calendar_specs, calendar_value
 from basemodel_ops.representation.narrowing import LeftOut, narrow
 from basemodel_ops.representation.terms import term_frequencies
 from basemodel_ops.stages.features.attributes import read_attributes
-from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, encoders_of, numbers
+from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, numbers
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
@@ -97,27 +98,26 @@ def _groups(counts: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
     """What of each event source goes into the representation, and what is left out of it so that it is not too wide."""
-    plans = [_plan(ws, event, ws.current(f"encoders/{event.name}")) for event in ws.contract.events]
+    plans = [_plan(ws, event, EncoderArtifact.current(ws, event.name)) for event in ws.contract.events]
     settings = ws.settings
     kept = {(source, column) for source, column, _ in ws.snapshot().item_targets}
     half_lives = settings.half_lives, settings.counted_half_lives, settings.windows
     return narrow(plans, settings.row_numbers, *half_lives, kept)
 
 
-def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
+def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> SourcePlan:
     items, vocabularies, codes, vectors = {}, {}, {}, {}
-    for name in (name.removesuffix(".parquet") for name in artifact.names if name.endswith(".parquet")):
-        size = artifact.table(name).num_rows
+    for name, size in artifact.sizes.items():
         if size:
             items[name] = min(size, ws.settings.top_items)
         if size > ws.settings.top_items:
             vocabularies[name] = size
         if "." not in name and size > SKETCHED_ABOVE:
-            codes[name] = ws.current(f"codes/{event.name}__{name}").arrays("codes")["codes"]
-            vectors[name] = ws.current(f"embeddings/{event.name}__{name}").arrays("embedding")["vectors"]
+            codes[name] = CodesArtifact.current(ws, event.name, name).codes
+            vectors[name] = EmbeddingArtifact.current(ws, event.name, name).vectors
     cells: dict[str, int] = {}
     densities: dict[str, Density] = {}
-    for name, encoder in encoders_of(artifact).items():
+    for name, encoder in artifact.encoders().items():
         tracks = track_names(name, len(encoder.widths))
         if encoder.is_density:
             densities[name] = Density(tuple(tracks), encoder.widths[0])
@@ -126,10 +126,10 @@ def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
     for column in event.columns:
         if not column.references:
             continue
-        for attribute, encoder in encoders_of(artifact, column.name).items():
+        for attribute, encoder in artifact.encoders(column.name).items():
             name = f"{column.name}.{attribute}"
             if encoder.is_density:
-                table = artifact.arrays(f"cells {name}")["cells"]
+                table = artifact.fact_cells(name)
                 densities[name] = Density((column.name,), encoder.widths[0], table)
             else:
                 cells |= dict(zip(track_names(name, len(encoder.widths)), encoder.widths, strict=True))
@@ -137,7 +137,7 @@ def _plan(ws: Workspace, event: EventSource, artifact: Artifact) -> SourcePlan:
     cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
     settings = ws.settings
     return SourcePlan(
-        event.name, artifact.json("began"), tuple(numbers(event)), items, codes, vectors, settings.width,
+        event.name, artifact.began, tuple(numbers(event)), items, codes, vectors, settings.width,
         settings.depth, cells, densities, vocabularies,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.cleora import embed_stream
 from basemodel_ops.cleora.embedding import hash_ids
 from basemodel_ops.cleora.windows import windows
@@ -20,7 +20,9 @@ from basemodel_ops.representation.events import NO_SESSION, concat
 from basemodel_ops.representation.sessions import session_indices
 from basemodel_ops.scratch import scratch_folder
 from basemodel_ops.stages.features.cold import NeighbourGroups, embed_cold_items, nearest_text_groups
-from basemodel_ops.stages.features.encoding import attribute_codes, encoders_of, in_order, known_items, vocabulary_of
+from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.encoding import in_order, known_items
 from basemodel_ops.stages.features.reading import Chosen, column_reader, read_entities, read_events, sample_of
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
@@ -52,8 +54,8 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
     end, chosen = snapshot.times.training_end, sample_of(ws.settings.embedding_events, snapshot.events[source])
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        settings, encoder = ws.settings, ws.current(f"encoders/{source}")
-        vocabulary = vocabulary_of(encoder, column)
+        settings, encoder = ws.settings, EncoderArtifact.current(ws, source)
+        vocabulary = encoder.vocabulary(column)
         size = len(vocabulary)
         with scratch_folder(settings.home, "incidences") as folder:
             with ws.warehouse() as warehouse:
@@ -71,13 +73,7 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
             )
         connected = mentioned > 0
         embedding.vectors[~connected] = embed_cold_items(embedding, neighbour_groups, connected)
-        writer.arrays(
-            "embedding",
-            {
-                "vectors": embedding.vectors, "previous": embedding.previous, "mean": embedding.mean,
-                "whitening": embedding.whitening, "connected": connected,
-            },
-        )  # fmt: skip
+        EmbeddingArtifact.write(writer, **vars(embedding), is_connected=connected)
         return {
             "values": size,
             "incidences": int(mentioned.sum()),
@@ -85,7 +81,7 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
             "embedded_from_facts": int((np.abs(embedding.vectors[~connected]).max(axis=1, initial=0) > 0).sum()),
         }, {}
 
-    return ws.materialize(f"embeddings/{source}__{column}", write)
+    return ws.materialize(EmbeddingArtifact.key(source, column), write)
 
 
 def _save_incidences(
@@ -124,10 +120,10 @@ def _save_incidences(
     return files, mentioned
 
 
-def save_attribute_hyperedges(encoder: Artifact, column: str, is_known: np.ndarray, folder: Path) -> list[Path]:
+def save_attribute_hyperedges(encoder: EncoderArtifact, column: str, is_known: np.ndarray, folder: Path) -> list[Path]:
     """Files of (codes, hyperedges): the known values that share a fact, a hyperedge per value of each fact."""
     files, groups = [], 0
-    for number, codes in enumerate(attribute_codes(encoder, column).values()):
+    for number, codes in enumerate(encoder.attribute_codes(column).values()):
         sharing = np.flatnonzero(is_known & (codes >= 0))
         files.append(_save(folder, f"fact-{number}", sharing, groups + codes[sharing].astype(np.int64), ATTRIBUTE))
         groups += int(codes.max(initial=-1)) + 1
@@ -155,10 +151,10 @@ def _neighbour_groups(
     declared = next(entry for entry in event.columns if entry.name == column)
     if not declared.references:
         return []
-    artifact, source = ws.current(f"encoders/{event.name}"), ws.contract.attribute(declared.references)
+    artifact, source = EncoderArtifact.current(ws, event.name), ws.contract.attribute(declared.references)
     items = in_order(known_items(warehouse, source, end), vocabulary.values)
-    neighbour_groups = [NeighbourGroups.by_value(codes) for codes in attribute_codes(artifact, column).values()]
-    for attribute, encoder in encoders_of(artifact, column).items():
+    neighbour_groups = [NeighbourGroups.by_value(codes) for codes in artifact.attribute_codes(column).values()]
+    for attribute, encoder in artifact.encoders(column).items():
         if encoder.is_density:
             neighbour_groups.append(
                 nearest_text_groups(items.column(attribute).combine_chunks(), encoder, vocabulary.counts)
@@ -170,20 +166,19 @@ def codes(ws: Workspace, source: str, column: str) -> Report:
     """Density and identity codes of the values of a column."""
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        encoder, embedding = ws.current(f"encoders/{source}"), ws.current(f"embeddings/{source}__{column}")
+        encoder, embedding = EncoderArtifact.current(ws, source), EmbeddingArtifact.current(ws, source, column)
         settings = ws.settings
-        vocabulary = vocabulary_of(encoder, column)
-        arrays = embedding.arrays("embedding")
-        vectors = arrays["vectors"]
+        vocabulary = encoder.vocabulary(column)
+        vectors, is_connected = embedding.vectors, embedding.is_connected
         density = np.zeros((0, settings.depth), np.int32)
         if len(vocabulary):
-            described = vectors[arrays["connected"]] if arrays["connected"].any() else vectors
+            described = vectors[is_connected] if is_connected.any() else vectors
             density = DensityLSH.fit(described, settings.depth, settings.width, settings.seed).encode(vectors)
         identity = identity_codes(hash_ids(vocabulary.values.to_pylist()), IDENTITY_ROWS, settings.width)
-        writer.arrays("codes", {"codes": np.hstack([density, identity])})
+        CodesArtifact.write(writer, np.hstack([density, identity]))
         used = (
             [len(np.unique(density[:, row])) / settings.width for row in range(settings.depth)] if len(density) else [0]
         )
         return {"values": len(vocabulary), "cells_used_share": round(float(np.mean(used)), 4)}, {}
 
-    return ws.materialize(f"codes/{source}__{column}", write)
+    return ws.materialize(CodesArtifact.key(source, column), write)

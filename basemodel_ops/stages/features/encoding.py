@@ -1,6 +1,6 @@
 """The stage that fits encoders: what each column of a source is made of, up to the end of training."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import numpy as np
@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, EventSource
-from basemodel_ops.encoders import Encoder, State, Vocabulary, fit_encoder, load_encoder
+from basemodel_ops.encoders import Encoder, Vocabulary, fit_encoder
 from basemodel_ops.encoders.base import named_column
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -48,28 +49,6 @@ def others(source: EventSource | AttributeSource) -> dict[str, str]:
     }
 
 
-def vocabulary_of(encoder: Artifact, column: str) -> Vocabulary:
-    """The vocabulary of a column in an encoder."""
-    return Vocabulary.from_table(encoder.table(column))
-
-
-def encoders_of(artifact: Artifact, column: str | None = None) -> dict[str, Encoder]:
-    """The encoders of the columns that are no categories, by name; of the items that `column` mentions, if given."""
-    saved = artifact.json("encoders" if column is None else f"encoders {column}")
-    prefix = "encoder" if column is None else f"encoder {column}"
-    return {
-        name: load_encoder(State(kind, settings, artifact.arrays(f"{prefix} {name}") if has_arrays else {}))
-        for name, (kind, settings, has_arrays) in saved.items()
-    }
-
-
-def attribute_codes(artifact: Artifact, column: str) -> dict[str, np.ndarray]:
-    """Codes of each fact of the values of a column, (values,), -1 where it is not known."""
-    prefix = f"map {column}."
-    names = [name.removesuffix(".safetensors") for name in artifact.names if name.startswith(prefix)]
-    return {name.removeprefix(prefix): artifact.arrays(name)["codes"] for name in names}
-
-
 def encoders(ws: Workspace, source: str) -> Report:
     """Vocabularies and encoders of a source, from what was there before the end of training."""
     is_event = source in {event.name for event in ws.contract.events}
@@ -81,7 +60,7 @@ def encoders(ws: Workspace, source: str) -> Report:
                 return _fit_event(ws, warehouse, ws.contract.event(source), end, writer), {}
             return _fit_attributes(ws, warehouse, ws.contract.attribute(source), end, writer), {}
 
-    return ws.materialize(f"encoders/{source}", write)
+    return ws.materialize(EncoderArtifact.key(source), write)
 
 
 def columns_of(source: EventSource | AttributeSource) -> list[str]:
@@ -98,12 +77,12 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int
     (first,) = microseconds(
         warehouse.read(first_event_query(event, to_datetime(end))).column(0).fill_null(to_datetime(end))
     )
-    writer.json("began", int(first))
+    EncoderArtifact.write_began(writer, int(first))
     fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
     for name, kind in others(event).items():
         with named_column(name, event.name):
             fitted[name] = _fitted(ws.settings, kind, _newest(warehouse, event, name, to_datetime(end)))
-    _save_encoders(writer, fitted)
+    EncoderArtifact.write_encoders(writer, fitted)
     for column in event.columns:
         if column.type is not ColumnType.CATEGORY:
             continue
@@ -113,7 +92,7 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int
             rows = known_items(warehouse, source, end)
             vocabulary = _with_unmentioned(event, column, vocabulary, rows)
             sizes |= _derive(ws.settings, writer, column.name, vocabulary, source, in_order(rows, vocabulary.values))
-        writer.table(column.name, vocabulary.table())
+        EncoderArtifact.write_vocabulary(writer, column.name, vocabulary)
         sizes[f"values_{column.name}"] = len(vocabulary)
     return sizes
 
@@ -204,16 +183,17 @@ def _derive(
     for attribute in categories(source):
         values = rows.column(attribute).combine_chunks()
         derived, codes = Vocabulary.of_groups(values, vocabulary.counts)
-        writer.table(f"{column}.{attribute}", derived.table())
-        writer.arrays(f"map {column}.{attribute}", {"codes": codes})
-        sizes[f"values_{column}.{attribute}"] = len(derived)
+        fact = f"{column}.{attribute}"
+        EncoderArtifact.write_vocabulary(writer, fact, derived)
+        EncoderArtifact.write_fact_codes(writer, fact, codes)
+        sizes[f"values_{fact}"] = len(derived)
     fitted: dict[str, Encoder] = {}
     for attribute, kind in others(source).items():
         values = rows.column(attribute).combine_chunks()
         with named_column(attribute, source.name):
             fitted[attribute] = _fitted(settings, kind, [values])
-        writer.arrays(f"cells {column}.{attribute}", {"cells": fitted[attribute].cells(values)})
-    _save_encoders(writer, fitted, column)
+        EncoderArtifact.write_fact_cells(writer, f"{column}.{attribute}", fitted[attribute].cells(values))
+    EncoderArtifact.write_encoders(writer, fitted, column)
     return sizes
 
 
@@ -225,22 +205,11 @@ def _fit_attributes(
     for name in categories(source):
         values = table.column(name).combine_chunks()
         vocabulary, _ = Vocabulary.of_groups(values, np.ones(len(values), np.int64))
-        writer.table(name, vocabulary.table())
+        EncoderArtifact.write_vocabulary(writer, name, vocabulary)
         sizes[f"values_{name}"] = len(vocabulary)
     fitted: dict[str, Encoder] = {}
     for name, kind in others(source).items():
         with named_column(name, source.name):
             fitted[name] = _fitted(ws.settings, kind, [table.column(name)])
-    _save_encoders(writer, fitted)
+    EncoderArtifact.write_encoders(writer, fitted)
     return sizes
-
-
-def _save_encoders(writer: ArtifactWriter, fitted: Mapping[str, Encoder], column: str | None = None) -> None:
-    suffix = "" if column is None else f" {column}"
-    saved: dict[str, list[object]] = {}
-    for name, encoder in fitted.items():
-        state = encoder.state()
-        if state.arrays:
-            writer.arrays(f"encoder{suffix} {name}", state.arrays)
-        saved[name] = [state.kind, state.settings, bool(state.arrays)]
-    writer.json(f"encoders{suffix}", saved)

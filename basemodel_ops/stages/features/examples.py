@@ -1,6 +1,7 @@
 """The stage that represents the rows to learn from: a sample for pretraining, and those of the tasks."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,13 +13,13 @@ from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.report import Report
-from basemodel_ops.representation import History, Layout, explain_layout, target_layout, target_values
+from basemodel_ops.representation import History, explain_layout, target_layout, target_values
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.activity_targets import kept_columns
 from basemodel_ops.stages.features.builder import Builder, Part
+from basemodel_ops.stages.features.examples_artifact import SAMPLES, ExamplesArtifact, ExamplesWriter
 from basemodel_ops.stages.features.reading import Chosen
-from basemodel_ops.stages.features.rows import RowWriter
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows, prepared
@@ -30,9 +31,6 @@ from basemodel_ops.warehouse.queries import whole_population_query
 
 FILE_BYTES = 64 * 2**20
 """Bytes of representations that are written at once, at least: few files are read faster than many."""
-
-SAMPLES = ("targets", "activity")
-"""Kinds of rows to learn from: of the first all is learnt, of the second activity alone."""
 
 
 @dataclass(frozen=True)
@@ -60,34 +58,31 @@ def training_examples(ws: Workspace) -> Report:
             known = target_layout(builder.plans, snapshot.activity_horizons, snapshot.item_horizons)
             kept = kept_columns(known)
             started = time.monotonic()
-            rows, sampled = RowWriter(writer, builder.layout), dict.fromkeys(SAMPLES, 0)
+            rows, sampled = ExamplesWriter(writer, builder.layout), Counter[str]()
 
             def work(part: Part) -> "_Represented":
                 return _represent(part, plan, builder, snapshot, kept)
 
-            for number, part in enumerate(_batched(parallel_map(work, builder.parts(plan.entity, plan.cutoff)))):
-                for kind in SAMPLES:
-                    row, values = part.targets[kind]
-                    writer.arrays(f"{kind}-{number:05d}", {"values": values, "row": row + rows.rows})
-                    sampled[kind] += len(row)
+            for part in _batched(parallel_map(work, builder.parts(plan.entity, plan.cutoff))):
+                rows.append_targets(part.targets)
+                sampled.update({kind: len(row) for kind, (row, _) in part.targets.items()})
                 rows.append(part.entity, part.cutoff, part.is_wide, part.values)
                 ws.log_progress("rows", rows.rows, len(plan), started)
             rows.finish(builder.entities)
-            writer.json("targets", known.explain())
-            writer.json("left_out", [{**vars(left_out), "reason": left_out.reason} for left_out in builder.left_out])
+            rows.describe(known, builder.left_out)
             return {
                 "rows": rows.rows, "pretraining_rows": sampled["targets"], "activity_rows": sampled["activity"],
                 "entities": len(builder.entities), "cutoffs": len(np.unique(plan.cutoff)),
                 "length": builder.layout.length, "megabytes": round(rows.bytes / 2**20, 1),
             }, {}  # fmt: skip
 
-    return ws.materialize("training_examples", write)
+    return ws.materialize(ExamplesArtifact.key, write)
 
 
 def explain_representation(ws: Workspace) -> tuple[pa.Table, list[dict[str, object]]]:
     """The layout of a row, one line per block (see `explain_layout`), and the columns that were left out of it."""
-    examples = ws.current("training_examples")
-    return explain_layout(Layout.from_rows(examples.json("layout"))), examples.json("left_out")
+    examples = ExamplesArtifact.current(ws)
+    return explain_layout(examples.layout), examples.left_out
 
 
 def cold(ws: Workspace, snapshot: Snapshot) -> tuple[exp.Query, ...]:

@@ -11,7 +11,8 @@ from basemodel_ops.contract.types import EventSource
 from basemodel_ops.encoders import Vocabulary, track_names
 from basemodel_ops.representation import EventReader, Events, History, sorted_events, stream_histories
 from basemodel_ops.scratch import scratch_folder
-from basemodel_ops.stages.features.encoding import categories, encoders_of, numbers, vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.encoding import categories, numbers
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, entities_query, events_query
@@ -59,7 +60,7 @@ def event_reader(
 
     Of codes of facts of items only those in `tracks` are read, where it is given.
     """
-    artifact = ws.current(f"encoders/{event.name}")
+    artifact = EncoderArtifact.current(ws, event.name)
     maps: dict[str, tuple[str, np.ndarray]] = {}
     for column in event.columns:
         if not column.references:
@@ -68,18 +69,18 @@ def event_reader(
             name = f"{column.name}.{attribute}"
             if tracks is not None and name not in tracks:
                 continue
-            maps[name] = (column.name, artifact.arrays(f"map {name}")["codes"])
-        for attribute, encoder in encoders_of(artifact, column.name).items():
+            maps[name] = (column.name, artifact.fact_codes(name))
+        for attribute, encoder in artifact.encoders(column.name).items():
             if encoder.is_density:
                 continue
             name = f"{column.name}.{attribute}"
             wanted = track_names(name, len(encoder.widths))
             if tracks is not None and not set(wanted) & set(tracks):
                 continue
-            cells = artifact.arrays(f"cells {name}")["cells"]
+            cells = artifact.fact_cells(name)
             for row, track in enumerate(wanted):
                 maps[track] = (column.name, cells[:, row])
-    vocabularies = {name: vocabulary_of(artifact, name) for name in categories(event)}
+    vocabularies = {name: artifact.vocabulary(name) for name in categories(event)}
     return EventReader(
         event.name,
         entities,
@@ -89,13 +90,13 @@ def event_reader(
         vocabularies,
         tuple(numbers(event)),
         maps,
-        encoders_of(artifact),
+        artifact.encoders(),
     )
 
 
 def column_reader(ws: Workspace, event: EventSource, entities: Vocabulary, column: str) -> EventReader:
     """The reader of one category column and the sessions."""
-    vocabulary = vocabulary_of(ws.current(f"encoders/{event.name}"), column)
+    vocabulary = EncoderArtifact.current(ws, event.name).vocabulary(column)
     return EventReader(event.name, entities, event.entity, event.time, event.session, {column: vocabulary})
 
 

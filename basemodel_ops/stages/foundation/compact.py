@@ -11,6 +11,7 @@ from basemodel_ops.insight.traits import Traits
 from basemodel_ops.report import Report
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.rows import RowsInMemory
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.workspace import Workspace
 
 if TYPE_CHECKING:  # loads the learners, which reading a representation does not need
@@ -43,12 +44,11 @@ class EmbeddingWriter:
             self._writer = writer
             report_metrics = work()
             self._flush(writer)
-            writer.table("entities", self._builder.entities.table())
-            writer.json("layout", self._builder.layout.explain())
-            writer.arrays("times", {"cutoff": np.array([self._cutoff])})
+            builder = self._builder
+            RepresentationArtifact.write_entities(writer, builder.entities, builder.layout, self._cutoff)
             return {**report_metrics, "numbers": self._checkpoint.embedding_size}, {}
 
-        return self._ws.write(key, version, write, {"foundation_model": self._checkpoint.version})
+        return self._ws.write(key, version, write, RepresentationArtifact.made_from(self._checkpoint.version))
 
     def append(self, rows: RowsInMemory) -> None:
         """Take over the entities of a group, in their order."""
@@ -57,16 +57,16 @@ class EmbeddingWriter:
         self._waiting.append(self._checkpoint.embedding(rows))
         self._kept.append(self._traits.kept(rows.values))
         if self._ws.settings.keep_sketches:
-            self._writer.table(f"sketches-{self._files:05d}-{self._rows:09d}", sparse(rows, self._rows))
+            numbers = sparse(rows, self._rows)
+            RepresentationArtifact.write_sketches(self._writer, self._files, self._rows, numbers)
         self._rows += len(rows)
         if sum(map(len, self._waiting)) >= FILE_ROWS:
             self._flush(self._writer)
 
     def _flush(self, writer: ArtifactWriter) -> None:
         if self._waiting:
-            writer.arrays(f"embedding-{self._files:05d}", {"values": np.concatenate(self._waiting)})
             traits = {name: np.concatenate([part[name] for part in self._kept]) for name in self._kept[0]}
-            writer.arrays(f"traits-{self._files:05d}", traits)
+            RepresentationArtifact.write_embeddings(writer, self._files, np.concatenate(self._waiting), traits)
             self._files, self._waiting, self._kept = self._files + 1, [], []
 
 

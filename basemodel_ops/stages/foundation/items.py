@@ -9,8 +9,9 @@ from basemodel_ops.boosting.blending import blend_weights
 from basemodel_ops.boosting.item_pairs import fit_item_pairs
 from basemodel_ops.foundation import pretrain
 from basemodel_ops.representation import Layout
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation import learner_layout
+from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact, ItemPairs, pair_name
 from basemodel_ops.stages.foundation.training_sets import ReportMetrics, TrainingSet, later_than
 from basemodel_ops.stages.workspace import Workspace
 
@@ -20,7 +21,7 @@ HELD_OUT = 20
 
 def learn_items(
     ws: Workspace,
-    examples: FeatureStore,
+    examples: ExamplesArtifact,
     layout: Layout,
     item_targets: list[tuple[str, str, int]],
     writer: ArtifactWriter,
@@ -37,9 +38,7 @@ def learn_items(
     item_ease = learner_layout.item_ease_weights(examples.layout, rows.inputs)
     steps, predictions = _learn_network(ws, examples, layout, rows, held, measured, writer, report_metrics)
     del rows  # its inputs are most of what is in memory, and pairs do not read them
-    pairs: dict[str, str] = {}
-    rates: dict[str, np.ndarray] = {}
-    blends: dict[str, dict] = {}
+    pairs: dict[str, ItemPairs] = {}
     for source, column, horizon in item_targets:
         block = next(b for b in layout.select("item", source, column) if b.detail == str(horizon))
         items = np.arange(block.length)
@@ -60,19 +59,16 @@ def learn_items(
             ["items"] * len(items),
             default=0.5,
         )
-        name = f"{source}.{column} {horizon}"
-        pairs[name], rates[name] = item_pair_booster.booster.model_to_string(), item_pair_booster.rate
-        blends[name] = {"weight": float(network_weights[0]), "tried": tried.get("items", {})}
-        report_metrics[f"network_share_{column}"] = float(network_weights[0])
-    writer.json("item_pairs", {"texts": pairs, "blend": blends})
-    writer.arrays("ease_weights", {**item_ease, "none": np.zeros((1, 1))})
-    writer.arrays("item_rates", {**rates, "none": np.zeros(1)})
+        network_weight = float(network_weights[0])
+        pairs[pair_name(source, column, horizon)] = ItemPairs(item_pair_booster, network_weight, tried.get("items", {}))
+        report_metrics[f"network_share_{column}"] = network_weight
+    CheckpointArtifact.write_item_pairs(writer, pairs, item_ease)
     report_metrics["rows"] = len(row_index)
     return steps
 
 
 def _features(
-    examples: FeatureStore, row_index: np.ndarray, column: tuple[str, str, np.ndarray, np.ndarray], rows: np.ndarray
+    examples: ExamplesArtifact, row_index: np.ndarray, column: tuple[str, str, np.ndarray, np.ndarray], rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """See `learner_layout.item_features`, of some rows of those at `row_index`."""
     return learner_layout.item_features(examples, row_index[rows], *column)
@@ -80,7 +76,7 @@ def _features(
 
 def _learn_network(
     ws: Workspace,
-    examples: FeatureStore,
+    examples: ExamplesArtifact,
     layout: Layout,
     rows: TrainingSet,
     held: np.ndarray,
@@ -95,8 +91,7 @@ def _learn_network(
     model, curve = pretrain(
         rows.inputs, targets, np.zeros(0, bool), shape, settings.epochs, settings.seed, ws.log, held=held
     )
-    writer.arrays("weights", model.arrays())
-    writer.json("shape", shape.to_dict())
+    CheckpointArtifact.write_items_network(writer, model, shape)
     report_metrics |= {f"loss_{k}": round(v, 5) for k, v in curve.heldout.items()}
     report_metrics |= {f"unigram_{k}": round(v, 5) for k, v in curve.unigram.items()}
     report_metrics["steps"] = len(curve.steps)

@@ -9,6 +9,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.foundation import Shape
 from basemodel_ops.representation import Layout
 from basemodel_ops.representation.layout import Block
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.workspace import Workspace
 
@@ -141,5 +142,5 @@ def _slowest(inputs: Layout, source: str, column: str) -> Block:
 
 def label_index(ws: Workspace, source: str, column: str, labels: pa.Array) -> np.ndarray:
     """The place of each label among the exactly kept items of a column; -1 where it is not kept."""
-    values = ws.current(f"encoders/{source}").table(column).column("value").combine_chunks()
+    values = EncoderArtifact.current(ws, source).vocabulary(column).values
     return np.asarray(pc.index_in(labels.cast(values.type), value_set=values).fill_null(-1))

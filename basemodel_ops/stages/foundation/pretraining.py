@@ -16,15 +16,11 @@ from basemodel_ops.representation import Layout
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages.features.activity_targets import activity_targets
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation import learner_layout
-from basemodel_ops.stages.foundation.checkpoint import (
-    Activity,
-    activity_shape,
-    embedding_inputs,
-    fit_embedding,
-    prefixed,
-)
+from basemodel_ops.stages.foundation.activity import Activity, activity_shape
+from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact
+from basemodel_ops.stages.foundation.embedding import EmbeddingBasis, embedding_inputs
 from basemodel_ops.stages.foundation.items import learn_items
 from basemodel_ops.stages.foundation.training_sets import ReportMetrics, TrainingSet, later_than
 from basemodel_ops.stages.plots import loss_curve
@@ -46,28 +42,27 @@ def foundation_model(ws: Workspace) -> Report:
     item_targets = list(ws.snapshot().item_targets)
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
-        examples = FeatureStore(ws.current("training_examples"))
-        layout = Layout.from_rows(examples.artifact.json("targets"))
+        examples = ExamplesArtifact.current(ws)
+        layout = examples.targets
         report_metrics: ReportMetrics = {}
         activity = _learn_activity(ws, examples, layout, writer, report_metrics)
         release()  # what items are learnt from is the most that is held
         steps = learn_items(ws, examples, layout, item_targets, writer, report_metrics)
-        writer.json("about", {"examples": examples.version, "training_end": end})
-        writer.json("layout", examples.layout.explain())
-        writer.json("losses", [round(float(step), 6) for step in steps])
+        CheckpointArtifact.write_about(writer, examples.version, end, examples.layout, steps)
         rows = np.arange(len(examples))
         predictions = activity.predict(examples, rows, examples.cutoff < end)
-        writer.arrays("activity", {"values": predictions})
+        CheckpointArtifact.write_predicted_activity(writer, predictions)
         subset = np.random.default_rng(ws.settings.seed).permutation(rows[examples.cutoff < end])
         subset = np.sort(subset[:EMBEDDED_FROM])
-        writer.arrays("embedding", fit_embedding(embedding_inputs(examples, subset, predictions[subset])))
+        basis = EmbeddingBasis.fit(embedding_inputs(examples, subset, predictions[subset]))
+        CheckpointArtifact.write_embedding_basis(writer, basis)
         return report_metrics, {"loss": loss_curve(steps)}
 
-    return ws.materialize("foundation_model", write)
+    return ws.materialize(CheckpointArtifact.key, write)
 
 
 def _learn_activity(
-    ws: Workspace, examples: FeatureStore, layout: Layout, writer: ArtifactWriter, report_metrics: ReportMetrics
+    ws: Workspace, examples: ExamplesArtifact, layout: Layout, writer: ArtifactWriter, report_metrics: ReportMetrics
 ) -> Activity:
     """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
     rows, blocks = TrainingSet.of_activity(examples, ws.settings.seed), activity_targets(layout)
@@ -98,18 +93,9 @@ def _learn_activity(
     report_metrics["activity_futures"] = len(blocks)
     report_metrics["network_rows_share"] = compared.rows_share
     report_metrics["network_share_activity"] = round(float(compared.network_weights.mean()), 3)
-    writer.arrays("activity_weights", prefixed(networks))
-    writer.json("activity_boosters", [activity_boosters.texts() for activity_boosters in boosters])
-    writer.json("activity_shape", shape.to_dict())
-    writer.json(
-        "blend",
-        {
-            "weights": compared.network_weights.tolist(),
-            "tried": compared.tried,
-            "blocks": [vars(block) for block in blocks],
-        },
-    )
-    return Activity(boosters, networks, compared.network_weights)
+    activity = Activity(boosters, networks, compared.network_weights)
+    CheckpointArtifact.write_activity(writer, activity, shape, blocks, compared.tried)
+    return activity
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation import learner_layout
 
 LATER = 3
@@ -26,13 +26,13 @@ class TrainingSet:
     targets: np.ndarray  # (rows, targets) float16
 
     @classmethod
-    def of_items(cls, examples: FeatureStore) -> "TrainingSet":
+    def of_items(cls, examples: ExamplesArtifact) -> "TrainingSet":
         """The rows that items are learnt from: all inputs and all targets."""
         row_index, targets = examples.sample("targets")
         return cls(row_index, examples.gather(row_index, np.arange(examples.layout.length)), targets)
 
     @classmethod
-    def of_activity(cls, examples: FeatureStore, seed: int) -> "TrainingSet":
+    def of_activity(cls, examples: ExamplesArtifact, seed: int) -> "TrainingSet":
         """The rows that activity is learnt from, of only the inputs and the targets that matter to it.
 
         Fewer rows where many sources make many inputs and targets of each: see `MOST`.
@@ -46,7 +46,7 @@ class TrainingSet:
         return cls(row_index, examples.gather(row_index, read), targets)
 
 
-def later_than(examples: FeatureStore, row_index: np.ndarray) -> int:
+def later_than(examples: ExamplesArtifact, row_index: np.ndarray) -> int:
     """The cutoff, microseconds, from which on rows are later ones, by which learners are compared."""
     distinct = np.unique(examples.cutoff[row_index])
     return int(distinct[len(distinct) - max(len(distinct) // LATER, 1)])

@@ -75,7 +75,7 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     """
     week, checkpoint, cutoff = Week(ws, as_of), Checkpoint(ws), to_microseconds(as_of)
     days = days_of(checkpoint)
-    version = version_of(ANOMALIES, week.artifact.version, checkpoint.version, days, ws.settings.seed)
+    version = version_of(ANOMALIES, week.version, checkpoint.version, days, ws.settings.seed)
     report_metrics: ReportMetrics = {"days": days, "entities": len(week)}
 
     def rows(index: np.ndarray, columns: dict[str, pa.Array]) -> pa.Table:

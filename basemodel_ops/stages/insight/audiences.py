@@ -45,7 +45,7 @@ def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
     week, declared = Week(ws, as_of), ws.contract.audience(name)
     with ws.warehouse() as warehouse:
         seeds, unknown = seeds_of(ws, warehouse, week, declared)
-        version = version_of(name, week.artifact.version, np.flatnonzero(seeds).tolist())
+        version = version_of(name, week.version, np.flatnonzero(seeds).tolist())
         reason = why_none(name, seeds, unknown)
         result: Membership | None = None
         order, probability = np.zeros(0, np.int64), np.zeros(0)

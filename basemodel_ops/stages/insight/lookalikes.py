@@ -40,7 +40,7 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     equal or there are not two entities.
     """
     week, k = Week(ws, as_of), ws.settings.lookalikes
-    version = version_of(LOOKALIKES, week.artifact.version, k)
+    version = version_of(LOOKALIKES, week.version, k)
     directions = Directions(week.embeddings)
     reason = unlike(week, directions)
     seen, started, similar, recall = 0, time.monotonic(), 0.0, 1.0

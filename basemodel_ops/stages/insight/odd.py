@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.insight.traits import WEEKDAYS
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.insight.usual import Judged, Seen
 from basemodel_ops.stages.insight.windows import Line, Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
@@ -89,7 +89,7 @@ class Teller:
             return OTHER
         key = (line.source, line.column)
         if key not in self._known:
-            values = vocabulary_of(self._ws.current(f"encoders/{line.source}"), line.column).values
+            values = EncoderArtifact.current(self._ws, line.source).vocabulary(line.column).values
             self._known[key] = [str(entry) for entry in values.slice(0, line.size).cast(pa.string()).to_pylist()]
         return self._known[key][cell]
 

@@ -9,7 +9,8 @@ from basemodel_ops.contract.types import Contract
 from basemodel_ops.insight.descriptions import Difference, Sums, differences
 from basemodel_ops.insight.segments import LEVELS, Tree
 from basemodel_ops.insight.traits import SEEN_WEEKS, WORDS, Trait
-from basemodel_ops.stages.features.encoding import categories, vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.encoding import categories
 from basemodel_ops.stages.insight.week import Week
 from basemodel_ops.stages.workspace import Workspace
 
@@ -110,7 +111,7 @@ class Words:
     def _value(self, trait: Trait) -> str:
         key = (trait.source, trait.column)
         if key not in self._known:
-            values = vocabulary_of(self._ws.current(f"encoders/{trait.source}"), trait.column).values
+            values = EncoderArtifact.current(self._ws, trait.source).vocabulary(trait.column).values
             self._known[key] = [str(entry) for entry in values.slice(0, 10_000).cast(pa.string()).to_pylist()]
         return self._known[key][int(trait.value)]
 

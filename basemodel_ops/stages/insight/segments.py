@@ -16,7 +16,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.insight.segments import LEVELS, Tree, agreement, name_groups
 from basemodel_ops.report import Report
 from basemodel_ops.stages.insight.profiles import PROFILES, Profile, profiles
-from basemodel_ops.stages.insight.segmentation import KEY
+from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -45,25 +45,25 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
     Raises:
         DataError: the groups were learnt with another foundation model than the week was represented by.
     """
-    week, model = Week(ws, as_of), ws.current(KEY)
-    if (made := model.manifest["about"]["inputs"]["artifacts"]["foundation_model"]) != week.model_version:
+    week, model = Week(ws, as_of), SegmentationArtifact.current(ws)
+    if model.model_version != week.model_version:
         raise DataError(
-            f"Segments were learnt with the foundation model {made}, and the {ws.contract.entity}s of "
+            f"Segments were learnt with the foundation model {model.model_version}, and the {ws.contract.entity}s of "
             f"{key_of(as_of)} are represented by {week.model_version}. Run `basemodel run --as-of {key_of(as_of)}`."
         )
-    tree = Tree(**model.arrays("tree"))
+    tree, tree_version = model.tree, model.artifact.version
     with ws.warehouse() as warehouse:
         before = _before(ws, warehouse, week)
         ids, group, distance = _named(tree, week, before)
         descriptions = profiles(ws, week, tree, ids, group)
         names = {profile.segment: profile.name for profile in descriptions}
         earlier = None if before is None else hashlib.sha256(repr(before.ids.tolist()).encode()).hexdigest()[:16]
-        version = version_of(SEGMENTS, model.version, week.artifact.version, earlier)
+        version = version_of(SEGMENTS, tree_version, week.version, earlier)
         code = code_behind("stages.insight.segments")
         here: dict[str, datetime | str] = {"as_of": as_of}
 
         def rows(part: slice) -> pa.Table:
-            return _rows(ws, week, tree, ids, names, group[part], distance[part], part, model.version, run_id)
+            return _rows(ws, week, tree, ids, names, group[part], distance[part], part, tree_version, run_id)
 
         with (
             warehouse.publication(
@@ -71,7 +71,7 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
             ) as out,
             warehouse.publication(
                 ws.answer_relation(PROFILES),
-                _profile_rows(week, [], model.version, run_id).schema,
+                _profile_rows(week, [], tree_version, run_id).schema,
                 here,
                 version,
                 code,
@@ -82,7 +82,7 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
                 for part in ranges(len(week)):
                     out.append(rows(part))
             if described.is_needed:
-                described.append(_profile_rows(week, descriptions, model.version, run_id))
+                described.append(_profile_rows(week, descriptions, tree_version, run_id))
     report_metrics: ReportMetrics = {"rows": int((group >= 0).sum()), "entities": len(week)}
     for level in range(LEVELS):
         sizes = np.unique(group[group[:, level] >= 0, level], return_counts=True)[1]

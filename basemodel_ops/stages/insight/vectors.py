@@ -14,7 +14,8 @@ from basemodel_ops.code import code_behind
 from basemodel_ops.contract.answers import published_name
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.report import Report
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.insight.week import Week, ended, ranges
 from basemodel_ops.stages.workspace import Workspace
 
@@ -26,7 +27,7 @@ MODULE = "stages.insight.vectors"
 def entity_embeddings(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     """Publish the embeddings that are kept of a week as `basemodel.entity_embeddings`; `model_version` says whose."""
     week = Week(ws, as_of)
-    version = week.artifact.version
+    version = week.version
 
     def rows(part: slice) -> pa.Table:
         columns = {ws.contract.entity: week.entities.values[part], "embedding": texts(week.embeddings[part])}
@@ -61,18 +62,19 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
     Values are texts where sources that have the column do not agree on their type.
     """
     sources = published_columns(ws.contract)[column]
-    known = {source: vocabulary_of(ws.current(f"encoders/{source}"), column) for source in sources}
+    known = {source: EncoderArtifact.current(ws, source).vocabulary(column) for source in sources}
     kinds = {entry.values.type for entry in known.values() if len(entry)}
     kind = kinds.pop() if len(kinds) == 1 else pa.string()
     written, total, versions = False, 0, []
     with ws.warehouse() as warehouse:
         for source, vocabulary in known.items():
-            artifact = ws.current(f"embeddings/{source}__{column}")
-            vectors, values = artifact.arrays("embedding")["vectors"], vocabulary.values.cast(kind)
+            embedding = EmbeddingArtifact.current(ws, source, column)
+            vectors, values = embedding.vectors, vocabulary.values.cast(kind)
+            version = embedding.artifact.version
 
             def rows(
                 part: slice, source: str = source, values: pa.Array = values, counts: np.ndarray = vocabulary.counts,
-                vectors: np.ndarray = vectors, version: str = artifact.version,
+                vectors: np.ndarray = vectors, version: str = version,
             ) -> pa.Table:  # fmt: skip
                 its_values = values[part]
                 table = pa.table(
@@ -85,14 +87,14 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
                 return ended(table, version, run_id)
 
             with warehouse.publication(
-                item_relation(ws, column), rows(slice(0, 0)).schema, {"source": source}, artifact.version,
+                item_relation(ws, column), rows(slice(0, 0)).schema, {"source": source}, version,
                 code_behind(MODULE), run_id,
             ) as out:  # fmt: skip
                 if out.is_needed:
                     for part in ranges(len(values)):
                         out.append(rows(part))
             written, total = written or out.is_written, total + len(values)
-            versions.append(artifact.version)
+            versions.append(version)
     return Report(" ".join(versions), not written, {"rows": total, "sources": len(sources)})
 
 

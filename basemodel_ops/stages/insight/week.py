@@ -8,11 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.traits import Traits, TypicalValues
-from basemodel_ops.representation import Layout
-from basemodel_ops.stages.scoring.kept import representation_key
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.workspace import Workspace
 
 BATCH = 16_384
@@ -28,15 +26,14 @@ class Week:
         Raises:
             DataError: nothing is kept of that week.
         """
-        artifact = ws.store.newest(representation_key(as_of))
-        if artifact is None:
+        kept = RepresentationArtifact.newest(ws, as_of)
+        if kept is None:
             raise DataError(
                 f"Nothing is kept of {key_of(as_of)}: `basemodel score --as-of {key_of(as_of)}` represents the "
                 f"{ws.contract.entity}s that a task asks about then."
             )
-        self.artifact, self.as_of = artifact, as_of
-        self.entities = Vocabulary.from_table(artifact.table("entities"))
-        self.model_version = str(artifact.manifest["about"]["inputs"]["foundation_model"])
+        self._kept, self.as_of = kept, as_of
+        self.version, self.entities, self.model_version = kept.artifact.version, kept.entities, kept.model_version
 
     def __len__(self) -> int:
         return len(self.entities)
@@ -44,24 +41,22 @@ class Week:
     @cached_property
     def embeddings(self) -> np.ndarray:
         """Of the entities, in their order, float16 (entities, numbers)."""
-        parts = list(self.embedding_parts())
+        parts = list(self._kept.embeddings())
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float16)
 
     def embedding_parts(self) -> Iterator[np.ndarray]:
         """The same, some entities after others, a file at a time."""
-        for name in self._files("embedding-"):
-            yield self.artifact.arrays(name)["values"]
+        return self._kept.embeddings()
 
     @cached_property
     def traits(self) -> Traits:
         """What is kept beside the embeddings."""
-        return Traits(Layout.from_rows(self.artifact.json("layout")))
+        return Traits(self._kept.layout)
 
     def kept(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
         """Traits of a range of entities at a time; see `Traits.kept`."""
         low = 0
-        for name in self._files("traits-"):
-            arrays = self.artifact.arrays(name)
+        for arrays in self._kept.traits():
             yield slice(low, low + len(arrays["flags"])), arrays
             low += len(arrays["flags"])
 
@@ -70,10 +65,6 @@ class Week:
         """What is usual of the traits of everyone."""
         everyone = [(kept["amounts"], kept["times"]) for _, kept in self.kept()]
         return self.traits.typical(*(np.concatenate(values) for values in zip(*everyone, strict=True)))
-
-    def _files(self, prefix: str) -> list[str]:
-        names = (name.removesuffix(".safetensors") for name in self.artifact.names)
-        return sorted(name for name in names if name.startswith(prefix))
 
     def stamped(self, columns: dict[str, pa.Array | np.ndarray], version: str, run_id: str) -> pa.Table:
         """Rows of a table of this week: `as_of` after the first column, and what every table of answers ends with."""

@@ -14,6 +14,7 @@ from basemodel_ops.representation import History, SourcePlan
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.sessions import once_per_session, session_indices
 from basemodel_ops.stages.features.builder import Builder, Part
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
@@ -48,11 +49,11 @@ def lines_of(ws: Workspace, plans: list[SourcePlan]) -> list[Line]:
     """All that is foreseen of the sources, but for personal columns: what is odd is published."""
     hidden, results = personal(ws.contract), []
     for plan in plans:
-        encoder, time = ws.current(f"encoders/{plan.name}"), ws.contract.event(plan.name).time
+        encoder, time = EncoderArtifact.current(ws, plan.name), ws.contract.event(plan.name).time
         results += [Line(plan.name, "", kind) for kind in ("events", "days")]
         results += [Line(plan.name, number, "amount") for number in plan.numbers]
         for column in plan.top_items:
-            size = min(encoder.table(column).num_rows, ITEMS) + 1
+            size = min(encoder.size(column), ITEMS) + 1
             results.append(Line(plan.name, column, "item", column, size))
         for kind, row in (("hour", HOURS), ("weekday", WEEKDAYS)):
             track = track_names(time, 3)[row]

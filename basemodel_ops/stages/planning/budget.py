@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from basemodel_ops.assets import category_columns
+from basemodel_ops.assets import FOUNDATION_MODEL, TRAINING_EXAMPLES, category_columns, embedding_key, model_key
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract, Task
 from basemodel_ops.errors import BudgetError
@@ -22,7 +22,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages.explanations.explaining import ASKED, EVALUATIONS
 from basemodel_ops.stages.explanations.scored import ROWS as MASKED
 from basemodel_ops.stages.features.builder import GROUP, ROWS
-from basemodel_ops.stages.foundation.checkpoint import EMBEDDING
+from basemodel_ops.stages.foundation.embedding import EMBEDDING
 from basemodel_ops.stages.planning.widths import count_values, row_numbers
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.tasks.recommendation import EVENTS
@@ -107,8 +107,7 @@ def _embeddings(contract: Contract, settings: Settings, snapshot: Snapshot) -> I
         events = min(snapshot.events[source], settings.embedding_events)
         seconds = events / EVENTS_A_SECOND + events * settings.iterations * settings.dimension / 1.5e9
         memory = BASE + min(events, 2_000_000) * 200 / MB + events * 30 / MB
-        key = f"embeddings/{source}__{column}"
-        yield Line(key, events, settings.dimension, events * 40 / MB, memory, seconds / 60)
+        yield Line(embedding_key(source, column), events, settings.dimension, events * 40 / MB, memory, seconds / 60)
 
 
 def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Iterator[Line]:
@@ -122,12 +121,12 @@ def _training(contract: Contract, settings: Settings, snapshot: Snapshot, length
     seconds = read_events / EVENTS_A_SECOND + rows * length / NUMBERS_A_SECOND
     every = sum(snapshot.events.values())
     memory = BASE + _held(min(ROWS, rows), length) + 200 + _sorted_by_duckdb(settings, every)
-    yield Line("training_examples", rows, length, disk + read_events * 60 / MB, memory, seconds / 60)
+    yield Line(TRAINING_EXAMPLES, rows, length, disk + read_events * 60 / MB, memory, seconds / 60)
     pretrained, activity = min(settings.pretraining_rows, rows), min(settings.activity_rows, rows)
     memory = BASE + 200 + pretrained * length * 2 * 1.6 / MB + activity * READ * 12 / MB
     memory += PAIRS_MB if snapshot.item_targets else 0
     seconds = activity / ACTIVITY_A_SECOND + pretrained * length / ITEMS_A_SECOND
-    yield Line("foundation_model", pretrained + activity, length, rows * READ / MB, memory, seconds / 60)
+    yield Line(FOUNDATION_MODEL, pretrained + activity, length, rows * READ / MB, memory, seconds / 60)
 
 
 def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
@@ -139,7 +138,7 @@ def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
         events = snapshot.events[task.predicts.source] if task.predicts else 0
         memory = BASE + RANKED_MB + min(events, EVENTS) * 350 / MB
     seconds = rows * task.form.rows_each / FITTED_A_SECOND[task.form.shape]
-    return Line(f"{task.name}/model", rows, READ, 20, memory, seconds / 60)
+    return Line(model_key(task.name), rows, READ, 20, memory, seconds / 60)
 
 
 def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
@@ -186,9 +185,9 @@ def prepare(ws: Workspace, renew: bool | None = None) -> tuple[Report, list[Line
         BudgetError: it does not fit.
     """
     report = ws.pin(renew)
-    snapshot, remade = ws.snapshot(), ws.store.newest("training_examples")
+    snapshot, remade = ws.snapshot(), ws.store.newest(TRAINING_EXAMPLES)
     if remade is not None:
-        length = int(remade.json("report")["length"])
+        length = int(remade.report["length"])
     else:
         with ws.warehouse() as warehouse:
             values = count_values(ws.contract, warehouse, snapshot)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from basemodel_ops.artifacts import version_of
-from basemodel_ops.stages.snapshot.snapshot import KEY, Snapshot
+from basemodel_ops.assets import SNAPSHOT
+from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.workspace import Workspace
 
 
@@ -23,10 +24,10 @@ def plan(ws: Workspace, renew: bool | None = None) -> list[Step]:
     pins = ws.due_pins(renew)
     if pins is not None:
         snapshot = Snapshot.of(pins.version, pins)
-        steps = [Step(KEY, True, str(pins.content["reason"]))]
+        steps = [Step(SNAPSHOT, True, str(pins.content["reason"]))]
     else:
         snapshot = ws.snapshot()
-        steps = [Step(KEY, False, f"taken because {snapshot.reason}")]
+        steps = [Step(SNAPSHOT, False, f"taken because {snapshot.reason}")]
     versions: dict[str, str] = {}
     remade: set[str] = set()
     for key, asset in ws.assets.items():

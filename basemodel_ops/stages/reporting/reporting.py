@@ -7,18 +7,20 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.artifacts import ArtifactWriter, version_of
+from basemodel_ops.assets import evaluation_key
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Task
 from basemodel_ops.data_quality.profiles import profiles
 from basemodel_ops.errors import DataError
-from basemodel_ops.pages import FOLDER
 from basemodel_ops.pages.contents import Contents, SegmentMap, TaskContents, page
 from basemodel_ops.pages.measures import plane_of
 from basemodel_ops.pages.style import PICTURE
 from basemodel_ops.report import Report
+from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact
 from basemodel_ops.stages.insight.week import Week
 from basemodel_ops.stages.reporting import tables
+from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
 from basemodel_ops.stages.reporting.worth import worth
 from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -34,26 +36,22 @@ LARGEST = 10 * 2**20
 """Bytes of a page, at most."""
 
 
-def report_key(as_of: datetime) -> str:
-    """The key of the page of a week."""
-    return f"{FOLDER}/{key_of(as_of)}"
-
-
 def report(ws: Workspace, as_of: datetime) -> Report:
-    """Make the page of a week unless the same answers and models made it: `page.html`, and `card TASK.json` per task.
+    """Make the page of a week unless the same answers and models made it.
 
     What is large is sampled, so a page of a million entities is as long as one of a thousand.
 
     Raises:
         DataError: nothing was trained yet, no task was evaluated, or the page is larger than it may be.
     """
-    if ws.store.newest("foundation_model") is None:
+    if ws.store.newest(CheckpointArtifact.key) is None:
         raise DataError("Nothing was trained yet, so there is nothing to report of. `basemodel run` does.")
-    version = version_of(report_key(as_of), _inputs(ws), code_behind("stages.reporting.reporting"))
-    artifact = ws.store.find(report_key(as_of), version)
+    key = ReportArtifact.key(as_of)
+    version = version_of(key, _inputs(ws), code_behind("stages.reporting.reporting"))
+    artifact = ws.store.find(key, version)
     if artifact is not None:
-        ws.store.point(report_key(as_of), version)
-        return Report(version, True, artifact.json("report"))
+        ws.store.point(key, version)
+        return Report(version, True, artifact.report)
     drawings: dict[str, str] = {}
 
     def write(writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
@@ -61,9 +59,7 @@ def report(ws: Workspace, as_of: datetime) -> Report:
         text = page(contents)
         if len(text.encode()) > LARGEST:
             raise DataError(f"The report of {key_of(as_of)} has {len(text):,} letters, more than {LARGEST:,}.")
-        writer.page("page", text)
-        for task in contents.tasks:
-            writer.json(f"card {task.card.task}", task.card.plain())
+        ReportArtifact.write(writer, text, (task.card for task in contents.tasks))
         drawings.update(
             {name: picture.alone(PICTURE) for name, picture in contents.pictures.items() if name.endswith(MAIN)}
         )
@@ -74,13 +70,13 @@ def report(ws: Workspace, as_of: datetime) -> Report:
         }
         return shown, {}
 
-    made = ws.write(report_key(as_of), version, write, {"as_of": key_of(as_of)})
+    made = ws.write(key, version, write, {"as_of": key_of(as_of)})
     return Report(made.version, False, made.metrics, drawings=drawings)
 
 
 def _inputs(ws: Workspace) -> list[object]:
     """What a page follows from: the current artifacts, and what the ledger says of the tables."""
-    keys = ["foundation_model", *(f"{task.name}/evaluation" for task in ws.contract.tasks)]
+    keys = [CheckpointArtifact.key, *(evaluation_key(task.name) for task in ws.contract.tasks)]
     results: list[object] = [(key, entry.version) for key in keys if (entry := ws.store.newest(key)) is not None]
     with ws.warehouse() as warehouse:
         if warehouse.exists(warehouse.ledger):
@@ -92,9 +88,9 @@ def _inputs(ws: Workspace) -> list[object]:
 def batched(ws: Workspace, as_of: datetime) -> Contents:
     """Everything that the page of a week shows."""
     contract = ws.contract
-    model = ws.store.current("foundation_model")
+    checkpoint = CheckpointArtifact(ws.store.current(CheckpointArtifact.key))
     with ws.warehouse() as warehouse:
-        evaluated = [task for task in contract.tasks if ws.store.newest(f"{task.name}/evaluation") is not None]
+        evaluated = [task for task in contract.tasks if ws.store.newest(evaluation_key(task.name)) is not None]
         if not evaluated:
             raise DataError("No task was evaluated yet, so there is nothing to report of. `basemodel run` does.")
         sample, indices = _sampled(ws, as_of)
@@ -107,7 +103,7 @@ def batched(ws: Workspace, as_of: datetime) -> Contents:
         return Contents(
             entity=contract.entity,
             as_of=key_of(as_of),
-            versions={"foundation model": model.version, "snapshot": ws.snapshot().version},
+            versions={"foundation model": checkpoint.artifact.version, "snapshot": ws.snapshot().version},
             events=events,
             profiles=[
                 (
@@ -120,8 +116,8 @@ def batched(ws: Workspace, as_of: datetime) -> Contents:
                 )
                 for profile in profiles(warehouse, contract)
             ],
-            losses=model.json("losses") if "losses.json" in model.names else [],
-            learnt=model.json("report"),
+            losses=checkpoint.losses,
+            learnt=checkpoint.artifact.report,
             tasks=[_task(ws, warehouse, task, as_of) for task in evaluated],
             segments=tables.read_segments(ws, warehouse, as_of),
             map=SegmentMap(*plane_of(indices), segment) if len(sample) > 2 and any(segment) else None,

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import numpy as np
 
-from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task
 from basemodel_ops.errors import ArtifactError, DataError
@@ -15,6 +14,8 @@ from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.stages.reporting.tables import attribute_groups
 from basemodel_ops.stages.reporting.tested import ENOUGH, Tested, positions_by
 from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
+from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.predictions import read_predictions
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.metrics import metric_of
@@ -36,8 +37,8 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
     Raises:
         ArtifactError: it was not evaluated yet.
     """
-    evaluated, model = ws.store.current(f"{task.name}/evaluation"), ws.store.current(f"{task.name}/model")
-    report = evaluated.json("report")
+    evaluated, model = EvaluationArtifact.current(ws, task.name), ModelArtifact.current(ws, task.name)
+    report = evaluated.report
     tested, why = _tested(ws, task, report)
     measured = tested.measured() if tested else {}
     metric = tested.metric if tested else metric_of(task)
@@ -56,7 +57,7 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
         population={"rows of": str(task.population or task.relation), "target": task.target},
         data=_data(ws), metric=metric, direction="↓" if metric in SMALLER_IS_BETTER else "↑",
         shipped=str(report["shipped"]), baseline=str(report["baseline"]), measured=measured,
-        metrics=evaluated.json("metrics")["test"], groups=groups,
+        metrics=evaluated.metrics.test, groups=groups,
         limits=_limits(task, report, groups, tested, why), hashes=_hashes(ws, task, model, evaluated),
     )  # fmt: skip
     return Worth(card, tested.pictures() if tested else [], why)
@@ -98,13 +99,13 @@ def _data(ws: Workspace) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _hashes(ws: Workspace, task: Task, model: Artifact, evaluated: Artifact) -> dict[str, str]:
-    results = {"model": model.version, "evaluation": evaluated.version}
-    inputs = model.manifest["about"]["inputs"]
+def _hashes(ws: Workspace, task: Task, model: ModelArtifact, evaluated: EvaluationArtifact) -> dict[str, str]:
+    results = {"model": model.artifact.version, "evaluation": evaluated.artifact.version}
+    inputs = model.artifact.manifest["about"]["inputs"]
     results |= {key: str(version) for key, version in inputs["artifacts"].items() if "/" not in key}
     results |= {"snapshot": ws.snapshot().version, "code": str(inputs["code"])}
-    if "predictions.json" in model.names:
-        results["predictions"] = model.json("predictions")["version"]
+    if model.predictions_version:
+        results["predictions"] = model.predictions_version
     return results | {"seed": str(ws.settings.seed), "contract": ws.contract.fingerprint}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.artifacts import Artifact
+from basemodel_ops.assets import model_key
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.representation import History
@@ -16,16 +17,15 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.asked import Asked, asked_at
 from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets, peer_keys, single_feature_sets
-from basemodel_ops.stages.tasks.recommendation import Recommender
+from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
+from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
+from basemodel_ops.stages.tasks.recommender import Recommender
+from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks.cold_start import ColdStart
-from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.multilabel import PairModel
-from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
-from basemodel_ops.tasks.single import FeatureSets, load_mixture
+from basemodel_ops.tasks.single import FeatureSets
 from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -111,17 +111,14 @@ class Question(ABC):
 class SingleQuestion(Question):
     """One answer an entity: a chance, a number or a class."""
 
-    def __init__(self, task: Task, as_of: datetime, population: Asked, fitted: Artifact, checkpoint: Checkpoint):
+    def __init__(
+        self, task: Task, as_of: datetime, population: Asked, fitted: SingleModelArtifact, checkpoint: Checkpoint
+    ) -> None:
         super().__init__(task, as_of, population)
-        self.model_version, recipe = fitted.version, fitted.json("recipe")
-        state = fitted.arrays("heads"), _texts(fitted, recipe)
-        self.heads = load_mixture(task.type, list(recipe["shares"]), state)
-        self.checkpoint, self._classes = checkpoint, recipe["classes"]
-        self._cold = ColdStart(tuple(recipe.get("cold_start", ())))
-        self._interval = None
-        if "interval.safetensors" in fitted.names:
-            self._interval = Interval.from_arrays(fitted.arrays("interval"))
-        self._peers = Peers.from_arrays(fitted.arrays("peers")) if task.horizon is not None else None
+        self.model_version, self.heads = fitted.artifact.version, fitted.mixture(task.type)
+        self.checkpoint, self._classes = checkpoint, fitted.classes
+        self._cold, self._interval = fitted.cold_start, fitted.interval
+        self._peers = fitted.peers if task.horizon is not None else None
 
     def columns(self) -> list[pa.Field]:
         """Those of its kind; a table that was written before one was declared gets it."""
@@ -164,13 +161,12 @@ class ManyQuestion(Question):
     """Which of many labels."""
 
     def __init__(
-        self, ws: Workspace, task: Task, as_of: datetime, population: Asked, fitted: Artifact, checkpoint: Checkpoint,
+        self, ws: Workspace, task: Task, as_of: datetime, population: Asked, fitted: LabelModelArtifact,
+        checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
         super().__init__(task, as_of, population)
-        self._ws, self.checkpoint, self.model_version = ws, checkpoint, fitted.version
-        recipe = fitted.json("recipe")
-        self._labels = fitted.table("labels").column("label").combine_chunks()
-        self._pairs = PairModel.restore(recipe["kind"], (fitted.arrays("heads"), _texts(fitted, recipe)))
+        self._ws, self.checkpoint, self.model_version = ws, checkpoint, fitted.artifact.version
+        self._labels, self._pairs = fitted.labels, fitted.pairs
 
     def columns(self) -> list[pa.Field]:
         """Item, score and rank."""
@@ -200,11 +196,11 @@ class ItemQuestion(Question):
     """Which items next."""
 
     def __init__(
-        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, population: Asked, fitted: Artifact,
-        cutoff: int,
+        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, population: Asked,
+        fitted: RecommendationArtifact, cutoff: int,
     ) -> None:  # fmt: skip
         super().__init__(task, as_of, population)
-        self.model_version = fitted.version
+        self.model_version = fitted.artifact.version
         self.recommender = Recommender(ws, warehouse, task, fitted, cutoff)
 
     def columns(self) -> list[pa.Field]:
@@ -228,9 +224,9 @@ def question_of(
     ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, cutoff: int, checkpoint: Checkpoint
 ) -> Question:
     """A task with its fitted model, ready to be asked at a cutoff."""
-    population, fitted = asked_at(warehouse, ws.contract.grid, task, as_of), ws.current(f"{task.name}/model")
+    population, fitted = asked_at(warehouse, ws.contract.grid, task, as_of), ws.current(model_key(task.name))
     if task.form.shape is Shape.ITEMS:
-        return ItemQuestion(ws, warehouse, task, as_of, population, fitted, cutoff)
+        return ItemQuestion(ws, warehouse, task, as_of, population, RecommendationArtifact(fitted), cutoff)
     return outputs_question(ws, task, as_of, population, fitted, checkpoint)
 
 
@@ -239,9 +235,5 @@ def outputs_question(
 ) -> SingleQuestion | ManyQuestion:
     """A task that does not rank items, with its fitted model."""
     if task.form.shape is Shape.LABELS:
-        return ManyQuestion(ws, task, as_of, population, fitted, checkpoint)
-    return SingleQuestion(task, as_of, population, fitted, checkpoint)
-
-
-def _texts(fitted: Artifact, recipe: dict) -> dict[str, str]:
-    return {name: fitted.text(name) for name in recipe["texts"]}
+        return ManyQuestion(ws, task, as_of, population, LabelModelArtifact(fitted), checkpoint)
+    return SingleQuestion(task, as_of, population, SingleModelArtifact(fitted), checkpoint)

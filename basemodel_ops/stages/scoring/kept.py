@@ -1,30 +1,20 @@
 """Reading what is kept of entities at a cutoff."""
 
-from datetime import datetime
-
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import Artifact
-from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import Layout
 from basemodel_ops.stages.features.rows import Represented
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 
 
-def representation_key(as_of: datetime) -> str:
-    """The key of the artifact of a cutoff."""
-    return f"entity_representation/{key_of(as_of)}"
-
-
-def kept_rows(artifact: Artifact) -> "SparseRows | None":
+def kept_rows(kept: RepresentationArtifact) -> "SparseRows | None":
     """All that was kept to be asked, as rows whose other numbers are 0; None where nothing was."""
-    names = [name.removesuffix(".parquet") for name in artifact.names if name.startswith("sketches-")]
-    if not names:
+    sketches = kept.sketches()
+    if not sketches:
         return None
-    entities, layout = Vocabulary.from_table(artifact.table("entities")), Layout.from_rows(artifact.json("layout"))
-    cutoff = np.full(len(entities), artifact.arrays("times")["cutoff"][0])
-    return SparseRows(entities, cutoff, layout, [artifact.table(name) for name in names])
+    return SparseRows(kept.entities, np.full(len(kept.entities), kept.cutoff), kept.layout, sketches)
 
 
 class SparseRows(Represented):

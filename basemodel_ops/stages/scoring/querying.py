@@ -18,10 +18,12 @@ from basemodel_ops.representation.inversion import invert_sketch
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import Builder
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.embedding_artifact import CodesArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.features.rows import Represented, RowsInMemory
-from basemodel_ops.stages.scoring.kept import kept_rows, representation_key
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
+from basemodel_ops.stages.scoring.kept import kept_rows
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -57,8 +59,8 @@ def query_entity(
     known = _vocabulary(ws, examples, source, column)
     row_index = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
     if not len(examples) or row_index[0] < 0:
-        kept = ws.store.newest(representation_key(as_of))
-        known = [] if kept is None else kept.table("entities").column("value")[:3].to_pylist()
+        kept = RepresentationArtifact.newest(ws, as_of)
+        known = [] if kept is None else kept.entities.values[:3].to_pylist()
         raise DataError(
             f"No {ws.contract.entity} {entity} has events before {key_of(as_of)}, or none that was kept. "
             f"There are such as {known}."
@@ -115,7 +117,7 @@ def _is(column: exp.Column, value: str) -> exp.Expr:
 
 def _represented(ws: Workspace, entity: str, as_of: datetime) -> Represented:
     """The kept rows at `as_of`, or else the row of the entity, made from its events."""
-    kept = ws.store.newest(representation_key(as_of))
+    kept = RepresentationArtifact.newest(ws, as_of)
     rows = kept_rows(kept) if kept is not None else None
     if rows is not None:
         return rows
@@ -154,7 +156,7 @@ def read_histories(
     """
     half_lives = np.array(ws.settings.half_lives)
     if not examples.layout.select("sketch", source, column):
-        first_event_time = ws.current(f"encoders/{source}").json("began")
+        first_event_time = EncoderArtifact.current(ws, source).began
         factor = decay_factors(examples.cutoffs, first_event_time, half_lives[[half_lives.argmax()]])[
             np.searchsorted(examples.cutoffs, examples.cutoff[row_index])
         ]
@@ -185,9 +187,9 @@ def read_counts(
 
 def _codes_and_prior(ws: Workspace, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
     """Cells of the values of a column, (values, depth), and how frequent each is, (values,)."""
-    codes = ws.current(f"codes/{source}__{column}").arrays("codes")["codes"]
+    codes = CodesArtifact.current(ws, source, column).codes
     # Items that no event mentioned before the end of training may be in newer histories.
-    return codes, vocabulary_of(ws.current(f"encoders/{source}"), column).counts + 0.5
+    return codes, EncoderArtifact.current(ws, source).vocabulary(column).counts + 0.5
 
 
 def _sketches(
@@ -234,7 +236,7 @@ def _vocabulary(ws: Workspace, examples: Represented, source: str, column: str) 
                 "train` learns newer ones; or there was no room for it, which `basemodel layout` says."
             )
         raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.{why}")
-    return vocabulary_of(ws.current(f"encoders/{source}"), column)
+    return EncoderArtifact.current(ws, source).vocabulary(column)
 
 
 def _scalar(text: str, known: Vocabulary) -> pa.ChunkedArray:

@@ -14,7 +14,7 @@ import numpy as np
 from sqlglot import exp
 
 from basemodel_ops.artifacts import version_of
-from basemodel_ops.assets import represented
+from basemodel_ops.assets import SNAPSHOT, represented
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
@@ -27,10 +27,9 @@ from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.compact import EmbeddingWriter
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring.answering import Group, Question, question_of, score_relation
 from basemodel_ops.stages.scoring.asked import AskedRows, population_query, rows_to_ask
-from basemodel_ops.stages.scoring.kept import representation_key
-from basemodel_ops.stages.snapshot.snapshot import KEY as SNAPSHOT
 from basemodel_ops.stages.snapshot.snapshot import read_columns
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -95,8 +94,9 @@ def answer_questions(
         opened = [_opened(stack, warehouse, question, as_of, fingerprint, run_id) for question in questions]
         due = [entry for entry in opened if entry.out.is_needed]
         settings = (ws.settings.keep_sketches, TRAITS)
-        version = version_of(representation_key(as_of), checkpoint.version, fingerprint, cutoff, *settings)
-        kept = ws.store.find(representation_key(as_of), version) if keep else None
+        key = RepresentationArtifact.key(as_of)
+        version = version_of(key, checkpoint.version, fingerprint, cutoff, *settings)
+        kept = ws.store.find(key, version) if keep else None
         is_kept = keep and kept is None
         if due or is_kept:
             builder = Builder(ws, warehouse, cutoff, _chosen(ws, due, as_of, keep))
@@ -104,15 +104,14 @@ def answer_questions(
             rows = rows_to_ask(builder, cutoff, [entry.question.asked for entry in due], is_kept)
             if is_kept:
                 writer = EmbeddingWriter(ws, checkpoint, builder, cutoff)
-                key = representation_key(as_of)
                 reports["entity_representation"] = writer.write(
                     key, version, lambda: _pass_over(ws, builder, rows, due, run_id, writer)
                 )
             else:
                 _pass_over(ws, builder, rows, due, run_id)
     if kept is not None:
-        ws.store.point(representation_key(as_of), version)
-        reports["entity_representation"] = Report(version, True, kept.json("report"))
+        ws.store.point(key, version)
+        reports["entity_representation"] = Report(version, True, kept.report)
     return reports | {entry.question.task.name: _reported(ws, entry, as_of) for entry in opened}
 
 

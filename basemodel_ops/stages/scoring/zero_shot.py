@@ -12,7 +12,7 @@ from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
-from basemodel_ops.stages.features.encoding import vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import Group, Question, ranked_columns
 from basemodel_ops.stages.scoring.asked import Asked, asked_at
@@ -60,7 +60,7 @@ class ZeroShotQuestion(Question):
         self._ws, self._checkpoint, self._labels = ws, checkpoint, None
         if task.form.shape is Shape.LABELS and task.predicts is not None:
             source, column = task.predicts.source, task.predicts.column
-            values = vocabulary_of(ws.current(f"encoders/{source}"), column).values
+            values = EncoderArtifact.current(ws, source).vocabulary(column).values
             self._labels = values.slice(0, checkpoint.layout.select("recency", source, column)[0].length)
             return
         nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)

@@ -7,10 +7,9 @@ learnt until a new snapshot is taken.
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter, version_of
+from basemodel_ops.artifacts import Artifact
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract, Relation, Task
@@ -18,13 +17,12 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.snapshot.own import counts_query, plan_own, read_counts
+from basemodel_ops.stages.snapshot.pins import Pins
 from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_task, read_together
 from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime, validated_from
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import entities_count_query, events_count_query
 from basemodel_ops.warehouse.queries import counts_by_cutoff_query
-
-KEY = "snapshot"
 
 PLANNED_BY = ("validation_cutoffs", "test_cutoffs", "horizons", "task_rows", "evaluation_rows", "activity_rows", "seed")
 """Settings that a snapshot follows from."""
@@ -37,20 +35,6 @@ RANKED_ROWS = 16_000
 
 MOST_ROWS = {Shape.LABELS: (PAIR_ROWS, PAIR_ROWS), Shape.ITEMS: (PAIR_ROWS, RANKED_ROWS)}
 """Rows that are learnt from and measured, at most, by the shape of answers; of one answer as the settings say."""
-
-
-OLD_PINS = {"thing_horizons": "item_horizons", "asked": "item_targets", "marks": "fingerprints"}
-"""Names of pins in snapshots of earlier versions, which stay readable for one release."""
-
-
-def read_pins(artifact: Artifact) -> dict[str, Any]:
-    """The pins of a snapshot, under the names of today."""
-    stored: dict[str, Any] = artifact.json("pins")
-    pins = {OLD_PINS.get(name, name): value for name, value in stored.items()}
-    for plan in pins["plans"].values():
-        for part in ("rows", "draws"):
-            plan[part] = {"embargo" if name == "gap" else name: value for name, value in plan[part].items()}
-    return pins
 
 
 @dataclass(frozen=True)
@@ -93,10 +77,10 @@ class Snapshot:
     @classmethod
     def load(cls, artifact: Artifact) -> "Snapshot":
         """The snapshot that an artifact holds."""
-        return cls.of(artifact.version, Pins(read_pins(artifact), artifact.arrays("grid")["cutoffs"]))
+        return cls.of(artifact.version, Pins.read(artifact))
 
     @classmethod
-    def of(cls, version: str, pins: "Pins") -> "Snapshot":
+    def of(cls, version: str, pins: Pins) -> "Snapshot":
         """The snapshot that these pins are."""
         content = pins.content
         return cls(
@@ -135,7 +119,7 @@ def due(contract: Contract, settings: Settings, current: Artifact | None, live: 
         return "nothing was trained yet"
     if erased:
         return "a model saw someone who is to be forgotten"
-    pins = read_pins(current)
+    pins = Pins.read(current).content
     if pins["settings"] != _settings(settings):
         names = [name for name, value in _settings(settings).items() if pins["settings"].get(name) != value]
         return f"settings changed: {', '.join(names)}"
@@ -154,7 +138,7 @@ def due(contract: Contract, settings: Settings, current: Artifact | None, live: 
     return ""
 
 
-def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Times, reason: str) -> "Pins":
+def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Times, reason: str) -> Pins:
     """Pin everything anew.
 
     Raises:
@@ -187,16 +171,16 @@ def take(contract: Contract, settings: Settings, warehouse: Warehouse, live: Tim
 
 def is_incomplete(contract: Contract, current: Artifact) -> bool:
     """Whether the contract declares something that a snapshot does not know."""
-    pins, declared = read_pins(current), _declared(contract)
+    pins, declared = Pins.read(current).content, _declared(contract)
     changed = any(pins["declared"].get(task.name) != declared[task.name] for task in contract.tasks)
     return changed or not read_columns(contract).keys() <= pins["fingerprints"].keys()
 
 
-def extend(contract: Contract, settings: Settings, warehouse: Warehouse, current: Artifact) -> "Pins | None":
+def extend(contract: Contract, settings: Settings, warehouse: Warehouse, current: Artifact) -> Pins | None:
     """Pin what is new in the contract, and leave all else as it is; None where nothing is new."""
     if not is_incomplete(contract, current):
         return None
-    pins, old, declared = read_pins(current), Snapshot.load(current), _declared(contract)
+    pins, old, declared = Pins.read(current).content, Snapshot.load(current), _declared(contract)
     fresh = [task for task in contract.tasks if pins["declared"].get(task.name) != declared[task.name]]
     for task in fresh:
         # Where it is not drawn with the others, what is missing of its rows is represented when it is fitted.
@@ -208,25 +192,6 @@ def extend(contract: Contract, settings: Settings, warehouse: Warehouse, current
             query = events_count_query(event, to_datetime(old.times.data_end + 1))
             pins["events"][event.name] = int(warehouse.read(query).column(0)[0].as_py())
     return _with_fingerprints(contract, warehouse, Pins(pins, old.times.cutoffs))
-
-
-@dataclass
-class Pins:
-    """A snapshot on its way to the disk."""
-
-    content: dict[str, Any]
-    cutoffs: np.ndarray
-
-    @property
-    def version(self) -> str:
-        """A hash of what is pinned, without the reason for it."""
-        content = {name: value for name, value in self.content.items() if name != "reason"}
-        return version_of(KEY, content, self.cutoffs.tolist())
-
-    def write(self, writer: ArtifactWriter) -> None:
-        """Fill an artifact."""
-        writer.json("pins", self.content)
-        writer.arrays("grid", {"cutoffs": self.cutoffs})
 
 
 def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Task, times: Times) -> TaskPlan:

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
@@ -197,9 +196,8 @@ class Fit:
     """Of the heads of a mixture."""
 
 
-def fitted_metrics(writer: ArtifactWriter, plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
-    """Write the metrics of all candidates; what is reported of a fitted task."""
-    writer.json("metrics", {"shipped": fit.selected, "validation": fit.validation, "test": fit.test})
+def report_fit(plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
+    """What is reported of a fitted task."""
     described = {f"share of {name}": round(weight, 2) for name, weight in fit.weights.items()}
     drawn = {f"drawn_{part}": round(plan.drawn(part), 4) for part in plan.rows}
     return {"shipped": fit.selected, **described, "labelled_rows": sum(plan.rows.values()), **drawn}

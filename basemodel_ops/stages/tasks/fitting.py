@@ -7,8 +7,9 @@ from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.report import Report
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import parts_used
-from basemodel_ops.stages.snapshot.task_rows import fitted_metrics, load_task_rows, prepared
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows, prepared, report_fit
 from basemodel_ops.stages.tasks.label_answers import fit_labels
+from basemodel_ops.stages.tasks.model_artifact import FittedMetrics, ModelArtifact
 from basemodel_ops.stages.tasks.single_answers import fit_single
 from basemodel_ops.stages.tasks.supplement import examples_of
 from basemodel_ops.stages.workspace import Workspace
@@ -27,10 +28,11 @@ def single_model(ws: Workspace, task: str) -> Report:
             examples, row_index = examples_of(ws, warehouse, declared, rows, snapshot)
             rows, row_index = rows.take(np.flatnonzero(row_index >= 0)), row_index[row_index >= 0]
             fit = learn(ws, warehouse, declared, rows, examples, row_index, Checkpoint(ws), writer)
-            writer.json("parts", parts_used(declared, rows.cutoff, rows.part))
-        return fitted_metrics(writer, plan, fit), {}
+            ModelArtifact.write_parts(writer, parts_used(declared, rows.cutoff, rows.part))
+            ModelArtifact.write_metrics(writer, FittedMetrics(fit.selected, fit.validation, fit.test))
+        return report_fit(plan, fit), {}
 
-    return ws.materialize(f"{task}/model", write)
+    return ws.materialize(ModelArtifact.key(task), write)
 
 
 FITS = {Shape.ANSWER: fit_single, Shape.LABELS: fit_labels}

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Task
@@ -12,6 +11,7 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, known_before_test
 from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets
+from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions
 from basemodel_ops.stages.tasks.targets import refuse_empty
@@ -52,14 +52,8 @@ def fit_labels(
     pairs = pair_predictions(task, rows.take(test), labels, target[test], predictions, selected, ws.settings.seed)
     keep_predictions(ws, task.name, pairs, writer)
     fitted = replace(fit_pairs((selected,), feature_sets, target, ws.settings.seed)[selected], calibration=worth)
-    arrays, texts = fitted.state()
-    writer.arrays("heads", arrays)
-    for name, text in texts.items():
-        writer.text(name, text)
-    writer.table("labels", pa.table({"label": labels}))
-    writer.json("recipe", {"kind": selected, "texts": sorted(texts)})
+    LabelModelArtifact.write(writer, fitted, labels)
     is_warm, shown = examples.has_history(row_index[test]), predictions[selected]
-    writer.json(
-        "apart", measure_by_history(is_warm, lambda subset: multilabel_metrics(target[test][subset], shown[subset]))
-    )
+    by_history = measure_by_history(is_warm, lambda subset: multilabel_metrics(target[test][subset], shown[subset]))
+    LabelModelArtifact.write_metrics_by_history(writer, by_history)
     return Fit(selected, metrics, on_test)

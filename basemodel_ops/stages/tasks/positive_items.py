@@ -11,6 +11,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
+from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, read_entities, read_history
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
@@ -76,4 +77,4 @@ def read_items(
     source, column = task.predicts.source, task.predicts.column
     entities = read_entities(ws, warehouse, to_datetime(before), chosen)
     history = read_history(ws, warehouse, ws.contract.event(source), entities, to_datetime(before), column, chosen)
-    return history, ws.current(f"embeddings/{source}__{column}").arrays("embedding")["vectors"], entities
+    return history, EmbeddingArtifact.current(ws, source, column).vectors, entities

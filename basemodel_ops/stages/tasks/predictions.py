@@ -5,17 +5,19 @@ The rows are an artifact of their own, since they name entities: forgetting one 
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.artifacts import ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactWriter
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
+from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.selection import Selection
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.kinds import kind_of
@@ -29,9 +31,26 @@ NAMED = 20
 """Items of a ranking that are kept of each row."""
 
 
-def predictions_key(task: str) -> str:
-    """The key of the artifact with the answered rows of a task."""
-    return f"{task}/predictions"
+@dataclass(frozen=True)
+class PredictionsArtifact:
+    """The answered rows of a task."""
+
+    artifact: Artifact
+
+    @staticmethod
+    def key(task: str) -> str:
+        """The key of the answered rows of a task."""
+        return f"{task}/predictions"
+
+    @property
+    def rows(self) -> pa.Table:
+        """Entity, cutoff, part, label, what ships and the baseline; more columns by the shape of the answers."""
+        return self.artifact.table("rows")
+
+    @staticmethod
+    def write(writer: ArtifactWriter, rows: pa.Table) -> None:
+        """Write the rows."""
+        writer.table("rows", rows)
 
 
 def keep_predictions(ws: Workspace, task: str, table: pa.Table, writer: ArtifactWriter) -> None:
@@ -40,8 +59,9 @@ def keep_predictions(ws: Workspace, task: str, table: pa.Table, writer: Artifact
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     version = hashlib.sha256(sink.getvalue()).hexdigest()[:16]
-    ws.store.write(predictions_key(task), version, lambda rows: rows.table("rows", table), {"rows": table.num_rows})
-    writer.json("predictions", {"version": version})
+    key, about = PredictionsArtifact.key(task), {"rows": table.num_rows}
+    ws.store.write(key, version, lambda rows: PredictionsArtifact.write(rows, table), about)
+    ModelArtifact.write_predictions_version(writer, version)
 
 
 def read_predictions(ws: Workspace, task: str, part: str | None = None) -> pa.Table:
@@ -51,13 +71,12 @@ def read_predictions(ws: Workspace, task: str, part: str | None = None) -> pa.Ta
         ArtifactError: the task was not fitted yet.
         DataError: the rows were not kept, or were removed since, or none is of that part.
     """
-    model = ws.store.current(f"{task}/model")
-    version = model.json("predictions")["version"] if "predictions.json" in model.names else ""
-    artifact = ws.store.find(predictions_key(task), version) if version else None
+    version = ModelArtifact(ws.store.current(ModelArtifact.key(task))).predictions_version
+    artifact = ws.store.find(PredictionsArtifact.key(task), version) if version else None
     if artifact is None:
         why = "someone among them was forgotten" if version else "an older version fitted it"
         raise DataError(f"No answered rows of {task} are kept: {why}. `basemodel train --task {task}` makes them.")
-    table = artifact.table("rows")
+    table = PredictionsArtifact(artifact).rows
     if part is None:
         return table
     subset = table.filter(pc.equal(table.column("part"), part))

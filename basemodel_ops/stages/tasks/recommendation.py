@@ -1,43 +1,41 @@
-"""Recommendation as a task: what was known at a cutoff, which ranker is trusted, and the items it names."""
+"""The stage that fits a recommendation: what was known at a cutoff, and which ranker is trusted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Target, Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.foundation.retrieval import Retrieval, Sequences, learn_retrieval
 from basemodel_ops.report import Report
 from basemodel_ops.representation import History
-from basemodel_ops.stages.features.encoding import attribute_codes, vocabulary_of
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, sample_of
 from basemodel_ops.stages.snapshot.parts import parts_used
-from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, fitted_metrics, load_task_rows
-from basemodel_ops.stages.snapshot.times import Times, to_datetime
+from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, load_task_rows, report_fit
+from basemodel_ops.stages.snapshot.times import Times
 from basemodel_ops.stages.tasks.eligible_items import read_eligible_items
+from basemodel_ops.stages.tasks.model_artifact import FittedMetrics
 from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_items, read_positive_items
 from basemodel_ops.stages.tasks.predictions import keep_predictions, ranked_predictions
+from basemodel_ops.stages.tasks.recommendation_artifact import Recipe, RecommendationArtifact
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import measure_by_history
 from basemodel_ops.tasks.pair_features import (
-    POPULAR_DAYS,
     InteractionSnapshot,
     ItemModels,
-    ItemStatistics,
     PairFeatures,
     sequences_before,
 )
 from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
-from basemodel_ops.tasks.recommendation import Weights, retrieve_candidates
+from basemodel_ops.tasks.recommendation import retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
-from basemodel_ops.tasks.reranking import Query, apply_policy, measure_scores
+from basemodel_ops.tasks.reranking import Query, measure_scores
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.counting import popularity_query
 from basemodel_ops.warehouse.queries import whole_population_query
 
 CUTOFFS = 2
@@ -62,10 +60,10 @@ class RecommendationContext:
         self._column, self._share = target.column, chosen.share
         self._history: History
         self.entities: Vocabulary
-        self._history, self._vectors, self.entities = read_items(ws, warehouse, task, before, chosen)
-        encoder = ws.current(f"encoders/{target.source}")
-        self.items: Vocabulary = vocabulary_of(encoder, target.column)
-        self._attributes = attribute_codes(encoder, target.column)
+        self._history, self.vectors, self.entities = read_items(ws, warehouse, task, before, chosen)
+        encoder = EncoderArtifact.current(ws, target.source)
+        self.items: Vocabulary = encoder.vocabulary(target.column)
+        self._attributes = encoder.attribute_codes(target.column)
         self._eligible = None if task.offers is None else read_eligible_items(warehouse, task, self.items)
 
     def sequences(self, end: int) -> Sequences:
@@ -74,12 +72,12 @@ class RecommendationContext:
 
     def learn(self, end: int, seed: int, log: Callable[[str], None]) -> Retrieval:
         """The query network, from events strictly before `end`."""
-        return learn_retrieval(self.sequences(end), self._vectors, seed, log)
+        return learn_retrieval(self.sequences(end), self.vectors, seed, log)
 
-    def item_models(self, end: int, arrays: dict[str, np.ndarray]) -> ItemModels:
-        """What is known of items from events strictly before `end`, with the network that `arrays` hold."""
-        relations = Relations.of(self.sequences(end), len(self._vectors))
-        return ItemModels(self._vectors, self._attributes, relations, Retrieval.from_arrays(arrays, self._vectors))
+    def item_models(self, end: int, network: Retrieval) -> ItemModels:
+        """What is known of items from events strictly before `end`, with the network of `learn`."""
+        relations = Relations.of(self.sequences(end), len(self.vectors))
+        return ItemModels(self.vectors, self._attributes, relations, network)
 
     def interactions(self, item_models: ItemModels, cutoff: int) -> InteractionSnapshot:
         """What is known of the items strictly before a cutoff."""
@@ -126,9 +124,10 @@ def recommendation_model(ws: Workspace, task: str) -> Report:
         selected, validation, test = fit_recommendation(
             ws, declared, rows, context, positive_items, snapshot.times, writer
         )
-        return fitted_metrics(writer, plan, Fit(selected, validation, test)), {}
+        RecommendationArtifact.write_metrics(writer, FittedMetrics(selected, validation, test))
+        return report_fit(plan, Fit(selected, validation, test)), {}
 
-    return ws.materialize(f"{task}/model", write)
+    return ws.materialize(RecommendationArtifact.key(task), write)
 
 
 def fit_recommendation(
@@ -143,10 +142,9 @@ def fit_recommendation(
     """Weights and a ranker from the validation cutoffs; the shipped one, and the metrics of all on both parts."""
     seed = ws.settings.seed
     end = times.training_end
-    network = context.learn(end, seed, lambda line: ws.log(f"{task.name}: {line}")).arrays()
-    writer.arrays("network", network)
+    network = context.learn(end, seed, lambda line: ws.log(f"{task.name}: {line}"))
     item_models = context.item_models(end, network)
-    writer.arrays("relations", item_models.relations.arrays())
+    RecommendationArtifact.write_items(writer, network, item_models.relations)
     queries: dict[str, list[Query]] = {"validation": [], "test": []}
     parts: list[str] = []
     timestamps: list[int] = []
@@ -161,12 +159,13 @@ def fit_recommendation(
             part_queries.append(context.query(context.interactions(item_models, cutoff), sample, truth))
             ws.log(f"{task.name}: {len(sample.cutoff)} entities of {part}")
     _refuse_untaken(task, queries)
-    writer.json("parts", parts_used(task, np.array(timestamps, np.int64), np.array(parts)))
+    used = parts_used(task, np.array(timestamps, np.int64), np.array(parts))
+    RecommendationArtifact.write_parts(writer, used)
     newest = (queries["test"] or queries["validation"])[-1].pair_features.interactions
-    writer.arrays("repeats", {"repeats": newest.item_statistics.repeats})
+    RecommendationArtifact.write_repeats(writer, newest.item_statistics.repeats)
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
     if rankings.ranker is not None:
-        writer.json("measured", rankings.ranker.texts())
+        RecommendationArtifact.write_measured_ranker(writer, rankings.ranker)
     test = blended(queries["test"], rankings.blend)
     answers = {candidate: rankings.answers(test, candidate) for candidate in rankings.metrics}
     measured = {candidate: measure_scores(test, scores) for candidate, scores in answers.items()}
@@ -176,10 +175,11 @@ def fit_recommendation(
     if selected == RERANKED:
         final = Ranker.fit([*training_pairs, *(ranking_pairs(query, seed) for query in test)], seed)
         if final is not None:
-            writer.json("ranker", final.texts())
-    chosen = {"weights": rankings.weights.get(selected), "policy": rankings.policies[selected]}
-    writer.json("recipe", {"shipped": selected, **chosen, "end": end, "blend": rankings.blend, "tried": rankings.tried})
-    writer.json("apart", _apart(test, answers[selected]))
+            RecommendationArtifact.write_ranker(writer, final)
+    weights, policy = rankings.weights.get(selected), rankings.policies[selected]
+    recipe = Recipe(selected, weights, policy, end, rankings.blend, rankings.tried)
+    RecommendationArtifact.write_recipe(writer, recipe)
+    RecommendationArtifact.write_metrics_by_history(writer, _apart(test, answers[selected]))
     return selected, rankings.metrics, measured
 
 
@@ -234,57 +234,3 @@ def _refuse_untaken(task: Task, queries: dict[str, list[Query]]) -> None:
                 f"Task {task.name} has no {what} for {part}: of {task.entity}s with events before. Return the items "
                 "of all complete cutoffs."
             )
-
-
-class Recommender:
-    """What a fitted task names to entities at a cutoff, from their histories alone; it holds no events of others."""
-
-    def __init__(self, ws: Workspace, warehouse: Warehouse, task: Task, fitted: Artifact, cutoff: int) -> None:
-        """Read what was learnt, and how popular the items are strictly before the cutoff (microseconds)."""
-        target = target_of(task)
-        self._task, self._cutoff, self._column, self.source = task, cutoff, target.column, target.source
-        encoder = ws.current(f"encoders/{target.source}")
-        self.items = vocabulary_of(encoder, target.column)
-        vectors = ws.current(f"embeddings/{target.source}__{target.column}").arrays("embedding")["vectors"]
-        network = Retrieval.from_arrays(fitted.arrays("network"), vectors)
-        relations = Relations.from_arrays(fitted.arrays("relations"))
-        self._item_models = ItemModels(vectors, attribute_codes(encoder, target.column), relations, network)
-        self._recipe = fitted.json("recipe")
-        self.ranker = Ranker.restore(fitted.json("ranker")) if self._recipe["shipped"] == RERANKED else None
-        self._eligible = None if task.offers is None else read_eligible_items(warehouse, task, self.items).at(cutoff)
-        counts, total = self._counted(ws, warehouse)
-        repeats = fitted.arrays("repeats")["repeats"]
-        self._item_statistics = ItemStatistics.of(counts, total, repeats, self._item_models.attributes)
-
-    def _counted(self, ws: Workspace, warehouse: Warehouse) -> tuple[np.ndarray, np.ndarray]:
-        """Events of each item in the windows of popularity, (windows, items), and of all time, (items,)."""
-        timestamp = to_datetime(self._cutoff)
-        since = [timestamp - timedelta(days=days) for days in POPULAR_DAYS]
-        event = ws.contract.event(self.source)
-        table = warehouse.read(popularity_query(event, self._column, timestamp, since))
-        code = self.items.encode(table.column(0))
-        result = np.zeros((len(since) + 1, len(self.items)))
-        for row, column in enumerate(table.columns[1:]):
-            result[row, code[code >= 0]] = column.to_numpy()[code >= 0]
-        return result[1:], result[0]
-
-    def best(self, history: History, entities: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Codes of the k best items for entities of a history, the best first, and their scores, (entities, k)."""
-        _, items, worth = self.ranked(history, entities, k)
-        return items, worth
-
-    def ranked(self, history: History, entities: np.ndarray, k: int) -> tuple[Query, np.ndarray, np.ndarray]:
-        """The same with the question that they answer, whose candidates they are."""
-        interactions = InteractionSnapshot.before(
-            history, self._column, self._item_models, self._cutoff, self._item_statistics
-        )
-        query = query_of(interactions.pair_features(entities), self._eligible, [])
-        query = replace(query, weights=tuple(self._recipe["blend"]))
-        scores = self.ranker.scores(query) if self.ranker else query.candidates.scores(self._recipe["weights"])
-        (scores,) = apply_policy(self._recipe["policy"], [query], [scores], self._task.diversity, k)
-        return query, *query.candidates.best(scores, k)
-
-    @property
-    def weights(self) -> Weights:
-        """Of the kinds of evidence, where no ranker gives the scores."""
-        return tuple(self._recipe["weights"] or ())

@@ -14,8 +14,10 @@ from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, know
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_features, plain_predictions
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
+from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
 from basemodel_ops.stages.tasks.selection import Selection, known_targets, peer_features, select
+from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.tasks.supplement import drawn_entities, terms_of
 from basemodel_ops.stages.tasks.targets import read_targets, refuse_constant
 from basemodel_ops.stages.workspace import Workspace
@@ -25,7 +27,7 @@ from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, BoostedHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.leakage import find_leaking_feature
 from basemodel_ops.tasks.metrics import metric_of
-from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads, save_mixture
+from basemodel_ops.tasks.single import FeatureSets, fit_heads
 from basemodel_ops.warehouse.base import Warehouse
 
 
@@ -56,7 +58,7 @@ def fit_single(
     if feature_sets.items is not None:
         known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
         feature_sets = feature_sets.with_peers(known_peers)
-        writer.arrays("peers", peers.arrays())
+        SingleModelArtifact.write_peers(writer, peers)
     entity_index, test = examples.entity[row_index], parts["test"]
     known = known_before_test(rows, task.horizon)
     chosen = select(task, rows, feature_sets, target, entity_index, known, test, seed)
@@ -77,20 +79,20 @@ def fit_single(
     interval = chosen.interval(task)
     if interval is not None:
         on_test[chosen.name] |= interval.measured(tested.predictions[chosen.name], target[test])
-        writer.arrays("interval", interval.arrays())
+        SingleModelArtifact.write_interval(writer, interval)
     on_test[chosen.name] |= kind_of(kind).bounds(
         target[test], tested.predictions[chosen.name], entity_index[test], tested.weight, seed
     )
-    writer.json("baseline", judged.baseline(kind_of(kind).warning(task.name, target, parts)))
+    comparison = judged.comparison(kind_of(kind).warning(task.name, target, parts))
+    SingleModelArtifact.write_comparison(writer, comparison)
     kept = single_predictions(task, rows, target, classes, chosen, judged.against)
     keep_predictions(ws, task.name, kept, writer)
     name = chosen.name
-    writer.json(
-        "apart", measure_by_history(is_warm[test], lambda subset: mean_metrics(kind, [tested.take(subset)])[name])
-    )
+    by_history = measure_by_history(is_warm[test], lambda subset: mean_metrics(kind, [tested.take(subset)])[name])
+    SingleModelArtifact.write_metrics_by_history(writer, by_history)
     heads = fit_heads(kind, feature_sets, target, seed, list(chosen.selected.weights), metric)
     cold = ColdStart.of(kind, target, is_warm, rows.weight)
-    _write_mixture(writer, replace(chosen.selected, heads=heads), classes, cold)
+    SingleModelArtifact.write(writer, replace(chosen.selected, heads=heads), classes, cold)
     return Fit(chosen.name, chosen.metrics, on_test, chosen.selected.weights)
 
 
@@ -105,10 +107,9 @@ class _Judged:
     standard_error: float
     """Of the difference between the two."""
 
-    def baseline(self, warning: str) -> dict[str, object]:
+    def comparison(self, warning: str) -> Comparison:
         """What is kept of the comparison."""
-        noise = self.standard_error if np.isfinite(self.standard_error) else 0.0
-        return {"name": self.against, "noise": noise, "warning": warning}
+        return Comparison(self.against, self.standard_error if np.isfinite(self.standard_error) else 0.0, warning)
 
 
 def _judged(
@@ -141,21 +142,6 @@ def _judged(
         tested.predictions["baseline"] = cold.applied(tested.predictions["baseline"], is_warm)
         on_test["baseline"] = mean_metrics(kind, [tested])["baseline"]
     return _Judged(chosen, on_test, against, standard_error)
-
-
-def _write_mixture(writer: ArtifactWriter, mixture: Mixture, classes: list[str] | None, cold: ColdStart) -> None:
-    """Write all that scoring needs of what ships."""
-    arrays, texts = save_mixture(mixture)
-    writer.arrays("heads", arrays)
-    for name, text in texts.items():
-        writer.text(name, text)
-    recipe = {
-        "shares": dict(mixture.weights),
-        "texts": sorted(texts),
-        "classes": classes,
-        "cold_start": cold.prediction,
-    }
-    writer.json("recipe", recipe)
 
 
 def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows) -> np.ndarray | None:

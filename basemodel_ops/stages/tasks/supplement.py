@@ -10,8 +10,10 @@ from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import Builder, Part
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
+from basemodel_ops.stages.features.feature_store import FeatureStore, RowWriter
 from basemodel_ops.stages.features.reading import Chosen
-from basemodel_ops.stages.features.rows import ConcatenatedRows, FeatureStore, Represented, RowWriter
+from basemodel_ops.stages.features.rows import ConcatenatedRows, Represented
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, positive_entities
@@ -24,14 +26,14 @@ def examples_of(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, snapshot: Snapshot
 ) -> tuple[Represented, np.ndarray]:
     """A reader that holds the rows of a task, and the number of each row in it; -1 of an entity that is not read."""
-    pool = FeatureStore(ws.current("training_examples"))
+    pool = ExamplesArtifact.current(ws)
     row_index = pool.locate(rows.entity, rows.cutoff)
     missing = np.flatnonzero(row_index < 0)
     plan = snapshot.plans[task.name]
     if (task.name in snapshot.pooled and not plan.positives) or len(missing) == 0:
         return pool, row_index
     version = version_of(task.name, pool.version, plan.to_dict(), snapshot.pin("grid"), len(missing))
-    key = f"{task.name}/examples"
+    key = examples_key(task.name)
     if ws.store.find(key, version) is None:
         missing_rows = rows.take(missing)
         ws.write(key, version, lambda writer: _represent(ws, warehouse, task, missing_rows, snapshot, writer), {})
@@ -40,6 +42,11 @@ def examples_of(
     result = more.locate(rows.take(missing).entity, rows.cutoff[missing])
     row_index[missing] = np.where(result >= 0, result + len(pool), -1)
     return ConcatenatedRows([pool, more]), row_index
+
+
+def examples_key(task: str) -> str:
+    """The key of the rows of a task that are not among the training examples."""
+    return f"{task}/examples"
 
 
 def terms_of(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, snapshot: Snapshot) -> csr_array | None:

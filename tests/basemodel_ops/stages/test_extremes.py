@@ -12,9 +12,10 @@ from basemodel_ops import stages
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.planning.budget import prepare
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
+from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 
 from .riding import CUTOFFS, ask, encoded, is_over
 from .trips import NOW, RIDERS, trips
@@ -61,7 +62,7 @@ def test_a_grid_of_more_cutoffs_than_events_has_rows_only_where_somebody_lived(t
     few = rides_of(RIDER_NAMES, [datetime(2024, 4, 1), datetime(2024, 5, 9)])
     ws = encoded(tmp_path, trips=few, cutoffs=grid)
     assert answered(ws) == RIDERS
-    rows = FeatureStore(ws.store.current("training_examples"))
+    rows = ExamplesArtifact.current(ws)
     asked = {cutoff.timestamp() for cutoff in CUTOFFS}  # the task names its own
     assert len(rows) <= RIDERS * len(CUTOFFS)
     assert {moment / 1e6 for moment in rows.cutoffs} <= {datetime.timestamp(c) for c in cutoffs} | asked
@@ -96,8 +97,8 @@ def test_items_of_odd_kinds_train_a_model_that_scores_everyone(tmp_path: Path, i
     stations = [ODD_ITEMS[items](station, row, moment) for row, (station, moment) in enumerate(rows)]
     ws = encoded(tmp_path, trips=table.set_column(3, "station", pa.array(stations, pa.int64())))
     assert answered(ws) == RIDERS
-    metrics = ws.current("rides_14d/model").json("metrics")
-    assert all(np.isfinite(list(found.values())).all() for found in metrics["test"].values())
+    metrics = ModelArtifact.current(ws, "rides_14d").metrics
+    assert all(np.isfinite(list(found.values())).all() for found in metrics.test.values())
 
 
 def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Pa
         ws = encoded(tmp_path / name, trips=table.take(order))
         prepare(ws)
         stages.training_examples(ws)
-        examples = FeatureStore(ws.current("training_examples"))
+        examples = ExamplesArtifact.current(ws)
         newest = examples.positions("recent_item")
         found.append(examples.gather(np.arange(len(examples)), newest))
     assert found[0].any()

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from basemodel_ops import stages
 from basemodel_ops.contract.types import Relation, TaskType
 from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 from .riding import CUTOFFS, is_over, trained
@@ -82,8 +83,8 @@ def fitted(home: Workspace, name: str, label: Label) -> dict:
     task = home.contract.tasks[0].model_copy(update={**changes, "predicts": None})
     ws = Workspace.open(home.settings, home.contract.model_copy(update={"tasks": (task,)}), lambda _: None)
     stages.task_model(ws, task.name)
-    model = ws.current(f"{task.name}/model")
-    return model.json("metrics") | {"shares": model.json("recipe")["shares"]}
+    model = SingleModelArtifact.current(ws, task.name)
+    return vars(model.metrics) | {"shares": model.shares}
 
 
 def had(rider: str, cutoff: datetime) -> list[int]:

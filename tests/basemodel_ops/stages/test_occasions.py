@@ -17,6 +17,7 @@ from basemodel_ops.stages.checks.label_counts import check_labels
 from basemodel_ops.stages.checks.point_in_time import check_point_in_time
 from basemodel_ops.stages.explanations.explaining import open_question
 from basemodel_ops.stages.features import builder
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_relation
@@ -127,7 +128,7 @@ def test_rows_in_parts_of_any_size_and_beside_a_weekly_task_have_the_same_answer
     stages.score(ws, ["soon"], NEWEST, "parts", keep=True)
     found = answers(ws, "soon")
     np.testing.assert_allclose(found.column("score").to_numpy(), before.column("score").to_numpy(), rtol=1e-5)
-    assert len(ws.store.current(f"entity_representation/{NEWEST:%Y-%m-%d}").table("entities")) == 30
+    assert len(RepresentationArtifact.current(ws, NEWEST).entities) == 30
 
 
 @pytest.fixture

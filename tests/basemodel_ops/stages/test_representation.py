@@ -15,8 +15,11 @@ from basemodel_ops.errors import DataError, SettingsError
 from basemodel_ops.representation import explain_layout
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features import builder
-from basemodel_ops.stages.features.encoding import encoders_of, vocabulary_of
-from basemodel_ops.stages.features.rows import WIDE, FeatureStore, RowsInMemory
+from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
+from basemodel_ops.stages.features.feature_store import WIDE
+from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.snapshot.times import to_datetime
 
 from .conftest import encode, represent
@@ -132,8 +135,8 @@ def test_texts_and_images_hold_the_mass_of_those_that_can_be_read(ws: Workspace)
 def test_facts_of_things_are_those_of_their_events(ws: Workspace) -> None:
     found = examples(ws)
     facts = {row["station"]: row for row in stations().to_pylist()}
-    zones = vocabulary_of(ws.current("encoders/trips"), "station.zone").values.to_pylist()
-    docks = encoders_of(ws.current("encoders/trips"), "station")["docks"]
+    zones = EncoderArtifact.current(ws, "trips").vocabulary("station.zone").values.to_pylist()
+    docks = EncoderArtifact.current(ws, "trips").encoders("station")["docks"]
     for rider, rows in enumerate(rows_by_rider(found)):
         by_zone, by_cell = np.zeros(len(zones)), np.zeros(docks.widths[0])
         for row in rows:
@@ -160,7 +163,7 @@ def test_each_event_without_a_session_is_one_of_its_own(ws: Workspace) -> None:
 def test_facts_are_seen_only_after_they_are_known(ws: Workspace) -> None:
     for as_of, tariff in ((datetime(2024, 5, 1), "basic"), (datetime(2024, 5, 6), "gold")):
         found = examples(ws, as_of)
-        values = vocabulary_of(ws.current("encoders/riders"), "tariff").values.to_pylist()
+        values = EncoderArtifact.current(ws, "riders").vocabulary("tariff").values.to_pylist()
         one_hot = block(found, "attribute", "tariff", "")
         assert (one_hot.argmax(axis=1) == values.index(tariff)).all()
 
@@ -204,7 +207,7 @@ def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace)
         patch.setattr(builder, "SKETCHED_ABOVE", 10)
         patch.setattr(builder, "SHARD", 7)
         stages.training_examples(ws)
-    together = FeatureStore(ws.current("training_examples"))
+    together = ExamplesArtifact.current(ws)
     moments, count = np.unique(together.cutoff[together.is_wide], return_counts=True)
     cutoff = int(moments[count.argmax()])
     alone = examples(ws, to_datetime(cutoff))
@@ -226,10 +229,10 @@ def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace)
 
 def test_a_thing_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None:
     """The new station has no zone and no trip before the end of training; its name and picture place it."""
-    known = vocabulary_of(ws.current("encoders/trips"), "station")
+    known = EncoderArtifact.current(ws, "trips").vocabulary("station")
     code = known.values.to_pylist().index(NEW_STATION)
     assert known.counts[code] == 0
-    vectors = ws.current("embeddings/trips__station").arrays("embedding")["vectors"]
+    vectors = EmbeddingArtifact.current(ws, "trips", "station").vectors
     near = np.argsort(-(vectors @ vectors[code]))[1:6]
     assert {int(known.values[int(place)].as_py()) % 3 for place in near} == {0}
     found = examples(ws)
@@ -243,7 +246,7 @@ def test_a_thing_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None
 def test_without_facts_such_a_thing_is_unknown(tmp_path: Path) -> None:
     ours = workspace(tmp_path, contract(references=None))
     encode(ours)
-    assert NEW_STATION not in vocabulary_of(ours.current("encoders/trips"), "station").values.to_pylist()
+    assert NEW_STATION not in EncoderArtifact.current(ours, "trips").vocabulary("station").values.to_pylist()
 
 
 def test_ids_of_another_type_are_refused_not_missed(tmp_path: Path) -> None:

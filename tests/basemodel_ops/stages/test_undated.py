@@ -9,7 +9,7 @@ import pytest
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, single_feature_sets
@@ -43,7 +43,7 @@ def views_of(ws: Workspace, horizon: int | None) -> tuple[FeatureSets, list[str]
     task = task.model_copy(update={"horizon": horizon, "type": TaskType.BINARY})
     with asked.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, asked.times(warehouse))
-    examples = FeatureStore(asked.current("training_examples"))
+    examples = ExamplesArtifact.current(asked)
     place = examples.locate(rows.entity, rows.cutoff)
     return single_feature_sets(examples, Checkpoint(asked), place[place >= 0], task), aggregate_names(examples, task)
 

@@ -20,7 +20,7 @@ def test_only_what_noise_explains_may_be_lost_beyond_the_bound(shipped: float, n
     report: dict[str, Any] = {
         "metric": "auroc", "shipped": "linear", "shipped_value": shipped, "baseline_value": 0.8, "noise": noise
     }  # fmt: skip
-    ws = SimpleNamespace(current=lambda _: SimpleNamespace(json=lambda _: report))
+    ws = SimpleNamespace(current=lambda _: SimpleNamespace(report=report))
     found = check_task(cast(Workspace, ws), "churn")
     assert found.passed is passes
     assert passes or "`on_worse: baseline`" in found.description
@@ -35,7 +35,7 @@ def test_what_is_surely_worse_than_random_is_stopped_whatever_ships(high: float,
         "metric": "qini", "shipped": "linear", "shipped_value": -0.02, "baseline_value": -0.02, "noise": 0.0,
         "random": 0.0, "linear: qini_low": -0.05, "linear: qini_high": high, "on_worse": on_worse,
     }  # fmt: skip
-    ws = SimpleNamespace(current=lambda _: SimpleNamespace(json=lambda _: report))
+    ws = SimpleNamespace(current=lambda _: SimpleNamespace(report=report))
     found = check_task(cast(Workspace, ws), "vouchers")
     assert found.passed is passes
     assert f"Random is 0, and it lies between -0.05 and {high}" in found.description
@@ -57,7 +57,7 @@ def test_what_is_surely_worse_than_random_is_stopped_whatever_ships(high: float,
 )
 def test_a_model_of_which_one_family_fails_warns(activity: float, items: float, passes: bool, is_severe: bool) -> None:
     report = {"loss_activity": 1 - activity, "unigram_activity": 1, "loss_items": 1 - items, "unigram_items": 1}
-    ws = SimpleNamespace(contract=SimpleNamespace(events=[]), current=lambda _: SimpleNamespace(json=lambda _: report))
+    ws = SimpleNamespace(contract=SimpleNamespace(events=[]), current=lambda _: SimpleNamespace(report=report))
     found = check_model(cast(Workspace, ws))
     assert found.passed is passes
     assert found.passed or found.is_severe is is_severe

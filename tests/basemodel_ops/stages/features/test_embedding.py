@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from basemodel_ops.stages.features.embedding import ATTRIBUTE_WEIGHT, load_incidences, save_attribute_hyperedges
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 
 
 class Encoded:
-    """What an encoder's artifact says of two facts."""
+    """The files of an encoder's artifact that say two facts."""
 
     names = ("map item.kind.safetensors", "map item.maker.safetensors", "map other.kind.safetensors")
 
@@ -23,10 +24,11 @@ class Encoded:
 
 
 def test_known_things_that_share_a_fact_are_a_hyperedge(tmp_path: Path) -> None:
-    encoder: Any = Encoded()
+    files: Any = Encoded()
+    encoder = EncoderArtifact(files)
     is_known = np.random.default_rng(1).random(30) < 0.7
     expected = defaultdict(set)
-    for fact, codes in encoder.codes.items():
+    for fact, codes in files.codes.items():
         for thing in np.flatnonzero(is_known & (codes >= 0)):
             expected[fact, codes[thing]].add(int(thing))
     found = defaultdict(set)

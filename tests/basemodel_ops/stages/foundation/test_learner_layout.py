@@ -7,7 +7,7 @@ import numpy as np
 from basemodel_ops.representation import Layout, target_layout
 from basemodel_ops.stages import Workspace, training_examples
 from basemodel_ops.stages.features.activity_targets import activity_targets
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.learner_layout import (
     first_item_target,
     horizon_groups_of,
@@ -77,7 +77,7 @@ def test_layers_read_no_sketch_and_skips_do() -> None:
 def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: Path) -> None:
     ws = encoded(tmp_path)
     training_examples(ws)
-    examples = FeatureStore(ws.current("training_examples"))
+    examples = ExamplesArtifact.current(ws)
     place = np.flatnonzero(examples.is_wide)
     values = examples.gather(place, np.arange(examples.layout.length))
     np.testing.assert_array_equal(np.concatenate([part for _, part in examples.chunks(place)]), values)
@@ -118,8 +118,8 @@ def test_activity_is_kept_of_more_rows_and_says_the_same_of_those_it_shares(tmp_
     ws = encoded(tmp_path)
     ws = Workspace.open(ws.settings.model_copy(update={"pretraining_rows": 60}), ws.contract, ws.log)
     training_examples(ws)
-    examples = FeatureStore(ws.current("training_examples"))
-    columns = [block.offset for block in activity_targets(Layout.from_rows(examples.artifact.json("targets")))]
+    examples = ExamplesArtifact.current(ws)
+    columns = [block.offset for block in activity_targets(examples.targets)]
     whole, part = (dict(zip(("row", "values"), examples.sample(kind), strict=True)) for kind in ("targets", "activity"))
     assert len(columns) == part["values"].shape[1] > 0
     assert len(np.unique(part["row"])) == len(part["row"]) > len(whole["row"]) > 0

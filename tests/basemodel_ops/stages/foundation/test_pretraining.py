@@ -8,8 +8,9 @@ import pytest
 
 from basemodel_ops import stages
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation import training_sets as lessons
+from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact
 
 from ..riding import encoded
 
@@ -26,19 +27,18 @@ def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path:
     ws.pin()
     stages.training_examples(ws)
     stages.foundation_model(ws)
-    _, kept = FeatureStore(ws.current("training_examples")).sample("activity")
-    made = ws.current("foundation_model")
-    blocks = made.json("blend")["blocks"]
+    _, kept = ExamplesArtifact.current(ws).sample("activity")
+    made = CheckpointArtifact.current(ws)
     for column in ("events", "fare"):
-        chain = {b["detail"]: n for n, b in enumerate(blocks) if (b["kind"], b["column"]) == ("amount", column)}
+        chain = {b.detail: n for n, b in enumerate(made.blocks) if (b.kind, b.column) == ("amount", column)}
         known = [(~np.isnan(kept[:, chain[days]])).sum() for days in ("14", "28")]
         assert known[1] < known[0]
-        for bank in made.json("activity_boosters"):
-            assert taught(bank[chain["28"]]) == taught(bank[chain["14"]])
+        for bank in made.activity.boosters:
+            assert taught(bank.texts()[chain["28"]]) == taught(bank.texts()[chain["14"]])
 
 
 def test_many_inputs_and_futures_take_fewer_rows(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    examples = FeatureStore(riders.current("training_examples"))
+    examples = ExamplesArtifact.current(riders)
     whole = lessons.TrainingSet.of_activity(examples, 0)
     monkeypatch.setattr(lessons, "MOST", 40 * whole.inputs.shape[1] * whole.targets.shape[1])
     monkeypatch.setattr(lessons, "FEWEST", 10)

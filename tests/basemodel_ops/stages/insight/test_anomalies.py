@@ -11,17 +11,18 @@ from scipy.stats import kstest
 from basemodel_ops import stages
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Relation
+from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.conformal import combined, p_values
 from basemodel_ops.report import Report
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.insight import check_anomalies, check_calibrated
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.insight import past
 from basemodel_ops.stages.insight.anomalies import ANOMALIES, NOBODY, NOTHING_EXPECTED, TOLD, days_of, published
 from basemodel_ops.stages.insight.odd import OTHER
 from basemodel_ops.stages.insight.past import usual_before, windows_at
-from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
@@ -173,14 +174,15 @@ def test_p_values_of_usual_weeks_are_uniform(ws: Workspace) -> None:
 
 @pytest.mark.usefixtures("report")
 def test_a_week_without_anybody_is_empty_and_says_why(ws: Workspace) -> None:
-    empty, like = NEWEST + timedelta(weeks=40), ws.current(representation_key(NEWEST))
+    empty, like = NEWEST + timedelta(weeks=40), RepresentationArtifact.current(ws, NEWEST)
 
     def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
-        draft.table("entities", like.table("entities").slice(0, 0))
-        draft.json("layout", like.json("layout"))
+        nobody = Vocabulary(like.entities.values[:0], like.entities.counts[:0])
+        RepresentationArtifact.write_entities(draft, nobody, like.layout, like.cutoff)
         return {"rows": 0}, {}
 
-    ws.write(representation_key(empty), "0" * 16, fill, {"foundation_model": Checkpoint(ws).version})
+    about = RepresentationArtifact.made_from(Checkpoint(ws).version)
+    ws.write(RepresentationArtifact.key(empty), "0" * 16, fill, about)
     found = stages.anomalies(ws, empty, "r")
     assert found.metrics["why_none"] == NOBODY
     assert read(ws, empty) == []

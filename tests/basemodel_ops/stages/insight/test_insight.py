@@ -12,17 +12,21 @@ import pytest
 from basemodel_ops import stages
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Relation
+from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.segments import Tree
 from basemodel_ops.report import Report
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks import insight as checks
+from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES
 from basemodel_ops.stages.insight.profiles import PROFILES
+from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.segments import SEGMENTS
 from basemodel_ops.stages.insight.vectors import ENTITIES
 from basemodel_ops.stages.insight.week import Week
-from basemodel_ops.stages.scoring.kept import representation_key
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
 
@@ -168,25 +172,25 @@ def _all(ws: Workspace, table: str) -> pa.Table:
 @pytest.mark.usefixtures("published")
 def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspace) -> None:
     """Groups that are numbered anew, as after a training, are those of the last week by their members."""
-    trained = ws.current("segmentation")
-    tree = Tree(**trained.arrays("tree"))
+    trained = SegmentationArtifact.current(ws)
+    tree = trained.tree
     order = np.concatenate([np.flatnonzero(tree.level == level)[::-1] for level in (1, 2, 3)])
     place = np.argsort(order)
     parent = np.where(tree.parent[order] >= 0, place[tree.parent[order]], -1)
     other = Tree(tree.centre[order], parent, tree.agreement[order])
 
     def fill(draft: ArtifactWriter) -> None:
-        draft.arrays("tree", other.arrays())
-        draft.json("report", {})
+        SegmentationArtifact.write(draft, other)
+        draft.report({})
 
     before = read(ws, SEGMENTS)
-    ws.store.write("segmentation", "a" * 16, fill, trained.manifest["about"])
+    ws.store.write(trained.key, "a" * 16, fill, trained.artifact.manifest["about"])
     try:
         stages.segments(ws, NEWEST, "r")
         now = read(ws, SEGMENTS)
         assert [(r["rider"], r["segment"]) for r in now] == [(r["rider"], r["segment"]) for r in before]
     finally:
-        ws.store.point("segmentation", trained.version)
+        ws.store.point(trained.key, trained.artifact.version)
         stages.segments(ws, NEWEST, "r")
 
 
@@ -194,8 +198,8 @@ def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspac
 def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
     report = stages.item_embeddings(ws, "station", "r")
     rows = read(ws, "station_embeddings", None)
-    vectors = ws.current("embeddings/trips__station").arrays("embedding")["vectors"]
-    known = ws.current("encoders/trips").table("station").to_pylist()
+    vectors = EmbeddingArtifact.current(ws, "trips", "station").vectors
+    known = EncoderArtifact.current(ws, "trips").vocabulary("station").table().to_pylist()
     assert report.metrics["rows"] == len(rows) == len(known)
     found = {row["station"]: row for row in rows}
     for one, vector in zip(known, vectors, strict=True):
@@ -207,18 +211,19 @@ def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
 
 def kept(ws: Workspace, as_of: datetime, embeddings: np.ndarray) -> datetime:
     """A week of riders with these embeddings."""
-    week, like = Week(ws, NEWEST), ws.current(representation_key(NEWEST))
+    week, like = Week(ws, NEWEST), RepresentationArtifact.current(ws, NEWEST)
     riders = len(embeddings)
 
     def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
-        draft.table("entities", like.table("entities").slice(0, riders))
-        draft.json("layout", like.json("layout"))
+        entities = Vocabulary(like.entities.values[:riders], like.entities.counts[:riders])
+        RepresentationArtifact.write_entities(draft, entities, like.layout, like.cutoff)
         if riders:
-            draft.arrays("embedding-00000", {"values": embeddings})
-            draft.arrays("traits-00000", {name: values[:riders] for name, values in next(week.kept())[1].items()})
+            traits = {name: values[:riders] for name, values in next(like.traits()).items()}
+            RepresentationArtifact.write_embeddings(draft, 0, embeddings, traits)
         return {"rows": riders}, {}
 
-    ws.write(representation_key(as_of), f"{riders:016d}", fill, {"foundation_model": week.model_version})
+    about = RepresentationArtifact.made_from(week.model_version)
+    ws.write(RepresentationArtifact.key(as_of), f"{riders:016d}", fill, about)
     return as_of
 
 
@@ -260,14 +265,14 @@ def test_who_is_not_there_and_a_week_that_is_not_kept_are_named(ws: Workspace) -
 
 @pytest.mark.usefixtures("published")
 def test_groups_of_another_foundation_model_divide_nobody(ws: Workspace) -> None:
-    trained = ws.current("segmentation")
-    about = {**trained.manifest["about"], "inputs": {"artifacts": {"foundation_model": "another"}}}
-    ws.store.write("segmentation", "b" * 16, lambda draft: draft.arrays("tree", trained.arrays("tree")), about)
+    trained = SegmentationArtifact.current(ws)
+    about = {**trained.artifact.manifest["about"], "inputs": {"artifacts": {"foundation_model": "another"}}}
+    ws.store.write(trained.key, "b" * 16, lambda draft: SegmentationArtifact.write(draft, trained.tree), about)
     try:
         with pytest.raises(DataError, match="learnt with the foundation model another"):
             stages.segments(ws, NEWEST, "r")
     finally:
-        ws.store.point("segmentation", trained.version)
+        ws.store.point(trained.key, trained.artifact.version)
 
 
 @pytest.mark.usefixtures("published")

@@ -16,11 +16,12 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.deciles import check_deciles
 from basemodel_ops.stages.reporting import tables
-from basemodel_ops.stages.reporting.reporting import report_key
+from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
 from basemodel_ops.stages.reporting.worth import Worth, worth
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.deciles import deciles_relation
-from basemodel_ops.stages.tasks.predictions import predictions_key, read_predictions
+from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
+from basemodel_ops.stages.tasks.predictions import PredictionsArtifact, read_predictions
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
@@ -121,10 +122,10 @@ def test_every_labelled_row_is_kept_with_its_answer_where_a_model_had_not_learnt
 def test_the_rows_give_the_reported_metric_again(ws: Workspace, worths: dict[TaskType, Worth]) -> None:
     task = named(ws, BINARY)
     rows = read_predictions(ws, task.name, "test").to_pydict()
-    metrics = ws.store.current(f"{task.name}/model").json("metrics")
-    for column, name in (("prediction", metrics["shipped"]), ("baseline", worths[BINARY].card.baseline)):
+    metrics = ModelArtifact.current(ws, task.name).metrics
+    for column, name in (("prediction", metrics.shipped), ("baseline", worths[BINARY].card.baseline)):
         found = roc_auc_score(rows["label"], rows[column], sample_weight=rows["weight"])
-        assert found == pytest.approx(metrics["test"][name]["auroc"])
+        assert found == pytest.approx(metrics.test[name]["auroc"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -212,10 +213,10 @@ def test_a_page_is_made_once_holds_a_card_per_task_and_says_what_is_missing(ws: 
     assert not made.reused
     assert made.drawings
     assert stages.report(ws, NEWEST).reused
-    artifact = ws.store.current(report_key(NEWEST))
-    page = artifact.page("page")
+    kept = ReportArtifact(ws.store.current(ReportArtifact.key(NEWEST)))
+    page = kept.page
     for task in ws.contract.tasks:
-        assert artifact.json(f"card {task.name}")["task"] == task.name
+        assert kept.card(task.name)["task"] == task.name
         assert f"Model card: {task.name}" in page
     for line in ("No segments of this week", "No look-alikes", "No anomalies", "No score of this task is explained"):
         assert line in page
@@ -224,11 +225,11 @@ def test_a_page_is_made_once_holds_a_card_per_task_and_says_what_is_missing(ws: 
 
 def test_the_same_answers_give_the_same_bytes(ws: Workspace) -> None:
     stages.report(ws, NEWEST)
-    artifact = ws.store.current(report_key(NEWEST))
-    before = artifact.page("page")
+    artifact = ws.store.current(ReportArtifact.key(NEWEST))
+    before = ReportArtifact(artifact).page
     ws.store.remove(artifact.key, artifact.version)
     assert not stages.report(ws, NEWEST).reused
-    assert ws.store.current(report_key(NEWEST)).page("page") == before
+    assert ReportArtifact(ws.store.current(ReportArtifact.key(NEWEST))).page == before
 
 
 def test_what_is_not_kept_is_said_with_the_way_out(ws: Workspace) -> None:
@@ -236,7 +237,7 @@ def test_what_is_not_kept_is_said_with_the_way_out(ws: Workspace) -> None:
     with pytest.raises(DataError, match=r"of validation\. There are some of: test"):
         read_predictions(ws, task.name, "validation")
     store = ArtifactStore(ws.settings.artifact_root)
-    rows = store.current(predictions_key(task.name))
+    rows = store.current(PredictionsArtifact.key(task.name))
     store.remove(rows.key, rows.version)
     with pytest.raises(DataError, match="someone among them was forgotten"):
         read_predictions(ws, task.name, "test")

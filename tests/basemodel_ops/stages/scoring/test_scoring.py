@@ -9,9 +9,10 @@ import pytest
 from basemodel_ops import stages
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.foundation.compact import QUERYABLE
+from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import Group, SingleQuestion, score_relation
-from basemodel_ops.stages.scoring.kept import kept_rows, representation_key
+from basemodel_ops.stages.scoring.kept import kept_rows
 from basemodel_ops.stages.scoring.querying import represent
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -38,9 +39,7 @@ def answers(ws: Workspace, task: str) -> pa.Table:
 
 
 def embeddings(ws: Workspace) -> np.ndarray:
-    kept = ws.store.current(representation_key(NEWEST))
-    names = [name.removesuffix(".safetensors") for name in kept.names if name.startswith("embedding-")]
-    return np.concatenate([kept.arrays(name)["values"] for name in names])
+    return np.concatenate(list(RepresentationArtifact.current(ws, NEWEST).embeddings()))
 
 
 def test_groups_of_any_size_give_the_same_answers_and_embeddings(
@@ -55,7 +54,8 @@ def test_groups_of_any_size_give_the_same_answers_and_embeddings(
         report = stages.score(ws, [task], NEWEST, f"run {size}", keep=True)[task]
         assert report.metrics["rows"] == RIDERS
         found.append((answers(ws, task), embeddings(ws)))
-        ws.store.remove(representation_key(NEWEST), ws.store.current(representation_key(NEWEST)).version)
+        kept = RepresentationArtifact.current(ws, NEWEST).artifact
+        ws.store.remove(kept.key, kept.version)
     (whole, whole_embedding), (parts, parts_embedding) = found
     assert whole.column("rider").equals(parts.column("rider"))
     np.testing.assert_allclose(parts.column("score").to_numpy(), whole.column("score").to_numpy(), rtol=1e-5)
@@ -68,7 +68,7 @@ def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, as
     ws, task = asked
     keeping = Workspace.open(ws.settings.model_copy(update={"keep_sketches": True}), ws.contract, lambda _: None)
     stages.score(keeping, [task], NEWEST, "kept", keep=True)
-    kept = kept_rows(keeping.store.current(representation_key(NEWEST)))
+    kept = kept_rows(RepresentationArtifact.current(keeping, NEWEST))
     assert kept is not None
     with keeping.warehouse() as warehouse:
         fresh = represent(keeping, warehouse, NEWEST)

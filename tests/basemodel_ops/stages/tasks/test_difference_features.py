@@ -9,7 +9,7 @@ from basemodel_ops.representation import History, Layout
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.scalars import history_scalars, scalar_names
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.features.rows import FeatureStore
+from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.stages.tasks.difference_features import difference_features, difference_values
@@ -56,7 +56,7 @@ def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(riders: Wor
     task = task.model_copy(update={"type": kind})
     with asked.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, asked.times(warehouse))
-    examples = FeatureStore(asked.current("training_examples"))
+    examples = ExamplesArtifact.current(asked)
     place = examples.locate(rows.entity, rows.cutoff)
     views, names = (
         single_feature_sets(examples, Checkpoint(asked), place[place >= 0], task),

@@ -15,6 +15,8 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_scores, check_task
 from basemodel_ops.stages.explanations.entity import explain_entity
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
+from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
@@ -98,9 +100,9 @@ def test_survival_answers_days_and_chances_that_rise(survived: tuple[Workspace, 
     for row in rows:
         assert 0 < row["expected_days"] <= 56
         assert 0 <= row["within_14_days"] <= row["within_28_days"] <= row["within_56_days"] <= 1
-    report = ws.current(f"{task.name}/evaluation").json("report")
+    report = EvaluationArtifact.current(ws, task.name).report
     assert report["metric"] == "concordance"
-    measured = ws.current(f"{task.name}/model").json("metrics")["test"]["baseline"]
+    measured = SingleModelArtifact.current(ws, task.name).metrics.test["baseline"]
     assert measured.keys() == {"concordance", "integrated_brier"}
     assert "concordance" in check_task(ws, task.name).description
 
@@ -136,10 +138,11 @@ def test_a_regression_with_a_coverage_has_bounds_and_says_how_often_they_hold(ri
     rows = answered(ws, task.name)  # into the table that has no bounds yet
     assert [row["prediction"] for row in rows] == [row["prediction"] for row in before]
     assert all(0 <= row["lower"] <= row["prediction"] <= row["upper"] for row in rows)
-    report = ws.current(f"{task.name}/evaluation").json("report")
+    report = EvaluationArtifact.current(ws, task.name).report
     shipped = report["shipped"]
-    interval = ws.current(f"{task.name}/model").arrays("interval")
-    assert interval["below"].max() <= 0 <= interval["above"].min()
+    interval = SingleModelArtifact.current(ws, task.name).interval
+    assert interval is not None
+    assert interval.below.max() <= 0 <= interval.above.min()
     assert 0.6 < report[f"{shipped}: coverage"] <= 1
     assert report[f"{shipped}: width"] > 0
 

@@ -10,10 +10,12 @@ from basemodel_ops import stages
 from basemodel_ops.contract.types import Task
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.explanations.explaining import groups, open_question
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import Group
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
 from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.tasks.supplement import terms_of
 from basemodel_ops.tasks import blending
 
@@ -58,7 +60,7 @@ def test_they_are_those_of_the_table_before_the_cutoff(asked: tuple[Workspace, T
         terms = terms_of(ws, warehouse, task, rows, ws.snapshot())
     assert terms is not None
     events = [(row["rider"], row["started_at"], row["station"]) for row in trips().to_pylist()]
-    vocabulary = ws.current("encoders/trips").table("station").column(0).to_pylist()
+    vocabulary = EncoderArtifact.current(ws, "trips").vocabulary("station").values.to_pylist()
     assert len(vocabulary) > KEPT
     assert terms.shape == (len(rows.cutoff), len(vocabulary))
     for number in range(0, len(rows.cutoff), 37):
@@ -85,7 +87,7 @@ def test_a_trait_is_scored_and_explained_by_the_items_of_training(
     ws, task, _ = asked
     monkeypatch.setattr(blending, "HEADS_WITH_FEWEST_LABELS", ("tf-idf items",))
     stages.task_model(ws, task.name)
-    assert ws.current(f"{task.name}/model").json("recipe")["shares"] == {"tf-idf items": 1.0}
+    assert SingleModelArtifact.current(ws, task.name).shares == {"tf-idf items": 1.0}
     asked_of: list[Group] = []
     pass_over = scoring._groups
     monkeypatch.setattr(

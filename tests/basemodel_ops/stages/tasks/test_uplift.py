@@ -17,6 +17,7 @@ from basemodel_ops.stages.checks.answers import check_scores, check_task
 from basemodel_ops.stages.checks.deciles import check_deciles
 from basemodel_ops.stages.checks.explanations import check_sums
 from basemodel_ops.stages.reporting.worth import worth
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.tasks.predictions import read_predictions
 from basemodel_ops.tasks.uplift import qini
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
@@ -96,7 +97,7 @@ def test_the_planted_effect_is_above_the_interval_of_a_random_order(
     treated: tuple[Workspace, Task, list[dict[str, Any]]],
 ) -> None:
     ws, task, _ = treated
-    report = ws.current(f"{task.name}/evaluation").json("report")
+    report = EvaluationArtifact.current(ws, task.name).report
     shipped = report["shipped"]
     assert report["metric"] == "qini"
     assert 0 < report[f"{shipped}: qini_low"] < report["shipped_value"] < report[f"{shipped}: qini_high"]

@@ -1,0 +1,114 @@
+"""The artifact of a source's encoders: vocabularies, fitted encoders, and the facts of the values of its columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.assets import encoder_key
+from basemodel_ops.encoders import Encoder, State, Vocabulary, load_encoder
+from basemodel_ops.stages.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class EncoderArtifact:
+    """What the columns of a source are made of, up to the end of training.
+
+    A fact of the values of a column is named `column.attribute`, and so is its vocabulary.
+    """
+
+    artifact: Artifact
+    key = staticmethod(encoder_key)
+
+    @classmethod
+    def current(cls, ws: Workspace, source: str) -> "EncoderArtifact":
+        """The current encoders of a source."""
+        return cls(ws.current(cls.key(source)))
+
+    @property
+    def began(self) -> int:
+        """When the first event was, microseconds; of a source of events."""
+        return self.artifact.json("began")
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many values each vocabulary has, by column or fact."""
+        names = [name.removesuffix(".parquet") for name in self.artifact.names if name.endswith(".parquet")]
+        return {name: self.size(name) for name in names}
+
+    def size(self, name: str) -> int:
+        """How many values a column or fact has."""
+        return self.artifact.table(name).num_rows
+
+    def vocabulary(self, name: str) -> Vocabulary:
+        """The values of a column or fact."""
+        return Vocabulary.from_table(self.artifact.table(name))
+
+    def encoders(self, column: str | None = None) -> dict[str, Encoder]:
+        """The encoders of columns that are no categories, by name; of the items that `column` mentions, if given."""
+        return {
+            name: load_encoder(State(kind, settings, self.artifact.arrays(_state(name, column)) if has_arrays else {}))
+            for name, (kind, settings, has_arrays) in self.artifact.json(_encoders(column)).items()
+        }
+
+    def attribute_codes(self, column: str) -> dict[str, np.ndarray]:
+        """Codes of each fact of the values of a column, (values,), by attribute; -1 where it is not known."""
+        prefix = _codes(f"{column}.")
+        names = [name.removesuffix(".safetensors") for name in self.artifact.names if name.startswith(prefix)]
+        return {name.removeprefix(prefix): self.artifact.arrays(name)["codes"] for name in names}
+
+    def fact_codes(self, fact: str) -> np.ndarray:
+        """Codes of one fact, (values,), -1 where it is not known."""
+        return self.artifact.arrays(_codes(fact))["codes"]
+
+    def fact_cells(self, fact: str) -> np.ndarray:
+        """Cells of one fact that is no category, (values, tracks)."""
+        return self.artifact.arrays(_cells(fact))["cells"]
+
+    @staticmethod
+    def write_began(writer: ArtifactWriter, first: int) -> None:
+        """Write when the first event was, microseconds."""
+        writer.json("began", first)
+
+    @staticmethod
+    def write_vocabulary(writer: ArtifactWriter, name: str, vocabulary: Vocabulary) -> None:
+        """Write the values of a column or fact."""
+        writer.table(name, vocabulary.table())
+
+    @staticmethod
+    def write_fact_codes(writer: ArtifactWriter, fact: str, codes: np.ndarray) -> None:
+        """Write the codes of a fact, (values,)."""
+        writer.arrays(_codes(fact), {"codes": codes})
+
+    @staticmethod
+    def write_fact_cells(writer: ArtifactWriter, fact: str, cells: np.ndarray) -> None:
+        """Write the cells of a fact that is no category, (values, tracks)."""
+        writer.arrays(_cells(fact), {"cells": cells})
+
+    @staticmethod
+    def write_encoders(writer: ArtifactWriter, fitted: Mapping[str, Encoder], column: str | None = None) -> None:
+        """Write the encoders of columns by name, or of the items that `column` mentions."""
+        saved: dict[str, list[object]] = {}
+        for name, encoder in fitted.items():
+            state = encoder.state()
+            if state.arrays:
+                writer.arrays(_state(name, column), state.arrays)
+            saved[name] = [state.kind, state.settings, bool(state.arrays)]
+        writer.json(_encoders(column), saved)
+
+
+def _encoders(column: str | None) -> str:
+    return "encoders" if column is None else f"encoders {column}"
+
+
+def _state(name: str, column: str | None) -> str:
+    return f"encoder {name}" if column is None else f"encoder {column} {name}"
+
+
+def _codes(fact: str) -> str:
+    return f"map {fact}"
+
+
+def _cells(fact: str) -> str:
+    return f"cells {fact}"
