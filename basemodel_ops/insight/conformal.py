@@ -45,8 +45,8 @@ def _chances(past: np.ndarray, score: np.ndarray) -> np.ndarray:
     if not len(past):
         return np.ones(len(score))
     # Of what is as odd, half: of a source that seldom speaks, silence would else be certain, and hide that of others.
-    at = sum(np.searchsorted(past, score, side=side) for side in ("left", "right")) / 2
-    result = (1 + len(past) - at) / (1 + len(past))
+    low, high = (np.searchsorted(past, score, side=side) for side in ("left", "right"))
+    result = np.asarray(1 + len(past) - (low + high) / 2) / (1 + len(past))
     start = past[int((1 - TAIL) * len(past))]
     beyond = past[past > start]
     if len(beyond):
