@@ -4,7 +4,16 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Column, ColumnType, Contract, Relation, Task
+from basemodel_ops.contract.types import (
+    AttributeSource,
+    Column,
+    ColumnType,
+    Contract,
+    EventSource,
+    Grid,
+    Relation,
+    Task,
+)
 from basemodel_ops.data_quality.findings import (
     check_cutoffs,
     check_declared,
@@ -97,46 +106,10 @@ class _Preflight:
 
 def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[CheckResult]:
     """Every property of the rows that the stages rely on; failed ones say what was found and the way out."""
-    preflight = _Preflight(warehouse)
-    sound = set()
-    people: dict[str, str] = {}
-    for attributes in contract.attributes:
-        if not preflight.is_as_declared(
-            attributes.relation, [attributes.key], [attributes.valid_from, attributes.valid_to], attributes.columns
-        ):
-            continue
-        sound.add(attributes.name)
-        key = [attributes.key, *([attributes.valid_from] if attributes.valid_from else [])]
-        preflight.add(check_rows(warehouse, attributes.relation, key))
-        preflight.add(check_unique(warehouse, attributes.relation, key))
-    are_events_sound = True
-    for event in contract.events:
-        if not preflight.is_as_declared(event.relation, [event.entity, event.session], [event.time], event.columns):
-            are_events_sound = False
-            continue
-        preflight.add(check_rows(warehouse, event.relation, [event.entity, event.time]))
-        preflight.add(check_not_after(warehouse, event.relation, event.time, now))
-        preflight.add(lone_values(warehouse, event))
-        people[str(event.relation)] = preflight.actual(event.relation)[event.entity.lower()]
-        for column in event.columns:
-            if column.references and column.references in sound:
-                attributes = contract.attribute(column.references)
-                kinds = (
-                    preflight.actual(event.relation)[column.name.lower()],
-                    preflight.actual(attributes.relation)[attributes.key.lower()],
-                )
-                preflight.add(
-                    check_references(
-                        warehouse, event.relation, column.name, kinds[0], attributes.relation, attributes.key, kinds[1]
-                    )
-                )
-    grid, data_end = contract.grid, None
-    if preflight.is_as_declared(grid.relation, [], [grid.cutoff, grid.data_end]):
-        preflight.add(check_rows(warehouse, grid.relation, [grid.cutoff, grid.data_end]))
-        (data_end,) = row_of(
-            warehouse, exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation))
-        )
-        preflight.add(check_cutoffs(warehouse, grid))
+    preflight, people = _Preflight(warehouse), dict[str, str]()
+    sound = [attributes for attributes in contract.attributes if _check_attributes(preflight, attributes)]
+    are_events_sound = all([_check_events(preflight, event, sound, now, people) for event in contract.events])
+    data_end = _check_grid(preflight, contract.grid)
     for task in contract.tasks:
         _check_task(preflight, contract, task, data_end, are_events_sound, people)
     for audience in contract.audiences:
@@ -144,12 +117,60 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[C
             people[str(audience.relation)] = preflight.actual(audience.relation)[audience.entity.lower()]
     people |= {
         str(attributes.relation): preflight.actual(attributes.relation)[attributes.key.lower()]
-        for attributes in contract.attributes
-        if attributes.key == contract.entity and attributes.name in sound
+        for attributes in sound
+        if attributes.key == contract.entity
     }
     if people:
         preflight.add(check_one_type(people, contract.entity))
     return list(preflight.results.values())
+
+
+def _check_attributes(preflight: _Preflight, attributes: AttributeSource) -> bool:
+    """The rows of facts; whether they are as declared."""
+    times = [attributes.valid_from, attributes.valid_to]
+    if not preflight.is_as_declared(attributes.relation, [attributes.key], times, attributes.columns):
+        return False
+    key = [attributes.key, *([attributes.valid_from] if attributes.valid_from else [])]
+    preflight.add(check_rows(preflight.warehouse, attributes.relation, key))
+    preflight.add(check_unique(preflight.warehouse, attributes.relation, key))
+    return True
+
+
+def _check_events(
+    preflight: _Preflight, event: EventSource, sound: list[AttributeSource], now: datetime, people: dict[str, str]
+) -> bool:
+    """The rows of events, and what they say of `sound` facts; whether they are as declared.
+
+    The type of their entity joins `people`.
+    """
+    warehouse = preflight.warehouse
+    if not preflight.is_as_declared(event.relation, [event.entity, event.session], [event.time], event.columns):
+        return False
+    preflight.add(check_rows(warehouse, event.relation, [event.entity, event.time]))
+    preflight.add(check_not_after(warehouse, event.relation, event.time, now))
+    preflight.add(lone_values(warehouse, event))
+    actual, facts = preflight.actual(event.relation), {attributes.name: attributes for attributes in sound}
+    people[str(event.relation)] = actual[event.entity.lower()]
+    for column in event.columns:
+        if attributes := facts.get(column.references or ""):
+            kinds = actual[column.name.lower()], preflight.actual(attributes.relation)[attributes.key.lower()]
+            preflight.add(
+                check_references(
+                    warehouse, event.relation, column.name, kinds[0], attributes.relation, attributes.key, kinds[1]
+                )
+            )
+    return True
+
+
+def _check_grid(preflight: _Preflight, grid: Grid) -> datetime | None:
+    """The rows of the grid; the end of the data, None where it is not as declared."""
+    if not preflight.is_as_declared(grid.relation, [], [grid.cutoff, grid.data_end]):
+        return None
+    preflight.add(check_rows(preflight.warehouse, grid.relation, [grid.cutoff, grid.data_end]))
+    last = exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation))
+    (data_end,) = row_of(preflight.warehouse, last)
+    preflight.add(check_cutoffs(preflight.warehouse, grid))
+    return data_end
 
 
 def _check_task(

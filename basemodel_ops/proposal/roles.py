@@ -79,52 +79,19 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     Raises:
         DataError: no table has events, no column says whose they are, or they span too few days.
     """
-    dated = [
-        table
-        for table in tables
-        if any(seen_column.is_timestamp and seen_column.first for seen_column in table.columns)
-    ]
+    dated = [table for table in tables if _time(table) is not None]
     if not dated:
-        held = "; ".join(
-            f"{table.name}: {', '.join(seen_column.name for seen_column in table.columns)}" for table in tables
-        )
+        held = "; ".join(f"{table.name}: {', '.join(column.name for column in table.columns)}" for table in tables)
         raise DataError(
             f"No table has a column of timestamps or dates, so none holds events. There are {held}. Where one holds "
             "them as texts of another form, cast it in a copy or a view, and name that."
         )
     owner = _entity(dated, entity)
-    events, attributes, unused = [], [], []
-    for table in tables:
-        if not table.rows:
-            unused.append((table, "no rows"))
-            continue
-        if table.copy_of:
-            unused.append((table, f"the same rows as {table.copy_of}"))
-            continue
-        seen_column, keys = (
-            table.column(owner),
-            [seen_column for seen_column in table.columns if table.is_key(seen_column)],
-        )
-        time = max(
-            (seen_column for seen_column in table.columns if seen_column.is_timestamp and seen_column.first),
-            key=_precision,
-            default=None,
-        )
-        if seen_column is not None and time is not None and seen_column.distinct < table.rows:
-            events.append(Events(table, time.name, _session(table, seen_column)))
-        elif seen_column is not None and seen_column.distinct == table.rows and not seen_column.nulls:
-            attributes.append((table, owner))
-        elif keys:
-            attributes.append((table, keys[0].name))
-        else:
-            unused.append((table, "no time and no column of names or numbers whose values stand once"))
+    events, attributes, unused = _divided(tables, owner)
     mentioned = {name for event in events for column in event.table.columns for name in (column.name, column.mentions)}
-    unused += [
-        (table, f"no event mentions its {key}")
-        for table, key in attributes
-        if not mentioned.intersection((key, table.name))
-    ]
-    attributes = [(table, key) for table, key in attributes if mentioned.intersection((key, table.name))]
+    is_mentioned = [bool(mentioned.intersection((key, table.name))) for table, key in attributes]
+    pairs = list(zip(attributes, is_mentioned, strict=True))
+    unused += [(table, f"no event mentions its {key}") for (table, key), known in pairs if not known]
     times = [column for event in events if (column := event.table.column(event.time)) is not None]
     first, last = min(time.first for time in times if time.first), max(time.last for time in times if time.last)
     days = (last - first).days
@@ -134,7 +101,41 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     every, horizon = ("day", 7) if days < 84 else ("week", 28 if days >= 300 else 14 if days >= 150 else 7)
     start = (first + timedelta(days=max(days // 5, 14))).date()
     start += timedelta(days=(7 - start.weekday()) % 7)
-    return Proposal(owner, kind, tuple(events), tuple(attributes), tuple(unused), every, start, last, horizon)
+    known = tuple(fact for fact, known in pairs if known)
+    return Proposal(owner, kind, tuple(events), known, tuple(unused), every, start, last, horizon)
+
+
+Named = tuple[SeenTable, str]
+"""A table, and its key or why it is not used."""
+
+
+def _divided(tables: Sequence[SeenTable], owner: str) -> tuple[list[Events], list[Named], list[Named]]:
+    """Tables of events of `owner`, of facts, and those that are neither."""
+    events, attributes, unused = [], [], []
+    for table in tables:
+        if not table.rows:
+            unused.append((table, "no rows"))
+            continue
+        if table.copy_of:
+            unused.append((table, f"the same rows as {table.copy_of}"))
+            continue
+        whose, time = table.column(owner), _time(table)
+        keys = [column for column in table.columns if table.is_key(column)]
+        if whose is not None and time is not None and whose.distinct < table.rows:
+            events.append(Events(table, time.name, _session(table, whose)))
+        elif whose is not None and whose.distinct == table.rows and not whose.nulls:
+            attributes.append((table, owner))
+        elif keys:
+            attributes.append((table, keys[0].name))
+        else:
+            unused.append((table, "no time and no column of names or numbers whose values stand once"))
+    return events, attributes, unused
+
+
+def _time(table: SeenTable) -> SeenColumn | None:
+    """The column of the most precise moments; None where there is none."""
+    times = (column for column in table.columns if column.is_timestamp and column.first)
+    return max(times, key=_precision, default=None)
 
 
 def annotation(proposal: Proposal, table: SeenTable, column: SeenColumn) -> dict[str, object]:

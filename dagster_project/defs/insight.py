@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,6 +20,7 @@ from dagster_project.lib.stage import WorkspaceResource, checked, materialized, 
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.report import Report
+    from basemodel_ops.stages import Workspace
 
 GROUP = "insight"
 
@@ -41,79 +44,105 @@ def items_key(column: str) -> dg.AssetKey:
     return asset_key(f"{column}/embeddings")
 
 
-def _check(key: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec("whole", asset=key, blocking=True, description=description)
+@dataclass(frozen=True)
+class _Weekly:
+    """A table of a week: what it holds, the module that makes it, what it is read from, and what its check claims."""
+
+    about: str
+    module: str
+    deps: list[dg.AssetKey]
+    claim: str
+
+
+def _described(project: Project) -> dict[dg.AssetKey, _Weekly]:
+    """The tables of a week."""
+    entity, divided = project.contract.entity, [REPRESENTATION, asset_key(SEGMENTATION)]
+    anticipated = [REPRESENTATION, asset_key(FOUNDATION_MODEL)]
+    return {
+        EMBEDDINGS: _Weekly(
+            f"The embedding of each {entity}, as a text", "vectors", [REPRESENTATION],
+            "Everyone of the week stands once, with a vector.",
+        ),
+        LOOKALIKES: _Weekly(
+            f"Who is nearest to each {entity}", "lookalikes", [REPRESENTATION],
+            "Everyone has as many look-alikes, and is none of their own.",
+        ),
+        SEGMENTS: _Weekly(
+            f"The group of each {entity}, and those within it", "segments", divided,
+            "Everyone has one segment at the first level, and at most one at each.",
+        ),
+        PROFILES: _Weekly(
+            "What sets each segment apart, with lift and interval", "segments", divided,
+            "Lifts are above 1 and inside of their intervals.",
+        ),
+        ANOMALIES: _Weekly(
+            f"How odd the last weeks of each {entity} were, and what is", "anomalies", anticipated,
+            "Everyone has a first reason and few more, or there are none at all.",
+        ),
+    }  # fmt: skip
 
 
 def _weekly(project: Project) -> dg.AssetsDefinition:
-    entity, divided = project.contract.entity, [REPRESENTATION, asset_key(SEGMENTATION)]
-    anticipated = [REPRESENTATION, asset_key(FOUNDATION_MODEL)]
-    asked = of_asked(project, project.contract.tasks)
-    asked["neighbour"] = asked.get(entity, [])
-    made_of = {
-        EMBEDDINGS: (f"The embedding of each {entity}, as a text", "vectors", [REPRESENTATION]),
-        LOOKALIKES: (f"Who is nearest to each {entity}", "lookalikes", [REPRESENTATION]),
-        SEGMENTS: (f"The group of each {entity}, and those within it", "segments", divided),
-        PROFILES: ("What sets each segment apart, with lift and interval", "segments", divided),
-        ANOMALIES: (f"How odd the last weeks of each {entity} were, and what is", "anomalies", anticipated),
+    described, asked = _described(project), of_asked(project, project.contract.tasks)
+    asked["neighbour"] = asked.get(project.contract.entity, [])
+    tables = {
+        key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], project.contract.entity, asked)
+        for key in described
     }
-    tables = {key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], entity, asked) for key in made_of}
     specs = [
-        tables[key].spec(about, f"stages.insight.{module}", deps, GROUP)
-        for key, (about, module, deps) in made_of.items()
+        tables[key].spec(weekly.about, f"stages.insight.{weekly.module}", weekly.deps, GROUP)
+        for key, weekly in described.items()
     ]
     checks = [
-        _check(EMBEDDINGS, "Everyone of the week stands once, with a vector."),
-        _check(LOOKALIKES, "Everyone has as many look-alikes, and is none of their own."),
-        _check(SEGMENTS, "Everyone has one segment at the first level, and at most one at each."),
-        _check(PROFILES, "Lifts are above 1 and inside of their intervals."),
-        _check(ANOMALIES, "Everyone has a first reason and few more, or there are none at all."),
-        dg.AssetCheckSpec(
-            "calibrated",
-            asset=ANOMALIES,
-            description="P-values are uniform, as they are where a week is like those before it. It stops nothing.",
-        ),
+        dg.AssetCheckSpec("whole", asset=key, blocking=True, description=weekly.claim)
+        for key, weekly in described.items()
     ]
+    even = "P-values are uniform, as they are where a week is like those before it. It stops nothing."
+    checks.append(dg.AssetCheckSpec("calibrated", asset=ANOMALIES, description=even))
 
     @dg.multi_asset(
         name="insight", specs=specs, check_specs=checks, partitions_def=cutoffs(project.contract.grid), can_subset=True
     )
     def insight(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
-        from basemodel_ops import stages
-        from basemodel_ops.stages.checks import insight as properties
-
-        timestamp, workspace, run = as_of(context.partition_key), workspaces.open(context), context.run.run_id
-        wanted = set(context.selected_asset_keys)
-
-        def divided() -> "dict[str, Report]":
-            return stages.segments(workspace, timestamp, run)
-
-        made: list[tuple[set[dg.AssetKey], Callable[[], dict[str, Report]]]] = [
-            ({EMBEDDINGS}, lambda: {"entity_embeddings": stages.entity_embeddings(workspace, timestamp, run)}),
-            ({LOOKALIKES}, lambda: {"lookalikes": stages.lookalikes(workspace, timestamp, run)}),
-            ({SEGMENTS, PROFILES}, divided),
-            ({ANOMALIES}, lambda: {"anomalies": stages.anomalies(workspace, timestamp, run)}),
-        ]
-        find = {
-            EMBEDDINGS: properties.check_entity_embeddings, LOOKALIKES: properties.check_lookalikes,
-            SEGMENTS: properties.check_segments, PROFILES: properties.check_profiles,
-            ANOMALIES: properties.check_anomalies,
-        }  # fmt: skip
-        for keys_of, stage in made:
-            if not keys_of & wanted:
-                continue
-            started = time.monotonic()
-            for name, report in stage().items():
-                key = dg.AssetKey(name)
-                if key in wanted:
-                    results = [checked(find[key](workspace, timestamp), "whole")]
-                    if key == ANOMALIES:
-                        even = checked(properties.check_calibrated(workspace, timestamp), "calibrated")
-                        results.append(even._replace(severity=dg.AssetCheckSeverity.WARN))
-                    results = [result._replace(asset_key=key) for result in results]
+        timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
+        for made, stage in _stages(workspace, timestamp, context.run.run_id).items():
+            started, wanted = time.monotonic(), context.selected_asset_keys & set(made)
+            for name, report in stage().items() if wanted else ():
+                if (key := dg.AssetKey(name)) in wanted:
+                    results = _results(workspace, key, timestamp)
                     yield tables[key].told(reported(report, started), workspace)._replace(check_results=results)
 
     return insight
+
+
+def _stages(
+    workspace: "Workspace", timestamp: datetime, run: str
+) -> dict[tuple[dg.AssetKey, ...], Callable[[], "dict[str, Report]"]]:
+    """What makes the tables of a week, by their keys."""
+    from basemodel_ops import stages
+
+    return {
+        (EMBEDDINGS,): lambda: {"entity_embeddings": stages.entity_embeddings(workspace, timestamp, run)},
+        (LOOKALIKES,): lambda: {"lookalikes": stages.lookalikes(workspace, timestamp, run)},
+        (SEGMENTS, PROFILES): lambda: stages.segments(workspace, timestamp, run),
+        (ANOMALIES,): lambda: {"anomalies": stages.anomalies(workspace, timestamp, run)},
+    }
+
+
+def _results(workspace: "Workspace", key: dg.AssetKey, timestamp: datetime) -> list[dg.AssetCheckResult]:
+    """What the checks of a table of a week find."""
+    from basemodel_ops.stages.checks import insight as properties
+
+    find = {
+        EMBEDDINGS: properties.check_entity_embeddings, LOOKALIKES: properties.check_lookalikes,
+        SEGMENTS: properties.check_segments, PROFILES: properties.check_profiles,
+        ANOMALIES: properties.check_anomalies,
+    }[key]  # fmt: skip
+    results = [checked(find(workspace, timestamp), "whole")]
+    if key == ANOMALIES:
+        even = checked(properties.check_calibrated(workspace, timestamp), "calibrated")
+        results.append(even._replace(severity=dg.AssetCheckSeverity.WARN))
+    return [result._replace(asset_key=key) for result in results]
 
 
 def _items(project: Project, column: str) -> dg.AssetsDefinition:
