@@ -6,6 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from basemodel_ops.adapters import ADAPTERS
+from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.assets import SEGMENTATION, model_key
 from basemodel_ops.contract.types import Cadence
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
@@ -15,7 +17,7 @@ from dagster_project.cli.report import write_page
 from dagster_project.defs.partitions import as_of as partition_moment
 from dagster_project.defs.partitions import chosen, listed, timestamp
 from dagster_project.lib.finished import Outcome, forget, last, note
-from dagster_project.lib.jobs import MAIN_JOB, TRAIN_JOB
+from dagster_project.lib.jobs import MAIN_JOB, SCORE_JOB, TRAIN_JOB
 from dagster_project.lib.loaded_dbt import loaded
 from dagster_project.lib.locking import turn
 from dagster_project.lib.project import Project, dbt_executable, load_project
@@ -39,7 +41,7 @@ def run_main_job(
         job: `MAIN_JOB`, `TRAIN_JOB` or `SCORE_JOB`.
 
     Raises:
-        RunError: it did not finish, or a task's model may not answer; all else is made then.
+        RunError: it did not finish, a model to score by is not there, or one may not answer; all else is made then.
     """
     console.print("[bold]Reading the dbt project[/bold]")
     project = load_project(settings)
@@ -52,6 +54,8 @@ def run_main_job(
 def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Console, job: str) -> None:
     settings, grid = project.settings, project.contract.grid
     names, is_dated = known_tasks(project, tasks), job != TRAIN_JOB
+    if job == SCORE_JOB:
+        _check_trained(project, tasks, names)
     # The cutoffs of an irregular grid are known once its table is built.
     is_known = is_dated and grid.every is not Cadence.IRREGULAR
     key = partition(project, as_of) if is_known else None
@@ -71,6 +75,23 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
     if outcome.held_back:
         lines = [f"  - {task} is not scored: {why}" for task, why in outcome.held_back.items()]
         raise RunError("All else is made, and tables of these tasks stay as they were:\n" + "\n".join(lines))
+
+
+def _check_trained(project: Project, tasks: Sequence[str], names: Sequence[str]) -> None:
+    """RunError, before any work, where a job that fits nothing lacks what it answers by."""
+    store = ArtifactStore(project.settings.artifact_root)
+    untrained = [name for name in names if store.newest(model_key(name)) is None]
+    if untrained:
+        ready = next((f", and `basemodel score --task {name}` answers" for name in names if name not in untrained), "")
+        raise RunError(
+            f"Scoring fits nothing, and no model was trained yet of {', '.join(untrained)}. `basemodel train` trains "
+            f"what is missing{ready}."
+        )
+    if not tasks and store.newest(SEGMENTATION) is None:
+        raise RunError(
+            "Scoring fits nothing, and no groups to divide entities into were learnt yet, as tasks were trained one by "
+            f"one. `basemodel train` learns them, and `basemodel score --task {names[0]}` answers without."
+        )
 
 
 def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, asked: Sequence[object]) -> Outcome:

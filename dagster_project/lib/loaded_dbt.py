@@ -1,11 +1,12 @@
 """dbt in a process that loads it beside other work, and whose forks run the commands: loading takes longer than most.
 
-`python -m dagster_project.lib.loaded_dbt DESCRIPTOR ADAPTER` serves what comes through a socket that listens already.
+`python -m dagster_project.lib.loaded_dbt DESCRIPTOR ADAPTER PARENT` serves what comes through a socket that listens already.
 What is called is an executable of a few lines, which hands its arguments, folder, environment and streams on.
 """
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,7 +59,7 @@ def loaded(dbt: str, adapter: str) -> Iterator[str]:
         client.chmod(0o700)
         listener.bind(path)
         listener.listen()
-        serving = [sys.executable, "-m", __name__, str(listener.fileno()), adapter]
+        serving = [sys.executable, "-m", __name__, str(listener.fileno()), adapter, str(os.getpid())]
         root = {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
         with subprocess.Popen(
             serving, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -71,9 +72,8 @@ def loaded(dbt: str, adapter: str) -> Iterator[str]:
                 server.kill()  # a process that was started with SIGTERM ignored hands that on
 
 
-def serve(listener: socket.socket, adapter: str) -> None:
-    """Load dbt, then answer calls for as long as the process lives that started this one."""
-    watched = os.getppid()
+def serve(listener: socket.socket, adapter: str, watched: int) -> None:
+    """Load dbt, then answer calls for as long as the process `watched` lives, which started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: it is for the commands
     import_module("dbt.cli.main")
     with suppress(ImportError):  # dbt says what is missing
@@ -92,6 +92,8 @@ def serve(listener: socket.socket, adapter: str) -> None:
             called.setblocking(True)
             answer(called)
         called.close()
+    # The process that started this one was killed: nobody else removes the folder of the socket.
+    shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
 
 
 def answer(called: socket.socket) -> None:
@@ -123,4 +125,4 @@ def answer(called: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], int(sys.argv[3]))

@@ -68,6 +68,21 @@ def test_it_ends_where_being_told_to_is_ignored() -> None:
     assert not Path(command).exists()
 
 
+@pytest.mark.timeout(120)
+def test_its_folder_goes_with_a_killed_process() -> None:
+    waiting = (
+        "import sys, time\nfrom dagster_project.lib.loaded_dbt import loaded\n"
+        f"with loaded({DBT!r}, 'duckdb') as command:\n    print(command, flush=True)\n    time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", waiting], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip()).parent
+        assert folder.exists()
+        process.kill()
+    while folder.exists():
+        time.sleep(0.2)
+
+
 def test_one_that_cannot_be_loaded_is_called_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded_dbt, "__name__", "no.such.module")
     with loaded(DBT, "duckdb") as command:
