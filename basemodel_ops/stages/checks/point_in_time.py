@@ -27,6 +27,9 @@ from basemodel_ops.warehouse.queries import events_query
 SAMPLED_CUTOFFS = 3
 """Cutoffs from which on the world is shuffled, each by itself, evenly over the grid."""
 
+ROWS = 20_000
+"""Rows that are built again, at most: on a long grid an entity has thousands."""
+
 
 def check_point_in_time(ws: Workspace) -> CheckResult:
     """No byte of a row to learn from depends on what happens at or after its cutoff, nor a target on what is later.
@@ -40,6 +43,8 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
     known = np.unique(examples.entity)  # a few entities that have rows, and the rows of these
     chosen = np.sort(generator.choice(known, min(SHARD, len(known)), replace=False))
     selected = np.flatnonzero(np.isin(examples.entity, chosen))
+    if len(selected) > ROWS:
+        selected = np.sort(generator.choice(selected, ROWS, replace=False))
     with ws.warehouse() as warehouse:
         only = tuple(examples.entities.values.take(pa.array(chosen)).to_pylist())
         builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only, cold=cold(ws, snapshot)))

@@ -27,6 +27,15 @@ def test_sound_rows_pass_and_the_audit_says_how_many_it_compared(riders: Workspa
     assert float(finding.metrics["targets"]) > 100
 
 
+def test_of_many_rows_some_are_compared(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = check_point_in_time(riders)
+    monkeypatch.setattr(hindsight, "ROWS", 30)
+    finding = check_point_in_time(riders)
+    assert finding.passed, finding.description
+    assert 0 < float(finding.metrics["rows"]) <= 30 * hindsight.SAMPLED_CUTOFFS < float(every.metrics["rows"])
+    assert 0 < float(finding.metrics["targets"]) < float(every.metrics["targets"])
+
+
 def a_day_late(history_values: Any) -> Any:
     """Histories that end a day after the cutoff."""
     return lambda histories, plans, cutoffs, *rest: history_values(histories, plans, cutoffs + DAY, *rest)
