@@ -15,7 +15,7 @@ from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.losses import TraitDifference
 
 PULL = 15.0
-"""How strongly shares are drawn to equal ones, over the rows that they are found by."""
+"""How strongly shares are drawn to those that they start from, over the rows that they are found by."""
 
 FADE = 0.5
 """Weight of a moment beside the next newer one, by which more could be learnt from, and which is more like today."""
@@ -26,8 +26,9 @@ ENOUGH = 500
 LEAST_WEIGHT = 0.05
 """Heads of smaller shares are left out: they cost as much as others."""
 
-FEWEST_LABELS, FEW_LABELS = 200, 2000
-"""Labels to learn from below which heads of items are left out, and below which all boosted ones are."""
+FEWEST_LABELS, FEW_LABELS, MANY_LABELS = 200, 300, 5_000
+"""Labels to learn from below which heads of items are left out, below which all boosted ones are, and from which on a
+boosted one is thought as good as any other before it is tried."""
 
 HEADS_WITH_FEWEST_LABELS, HEADS_WITH_FEW_LABELS = (
     ("zero-shot", "linear"),
@@ -66,12 +67,13 @@ def trial_weights(trials: Sequence[Trial], fade: float = FADE) -> np.ndarray:
 
 
 def blend_weights(
-    kind: TaskType, metric: str, trials: Sequence[Trial], labels: int = FEW_LABELS, fade: float = FADE
+    kind: TaskType, metric: str, trials: Sequence[Trial], labels: int = MANY_LABELS, fade: float = FADE
 ) -> dict[str, float]:
     """The share of each head that has one, which sum to 1 up to rounding.
 
     The loss is the squared or absolute error, or the log loss, as the metric asks, as a part of that of a constant,
-    plus `PULL` over all rows times the squared distance to equal shares.
+    plus `PULL` over all rows times the squared distance to equal shares, or to smaller ones of boosted heads where labels
+    are few.
 
     Args:
         kind: Of the task.
@@ -92,18 +94,20 @@ def blend_weights(
     if len(names) == 1 or not compared:
         return {names[0]: 1.0}  # nothing can be compared: the safest
     inputs = [_loss_inputs(kind, metric, names, trial) for trial in compared]
-    faded, equal = trial_weights(compared, fade), np.full(len(names), 1 / len(names))
+    faded = trial_weights(compared, fade)
+    start = np.array([1.0 if name in HEADS_WITH_FEW_LABELS else min(labels / MANY_LABELS, 1.0) for name in names])
+    start /= start.sum()
     pull = PULL / sum(len(trial.target) for trial in trials)
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = pull * np.sum((weights - equal) ** 2), 2 * pull * (weights - equal)
+        value, slope = pull * np.sum((weights - start) ** 2), 2 * pull * (weights - start)
         for part, trait_difference in zip(faded, inputs, strict=True):
             current, part_slope = trait_difference.loss(weights)
             value, slope = value + part * current, slope + part * part_slope
         return float(value), slope
 
     full = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like}
-    result = minimize(loss, equal, jac=True, method="SLSQP", bounds=[(0, 1)] * len(names), constraints=[full]).x
+    result = minimize(loss, start, jac=True, method="SLSQP", bounds=[(0, 1)] * len(names), constraints=[full]).x
     kept = np.where(result >= min(LEAST_WEIGHT, result.max()), result, 0)
     # The last digits of a sum depend on where its numbers lie in memory; three of a share are enough.
     weights = {

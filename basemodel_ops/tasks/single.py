@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, issparse
 
 from basemodel_ops.contract.task_types import FORMS
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.blending import FEW_LABELS, blend
+from basemodel_ops.tasks.blending import blend
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.heads import (
     RATE,
@@ -54,6 +54,9 @@ FEATURE_SETS = {
 
 NUMBERS, LEAST_ROWS = 10_000_000, 4_000
 """Rows times features that a boosted head learns from, at most; and rows at least."""
+
+FEW_ROWS = 2_000
+"""Rows below which a boosted head learns in half the rounds, and its leaves may be small."""
 
 MILD = 0.05
 """Strength of a linear head whose difference to another counts: noise of both adds up in it."""
@@ -187,8 +190,8 @@ def _plain_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool,
     objective = kind_of(kind).objective_for(metric)
     style, least = (SHARP, 20) if recipe in ("sharp", "newest") else (SMOOTH, 100)
     if recipe == "mild boosted":
-        return BoostedHead(kind, 50, seed, RATE / 2, 20 if rows < FEW_LABELS else least, objective, style)
-    if rows < FEW_LABELS:
+        return BoostedHead(kind, 50, seed, RATE / 2, 20 if rows < FEW_ROWS else least, objective, style)
+    if rows < FEW_ROWS:
         return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
     return BoostedHead(kind, ROUNDS, seed, RATE, least, objective, style)
 
@@ -256,7 +259,7 @@ def load_mixture(kind: TaskType, names: Sequence[str], state: State) -> Mixture:
         current = tuple(
             {k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state
         )
-        heads[part] = _head(recipes_of(kind)[part][0], kind, FEW_LABELS, 0).restore(current)  # type: ignore[arg-type]
+        heads[part] = _head(recipes_of(kind)[part][0], kind, FEW_ROWS, 0).restore(current)  # type: ignore[arg-type]
     current = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
     weights = dict(zip(names, state[0]["shares"].tolist(), strict=True))
     return Mixture(kind, weights, heads, load_calibration(current))

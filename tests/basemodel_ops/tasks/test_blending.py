@@ -14,6 +14,7 @@ from basemodel_ops.tasks.blending import (
     HEADS_WITH_FEW_LABELS,
     HEADS_WITH_FEWEST_LABELS,
     LEAST_WEIGHT,
+    MANY_LABELS,
     PULL,
     Trial,
     blend,
@@ -121,6 +122,26 @@ def test_with_few_labels_boosting_has_no_share_however_it_does(labels: int, allo
     shares = blend_weights(TaskType.BINARY, "auroc", [trial(target, {**told, "boosted": target})], labels)
     assert shares.keys() <= set(allowed)
     assert shares["zero-shot"] > shares.get("linear", 0.0)
+
+
+@pytest.mark.parametrize("labels", [FEW_LABELS, 1000, MANY_LABELS, 4 * MANY_LABELS])
+def test_with_few_labels_a_boosted_head_starts_behind(labels: int) -> None:
+    target, answers = drawn(9)
+    alike = {name: answers["linear"] for name in ("zero-shot", "linear", "boosted")}
+    shares = blend_weights(TaskType.BINARY, "auroc", [trial(target, alike)], labels)
+    start = min(labels / MANY_LABELS, 1)
+    expected = {"zero-shot": 1 / (2 + start), "linear": 1 / (2 + start), "boosted": start / (2 + start)}
+    if expected["boosted"] < LEAST_WEIGHT:
+        expected = {"zero-shot": 0.5, "linear": 0.5}
+    assert shares == pytest.approx(expected, abs=0.002)
+
+
+def test_what_later_rows_say_outweighs_where_a_head_starts() -> None:
+    target, answers = drawn(10, 2000)
+    shares = blend_weights(
+        TaskType.BINARY, "auroc", [trial(target, {"linear": answers["linear"], "boosted": 0.9 * target + 0.05})], 1000
+    )
+    assert shares["boosted"] > 0.8
 
 
 def test_one_class_at_every_moment_leaves_the_safest() -> None:
