@@ -72,8 +72,8 @@ def blend_weights(
     """The share of each head that has one, which sum to 1 up to rounding.
 
     The loss is the squared or absolute error, or the log loss, as the metric asks, as a part of that of a constant,
-    plus `PULL` over all rows times the squared distance to equal shares, or to smaller ones of boosted heads where labels
-    are few.
+    plus `PULL` over all rows times the squared distance to equal shares; of few labels to smaller ones of boosted
+    heads.
 
     Args:
         kind: Of the task.
