@@ -1,6 +1,6 @@
 """dbt in a process that loads it beside other work, and whose forks run the commands: loading takes longer than most.
 
-`python -m dagster_project.lib.loaded_dbt DESCRIPTOR ADAPTER PARENT` serves what comes through a socket that listens already.
+`python -m dagster_project.lib.loaded_dbt DESCRIPTOR ADAPTER PARENT` serves what comes through a socket that listens.
 What is called is an executable of a few lines, which hands its arguments, folder, environment and streams on.
 """
 
