@@ -89,9 +89,9 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     owner = _entity(dated, entity)
     events, attributes, unused = _divided(tables, owner)
     mentioned = {name for event in events for column in event.table.columns for name in (column.name, column.mentions)}
-    is_mentioned = [bool(mentioned.intersection((key, table.name))) for table, key in attributes]
-    pairs = list(zip(attributes, is_mentioned, strict=True))
-    unused += [(table, f"no event mentions its {key}") for (table, key), known in pairs if not known]
+    unmentioned = [(table, key) for table, key in attributes if mentioned.isdisjoint((key, table.name))]
+    unused += [(table, f"no event mentions its {key}") for table, key in unmentioned]
+    known = [(table, key) for table, key in attributes if not mentioned.isdisjoint((key, table.name))]
     times = [column for event in events if (column := event.table.column(event.time)) is not None]
     first, last = min(time.first for time in times if time.first), max(time.last for time in times if time.last)
     days = (last - first).days
@@ -101,8 +101,7 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     every, horizon = ("day", 7) if days < 84 else ("week", 28 if days >= 300 else 14 if days >= 150 else 7)
     start = (first + timedelta(days=max(days // 5, 14))).date()
     start += timedelta(days=(7 - start.weekday()) % 7)
-    known = tuple(fact for fact, known in pairs if known)
-    return Proposal(owner, kind, tuple(events), known, tuple(unused), every, start, last, horizon)
+    return Proposal(owner, kind, tuple(events), tuple(known), tuple(unused), every, start, last, horizon)
 
 
 Named = tuple[SeenTable, str]

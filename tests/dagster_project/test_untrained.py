@@ -21,7 +21,7 @@ def test_a_model_that_was_never_trained_is_named(visits: Run, tmp_path: Path) ->
     assert not list(tmp_path.rglob("*.duckdb"))
 
 
-def test_groups_that_were_never_learnt_are_named(visits: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segmentation_that_was_never_trained_is_named(visits: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     newest = ArtifactStore.newest
 
     def without(store: ArtifactStore, key: str) -> Artifact | None:

@@ -98,7 +98,7 @@ class Checkpoint:
             examples, row_index, lambda rows: self._kept.items_network.items(rows)[:, :, offset + items]
         )
         result = result.transpose(0, 2, 1)
-        pairs = self._kept.item_pairs.get(pair_name(source, column, horizon))
+        pairs = self._kept.item_pairs(pair_name(source, column, horizon))
         if pairs is None:
             return ItemOutputs(item_features, entity_features, result, 1.0)
         logits = pairs.booster.predict(item_features, entity_features, items)

@@ -155,13 +155,22 @@ class CheckpointArtifact:
         return self.artifact.arrays("ease_weights")
 
     @cached_property
-    def item_pairs(self) -> dict[str, ItemPairs]:
-        """The boosters of pairs, by `pair_name`."""
-        kept, rates = self.artifact.json("item_pairs"), self.artifact.arrays("item_rates")
-        return {
-            name: ItemPairs(ItemPairBooster(lgb.Booster(model_str=text), rates[name]), **_named(kept["blend"][name]))
-            for name, text in kept["texts"].items()
-        }
+    def _texts(self) -> dict[str, Any]:
+        return self.artifact.json("item_pairs")
+
+    @cached_property
+    def _item_pairs(self) -> dict[str, ItemPairs]:
+        return {}
+
+    def item_pairs(self, name: str) -> ItemPairs | None:
+        """The booster of pairs of this `pair_name`, read when it is first asked for; None where there is none."""
+        if name not in self._texts["texts"]:
+            return None
+        if name not in self._item_pairs:
+            text, blend = self._texts["texts"][name], self._texts["blend"][name]
+            booster = ItemPairBooster(lgb.Booster(model_str=text), self.artifact.arrays("item_rates")[name])
+            self._item_pairs[name] = ItemPairs(booster, blend["weight"], blend["tried"])
+        return self._item_pairs[name]
 
     @staticmethod
     def write_item_pairs(writer: ArtifactWriter, pairs: Mapping[str, ItemPairs], ease_weights: Arrays) -> None:
@@ -179,7 +188,3 @@ def _unprefixed(arrays: Arrays, number: int) -> Arrays:
     """The arrays of one of several models."""
     prefix = f"{number}."
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _named(blend: Mapping[str, Any]) -> dict[str, Any]:
-    return {"network_weight": blend["weight"], "tried": blend["tried"]}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from basemodel_ops.artifacts import Artifact, ArtifactWriter
@@ -105,7 +106,7 @@ class ModelArtifact:
         """Write which rows were answered."""
         writer.json("predictions", {"version": version})
 
-    @property
+    @cached_property
     def _recipe(self) -> dict[str, Any]:
         """What says how the parts of the model go together."""
         return self.artifact.json(RECIPE)
