@@ -1,6 +1,6 @@
 """Putting the blocks together: what an entity's history says at each cutoff, and what its future will say."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -75,6 +75,14 @@ class SourcePlan:
     densities: dict[str, Density] = field(default_factory=dict)
     vocabularies: dict[str, int] = field(default_factory=dict)
     """Number of values of the columns that have more than `top_items` keeps."""
+
+    def only(self, column: str) -> "SourcePlan":
+        """The same of one category column alone."""
+        top_items, codes, vectors = (
+            {name: kept for name, kept in of.items() if name == column}
+            for of in (self.top_items, self.codes, self.vectors)
+        )
+        return replace(self, numbers=(), top_items=top_items, codes=codes, vectors=vectors, cells={}, densities={})
 
 
 def _cells_of(history: History, sizes: dict[str, int]) -> tuple[np.ndarray, int]:

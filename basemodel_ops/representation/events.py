@@ -1,7 +1,7 @@
 """Batches of events, encoded: the currency between the warehouse and everything that learns from it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -89,6 +89,12 @@ class EventReader:
         """Columns that are read."""
         session = [self.session] if self.session else []
         return list(dict.fromkeys([self.entity, self.time, *session, *self.categories, *self.numbers, *self.encoders]))
+
+    def only(self, column: str) -> "EventReader":
+        """The reader of one category column, or of one derived code, beside times and sessions."""
+        maps = {name: derived for name, derived in self.maps.items() if name == column}
+        own = maps[column][0] if maps else column
+        return replace(self, categories={own: self.categories[own]}, numbers=(), maps=maps, encoders={})
 
     def empty_events(self) -> Events:
         """No event, with all columns."""

@@ -21,6 +21,15 @@ INSIGHT = {
     "entity_embeddings": f"""
         (1, timestamp '2017-05-15', '[0.5,-1]', {ENDS})
     ) rows (household_id, as_of, embedding, model_version, run_id, scored_at""",
+    "churn_28d_deciles": f"""
+        (1, timestamp '2017-05-08', 0.25::double, 9, {ENDS}),
+        (1, timestamp '2017-05-15', 0.25::double, 7, {ENDS})
+    ) rows (household_id, as_of, score, decile, model_version, run_id, scored_at""",
+    "churn_28d_aggregate_reasons": f"""
+        (1, timestamp '2017-05-08', 1, 'old', {ENDS}),
+        (1, timestamp '2017-05-15', 2, 'few trips', {ENDS}),
+        (1, timestamp '2017-05-15', 1, 'a long gap', {ENDS})
+    ) rows (household_id, as_of, rank, words, model_version, run_id, scored_at""",
     "lookalikes": f"""
         (1, timestamp '2017-05-08', 1, 3::bigint, 0.9::double, {ENDS}),
         (1, timestamp '2017-05-15', 1, 2::bigint, 0.8::double, {ENDS}),
@@ -90,6 +99,23 @@ def test_answers_are_of_the_newest_partition(household_360):
 def test_an_old_answer_is_not_shown(household_360):
     second = household_360[2]
     assert second["churn_score"] is second["expected_spend"] is second["next_products"] is None
+
+
+def test_a_score_comes_with_its_decile_and_its_first_reason_and_spend_with_that_of_a_year(household_360):
+    first, second = household_360[1], household_360[2]
+    assert (first["churn_decile"], first["churn_reason"], first["yearly_value"]) == (7, "a long gap", 130.0)
+    assert second["churn_decile"] is second["churn_reason"] is second["yearly_value"] is None
+
+
+@pytest.mark.usefixtures("household_360")
+def test_without_explanations_the_mart_has_no_reasons(built: Project):
+    with duckdb.connect(str(built.warehouse)) as connection:
+        connection.execute("alter table basemodel.churn_28d_aggregate_reasons rename to kept_reasons")
+    built.build("--select", "household_360")
+    with duckdb.connect(str(built.warehouse)) as connection:
+        rows = connection.sql("select churn_decile, churn_reason from marts.household_360 where household_id = 1")
+        assert rows.fetchall() == [(7, None)]
+        connection.execute("alter table basemodel.kept_reasons rename to churn_28d_aggregate_reasons")
 
 
 def test_segments_and_the_nearest_are_of_the_newest_partition(household_360):

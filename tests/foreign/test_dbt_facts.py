@@ -120,7 +120,7 @@ def test_a_value_younger_than_the_models_is_unknown_since_it_was_seen(ws: Worksp
 
 
 def test_a_category_that_is_not_represented_says_why(ws: Workspace) -> None:
-    nothing: Any = SimpleNamespace(layout=SimpleNamespace(select=lambda kind: []))
+    nothing: Any = SimpleNamespace(select=lambda kind: [])
     text = outcome(lambda: _vocabulary(ws, nothing, "trips", "station"))
     shows(text, ("No column 'station' of 'trips'", "no event before", "`basemodel train`", "`basemodel layout`"))
     assert "train" not in outcome(lambda: _vocabulary(ws, nothing, "trips", "fare"))

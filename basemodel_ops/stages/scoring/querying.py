@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +14,15 @@ from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.emde import decoded_counts, query_sketch
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
+from basemodel_ops.representation import Layout, SourcePlan, history_layout, history_values, stream_histories
 from basemodel_ops.representation.build import RECENCY_HALF_LIFE
 from basemodel_ops.representation.inversion import invert_sketch
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.workers import parallel_map
-from basemodel_ops.stages.features.builder import Builder
+from basemodel_ops.stages.features.builder import Builder, source_plans
 from basemodel_ops.stages.features.embedding_artifact import CodesArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.reading import Chosen
+from basemodel_ops.stages.features.reading import Chosen, event_reader, read_entities, read_events
 from basemodel_ops.stages.features.rows import Represented, RowsInMemory
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring.kept import kept_rows
@@ -55,15 +57,21 @@ def query_entity(
     Raises:
         DataError: the source, the column or the entity is not there; says what is.
     """
-    examples = _represented(ws, entity, as_of)
-    known = _vocabulary(ws, examples, source, column)
+    examples = _kept(ws, as_of)
+    if examples is not None:
+        known = _vocabulary(ws, examples.layout, source, column)
+    else:
+        plans, _ = source_plans(ws)
+        known = _vocabulary(ws, history_layout(plans, *_decays(ws)), source, column)
+        (plan,) = (plan for plan in plans if plan.name == source)
+        examples = _of_column(ws, plan, column, entity, as_of)
     row_index = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
     if not len(examples) or row_index[0] < 0:
-        kept = RepresentationArtifact.newest(ws, as_of)
-        known = [] if kept is None else kept.entities.values[:3].to_pylist()
+        newest = RepresentationArtifact.newest(ws, as_of)
+        there = [] if newest is None else newest.entities.values[:3].to_pylist()
         raise DataError(
             f"No {ws.contract.entity} {entity} has events before {key_of(as_of)}, or none that was kept. "
-            f"There are such as {known}."
+            f"There are such as {there}."
         )
     ((probability, count, age),) = read_histories(ws, examples, row_index, source, column, len(known))
     if not values:
@@ -115,14 +123,30 @@ def _is(column: exp.Column, value: str) -> exp.Expr:
     return exp.EQ(this=exp.cast(column, "text"), expression=exp.Literal.string(value))
 
 
-def _represented(ws: Workspace, entity: str, as_of: datetime) -> Represented:
-    """The kept rows at `as_of`, or else the row of the entity, made from its events."""
-    kept = RepresentationArtifact.newest(ws, as_of)
-    rows = kept_rows(kept) if kept is not None else None
-    if rows is not None:
-        return rows
+def _kept(ws: Workspace, as_of: datetime) -> Represented | None:
+    """The rows at `as_of`, where they were kept with their sketches."""
+    newest = RepresentationArtifact.newest(ws, as_of)
+    return None if newest is None else kept_rows(newest)
+
+
+def _decays(ws: Workspace) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...]]:
+    """Half-lives of events and of sessions, and windows, in days."""
+    return ws.settings.half_lives, ws.settings.counted_half_lives, ws.settings.windows
+
+
+def _of_column(ws: Workspace, plan: SourcePlan, column: str, entity: str, as_of: datetime) -> RowsInMemory:
+    """The row of an entity, made from its events, as far as it holds this column: no other is read."""
+    event, one, cutoffs = ws.contract.event(plan.name), plan.only(column), np.array([to_microseconds(as_of)])
     with ws.warehouse() as warehouse:
-        return represent(ws, warehouse, as_of, typed_key(ws, warehouse, entity))
+        chosen = Chosen(only=tuple(typed_key(ws, warehouse, entity).to_pylist()))
+        entities = read_entities(ws, warehouse, as_of, chosen)
+        reader = event_reader(ws, event, entities, {column}).only(column)
+        events = chain([reader.empty_events()], read_events(ws, warehouse, event, reader, as_of, chosen))
+        shards = [histories for _, histories in stream_histories([events], len(entities), 1)]
+    layout = history_layout([one], *_decays(ws))
+    values = [history_values(histories, [one], cutoffs, *_decays(ws))[:, 0] for histories in shards]
+    full = np.concatenate([np.zeros((0, layout.length), np.float16), *values])
+    return RowsInMemory(entities, np.arange(len(entities)), cutoffs.repeat(len(entities)), layout, full)
 
 
 def typed_key(ws: Workspace, warehouse: Warehouse, entity: str) -> pa.ChunkedArray:
@@ -224,8 +248,8 @@ def _block(
     return examples.gather(row_index, np.arange(block.offset, block.end)).astype(np.float64)
 
 
-def _vocabulary(ws: Workspace, examples: Represented, source: str, column: str) -> Vocabulary:
-    blocks = examples.layout.select("count")
+def _vocabulary(ws: Workspace, layout: Layout, source: str, column: str) -> Vocabulary:
+    blocks = layout.select("count")
     if (source, column) not in {(block.source, block.column) for block in blocks}:
         there = sorted({f"{block.source}.{block.column}" for block in blocks})
         why = ""

@@ -10,6 +10,14 @@ churn as (
     {{ newest(source('basemodel', 'churn_28d_scores')) }}
 ),
 
+churn_deciles as (
+    {{ newest(source('basemodel', 'churn_28d_deciles')) }}
+),
+
+churn_reasons as (
+    {{ newest_if_there(source('basemodel', 'churn_28d_aggregate_reasons'), 'household_id', ['rank'], ['words']) }}
+),
+
 spend as (
     {{ newest(source('basemodel', 'spend_28d_scores')) }}
 ),
@@ -36,6 +44,11 @@ lookalikes as (
 
 anomalies as (
     {{ newest(source('basemodel', 'anomalies')) }}
+),
+
+main_churn_reasons as (
+    select * from churn_reasons
+    where rank = 1
 ),
 
 shoppers as (
@@ -91,8 +104,11 @@ final as (
         households.age,
         households.household_comp,
         churn.score as churn_score,
+        churn_deciles.decile as churn_decile,
+        main_churn_reasons.words as churn_reason,
         churn.as_of as churn_as_of,
         spend.prediction as expected_spend,
+        13 * spend.prediction as yearly_value,
         spend.as_of as spend_as_of,
         income.class as income_band,
         income.probability as income_band_probability,
@@ -113,6 +129,8 @@ final as (
     from shoppers
     left join households on shoppers.household_id = households.household_id
     left join churn on shoppers.household_id = churn.household_id
+    left join churn_deciles on shoppers.household_id = churn_deciles.household_id
+    left join main_churn_reasons on shoppers.household_id = main_churn_reasons.household_id
     left join spend on shoppers.household_id = spend.household_id
     left join income on shoppers.household_id = income.household_id
     left join next_categories on shoppers.household_id = next_categories.household_id

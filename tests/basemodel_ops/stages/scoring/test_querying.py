@@ -1,0 +1,42 @@
+"""What a history is asked of is one column of its row, and is made of that column alone."""
+
+import numpy as np
+import pytest
+
+from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.features import builder
+from basemodel_ops.stages.features.builder import source_plans
+from basemodel_ops.stages.scoring.querying import _of_column, represent
+
+from ..trips import NOW as AS_OF
+
+
+@pytest.mark.parametrize("column", ["station", "station.zone"])
+def test_a_column_says_what_it_says_in_the_whole_row(
+    ws: Workspace, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builder, "SKETCHED_ABOVE", 10)
+    with ws.warehouse() as warehouse:
+        whole = represent(ws, warehouse, AS_OF)
+    (plan,) = (plan for plan in source_plans(ws)[0] if plan.name == "trips")
+    for row in (0, len(whole) - 1):
+        rider = whole.entities.values[row].as_py()
+        one = _of_column(ws, plan, column, rider, AS_OF)
+        assert one.entities.values.to_pylist() == [rider]
+        blocks = [block for block in one.layout.blocks if block.column == column]
+        expected = {"count", "recency"} | ({"sketch", "total_weight"} if column == "station" else set())
+        assert expected <= {block.kind for block in blocks}
+        for block in blocks:
+            (same,) = (
+                other for other in whole.layout.select(block.kind, "trips", column) if other.detail == block.detail
+            )
+            np.testing.assert_array_equal(
+                one.gather(np.array([0]), np.arange(block.offset, block.end)),
+                whole.gather(np.array([row]), np.arange(same.offset, same.end)),
+                block.kind,
+            )
+
+
+def test_an_entity_without_events_has_no_row(ws: Workspace) -> None:
+    (plan,) = (plan for plan in source_plans(ws)[0] if plan.name == "trips")
+    assert len(_of_column(ws, plan, "station", "nobody", AS_OF)) == 0
