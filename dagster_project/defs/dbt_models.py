@@ -49,6 +49,17 @@ class FolderTranslator(DagsterDbtTranslator):
         own = super().get_owners({**dbt_resource_props, "group": None})
         return own or as_owners(owners_of({**dbt_resource_props, "group": group}, self._groups))
 
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """dbt's spec; a test of an answer holds nothing up, or marts of what is made of it would be a step apart."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        tested = self.get_resource_props(manifest, unique_id)["depends_on"].get("nodes", [])
+        is_answer = any(
+            manifest["sources"][key]["source_name"] == SCORES_SOURCE for key in tested if key in manifest["sources"]
+        )
+        return spec and spec._replace(blocking=spec.blocking and not is_answer)
+
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """dbt's spec, with the folder as its group."""
         spec = super().get_asset_spec(manifest, unique_id, project)
@@ -107,8 +118,10 @@ def has_marts(project: Project) -> bool:
 
 
 def unanswered(project: Project) -> list[str]:
-    """Tables of tasks in dbt's source of answers that are not there: the task was held back from the first."""
-    nodes = [node for node in project.manifest["sources"].values() if node["source_name"] == SCORES_SOURCE]
+    """Tables of tasks that models read and that are not there: the task was held back from the first."""
+    read = {parent for node in project.manifest["nodes"].values() for parent in node["depends_on"].get("nodes", [])}
+    sources = project.manifest["sources"].items()
+    nodes = [node for key, node in sources if node["source_name"] == SCORES_SOURCE and key in read]
     tables = {
         node["name"]: Relation(schema_name=node["schema"], name=node.get("identifier") or node["name"])
         for node in nodes

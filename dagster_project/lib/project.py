@@ -110,6 +110,7 @@ def dbt_environment(settings: Settings) -> Iterator[None]:
         "BASEMODEL_TARGET": settings.target,
         "BASEMODEL_WAREHOUSE_PATH": str(settings.warehouse_path.resolve()),
         "BASEMODEL_ANSWERS_SCHEMA": settings.answers_schema,
+        "BASEMODEL_EXPLAINED": str(settings.explained),
         # dagster-dbt copies dbt's partial parse from here into the target path of each invocation.
         "DBT_TARGET_PATH": str(settings.manifest_path.parent.resolve()),
         "DBT_LOG_PATH": str(settings.manifest_path.parent.resolve()),
@@ -166,6 +167,7 @@ def project_fingerprint(settings: Settings) -> str:
         settings.target,
         settings.dbt_vars,
         settings.answers_schema,
+        settings.explained > 0,
         sys.prefix,
         version("dbt-core"),
         version(adapter),
@@ -194,7 +196,7 @@ VARIABLE = re.compile(rb"env_var\(\s*['\"](\w+)['\"]")
 NAMELESS = re.compile(rb"env_var\((?!\s*['\"]\w+['\"]\s*[,)])\s*[^\s)]")
 """A variable whose name is made up by an expression."""
 
-OWN_VARIABLES = {"BASEMODEL_TARGET", "BASEMODEL_WAREHOUSE_PATH", "BASEMODEL_ANSWERS_SCHEMA"}
+OWN_VARIABLES = {"BASEMODEL_TARGET", "BASEMODEL_WAREHOUSE_PATH", "BASEMODEL_ANSWERS_SCHEMA", "BASEMODEL_EXPLAINED"}
 """Variables that this package sets for dbt from its settings."""
 
 SECRET = re.compile(b"PASS|SECRET|KEY|TOKEN")

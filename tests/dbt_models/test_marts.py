@@ -108,7 +108,8 @@ def test_a_score_comes_with_its_decile_and_its_first_reason_and_spend_with_that_
 
 
 @pytest.mark.usefixtures("household_360")
-def test_without_explanations_the_mart_has_no_reasons(built: Project):
+def test_without_explanations_the_mart_has_no_reasons(built: Project, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BASEMODEL_EXPLAINED", "0")
     with duckdb.connect(str(built.warehouse)) as connection:
         connection.execute("alter table basemodel.churn_28d_aggregate_reasons rename to kept_reasons")
     built.build("--select", "household_360")

@@ -6,6 +6,14 @@ households as (
     select * from {{ ref('households') }}
 ),
 
+shoppers as (
+    select
+        household_id,
+        max(purchased_at) as last_purchased_at
+    from purchases
+    group by household_id
+),
+
 churn as (
     {{ newest(source('basemodel', 'churn_28d_scores')) }}
 ),
@@ -15,7 +23,15 @@ churn_deciles as (
 ),
 
 churn_reasons as (
-    {{ newest_if_there(source('basemodel', 'churn_28d_aggregate_reasons'), 'household_id', ['rank'], ['words']) }}
+    {% if env_var('BASEMODEL_EXPLAINED', '50') != '0' %}
+        {{ newest(source('basemodel', 'churn_28d_aggregate_reasons')) }}
+    {% else %}
+        select
+            household_id,
+            1 as rank,
+            cast(null as varchar) as words
+        from shoppers
+    {% endif %}
 ),
 
 spend as (
@@ -49,14 +65,6 @@ anomalies as (
 main_churn_reasons as (
     select * from churn_reasons
     where rank = 1
-),
-
-shoppers as (
-    select
-        household_id,
-        max(purchased_at) as last_purchased_at
-    from purchases
-    group by household_id
 ),
 
 next_categories as (
