@@ -51,9 +51,11 @@ def rolling_origins(
     if known is not None:
         begin, length = cutoff[validation].min(), cutoff[validation].max() + 1 - cutoff[validation].min()
         length = max(length, _span_of_enough(cutoff[train], int(begin)))
+        until = _measured_until(cutoff, part, known)
         while len(results) < most:
             past = train[known[train] <= begin - length]
-            measured = train[(cutoff[train] > begin - length) & (known[train] <= begin)]
+            # Also those that became known when it was over: without them what takes long would seem seldom.
+            measured = np.flatnonzero((cutoff > begin - length) & (cutoff < begin) & (known <= until))
             if len(past) < max(LEAST_PART * len(train), 1) or not len(measured):
                 break
             results.append((_some(past, TRAINING_ROWS, generator), _some(measured, MEASURED, generator)))
@@ -75,6 +77,12 @@ def rolling_origins(
         measured, begin = train[np.isin(cutoff[train], before)], before[0]
         results.append((_some(past, TRAINING_ROWS, generator), _some(measured, MEASURED, generator)))
     return results
+
+
+def _measured_until(cutoff: np.ndarray, part: np.ndarray, known: np.ndarray) -> int:
+    """The moment by which labels must be known to measure heads: the test begins there."""
+    is_test = part == "test"
+    return int(cutoff[is_test].min() if is_test.any() else known[part == "validation"].max())
 
 
 def _cutoffs_of_enough(counts: np.ndarray) -> int:

@@ -124,8 +124,9 @@ def select(
         indices.append(measured)
         predictions, current = predictions_of(kind, heads, later), known_until(measured, test_from)
         trials.append(Trial(predictions, current, entity_index[measured], later.weight))
-    # Moments of a trait are parts of the same rows: none is newer.
-    labels, fade = int((rows.part == "train").sum()), 1.0 if task.horizon is None else FADE
+    # Moments of a trait are parts of the same rows: none is newer. Where labels are known when something happens, those
+    # that take long are missing from the newest moment, so it is no better than earlier ones.
+    labels, fade = int((rows.part == "train").sum()), 1.0 if task.horizon is None or task.known is not None else FADE
     weights = blend_weights(kind, metric, trials, labels, fade)
     name = MIXTURE if len(weights) > 1 else next(iter(weights))
     together = [

@@ -78,9 +78,22 @@ def test_moments_of_their_own_are_compared_over_as_long_a_time_as_validation() -
         assert (cutoff[measured] >= begin).all()
         assert cutoff[measured].max() < begin + length
         begin -= length
-    for trained, measured in found[1:]:
+    for trained, _ in found[1:]:
         assert (part[trained] == "train").all()
-        assert (part[measured] == "train").all()
+
+
+def test_earlier_moments_of_their_own_hold_labels_that_took_long() -> None:
+    cutoff = np.arange(1000)
+    known = cutoff + np.where(cutoff % 10 == 0, 150, 1)
+    part = np.where(known <= 700, "train", np.where(cutoff >= 900, "test", "embargo")).astype("<U10")
+    part[(cutoff >= 700) & (known <= 900)] = "validation"
+    found = rolling_origins(cutoff, part, 0, 0, 0, known=known)
+    for number, (_, measured) in enumerate(found):
+        begin, end = cutoff[measured].min(), cutoff[measured].max()
+        took_long = (known - cutoff)[measured] > 1
+        # Of the newest moment those of its last 150 are not known when the test begins, of earlier ones all are.
+        expected = 0.1 if number else ((end - begin) - 150) / (end - begin) / 10
+        assert took_long.mean() == pytest.approx(expected, abs=0.01)
 
 
 def test_moments_of_their_own_are_compared_by_enough_rows() -> None:
