@@ -130,4 +130,5 @@ def snowflake(folder: Path) -> Iterator[dict[str, str]]:
             "SNOWFLAKE_ACCOUNT": "fakesnow", "SNOWFLAKE_USER": USER, "SNOWFLAKE_PASSWORD": "unchecked",
             "SNOWFLAKE_ROLE": USER, "SNOWFLAKE_DATABASE": "TESTS", "SNOWFLAKE_WAREHOUSE": USER,
             "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(port), "SNOWFLAKE_PROTOCOL": "http",
+            "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",  # dbt's connections need not ask three clouds either
         }  # fmt: skip

@@ -2,9 +2,13 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from types import TracebackType
 from typing import Any
 
 import adbc_driver_manager
+import adbc_driver_postgresql
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -171,6 +175,13 @@ class PostgresSession(Session):
         self._connection.close()
 
 
+class _Lent:
+    """Stands for the database of a connection that is not to close it, as others are opened from it."""
+
+    def close(self) -> None:
+        """Leave it open."""
+
+
 class PostgresWarehouse(SqlWarehouse):
     """A PostgreSQL database, from version 14."""
 
@@ -196,8 +207,22 @@ class PostgresWarehouse(SqlWarehouse):
     def __str__(self) -> str:
         return "the PostgreSQL database"
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Forget which types there are; a connection that nobody waits for any more may still use them."""
+        if database := vars(self).pop("_database", None):
+            with suppress(RuntimeError, adbc_driver_manager.Error):
+                database.close()
+
+    @cached_property
+    def _database(self) -> adbc_driver_manager.AdbcDatabase:
+        """What connections are opened from. It holds none, and asks for the columns of every table there is, once."""
+        return adbc_driver_postgresql.connect(self._uri)
+
     def _connect(self) -> PostgresSession:
-        session = PostgresSession(adbc.connect(self._uri, autocommit=True))
+        opened = adbc_driver_manager.AdbcConnection(self._database)
+        session = PostgresSession(adbc.Connection(_Lent(), opened, autocommit=True))  # pyright: ignore[reportArgumentType]
         session.execute("set time zone 'UTC'")  # a variable PGTZ of the host is stronger than the address
         return session
 

@@ -42,6 +42,9 @@ def connection_settings(environment: Mapping[str, str]) -> dict[str, Any]:
         "session_parameters": {"TIMEZONE": "UTC", **({"QUERY_TAG": tag} if tag else {})},
         "client_prefetch_threads": int(threads),
         "client_session_keep_alive": True,  # rows may take hours between a publication's begin and its commit
+        # Else each connection asks three clouds whether this is a machine of theirs, and tells which libraries it has.
+        "platform_detection_timeout_seconds": 0.0,
+        "log_imported_packages_in_telemetry": False,
         "login_timeout": ANSWER_SECONDS,
         "network_timeout": ANSWER_SECONDS,
         "socket_timeout": ANSWER_SECONDS,

@@ -1,5 +1,7 @@
-"""Dagster's files of events are not synced at every event, and hold every one."""
+"""Dagster's files of events are not opened and synced at every event, and hold every one."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -33,6 +35,30 @@ def test_few_files_are_kept_open(tmp_path: Path) -> None:
             connection.execute(text("select 1"))
     assert len(_open) == MOST
     assert str(tmp_path / f"run{MOST + 2}.db") in _open
+
+
+def test_threads_share_a_file_that_stays_open(tmp_path: Path) -> None:
+    quicken()
+    storage = SqliteEventLogStorage(str(tmp_path))
+
+    def insert(_: int) -> int:
+        with storage.index_connection() as connection:
+            connection.execute(text("create table if not exists seen (one)"))
+            connection.execute(text("insert into seen values (1)"))
+            return id(connection.engine)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(insert, range(20)))) == 1
+    with storage.index_connection() as connection:
+        assert connection.execute(text("select count(*) from seen")).scalar() == 20
+
+
+def test_a_file_that_was_made_anew_is_opened_again(tmp_path: Path) -> None:
+    quicken()
+    for _ in range(2):
+        with SqliteEventLogStorage(str(tmp_path / "events")).index_connection() as connection:
+            connection.execute(text("create table seen (one)"))
+        shutil.rmtree(tmp_path / "events")
 
 
 def test_a_run_is_there_for_another_process(tmp_path: Path) -> None:

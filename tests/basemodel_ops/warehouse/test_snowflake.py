@@ -53,6 +53,8 @@ def test_variables_become_the_connectors_arguments() -> None:
         "password": SECRET,
         "client_prefetch_threads": 4,
         "client_session_keep_alive": True,
+        "platform_detection_timeout_seconds": 0.0,
+        "log_imported_packages_in_telemetry": False,
         "session_parameters": {"TIMEZONE": "UTC", "QUERY_TAG": "basemodel_ops"},
     }
 
