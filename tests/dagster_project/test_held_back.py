@@ -61,7 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(project: Path, home: Path, as_of: str) -> str:
     """What the main job prints, and the message that it ends with; empty where it ended well."""
-    settings = Settings(dbt_project_dir=project, home=home).model_copy(update=SMALL)
+    settings = Settings(dbt_project_dir=project, home=home).model_copy(update={**SMALL, "explained": 5})
     out = io.StringIO()
     try:
         run_main_job(settings, (), as_of, Console(file=out, width=200))
