@@ -70,20 +70,20 @@ def _attributed(
     values = np.zeros((len(rows), outputs, starts["end"]))
     for name, head in boosted.items():
         feature_set = RECIPES[name][1]
-        described = head.contributions(
+        contributions = head.contributions(
             feature_sets.columns_of(feature_set, head.columns)
         )  # (rows, members, outputs, features + 1)
-        base, raw = described[..., -1], described.sum(axis=3)
-        said, slopes = _linked(kind, base, raw)
-        usual[name] = said.mean(axis=1) if kind is TaskType.MULTICLASS else said.mean(axis=1)[:, 0]
+        base, raw = contributions[..., -1], contributions.sum(axis=3)
+        base_output, slopes = _linked(kind, base, raw)
+        usual[name] = base_output.mean(axis=1) if kind is TaskType.MULTICLASS else base_output.mean(axis=1)[:, 0]
         if kind is TaskType.REGRESSION:
             usual[name] = signed_expm1(usual[name])
-        current = np.einsum("rmck,rmkf->rcf", slopes, described[..., :-1]) / described.shape[1]
+        contribution = np.einsum("rmck,rmkf->rcf", slopes, contributions[..., :-1]) / contributions.shape[1]
         at = np.concatenate(
             [starts[part] + np.arange(getattr(feature_sets, part).shape[1]) for part in FEATURE_SETS[feature_set]]
         )
         at = at if head.columns is None else at[head.columns]
-        values[:, : current.shape[1], at] += mixture.weights[name] / total * current
+        values[:, : contribution.shape[1], at] += mixture.weights[name] / total * contribution
     full, before = mixture.blend(predictions), mixture.blend(usual)
     if kind is not TaskType.MULTICLASS:
         moved = values[:, 0].sum(axis=1)

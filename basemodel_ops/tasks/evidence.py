@@ -83,8 +83,8 @@ def evidence(
         ]
     if not len(row):
         return []
-    described = ranker.contributions(_numbers(query, row, index))  # (pairs, names + 1)
-    base, raw = described[:, -1], described.sum(axis=1)
+    contributions = ranker.contributions(_numbers(query, row, index))  # (pairs, names + 1)
+    base, raw = contributions[:, -1], contributions.sum(axis=1)
     slope = np.divide(expit(raw) - expit(base), raw - base, out=expit(base) * expit(-base), where=raw != base)
     results, terms_of = [], {}
     for n, (entry, at) in enumerate(zip(row.tolist(), index.tolist(), strict=True)):
@@ -92,7 +92,7 @@ def evidence(
         if entry not in terms_of:  # pairs of an entity stand together
             terms_of = {entry: _Terms(query.pair_features, int(entities[entry]), entry)}
         item, terms = int(query.candidates.items[entry, at]), terms_of[entry]
-        for name, value in zip(query.names, (slope[n] * described[n, :-1]).tolist(), strict=True):
+        for name, value in zip(query.names, (slope[n] * contributions[n, :-1]).tolist(), strict=True):
             if not value:
                 continue
             if name == "blend":

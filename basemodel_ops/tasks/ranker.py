@@ -96,10 +96,10 @@ class Ranker:
 
         The last is what the trees say on average; all together are the logit.
         """
-        described = [
+        contributions = [
             np.asarray(booster.predict(numbers, pred_contrib=True, num_threads=1)) for booster in self.boosters
         ]
-        return np.mean(described, axis=0)
+        return np.mean(contributions, axis=0)
 
     @cached_property
     def _forest(self) -> Forest:

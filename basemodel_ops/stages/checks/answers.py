@@ -168,11 +168,11 @@ def check_scores(ws: Workspace, task: str, as_of: datetime) -> CheckResult:
             1 + declared.is_own,
         )  # fmt: skip
         about = "entities at their moments" if declared.is_own else "entities"
-        population = len(asked_at(warehouse, ws.contract.grid, declared, as_of))
+        expected_rows = len(asked_at(warehouse, ws.contract.grid, declared, as_of))
     return CheckResult(
         "scores_are_complete",
-        counts.entities == population and counts.repeated == 0 and counts.outside == 0,
-        f"{counts.rows} rows for {counts.entities} of {population} {about}, {counts.repeated} repeated keys, "
+        counts.entities == expected_rows and counts.repeated == 0 and counts.outside == 0,
+        f"{counts.rows} rows for {counts.entities} of {expected_rows} {about}, {counts.repeated} repeated keys, "
         f"{counts.outside} answers null or out of range.",
         {"rows": counts.rows, "entities": counts.entities, "repeated": counts.repeated},
     )

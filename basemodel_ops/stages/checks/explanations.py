@@ -41,10 +41,10 @@ def check_sums(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
     with ws.warehouse() as warehouse:
         result = _sums(warehouse, task, as_of)
         published = _published(warehouse, task, as_of)
-        described = list(result.values())
+        sums = list(result.values())
         if task.type in ATTRIBUTED:
-            described += _sums(warehouse, task, as_of, aggregate_relation(name, schema), "usual_score").values()
-    apart = max((abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in described), default=0)
+            sums += _sums(warehouse, task, as_of, aggregate_relation(name, schema), "usual_score").values()
+    apart = max((abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in sums), default=0)
     known = [key for key in result if key in published]
     # Items that are to be unlike each other are published with what each adds to those before it.
     is_same = not task.diversity

@@ -41,16 +41,16 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
         grid = ws.contract.grid
         ends = warehouse.read(rows_query(grid.relation, [grid.data_end])).column(0).to_pylist()
         end = max(map(_timestamp, ends), default=datetime.min)
-        population = task.population or task.relation
+        relation = task.population or task.relation
         entities = warehouse.read(
-            exp.select(column_of(task.entity)).distinct().from_(table_of(population)).order_by(column_of(task.entity))
+            exp.select(column_of(task.entity)).distinct().from_(table_of(relation)).order_by(column_of(task.entity))
         )
         if not entities.num_rows:
-            return _not_checked(f"{population} has no rows.")
+            return _not_checked(f"{relation} has no rows.")
         generator = np.random.default_rng(ws.settings.seed)
         chosen = generator.permutation(entities.num_rows)[:ENTITIES]
         among = [entities.column(0)[int(index)].as_py() for index in chosen]
-        keys = _rows(warehouse, population, task, among, [])
+        keys = _rows(warehouse, relation, task, among, [])
         subset = [keys[index][:2] for index in generator.permutation(len(keys))[:ROWS]]
         labels = _rows(warehouse, task.relation, task, among, [task.target])
         after = timedelta(microseconds=INSTANT if task.is_own else 0)  # what asks is in nobody's future

@@ -31,7 +31,7 @@ BINS, MEMBERS = 5, 10
 
 
 @dataclass(frozen=True)
-class TraitDifference:
+class AggregateContributions:
     """What aggregates add to the scores of entities; a row of `contribution` sums to `score - usual_score`."""
 
     aggregates: list[Aggregate]
@@ -46,10 +46,10 @@ class TraitDifference:
         """The middle value of each aggregate, which some entity has, (aggregates,)."""
         return np.quantile(self.value, 0.5, axis=0, method="lower")
 
-    def some(self, entities: list[int]) -> "TraitDifference":
+    def some(self, entities: list[int]) -> "AggregateContributions":
         """The same of some entities."""
         current = (part[entities] for part in (self.contribution, self.value, self.score, self.usual_score))
-        return TraitDifference(self.aggregates, *current)
+        return AggregateContributions(self.aggregates, *current)
 
     def rows(self, entity: int, usual: np.ndarray, top: int = TOP) -> Iterator[dict[str, object]]:
         """The `top` aggregates of an entity, and last what the others add together, as rows of plain values."""
@@ -141,7 +141,7 @@ class Aggregates:
             "items": [by_place[index] for index in item_positions(rows).tolist()],
         }
 
-    def told(self, rows: RowsInMemory, chosen: np.ndarray) -> TraitDifference | None:
+    def told(self, rows: RowsInMemory, chosen: np.ndarray) -> AggregateContributions | None:
         """Of all rows, whose score is that of the `chosen` class; None where no head is a forest."""
         feature_sets = self._question.views(rows, np.arange(len(rows)))
         attribution = attributed(self._question.heads, feature_sets, chosen)
@@ -160,7 +160,7 @@ class Aggregates:
                 ((index, read),) = shown
                 value[:, number] = read(values[:, index].astype(np.float64))
         firsts = [features[place[0]] for place in indices.values()]
-        return TraitDifference(firsts, contribution, value, attribution.score, attribution.usual)
+        return AggregateContributions(firsts, contribution, value, attribution.score, attribution.usual)
 
     def _of(self, feature_sets: FeatureSets, part: str) -> list[Aggregate]:
         """As many as the view has features; behind the items stand those of peers."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from basemodel_ops.stages.explanations.aggregates import TraitDifference
+from basemodel_ops.stages.explanations.aggregates import AggregateContributions
 from basemodel_ops.stages.explanations.explaining import Explained
 
 EVENTS, AGGREGATES, EVIDENCE = "events", "aggregates", "evidence"
@@ -37,10 +37,10 @@ class Importance:
             shares[EVENTS, reason.about.table, reason.about.column, value] += reason.contribution
         self._add(EVENTS, shares)
 
-    def add_aggregates(self, described: TraitDifference, entity: int) -> None:
+    def add_aggregates(self, contributions: AggregateContributions, entity: int) -> None:
         """The aggregates of an entity."""
         shares: dict[Key, float] = defaultdict(float)
-        for aggregate, value in zip(described.aggregates, described.contribution[entity].tolist(), strict=True):
+        for aggregate, value in zip(contributions.aggregates, contributions.contribution[entity].tolist(), strict=True):
             if value:
                 shares[AGGREGATES, aggregate.table, aggregate.column, aggregate.words] += value
         self._add(AGGREGATES, shares)

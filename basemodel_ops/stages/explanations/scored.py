@@ -6,7 +6,7 @@ import numpy as np
 
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.workers import parallel_map
-from basemodel_ops.stages.explanations.aggregates import Aggregates, TraitDifference
+from basemodel_ops.stages.explanations.aggregates import AggregateContributions, Aggregates
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
 from basemodel_ops.stages.workspace import Workspace
@@ -51,7 +51,7 @@ class Scored:
         histories = self._masker.histories
         return np.concatenate([h.time[h.start[entity] : h.start[entity + 1]] for h in histories])
 
-    def aggregates(self, ws: Workspace) -> TraitDifference | None:
+    def aggregates(self, ws: Workspace) -> AggregateContributions | None:
         """What aggregates add to the scores; None where no forest reads any, and of other types of tasks."""
         if not isinstance(self._question, SingleQuestion) or self._question.task.type not in ATTRIBUTED:
             return None

@@ -94,12 +94,12 @@ class Wording:
         """Each number of a block of inputs."""
         source, column = block.source, block.column
         table = self._tables.get(source, "")
-        described = (source, column) not in self._personal
-        words, read, names = self._worded(block, described)
+        is_public = (source, column) not in self._personal
+        words, read, names = self._worded(block, is_public)
         if isinstance(words, str):
             words = [words] * block.length
         return [
-            Aggregate(word, table, column, read if described else None, names if described else ()) for word in words
+            Aggregate(word, table, column, read if is_public else None, names if is_public else ()) for word in words
         ]
 
     def model_output(self, block: Block, days: int) -> Aggregate:
@@ -116,7 +116,7 @@ class Wording:
         return Aggregate(f"{words}, foreseen", table, current, read if is_shown else None)
 
     def _worded(
-        self, block: Block, described: bool
+        self, block: Block, is_public: bool
     ) -> tuple[str | Sequence[str], Callable[[np.ndarray], np.ndarray] | None, tuple[str, ...]]:
         source, column, detail = block.source, block.column, block.detail
         last = f"the last of {source}" if detail == "1" else f"number {detail} from the last of {source}"
@@ -129,10 +129,10 @@ class Wording:
             case "last":
                 return f"last {column} of {source}", signed_expm1, ()
             case "count":
-                values = self._values(block, described)
+                values = self._values(block, is_public)
                 return [f"{column} {value}, events halved every {detail} days" for value in values], np.expm1, ()
             case "recency":
-                return [f"days since {column} {value}" for value in self._values(block, described)], _since, ()
+                return [f"days since {column} {value}" for value in self._values(block, is_public)], _since, ()
             case "recent_gap":
                 until = "" if detail == "1" else " to the next"
                 return f"minutes since {last}{until}", np.expm1, ()
@@ -148,7 +148,7 @@ class Wording:
                 what = {"share": "share of the usual", "distinct": "number of different", "entropy": "spread of"}
                 return f"{what[detail]} {column} of {source}", _plain, ()
             case kind if kind in ATTRIBUTES and column in self._categories.get(source, ()):
-                return [f"{column} is {value}" for value in self._values(block, described)], _plain, ("no", "yes")
+                return [f"{column} is {value}" for value in self._values(block, is_public)], _plain, ("no", "yes")
             case "calendar":
                 return "time of the year", None, ()
             case "clock":
@@ -164,9 +164,9 @@ class Wording:
                 return f"{what}, {column} of {source}", read, ()
         return " ".join(part for part in (source, column) if part) or block.kind, None, ()
 
-    def _values(self, block: Block, described: bool) -> list[str]:
+    def _values(self, block: Block, is_public: bool) -> list[str]:
         """What the places of a block stand for."""
-        if not described:
+        if not is_public:
             return ["(not told)"] * block.length
         known = self._vocabulary(block)
         return [known[index] if index < len(known) else "(unknown)" for index in range(block.length)]

@@ -185,8 +185,8 @@ def uniform(p: np.ndarray) -> ReportMetrics:
     if not len(p):
         return {}
     distance, chance = kstest(p, "uniform")
-    described = round(float((p <= TOLD).mean()), 4)
-    return {"ks": round(float(distance), 4), "ks_p_value": round(float(chance), 6), "share_told": described}
+    share_explained = round(float((p <= TOLD).mean()), 4)
+    return {"ks": round(float(distance), 4), "ks_p_value": round(float(chance), 6), "share_told": share_explained}
 
 
 TEXT, MOMENT, NUMBER, COUNT = pa.string(), pa.timestamp("us"), pa.float64(), pa.int64()

@@ -77,8 +77,8 @@ def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.nd
         )
         name = f"{name} ({ids[entry]})" if (level, name) in used else name
         used.add((level, name))
-        described = [words.describe(difference) for difference in apart]
-        results.append(Profile(ids[entry], level, name, size, size / len(week), described))
+        differing = [words.describe(difference) for difference in apart]
+        results.append(Profile(ids[entry], level, name, size, size / len(week), differing))
     return results
 
 
@@ -99,12 +99,12 @@ class Words:
         self._known: dict[tuple[str, str], list[str]] = {}
         hidden, attributes = personal(ws.contract), attribute_columns(ws.contract)
         columns = [(trait.source, trait.column) for trait in traits]
-        described = [
+        publishable = [
             column not in hidden and (trait.kind != "fact" or column in attributes)
             for column, trait in zip(columns, traits, strict=True)
         ]
         self.about: list[object] = [
-            column if is_told else None for column, is_told in zip(columns, described, strict=True)
+            column if is_publishable else None for column, is_publishable in zip(columns, publishable, strict=True)
         ]
         """Source and column of each trait; None of those that are not told."""
 

@@ -159,7 +159,7 @@ def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:
         numbers = json.loads(path.read_text())["findings"][0]["numbers"]
     except (OSError, ValueError, KeyError):  # it never ran, or did not pass
         return []
-    described = {name.partition(" ")[2]: value for name, value in numbers.items() if name.startswith("precision_")}
+    precisions = {name.partition(" ")[2]: value for name, value in numbers.items() if name.startswith("precision_")}
     return [
-        (name, float(value), float(numbers[f"rank_correlation {name}"])) for name, value in sorted(described.items())
+        (name, float(value), float(numbers[f"rank_correlation {name}"])) for name, value in sorted(precisions.items())
     ]

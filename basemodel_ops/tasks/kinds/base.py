@@ -14,7 +14,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.curves import Weight
 from basemodel_ops.tasks.intervals import Interval
-from basemodel_ops.tasks.losses import TraitDifference
+from basemodel_ops.tasks.losses import MixtureLoss
 from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 
@@ -175,7 +175,7 @@ class TaskKind(ABC):
     @abstractmethod
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """What the loss of a mixture reads of the heads' answers."""
 
     def origins(self, target: np.ndarray, most: int) -> int:

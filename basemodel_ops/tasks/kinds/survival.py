@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.calibration import Calibration
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import Learner, TaskKind, Weight
-from basemodel_ops.tasks.losses import LEAST_CHANCE, TraitDifference, log_loss
+from basemodel_ops.tasks.losses import LEAST_CHANCE, MixtureLoss, log_loss
 from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.survival import (
@@ -103,22 +103,22 @@ class Survival(TaskKind):
 
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """Log loss of the hazards of the periods in which rows were at risk."""
         at = PersonPeriods.of(target)
-        current = weight[at.row] * at.share
+        at_risk = weight[at.row] * at.share
         rate = np.clip(hazards(target, weight), LEAST_CHANCE, 1 - LEAST_CHANCE)
         constant = log_loss(rate[at.period], at.happened)[0]
-        described = np.stack([prediction[at.row, at.period] for prediction in predictions])
-        return TraitDifference(log_loss, described, at.happened, current / (current @ constant))
+        hazard = np.stack([prediction[at.row, at.period] for prediction in predictions])
+        return MixtureLoss(log_loss, hazard, at.happened, at_risk / (at_risk @ constant))
 
     def calibrate(
         self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray
     ) -> Calibration:
         """A rising map of the hazard, the same for all periods."""
         at = PersonPeriods.of(target)
-        hazard, current = np.concatenate(predictions)[at.row, at.period], weight[at.row] * at.share
-        return Calibration.fit(hazard, at.happened, current, entity[at.row])
+        hazard, at_risk = np.concatenate(predictions)[at.row, at.period], weight[at.row] * at.share
+        return Calibration.fit(hazard, at.happened, at_risk, entity[at.row])
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The expected days, and the chance of the event within each window."""

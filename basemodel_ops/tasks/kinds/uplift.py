@@ -15,7 +15,7 @@ from basemodel_ops.tasks.curves import auroc
 from basemodel_ops.tasks.effect_heads import Part, TransformedOutcome, TwoModels
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Views, Weight
-from basemodel_ops.tasks.losses import TraitDifference, squared
+from basemodel_ops.tasks.losses import MixtureLoss, squared
 from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.uplift import (
@@ -118,7 +118,7 @@ class Uplift(TaskKind):
 
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """The squared distance of effects to the transformed outcome, by the shares of the treated and of a yes."""
         rates = [float(np.average(values, weights=weight)) for values in (is_treated(target), outcome_of(target))]
         told = np.zeros(len(target))
@@ -127,7 +127,7 @@ class Uplift(TaskKind):
         constant = float(weight @ (told - np.average(told, weights=weight)) ** 2)
         # Where nobody, or everyone, was treated or said yes, no answer is better than another.
         weight = weight / constant if constant > 0 else np.zeros(len(target))
-        return TraitDifference(squared, np.stack([effect_of(prediction) for prediction in predictions]), told, weight)
+        return MixtureLoss(squared, np.stack([effect_of(prediction) for prediction in predictions]), told, weight)
 
     def settle(self, weights: Mapping[str, float], trials: Sequence[Answers], faded: np.ndarray) -> dict[str, float]:
         """The two models, those of the transformed outcome, or both, each with the shares that the loss found: the

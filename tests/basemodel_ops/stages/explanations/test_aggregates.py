@@ -11,7 +11,7 @@ from basemodel_ops import stages
 from basemodel_ops.contract.types import Personal, TaskType
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.explanations.aggregates import MEMBERS, Aggregates, TraitDifference
+from basemodel_ops.stages.explanations.aggregates import MEMBERS, AggregateContributions, Aggregates
 from basemodel_ops.stages.explanations.explaining import groups, open_question
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import Aggregate, Wording
@@ -27,7 +27,7 @@ NAMES = [f"rider {number}" for number in range(RIDERS)]
 
 
 @pytest.fixture(scope="module")
-def told(riders: Workspace) -> tuple[Workspace, list[str], TraitDifference, np.ndarray]:
+def told(riders: Workspace) -> tuple[Workspace, list[str], AggregateContributions, np.ndarray]:
     """Riders at the newest cutoff, whose amount is answered by forests of every kind; and what is answered."""
 
     def rides(rider: str, cutoff: datetime) -> Any:
@@ -57,7 +57,7 @@ def told(riders: Workspace) -> tuple[Workspace, list[str], TraitDifference, np.n
 
 
 def test_aggregates_sum_to_the_score_less_the_usual_one(
-    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+    told: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
     _, _, found, answer = told
     np.testing.assert_allclose(found.score, answer)
@@ -74,7 +74,7 @@ def test_aggregates_sum_to_the_score_less_the_usual_one(
 
 
 def test_values_in_words_are_those_of_the_raw_events(
-    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+    told: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
     _, riders, found, _ = told
     words = [one.words for one in found.aggregates]
@@ -102,7 +102,7 @@ def test_values_in_words_are_those_of_the_raw_events(
 
 
 def test_bins_hold_enough_entities_and_follow_the_values(
-    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+    told: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
     _, riders, found, _ = told
     bins = list(found.effects())
