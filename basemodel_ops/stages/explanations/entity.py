@@ -6,7 +6,7 @@ from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
-from basemodel_ops.stages.explanations.explaining import Explained, asked_question, groups, open_question
+from basemodel_ops.stages.explanations.explaining import Explained, explainable_question, groups, open_question
 from basemodel_ops.stages.explanations.items import item_reasons
 from basemodel_ops.stages.scoring.answering import ItemQuestion
 from basemodel_ops.stages.scoring.asked import population_query
@@ -65,7 +65,7 @@ def explain_items(
     """
     task = _task(ws, name)
     with ws.warehouse() as warehouse:
-        question = asked_question(ws, warehouse, task, as_of)
+        question = explainable_question(ws, warehouse, task, as_of)
         if not isinstance(question, ItemQuestion):
             raise DataError(f"Task {name} recommends nothing: ask why a score is what it is, `explain_entity`.")
         key = typed_key(ws, warehouse, entity)[0].as_py()

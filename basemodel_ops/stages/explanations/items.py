@@ -39,7 +39,7 @@ def item_reasons(
     builder = Builder(ws, warehouse, cutoff, Chosen(only=tuple(entities)))
     index = [plan.name for plan in builder.plans].index(target.source)
     event, known = ws.contract.event(target.source), question.recommender.items.values
-    is_told = target.column not in personal_columns(ws, target.source)
+    is_public = target.column not in personal_columns(ws, target.source)
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
         history, keys = part.histories[index], builder.entities.values.slice(part.low, len(part)).to_pylist()
@@ -62,7 +62,7 @@ def item_reasons(
             for reason in _rows(entry, had, top, question.as_of):
                 source = reason.pop("code")
                 if source is not None:
-                    value = str(known[int(str(source))].as_py()) if is_told else None
+                    value = str(known[int(str(source))].as_py()) if is_public else None
                     reason |= {"source_table": str(event.relation), "column_name": target.column, "column_value": value}
                 results[entity].append({**about, **reason})
         yield from zip(keys, results, first, strict=True)

@@ -17,8 +17,8 @@ from basemodel_ops.stages.explanations.explaining import (
     EXPLAINED,
     Explainable,
     Explained,
-    Made,
-    asked_question,
+    ExplainedGroup,
+    explainable_question,
     groups,
 )
 from basemodel_ops.stages.explanations.importance import Importance
@@ -57,7 +57,7 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
     if not count:
         raise DataError(f"No score of {name} is explained: BASEMODEL_EXPLAINED is 0. Set it to how many are.")
     with ws.warehouse() as warehouse, ExitStack() as written:
-        question = asked_question(ws, warehouse, task, as_of)
+        question = explainable_question(ws, warehouse, task, as_of)
         chosen = chosen_entities(warehouse, task, as_of, count)
         keys = chosen.column(task.entity)
         inputs = (scores_fingerprint(warehouse, task, as_of), question.model_version, count, ws.settings.seed)
@@ -132,11 +132,11 @@ def _score_rows(
         if contributions is not None and typical is None:
             # What is usual, and how scores move, is told of one group: more would have to be held.
             indices = [index for index, key in enumerate(group.entities) if key in drawn]
-            sample = contributions.some(indices) if indices else contributions
-            typical, effects = sample.usual, list(sample.effects())
+            sample = contributions.take(indices) if indices else contributions
+            typical, effects = sample.typical, list(sample.effects())
         explanations = group.explain(EVALUATIONS, ws.settings.seed)
         if not is_held:
-            ws.held[EXPLAINED], is_held = Made(question.task.name, question.as_of, group, explanations), True
+            ws.held[EXPLAINED], is_held = ExplainedGroup(question.task.name, question.as_of, group, explanations), True
         for index, explained in enumerate(group.in_raw_events(explanations)):
             about = {question.task.entity: explained.entity, "label": explained.label, "score": explained.score}
             about |= {"chosen_by": by[explained.entity]}
@@ -145,7 +145,7 @@ def _score_rows(
                 importance.add_events(explained)
             if contributions is None or typical is None:
                 continue
-            about["usual_score"] = float(contributions.usual_score[index])
+            about["usual_score"] = float(contributions.expected_score[index])
             yield "aggregate_reasons", [{**about, **row} for row in contributions.rows(index, typical)]
             if explained.entity in drawn:
                 importance.add_aggregates(contributions, index)

@@ -57,7 +57,7 @@ class Scored:
             return None
         everyone = np.arange(len(self.events))
         rows = self._masker.rows(everyone, [np.ones(count, bool) for count in self.events])
-        return Aggregates(ws, self._question, rows).told(rows, self._chosen)
+        return Aggregates(ws, self._question, rows).contributions(rows, self._chosen)
 
     def _outputs(self, entity_index: np.ndarray, kept: Sequence[np.ndarray]) -> np.ndarray:
         rows = self._masker.rows(entity_index, kept)

@@ -40,7 +40,7 @@ class Aggregate:
     names: tuple[str, ...] = ()
     """What a number stands for, where it numbers values, from 0 on."""
 
-    def said(self, value: float) -> str:
+    def formatted(self, value: float) -> str:
         """A number in the unit of the words, as people write it."""
         if not np.isfinite(value):
             return "never"
@@ -49,7 +49,7 @@ class Aggregate:
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _plain(values: np.ndarray) -> np.ndarray:
+def _identity(values: np.ndarray) -> np.ndarray:
     return values
 
 
@@ -137,29 +137,29 @@ class Wording:
                 until = "" if detail == "1" else " to the next"
                 return f"minutes since {last}{until}", np.expm1, ()
             case "recent_item":
-                return f"{column} of {last}", _plain, ("none", *self._vocabulary(block))
+                return f"{column} of {last}", _identity, ("none", *self._vocabulary(block))
             case "recent_same":
-                return f"{column} of {last} is that of the last", _plain, ("no", "yes")
+                return f"{column} of {last} is that of the last", _identity, ("no", "yes")
             case "recent_number":
                 return f"{column} of {last}", signed_expm1, ()
             case "profile" if detail == "most_frequent":
-                return f"usual {column} of {source}", _plain, ("none", *self._vocabulary(block))
+                return f"usual {column} of {source}", _identity, ("none", *self._vocabulary(block))
             case "profile":
                 what = {"share": "share of the usual", "distinct": "number of different", "entropy": "spread of"}
-                return f"{what[detail]} {column} of {source}", _plain, ()
+                return f"{what[detail]} {column} of {source}", _identity, ()
             case kind if kind in ATTRIBUTES and column in self._categories.get(source, ()):
-                return [f"{column} is {value}" for value in self._values(block, is_public)], _plain, ("no", "yes")
+                return [f"{column} is {value}" for value in self._values(block, is_public)], _identity, ("no", "yes")
             case "calendar":
                 return "time of the year", None, ()
             case "clock":
-                return f"{detail} of the cutoff", _plain, ()
+                return f"{detail} of the cutoff", _identity, ()
             case "between":
                 return f"time from the newest of {source} to that of {detail}", None, ()
             case "run":
                 what, read = {
                     "length": ("events in the newest run", np.expm1),
                     "age": ("minutes since the newest run began", np.expm1),
-                    "runs": ("runs as a share of events", _plain),
+                    "runs": ("runs as a share of events", _identity),
                 }[detail]
                 return f"{what}, {column} of {source}", read, ()
         return " ".join(part for part in (source, column) if part) or block.kind, None, ()

@@ -137,7 +137,7 @@ def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> Sourc
     cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
     settings = ws.settings
     return SourcePlan(
-        event.name, artifact.began, tuple(numbers(event)), items, codes, vectors, settings.width,
+        event.name, artifact.first_event_time, tuple(numbers(event)), items, codes, vectors, settings.width,
         settings.depth, cells, densities, vocabularies,
     )  # fmt: skip
 

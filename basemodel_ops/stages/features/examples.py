@@ -170,12 +170,12 @@ def _represent(
     either = np.union1d(*sampled.values()).astype(np.int64)
     values = _targets(part.take(either), builder, snapshot) if len(either) else None
     for kind, columns in kept.items():
-        its_learnt = sampled[kind]
+        training_rows = sampled[kind]
         result = np.zeros((0, len(columns)), np.float16)
         if values is not None:
             its_values = values if len(columns) == values.shape[1] else values[:, columns]
-            result = its_values.take(np.searchsorted(either, its_learnt), axis=0)
-        targets[kind] = its_learnt, result
+            result = its_values.take(np.searchsorted(either, training_rows), axis=0)
+        targets[kind] = training_rows, result
     return _Represented(plan.entity[rows], plan.cutoff[rows], plan.is_wide[rows], [builder.represent(part)], targets)
 
 

@@ -105,7 +105,7 @@ class RowsInMemory(Represented):
         """How often each row had each of many items, float32 (rows, items): see `Builder.terms`; None if not known."""
         return None if self._count_terms is None else self._count_terms()
 
-    def some(self, chosen: np.ndarray) -> "RowsInMemory":
+    def filter(self, chosen: np.ndarray) -> "RowsInMemory":
         """The rows that are chosen, bool (rows,); itself where all are."""
         if chosen.all():
             return self

@@ -112,7 +112,7 @@ class Windows:
         self._activity = checkpoint.activity(rows, everyone)
         self._items = _nearest(checkpoint.item_logits(rows, everyone), ws.snapshot().item_horizons, days)
         self.has_history = rows.has_history(everyone)
-        self._found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._bounds: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return len(self.entity)
@@ -123,11 +123,11 @@ class Windows:
 
     def bounds(self, source: str) -> tuple[np.ndarray, np.ndarray]:
         """The first event in each window, and one past the last, (rows,)."""
-        if source not in self._found:
+        if source not in self._bounds:
             history, cutoffs = self.history(source), self.part.cutoffs
             ends = [history.positions(cutoffs + days * DAY)[self.part.row_index] for days in (0, self.days)]
-            self._found[source] = ends[0], ends[1]
-        return self._found[source]
+            self._bounds[source] = ends[0], ends[1]
+        return self._bounds[source]
 
     def times(self, source: str, row: int) -> np.ndarray:
         """Of the events of one window, ascending, microseconds (events,)."""

@@ -19,7 +19,7 @@ from basemodel_ops.insight.cells import EXACT
 from basemodel_ops.memory import size_of
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.explanations.explaining import ASKED, EVALUATIONS
+from basemodel_ops.stages.explanations.explaining import EVALUATIONS, TESTED_ENTITIES
 from basemodel_ops.stages.explanations.scored import ROWS as MASKED
 from basemodel_ops.stages.features.builder import GROUP, ROWS
 from basemodel_ops.stages.foundation.embedding import EMBEDDING
@@ -162,7 +162,7 @@ def _explaining(contract: Contract, settings: Settings, snapshot: Snapshot, leng
     """Masked histories of every task's entities, and some more of those whose explanations are checked."""
     tasks = sum(not task.is_own for task in contract.tasks)
     entities = tasks * min(2 * settings.explained, snapshot.entities)
-    checked = tasks * min(ASKED, 2 * settings.explained, snapshot.entities)
+    checked = tasks * min(TESTED_ENTITIES, 2 * settings.explained, snapshot.entities)
     rows = entities * EVALUATIONS + checked * REMOVED
     memory = BASE + min(rows, MASKED * min(os.cpu_count() or 1, 64)) * length * 8 / MB + 400
     return Line(EXPLANATIONS, rows, length, entities * 2_000 / MB, memory, rows / MASKED_A_SECOND / 60)

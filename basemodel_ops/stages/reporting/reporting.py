@@ -70,8 +70,8 @@ def report(ws: Workspace, as_of: datetime) -> Report:
         }
         return shown, {}
 
-    made = ws.write(key, version, write, {"as_of": key_of(as_of)})
-    return Report(made.version, False, made.metrics, drawings=drawings)
+    artifact = ws.write(key, version, write, {"as_of": key_of(as_of)})
+    return Report(artifact.version, False, artifact.metrics, drawings=drawings)
 
 
 def _inputs(ws: Workspace) -> list[object]:

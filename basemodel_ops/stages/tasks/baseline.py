@@ -31,7 +31,7 @@ LAST, COUNTED = 3, 30
 WINDOWS = (7, 28, 91, 364)
 """Days before the cutoff in which events are counted."""
 
-PLAIN = "plain"
+REFERENCE = "plain"
 """Name of this baseline among the candidates that a report shows."""
 
 KnownTargets = Callable[[np.ndarray, str], np.ndarray]
@@ -115,7 +115,7 @@ def _numbers(values: pa.ChunkedArray) -> np.ndarray:
     return signed_log1p(pc.cast(values, pa.float64(), safe=False).to_numpy())
 
 
-def plain_features(
+def reference_features(
     contract: Contract, warehouse: Warehouse, rows: TaskRows, before: datetime, chosen: Chosen
 ) -> np.ndarray:
     """Counts, ages, newest events and means of every source, strictly before each row's cutoff, and the calendar.
@@ -143,7 +143,7 @@ def plain_features(
     return np.stack(results, axis=1).astype(np.float32)
 
 
-def plain_predictions(
+def reference_predictions(
     kind: TaskType, metric: str, features: np.ndarray, target: np.ndarray, parts: dict[str, np.ndarray],
     known: np.ndarray, seed: int, targets_known: KnownTargets | None = None,
 ) -> np.ndarray:  # fmt: skip

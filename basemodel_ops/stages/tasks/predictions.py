@@ -97,15 +97,15 @@ def single_predictions(
     """
     count = len(rows.cutoff)
     shape = (count, len(classes)) if classes else (count,)
-    shipped, plain = np.full(shape, np.nan), np.full(shape, np.nan)
+    shipped, baseline_values = np.full(shape, np.nan), np.full(shape, np.nan)
     for index, trial, name in (
-        *((part_rows, trial, "baseline") for part_rows, trial in zip(chosen.places, chosen.trials, strict=True)),
+        *((part_rows, trial, "baseline") for part_rows, trial in zip(chosen.row_indices, chosen.trials, strict=True)),
         (np.flatnonzero(rows.part == "test"), chosen.test, baseline),
     ):
         prediction = (
             trial.predictions[chosen.name] if trial is chosen.test else chosen.selected.blend(trial.predictions)
         )
-        for out, values in ((shipped, prediction), (plain, trial.predictions.get(name))):
+        for out, values in ((shipped, prediction), (baseline_values, trial.predictions.get(name))):
             if values is not None:
                 out[index] = (
                     _wide(values, classes) if values.ndim == len(shape) else kind_of(task.type).explained(task, values)
@@ -114,14 +114,14 @@ def single_predictions(
     if classes:
         names = pa.array(classes, pa.string())
         columns["label"] = names.take(pa.array(target))
-        for name, values in (("prediction", shipped), ("baseline", plain)):
+        for name, values in (("prediction", shipped), ("baseline", baseline_values)):
             known = np.all(np.isfinite(values), axis=1)
             best = np.where(known[:, None], values, 0).argmax(axis=1)
             columns[name] = names.take(pa.array(best, mask=~known))
             top = np.where(known, values.max(axis=1), 0)
             columns["probability" if name == "prediction" else f"{name}_probability"] = pa.array(top, mask=~known)
     else:
-        for name, values in (("prediction", shipped), ("baseline", plain)):
+        for name, values in (("prediction", shipped), ("baseline", baseline_values)):
             columns[name] = pa.array(np.nan_to_num(values), mask=~np.isfinite(values))
     columns["weight"] = np.ones(count) if rows.weight is None else rows.weight
     subset = np.flatnonzero(np.isin(rows.part, PARTS))
@@ -193,9 +193,9 @@ def ranked_predictions(
         [query.candidates.best(current, NAMED) for query, current in zip(queries, of, strict=True)] for of in scores
     ]
     tables = []
-    for sample, query, (best, scores), (plain, _) in zip(samples, queries, *results, strict=True):
+    for sample, query, (best, scores), (baseline, _) in zip(samples, queries, *results, strict=True):
         width = best.shape[1]
-        taken = [_is_taken(best, query.truth).ravel() for best in (best, plain)]
+        taken = [_is_taken(best, query.truth).ravel() for best in (best, baseline)]
         kept = np.flatnonzero((best != NOTHING).ravel())
         count = np.array([len(part) for part in query.truth], np.int64)
         columns = {
@@ -203,7 +203,7 @@ def ranked_predictions(
             "item": _values(items, best.ravel()),
             "prediction": np.where(np.isfinite(scores), scores, 0).ravel().astype(float),
             "label": taken[0].astype(np.int8),
-            "baseline": _values(items, plain.ravel()),
+            "baseline": _values(items, baseline.ravel()),
             "baseline_label": taken[1].astype(np.int8),
             "taken": np.repeat(count, width),
         }

@@ -45,7 +45,7 @@ class Selection:
     """The moments at which they were compared, the newest first."""
     fade: float
     """Weight of a moment beside the next newer one."""
-    places: Sequence[np.ndarray]
+    row_indices: Sequence[np.ndarray]
     """Positions of the rows of each moment."""
 
     def instead(self, head: str) -> "Selection":
