@@ -68,9 +68,9 @@ def explain(
     wanted = {game: next(entry) for game, entry in enumerate(open_games)}
     while wanted:
         games = np.repeat(list(wanted), [len(kept) for kept in wanted.values()])
-        answers = score(games, [kept for many in wanted.values() for kept in many])
+        outputs = score(games, [kept for many in wanted.values() for kept in many])
         ends = np.cumsum([len(kept) for kept in wanted.values()])
-        scores = dict(zip(wanted, np.split(np.asarray(answers, np.float64), ends[:-1]), strict=True))
+        scores = dict(zip(wanted, np.split(np.asarray(outputs, np.float64), ends[:-1]), strict=True))
         wanted = {}
         for game, values in scores.items():
             try:

@@ -67,17 +67,17 @@ def nearest_in_cells(
 
 def recall_of(directions: Directions, cells: Cells, k: int, seed: int, probes: int = PROBES) -> float:
     """The share of the `k` nearest of some entities that their cells hold."""
-    subset = np.sort(np.random.default_rng((seed, 13)).permutation(len(directions))[:SAMPLE_SIZE])
+    sample = np.sort(np.random.default_rng((seed, 13)).permutation(len(directions))[:SAMPLE_SIZE])
     true = {
         int(entry): set(row)
-        for asked, result, _ in nearest(directions, k, subset)
-        for entry, row in zip(asked, result, strict=True)
+        for queried, neighbours, _ in nearest(directions, k, sample)
+        for entry, row in zip(queried, neighbours, strict=True)
     }
     held = 0
     for cell in range(len(cells)):
-        members = np.intersect1d(cells.members(cell), subset)
-        for queried, result, _ in _within(directions, cells, cell, members, k, probes):
-            held += sum(len(true[int(entry)] & set(row)) for entry, row in zip(queried, result, strict=True))
+        members = np.intersect1d(cells.members(cell), sample)
+        for queried, neighbours, _ in _within(directions, cells, cell, members, k, probes):
+            held += sum(len(true[int(entry)] & set(row)) for entry, row in zip(queried, neighbours, strict=True))
     return held / max(sum(map(len, true.values())), 1)
 
 

@@ -56,7 +56,7 @@ class Trial:
 
 def blend(kind: TaskType, weights: Mapping[str, float], predictions: Mapping[str, np.ndarray]) -> np.ndarray:
     """The weighted mean of answers; of amounts that of their logarithms, of classes over as many as any head knows."""
-    return kind_of(kind).mix([predictions[name] for name in weights], list(weights.values()))
+    return kind_of(kind).blend([predictions[name] for name in weights], list(weights.values()))
 
 
 def trial_weights(trials: Sequence[Trial], fade: float = FADE) -> np.ndarray:

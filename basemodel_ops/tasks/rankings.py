@@ -83,11 +83,11 @@ class Rankings:
         }
         chosen = {candidate: policy for candidate, (policy, _) in results.items()}
         selected = max(results, key=lambda candidate: results[candidate][1]["ndcg_10"])
-        first, plain = (
+        first, baseline = (
             ndcg_by_row(queries, apply_policy(chosen[candidate], queries, predictions[candidate], diversity))
             for candidate in (selected, BASELINE)
         )
-        if not is_clear(first - plain, np.concatenate(entities(queries))):
+        if not is_clear(first - baseline, np.concatenate(entities(queries))):
             selected = BASELINE
         return cls(
             blend,
@@ -107,9 +107,9 @@ class Rankings:
 
     def measure(self, queries: Sequence[Query], candidate: str) -> dict[str, float]:
         """Metrics of a way of ranking on other queries, `blended`, under the policy that was chosen."""
-        return measure_scores(queries, self.answers(queries, candidate))
+        return measure_scores(queries, self.scores_of(queries, candidate))
 
-    def answers(self, queries: Sequence[Query], candidate: str) -> Sequence[np.ndarray]:
+    def scores_of(self, queries: Sequence[Query], candidate: str) -> Sequence[np.ndarray]:
         """Scores of a way of ranking for other queries, `blended`, under the policy that was chosen, (entities,
         candidates) each."""
         if candidate == RERANKED and self.ranker is not None:

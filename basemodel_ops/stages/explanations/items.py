@@ -14,7 +14,7 @@ from basemodel_ops.stages.scoring.answering import ItemQuestion
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
 from basemodel_ops.stages.tasks.recommendation import target_of
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks.evidence import OWN, WHOLE, Named, evidence
+from basemodel_ops.tasks.evidence import ALL_HISTORY, PERSONAL, Named, evidence
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -85,7 +85,7 @@ def _rows(named: Named, had: tuple[np.ndarray, np.ndarray], top: int, as_of: dat
             "events": len(chosen_times),
             "code": None,
         }
-        if code != WHOLE and (len(chosen_times) or kind != OWN):
+        if code != ALL_HISTORY and (len(chosen_times) or kind != PERSONAL):
             row |= {"code": code, "last_at": _newest(chosen_times, as_of)}
         yield row
     if order[top:]:

@@ -117,7 +117,7 @@ def batched(ws: Workspace, as_of: datetime) -> Contents:
                 for profile in profiles(warehouse, contract)
             ],
             losses=checkpoint.losses,
-            learnt=checkpoint.artifact.report,
+            model_metrics=checkpoint.artifact.report,
             tasks=[_task(ws, warehouse, task, as_of) for task in evaluated],
             segments=tables.read_segments(ws, warehouse, as_of),
             map=SegmentMap(*plane_of(indices), segment) if len(sample) > 2 and any(segment) else None,

@@ -167,7 +167,7 @@ def fit_recommendation(
     if rankings.ranker is not None:
         RecommendationArtifact.write_measured_ranker(writer, rankings.ranker)
     test = blended(queries["test"], rankings.blend)
-    scores = {candidate: rankings.answers(test, candidate) for candidate in rankings.metrics}
+    scores = {candidate: rankings.scores_of(test, candidate) for candidate in rankings.metrics}
     measured = {candidate: measure_scores(test, values) for candidate, values in scores.items()}
     selected, training_pairs = rankings.selected, rankings.training_pairs
     kept = ranked_predictions(task, tested, test, (scores[selected], scores["baseline"]), context.items.values)

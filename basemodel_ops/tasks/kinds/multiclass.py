@@ -70,10 +70,10 @@ class Multiclass(TaskKind):
         exponents = np.exp(logits - logits.max(1, keepdims=True))
         return exponents / exponents.sum(1, keepdims=True)
 
-    def mix(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    def blend(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
         """The mean over as many classes as any head knows."""
         classes = max(prediction.shape[1] for prediction in predictions)
-        return super().mix([_padded(prediction, classes) for prediction in predictions], shares)
+        return super().blend([_padded(prediction, classes) for prediction in predictions], shares)
 
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray

@@ -52,7 +52,7 @@ class Regression(TaskKind):
         """The logarithm itself."""
         return logits[:, 0]
 
-    def mix(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    def blend(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
         """The mean of the logarithms."""
         return signed_expm1(
             np.average([signed_log1p(prediction) for prediction in predictions], axis=0, weights=shares)

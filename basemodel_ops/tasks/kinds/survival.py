@@ -137,9 +137,9 @@ class Survival(TaskKind):
         chances = 1 - np.exp(log[:, low] * (1 - part) + log[:, low + 1] * part)
         return [pa.array(self.explained(task, prediction)), *(pa.array(column) for column in chances.T)]
 
-    def labels(self, target: np.ndarray, told: pa.ChunkedArray | None) -> dict[str, pa.Array]:
+    def labels(self, target: np.ndarray, recorded: pa.ChunkedArray | None) -> dict[str, pa.Array]:
         """Days, negative where the event was not seen by then."""
-        return super().labels(target, told) if told is None else {"label": told.combine_chunks()}
+        return super().labels(target, recorded) if recorded is None else {"label": recorded.combine_chunks()}
 
     def explained(self, task: Task, prediction: np.ndarray) -> np.ndarray:
         """Days until the event is expected, of which those beyond the last window count as it: its restricted mean."""
