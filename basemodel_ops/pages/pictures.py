@@ -95,11 +95,11 @@ def histogram(title: str, words: str, x: str, y: str, edges: np.ndarray, shares:
     """Shares of several groups between the same edges, as outlines; the first filled."""
     highest = max((float(share.max(initial=0)) for share in shares.values()), default=1.0) or 1.0
     plane = Plane(Axis(x, float(edges[0]), float(edges[-1])), Axis(y, 0.0, highest * 1.05))
-    for series, (name, current) in enumerate(shares.items()):
+    for series, (name, heights) in enumerate(shares.items()):
         if series == 0:
-            plane.bars(edges, current, name)
+            plane.bars(edges, heights, name)
         else:
-            plane.line(np.repeat(edges, 2)[1:-1], np.repeat(current, 2), name, series)
+            plane.line(np.repeat(edges, 2)[1:-1], np.repeat(heights, 2), name, series)
     return of_plane(title, words, plane)
 
 

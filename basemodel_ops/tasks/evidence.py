@@ -213,10 +213,10 @@ class _Terms:
         return codes, recent_counts.data[subset].astype(np.float64) * np.asarray(column.todense(), np.float64)[:, 0]
 
     def _similar(self, item: int) -> tuple[np.ndarray, np.ndarray] | None:
-        relations, current = self._affinity.interactions.item_models.relations, self._affinity.log_counts
+        relations, log_counts = self._affinity.interactions.item_models.relations, self._affinity.log_counts
         at = int(relations.ease_index[item])
         if at < 0:
             return None
-        subset = slice(current.indptr[self._row], current.indptr[self._row + 1])
-        codes = np.flatnonzero(relations.ease_index >= 0)[current.indices[subset]]
-        return codes, current.data[subset] * relations.ease_weights[current.indices[subset], at]
+        entries = slice(log_counts.indptr[self._row], log_counts.indptr[self._row + 1])
+        codes = np.flatnonzero(relations.ease_index >= 0)[log_counts.indices[entries]]
+        return codes, log_counts.data[entries] * relations.ease_weights[log_counts.indices[entries], at]

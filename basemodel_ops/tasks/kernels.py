@@ -101,13 +101,13 @@ def _best(scores: np.ndarray, out: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _sink(current: np.ndarray, heap: np.ndarray, at: int) -> None:
+def _sink(scores: np.ndarray, heap: np.ndarray, at: int) -> None:
     while True:
         least = at
         for child in (2 * at + 1, 2 * at + 2):
             if child < len(heap):
                 entry, other = heap[child], heap[least]
-                if current[entry] < current[other] or (current[entry] == current[other] and entry > other):
+                if scores[entry] < scores[other] or (scores[entry] == scores[other] and entry > other):
                     least = child
         if least == at:
             return

@@ -86,9 +86,9 @@ class Ranker:
         for part in _parts(np.arange(len(result)) if entities is None else entities):
             is_first = query.candidates.is_first[part]
             numbers = query.numbers(part)[is_first]
-            current = np.full(is_first.shape, -np.inf)
-            current[is_first] = expit(self._forest.raw_scores(numbers).mean(axis=1))
-            result[part] = current
+            chances = np.full(is_first.shape, -np.inf)
+            chances[is_first] = expit(self._forest.raw_scores(numbers).mean(axis=1))
+            result[part] = chances
         return result
 
     def contributions(self, numbers: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ class Rankings:
             training_pairs,
             ranker,
             chosen,
-            {candidate: current for candidate, (_, current) in results.items()},
+            {candidate: metrics for candidate, (_, metrics) in results.items()},
             diversity,
             selected,
         )
@@ -142,8 +142,8 @@ def _blend_crosswise(queries: Sequence[Query], seed: int, policies: Sequence[str
             entities_of(query, np.flatnonzero(half == side)) for query, half in zip(queries, sides, strict=True)
         ]
         blend, _ = choose_blend(lambda weights, t=teaching: ndcg(t, _scores(t, weights), policies))
-        for current, query, rows in zip(scores, queries, others, strict=True):
-            current[rows] = query.candidates.scores(blend)[rows]
+        for query_scores, query, rows in zip(scores, queries, others, strict=True):
+            query_scores[rows] = query.candidates.scores(blend)[rows]
     return scores
 
 

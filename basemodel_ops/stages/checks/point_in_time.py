@@ -149,10 +149,10 @@ class _Stored:
         """Some of the rows (positions), entity by entity, and what they are represented from."""
         for entity in np.unique(self.entity[chosen]):
             sampled_chosen = chosen[self.entity[chosen] == entity]
-            current = [history.part(entity, entity + 1) for history in histories]
+            own_histories = [history.part(entity, entity + 1) for history in histories]
             yield (
                 sampled_chosen,
-                Part.of(0, int(entity), current, self.entity[sampled_chosen], self.cutoff[sampled_chosen]),
+                Part.of(0, int(entity), own_histories, self.entity[sampled_chosen], self.cutoff[sampled_chosen]),
             )
 
     def same(self, subset: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -175,7 +175,7 @@ def _targets(
     """Pretraining targets of the rows, and how many of them are not those of these histories."""
     compared = differing = 0
     columns = kept_columns(examples.targets)
-    for kind, current in columns.items():
+    for kind, positions in columns.items():
         row, kept = examples.sample(kind)
         index = np.flatnonzero(np.isin(row, stored.rows))
         at = np.searchsorted(stored.rows, row[index])
@@ -183,7 +183,7 @@ def _targets(
             result = target_values(
                 part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.item_horizons,
                 snapshot.times.training_end,
-            )[part.row_index][:, current]  # fmt: skip
+            )[part.row_index][:, positions]  # fmt: skip
             before = kept[index[np.searchsorted(at, subset)]]
             compared += len(subset)
             differing += int((_bits(result) != _bits(before)).any(axis=1).sum())

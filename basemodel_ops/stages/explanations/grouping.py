@@ -77,10 +77,10 @@ def personal_columns(ws: Workspace, source: str) -> set[str]:
     for column in event.columns:
         if column.references:
             attributes = ws.contract.attribute(column.references)
-            current = {
+            personal_attributes = {
                 column.name for column in attributes.columns if (str(attributes.relation), column.name) in marked
             }
-            results |= {f"{column.name}.{name}" for name in current}
+            results |= {f"{column.name}.{name}" for name in personal_attributes}
     return results
 
 

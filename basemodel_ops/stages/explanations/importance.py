@@ -52,9 +52,9 @@ class Importance:
     def rows(self) -> Iterator[dict[str, object]]:
         """Rows of plain values: of each kind the largest first. Entities that a value says nothing of count as 0."""
         for kind, entities in self._entities.items():
-            current = [(key, sums) for key, sums in self._sums.items() if key[0] == kind]
-            current.sort(key=lambda entry: (-entry[1][1], entry[0]))
-            for rank, ((_, table, column, value), (there, sizes, values)) in enumerate(current, 1):
+            of_kind = [(key, sums) for key, sums in self._sums.items() if key[0] == kind]
+            of_kind.sort(key=lambda entry: (-entry[1][1], entry[0]))
+            for rank, ((_, table, column, value), (there, sizes, values)) in enumerate(of_kind, 1):
                 yield {
                     "kind": kind, "rank": rank, "source_table": table or None, "column_name": column or None,
                     "column_value": value or None, "entities": int(there), "of_entities": entities,

@@ -79,13 +79,13 @@ class Wording:
         for source in sources:
             for column in source.columns:
                 attributes = items[column.references] if column.references else None
-                current = (str(source.relation), column.name) in marked
-                self._personal |= {(source.name, column.name)} if current else set()
+                is_marked = (str(source.relation), column.name) in marked
+                self._personal |= {(source.name, column.name)} if is_marked else set()
                 if attributes is not None:
                     inner = {
                         attribute.name
                         for attribute in attributes.columns
-                        if current or (str(attributes.relation), attribute.name) in marked
+                        if is_marked or (str(attributes.relation), attribute.name) in marked
                     }
                     self._personal |= {(source.name, f"{column.name}.{name}") for name in inner}
         self._known: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -112,8 +112,8 @@ class Wording:
             return Aggregate(f"days to the next of {source}, foreseen", table, "", signed_expm1)
         else:
             words, read = f"{_measured(column, source, is_sum=False)} in the next {days} days", signed_expm1
-        current = "" if column in MEASURES else column
-        return Aggregate(f"{words}, foreseen", table, current, read if is_shown else None)
+        shown_column = "" if column in MEASURES else column
+        return Aggregate(f"{words}, foreseen", table, shown_column, read if is_shown else None)
 
     def _worded(
         self, block: Block, is_public: bool

@@ -82,9 +82,9 @@ def _learn_activity(
         chosen_order = chosen_order if len(chosen_order) else order  # a fold may be empty where there are few entities
         subset = np.arange(len(chosen_order)) < max(int(compared.rows_share * len(chosen_order)), 1)
         chosen_order, subset = np.sort(chosen_order), subset[np.argsort(chosen_order)]
-        current = inputs[chosen_order].astype(np.float32)
-        full = impute(current, targets[chosen_order], horizon_groups, is_binary, ws.settings.seed)
-        boosters.append(fit_activity(current, full, is_binary, ws.settings.seed))
+        training_inputs = inputs[chosen_order].astype(np.float32)
+        full = impute(training_inputs, targets[chosen_order], horizon_groups, is_binary, ws.settings.seed)
+        boosters.append(fit_activity(training_inputs, full, is_binary, ws.settings.seed))
         networks.append(
             pretrain(inputs[chosen_order[subset]], full[subset], is_binary, shape, 1, ws.settings.seed, ws.log)[0]
         )

@@ -224,14 +224,14 @@ def published(ws: Workspace, as_of: datetime, entity: str | None, count: int) ->
         if not warehouse.exists(relation):
             raise DataError(f"There is no table {relation}. {again}")
         query = rows_query(relation, [key, *COLUMNS]).where(column_of("as_of").eq(timestamp_of(as_of)))
-        subset = warehouse.read(query.copy().limit(1)).num_rows
+        published_rows = warehouse.read(query.copy().limit(1)).num_rows
         if entity is not None:
             chosen = typed_key(ws, warehouse, entity)[0].as_py()
             query = query.where(column_of(key).eq(exp.convert(chosen)))
         else:
             query = query.where(column_of("rank") <= exp.Literal.number(count))
         result = warehouse.read(query).to_pylist()
-    if not subset:
+    if not published_rows:
         raise DataError(f"No anomalies of {key_of(as_of)} are in {relation}: too few past windows, or not run. {again}")
     if not result and entity is None:
         raise DataError(f"Nobody in {relation} as of {key_of(as_of)} had a history before the window: none is ranked.")

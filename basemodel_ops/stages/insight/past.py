@@ -70,8 +70,8 @@ def typical_before(
     for end, query in queries.items():
         drawn = exp.select(column_of("entity")).from_(query.subquery("asked"))
         drawn = warehouse.read(warehouse.sampled(drawn, "entity", chosen.share)).column(0)
-        current = builder.entities.encode(drawn).astype(np.int64)
-        entity.append(current[current >= 0])
+        entity_index = builder.entities.encode(drawn).astype(np.int64)
+        entity.append(entity_index[entity_index >= 0])
         start.append(np.full(len(entity[-1]), end - days * DAY))
     pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]

@@ -162,13 +162,13 @@ def personal(contract: Contract) -> set[tuple[str, str]]:
     result = set()
     for source in (*contract.events, *contract.attributes):
         for column in source.columns:
-            current = (str(source.relation), column.name) in marked
+            is_marked = (str(source.relation), column.name) in marked
             inner = items[column.references].columns if column.references else ()
-            names = [column.name] if current else []
+            names = [column.name] if is_marked else []
             names += [
                 f"{column.name}.{entry.name}"
                 for entry in inner
-                if current or (str(items[str(column.references)].relation), entry.name) in marked
+                if is_marked or (str(items[str(column.references)].relation), entry.name) in marked
             ]
             result |= {(source.name, name) for name in names}
     return result

@@ -32,10 +32,10 @@ class Items:
         popular = seen / seen.sum()
         likelihood, cell_weights = [], []
         for (windows, _), (row, cell) in zip(parts, happened, strict=True):
-            rows, current = np.unique(row, return_inverse=True)
+            rows, inverse = np.unique(row, return_inverse=True)
             kinds, total_weight = windows.kinds(line, popular, rows)
-            likelihood.append(kinds[:, current, cell].T)
-            cell_weights.append(total_weight[current])
+            likelihood.append(kinds[:, inverse, cell].T)
+            cell_weights.append(total_weight[inverse])
         return cls(popular, Mixture.of(np.concatenate(likelihood), np.concatenate(cell_weights)))
 
 
@@ -152,19 +152,19 @@ def _judged(line: Line, model: Counts | Errors | Items, windows: Windows) -> Jud
         return Judged(score, expected.number, number, expected.number)
     if isinstance(model, Items):
         items = windows.items(line)
-        rows, current = np.unique(items.row, return_inverse=True)  # of the others nothing is asked
+        rows, inverse = np.unique(items.row, return_inverse=True)  # of the others nothing is asked
         kinds, total_weight = windows.kinds(line, model.popular, rows)
         expected = model.mixture.shares(kinds, total_weight)
-        chances = shares.tails(expected, current, items.cell)
+        chances = shares.tails(expected, inverse, items.cell)
         count = np.bincount(items.row, minlength=len(windows)).astype(float)
-        seen = Seen(items, expected[current, items.cell], chances)
+        seen = Seen(items, expected[inverse, items.cell], chances)
         score = shares.surprise(chances, items.row, len(windows))
         return Judged(score, count, count, np.full(len(windows), np.nan), seen)
     number = windows.number(line.source)
-    current, predicted = windows.sizes(line.source, line.column)
+    sizes, predicted = windows.sizes(line.source, line.column)
     bias, spread = model.at(np.log1p(number))
     divisor = np.maximum(number, 1)
     observed, about = (
-        signed_expm1(size + np.log1p(number)) / divisor for size in (np.nan_to_num(current), predicted + bias)
+        signed_expm1(size + np.log1p(number)) / divisor for size in (np.nan_to_num(sizes), predicted + bias)
     )
-    return Judged(np.abs(current - predicted - bias) / spread, number.astype(float), observed, about)
+    return Judged(np.abs(sizes - predicted - bias) / spread, number.astype(float), observed, about)

@@ -37,8 +37,8 @@ def plan(ws: Workspace, renew: bool | None = None) -> list[Step]:
             steps.append(Step(key, False, f"nothing it is made from changed ({versions[key]})"))
             continue
         remade.add(key)
-        current = ws.store.newest(key)
-        old = current.manifest["about"].get("inputs") if current is not None else None
+        newest = ws.store.newest(key)
+        old = newest.manifest["about"].get("inputs") if newest is not None else None
         why = "it was never made" if old is None else "; ".join(_changes(old, inputs, remade))
         steps.append(Step(key, True, why))
     return steps

@@ -146,8 +146,8 @@ def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
     )
     low, results = 0, []
     for part in week.embedding_parts():
-        current = subset[(subset >= low) & (subset < low + len(part))] - low
-        results.append(part[current].astype(np.float32))
+        part_rows = subset[(subset >= low) & (subset < low + len(part))] - low
+        results.append(part[part_rows].astype(np.float32))
         low += len(part)
     return week.entities.values.take(pa.array(subset)), np.concatenate(results) if results else np.zeros((0, 1))
 

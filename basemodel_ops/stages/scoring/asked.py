@@ -114,9 +114,9 @@ def rows_of_populations(
     every, row_index = pairs[0], np.arange(len(newest))
     if len(pairs) > 1:
         every, row_index = np.unique(np.concatenate(pairs, axis=1), axis=1, return_inverse=True)
-    at_cutoff, *current = np.split(row_index.ravel(), np.cumsum([pair.shape[1] for pair in pairs])[:-1])
+    at_cutoff, *row_indices = np.split(row_index.ravel(), np.cumsum([pair.shape[1] for pair in pairs])[:-1])
     members = [np.zeros(every.shape[1], bool) for _ in populations]
-    others = iter(current)
+    others = iter(row_indices)
     for flags, index, population in zip(members, known, populations, strict=True):
         flags[at_cutoff[index[index >= 0]] if population.cutoff is None else next(others)] = True
     return PopulationRows(every[0], every[1], every[1] == cutoff, members)

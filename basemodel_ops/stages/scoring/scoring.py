@@ -160,16 +160,16 @@ def _pass_over(
     """Represent all rows, a group at a time, and give each to whom it concerns."""
     done, started = 0, time.monotonic()
     for group in _groups(builder, rows):
-        current = slice(group.first, group.first + len(group.rows))
+        group_rows = slice(group.first, group.first + len(group.rows))
         for entry, is_in_population in zip(due, rows.members, strict=True):
-            subset = np.flatnonzero(is_in_population[current])
+            subset = np.flatnonzero(is_in_population[group_rows])
             if len(subset):
                 entry.cold += int((~group.rows.has_history(subset)).sum())
                 scores = entry.question.stamped(entry.question.answer(group, subset), run_id)
                 entry.rows += scores.num_rows
                 entry.out.append(scores)
-        if writer is not None and rows.is_newest[current].any():
-            writer.append(group.rows.filter(rows.is_newest[current]))
+        if writer is not None and rows.is_newest[group_rows].any():
+            writer.append(group.rows.filter(rows.is_newest[group_rows]))
         done += len(group.rows)
         ws.log_progress("rows", done, len(rows), started)
     return {"rows": int(rows.is_newest.sum())}
@@ -197,10 +197,10 @@ def _groups(builder: Builder, rows: PopulationRows) -> Iterator[Group]:
     if not len(rows):
         return
     for part, values in parallel_map(work, builder.parts(rows.entity, rows.cutoff, GROUP)):
-        count, current = part.histories[0].entities, np.arange(part.first, part.first + len(part))
+        count, part_rows = part.histories[0].entities, np.arange(part.first, part.first + len(part))
         entities = Vocabulary(builder.entities.values.slice(part.low, count), np.ones(count, np.int64))
         rows_in_memory = RowsInMemory(
-            entities, part.row_index[0], rows.cutoff[current], builder.layout, values, partial(builder.terms, part)
+            entities, part.row_index[0], rows.cutoff[part_rows], builder.layout, values, partial(builder.terms, part)
         )
         yield Group(part.first, rows_in_memory, dict(zip(names, part.histories, strict=True)))
 

@@ -190,7 +190,8 @@ def ranked_predictions(
         items: All of them.
     """
     results = [
-        [query.candidates.best(current, NAMED) for query, current in zip(queries, of, strict=True)] for of in scores
+        [query.candidates.best(query_scores, NAMED) for query, query_scores in zip(queries, of, strict=True)]
+        for of in scores
     ]
     tables = []
     for sample, query, (best, scores), (baseline, _) in zip(samples, queries, *results, strict=True):
@@ -212,7 +213,7 @@ def ranked_predictions(
 
 
 def _is_taken(items: np.ndarray, truth: list[np.ndarray]) -> np.ndarray:
-    return np.array([np.isin(current, took) for current, took in zip(items, truth, strict=True)]).reshape(items.shape)
+    return np.array([np.isin(named, took) for named, took in zip(items, truth, strict=True)]).reshape(items.shape)
 
 
 def _values(items: pa.Array, code: np.ndarray) -> pa.Array:

@@ -217,8 +217,8 @@ def _apart(queries: list[Query], scores: Sequence[np.ndarray]) -> dict[str, dict
         ends = np.cumsum([len(query.truth) for query in queries])
         parts = zip(queries, np.split(kept, ends[:-1]), strict=True)
         subset = [
-            replace(query, truth=[t if k else t[:0] for t, k in zip(query.truth, current, strict=True)])
-            for query, current in parts
+            replace(query, truth=[t if k else t[:0] for t, k in zip(query.truth, is_kept, strict=True)])
+            for query, is_kept in parts
         ]
         return measure_scores(subset, scores)
 

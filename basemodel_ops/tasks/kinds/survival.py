@@ -93,8 +93,8 @@ class Survival(TaskKind):
     def fit(self, head: Learner, features: np.ndarray, target: np.ndarray, weight: Weight) -> None:
         """Learn from every period in which a row was at risk."""
         at = PersonPeriods.of(target)
-        current = at.share if weight is None else at.share * weight[at.row]
-        head.fit(_in_period(features[at.row], at.period), at.happened, current)
+        at_risk = at.share if weight is None else at.share * weight[at.row]
+        head.fit(_in_period(features[at.row], at.period), at.happened, at_risk)
 
     def predict(self, head: Learner, features: np.ndarray) -> np.ndarray:
         """The hazard of each period."""
