@@ -98,8 +98,8 @@ def _within(
     for low in range(0, len(members), QUERIES):
         queried = members[low : low + QUERIES]
         selected, best = directions.of(queried), np.empty((len(queried), 0), np.int64)
-        for number, subset in enumerate(compared):
-            result = selected @ subset.T
+        for number, cell_vectors in enumerate(compared):
+            result = selected @ cell_vectors.T
             positions = around[number * CANDIDATES :][: result.shape[1]]
             result[positions == queried[:, None]] = -np.inf
             best = merged(best, result, positions, fewest)

@@ -146,8 +146,8 @@ def _learning(contents: Contents) -> Section:
     steps, loss = np.arange(1, len(contents.losses) + 1), np.asarray(contents.losses)
     width = max(len(loss) // 40, 1)
     smooth = np.convolve(loss, np.ones(width) / width, "valid")
-    subset = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 300)).astype(int))
-    lines = {"each step": (steps[subset], loss[subset])}
+    steps_shown = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 300)).astype(int))
+    lines = {"each step": (steps[steps_shown], loss[steps_shown])}
     if width > 1:
         even = np.unique(np.linspace(0, len(smooth) - 1, 100).astype(int))
         lines["mean of steps"] = (steps[width - 1 :][even], smooth[even])

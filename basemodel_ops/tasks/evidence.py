@@ -207,10 +207,10 @@ class _Terms:
 
     def _follows(self, half_life: float, item: int) -> tuple[np.ndarray, np.ndarray]:
         recent_counts = self._affinity.recent_counts[STEPS.index(half_life)]
-        subset = slice(recent_counts.indptr[self._row], recent_counts.indptr[self._row + 1])
-        codes = recent_counts.indices[subset]
+        entries = slice(recent_counts.indptr[self._row], recent_counts.indptr[self._row + 1])
+        codes = recent_counts.indices[entries]
         column = self._affinity.interactions.item_models.relations.follows[codes][:, [item]]
-        return codes, recent_counts.data[subset].astype(np.float64) * np.asarray(column.todense(), np.float64)[:, 0]
+        return codes, recent_counts.data[entries].astype(np.float64) * np.asarray(column.todense(), np.float64)[:, 0]
 
     def _similar(self, item: int) -> tuple[np.ndarray, np.ndarray] | None:
         relations, log_counts = self._affinity.interactions.item_models.relations, self._affinity.log_counts

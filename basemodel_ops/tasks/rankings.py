@@ -66,8 +66,8 @@ class Rankings:
         cls, queries: Sequence[Query], seed: int, policies: Sequence[str] = POLICIES, diversity: float = 0.0
     ) -> "Rankings":
         """Choose weights, fit a ranker and measure every way under its best policy."""
-        subset = sampled(queries, BLENDED, seed)
-        blend, tried = choose_blend(lambda weights: ndcg(subset, _scores(subset, weights), policies))
+        blend_queries = sampled(queries, BLENDED, seed)
+        blend, tried = choose_blend(lambda weights: ndcg(blend_queries, _scores(blend_queries, weights), policies))
         apart = _blend_crosswise(queries, seed, policies)
         queries = blended(queries, blend)
         predictions = {candidate: _scores(queries, weights) for candidate, weights in candidate_weights(blend).items()}

@@ -90,8 +90,10 @@ def _unknown(ws: Workspace, warehouse: Warehouse, task: Task, entity: str, key: 
     is_in_population = (
         key in warehouse.read(population_query(ws.contract.grid, task, as_of, is_open=False)).column(0).to_pylist()
     )
-    subset = warehouse.read(entities_query(ws.contract, as_of).limit(3)).column(0).to_pylist()
-    there = f"Entities with events are, for example: {', '.join(map(str, subset))}." if subset else "Nobody has any."
+    examples = warehouse.read(entities_query(ws.contract, as_of).limit(3)).column(0).to_pylist()
+    there = (
+        f"Entities with events are, for example: {', '.join(map(str, examples))}." if examples else "Nobody has any."
+    )
     known = f"{task.name} asks about it" if is_in_population else f"{task.name} does not ask about it either"
     return DataError(
         f"{task.entity} {entity!r} has no event before {key_of(as_of)}, so none explains its score; {known}. "

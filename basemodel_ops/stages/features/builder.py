@@ -198,8 +198,8 @@ class Builder:
                 in_range = [history.part(first, until) for history in histories]
                 most = ROWS if until == first + 1 else max(end - begin, 1)  # one entity may have any number of rows
                 for row in range(begin, end, most):
-                    subset = slice(row, min(row + most, end))
-                    yield Part.of(int(row), low + first, in_range, entity[subset], cutoff[subset])
+                    part_rows = slice(row, min(row + most, end))
+                    yield Part.of(int(row), low + first, in_range, entity[part_rows], cutoff[part_rows])
 
     def represent(self, part: "Part") -> np.ndarray:
         """The rows of a part, float16 (rows, length)."""

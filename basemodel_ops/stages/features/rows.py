@@ -78,8 +78,8 @@ class Represented(ABC):
         """Positions in `rows`, and all inputs of these rows, float16 (rows, length), `CHUNK` rows at a time."""
         everything = np.arange(self.layout.length)
         for low in range(0, max(len(rows), 1), CHUNK):
-            subset = np.arange(low, min(low + CHUNK, len(rows)))
-            yield subset, self.gather(rows[subset], everything)
+            chunk = np.arange(low, min(low + CHUNK, len(rows)))
+            yield chunk, self.gather(rows[chunk], everything)
 
     @abstractmethod
     def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -70,8 +70,8 @@ def report(ws: Workspace, as_of: datetime) -> Report:
         }
         return shown, {}
 
-    artifact = ws.write(key, version, write, {"as_of": key_of(as_of)})
-    return Report(artifact.version, False, artifact.metrics, drawings=drawings)
+    written = ws.write(key, version, write, {"as_of": key_of(as_of)})
+    return Report(written.version, False, written.metrics, drawings=drawings)
 
 
 def _inputs(ws: Workspace) -> list[object]:
@@ -141,15 +141,15 @@ def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
         week = Week(ws, as_of)
     except DataError:
         return pa.array([], pa.string()), np.zeros((0, 1))
-    subset = (
+    sample = (
         np.unique(np.linspace(0, len(week) - 1, min(MAPPED, len(week))).astype(int)) if len(week) else np.zeros(0, int)
     )
     low, results = 0, []
     for part in week.embedding_parts():
-        part_rows = subset[(subset >= low) & (subset < low + len(part))] - low
+        part_rows = sample[(sample >= low) & (sample < low + len(part))] - low
         results.append(part[part_rows].astype(np.float32))
         low += len(part)
-    return week.entities.values.take(pa.array(subset)), np.concatenate(results) if results else np.zeros((0, 1))
+    return week.entities.values.take(pa.array(sample)), np.concatenate(results) if results else np.zeros((0, 1))
 
 
 def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:

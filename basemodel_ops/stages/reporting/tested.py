@@ -106,7 +106,7 @@ class Tested:
         entities, generator = EntityDraws(self._owner[rows]), np.random.default_rng(self._seed)
         draws = [rows[entities.rows(generator)] for _ in range(SAMPLES)]
         drawn = _with_difference(
-            {entry: np.array([measure(subset, name) for subset in draws]) for entry, name in COLUMNS.items()}
+            {entry: np.array([measure(sampled, name) for sampled in draws]) for entry, name in COLUMNS.items()}
         )
         known = {entry: draw[np.isfinite(draw)] for entry, draw in drawn.items()}
         return values, {entry: float(draw.std()) if len(draw) else float("nan") for entry, draw in known.items()}

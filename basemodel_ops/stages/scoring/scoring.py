@@ -162,10 +162,10 @@ def _pass_over(
     for group in _groups(builder, rows):
         group_rows = slice(group.first, group.first + len(group.rows))
         for entry, is_in_population in zip(due, rows.members, strict=True):
-            subset = np.flatnonzero(is_in_population[group_rows])
-            if len(subset):
-                entry.cold += int((~group.rows.has_history(subset)).sum())
-                scores = entry.question.stamped(entry.question.answer(group, subset), run_id)
+            question_rows = np.flatnonzero(is_in_population[group_rows])
+            if len(question_rows):
+                entry.cold += int((~group.rows.has_history(question_rows)).sum())
+                scores = entry.question.stamped(entry.question.answer(group, question_rows), run_id)
                 entry.rows += scores.num_rows
                 entry.out.append(scores)
         if writer is not None and rows.is_newest[group_rows].any():

@@ -79,11 +79,11 @@ def read_predictions(ws: Workspace, task: str, part: str | None = None) -> pa.Ta
     table = PredictionsArtifact(artifact).rows
     if part is None:
         return table
-    subset = table.filter(pc.equal(table.column("part"), part))
-    if not subset.num_rows:
+    part_rows = table.filter(pc.equal(table.column("part"), part))
+    if not part_rows.num_rows:
         there = [name for name in PARTS if name in set(table.column("part").unique().to_pylist())]
         raise DataError(f"No answered rows of {task} are of {part}. There are some of: {', '.join(there)}.")
-    return subset
+    return part_rows
 
 
 def single_predictions(
@@ -124,8 +124,8 @@ def single_predictions(
         for name, values in (("prediction", shipped), ("baseline", baseline_values)):
             columns[name] = pa.array(np.nan_to_num(values), mask=~np.isfinite(values))
     columns["weight"] = np.ones(count) if rows.weight is None else rows.weight
-    subset = np.flatnonzero(np.isin(rows.part, PARTS))
-    return _rows(task, rows, columns).take(pa.array(subset))
+    labelled = np.flatnonzero(np.isin(rows.part, PARTS))
+    return _rows(task, rows, columns).take(pa.array(labelled))
 
 
 def _wide(prediction: np.ndarray, classes: list[str] | None) -> np.ndarray:
@@ -159,16 +159,16 @@ def pair_predictions(
         seed: Of the rows that are drawn where not all fit.
     """
     count = max(PAIRS // max(len(labels), 1), 1)
-    subset = np.arange(len(rows.cutoff))
-    if len(subset) > count:
-        subset = np.sort(np.random.default_rng((seed, 9)).choice(subset, count, replace=False))
+    sample = np.arange(len(rows.cutoff))
+    if len(sample) > count:
+        sample = np.sort(np.random.default_rng((seed, 9)).choice(sample, count, replace=False))
     width = len(labels)
-    flat = rows.take(np.repeat(subset, width))
+    flat = rows.take(np.repeat(sample, width))
     columns = {
-        "item": labels.take(pa.array(np.tile(np.arange(width), len(subset)))),
-        "label": target[subset].ravel().astype(np.int8),
-        "prediction": predictions[selected][subset].ravel().astype(float),
-        "baseline": predictions["baseline"][subset].ravel().astype(float),
+        "item": labels.take(pa.array(np.tile(np.arange(width), len(sample)))),
+        "label": target[sample].ravel().astype(np.int8),
+        "prediction": predictions[selected][sample].ravel().astype(float),
+        "baseline": predictions["baseline"][sample].ravel().astype(float),
     }
     return _rows(task, flat, columns)
 

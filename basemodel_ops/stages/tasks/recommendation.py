@@ -216,11 +216,11 @@ def _apart(queries: list[Query], scores: Sequence[np.ndarray]) -> dict[str, dict
         kept = np.isin(np.arange(len(is_warm)), rows)
         ends = np.cumsum([len(query.truth) for query in queries])
         parts = zip(queries, np.split(kept, ends[:-1]), strict=True)
-        subset = [
+        kept_queries = [
             replace(query, truth=[t if k else t[:0] for t, k in zip(query.truth, is_kept, strict=True)])
             for query, is_kept in parts
         ]
-        return measure_scores(subset, scores)
+        return measure_scores(kept_queries, scores)
 
     return measure_by_history(is_warm, measure)
 

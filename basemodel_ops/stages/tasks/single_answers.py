@@ -88,7 +88,9 @@ def fit_single(
     kept = single_predictions(task, rows, target, classes, chosen, judged.against)
     keep_predictions(ws, task.name, kept, writer)
     name = chosen.name
-    by_history = measure_by_history(is_warm[test], lambda subset: mean_metrics(kind, [tested.take(subset)])[name])
+    by_history = measure_by_history(
+        is_warm[test], lambda rows_of_group: mean_metrics(kind, [tested.take(rows_of_group)])[name]
+    )
     SingleModelArtifact.write_metrics_by_history(writer, by_history)
     heads = fit_heads(kind, feature_sets, target, seed, list(chosen.selected.weights), metric)
     cold = ColdStart.of(kind, target, is_warm, rows.weight)
