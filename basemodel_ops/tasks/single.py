@@ -256,10 +256,10 @@ def load_mixture(kind: TaskType, names: Sequence[str], state: State) -> Mixture:
     """The inverse of `save_mixture`, of the heads `names` in the order of their shares."""
     heads: dict[str, Head] = {}
     for part in names:
-        current = tuple(
+        head_state = tuple(
             {k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state
         )
-        heads[part] = _head(recipes_of(kind)[part][0], kind, FEW_ROWS, 0).restore(current)  # type: ignore[arg-type]
-    current = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
+        heads[part] = _head(recipes_of(kind)[part][0], kind, FEW_ROWS, 0).restore(head_state)  # type: ignore[arg-type]
+    calibration = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
     weights = dict(zip(names, state[0]["shares"].tolist(), strict=True))
-    return Mixture(kind, weights, heads, load_calibration(current))
+    return Mixture(kind, weights, heads, load_calibration(calibration))

@@ -149,10 +149,10 @@ class _Stored:
         """Some of the rows (positions), entity by entity, and what they are represented from."""
         for entity in np.unique(self.entity[chosen]):
             sampled_chosen = chosen[self.entity[chosen] == entity]
-            own_histories = [history.part(entity, entity + 1) for history in histories]
+            entity_histories = [history.part(entity, entity + 1) for history in histories]
             yield (
                 sampled_chosen,
-                Part.of(0, int(entity), own_histories, self.entity[sampled_chosen], self.cutoff[sampled_chosen]),
+                Part.of(0, int(entity), entity_histories, self.entity[sampled_chosen], self.cutoff[sampled_chosen]),
             )
 
     def same(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
