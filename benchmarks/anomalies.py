@@ -33,8 +33,8 @@ from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.anomalies import days_of, uniform
-from basemodel_ops.stages.insight.past import usual_before, windows_at
-from basemodel_ops.stages.insight.usual import Usual
+from basemodel_ops.stages.insight.past import typical_before, windows_at
+from basemodel_ops.stages.insight.usual import TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
 from benchmarks.quality.datasets import PROJECTS, Dataset, online_retail, web_events
@@ -100,7 +100,7 @@ def _measured(ws: Workspace, chosen: argparse.Namespace) -> dict[str, Any]:
     days, weeks = days_of(checkpoint), []
     with ws.warehouse() as warehouse:
         for cutoff in ws.times(warehouse).cutoffs[-chosen.weeks :].tolist():
-            usual = usual_before(ws, warehouse, cutoff, days, checkpoint)
+            usual = typical_before(ws, warehouse, cutoff, days, checkpoint)
             if isinstance(usual, str):
                 raise ValueError(usual)
             reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
@@ -115,7 +115,7 @@ class _Ranked:
     """Entities of a cutoff and how odd three ways say that they are."""
 
     def __init__(
-        self, ws: Workspace, builder: Builder, part: Part, usual: Usual, days: int, checkpoint: Checkpoint
+        self, ws: Workspace, builder: Builder, part: Part, usual: TypicalWindows, days: int, checkpoint: Checkpoint
     ) -> None:
         self._ws, self._builder, self._part, self._usual = ws, builder, part, usual
         self._days, self._checkpoint = days, checkpoint

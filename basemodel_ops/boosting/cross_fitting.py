@@ -35,10 +35,10 @@ def cross_fitted_predictions(
     result: np.ndarray | None = None
     for number, predict in enumerate(models):
         hidden_rows = ~is_past | (fold == number)
-        current = predict(inputs[hidden_rows])
+        hidden_predictions = predict(inputs[hidden_rows])
         if result is None:
-            result = np.zeros((len(inputs), current.shape[1]), np.float32)
-        result[hidden_rows] += current * np.where(is_past[hidden_rows], 1.0, 1 / len(models))[:, None]
+            result = np.zeros((len(inputs), hidden_predictions.shape[1]), np.float32)
+        result[hidden_rows] += hidden_predictions * np.where(is_past[hidden_rows], 1.0, 1 / len(models))[:, None]
     if result is None:
         raise ValueError("There is no model to ask.")
     return result

@@ -119,15 +119,15 @@ class Forest:
         step = max(BLOCK // max(math.prod(shape[1:]), 1), 1)
 
         def evaluate(low: int) -> None:
-            current = result[low : low + step]
+            block = result[low : low + step]
             codes = [
                 self.columns.codes(part if len(part) == 1 else part[low : low + step], first)
                 for part, first in zip(inputs, firsts, strict=True)
             ]
-            together = np.concatenate([np.broadcast_to(code, (len(code), *current.shape[:-1])) for code in codes])
-            together = together.reshape(len(together), math.prod(current.shape[:-1]))
+            together = np.concatenate([np.broadcast_to(code, (len(code), *block.shape[:-1])) for code in codes])
+            together = together.reshape(len(together), math.prod(block.shape[:-1]))
             raw = finish(_summed(together, *self.trees))  # (outputs, rows)
-            current[:] = np.moveaxis(raw.reshape(current.shape[-1], *current.shape[:-1]), 0, -1)
+            block[:] = np.moveaxis(raw.reshape(block.shape[-1], *block.shape[:-1]), 0, -1)
 
         lows = range(0, shape[0], step)
         if len(lows) < 2:
@@ -142,7 +142,7 @@ class Forest:
         """Predictions (outputs, rows) of raw scores."""
         ends = np.cumsum([outputs for _, outputs in self.objectives])
         split = zip(self.objectives, np.split(raw, ends[:-1]), strict=True)
-        return np.concatenate([_predicted(objective, current) for (objective, _), current in split])
+        return np.concatenate([_predicted(objective, raw_scores) for (objective, _), raw_scores in split])
 
 
 def _starts(lengths: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def trees_of(booster: lgb.Booster) -> Trees:
         raise ValueError("The booster answers the mean of its trees (a random forest); only sums of trees are known.")
     trees = [_tree(text) for text in texts]
     nodes = [node for tree, _ in trees for node in tree]
-    values = [value for _, current in trees for value in current]
+    values = [value for _, leaf_values in trees for value in leaf_values]
     feature, threshold, missing, leaf, grown = zip(*nodes, strict=True) if nodes else ((),) * 5
     return Trees(
         np.array(feature, np.int64),
@@ -52,7 +52,7 @@ def trees_of(booster: lgb.Booster) -> Trees:
         np.array(leaf, np.uint8),
         np.array(grown, np.uint8),
         np.array([len(tree) for tree, _ in trees], np.int64),
-        np.array([len(current) for _, current in trees], np.int64),
+        np.array([len(leaf_values) for _, leaf_values in trees], np.int64),
         np.array(values, np.float64),
         int(about["max_feature_idx"]) + 1,
         int(about["num_tree_per_iteration"]),

@@ -66,9 +66,9 @@ def sketch_histories(
         from basemodel_ops.emde.gpu import sketch_on_device
 
         return sketch_on_device(start, time, codes, weights, table, width, cutoffs, np.asarray(half_lives, np.float64))
-    current = as_rows(cutoffs, len(start) - 1)
-    out = np.empty((*current.shape, len(half_lives), cells), np.float32)
+    timestamps = as_rows(cutoffs, len(start) - 1)
+    out = np.empty((*timestamps.shape, len(half_lives), cells), np.float32)
     if out.size:
-        out_row, flat = np.arange(len(out)), out.reshape(*current.shape, -1)
-        sketch_entities(start, out_row, time, codes, weights, table, width, current, rates, -1, False, flat)
+        out_row, flat = np.arange(len(out)), out.reshape(*timestamps.shape, -1)
+        sketch_entities(start, out_row, time, codes, weights, table, width, timestamps, rates, -1, False, flat)
     return out

@@ -62,10 +62,10 @@ def decayed_moments(
     start: np.ndarray, time: np.ndarray, values: np.ndarray, cutoffs: np.ndarray, half_lives: np.ndarray
 ) -> Moments:
     """Sums, means and last values strictly before each cutoff; arguments as in `sketch_histories`."""
-    current = per_entity(cutoffs, len(start) - 1)
-    shape = (*current.shape, len(half_lives))
+    timestamps = per_entity(cutoffs, len(start) - 1)
+    shape = (*timestamps.shape, len(half_lives))
     sums, last = np.zeros((*shape, 2)), np.full(shape[:2], np.nan, np.float32)
-    _moments(start, time, values, current, np.asarray(half_lives, np.float64), sums, last)
+    _moments(start, time, values, timestamps, np.asarray(half_lives, np.float64), sums, last)
     total_weight, total = sums[..., 0], sums[..., 1]
     mean = np.divide(total, total_weight, out=np.zeros_like(total), where=total_weight > 0)
     return Moments(total_weight.astype(np.float32), total.astype(np.float32), mean.astype(np.float32), last)

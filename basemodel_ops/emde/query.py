@@ -196,8 +196,8 @@ def _ages(
     total = np.stack(
         [np.bincount(codes[:, row].astype(np.int64), counts, width) for row in range(depth)]
     )  # (depth, width): decoded mass of each cell
-    current = counts[items, None] / np.maximum(total[np.arange(depth), cells], 1e-300)
-    weight = np.where(current >= current.max(axis=1, keepdims=True) * 0.999, 1.0, current**4)
+    fraction = counts[items, None] / np.maximum(total[np.arange(depth), cells], 1e-300)
+    weight = np.where(fraction >= fraction.max(axis=1, keepdims=True) * 0.999, 1.0, fraction**4)
     cell_weights = [(_cell_weights(sketch[half_life], codes[items]) * weight).sum(axis=1) for half_life in order]
     age = effective_age(cell_weights[0], cell_weights[-1], (float(half_lives[order[0]]), float(half_lives[order[-1]])))
     return np.where(counts[items] > 0, age, np.nan)

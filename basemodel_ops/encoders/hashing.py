@@ -43,8 +43,8 @@ def hash_values(column: pa.Array) -> np.ndarray:
     """A 64-bit hash per value, uint64 (rows,): of integers by value, of anything else by its bytes or its text."""
     out = np.empty(len(column), np.uint64)
     if pa.types.is_integer(column.type):
-        plain = column.fill_null(0).to_numpy(zero_copy_only=False)
-        _mix_all(plain if plain.dtype == np.uint64 else plain.astype(np.int64).view(np.uint64), out)
+        integers = column.fill_null(0).to_numpy(zero_copy_only=False)
+        _mix_all(integers if integers.dtype == np.uint64 else integers.astype(np.int64).view(np.uint64), out)
         return out
     is_bytes = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
     is_bytes |= pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)

@@ -154,7 +154,7 @@ def _opened(image: bytes | str) -> Any:
         return None
 
 
-def _described(image: Any) -> np.ndarray:
+def _statistics(image: Any) -> np.ndarray:
     """Signs of two perceptual hashes, colour histogram, colours of a thumbnail, shape; float32."""
     import imagehash
     from PIL import Image
@@ -169,14 +169,14 @@ def _described(image: Any) -> np.ndarray:
 
 
 LENGTH = 64 + 64 + 16 + 3 * SIDE * SIDE + 1
-"""Length of `_described`."""
+"""Length of `_statistics`."""
 
 
 def _vectors(images: list[bytes | str], network: Any) -> np.ndarray:
     """Features, float32 (images, dimension); not-a-number where an image cannot be read."""
     opened = [_opened(image) for image in images]
     readable = [image for image in opened if image is not None]
-    result = _run_network(network, readable) if network is not None else [_described(image) for image in readable]
+    result = _run_network(network, readable) if network is not None else [_statistics(image) for image in readable]
     length = network.num_features if network is not None else LENGTH
     out = np.full((len(images), length), np.nan, np.float32)
     indices = [i for i, image in enumerate(opened) if image is not None]

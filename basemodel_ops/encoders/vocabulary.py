@@ -27,8 +27,8 @@ class Vocabulary:
 
     @cached_property
     def _lookup(self) -> IntegerLookup:
-        plain = self.values.to_numpy()
-        return IntegerLookup(plain.view(np.int64) if plain.dtype == np.uint64 else plain)
+        integers = self.values.to_numpy()
+        return IntegerLookup(integers.view(np.int64) if integers.dtype == np.uint64 else integers)
 
     def encode(self, column: pa.Array | pa.ChunkedArray) -> np.ndarray:
         """Codes, int32 (rows,); -1 for nulls and values never seen.
@@ -57,12 +57,12 @@ class Vocabulary:
     def _encode_integers(self, column: pa.Array) -> np.ndarray:
         # Unsigned integers beyond int64 wrap to negative ones on both sides alike, so they still match themselves; but
         # no negative one of a side that is signed.
-        plain = column.fill_null(0).to_numpy(zero_copy_only=False) if column.null_count else column.to_numpy()
-        codes = self._lookup.find(plain.view(np.int64) if plain.dtype == np.uint64 else plain)
+        integers = column.fill_null(0).to_numpy(zero_copy_only=False) if column.null_count else column.to_numpy()
+        codes = self._lookup.find(integers.view(np.int64) if integers.dtype == np.uint64 else integers)
         if column.null_count:
             codes[column.is_null().to_numpy(zero_copy_only=False)] = -1
-        if (plain.dtype == np.uint64) != pa.types.is_uint64(self.values.type):
-            codes[plain > np.iinfo(np.int64).max if plain.dtype == np.uint64 else plain < 0] = -1
+        if (integers.dtype == np.uint64) != pa.types.is_uint64(self.values.type):
+            codes[integers > np.iinfo(np.int64).max if integers.dtype == np.uint64 else integers < 0] = -1
         return codes
 
     def table(self) -> pa.Table:

@@ -68,9 +68,9 @@ def explain(
     wanted = {game: next(entry) for game, entry in enumerate(open_games)}
     while wanted:
         games = np.repeat(list(wanted), [len(kept) for kept in wanted.values()])
-        answers = score(games, [kept for many in wanted.values() for kept in many])
+        outputs = score(games, [kept for many in wanted.values() for kept in many])
         ends = np.cumsum([len(kept) for kept in wanted.values()])
-        scores = dict(zip(wanted, np.split(np.asarray(answers, np.float64), ends[:-1]), strict=True))
+        scores = dict(zip(wanted, np.split(np.asarray(outputs, np.float64), ends[:-1]), strict=True))
         wanted = {}
         for game, values in scores.items():
             try:
@@ -147,8 +147,8 @@ def _open(
     while open_:
         strength = [float(seen.weight @ np.abs(moves)) for seen, moves in open_]
         first = max(strength)
-        due = [entry for entry, current in zip(open_, strength, strict=True) if current >= TOGETHER * first]
-        open_ = [entry for entry, current in zip(open_, strength, strict=True) if current < TOGETHER * first]
+        due = [entry for entry, effect in zip(open_, strength, strict=True) if effect >= TOGETHER * first]
+        open_ = [entry for entry, effect in zip(open_, strength, strict=True) if effect < TOGETHER * first]
         queried: list[np.ndarray] = []
         opened: list[_Seen] = []
         for seen, moves in due:
@@ -209,4 +209,4 @@ def _sampled(seen: _Seen, orders: int, generator: np.random.Generator) -> list[_
             before[index, sample] = kept
             kept[children[index].members] = True
     weight = np.repeat(seen.weight, orders) / orders
-    return [_Seen(child, current, weight) for child, current in zip(children, before, strict=True)]
+    return [_Seen(child, masks, weight) for child, masks in zip(children, before, strict=True)]

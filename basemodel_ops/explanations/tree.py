@@ -27,9 +27,9 @@ class Node:
         """The groups, which are a partition of the members."""
         if not callable(self.parts):
             return self.parts
-        made = self.parts()
-        self._check(made)
-        return made
+        children = self.parts()
+        self._check(children)
+        return children
 
     def _check(self, parts: "tuple[Node, ...]") -> None:
         if parts:

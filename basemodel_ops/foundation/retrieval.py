@@ -197,8 +197,8 @@ def learn_retrieval(
     inclusion = torch.from_numpy(np.log(1 - absent + 1e-12).astype(np.float32))
     rest = [named_parameter for name, named_parameter in network.named_parameters() if name != "residual"]
     # Items leave their vectors slowly, and are drawn back: most are seen only a few times.
-    current = {"params": [network.residual], "lr": RESIDUAL_RATE * RATE, "weight_decay": 0.1}
-    optimiser = torch.optim.AdamW([{"params": rest, "lr": RATE, "weight_decay": 0.01}, current], fused=True)
+    residual = {"params": [network.residual], "lr": RESIDUAL_RATE * RATE, "weight_decay": 0.1}
+    optimiser = torch.optim.AdamW([{"params": rest, "lr": RATE, "weight_decay": 0.01}, residual], fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [RATE, RESIDUAL_RATE * RATE], total_steps=steps)
     losses = []
     network.train()

@@ -99,8 +99,8 @@ def pretrain(
     if not (shape.activity or shape.items or shape.cells):
         return model.on_cpu(), TrainingCurve([], {}, {})
 
-    def loss_of(subset: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        outputs = tuple(part.float() for part in network(model.standardise(subset)))
+    def loss_of(inputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        outputs = tuple(part.float() for part in network(model.standardise(inputs)))
         return torch.stack(list(group_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
 
     called = hardware.compiled(loss_of)

@@ -67,17 +67,17 @@ def nearest_in_cells(
 
 def recall_of(directions: Directions, cells: Cells, k: int, seed: int, probes: int = PROBES) -> float:
     """The share of the `k` nearest of some entities that their cells hold."""
-    subset = np.sort(np.random.default_rng((seed, 13)).permutation(len(directions))[:SAMPLE_SIZE])
+    sample = np.sort(np.random.default_rng((seed, 13)).permutation(len(directions))[:SAMPLE_SIZE])
     true = {
         int(entry): set(row)
-        for asked, result, _ in nearest(directions, k, subset)
-        for entry, row in zip(asked, result, strict=True)
+        for queried, neighbours, _ in nearest(directions, k, sample)
+        for entry, row in zip(queried, neighbours, strict=True)
     }
     held = 0
     for cell in range(len(cells)):
-        members = np.intersect1d(cells.members(cell), subset)
-        for queried, result, _ in _within(directions, cells, cell, members, k, probes):
-            held += sum(len(true[int(entry)] & set(row)) for entry, row in zip(queried, result, strict=True))
+        members = np.intersect1d(cells.members(cell), sample)
+        for queried, neighbours, _ in _within(directions, cells, cell, members, k, probes):
+            held += sum(len(true[int(entry)] & set(row)) for entry, row in zip(queried, neighbours, strict=True))
     return held / max(sum(map(len, true.values())), 1)
 
 
@@ -98,8 +98,8 @@ def _within(
     for low in range(0, len(members), QUERIES):
         queried = members[low : low + QUERIES]
         selected, best = directions.of(queried), np.empty((len(queried), 0), np.int64)
-        for number, subset in enumerate(compared):
-            result = selected @ subset.T
+        for number, cell_vectors in enumerate(compared):
+            result = selected @ cell_vectors.T
             positions = around[number * CANDIDATES :][: result.shape[1]]
             result[positions == queried[:, None]] = -np.inf
             best = merged(best, result, positions, fewest)

@@ -22,18 +22,18 @@ class Ranks:
     scores: tuple[np.ndarray, ...]  # of each group, ascending
 
     @classmethod
-    def of(cls, score: np.ndarray, template: np.ndarray) -> "Ranks":
+    def of(cls, score: np.ndarray, grouping: np.ndarray) -> "Ranks":
         """Of scores (rows,), not-a-number where there is none, and what rows are grouped by, (rows,)."""
         known = np.isfinite(score)
-        score, template = score[known], template[known]
+        score, grouping = score[known], grouping[known]
         count = int(np.clip(len(score) // GROUP_ROWS, 1, GROUPS))
-        edges = np.unique(np.quantile(template, np.arange(1, count) / count)) if len(score) else np.zeros(0)
-        group = np.searchsorted(edges, template, side="right")
+        edges = np.unique(np.quantile(grouping, np.arange(1, count) / count)) if len(score) else np.zeros(0)
+        group = np.searchsorted(edges, grouping, side="right")
         return cls(edges, tuple(np.sort(score[group == entry]) for entry in range(len(edges) + 1)))
 
-    def chances(self, score: np.ndarray, template: np.ndarray) -> np.ndarray:
+    def chances(self, score: np.ndarray, grouping: np.ndarray) -> np.ndarray:
         """The chance of a score at least as large, (rows,); not-a-number where there is no score."""
-        result, group = np.full(len(score), np.nan), np.searchsorted(self.edges, template, side="right")
+        result, group = np.full(len(score), np.nan), np.searchsorted(self.edges, grouping, side="right")
         for number, past in enumerate(self.scores):
             rows = np.flatnonzero((group == number) & np.isfinite(score))
             result[rows] = _chances(past, score[rows])

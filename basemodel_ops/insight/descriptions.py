@@ -15,7 +15,7 @@ FALSE = 0.05
 MEMBERS = 10
 """A trait is told where at least so many members have it, and a group where it has so many: nobody is told alone."""
 
-DESCRIBED = 10
+MOST_DIFFERENCES = 10
 """Traits of a group, at most; of one column at most `OF_COLUMN`."""
 OF_COLUMN = 3
 
@@ -86,12 +86,12 @@ def differences(sums: Sums, inside: np.ndarray, outside: np.ndarray, column: lis
         chance = norm.sf(logs[able] / np.maximum(error[able], 1e-9))
         beyond[able] = false_discovery_control(chance, method="bh") <= FALSE
     low, high = (logs + side * norm.ppf((1 + LEVEL) / 2) * error for side in (-1, 1))
-    described = beyond & (low > 0)
-    gain = np.where(described, total / selected * low, -np.inf)
+    is_distinct = beyond & (low > 0)
+    gain = np.where(is_distinct, total / selected * low, -np.inf)
     results: list[Difference] = []
     used: dict[object, int] = {}
     for trait in np.argsort(-gain, kind="stable"):
-        if not described[trait] or len(results) == DESCRIBED:
+        if not is_distinct[trait] or len(results) == MOST_DIFFERENCES:
             break
         if used.get(column[trait], 0) == OF_COLUMN:
             continue

@@ -106,17 +106,17 @@ def grow(rows: np.ndarray, seed: int) -> Tree:
     with threadpool_limits(1):  # sums of several threads have no fixed order
         while waiting:
             above, selected, level = waiting.pop(0)
-            result, agreed = _divide(rows[selected], FIRST if level == 1 else FURTHER, least, seed)
-            if result is None and level > 1:
+            division, agreed = _divide(rows[selected], FIRST if level == 1 else FURTHER, least, seed)
+            if division is None and level > 1:
                 continue
-            labels = np.zeros(len(selected), np.int64) if result is None else result
+            labels = np.zeros(len(selected), np.int64) if division is None else division
             for label in np.argsort(-np.bincount(labels), kind="stable"):
-                current = selected[labels == label]
-                centre.append(rows[current].mean(axis=0) if len(current) else np.zeros(rows.shape[1], np.float32))
+                members = selected[labels == label]
+                centre.append(rows[members].mean(axis=0) if len(members) else np.zeros(rows.shape[1], np.float32))
                 parent.append(above)
                 agreement.append(agreed)
                 if level < LEVELS:
-                    waiting.append((len(parent) - 1, current, level + 1))
+                    waiting.append((len(parent) - 1, members, level + 1))
     return Tree(np.stack(centre), np.array(parent), np.array(agreement, np.float64))
 
 

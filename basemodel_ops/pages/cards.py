@@ -58,13 +58,13 @@ class Card:
     limits: Sequence[str] = field(default=())
     hashes: dict[str, str] = field(default_factory=dict)
 
-    def plain(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The card for machines; what is not a number is null."""
         return json.loads(json.dumps(asdict(self), default=str), parse_constant=lambda _: None)
 
     def section(self) -> Markup:
         """The card as a part of a page, to be kept as a file too."""
-        text = json.dumps(self.plain(), sort_keys=True, indent=1)
+        text = json.dumps(self.as_dict(), sort_keys=True, indent=1)
         data = base64.b64encode(text.encode()).decode()
         link = element(
             "a", f"Keep this card: {self.task}.json", download=f"{self.task}.json",
@@ -75,9 +75,9 @@ class Card:
         ]
         about = listing(
             [
-                ("type", self.type), ("asked about", f"{self.entity}, {_told(self.population)}"),
-                ("data", _told(self.data)),
-                ("window", _told(self.window)), ("ships", self.shipped), ("baseline", self.baseline), *measured,
+                ("type", self.type), ("asked about", f"{self.entity}, {_listed(self.population)}"),
+                ("data", _listed(self.data)),
+                ("window", _listed(self.window)), ("ships", self.shipped), ("baseline", self.baseline), *measured,
             ]
         )  # fmt: skip
         rows = [
@@ -124,13 +124,13 @@ class Card:
         return joined([element("h4", "By group"), table(headings, rows, label, (2, 3))])
 
 
-def _told(values: dict[str, Any]) -> str:
-    return "; ".join(f"{name.replace('_', ' ')}: {_one(value)}" for name, value in values.items())
+def _listed(values: dict[str, Any]) -> str:
+    return "; ".join(f"{name.replace('_', ' ')}: {_as_text(value)}" for name, value in values.items())
 
 
-def _one(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} ({_one(inner)})" for name, inner in value.items())
+        return ", ".join(f"{name} ({_as_text(inner)})" for name, inner in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(_one, value))
+        return ", ".join(map(_as_text, value))
     return number(value) if isinstance(value, int | float) else str(value)

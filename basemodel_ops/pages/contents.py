@@ -41,7 +41,7 @@ class TaskContents:
     weeks: Mapping[str, np.ndarray]
     """A sample of the scores of each scored week, the oldest first."""
     reasons: Sequence[Reason]
-    answers: str
+    unit: str
     """What a score is, with its unit."""
 
     @property
@@ -71,7 +71,7 @@ class Segment:
 class SegmentMap:
     """A sample of the entities on a plane, and the first-level segment of each ("" where it has none)."""
 
-    places: np.ndarray
+    coordinates: np.ndarray
     variance: np.ndarray
     segment: Sequence[str]
 
@@ -88,7 +88,7 @@ class Contents:
     profiles: Sequence[tuple[str, str, str, int, int, int]]
     """Source, column, type, rows looked at, nulls, distinct values."""
     losses: Sequence[float]
-    learnt: Mapping[str, float | int | str]
+    model_metrics: Mapping[str, float | int | str]
     """What is reported of the foundation model."""
     tasks: Sequence[TaskContents]
     segments: Sequence[Segment]
@@ -146,8 +146,8 @@ def _learning(contents: Contents) -> Section:
     steps, loss = np.arange(1, len(contents.losses) + 1), np.asarray(contents.losses)
     width = max(len(loss) // 40, 1)
     smooth = np.convolve(loss, np.ones(width) / width, "valid")
-    subset = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 300)).astype(int))
-    lines = {"each step": (steps[subset], loss[subset])}
+    steps_shown = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 300)).astype(int))
+    lines = {"each step": (steps[steps_shown], loss[steps_shown])}
     if width > 1:
         even = np.unique(np.linspace(0, len(smooth) - 1, 100).astype(int))
         lines["mean of steps"] = (steps[width - 1 :][even], smooth[even])
@@ -155,7 +155,7 @@ def _learning(contents: Contents) -> Section:
         "Pretraining", "The loss of the network of items, step by step.", "step (count)", "loss (nats)", lines
     )
     contents.pictures["pretraining"] = plot
-    numbers = [(name.replace("_", " "), value) for name, value in contents.learnt.items()]
+    numbers = [(name.replace("_", " "), value) for name, value in contents.model_metrics.items()]
     return section("Foundation model", gallery("learning", [plot]), details("All that is reported", listing(numbers)))
 
 
@@ -184,7 +184,7 @@ def _drift(contents: Contents, task: TaskContents) -> Markup:
     latest = dict(list(task.weeks.items())[-2:][::-1])
     edges = measures.edges_of(np.concatenate(list(latest.values())))
     plot = histogram(
-        "Score distribution", "Of the newest scored week and of the one before.", task.answers, "share of scores",
+        "Score distribution", "Of the newest scored week and of the one before.", task.unit, "share of scores",
         edges,
         {week: measures.shares(scores, edges) for week, scores in latest.items()},
     )  # fmt: skip
@@ -235,20 +235,20 @@ def _segments(contents: Contents) -> Section:
 
 
 def _map(entity: str, segment_map: SegmentMap, first: Sequence[Segment]) -> Picture:
-    across, down = segment_map.places[:, 0], segment_map.places[:, 1]
+    across, down = segment_map.coordinates[:, 0], segment_map.coordinates[:, 1]
     shown = [f"component {n} ({share:.0%} of variance)" for n, share in enumerate(segment_map.variance, 1)]
     limits = [np.quantile(values, [0.005, 0.995]) for values in (across, down)]
     x, y = (Axis(name, float(low), float(high)) for name, (low, high) in zip(shown, limits, strict=False))
-    plane, current = Plane(x, y, 300), np.asarray(segment_map.segment)
+    plane, groups = Plane(x, y, 300), np.asarray(segment_map.segment)
     inside = (across >= x.low) & (across <= x.high) & (down >= y.low) & (down <= y.high)
     for series, segment in enumerate(first):
-        is_own = inside & (current == segment.key)
-        if is_own.any():
-            plane.dots(across[is_own], down[is_own], f"{segment.key}: {segment.name}", series % SERIES)
+        is_member = inside & (groups == segment.key)
+        if is_member.any():
+            plane.dots(across[is_member], down[is_member], f"{segment.key}: {segment.name}", series % SERIES)
     for segment in first:
-        if (is_own := inside & (current == segment.key)).any():
-            plane.text(float(np.median(across[is_own])), float(np.median(down[is_own])), segment.key)
-    words = f"A sample of {len(current):,}, each a point; near ones behave alike. Numbers stand amid their segments."
+        if (is_member := inside & (groups == segment.key)).any():
+            plane.text(float(np.median(across[is_member])), float(np.median(down[is_member])), segment.key)
+    words = f"A sample of {len(groups):,}, each a point; near ones behave alike. Numbers stand amid their segments."
     return of_plane(f"Each {entity} on a map", words, plane)
 
 

@@ -11,7 +11,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def told(value: object) -> Markup:
+def as_markup(value: object) -> Markup:
     """A value as HTML: a fragment as it is, anything else escaped; numbers with the digits that say something."""
     if isinstance(value, Markup):
         return value
@@ -40,13 +40,13 @@ def number(value: float | int) -> str:
 def element(name: str, *inside: object, **attributes: object) -> Markup:
     """An element; of attributes those that are None are left out, and `_` stands for `-` or, at the end, nothing."""
     given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}
-    text = "".join(f' {key}="{told(value)}"' for key, value in given.items())
+    text = "".join(f' {key}="{as_markup(value)}"' for key, value in given.items())
     return Markup(f"<{name}{text}>{joined(inside)}</{name}>")
 
 
 def joined(parts: Iterable[object]) -> Markup:
     """Fragments and values one after another."""
-    return Markup("".join(map(told, parts)))
+    return Markup("".join(map(as_markup, parts)))
 
 
 def slug(*parts: object) -> str:

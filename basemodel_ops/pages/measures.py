@@ -21,8 +21,8 @@ def _ordered(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> Points:
-    subset = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
-    return x[subset], y[subset]
+    shown = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
+    return x[shown], y[shown]
 
 
 def roc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
@@ -48,8 +48,8 @@ def gains(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
 
 def lift(taken: np.ndarray, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Share taken, and how many times as much it holds as a random share of that size; from the curve of gains."""
-    subset = taken > 0.005
-    return taken[subset], result[subset] / taken[subset]
+    is_shown = taken > 0.005
+    return taken[is_shown], result[is_shown] / taken[is_shown]
 
 
 def calibration(

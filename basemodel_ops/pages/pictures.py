@@ -95,11 +95,11 @@ def histogram(title: str, words: str, x: str, y: str, edges: np.ndarray, shares:
     """Shares of several groups between the same edges, as outlines; the first filled."""
     highest = max((float(share.max(initial=0)) for share in shares.values()), default=1.0) or 1.0
     plane = Plane(Axis(x, float(edges[0]), float(edges[-1])), Axis(y, 0.0, highest * 1.05))
-    for series, (name, current) in enumerate(shares.items()):
+    for series, (name, heights) in enumerate(shares.items()):
         if series == 0:
-            plane.bars(edges, current, name)
+            plane.bars(edges, heights, name)
         else:
-            plane.line(np.repeat(edges, 2)[1:-1], np.repeat(current, 2), name, series)
+            plane.line(np.repeat(edges, 2)[1:-1], np.repeat(heights, 2), name, series)
     return of_plane(title, words, plane)
 
 
@@ -108,11 +108,11 @@ def interval(value: float, low: float, high: float, bounds: tuple[float, float],
     width, height = 120, 18
     span = (bounds[1] - bounds[0]) or 1.0
 
-    def place(entry: float) -> float:
+    def x_of(entry: float) -> float:
         return round(4 + (width - 8) * min(max((entry - bounds[0]) / span, 0.0), 1.0), 1)
 
-    ends = element("line", x1=place(low), x2=place(high), y1=9, y2=9, class_="line s0")
-    dot = element("circle", cx=place(value), cy=9, r=4, class_="cell s0")
+    ends = element("line", x1=x_of(low), x2=x_of(high), y1=9, y2=9, class_="line s0")
+    dot = element("circle", cx=x_of(value), cy=9, r=4, class_="cell s0")
     return Markup(str(drawn(words, words, [ends, dot], height, width)).replace("@", key, 2))
 
 

@@ -109,18 +109,18 @@ def of_classes(label: np.ndarray, columns: Columns, predicted: np.ndarray) -> li
     ]  # fmt: skip
 
 
-def of_rankings(rank: np.ndarray, label: np.ndarray, plain: np.ndarray, taken: np.ndarray) -> list[Picture]:
+def of_rankings(rank: np.ndarray, label: np.ndarray, baseline: np.ndarray, taken: np.ndarray) -> list[Picture]:
     """How often an item at each rank was taken, and how many of those taken are named by then; (rows and ranks,)."""
     ranks = np.arange(1, int(rank.max(initial=1)) + 1)
     queried = taken > 0
     rows = max(float((rank[queried] == 1).sum()), 1.0)
     hits = {
         name: np.bincount(rank[queried], values[queried].astype(float), len(ranks) + 1)[1:] / rows
-        for name, values in (("what ships", label), ("baseline", plain))
+        for name, values in (("what ships", label), ("baseline", baseline))
     }
     per_entity = {
         name: np.cumsum(np.bincount(rank[queried], values[queried] / taken[queried], len(ranks) + 1)[1:]) / rows
-        for name, values in (("what ships", label), ("baseline", plain))
+        for name, values in (("what ships", label), ("baseline", baseline))
     }
     return [
         curves(

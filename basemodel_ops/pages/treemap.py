@@ -28,7 +28,7 @@ Box = tuple[float, float, float, float]
 def treemap(title: str, words: str, full: Sequence[Part], height: int = 300) -> Picture:
     """Parts as areas: `s0` raises and `s1` lowers, by the sign of each."""
     results: list[Markup] = []
-    _place(list(full), (0.0, 0.0, float(WIDTH), float(height)), results, 0)
+    _draw(list(full), (0.0, 0.0, float(WIDTH), float(height)), results, 0)
     legend = (("+ raises the score", "s0"), ("− lowers the score", "s1"))
     return Picture(title, words, drawn(title, words, results, height), legend)
 
@@ -68,7 +68,7 @@ def _worst(row: Sequence[float], side: float) -> float:
     )
 
 
-def _place(parts: list[Part], box: Box, results: list[Markup], level: int) -> None:
+def _draw(parts: list[Part], box: Box, results: list[Markup], level: int) -> None:
     parts = sorted((part for part in parts if part.size > 0), key=lambda part: (-part.size, part.name))
     for part, (left, top, width, height) in zip(parts, squares([part.size for part in parts], box), strict=True):
         style = "s0" if part.sign >= 0 else "s1"
@@ -87,7 +87,7 @@ def _place(parts: list[Part], box: Box, results: list[Markup], level: int) -> No
         if not leaf:
             edge, head = 2.0, HEADER if lines else 2.0
             inner = (left + edge, top + head, max(width - 2 * edge, 0.0), max(height - head - edge, 0.0))
-            _place(list(part.parts), inner, results, level + 1)
+            _draw(list(part.parts), inner, results, level + 1)
 
 
 def _lines(name: str, width: float, height: float) -> list[str]:

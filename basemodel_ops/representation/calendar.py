@@ -34,8 +34,8 @@ def calendar_specs(cutoffs: np.ndarray) -> list[Spec]:
     """
     met = np.unique(cutoffs)
     indices = {name: len(np.unique(cycle(met))) for name, cycle in CYCLES.items()}
-    described = [name for name, count in indices.items() if count > 1 and len(met) >= OFTEN * count]
-    return [*(("clock", "", "", name, 1) for name in described), ("calendar", "", "", "", 2)]
+    regular = [name for name, count in indices.items() if count > 1 and len(met) >= OFTEN * count]
+    return [*(("clock", "", "", name, 1) for name in regular), ("calendar", "", "", "", 2)]
 
 
 def calendar_values(cutoffs: np.ndarray, specs: list[Spec]) -> np.ndarray:
@@ -44,5 +44,5 @@ def calendar_values(cutoffs: np.ndarray, specs: list[Spec]) -> np.ndarray:
     Weekdays and hours are numbers, by which trees divide them; the day of the year is a cyclic pair.
     """
     angle = cutoffs / DAY * (2 * np.pi / 365.2425)
-    described = [CYCLES[detail](cutoffs) for _, _, _, detail, _ in specs if detail]
-    return np.stack([*described, np.sin(angle), np.cos(angle)], axis=-1).astype(np.float16)
+    cycles = [CYCLES[detail](cutoffs) for _, _, _, detail, _ in specs if detail]
+    return np.stack([*cycles, np.sin(angle), np.cos(angle)], axis=-1).astype(np.float16)

@@ -93,8 +93,8 @@ class EventReader:
     def only(self, column: str) -> "EventReader":
         """The reader of one category column, or of one derived code, beside times and sessions."""
         maps = {name: derived for name, derived in self.maps.items() if name == column}
-        own = maps[column][0] if maps else column
-        return replace(self, categories={own: self.categories[own]}, numbers=(), maps=maps, encoders={})
+        key = maps[column][0] if maps else column
+        return replace(self, categories={key: self.categories[key]}, numbers=(), maps=maps, encoders={})
 
     def empty_events(self) -> Events:
         """No event, with all columns."""

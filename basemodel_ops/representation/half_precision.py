@@ -27,7 +27,7 @@ INFINITE_HALF, NOT_A_NUMBER = np.uint32(0x7C00), np.uint32(0x7E00)
 
 SQRT_HALF = np.int32(0x3F3504F3)
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-ONE, HALF = np.float32(1), np.float32(0.5)
+UNIT, HALF = np.float32(1), np.float32(0.5)
 
 # log(1 + f) = f - f^2 / 2 + f^3 P(f) for f in [sqrt(1/2) - 1, sqrt(2) - 1]: the polynomial of Cephes' logf.
 P0, P1, P2 = np.float32(7.0376836292e-2), np.float32(-1.1514610310e-1), np.float32(1.1676998740e-1)
@@ -38,11 +38,11 @@ P6, P7, P8 = np.float32(2.0000714765e-1), np.float32(-2.4999993993e-1), np.float
 @njit(inline="always", error_model="numpy")
 def log1p(x: np.float32) -> np.float32:
     """log(1 + x) of a finite x >= 0, to 2e-7 of its value."""
-    y = ONE + x
-    lost = (x - (y - ONE)) / y
+    y = UNIT + x
+    lost = (x - (y - UNIT)) / y
     bits = np.float32(y).view(np.int32)
     exponent = np.int32(np.int32(bits - SQRT_HALF) >> np.int32(23))
-    f = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32) - ONE
+    f = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32) - UNIT
     p = (((P0 * f + P1) * f + P2) * f + P3) * f + P4
     p = (((p * f + P5) * f + P6) * f + P7) * f + P8
     n = np.float32(exponent)
@@ -96,7 +96,7 @@ def _write_directions(values: np.ndarray, width: int, are_counts: bool, out: np.
                 total = 0.0
                 for i in range(width):
                     total += part[i] * part[i]
-                length = np.float32(np.sqrt(total)) if total > 0 else ONE
+                length = np.float32(np.sqrt(total)) if total > 0 else UNIT
                 for i in range(width):
                     to[low + i] = half_bits(part[i] / length)
 

@@ -61,7 +61,7 @@ class History:
         Args:
             timestamps: Microseconds, int64 (moments,), or those of each entity, (entities, moments); in any order.
         """
-        current = as_rows(np.asarray(timestamps, np.int64), self.entities)
-        out = np.empty(current.shape, np.int64)
-        _find_positions(self.start, self.time, current, out)
+        rows = as_rows(np.asarray(timestamps, np.int64), self.entities)
+        out = np.empty(rows.shape, np.int64)
+        _find_positions(self.start, self.time, rows, out)
         return out

@@ -79,7 +79,7 @@ def _profile_values(counts: np.ndarray, sizes: np.ndarray, out: np.ndarray) -> N
         for cutoff in range(counts.shape[1]):
             low = 0
             for column, size in enumerate(sizes):
-                total, distinct, usual, most, logs = 0.0, 0, 0, np.float32(0), 0.0
+                total, distinct, most_frequent, most, logs = 0.0, 0, 0, np.float32(0), 0.0
                 for item in range(size):
                     count = counts[entity, cutoff, low + item]
                     if count > 0:
@@ -87,12 +87,12 @@ def _profile_values(counts: np.ndarray, sizes: np.ndarray, out: np.ndarray) -> N
                         distinct += 1
                         logs += count * np.log(count)
                         if count > most:
-                            usual, most = item + 1, count
+                            most_frequent, most = item + 1, count
                 low += size
-                told = out[entity, cutoff, column * len(PROFILE) :]
-                told[0], told[2] = usual, distinct
-                told[1] = most / total if total > 0 else 0
-                told[3] = max(np.log(total) - logs / total, 0) if total > 0 else 0
+                profile = out[entity, cutoff, column * len(PROFILE) :]
+                profile[0], profile[2] = most_frequent, distinct
+                profile[1] = most / total if total > 0 else 0
+                profile[3] = max(np.log(total) - logs / total, 0) if total > 0 else 0
 
 
 def profile_values(counts: np.ndarray, sizes: list[int]) -> np.ndarray:

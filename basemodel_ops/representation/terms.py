@@ -29,8 +29,8 @@ def term_frequencies(histories: Sequence[History], plans: Sequence[SourcePlan], 
             item = history.item_ids[column]
             before = [np.flatnonzero((item >= 0) & (history.time < cutoff[entity])) for cutoff in cutoffs.T]
             row = np.concatenate([entity[events] * count + number for number, events in enumerate(before)])
-            place = row, item[np.concatenate(before)]
-            blocks.append(csr_array((np.ones(len(row), np.float32), place), shape=(entities * count, size)))
+            coordinates = row, item[np.concatenate(before)]
+            blocks.append(csr_array((np.ones(len(row), np.float32), coordinates), shape=(entities * count, size)))
     counted = csr_array(hstack(blocks, format="csr", dtype=np.float32))
     counted.data = np.log1p(counted.data)
     return counted

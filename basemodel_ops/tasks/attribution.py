@@ -36,12 +36,12 @@ ATTRIBUTED = (TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS)
 class Attribution:
     """Of rows: what every feature of `PARTS` adds, (rows, features), and the answers that they lie between, (rows,).
 
-    A row of `values` sums to `score - usual`.
+    A row of `values` sums to `score - expected`.
     """
 
     values: np.ndarray
     score: np.ndarray
-    usual: np.ndarray
+    expected: np.ndarray
     """The answer were the trees to say what they say on average; the other heads say what they say."""
 
 
@@ -56,7 +56,7 @@ def attributed(mixture: Mixture, feature_sets: FeatureSets, chosen: np.ndarray) 
         for rows in np.split(np.arange(len(chosen)), range(ROWS, len(chosen), ROWS))
     ]
     return Attribution(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "score", "usual"))
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "score", "expected"))
     )
 
 
@@ -65,32 +65,32 @@ def _attributed(
 ) -> Attribution:
     kind, rows, total = mixture.kind, np.arange(len(chosen)), sum(mixture.weights.values())
     predictions = predictions_of(kind, {name: mixture.heads[name] for name in mixture.weights}, feature_sets)
-    usual, starts = dict(predictions), _starts(feature_sets)
+    expected, starts = dict(predictions), _starts(feature_sets)
     outputs = max(prediction.shape[1] for prediction in predictions.values()) if kind is TaskType.MULTICLASS else 1
     values = np.zeros((len(rows), outputs, starts["end"]))
     for name, head in boosted.items():
         feature_set = RECIPES[name][1]
-        described = head.contributions(
+        contributions = head.contributions(
             feature_sets.columns_of(feature_set, head.columns)
         )  # (rows, members, outputs, features + 1)
-        base, raw = described[..., -1], described.sum(axis=3)
-        said, slopes = _linked(kind, base, raw)
-        usual[name] = said.mean(axis=1) if kind is TaskType.MULTICLASS else said.mean(axis=1)[:, 0]
+        base, raw = contributions[..., -1], contributions.sum(axis=3)
+        base_output, slopes = _linked(kind, base, raw)
+        expected[name] = base_output.mean(axis=1) if kind is TaskType.MULTICLASS else base_output.mean(axis=1)[:, 0]
         if kind is TaskType.REGRESSION:
-            usual[name] = signed_expm1(usual[name])
-        current = np.einsum("rmck,rmkf->rcf", slopes, described[..., :-1]) / described.shape[1]
+            expected[name] = signed_expm1(expected[name])
+        contribution = np.einsum("rmck,rmkf->rcf", slopes, contributions[..., :-1]) / contributions.shape[1]
         at = np.concatenate(
             [starts[part] + np.arange(getattr(feature_sets, part).shape[1]) for part in FEATURE_SETS[feature_set]]
         )
         at = at if head.columns is None else at[head.columns]
-        values[:, : current.shape[1], at] += mixture.weights[name] / total * current
-    full, before = mixture.blend(predictions), mixture.blend(usual)
+        values[:, : contribution.shape[1], at] += mixture.weights[name] / total * contribution
+    full, before = mixture.blend(predictions), mixture.blend(expected)
     if kind is not TaskType.MULTICLASS:
         moved = values[:, 0].sum(axis=1)
         # One number is a rising map of the mean: a single slope leads from what is usual to what is answered.
         slope = np.divide(full - before, moved, out=np.zeros(len(rows)), where=np.abs(moved) > 1e-12)
         return Attribution(values[:, 0] * slope[:, None], full, before)
-    start, end = (_mean(mixture.weights, usual, outputs) for usual in (usual, predictions))
+    start, end = (_mean(mixture.weights, expected, outputs) for expected in (expected, predictions))
     slopes = _calibrated(mixture.calibration, start, end, chosen)
     return Attribution(np.einsum("rk,rkf->rf", slopes, values), full[rows, chosen], before[rows, chosen])
 

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.losses import TraitDifference
+from basemodel_ops.tasks.losses import MixtureLoss
 
 PULL = 15.0
 """How strongly shares are drawn to those that they start from, over the rows that they are found by."""
@@ -56,7 +56,7 @@ class Trial:
 
 def blend(kind: TaskType, weights: Mapping[str, float], predictions: Mapping[str, np.ndarray]) -> np.ndarray:
     """The weighted mean of answers; of amounts that of their logarithms, of classes over as many as any head knows."""
-    return kind_of(kind).mix([predictions[name] for name in weights], list(weights.values()))
+    return kind_of(kind).blend([predictions[name] for name in weights], list(weights.values()))
 
 
 def trial_weights(trials: Sequence[Trial], fade: float = FADE) -> np.ndarray:
@@ -101,14 +101,14 @@ def blend_weights(
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = pull * np.sum((weights - start) ** 2), 2 * pull * (weights - start)
-        for part, trait_difference in zip(faded, inputs, strict=True):
-            current, part_slope = trait_difference.loss(weights)
-            value, slope = value + part * current, slope + part * part_slope
+        for part, mixture_loss in zip(faded, inputs, strict=True):
+            part_value, part_slope = mixture_loss.loss(weights)
+            value, slope = value + part * part_value, slope + part * part_slope
         return float(value), slope
 
     full = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like}
-    result = minimize(loss, start, jac=True, method="SLSQP", bounds=[(0, 1)] * len(names), constraints=[full]).x
-    kept = np.where(result >= min(LEAST_WEIGHT, result.max()), result, 0)
+    optimum = minimize(loss, start, jac=True, method="SLSQP", bounds=[(0, 1)] * len(names), constraints=[full]).x
+    kept = np.where(optimum >= min(LEAST_WEIGHT, optimum.max()), optimum, 0)
     # The last digits of a sum depend on where its numbers lie in memory; three of a share are enough.
     weights = {
         name: round(float(weight), 3) for name, weight in zip(names, kept / kept.sum(), strict=True) if weight > 0
@@ -116,7 +116,7 @@ def blend_weights(
     return kind_of(kind).settle(weights, compared, faded)
 
 
-def _loss_inputs(kind: TaskType, metric: str, names: list[str], trial: Trial) -> TraitDifference:
+def _loss_inputs(kind: TaskType, metric: str, names: list[str], trial: Trial) -> MixtureLoss:
     """What the loss reads of a trial."""
     target = trial.target.astype(float)
     weight = np.ones(len(target)) if trial.weight is None else trial.weight

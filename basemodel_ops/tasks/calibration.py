@@ -110,11 +110,13 @@ class ClassCalibration:
         """The slope and offsets with the smallest log loss; none if that is better for other entities."""
         index = _indices(len(target), entity)
         half, weight = index % 2 == 0, np.ones(len(target)) if weight is None else weight
-        plain, losses = cls(1.0, np.zeros(chance.shape[1])), np.empty((2, len(target)))
+        uncalibrated, losses = cls(1.0, np.zeros(chance.shape[1])), np.empty((2, len(target)))
         for fit in (half, ~half):
-            for loss, way in zip(losses, (cls._fitted(chance[fit], target[fit], weight[fit]), plain), strict=True):
+            for loss, way in zip(
+                losses, (cls._fitted(chance[fit], target[fit], weight[fit]), uncalibrated), strict=True
+            ):
                 loss[~fit] = _class_losses(way.apply(chance[~fit]), target[~fit])
-        return plain if _dependable(weight * losses, index) else cls._fitted(chance, target, weight)
+        return uncalibrated if _dependable(weight * losses, index) else cls._fitted(chance, target, weight)
 
     @classmethod
     def _fitted(cls, chance: np.ndarray, target: np.ndarray, weight: np.ndarray) -> "ClassCalibration":

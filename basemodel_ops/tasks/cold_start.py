@@ -27,8 +27,8 @@ class ColdStart:
         """From labelled rows: their answers, which of them have a history, and how many rows each speaks of."""
         if (~is_warm).sum() >= FEW_ROWS:
             return cls(())
-        current = np.ones(len(target)) if weight is None else weight
-        return cls(kind_of(kind).average(target, current))
+        weights = np.ones(len(target)) if weight is None else weight
+        return cls(kind_of(kind).average(target, weights))
 
     def applied(self, predictions: np.ndarray, is_warm: np.ndarray) -> np.ndarray:
         """Answers (rows,) or (rows, classes), with its own for rows that have no history."""
@@ -36,9 +36,9 @@ class ColdStart:
             return predictions
         if predictions.ndim == 1:
             return np.where(is_warm, predictions, self.prediction[0])
-        current = np.zeros(predictions.shape[1])
-        current[: len(self.prediction)] = self.prediction[: len(current)]
-        return np.where(is_warm[:, None], predictions, current)
+        padded = np.zeros(predictions.shape[1])
+        padded[: len(self.prediction)] = self.prediction[: len(padded)]
+        return np.where(is_warm[:, None], predictions, padded)
 
 
 def measure_by_history(

@@ -44,8 +44,8 @@ def difference_error(kind: TaskType, metric: str, trials: list[Trial], pair: tup
         at = int(generator.integers(len(trials))) if len(trials) > 1 else 0
         trial, rows = trials[at], entities[at].rows(generator)
         if len(np.unique(trial.target[rows])) > 1:
-            current = None if trial.weight is None else trial.weight[rows]
-            first, second = (measure(trial.target[rows], trial.predictions[name][rows], current) for name in pair)
+            weight = None if trial.weight is None else trial.weight[rows]
+            first, second = (measure(trial.target[rows], trial.predictions[name][rows], weight) for name in pair)
             results.append(first - second)
     known = [difference for difference in results if np.isfinite(difference)]
     return float(np.std(known)) / np.sqrt(len(trials)) if known else float("inf")

@@ -96,17 +96,17 @@ class TransformedOutcome(Composite):
 
     def fit(self, features: np.ndarray, target: np.ndarray, weight: Weight = None) -> None:
         """Learn, in place."""
-        told = {"propensity": is_treated(target).astype(float), "expected": outcome_of(target)}
-        unseen = {name: np.zeros(len(target)) for name in told}
+        nuisances = {"propensity": is_treated(target).astype(float), "expected": outcome_of(target)}
+        unseen = {name: np.zeros(len(target)) for name in nuisances}
         every = np.ones(len(target), bool)
         for fold in np.array_split(np.arange(len(target)), FOLDS):
             others = every.copy()
             others[fold] = False
-            for name, values in told.items():
+            for name, values in nuisances.items():
                 part = self._make(TaskType.BINARY)
                 fit_chance(part, features, values, others, weight)
                 unseen[name][fold] = part.predict(features[fold])
-        for name, values in told.items():
+        for name, values in nuisances.items():
             fit_chance(self.parts[name], features, values, every, weight)
         self.parts["effect"].fit(features, transformed_outcome(target, **unseen), weight)
 
@@ -121,10 +121,10 @@ def fit_chance(head: Part, features: np.ndarray, yes: np.ndarray, rows: np.ndarr
 
     Where these are all of one answer, a row of the mean features says each, so that there is something to tell apart.
     """
-    values, answers = features[rows], yes[rows]
-    current = None if weight is None else weight[rows]
-    if len(np.unique(answers)) < 2:
+    values, labels = features[rows], yes[rows]
+    weights = None if weight is None else weight[rows]
+    if len(np.unique(labels)) < 2:
         mean = features.mean(axis=0, keepdims=True, dtype=np.float64).astype(features.dtype)
-        values, answers = np.vstack([values, mean, mean]), np.append(answers, [0.0, 1.0])
-        current = None if current is None else np.append(current, [1.0, 1.0])
-    head.fit(values, answers, current)
+        values, labels = np.vstack([values, mean, mean]), np.append(labels, [0.0, 1.0])
+        weights = None if weights is None else np.append(weights, [1.0, 1.0])
+    head.fit(values, labels, weights)

@@ -17,19 +17,19 @@ from basemodel_ops.tasks.ranker import Ranker
 from basemodel_ops.tasks.recommendation import KINDS, Weights
 from basemodel_ops.tasks.reranking import Query
 
-OWN, POPULAR, CLOSE, FOLLOWS, SIMILAR, NETWORK, ATTRIBUTES, ACTIVITY = (
+PERSONAL, POPULAR, CLOSE, FOLLOWS, SIMILAR, NETWORK, ATTRIBUTES, ACTIVITY = (
     "had it before", "popularity", "closeness", "follows", "goes together", "network", "facts", "activity",
 )  # fmt: skip
 """Kinds of evidence."""
 
-OF_BLEND = dict(zip(KINDS, (OWN, POPULAR, CLOSE, FOLLOWS, NETWORK), strict=True))
+OF_BLEND = dict(zip(KINDS, (PERSONAL, POPULAR, CLOSE, FOLLOWS, NETWORK), strict=True))
 
 OF_NUMBERS = {
-    "personal": OWN,
-    "days": OWN,
-    "since": OWN,
-    "gap": OWN,
-    "due": OWN,
+    "personal": PERSONAL,
+    "days": PERSONAL,
+    "since": PERSONAL,
+    "gap": PERSONAL,
+    "due": PERSONAL,
     "popular": POPULAR,
     "trend": POPULAR,
     "repeats": POPULAR,
@@ -50,7 +50,7 @@ OF_NUMBERS = {
 CLEAR = 0.1
 """Terms are told one by one where their sum is at least so much of the sum of their sizes: else they cancel out."""
 
-WHOLE = -1
+ALL_HISTORY = -1
 """Stands for the history as a whole, in place of an item."""
 
 
@@ -83,8 +83,8 @@ def evidence(
         ]
     if not len(row):
         return []
-    described = ranker.contributions(_numbers(query, row, index))  # (pairs, names + 1)
-    base, raw = described[:, -1], described.sum(axis=1)
+    contributions = ranker.contributions(_numbers(query, row, index))  # (pairs, names + 1)
+    base, raw = contributions[:, -1], contributions.sum(axis=1)
     slope = np.divide(expit(raw) - expit(base), raw - base, out=expit(base) * expit(-base), where=raw != base)
     results, terms_of = [], {}
     for n, (entry, at) in enumerate(zip(row.tolist(), index.tolist(), strict=True)):
@@ -92,7 +92,7 @@ def evidence(
         if entry not in terms_of:  # pairs of an entity stand together
             terms_of = {entry: _Terms(query.pair_features, int(entities[entry]), entry)}
         item, terms = int(query.candidates.items[entry, at]), terms_of[entry]
-        for name, value in zip(query.names, (slope[n] * described[n, :-1]).tolist(), strict=True):
+        for name, value in zip(query.names, (slope[n] * contributions[n, :-1]).tolist(), strict=True):
             if not value:
                 continue
             if name == "blend":
@@ -133,7 +133,7 @@ def _add_blend(
         if part:
             _add(shares, OF_BLEND[kind], value * part / total, item, terms.of_kind(kind, item))
     if not total:
-        shares[OWN, WHOLE] += value  # nothing speaks for it: that it was not had
+        shares[PERSONAL, ALL_HISTORY] += value  # nothing speaks for it: that it was not had
 
 
 def _add(
@@ -144,8 +144,8 @@ def _add(
     terms: tuple[np.ndarray, np.ndarray] | None,
 ) -> None:
     """Share a value out over items (terms,) as their terms (terms,) make up a sum; or leave it whole."""
-    if kind == OWN:
-        shares[OWN, item] += value
+    if kind == PERSONAL:
+        shares[PERSONAL, item] += value
         return
     if terms is not None:
         codes, parts = terms
@@ -155,7 +155,7 @@ def _add(
                 if part:
                     shares[kind, code] += value * part / total
             return
-    shares[kind, WHOLE] += value
+    shares[kind, ALL_HISTORY] += value
 
 
 class _Terms:
@@ -163,7 +163,8 @@ class _Terms:
 
     def __init__(self, pair_features: PairFeatures, entity: int, row: int) -> None:
         self._affinity, self._row = pair_features, row
-        self._item, self._products = WHOLE, np.zeros(0)  # that was asked for last, and its products with the history
+        # The item that was asked for last, and its products with the history.
+        self._item, self._products = ALL_HISTORY, np.zeros(0)
         sequences = pair_features.interactions.sequences
         first, end, now = sequences.complete_histories(np.array([entity]))
         events = slice(int(first[0]), int(end[0]))
@@ -206,16 +207,16 @@ class _Terms:
 
     def _follows(self, half_life: float, item: int) -> tuple[np.ndarray, np.ndarray]:
         recent_counts = self._affinity.recent_counts[STEPS.index(half_life)]
-        subset = slice(recent_counts.indptr[self._row], recent_counts.indptr[self._row + 1])
-        codes = recent_counts.indices[subset]
+        entries = slice(recent_counts.indptr[self._row], recent_counts.indptr[self._row + 1])
+        codes = recent_counts.indices[entries]
         column = self._affinity.interactions.item_models.relations.follows[codes][:, [item]]
-        return codes, recent_counts.data[subset].astype(np.float64) * np.asarray(column.todense(), np.float64)[:, 0]
+        return codes, recent_counts.data[entries].astype(np.float64) * np.asarray(column.todense(), np.float64)[:, 0]
 
     def _similar(self, item: int) -> tuple[np.ndarray, np.ndarray] | None:
-        relations, current = self._affinity.interactions.item_models.relations, self._affinity.log_counts
+        relations, log_counts = self._affinity.interactions.item_models.relations, self._affinity.log_counts
         at = int(relations.ease_index[item])
         if at < 0:
             return None
-        subset = slice(current.indptr[self._row], current.indptr[self._row + 1])
-        codes = np.flatnonzero(relations.ease_index >= 0)[current.indices[subset]]
-        return codes, current.data[subset] * relations.ease_weights[current.indices[subset], at]
+        entries = slice(log_counts.indptr[self._row], log_counts.indptr[self._row + 1])
+        codes = np.flatnonzero(relations.ease_index >= 0)[log_counts.indices[entries]]
+        return codes, log_counts.data[entries] * relations.ease_weights[log_counts.indices[entries], at]

@@ -34,22 +34,22 @@ def follow(
     the place of each item that is asked is noted first, and only there is added.
     """
     for block in prange((len(chosen) + BLOCK - 1) // BLOCK):
-        place = np.zeros(count, np.int32)  # of an item among those of the row, from 1 on; 0 where it is not asked
+        slot = np.zeros(count, np.int32)  # of an item among those of the row, from 1 on; 0 where it is not asked
         for row in range(block * BLOCK, min((block + 1) * BLOCK, len(chosen))):
             for column in range(items.shape[1] - 1, -1, -1):
-                place[items[row, column]] = column + 1
+                slot[items[row, column]] = column + 1
             for index in range(start[chosen[row]], start[chosen[row] + 1]):
                 if not weights[:, index].any():
                     continue
                 for other in range(next_start[had[index]], next_start[had[index] + 1]):
-                    column = place[followers[other]] - 1
+                    column = slot[followers[other]] - 1
                     if column >= 0:
                         for number in range(len(weights)):
                             out[number, row, column] += weights[number, index] * next_weights[other]
             for column in range(items.shape[1]):
-                out[:, row, column] = out[:, row, place[items[row, column]] - 1]
+                out[:, row, column] = out[:, row, slot[items[row, column]] - 1]
             for column in range(items.shape[1]):
-                place[items[row, column]] = 0
+                slot[items[row, column]] = 0
 
 
 def values_at(matrix: csr_matrix, items: np.ndarray) -> np.ndarray:
@@ -101,13 +101,13 @@ def _best(scores: np.ndarray, out: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _sink(current: np.ndarray, heap: np.ndarray, at: int) -> None:
+def _sink(scores: np.ndarray, heap: np.ndarray, at: int) -> None:
     while True:
         least = at
         for child in (2 * at + 1, 2 * at + 2):
             if child < len(heap):
                 entry, other = heap[child], heap[least]
-                if current[entry] < current[other] or (current[entry] == current[other] and entry > other):
+                if scores[entry] < scores[other] or (scores[entry] == scores[other] and entry > other):
                     least = child
         if least == at:
             return

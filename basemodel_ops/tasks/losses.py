@@ -33,15 +33,15 @@ def log_loss(mean: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 @dataclass(frozen=True)
-class TraitDifference:
-    """Of a trial: answers (heads, rows), the target and weights (rows,) that sum to 1 over the loss of a constant."""
+class MixtureLoss:
+    """Of a trial: predictions (heads, rows), the target and weights (rows,) whose sum is 1 over a constant's loss."""
 
     of: Loss
-    answers: np.ndarray
+    predictions: np.ndarray
     target: np.ndarray
     weight: np.ndarray
 
     def loss(self, shares: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss of a mixture beside that of a constant, and its slope by the shares."""
-        value, slope = self.of(shares @ self.answers, self.target)
-        return float(self.weight @ value), self.answers @ (self.weight * slope)
+        value, slope = self.of(shares @ self.predictions, self.target)
+        return float(self.weight @ value), self.predictions @ (self.weight * slope)

@@ -138,12 +138,12 @@ def ranking_by_row(truth: list[np.ndarray], ranked: np.ndarray, k: int = 20) -> 
     """The same of every row, (rows,); not a number where it has no positive."""
     hits = is_among(ranked[:, :k], truth)
     count = np.array([len(items) for items in truth], int)
-    subset = np.where(count > 0, count, np.nan)
+    positive_count = np.where(count > 0, count, np.nan)
     discount = 1 / np.log2(np.arange(2, 12))
     width = min(hits.shape[1], 10)
     ideal = np.cumsum(discount)[np.clip(count, 1, 10) - 1]
     return {
-        "recall_20": hits.sum(axis=1) / subset,
+        "recall_20": hits.sum(axis=1) / positive_count,
         "ndcg_10": np.where(count > 0, hits[:, :width] @ discount[:width] / ideal, np.nan),
     }
 

@@ -158,9 +158,11 @@ class InteractionSnapshot:
         back = history_range[2][entity_index] - 1 - self.sequences.session_index[selected]
         faded = np.exp2(-back / np.array(STEPS)[:, None]).astype(np.float32)
         faded[faded < FAINT] = 0
-        subset = faded.any(axis=0)
+        is_recent = faded.any(axis=0)
         # All have the same places, also where only the longest half-life has a weight.
-        recent_counts = [_summed(weight, entity_index[subset], item[subset], shape) for weight in faded[:, subset]]
+        recent_counts = [
+            _summed(weight, entity_index[is_recent], item[is_recent], shape) for weight in faded[:, is_recent]
+        ]
         ease_index = relations.ease_index[item]
         kept = ease_index >= 0
         log_counts = csr_matrix(

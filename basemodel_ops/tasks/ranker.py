@@ -86,9 +86,9 @@ class Ranker:
         for part in _parts(np.arange(len(result)) if entities is None else entities):
             is_first = query.candidates.is_first[part]
             numbers = query.numbers(part)[is_first]
-            current = np.full(is_first.shape, -np.inf)
-            current[is_first] = expit(self._forest.raw_scores(numbers).mean(axis=1))
-            result[part] = current
+            chances = np.full(is_first.shape, -np.inf)
+            chances[is_first] = expit(self._forest.raw_scores(numbers).mean(axis=1))
+            result[part] = chances
         return result
 
     def contributions(self, numbers: np.ndarray) -> np.ndarray:
@@ -96,10 +96,10 @@ class Ranker:
 
         The last is what the trees say on average; all together are the logit.
         """
-        described = [
+        contributions = [
             np.asarray(booster.predict(numbers, pred_contrib=True, num_threads=1)) for booster in self.boosters
         ]
-        return np.mean(described, axis=0)
+        return np.mean(contributions, axis=0)
 
     @cached_property
     def _forest(self) -> Forest:

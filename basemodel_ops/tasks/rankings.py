@@ -66,8 +66,8 @@ class Rankings:
         cls, queries: Sequence[Query], seed: int, policies: Sequence[str] = POLICIES, diversity: float = 0.0
     ) -> "Rankings":
         """Choose weights, fit a ranker and measure every way under its best policy."""
-        subset = sampled(queries, BLENDED, seed)
-        blend, tried = choose_blend(lambda weights: ndcg(subset, _scores(subset, weights), policies))
+        blend_queries = sampled(queries, BLENDED, seed)
+        blend, tried = choose_blend(lambda weights: ndcg(blend_queries, _scores(blend_queries, weights), policies))
         apart = _blend_crosswise(queries, seed, policies)
         queries = blended(queries, blend)
         predictions = {candidate: _scores(queries, weights) for candidate, weights in candidate_weights(blend).items()}
@@ -83,11 +83,11 @@ class Rankings:
         }
         chosen = {candidate: policy for candidate, (policy, _) in results.items()}
         selected = max(results, key=lambda candidate: results[candidate][1]["ndcg_10"])
-        first, plain = (
+        first, baseline = (
             ndcg_by_row(queries, apply_policy(chosen[candidate], queries, predictions[candidate], diversity))
             for candidate in (selected, BASELINE)
         )
-        if not is_clear(first - plain, np.concatenate(entities(queries))):
+        if not is_clear(first - baseline, np.concatenate(entities(queries))):
             selected = BASELINE
         return cls(
             blend,
@@ -95,7 +95,7 @@ class Rankings:
             training_pairs,
             ranker,
             chosen,
-            {candidate: current for candidate, (_, current) in results.items()},
+            {candidate: metrics for candidate, (_, metrics) in results.items()},
             diversity,
             selected,
         )
@@ -107,9 +107,9 @@ class Rankings:
 
     def measure(self, queries: Sequence[Query], candidate: str) -> dict[str, float]:
         """Metrics of a way of ranking on other queries, `blended`, under the policy that was chosen."""
-        return measure_scores(queries, self.answers(queries, candidate))
+        return measure_scores(queries, self.scores_of(queries, candidate))
 
-    def answers(self, queries: Sequence[Query], candidate: str) -> Sequence[np.ndarray]:
+    def scores_of(self, queries: Sequence[Query], candidate: str) -> Sequence[np.ndarray]:
         """Scores of a way of ranking for other queries, `blended`, under the policy that was chosen, (entities,
         candidates) each."""
         if candidate == RERANKED and self.ranker is not None:
@@ -142,8 +142,8 @@ def _blend_crosswise(queries: Sequence[Query], seed: int, policies: Sequence[str
             entities_of(query, np.flatnonzero(half == side)) for query, half in zip(queries, sides, strict=True)
         ]
         blend, _ = choose_blend(lambda weights, t=teaching: ndcg(t, _scores(t, weights), policies))
-        for current, query, rows in zip(scores, queries, others, strict=True):
-            current[rows] = query.candidates.scores(blend)[rows]
+        for query_scores, query, rows in zip(scores, queries, others, strict=True):
+            query_scores[rows] = query.candidates.scores(blend)[rows]
     return scores
 
 

@@ -107,26 +107,26 @@ def _part(
         is_in_history[decayed_counts.indices] = True
         seen = seen[is_near[seen] | is_in_history[seen]]
     length = np.sqrt(np.asarray(decayed_counts.multiply(decayed_counts).sum(axis=1)))
-    own_history = np.asarray(decayed_counts[:, seen].todense()) / np.maximum(length, 1e-9)
+    personal = np.asarray(decayed_counts[:, seen].todense()) / np.maximum(length, 1e-9)
     query = np.einsum("p,epd->ed", np.asarray(START, np.float32), pair_features.pools[chosen])
     query /= np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9)
     similarity = np.maximum(query @ pair_features.interactions.item_models.vectors[seen].T, 0)
     (follows,) = pair_features.follows(chosen, np.tile(seen, (len(chosen), 1)), slice(1, 2))
     logits = pair_features.logits(chosen, seen)
-    own_history = own_history.astype(np.float32)
+    personal = personal.astype(np.float32)
     if is_large:  # what only others had is not put forward: they change nothing
-        apart = (own_history == 0) & ~is_near[seen]
-        own_history[apart] = similarity[apart] = follows[apart] = logits[apart] = -np.inf
+        apart = (personal == 0) & ~is_near[seen]
+        personal[apart] = similarity[apart] = follows[apart] = logits[apart] = -np.inf
     follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
     logits = 1 + (logits - logits.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE
     logits = np.where(logits > -np.inf, np.maximum(logits, 0), logits)
-    kinds = [own_history, np.broadcast_to(popular[seen], own_history.shape), similarity, follows, logits]
+    kinds = [personal, np.broadcast_to(popular[seen], personal.shape), similarity, follows, logits]
     per_entity = min(PER_KIND, len(seen))
     if per_entity == 0:
         return (
             np.zeros((len(chosen), 0), np.int32),
             np.zeros((len(chosen), 0, len(KINDS)), np.float32),
-            own_history[:, :0] > 0,
+            personal[:, :0] > 0,
         )
     # Popularity is the same for all: one row of it is enough.
     kind_scores = [scores[:1] if kind == "popular" else scores for kind, scores in zip(KINDS, kinds, strict=True)]

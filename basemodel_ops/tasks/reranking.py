@@ -80,13 +80,15 @@ def apply_policy(
     """The scores under a policy for items that an entity already had, "keep" them or "remove" them, and by how unlike
     each other the k best shall be."""
     if policy == "remove":
-        scores = [query.candidates.without_had(current) for query, current in zip(queries, scores, strict=True)]
+        scores = [
+            query.candidates.without_had(query_scores) for query, query_scores in zip(queries, scores, strict=True)
+        ]
     if diversity == 0:
         return scores
     pairs = [(query.candidates, query.pair_features.interactions.item_models.vectors) for query in queries]
     return [
-        diversified(candidate_set.items, current, candidate_set.is_first, vectors, diversity, k)
-        for (candidate_set, vectors), current in zip(pairs, scores, strict=True)
+        diversified(candidate_set.items, query_scores, candidate_set.is_first, vectors, diversity, k)
+        for (candidate_set, vectors), query_scores in zip(pairs, scores, strict=True)
     ]
 
 
@@ -153,7 +155,7 @@ def best_policy(
 def measure_scores(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int = TOP) -> dict[str, float]:
     """Ranking metrics of all items and of new ones; coverage, the share of the items put forward that anyone is shown;
     novelty, the mean surprise of what is shown, in bits of its share of all recent events (Zhou et al., 2010)."""
-    best = [query.candidates.best(current, k)[0] for query, current in zip(queries, scores, strict=True)]
+    best = [query.candidates.best(query_scores, k)[0] for query, query_scores in zip(queries, scores, strict=True)]
     ranked = np.concatenate(best)
     fresh = [query.unseen for query in queries]
     new = ranking_metrics([items for query in fresh for items in query.truth], _best(fresh, scores, k))
@@ -186,5 +188,5 @@ def _novelty(queries: Sequence[Query], best: Sequence[np.ndarray]) -> float:
 
 def _best(queries: Sequence[Query], scores: Sequence[np.ndarray], k: int) -> np.ndarray:
     return np.concatenate(
-        [query.candidates.best(current, k)[0] for query, current in zip(queries, scores, strict=True)]
+        [query.candidates.best(query_scores, k)[0] for query, query_scores in zip(queries, scores, strict=True)]
     )

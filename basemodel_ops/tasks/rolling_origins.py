@@ -58,7 +58,7 @@ def rolling_origins(
             measured = np.flatnonzero((cutoff > begin - length) & (cutoff < begin) & (known <= until))
             if len(past) < max(LEAST_PART * len(train), 1) or not len(measured):
                 break
-            results.append((_some(past, TRAINING_ROWS, generator), _some(measured, MEASURED, generator)))
+            results.append((_sample(past, TRAINING_ROWS, generator), _sample(measured, MEASURED, generator)))
             begin -= length
         return results
     width, begin, week = (
@@ -75,7 +75,7 @@ def rolling_origins(
         if len(past) < max(LEAST_PART * len(train), 1):
             break
         measured, begin = train[np.isin(cutoff[train], before)], before[0]
-        results.append((_some(past, TRAINING_ROWS, generator), _some(measured, MEASURED, generator)))
+        results.append((_sample(past, TRAINING_ROWS, generator), _sample(measured, MEASURED, generator)))
     return results
 
 
@@ -100,5 +100,5 @@ def _span_of_enough(cutoff: np.ndarray, begin: int) -> int:
     return min(begin - int(earlier[-min(LEAST_MEASURED, len(earlier))]) + 1, most)
 
 
-def _some(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
+def _sample(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
     return rows if len(rows) <= most else np.sort(generator.choice(rows, most, replace=False))

@@ -101,8 +101,8 @@ class FeatureSets:
         parts = [getattr(self, part) for part in FEATURE_SETS[name]]
         if columns is not None:
             ends = np.cumsum([part.shape[1] for part in parts])
-            current = np.split(columns, np.searchsorted(columns, ends[:-1]))
-            parts = [part[:, at - end + part.shape[1]] for part, at, end in zip(parts, current, ends, strict=True)]
+            by_part = np.split(columns, np.searchsorted(columns, ends[:-1]))
+            parts = [part[:, at - end + part.shape[1]] for part, at, end in zip(parts, by_part, ends, strict=True)]
         return parts[0] if len(parts) == 1 else np.hstack(parts)
 
     def with_peers(self, peer_values: np.ndarray) -> "FeatureSets":
@@ -114,11 +114,11 @@ class FeatureSets:
     def rows(self, chosen: np.ndarray) -> "FeatureSets":
         """The chosen rows of all views."""
 
-        def some(values: Any) -> Any:
+        def take(values: Any) -> Any:
             return None if values is None else values[chosen]
 
         aggregates, model_outputs = self.aggregates[chosen], self.model_outputs[chosen]
-        rest = {name: some(getattr(self, name)) for name in ("zero_shot", "items", "terms", "weight")}
+        rest = {name: take(getattr(self, name)) for name in ("zero_shot", "items", "terms", "weight")}
         return replace(self, aggregates=aggregates, model_outputs=model_outputs, **rest)
 
     @property
@@ -172,12 +172,12 @@ def predictions_of(kind: TaskType, heads: Mapping[str, Head], feature_sets: Feat
 
 def _head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool = False, metric: str = "") -> Head:
     def make(recipe: str, kind: TaskType) -> Head:
-        return _plain_head(recipe, kind, rows, seed, is_raw, metric)
+        return _recipe_head(recipe, kind, rows, seed, is_raw, metric)
 
     return kind_of(kind).head(recipe, make, kind)
 
 
-def _plain_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool, metric: str) -> Head:
+def _recipe_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool, metric: str) -> Head:
     if recipe == "given":
         return ZeroShotHead()
     if recipe in ("linear", "bold"):
@@ -256,10 +256,10 @@ def load_mixture(kind: TaskType, names: Sequence[str], state: State) -> Mixture:
     """The inverse of `save_mixture`, of the heads `names` in the order of their shares."""
     heads: dict[str, Head] = {}
     for part in names:
-        current = tuple(
+        head_state = tuple(
             {k.removeprefix(f"{part}."): v for k, v in s.items() if k.startswith(f"{part}.")} for s in state
         )
-        heads[part] = _head(recipes_of(kind)[part][0], kind, FEW_ROWS, 0).restore(current)  # type: ignore[arg-type]
-    current = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
+        heads[part] = _head(recipes_of(kind)[part][0], kind, FEW_ROWS, 0).restore(head_state)  # type: ignore[arg-type]
+    calibration = {key.removeprefix("calibration."): v for key, v in state[0].items() if key.startswith("calibration.")}
     weights = dict(zip(names, state[0]["shares"].tolist(), strict=True))
-    return Mixture(kind, weights, heads, load_calibration(current))
+    return Mixture(kind, weights, heads, load_calibration(calibration))

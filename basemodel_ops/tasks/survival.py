@@ -54,8 +54,8 @@ class PersonPeriods:
 def hazards(time: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The hazard of each period over all rows, (PERIODS,); 0 where nobody is at risk."""
     at = PersonPeriods.of(time)
-    current = weight[at.row] * at.share
-    events, risk = (np.bincount(at.period, entry, PERIODS) for entry in (current * at.happened, current))
+    at_risk = weight[at.row] * at.share
+    events, risk = (np.bincount(at.period, entry, PERIODS) for entry in (at_risk * at.happened, at_risk))
     return np.divide(events, risk, out=np.zeros(PERIODS), where=risk > 0)
 
 
@@ -75,13 +75,13 @@ def integrated_brier(time: np.ndarray, chance: np.ndarray) -> float:
         chance: (rows, PERIODS) of no event by the end of each period.
     """
     ends, length = np.arange(1.0, chance.shape[1] + 1), np.abs(time)
-    free, current = _uncensored(time, ends), _uncensored(time, length, before=True)
+    free, free_before = _uncensored(time, ends), _uncensored(time, length, before=True)
     scores = []
     for index, end in enumerate(ends):
         if free[index] <= 0:
             continue
         gone, there = (length <= end) & is_observed(time), length > end
-        error = np.where(gone, chance[:, index] ** 2 / np.where(gone, current, 1), 0)
+        error = np.where(gone, chance[:, index] ** 2 / np.where(gone, free_before, 1), 0)
         error += np.where(there, (1 - chance[:, index]) ** 2 / free[index], 0)
         scores.append(float(error.mean()))
     return float(np.mean(scores)) if scores else float("nan")

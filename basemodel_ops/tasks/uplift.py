@@ -82,9 +82,9 @@ def qini_samples(
     generator, results = np.random.default_rng(seed), []
     for _ in range(SAMPLES):
         times = np.bincount(generator.integers(0, len(entities), len(entities)), minlength=len(entities))[codes]
-        current = times * (1.0 if weight is None else weight)
-        kept = np.flatnonzero(current)
-        results.append([qini(target[kept], effect[kept], current[kept]) for effect in effects])
+        weights = times * (1.0 if weight is None else weight)
+        kept = np.flatnonzero(weights)
+        results.append([qini(target[kept], effect[kept], weights[kept]) for effect in effects])
     drawn = np.array(results).reshape(SAMPLES, len(effects))
     return drawn[np.isfinite(drawn).all(axis=1)]
 

@@ -72,10 +72,10 @@ def print_steps(steps: "Sequence[Step]", console: Console) -> None:
     for heading in ("artifact", "", "because"):
         table.add_column(heading)
     for step in steps:
-        style = "bold" if step.is_made else "dim"
-        table.add_row(step.key, "made" if step.is_made else "reused", step.why, style=style)
+        style = "bold" if step.is_due else "dim"
+        table.add_row(step.key, "made" if step.is_due else "reused", step.why, style=style)
     show(table, console)
-    made = sum(step.is_made for step in steps)
+    made = sum(step.is_due for step in steps)
     console.print(f"{made} of {len(steps)} would be made, on the tables as they stand: dbt was not run.")
 
 

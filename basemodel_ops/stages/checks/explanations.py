@@ -11,10 +11,10 @@ from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.explanations import faithfulness
 from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.explanations.explaining import (
-    ASKED,
     EVALUATIONS,
     EXPLAINED,
-    Made,
+    TESTED_ENTITIES,
+    ExplainedGroup,
     groups,
     open_question,
 )
@@ -41,10 +41,10 @@ def check_sums(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
     with ws.warehouse() as warehouse:
         result = _sums(warehouse, task, as_of)
         published = _published(warehouse, task, as_of)
-        described = list(result.values())
+        sums = list(result.values())
         if task.type in ATTRIBUTED:
-            described += _sums(warehouse, task, as_of, aggregate_relation(name, schema), "usual_score").values()
-    apart = max((abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in described), default=0)
+            sums += _sums(warehouse, task, as_of, aggregate_relation(name, schema), "usual_score").values()
+    apart = max((abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in sums), default=0)
     known = [key for key in result if key in published]
     # Items that are to be unlike each other are published with what each adds to those before it.
     is_same = not task.diversity
@@ -64,18 +64,18 @@ def check_faithful(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
     """Removing the tenth of the events that adds most moves scores `LEAST_RATIO` times as far as removing any tenth."""
     task = ws.contract.task(name)
     with ws.warehouse() as warehouse:
-        published = {key[0]: ends for key, (_, *ends) in list(_sums(warehouse, task, as_of).items())[:ASKED]}
+        published = {key[0]: ends for key, (_, *ends) in list(_sums(warehouse, task, as_of).items())[:TESTED_ENTITIES]}
         if not published:
             return CheckResult("reasons_are_faithful", True, "No explained score has events, so none is taken away.")
-        made = ws.held.get(EXPLAINED)
-        if not isinstance(made, Made) or not _is_published(made, task, as_of, published):
+        explained = ws.held.get(EXPLAINED)
+        if not isinstance(explained, ExplainedGroup) or not _is_published(explained, task, as_of, published):
             # They are fewer than are explained at once.
             (group,) = groups(ws, warehouse, open_question(ws, task, as_of), list(published))
-            made = Made(name, as_of, group, group.explain(EVALUATIONS, ws.settings.seed))
-    scored = made.group.scored
-    index = np.array([number for number, entity in enumerate(made.group.entities) if entity in published])
+            explained = ExplainedGroup(name, as_of, group, group.explain(EVALUATIONS, ws.settings.seed))
+    scored = explained.group.scored
+    index = np.array([number for number, entity in enumerate(explained.group.entities) if entity in published])
     result = faithfulness(
-        [made.explanations[number] for number in index],
+        [explained.explanations[number] for number in index],
         scored.events[index].tolist(),
         lambda games, kept: scored.score(index[games], kept),
         seed=ws.settings.seed,
@@ -97,13 +97,15 @@ def check_faithful(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
     return CheckResult("reasons_are_faithful", bool(result.ratio >= LEAST_RATIO), text, report_metrics)
 
 
-def _is_published(made: Made, task: Task, as_of: datetime, published: Mapping[object, Sequence[float]]) -> bool:
+def _is_published(
+    explained: ExplainedGroup, task: Task, as_of: datetime, published: Mapping[object, Sequence[float]]
+) -> bool:
     """Whether these explanations are those that are published of the entities, by the scores that they share out."""
     ends = {
         entity: (explanation.score, explanation.empty)
-        for entity, explanation in zip(made.group.entities, made.explanations, strict=True)
+        for entity, explanation in zip(explained.group.entities, explained.explanations, strict=True)
     }
-    return (made.task, made.as_of) == (task.name, as_of) and all(
+    return (explained.task, explained.as_of) == (task.name, as_of) and all(
         entity in ends and np.allclose(ends[entity], there, rtol=CLOSE, atol=0) for entity, there in published.items()
     )
 

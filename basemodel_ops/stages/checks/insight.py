@@ -54,14 +54,14 @@ def check_lookalikes(ws: Workspace, as_of: datetime) -> CheckResult:
     """Everyone has as many look-alikes, is none of their own, and no similarity is beyond 1."""
     week, entity = Week(ws, as_of), ws.contract.entity
     per_entity = 0 if unlike(week, Directions(week.embeddings)) else min(ws.settings.lookalikes, len(week) - 1)
-    current = exp.select(column_of(entity)).from_(table_of(ws.answer_relation(LOOKALIKES))).where(
+    repeated = exp.select(column_of(entity)).from_(table_of(ws.answer_relation(LOOKALIKES))).where(
         column_of("as_of").eq(timestamp_of(as_of)), column_of(entity).eq(column_of(NEIGHBOUR))
     )  # fmt: skip
     with ws.warehouse() as warehouse:
         counts = count_partition(
             warehouse, ws.answer_relation(LOOKALIKES), as_of, [entity, "rank"], "similarity", -CLOSE, CLOSE
         )
-        alone = warehouse.read(current).num_rows
+        alone = warehouse.read(repeated).num_rows
     passed = counts.rows == per_entity * len(week) and not (counts.repeated or counts.outside or alone)
     text = (
         f"{counts.rows} rows for {counts.entities} of {len(week)} entities, {per_entity} each; "

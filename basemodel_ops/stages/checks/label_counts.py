@@ -41,17 +41,17 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
         grid = ws.contract.grid
         ends = warehouse.read(rows_query(grid.relation, [grid.data_end])).column(0).to_pylist()
         end = max(map(_timestamp, ends), default=datetime.min)
-        population = task.population or task.relation
+        relation = task.population or task.relation
         entities = warehouse.read(
-            exp.select(column_of(task.entity)).distinct().from_(table_of(population)).order_by(column_of(task.entity))
+            exp.select(column_of(task.entity)).distinct().from_(table_of(relation)).order_by(column_of(task.entity))
         )
         if not entities.num_rows:
-            return _not_checked(f"{population} has no rows.")
+            return _not_checked(f"{relation} has no rows.")
         generator = np.random.default_rng(ws.settings.seed)
         chosen = generator.permutation(entities.num_rows)[:ENTITIES]
         among = [entities.column(0)[int(index)].as_py() for index in chosen]
-        keys = _rows(warehouse, population, task, among, [])
-        subset = [keys[index][:2] for index in generator.permutation(len(keys))[:ROWS]]
+        keys = _rows(warehouse, relation, task, among, [])
+        sampled = [keys[index][:2] for index in generator.permutation(len(keys))[:ROWS]]
         labels = _rows(warehouse, task.relation, task, among, [task.target])
         after = timedelta(microseconds=INSTANT if task.is_own else 0)  # what asks is in nobody's future
         events = _events(ws, warehouse, task, task.predicts, among, end)
@@ -62,7 +62,7 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
         by_row[entity, cutoff].append(label)
     listed = {str(label) for _, _, label in labels}
     wrong, left_out = [], 0
-    for key in subset:
+    for key in sampled:
         happened = _within(events, (key[0], key[1] + after), task.horizon, end + after)
         if task.predicts.aggregate is not None:
             is_wrong = not _agree(by_row[key], happened, task.predicts.aggregate)
@@ -72,14 +72,14 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
             left_out += len((seen & listed) - items)
         if is_wrong:
             wrong.append(key[1])
-    text = f"{len(subset)} rows carry what their events say."
+    text = f"{len(sampled)} rows carry what their events say."
     if wrong:
         text = (
-            f"{len(wrong)} of {len(subset)} sampled rows of {task.relation} carry a {task.target} that the events of "
+            f"{len(wrong)} of {len(sampled)} sampled rows of {task.relation} carry a {task.target} that the events of "
             f"{task.predicts.source} in the {task.horizon} days from their cutoff do not say, the first at "
             f"{min(wrong)}. Mend its window, `[cutoff, cutoff + horizon)`, or correct `predicts`."
         )
-    return CheckResult("labels", not wrong, text, {"rows": len(subset), "differing": len(wrong), "left_out": left_out})
+    return CheckResult("labels", not wrong, text, {"rows": len(sampled), "differing": len(wrong), "left_out": left_out})
 
 
 def _within(events: Events, key: Key, horizon: int, end: datetime) -> list[Any] | None:
@@ -128,13 +128,13 @@ def _events(
 ) -> Events | None:
     """Events of these entities up to the end of the data, with the value that the task asks for; None if untold."""
     source = ws.contract.event(target.source)
-    own, attribute = source.resolve(target.column) if target.column else (None, "")
-    column = own.name if own else ""
+    category, attribute = source.resolve(target.column) if target.column else (None, "")
+    column = category.name if category else ""
     query = events_query(source, [column] if column else [], end + timedelta(microseconds=1), ordered=False)
     table = warehouse.read(query.where(column_of(source.entity).isin(*map(exp.convert, among))))
     values = table.column(column).to_pylist() if column else [None] * table.num_rows
     if attribute:
-        attributes = ws.contract.attribute((own and own.references) or "")
+        attributes = ws.contract.attribute((category and category.references) or "")
         if attributes.valid_from is not None:
             return None
         known = warehouse.read(rows_query(attributes.relation, [attributes.key, attribute]))

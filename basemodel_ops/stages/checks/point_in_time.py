@@ -62,8 +62,8 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
         ]
         histories = _histories(builder, sources, timestamp, generator)
         early = np.flatnonzero(stored.cutoff <= timestamp)
-        for subset, part in stored.parts(histories, early):
-            same = stored.same(subset, shuffled.represent(part))
+        for early_rows, part in stored.parts(histories, early):
+            same = stored.same(early_rows, shuffled.represent(part))
             differing |= ~same.all(axis=0)
             rows += len(same)
         moved += sum(int((events.time >= timestamp).sum()) for events in sources)
@@ -149,18 +149,18 @@ class _Stored:
         """Some of the rows (positions), entity by entity, and what they are represented from."""
         for entity in np.unique(self.entity[chosen]):
             sampled_chosen = chosen[self.entity[chosen] == entity]
-            current = [history.part(entity, entity + 1) for history in histories]
+            entity_histories = [history.part(entity, entity + 1) for history in histories]
             yield (
                 sampled_chosen,
-                Part.of(0, int(entity), current, self.entity[sampled_chosen], self.cutoff[sampled_chosen]),
+                Part.of(0, int(entity), entity_histories, self.entity[sampled_chosen], self.cutoff[sampled_chosen]),
             )
 
-    def same(self, subset: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def same(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Which numbers of rows (positions) are the ones on disk, byte for byte, bool (rows, length)."""
         result = np.ones(values.shape, bool)
-        result[:, self._narrow] = _bits(values[:, self._narrow]) == _bits(self._values[subset])
-        wide = np.flatnonzero(self._is_wide[subset])
-        kept = self._sketches[self._row_index[subset[wide]]]
+        result[:, self._narrow] = _bits(values[:, self._narrow]) == _bits(self._values[rows])
+        wide = np.flatnonzero(self._is_wide[rows])
+        kept = self._sketches[self._row_index[rows[wide]]]
         result[np.ix_(wide, self._wide)] = _bits(values[np.ix_(wide, self._wide)]) == _bits(kept)
         return result
 
@@ -175,16 +175,16 @@ def _targets(
     """Pretraining targets of the rows, and how many of them are not those of these histories."""
     compared = differing = 0
     columns = kept_columns(examples.targets)
-    for kind, current in columns.items():
+    for kind, positions in columns.items():
         row, kept = examples.sample(kind)
         index = np.flatnonzero(np.isin(row, stored.rows))
         at = np.searchsorted(stored.rows, row[index])
-        for subset, part in stored.parts(histories, at):
+        for rows, part in stored.parts(histories, at):
             result = target_values(
                 part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.item_horizons,
                 snapshot.times.training_end,
-            )[part.row_index][:, current]  # fmt: skip
-            before = kept[index[np.searchsorted(at, subset)]]
-            compared += len(subset)
+            )[part.row_index][:, positions]  # fmt: skip
+            before = kept[index[np.searchsorted(at, rows)]]
+            compared += len(rows)
             differing += int((_bits(result) != _bits(before)).any(axis=1).sum())
     return compared, differing

@@ -34,9 +34,9 @@ LEAST_PRECISION = 0.6
 def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
     """Of each sketched column, the values decoded as largest are among the largest in truth; see `ALIKE`."""
     known = RepresentationArtifact.current(ws, as_of).entities
-    subset = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
+    sample = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
     with ws.warehouse() as warehouse:
-        examples = represent(ws, warehouse, as_of, known.values.take(pa.array(subset)))
+        examples = represent(ws, warehouse, as_of, known.values.take(pa.array(sample)))
     chosen = np.arange(len(examples))
     columns = sorted({(block.source, block.column) for block in examples.layout.select("sketch")})
     report_metrics: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}

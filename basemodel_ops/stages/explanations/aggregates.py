@@ -31,27 +31,27 @@ BINS, MEMBERS = 5, 10
 
 
 @dataclass(frozen=True)
-class TraitDifference:
-    """What aggregates add to the scores of entities; a row of `contribution` sums to `score - usual_score`."""
+class AggregateContributions:
+    """What aggregates add to the scores of entities; a row of `contribution` sums to `score - expected_score`."""
 
     aggregates: list[Aggregate]
     contribution: np.ndarray  # (entities, aggregates)
     value: np.ndarray  # (entities, aggregates) in the unit of the words; not-a-number where there is none to tell
     score: np.ndarray  # (entities,)
-    usual_score: np.ndarray
+    expected_score: np.ndarray
     """The score were trees to say what they say on average, (entities,)."""
 
     @property
-    def usual(self) -> np.ndarray:
+    def typical(self) -> np.ndarray:
         """The middle value of each aggregate, which some entity has, (aggregates,)."""
         return np.quantile(self.value, 0.5, axis=0, method="lower")
 
-    def some(self, entities: list[int]) -> "TraitDifference":
+    def take(self, entities: list[int]) -> "AggregateContributions":
         """The same of some entities."""
-        current = (part[entities] for part in (self.contribution, self.value, self.score, self.usual_score))
-        return TraitDifference(self.aggregates, *current)
+        parts = (part[entities] for part in (self.contribution, self.value, self.score, self.expected_score))
+        return AggregateContributions(self.aggregates, *parts)
 
-    def rows(self, entity: int, usual: np.ndarray, top: int = TOP) -> Iterator[dict[str, object]]:
+    def rows(self, entity: int, typical: np.ndarray, top: int = TOP) -> Iterator[dict[str, object]]:
         """The `top` aggregates of an entity, and last what the others add together, as rows of plain values."""
         order = np.argsort(-np.abs(self.contribution[entity]), kind="stable")
         order = order[self.contribution[entity][order] != 0]
@@ -68,8 +68,10 @@ class TraitDifference:
                 "words": aggregate.words,
             }
             if not np.isnan(value):
-                row["words"] = f"{aggregate.words}: {aggregate.said(value)}, usually {aggregate.said(usual[at])}"
-                row |= {"value": _finite(value), "usual": _finite(float(usual[at]))}
+                row["words"] = (
+                    f"{aggregate.words}: {aggregate.formatted(value)}, usually {aggregate.formatted(typical[at])}"
+                )
+                row |= {"value": _finite(value), "usual": _finite(float(typical[at]))}
             yield row
         if len(order) > top:
             added = float(self.contribution[entity, order[top:]].sum())
@@ -87,13 +89,14 @@ class TraitDifference:
             if len(known) < MEMBERS:
                 continue
             rank += 1
-            for index, current in enumerate(_bins(value[known], bool(aggregate.names)), 1):
-                rows = known[current]
+            for index, members in enumerate(_bins(value[known], bool(aggregate.names)), 1):
+                rows = known[members]
                 low, high = float(value[rows].min()), float(value[rows].max())
+                first, last = aggregate.formatted(low), aggregate.formatted(high)
                 yield {
                     "rank": rank, "aggregate": aggregate.words, "source_table": aggregate.table or None,
                     "column_name": aggregate.column or None, "bin": index, "low": _finite(low), "high": _finite(high),
-                    "words": aggregate.said(low) if low == high else f"{aggregate.said(low)} to {aggregate.said(high)}",
+                    "words": first if low == high else f"{first} to {last}",
                     "entities": len(rows), "contribution": float(self.contribution[rows, at].mean()),
                     "score": float(self.score[rows].mean()),
                 }  # fmt: skip
@@ -106,9 +109,9 @@ def _finite(value: float) -> float | None:
 def _bins(values: np.ndarray, is_named: bool) -> list[np.ndarray]:
     """Positions of the values of each bin, by quantiles, equal values in one; or of each frequent name."""
     if is_named:
-        result, counts = np.unique(values, return_counts=True)
+        names, counts = np.unique(values, return_counts=True)
         most = np.argsort(-counts, kind="stable")[:BINS]
-        return [np.flatnonzero(values == result[entry]) for entry in most if counts[entry] >= MEMBERS]
+        return [np.flatnonzero(values == names[entry]) for entry in most if counts[entry] >= MEMBERS]
     bins = min(BINS, len(values) // MEMBERS)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="lower"))
     number = np.searchsorted(edges, values, side="left")
@@ -129,8 +132,8 @@ class Aggregates:
         self._question = question
         wording = Wording(ws)
         task, checkpoint = question.task, question.checkpoint
-        by_place = [aggregate for block in rows.layout.blocks for aggregate in wording.of(block)]
-        automatic = [by_place[index] for index in aggregate_positions(rows, task).tolist()]
+        by_feature = [aggregate for block in rows.layout.blocks for aggregate in wording.of(block)]
+        automatic = [by_feature[index] for index in aggregate_positions(rows, task).tolist()]
         automatic += [
             Aggregate(f"{difference_feature.name}, ratio", read=np.exp)
             for difference_feature in difference_features_of(rows, task)
@@ -138,12 +141,12 @@ class Aggregates:
         self._named = {
             "aggregates": automatic,
             "model_outputs": _model_outputs(wording, checkpoint, question),
-            "items": [by_place[index] for index in item_positions(rows).tolist()],
+            "items": [by_feature[index] for index in item_positions(rows).tolist()],
         }
 
-    def told(self, rows: RowsInMemory, chosen: np.ndarray) -> TraitDifference | None:
+    def contributions(self, rows: RowsInMemory, chosen: np.ndarray) -> AggregateContributions | None:
         """Of all rows, whose score is that of the `chosen` class; None where no head is a forest."""
-        feature_sets = self._question.views(rows, np.arange(len(rows)))
+        feature_sets = self._question.feature_sets_of(rows, np.arange(len(rows)))
         attribution = attributed(self._question.heads, feature_sets, chosen)
         if attribution is None:
             return None
@@ -152,15 +155,15 @@ class Aggregates:
         indices: dict[tuple[str, str, str], list[int]] = {}
         for index, aggregate in enumerate(features):
             indices.setdefault((aggregate.table, aggregate.column, aggregate.words), []).append(index)
-        contribution = np.stack([attribution.values[:, place].sum(axis=1) for place in indices.values()], axis=1)
+        contribution = np.stack([attribution.values[:, members].sum(axis=1) for members in indices.values()], axis=1)
         value = np.full(contribution.shape, np.nan)
-        for number, current in enumerate(indices.values()):
-            shown = [(index, read) for index in current if (read := features[index].read) is not None]
+        for number, members in enumerate(indices.values()):
+            shown = [(index, read) for index in members if (read := features[index].read) is not None]
             if len(shown) == 1:
                 ((index, read),) = shown
                 value[:, number] = read(values[:, index].astype(np.float64))
-        firsts = [features[place[0]] for place in indices.values()]
-        return TraitDifference(firsts, contribution, value, attribution.score, attribution.usual)
+        firsts = [features[members[0]] for members in indices.values()]
+        return AggregateContributions(firsts, contribution, value, attribution.score, attribution.expected)
 
     def _of(self, feature_sets: FeatureSets, part: str) -> list[Aggregate]:
         """As many as the view has features; behind the items stand those of peers."""

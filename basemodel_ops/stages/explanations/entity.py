@@ -6,7 +6,7 @@ from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
-from basemodel_ops.stages.explanations.explaining import Explained, asked_question, groups, open_question
+from basemodel_ops.stages.explanations.explaining import Explained, explainable_question, groups, open_question
 from basemodel_ops.stages.explanations.items import item_reasons
 from basemodel_ops.stages.scoring.answering import ItemQuestion
 from basemodel_ops.stages.scoring.asked import population_query
@@ -65,7 +65,7 @@ def explain_items(
     """
     task = _task(ws, name)
     with ws.warehouse() as warehouse:
-        question = asked_question(ws, warehouse, task, as_of)
+        question = explainable_question(ws, warehouse, task, as_of)
         if not isinstance(question, ItemQuestion):
             raise DataError(f"Task {name} recommends nothing: ask why a score is what it is, `explain_entity`.")
         key = typed_key(ws, warehouse, entity)[0].as_py()
@@ -90,8 +90,10 @@ def _unknown(ws: Workspace, warehouse: Warehouse, task: Task, entity: str, key: 
     is_in_population = (
         key in warehouse.read(population_query(ws.contract.grid, task, as_of, is_open=False)).column(0).to_pylist()
     )
-    subset = warehouse.read(entities_query(ws.contract, as_of).limit(3)).column(0).to_pylist()
-    there = f"Entities with events are, for example: {', '.join(map(str, subset))}." if subset else "Nobody has any."
+    examples = warehouse.read(entities_query(ws.contract, as_of).limit(3)).column(0).to_pylist()
+    there = (
+        f"Entities with events are, for example: {', '.join(map(str, examples))}." if examples else "Nobody has any."
+    )
     known = f"{task.name} asks about it" if is_in_population else f"{task.name} does not ask about it either"
     return DataError(
         f"{task.entity} {entity!r} has no event before {key_of(as_of)}, so none explains its score; {known}. "

@@ -21,7 +21,7 @@ from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, outputs_question
-from basemodel_ops.stages.scoring.asked import Asked
+from basemodel_ops.stages.scoring.asked import Population
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
@@ -31,7 +31,7 @@ from basemodel_ops.warehouse.base import Warehouse
 GROUP = 256
 """Entities that are explained at once."""
 
-ASKED = 60
+TESTED_ENTITIES = 60
 """Entities of a task whose explanations are put to the test."""
 
 EVALUATIONS, CONTEXTS = 64, 2
@@ -92,11 +92,11 @@ class Group:
         for index, (entity, explanation) in enumerate(zip(self.entities, explanations, strict=True)):
             times, notable = self.scored.times(index), defaultdict(list)
             for share in explanation.shares:
-                current = np.sort(times[share.node.members])[::-1].astype("datetime64[us]").tolist()
-                notable[share.node.name].append(NotableEvents(tuple(current), share.value))
+                event_times = np.sort(times[share.node.members])[::-1].astype("datetime64[us]").tolist()
+                notable[share.node.name].append(NotableEvents(tuple(event_times), share.value))
             reasons = [
-                Reason(about, sum(events.contribution for events in current), tuple(current))
-                for about, current in notable.items()
+                Reason(about, sum(events.contribution for events in reason_events), tuple(reason_events))
+                for about, reason_events in notable.items()
             ]
             reasons.sort(key=lambda reason: -abs(reason.contribution))
             label = self.scored.labels[index]
@@ -106,7 +106,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Made:
+class ExplainedGroup:
     """A group of a task's entities at a cutoff and their explanations, as they were published."""
 
     task: str
@@ -121,7 +121,7 @@ EXPLAINED = "explained"
 Explainable = SingleQuestion | ManyQuestion | ItemQuestion
 """Questions whose answers can be explained."""
 
-NOBODY = Asked(pa.chunked_array([], pa.string()))
+NOBODY = Population(pa.chunked_array([], pa.string()))
 
 
 def fitted_model(ws: Workspace, task: Task) -> Artifact:
@@ -154,7 +154,7 @@ def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion 
     return outputs_question(ws, task, as_of, NOBODY, fitted_model(ws, task), Checkpoint.shared(ws))
 
 
-def asked_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Explainable:
+def explainable_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Explainable:
     """The same of any task; recommendations read how popular items are.
 
     Raises:
@@ -181,10 +181,10 @@ def groups(
     columns = columns_of(ws, builder.plans, question.task)
     tables = [str(ws.contract.event(plan.name).relation) for plan in builder.plans]
     # A task with one answer reads no cells, and if it moves in time no sketches; a trait reads what changes slowly.
-    is_single, is_trait = isinstance(question, SingleQuestion), question.task.horizon is None
+    is_single, is_static = isinstance(question, SingleQuestion), question.task.horizon is None
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
-        masker = Masker(ws, builder, part, cutoff, is_single and not is_trait, is_single and is_trait)
+        masker = Masker(ws, builder, part, cutoff, is_single and not is_static, is_single and is_static)
         trees = [tree_of(part.histories, index, tables, columns, cutoff) for index in range(len(part))]
         keys = builder.entities.values.slice(part.low, len(part)).to_pylist()
         yield Group(keys, trees, Scored(masker, question, label))

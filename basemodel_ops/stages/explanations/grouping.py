@@ -57,12 +57,12 @@ def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Colum
     Values are published with explanations, so personal columns are left out, whatever their purpose.
     """
     results: list[Column | None] = []
-    population = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
+    predicted = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
     for plan in plans:
         encoder, personal = EncoderArtifact.current(ws, plan.name), personal_columns(ws, plan.name)
         sizes = {name: len(encoder.vocabulary(name)) for name in plan.top_items if name not in personal}
         able = sorted(
-            sizes, key=lambda entry: ((plan.name, entry) != population, sizes[entry] < FEWEST, sizes[entry], entry)
+            sizes, key=lambda entry: ((plan.name, entry) != predicted, sizes[entry] < FEWEST, sizes[entry], entry)
         )
         values = [str(value) for value in encoder.vocabulary(able[0]).values.to_pylist()] if able else []
         results.append(Column(able[0], values) if able else None)
@@ -77,10 +77,10 @@ def personal_columns(ws: Workspace, source: str) -> set[str]:
     for column in event.columns:
         if column.references:
             attributes = ws.contract.attribute(column.references)
-            current = {
+            personal_attributes = {
                 column.name for column in attributes.columns if (str(attributes.relation), column.name) in marked
             }
-            results |= {f"{column.name}.{name}" for name in current}
+            results |= {f"{column.name}.{name}" for name in personal_attributes}
     return results
 
 

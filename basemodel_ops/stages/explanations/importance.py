@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from basemodel_ops.stages.explanations.aggregates import TraitDifference
+from basemodel_ops.stages.explanations.aggregates import AggregateContributions
 from basemodel_ops.stages.explanations.explaining import Explained
 
 EVENTS, AGGREGATES, EVIDENCE = "events", "aggregates", "evidence"
@@ -37,10 +37,10 @@ class Importance:
             shares[EVENTS, reason.about.table, reason.about.column, value] += reason.contribution
         self._add(EVENTS, shares)
 
-    def add_aggregates(self, described: TraitDifference, entity: int) -> None:
+    def add_aggregates(self, contributions: AggregateContributions, entity: int) -> None:
         """The aggregates of an entity."""
         shares: dict[Key, float] = defaultdict(float)
-        for aggregate, value in zip(described.aggregates, described.contribution[entity].tolist(), strict=True):
+        for aggregate, value in zip(contributions.aggregates, contributions.contribution[entity].tolist(), strict=True):
             if value:
                 shares[AGGREGATES, aggregate.table, aggregate.column, aggregate.words] += value
         self._add(AGGREGATES, shares)
@@ -52,9 +52,9 @@ class Importance:
     def rows(self) -> Iterator[dict[str, object]]:
         """Rows of plain values: of each kind the largest first. Entities that a value says nothing of count as 0."""
         for kind, entities in self._entities.items():
-            current = [(key, sums) for key, sums in self._sums.items() if key[0] == kind]
-            current.sort(key=lambda entry: (-entry[1][1], entry[0]))
-            for rank, ((_, table, column, value), (there, sizes, values)) in enumerate(current, 1):
+            of_kind = [(key, sums) for key, sums in self._sums.items() if key[0] == kind]
+            of_kind.sort(key=lambda entry: (-entry[1][1], entry[0]))
+            for rank, ((_, table, column, value), (there, sizes, values)) in enumerate(of_kind, 1):
                 yield {
                     "kind": kind, "rank": rank, "source_table": table or None, "column_name": column or None,
                     "column_value": value or None, "entities": int(there), "of_entities": entities,

@@ -14,7 +14,7 @@ from basemodel_ops.stages.scoring.answering import ItemQuestion
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
 from basemodel_ops.stages.tasks.recommendation import target_of
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks.evidence import OWN, WHOLE, Named, evidence
+from basemodel_ops.tasks.evidence import ALL_HISTORY, PERSONAL, Named, evidence
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -39,7 +39,7 @@ def item_reasons(
     builder = Builder(ws, warehouse, cutoff, Chosen(only=tuple(entities)))
     index = [plan.name for plan in builder.plans].index(target.source)
     event, known = ws.contract.event(target.source), question.recommender.items.values
-    is_told = target.column not in personal_columns(ws, target.source)
+    is_public = target.column not in personal_columns(ws, target.source)
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
         history, keys = part.histories[index], builder.entities.values.slice(part.low, len(part)).to_pylist()
@@ -62,7 +62,7 @@ def item_reasons(
             for reason in _rows(entry, had, top, question.as_of):
                 source = reason.pop("code")
                 if source is not None:
-                    value = str(known[int(str(source))].as_py()) if is_told else None
+                    value = str(known[int(str(source))].as_py()) if is_public else None
                     reason |= {"source_table": str(event.relation), "column_name": target.column, "column_value": value}
                 results[entity].append({**about, **reason})
         yield from zip(keys, results, first, strict=True)
@@ -85,7 +85,7 @@ def _rows(named: Named, had: tuple[np.ndarray, np.ndarray], top: int, as_of: dat
             "events": len(chosen_times),
             "code": None,
         }
-        if code != WHOLE and (len(chosen_times) or kind != OWN):
+        if code != ALL_HISTORY and (len(chosen_times) or kind != PERSONAL):
             row |= {"code": code, "last_at": _newest(chosen_times, as_of)}
         yield row
     if order[top:]:

@@ -27,8 +27,8 @@ def masked(histories: Sequence[History], entity_index: np.ndarray, kept: Sequenc
     for history in histories:
         counts = history.start[entity_index + 1] - history.start[entity_index]
         rows = [
-            begin + np.flatnonzero(current[skip : skip + count])
-            for begin, current, skip, count in zip(history.start[entity_index], kept, passed, counts, strict=True)
+            begin + np.flatnonzero(shown[skip : skip + count])
+            for begin, shown, skip, count in zip(history.start[entity_index], kept, passed, counts, strict=True)
         ]
         passed += counts
         at = np.concatenate(rows) if rows else np.zeros(0, np.int64)

@@ -86,9 +86,9 @@ def tables_of(task: Task, entity: pa.DataType, item: pa.DataType, schema: str) -
         ("high", number), ("words", text), ("entities", count), ("contribution", number), ("score", number), *ends,
     ]  # fmt: skip
     is_ranked = task.form.shape is Shape.ITEMS
-    current = item_schema(task, entity, item) if is_ranked else explanation_schema(task, entity)
+    reason_schema = item_schema(task, entity, item) if is_ranked else explanation_schema(task, entity)
     results = {
-        "explanations": (explanation_relation(task.name, schema), current),
+        "explanations": (explanation_relation(task.name, schema), reason_schema),
         "importance": (importance_relation(task.name, schema), pa.schema(importance)),
     }
     if task.type in ATTRIBUTED:

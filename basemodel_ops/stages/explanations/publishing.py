@@ -17,8 +17,8 @@ from basemodel_ops.stages.explanations.explaining import (
     EXPLAINED,
     Explainable,
     Explained,
-    Made,
-    asked_question,
+    ExplainedGroup,
+    explainable_question,
     groups,
 )
 from basemodel_ops.stages.explanations.importance import Importance
@@ -57,11 +57,11 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
     if not count:
         raise DataError(f"No score of {name} is explained: BASEMODEL_EXPLAINED is 0. Set it to how many are.")
     with ws.warehouse() as warehouse, ExitStack() as written:
-        question = asked_question(ws, warehouse, task, as_of)
+        question = explainable_question(ws, warehouse, task, as_of)
         chosen = chosen_entities(warehouse, task, as_of, count)
         keys = chosen.column(task.entity)
-        made_of = (scores_fingerprint(warehouse, task, as_of), question.model_version, count, ws.settings.seed)
-        version = version_of(str(explanation_relation(name, ws.settings.answers_schema)), as_of, *made_of)
+        inputs = (scores_fingerprint(warehouse, task, as_of), question.model_version, count, ws.settings.seed)
+        version = version_of(str(explanation_relation(name, ws.settings.answers_schema)), as_of, *inputs)
         item = question.recommender.items.values.type if isinstance(question, ItemQuestion) else pa.string()
         tables = tables_of(task, keys.type, item, ws.settings.answers_schema)
         code, part = code_behind("stages.explanations.publishing"), dict[str, datetime | str](as_of=as_of)
@@ -75,7 +75,7 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
                 "as_of": as_of, "model_version": question.model_version, "run_id": run_id,
                 "scored_at": datetime.now(UTC).replace(tzinfo=None),
             }  # fmt: skip
-            for table, rows in batched(_told(ws, warehouse, question, by)):
+            for table, rows in batched(_explanation_rows(ws, warehouse, question, by)):
                 if outs[table].is_needed:
                     outs[table].append(pa.Table.from_pylist([{**stamp, **row} for row in rows], tables[table][1]))
     is_written = any(out.is_written for out in outs.values())
@@ -84,35 +84,35 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
     return Report(version, not is_written, {"entities": len(keys), "written": int(is_written)})
 
 
-TaskRows = Iterator[tuple[str, list[dict[str, object]]]]
+TableRows = Iterator[tuple[str, list[dict[str, object]]]]
 """Rows of plain values, and the table that they are of."""
 
 
-def batched(described: TaskRows, most: int = APPENDED) -> TaskRows:
+def batched(table_rows: TableRows, most: int = APPENDED) -> TableRows:
     """The same rows, many of a table at a time: each batch that is appended costs some time of its own."""
     held: dict[str, list[dict[str, object]]] = defaultdict(list)
-    for table, rows in described:
+    for table, rows in table_rows:
         held[table] += rows
         if len(held[table]) >= most:
             yield table, held.pop(table)
     yield from ((table, rows) for table, rows in held.items() if rows)
 
 
-def _told(ws: Workspace, warehouse: Warehouse, question: Explainable, by: dict[object, str]) -> TaskRows:
+def _explanation_rows(ws: Workspace, warehouse: Warehouse, question: Explainable, by: dict[object, str]) -> TableRows:
     """The rows of all tables, about entities that were chosen `by` some rule."""
     drawn = {key for key, entry in by.items() if entry == SAMPLE} or set(by)
     importance = Importance()
     if isinstance(question, ItemQuestion):
-        yield from _told_of_items(ws, warehouse, question, by, drawn, importance)
+        yield from _item_rows(ws, warehouse, question, by, drawn, importance)
     else:
-        yield from _told_of_scores(ws, warehouse, question, by, drawn, importance)
+        yield from _score_rows(ws, warehouse, question, by, drawn, importance)
     yield "importance", list(importance.rows())
 
 
-def _told_of_items(
+def _item_rows(
     ws: Workspace, warehouse: Warehouse, question: ItemQuestion, by: dict[object, str], drawn: set[object],
     importance: Importance,
-) -> TaskRows:  # fmt: skip
+) -> TableRows:  # fmt: skip
     target = target_of(question.task)
     table = str(ws.contract.event(target.source).relation)
     for entity, rows, first in item_reasons(ws, warehouse, question, list(by)):
@@ -122,33 +122,33 @@ def _told_of_items(
             importance.add_evidence(table, target.column, first)
 
 
-def _told_of_scores(
+def _score_rows(
     ws: Workspace, warehouse: Warehouse, question: SingleQuestion | ManyQuestion, by: dict[object, str],
     drawn: set[object], importance: Importance,
-) -> TaskRows:  # fmt: skip
-    usual, effects, is_held = None, None, False
+) -> TableRows:  # fmt: skip
+    typical, effects, is_held = None, None, False
     for group in groups(ws, warehouse, question, list(by)):
-        described = group.scored.aggregates(ws)
-        if described is not None and usual is None:
+        contributions = group.scored.aggregates(ws)
+        if contributions is not None and typical is None:
             # What is usual, and how scores move, is told of one group: more would have to be held.
             indices = [index for index, key in enumerate(group.entities) if key in drawn]
-            trait_difference = described.some(indices) if indices else described
-            usual, effects = trait_difference.usual, list(trait_difference.effects())
+            sample = contributions.take(indices) if indices else contributions
+            typical, effects = sample.typical, list(sample.effects())
         explanations = group.explain(EVALUATIONS, ws.settings.seed)
         if not is_held:
-            ws.held[EXPLAINED], is_held = Made(question.task.name, question.as_of, group, explanations), True
+            ws.held[EXPLAINED], is_held = ExplainedGroup(question.task.name, question.as_of, group, explanations), True
         for index, explained in enumerate(group.in_raw_events(explanations)):
             about = {question.task.entity: explained.entity, "label": explained.label, "score": explained.score}
             about |= {"chosen_by": by[explained.entity]}
             yield "explanations", [{**about, "empty_score": explained.empty, **row} for row in reasons_of(explained)]
             if explained.entity in drawn:
                 importance.add_events(explained)
-            if described is None or usual is None:
+            if contributions is None or typical is None:
                 continue
-            about["usual_score"] = float(described.usual_score[index])
-            yield "aggregate_reasons", [{**about, **row} for row in described.rows(index, usual)]
+            about["usual_score"] = float(contributions.expected_score[index])
+            yield "aggregate_reasons", [{**about, **row} for row in contributions.rows(index, typical)]
             if explained.entity in drawn:
-                importance.add_aggregates(described, index)
+                importance.add_aggregates(contributions, index)
     if effects is not None:
         yield "effects", effects
 

@@ -40,7 +40,7 @@ class Aggregate:
     names: tuple[str, ...] = ()
     """What a number stands for, where it numbers values, from 0 on."""
 
-    def said(self, value: float) -> str:
+    def formatted(self, value: float) -> str:
         """A number in the unit of the words, as people write it."""
         if not np.isfinite(value):
             return "never"
@@ -49,7 +49,7 @@ class Aggregate:
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _plain(values: np.ndarray) -> np.ndarray:
+def _identity(values: np.ndarray) -> np.ndarray:
     return values
 
 
@@ -79,13 +79,13 @@ class Wording:
         for source in sources:
             for column in source.columns:
                 attributes = items[column.references] if column.references else None
-                current = (str(source.relation), column.name) in marked
-                self._personal |= {(source.name, column.name)} if current else set()
+                is_marked = (str(source.relation), column.name) in marked
+                self._personal |= {(source.name, column.name)} if is_marked else set()
                 if attributes is not None:
                     inner = {
                         attribute.name
                         for attribute in attributes.columns
-                        if current or (str(attributes.relation), attribute.name) in marked
+                        if is_marked or (str(attributes.relation), attribute.name) in marked
                     }
                     self._personal |= {(source.name, f"{column.name}.{name}") for name in inner}
         self._known: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -94,12 +94,12 @@ class Wording:
         """Each number of a block of inputs."""
         source, column = block.source, block.column
         table = self._tables.get(source, "")
-        described = (source, column) not in self._personal
-        words, read, names = self._worded(block, described)
+        is_public = (source, column) not in self._personal
+        words, read, names = self._worded(block, is_public)
         if isinstance(words, str):
             words = [words] * block.length
         return [
-            Aggregate(word, table, column, read if described else None, names if described else ()) for word in words
+            Aggregate(word, table, column, read if is_public else None, names if is_public else ()) for word in words
         ]
 
     def model_output(self, block: Block, days: int) -> Aggregate:
@@ -112,11 +112,11 @@ class Wording:
             return Aggregate(f"days to the next of {source}, foreseen", table, "", signed_expm1)
         else:
             words, read = f"{_measured(column, source, is_sum=False)} in the next {days} days", signed_expm1
-        current = "" if column in MEASURES else column
-        return Aggregate(f"{words}, foreseen", table, current, read if is_shown else None)
+        shown_column = "" if column in MEASURES else column
+        return Aggregate(f"{words}, foreseen", table, shown_column, read if is_shown else None)
 
     def _worded(
-        self, block: Block, described: bool
+        self, block: Block, is_public: bool
     ) -> tuple[str | Sequence[str], Callable[[np.ndarray], np.ndarray] | None, tuple[str, ...]]:
         source, column, detail = block.source, block.column, block.detail
         last = f"the last of {source}" if detail == "1" else f"number {detail} from the last of {source}"
@@ -129,44 +129,44 @@ class Wording:
             case "last":
                 return f"last {column} of {source}", signed_expm1, ()
             case "count":
-                values = self._values(block, described)
+                values = self._values(block, is_public)
                 return [f"{column} {value}, events halved every {detail} days" for value in values], np.expm1, ()
             case "recency":
-                return [f"days since {column} {value}" for value in self._values(block, described)], _since, ()
+                return [f"days since {column} {value}" for value in self._values(block, is_public)], _since, ()
             case "recent_gap":
                 until = "" if detail == "1" else " to the next"
                 return f"minutes since {last}{until}", np.expm1, ()
             case "recent_item":
-                return f"{column} of {last}", _plain, ("none", *self._vocabulary(block))
+                return f"{column} of {last}", _identity, ("none", *self._vocabulary(block))
             case "recent_same":
-                return f"{column} of {last} is that of the last", _plain, ("no", "yes")
+                return f"{column} of {last} is that of the last", _identity, ("no", "yes")
             case "recent_number":
                 return f"{column} of {last}", signed_expm1, ()
             case "profile" if detail == "most_frequent":
-                return f"usual {column} of {source}", _plain, ("none", *self._vocabulary(block))
+                return f"usual {column} of {source}", _identity, ("none", *self._vocabulary(block))
             case "profile":
                 what = {"share": "share of the usual", "distinct": "number of different", "entropy": "spread of"}
-                return f"{what[detail]} {column} of {source}", _plain, ()
+                return f"{what[detail]} {column} of {source}", _identity, ()
             case kind if kind in ATTRIBUTES and column in self._categories.get(source, ()):
-                return [f"{column} is {value}" for value in self._values(block, described)], _plain, ("no", "yes")
+                return [f"{column} is {value}" for value in self._values(block, is_public)], _identity, ("no", "yes")
             case "calendar":
                 return "time of the year", None, ()
             case "clock":
-                return f"{detail} of the cutoff", _plain, ()
+                return f"{detail} of the cutoff", _identity, ()
             case "between":
                 return f"time from the newest of {source} to that of {detail}", None, ()
             case "run":
                 what, read = {
                     "length": ("events in the newest run", np.expm1),
                     "age": ("minutes since the newest run began", np.expm1),
-                    "runs": ("runs as a share of events", _plain),
+                    "runs": ("runs as a share of events", _identity),
                 }[detail]
                 return f"{what}, {column} of {source}", read, ()
         return " ".join(part for part in (source, column) if part) or block.kind, None, ()
 
-    def _values(self, block: Block, described: bool) -> list[str]:
+    def _values(self, block: Block, is_public: bool) -> list[str]:
         """What the places of a block stand for."""
-        if not described:
+        if not is_public:
             return ["(not told)"] * block.length
         known = self._vocabulary(block)
         return [known[index] if index < len(known) else "(unknown)" for index in range(block.length)]

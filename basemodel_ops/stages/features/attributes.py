@@ -28,11 +28,11 @@ class EntityAttributes:
 
     def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
-        current = np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1]))
-        out = np.zeros((*current.shape, self.values.shape[1]), np.float16)
+        timestamps = np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1]))
+        out = np.zeros((*timestamps.shape, self.values.shape[1]), np.float16)
         for row in range(*np.searchsorted(self.entity_index, [low, high])):
             entity = self.entity_index[row] - low
-            is_known = (current[entity] > self.since[row]) & (current[entity] <= self.until[row])
+            is_known = (timestamps[entity] > self.since[row]) & (timestamps[entity] <= self.until[row])
             out[entity, is_known] = self.values[row]
         return out
 

@@ -137,7 +137,7 @@ def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> Sourc
     cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
     settings = ws.settings
     return SourcePlan(
-        event.name, artifact.began, tuple(numbers(event)), items, codes, vectors, settings.width,
+        event.name, artifact.first_event_time, tuple(numbers(event)), items, codes, vectors, settings.width,
         settings.depth, cells, densities, vocabularies,
     )  # fmt: skip
 
@@ -198,8 +198,8 @@ class Builder:
                 in_range = [history.part(first, until) for history in histories]
                 most = ROWS if until == first + 1 else max(end - begin, 1)  # one entity may have any number of rows
                 for row in range(begin, end, most):
-                    subset = slice(row, min(row + most, end))
-                    yield Part.of(int(row), low + first, in_range, entity[subset], cutoff[subset])
+                    part_rows = slice(row, min(row + most, end))
+                    yield Part.of(int(row), low + first, in_range, entity[part_rows], cutoff[part_rows])
 
     def represent(self, part: "Part") -> np.ndarray:
         """The rows of a part, float16 (rows, length)."""

@@ -98,7 +98,7 @@ def _save_incidences(
     """
     files: list[Path] = []
     mentioned = np.zeros(size, np.int64)
-    described = 0
+    session_count = 0
 
     def save(codes: np.ndarray, hyperedges: np.ndarray, kind: int) -> None:
         np.add(mentioned, np.bincount(codes[codes >= 0], minlength=size), out=mentioned)
@@ -115,8 +115,8 @@ def _save_incidences(
         else:
             session_index = session_indices(entity_index, events.time)
             index, window = windows(entity_index, session_index, WINDOW)
-            save(codes[index], window + described, NEIGHBOURS)
-            described += int(session_index[-1]) + 1 if len(session_index) else 0
+            save(codes[index], window + session_count, NEIGHBOURS)
+            session_count += int(session_index[-1]) + 1 if len(session_index) else 0
     return files, mentioned
 
 
@@ -172,8 +172,8 @@ def codes(ws: Workspace, source: str, column: str) -> Report:
         vectors, is_connected = embedding.vectors, embedding.is_connected
         density = np.zeros((0, settings.depth), np.int32)
         if len(vocabulary):
-            described = vectors[is_connected] if is_connected.any() else vectors
-            density = DensityLSH.fit(described, settings.depth, settings.width, settings.seed).encode(vectors)
+            fitted = vectors[is_connected] if is_connected.any() else vectors
+            density = DensityLSH.fit(fitted, settings.depth, settings.width, settings.seed).encode(vectors)
         identity = identity_codes(hash_ids(vocabulary.values.to_pylist()), IDENTITY_ROWS, settings.width)
         CodesArtifact.write(writer, np.hstack([density, identity]))
         used = (

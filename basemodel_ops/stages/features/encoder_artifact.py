@@ -27,7 +27,7 @@ class EncoderArtifact:
         return cls(ws.current(cls.key(source)))
 
     @property
-    def began(self) -> int:
+    def first_event_time(self) -> int:
         """When the first event was, microseconds; of a source of events."""
         return self.artifact.json("began")
 
@@ -67,7 +67,7 @@ class EncoderArtifact:
         return self.artifact.arrays(_cells(fact))["cells"]
 
     @staticmethod
-    def write_began(writer: ArtifactWriter, first: int) -> None:
+    def write_first_event_time(writer: ArtifactWriter, first: int) -> None:
         """Write when the first event was, microseconds."""
         writer.json("began", first)
 

@@ -77,7 +77,7 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int
     (first,) = microseconds(
         warehouse.read(first_event_query(event, to_datetime(end))).column(0).fill_null(to_datetime(end))
     )
-    EncoderArtifact.write_began(writer, int(first))
+    EncoderArtifact.write_first_event_time(writer, int(first))
     fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
     for name, kind in others(event).items():
         with named_column(name, event.name):

@@ -111,8 +111,8 @@ def plan_rows(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: S
     for task in _pooled(ws, snapshot):
         rows = load_task_rows(warehouse, task, times, snapshot.plans[task.name])
         rows = prepared(task, rows, ws.settings.seed)
-        current = entities.encode(rows.entity).astype(np.int64)
-        parts.append(np.stack([current, rows.cutoff])[:, current >= 0])
+        entity_index = entities.encode(rows.entity).astype(np.int64)
+        parts.append(np.stack([entity_index, rows.cutoff])[:, entity_index >= 0])
         is_wide.append(np.full(parts[-1].shape[1], task.form.shape is Shape.LABELS))
     every = np.concatenate(parts, axis=1)
     pairs, row_of_pair = np.unique(every, axis=1, return_inverse=True)
@@ -170,12 +170,12 @@ def _represent(
     either = np.union1d(*sampled.values()).astype(np.int64)
     values = _targets(part.take(either), builder, snapshot) if len(either) else None
     for kind, columns in kept.items():
-        its_learnt = sampled[kind]
-        result = np.zeros((0, len(columns)), np.float16)
+        training_rows = sampled[kind]
+        targets_of_rows = np.zeros((0, len(columns)), np.float16)
         if values is not None:
             its_values = values if len(columns) == values.shape[1] else values[:, columns]
-            result = its_values.take(np.searchsorted(either, its_learnt), axis=0)
-        targets[kind] = its_learnt, result
+            targets_of_rows = its_values.take(np.searchsorted(either, training_rows), axis=0)
+        targets[kind] = training_rows, targets_of_rows
     return _Represented(plan.entity[rows], plan.cutoff[rows], plan.is_wide[rows], [builder.represent(part)], targets)
 
 

@@ -47,11 +47,11 @@ class FeatureStore(Represented):
         """
         out = np.zeros((len(rows), len(positions)), np.float16)
         for kind in self.layout.kinds:
-            current = self.layout.positions(kind)
-            columns = np.flatnonzero(np.isin(positions, current))
+            stored = self.layout.positions(kind)
+            columns = np.flatnonzero(np.isin(positions, stored))
             if len(columns) == 0:
                 continue
-            within, is_wide = np.searchsorted(current, positions[columns]), kind in WIDE
+            within, is_wide = np.searchsorted(stored, positions[columns]), kind in WIDE
             if is_wide and not self.is_wide[rows].all():
                 raise ValueError(f"Rows are asked for their {kind}, which is kept only of rows that are read whole.")
             index, starts = self._wide[rows] if is_wide else rows, self._starts[is_wide]
@@ -100,10 +100,10 @@ class RowWriter:
         count = int(is_wide.sum()) if kind in WIDE else len(is_wide)
         out, low = np.empty((count, sum(block.length for block in blocks)), np.float16), 0
         for number, part in enumerate(values):
-            current = slice(None) if rows is None else rows[number]
+            part_rows = slice(None) if rows is None else rows[number]
             high, column = low + (len(part) if rows is None else len(rows[number])), 0
             for block in blocks:
-                out[low:high, column : column + block.length] = part[current, block.offset : block.end]
+                out[low:high, column : column + block.length] = part[part_rows, block.offset : block.end]
                 column += block.length
             low = high
         return out
@@ -125,13 +125,18 @@ class RowWriter:
 
 
 def _copy(
-    out: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, current: np.ndarray, within: np.ndarray
+    out: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    value_rows: np.ndarray,
+    within: np.ndarray,
 ) -> None:
-    """`out[rows, columns] = values[current, within]`, by slices where columns stand side by side on both sides."""
+    """`out[rows, columns] = values[value_rows, within]`, by slices where columns stand side by side on both sides."""
     cuts = [0, *(np.flatnonzero((np.diff(columns) != 1) | (np.diff(within) != 1)) + 1), len(columns)]
     if len(cuts) > 32:
-        out[np.ix_(rows, columns)] = values[np.ix_(current, within)]
+        out[np.ix_(rows, columns)] = values[np.ix_(value_rows, within)]
         return
     for low, high in pairwise(cuts):
-        taken = values[current, within[low] : within[high - 1] + 1]
+        taken = values[value_rows, within[low] : within[high - 1] + 1]
         out[rows, columns[low] : columns[high - 1] + 1] = taken

@@ -46,11 +46,9 @@ class Represented(ABC):
             return np.full(len(index), -1)
         rank = np.searchsorted(self.cutoffs, cutoff)
         key = index * len(self.cutoffs) + np.minimum(rank, len(self.cutoffs) - 1)
-        current = self.entity.astype(np.int64) * len(self.cutoffs) + np.searchsorted(self.cutoffs, self.cutoff)
-        row = np.minimum(np.searchsorted(current, key), len(current) - 1)
-        is_there = (
-            (index >= 0) & (self.cutoffs[np.minimum(rank, len(self.cutoffs) - 1)] == cutoff) & (current[row] == key)
-        )
+        keys = self.entity.astype(np.int64) * len(self.cutoffs) + np.searchsorted(self.cutoffs, self.cutoff)
+        row = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+        is_there = (index >= 0) & (self.cutoffs[np.minimum(rank, len(self.cutoffs) - 1)] == cutoff) & (keys[row] == key)
         return np.where(is_there, row, -1)
 
     def positions(self, *kinds: str, without: tuple[str, ...] = ()) -> np.ndarray:
@@ -80,8 +78,8 @@ class Represented(ABC):
         """Positions in `rows`, and all inputs of these rows, float16 (rows, length), `CHUNK` rows at a time."""
         everything = np.arange(self.layout.length)
         for low in range(0, max(len(rows), 1), CHUNK):
-            subset = np.arange(low, min(low + CHUNK, len(rows)))
-            yield subset, self.gather(rows[subset], everything)
+            chunk = np.arange(low, min(low + CHUNK, len(rows)))
+            yield chunk, self.gather(rows[chunk], everything)
 
     @abstractmethod
     def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -105,7 +103,7 @@ class RowsInMemory(Represented):
         """How often each row had each of many items, float32 (rows, items): see `Builder.terms`; None if not known."""
         return None if self._count_terms is None else self._count_terms()
 
-    def some(self, chosen: np.ndarray) -> "RowsInMemory":
+    def filter(self, chosen: np.ndarray) -> "RowsInMemory":
         """The rows that are chosen, bool (rows,); itself where all are."""
         if chosen.all():
             return self
@@ -147,6 +145,6 @@ class ConcatenatedRows(Represented):
     def gather(self, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Chosen inputs of rows, float16 (rows, positions)."""
         out = np.zeros((len(rows), len(positions)), np.float16)
-        for part, selected, current in self.split(rows):
-            out[selected] = part.gather(current, positions)
+        for part, selected, part_rows in self.split(rows):
+            out[selected] = part.gather(part_rows, positions)
         return out

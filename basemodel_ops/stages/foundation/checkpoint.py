@@ -67,8 +67,8 @@ class Checkpoint:
         """Foreseen activity of the rows at `row_index`, float32 (places, targets): logits of "occurred" and amounts."""
         if isinstance(examples, ConcatenatedRows):
             result = np.zeros((len(row_index), len(self.blocks)), np.float32)
-            for part, selected, current in examples.split(row_index):
-                result[selected] = self.activity(part, current)
+            for part, selected, part_rows in examples.split(row_index):
+                result[selected] = self.activity(part, part_rows)
             return result
         if examples.version and examples.version == self._kept.examples_version:
             return self._kept.predicted_activity[row_index]

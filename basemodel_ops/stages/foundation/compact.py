@@ -48,7 +48,7 @@ class EmbeddingWriter:
             RepresentationArtifact.write_entities(writer, builder.entities, builder.layout, self._cutoff)
             return {**report_metrics, "numbers": self._checkpoint.embedding_size}, {}
 
-        return self._ws.write(key, version, write, RepresentationArtifact.made_from(self._checkpoint.version))
+        return self._ws.write(key, version, write, RepresentationArtifact.inputs_of(self._checkpoint.version))
 
     def append(self, rows: RowsInMemory) -> None:
         """Take over the entities of a group, in their order."""

@@ -45,5 +45,5 @@ def embedding_inputs(examples: Represented, rows: np.ndarray, activity: np.ndarr
     pooled = examples.layout.select("pooled")
     slowest = max((float(block.detail) for block in pooled), default=0.0)
     at = [np.arange(b.offset, b.end) for b in pooled if float(b.detail) == slowest]
-    current = examples.gather(rows, np.concatenate([np.zeros(0, np.int64), *at]))
-    return np.hstack([activity, current.astype(np.float32)])
+    values = examples.gather(rows, np.concatenate([np.zeros(0, np.int64), *at]))
+    return np.hstack([activity, values.astype(np.float32)])

@@ -17,10 +17,10 @@ READ = ("scalar", "sum", "mean", "last", "attribute", "calendar")
 """Kinds of blocks from which activity is predicted: few numbers that say most of it. Facts without a date are not among
 them: at a past cutoff they may be hindsight."""
 
-OF_EACH_ITEM = ("count", "session", "recency")
+PER_ITEM = ("count", "session", "recency")
 """Kinds of blocks that say what an entity did with each item."""
 
-READ_FOR_ITEMS = (*(kind for kind in READ if kind != "calendar"), *OF_EACH_ITEM, "cell", "pooled")
+READ_FOR_ITEMS = (*(kind for kind in READ if kind != "calendar"), *PER_ITEM, "cell", "pooled")
 """Kinds that the hidden layers of the network of items read; its skips also read sketches."""
 
 OF_ITEMS = ("count", "recency")
@@ -56,7 +56,7 @@ def items_shape(inputs: Layout, targets: Layout, width: int, hidden: int) -> Sha
     """Sizes of the network of items and composition, and which inputs stand for the same item or cell."""
     features: dict[tuple[str, str], list[int]] = {}
     for block in inputs.blocks:
-        if block.kind in OF_EACH_ITEM:
+        if block.kind in PER_ITEM:
             features.setdefault((block.kind, block.detail), []).extend(range(block.offset, block.end))
     horizons = sorted({b.detail for b in targets.blocks if b.kind == "item"}, key=int)
     sketches: dict[str, list[int]] = {}
@@ -123,7 +123,7 @@ def item_features(
     The last of what is `item_features` is what they did with other items, weighted by how `item_ease` (items, items)
     these are.
     """
-    blocks = [block for kind in OF_EACH_ITEM for block in examples.layout.select(kind, source, column)]
+    blocks = [block for kind in PER_ITEM for block in examples.layout.select(kind, source, column)]
     scalars = np.array([b.offset for b in examples.layout.blocks if b.kind == "scalar" and b.source == source])
     slowest = _slowest(examples.layout, source, column)
     wanted = [*[block.offset + items for block in blocks], scalars, np.arange(slowest.offset, slowest.end)]

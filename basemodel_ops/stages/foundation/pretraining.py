@@ -52,9 +52,9 @@ def foundation_model(ws: Workspace) -> Report:
         rows = np.arange(len(examples))
         predictions = activity.predict(examples, rows, examples.cutoff < end)
         CheckpointArtifact.write_predicted_activity(writer, predictions)
-        subset = np.random.default_rng(ws.settings.seed).permutation(rows[examples.cutoff < end])
-        subset = np.sort(subset[:EMBEDDED_FROM])
-        basis = EmbeddingBasis.fit(embedding_inputs(examples, subset, predictions[subset]))
+        basis_rows = np.random.default_rng(ws.settings.seed).permutation(rows[examples.cutoff < end])
+        basis_rows = np.sort(basis_rows[:EMBEDDED_FROM])
+        basis = EmbeddingBasis.fit(embedding_inputs(examples, basis_rows, predictions[basis_rows]))
         CheckpointArtifact.write_embedding_basis(writer, basis)
         return report_metrics, {"loss": loss_curve(steps)}
 
@@ -80,13 +80,21 @@ def _learn_activity(
     for number in range(FOLDS):
         chosen_order = order[fold[order] != number]
         chosen_order = chosen_order if len(chosen_order) else order  # a fold may be empty where there are few entities
-        subset = np.arange(len(chosen_order)) < max(int(compared.rows_share * len(chosen_order)), 1)
-        chosen_order, subset = np.sort(chosen_order), subset[np.argsort(chosen_order)]
-        current = inputs[chosen_order].astype(np.float32)
-        full = impute(current, targets[chosen_order], horizon_groups, is_binary, ws.settings.seed)
-        boosters.append(fit_activity(current, full, is_binary, ws.settings.seed))
+        is_pretraining = np.arange(len(chosen_order)) < max(int(compared.rows_share * len(chosen_order)), 1)
+        chosen_order, is_pretraining = np.sort(chosen_order), is_pretraining[np.argsort(chosen_order)]
+        training_inputs = inputs[chosen_order].astype(np.float32)
+        full = impute(training_inputs, targets[chosen_order], horizon_groups, is_binary, ws.settings.seed)
+        boosters.append(fit_activity(training_inputs, full, is_binary, ws.settings.seed))
         networks.append(
-            pretrain(inputs[chosen_order[subset]], full[subset], is_binary, shape, 1, ws.settings.seed, ws.log)[0]
+            pretrain(
+                inputs[chosen_order[is_pretraining]],
+                full[is_pretraining],
+                is_binary,
+                shape,
+                1,
+                ws.settings.seed,
+                ws.log,
+            )[0]
         )
     report_metrics |= compared.report_metrics
     report_metrics["activity_rows"] = len(rows.row_index)
@@ -143,8 +151,8 @@ def _compare(
 
     by_network: dict[float, np.ndarray] = {}
     for weight in ROW_FRACTIONS:
-        subset = np.sort(past[: max(int(weight * len(past)), 1)])
-        model, _ = pretrain(inputs[subset], seen[subset], is_binary, shape, 1, ws.settings.seed, ws.log)
+        training_rows = np.sort(past[: max(int(weight * len(past)), 1)])
+        model, _ = pretrain(inputs[training_rows], seen[training_rows], is_binary, shape, 1, ws.settings.seed, ws.log)
         by_network[weight] = model.activity(inputs[after])[:, probed]
     best = min(ROW_FRACTIONS, key=lambda weight: loss(by_network[weight]))
     blended, tried = blend_weights(by_network[best], by_boosters, *measured)

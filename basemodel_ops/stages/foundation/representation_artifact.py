@@ -43,7 +43,7 @@ class RepresentationArtifact:
         return None if artifact is None else cls(artifact)
 
     @staticmethod
-    def made_from(model_version: str) -> dict[str, str]:
+    def inputs_of(model_version: str) -> dict[str, str]:
         """What the artifact says that it was made from."""
         return {FOUNDATION_MODEL: model_version}
 

@@ -41,8 +41,8 @@ class TrainingSet:
         read = examples.positions(*learner_layout.READ)
         most = max(int(MOST / max(len(read) * targets.shape[1], 1)), FEWEST)
         if most < len(row_index):
-            subset = np.sort(np.random.default_rng((seed, 3)).choice(len(row_index), most, replace=False))
-            row_index, targets = row_index[subset], targets[subset]
+            sample = np.sort(np.random.default_rng((seed, 3)).choice(len(row_index), most, replace=False))
+            row_index, targets = row_index[sample], targets[sample]
         return cls(row_index, examples.gather(row_index, read), targets)
 
 

@@ -23,8 +23,8 @@ from basemodel_ops.insight.conformal import combined, p_values
 from basemodel_ops.report import Report
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.odd import Odd, Teller, oddest
-from basemodel_ops.stages.insight.past import usual_before, windows_at
-from basemodel_ops.stages.insight.usual import Usual
+from basemodel_ops.stages.insight.past import typical_before, windows_at
+from basemodel_ops.stages.insight.usual import TypicalWindows
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.insight.windows import Windows, window_days
 from basemodel_ops.stages.scoring.querying import typed_key
@@ -36,7 +36,7 @@ from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
 
 ANOMALIES = "anomalies"
 
-TOLD = 0.05
+EXPLAINED_BELOW = 0.05
 """What is odd is told of entities with at most this p-value, and of them of lines with at most this chance."""
 
 REASONS = 3
@@ -51,7 +51,7 @@ NOTHING_EXPECTED = "nothing happened before the window, so nothing was expected 
 
 
 @dataclass
-class Found:
+class Surprises:
     """What is found of entities, one row per entity, and what is odd of some."""
 
     score: np.ndarray  # (entities,), not-a-number where nothing was expected
@@ -61,7 +61,7 @@ class Found:
     odd: dict[int, list[tuple[int, float, Odd]]]  # of an entity its lines, their chances, and what is odd
 
     @classmethod
-    def of(cls, count: int) -> "Found":
+    def of(cls, count: int) -> "Surprises":
         """Room for so many entities."""
         empty = np.full(count, np.nan)
         return cls(empty, empty.copy(), np.zeros(count, np.int16), empty.copy(), {})
@@ -70,8 +70,9 @@ class Found:
 def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     """Publish how odd the last window of everyone was as `basemodel.anomalies`.
 
-    Everyone has a row; of whom p is at most `TOLD` up to `REASONS` rows say what is odd. There are none, and the report
-    says why, where too few past windows are known. Of whom nothing was known before the window there is no p-value.
+    Everyone has a row; of whom p is at most `EXPLAINED_BELOW` up to `REASONS` rows say what is odd. There are none, and
+    the report says why, where too few past windows are known. Of whom nothing was known before the window there is no
+    p-value.
     """
     week, checkpoint, cutoff = Week(ws, as_of), Checkpoint(ws), to_microseconds(as_of)
     days = days_of(checkpoint)
@@ -95,23 +96,23 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
         ) as out,
     ):
         if out.is_needed:
-            typical = usual_before(ws, warehouse, cutoff, days, checkpoint) if len(week) else NOBODY
+            typical = typical_before(ws, warehouse, cutoff, days, checkpoint) if len(week) else NOBODY
             if isinstance(typical, str):
                 report_metrics["why_none"] = typical
             else:
                 teller = Teller(ws, typical.lines, days)
-                result, started = Found.of(len(week)), time.monotonic()
+                surprises, started = Surprises.of(len(week)), time.monotonic()
                 reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
                 indices = week.entities.encode(reading.builder.entities.values)
                 done = 0
                 for windows in reading:
-                    its_places = indices[windows.part.low + windows.entity]
-                    _judge(ws, typical, windows, teller, its_places, result)
+                    week_index = indices[windows.part.low + windows.entity]
+                    _judge(ws, typical, windows, teller, week_index, surprises)
                     done += len(windows)
                     ws.log_progress("windows", done, len(indices), started)
                 first = as_of - timedelta(days=days)
                 window = {"first_at": first, "last_at": as_of, "main_at": first}
-                report_metrics |= _append(result, typical, teller, rows, window, out)
+                report_metrics |= _append(surprises, typical, teller, rows, window, out)
     return Report(version, not out.is_written, report_metrics)
 
 
@@ -121,7 +122,12 @@ def days_of(checkpoint: Checkpoint) -> int:
 
 
 def _judge(
-    ws: Workspace, typical: Usual, windows: Windows, teller: Teller, week_index: np.ndarray, result: Found
+    ws: Workspace,
+    typical: TypicalWindows,
+    windows: Windows,
+    teller: Teller,
+    week_index: np.ndarray,
+    surprises: Surprises,
 ) -> None:
     """Fill in what is found of some windows, of entities at `week_index` (rows,) of the week; -1 of whom it lacks."""
     judged, chances = typical.judge(windows)
@@ -130,24 +136,24 @@ def _judge(
     p = np.where(np.isfinite(score), p_values(typical.past, score, draw), np.nan)
     there = week_index >= 0
     filled = np.where(np.isfinite(chances), chances, np.inf)
-    for kept, values in ((result.score, score), (result.draw, draw), (result.line, filled.argmin(axis=1))):
+    for kept, values in ((surprises.score, score), (surprises.draw, draw), (surprises.line, filled.argmin(axis=1))):
         kept[week_index[there]] = values[there]
-    result.chance[week_index[there]] = filled.min(axis=1)[there]
-    for row in np.flatnonzero(there & (p <= TOLD)).tolist():
-        result.odd[int(week_index[row])] = [
-            (line, float(chances[row, line]), teller.told(typical.lines[line], judged[line], windows, row))
-            for line in oddest(chances[row], REASONS, TOLD)
+    surprises.chance[week_index[there]] = filled.min(axis=1)[there]
+    for row in np.flatnonzero(there & (p <= EXPLAINED_BELOW)).tolist():
+        surprises.odd[int(week_index[row])] = [
+            (line, float(chances[row, line]), teller.describe(typical.lines[line], judged[line], windows, row))
+            for line in oddest(chances[row], REASONS, EXPLAINED_BELOW)
         ]
 
 
 def _append(
-    result: Found, typical: Usual, teller: Teller, rows: Callable[[np.ndarray, dict[str, pa.Array]], pa.Table],
-    window: dict[str, datetime], out: Publication,
+    surprises: Surprises, typical: TypicalWindows, teller: Teller,
+    rows: Callable[[np.ndarray, dict[str, pa.Array]], pa.Table], window: dict[str, datetime], out: Publication,
 ) -> ReportMetrics:  # fmt: skip
     """Send the rows of everyone, the oddest first, and say how even the p-values are."""
-    is_known = np.isfinite(result.score)
-    p = np.where(is_known, p_values(typical.past, result.score, result.draw), np.nan)
-    order = np.lexsort((result.draw, -np.nan_to_num(result.score, nan=-np.inf)))
+    is_known = np.isfinite(surprises.score)
+    p = np.where(is_known, p_values(typical.past, surprises.score, surprises.draw), np.nan)
+    order = np.lexsort((surprises.draw, -np.nan_to_num(surprises.score, nan=-np.inf)))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(1, len(order) + 1)
     total = 0
@@ -155,7 +161,9 @@ def _append(
         lines, indices = [], []
         for index in order[part].tolist():
             reasons = (
-                _told(result, typical, teller, index) if is_known[index] else [{"reason": 1, "words": NOTHING_EXPECTED}]
+                _reasons(surprises, typical, teller, index)
+                if is_known[index]
+                else [{"reason": 1, "words": NOTHING_EXPECTED}]
             )
             about = {"p_value": float(p[index]), "rank": int(rank[index])} if is_known[index] else {}
             lines += [{**about, **entry} for entry in reasons]
@@ -170,13 +178,13 @@ def _append(
     return report_metrics | uniform(p[is_known])
 
 
-def _told(result: Found, typical: Usual, teller: Teller, index: int) -> list[dict[str, object]]:
+def _reasons(surprises: Surprises, typical: TypicalWindows, teller: Teller, index: int) -> list[dict[str, object]]:
     """The rows of one entity: what is odd of it, or only in which line it was the oddest."""
-    odd = result.odd.get(index)
+    odd = surprises.odd.get(index)
     if odd is None:
-        line = typical.lines[int(result.line[index])]
+        line = typical.lines[int(surprises.line[index])]
         where = {"source_table": teller.table(line), "column_name": line.column or None}
-        return [{"reason": 1, "reason_p_value": float(result.chance[index]), **where}]
+        return [{"reason": 1, "reason_p_value": float(surprises.chance[index]), **where}]
     return [{"reason": rank, "reason_p_value": chance, **asdict(odd)} for rank, (_, chance, odd) in enumerate(odd, 1)]
 
 
@@ -185,16 +193,16 @@ def uniform(p: np.ndarray) -> ReportMetrics:
     if not len(p):
         return {}
     distance, chance = kstest(p, "uniform")
-    described = round(float((p <= TOLD).mean()), 4)
-    return {"ks": round(float(distance), 4), "ks_p_value": round(float(chance), 6), "share_told": described}
+    share_explained = round(float((p <= EXPLAINED_BELOW).mean()), 4)
+    return {"ks": round(float(distance), 4), "ks_p_value": round(float(chance), 6), "share_told": share_explained}
 
 
-TEXT, MOMENT, NUMBER, COUNT = pa.string(), pa.timestamp("us"), pa.float64(), pa.int64()
+TEXT, TIMESTAMP, NUMBER, COUNT = pa.string(), pa.timestamp("us"), pa.float64(), pa.int64()
 
 COLUMNS = {
     "p_value": NUMBER, "rank": pa.int32(), "reason": pa.int32(), "reason_p_value": NUMBER, "source_table": TEXT,
-    "column_name": TEXT, "column_value": TEXT, "words": TEXT, "events": COUNT, "first_at": MOMENT, "last_at": MOMENT,
-    "main_at": MOMENT,
+    "column_name": TEXT, "column_value": TEXT, "words": TEXT, "events": COUNT, "first_at": TIMESTAMP,
+    "last_at": TIMESTAMP, "main_at": TIMESTAMP,
 }  # fmt: skip
 
 
@@ -216,14 +224,14 @@ def published(ws: Workspace, as_of: datetime, entity: str | None, count: int) ->
         if not warehouse.exists(relation):
             raise DataError(f"There is no table {relation}. {again}")
         query = rows_query(relation, [key, *COLUMNS]).where(column_of("as_of").eq(timestamp_of(as_of)))
-        subset = warehouse.read(query.copy().limit(1)).num_rows
+        published_rows = warehouse.read(query.copy().limit(1)).num_rows
         if entity is not None:
             chosen = typed_key(ws, warehouse, entity)[0].as_py()
             query = query.where(column_of(key).eq(exp.convert(chosen)))
         else:
             query = query.where(column_of("rank") <= exp.Literal.number(count))
         result = warehouse.read(query).to_pylist()
-    if not subset:
+    if not published_rows:
         raise DataError(f"No anomalies of {key_of(as_of)} are in {relation}: too few past windows, or not run. {again}")
     if not result and entity is None:
         raise DataError(f"Nobody in {relation} as of {key_of(as_of)} had a history before the window: none is ranked.")

@@ -46,12 +46,12 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     seen, started, similar, recall = 0, time.monotonic(), 0.0, 1.0
     nobody = np.zeros((0, min(k, max(len(week) - 1, 0))))
 
-    def rows(current: np.ndarray, result: np.ndarray, similarity: np.ndarray) -> pa.Table:
-        count = result.shape[1]
+    def rows(index: np.ndarray, neighbours: np.ndarray, similarity: np.ndarray) -> pa.Table:
+        count = neighbours.shape[1]
         columns = {
-            ws.contract.entity: week.entities.values.take(pa.array(current.repeat(count))),
-            "rank": np.tile(np.arange(1, count + 1, dtype=np.int32), len(current)),
-            NEIGHBOUR: week.entities.values.take(pa.array(result.ravel().astype(np.int64))),
+            ws.contract.entity: week.entities.values.take(pa.array(index.repeat(count))),
+            "rank": np.tile(np.arange(1, count + 1, dtype=np.int32), len(index)),
+            NEIGHBOUR: week.entities.values.take(pa.array(neighbours.ravel().astype(np.int64))),
             "similarity": np.round(similarity.ravel().astype(np.float64), 6),
         }
         return week.stamped(columns, week.model_version, run_id)
@@ -69,11 +69,11 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     ):
         if out.is_needed and not reason:
             cells = Cells(directions, ws.settings.seed) if len(week) > EXACT else None
-            for current, result, similarity in (
+            for index, neighbours, similarity in (
                 nearest(directions, k) if cells is None else nearest_in_cells(directions, cells, k)
             ):
-                out.append(rows(current, result, similarity))
-                seen, similar = seen + len(current), similar + float(similarity[:, 0].sum())
+                out.append(rows(index, neighbours, similarity))
+                seen, similar = seen + len(index), similar + float(similarity[:, 0].sum())
                 ws.log_progress("look-alikes of entities", seen, len(week), started)
             if cells is not None:
                 recall = recall_of(directions, cells, k, ws.settings.seed)

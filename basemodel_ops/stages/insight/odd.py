@@ -51,16 +51,16 @@ class Teller:
         """The table of a line's source."""
         return str(self._ws.contract.event(line.source).relation)
 
-    def told(self, line: Line, judged: Judged, windows: Windows, row: int) -> Odd:
+    def describe(self, line: Line, judged: Judged, windows: Windows, row: int) -> Odd:
         """What is odd in a line of one window."""
         if judged.items is not None:
             return self._items(line, judged.items, windows, row)
         times = windows.times(line.source, row)
-        result, about, source = judged.found[row], judged.expected[row], line.source
+        observed, expected, source = judged.observed[row], judged.expected[row], line.source
         words = {
-            "events": f"{result:.0f} {source} in {self._days} days, and about {about:.3g} were expected",
-            "days": f"{result:.0f} days of {self._days} with {source}, and about {about:.3g} were expected",
-            "amount": f"mean {line.column} {result:.4g}, and about {about:.4g} was expected",
+            "events": f"{observed:.0f} {source} in {self._days} days, and about {expected:.3g} were expected",
+            "days": f"{observed:.0f} days of {self._days} with {source}, and about {expected:.3g} were expected",
+            "amount": f"mean {line.column} {observed:.4g}, and about {expected:.4g} was expected",
         }[line.kind]
         return self._odd(line, None, words, times, times[len(times) // 2 :][:1])
 
@@ -68,11 +68,11 @@ class Teller:
         low, high = np.searchsorted(seen.items.row, [row, row + 1])
         chances, cells = seen.chances[low:high], seen.items.cell[low:high]
         rare = chances <= max(RARE, float(chances.min()))
-        result, first = np.unique(cells[rare], return_index=True)
-        worth = np.bincount(np.searchsorted(result, cells[rare]), weights=-np.log(chances[rare]))
+        rare_cells, first = np.unique(cells[rare], return_index=True)
+        worth = np.bincount(np.searchsorted(rare_cells, cells[rare]), weights=-np.log(chances[rare]))
         order = np.argsort(-worth, kind="stable")
-        names = [self._name(line, int(result[entry])) for entry in order[:NAMED]]
-        more = f" and {len(result) - NAMED} others" if len(result) > NAMED else ""
+        names = [self._name(line, int(rare_cells[entry])) for entry in order[:NAMED]]
+        more = f" and {len(rare_cells) - NAMED} others" if len(rare_cells) > NAMED else ""
         value, share = ", ".join(names) + more, seen.shares[low:high][rare][first].sum()
         times = windows.history(line.source).time[seen.items.event[low:high]]
         where = {"hour": "at", "weekday": "on"}.get(line.kind, f"with {line.column}")

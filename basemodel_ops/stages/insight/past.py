@@ -11,7 +11,7 @@ from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.insight.usual import Usual
+from basemodel_ops.stages.insight.usual import TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows, lines_of
 from basemodel_ops.stages.scoring.asked import population_query
 from basemodel_ops.stages.scoring.scoring import check_layout
@@ -34,7 +34,7 @@ SALT = 0xA0DD
 """Keeps the halves of past windows apart from other draws."""
 
 
-def asked_by_any(ws: Workspace, timestamps: Sequence[datetime]) -> exp.Query:
+def population_of_any(ws: Workspace, timestamps: Sequence[datetime]) -> exp.Query:
     """Everyone whom a task asks about at one of some moments, one column `entity`."""
     result: exp.Query | None = None
     for task in ws.contract.tasks:
@@ -48,28 +48,30 @@ def asked_by_any(ws: Workspace, timestamps: Sequence[datetime]) -> exp.Query:
 
 def windows_at(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint) -> "Reading":
     """The windows before a cutoff (microseconds) of everyone whom a task asks about then."""
-    queried = asked_by_any(ws, [to_datetime(cutoff)])
+    queried = population_of_any(ws, [to_datetime(cutoff)])
     builder = Builder(ws, warehouse, cutoff, Chosen(among=queried, cold=(queried.copy(),)))
     everyone = np.arange(len(builder.entities))
     return Reading(ws, builder, everyone, np.full(len(everyone), cutoff - days * DAY), days, checkpoint)
 
 
-def usual_before(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint) -> Usual | str:
+def typical_before(
+    ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint
+) -> TypicalWindows | str:
     """What is usual of windows that were over when the one before a cutoff began; or why nothing is known."""
     cutoffs = ws.times(warehouse).cutoffs
     ends = [int(timestamp) for timestamp in cutoffs[cutoffs <= cutoff - days * DAY][-PAST:]]
     if not ends:
         return f"no cutoff lies {days} days or more before this one, so no past window is known"
-    queries = {end: asked_by_any(ws, [to_datetime(end)]) for end in ends}
+    queries = {end: population_of_any(ws, [to_datetime(end)]) for end in ends}
     total = sum(_count(warehouse, query) for query in queries.values())
-    chosen = Chosen(min(1.0, ROWS / max(total, 1)), among=asked_by_any(ws, [to_datetime(end) for end in ends]))
+    chosen = Chosen(min(1.0, ROWS / max(total, 1)), among=population_of_any(ws, [to_datetime(end) for end in ends]))
     builder = Builder(ws, warehouse, ends[-1], chosen)
     entity, start = [], []
     for end, query in queries.items():
         drawn = exp.select(column_of("entity")).from_(query.subquery("asked"))
         drawn = warehouse.read(warehouse.sampled(drawn, "entity", chosen.share)).column(0)
-        current = builder.entities.encode(drawn).astype(np.int64)
-        entity.append(current[current >= 0])
+        entity_index = builder.entities.encode(drawn).astype(np.int64)
+        entity.append(entity_index[entity_index >= 0])
         start.append(np.full(len(entity[-1]), end - days * DAY))
     pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
@@ -77,7 +79,7 @@ def usual_before(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, ch
     known = sum(int((half > 0).sum()) for _, half in past)
     if known < LEAST:
         return f"{known} past windows of {days} days are known, and {LEAST} are needed to say what is usual"
-    return Usual.of(lines_of(ws, builder.plans), past)
+    return TypicalWindows.of(lines_of(ws, builder.plans), past)
 
 
 class Reading:

@@ -77,8 +77,8 @@ def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.nd
         )
         name = f"{name} ({ids[entry]})" if (level, name) in used else name
         used.add((level, name))
-        described = [words.describe(difference) for difference in apart]
-        results.append(Profile(ids[entry], level, name, size, size / len(week), described))
+        differing = [words.describe(difference) for difference in apart]
+        results.append(Profile(ids[entry], level, name, size, size / len(week), differing))
     return results
 
 
@@ -99,12 +99,12 @@ class Words:
         self._known: dict[tuple[str, str], list[str]] = {}
         hidden, attributes = personal(ws.contract), attribute_columns(ws.contract)
         columns = [(trait.source, trait.column) for trait in traits]
-        described = [
+        publishable = [
             column not in hidden and (trait.kind != "fact" or column in attributes)
             for column, trait in zip(columns, traits, strict=True)
         ]
         self.about: list[object] = [
-            column if is_told else None for column, is_told in zip(columns, described, strict=True)
+            column if is_publishable else None for column, is_publishable in zip(columns, publishable, strict=True)
         ]
         """Source and column of each trait; None of those that are not told."""
 
@@ -162,13 +162,13 @@ def personal(contract: Contract) -> set[tuple[str, str]]:
     result = set()
     for source in (*contract.events, *contract.attributes):
         for column in source.columns:
-            current = (str(source.relation), column.name) in marked
+            is_marked = (str(source.relation), column.name) in marked
             inner = items[column.references].columns if column.references else ()
-            names = [column.name] if current else []
+            names = [column.name] if is_marked else []
             names += [
                 f"{column.name}.{entry.name}"
                 for entry in inner
-                if current or (str(items[str(column.references)].relation), entry.name) in marked
+                if is_marked or (str(items[str(column.references)].relation), entry.name) in marked
             ]
             result |= {(source.name, name) for name in names}
     return result

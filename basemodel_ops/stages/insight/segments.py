@@ -76,13 +76,13 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
                 version,
                 code,
                 run_id,
-            ) as described,
+            ) as profile_out,
         ):
             if out.is_needed:
                 for part in ranges(len(week)):
                     out.append(rows(part))
-            if described.is_needed:
-                described.append(_profile_rows(week, descriptions, tree_version, run_id))
+            if profile_out.is_needed:
+                profile_out.append(_profile_rows(week, descriptions, tree_version, run_id))
     report_metrics: ReportMetrics = {"rows": int((group >= 0).sum()), "entities": len(week)}
     for level in range(LEVELS):
         sizes = np.unique(group[group[:, level] >= 0, level], return_counts=True)[1]
@@ -96,7 +96,7 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
     }
     return {
         SEGMENTS: Report(version, not out.is_written, report_metrics),
-        PROFILES: Report(version, not described.is_written, profiled),
+        PROFILES: Report(version, not profile_out.is_written, profiled),
     }
 
 

@@ -25,17 +25,17 @@ class Items:
         """Of past windows and those rows of each that are learnt from, bool (rows,)."""
         happened = []
         for windows, rows in parts:
-            result = windows.items(line)
-            chosen_rows = rows[result.row]
-            happened.append((result.row[chosen_rows], result.cell[chosen_rows]))
+            happened_items = windows.items(line)
+            chosen_rows = rows[happened_items.row]
+            happened.append((happened_items.row[chosen_rows], happened_items.cell[chosen_rows]))
         seen = np.bincount(np.concatenate([cell for _, cell in happened]), minlength=line.size) + 1 / line.size
         popular = seen / seen.sum()
         likelihood, cell_weights = [], []
         for (windows, _), (row, cell) in zip(parts, happened, strict=True):
-            rows, current = np.unique(row, return_inverse=True)
+            rows, inverse = np.unique(row, return_inverse=True)
             kinds, total_weight = windows.kinds(line, popular, rows)
-            likelihood.append(kinds[:, current, cell].T)
-            cell_weights.append(total_weight[current])
+            likelihood.append(kinds[:, inverse, cell].T)
+            cell_weights.append(total_weight[inverse])
         return cls(popular, Mixture.of(np.concatenate(likelihood), np.concatenate(cell_weights)))
 
 
@@ -51,7 +51,8 @@ class Counts:
     def of(cls, parts: Sequence[tuple[Windows, np.ndarray]], line: Line) -> "Counts":
         """Of past windows and those rows of each that are learnt from, bool (rows,)."""
         seen = [
-            [values[rows] for values in (windows.logit(line.source), *_told(line, windows))] for windows, rows in parts
+            [values[rows] for values in (windows.logit(line.source), *_counts_and_inputs(line, windows))]
+            for windows, rows in parts
         ]
         logit, number, inputs = (np.concatenate(values) for values in zip(*seen, strict=True))
         read, reading = Chance.of(logit, number > 0), Reading.of(inputs[number > 0], np.log1p(number[number > 0]))
@@ -60,11 +61,11 @@ class Counts:
 
     def windows(self, line: Line, windows: Windows) -> tuple[Expected, np.ndarray]:
         """What was foreseen of a line and what happened, (rows,)."""
-        number, inputs = _told(line, windows)
+        number, inputs = _counts_and_inputs(line, windows)
         return Expected.of(windows.logit(line.source), self.number.of_rows(inputs), self.read), number
 
 
-def _told(line: Line, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+def _counts_and_inputs(line: Line, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """How many events or days there were, (rows,), and what told so: the forecast, and how many there used to be."""
     number, last, typical = windows.amounts(line)
     return number, np.stack([windows.predicted_log(line.source), np.log1p(last), np.log1p(typical)], axis=1)
@@ -85,9 +86,9 @@ class Judged:
 
     score: np.ndarray
     """(rows,), the larger the odder; not-a-number where a window says nothing."""
-    like: np.ndarray
+    grouping: np.ndarray
     """By what windows are compared, (rows,)."""
-    found: np.ndarray
+    observed: np.ndarray
     """How much happened, (rows,): events, days with any, the mean of a number, items."""
     expected: np.ndarray
     """About how much was foreseen, (rows,); of items nothing."""
@@ -96,17 +97,17 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Usual:
+class TypicalWindows:
     """Lines, and of each what is learnt of it: from one half of past windows how odd another window is in it."""
 
     lines: list[Line]
-    learnt: list[Counts | Errors | Items]
+    models: list[Counts | Errors | Items]
     ranks: list[Ranks]
     past: np.ndarray
     """How odd the windows of the other half are in all, ascending."""
 
     @classmethod
-    def of(cls, lines: list[Line], past: Sequence[tuple[Windows, np.ndarray]]) -> "Usual":
+    def of(cls, lines: list[Line], past: Sequence[tuple[Windows, np.ndarray]]) -> "TypicalWindows":
         """Of past windows, and the half that each row is of, 1 or 2, or 0 where it is left out, (rows,)."""
         parts = [(windows, half == 1) for windows, half in past]
         first, second = (np.concatenate([half == number for _, half in past]) for number in (1, 2))
@@ -114,17 +115,19 @@ class Usual:
         for line in lines:
             model.append(_fit_line(line, parts))
             judged = [_judged(line, model[-1], windows) for windows, _ in parts]
-            score, template = (
-                np.concatenate([getattr(judged, name) for judged in judged]) for name in ("score", "like")
+            score, grouping = (
+                np.concatenate([getattr(judged, name) for judged in judged]) for name in ("score", "grouping")
             )
-            ranks.append(Ranks.of(score[first], template[first]))
-            chances.append(ranks[-1].chances(score[second], template[second]))
+            ranks.append(Ranks.of(score[first], grouping[first]))
+            chances.append(ranks[-1].chances(score[second], grouping[second]))
         return cls(lines, model, ranks, np.sort(combined(np.stack(chances, axis=1))))
 
     def judge(self, windows: Windows) -> tuple[list[Judged], np.ndarray]:
         """How odd windows are, line by line, and the chance of a window at least as odd in each, (rows, lines)."""
-        judged = [_judged(line, model, windows) for line, model in zip(self.lines, self.learnt, strict=True)]
-        chances = [ranks.chances(judged.score, judged.like) for ranks, judged in zip(self.ranks, judged, strict=True)]
+        judged = [_judged(line, model, windows) for line, model in zip(self.lines, self.models, strict=True)]
+        chances = [
+            ranks.chances(judged.score, judged.grouping) for ranks, judged in zip(self.ranks, judged, strict=True)
+        ]
         return judged, np.stack(chances, axis=1)
 
 
@@ -133,9 +136,9 @@ def _fit_line(line: Line, parts: Sequence[tuple[Windows, np.ndarray]]) -> Counts
     if line.kind != "amount":
         return (Items if line.size else Counts).of(parts, line)
     results = [
-        (np.log1p(windows.number(line.source))[rows], (current - foreseen)[rows])
+        (np.log1p(windows.number(line.source))[rows], (sizes - predicted)[rows])
         for windows, rows in parts
-        for current, foreseen in (windows.sizes(line.source, line.column),)
+        for sizes, predicted in (windows.sizes(line.source, line.column),)
     ]
     heights, errors = (np.concatenate(values) for values in zip(*results, strict=True))
     return Errors.of(heights, errors)
@@ -149,19 +152,19 @@ def _judged(line: Line, model: Counts | Errors | Items, windows: Windows) -> Jud
         return Judged(score, expected.number, number, expected.number)
     if isinstance(model, Items):
         items = windows.items(line)
-        rows, current = np.unique(items.row, return_inverse=True)  # of the others nothing is asked
+        rows, inverse = np.unique(items.row, return_inverse=True)  # of the others nothing is asked
         kinds, total_weight = windows.kinds(line, model.popular, rows)
         expected = model.mixture.shares(kinds, total_weight)
-        chances = shares.tails(expected, current, items.cell)
+        chances = shares.tails(expected, inverse, items.cell)
         count = np.bincount(items.row, minlength=len(windows)).astype(float)
-        seen = Seen(items, expected[current, items.cell], chances)
+        seen = Seen(items, expected[inverse, items.cell], chances)
         score = shares.surprise(chances, items.row, len(windows))
         return Judged(score, count, count, np.full(len(windows), np.nan), seen)
     number = windows.number(line.source)
-    current, foreseen = windows.sizes(line.source, line.column)
+    sizes, predicted = windows.sizes(line.source, line.column)
     bias, spread = model.at(np.log1p(number))
-    of_one = np.maximum(number, 1)
-    result, about = (
-        signed_expm1(size + np.log1p(number)) / of_one for size in (np.nan_to_num(current), foreseen + bias)
+    divisor = np.maximum(number, 1)
+    observed, about = (
+        signed_expm1(size + np.log1p(number)) / divisor for size in (np.nan_to_num(sizes), predicted + bias)
     )
-    return Judged(np.abs(current - foreseen - bias) / spread, number.astype(float), result, about)
+    return Judged(np.abs(sizes - predicted - bias) / spread, number.astype(float), observed, about)

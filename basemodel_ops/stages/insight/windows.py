@@ -112,7 +112,7 @@ class Windows:
         self._activity = checkpoint.activity(rows, everyone)
         self._items = _nearest(checkpoint.item_logits(rows, everyone), ws.snapshot().item_horizons, days)
         self.has_history = rows.has_history(everyone)
-        self._found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._bounds: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return len(self.entity)
@@ -123,11 +123,11 @@ class Windows:
 
     def bounds(self, source: str) -> tuple[np.ndarray, np.ndarray]:
         """The first event in each window, and one past the last, (rows,)."""
-        if source not in self._found:
+        if source not in self._bounds:
             history, cutoffs = self.history(source), self.part.cutoffs
             ends = [history.positions(cutoffs + days * DAY)[self.part.row_index] for days in (0, self.days)]
-            self._found[source] = ends[0], ends[1]
-        return self._found[source]
+            self._bounds[source] = ends[0], ends[1]
+        return self._bounds[source]
 
     def times(self, source: str, row: int) -> np.ndarray:
         """Of the events of one window, ascending, microseconds (events,)."""
@@ -168,9 +168,9 @@ class Windows:
         is_known = np.isfinite(values)
         count, total = (np.append(0, np.cumsum(is_known)) for is_known in (is_known, np.where(is_known, values, 0)))
         number = count[high] - count[low]
-        current = signed_log1p(total[high] - total[low]) - np.log1p(number)
+        sizes = signed_log1p(total[high] - total[low]) - np.log1p(number)
         predicted = self._predicted("amount", source, column) - self._predicted("amount", source, "events")
-        return np.where(number > 0, current, np.nan), predicted / np.maximum(expit(self.logit(source)), LEAST)
+        return np.where(number > 0, sizes, np.nan), predicted / np.maximum(expit(self.logit(source)), LEAST)
 
     def _predicted(self, kind: str, source: str, column: str) -> np.ndarray:
         """One number of the forecast, (rows,)."""
@@ -209,8 +209,8 @@ class Windows:
         counts = decayed_counts(history.start, history.days, self._cells(line), line.size, cutoffs, self._lives)
         counts = counts[tuple(index[rows] for index in self.part.row_index)]  # (rows, lives, cells)
         total_weight = counts.sum(axis=2, keepdims=True)
-        current = np.divide(counts, total_weight, out=np.zeros_like(counts), where=total_weight > 0)
-        results = [current[:, half_life] for half_life in range(current.shape[1])]
+        cell_shares = np.divide(counts, total_weight, out=np.zeros_like(counts), where=total_weight > 0)
+        results = [cell_shares[:, half_life] for half_life in range(cell_shares.shape[1])]
         if line.kind == "hour":
             longest = results[int(self._lives.argmax())]
             around = [share * np.roll(longest, by, axis=1) for share, by in zip(NEAR, range(-3, 4), strict=True)]

@@ -19,7 +19,7 @@ from basemodel_ops.insight.cells import EXACT
 from basemodel_ops.memory import size_of
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.explanations.explaining import ASKED, EVALUATIONS
+from basemodel_ops.stages.explanations.explaining import EVALUATIONS, TESTED_ENTITIES
 from basemodel_ops.stages.explanations.scored import ROWS as MASKED
 from basemodel_ops.stages.features.builder import GROUP, ROWS
 from basemodel_ops.stages.foundation.embedding import EMBEDDING
@@ -142,13 +142,13 @@ def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
 
 
 def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
-    population, events = snapshot.entities, sum(snapshot.events.values())
-    group = min(GROUP, population)
-    memory = BASE + _held(group, length) + group * length * 30 / MB + population * 60 / MB + 400
+    entities, events = snapshot.entities, sum(snapshot.events.values())
+    group = min(GROUP, entities)
+    memory = BASE + _held(group, length) + group * length * 30 / MB + entities * 60 / MB + 400
     memory += _sorted_by_duckdb(settings, events)
-    seconds = events / EVENTS_A_SECOND + population * length / NUMBERS_A_SECOND
-    seconds += sum(population * task.form.rows_each / ANSWERED_A_SECOND[task.form.shape] for task in contract.tasks)
-    return Line(SCORES, population, length, population * 512 / MB + events * 60 / MB, memory, seconds / 60)
+    seconds = events / EVENTS_A_SECOND + entities * length / NUMBERS_A_SECOND
+    seconds += sum(entities * task.form.rows_each / ANSWERED_A_SECOND[task.form.shape] for task in contract.tasks)
+    return Line(SCORES, entities, length, entities * 512 / MB + events * 60 / MB, memory, seconds / 60)
 
 
 def _insight(snapshot: Snapshot) -> Line:
@@ -162,7 +162,7 @@ def _explaining(contract: Contract, settings: Settings, snapshot: Snapshot, leng
     """Masked histories of every task's entities, and some more of those whose explanations are checked."""
     tasks = sum(not task.is_own for task in contract.tasks)
     entities = tasks * min(2 * settings.explained, snapshot.entities)
-    checked = tasks * min(ASKED, 2 * settings.explained, snapshot.entities)
+    checked = tasks * min(TESTED_ENTITIES, 2 * settings.explained, snapshot.entities)
     rows = entities * EVALUATIONS + checked * REMOVED
     memory = BASE + min(rows, MASKED * min(os.cpu_count() or 1, 64)) * length * 8 / MB + 400
     return Line(EXPLANATIONS, rows, length, entities * 2_000 / MB, memory, rows / MASKED_A_SECOND / 60)
@@ -250,12 +250,12 @@ def check_budget(lines: list[Line], settings: Settings) -> None:
     while not there.exists():
         there = there.parent
     free = shutil.disk_usage(there).free / MB
-    population = (
+    needed = (
         max(line.disk_mb for line in lines) + sum(line.disk_mb for line in lines if "scores" not in line.stage) * 0.5
     )
-    if population > free:
+    if needed > free:
         raise BudgetError(
-            f"About {population:,.0f} MB of disk are needed below {settings.home}, and {free:,.0f} MB are free. Free "
+            f"About {needed:,.0f} MB of disk are needed below {settings.home}, and {free:,.0f} MB are free. Free "
             "some, "
             "name another place by BASEMODEL_HOME, or lower BASEMODEL_TASK_ROWS or BASEMODEL_PRETRAINING_ROWS."
         )

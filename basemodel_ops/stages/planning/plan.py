@@ -15,7 +15,7 @@ class Step:
     """One artifact: made or reused, and because of what."""
 
     key: str
-    is_made: bool
+    is_due: bool
     why: str
 
 
@@ -37,8 +37,8 @@ def plan(ws: Workspace, renew: bool | None = None) -> list[Step]:
             steps.append(Step(key, False, f"nothing it is made from changed ({versions[key]})"))
             continue
         remade.add(key)
-        current = ws.store.newest(key)
-        old = current.manifest["about"].get("inputs") if current is not None else None
+        newest = ws.store.newest(key)
+        old = newest.manifest["about"].get("inputs") if newest is not None else None
         why = "it was never made" if old is None else "; ".join(_changes(old, inputs, remade))
         steps.append(Step(key, True, why))
     return steps
@@ -51,7 +51,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], remade: set[str]) -
     if old.get("declared") != new["declared"]:
         yield "its declaration changed"
     for kind, words in (("settings", "setting"), ("tables", "table"), ("pins", "pin of the snapshot")):
-        names = [name for name, value in new[kind].items() if _plain(old.get(kind, {}).get(name)) != _plain(value)]
+        names = [name for name, value in new[kind].items() if _as_json(old.get(kind, {}).get(name)) != _as_json(value)]
         if names:
             yield f"{words}{'s' if len(names) > 1 else ''} {', '.join(names)} changed"
     stale = [name for name, version in new["artifacts"].items() if old.get("artifacts", {}).get(name) != version]
@@ -62,6 +62,6 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], remade: set[str]) -
         yield f"it was made from another {', '.join(others[:3])}"
 
 
-def _plain(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """A value as JSON keeps it."""
     return list(value) if isinstance(value, tuple) else value

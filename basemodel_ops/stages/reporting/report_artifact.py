@@ -28,7 +28,7 @@ class ReportArtifact:
         return self.artifact.page("page")
 
     def card(self, task: str) -> dict[str, Any]:
-        """The card of a task, JSON-able: see `Card.plain`."""
+        """The card of a task, JSON-able: see `Card.as_dict`."""
         return self.artifact.json(_card(task))
 
     @staticmethod
@@ -36,7 +36,7 @@ class ReportArtifact:
         """Write the page, HTML, and the cards of its tasks."""
         writer.page("page", page)
         for card in cards:
-            writer.json(_card(card.task), card.plain())
+            writer.json(_card(card.task), card.as_dict())
 
 
 def _card(task: str) -> str:

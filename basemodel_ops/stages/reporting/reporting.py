@@ -70,8 +70,8 @@ def report(ws: Workspace, as_of: datetime) -> Report:
         }
         return shown, {}
 
-    made = ws.write(key, version, write, {"as_of": key_of(as_of)})
-    return Report(made.version, False, made.metrics, drawings=drawings)
+    written = ws.write(key, version, write, {"as_of": key_of(as_of)})
+    return Report(written.version, False, written.metrics, drawings=drawings)
 
 
 def _inputs(ws: Workspace) -> list[object]:
@@ -117,7 +117,7 @@ def batched(ws: Workspace, as_of: datetime) -> Contents:
                 for profile in profiles(warehouse, contract)
             ],
             losses=checkpoint.losses,
-            learnt=checkpoint.artifact.report,
+            model_metrics=checkpoint.artifact.report,
             tasks=[_task(ws, warehouse, task, as_of) for task in evaluated],
             segments=tables.read_segments(ws, warehouse, as_of),
             map=SegmentMap(*plane_of(indices), segment) if len(sample) > 2 and any(segment) else None,
@@ -141,15 +141,15 @@ def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
         week = Week(ws, as_of)
     except DataError:
         return pa.array([], pa.string()), np.zeros((0, 1))
-    subset = (
+    sample = (
         np.unique(np.linspace(0, len(week) - 1, min(MAPPED, len(week))).astype(int)) if len(week) else np.zeros(0, int)
     )
     low, results = 0, []
     for part in week.embedding_parts():
-        current = subset[(subset >= low) & (subset < low + len(part))] - low
-        results.append(part[current].astype(np.float32))
+        part_rows = sample[(sample >= low) & (sample < low + len(part))] - low
+        results.append(part[part_rows].astype(np.float32))
         low += len(part)
-    return week.entities.values.take(pa.array(subset)), np.concatenate(results) if results else np.zeros((0, 1))
+    return week.entities.values.take(pa.array(sample)), np.concatenate(results) if results else np.zeros((0, 1))
 
 
 def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:
@@ -159,7 +159,7 @@ def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:
         numbers = json.loads(path.read_text())["findings"][0]["numbers"]
     except (OSError, ValueError, KeyError):  # it never ran, or did not pass
         return []
-    described = {name.partition(" ")[2]: value for name, value in numbers.items() if name.startswith("precision_")}
+    precisions = {name.partition(" ")[2]: value for name, value in numbers.items() if name.startswith("precision_")}
     return [
-        (name, float(value), float(numbers[f"rank_correlation {name}"])) for name, value in sorted(described.items())
+        (name, float(value), float(numbers[f"rank_correlation {name}"])) for name, value in sorted(precisions.items())
     ]

@@ -118,8 +118,8 @@ def read_segments(ws: Workspace, warehouse: Warehouse, as_of: datetime) -> list[
     groups = warehouse.read(counted).to_pylist()
     words: dict[str, list[str]] = {}
     if warehouse.exists(profiled):
-        described = warehouse.read(rows_query(profiled, ["segment", "rank", "words"]).where(_at(as_of))).to_pylist()
-        for row in sorted(described, key=lambda entry: entry["rank"]):
+        profile_rows = warehouse.read(rows_query(profiled, ["segment", "rank", "words"]).where(_at(as_of))).to_pylist()
+        for row in sorted(profile_rows, key=lambda entry: entry["rank"]):
             words.setdefault(row["segment"], []).append(row["words"])
     full = max(sum(int(group["size"]) for group in groups if group["level"] == 1), 1)
     return [

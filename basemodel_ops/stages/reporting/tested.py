@@ -91,9 +91,9 @@ class Tested:
     def _by_moves(self, rows: np.ndarray) -> tuple[Figures, Figures]:
         """Values and standard errors by how far the rows of each entity move the metric."""
         label = self._wide["label"][rows]
-        found = {entry: auroc_moved(label, self._wide[name][rows]) for entry, name in COLUMNS.items()}
-        values = _with_difference({entry: value for entry, (value, _) in found.items()})
-        moved = _with_difference({entry: moves for entry, (_, moves) in found.items()})
+        auroc = {entry: auroc_moved(label, self._wide[name][rows]) for entry, name in COLUMNS.items()}
+        values = _with_difference({entry: value for entry, (value, _) in auroc.items()})
+        moved = _with_difference({entry: moves for entry, (_, moves) in auroc.items()})
         entity_index = np.unique(self._owner[rows], return_inverse=True)[1]
         by_entity = {entry: np.bincount(entity_index, moves) for entry, moves in moved.items()}
         return values, {entry: float(np.sqrt((moves**2).sum())) for entry, moves in by_entity.items()}
@@ -106,10 +106,10 @@ class Tested:
         entities, generator = EntityDraws(self._owner[rows]), np.random.default_rng(self._seed)
         draws = [rows[entities.rows(generator)] for _ in range(SAMPLES)]
         drawn = _with_difference(
-            {entry: np.array([measure(subset, name) for subset in draws]) for entry, name in COLUMNS.items()}
+            {entry: np.array([measure(sampled, name) for sampled in draws]) for entry, name in COLUMNS.items()}
         )
-        known = {entry: found[np.isfinite(found)] for entry, found in drawn.items()}
-        return values, {entry: float(found.std()) if len(found) else float("nan") for entry, found in known.items()}
+        known = {entry: draw[np.isfinite(draw)] for entry, draw in drawn.items()}
+        return values, {entry: float(draw.std()) if len(draw) else float("nan") for entry, draw in known.items()}
 
     def pictures(self) -> list[Picture]:
         """How well the answers hold."""
@@ -143,9 +143,9 @@ class Tested:
             }
             self._metric = "accuracy"
             return np.arange(count), partial(self._by_draws, lambda rows, name: float(right[name][rows].mean()))
-        return np.arange(count), partial(self._by_draws, self._of_one)
+        return np.arange(count), partial(self._by_draws, self._measure_column)
 
-    def _of_one(self, rows: np.ndarray, name: str) -> float:
+    def _measure_column(self, rows: np.ndarray, name: str) -> float:
         label, answer = self._columns["label"][rows], self._columns[name][rows]
         if not np.isfinite(answer).all() or (self.task.type is TaskType.BINARY and label.min() == label.max()):
             return float("nan")
@@ -203,7 +203,7 @@ def _right(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
     count = np.diff(np.append(first, len(scores)))
     yes = np.add.reduceat(positive[order], first, dtype=np.int64)
     above_no, above_yes = (
-        np.repeat((np.cumsum(some) - some / 2) / some.sum(), count) for some in (count - yes, yes)
+        np.repeat((np.cumsum(members) - members / 2) / members.sum(), count) for members in (count - yes, yes)
     )  # shares that it stands above
     results = np.empty(len(scores))
     results[order] = np.where(positive[order], above_no, 1 - above_yes)

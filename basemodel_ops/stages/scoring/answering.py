@@ -14,7 +14,7 @@ from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.asked import Asked, asked_at
+from basemodel_ops.stages.scoring.asked import Population, population_at
 from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets, peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
@@ -29,7 +29,7 @@ from basemodel_ops.tasks.single import FeatureSets
 from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import Warehouse
 
-MOMENT = "moment"
+CUTOFF_COLUMN = "moment"
 """Column of answer tables, after `as_of`, where a task has moments of its own."""
 
 
@@ -51,11 +51,11 @@ class Question(ABC):
     """A task at one cutoff, ready to be asked."""
 
     model_version: str
-    answers_cold = True
+    covers_cold_start = True
     """Whether entities without events before the cutoff get an answer."""
 
-    def __init__(self, task: Task, as_of: datetime, population: Asked) -> None:
-        self.task, self.as_of, self.asked = task, as_of, population
+    def __init__(self, task: Task, as_of: datetime, population: Population) -> None:
+        self.task, self.as_of, self.population = task, as_of, population
         self.relation = score_relation(task.name)
 
     @abstractmethod
@@ -72,23 +72,23 @@ class Question(ABC):
         if not self.task.is_own:
             return {self.task.entity: entity}
         timestamp = pa.array(group.rows.cutoff[rows] - INSTANT, pa.int64()).cast(pa.timestamp("us"))
-        return {self.task.entity: entity, MOMENT: timestamp}
+        return {self.task.entity: entity, CUTOFF_COLUMN: timestamp}
 
     def schema(self) -> pa.Schema:
         """Columns of the answer table."""
         return pa.schema(
             [
-                pa.field(self.task.entity, self.asked.entities.type), pa.field("as_of", pa.timestamp("us")),
-                *([pa.field(MOMENT, pa.timestamp("us"))] if self.task.is_own else []), *self.columns(),
+                pa.field(self.task.entity, self.population.entities.type), pa.field("as_of", pa.timestamp("us")),
+                *([pa.field(CUTOFF_COLUMN, pa.timestamp("us"))] if self.task.is_own else []), *self.columns(),
                 pa.field("model_version", pa.string()), pa.field("run_id", pa.string()),
                 pa.field("scored_at", pa.timestamp("us")),
             ]
         )  # fmt: skip
 
-    def stamped(self, answers: pa.Table, run_id: str) -> pa.Table:
+    def stamped(self, scores: pa.Table, run_id: str) -> pa.Table:
         """The answers with the columns that every answer table ends with, and `as_of` after the entity."""
-        count = answers.num_rows
-        table = answers.add_column(1, "as_of", pa.repeat(pa.scalar(self.as_of, pa.timestamp("us")), count))
+        count = scores.num_rows
+        table = scores.add_column(1, "as_of", pa.repeat(pa.scalar(self.as_of, pa.timestamp("us")), count))
         for name, value in (("model_version", self.model_version), ("run_id", run_id)):
             table = table.append_column(name, pa.repeat(pa.scalar(value), count))
         stamp = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
@@ -112,7 +112,7 @@ class SingleQuestion(Question):
     """One answer an entity: a chance, a number or a class."""
 
     def __init__(
-        self, task: Task, as_of: datetime, population: Asked, fitted: SingleModelArtifact, checkpoint: Checkpoint
+        self, task: Task, as_of: datetime, population: Population, fitted: SingleModelArtifact, checkpoint: Checkpoint
     ) -> None:
         super().__init__(task, as_of, population)
         self.model_version, self.heads = fitted.artifact.version, fitted.mixture(task.type)
@@ -130,12 +130,12 @@ class SingleQuestion(Question):
 
     def modelled(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
         """What the models say of rows (positions), of those without a history too, whatever is published of these."""
-        return kind_of(self.task.type).explained(self.task, self.heads.predict(self.views(examples, rows)))
+        return kind_of(self.task.type).explained(self.task, self.heads.predict(self.feature_sets_of(examples, rows)))
 
     def _outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
-        return self._cold.applied(self.heads.predict(self.views(examples, rows)), examples.has_history(rows))
+        return self._cold.applied(self.heads.predict(self.feature_sets_of(examples, rows)), examples.has_history(rows))
 
-    def views(self, examples: RowsInMemory, rows: np.ndarray) -> FeatureSets:
+    def feature_sets_of(self, examples: RowsInMemory, rows: np.ndarray) -> FeatureSets:
         """What the heads read of rows (positions)."""
         terms = examples.terms if self.task.horizon is None else None
         terms = None if terms is None else terms[rows]
@@ -161,7 +161,7 @@ class ManyQuestion(Question):
     """Which of many labels."""
 
     def __init__(
-        self, ws: Workspace, task: Task, as_of: datetime, population: Asked, fitted: LabelModelArtifact,
+        self, ws: Workspace, task: Task, as_of: datetime, population: Population, fitted: LabelModelArtifact,
         checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
         super().__init__(task, as_of, population)
@@ -196,7 +196,7 @@ class ItemQuestion(Question):
     """Which items next."""
 
     def __init__(
-        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, population: Asked,
+        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, population: Population,
         fitted: RecommendationArtifact, cutoff: int,
     ) -> None:  # fmt: skip
         super().__init__(task, as_of, population)
@@ -224,14 +224,14 @@ def question_of(
     ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, cutoff: int, checkpoint: Checkpoint
 ) -> Question:
     """A task with its fitted model, ready to be asked at a cutoff."""
-    population, fitted = asked_at(warehouse, ws.contract.grid, task, as_of), ws.current(model_key(task.name))
+    population, fitted = population_at(warehouse, ws.contract.grid, task, as_of), ws.current(model_key(task.name))
     if task.form.shape is Shape.ITEMS:
         return ItemQuestion(ws, warehouse, task, as_of, population, RecommendationArtifact(fitted), cutoff)
     return outputs_question(ws, task, as_of, population, fitted, checkpoint)
 
 
 def outputs_question(
-    ws: Workspace, task: Task, as_of: datetime, population: Asked, fitted: Artifact, checkpoint: Checkpoint
+    ws: Workspace, task: Task, as_of: datetime, population: Population, fitted: Artifact, checkpoint: Checkpoint
 ) -> SingleQuestion | ManyQuestion:
     """A task that does not rank items, with its fitted model."""
     if task.form.shape is Shape.LABELS:

@@ -20,7 +20,7 @@ from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 
 @dataclass(frozen=True)
-class Asked:
+class Population:
     """The entities of the rows that a task asks about; of a task with moments of its own also the cutoff of each."""
 
     entities: pa.ChunkedArray
@@ -62,7 +62,7 @@ def _within(grid: Grid, task: Task, as_of: datetime) -> exp.Expr:
     )
 
 
-def asked_at(warehouse: Warehouse, grid: Grid, task: Task, as_of: datetime, is_open: bool = True) -> Asked:
+def population_at(warehouse: Warehouse, grid: Grid, task: Task, as_of: datetime, is_open: bool = True) -> Population:
     """The rows that a task asks about at `as_of`. Where moments are its own there may be none.
 
     Raises:
@@ -71,7 +71,7 @@ def asked_at(warehouse: Warehouse, grid: Grid, task: Task, as_of: datetime, is_o
     if task.is_own:
         timestamp = exp.alias_(column_of(task.cutoff), "moment", quoted=True)
         table = warehouse.read(population_query(grid, task, as_of).select(timestamp))
-        return Asked(table.column(0), cutoff_of(task, microseconds(table.column(1))))
+        return Population(table.column(0), cutoff_of(task, microseconds(table.column(1))))
     entities = warehouse.read(population_query(grid, task, as_of, is_open)).column(0)
     if not len(entities):
         cutoff = exp.alias_(exp.Max(this=column_of(task.cutoff)), "newest", quoted=True)
@@ -83,38 +83,40 @@ def asked_at(warehouse: Warehouse, grid: Grid, task: Task, as_of: datetime, is_o
             f"Task {task.name} has no rows to score as of {key_of(as_of)}. {ends}"
             "Score one of its cutoffs, or bring newer events into the warehouse."
         )
-    return Asked(entities)
+    return Population(entities)
 
 
 @dataclass(frozen=True)
-class AskedRows:
+class PopulationRows:
     """Rows to represent, ascending by entity and cutoff, and which of them are whose."""
 
     entity: np.ndarray  # (rows,) position
     cutoff: np.ndarray  # (rows,) microseconds
     is_newest: np.ndarray  # (rows,) bool, at the cutoff of the partition
-    asked: list[np.ndarray]  # (rows,) bool, of each question
+    members: list[np.ndarray]  # (rows,) bool, of each question
 
     def __len__(self) -> int:
         return len(self.entity)
 
 
-def rows_to_ask(builder: Builder, cutoff: int, questions: Sequence[Asked], everyone: bool) -> AskedRows:
+def rows_of_populations(
+    builder: Builder, cutoff: int, populations: Sequence[Population], everyone: bool
+) -> PopulationRows:
     """The rows that questions are about, and those of everyone at the cutoff where `everyone` is kept."""
     count = len(builder.entities)
-    known = [builder.entities.encode(asked.entities).astype(np.int64) for asked in questions]
-    is_at_cutoff = everyone or any(asked.cutoff is None for asked in questions)
+    known = [builder.entities.encode(population.entities).astype(np.int64) for population in populations]
+    is_at_cutoff = everyone or any(population.cutoff is None for population in populations)
     newest = np.arange(count if is_at_cutoff else 0)  # those who are not asked are few
     pairs = [np.stack([newest, np.full(len(newest), cutoff)])]
-    for index, asked in zip(known, questions, strict=True):
-        if asked.cutoff is not None:
-            pairs.append(np.stack([index, asked.cutoff])[:, index >= 0])
+    for index, population in zip(known, populations, strict=True):
+        if population.cutoff is not None:
+            pairs.append(np.stack([index, population.cutoff])[:, index >= 0])
     every, row_index = pairs[0], np.arange(len(newest))
     if len(pairs) > 1:
         every, row_index = np.unique(np.concatenate(pairs, axis=1), axis=1, return_inverse=True)
-    at_cutoff, *current = np.split(row_index.ravel(), np.cumsum([pair.shape[1] for pair in pairs])[:-1])
-    population = [np.zeros(every.shape[1], bool) for _ in questions]
-    others = iter(current)
-    for flags, index, asked in zip(population, known, questions, strict=True):
-        flags[at_cutoff[index[index >= 0]] if asked.cutoff is None else next(others)] = True
-    return AskedRows(every[0], every[1], every[1] == cutoff, population)
+    at_cutoff, *row_indices = np.split(row_index.ravel(), np.cumsum([pair.shape[1] for pair in pairs])[:-1])
+    members = [np.zeros(every.shape[1], bool) for _ in populations]
+    others = iter(row_indices)
+    for flags, index, population in zip(members, known, populations, strict=True):
+        flags[at_cutoff[index[index >= 0]] if population.cutoff is None else next(others)] = True
+    return PopulationRows(every[0], every[1], every[1] == cutoff, members)

@@ -14,7 +14,7 @@ from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
 from basemodel_ops.report import Report
-from basemodel_ops.stages.scoring.answering import MOMENT, score_relation
+from basemodel_ops.stages.scoring.answering import CUTOFF_COLUMN, score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.publication import Partition
@@ -23,7 +23,7 @@ from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 GROUP = {TaskType.MULTICLASS: "class", TaskType.MULTILABEL: "item"}
 """Column within whose values scores are compared, by type of task; others compare all scores."""
 
-MADE = ("model_version", "run_id", "scored_at")
+PROVENANCE = ("model_version", "run_id", "scored_at")
 
 
 def with_deciles(contract: Contract) -> list[Task]:
@@ -49,7 +49,7 @@ def task_deciles(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Repo
         scores = score_relation(name, ws.settings.answers_schema)
         version = version_of(str(relation), as_of, *_tables_fingerprint(warehouse, scores, as_of))
         query = ranked_query(task, scores, as_of)
-        schema = _placed(warehouse.read(_of_one(query, scores)), task, group).schema
+        schema = _placed(warehouse.read(_of_first_score(query, scores)), task, group).schema
         rows = 0
         with warehouse.publication(
             relation, schema, {"as_of": as_of}, version, code_behind("stages.scoring.deciles"), run_id
@@ -72,7 +72,7 @@ def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
         return exp.alias_(window, name, quoted=True)
 
     low, high = (exp.Ordered(this=column_of(answer), desc=desc, nulls_first=False) for desc in (False, True))
-    columns = [column_of(task.entity), column_of("as_of"), *map(column_of, _moment(task)), *within]
+    columns = [column_of(task.entity), column_of("as_of"), *map(column_of, _cutoff_column(task)), *within]
     return (
         exp.select(
             *columns,
@@ -80,19 +80,21 @@ def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
             over(exp.Rank(), low, "from_low"),
             over(exp.Rank(), high, "from_high"),
             over(exp.Count(this=exp.Star()), None, "scores"),
-            *map(column_of, MADE),
+            *map(column_of, PROVENANCE),
         )
         .from_(table_of(scores))
         .where(column_of("as_of").eq(timestamp_of(as_of)))
-        .order_by(column_of(task.entity), *map(column_of, _moment(task)), *(entry.copy() for entry in within))
+        .order_by(column_of(task.entity), *map(column_of, _cutoff_column(task)), *(entry.copy() for entry in within))
     )
 
 
-def _of_one(query: exp.Select, scores: Relation) -> exp.Select:
+def _of_first_score(query: exp.Select, scores: Relation) -> exp.Select:
     """The same of the first score that is found alone: its columns are told without ranking all."""
     names = sorted({column.name for column in query.find_all(exp.Column)})
-    one = exp.select(*map(column_of, names)).from_(table_of(scores)).where(query.args["where"].this.copy()).limit(1)
-    return query.from_(one.subquery("one"))
+    first_score = (
+        exp.select(*map(column_of, names)).from_(table_of(scores)).where(query.args["where"].this.copy()).limit(1)
+    )
+    return query.from_(first_score.subquery("one"))
 
 
 def percentiles(from_low: np.ndarray, from_high: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -110,17 +112,17 @@ def _placed(table: pa.Table, task: Task, group: list[str]) -> pa.Table:
     row_index = [table.column(name).cast(pa.int64()).to_numpy() for name in ("from_low", "from_high", "scores")]
     result = percentiles(*row_index)
     decile = np.minimum(result // 10 + 1, 10).astype(np.int32)
-    kept = table.select([task.entity, "as_of", *_moment(task), *group, "score"])
+    kept = table.select([task.entity, "as_of", *_cutoff_column(task), *group, "score"])
     kept = kept.append_column("percentile", pa.array(result)).append_column("decile", pa.array(decile))
-    for name in MADE:
+    for name in PROVENANCE:
         kept = kept.append_column(name, table.column(name))
     timestamp = pa.timestamp("us")
     return kept.cast(pa.schema([(f.name, timestamp if pa.types.is_timestamp(f.type) else f.type) for f in kept.schema]))
 
 
-def _moment(task: Task) -> list[str]:
+def _cutoff_column(task: Task) -> list[str]:
     """The column that tells the rows of an entity apart where a task has moments of its own."""
-    return [MOMENT] if task.is_own else []
+    return [CUTOFF_COLUMN] if task.is_own else []
 
 
 def _tables_fingerprint(warehouse: Warehouse, scores: Relation, as_of: datetime) -> list[str]:

@@ -106,14 +106,14 @@ def _first_seen(
 ) -> datetime | None:
     """When a value, or an item with this value of an attribute, first stood in an event before `as_of`."""
     event = ws.contract.event(source)
-    (own, attribute), query = event.resolve(column), first_event_query(event, as_of)
+    (category, attribute), query = event.resolve(column), first_event_query(event, as_of)
     if not attribute:
-        table = warehouse.read(query.where(_is(column_of(own.name), value)))
+        table = warehouse.read(query.where(_is(column_of(category.name), value)))
     else:
-        attributes = ws.contract.attribute(own.references or "")
+        attributes = ws.contract.attribute(category.references or "")
         items = exp.select(column_of(attributes.key)).from_(table_of(attributes.relation))
         items = items.where(_is(column_of(attribute), value))
-        table = warehouse.read(query.where(exp.In(this=column_of(own.name), query=items.subquery())))
+        table = warehouse.read(query.where(exp.In(this=column_of(category.name), query=items.subquery())))
     first = table.column(0)[0].as_py()
     return None if first is None else to_datetime(int(microseconds(table.column(0))[0]))
 
@@ -136,15 +136,15 @@ def _decays(ws: Workspace) -> tuple[tuple[float, ...], tuple[float, ...], tuple[
 
 def _of_column(ws: Workspace, plan: SourcePlan, column: str, entity: str, as_of: datetime) -> RowsInMemory:
     """The row of an entity, made from its events, as far as it holds this column: no other is read."""
-    event, one, cutoffs = ws.contract.event(plan.name), plan.only(column), np.array([to_microseconds(as_of)])
+    event, column_plan, cutoffs = ws.contract.event(plan.name), plan.only(column), np.array([to_microseconds(as_of)])
     with ws.warehouse() as warehouse:
         chosen = Chosen(only=tuple(typed_key(ws, warehouse, entity).to_pylist()))
         entities = read_entities(ws, warehouse, as_of, chosen)
         reader = event_reader(ws, event, entities, {column}).only(column)
         events = chain([reader.empty_events()], read_events(ws, warehouse, event, reader, as_of, chosen))
         shards = [histories for _, histories in stream_histories([events], len(entities), 1)]
-    layout = history_layout([one], *_decays(ws))
-    values = [history_values(histories, [one], cutoffs, *_decays(ws))[:, 0] for histories in shards]
+    layout = history_layout([column_plan], *_decays(ws))
+    values = [history_values(histories, [column_plan], cutoffs, *_decays(ws))[:, 0] for histories in shards]
     full = np.concatenate([np.zeros((0, layout.length), np.float16), *values])
     return RowsInMemory(entities, np.arange(len(entities)), cutoffs.repeat(len(entities)), layout, full)
 
@@ -180,7 +180,7 @@ def read_histories(
     """
     half_lives = np.array(ws.settings.half_lives)
     if not examples.layout.select("sketch", source, column):
-        first_event_time = EncoderArtifact.current(ws, source).began
+        first_event_time = EncoderArtifact.current(ws, source).first_event_time
         factor = decay_factors(examples.cutoffs, first_event_time, half_lives[[half_lives.argmax()]])[
             np.searchsorted(examples.cutoffs, examples.cutoff[row_index])
         ]
@@ -191,8 +191,8 @@ def read_histories(
         return
     codes, prior = _codes_and_prior(ws, source, column)
     for sketch in _sketches(ws, examples, row_index, source, column, codes.shape[1], half_lives):
-        answers = query_sketch(sketch, codes, half_lives, np.arange(size), prior)
-        yield answers.probability, answers.count, answers.age
+        decoded = query_sketch(sketch, codes, half_lives, np.arange(size), prior)
+        yield decoded.probability, decoded.count, decoded.age
 
 
 def read_counts(

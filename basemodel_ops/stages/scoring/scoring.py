@@ -29,7 +29,7 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.compact import EmbeddingWriter
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring.answering import Group, Question, question_of, score_relation
-from basemodel_ops.stages.scoring.asked import AskedRows, population_query, rows_to_ask
+from basemodel_ops.stages.scoring.asked import PopulationRows, population_query, rows_of_populations
 from basemodel_ops.stages.snapshot.snapshot import read_columns
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -101,7 +101,7 @@ def answer_questions(
         if due or is_kept:
             builder = Builder(ws, warehouse, cutoff, _chosen(ws, due, as_of, keep))
             check_layout(checkpoint, builder)
-            rows = rows_to_ask(builder, cutoff, [entry.question.asked for entry in due], is_kept)
+            rows = rows_of_populations(builder, cutoff, [entry.question.population for entry in due], is_kept)
             if is_kept:
                 writer = EmbeddingWriter(ws, checkpoint, builder, cutoff)
                 reports["entity_representation"] = writer.write(
@@ -133,7 +133,7 @@ def _opened(
     """The publication of a question's answers, under a version of all that they follow from."""
     task = question.task
     offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
-    about = question.asked.mark
+    about = question.population.mark
     version = version_of(str(question.relation), as_of, question.model_version, fingerprint, about, offers)
     code = code_behind("stages.scoring.scoring")
     publication = warehouse.publication(question.relation, question.schema(), {"as_of": as_of}, version, code, run_id)
@@ -144,29 +144,32 @@ def _chosen(ws: Workspace, due: Sequence[_Opened], as_of: datetime, keep: bool) 
     """Everyone whom a question that is due asks about; where embeddings are kept, whom any task asks about."""
     grid = ws.contract.grid
     among = [population_query(grid, task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
-    tasks = [(entry.question.task, entry.question.answers_cold) for entry in due]
-    answered = [*among, *(population_query(grid, task, as_of) for task, answers_cold in tasks if answers_cold)]
+    tasks = [(entry.question.task, entry.question.covers_cold_start) for entry in due]
+    answered = [
+        *among,
+        *(population_query(grid, task, as_of) for task, covers_cold_start in tasks if covers_cold_start),
+    ]
     among += [population_query(grid, task, as_of) for task, _ in tasks]
     return Chosen(among=_either(among), cold=tuple(answered))
 
 
 def _pass_over(
-    ws: Workspace, builder: Builder, rows: AskedRows, due: Sequence[_Opened], run_id: str,
+    ws: Workspace, builder: Builder, rows: PopulationRows, due: Sequence[_Opened], run_id: str,
     writer: EmbeddingWriter | None = None,
 ) -> ReportMetrics:  # fmt: skip
     """Represent all rows, a group at a time, and give each to whom it concerns."""
     done, started = 0, time.monotonic()
     for group in _groups(builder, rows):
-        current = slice(group.first, group.first + len(group.rows))
-        for entry, is_in_population in zip(due, rows.asked, strict=True):
-            subset = np.flatnonzero(is_in_population[current])
-            if len(subset):
-                entry.cold += int((~group.rows.has_history(subset)).sum())
-                answers = entry.question.stamped(entry.question.answer(group, subset), run_id)
-                entry.rows += answers.num_rows
-                entry.out.append(answers)
-        if writer is not None and rows.is_newest[current].any():
-            writer.append(group.rows.some(rows.is_newest[current]))
+        group_rows = slice(group.first, group.first + len(group.rows))
+        for entry, is_in_population in zip(due, rows.members, strict=True):
+            question_rows = np.flatnonzero(is_in_population[group_rows])
+            if len(question_rows):
+                entry.cold += int((~group.rows.has_history(question_rows)).sum())
+                scores = entry.question.stamped(entry.question.answer(group, question_rows), run_id)
+                entry.rows += scores.num_rows
+                entry.out.append(scores)
+        if writer is not None and rows.is_newest[group_rows].any():
+            writer.append(group.rows.filter(rows.is_newest[group_rows]))
         done += len(group.rows)
         ws.log_progress("rows", done, len(rows), started)
     return {"rows": int(rows.is_newest.sum())}
@@ -178,13 +181,13 @@ def _reported(ws: Workspace, entry: _Opened, as_of: datetime) -> Report:
     count = entry.rows if written else entry.out.rows
     done = "are written" if written else "were there"
     ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
-    report_metrics: ReportMetrics = {"rows": count, "entities": len(question.asked), "written": int(written)}
+    report_metrics: ReportMetrics = {"rows": count, "entities": len(question.population), "written": int(written)}
     if written:
         report_metrics["without_history"] = entry.cold
     return Report(entry.version, not written, report_metrics)
 
 
-def _groups(builder: Builder, rows: AskedRows) -> Iterator[Group]:
+def _groups(builder: Builder, rows: PopulationRows) -> Iterator[Group]:
     """All rows of a builder's entities, about `GROUP` entities represented at a time."""
     names = [plan.name for plan in builder.plans]
 
@@ -194,10 +197,10 @@ def _groups(builder: Builder, rows: AskedRows) -> Iterator[Group]:
     if not len(rows):
         return
     for part, values in parallel_map(work, builder.parts(rows.entity, rows.cutoff, GROUP)):
-        count, current = part.histories[0].entities, np.arange(part.first, part.first + len(part))
+        count, part_rows = part.histories[0].entities, np.arange(part.first, part.first + len(part))
         entities = Vocabulary(builder.entities.values.slice(part.low, count), np.ones(count, np.int64))
         rows_in_memory = RowsInMemory(
-            entities, part.row_index[0], rows.cutoff[current], builder.layout, values, partial(builder.terms, part)
+            entities, part.row_index[0], rows.cutoff[part_rows], builder.layout, values, partial(builder.terms, part)
         )
         yield Group(part.first, rows_in_memory, dict(zip(names, part.histories, strict=True)))
 

@@ -15,7 +15,7 @@ from basemodel_ops.report import Report
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import Group, Question, ranked_columns
-from basemodel_ops.stages.scoring.asked import Asked, asked_at
+from basemodel_ops.stages.scoring.asked import Population, population_at
 from basemodel_ops.stages.scoring.scoring import answer_questions
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets, zero_shot_prediction
@@ -41,7 +41,7 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
     """
     declared, checkpoint = ws.contract.task(task), Checkpoint(ws)
     with ws.warehouse() as warehouse:
-        population = asked_at(warehouse, ws.contract.grid, declared, as_of, is_open=False)
+        population = population_at(warehouse, ws.contract.grid, declared, as_of, is_open=False)
         question = ZeroShotQuestion(ws, declared, as_of, population, checkpoint)
         report = answer_questions(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
         compared = compare_with_labels(warehouse, ws.contract, declared, question, as_of)
@@ -51,9 +51,11 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
 class ZeroShotQuestion(Question):
     """What the foundation model predicts, without a head."""
 
-    answers_cold = False  # pretraining learns nothing of rows before which nothing happened
+    covers_cold_start = False  # pretraining learns nothing of rows before which nothing happened
 
-    def __init__(self, ws: Workspace, task: Task, as_of: datetime, population: Asked, checkpoint: Checkpoint) -> None:
+    def __init__(
+        self, ws: Workspace, task: Task, as_of: datetime, population: Population, checkpoint: Checkpoint
+    ) -> None:
         super().__init__(task, as_of, population)
         self.model_version = checkpoint.version
         self.relation = zero_shot_relation(task.name, ws.settings.answers_schema)
@@ -123,12 +125,12 @@ def compare_with_labels(
     known = pc.cast(warehouse.read(labels).column(0), pa.float64())
     name = question.columns()[0].name
     at_timestamp = exp.EQ(this=column_of("as_of"), expression=timestamp_of(as_of))
-    answers = warehouse.read(exp.select(column_of(name)).from_(table_of(question.relation)).where(at_timestamp)).column(
-        0
-    )
-    if len(known) < LABELS or not len(answers):
+    predictions = warehouse.read(
+        exp.select(column_of(name)).from_(table_of(question.relation)).where(at_timestamp)
+    ).column(0)
+    if len(known) < LABELS or not len(predictions):
         return {}
-    mean_answer, true = float(pc.mean(answers).as_py()), float(pc.mean(known).as_py())
+    mean_answer, true = float(pc.mean(predictions).as_py()), float(pc.mean(known).as_py())
     results: dict[str, float | int | str] = {"mean_answer": round(mean_answer, 4), "mean_label": round(true, 4)}
     if _are_apart(mean_answer, true, task.form.is_chance):
         results["warning"] = (

@@ -86,10 +86,10 @@ def counts_query(task: Task, times: Times, positives: bool) -> exp.Select:
     part = part.when(exp.and_(since[0], known(True, second)), exp.Literal.string("validation"))
     part = part.when(exp.and_(since[1], by_then), exp.Literal.string("test"))
     part = part.when(by_then.copy(), exp.Literal.string(GAP)).else_(exp.Literal.string("unlabelled"))
-    is_one = column_of(task.target).eq(exp.Literal.number(1)) if positives else exp.false()
+    is_positive = column_of(task.target).eq(exp.Literal.number(1)) if positives else exp.false()
     rows = exp.select(
         exp.alias_(part, "part", quoted=True), exp.alias_(column_of(task.entity), "entity", quoted=True),
-        exp.alias_(exp.case().when(is_one, exp.Literal.number(1)), "one", quoted=True),
+        exp.alias_(exp.case().when(is_positive, exp.Literal.number(1)), "one", quoted=True),
     ).from_(table_of(task.relation)).where(timestamp.copy().is_(exp.null()).not_())  # fmt: skip
     counted = {
         "rows": exp.Count(this=exp.Star()),

@@ -21,15 +21,15 @@ def parts_used(task: Task, cutoff: np.ndarray, part: np.ndarray) -> dict[str, st
     how = "given" if task.split is not None else "automatic" if task.horizon is not None else "by entity"
     results: dict[str, str | int] = {"split": how}
     for name in PARTS:
-        current = np.unique(cutoff[part == name])
-        if not len(current):
+        cutoffs = np.unique(cutoff[part == name])
+        if not len(cutoffs):
             continue
         results[f"{name} rows"] = int((part == name).sum())
         if task.horizon is not None:
             first, last = (
-                key_of(to_datetime(int(timestamp) - task.is_own * INSTANT)) for timestamp in current[[0, -1]]
+                key_of(to_datetime(int(timestamp) - task.is_own * INSTANT)) for timestamp in cutoffs[[0, -1]]
             )
             results[f"{name} {'moments' if task.is_own else 'cutoffs'}"] = (
-                f"{first} to {last}, {len(current)} of them" if len(current) > 1 else first
+                f"{first} to {last}, {len(cutoffs)} of them" if len(cutoffs) > 1 else first
             )
     return results

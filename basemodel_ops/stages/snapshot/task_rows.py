@@ -198,6 +198,6 @@ class Fit:
 
 def report_fit(plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
     """What is reported of a fitted task."""
-    described = {f"share of {name}": round(weight, 2) for name, weight in fit.weights.items()}
+    shares = {f"share of {name}": round(weight, 2) for name, weight in fit.weights.items()}
     drawn = {f"drawn_{part}": round(plan.drawn(part), 4) for part in plan.rows}
-    return {"shipped": fit.selected, **described, "labelled_rows": sum(plan.rows.values()), **drawn}
+    return {"shipped": fit.selected, **shares, "labelled_rows": sum(plan.rows.values()), **drawn}

@@ -31,10 +31,10 @@ LAST, COUNTED = 3, 30
 WINDOWS = (7, 28, 91, 364)
 """Days before the cutoff in which events are counted."""
 
-PLAIN = "plain"
+REFERENCE = "plain"
 """Name of this baseline among the candidates that a report shows."""
 
-TraitDifference = Callable[[np.ndarray, str], np.ndarray]
+KnownTargets = Callable[[np.ndarray, str], np.ndarray]
 """Targets of rows (positions) as they were known when a part begins."""
 
 ROWS, EVENTS = 50_000, 20_000_000
@@ -115,7 +115,7 @@ def _numbers(values: pa.ChunkedArray) -> np.ndarray:
     return signed_log1p(pc.cast(values, pa.float64(), safe=False).to_numpy())
 
 
-def plain_features(
+def reference_features(
     contract: Contract, warehouse: Warehouse, rows: TaskRows, before: datetime, chosen: Chosen
 ) -> np.ndarray:
     """Counts, ages, newest events and means of every source, strictly before each row's cutoff, and the calendar.
@@ -143,25 +143,25 @@ def plain_features(
     return np.stack(results, axis=1).astype(np.float32)
 
 
-def plain_predictions(
+def reference_predictions(
     kind: TaskType, metric: str, features: np.ndarray, target: np.ndarray, parts: dict[str, np.ndarray],
-    known: np.ndarray, seed: int, described: TraitDifference | None = None,
+    known: np.ndarray, seed: int, targets_known: KnownTargets | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the `known` rows."""
-    task_kind, described = kind_of(kind), described or (lambda indices, _: target[indices])
+    task_kind, targets_known = kind_of(kind), targets_known or (lambda indices, _: target[indices])
 
     def predict(style: dict[str, object], indices: np.ndarray, part: str, members: int = MEMBERS) -> np.ndarray:
         def make(recipe: str, of: TaskType) -> BoostedHead:
             return BoostedHead(of, ROUNDS, seed, RATE, 20, style=style, members=members)
 
         head = task_kind.head("boosted", make, kind)
-        subset = np.sort(np.random.default_rng((seed, 6)).permutation(indices)[:ROWS])
-        task_kind.fit(head, features[subset], described(subset, part), None)
+        training_rows = np.sort(np.random.default_rng((seed, 6)).permutation(indices)[:ROWS])
+        task_kind.fit(head, features[training_rows], targets_known(training_rows, part), None)
         return task_kind.predict(head, features[parts[part]])
 
     def worth(style: dict[str, object]) -> float:
-        result = predict(style, parts["train"], "validation", members=1)
-        value = gain(metric, task_kind.measures[metric](described(parts["validation"], "test"), result, None))
+        prediction = predict(style, parts["train"], "validation", members=1)
+        value = gain(metric, task_kind.measures[metric](targets_known(parts["validation"], "test"), prediction, None))
         return value if np.isfinite(value) else -np.inf
 
     styles = (SMOOTH, SHARP)

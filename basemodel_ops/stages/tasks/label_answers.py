@@ -54,6 +54,8 @@ def fit_labels(
     fitted = replace(fit_pairs((selected,), feature_sets, target, ws.settings.seed)[selected], calibration=worth)
     LabelModelArtifact.write(writer, fitted, labels)
     is_warm, shown = examples.has_history(row_index[test]), predictions[selected]
-    by_history = measure_by_history(is_warm, lambda subset: multilabel_metrics(target[test][subset], shown[subset]))
+    by_history = measure_by_history(
+        is_warm, lambda rows_of_group: multilabel_metrics(target[test][rows_of_group], shown[rows_of_group])
+    )
     LabelModelArtifact.write_metrics_by_history(writer, by_history)
     return Fit(selected, metrics, on_test)

@@ -79,11 +79,11 @@ def read_predictions(ws: Workspace, task: str, part: str | None = None) -> pa.Ta
     table = PredictionsArtifact(artifact).rows
     if part is None:
         return table
-    subset = table.filter(pc.equal(table.column("part"), part))
-    if not subset.num_rows:
+    part_rows = table.filter(pc.equal(table.column("part"), part))
+    if not part_rows.num_rows:
         there = [name for name in PARTS if name in set(table.column("part").unique().to_pylist())]
         raise DataError(f"No answered rows of {task} are of {part}. There are some of: {', '.join(there)}.")
-    return subset
+    return part_rows
 
 
 def single_predictions(
@@ -97,15 +97,15 @@ def single_predictions(
     """
     count = len(rows.cutoff)
     shape = (count, len(classes)) if classes else (count,)
-    shipped, plain = np.full(shape, np.nan), np.full(shape, np.nan)
+    shipped, baseline_values = np.full(shape, np.nan), np.full(shape, np.nan)
     for index, trial, name in (
-        *((part_rows, trial, "baseline") for part_rows, trial in zip(chosen.places, chosen.trials, strict=True)),
+        *((part_rows, trial, "baseline") for part_rows, trial in zip(chosen.row_indices, chosen.trials, strict=True)),
         (np.flatnonzero(rows.part == "test"), chosen.test, baseline),
     ):
         prediction = (
             trial.predictions[chosen.name] if trial is chosen.test else chosen.selected.blend(trial.predictions)
         )
-        for out, values in ((shipped, prediction), (plain, trial.predictions.get(name))):
+        for out, values in ((shipped, prediction), (baseline_values, trial.predictions.get(name))):
             if values is not None:
                 out[index] = (
                     _wide(values, classes) if values.ndim == len(shape) else kind_of(task.type).explained(task, values)
@@ -114,18 +114,18 @@ def single_predictions(
     if classes:
         names = pa.array(classes, pa.string())
         columns["label"] = names.take(pa.array(target))
-        for name, values in (("prediction", shipped), ("baseline", plain)):
+        for name, values in (("prediction", shipped), ("baseline", baseline_values)):
             known = np.all(np.isfinite(values), axis=1)
             best = np.where(known[:, None], values, 0).argmax(axis=1)
             columns[name] = names.take(pa.array(best, mask=~known))
             top = np.where(known, values.max(axis=1), 0)
             columns["probability" if name == "prediction" else f"{name}_probability"] = pa.array(top, mask=~known)
     else:
-        for name, values in (("prediction", shipped), ("baseline", plain)):
+        for name, values in (("prediction", shipped), ("baseline", baseline_values)):
             columns[name] = pa.array(np.nan_to_num(values), mask=~np.isfinite(values))
     columns["weight"] = np.ones(count) if rows.weight is None else rows.weight
-    subset = np.flatnonzero(np.isin(rows.part, PARTS))
-    return _rows(task, rows, columns).take(pa.array(subset))
+    labelled = np.flatnonzero(np.isin(rows.part, PARTS))
+    return _rows(task, rows, columns).take(pa.array(labelled))
 
 
 def _wide(prediction: np.ndarray, classes: list[str] | None) -> np.ndarray:
@@ -159,16 +159,16 @@ def pair_predictions(
         seed: Of the rows that are drawn where not all fit.
     """
     count = max(PAIRS // max(len(labels), 1), 1)
-    subset = np.arange(len(rows.cutoff))
-    if len(subset) > count:
-        subset = np.sort(np.random.default_rng((seed, 9)).choice(subset, count, replace=False))
+    sample = np.arange(len(rows.cutoff))
+    if len(sample) > count:
+        sample = np.sort(np.random.default_rng((seed, 9)).choice(sample, count, replace=False))
     width = len(labels)
-    flat = rows.take(np.repeat(subset, width))
+    flat = rows.take(np.repeat(sample, width))
     columns = {
-        "item": labels.take(pa.array(np.tile(np.arange(width), len(subset)))),
-        "label": target[subset].ravel().astype(np.int8),
-        "prediction": predictions[selected][subset].ravel().astype(float),
-        "baseline": predictions["baseline"][subset].ravel().astype(float),
+        "item": labels.take(pa.array(np.tile(np.arange(width), len(sample)))),
+        "label": target[sample].ravel().astype(np.int8),
+        "prediction": predictions[selected][sample].ravel().astype(float),
+        "baseline": predictions["baseline"][sample].ravel().astype(float),
     }
     return _rows(task, flat, columns)
 
@@ -190,12 +190,13 @@ def ranked_predictions(
         items: All of them.
     """
     results = [
-        [query.candidates.best(current, NAMED) for query, current in zip(queries, of, strict=True)] for of in scores
+        [query.candidates.best(query_scores, NAMED) for query, query_scores in zip(queries, of, strict=True)]
+        for of in scores
     ]
     tables = []
-    for sample, query, (best, scores), (plain, _) in zip(samples, queries, *results, strict=True):
+    for sample, query, (best, scores), (baseline, _) in zip(samples, queries, *results, strict=True):
         width = best.shape[1]
-        taken = [_is_taken(best, query.truth).ravel() for best in (best, plain)]
+        taken = [_is_taken(best, query.truth).ravel() for best in (best, baseline)]
         kept = np.flatnonzero((best != NOTHING).ravel())
         count = np.array([len(part) for part in query.truth], np.int64)
         columns = {
@@ -203,7 +204,7 @@ def ranked_predictions(
             "item": _values(items, best.ravel()),
             "prediction": np.where(np.isfinite(scores), scores, 0).ravel().astype(float),
             "label": taken[0].astype(np.int8),
-            "baseline": _values(items, plain.ravel()),
+            "baseline": _values(items, baseline.ravel()),
             "baseline_label": taken[1].astype(np.int8),
             "taken": np.repeat(count, width),
         }
@@ -212,7 +213,7 @@ def ranked_predictions(
 
 
 def _is_taken(items: np.ndarray, truth: list[np.ndarray]) -> np.ndarray:
-    return np.array([np.isin(current, took) for current, took in zip(items, truth, strict=True)]).reshape(items.shape)
+    return np.array([np.isin(named, took) for named, took in zip(items, truth, strict=True)]).reshape(items.shape)
 
 
 def _values(items: pa.Array, code: np.ndarray) -> pa.Array:

@@ -151,7 +151,7 @@ def fit_recommendation(
     tested: list[TaskRows] = []
     generator = np.random.default_rng(seed)
     for part, part_queries in queries.items():
-        for sample, truth in asked_rows(rows, part, lambda s: positive_items.items_of(s, context.items), generator):
+        for sample, truth in query_rows(rows, part, lambda s: positive_items.items_of(s, context.items), generator):
             cutoff = int(sample.cutoff[0])
             tested += [sample] if part == "test" else []
             parts += [part] * len(sample.cutoff)
@@ -167,10 +167,10 @@ def fit_recommendation(
     if rankings.ranker is not None:
         RecommendationArtifact.write_measured_ranker(writer, rankings.ranker)
     test = blended(queries["test"], rankings.blend)
-    answers = {candidate: rankings.answers(test, candidate) for candidate in rankings.metrics}
-    measured = {candidate: measure_scores(test, scores) for candidate, scores in answers.items()}
+    scores = {candidate: rankings.scores_of(test, candidate) for candidate in rankings.metrics}
+    measured = {candidate: measure_scores(test, values) for candidate, values in scores.items()}
     selected, training_pairs = rankings.selected, rankings.training_pairs
-    kept = ranked_predictions(task, tested, test, (answers[selected], answers["baseline"]), context.items.values)
+    kept = ranked_predictions(task, tested, test, (scores[selected], scores["baseline"]), context.items.values)
     keep_predictions(ws, task.name, kept, writer)
     if selected == RERANKED:
         final = Ranker.fit([*training_pairs, *(ranking_pairs(query, seed) for query in test)], seed)
@@ -179,11 +179,11 @@ def fit_recommendation(
     weights, policy = rankings.weights.get(selected), rankings.policies[selected]
     recipe = Recipe(selected, weights, policy, end, rankings.blend, rankings.tried)
     RecommendationArtifact.write_recipe(writer, recipe)
-    RecommendationArtifact.write_metrics_by_history(writer, _apart(test, answers[selected]))
+    RecommendationArtifact.write_metrics_by_history(writer, _apart(test, scores[selected]))
     return selected, rankings.metrics, measured
 
 
-def asked_rows(
+def query_rows(
     rows: TaskRows, part: str, items_of: Callable[[TaskRows], list[np.ndarray]], generator: np.random.Generator
 ) -> list[tuple[TaskRows, list[np.ndarray]]]:
     """Rows of the newest cutoffs of a part and the items that each took, the oldest cutoff first.
@@ -216,11 +216,11 @@ def _apart(queries: list[Query], scores: Sequence[np.ndarray]) -> dict[str, dict
         kept = np.isin(np.arange(len(is_warm)), rows)
         ends = np.cumsum([len(query.truth) for query in queries])
         parts = zip(queries, np.split(kept, ends[:-1]), strict=True)
-        subset = [
-            replace(query, truth=[t if k else t[:0] for t, k in zip(query.truth, current, strict=True)])
-            for query, current in parts
+        kept_queries = [
+            replace(query, truth=[t if k else t[:0] for t, k in zip(query.truth, is_kept, strict=True)])
+            for query, is_kept in parts
         ]
-        return measure_scores(subset, scores)
+        return measure_scores(kept_queries, scores)
 
     return measure_by_history(is_warm, measure)
 

@@ -45,7 +45,7 @@ class Selection:
     """The moments at which they were compared, the newest first."""
     fade: float
     """Weight of a moment beside the next newer one."""
-    places: Sequence[np.ndarray]
+    row_indices: Sequence[np.ndarray]
     """Positions of the rows of each moment."""
 
     def instead(self, head: str) -> "Selection":
@@ -118,12 +118,12 @@ def select(
     most, span = kind_of(kind).origins(target, ORIGINS), (task.horizon or 0) * DAY
     for training_rows, measured in rolling_origins(rows.cutoff, rows.part, task.horizon, span, seed, most, rows.known):
         numbers = NUMBERS // EARLIER if trials else NUMBERS
-        current = known_until(training_rows, int(rows.cutoff[measured].min()))
-        heads = fit_heads(kind, feature_sets.rows(training_rows), current, seed, None, metric, numbers)
+        targets = known_until(training_rows, int(rows.cutoff[measured].min()))
+        heads = fit_heads(kind, feature_sets.rows(training_rows), targets, seed, None, metric, numbers)
         later = feature_sets.rows(measured)
         indices.append(measured)
-        predictions, current = predictions_of(kind, heads, later), known_until(measured, test_from)
-        trials.append(Trial(predictions, current, entity_index[measured], later.weight))
+        predictions, targets = predictions_of(kind, heads, later), known_until(measured, test_from)
+        trials.append(Trial(predictions, targets, entity_index[measured], later.weight))
     # Moments of a trait are parts of the same rows: none is newer. Where labels are known when something happens, those
     # that take long are missing from the newest moment, so it is no better than earlier ones.
     labels, fade = int((rows.part == "train").sum()), 1.0 if task.horizon is None or task.known is not None else FADE
@@ -149,7 +149,9 @@ def calibrated(
     """The calibration of the probabilities of that name, by all trials with their `trial_weights`; None of amounts."""
     weights = [np.ones(len(trial.target)) if trial.weight is None else trial.weight for trial in trials]
     shares = trial_weights(trials, fade)
-    weight = np.concatenate([share * current / current.sum() for share, current in zip(shares, weights, strict=True)])
+    weight = np.concatenate(
+        [share * trial_weight / trial_weight.sum() for share, trial_weight in zip(shares, weights, strict=True)]
+    )
     weight *= len(weight) / weight.sum()
     target, entity = (np.concatenate([getattr(trial, part) for trial in trials]) for part in ("target", "entity_index"))
     return kind_of(kind).calibrate([trial.predictions[name] for trial in trials], target, weight, entity)

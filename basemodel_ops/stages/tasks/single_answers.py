@@ -12,7 +12,7 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, known_before_test
 from basemodel_ops.stages.snapshot.times import to_datetime
-from basemodel_ops.stages.tasks.baseline import EVENTS, PLAIN, plain_features, plain_predictions
+from basemodel_ops.stages.tasks.baseline import EVENTS, REFERENCE, reference_features, reference_predictions
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
@@ -70,11 +70,11 @@ def fit_single(
     cold = ColdStart.of(
         kind, known_when(known, "test"), is_warm[known], None if rows.weight is None else rows.weight[known]
     )
-    features = _plain_features(ws, warehouse, task, rows)
-    plain = None
+    features = _reference_features(ws, warehouse, task, rows)
+    reference = None
     if features is not None:
-        plain = plain_predictions(kind, metric, features, target, parts, known, seed, known_when)
-    judged = _judged(task, chosen, plain, cold, is_warm[test], seed)
+        reference = reference_predictions(kind, metric, features, target, parts, known, seed, known_when)
+    judged = _judged(task, chosen, reference, cold, is_warm[test], seed)
     chosen, on_test, tested = judged.chosen, judged.on_test, judged.chosen.test
     interval = chosen.interval(task)
     if interval is not None:
@@ -88,7 +88,9 @@ def fit_single(
     kept = single_predictions(task, rows, target, classes, chosen, judged.against)
     keep_predictions(ws, task.name, kept, writer)
     name = chosen.name
-    by_history = measure_by_history(is_warm[test], lambda subset: mean_metrics(kind, [tested.take(subset)])[name])
+    by_history = measure_by_history(
+        is_warm[test], lambda rows_of_group: mean_metrics(kind, [tested.take(rows_of_group)])[name]
+    )
     SingleModelArtifact.write_metrics_by_history(writer, by_history)
     heads = fit_heads(kind, feature_sets, target, seed, list(chosen.selected.weights), metric)
     cold = ColdStart.of(kind, target, is_warm, rows.weight)
@@ -113,7 +115,7 @@ class _Judged:
 
 
 def _judged(
-    task: Task, chosen: Selection, plain: np.ndarray | None, cold: ColdStart, is_warm: np.ndarray, seed: int
+    task: Task, chosen: Selection, reference: np.ndarray | None, cold: ColdStart, is_warm: np.ndarray, seed: int
 ) -> _Judged:
     """Compare what was chosen with the baselines on the test.
 
@@ -130,9 +132,9 @@ def _judged(
     kind, metric, tested = task.type, metric_of(task), chosen.test
     tested.predictions[chosen.name] = cold.applied(tested.predictions[chosen.name], is_warm)
     against = "baseline"
-    if plain is not None:
-        against = PLAIN
-        tested.predictions[PLAIN] = plain
+    if reference is not None:
+        against = REFERENCE
+        tested.predictions[REFERENCE] = reference
     on_test = mean_metrics(kind, [tested])
     standard_error = difference_error(kind, metric, [tested], (chosen.name, against), seed)
     values = {name: result[metric] for name, result in on_test.items()}
@@ -144,14 +146,14 @@ def _judged(
     return _Judged(chosen, on_test, against, standard_error)
 
 
-def _plain_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows) -> np.ndarray | None:
+def _reference_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows) -> np.ndarray | None:
     """What the baseline reads of the rows; None where it would be of too many events."""
     snapshot = ws.snapshot()
     plan = snapshot.plans[task.name]
     if sum(snapshot.events.values()) * plan.read > EVENTS:
         return None
     chosen = drawn_entities(warehouse, task, plan)
-    return plain_features(ws.contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen)
+    return reference_features(ws.contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen)
 
 
 def _refuse_hopeless(

@@ -86,9 +86,9 @@ def _represent(
         return part, builder.represent(part)
 
     for part, values in parallel_map(work, builder.parts(*pairs)):
-        current = np.arange(part.first, part.first + len(part))
-        is_wide = np.full(len(current), task.form.shape is Shape.LABELS)
-        written.append(pairs[0][current], pairs[1][current], is_wide, [values])
+        part_rows = np.arange(part.first, part.first + len(part))
+        is_wide = np.full(len(part_rows), task.form.shape is Shape.LABELS)
+        written.append(pairs[0][part_rows], pairs[1][part_rows], is_wide, [values])
         ws.log(f"{task.name}: {written.rows:,} of {pairs.shape[1]:,} rows that were not represented before")
     written.finish(builder.entities)
     return {"rows": written.rows}, {}

@@ -14,7 +14,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.curves import Weight
 from basemodel_ops.tasks.intervals import Interval
-from basemodel_ops.tasks.losses import TraitDifference
+from basemodel_ops.tasks.losses import MixtureLoss
 from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 
@@ -47,10 +47,10 @@ class Learner(Protocol):
         ...
 
 
-class Views(Protocol):
+class FeatureView(Protocol):
     """What a kind asks of the features of rows (`tasks.single.FeatureSets`)."""
 
-    def rows(self, chosen: np.ndarray) -> "Views":
+    def rows(self, chosen: np.ndarray) -> "FeatureView":
         """The chosen rows (positions)."""
         ...
 
@@ -93,14 +93,14 @@ class TaskKind(ABC):
         return make(recipe, kind)
 
     def refusal(
-        self, task: Task, views: Views, names: Sequence[str], target: np.ndarray, parts: Mapping[str, np.ndarray],
-        make: Callable[[], Any], seed: int,
+        self, task: Task, features: FeatureView, names: Sequence[str], target: np.ndarray,
+        parts: Mapping[str, np.ndarray], make: Callable[[], Any], seed: int,
     ) -> str:  # fmt: skip
         """Why nothing can be learnt of such targets, and the way out; empty where something can.
 
         Args:
             task: Whose they are.
-            views: Of the rows.
+            features: Of the rows.
             names: Of the columns of the view `history`.
             target: (rows,).
             parts: Positions of rows.
@@ -168,14 +168,14 @@ class TaskKind(ABC):
         """What a linear head answers, (rows,) or (rows, outputs), from its logits (rows, outputs)."""
         return 1 / (1 + np.exp(-logits[:, 0]))
 
-    def mix(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    def blend(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
         """The weighted mean of answers."""
         return np.average(predictions, axis=0, weights=shares)
 
     @abstractmethod
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """What the loss of a mixture reads of the heads' answers."""
 
     def origins(self, target: np.ndarray, most: int) -> int:
@@ -219,8 +219,8 @@ class TaskKind(ABC):
         """What stands in these columns."""
         return [pa.array(prediction)]
 
-    def labels(self, target: np.ndarray, told: pa.ChunkedArray | None) -> dict[str, pa.Array]:
-        """The columns that tell the label of rows whose answers are kept, from targets and what the model told."""
+    def labels(self, target: np.ndarray, recorded: pa.ChunkedArray | None) -> dict[str, pa.Array]:
+        """The columns that tell the label of rows whose answers are kept, from targets and the recorded column."""
         return {"label": pa.array(target)}
 
     def explained(self, task: Task, prediction: np.ndarray) -> np.ndarray:

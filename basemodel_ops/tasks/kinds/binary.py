@@ -9,7 +9,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration
 from basemodel_ops.tasks.kinds.base import TaskKind, named
-from basemodel_ops.tasks.losses import TraitDifference, log_loss
+from basemodel_ops.tasks.losses import MixtureLoss, log_loss
 from basemodel_ops.tasks.metrics import BINARY
 from basemodel_ops.tasks.scarcity import scarcity
 
@@ -36,11 +36,11 @@ class Binary(TaskKind):
 
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """Log loss."""
         rate = np.average(target, weights=weight)
         constant = -(target * np.log(rate) + (1 - target) * np.log(1 - rate))
-        return TraitDifference(log_loss, np.stack(predictions), target, weight / (weight @ constant))
+        return MixtureLoss(log_loss, np.stack(predictions), target, weight / (weight @ constant))
 
     def calibrate(
         self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray

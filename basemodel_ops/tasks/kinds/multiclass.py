@@ -11,7 +11,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.calibration import ClassCalibration
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight, empty
-from basemodel_ops.tasks.losses import TraitDifference, log_loss
+from basemodel_ops.tasks.losses import MixtureLoss, log_loss
 from basemodel_ops.tasks.metrics import MULTICLASS
 from basemodel_ops.tasks.separation import class_separations
 
@@ -70,14 +70,14 @@ class Multiclass(TaskKind):
         exponents = np.exp(logits - logits.max(1, keepdims=True))
         return exponents / exponents.sum(1, keepdims=True)
 
-    def mix(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    def blend(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
         """The mean over as many classes as any head knows."""
         classes = max(prediction.shape[1] for prediction in predictions)
-        return super().mix([_padded(prediction, classes) for prediction in predictions], shares)
+        return super().blend([_padded(prediction, classes) for prediction in predictions], shares)
 
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """Log loss of the chance of the right class, which should be 1."""
         rows, right = np.arange(len(target)), target.astype(int)
         known = [right < prediction.shape[1] for prediction in predictions]
@@ -87,7 +87,7 @@ class Multiclass(TaskKind):
         ]
         rates = np.bincount(right, weights=weight) / weight.sum()
         constant = -np.log(rates[right])
-        return TraitDifference(log_loss, np.stack(chances), np.ones(len(target)), weight / (weight @ constant))
+        return MixtureLoss(log_loss, np.stack(chances), np.ones(len(target)), weight / (weight @ constant))
 
     def origins(self, target: np.ndarray, most: int) -> int:
         """Fewer of many classes."""

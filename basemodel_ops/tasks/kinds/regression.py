@@ -10,7 +10,7 @@ from basemodel_ops.contract.types import Metric, Task
 from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight
-from basemodel_ops.tasks.losses import TraitDifference, absolute, squared
+from basemodel_ops.tasks.losses import MixtureLoss, absolute, squared
 from basemodel_ops.tasks.metrics import REGRESSION
 from basemodel_ops.tasks.separation import rank_correlations
 
@@ -52,7 +52,7 @@ class Regression(TaskKind):
         """The logarithm itself."""
         return logits[:, 0]
 
-    def mix(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    def blend(self, predictions: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
         """The mean of the logarithms."""
         return signed_expm1(
             np.average([signed_log1p(prediction) for prediction in predictions], axis=0, weights=shares)
@@ -60,14 +60,14 @@ class Regression(TaskKind):
 
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """The absolute error, or the squared one of logarithms."""
         logs = np.stack([signed_log1p(prediction) for prediction in predictions])
         if metric == Metric.MAE:
-            return TraitDifference(absolute, logs, target, weight / (weight @ np.abs(target - np.median(target))))
+            return MixtureLoss(absolute, logs, target, weight / (weight @ np.abs(target - np.median(target))))
         target = signed_log1p(target)
         constant = (target - np.average(target, weights=weight)) ** 2
-        return TraitDifference(squared, logs, target, weight / (weight @ constant))
+        return MixtureLoss(squared, logs, target, weight / (weight @ constant))
 
     def calibrate(
         self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray

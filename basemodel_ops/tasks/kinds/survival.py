@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.calibration import Calibration
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import Learner, TaskKind, Weight
-from basemodel_ops.tasks.losses import LEAST_CHANCE, TraitDifference, log_loss
+from basemodel_ops.tasks.losses import LEAST_CHANCE, MixtureLoss, log_loss
 from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.survival import (
@@ -93,8 +93,8 @@ class Survival(TaskKind):
     def fit(self, head: Learner, features: np.ndarray, target: np.ndarray, weight: Weight) -> None:
         """Learn from every period in which a row was at risk."""
         at = PersonPeriods.of(target)
-        current = at.share if weight is None else at.share * weight[at.row]
-        head.fit(_in_period(features[at.row], at.period), at.happened, current)
+        at_risk = at.share if weight is None else at.share * weight[at.row]
+        head.fit(_in_period(features[at.row], at.period), at.happened, at_risk)
 
     def predict(self, head: Learner, features: np.ndarray) -> np.ndarray:
         """The hazard of each period."""
@@ -103,22 +103,22 @@ class Survival(TaskKind):
 
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """Log loss of the hazards of the periods in which rows were at risk."""
         at = PersonPeriods.of(target)
-        current = weight[at.row] * at.share
+        at_risk = weight[at.row] * at.share
         rate = np.clip(hazards(target, weight), LEAST_CHANCE, 1 - LEAST_CHANCE)
         constant = log_loss(rate[at.period], at.happened)[0]
-        described = np.stack([prediction[at.row, at.period] for prediction in predictions])
-        return TraitDifference(log_loss, described, at.happened, current / (current @ constant))
+        hazard = np.stack([prediction[at.row, at.period] for prediction in predictions])
+        return MixtureLoss(log_loss, hazard, at.happened, at_risk / (at_risk @ constant))
 
     def calibrate(
         self, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray, entity: np.ndarray
     ) -> Calibration:
         """A rising map of the hazard, the same for all periods."""
         at = PersonPeriods.of(target)
-        hazard, current = np.concatenate(predictions)[at.row, at.period], weight[at.row] * at.share
-        return Calibration.fit(hazard, at.happened, current, entity[at.row])
+        hazard, at_risk = np.concatenate(predictions)[at.row, at.period], weight[at.row] * at.share
+        return Calibration.fit(hazard, at.happened, at_risk, entity[at.row])
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The expected days, and the chance of the event within each window."""
@@ -137,9 +137,9 @@ class Survival(TaskKind):
         chances = 1 - np.exp(log[:, low] * (1 - part) + log[:, low + 1] * part)
         return [pa.array(self.explained(task, prediction)), *(pa.array(column) for column in chances.T)]
 
-    def labels(self, target: np.ndarray, told: pa.ChunkedArray | None) -> dict[str, pa.Array]:
+    def labels(self, target: np.ndarray, recorded: pa.ChunkedArray | None) -> dict[str, pa.Array]:
         """Days, negative where the event was not seen by then."""
-        return super().labels(target, told) if told is None else {"label": told.combine_chunks()}
+        return super().labels(target, recorded) if recorded is None else {"label": recorded.combine_chunks()}
 
     def explained(self, task: Task, prediction: np.ndarray) -> np.ndarray:
         """Days until the event is expected, of which those beyond the last window count as it: its restricted mean."""

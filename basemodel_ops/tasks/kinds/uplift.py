@@ -14,8 +14,8 @@ from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.tasks.curves import auroc
 from basemodel_ops.tasks.effect_heads import Part, TransformedOutcome, TwoModels
 from basemodel_ops.tasks.intervals import Interval
-from basemodel_ops.tasks.kinds.base import TaskKind, Views, Weight
-from basemodel_ops.tasks.losses import TraitDifference, squared
+from basemodel_ops.tasks.kinds.base import FeatureView, TaskKind, Weight
+from basemodel_ops.tasks.losses import MixtureLoss, squared
 from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.uplift import (
@@ -44,7 +44,7 @@ TRANSFORMED = "transformed "
 """How recipes of the transformed outcome begin."""
 
 
-class Answers(Protocol):
+class HeldOutPredictions(Protocol):
     """Answers of several heads to rows later than those that they had learnt from (`tasks.blending.Trial`)."""
 
     predictions: dict[str, np.ndarray]
@@ -80,8 +80,8 @@ class Uplift(TaskKind):
         return TwoModels(part) if recipe == learner else TransformedOutcome(part)
 
     def refusal(
-        self, task: Task, views: Views, names: Sequence[str], target: np.ndarray, parts: Mapping[str, np.ndarray],
-        make: Callable[[], Any], seed: int,
+        self, task: Task, features: FeatureView, names: Sequence[str], target: np.ndarray,
+        parts: Mapping[str, np.ndarray], make: Callable[[], Any], seed: int,
     ) -> str:  # fmt: skip
         """That in some part nobody, or everyone, was treated, or that the history tells who was."""
         treated = is_treated(target).astype(float)
@@ -94,14 +94,14 @@ class Uplift(TaskKind):
                     "treated (a control group), widen the population, start the grid earlier, or ask a `binary` task."
                 )
         for which, rows in (("1", treated == 1), ("0", treated == 0)):
-            told = outcome_of(target)[parts["train"]][rows[parts["train"]]]
-            if len(np.unique(told)) < 2:
+            outcome = outcome_of(target)[parts["train"]][rows[parts["train"]]]
+            if len(np.unique(outcome)) < 2:
                 return (
-                    f"{task.target} of {task.name} is {told[0]:g} in all {len(told)} training rows whose "
+                    f"{task.target} of {task.name} is {outcome[0]:g} in all {len(outcome)} training rows whose "
                     f"{task.treatment} is {which}: the effect is then what the others answer. Ask a `binary` task of "
                     "these, or widen the population."
                 )
-        return _predictable_treatment(task, views, names, treated, parts, make(), seed)
+        return _predictable_treatment(task, features, names, treated, parts, make(), seed)
 
     def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
         """By order, of the outcome."""
@@ -118,32 +118,36 @@ class Uplift(TaskKind):
 
     def loss(
         self, metric: str, predictions: Sequence[np.ndarray], target: np.ndarray, weight: np.ndarray
-    ) -> TraitDifference:
+    ) -> MixtureLoss:
         """The squared distance of effects to the transformed outcome, by the shares of the treated and of a yes."""
         rates = [float(np.average(values, weights=weight)) for values in (is_treated(target), outcome_of(target))]
-        told = np.zeros(len(target))
+        transformed = np.zeros(len(target))
         if 0 < rates[0] < 1:
-            told = transformed_outcome(target, *(np.array(rate) for rate in rates))
-        constant = float(weight @ (told - np.average(told, weights=weight)) ** 2)
+            transformed = transformed_outcome(target, *(np.array(rate) for rate in rates))
+        constant = float(weight @ (transformed - np.average(transformed, weights=weight)) ** 2)
         # Where nobody, or everyone, was treated or said yes, no answer is better than another.
         weight = weight / constant if constant > 0 else np.zeros(len(target))
-        return TraitDifference(squared, np.stack([effect_of(prediction) for prediction in predictions]), told, weight)
+        return MixtureLoss(
+            squared, np.stack([effect_of(prediction) for prediction in predictions]), transformed, weight
+        )
 
-    def settle(self, weights: Mapping[str, float], trials: Sequence[Answers], faded: np.ndarray) -> dict[str, float]:
+    def settle(
+        self, weights: Mapping[str, float], trials: Sequence[HeldOutPredictions], faded: np.ndarray
+    ) -> dict[str, float]:
         """The two models, those of the transformed outcome, or both, each with the shares that the loss found: the
         first of these whose Qini coefficient is within a standard error of the best's, over all trials in which it can
         be measured, each of its weight `faded`."""
         transformed = [name for name in weights if self.recipes[name][0].startswith(TRANSFORMED)]
-        plain = [name for name in weights if name not in transformed]
-        if not (plain and transformed):
+        untransformed = [name for name in weights if name not in transformed]
+        if not (untransformed and transformed):
             return dict(weights)
-        options = [_shares(weights, names) for names in (plain, transformed, list(weights))]
+        options = [_shares(weights, names) for names in (untransformed, transformed, list(weights))]
         total, variance = np.zeros(len(options)), np.zeros((len(options), len(options)))
         measured = 0.0
         for trial, share in zip(trials, faded, strict=True):
             effects = np.stack(
                 [
-                    effect_of(self.mix([trial.predictions[name] for name in option], list(option.values())))
+                    effect_of(self.blend([trial.predictions[name] for name in option], list(option.values())))
                     for option in options
                 ]
             )
@@ -192,7 +196,7 @@ class Uplift(TaskKind):
         """The effect."""
         return effect_of(prediction)
 
-    def labels(self, target: np.ndarray, told: pa.ChunkedArray | None) -> dict[str, pa.Array]:
+    def labels(self, target: np.ndarray, recorded: pa.ChunkedArray | None) -> dict[str, pa.Array]:
         """The outcome and the treatment."""
         return {"label": pa.array(outcome_of(target)), "treatment": pa.array(is_treated(target).astype(float))}
 
@@ -204,14 +208,14 @@ def _shares(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, flo
 
 
 def _predictable_treatment(
-    task: Task, views: Views, names: Sequence[str], treated: np.ndarray, parts: Mapping[str, np.ndarray],
+    task: Task, features: FeatureView, names: Sequence[str], treated: np.ndarray, parts: Mapping[str, np.ndarray],
     head: Any, seed: int,
 ) -> str:  # fmt: skip
     """That the history tells who was treated, so that nobody is there to be compared with."""
     generator = np.random.default_rng(seed)
     train, validation = (generator.permutation(parts[name])[:ROWS] for name in ("train", "validation"))
-    head.fit(views.rows(train).columns_of("history"), treated[train])
-    propensity = head.predict(views.rows(validation).columns_of("history"))
+    head.fit(features.rows(train).columns_of("history"), treated[train])
+    propensity = head.predict(features.rows(validation).columns_of("history"))
     area = auroc(treated[validation], propensity)
     overlap = float(np.mean((propensity >= OVERLAP) & (propensity <= 1 - OVERLAP)))
     if area < MOST_AUROC and overlap >= LEAST_OVERLAP:

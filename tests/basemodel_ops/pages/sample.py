@@ -50,7 +50,7 @@ def contents() -> Contents:
         entity="household", as_of="2024-09-30", versions={"foundation model": "0123456789abcdef"},
         events={"purchases": ([f"2024-{month:02}" for month in range(1, 10)], [1_234_567 * n for n in range(1, 10)])},
         profiles=[("purchases", EVIL, "category", 10_000, 12, 340)], losses=[2 / n for n in range(1, 400)],
-        learnt={"loss_activity": 0.4321, "reason": EVIL}, tasks=tasks,
+        model_metrics={"loss_activity": 0.4321, "reason": EVIL}, tasks=tasks,
         segments=[
             *(Segment(str(n), 1, EVIL if n == 1 else LONG, 225, 0.25, [EVIL]) for n in range(1, 5)),
             Segment("1.1", 2, "within", 100, 0.11, []),

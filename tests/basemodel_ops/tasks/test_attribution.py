@@ -95,11 +95,11 @@ def test_values_sum_to_what_the_answer_moves(kind: TaskType, is_calibrated: bool
     assert found is not None
     assert found.values.shape == (90, 2 * FEATURES)
     np.testing.assert_allclose(found.score, answer[np.arange(90), chosen] if many else answer, atol=1e-12)
-    np.testing.assert_allclose(found.values.sum(axis=1), found.score - found.usual, atol=1e-6)
+    np.testing.assert_allclose(found.values.sum(axis=1), found.score - found.expected, atol=1e-6)
     if not many:  # with the trees left out, only the linear head tells rows apart
         linear = made.heads["linear"].predict(views.columns_of("model_outputs"))
         order = np.argsort(linear, kind="stable")
-        assert (np.diff(found.usual[order]) >= -1e-9).all()
+        assert (np.diff(found.expected[order]) >= -1e-9).all()
 
 
 def test_of_one_uncalibrated_amount_values_are_those_of_the_trees() -> None:
@@ -110,9 +110,9 @@ def test_of_one_uncalibrated_amount_values_are_those_of_the_trees() -> None:
     assert found is not None
     assert isinstance(head, BoostedHead)
     trees = head.contributions(views.columns_of("both")).mean(axis=1)[:, 0]
-    slope = (found.score - found.usual) / trees[:, :-1].sum(axis=1)
+    slope = (found.score - found.expected) / trees[:, :-1].sum(axis=1)
     np.testing.assert_allclose(found.values, slope[:, None] * trees[:, :-1], atol=1e-9)
-    np.testing.assert_allclose(found.usual, signed_expm1(trees[:, -1]))
+    np.testing.assert_allclose(found.expected, signed_expm1(trees[:, -1]))
 
 
 def test_without_trees_there_is_nothing_to_share_out() -> None:

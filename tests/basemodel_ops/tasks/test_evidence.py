@@ -9,7 +9,7 @@ from scipy.special import logit
 from basemodel_ops.foundation.retrieval import learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.tasks.evidence import CLOSE, FOLLOWS, OF_NUMBERS, OWN, SIMILAR, WHOLE, _Terms, evidence
+from basemodel_ops.tasks.evidence import ALL_HISTORY, CLOSE, FOLLOWS, OF_NUMBERS, PERSONAL, SIMILAR, _Terms, evidence
 from basemodel_ops.tasks.pair_features import STEPS, InteractionSnapshot, ItemModels, PairFeatures, sequences_before
 from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
 from basemodel_ops.tasks.recommendation import KINDS, retrieve_candidates
@@ -49,7 +49,7 @@ def test_shares_of_a_blend_sum_to_its_score(weights: tuple[float, ...]) -> None:
     scores = query.candidates.scores(weights)[row, place]
     np.testing.assert_allclose([one.score for one in found], scores, rtol=1e-5)
     np.testing.assert_allclose([sum(one.shares.values()) + one.base for one in found], scores, atol=1e-6)
-    own = [sum(v for (kind, _), v in one.shares.items() if kind == OWN) for one in found]
+    own = [sum(v for (kind, _), v in one.shares.items() if kind == PERSONAL) for one in found]
     had = query.candidates.retrieval_scores[row, place, KINDS.index("personal")]
     np.testing.assert_allclose(own, weights[KINDS.index("personal")] * had, atol=1e-6)
 
@@ -100,6 +100,6 @@ def test_reasons_name_items_of_the_history_and_what_is_no_sum_is_told_as_a_whole
     told = evidence(query, np.zeros(1, int), np.zeros(len(place), int), place, None, (1, 1, 1, 1, 1))
     for one, item in zip(told, query.candidates.items[0, place].tolist(), strict=True):
         kinds = {kind for kind, _ in one.shares}
-        assert {code for kind, code in one.shares if kind == OWN} <= {item}
-        assert {code for kind, code in one.shares if kind in (CLOSE, FOLLOWS)} <= {WHOLE, 1, 2, 3, 4, 5, 7, 9}
+        assert {code for kind, code in one.shares if kind == PERSONAL} <= {item}
+        assert {code for kind, code in one.shares if kind in (CLOSE, FOLLOWS)} <= {ALL_HISTORY, 1, 2, 3, 4, 5, 7, 9}
         assert SIMILAR not in kinds

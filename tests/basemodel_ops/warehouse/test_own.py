@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.contract.types import Grid, Moments, Relation, Task, TaskType
-from basemodel_ops.stages.scoring.asked import asked_at
+from basemodel_ops.stages.scoring.asked import population_at
 from basemodel_ops.stages.snapshot.own import counts_query, read_counts
 from basemodel_ops.stages.snapshot.times import Times, to_microseconds
 from basemodel_ops.warehouse.sql import SqlWarehouse
@@ -71,7 +71,7 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
     }
     assert {"train", "validation", "test", "unlabelled"} <= found.keys()
     for before, cutoff in zip([None, *CUTOFFS[:-1]], CUTOFFS, strict=True):
-        asked = asked_at(each, GRID, task(known), cutoff)
+        asked = population_at(each, GRID, task(known), cutoff)
         assert asked.cutoff is not None
         pairs = sorted(zip(asked.entities.to_pylist(), asked.cutoff.tolist(), strict=True))
         assert pairs == sorted(

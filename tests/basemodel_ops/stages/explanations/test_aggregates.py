@@ -11,7 +11,7 @@ from basemodel_ops import stages
 from basemodel_ops.contract.types import Personal, TaskType
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.explanations.aggregates import MEMBERS, Aggregates, TraitDifference
+from basemodel_ops.stages.explanations.aggregates import MEMBERS, AggregateContributions, Aggregates
 from basemodel_ops.stages.explanations.explaining import groups, open_question
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import Aggregate, Wording
@@ -27,7 +27,7 @@ NAMES = [f"rider {number}" for number in range(RIDERS)]
 
 
 @pytest.fixture(scope="module")
-def told(riders: Workspace) -> tuple[Workspace, list[str], TraitDifference, np.ndarray]:
+def contributions(riders: Workspace) -> tuple[Workspace, list[str], AggregateContributions, np.ndarray]:
     """Riders at the newest cutoff, whose amount is answered by forests of every kind; and what is answered."""
 
     def rides(rider: str, cutoff: datetime) -> Any:
@@ -41,7 +41,7 @@ def told(riders: Workspace) -> tuple[Workspace, list[str], TraitDifference, np.n
         (group,) = groups(ws, warehouse, question, NAMES)
     everyone = np.arange(len(group.entities))
     rows = group.scored._masker.rows(everyone, [np.ones(count, bool) for count in group.scored.events])
-    views = question.views(rows, everyone)
+    views = question.feature_sets_of(rows, everyone)
     target = np.array([sum(row["rider"] == rider for row in trips().to_pylist()) for rider in group.entities], float)
     names = ["linear", "baseline", "boosted items"]
     heads = fit_heads(TaskType.REGRESSION, views, target, 0, names)
@@ -51,32 +51,32 @@ def told(riders: Workspace) -> tuple[Workspace, list[str], TraitDifference, np.n
         head.least = 3  # so few rows make no leaf by themselves
         head.fit(views.columns_of(view), np.log1p(target))
     question.heads = Mixture(TaskType.REGRESSION, dict(zip(names, (0.2, 0.4, 0.4), strict=True)), heads)
-    found = Aggregates(ws, question, rows).told(rows, np.zeros(len(everyone), int))
+    found = Aggregates(ws, question, rows).contributions(rows, np.zeros(len(everyone), int))
     assert found is not None
     return ws, [str(one) for one in group.entities], found, question.modelled(rows, everyone)
 
 
 def test_aggregates_sum_to_the_score_less_the_usual_one(
-    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+    contributions: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
-    _, _, found, answer = told
+    _, _, found, answer = contributions
     np.testing.assert_allclose(found.score, answer)
-    np.testing.assert_allclose(found.contribution.sum(axis=1), found.score - found.usual_score, atol=1e-6)
+    np.testing.assert_allclose(found.contribution.sum(axis=1), found.score - found.expected_score, atol=1e-6)
     assert np.abs(found.contribution).sum(axis=1).min() > 0
-    usual = found.usual
+    usual = found.typical
     for entity in range(len(answer)):
         rows = list(found.rows(entity, usual))
         assert sum(float(str(row["contribution"])) for row in rows) == pytest.approx(
-            found.score[entity] - found.usual_score[entity], abs=1e-6
+            found.score[entity] - found.expected_score[entity], abs=1e-6
         )
         assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
         assert {row["aggregate"] for row in rows[5:]} <= {REST}
 
 
 def test_values_in_words_are_those_of_the_raw_events(
-    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+    contributions: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
-    _, riders, found, _ = told
+    _, riders, found, _ = contributions
     words = [one.words for one in found.aggregates]
     assert len(set(words)) == len(words)
     times = {rider: [row["started_at"] for row in trips().to_pylist() if row["rider"] == rider] for rider in riders}
@@ -93,8 +93,8 @@ def test_values_in_words_are_those_of_the_raw_events(
     rows = {rider: max((row["started_at"], row["station"]) for row in trips().to_pylist()
             if row["rider"] == rider and row["started_at"] < NEWEST) for rider in riders}  # fmt: skip
     one = found.aggregates[words.index("station of the last of trips")]
-    said = [one.said(value) for value in newest]
-    known = [(name, str(rows[rider][1])) for name, rider in zip(said, riders, strict=True) if name != "none"]
+    formatted = [one.formatted(value) for value in newest]
+    known = [(name, str(rows[rider][1])) for name, rider in zip(formatted, riders, strict=True) if name != "none"]
     assert known
     assert all(name == station for name, station in known)
     for aggregate in found.aggregates:
@@ -102,9 +102,9 @@ def test_values_in_words_are_those_of_the_raw_events(
 
 
 def test_bins_hold_enough_entities_and_follow_the_values(
-    told: tuple[Workspace, list[str], TraitDifference, np.ndarray],
+    contributions: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
-    _, riders, found, _ = told
+    _, riders, found, _ = contributions
     bins = list(found.effects())
     assert bins
     for rank in {row["rank"] for row in bins}:
@@ -122,7 +122,7 @@ def test_bins_hold_enough_entities_and_follow_the_values(
 
 
 @pytest.mark.parametrize(
-    ("kind", "column", "detail", "number", "words", "said"),
+    ("kind", "column", "detail", "number", "words", "formatted"),
     [
         ("scalar", "", "events_28d", np.log1p(6), "trips in 28 days", "6"),
         ("scalar", "", "sum_fare_7d", np.log1p(12.5), "fare of trips in 7 days", "12.5"),
@@ -134,12 +134,12 @@ def test_bins_hold_enough_entities_and_follow_the_values(
     ],
 )
 def test_blocks_are_read_as_people_say_them(
-    riders: Workspace, kind: str, column: str, detail: str, number: float, words: str | None, said: str
+    riders: Workspace, kind: str, column: str, detail: str, number: float, words: str | None, formatted: str
 ) -> None:
     (one,) = Wording(riders).of(Block(kind, "trips", column, detail, 0, 1))
     assert one.read is not None
     assert words in (None, one.words)
-    assert one.said(float(one.read(np.array([number]))[0])) == said
+    assert one.formatted(float(one.read(np.array([number]))[0])) == formatted
 
 
 def test_values_of_personal_columns_are_told_nowhere(riders: Workspace) -> None:
@@ -155,4 +155,4 @@ def test_values_of_personal_columns_are_told_nowhere(riders: Workspace) -> None:
 
 
 def test_infinite_days_are_never() -> None:
-    assert Aggregate("days").said(np.inf) == "never"
+    assert Aggregate("days").formatted(np.inf) == "never"

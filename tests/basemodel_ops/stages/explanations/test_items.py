@@ -9,7 +9,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.explanations import check_sums
 from basemodel_ops.stages.explanations.items import ITEMS
 from basemodel_ops.stages.explanations.published import explanation_relation, importance_relation
-from basemodel_ops.tasks.evidence import OWN
+from basemodel_ops.tasks.evidence import PERSONAL
 
 from ..riding import CUTOFFS
 from ..tasks.test_eligible_items import answers, next_stations
@@ -51,7 +51,7 @@ def test_reasons_of_items_are_published_and_sum_to_the_score(stations: tuple[Wor
     ):
         assert (rider, int(value)) in had
         assert events > 0
-        assert kind != OWN or int(value) == item
+        assert kind != PERSONAL or int(value) == item
     share = query(ws, f"select sum(mean), max(of_entities) from {importance_relation(name)} where kind = 'evidence'")
     first = f"""
         select avg(added) from (

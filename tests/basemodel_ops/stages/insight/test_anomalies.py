@@ -20,9 +20,16 @@ from basemodel_ops.stages.checks.insight import check_anomalies, check_calibrate
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.insight import past
-from basemodel_ops.stages.insight.anomalies import ANOMALIES, NOBODY, NOTHING_EXPECTED, TOLD, days_of, published
+from basemodel_ops.stages.insight.anomalies import (
+    ANOMALIES,
+    EXPLAINED_BELOW,
+    NOBODY,
+    NOTHING_EXPECTED,
+    days_of,
+    published,
+)
 from basemodel_ops.stages.insight.odd import OTHER
-from basemodel_ops.stages.insight.past import usual_before, windows_at
+from basemodel_ops.stages.insight.past import typical_before, windows_at
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
@@ -99,7 +106,7 @@ def test_everyone_has_a_p_value_and_a_rank(ws: Workspace, report: Report) -> Non
     p = [row["p_value"] for row in sorted(known, key=lambda row: row["rank"])]
     assert p == sorted(p)
     assert 0 < min(p) <= max(p) <= 1
-    assert {row["words"] is None for row in known if row["p_value"] > TOLD} == {True}
+    assert {row["words"] is None for row in known if row["p_value"] > EXPLAINED_BELOW} == {True}
     assert (check_anomalies(ws, NEWEST).passed, check_calibrated(ws, NEWEST).passed) == (True, True)
 
 
@@ -162,7 +169,7 @@ def test_p_values_of_usual_weeks_are_uniform(ws: Workspace) -> None:
     with ws.warehouse() as warehouse:
         for week in CUTOFFS[-9:-4:2]:
             cutoff = to_microseconds(week)
-            usual = usual_before(ws, warehouse, cutoff, days, checkpoint)
+            usual = typical_before(ws, warehouse, cutoff, days, checkpoint)
             assert not isinstance(usual, str)
             for windows in windows_at(ws, warehouse, cutoff, days, checkpoint):
                 score = combined(usual.judge(windows)[1])
@@ -181,7 +188,7 @@ def test_a_week_without_anybody_is_empty_and_says_why(ws: Workspace) -> None:
         RepresentationArtifact.write_entities(draft, nobody, like.layout, like.cutoff)
         return {"rows": 0}, {}
 
-    about = RepresentationArtifact.made_from(Checkpoint(ws).version)
+    about = RepresentationArtifact.inputs_of(Checkpoint(ws).version)
     ws.write(RepresentationArtifact.key(empty), "0" * 16, fill, about)
     found = stages.anomalies(ws, empty, "r")
     assert found.metrics["why_none"] == NOBODY

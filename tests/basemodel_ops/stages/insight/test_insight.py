@@ -222,7 +222,7 @@ def kept(ws: Workspace, as_of: datetime, embeddings: np.ndarray) -> datetime:
             RepresentationArtifact.write_embeddings(draft, 0, embeddings, traits)
         return {"rows": riders}, {}
 
-    about = RepresentationArtifact.made_from(week.model_version)
+    about = RepresentationArtifact.inputs_of(week.model_version)
     ws.write(RepresentationArtifact.key(as_of), f"{riders:016d}", fill, about)
     return as_of
 

@@ -165,7 +165,7 @@ def test_a_card_measures_each_group_of_an_attribute_on_its_own_rows(
 
 def test_a_card_is_whole_for_machines(worths: dict[TaskType, Worth]) -> None:
     for found in worths.values():
-        plain = found.card.plain()
+        plain = found.card.as_dict()
         for name in ("data", "window", "population", "measured", "groups", "limits", "hashes"):
             assert plain[name], name
         assert plain["hashes"]["model"]

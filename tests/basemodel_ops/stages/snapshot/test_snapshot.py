@@ -39,7 +39,7 @@ def again(ws: Workspace, **settings: object) -> Workspace:
 def made(ws: Workspace, renew: bool | None = None) -> dict[str, str]:
     """What would be made, and why; what follows the foundation model is not there and so always would be."""
     later = ("foundation_model", "segmentation", "rides_14d/")
-    return {step.key: step.why for step in plan(ws, renew) if step.is_made and not step.key.startswith(later)}
+    return {step.key: step.why for step in plan(ws, renew) if step.is_due and not step.key.startswith(later)}
 
 
 def read_labels(ws: Workspace) -> pa.Table:

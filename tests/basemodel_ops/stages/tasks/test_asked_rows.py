@@ -6,7 +6,7 @@ import pytest
 
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks import recommendation
-from basemodel_ops.stages.tasks.recommendation import CUTOFFS, asked_rows
+from basemodel_ops.stages.tasks.recommendation import CUTOFFS, query_rows
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,6 @@ def test_cutoffs_are_asked_until_enough_took_an_item(
     def items_of(sample: TaskRows) -> list[np.ndarray]:
         return [np.arange(int(entity) % 3 == 0) for entity in sample.entity.to_pylist()]
 
-    asked = asked_rows(rows, "validation", items_of, np.random.default_rng(0))
+    asked = query_rows(rows, "validation", items_of, np.random.default_rng(0))
     assert [int(sample.cutoff[0]) for sample, _ in asked] == list(range(6 - cutoffs, 6))
     assert [len(truth) for _, truth in asked] == [min(30, most)] * cutoffs

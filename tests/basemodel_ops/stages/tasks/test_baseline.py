@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.contract.types import Column, ColumnType, EventSource, Relation, TaskType
-from basemodel_ops.stages.tasks.baseline import LAST, WINDOWS, Log, plain_predictions
+from basemodel_ops.stages.tasks.baseline import LAST, WINDOWS, Log, reference_predictions
 
 DAY = 86_400_000_000
 VISITS = EventSource(
@@ -82,7 +82,7 @@ def test_the_baseline_learns_what_its_features_say(kind: TaskType) -> None:
     }[kind]  # fmt: skip
     parts = {"train": np.arange(1500), "validation": np.arange(1500, 2000), "test": np.arange(2000, 3000)}
     metric = {TaskType.BINARY: "auroc", TaskType.REGRESSION: "r2_log", TaskType.MULTICLASS: "macro_auroc"}[kind]
-    answers = plain_predictions(kind, metric, features, target, parts, np.arange(2000), 0)
+    answers = reference_predictions(kind, metric, features, target, parts, np.arange(2000), 0)
     assert len(answers) == 1000
     said = answers.argmax(axis=1) if kind is TaskType.MULTICLASS else answers
     assert np.corrcoef(said, target[2000:])[0, 1] > 0.7
