@@ -175,7 +175,8 @@ def look_at(
         taken[current] = taken.get(current, 0) + 1
         current = current if taken[current] == 1 else f"{current}_{taken[current]}"
         results.append(replace(seen_column, name=current))
-    return replace(table, rows=total, columns=tuple(results))
+    unread = tuple((raw, kind.lower()) for raw, kind in described if is_opaque(kind))
+    return replace(table, rows=total, columns=tuple(results), unread=unread)
 
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, kind: str) -> SeenColumn:
