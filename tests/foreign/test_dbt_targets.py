@@ -13,7 +13,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.ownership import claim
 from dagster_project.lib.project import LARGE, project_fingerprint
-from dagster_project.lib.targets import resolved
+from dagster_project.lib.targets import database_of, resolved
 
 PROFILE = """
 shop:
@@ -47,6 +47,14 @@ def test_a_target_of_any_name_is_of_its_adapters_kind(project: Path, monkeypatch
     monkeypatch.setenv("KIND", "snowflake")
     kinds = {name: resolved(settings(project, target=name)).kind for name in ("dev", "prod", "wide")}
     assert kinds == {"dev": "duckdb", "prod": "postgres", "wide": "snowflake"}
+
+
+@pytest.mark.parametrize("file", ["shop.duckdb", "shop.v2.duckdb", "my shop-1.db", "größe.duckdb", "shop"])
+def test_the_database_of_a_file_is_called_as_duckdb_calls_it(project: Path, file: str) -> None:
+    (project / "profiles.yml").write_text(PROFILE.replace("data/shop.duckdb", file))
+    chosen = resolved(settings(project, target="file"))
+    with duckdb.connect(str(chosen.warehouse_path)) as connection:
+        assert connection.execute("select current_database()").fetchone() == (database_of(chosen),)
 
 
 def test_without_a_name_the_profiles_own_target_is_meant(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
