@@ -159,5 +159,5 @@ def _measure(block: Block) -> str:
         return f"mean {block.column}"
     if block.detail in ("recency_1", "tenure"):
         return f"days since the {'last' if block.detail == 'recency_1' else 'first'} of {block.source}"
-    name, _, window = block.detail.removeprefix("sum_").rpartition("_")
-    return f"{block.source if name == 'events' else name} in {window[:-1]} days"
+    measure, _, window = block.detail.rpartition("_")
+    return f"{block.source if measure == 'events' else measure.removeprefix('sum_')} in {window[:-1]} days"

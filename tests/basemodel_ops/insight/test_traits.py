@@ -38,6 +38,16 @@ def shares(values: np.ndarray) -> dict[tuple, np.ndarray]:
     return {(t.kind, t.source, t.column, t.value): found[:, i] for i, t in enumerate(traits.names)}
 
 
+@pytest.mark.parametrize("number", ["fare", "events", "sum_events", "seats_7d"])
+def test_an_amount_is_called_as_its_column_whatever_that_is_called(number: str) -> None:
+    """The number of events is called as their source."""
+    details = "events_28d", f"sum_{number}_28d"
+    traits = Traits(Layout([("scalar", "trips", "", detail, 1) for detail in details]))
+    assert [trait.column for trait in traits.names if trait.kind == "high"] == [
+        "trips in 28 days", f"{number} in 28 days",
+    ]  # fmt: skip
+
+
 def test_what_was_there_within_twelve_weeks_is_held(values: np.ndarray) -> None:
     recency = 2.0 ** (-np.array([83, 84, 85]) / 28)
     (one,) = LAYOUT.select("recency")
