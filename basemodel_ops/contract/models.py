@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from basemodel_ops.adapters import reads_others
 from basemodel_ops.contract.declarations import AttributeMeta, AudienceMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
-from basemodel_ops.contract.inference import READABLE, infer_type, is_opaque, is_readable, is_timestamp
+from basemodel_ops.contract.inference import READABLE, family, infer_type, is_opaque, is_readable, is_timestamp
 from basemodel_ops.contract.nodes import TABLES, columns_of, disabled, is_ephemeral, is_newest, meta_of, misplaced
 from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
 from basemodel_ops.names import file_fault
@@ -122,6 +122,11 @@ class ManifestReader:
                 self.problems.append(
                     f"Model {model.name}: {role} column {name!r} is declared as {data_type}, of which no value can be "
                     "told from another in every warehouse. Cast it in the model: to a text, for example."
+                )
+            elif role == "entity" and family(data_type) == "time":
+                self.problems.append(
+                    f"Model {model.name}: entity column {name!r} is declared as {data_type}, which not every warehouse "
+                    "can hold in a table of answers. Cast it in the model: to a text, for example."
                 )
             self._allow(model.name, role, name, model.columns[name], model.relation, model.meta.purpose)
 

@@ -1,6 +1,6 @@
 """Single properties of a relation's rows, each found by aggregates in the warehouse, with the way out."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlglot import exp
@@ -183,6 +183,18 @@ def check_cutoffs(warehouse: Warehouse, grid: Grid) -> CheckResult:
             "model."
         )
     return CheckResult(f"{grid.relation.name}: cutoffs are those of the declared grid", not strange, text)
+
+
+def check_end(grid: Grid, data_end: date, now: datetime) -> CheckResult:
+    """The end of the data is not after `now`, but for what is left of a day: open windows would seem to be over."""
+    last = midnight(data_end).replace(tzinfo=None)
+    text = (
+        f"{grid.data_end} of {grid.relation} is {last}, after now ({now}): windows that are not over would count as "
+        "over, and half of what happens in them be learnt. Return the time of the newest event."
+    )
+    is_past = last < now + timedelta(days=1)
+    name = f"{grid.relation.name}: the end of the data is not after now"
+    return CheckResult(name, is_past, f"{last}." if is_past else text)
 
 
 def check_labels(warehouse: Warehouse, task: Task, data_end: datetime) -> CheckResult:

@@ -17,6 +17,7 @@ from basemodel_ops.contract.types import (
 from basemodel_ops.data_quality.findings import (
     check_cutoffs,
     check_declared,
+    check_end,
     check_labels,
     check_not_after,
     check_one_type,
@@ -109,7 +110,7 @@ def preflight(warehouse: Warehouse, contract: Contract, now: datetime) -> list[C
     preflight, people = _Preflight(warehouse), dict[str, str]()
     sound = [attributes for attributes in contract.attributes if _check_attributes(preflight, attributes)]
     are_events_sound = all([_check_events(preflight, event, sound, now, people) for event in contract.events])
-    data_end = _check_grid(preflight, contract.grid)
+    data_end = _check_grid(preflight, contract.grid, now)
     for task in contract.tasks:
         _check_task(preflight, contract, task, data_end, are_events_sound, people)
     for audience in contract.audiences:
@@ -162,15 +163,19 @@ def _check_events(
     return True
 
 
-def _check_grid(preflight: _Preflight, grid: Grid) -> datetime | None:
-    """The rows of the grid; the end of the data, None where it is not as declared."""
+def _check_grid(preflight: _Preflight, grid: Grid, now: datetime) -> datetime | None:
+    """The rows of the grid; the end of the data, None where it is not as declared or cannot be."""
     if not preflight.is_as_declared(grid.relation, [], [grid.cutoff, grid.data_end]):
         return None
     preflight.add(check_rows(preflight.warehouse, grid.relation, [grid.cutoff, grid.data_end]))
     last = exp.select(exp.Max(this=column_of(grid.data_end))).from_(table_of(grid.relation))
     (data_end,) = row_of(preflight.warehouse, last)
+    preflight.add(check_unique(preflight.warehouse, grid.relation, [grid.cutoff]))
     preflight.add(check_cutoffs(preflight.warehouse, grid))
-    return data_end
+    if data_end is None:
+        return None
+    preflight.add(result := check_end(grid, data_end, now))
+    return data_end if result.passed else None
 
 
 def _check_task(

@@ -94,8 +94,13 @@ def load_encoder(state: State) -> Encoder:
 
 
 def track_names(column: str, rows: int) -> list[str]:
-    """Names of a column's rows of cells: the column itself where there is one."""
-    return [column] if rows == 1 else [f"{column}#{row}" for row in range(rows)]
+    """Names of a column's rows of cells: the column itself where there is one, else with a number, as no column is."""
+    return [column] if rows == 1 else [f"{column}/{row}" for row in range(rows)]
+
+
+def track_column(track: str) -> str:
+    """The column that a row of cells is of."""
+    return track.rpartition("/")[0] or track
 
 
 def _type_of(kind: str) -> type[Encoder]:

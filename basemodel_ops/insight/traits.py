@@ -76,7 +76,7 @@ class Traits:
 
     @cached_property
     def _times(self) -> list[Block]:
-        return [block for block in self._longest("cell") if block.column[-2:] in ("#0", "#1")]
+        return [block for block in self._longest("cell") if block.column[-2:] in ("/0", "/1")]
 
     def _longest(self, kind: str) -> list[Block]:
         blocks = self._layout.select(kind)
@@ -102,7 +102,7 @@ class Traits:
         for kind in ("high", "low"):
             results += [Trait(kind, b.source, _measure(b), f"{WORDS[kind]} fifth") for b in self._amounts]
         for block in self._times:
-            parts = WEEKDAYS if block.column.endswith("#1") else [f"{a}-{b} h" for a, b in pairwise(_hours(block))]
+            parts = WEEKDAYS if block.column.endswith("/1") else [f"{a}-{b} h" for a, b in pairwise(_hours(block))]
             results += [Trait("time", block.source, block.column[:-2], part) for part in parts]
         return results
 
@@ -134,7 +134,7 @@ class Traits:
         for block in self._times:
             counts = np.expm1(times[:, first : first + block.length].astype(np.float32))
             first += block.length
-            if not block.column.endswith("#1"):
+            if not block.column.endswith("/1"):
                 counts = np.add.reduceat(counts, _hours(block)[:-1], axis=1)
             total = counts.sum(axis=1, keepdims=True)
             results.append(np.where(total > 1e-3, counts / np.maximum(total, 1e-3), np.nan))
@@ -159,5 +159,5 @@ def _measure(block: Block) -> str:
         return f"mean {block.column}"
     if block.detail in ("recency_1", "tenure"):
         return f"days since the {'last' if block.detail == 'recency_1' else 'first'} of {block.source}"
-    name, _, window = block.detail.removeprefix("sum_").rpartition("_")
-    return f"{block.source if name == 'events' else name} in {window[:-1]} days"
+    measure, _, window = block.detail.rpartition("_")
+    return f"{block.source if measure == 'events' else measure.removeprefix('sum_')} in {window[:-1]} days"

@@ -1,5 +1,6 @@
 """The files of a proposed dbt project: models that read tables in place, and the contract in their YAML."""
 
+import shlex
 import textwrap
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -48,7 +49,12 @@ def files_of(proposal: Proposal, folder: Path, now: datetime, taken: Collection[
         "dbt_project.yml": _yaml(settings),
         "profiles.yml": PROFILES[dialect].format(name=name, attached=_attached(tables)),
         "macros/basemodel.sql": MACROS.replace("DIGEST", DIGESTS[dialect]),
-        "README.md": README.format(name=name, files=_counted(tables), folder=folder),
+        "README.md": README.format(
+            name=name,
+            files=_counted(tables),
+            quoted=shlex.quote(str(folder)),
+            home=shlex.quote(str(folder / ".basemodel")),
+        ),
         "models/tasks/tasks.yml": _yaml({"version": 2, "models": _tasks(proposal, now)}),
         "models/tasks/cutoffs.sql": _grid(proposal),
         f"models/tasks/{task_name(proposal)}.sql": _task(proposal),

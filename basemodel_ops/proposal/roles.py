@@ -3,9 +3,10 @@
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from basemodel_ops.contract.answers import ANSWERED
 from basemodel_ops.contract.inference import family, is_named_like_an_id
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
@@ -81,12 +82,15 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     """
     dated = [table for table in tables if _time(table) is not None]
     if not dated:
-        held = "; ".join(f"{table.name}: {', '.join(column.name for column in table.columns)}" for table in tables)
         raise DataError(
-            f"No table has a column of timestamps or dates, so none holds events. There are {held}. Where one holds "
-            "them as texts of another form, cast it in a copy or a view, and name that."
+            f"No table has a column of timestamps or dates, so none holds events. There are "
+            f"{'; '.join(map(_held, tables))}. Where one holds them as texts of another form or within another column, "
+            "cast it in a copy or a view, and name that."
         )
     owner = _entity(dated, entity)
+    if owner.lower() in ANSWERED:  # as a column of the answers that stands beside it
+        tables = [_renamed(table, owner, f"{owner}_value") for table in tables]
+        owner = f"{owner}_value"
     events, attributes, unused = _divided(tables, owner)
     mentioned = {name for event in events for column in event.table.columns for name in (column.name, column.mentions)}
     unmentioned = [(table, key) for table, key in attributes if mentioned.isdisjoint((key, table.name))]
@@ -102,6 +106,18 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     start = (first + timedelta(days=max(days // 5, 14))).date()
     start += timedelta(days=(7 - start.weekday()) % 7)
     return Proposal(owner, kind, tuple(events), tuple(known), tuple(unused), every, start, last, horizon)
+
+
+def _held(table: SeenTable) -> str:
+    """The columns of a table, in words."""
+    columns = [*(column.name for column in table.columns), *(f"{raw} ({kind})" for raw, kind in table.unread)]
+    return f"{table.name}: {', '.join(columns)}"
+
+
+def _renamed(table: SeenTable, name: str, other: str) -> SeenTable:
+    """The table whose column of a name has another."""
+    columns = (replace(column, name=other) if column.name == name else column for column in table.columns)
+    return replace(table, columns=tuple(columns))
 
 
 Named = tuple[SeenTable, str]
@@ -168,6 +184,12 @@ def _entity(dated: Sequence[SeenTable], wanted: str | None) -> str:
             )
         return wanted
     likely = [name for name in shared if named[name] or is_named_like_an_id(name)]
+    if not shared:
+        held = "; ".join(map(_held, dated))
+        raise DataError(
+            "Nobody has several events, so nothing says whose they are: no column of ids, in a table with times, has "
+            f"values of which each stands twice on average. There are {held}. Name tables with more rows."
+        )
     if not likely:
         raise DataError(f"Nothing says whose events these are. Name a column by --entity: {_list(shared)}.")
     return max(likely, key=lambda name: (named[name], shared[name], is_named_like_an_id(name), -len(name)))

@@ -126,8 +126,8 @@ def _look(
     is_view: bool,
 ) -> SeenTable:  # fmt: skip
     """A table by its sample, which is a table of its name in DuckDB afterwards."""
-    kinds = database.columns(relation)
-    kinds = {raw: kind for raw, kind in kinds.items() if not is_opaque(kind) and family(kind) in KNOWN}
+    there = database.columns(relation)
+    kinds = {raw: kind for raw, kind in there.items() if not is_opaque(kind) and family(kind) in KNOWN}
     if alike := [raw for raw in kinds if sum(raw.lower() == other.lower() for other in kinds) > 1]:
         raise DataError(
             f"Columns of {relation} differ in capitals only: {', '.join(alike)}. Give them other names in a view, and "
@@ -146,7 +146,8 @@ def _look(
         kind = database.kind_of(connection, looked_at, quoted, kinds[column.raw])
         columns.append(replace(_of_all(connection, looked_at, seen, column, total), data_type=kind))
     is_sampled = share < 1 or (is_view and rows.num_rows == ROWS)
-    return SeenTable(name, (), read, total, tuple(columns), database.dialect, is_sampled=is_sampled)
+    unread = tuple((raw, kind) for raw, kind in there.items() if raw not in kinds)
+    return SeenTable(name, (), read, total, tuple(columns), database.dialect, is_sampled=is_sampled, unread=unread)
 
 
 def _sample(database: Database, relation: Relation, kinds: dict[str, str], is_view: bool) -> tuple[pa.Table, float]:

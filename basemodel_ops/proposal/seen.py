@@ -49,6 +49,8 @@ class SeenTable:
     """The table that has the same rows, if there is one to be read instead."""
     repeated: int = 0
     """Rows that another of its files holds as well, which are read once."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """Columns as they are called, and their types, of which no value is read: a structure, a list, an interval."""
 
     @property
     def database(self) -> str | None:

@@ -1,8 +1,8 @@
 """How CSV files spell what is missing, numbers, moments and letters, where DuckDB must be told to read them as such."""
 
 import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,13 +16,17 @@ from basemodel_ops.proposal.seen import SeenTable
 MISSING = ("NA", "N/A", "n/a", "NULL", "null", "None", "\\N", "?", "-")
 """How files spell that a value is not there, beside leaving it empty."""
 
+ORDERS = ("%d", "%m"), ("%m", "%d")
+"""Of day and month before a year."""
+
 FORMATS = tuple(
-    f"{first}{mark}{second}{mark}%Y {clock}"
+    f"{first}{mark}{second}{mark}{year} {clock}"
     for mark in "./-"
-    for first, second in (("%d", "%m"), ("%m", "%d"))
-    for clock in ("%H:%M", "%I:%M %p")
+    for first, second in ORDERS
+    for year in ("%Y", "%y")
+    for clock in ("%H:%M", "%H:%M:%S", "%I:%M %p")
 )
-"""Moments without seconds, which DuckDB does not look for."""
+"""Moments without seconds or with years of two digits, not all of which DuckDB looks for."""
 
 COMMA = re.compile(r"-?\d+(,\d+)?")
 """A number as most of Europe writes it."""
@@ -70,9 +74,11 @@ def _kinds(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...], read:
 def _told(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> Options:
     """Letters of Western Europe before UTF-8, a comma in numbers, and moments without seconds, where all are so."""
 
+    def kinds(options: Options) -> list[str]:
+        return _kinds(connection, files, files_read(files, **options, **EVERY, nullstr=_texts(("", *MISSING))))
+
     def moments(options: Options) -> int:
-        read = files_read(files, **options, **EVERY, nullstr=_texts(("", *MISSING)))
-        return sum(map(is_timestamp, _kinds(connection, files, read)))
+        return sum(map(is_timestamp, kinds(options)))
 
     given: Options = {}
     try:
@@ -83,15 +89,38 @@ def _told(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> Opt
         given = {"encoding": exp.Literal.string("latin-1")}
         before = moments(given)
     columns = _first_texts(connection, files, given)
-    if _separator(connection, files, given) != "," and any(
+    if _sniffed(connection, files, given)[0] != "," and any(
         all(map(COMMA.fullmatch, column)) and any("," in text for text in column) for column in columns
     ):
         given["decimal_separator"] = exp.Literal.string(",")
     written = [text for text in FORMATS if any(_fits(text, column) for column in columns)]
     options: list[Options] = [{"timestampformat": exp.Literal.string(text)} for text in written]
     fitting = [option for option in options if moments(given | option) > before]
+    if not fitting:
+        others = _year_last(_sniffed(connection, files, given)[1:], columns)
+        fitting = [option for option in others if kinds(given | option) == kinds(given)]
     # Where day and month may be either, nobody but the reader knows.
     return given | (fitting[0] if len(fitting) == 1 else {})
+
+
+def _year_last(found: Iterable[str | None], columns: list[list[str]]) -> Iterator[Options]:
+    """Where DuckDB takes what stands first for a year of two digits, the orders in which moments are nearer together.
+
+    31.12.23 may be of 2031 as well. Read so, a year of days is spread over thirty.
+    """
+    for name, text in zip(("dateformat", "timestampformat"), found, strict=True):
+        if text is not None and text.startswith("%y"):
+            mark, clock = text[2], text[len("%y-%m-%d") :]
+            for other in (f"{first}{mark}{second}{mark}%y{clock}" for first, second in ORDERS):
+                both = [column for column in columns if _fits(text, column) and _fits(other, column)]
+                if both and all(_span(other, column) < _span(text, column) for column in both):
+                    yield {name: exp.Literal.string(other)}
+
+
+def _span(text: str, column: Iterable[str]) -> timedelta:
+    """From the first to the last of some values."""
+    moments = [datetime.strptime(value, text) for value in column]
+    return max(moments) - min(moments)
 
 
 def _texts(values: Iterable[str]) -> exp.Array:
@@ -106,10 +135,14 @@ def _fits(text: str, column: Iterable[str]) -> bool:
         return False
 
 
-def _separator(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...], given: Options) -> str:
+def _sniffed(
+    connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...], given: Options
+) -> tuple[str, str | None, str | None]:
+    """What DuckDB takes for the separator, the form of dates and that of timestamps."""
     named = [exp.EQ(this=exp.column(name), expression=value) for name, value in given.items()]
     sniffed = exp.func("sniff_csv", exp.Literal.string(str(files[0])), *named, dialect="duckdb")
-    (result,) = _fetched(connection, files, exp.select(exp.column("Delimiter")).from_(sniffed))[0]
+    columns = map(exp.column, ("Delimiter", "DateFormat", "TimestampFormat"))
+    (result,) = _fetched(connection, files, exp.select(*columns).from_(sniffed))
     return result
 
 

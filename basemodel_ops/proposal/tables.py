@@ -152,7 +152,7 @@ def look_at(
     Args:
         connection: Of DuckDB, in which the table can be read.
         table: Not looked at yet.
-        reserved: Names that no column can have, beside DuckDB's.
+        reserved: Names that no column can have in another warehouse, beside DuckDB's.
         named: What models call a column.
 
     Raises:
@@ -165,7 +165,9 @@ def look_at(
         columns = [_column(connection, table, raw, kind) for raw, kind in described if not is_opaque(kind)]
     except duckdb.Error as error:
         raise unreadable(table.origin, error) from error
-    keywords = "select keyword_name from duckdb_keywords() where keyword_category = 'reserved'"
+    # In DuckDB words such as `at`, `left` and `like` are no names of columns either.
+    categories = "'reserved'" if reserved else "'reserved', 'type_function'"
+    keywords = f"select keyword_name from duckdb_keywords() where keyword_category in ({categories})"
     reserved = {*reserved, *(word for (word,) in connection.execute(keywords).fetchall())}
     taken: dict[str, int] = {}
     results = []
@@ -175,7 +177,8 @@ def look_at(
         taken[current] = taken.get(current, 0) + 1
         current = current if taken[current] == 1 else f"{current}_{taken[current]}"
         results.append(replace(seen_column, name=current))
-    return replace(table, rows=total, columns=tuple(results))
+    unread = tuple((raw, kind.lower()) for raw, kind in described if is_opaque(kind))
+    return replace(table, rows=total, columns=tuple(results), unread=unread)
 
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, kind: str) -> SeenColumn:

@@ -185,7 +185,7 @@ Made by `basemodel init` from {files}, read where they are. Everything here is a
 to edit: `models/raw` reads the tables, `models/behavior` names, types and annotates their columns, `models/tasks` holds
 the grid of cutoffs and a first question.
 
-    export BASEMODEL_DBT_PROJECT_DIR={folder} BASEMODEL_HOME={folder}/.basemodel
+    export BASEMODEL_DBT_PROJECT_DIR={quoted} BASEMODEL_HOME={home}
     basemodel contract     # what is declared and inferred
     basemodel run          # train, answer, and say what the answers are worth
 

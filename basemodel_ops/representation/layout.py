@@ -1,5 +1,6 @@
 """The layout of a vector: which block stands where."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -50,6 +51,9 @@ OLD_KINDS = {
     "occasion": "session", "mass": "total_weight", "undated": "untimestamped",
 }  # fmt: skip
 """Kinds of blocks in layouts of earlier versions, which stay readable for one release."""
+
+OLD_TRACK = re.compile(r"#(\d)$")
+"""How earlier versions numbered the rows of cells of a column."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,12 @@ class Layout:
     @classmethod
     def from_rows(cls, rows: list[dict[str, object]]) -> "Layout":
         """The inverse of `explain`."""
+        is_old = not any("/" in str(r["column"]) for r in rows)  # every source has a time, whose rows of cells have one
         return cls(
             (
                 OLD_KINDS.get(str(r["kind"]), str(r["kind"])),
                 str(r["source"]),
-                str(r["column"]),
+                OLD_TRACK.sub(r"/\1", str(r["column"])) if is_old and r["kind"] == "cell" else str(r["column"]),
                 str(r["detail"]),
                 int(str(r["length"])),
             )

@@ -8,6 +8,7 @@ cells and texts of events themselves. Scalars, an event's own categories, sketch
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
+from basemodel_ops.encoders.base import track_column
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.build import SourcePlan, history_layout
 from basemodel_ops.representation.recent import OF_COLUMN
@@ -71,7 +72,7 @@ def _groups(plan: SourcePlan, half_lives: tuple[float, ...], counted: tuple[floa
     """What could be left out of a plan."""
     cells: dict[str, int] = {}
     for track, size in plan.cells.items():
-        cells[_column(track)] = cells.get(_column(track), 0) + size * len(half_lives)
+        cells[track_column(track)] = cells.get(track_column(track), 0) + size * len(half_lives)
     for column, numbers in cells.items():
         yield LeftOut(plan.name, column, "cells of facts" if "." in column else "cells", numbers)
     for column, density in plan.densities.items():
@@ -82,14 +83,10 @@ def _groups(plan: SourcePlan, half_lives: tuple[float, ...], counted: tuple[floa
             yield LeftOut(plan.name, column, "categories of facts", size * (2 + len(counted)) + OF_COLUMN + len(RUN))
 
 
-def _column(track: str) -> str:
-    return track.partition("#")[0]
-
-
 def _without(plan: SourcePlan, column: str) -> SourcePlan:
     return replace(
         plan,
-        cells={track: size for track, size in plan.cells.items() if _column(track) != column},
+        cells={track: size for track, size in plan.cells.items() if track_column(track) != column},
         densities={name: density for name, density in plan.densities.items() if name != column},
         top_items={name: size for name, size in plan.top_items.items() if name != column},
         vocabularies={name: size for name, size in plan.vocabularies.items() if name != column},

@@ -84,7 +84,7 @@ def counts_query(source: EventSource, column: str, before: datetime) -> exp.Sele
 
 
 def counts_by_cutoff_query(
-    relation: Relation, cutoff: str, target: str | None = None, positives: bool = False
+    relation: Relation, cutoff: str, target: str | None = None, yes: exp.Expr | None = None
 ) -> exp.Select:
     """How many rows a task has per cutoff, in order: `cutoff`, `rows`, and of a target also `labelled`.
 
@@ -92,16 +92,15 @@ def counts_by_cutoff_query(
         relation: The task's labels, or its population.
         cutoff: The column of the cutoff.
         target: Rows where it is known are `labelled`.
-        positives: Whether to count rows whose target is 1, as `positives`; only where the target is a number.
+        yes: The target of rows that are counted as `positives`, 1 or true as its type is; none are if not given.
     """
     counted: dict[str, exp.Expr] = {"rows": exp.Star()}
     if target is not None:
         counted["labelled"] = column_of(target)
-    if positives:
+    if yes is not None:
         if target is None:
             raise ValueError(f"Positives of {relation} need a target.")
-        entry = column_of(target).eq(exp.Literal.number(1))
-        counted["positives"] = exp.case().when(entry, exp.Literal.number(1))
+        counted["positives"] = exp.case().when(column_of(target).eq(yes), exp.Literal.number(1))
     counts = [exp.alias_(exp.Count(this=what), name, quoted=True) for name, what in counted.items()]
     return (
         exp.select(exp.alias_(column_of(cutoff), "cutoff", quoted=True), *counts)

@@ -55,6 +55,12 @@ def init(
     for unused, why in proposal.unused:
         table.add_row(unused.name, _rows(unused), "not used", why)
     show(table, console)
+    unread = [f"{seen.name}.{raw} ({kind})" for seen in tables for raw, kind in seen.unread]
+    if unread:
+        console.print(
+            f"Not read: {', '.join(unread)}. Take out in models/behavior what matters: a field, a part, a length.",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
     for current in (entry for entry in tables if entry.repeated):
         console.print(
             f"{current.repeated:,} rows of {current.name} stand in several of its files and are read once: see "

@@ -173,7 +173,7 @@ def project_fingerprint(settings: Settings) -> str:
         version(adapter),
     ]
     profile = profiles_directory(settings) / "profiles.yml"
-    contents = {str(path.relative_to(settings.dbt_project_dir)): path.read_bytes() for path in _files(settings)}
+    contents = {str(path.relative_to(settings.dbt_project_dir)): _content(path) for path in _files(settings)}
     contents["profile"] = profile.read_bytes() if profile.is_file() else b""
     results = {
         name.decode()
@@ -205,10 +205,26 @@ SECRET = re.compile(b"PASS|SECRET|KEY|TOKEN")
 NO_PART = ("target", "logs", ".git", ".venv")
 """Directories of a dbt project that hold no part of it."""
 
+PARSED = (".sql", ".py", ".js", ".csv", ".md", ".yml", ".yaml", ".dbtignore")
+"""Endings of the files that dbt reads; others may lie beside them: data, a warehouse, pictures."""
+
+LARGE = 2**20
+"""Bytes of a file, a seed then, beyond which dbt does not read it either: it is known by its size and its time."""
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds, or what tells that it was written again."""
+    status = path.stat()
+    return path.read_bytes() if status.st_size <= LARGE else f"{status.st_size} {status.st_mtime_ns}".encode()
+
 
 def _files(settings: Settings) -> list[Path]:
-    """Files of the dbt project; a package of a folder elsewhere is a link to it, which is followed."""
-    root, results, seen = settings.dbt_project_dir, [], set[str]()
+    """Files of the dbt project that dbt reads; a package of a folder elsewhere is a link to it, which is followed.
+
+    The home may lie among them, and is none of them: every run writes there.
+    """
+    root, results = settings.dbt_project_dir, []
+    seen = {os.path.realpath(settings.home)} - {os.path.realpath(root)}
     for folder, inner, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:  # a link to what is around it
@@ -217,5 +233,5 @@ def _files(settings: Settings) -> list[Path]:
         seen.add(real)
         if Path(folder) == root:
             inner[:] = [name for name in inner if name not in NO_PART]
-        results += (path for name in names if (path := Path(folder, name)).is_file())
+        results += (path for name in names if name.endswith(PARSED) and (path := Path(folder, name)).is_file())
     return results

@@ -50,7 +50,7 @@ def print_contract(contract: Contract, console: Console, unread: Sequence[str] =
 
 
 def _print_columns(console: Console, source: EventSource | AttributeSource, role: str) -> None:
-    console.print(f"[bold]{source.relation}[/bold]  {escape(role)}", soft_wrap=True)
+    console.print(f"[bold]{escape(str(source.relation))}[/bold]  {escape(role)}", soft_wrap=True)
     table = Table()
     for heading in ("column", "data type", "read as", "from", "references", "purpose"):
         table.add_column(heading)

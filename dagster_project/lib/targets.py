@@ -73,7 +73,7 @@ def profiles_directory(settings: Settings) -> Path:
 def database_of(settings: Settings) -> str | None:
     """The database that is read; None where its variable is not set."""
     if settings.kind == "duckdb":
-        return settings.warehouse_path.stem
+        return settings.warehouse_path.name.split(".")[0]  # as DuckDB and dbt call it
     return os.environ.get(ADAPTERS[settings.kind].database) or None
 
 

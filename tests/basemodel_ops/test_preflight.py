@@ -145,9 +145,9 @@ def test_an_event_at_now_is_not_after_it(clinic: Hospital) -> None:
 
 def test_a_window_that_ends_with_the_data_may_carry_a_label(clinic: Hospital) -> None:
     clinic.sql("update weeks set data_end = timestamp '2024-02-05'; update returns_14d set returns = 1")
-    assert clinic.failed() == {}
+    assert clinic.failed(datetime(2024, 2, 5)) == {}
     clinic.sql("update weeks set data_end = timestamp '2024-02-04 23:59:59'")
-    assert list(clinic.failed()) == ["returns_14d: no label before its window is over"]
+    assert list(clinic.failed(datetime(2024, 2, 5))) == ["returns_14d: no label before its window is over"]
 
 
 def test_a_model_that_is_not_as_declared_is_asked_nothing_else_and_the_others_still_are(clinic: Hospital) -> None:

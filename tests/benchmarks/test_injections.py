@@ -19,7 +19,7 @@ def history() -> History:
     time = np.concatenate([day * DAY + (entity + 6) * HOUR for entity, day in enumerate(days)])
     item = np.concatenate([3 * entity + draw.integers(0, 3, len(day)) for entity, day in enumerate(days)])
     start = np.concatenate([[0], np.cumsum([len(day) for day in days])])
-    codes = {"item": item.astype(np.int32), "at#0": (time // HOUR % 24).astype(np.int32)}
+    codes = {"item": item.astype(np.int32), "at/0": (time // HOUR % 24).astype(np.int32)}
     return History(start, time, None, codes, {"price": item.astype(np.float32)})
 
 
@@ -55,5 +55,5 @@ def test_each_kind_is_what_it_says(history: History) -> None:
         assert np.isin(items["burst"], own).all()
         assert (~np.isin(items["new category"], own)).sum() == 10
         one, rows = found["shift of hours"]
-        assert set(one.item_ids["at#0"][rows]) == {(entity + 6 + SHIFT) % 24}
-        np.testing.assert_array_equal(one.time[rows] // HOUR % 24, one.item_ids["at#0"][rows])
+        assert set(one.item_ids["at/0"][rows]) == {(entity + 6 + SHIFT) % 24}
+        np.testing.assert_array_equal(one.time[rows] // HOUR % 24, one.item_ids["at/0"][rows])

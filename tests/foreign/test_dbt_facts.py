@@ -1,12 +1,16 @@
 """Facts that know their own end, values that are younger than the models, and answers beside the labels there are."""
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from basemodel_ops import stages
 from basemodel_ops.contract.types import Aggregate, Target, TaskType
@@ -20,10 +24,12 @@ from basemodel_ops.stages.checks.point_in_time import check_point_in_time
 from basemodel_ops.stages.features.attributes import EntityAttributes, read_attributes
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.querying import _vocabulary
+from basemodel_ops.stages.scoring.querying import _is, _scalar, _vocabulary
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.tasks.feature_sets import zero_shot_prediction
+from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
+from basemodel_ops.warehouse.queries import column_of
 
 from ..basemodel_ops.stages.riding import CUTOFFS, RIDES, ask, is_over, plain, trained
 from ..basemodel_ops.stages.trips import FIRST, RIDERS, trips
@@ -117,6 +123,47 @@ def test_a_value_younger_than_the_models_is_unknown_since_it_was_seen(ws: Worksp
     assert "basemodel train" in young.note
     assert (invented.probability, invented.count) == (0, 0)
     assert f"no event before {as_of:%Y-%m-%d} has it" in invented.note
+
+
+WRITTEN: dict[str, tuple[str, object, object]] = {
+    "a moment with a zone": ("timestamptz '2024-01-01 02:00:00+02'", datetime(2024, 1, 1), datetime(2024, 1, 1, 2)),
+    "a part of a second": ("timestamp '2024-01-01 00:00:00.5'", datetime(2024, 1, 1, 0, 0, 0, 500_000), FIRST),
+    "a day": ("date '2024-01-01'", date(2024, 1, 1), date(2024, 1, 2)),
+    "yes": ("true", True, False),
+    "a float": ("cast(1e-9 as double)", 1e-9, 0.0),
+    "no number": ("cast('nan' as double)", float("nan"), 1.0),
+    "an amount": ("cast(1.5 as decimal(9, 2))", Decimal("1.50"), Decimal("1.51")),
+    "23 digits": ("cast(12345678901234567890123 as hugeint)", Decimal(12345678901234567890123), Decimal(5)),
+    "a small number": ("cast(-3 as tinyint)", -3, 3),
+    "a word": ("' 007'", " 007", "007"),
+    "an enum": ("cast('a' as enum ('a', 'b'))", "a", "c"),
+    "a UUID": ("cast('6F1C6D2E-0000-4000-8000-000000000000' as uuid)", "6f1c6d2e-0000-4000-8000-000000000000", "x"),
+    "bytes": ("cast('ab' as blob)", b"ab", b"a"),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_value_is_found_in_a_column_of_any_type(tmp_path: Path, name: str) -> None:
+    sql, value, other = WRITTEN[name]
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        rows = sqlglot.parse_one(f"select {sql} as x", dialect="duckdb")
+        assert isinstance(rows, exp.Select)
+        for asked, count in ((value, 1), (other, 0)):
+            counted = exp.select("count(*)").from_(rows.subquery("rows")).where(_is(column_of("x"), asked))
+            assert warehouse.read(counted).column(0).to_pylist() == [count]
+
+
+def test_what_is_no_value_of_a_column_is_told_what_is() -> None:
+    known = Vocabulary(pa.array([datetime(2024, 1, 1)], pa.timestamp("us")), np.ones(1, np.int64))
+    for text in (
+        "2024-01-01",
+        "2024-01-01 00:00:00",
+        "2024-01-01 02:00:00+02",
+        "2023-12-31T19:00-05:00",
+        "2024-01-01T00Z",
+    ):
+        assert _scalar(text, known).to_pylist() == [datetime(2024, 1, 1)]
+    shows(outcome(lambda: _scalar("yesterday", known)), ("'yesterday' is no timestamp", "'2024-01-01 00:00:00'"))
 
 
 def test_a_category_that_is_not_represented_says_why(ws: Workspace) -> None:

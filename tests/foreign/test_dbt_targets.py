@@ -12,8 +12,8 @@ from basemodel_ops.errors import SettingsError, WarehouseError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.ownership import claim
-from dagster_project.lib.project import project_fingerprint
-from dagster_project.lib.targets import resolved
+from dagster_project.lib.project import LARGE, project_fingerprint
+from dagster_project.lib.targets import database_of, resolved
 
 PROFILE = """
 shop:
@@ -47,6 +47,14 @@ def test_a_target_of_any_name_is_of_its_adapters_kind(project: Path, monkeypatch
     monkeypatch.setenv("KIND", "snowflake")
     kinds = {name: resolved(settings(project, target=name)).kind for name in ("dev", "prod", "wide")}
     assert kinds == {"dev": "duckdb", "prod": "postgres", "wide": "snowflake"}
+
+
+@pytest.mark.parametrize("file", ["shop.duckdb", "shop.v2.duckdb", "my shop-1.db", "größe.duckdb", "shop"])
+def test_the_database_of_a_file_is_called_as_duckdb_calls_it(project: Path, file: str) -> None:
+    (project / "profiles.yml").write_text(PROFILE.replace("data/shop.duckdb", file))
+    chosen = resolved(settings(project, target="file"))
+    with duckdb.connect(str(chosen.warehouse_path)) as connection:
+        assert connection.execute("select current_database()").fetchone() == (database_of(chosen),)
 
 
 def test_without_a_name_the_profiles_own_target_is_meant(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +156,21 @@ def test_two_targets_of_one_database_do_not_replace_each_others_answers(project:
         for schema, value in (("basemodel", 0.5), ("answers_test", 0.75)):
             assert connection.sql(f"select score from {schema}.churn_scores").fetchall() == [(value,)]
             assert connection.sql(f"select input_hash from {schema}.ledger").fetchall() == [(f"made from {value}",)]
+
+
+def test_what_dbt_does_not_read_may_change_beside_it(project: Path) -> None:
+    """The home, as `basemodel init` proposes it, a warehouse, data, and a seed so large that dbt does not read it."""
+    seed, inside = project / "seeds" / "large.csv", project / ".basemodel"
+    seed.parent.mkdir()
+    seed.write_bytes(b"a\n" * LARGE)
+    chosen = resolved(settings(project).model_copy(update={"home": inside}))
+    before = project_fingerprint(chosen)
+    for name in ("dbt/dev/packages.yml", "artifacts/report.md", "warehouse.duckdb", "../shop.duckdb", "../a/b.parquet"):
+        (inside / name).parent.mkdir(parents=True, exist_ok=True)
+        (inside / name).write_text("another")
+    assert project_fingerprint(chosen) == before
+    seed.write_bytes(b"b\n" * LARGE)
+    assert project_fingerprint(chosen) != before
 
 
 def test_nothing_that_dbt_reads_changes_unseen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

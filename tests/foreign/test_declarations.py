@@ -101,6 +101,16 @@ ROLES: dict[str, tuple[str, str]] = {
 }
 
 
+def test_nobody_is_called_by_a_time_of_day(tmp_path: Path) -> None:
+    """Tables of answers have a column for every type that an entity may be of, and none for this one."""
+    models = hospital()
+    for model in models.values():
+        if "patient_id" in model["columns"]:
+            model["columns"]["patient_id"]["data_type"] = "time"
+    found = problems(tmp_path, models)
+    shows(" ".join(found), ("Model visits", "entity column 'patient_id'", "declared as time", "Cast it in the model"))
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_is_played_by_no_column_whose_values_cannot_be_told_apart(tmp_path: Path, role: str) -> None:
     (name, data_type), models = ROLES[role], hospital()

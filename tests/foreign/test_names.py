@@ -3,13 +3,22 @@
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from basemodel_ops import stages
+from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.answers import published_name
 from basemodel_ops.contract.types import Cadence, ColumnType, Contract, Relation, Target, TaskType
+from basemodel_ops.encoders import fit_encoder, track_names
+from basemodel_ops.encoders.base import track_column
+from basemodel_ops.names import file_fault
+from basemodel_ops.representation import history_layout
+from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.label_counts import check_labels
+from basemodel_ops.stages.features import builder
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.insight.vectors import item_relation
 from basemodel_ops.stages.scoring import querying
 from basemodel_ops.warehouse.queries import rows_query
@@ -60,6 +69,53 @@ def test_a_column_called_as_a_fact_of_items_is_a_problem(tmp_path: Path) -> None
     models["visits"]["columns"]["clinic_id.town"] = {"name": "clinic_id.town", "data_type": "varchar", "config": {}}
     (problem,) = problems(tmp_path, models)
     shows(problem, ("Model visits", "'clinic_id.town'", "fact of the items", "Rename it"))
+
+
+def test_a_column_with_a_dot_is_sketched_and_stays_as_any_other_of_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no fact of items, which are not sketched and are the first to be left out where a row would be too long."""
+    ws = OWN.workspace(tmp_path, dotted(), visits=visits())
+    stages.encoders(ws, "visits")
+    stages.embeddings(ws, "visits", DOTTED)
+    stages.codes(ws, "visits", DOTTED)
+    monkeypatch.setattr(builder, "SKETCHED_ABOVE", len(CLINICS) - 1)
+    (whole,), left = builder.source_plans(ws)
+    assert (set(whole.codes), left) == ({DOTTED}, [])
+    settings = ws.settings
+    length = history_layout([whole], settings.half_lives, settings.counted_half_lives, settings.windows).length
+    ws.settings = settings.model_copy(update={"row_numbers": length - 1})
+    (short,), (least,) = builder.source_plans(ws)
+    assert short.top_items == whole.top_items
+    assert least.column != DOTTED
+
+
+@pytest.mark.parametrize("column", ["a", "a#0", "room#1", DOTTED, "my clinic"])
+def test_no_column_is_called_as_a_row_of_cells_of_another(column: str) -> None:
+    """A time has three: one called `a` may stand beside a number called `a#0`."""
+    rows = track_names(column, 3)
+    assert all(file_fault(name) for name in rows)  # a column that is read is none of these
+    assert {track_column(name) for name in (*rows, *track_names(column, 1))} == {column}
+
+
+def test_the_encoder_of_a_column_is_not_that_of_a_fact_of_items(tmp_path: Path) -> None:
+    """A text `product description` beside a `product` whose facts have a `description`."""
+    ws = OWN.workspace(tmp_path)
+    own, fact = (fit_encoder("text", [pa.array([text] * 9)]) for text in ("red shoes", "blue hats"))
+
+    def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict, dict]:
+        EncoderArtifact.write_encoders(writer, {"product description": own})
+        EncoderArtifact.write_encoders(writer, {"description": fact}, "product")
+        return {}, {}
+
+    ws.pin()
+    ws.materialize(EncoderArtifact.key("visits"), write)
+    read, words = EncoderArtifact.current(ws, "visits"), pa.array(["red shoes", "blue hats"])
+    for fitted, kept in (
+        (own, read.encoders()["product description"]),
+        (fact, read.encoders("product")["description"]),
+    ):
+        np.testing.assert_array_equal(kept.features(words), fitted.features(words))
 
 
 def visits(name: str = DOTTED) -> pa.Table:

@@ -146,6 +146,13 @@ REFUSED: dict[str, tuple[str, tuple[str, ...]]] = {
     "a key without an order": ("alter table clinics alter clinic_id type bit using clinic_id::bit", (
         "main.clinics: column 'clinic_id' is BIT in the warehouse", "Cast it in the model")),
     "no row": ("delete from visits", ("main.visits is empty: load its source",)),
+    "data without an end": ("update weeks set data_end = 'infinity'", (
+        "data_end of main.weeks is 9999-12-31", "after now (2024-02-01 00:00:00)", "the newest event")),
+    "data that end next week": ("update weeks set data_end = '2024-02-08'", ("data_end of main.weeks is 2024-02-08",)),
+    "cutoffs that stand twice": ("insert into weeks select * from weeks", (
+        "main.weeks has 2 rows whose key ['cutoff'] stands in another row too", "keep one row per key")),
+    "cutoffs without end": ("update weeks set cutoff = 'infinity' where cutoff > '2024-01-10'", (
+        "cutoffs of main.weeks are not on the grid", "9999-12-31")),
     "null keys": ("update visits set patient_id = null where stay_id = 1", ("nulls in {'patient_id': 1}", "filter")),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.types import EventSource
 from basemodel_ops.encoders import track_names
 from basemodel_ops.encoders.time import WEEKS
@@ -26,7 +27,7 @@ from basemodel_ops.representation.terms import term_frequencies
 from basemodel_ops.stages.features.attributes import read_attributes
 from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, numbers
+from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, categories, numbers
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
@@ -100,19 +101,20 @@ def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
     """What of each event source goes into the representation, and what is left out of it so that it is not too wide."""
     plans = [_plan(ws, event, EncoderArtifact.current(ws, event.name)) for event in ws.contract.events]
     settings = ws.settings
-    kept = {(source, column) for source, column, _ in ws.snapshot().item_targets}
+    kept = {(source, column) for source, column, _ in ws.snapshot().item_targets} | set(category_columns(ws.contract))
     half_lives = settings.half_lives, settings.counted_half_lives, settings.windows
     return narrow(plans, settings.row_numbers, *half_lives, kept)
 
 
 def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> SourcePlan:
     items, vocabularies, codes, vectors = {}, {}, {}, {}
+    own = categories(event)
     for name, size in artifact.sizes.items():
         if size:
             items[name] = min(size, ws.settings.top_items)
         if size > ws.settings.top_items:
             vocabularies[name] = size
-        if "." not in name and size > SKETCHED_ABOVE:
+        if name in own and size > SKETCHED_ABOVE:
             codes[name] = CodesArtifact.current(ws, event.name, name).codes
             vectors[name] = EmbeddingArtifact.current(ws, event.name, name).vectors
     cells: dict[str, int] = {}

@@ -103,7 +103,7 @@ def _encoders(column: str | None) -> str:
 
 
 def _state(name: str, column: str | None) -> str:
-    return f"encoder {name}" if column is None else f"encoder {column} {name}"
+    return f"encoder {name}" if column is None else f"encoder {column}.{name}"
 
 
 def _codes(fact: str) -> str:

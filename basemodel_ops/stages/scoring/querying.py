@@ -1,8 +1,10 @@
 """Asking the representation of an entity what its history holds: the one that was kept, or one made from its events."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from itertools import chain
 
 import numpy as np
@@ -29,7 +31,10 @@ from basemodel_ops.stages.scoring.kept import kept_rows
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import column_of, first_event_query, sample_query, table_of
+from basemodel_ops.warehouse.queries import column_of, first_event_query, sample_query, table_of, timestamp_of
+
+ZONE = re.compile(r"[T :]\d\d(\.\d+)?\s?(Z|[+-]\d\d(:?\d\d)?)$")
+"""Ends of moments that say in which zone they are."""
 
 
 @dataclass(frozen=True)
@@ -82,27 +87,30 @@ def query_entity(
     return [
         QueryResult(value, float(probability[code]), float(count[code]), float(age[code]))
         if code >= 0
-        else _unknown(ws, source, column, value, as_of)
+        else _unknown(ws, source, column, value, _scalar(value, known)[0].as_py(), as_of)
         for value, code in chosen
     ]
 
 
-def _unknown(ws: Workspace, source: str, column: str, value: str, as_of: datetime) -> QueryResult:
-    """The reply for a value that the vocabulary lacks: nothing is known of it, or nobody ever had it."""
+def _unknown(ws: Workspace, source: str, column: str, text: str, value: object, as_of: datetime) -> QueryResult:
+    """The reply for a value that the vocabulary lacks: nothing is known of it, or nobody ever had it.
+
+    It is given as `text`, and as values of the column are.
+    """
     with ws.warehouse() as warehouse:
         first = _first_seen(ws, warehouse, source, column, value, as_of)
     if first is None:
-        return QueryResult(value, 0.0, 0.0, float("nan"), f"no event before {as_of:%Y-%m-%d} has it")
+        return QueryResult(text, 0.0, 0.0, float("nan"), f"no event before {as_of:%Y-%m-%d} has it")
     end = to_datetime(ws.snapshot().times.training_end)
     return QueryResult(
-        value, float("nan"), float("nan"), float("nan"),
+        text, float("nan"), float("nan"), float("nan"),
         f"unknown since {first:%Y-%m-%d}, when it was first seen: what is asked learnt from events before "
         f"{end:%Y-%m-%d}. `basemodel train` learns it",
     )  # fmt: skip
 
 
 def _first_seen(
-    ws: Workspace, warehouse: Warehouse, source: str, column: str, value: str, as_of: datetime
+    ws: Workspace, warehouse: Warehouse, source: str, column: str, value: object, as_of: datetime
 ) -> datetime | None:
     """When a value, or an item with this value of an attribute, first stood in an event before `as_of`."""
     event = ws.contract.event(source)
@@ -118,9 +126,16 @@ def _first_seen(
     return None if first is None else to_datetime(int(microseconds(table.column(0))[0]))
 
 
-def _is(column: exp.Column, value: str) -> exp.Expr:
-    """Whether a column, of whatever type, is written as this text."""
-    return exp.EQ(this=exp.cast(column, "text"), expression=exp.Literal.string(value))
+def _is(column: exp.Column, value: object) -> exp.Expr:
+    """Whether a column has this value: moments are compared as moments in UTC, all else as it is written or counted."""
+    if isinstance(value, datetime):
+        return exp.EQ(this=exp.cast(column, "timestamp"), expression=timestamp_of(value))
+    if isinstance(value, (bool, date)) or (isinstance(value, float) and np.isfinite(value)):
+        return exp.EQ(this=column, expression=exp.convert(value))
+    if isinstance(value, Decimal):
+        return exp.EQ(this=column, expression=exp.Literal.number(f"{value:f}"))
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    return exp.EQ(this=exp.cast(column, "text"), expression=exp.Literal.string(text))
 
 
 def _kept(ws: Workspace, as_of: datetime) -> Represented | None:
@@ -267,9 +282,15 @@ def _scalar(text: str, known: Vocabulary) -> pa.ChunkedArray:
     """The text as a column of the vocabulary's type.
 
     Raises:
-        DataError: it is no value of that type.
+        DataError: it is no value of that type; says what values are such as.
     """
+    kind = known.values.type
+    is_zoned = pa.types.is_timestamp(kind) and ZONE.search(text)
     try:
-        return pa.chunked_array([pa.array([text]).cast(known.values.type)])
+        given = pa.array([text])
+        return pa.chunked_array([(given.cast(pa.timestamp("us", "UTC")) if is_zoned else given).cast(kind)])
     except (pa.ArrowInvalid, UnicodeEncodeError) as error:
-        raise DataError(f"{text!r} is no {known.values.type}, as all values of the column are.") from error
+        there = ", ".join(repr(str(value)) for value in known.values[:3].to_pylist()) or "none yet"
+        raise DataError(
+            f"{text!r} is no {kind}, as all values of the column are. There are such as {there}."
+        ) from error

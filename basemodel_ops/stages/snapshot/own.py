@@ -66,8 +66,11 @@ class Counts:
     positives: int
 
 
-def counts_query(task: Task, times: Times, positives: bool) -> exp.Select:
-    """Rows of each part by `parts_of`, counted in the warehouse: `part`, `rows`, `entities`, `positives`."""
+def counts_query(task: Task, times: Times, yes: exp.Expr | None) -> exp.Select:
+    """Rows of each part by `parts_of`, counted in the warehouse: `part`, `rows`, `entities`, `positives`.
+
+    Positives are those whose target is `yes`.
+    """
     validation_from, test_from = (timestamp_of(to_datetime(timestamp)) for timestamp in own_bounds(times, task))
     timestamp = column_of(task.cutoff)
 
@@ -86,7 +89,7 @@ def counts_query(task: Task, times: Times, positives: bool) -> exp.Select:
     part = part.when(exp.and_(since[0], known(True, second)), exp.Literal.string("validation"))
     part = part.when(exp.and_(since[1], by_then), exp.Literal.string("test"))
     part = part.when(by_then.copy(), exp.Literal.string(GAP)).else_(exp.Literal.string("unlabelled"))
-    is_positive = column_of(task.target).eq(exp.Literal.number(1)) if positives else exp.false()
+    is_positive = exp.false() if yes is None else column_of(task.target).eq(yes)
     rows = exp.select(
         exp.alias_(part, "part", quoted=True), exp.alias_(column_of(task.entity), "entity", quoted=True),
         exp.alias_(exp.case().when(is_positive, exp.Literal.number(1)), "one", quoted=True),

@@ -19,6 +19,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages.snapshot.own import counts_query, plan_own, read_counts
 from basemodel_ops.stages.snapshot.pins import Pins
 from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_task, read_together
+from basemodel_ops.stages.snapshot.task_rows import yes_of
 from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime, validated_from
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import entities_count_query, events_count_query
@@ -197,26 +198,19 @@ def extend(contract: Contract, settings: Settings, warehouse: Warehouse, current
 def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Task, times: Times) -> TaskPlan:
     """The rows of a task that are drawn, from how many there are at each cutoff."""
     relation = task.population or task.relation
-    is_yes_or_no = task.form.is_yes_or_no and _is_number(warehouse, task)
+    yes = yes_of(warehouse, task) if task.form.is_yes_or_no else None
     if task.is_own:
-        counted = read_counts(warehouse.read(counts_query(task, times, is_yes_or_no)))
+        counted = read_counts(warehouse.read(counts_query(task, times, yes)))
         return plan_own(task, times, counted, bounds(settings, task), settings.seed)
-    query = counts_by_cutoff_query(relation, task.cutoff, task.target if is_yes_or_no else None, is_yes_or_no)
+    query = counts_by_cutoff_query(relation, task.cutoff, None if yes is None else task.target, yes)
     table = warehouse.read(query)
     table = table.filter(pc.is_valid(table.column(0)))
     cutoffs = microseconds(table.column(0)).tolist()
     counts = dict(zip(cutoffs, table.column(1).to_pylist(), strict=True))
-    positives = dict(zip(cutoffs, table.column("positives").to_pylist(), strict=True)) if is_yes_or_no else None
+    positives = None if yes is None else dict(zip(cutoffs, table.column("positives").to_pylist(), strict=True))
     split = None if task.horizon is None else times.split(task.horizon, task.name, task.split)
     complete = times.cutoffs if task.horizon is None else times.complete(task.horizon)
     return plan_task(counts, split, complete, bounds(settings, task), settings.seed, positives)
-
-
-def _is_number(warehouse: Warehouse, task: Task) -> bool:
-    """Whether the target of a task is kept as a number, so that its ones can be counted."""
-    kinds = {name.lower(): kind for name, kind in warehouse.columns(task.relation).items()}
-    kind = kinds.get(task.target.lower(), "").upper()
-    return any(word in kind for word in ("INT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "NUMBER"))
 
 
 def bounds(settings: Settings, task: Task) -> dict[str, int]:

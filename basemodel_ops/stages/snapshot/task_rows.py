@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from basemodel_ops.contract.inference import family
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
@@ -60,21 +61,31 @@ def load_task_rows(warehouse: Warehouse, task: Task, times: Times, plan: TaskPla
     if plan is not None and len(rows.cutoff):
         rows = rows.take(np.flatnonzero(plan.keeps(rows.part, rows.entity.combine_chunks(), rows.cutoff)))
         if plan.positives:
-            kept = warehouse.read(warehouse.sampled(positive(query, task), task.entity, plan.positives))
+            kept = warehouse.read(warehouse.sampled(_positive(warehouse, query, task), task.entity, plan.positives))
             rows = _with_positives(rows, _parted(kept, task, times), plan)
     if not (rows.part != "unlabelled").any():
         raise DataError(f"Task {task.name} has no labelled rows in {task.relation}. Its target is null everywhere.")
     return rows
 
 
-def positive(query: exp.Select, task: Task) -> exp.Select:
+YES = {"boolean": exp.true(), "number": exp.Literal.number(1), "floating": exp.Literal.number(1)}
+"""The target of a row whose answer is yes, by the family of the target's data type."""
+
+
+def yes_of(warehouse: Warehouse, task: Task) -> exp.Expr | None:
+    """What stands in a target for a yes, as its type is in the warehouse; None where no such value can be counted."""
+    kinds = {name.lower(): kind for name, kind in warehouse.columns(task.relation).items()}
+    return YES.get(family(kinds.get(task.target.lower(), "")))
+
+
+def _positive(warehouse: Warehouse, query: exp.Select, task: Task) -> exp.Select:
     """The rows of a query of a task whose answer is yes."""
-    return query.where(column_of(task.target).eq(exp.Literal.number(1)))
+    return query.where(column_of(task.target).eq(yes_of(warehouse, task) or exp.false()))
 
 
-def positive_entities(task: Task) -> exp.Select:
+def positive_entities(warehouse: Warehouse, task: Task) -> exp.Select:
     """The entities with a yes at some cutoff, as one column."""
-    return positive(exp.select(column_of(task.entity)).distinct().from_(table_of(task.relation)), task)
+    return _positive(warehouse, exp.select(column_of(task.entity)).distinct().from_(table_of(task.relation)), task)
 
 
 def _with_positives(rows: TaskRows, kept: TaskRows, plan: TaskPlan) -> TaskRows:

@@ -98,4 +98,4 @@ def drawn_entities(warehouse: Warehouse, task: Task, plan: TaskPlan) -> Chosen:
     """The entities that a task draws, and those whose positive rows are kept."""
     if not plan.positives:
         return Chosen(plan.read)
-    return Chosen(plan.read, also=warehouse.sampled(positive_entities(task), task.entity, plan.positives))
+    return Chosen(plan.read, also=warehouse.sampled(positive_entities(warehouse, task), task.entity, plan.positives))

@@ -12,8 +12,8 @@ LAYOUT = Layout(
         ("scalar", "trips", "", "sum_fare_30d", 1), ("scalar", "trips", "", "recency_1", 1),
         ("scalar", "trips", "", "events_all", 1), ("mean", "trips", "fare", "28", 1),
         ("mean", "trips", "fare", "365", 1), ("recency", "trips", "station", "", 3),
-        ("cell", "trips", "at#0", "28", 24), ("cell", "trips", "at#0", "365", 24),
-        ("cell", "trips", "at#1", "365", 7), ("cell", "trips", "fare", "365", 5),
+        ("cell", "trips", "at/0", "28", 24), ("cell", "trips", "at/0", "365", 24),
+        ("cell", "trips", "at/1", "365", 7), ("cell", "trips", "fare", "365", 5),
         ("untimestamped", "riders", "tariff", "", 2),
     ]
 )  # fmt: skip
@@ -36,6 +36,16 @@ def shares(values: np.ndarray) -> dict[tuple, np.ndarray]:
     found = traits.shares(kept, traits.typical(kept["amounts"], kept["times"]))
     assert found.shape == (len(values), len(traits.names))
     return {(t.kind, t.source, t.column, t.value): found[:, i] for i, t in enumerate(traits.names)}
+
+
+@pytest.mark.parametrize("number", ["fare", "events", "sum_events", "seats_7d"])
+def test_an_amount_is_called_as_its_column_whatever_that_is_called(number: str) -> None:
+    """The number of events is called as their source."""
+    details = "events_28d", f"sum_{number}_28d"
+    traits = Traits(Layout([("scalar", "trips", "", detail, 1) for detail in details]))
+    assert [trait.column for trait in traits.names if trait.kind == "high"] == [
+        "trips in 28 days", f"{number} in 28 days",
+    ]  # fmt: skip
 
 
 def test_what_was_there_within_twelve_weeks_is_held(values: np.ndarray) -> None:
@@ -70,10 +80,10 @@ def test_a_fifth_is_a_fifth(values: np.ndarray, kind: str, column: str, detail: 
 
 
 def test_times_are_shares_of_the_events(values: np.ndarray) -> None:
-    hours, found = np.expm1(block(values, "cell", "at#0", "365")), shares(values)
+    hours, found = np.expm1(block(values, "cell", "at/0", "365")), shares(values)
     expected = hours[:, 8:12].sum(axis=1) / hours.sum(axis=1)
     np.testing.assert_allclose(found["time", "trips", "at", "8-12 h"], expected, rtol=1e-4)
-    days = np.expm1(block(values, "cell", "at#1", "365"))
+    days = np.expm1(block(values, "cell", "at/1", "365"))
     np.testing.assert_allclose(found["time", "trips", "at", "Sunday"], days[:, 6] / days.sum(axis=1), rtol=1e-4)
 
 

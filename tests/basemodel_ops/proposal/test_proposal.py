@@ -101,7 +101,8 @@ DAILY = "timestamp '2024-01-01' + to_days(cast(i as integer)) as at"
     [
         ("select i as a, i as b from range(9) as t (i)", "No table has a column of timestamps"),
         (f"select i % 3 as user_id, {DAILY} from range(30) as t (i)", "span 29 days"),
-        (f"select i + 0.5 as x, {DAILY} from range(90) as t (i)", "--entity"),
+        (f"select i % 9 as x, {DAILY} from range(90) as t (i)", "Name a column by --entity: x"),
+        (f"select i + 0.5 as x, {DAILY} from range(90) as t (i)", "Nobody has several events.* rows: x, at_value"),
     ],
 )
 def test_what_cannot_be_told_is_said(tmp_path: Path, query: str, words: str) -> None:
@@ -120,7 +121,7 @@ def test_missing_values_do_not_make_texts_of_numbers_and_moments(tmp_path: Path)
     days = [f"{i % 3},2024-01-{i + 1:02},{i},town" for i in range(20)]
     table = written(tmp_path, "user_id,at,size,place", *days, "1,NA,NA,NA", "2,2024-02-01,null,", "2,2024-02-02,7,null")
     seen = {column.name: (column.data_type, column.nulls) for column in table.columns}
-    assert seen["at"] == ("date", 1)
+    assert seen["at_value"] == ("date", 1)
     assert seen["size"] == ("bigint", 2)
     assert seen["place"] == ("varchar", 3)
     assert "['', 'NA', 'null']" in table.source.sql("duckdb")
@@ -161,7 +162,7 @@ def test_facts_are_found_by_values_where_names_differ(tmp_path: Path) -> None:
     proposal = propose(list(tables.values()), "ship_id")
     held = {column.name: proposal.references(column) for column in tables["trips"].columns}
     # Nineteen of twenty origins are there, and six of seven destinations.
-    assert held == {"ship_id": None, "at": None, "origin": "ports", "dest": None, "kind": "kinds"}
+    assert held == {"ship_id": None, "at_value": None, "origin": "ports", "dest": None, "kind": "kinds"}
     assert [table.name for table, _ in proposal.unused] == ["seas"]
 
 
@@ -284,6 +285,10 @@ def sold(write: str) -> str:
         ("\t", "%d/%m/%Y %H:%M", True),
         (",", "%m/%d/%Y %H:%M", False),
         (",", "%m/%d/%Y %I:%M %p", False),
+        (";", "%d.%m.%y %H:%M", True),
+        ("\t", "%d/%m/%y %H:%M:%S", True),
+        (",", "%m-%d-%y %H:%M:%S", False),
+        (",", "%y-%m-%d %H:%M:%S", False),
     ],
 )
 def test_files_are_read_as_their_country_writes_them(tmp_path: Path, separator: str, written: str, comma: bool) -> None:
@@ -419,4 +424,34 @@ def test_models_are_called_as_dagster_can_name_steps(tmp_path: Path, file: str, 
     assert model_name(file) == model
     (tmp_path / f"{file}.csv").write_text("größe,at\n" + "".join(f"{n % 9},2024-0{1 + n % 6}-01\n" for n in range(90)))
     (table,) = look([tmp_path])
-    assert (table.name, [column.name for column in table.columns]) == (model, ["größe", "at"])
+    assert (table.name, [column.name for column in table.columns]) == (model, ["größe", "at_value"])
+
+
+def test_what_holds_several_values_is_said(tmp_path: Path) -> None:
+    query = f"select i % 9 as user_id, {DAILY}, [i] as tags, {{'town': 'Ulm'}} as place from range(99) as t (i)"
+    (table,) = look([csv(tmp_path, "rows.parquet", query)])
+    assert table.unread == (("tags", "bigint[]"), ("place", "struct(town varchar)"))
+    assert [column.name for column in table.columns] == ["user_id", "at_value"]
+    only = csv(tmp_path, "only.parquet", f"select {{'at': rows.at}} as event from ({query}) as rows")
+    with pytest.raises(DataError, match=r"only: event \(struct\(.*within another column"):
+        propose(look([only]))
+
+
+@pytest.mark.parametrize(("entity", "named"), [("name", "name_value"), ("Score", "score_value"), ("rider", "rider")])
+def test_an_entity_is_not_called_as_a_column_of_the_answers(tmp_path: Path, entity: str, named: str) -> None:
+    query = f'select i % 9 as "{entity}", {DAILY} from range(99) as t (i)'
+    proposed = propose(look([csv(tmp_path, "rows.csv", query)]), entity)
+    files = files_of(proposed, tmp_path / "my shop", datetime(2024, 6, 1))
+    assert proposed.entity == named
+    assert f'"{entity}" AS BIGINT) AS {named}' in files["models/behavior/rows.sql"]
+    assert f"BASEMODEL_HOME='{tmp_path}/my shop/.basemodel'" in files["README.md"]
+
+
+def test_columns_are_called_as_tables_can_be_made_of_without_quotes(tmp_path: Path) -> None:
+    words = "at", "left", "like", "order", "values", "time", "user", "is", "by", "verbose", "similar", "key"
+    ones = ", ".join(f'1 as "{word}"' for word in words)
+    (table,) = look([csv(tmp_path, "rows.csv", f"select {ones}")])
+    names = [column.name for column in table.columns]
+    assert [column.raw for column in table.columns] == list(words)
+    duckdb.execute(f"create or replace temp table made ({', '.join(f'{name} integer' for name in names)})")
+    duckdb.execute(f"select {', '.join(f'made.{name} as {name}' for name in names)} from made")

@@ -12,7 +12,7 @@ LIVES = ((28.0, 365.0), (7.0, 28.0, 365.0), (7, 28))
 
 def source(name: str) -> SourcePlan:
     """A source that mentions things with facts of every kind."""
-    cells = {"amount": 32, "item.price#0": 60, "item.price#1": 60, "item.stock": 32, "at#0": 24}
+    cells = {"amount": 32, "item.price/0": 60, "item.price/1": 60, "item.stock": 32, "at/0": 24}
     densities = {"note": Density(("note",), 64), "item.title": Density(("item",), 64, np.zeros((3, 8), np.int32))}
     things = {"item": 100, "item.brand": 128, "item.maker": 20}
     return SourcePlan(name, 0, ("amount",), things, {}, {}, 128, 8, cells, densities)

@@ -68,14 +68,14 @@ def test_every_type_of_column_has_its_blocks(ws: Workspace) -> None:
         ("count", "trips", "station"), ("sketch", "trips", "station"), ("pooled", "trips", "station"),
         ("count", "trips", "station.zone"), ("density", "trips", "station.title"),
         ("density", "trips", "station.photo"),
-        ("cell", "trips", "station.docks"), ("cell", "trips", "station.opened_at#2"), ("mean", "trips", "fare"),
+        ("cell", "trips", "station.docks"), ("cell", "trips", "station.opened_at/2"), ("mean", "trips", "fare"),
         ("last", "trips", "fare"), ("cell", "trips", "fare"), ("cell", "trips", "nothing"),
-        ("density", "trips", "note"), ("density", "trips", "scan"), ("cell", "trips", "booked_at#0"),
-        ("cell", "trips", "started_at#1"), ("attribute", "riders", "tariff"), ("attribute", "riders", "age"),
+        ("density", "trips", "note"), ("density", "trips", "scan"), ("cell", "trips", "booked_at/0"),
+        ("cell", "trips", "started_at/1"), ("attribute", "riders", "tariff"), ("attribute", "riders", "age"),
         ("attribute", "riders", "about"),
     }  # fmt: skip
     assert expected <= found
-    assert ("cell", "trips", "started_at#2") not in found
+    assert ("cell", "trips", "started_at/2") not in found
 
 
 def test_the_layout_explains_every_number(ws: Workspace) -> None:
@@ -90,14 +90,14 @@ def test_the_layout_explains_every_number(ws: Workspace) -> None:
 def test_hours_and_weekdays_are_counted(ws: Workspace) -> None:
     found = examples(ws)
     for track, size, part in (
-        ("started_at#0", 24, "hour"),
-        ("started_at#1", 7, "weekday"),
-        ("booked_at#0", 24, "hour"),
+        ("started_at/0", 24, "hour"),
+        ("started_at/1", 7, "weekday"),
+        ("booked_at/0", 24, "hour"),
     ):
         expected = np.zeros((len(found.entities), size))
         for rider, rows in enumerate(rows_by_rider(found)):
             for row in rows:
-                moment = row[track.split("#")[0]]
+                moment = row[track.split("/")[0]]
                 if moment is not None:
                     cell = moment.hour if part == "hour" else moment.weekday()
                     expected[rider, cell] += whole(row["started_at"])

@@ -183,7 +183,7 @@ def test_entities_that_a_sample_adds_are_asked_for_what_is_allowed(audited: Audi
 
 
 def test_counts_per_cutoff_ask_for_two_columns() -> None:
-    (found,) = accesses(counts_by_cutoff_query(WEEKS, "cutoff", "target", positives=True))
+    (found,) = accesses(counts_by_cutoff_query(WEEKS, "cutoff", "target", yes=exp.Literal.number(1)))
     assert (found.relation, found.columns) == ("tasks.weeks", ("cutoff", "target"))
     (found,) = accesses(counts_by_cutoff_query(WEEKS, "at"))
     assert found.columns == ("at",)

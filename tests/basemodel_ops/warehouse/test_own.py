@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+from sqlglot import exp
 
 from basemodel_ops.contract.types import Grid, Moments, Relation, Task, TaskType
 from basemodel_ops.stages.scoring.asked import population_at
@@ -65,7 +66,7 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
         part = "unlabelled" if is_late else "test" if moment >= test_from else "embargo"
         part = "validation" if at is not None and moment >= validation_from and at < test_from else part
         wanted["train" if at is not None and at < validation_from else part].append(client)
-    found = read_counts(each.read(counts_query(task(known), TIMES, positives=True)))
+    found = read_counts(each.read(counts_query(task(known), TIMES, yes=exp.Literal.number(1))))
     assert {part: (one.rows, one.entities, one.positives) for part, one in found.items()} == {
         part: (len(own), len(set(own)), sum(client % 2 for client in own)) for part, own in wanted.items()
     }

@@ -93,7 +93,7 @@ def test_a_task_is_counted_per_cutoff(each: SqlWarehouse, cutoff: str, target: s
     later = NOON + timedelta(days=7)
     moments = pa.array([later, NOON, later, NOON, later], pa.timestamp("us"))
     each.load(TASK, pa.table({cutoff: moments, target: pa.array([1.0, 0.5, None, None, 1.0])}))
-    found = each.read(counts_by_cutoff_query(TASK, cutoff, target, positives=True))
+    found = each.read(counts_by_cutoff_query(TASK, cutoff, target, yes=exp.Literal.number(1)))
     assert found.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2], "positives": [0, 2]}
     found = each.read(counts_by_cutoff_query(TASK, cutoff, target))
     assert found.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2]}
@@ -104,8 +104,11 @@ def test_targets_that_are_no_numbers_are_counted_too(each: SqlWarehouse) -> None
     each.load(TASK, pa.table({"cutoff": pa.array([NOON] * 3, pa.timestamp("us")), "target": ["a", None, "b"]}))
     found = each.read(counts_by_cutoff_query(TASK, "cutoff", "target"))
     assert found.to_pydict() == {"cutoff": [NOON], "rows": [3], "labelled": [2]}
+    each.load(TASK, pa.table({"cutoff": pa.array([NOON] * 3, pa.timestamp("us")), "target": [True, None, False]}))
+    found = each.read(counts_by_cutoff_query(TASK, "cutoff", "target", yes=exp.true()))
+    assert found.to_pydict() == {"cutoff": [NOON], "rows": [3], "labelled": [2], "positives": [1]}
     with pytest.raises(ValueError, match="need a target"):
-        counts_by_cutoff_query(TASK, "cutoff", positives=True)
+        counts_by_cutoff_query(TASK, "cutoff", yes=exp.Literal.number(1))
 
 
 @pytest.mark.parametrize("moment", [NOON, NOON + TICK, datetime(1970, 1, 1), datetime(2024, 2, 29, 23, 59, 59, 999999)])
