@@ -19,7 +19,7 @@ WORDS = 3
 
 @dataclass(frozen=True)
 class Reason:
-    """What events of one source, column and value add to scores: together, in absolute terms, and in how many."""
+    """What events of one source, column and value add to scores: on average, in absolute terms, and to how many."""
 
     source: str
     column: str
@@ -211,7 +211,7 @@ def _reasons(contents: Contents, task: TaskContents) -> Markup:
     plot = treemap("Reasons", "What moves the explained scores: source, column, value; areas by how far.", parts)
     contents.pictures[f"{task.card.task}: reasons"] = plot
     rows = [(r.source, r.column, r.value, r.scores, r.size, r.added) for r in task.reasons]
-    headings = ["source", "column", "value", "scores", "moved in all", "added in all"]
+    headings = ["source", "column", "value", "scores", "moves a score by, on average", "adds on average"]
     every = details("All of them as a table", table(headings, rows, "Reasons", (3, 4, 5)))
     return joined([gallery(f"{task.card.task}-reasons", [plot]), every])
 

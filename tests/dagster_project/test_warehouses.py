@@ -130,6 +130,12 @@ def test_the_demo_gives_the_answers_of_duckdb(
             variables = variables | {"SNOWFLAKE_DATABASE": "DEMO"}
         found = answers(target, variables)
     assert found.keys() == expected.keys()
+    # Who is explained beside the highest score follows from each warehouse's own hash of the entity.
+    reasons = [tables[MART.name].churn_reason for tables in (found, expected)]
+    both = reasons[0].notna() & reasons[1].notna()
+    assert both.any()
+    for tables in (found, expected):
+        tables[MART.name] = tables[MART.name].assign(churn_reason=tables[MART.name].churn_reason.where(both))
     for name, table in expected.items():
         assert len(table) >= HOUSEHOLDS / 2, name
         pd.testing.assert_frame_equal(

@@ -26,10 +26,11 @@ INSIGHT = {
         (1, timestamp '2017-05-15', 0.25::double, 7, {ENDS})
     ) rows (household_id, as_of, score, decile, model_version, run_id, scored_at""",
     "churn_28d_aggregate_reasons": f"""
-        (1, timestamp '2017-05-08', 1, 'old', {ENDS}),
-        (1, timestamp '2017-05-15', 2, 'few trips', {ENDS}),
-        (1, timestamp '2017-05-15', 1, 'a long gap', {ENDS})
-    ) rows (household_id, as_of, rank, words, model_version, run_id, scored_at""",
+        (1, timestamp '2017-05-08', 1, 'gap', 'old', {ENDS}),
+        (1, timestamp '2017-05-15', 3, 'trips', 'few trips', {ENDS}),
+        (1, timestamp '2017-05-15', 2, 'gap', 'a long gap', {ENDS}),
+        (1, timestamp '2017-05-15', 1, 'trips in 28 days, foreseen', 'few to come', {ENDS})
+    ) rows (household_id, as_of, rank, aggregate, words, model_version, run_id, scored_at""",
     "lookalikes": f"""
         (1, timestamp '2017-05-08', 1, 3::bigint, 0.9::double, {ENDS}),
         (1, timestamp '2017-05-15', 1, 2::bigint, 0.8::double, {ENDS}),

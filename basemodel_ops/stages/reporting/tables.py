@@ -10,7 +10,8 @@ from sqlglot import exp
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource, Relation, Task
 from basemodel_ops.pages.contents import Reason, Segment
-from basemodel_ops.stages.explanations.published import answer_column, explanation_relation
+from basemodel_ops.stages.explanations.importance import EVENTS, EVIDENCE
+from basemodel_ops.stages.explanations.published import answer_column, importance_relation
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES, NEIGHBOUR
 from basemodel_ops.stages.insight.profiles import PROFILES, personal
 from basemodel_ops.stages.insight.segments import SEGMENTS
@@ -75,29 +76,20 @@ def scored_weeks(warehouse: Warehouse, task: Task, schema: str, until: datetime)
 
 
 def reasons(warehouse: Warehouse, task: Task, schema: str, as_of: datetime) -> list[Reason]:
-    """What moves the explained scores of a week, added up by source, column and value; the most first."""
-    relation = explanation_relation(task.name, schema)
+    """What moves the explained scores of a week, by source, column and value; what moves them most first."""
+    relation = importance_relation(task.name, schema)
     if not warehouse.exists(relation):
         return []
-    names = [column_of(name) for name in ("source_table", "column_name", "column_value")]
-    added = column_of("contribution")
-    moved = exp.Sum(this=exp.Abs(this=added.copy()))
-    query = (
-        exp.select(
-            *names, _named(moved, "moved"), _named(exp.Sum(this=added), "added"),
-            _named(exp.Count(this=exp.Star()), "scores"),
-        )
-        .from_(table_of(relation))
-        .where(_at(as_of))
-        .group_by(*(name.copy() for name in names))
-        .order_by(exp.Ordered(this=column_of("moved"), desc=True), *(name.copy() for name in names))
-        .limit(REASONS)
-    )  # fmt: skip
+    names = ["source_table", "column_name", "column_value", "mean_absolute", "mean", "entities"]
+    # Aggregates share the same scores out once more, and items are explained by kinds of evidence alone.
+    kinds = map(exp.Literal.string, (EVENTS, EVIDENCE))
+    query = exp.select(*map(column_of, names)).from_(table_of(relation)).where(_at(as_of))
+    query = query.where(column_of("kind").isin(*kinds)).order_by(column_of("rank")).limit(REASONS)
     return [
         Reason(
             entry["source_table"] or "all sources", entry["column_name"] or "any column",
-            entry["column_value"] or "any value", float(entry["moved"]), float(entry["added"]),
-            int(entry["scores"]),
+            entry["column_value"] or "any value", float(entry["mean_absolute"]), float(entry["mean"]),
+            int(entry["entities"]),
         )
         for entry in warehouse.read(query).to_pylist()
     ]  # fmt: skip
@@ -168,21 +160,21 @@ def nearest(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_of: date
     ]
 
 
+SHOWN = {"p_value": "p-value", "words": "what", "main_at": "when", "events": "events", "source_table": "source"}
+"""Columns of anomalies that are shown beside the entity, and what they are called there."""
+
+
 def anomalies(
     warehouse: Warehouse, relation: Relation, entity: str, as_of: datetime
 ) -> tuple[list[str], list[list]] | None:
-    """The oddest of a week by their p-value, with the columns that the table has; None where there is no such table."""
+    """The oddest of a week by their p-value, and what is odd of each; None where there is no such table."""
     if not warehouse.exists(relation):
         return None
-    there = list(warehouse.columns(relation))
-    unsaid = ("as_of", "model_version", "run_id", "scored_at")
-    names = [entity, *(name for name in there if name not in (entity, *unsaid))]
-    if "p_value" not in there:
-        return None
-    query = exp.select(*map(column_of, names)).from_(table_of(relation)).where(_at(as_of))
+    query = exp.select(*map(column_of, (entity, *SHOWN))).from_(table_of(relation)).where(_at(as_of))
     query = query.where(column_of("rank") <= exp.Literal.number(ODD)).order_by(column_of("rank"), column_of("reason"))
     rows = warehouse.read(query).to_pylist()
-    return names, [[row[name] for name in names] for row in rows]
+    # An entity is a name, even where it is a number.
+    return [entity, *SHOWN.values()], [[str(row[entity]), *(row[name] for name in SHOWN)] for row in rows]
 
 
 def attribute_groups(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task, TaskType
 from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_rankings
@@ -81,11 +81,14 @@ class Tested:
         values, errors = self._figures(rows) if len(rows) >= ENOUGH else ({}, {})
         if not np.isfinite(values.get("shipped", np.nan)):
             return {}
+        # No error is below 0, and no other metric above 1: an interval of normal errors may be.
+        least, most = (0.0, np.inf) if self._metric in SMALLER_IS_BETTER else (-np.inf, 1.0)
         results = {}
         for name, value in values.items():
             if np.isfinite(value) and np.isfinite(errors[name]):
-                error = SURE * errors[name]
-                results[name] = Measured(float(value), float(value) - error, float(value) + error)
+                ends = np.array([value - SURE * errors[name], value + SURE * errors[name]])
+                low, high = ends if name == "difference" else np.clip(ends, least, most)
+                results[name] = Measured(float(value), float(low), float(high))
         return results
 
     def _by_moves(self, rows: np.ndarray) -> tuple[Figures, Figures]:

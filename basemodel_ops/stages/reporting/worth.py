@@ -1,6 +1,6 @@
 """The card of a task's model, and the pictures of its test, from artifacts and the rows that were kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,7 +58,7 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
         data=_data(ws), metric=metric, direction="↓" if metric in SMALLER_IS_BETTER else "↑",
         shipped=str(report["shipped"]), baseline=str(report["baseline"]), measured=measured,
         metrics=evaluated.metrics.test, groups=groups,
-        limits=_limits(task, report, groups, tested, why), hashes=_hashes(ws, task, model, evaluated),
+        limits=_limits(task, report, measured, groups, tested, why), hashes=_hashes(ws, task, model, evaluated),
     )  # fmt: skip
     return Worth(card, tested.pictures() if tested else [], why)
 
@@ -110,7 +110,8 @@ def _hashes(ws: Workspace, task: Task, model: ModelArtifact, evaluated: Evaluati
 
 
 def _limits(
-    task: Task, report: dict, groups: Sequence[GroupWorth], tested: Tested | None, why: str
+    task: Task, report: dict, measured: Mapping[str, Measured], groups: Sequence[GroupWorth], tested: Tested | None,
+    why: str,
 ) -> list[str]:  # fmt: skip
     """What the model cannot, in words that follow from its figures."""
     results = [
@@ -122,8 +123,10 @@ def _limits(
     if report.get("warning"):
         results.append(str(report["warning"]))
     value, against, standard_error = (float(report[name]) for name in ("shipped_value", "baseline_value", "noise"))
-    worse = value - against if report["metric"] not in SMALLER_IS_BETTER else against - value
-    if worse < 2 * standard_error or worse <= 0:
+    gain = value - against if report["metric"] not in SMALLER_IS_BETTER else against - value
+    difference = measured.get("difference")
+    error = 2 * standard_error if difference is None else (difference.high - difference.low) / 2
+    if gain < error or gain <= 0:
         results.append(f"It is not surely better than {report['baseline']}: {value:.4g} against {against:.4g}.")
     low = report.get(f"{report['shipped']}: {report['metric']}_low")
     if task.form.at_random is not None and low is not None and low <= task.form.at_random:

@@ -29,6 +29,7 @@ churn_reasons as (
         select
             household_id,
             1 as rank,
+            'none' as aggregate,
             cast(null as varchar) as words
         from shoppers
     {% endif %}
@@ -62,9 +63,18 @@ anomalies as (
     {{ newest(source('basemodel', 'anomalies')) }}
 ),
 
+observed_churn_reasons as (
+    select
+        household_id,
+        words,
+        row_number() over (partition by household_id order by rank) as place
+    from churn_reasons
+    where aggregate not like '%, foreseen' and aggregate <> 'everything else'
+),
+
 main_churn_reasons as (
-    select * from churn_reasons
-    where rank = 1
+    select * from observed_churn_reasons
+    where place = 1
 ),
 
 next_categories as (
