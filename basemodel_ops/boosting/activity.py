@@ -1,6 +1,7 @@
 """Activity targets by boosting: one small model per target, saved as text."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,9 @@ SETTINGS = {
     "num_threads": 1,
 }  # fmt: skip
 ROUNDS = 60
+
+REPORTS = 8
+"""How often it is said how many targets are learnt."""
 
 ROWS = 65_536
 """Rows that are answered at once."""
@@ -51,7 +55,10 @@ class ActivityBoosters:
         return cls(tuple(lgb.Booster(model_str=text) if "\n" in text else float(text) for text in texts))
 
 
-def fit_activity(inputs: np.ndarray, targets: np.ndarray, is_binary: np.ndarray, seed: int) -> ActivityBoosters:
+def fit_activity(
+    inputs: np.ndarray, targets: np.ndarray, is_binary: np.ndarray, seed: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ActivityBoosters:  # fmt: skip
     """Learn each target apart from the rest; rows whose window is not over are left out.
 
     Args:
@@ -59,6 +66,7 @@ def fit_activity(inputs: np.ndarray, targets: np.ndarray, is_binary: np.ndarray,
         targets: (rows, targets), not-a-number where unknown; a yes or no may be a chance.
         is_binary: (targets,) bool, which targets are yes or no.
         seed: Seed of the boosting.
+        progress: Is called with how many targets are learnt, and how many there are, a few times.
     """
     targets = targets.astype(np.float32)
     known = ~np.isnan(targets)
@@ -79,5 +87,10 @@ def fit_activity(inputs: np.ndarray, targets: np.ndarray, is_binary: np.ndarray,
         return lgb.train({**settings, "objective": objective}, data, ROUNDS)
 
     # A small model keeps one core busy, not two: so they are learnt side by side.
+    boosters: list[lgb.Booster | float] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return ActivityBoosters(tuple(pool.map(learn, range(len(is_binary)))))
+        for booster in pool.map(learn, range(len(is_binary))):
+            boosters.append(booster)
+            if len(boosters) % max(len(is_binary) // REPORTS, 1) == 0:
+                progress(len(boosters), len(is_binary))
+    return ActivityBoosters(tuple(boosters))

@@ -19,11 +19,11 @@ def form_problems(meta: TaskMeta) -> Iterator[str]:
     for role, name in meta.label_columns.items():
         if name in (meta.entity, meta.cutoff, meta.target):
             yield f"{role} {name!r} is also the entity, the cutoff or the target. Name a column of its own."
-    for entity_index, other in FORMS.items():
+    for other_type, other in FORMS.items():
         given = [name for name in other.fields if name not in form.fields and getattr(meta, name)]
         if given:
             yield (
-                f"{', '.join(given)} is given, but a {kind} task {other.owns}; only a {entity_index.value} task does. "
+                f"{', '.join(given)} is given, but a {kind} task {other.owns}; only a {other_type.value} task does. "
                 "Remove it."
             )
     if meta.within and meta.horizon is not None and meta.within[0] <= meta.horizon.days:

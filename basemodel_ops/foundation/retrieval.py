@@ -216,5 +216,5 @@ def learn_retrieval(
             optimiser.step()
             schedule.step()
             losses.append(loss.item())
-        log(f"retrieval, pass {epoch + 1} of {epochs}: loss {np.mean(losses[-(steps // epochs) :]):.3f}")
+        log(f"retrieval, pass {epoch + 1}/{epochs}: loss {np.mean(losses[-(steps // epochs) :]):.3f}")
     return Retrieval(network, vectors)

@@ -121,7 +121,7 @@ def pretrain(
             optimiser.step()
             schedule.step()
             losses.append(loss.detach().clone())  # asked for its value at the end of a pass only: a GPU works ahead
-        log(f"pretraining pass {epoch + 1} of {epochs}: loss {float(torch.stack(losses[-per_epoch:]).mean()):.4f}")
+        log(f"pretraining, pass {epoch + 1}/{epochs}: loss {float(torch.stack(losses[-per_epoch:]).mean()):.4f}")
     model = model.on_cpu()
     curve = torch.stack(losses).tolist() if losses else []
     apart = np.sort(apart[:MEASURED])

@@ -12,7 +12,7 @@ from basemodel_ops.code import code_behind
 from basemodel_ops.contract.answers import TABLES
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
-from basemodel_ops.memory import reset_peak
+from basemodel_ops.memory import peak_mb, reset_peak
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.automation import freshness, newest_cutoff
 from dagster_project.defs.lineage import of_scores
@@ -21,7 +21,7 @@ from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.check_results import cached_result
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import WorkspaceResource, checked, held_back, reported, unchanged
+from dagster_project.lib.stage import WorkspaceResource, checked, held_back, held_to_budget, reported, unchanged
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.stages import Workspace
@@ -46,6 +46,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     )
     def answers(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
+        from basemodel_ops.stages.planning.budget import SCORES, check_scoring
 
         reset_peak()
         started, timestamp, workspace = time.monotonic(), as_of(context.partition_key), workspaces.open(context)
@@ -54,7 +55,9 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         held = held_back(workspace, tasks)
         able = [task for task in tasks if task not in held]
         keep = REPRESENTATION in wanted
+        check_scoring(workspace)
         reports = stages.score(workspace, able, timestamp, context.run.run_id, keep) if able or keep else {}
+        held_to_budget(workspace, context, SCORES)(peak_mb())
         for name, report in reports.items():
             result = reported(report, started)
             if name == "entity_representation":

@@ -36,8 +36,8 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     tasks = _explained(project)
     if not tasks:
         return []
-    _, relations = represented(project.contract)
-    events = [project.key(relation) for relation in relations]
+    artifacts, relations = represented(project.contract)
+    histories = [*map(asset_key, artifacts), *map(project.key, relations)]
     tables = {
         task.name: TableAsset(
             project, explanations_key(task.name), f"{task.name}_explanations", TABLES["explanations"], task.entity,
@@ -48,7 +48,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
     specs = [
         tables[task.name].spec(
             f"What moves scores of `{task.name}`", "stages.explanations.publishing",
-            [scores_key(task.name), asset_key(model_key(task.name)), asset_key(FOUNDATION_MODEL), *events],
+            [scores_key(task.name), asset_key(model_key(task.name)), asset_key(FOUNDATION_MODEL), *histories],
             "insight", owners=owners(project.contract, task.relation), tags=task_tags(task),
         )
         for task in tasks

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.assets import FOUNDATION_MODEL, SEGMENTATION, embedding_key, published_columns
+from basemodel_ops.assets import FOUNDATION_MODEL, SEGMENTATION, embedding_key, published_columns, represented
 from basemodel_ops.contract.answers import TABLES, published_name
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
@@ -57,7 +57,10 @@ class _Weekly:
 def _described(project: Project) -> dict[dg.AssetKey, _Weekly]:
     """The tables of a week."""
     entity, divided = project.contract.entity, [REPRESENTATION, asset_key(SEGMENTATION)]
-    anticipated = [REPRESENTATION, asset_key(FOUNDATION_MODEL)]
+    # Past weeks, by which odd ones are told, are made of raw events.
+    artifacts, relations = represented(project.contract)
+    histories = [*map(asset_key, artifacts), *map(project.key, relations)]
+    anticipated = [REPRESENTATION, asset_key(FOUNDATION_MODEL), *histories]
     return {
         EMBEDDINGS: _Weekly(
             f"The embedding of each {entity}, as a text", "vectors", [REPRESENTATION],

@@ -200,6 +200,18 @@ def prepare(ws: Workspace, renew: bool | None = None) -> tuple[Report, list[Line
     return report, lines
 
 
+def check_scoring(ws: Workspace) -> None:
+    """Hold a week's answers and what is made of them to memory and disk, as training was held to them.
+
+    Raises:
+        BudgetError: they do not fit.
+    """
+    examples = ws.store.newest(TRAINING_EXAMPLES)
+    if examples is not None:
+        lines = budget(ws.contract, ws.settings, ws.snapshot(), int(examples.report["length"]))
+        check_budget([line for line in lines if line.stage in (SCORES, INSIGHT, EXPLANATIONS)], ws.settings)
+
+
 def budgeted(settings: Settings, stage: str) -> Line | None:
     """What the newest budget of a home says of a stage; None where it says nothing."""
     path = _path(settings)

@@ -1,6 +1,6 @@
 """Which heads answer a task with one answer: weighed by several moments, calibrated by them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,6 +91,7 @@ def select(
     test_rows: np.ndarray,
     seed: int,
     reported: Iterable[str] = REPORTED,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Selection:
     """Weigh the heads, and fit those that have a share and the `reported` on the `known` rows (positions).
 
@@ -107,6 +108,7 @@ def select(
         test_rows: Positions of the rows that they then answer to.
         seed: Of all that is drawn.
         reported: Names of heads.
+        progress: Is called with how often all heads were fitted, and how often they are going to be.
     """
     kind, metric, test_from = task.type, metric_of(task), int(rows.cutoff[test_rows].min())
 
@@ -116,7 +118,8 @@ def select(
     trials: list[Trial] = []
     indices: list[np.ndarray] = []
     most, span = kind_of(kind).origins(target, ORIGINS), (task.horizon or 0) * DAY
-    for training_rows, measured in rolling_origins(rows.cutoff, rows.part, task.horizon, span, seed, most, rows.known):
+    origins = rolling_origins(rows.cutoff, rows.part, task.horizon, span, seed, most, rows.known)
+    for training_rows, measured in origins:
         numbers = NUMBERS // EARLIER if trials else NUMBERS
         targets = known_until(training_rows, int(rows.cutoff[measured].min()))
         heads = fit_heads(kind, feature_sets.rows(training_rows), targets, seed, None, metric, numbers)
@@ -124,6 +127,7 @@ def select(
         indices.append(measured)
         predictions, targets = predictions_of(kind, heads, later), known_until(measured, test_from)
         trials.append(Trial(predictions, targets, entity_index[measured], later.weight))
+        progress(len(trials), len(origins) + 1)
     # Moments of a trait are parts of the same rows: none is newer. Where labels are known when something happens, those
     # that take long are missing from the newest moment, so it is no better than earlier ones.
     labels, fade = int((rows.part == "train").sum()), 1.0 if task.horizon is None or task.known is not None else FADE

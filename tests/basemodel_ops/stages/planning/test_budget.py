@@ -12,7 +12,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features import builder
 from basemodel_ops.stages.features.builder import source_plans
 from basemodel_ops.stages.planning import budget
-from basemodel_ops.stages.planning.budget import Line, budgeted, exceeded, prepare
+from basemodel_ops.stages.planning.budget import Line, budgeted, check_scoring, exceeded, prepare
 from basemodel_ops.stages.planning.widths import count_values, row_numbers
 
 from ..conftest import encode
@@ -51,6 +51,13 @@ def test_the_width_of_a_row_is_foretold(prepared: Workspace) -> None:
 def tight(home: Path, **settings: object) -> Workspace:
     ws = workspace(home)
     return Workspace.open(ws.settings.model_copy(update=settings), ws.contract, lambda _: None)
+
+
+def test_scoring_that_does_not_fit_is_refused_with_numbers(riders: Workspace) -> None:
+    check_scoring(riders)
+    small = riders.settings.model_copy(update={"memory": "100MB"})
+    with pytest.raises(BudgetError, match=r"of one cutoff would take about [\d,]+ MB of memory.* 100 MB may be used"):
+        check_scoring(Workspace.open(small, riders.contract, lambda _: None))
 
 
 def test_too_little_memory_is_refused_before_anything_is_learnt(tmp_path: Path) -> None:
