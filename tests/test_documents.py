@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from basemodel_ops.assets import Asset, assets
+from basemodel_ops.contract.declarations import TaskMeta
 from basemodel_ops.contract.types import (
     AttributeSource,
     Audience,
@@ -131,6 +132,28 @@ def test_the_defaults_of_settings_are_those_of_the_code() -> None:
                 assert str(fields[key].default).lower() == default.lower(), name
                 compared += 1
     assert compared > 15
+
+
+def test_every_setting_stands_in_the_readme() -> None:
+    rows = re.findall(r"^\| (`BASEMODEL_.*?) \|", README.read_text(), re.MULTILINE)
+    names = {
+        name.removeprefix("BASEMODEL").removeprefix("_").lower() for row in rows for name in re.findall(TICKED, row)
+    }
+    found_not_given = {"owner", "duckdb_path"}
+    assert Settings.model_fields.keys() - found_not_given <= names
+
+
+def test_the_contract_s_row_names_every_field_of_a_task() -> None:
+    (row,) = re.findall(r"^\| `task` \|.*$", ARCHITECTURE.read_text(), re.MULTILINE)
+    shown = set(re.findall(r"\w+", " ".join(re.findall(TICKED, row))))
+    assert TaskMeta.model_fields.keys() - {"purpose"} <= shown  # a purpose stands with personal columns
+
+
+def test_the_files_that_a_purchase_passes_are_there() -> None:
+    walk = ARCHITECTURE.read_text().partition("## One purchase, file by file")[2].partition("\n## ")[0]
+    files = re.findall(r"`((?:dbt|basemodel_ops|dagster_project)/[\w/.]+)`", walk)
+    assert len(files) > 20
+    assert [name for name in files if not (ARCHITECTURE.parent / name).exists()] == []
 
 
 def shown_or_updated(path: Path, text: str) -> None:
