@@ -11,11 +11,6 @@ from basemodel_ops.cleora.ids import mix
 from basemodel_ops.cleora.simd import SIMD_WIDTH, load, store
 
 
-def block_count(dimension: int) -> int:
-    """Blocks that hold a dimension."""
-    return -(-dimension // SIMD_WIDTH)
-
-
 @njit(parallel=True, cache=True, nogil=True)
 def hashed_blocks(hashes: np.ndarray, dimension: int, seed: int) -> np.ndarray:
     """Vectors in U(-1, 1) from (hash of the id, column, seed) by splitmix64, float32 (blocks, rows * 16).

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from basemodel_ops.contract.answers import TABLES
-from basemodel_ops.contract.types import Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import Task
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import scores_key
 from dagster_project.defs.lineage import from_scores
@@ -76,4 +77,4 @@ def keys(project: Project) -> list[dg.AssetKey]:
 
 def _compared(project: Project) -> list[Task]:
     """The tasks whose scores are compared between entities; a recommendation ranks the items of each."""
-    return [task for task in project.contract.tasks if task.type is not TaskType.RECOMMENDATION]
+    return [task for task in project.contract.tasks if task.form.shape is not Shape.ITEMS]

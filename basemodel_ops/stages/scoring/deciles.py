@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_behind
-from basemodel_ops.contract.types import Contract, Relation, Task, TaskType
+from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.report import Report
 from basemodel_ops.stages.scoring.answering import CUTOFF_COLUMN, score_relation
 from basemodel_ops.stages.workspace import Workspace
@@ -24,11 +24,6 @@ GROUP = {TaskType.MULTICLASS: "class", TaskType.MULTILABEL: "item"}
 """Column within whose values scores are compared, by type of task; others compare all scores."""
 
 PROVENANCE = ("model_version", "run_id", "scored_at")
-
-
-def with_deciles(contract: Contract) -> list[Task]:
-    """The tasks whose scores are compared between entities; a recommendation ranks the items of each."""
-    return [task for task in contract.tasks if task.type is not TaskType.RECOMMENDATION]
 
 
 def deciles_relation(task: str, schema: str = "basemodel") -> Relation:
