@@ -109,7 +109,7 @@ def of_effects(columns: Columns, selected: str, baseline: str, worth: str) -> li
             "Outcomes that treatment gains over those of as many untreated, when the largest effects are treated "
             f"first. {worth}; 0 is random. Treating everyone gains {whole:.3g} for each one treated.",
             "share treated, largest effects first",
-            "outcomes gained (per treated row)",
+            "gained (per treated row)",
             lines,
             ("at random", ([0, 1], [0, whole])),
             (0.0, 1.0, None, None),

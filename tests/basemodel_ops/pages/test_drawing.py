@@ -97,6 +97,7 @@ def test_the_qini_curve_counts_what_treatment_gains_among_the_largest_effects(
     columns = {"label": came + 2.0 * treated, "prediction": effect, "baseline": -effect, "weight": weight}
     (picture,) = quality.of_effects(columns, "mixture", "plain", "Qini 0.1")
     assert "Qini 0.1" in picture.words
+    assert "…" not in picture.svg
     for name, scores in (("mixture", effect), ("plain", -effect)):
         points = [(0.0, 0.0)]
         for least in sorted(set(scores), reverse=True):
