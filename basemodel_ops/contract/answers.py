@@ -139,7 +139,7 @@ TABLES = {
             {
                 "level": "1 is the coarsest.",
                 "segment": "The segment; `2.1` lies in `2`.",
-                "name": "Its name, after what sets it apart; it may change where the segment does not.",
+                "name": "Its name, after what sets it apart; it stays from week to week while that does.",
                 "distance": "Distance to the centre of the segment.",
             },
         ),

@@ -190,7 +190,6 @@ FORMS = {
         rows_each=2,
         unit="score (change of the chance through treatment)",
         at_random=0.0,
-        unpictured="Of an effect no curves are drawn, since nobody sees it of a row; its metrics are in the card.",
     ),
 }
 """The registry: one entry per type."""

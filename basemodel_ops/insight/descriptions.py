@@ -62,10 +62,9 @@ class Sums:
 
 
 def differences(sums: Sums, inside: np.ndarray, outside: np.ndarray, column: list[object]) -> list[Difference]:
-    """What holds more often inside of some groups than outside, what tells most first.
+    """All that holds more often inside of some groups than outside beyond chance (`FALSE`), what tells most first.
 
-    A trait is told where it holds more often beyond chance (`FALSE`), and those first that many members have and others
-    lack: share inside x log(lower bound of the lift).
+    That is what many members have and others lack: share inside x log(lower bound of the lift).
 
     Args:
         sums: Of all groups.
@@ -88,17 +87,21 @@ def differences(sums: Sums, inside: np.ndarray, outside: np.ndarray, column: lis
     low, high = (logs + side * norm.ppf((1 + LEVEL) / 2) * error for side in (-1, 1))
     is_distinct = beyond & (low > 0)
     gain = np.where(is_distinct, total / selected * low, -np.inf)
+    order = np.argsort(-gain, kind="stable")[: int(is_distinct.sum())]
+    shares = total / selected, other_total / others
+    figures = np.stack([*shares, *np.exp([logs, low, high])])[:, order]
+    return [Difference(int(trait), *map(float, values)) for trait, values in zip(order, figures.T, strict=True)]
+
+
+def described(found: list[Difference], column: list[object]) -> list[Difference]:
+    """The first of these that a description holds, `MOST_DIFFERENCES` in all and `OF_COLUMN` of each column."""
     results: list[Difference] = []
     used: dict[object, int] = {}
-    for trait in np.argsort(-gain, kind="stable"):
-        if not is_distinct[trait] or len(results) == MOST_DIFFERENCES:
-            break
-        if used.get(column[trait], 0) == OF_COLUMN:
-            continue
-        used[column[trait]] = used.get(column[trait], 0) + 1
-        shares = total[trait] / selected, other_total[trait] / others
-        lift = np.exp([logs[trait], low[trait], high[trait]])
-        results.append(Difference(int(trait), *map(float, (*shares, *lift))))
+    for difference in found:
+        about = column[difference.trait]
+        if used.get(about, 0) < OF_COLUMN and len(results) < MOST_DIFFERENCES:
+            used[about] = used.get(about, 0) + 1
+            results.append(difference)
     return results
 
 

@@ -20,7 +20,8 @@ def _ordered(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[
     return label, score, weight, last
 
 
-def _thinned(x: np.ndarray, y: np.ndarray) -> Points:
+def thinned(x: np.ndarray, y: np.ndarray) -> Points:
+    """About `POINTS` of the points of a curve, its ends among them."""
     shown = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
     return x[shown], y[shown]
 
@@ -29,21 +30,21 @@ def roc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """False and true positive rates from (0, 0) to (1, 1), of 0/1 labels (rows,); equal scores are one step."""
     label, _, weight, last = _ordered(label, score, weight)
     hits, misses = np.cumsum(label * weight)[last], np.cumsum((1 - label) * weight)[last]
-    return _thinned(*(np.append(0.0, miss / max(miss[-1], 1e-12)) for miss in (misses, hits)))
+    return thinned(*(np.append(0.0, miss / max(miss[-1], 1e-12)) for miss in (misses, hits)))
 
 
 def precision_recall(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """Recall and precision at every threshold, the highest first."""
     label, _, weight, last = _ordered(label, score, weight)
     hits, taken = np.cumsum(label * weight)[last], np.cumsum(weight)[last]
-    return _thinned(hits / max(hits[-1], 1e-12), hits / np.maximum(taken, 1e-12))
+    return thinned(hits / max(hits[-1], 1e-12), hits / np.maximum(taken, 1e-12))
 
 
 def gains(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> Points:
     """Share of rows taken, the highest scores first, and the share of all that labels add up to among them."""
     label, _, weight, last = _ordered(label, score, weight)
     taken, result = np.cumsum(weight)[last], np.cumsum(label * weight)[last]
-    return _thinned(np.append(0.0, taken / taken[-1]), np.append(0.0, result / max(result[-1], 1e-12)))
+    return thinned(np.append(0.0, taken / taken[-1]), np.append(0.0, result / max(result[-1], 1e-12)))
 
 
 def lift(taken: np.ndarray, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from basemodel_ops.pages import measures
 from basemodel_ops.pages.pictures import Picture, curves, histogram, matrix
+from basemodel_ops.tasks.uplift import is_treated, qini_curve
 
 Columns = Mapping[str, np.ndarray]
 """Of the test rows: `label`, `prediction`, `baseline` where there is one, and `weight`."""
@@ -91,6 +92,29 @@ def of_amounts(columns: Columns, selected: str, baseline: str) -> list[Picture]:
         )
     )  # fmt: skip
     return results
+
+
+def of_effects(columns: Columns, selected: str, baseline: str, worth: str) -> list[Picture]:
+    """The Qini curve: `label` is a target of `tasks.uplift`, `prediction` an effect; `worth` tells the coefficient."""
+    target, weight = columns["label"], columns["weight"]
+    treated = max(float(weight @ is_treated(target)), 1e-12)
+    lines = {}
+    for name, effect in _scores(columns, selected, baseline).items():
+        rows, gained = qini_curve(target, effect, weight)
+        lines[name] = measures.thinned(rows / rows[-1], gained / treated)
+    whole = float(lines[selected][1][-1])
+    return [
+        curves(
+            "Qini curve",
+            "Outcomes that treatment gains over those of as many untreated, when the largest effects are treated "
+            f"first. {worth}; 0 is random. Treating everyone gains {whole:.3g} for each one treated.",
+            "share treated, largest effects first",
+            "gained (per treated row)",
+            lines,
+            ("at random", ([0, 1], [0, whole])),
+            (0.0, 1.0, None, None),
+        )
+    ]
 
 
 def of_classes(label: np.ndarray, columns: Columns, predicted: np.ndarray) -> list[Picture]:

@@ -19,6 +19,11 @@ Weight = np.ndarray | None
 """Of how many rows each speaks, (rows,); None where all speak of one."""
 
 
+def target_of(outcome: np.ndarray, treatment: np.ndarray) -> np.ndarray:
+    """Targets of outcomes and treatments, 0 or 1 each, (rows,)."""
+    return outcome + TREATED * treatment
+
+
 def outcome_of(target: np.ndarray) -> np.ndarray:
     """The outcome, 0 or 1, (rows,)."""
     return target % TREATED

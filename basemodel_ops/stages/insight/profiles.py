@@ -1,12 +1,14 @@
 """What is said of segments: the traits that set each apart from its siblings, in words and figures, and a name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.contract.types import Contract
-from basemodel_ops.insight.descriptions import Difference, Sums, differences
+from basemodel_ops.insight.descriptions import Difference, Sums, described, differences
+from basemodel_ops.insight.names import Apart, is_worded, names_of
 from basemodel_ops.insight.segments import LEVELS, Tree
 from basemodel_ops.insight.traits import SEEN_WEEKS, WORDS, Trait
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
@@ -15,9 +17,6 @@ from basemodel_ops.stages.insight.week import Week
 from basemodel_ops.stages.workspace import Workspace
 
 PROFILES = "segment_profiles"
-
-NAMED_BY = 2
-"""Traits in the name of a segment."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,13 @@ class Profile:
     differences: list[TraitDifference]
 
 
-def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.ndarray) -> list[Profile]:
+def profiles(
+    ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.ndarray, before: Mapping[str, str]
+) -> list[Profile]:  # fmt: skip
     """Every segment with members, described against those with which it shares a parent, or else against everyone.
 
-    Personal columns are not told of, nor what fewer members have than `descriptions.MEMBERS`.
+    Personal columns are not told of, nor what fewer members have than `descriptions.MEMBERS`. `before` are the names of
+    an earlier week, by id.
     """
     if not len(week):
         return []
@@ -62,24 +64,20 @@ def profiles(ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.nd
         return []
     words = Words(ws, traits)
     below = [np.flatnonzero(_is_below(tree, entry)) for entry in range(len(tree))]
-    results, used = [], set()
+    found = []
     for entry in range(len(tree)):
-        size = int(sums.count[below[entry]].sum())
-        if not size:
-            continue
-        level, above = int(tree.level[entry]), int(tree.parent[entry])
+        above = int(tree.parent[entry])
         around = np.arange(len(tree)) if above < 0 else below[above]
-        others = np.setdiff1d(around, below[entry])
-        apart = differences(sums, below[entry], others, words.about)
-        name = (
-            " · ".join(dict.fromkeys(words.name(difference.trait) for difference in apart[:NAMED_BY]))
-            or f"segment {ids[entry]}"
+        found.append(differences(sums, below[entry], np.setdiff1d(around, below[entry]), words.about))
+    names = names_of(ids, tree.parent.tolist(), [words.apart(entry) for entry in found], before)
+    sizes = [int(sums.count[members].sum()) for members in below]
+    return [
+        Profile(
+            ids[entry], int(tree.level[entry]), names[entry], size, size / len(week),
+            [words.describe(difference) for difference in described(found[entry], words.about)],
         )
-        name = f"{name} ({ids[entry]})" if (level, name) in used else name
-        used.add((level, name))
-        differing = [words.describe(difference) for difference in apart]
-        results.append(Profile(ids[entry], level, name, size, size / len(week), differing))
-    return results
+        for entry, size in enumerate(sizes) if size
+    ]  # fmt: skip
 
 
 def _is_below(tree: Tree, group: int) -> np.ndarray:
@@ -115,16 +113,21 @@ class Words:
             self._known[key] = [str(entry) for entry in values.slice(0, 10_000).cast(pa.string()).to_pylist()]
         return self._known[key][int(trait.value)]
 
-    def name(self, number: int) -> str:
-        """A trait in a name."""
-        trait = self._traits[number]
-        if trait.kind in WORDS:
-            return f"{trait.kind} {trait.column}"
-        if trait.kind == "time":
-            return str(trait.value)
-        value = self._value(trait)
-        # A number says nothing without what it numbers.
-        return f"{trait.column.rpartition('.')[2]} {value}" if value.replace(".", "").isdigit() else value
+    def apart(self, found: list[Difference]) -> Apart:
+        """Differences as a name says them."""
+        words: dict[str, None] = {}
+        bare: dict[str, None] = {}
+        for difference in found:
+            trait = self._traits[difference.trait]
+            if trait.kind in WORDS:
+                words[f"{trait.kind} {trait.column}"] = None
+            elif trait.kind == "time":
+                words[str(trait.value)] = None
+            elif is_worded(value := self._value(trait)):
+                words[value] = None
+            else:  # it says nothing without what it is a value of
+                bare[f"{trait.column.rpartition('.')[2]} {value}"] = None
+        return Apart(list(words), list(bare))
 
     def describe(self, difference: Difference) -> TraitDifference:
         """A difference in words and figures."""

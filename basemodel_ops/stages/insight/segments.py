@@ -30,10 +30,11 @@ FLOWS = 20
 
 @dataclass(frozen=True)
 class Before:
-    """The nearest other week that was divided: when, and the ids of this week's entities in it, (entities, levels)."""
+    """The nearest other week that was divided: when, and the ids of this week's entities in it."""
 
     as_of: datetime
-    ids: np.ndarray  # objects, "" where there was none
+    ids: np.ndarray  # objects (entities, levels), "" where there was none
+    names: dict[str, str]  # by id; none where it is later
 
 
 def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
@@ -55,9 +56,13 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
     with ws.warehouse() as warehouse:
         before = _before(ws, warehouse, week)
         ids, group, distance = _named(tree, week, before)
-        descriptions = profiles(ws, week, tree, ids, group)
+        descriptions = profiles(ws, week, tree, ids, group, {} if before is None else before.names)
         names = {profile.segment: profile.name for profile in descriptions}
-        earlier = None if before is None else hashlib.sha256(repr(before.ids.tolist()).encode()).hexdigest()[:16]
+        earlier = (
+            None
+            if before is None
+            else hashlib.sha256(repr((before.ids.tolist(), sorted(before.names.items()))).encode()).hexdigest()[:16]
+        )
         version = version_of(SEGMENTS, tree_version, week.version, earlier)
         code = code_behind("stages.insight.segments")
         here: dict[str, datetime | str] = {"as_of": as_of}
@@ -127,19 +132,21 @@ def _before(ws: Workspace, warehouse: Warehouse, week: Week) -> Before | None:
     if not (earlier or later):
         return None
     timestamp = earlier[-1] if earlier else later[0]
-    names = [ws.contract.entity, "level", "segment"]
-    query = (
-        exp.select(*map(column_of, names))
-        .from_(table_of(ws.answer_relation(SEGMENTS)))
-        .where(column_of("as_of").eq(timestamp_of(timestamp)))
-    )
+
+    def read(*columns: str) -> exp.Select:
+        query = exp.select(*map(column_of, columns)).from_(table_of(ws.answer_relation(SEGMENTS)))
+        return query.where(column_of("as_of").eq(timestamp_of(timestamp)))
+
+    query = read(ws.contract.entity, "level", "segment")
+    # A week before the first takes over no names: each would then follow the other.
+    names = warehouse.read(read("segment", "name").distinct()).to_pylist() if earlier else []
     ids = np.full((len(week), LEVELS), "", object)
     for batch in warehouse.batches(query, ws.settings.batch_rows):
         index = week.entities.encode(batch.column(0).cast(week.entities.values.type))
         known = np.flatnonzero(index >= 0)
         level = batch.column(1).to_numpy(zero_copy_only=False).astype(np.int64) - 1
         ids[index[known], level[known]] = np.array(batch.column(2).to_pylist(), object)[known]
-    return Before(timestamp, ids)
+    return Before(timestamp, ids, {row["segment"]: row["name"] for row in names})
 
 
 def _texts(ids: list[str], group: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The test rows of a task as they were answered: its metric among any of them, with an interval, and pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task, TaskType
 from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
-from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_rankings
+from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_effects, of_rankings
 from basemodel_ops.tasks.draws import EntityDraws
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import metric_of
+from basemodel_ops.tasks.uplift import target_of
 
 SAMPLES = 40
 """Draws of entities by which an interval is found."""
@@ -54,6 +55,8 @@ class Tested:
             for name in ("prediction", "baseline", "label", "weight", "probability")
             if name in names
         }
+        if task.type is TaskType.UPLIFT:
+            self._columns["label"] = target_of(self._columns["label"], self._numbers("treatment"))
         self._first, self._figures = self._by_type()
         entity = rows.column(task.entity).take(pa.array(self._first)).combine_chunks()
         self.entities: pa.Array = entity
@@ -114,8 +117,8 @@ class Tested:
         known = {entry: draw[np.isfinite(draw)] for entry, draw in drawn.items()}
         return values, {entry: float(draw.std()) if len(draw) else float("nan") for entry, draw in known.items()}
 
-    def pictures(self) -> list[Picture]:
-        """How well the answers hold."""
+    def pictures(self, measured: Mapping[str, Measured]) -> list[Picture]:
+        """How well the answers hold, and of an effect what was `measured` of it."""
         columns, kind = self._columns, self.task.type
         if kind is TaskType.RECOMMENDATION:
             labels = (self._numbers("label"), self._numbers("baseline_label"))
@@ -123,6 +126,9 @@ class Tested:
         columns = {**columns, "weight": columns.get("weight", np.ones(self._table.num_rows))}
         if kind is TaskType.REGRESSION:
             return of_amounts(columns, self.shipped, self.baseline)
+        if kind is TaskType.UPLIFT:
+            figures = "; ".join(f"{name} {value}" for name, value in measured.items() if name != "difference")
+            return of_effects(columns, self.shipped, self.baseline, f"{self._metric.capitalize()}: {figures}")
         if kind is TaskType.MULTICLASS:
             label, predicted = (np.array(self._table.column(name).to_pylist(), str) for name in ("label", "prediction"))
             return of_classes(label, {**columns, "prediction": columns["probability"]}, predicted)

@@ -42,10 +42,12 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
     tested, why = _tested(ws, task, report)
     measured = tested.measured() if tested else {}
     metric = tested.metric if tested else metric_of(task)
+    value, against = float(report["shipped_value"]), float(report["baseline_value"])
+    low, high = (report.get(f"{report['shipped']}: {metric}_{end}") for end in ("low", "high"))
     if not measured:
-        value, against = float(report["shipped_value"]), float(report["baseline_value"])
-        ends = (float(report.get(f"{report['shipped']}: {metric}_{end}", value)) for end in ("low", "high"))
-        measured = {"shipped": Measured(value, *ends), "baseline": Measured(against, against, against)}
+        measured = {name: Measured(one, one, one) for name, one in (("shipped", value), ("baseline", against))}
+    if low is not None and high is not None:  # one interval, wherever it is told
+        measured["shipped"] = Measured(measured["shipped"].value, float(low), float(high))
     groups = [] if tested is None else _groups(ws, warehouse, task, tested)
     parts = {
         name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "moments", "split")
@@ -60,7 +62,7 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
         metrics=evaluated.metrics.test, groups=groups,
         limits=_limits(task, report, measured, groups, tested, why), hashes=_hashes(ws, task, model, evaluated),
     )  # fmt: skip
-    return Worth(card, tested.pictures() if tested else [], why)
+    return Worth(card, tested.pictures(measured) if tested else [], why)
 
 
 def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str]:

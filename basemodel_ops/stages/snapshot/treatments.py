@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
-from basemodel_ops.tasks.uplift import TREATED
+from basemodel_ops.tasks.uplift import target_of
 
 
 def treated_outcomes(table: pa.Table, task: Task) -> pa.ChunkedArray:
@@ -35,7 +35,7 @@ def treated_outcomes(table: pa.Table, task: Task) -> pa.ChunkedArray:
                 f"{name} of {task.name} is {column[wrong][0]:g} in some rows; an uplift task knows 0 and 1. "
                 "Compare one treatment with none: leave rows of others out, or ask about each in a task of its own."
             )
-    return pa.chunked_array([pa.array(values[0] + TREATED * values[1], mask=~is_known)])
+    return pa.chunked_array([pa.array(target_of(values[0], values[1]), mask=~is_known)])
 
 
 def _numbers(table: pa.Table, task: Task, role: str) -> pa.ChunkedArray:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from basemodel_ops.insight.descriptions import MEMBERS, Sums, differences
+from basemodel_ops.insight.descriptions import MEMBERS, Sums, described, differences
 
 SIZE = 400
 
@@ -27,7 +27,7 @@ def told(shares: np.ndarray, columns: Sequence[object] = COLUMNS, group: np.ndar
     parts = [(group[part], shares[part]) for part in (slice(0, 99), slice(99, 640), slice(640, None))]
     sums = Sums.of(parts, 2)
     assert sums is not None
-    return differences(sums, np.array([0]), np.array([1]), list(columns))
+    return described(differences(sums, np.array([0]), np.array([1]), list(columns)), list(columns))
 
 
 def test_the_planted_trait_is_told_first_with_its_shares(shares: np.ndarray) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from basemodel_ops.pages.cards import Card, GroupWorth, Measured
 from basemodel_ops.pages.contents import Contents, Reason, Segment, SegmentMap, TaskContents
-from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_rankings
+from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_effects, of_rankings
 
 EVIL = "<script>alert('\"&')</script>"
 LONG = "a name of an item that is longer than any column of a telephone is wide, " * 3
@@ -24,7 +24,9 @@ def contents() -> Contents:
     guesses = np.where(generator.random(rows) < 0.6, classes, "low")
     rank = np.tile(np.arange(1, 21), 100)
     hits = [(generator.random(2000) < share / rank).astype(float) for share in (0.5, 0.3)]
+    effects = {**columns, "label": columns["label"] + 2.0 * (generator.random(rows) < 0.5)}
     drawn = {
+        "voucher": of_effects(effects, "mixture", "plain", "Qini: shipped 0.01 [-0.02, 0.04]"),
         "churn": of_chances(columns, "mixture", "plain"), "spend": of_amounts(amounts, "mixture", "plain"),
         EVIL: of_classes(classes, columns, guesses),
         "next": of_rankings(rank, hits[0], hits[1], np.repeat(generator.integers(0, 9, 100), 20)),

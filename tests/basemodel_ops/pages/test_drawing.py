@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from basemodel_ops.pages import style
+from basemodel_ops.pages import quality, style
 from basemodel_ops.pages.axes import Axis, Plane, short, ticks
 from basemodel_ops.pages.markup import Markup, as_markup, element, number, slug, table
 from basemodel_ops.pages.pictures import curves, interval, matrix
@@ -77,6 +77,38 @@ def test_every_picture_is_named_and_well_formed_whatever_its_names() -> None:
         _drawn(picture.alone(""))
     assert len(keys) == len(found)
     assert 'role="img"' in interval(1, 0, 2, (0, 2), EVIL, "x")
+
+
+def test_the_qini_curve_counts_what_treatment_gains_among_the_largest_effects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By definition: of each number of rows, who was treated and came less as many of the untreated who came."""
+    generator = np.random.default_rng(5)
+    rows = 60
+    treated, came, weight = generator.random(rows) < 0.5, generator.random(rows) < 0.4, generator.random(rows) + 0.5
+    effect = np.round(generator.normal(size=rows), 1)  # with equal ones
+    drawn_lines = {}
+
+    def seen(*arguments: object) -> object:
+        drawn_lines.update(lines=arguments[4], guide=arguments[5])
+        return curves(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(quality, "curves", seen)
+    columns = {"label": came + 2.0 * treated, "prediction": effect, "baseline": -effect, "weight": weight}
+    (picture,) = quality.of_effects(columns, "mixture", "plain", "Qini 0.1")
+    assert "Qini 0.1" in picture.words
+    assert "…" not in picture.svg
+    for name, scores in (("mixture", effect), ("plain", -effect)):
+        points = [(0.0, 0.0)]
+        for least in sorted(set(scores), reverse=True):
+            reached = scores >= least
+            with_, without = weight[reached & treated].sum(), weight[reached & ~treated].sum()
+            yes, other = weight[reached & treated & came].sum(), weight[reached & ~treated & came].sum()
+            gained = yes - other * with_ / without if without else yes
+            points.append((weight[reached].sum() / weight.sum(), gained / weight[treated].sum()))
+        np.testing.assert_allclose(np.transpose(drawn_lines["lines"][name]), points, atol=1e-12)
+    rates = [np.average(came[rows], weights=weight[rows]) for rows in (treated, ~treated)]
+    np.testing.assert_allclose(drawn_lines["guide"][1], [[0, 1], [0, rates[0] - rates[1]]])
 
 
 @pytest.mark.parametrize("top", [1.0, 123_456.0, 2.5e-7, 0.0])

@@ -22,7 +22,7 @@ from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES
-from basemodel_ops.stages.insight.profiles import PROFILES
+from basemodel_ops.stages.insight.profiles import PROFILES, profiles
 from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.segments import SEGMENTS
 from basemodel_ops.stages.insight.vectors import ENTITIES
@@ -139,6 +139,20 @@ def test_every_rider_has_a_segment_and_every_segment_its_size(ws: Workspace, pub
         assert row["lift_low"] <= row["lift"] <= row["lift_high"]
     assert published["segments"].metrics["groups_1"] == len({row["segment"] for row in first})
     assert published["segments"].metrics["compared_with"] == f"{LAST:%Y-%m-%d}"
+
+
+@pytest.mark.usefixtures("published")
+def test_names_say_what_is_told_of_the_members_or_whose_part_they_are(ws: Workspace) -> None:
+    """Riders by the zone that they keep to, and those of the first zone again, of whom nobody else is left."""
+    week = Week(ws, NEWEST)
+    zone = [int(rider.split()[1]) % 3 for rider in week.entities.values.to_pylist()]
+    group = np.array([[one, 3 if one == 0 else -1, -1] for one in zone])
+    tree = Tree(np.zeros((4, 1), np.float32), np.array([-1, -1, -1, 0]), np.ones(4))
+    for before in ({}, {"1": "another", "1.1": "another · part 1"}):
+        first, *others, within = profiles(ws, week, tree, ["1", "2", "3", "1.1"], group, before)
+        assert first.name == f"station {first.differences[0].value}"
+        assert [other.name for other in others] == ["segment 2", "segment 3"]
+        assert (within.name, within.differences) == (f"{first.name} · part 1", [])
 
 
 def test_what_is_there_is_not_written_again(ws: Workspace, published: dict[str, Report]) -> None:

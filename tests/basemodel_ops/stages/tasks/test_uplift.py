@@ -125,10 +125,15 @@ def test_reasons_deciles_and_the_card_are_made_of_it(treated: tuple[Workspace, T
     assert (best["decile"], best["score"]) == (10, max(row["score"] for row in rows))
     with ws.warehouse() as warehouse:
         card = worth(ws, warehouse, task, NEWEST)
-    assert card.pictures == []
-    assert "Of an effect no curves are drawn" in card.why_none
     measured = card.card.measured["shipped"]
     assert 0 < measured.low < measured.value < measured.high
+    report = EvaluationArtifact.current(ws, task.name).report
+    assert [measured.low, measured.high] == [report[f"{report['shipped']}: qini_{end}"] for end in ("low", "high")]
+    assert measured.value == pytest.approx(report["shipped_value"], abs=1e-5)
+    (picture,) = card.pictures
+    assert picture.title == "Qini curve"
+    assert f"shipped {measured}" in picture.words
+    assert "at random" in dict(picture.legend)
 
 
 def always(rider: str, cutoff: datetime) -> tuple[int, int]:
