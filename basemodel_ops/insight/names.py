@@ -43,18 +43,18 @@ def names_of(
     """Of each name; empty where nothing sets it apart."""
     results: list[str] = []
     used = set()
-    for place, (key, said) in enumerate(zip(ids, apart, strict=True)):
+    for position, (key, traits) in enumerate(zip(ids, apart, strict=True)):
         earlier = before.get(key, "").removesuffix(f" ({key})").split(BETWEEN)
-        above = parent[place]
+        above = parent[position]
         while above >= 0 and not parts[above]:
             above = parent[above]
         lead = [] if above < 0 else parts[above]
-        own = earlier if set(earlier) <= set(said.words) else list(said.words[:NAMED_BY])
-        if not own and said.bare:
-            own = [*lead, earlier[-1] if earlier[-1] in said.bare else said.bare[0]]
-        parts.append(own)
+        parts_of_name = earlier if set(earlier) <= set(traits.words) else list(traits.words[:NAMED_BY])
+        if not parts_of_name and traits.bare:
+            parts_of_name = [*lead, earlier[-1] if earlier[-1] in traits.bare else traits.bare[0]]
+        parts.append(parts_of_name)
         number = f"part {key.removeprefix(f'{ids[above]}.')}" if lead else f"segment {key}"
-        name = BETWEEN.join(own or [*lead, number])
+        name = BETWEEN.join(parts_of_name or [*lead, number])
         name = f"{name} ({key})" if (key.count("."), name) in used else name
         used.add((key.count("."), name))
         results.append(name)

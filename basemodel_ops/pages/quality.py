@@ -102,16 +102,16 @@ def of_effects(columns: Columns, selected: str, baseline: str, worth: str) -> li
     for name, effect in _scores(columns, selected, baseline).items():
         rows, gained = qini_curve(target, effect, weight)
         lines[name] = measures.thinned(rows / rows[-1], gained / treated)
-    whole = float(lines[selected][1][-1])
+    gained_by_all = float(lines[selected][1][-1])
     return [
         curves(
             "Qini curve",
             "Outcomes that treatment gains over those of as many untreated, when the largest effects are treated "
-            f"first. {worth}; 0 is random. Treating everyone gains {whole:.3g} for each one treated.",
+            f"first. {worth}; 0 is random. Treating everyone gains {gained_by_all:.3g} for each one treated.",
             "share treated, largest effects first",
             "gained (per treated row)",
             lines,
-            ("at random", ([0, 1], [0, whole])),
+            ("at random", ([0, 1], [0, gained_by_all])),
             (0.0, 1.0, None, None),
         )
     ]

@@ -45,7 +45,9 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
     value, against = float(report["shipped_value"]), float(report["baseline_value"])
     low, high = (report.get(f"{report['shipped']}: {metric}_{end}") for end in ("low", "high"))
     if not measured:
-        measured = {name: Measured(one, one, one) for name, one in (("shipped", value), ("baseline", against))}
+        measured = {
+            name: Measured(figure, figure, figure) for name, figure in (("shipped", value), ("baseline", against))
+        }
     if low is not None and high is not None:  # one interval, wherever it is told
         measured["shipped"] = Measured(measured["shipped"].value, float(low), float(high))
     groups = [] if tested is None else _groups(ws, warehouse, task, tested)
