@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -13,6 +14,7 @@ from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import evaluation_key
 from dagster_project.cli.app import app
 
+from ..browser import Page, browsing
 from .conftest import VISITS, Run
 
 TASK = "returns_14d"
@@ -35,6 +37,44 @@ def test_a_run_ends_by_naming_its_page(visits: Run) -> None:
     assert "<script" not in text
     assert "No segments" not in text
     assert len(text) < 10 * 2**20
+
+
+@pytest.fixture(scope="module")
+def shown(visits: Run) -> Iterator[Page]:
+    with browsing() as found:
+        found.show(1200)
+        found.open(visits.settings.home / "report.html")
+        yield found
+
+
+def test_a_browser_shows_the_page_of_a_run_and_has_nothing_to_complain_of(shown: Page) -> None:
+    assert shown.said == []
+    assert shown.run("document.title").startswith("BaseModel report, 2024-")
+    wide = shown.run("[...document.querySelectorAll('svg')].map(svg => svg.getBoundingClientRect().width)")
+    assert len(wide) > 9
+    assert min(wide) > 60
+    titles = set(shown.run("[...document.querySelectorAll('figcaption strong')].map(one => one.textContent)"))
+    assert titles >= {"Events", "Pretraining", "ROC curve", "Score distribution", "Reasons", "Each patient on a map"}
+    ids = shown.run("[...document.querySelectorAll('[id]')].map(one => one.id)")
+    assert len(ids) == len(set(ids))
+    links = shown.run("[...document.links].map(one => one.getAttribute('href'))")
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    assert all(link.startswith(("#", "data:application/json")) for link in links)
+
+
+def test_no_section_is_empty_of_what_the_run_made(visits: Run, shown: Page) -> None:
+    week = shown.run("document.title").rpartition(" ")[2]
+    for table in (f"{TASK}_scores", f"{TASK}_explanations", "segments", "lookalikes", "anomalies"):
+        assert visits.rows(f"select count(*) > 0 from basemodel.{table} where as_of = timestamp '{week}'") == [(True,)]
+    empty = shown.run("[...document.querySelectorAll('.none')].map(one => one.textContent)")
+    true = ("No attribute of few values", "No column is sketched")  # it has no attribute, and keeps all of few values
+    assert [words for words in empty if not words.startswith(true)] == []
+    rows = shown.run(
+        "Object.fromEntries([...document.querySelectorAll('main > section')].map(one =>"
+        " [one.querySelector('h2').textContent, one.querySelectorAll('tbody tr').length]))"
+    )
+    for title in ("Data", f"Task {TASK}", "Segments", "Look-alikes", "Anomalies"):
+        assert rows[title] > 0, title
 
 
 def test_the_command_makes_the_page_again_and_prints_where_it_is(visits: Run, invoke) -> None:
