@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -12,7 +13,11 @@ from typer.testing import CliRunner
 
 from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import evaluation_key
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
 from dagster_project.cli.app import app
+from dagster_project.cli.execution import NO_PAGE, write_report
 
 from ..browser import Page, browsing
 from .conftest import VISITS, Run
@@ -75,6 +80,30 @@ def test_no_section_is_empty_of_what_the_run_made(visits: Run, shown: Page) -> N
     )
     for title in ("Data", f"Task {TASK}", "Segments", "Look-alikes", "Anomalies"):
         assert rows[title] > 0, title
+
+
+def test_an_older_week_does_not_take_the_place_of_the_newest(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, dbt_project_dir=VISITS)
+    store = ArtifactStore(settings.artifact_root)
+
+    def made(week: datetime) -> None:
+        text = f"about {week:%Y-%m-%d %H}"
+        store.write(ReportArtifact.key(week), "v", lambda writer: ReportArtifact.write(writer, text, []))
+
+    old, new = datetime(2024, 9, 30), datetime(2024, 9, 30, 12)
+    assert write_report(settings, None) == write_report(settings, key_of(old)) == NO_PAGE
+    made(old)
+    assert write_report(settings, key_of(new)) == NO_PAGE  # an older week is not what was asked for either
+    page = tmp_path / "report.html"
+    assert not page.exists()
+    assert write_report(settings, key_of(old)).endswith(f"a page to look at: {page}")
+    made(new)
+    assert write_report(settings, key_of(new)).endswith(f"a page to look at: {page}")
+    words = write_report(settings, key_of(old))
+    assert str(page) in words
+    assert f"The report of {key_of(new)}, the newest week" in words
+    assert f"`basemodel report --as-of {key_of(old)}`" in words
+    assert page.read_text() == "about 2024-09-30 12"
 
 
 def test_the_command_makes_the_page_again_and_prints_where_it_is(visits: Run, invoke) -> None:
