@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basemodel_ops.contract.types import Task
+from basemodel_ops.tasks.influence import mean_moved, standard_error
 from basemodel_ops.tasks.ranker import Ranker, RankingPairs, ranking_pairs, scores_crosswise
 from basemodel_ops.tasks.recommendation import Weights, candidate_weights, choose_blend
 from basemodel_ops.tasks.reranking import (
@@ -120,14 +121,9 @@ class Rankings:
 
 
 def is_clear(difference: np.ndarray, entity_index: np.ndarray) -> bool:
-    """Whether differences of rows are above 0 on average by two standard errors; nan where there is none.
-
-    Rows of an entity are one draw: windows of near cutoffs overlap.
-    """
-    known = np.isfinite(difference)
-    apart = difference[known] - difference[known].mean() if known.any() else difference[known]
-    _, whose = np.unique(entity_index[known], return_inverse=True)
-    return bool(difference[known].sum() > 2 * np.sqrt(np.sum(np.bincount(whose, apart) ** 2)))
+    """Whether differences of rows are above 0 on average by two standard errors; nan where there is none."""
+    known = difference[np.isfinite(difference)]
+    return len(known) > 0 and bool(known.mean() > 2 * standard_error(mean_moved(difference), entity_index))
 
 
 def _blend_crosswise(queries: Sequence[Query], seed: int, policies: Sequence[str]) -> list[np.ndarray] | None:

@@ -1,19 +1,19 @@
 """The main job, run where there is something to do, and the summary of what came out. Dagster is loaded to run it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from basemodel_ops.adapters import ADAPTERS
 from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import SEGMENTATION, model_key
+from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Cadence
 from basemodel_ops.errors import BaseModelError, SettingsError
 from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.ownership import check_owner
-from dagster_project.cli.report import write_page
+from dagster_project.cli.report import newest_reported, write_page
 from dagster_project.defs.partitions import as_of as partition_moment
 from dagster_project.defs.partitions import chosen, listed, timestamp
 from dagster_project.lib.finished import Outcome, forget, last, note
@@ -22,6 +22,8 @@ from dagster_project.lib.loaded_dbt import loaded
 from dagster_project.lib.locking import turn
 from dagster_project.lib.project import Project, dbt_executable, load_project
 from dagster_project.lib.results import evaluations, print_evaluations
+
+NO_PAGE = "The report of all tasks: `basemodel report` makes it"
 
 
 class RunError(BaseModelError):
@@ -68,8 +70,7 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
     what = _why_skipped(before) if before else f"Running {job}" + (f" as of {key}" if key else "")
     console.print(what, style="bold", soft_wrap=True)
     outcome = before or _made(project, tasks, as_of, job, asked)
-    page = write_page(settings, partition_moment(outcome.key)) if outcome.key is not None else None
-    _print_summary(project, names, outcome, console, page)
+    _print_summary(project, names, outcome, console, write_report(settings, outcome.key))
     if not before:
         console.print(f"  Of {outcome.assets} assets {outcome.reused} were there, made from the same, and stayed.")
     if outcome.held_back:
@@ -115,16 +116,27 @@ def _why_skipped(before: Outcome) -> str:
     return text + (f", and so do its warnings: {'; '.join(before.warned)}" if before.warned else "")
 
 
-def _print_summary(
-    project: Project, tasks: Sequence[str], outcome: Outcome, console: Console, page: Path | None
-) -> None:
+def write_report(settings: Settings, key: str | None) -> str:
+    """Write the page of the newest week that has one; where it is, and where that of the week answered is."""
+    if key is None:
+        return NO_PAGE
+    shown = newest_reported(settings, partition_moment(key))
+    page = write_page(settings, shown)
+    if page is None:
+        return NO_PAGE
+    if key_of(shown) == key:
+        return f"The report, a page to look at: {page}"
+    return f"The report of {key_of(shown)}, the newest week: {page}; that of {key}: `basemodel report --as-of {key}`"
+
+
+def _print_summary(project: Project, tasks: Sequence[str], outcome: Outcome, console: Console, page: str) -> None:
     """What the models of the tasks are worth, then where to look next."""
     print_evaluations(evaluations(project, tasks), outcome.scored, console)
     settings = project.settings
     where = settings.warehouse_path if settings.kind == "duckdb" else ADAPTERS[settings.kind].title
     console.print("[bold]Where to look next[/bold]")
     for line in (
-        f"The report, a page to look at: {page}" if page else "The report of all tasks: `basemodel report` makes it",
+        page,
         f"Answers: tables {settings.answers_schema}.<task>_scores in {where}, and the marts that read them.",
         "These figures again, and all candidates: `basemodel results`, `basemodel results TASK`",
         "Every step, its numbers, pictures and checks: `basemodel ui`, then http://127.0.0.1:3000",

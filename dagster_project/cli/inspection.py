@@ -90,7 +90,7 @@ def results(
     """Print what the current models are worth on the test cutoffs, beside their baselines."""
     from dagster_project.cli.execution import known_tasks
     from dagster_project.lib.project import load_project
-    from dagster_project.lib.results import candidates, evaluations, print_candidates, print_evaluations
+    from dagster_project.lib.results import candidates, evaluations, print_candidates, print_evaluations, print_split
 
     with plain_errors():
         project = load_project(read_settings())
@@ -103,6 +103,7 @@ def results(
         return
     print_evaluations(result, {}, Console())
     for name, parts in metrics.items():
+        print_split(name, result[name], Console())
         print_candidates(name, parts, Console())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from basemodel_ops.errors import SettingsError
-from basemodel_ops.pages import FILE
+from basemodel_ops.pages import FILE, FOLDER
 from basemodel_ops.settings import Settings
 from dagster_project.cli.errors import plain_errors, read_settings
 from dagster_project.cli.options import AsOf
@@ -46,6 +46,16 @@ def report(
     typer.echo(path)
     if path is not None and not no_open:
         webbrowser.open(path.as_uri())
+
+
+def newest_reported(settings: Settings, as_of: datetime) -> datetime:
+    """The newest week that has a page where `as_of` has one; else `as_of`. An older week is no news to look at."""
+    from basemodel_ops.artifacts import ArtifactStore
+    from basemodel_ops.contract.cutoffs import timestamp_of_key
+
+    keys = {key for key, _ in ArtifactStore(settings.artifact_root).versions() if key.startswith(f"{FOLDER}/")}
+    weeks = {timestamp_of_key(key.removeprefix(f"{FOLDER}/")) for key in keys}
+    return max(weeks) if as_of in weeks else as_of
 
 
 def write_page(settings: Settings, as_of: datetime) -> Path | None:

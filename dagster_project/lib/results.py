@@ -19,6 +19,8 @@ Metrics = Mapping[str, Mapping[str, float]]
 Evaluation = Mapping[str, object]
 """What is reported of the evaluation of a task's model."""
 
+PARTS = ("train", "validation", "test")
+
 INTERVAL = 1.96
 """Standard errors to either side of what holds 95 of 100 times."""
 
@@ -57,17 +59,29 @@ def print_evaluations(result: Mapping[str, Evaluation], scored: Mapping[str, obj
         console: Where it goes.
     """
     table = Table(title="\nTasks, on the last complete cutoffs", title_justify="left")
-    for heading in ("task", "ships", "metric", "value", "baseline", "value", "difference"):
-        table.add_column(heading, justify="right" if heading in ("value", "difference") else "left")
+    for heading in ("task", "ships", "metric", "value", "baseline", "value", "difference", "test rows"):
+        table.add_column(heading, justify="right" if heading in ("value", "difference", "test rows") else "left")
     if scored:
         table.add_column("rows scored", justify="right")
     for task, entry in result.items():
         cells = [task, entry["shipped"], directed(str(entry["metric"])), entry["shipped_value"]]
-        cells += [entry["baseline"], entry["baseline_value"], _difference(entry)]
+        cells += [entry["baseline"], entry["baseline_value"], _difference(entry), entry.get("test rows", "-")]
         table.add_row(*map(_cell, [*cells, scored.get(task, "-")] if scored else cells))
     show(table, console)
     for warning in filter(None, (entry.get("warning") for entry in result.values())):
         console.print(f"[yellow]![/yellow] {escape(str(warning))}", soft_wrap=True)
+
+
+def print_split(task: str, entry: Evaluation, console: Console) -> None:
+    """Of each part of a task's rows how many there are, and the first and the last of their cutoffs."""
+    table = Table(title=f"\n{task}, split {entry['split']}", title_justify="left")
+    for heading in ("part", "rows", "cutoffs"):
+        table.add_column(heading, justify="right" if heading == "rows" else "left")
+    for part in PARTS:
+        if (rows := entry.get(f"{part} rows")) is not None:
+            cutoffs = entry.get(f"{part} cutoffs", entry.get(f"{part} moments", "any"))
+            table.add_row(part, _cell(rows), str(cutoffs))
+    show(table, console)
 
 
 def print_candidates(task: str, metrics: Mapping[str, Mapping[str, Mapping[str, float]]], console: Console) -> None:

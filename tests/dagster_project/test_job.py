@@ -96,6 +96,12 @@ def test_another_week_is_another_partition(visits: Run, earlier: list[tuple]) ->
 
 
 @pytest.mark.usefixtures("earlier")
+def test_the_page_to_look_at_stays_that_of_the_newest_week(visits: Run) -> None:
+    assert "BaseModel report, 2024-09-30" in (visits.settings.home / "report.html").read_text(encoding="utf-8")
+    assert (visits.settings.home / "artifacts" / "report" / EARLIER).is_dir()
+
+
+@pytest.mark.usefixtures("earlier")
 def test_the_future_changes_nothing_that_is_known_before_it(
     visits: Run, run_job: RunJob, edited: Callable[[str, str, str], Path]
 ) -> None:

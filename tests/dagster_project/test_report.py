@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -11,8 +13,13 @@ from typer.testing import CliRunner
 
 from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import evaluation_key
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.settings import Settings
+from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
 from dagster_project.cli.app import app
+from dagster_project.cli.execution import NO_PAGE, write_report
 
+from ..browser import Page, browsing
 from .conftest import VISITS, Run
 
 TASK = "returns_14d"
@@ -35,6 +42,68 @@ def test_a_run_ends_by_naming_its_page(visits: Run) -> None:
     assert "<script" not in text
     assert "No segments" not in text
     assert len(text) < 10 * 2**20
+
+
+@pytest.fixture(scope="module")
+def shown(visits: Run) -> Iterator[Page]:
+    with browsing() as found:
+        found.show(1200)
+        found.open(visits.settings.home / "report.html")
+        yield found
+
+
+def test_a_browser_shows_the_page_of_a_run_and_has_nothing_to_complain_of(shown: Page) -> None:
+    assert shown.said == []
+    assert shown.run("document.title").startswith("BaseModel report, 2024-")
+    wide = shown.run("[...document.querySelectorAll('svg')].map(svg => svg.getBoundingClientRect().width)")
+    assert len(wide) > 9
+    assert min(wide) > 60
+    titles = set(shown.run("[...document.querySelectorAll('figcaption strong')].map(one => one.textContent)"))
+    assert titles >= {"Events", "Pretraining", "ROC curve", "Score distribution", "Reasons", "Each patient on a map"}
+    ids = shown.run("[...document.querySelectorAll('[id]')].map(one => one.id)")
+    assert len(ids) == len(set(ids))
+    links = shown.run("[...document.links].map(one => one.getAttribute('href'))")
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    assert all(link.startswith(("#", "data:application/json")) for link in links)
+
+
+def test_no_section_is_empty_of_what_the_run_made(visits: Run, shown: Page) -> None:
+    week = shown.run("document.title").rpartition(" ")[2]
+    for table in (f"{TASK}_scores", f"{TASK}_explanations", "segments", "lookalikes", "anomalies"):
+        assert visits.rows(f"select count(*) > 0 from basemodel.{table} where as_of = timestamp '{week}'") == [(True,)]
+    empty = shown.run("[...document.querySelectorAll('.none')].map(one => one.textContent)")
+    true = ("No attribute of few values", "No column is sketched")  # it has no attribute, and keeps all of few values
+    assert [words for words in empty if not words.startswith(true)] == []
+    rows = shown.run(
+        "Object.fromEntries([...document.querySelectorAll('main > section')].map(one =>"
+        " [one.querySelector('h2').textContent, one.querySelectorAll('tbody tr').length]))"
+    )
+    for title in ("Data", f"Task {TASK}", "Segments", "Look-alikes", "Anomalies"):
+        assert rows[title] > 0, title
+
+
+def test_an_older_week_does_not_take_the_place_of_the_newest(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, dbt_project_dir=VISITS)
+    store = ArtifactStore(settings.artifact_root)
+
+    def made(week: datetime) -> None:
+        text = f"about {week:%Y-%m-%d %H}"
+        store.write(ReportArtifact.key(week), "v", lambda writer: ReportArtifact.write(writer, text, []))
+
+    old, new = datetime(2024, 9, 30), datetime(2024, 9, 30, 12)
+    assert write_report(settings, None) == write_report(settings, key_of(old)) == NO_PAGE
+    made(old)
+    assert write_report(settings, key_of(new)) == NO_PAGE  # an older week is not what was asked for either
+    page = tmp_path / "report.html"
+    assert not page.exists()
+    assert write_report(settings, key_of(old)).endswith(f"a page to look at: {page}")
+    made(new)
+    assert write_report(settings, key_of(new)).endswith(f"a page to look at: {page}")
+    words = write_report(settings, key_of(old))
+    assert str(page) in words
+    assert f"The report of {key_of(new)}, the newest week" in words
+    assert f"`basemodel report --as-of {key_of(old)}`" in words
+    assert page.read_text() == "about 2024-09-30 12"
 
 
 def test_the_command_makes_the_page_again_and_prints_where_it_is(visits: Run, invoke) -> None:

@@ -1,13 +1,14 @@
 """What models are worth, at the terminal."""
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
 from dagster_project.cli.app import app
-from dagster_project.lib.results import directed, in_words, print_evaluations
+from dagster_project.lib.results import directed, in_words, print_evaluations, print_split
 
 from .conftest import VISITS
 
@@ -61,13 +62,46 @@ def test_a_difference_stands_with_its_interval_and_the_way_that_is_better(capsys
 
     one = {
         "shipped": "mixture", "metric": "mae", "shipped_value": 2.5, "baseline": "plain", "baseline_value": 3.0,
-        "noise": 0.1,
+        "noise": 0.1, "test rows": 5678,
     }  # fmt: skip
     print_evaluations({"position": one}, {"position": 1234}, Console())
     text = capsys.readouterr().out
-    for part in ("mae ↓", "-0.5000 ± 0.1960", "1,234"):
+    for part in ("mae ↓", "-0.5000 ± 0.1960", "1,234", "5,678"):
         assert part in text
     assert in_words(one) == "mixture: mae ↓ 2.5000, plain 3.0000"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_task_is_printed_with_its_split_and_no_number_is_cut(
+    asked: "Run", monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    from rich import console
+
+    ((task, one),) = json.loads(invoke("--json")).items()
+    whole = console.Console
+    narrow = lambda: whole(width=width, force_terminal=True, color_system=None)  # noqa: E731
+    monkeypatch.setattr(console, "Console", narrow)
+    text = " ".join(invoke(task).replace("│", " ").split())
+    assert "…" not in text
+    assert f"{one['test rows']:,}" in text
+    for part in ("train", "validation", "test"):
+        assert f"{one[f'{part} rows']:,}" in text
+        for date in re.findall(r"\d{4}-\d\d-\d\d", one[f"{part} cutoffs"]):
+            assert date in text
+    for by_name in one["candidates"].values():
+        for values in by_name.values():
+            for value in values.values():
+                assert f"{value:.4f}" in text
+
+
+def test_a_split_names_each_part_once_and_a_trait_has_rows_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    print_split("income", {"split": "by entity", "train rows": 4990, "test rows": 190}, Console())
+    text = capsys.readouterr().out
+    assert "income, split by entity" in text
+    assert [line.split("│")[1].strip() for line in text.splitlines() if "│" in line] == ["train", "test"]
+    assert "4,990" in text
 
 
 def test_a_metric_says_which_way_is_better_where_one_is() -> None:

@@ -158,11 +158,11 @@ def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: in
     return pa.table({task.entity: pa.concat_arrays([highest, others]), "chosen_by": by})
 
 
-def scores_fingerprint(warehouse: Warehouse, task: Task, as_of: datetime) -> list[str]:
-    """What the ledger says that the scores of that partition are made from; empty where it says nothing."""
+def fingerprint(warehouse: Warehouse, relation: Relation, as_of: datetime) -> list[str]:
+    """What the ledger says that a partition of a table is made from; empty where it says nothing."""
     ledger = warehouse.ledger
-    entry = Partition(score_relation(task.name, ledger.schema_name), {"as_of": as_of}, "", "", "").entry
     if not warehouse.exists(ledger):
         return []
+    entry = Partition(relation, {"as_of": as_of}, "", "", "").entry
     query = exp.select(column_of("input_hash"), column_of("code_version")).from_(table_of(ledger)).where(entry)
     return [str(value) for row in warehouse.read(query).to_pylist() for value in row.values()]

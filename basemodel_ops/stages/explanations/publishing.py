@@ -28,10 +28,10 @@ from basemodel_ops.stages.explanations.published import (
     SAMPLE,
     chosen_entities,
     explanation_relation,
-    scores_fingerprint,
+    fingerprint,
     tables_of,
 )
-from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion
+from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, score_relation
 from basemodel_ops.stages.tasks.recommendation import target_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -60,7 +60,12 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
         question = explainable_question(ws, warehouse, task, as_of)
         chosen = chosen_entities(warehouse, task, as_of, count)
         keys = chosen.column(task.entity)
-        inputs = (scores_fingerprint(warehouse, task, as_of), question.model_version, count, ws.settings.seed)
+        inputs = (
+            fingerprint(warehouse, score_relation(name, ws.settings.answers_schema), as_of),
+            question.model_version,
+            count,
+            ws.settings.seed,
+        )
         version = version_of(str(explanation_relation(name, ws.settings.answers_schema)), as_of, *inputs)
         item = question.recommender.items.values.type if isinstance(question, ItemQuestion) else pa.string()
         tables = tables_of(task, keys.type, item, ws.settings.answers_schema)

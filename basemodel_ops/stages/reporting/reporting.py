@@ -156,7 +156,7 @@ def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:
     """What the last check of sketches that passed found: column, precision and rank correlation."""
     path = ws.settings.home / "findings" / "entity_representation" / "decoding.json"
     try:
-        numbers = json.loads(path.read_text())["findings"][0]["metrics"]
+        numbers = json.loads(path.read_text())["findings"][0].get("metrics", {})  # earlier homes have none
     except (OSError, ValueError):  # it never ran, or did not pass
         return []
     precisions = {name.partition(" ")[2]: value for name, value in numbers.items() if name.startswith("precision_")}

@@ -14,6 +14,7 @@ from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_effects, of_rankings
 from basemodel_ops.tasks.draws import EntityDraws
+from basemodel_ops.tasks.influence import auroc_moved, standard_error
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.tasks.uplift import target_of
@@ -100,9 +101,7 @@ class Tested:
         auroc = {entry: auroc_moved(label, self._wide[name][rows]) for entry, name in COLUMNS.items()}
         values = _with_difference({entry: value for entry, (value, _) in auroc.items()})
         moved = _with_difference({entry: moves for entry, (_, moves) in auroc.items()})
-        entity_index = np.unique(self._owner[rows], return_inverse=True)[1]
-        by_entity = {entry: np.bincount(entity_index, moves) for entry, moves in moved.items()}
-        return values, {entry: float(np.sqrt((moves**2).sum())) for entry, moves in by_entity.items()}
+        return values, {entry: standard_error(moves, self._owner[rows]) for entry, moves in moved.items()}
 
     def _by_draws(self, measure: Measure, rows: np.ndarray) -> tuple[Figures, Figures]:
         """Values and standard errors by draws of the entities of the rows."""
@@ -182,41 +181,6 @@ class Tested:
     def metric(self) -> str:
         """What is measured: the task's metric, or accuracy of classes, of which only the likeliest is kept."""
         return self._metric
-
-
-def auroc_moved(label: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
-    """The mean AUROC of labels that some rows have and some do not, and how far each row moves it, (rows,).
-
-    What rows move sums to 0, and its squares to the variance of the mean where rows are apart (DeLong et al., 1988).
-
-    Args:
-        label: 0 or 1, (rows, labels).
-        score: (rows, labels).
-    """
-    value, moved, count = 0.0, np.zeros(len(label)), 0
-    for positive, scores in zip(label.T > 0, score.T, strict=True):
-        yes, no = int(positive.sum()), int((~positive).sum())
-        if not (yes and no):
-            continue
-        right = _right(positive, scores)
-        auroc = right[positive].mean()
-        moved += (right - auroc) / np.where(positive, yes, no)
-        value, count = value + auroc, count + 1
-    return (value / count, moved / count) if count else (float("nan"), moved)
-
-
-def _right(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The share of the rows of the other kind that each row is on the right side of, equal scores counted half."""
-    order = np.argsort(scores)
-    first = np.append(0, np.flatnonzero(np.diff(scores[order])) + 1)  # of each run of equal scores
-    count = np.diff(np.append(first, len(scores)))
-    yes = np.add.reduceat(positive[order], first, dtype=np.int64)
-    above_no, above_yes = (
-        np.repeat((np.cumsum(members) - members / 2) / members.sum(), count) for members in (count - yes, yes)
-    )  # shares that it stands above
-    results = np.empty(len(scores))
-    results[order] = np.where(positive[order], above_no, 1 - above_yes)
-    return results
 
 
 def _with_difference(by: dict[str, Value]) -> dict[str, Value]:

@@ -12,12 +12,14 @@ from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, known_before_test
 from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets
 from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
+from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions
 from basemodel_ops.stages.tasks.targets import refuse_empty
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
 from basemodel_ops.tasks.cold_start import measure_by_history
+from basemodel_ops.tasks.influence import auroc_moved, standard_error
 from basemodel_ops.tasks.metrics import multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
 from basemodel_ops.warehouse.base import Warehouse
@@ -58,4 +60,7 @@ def fit_labels(
         is_warm, lambda rows_of_group: multilabel_metrics(target[test][rows_of_group], shown[rows_of_group])
     )
     LabelModelArtifact.write_metrics_by_history(writer, by_history)
+    (_, moved), (_, against) = (auroc_moved(target[test], predictions[name]) for name in (selected, "baseline"))
+    noise = standard_error(moved - against, examples.entity[row_index[test]])
+    LabelModelArtifact.write_comparison(writer, Comparison(noise=noise))
     return Fit(selected, metrics, on_test)

@@ -18,12 +18,13 @@ from basemodel_ops.stages.snapshot.parts import parts_used
 from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, load_task_rows, report_fit
 from basemodel_ops.stages.snapshot.times import Times
 from basemodel_ops.stages.tasks.eligible_items import read_eligible_items
-from basemodel_ops.stages.tasks.model_artifact import FittedMetrics
+from basemodel_ops.stages.tasks.model_artifact import Comparison, FittedMetrics
 from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_items, read_positive_items
 from basemodel_ops.stages.tasks.predictions import keep_predictions, ranked_predictions
 from basemodel_ops.stages.tasks.recommendation_artifact import Recipe, RecommendationArtifact
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import measure_by_history
+from basemodel_ops.tasks.influence import mean_moved, standard_error
 from basemodel_ops.tasks.pair_features import (
     InteractionSnapshot,
     ItemModels,
@@ -34,7 +35,7 @@ from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
 from basemodel_ops.tasks.recommendation import retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
-from basemodel_ops.tasks.reranking import Query, measure_scores
+from basemodel_ops.tasks.reranking import Query, entities, measure_scores, ndcg_by_row
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import whole_population_query
 
@@ -172,6 +173,9 @@ def fit_recommendation(
     selected, training_pairs = rankings.selected, rankings.training_pairs
     kept = ranked_predictions(task, tested, test, (scores[selected], scores["baseline"]), context.items.values)
     keep_predictions(ws, task.name, kept, writer)
+    gained = ndcg_by_row(test, scores[selected]) - ndcg_by_row(test, scores["baseline"])
+    noise = standard_error(mean_moved(gained), np.concatenate(entities(test)))
+    RecommendationArtifact.write_comparison(writer, Comparison(noise=noise))
     if selected == RERANKED:
         final = Ranker.fit([*training_pairs, *(ranking_pairs(query, seed) for query in test)], seed)
         if final is not None:

@@ -40,6 +40,14 @@ def test_held_out_seeds_of_chance_are_found_by_chance() -> None:
     assert 0.4 < found.auroc < 0.55  # below a half: what is held out is missing from what is learnt
 
 
+def test_where_all_are_alike_everyone_has_the_share_of_seeds() -> None:
+    draw = np.random.default_rng(0)
+    seeds = draw.random(PEOPLE) < 0.1
+    found = membership([np.ones((PEOPLE, NUMBERS), np.float16)], seeds)
+    np.testing.assert_allclose(found.probability, seeds.mean(), atol=0.002)
+    assert 0.4 < found.auroc < 0.55
+
+
 def test_lift_counts_seeds_among_the_first() -> None:
     scores, seeds = np.arange(100.0), np.zeros(100, bool)
     seeds[[99, 98, 10, 0]] = True

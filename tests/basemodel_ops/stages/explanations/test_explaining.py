@@ -240,6 +240,30 @@ def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_ag
     assert query(ws, f"select distinct run_id from {table}") == [("first",)]
 
 
+@pytest.mark.parametrize("kind", [TaskType.BINARY, TaskType.MULTILABEL])
+@pytest.mark.parametrize("others", [True, False], ids=["with others", "alone"])
+def test_of_a_scored_entity_without_events_nothing_is_published(
+    fitted: dict[TaskType, tuple[Workspace, str]], kind: TaskType, others: bool
+) -> None:
+    ws, name = fitted[kind]
+    many = Workspace.open(ws.settings.model_copy(update={"explained": RIDERS}), ws.contract, lambda _: None, "run")
+    scores, as_of = score_relation(name), CUTOFFS[-3] if others else CUTOFFS[-4]
+    if others:
+        stages.task_scores(many, name, as_of, "run")
+    with duckdb.connect(str(ws.settings.warehouse_path)) as connection:
+        nobody = f"select * replace ('nobody' as rider, timestamp '{as_of}' as as_of) from {scores}"
+        connection.execute(f"insert into {scores} {nobody} where rider = 'rider 3' and as_of = timestamp '{NEWEST}'")
+    report = stages.task_explanations(many, name, as_of, "run")
+    rows = query(ws, f"select distinct rider from {explanation_relation(name)} where as_of = timestamp '{as_of}'")
+    assert report.metrics["entities"] == len(rows) + 1
+    assert ("nobody",) not in rows
+    assert bool(rows) == others
+    for finding in (check_sums(many, name, as_of), check_faithful(many, name, as_of)):
+        assert finding.passed or finding.name == "reasons_are_faithful", finding.description
+    assert others or "Nobody whose score is explained has events" in check_sums(many, name, as_of).description
+    assert not check_sums(many, name, CUTOFFS[-5]).passed  # of a week that was never explained
+
+
 def test_rows_are_gathered_by_table_in_their_order() -> None:
     one, other = ({"n": 1}, {"n": 2}, {"n": 3}), ({"n": 9},)
     told = [("a", [one[0]]), ("b", [other[0]]), ("a", [one[1]]), ("c", []), ("a", [one[2]])]

@@ -17,9 +17,11 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.deciles import check_deciles
 from basemodel_ops.stages.reporting import tables
 from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
+from basemodel_ops.stages.reporting.tested import SURE
 from basemodel_ops.stages.reporting.worth import Worth, worth
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.deciles import deciles_relation
+from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.predictions import PredictionsArtifact, read_predictions
 from basemodel_ops.tasks.metrics import metric_of
@@ -129,6 +131,17 @@ def test_the_rows_give_the_reported_metric_again(ws: Workspace, worths: dict[Tas
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_an_evaluation_says_how_sure_its_difference_is_as_the_card_does(
+    ws: Workspace, worths: dict[TaskType, Worth], kind: TaskType
+) -> None:
+    """Of many labels by the same formula, else by other draws. A card measures accuracy of classes, another metric."""
+    noise = float(EvaluationArtifact.current(ws, named(ws, kind).name).report["noise"])
+    difference = worths[kind].card.measured["difference"]
+    error = (difference.high - difference.low) / 2 / SURE
+    assert kind is CLASS or noise == pytest.approx(error, rel=1e-9 if kind is MANY else 0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_card_measures_what_the_evaluation_reports_and_within_its_interval(
     ws: Workspace, worths: dict[TaskType, Worth], kind: TaskType
 ) -> None:
@@ -221,6 +234,19 @@ def test_a_page_is_made_once_holds_a_card_per_task_and_says_what_is_missing(ws: 
     for line in ("No segments of this week", "No look-alikes", "No anomalies", "No score of this task is explained"):
         assert line in page
     assert made.metrics["bytes"] == len(page.encode()) < 10 * 2**20
+
+
+def test_a_week_without_rows_has_no_scores_no_deciles_and_a_page_that_says_so(ws: Workspace) -> None:
+    early = datetime(2023, 12, 25)
+    for task in ws.contract.tasks:
+        if task.type is not ITEMS:
+            assert stages.task_deciles(ws, task.name, early, "run").metrics["rows"] == 0
+            assert check_deciles(ws, task.name, early).passed
+    made = stages.report(ws, early)
+    page = ReportArtifact(ws.store.current(ReportArtifact.key(early))).page
+    assert made.metrics["tasks"] == len(ws.contract.tasks) == page.count("No week is scored yet")
+    for line in ("No segments of this week", "No look-alikes", "No anomalies", "No score of this task is explained"):
+        assert line in page
 
 
 def test_the_same_answers_give_the_same_bytes(ws: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""The mean AUROC of many labels, and how sure it is, against draws."""
+"""The test rows of a task: a metric with its interval, against draws."""
 
 from datetime import datetime
 
@@ -9,8 +9,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.stages.reporting import tested
-from basemodel_ops.stages.reporting.tested import ENOUGH, SAMPLES, SURE, auroc_moved, positions_by
-from basemodel_ops.tasks.metrics import multilabel_metrics
+from basemodel_ops.stages.reporting.tested import ENOUGH, SAMPLES, SURE, positions_by
 
 
 def make_rows(kind: TaskType, seed: int) -> tuple[tested.Tested, dict[str, np.ndarray]]:
@@ -69,24 +68,6 @@ def test_few_rows_or_a_single_answer_are_not_measured() -> None:
     assert not rows.measured(np.arange(ENOUGH - 1))
     assert not rows.measured(np.flatnonzero(columns["label"] == 1))
     assert rows.measured(np.arange(ENOUGH))
-
-
-def test_what_rows_move_gives_the_spread_of_draws() -> None:
-    generator = np.random.default_rng(0)
-    label = (generator.random((300, 6)) < 0.3).astype(float)
-    label[:, 5] = 0  # a label that nobody has
-    score = np.round(label * 0.5 + generator.normal(size=(300, 6)), 1)
-    value, moved = auroc_moved(label, score)
-    assert value == pytest.approx(multilabel_metrics(label, score)["macro_auroc"])
-    assert moved.sum() == pytest.approx(0, abs=1e-9)
-    draws = [auroc_moved(label[some], score[some])[0] for some in generator.integers(0, 300, (400, 300))]
-    assert np.sqrt((moved**2).sum()) == pytest.approx(np.std(draws), rel=0.15)
-
-
-def test_nothing_is_said_where_nobody_differs() -> None:
-    value, moved = auroc_moved(np.ones((4, 2)), np.arange(8.0).reshape(4, 2))
-    assert np.isnan(value)
-    assert not moved.any()
 
 
 def test_rows_are_told_apart_by_value_the_most_frequent_first() -> None:
