@@ -130,13 +130,16 @@ def test_the_demo_gives_the_answers_of_duckdb(
             variables = variables | {"SNOWFLAKE_DATABASE": "DEMO"}
         found = answers(target, variables)
     assert found.keys() == expected.keys()
-    # Who is explained beside the highest score follows from each warehouse's own hash of the entity.
+    # Who is explained beside the highest score, and so what is usual, follows from each warehouse's hash of the entity.
     reasons = [tables[MART.name].churn_reason for tables in (found, expected)]
     both = reasons[0].notna() & reasons[1].notna()
     assert both.any()
-    for tables in (found, expected):
-        tables[MART.name] = tables[MART.name].assign(churn_reason=tables[MART.name].churn_reason.where(both))
     for name, table in expected.items():
+        if name == MART.name:
+            found[name], table = (
+                mart.assign(churn_reason=mart.churn_reason.where(both).str.partition(", usually")[0])
+                for mart in (found[name], table)
+            )
         assert len(table) >= HOUSEHOLDS / 2, name
         pd.testing.assert_frame_equal(
             found[name], table, check_dtype=False, check_column_type=False, check_exact=True, obj=name
