@@ -52,7 +52,7 @@ def shown(visits: Run) -> Iterator[Page]:
         yield found
 
 
-def test_a_browser_shows_the_page_of_a_run_and_has_nothing_to_complain_of(shown: Page) -> None:
+def test_a_browser_shows_the_page_of_a_run_without_an_error(shown: Page) -> None:
     assert shown.said == []
     assert shown.run("document.title").startswith("BaseModel report, 2024-")
     wide = shown.run("[...document.querySelectorAll('svg')].map(svg => svg.getBoundingClientRect().width)")

@@ -75,7 +75,7 @@ OWN = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 20, 7)
 
 
 @pytest.mark.parametrize("kind", [pa.bool_(), pa.int8(), pa.float64(), pa.decimal128(9, 2)], ids=str)
-def test_the_only_yes_is_learnt_from_whatever_the_type_of_the_answers(tmp_path: Path, kind: pa.DataType) -> None:
+def test_the_only_positive_row_is_kept_whatever_the_type_of_the_target(tmp_path: Path, kind: pa.DataType) -> None:
     """Of 720 training rows 60 are drawn, and one is a yes."""
     returns = OWN.returns(OWN.visits())
     rows = zip(returns.column("patient").to_pylist(), returns.column("cutoff").to_pylist(), strict=True)

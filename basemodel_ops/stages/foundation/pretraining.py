@@ -1,7 +1,5 @@
 """The stage that trains the foundation model: two learners for activity, and two for items."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +84,7 @@ def _learn_activity(
         chosen_order, is_pretraining = np.sort(chosen_order), is_pretraining[np.argsort(chosen_order)]
         training_inputs = inputs[chosen_order].astype(np.float32)
         full = impute(training_inputs, targets[chosen_order], horizon_groups, is_binary, ws.settings.seed)
-        progress = _progress(ws, f"activity targets, fold {number + 1}")
+        progress = ws.progress(f"activity targets, fold {number + 1}")
         boosters.append(fit_activity(training_inputs, full, is_binary, ws.settings.seed, progress))
         networks.append(
             pretrain(
@@ -147,7 +145,7 @@ def _compare(
     probed = _probed(blocks, never[0] | never[1])
     small = fit_activity(
         inputs[past].astype(np.float32), seen[past][:, probed], is_binary[probed], ws.settings.seed,
-        _progress(ws, "activity targets, compared"),
+        ws.progress("activity targets, compared"),
     )  # fmt: skip
     by_boosters = small.predict(inputs[after].astype(np.float32))
     measured = targets[after][:, probed], is_binary[probed], [target_groups[number] for number in probed]
@@ -170,12 +168,6 @@ def _compare(
         ),
     }
     return _Compared(best, np.array([by_group[name] for name in target_groups], np.float32), tried, report_metrics)
-
-
-def _progress(ws: Workspace, what: str) -> Callable[[int, int], None]:
-    """Says how much of something is done, from now on."""
-    started = time.monotonic()
-    return lambda done, total: ws.log_progress(what, done, total, started)
 
 
 def _probed(blocks: list[Block], is_unknown: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Tasks of one answer: heads weighed by earlier moments, judged on the test, fitted again on all rows."""
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,11 +61,8 @@ def fit_single(
         SingleModelArtifact.write_peers(writer, peers)
     entity_index, test = examples.entity[row_index], parts["test"]
     known = known_before_test(rows, task.horizon)
-    started = time.monotonic()
-    chosen = select(
-        task, rows, feature_sets, target, entity_index, known, test, seed,
-        progress=lambda done, total: ws.log_progress("heads fitted", done, total, started),
-    )  # fmt: skip
+    progress = ws.progress("heads fitted")
+    chosen = select(task, rows, feature_sets, target, entity_index, known, test, seed, progress=progress)
     is_warm = examples.has_history(row_index)
 
     def known_when(indices: np.ndarray, part: str) -> np.ndarray:

@@ -46,7 +46,7 @@ def test_where_no_words_do_the_parent_and_the_first_number_name_it() -> None:
     assert names_of(["1", "1.1", "2"], [-1, 0, -1], apart, {}) == ["tea", "tea · size 8 OZ", "shelf 3"]
 
 
-def test_where_nothing_sets_it_apart_it_is_a_part_of_the_nearest_that_something_does() -> None:
+def test_a_segment_without_distinct_traits_is_named_by_its_nearest_distinct_ancestor() -> None:
     ids, parent = ["1", "2", "1.1", "1.2", "2.1", "1.1.3"], [-1, -1, 0, 0, 1, 2]
     apart = [Apart(["tea"], []), *[NOTHING] * 2, Apart(["milk"], []), *[NOTHING] * 2]
     assert names_of(ids, parent, apart, {}) == [

@@ -19,7 +19,7 @@ def test_what_rows_move_gives_the_spread_of_draws() -> None:
     assert np.sqrt((moved**2).sum()) == pytest.approx(np.std(draws), rel=0.15)
 
 
-def test_nothing_is_said_where_nobody_differs() -> None:
+def test_equal_rows_give_no_sure_difference() -> None:
     value, moved = auroc_moved(np.ones((4, 2)), np.arange(8.0).reshape(4, 2))
     assert np.isnan(value)
     assert not moved.any()

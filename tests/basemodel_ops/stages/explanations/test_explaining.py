@@ -242,7 +242,7 @@ def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_ag
 
 @pytest.mark.parametrize("kind", [TaskType.BINARY, TaskType.MULTILABEL])
 @pytest.mark.parametrize("others", [True, False], ids=["with others", "alone"])
-def test_of_a_scored_entity_without_events_nothing_is_published(
+def test_a_scored_entity_without_events_has_no_published_reason(
     fitted: dict[TaskType, tuple[Workspace, str]], kind: TaskType, others: bool
 ) -> None:
     ws, name = fitted[kind]
