@@ -1,10 +1,11 @@
 """The version of the code, so that nothing made by older code passes for new."""
 
-import ast
+import dis
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import CodeType
 
 ROOT = Path(__file__).parent
 
@@ -19,16 +20,18 @@ AROUND = (
 def code_version(*packages: str) -> str:
     """A hash of the sources of these packages of `basemodel_ops`, or of all: 12 hexadecimal digits."""
     folders = [ROOT / package for package in packages] or [ROOT]
-    return _hash(sorted(path for folder in folders for path in folder.rglob("*.py")))
+    paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return _hash((path, path.read_bytes()) for path in paths)
 
 
 @functools.cache
 def code_behind(*modules: str) -> str:
-    """A hash of the sources on which what these modules of `basemodel_ops` make depends: 12 hexadecimal digits.
+    """A hash of the code on which what these modules of `basemodel_ops` make depends: 12 hexadecimal digits.
 
     These are the modules and all that they import, and the kernels in CUDA beside them, but not what is `AROUND` them.
+    Of a module counts what it compiles to, without docstrings: words refit nothing.
     """
-    return _hash(sources(*modules))
+    return _hash((path, _meaning(path)) for path in sources(*modules))
 
 
 def sources(*modules: str) -> list[Path]:
@@ -65,24 +68,50 @@ def _file(module: str) -> Path | None:
 
 
 @functools.cache
+def _compiled(path: Path) -> CodeType:
+    return compile(path.read_bytes(), path.name, "exec", dont_inherit=True, optimize=2)
+
+
+def _meaning(path: Path) -> bytes:
+    """What a file says to the interpreter; of a kernel in CUDA its text."""
+    return b"".join(_instructions(_compiled(path))) if path.suffix == ".py" else path.read_bytes()
+
+
+def _instructions(code: CodeType) -> Iterator[bytes]:
+    """Everything of a piece of code and of those within it, except where its lines are."""
+    signature = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+    yield repr((code.co_name, signature, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)).encode()
+    yield code.co_code + code.co_exceptiontable
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _instructions(constant)
+        else:  # the order of a set differs between processes
+            yield repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant).encode()
+
+
+@functools.cache
 def _imports(path: Path) -> tuple[str, ...]:
     """Full names of the modules that a file imports from `basemodel_ops`, wherever in it; and `importlib`."""
-    return tuple(_imported(ast.parse(path.read_bytes())))
+    return tuple(_imported(_compiled(path))) if path.suffix == ".py" else ()
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            inside = [f"{module}.{alias.name}" for alias in node.names]
-            yield from (name if _file(name) else module for name in inside if module.startswith("basemodel_ops"))
-            yield from ("importlib" for _ in inside if module == "importlib")
-        elif isinstance(node, ast.Import):
-            yield from (a.name for a in node.names if a.name == "importlib" or a.name.startswith("basemodel_ops"))
+def _imported(code: CodeType) -> Iterator[str]:
+    if any(name.startswith(("basemodel_ops", "importlib")) for name in code.co_names):
+        names: tuple[str, ...] | None = None
+        for step in dis.get_instructions(code):
+            if step.opname == "IMPORT_NAME" and step.argval.split(".")[0] == "importlib":
+                yield "importlib"
+            elif step.opname == "IMPORT_NAME" and step.argval.startswith("basemodel_ops"):
+                inside = [f"{step.argval}.{name}" for name in names or ()]
+                yield from {name if _file(name) else step.argval for name in inside} or {step.argval}
+            names = step.argval if step.opname == "LOAD_CONST" and isinstance(step.argval, tuple) else None
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _imported(constant)
 
 
-def _hash(paths: list[Path]) -> str:
+def _hash(parts: Iterable[tuple[Path, bytes]]) -> str:
     digest = hashlib.sha256()
-    for path in paths:
-        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    for path, content in parts:
+        digest.update(str(path.relative_to(ROOT)).encode() + content)
     return digest.hexdigest()[:12]

@@ -1,6 +1,10 @@
 """The code that makes an artifact is what its module imports, and nothing else."""
 
+import ast
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,9 +54,14 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def versions() -> dict[str, str]:
+def forget() -> None:
     code.code_behind.cache_clear()
+    code._compiled.cache_clear()
     code._imports.cache_clear()
+
+
+def versions() -> dict[str, str]:
+    forget()
     return {module: code.code_behind(module) for module in MODULES}
 
 
@@ -68,12 +77,49 @@ def versions() -> dict[str, str]:
 def test_a_change_is_noticed_by_what_it_can_change(copied: Path, file: str, made_again: set[str]) -> None:
     before = versions()
     with (copied / file).open("a") as opened:
-        opened.write("\n# another line\n" if file.endswith(".py") else "\n// another line\n")
+        opened.write("\nANOTHER = 1\n" if file.endswith(".py") else "\n// another line\n")
     after = versions()
     versions_again = {module for module in MODULES if before[module] != after[module]}
     assert versions_again == made_again
-    code.code_behind.cache_clear()
-    code._imports.cache_clear()
+    forget()
+
+
+def test_comments_and_docstrings_refit_nothing(copied: Path) -> None:
+    before = versions()
+    for path in copied.rglob("*.py"):
+        lines = path.read_text().splitlines()
+        documented = (
+            node.body[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node)
+        )
+        for old in sorted(documented, key=lambda node: node.lineno, reverse=True):
+            indent = " " * old.col_offset
+            lines[old.lineno - 1 : old.end_lineno] = [f'{indent}"""In other words."""', f"{indent}# And why."]
+        path.write_text("# A licence.\n" + "\n".join(lines) + "\n")
+    assert versions() == before
+    forget()
+
+
+@pytest.mark.parametrize(
+    ("line", "another"),
+    [("x = 2", "x = 3"), ("x = {'a', 'b'}", "x = {'a', 'c'}"), ("def f(a, b): a", "def f(b, a): b")],
+)
+def test_what_is_computed_counts(tmp_path: Path, line: str, another: str) -> None:
+    first, second = tmp_path / "first" / "of.py", tmp_path / "second" / "of.py"
+    for path, text in ((first, line), (second, another)):
+        path.parent.mkdir()
+        path.write_text(f"def made(y):\n    {text}\n    return y in {{'b', 'a'}}\n")
+    assert code._meaning(first) != code._meaning(second)
+
+
+def test_the_order_of_a_set_does_not_count() -> None:
+    script = "from basemodel_ops.code import code_behind; print(code_behind('stages.scoring.scoring'))"
+    seen = {
+        subprocess.check_output([sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed})
+        for seed in ("1", "2")
+    }
+    assert len(seen) == 1
 
 
 def test_settings_that_change_no_result_exist() -> None:
