@@ -143,7 +143,8 @@ def _divided(tables: Sequence[SeenTable], owner: str) -> tuple[list[Events], lis
         elif keys:
             attributes.append((table, keys[0].name))
         else:
-            unused.append((table, "no time and no column of names or numbers whose values stand once"))
+            lacking = "no time" if time is None else f"no column {owner}"
+            unused.append((table, f"{lacking} and no column of names or numbers whose values stand once"))
     return events, attributes, unused
 
 

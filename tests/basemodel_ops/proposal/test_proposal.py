@@ -156,6 +156,7 @@ def test_facts_are_found_by_values_where_names_differ(tmp_path: Path) -> None:
         "ports": ["code,country", *(f"{port},c{number % 3}" for number, port in enumerate(ports[1:]))],
         "kinds": ["kind,size", *(f"x{number},{number}" for number in range(4))],
         "seas": ["sea,depth", *(f"s{number},{number}" for number in range(9))],
+        "weather": ["port,at,wind", *(f"{ports[i % 2]},2024-01-{i % 28 + 1:02},{i % 5}" for i in range(60))],
     }.items():
         (tmp_path / f"{name}.csv").write_text("\n".join(rows) + "\n")
     tables = {table.name: table for table in look([tmp_path])}
@@ -163,7 +164,10 @@ def test_facts_are_found_by_values_where_names_differ(tmp_path: Path) -> None:
     held = {column.name: proposal.references(column) for column in tables["trips"].columns}
     # Nineteen of twenty origins are there, and six of seven destinations.
     assert held == {"ship_id": None, "at_value": None, "origin": "ports", "dest": None, "kind": "kinds"}
-    assert [table.name for table, _ in proposal.unused] == ["seas"]
+    assert dict((table.name, why) for table, why in proposal.unused) == {
+        "seas": "no event mentions its sea",
+        "weather": "no column ship_id and no column of names or numbers whose values stand once",
+    }
 
 
 def test_files_that_are_none_are_named(tmp_path: Path) -> None:
