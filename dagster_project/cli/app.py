@@ -95,12 +95,13 @@ def _run_job(tasks: tuple[str, ...], as_of: str | None, job: str) -> None:
 @app.command()
 def plan(
     renew: Annotated[bool, typer.Option("--renew", help="As `train` would: with a new snapshot, due or not.")] = False,
+    as_of: AsOf = None,
 ) -> None:
     """Say what a run would make and reuse, and why, without doing it."""
     from dagster_project.cli.execution import print_plan
 
     with plain_errors():
-        print_plan(read_settings(), renew, Console())
+        print_plan(read_settings(), renew, as_of, Console())
 
 
 app.command()(inspection.contract)

@@ -145,15 +145,18 @@ def _print_summary(project: Project, tasks: Sequence[str], outcome: Outcome, con
         console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
-def print_plan(settings: Settings, renew: bool, console: Console) -> None:
+def print_plan(settings: Settings, renew: bool, as_of: str | None, console: Console) -> None:
     """Print what a run would make and why, on the tables as they stand; nothing is made."""
     from basemodel_ops.stages import Workspace
     from basemodel_ops.stages.planning.plan import plan
+    from basemodel_ops.stages.planning.week import plan_answers
     from dagster_project.lib.tables import print_steps
 
     project = load_project(settings)
     workspace = Workspace.open(project.settings, project.contract, lambda _: None, "plan")
-    print_steps(plan(workspace, True if renew else None), console)
+    key = partition(project, as_of)
+    trained = plan(workspace, True if renew else None)
+    print_steps([*trained, *plan_answers(workspace, partition_moment(key), trained)], console)
 
 
 def answer_without_labels(settings: Settings, task: str, as_of: str | None, console: Console) -> None:

@@ -76,7 +76,11 @@ def print_steps(steps: "Sequence[Step]", console: Console) -> None:
         table.add_row(step.key, "made" if step.is_due else "reused", step.why, style=style)
     show(table, console)
     made = sum(step.is_due for step in steps)
-    console.print(f"{made} of {len(steps)} would be made, on the tables as they stand: dbt was not run.")
+    console.print(
+        f"{made} of {len(steps)} would be made, on the tables as they stand: dbt was not run. Deciles, explanations, "
+        "insight, marts and the report follow the scores.",
+        soft_wrap=True,
+    )
 
 
 def print_replies(replies: "Sequence[QueryResult]", console: Console) -> None:

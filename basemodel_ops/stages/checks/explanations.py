@@ -22,9 +22,9 @@ from basemodel_ops.stages.explanations.published import (
     aggregate_relation,
     answer_column,
     explanation_relation,
-    fingerprint,
 )
 from basemodel_ops.stages.scoring.answering import score_relation
+from basemodel_ops.stages.scoring.ledger import made_from
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
@@ -45,7 +45,7 @@ def check_sums(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
     task, schema = ws.contract.task(name), ws.settings.answers_schema
     with ws.warehouse() as warehouse:
         result = _sums(warehouse, task, as_of)
-        if not result and fingerprint(warehouse, explanation_relation(name, schema), as_of):
+        if not result and made_from(warehouse, explanation_relation(name, schema), as_of):
             text = "Nobody whose score is explained has events before, so there are no reasons to add up."
             return CheckResult("reasons_sum_to_the_score", True, text, {"entities": 0})
         published = _published(warehouse, task, as_of)

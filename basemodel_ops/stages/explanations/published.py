@@ -15,7 +15,6 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.publication import Partition
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 REST = "everything else"
@@ -156,13 +155,3 @@ def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: in
     others = others.take(pa.array(np.argsort(hash_values(others), kind="stable")[:count]))
     by = ["top"] * len(highest) + [SAMPLE] * len(others)
     return pa.table({task.entity: pa.concat_arrays([highest, others]), "chosen_by": by})
-
-
-def fingerprint(warehouse: Warehouse, relation: Relation, as_of: datetime) -> list[str]:
-    """What the ledger says that a partition of a table is made from; empty where it says nothing."""
-    ledger = warehouse.ledger
-    if not warehouse.exists(ledger):
-        return []
-    entry = Partition(relation, {"as_of": as_of}, "", "", "").entry
-    query = exp.select(column_of("input_hash"), column_of("code_version")).from_(table_of(ledger)).where(entry)
-    return [str(value) for row in warehouse.read(query).to_pylist() for value in row.values()]

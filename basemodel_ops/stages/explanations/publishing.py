@@ -28,10 +28,10 @@ from basemodel_ops.stages.explanations.published import (
     SAMPLE,
     chosen_entities,
     explanation_relation,
-    fingerprint,
     tables_of,
 )
 from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, score_relation
+from basemodel_ops.stages.scoring.ledger import made_from
 from basemodel_ops.stages.tasks.recommendation import target_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -61,7 +61,7 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
         chosen = chosen_entities(warehouse, task, as_of, count)
         keys = chosen.column(task.entity)
         inputs = (
-            fingerprint(warehouse, score_relation(name, ws.settings.answers_schema), as_of),
+            made_from(warehouse, score_relation(name, ws.settings.answers_schema), as_of),
             question.model_version,
             count,
             ws.settings.seed,

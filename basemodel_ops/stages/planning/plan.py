@@ -12,7 +12,7 @@ from basemodel_ops.stages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Step:
-    """One artifact: made or reused, and because of what."""
+    """One artifact, or the answers to one question: made or reused, and because of what."""
 
     key: str
     is_due: bool

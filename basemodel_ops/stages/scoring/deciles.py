@@ -15,9 +15,9 @@ from basemodel_ops.code import code_behind
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.report import Report
 from basemodel_ops.stages.scoring.answering import CUTOFF_COLUMN, score_relation
+from basemodel_ops.stages.scoring.ledger import made_from
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.publication import Partition
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 GROUP = {TaskType.MULTICLASS: "class", TaskType.MULTILABEL: "item"}
@@ -42,7 +42,7 @@ def task_deciles(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Repo
     group = [GROUP[task.type]] if task.type in GROUP else []
     with ws.warehouse() as warehouse:
         scores = score_relation(name, ws.settings.answers_schema)
-        version = version_of(str(relation), as_of, *_tables_fingerprint(warehouse, scores, as_of))
+        version = version_of(str(relation), as_of, *made_from(warehouse, scores, as_of))
         query = ranked_query(task, scores, as_of)
         schema = _placed(warehouse.read(_of_first_score(query, scores)), task, group).schema
         rows = 0
@@ -118,10 +118,3 @@ def _placed(table: pa.Table, task: Task, group: list[str]) -> pa.Table:
 def _cutoff_column(task: Task) -> list[str]:
     """The column that tells the rows of an entity apart where a task has moments of its own."""
     return [CUTOFF_COLUMN] if task.is_own else []
-
-
-def _tables_fingerprint(warehouse: Warehouse, scores: Relation, as_of: datetime) -> list[str]:
-    """What the ledger says that the scores of that week are made from."""
-    entry = Partition(scores, {"as_of": as_of}, "", "", "").entry
-    query = exp.select(column_of("input_hash"), column_of("code_version")).from_(table_of(warehouse.ledger))
-    return [str(value) for row in warehouse.read(query.where(entry)).to_pylist() for value in row.values()]

@@ -17,6 +17,7 @@ from basemodel_ops.artifacts import version_of
 from basemodel_ops.assets import SNAPSHOT, represented
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.traits import FORM as TRAITS
@@ -29,12 +30,15 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.compact import EmbeddingWriter
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring.answering import Group, Question, question_of, score_relation
-from basemodel_ops.stages.scoring.asked import PopulationRows, population_query, rows_of_populations
+from basemodel_ops.stages.scoring.asked import Population, PopulationRows, population_query, rows_of_populations
 from basemodel_ops.stages.snapshot.snapshot import read_columns
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Publication, Warehouse
 from basemodel_ops.warehouse.ownership import claim
+
+SCORING = "stages.scoring.scoring"
+"""The module whose code answers follow from."""
 
 ReportMetrics = dict[str, float | int | str]
 
@@ -74,7 +78,7 @@ def entity_representation(ws: Workspace, as_of: datetime) -> Report:
     return score(ws, [], as_of, "", keep=True)["entity_representation"]
 
 
-def _tables_fingerprint(ws: Workspace, warehouse: Warehouse) -> str:
+def tables_fingerprint(ws: Workspace, warehouse: Warehouse) -> str:
     """A hash of the tables that answers are made from, as they stand now."""
     _, relations = represented(ws.contract)
     columns = {str(relation): names for relation, names in read_columns(ws.contract).values()}
@@ -86,7 +90,7 @@ def answer_questions(
     checkpoint: Checkpoint, keep: bool = False,
 ) -> dict[str, Report]:  # fmt: skip
     """Ask questions of everyone they are about, in one pass, and publish the answers; see `score`."""
-    cutoff, fingerprint = to_microseconds(as_of), _tables_fingerprint(ws, warehouse)
+    cutoff, fingerprint = to_microseconds(as_of), tables_fingerprint(ws, warehouse)
     if questions:
         claim(warehouse, ws.settings.answers_schema, ws.settings.owner)
     reports: dict[str, Report] = {}
@@ -115,6 +119,15 @@ def answer_questions(
     return reports | {entry.question.task.name: _reported(ws, entry, as_of) for entry in opened}
 
 
+def answers_version(
+    warehouse: Warehouse, task: Task, relation: Relation, as_of: datetime, model: str, population: Population,
+    fingerprint: str,
+) -> str:  # fmt: skip
+    """A hash of all that the answers to a question follow from, `fingerprint` being that of the tables."""
+    offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
+    return version_of(str(relation), as_of, model, fingerprint, population.mark, offers)
+
+
 @dataclass
 class _Opened:
     """A question and where its answers go, with what has gone there."""
@@ -131,11 +144,9 @@ def _opened(
     stack: ExitStack, warehouse: Warehouse, question: Question, as_of: datetime, fingerprint: str, run_id: str
 ) -> _Opened:
     """The publication of a question's answers, under a version of all that they follow from."""
-    task = question.task
-    offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
-    about = question.population.mark
-    version = version_of(str(question.relation), as_of, question.model_version, fingerprint, about, offers)
-    code = code_behind("stages.scoring.scoring")
+    population, model = question.population, question.model_version
+    version = answers_version(warehouse, question.task, question.relation, as_of, model, population, fingerprint)
+    code = code_behind(SCORING)
     publication = warehouse.publication(question.relation, question.schema(), {"as_of": as_of}, version, code, run_id)
     return _Opened(question, stack.enter_context(publication), version)
 
