@@ -30,21 +30,6 @@ class Embedding:
     whitening: np.ndarray  # (dimension, dimension) of the last step; the identity if not whitened
 
 
-def propagate(graph: Hypergraph, vectors: np.ndarray) -> np.ndarray:
-    """One step M T, float32 (nodes, dimension); isolated nodes are zero.
-
-    Each hyperedge of size n weighs a node by 1/n towards every member, so a node's row of A sums to its number of
-    hyperedges (to the sum of its weights): the Markov step is the mean over hyperedges of the hyperedges' means.
-    """
-    reach = float(np.abs(vectors).max(initial=0.0))
-    # A power of two, so that scaling into [-1, 1] and back loses nothing.
-    factor = np.float32(2.0 ** np.ceil(np.log2(reach))) if reach > 0 else np.float32(1)
-    scaled = np.ascontiguousarray(vectors / factor, np.float32)
-    state = CpuVectors.of(scaled, graph.degree, graph.hyperedges)
-    state.step(graph, is_centred=False)
-    return state.take() * factor
-
-
 def to_unit_length(vectors: np.ndarray) -> np.ndarray:
     """Rows at L2 length 1, float32 (rows, dimension); zero rows stay zero."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)

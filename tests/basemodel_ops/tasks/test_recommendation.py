@@ -25,7 +25,6 @@ from basemodel_ops.tasks.recommendation import (
     TEMPERATURE,
     choose_blend,
     retrieve_candidates,
-    truncate,
 )
 from basemodel_ops.tasks.relations import Relations
 
@@ -125,6 +124,12 @@ def test_a_large_catalogue_is_compared_by_its_popular_items_and_those_an_entity_
     some = retrieve_candidates(affinity(0, entities=np.array([4, 1])))
     np.testing.assert_array_equal(some.items, shortlist.items[[4, 1]])
     np.testing.assert_allclose(some.retrieval_scores, shortlist.retrieval_scores[[4, 1]], rtol=1e-5)
+
+
+def truncate(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first ranks that every entity has an item at."""
+    width = int(np.isfinite(scores).all(axis=0).sum())
+    return items[:, :width], scores[:, :width]
 
 
 @pytest.mark.parametrize("items", [1, 2, 7])
