@@ -13,9 +13,10 @@ from scipy.special import expit, softmax
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.encoders.numbers import signed_expm1
+from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.calibration import LEAST_OF_CLASS, ClassCalibration
-from basemodel_ops.tasks.heads import BoostedHead
-from basemodel_ops.tasks.single import FEATURE_SETS, RECIPES, FeatureSets, Mixture, predictions_of
+from basemodel_ops.tasks.feature_sets import FEATURE_SETS, RECIPES, FeatureSets
+from basemodel_ops.tasks.single import Mixture, predictions_of
 
 PARTS = ("aggregates", "model_outputs", "items")
 """Parts of views, side by side, whose features have values here."""

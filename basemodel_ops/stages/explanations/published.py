@@ -15,7 +15,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.publication import Partition
+from basemodel_ops.warehouse.partition import Partition
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 REST = "everything else"

@@ -17,7 +17,7 @@ from basemodel_ops.report import Report
 from basemodel_ops.stages.scoring.answering import CUTOFF_COLUMN, score_relation
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.publication import Partition
+from basemodel_ops.warehouse.partition import Partition
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 GROUP = {TaskType.MULTICLASS: "class", TaskType.MULTILABEL: "item"}

@@ -9,15 +9,8 @@ from basemodel_ops.foundation.retrieval import START, learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.tasks import recommendation
-from basemodel_ops.tasks.pair_features import (
-    FAINT,
-    HALF_LIVES,
-    POPULAR_DAYS,
-    InteractionSnapshot,
-    ItemModels,
-    PairFeatures,
-    sequences_before,
-)
+from basemodel_ops.tasks.interactions import POPULAR_DAYS, InteractionSnapshot, ItemModels, sequences_before
+from basemodel_ops.tasks.pair_features import FAINT, HALF_LIVES, PairFeatures
 from basemodel_ops.tasks.recommendation import (
     BASELINES,
     KINDS,
@@ -48,7 +41,7 @@ def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cut
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
     trained = ItemModels(vectors, {}, Relations.of(known, items), network)
     chosen = np.arange(ENTITIES) if entities is None else entities
-    return InteractionSnapshot.before(history, "item", trained, cutoff).pair_features(chosen)
+    return PairFeatures.of(InteractionSnapshot.before(history, "item", trained, cutoff), chosen)
 
 
 def dense(seed: int, items: int = 40) -> np.ndarray:
