@@ -59,6 +59,10 @@ def _relation(name: str) -> Relation:
 
 def toy() -> tuple[Contract, dict[str, pa.Table]]:
     """A contract with a column of every common kind, and its tables."""
+    return _contract(), _tables()
+
+
+def _tables() -> dict[str, pa.Table]:
     generator = np.random.default_rng(0)
     end = FIRST + timedelta(weeks=WEEKS)
     minutes = generator.integers(0, WEEKS * 7 * 1440, EVENTS)
@@ -103,6 +107,10 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
             "item": [entry for _, entry in taken],
         }
     )
+    return {"events": events, "items": items, "people": people, "grid": grid, "labels": labels, "takes": takes}
+
+
+def _contract() -> Contract:
     columns = (
         _column("item", ColumnType.CATEGORY, "items"), _column("kind", ColumnType.CATEGORY),
         _column("amount", ColumnType.NUMBER), _column("note", ColumnType.TEXT),
@@ -132,9 +140,7 @@ def toy() -> tuple[Contract, dict[str, pa.Table]]:
         ),
     )  # fmt: skip
     declared = Grid(relation=_relation("grid"), cutoff="cutoff", data_end="data_end", start=date(2024, 1, 1), now=None)
-    contract = Contract(entity="entity", events=(source,), attributes=attributes, tasks=tasks, grid=declared)
-    tables = {"events": events, "items": items, "people": people, "grid": grid, "labels": labels, "takes": takes}
-    return contract, tables
+    return Contract(entity="entity", events=(source,), attributes=attributes, tasks=tasks, grid=declared)
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from sqlglot import exp
 
 from basemodel_ops.encoders import fit_encoder
-from basemodel_ops.representation.prefetching import prefetch
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from benchmarks.measure import apart
+from benchmarks.prefetching import prefetch
 
 BATCH_ROWS = 262_144
 KINDS = {"brand": "category", "segment": "category", "income": "number", "balance": "number", "title": "text"}

@@ -119,7 +119,8 @@ def same_category(folder: str, saved: list[str]) -> dict[str, dict[str, float]]:
 
 def inductive(folder: str) -> dict[str, float]:
     """How far vectors of unseen products, one in twenty, are from those of a refit with them (whitened, 8 steps)."""
-    from basemodel_ops.cleora import build_hypergraph, embed, embed_unseen, inductive_gap
+    from basemodel_ops.cleora import build_hypergraph, embed, embed_unseen
+    from benchmarks.refit import inductive_gap
 
     distinct = load(folder, "distinct")
     code = np.searchsorted(distinct, load(folder, "product"))

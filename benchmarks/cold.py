@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.cleora import Embedding, build_hypergraph, embed, inductive_gap
+from basemodel_ops.cleora import Embedding, build_hypergraph, embed
 from basemodel_ops.encoders import fit_encoder
 from basemodel_ops.stages.features.cold import NeighbourGroups, embed_cold_items, nearest_text_groups
+from benchmarks.refit import inductive_gap
 
 FACTS = ("manufacturer_id", "department", "brand", "product_category", "product_type")
 

@@ -10,13 +10,12 @@ import pyarrow as pa
 
 from basemodel_ops.cleora import build_hypergraph, embed
 from basemodel_ops.emde import (
+    DensityLSH,
     decoded_counts,
-    density_codes,
     identity_codes,
     item_scores,
     query_sketch,
     sketch_histories,
-    smallest_cells,
 )
 from basemodel_ops.encoders.hashing import hash_values
 
@@ -67,7 +66,7 @@ def _errors(
         decoded = {
             "explained": decoded_counts(sketch[-1], table),
             "explained, prior": decoded_counts(sketch[-1], table, prior),
-            "smallest": smallest_cells(sketch[-1], table),
+            "smallest": np.take_along_axis(sketch[-1], table.T.astype(np.int64), axis=1).min(axis=0),
             "geometric": item_scores(sketch[-1], table).astype(np.float64),
         }
         for name, counts in decoded.items():
@@ -131,7 +130,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     rows = []
     for width in chosen.widths:
         identity = identity_codes(hashes, max(chosen.depths), width)
-        density = density_codes(vectors, max(chosen.depths), width, seed=0)
+        density = DensityLSH.fit(vectors, max(chosen.depths), width, seed=0).encode(vectors)
         for depth in chosen.depths:
             # The product's mix keeps two identity rows beside the density rows; depth counts both.
             mixed = np.hstack([density[:, : depth - IDENTITY_ROWS], identity[:, :IDENTITY_ROWS]])

@@ -23,7 +23,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows, prepared
 from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
-from basemodel_ops.stages.tasks.selection import peer_features, select
+from basemodel_ops.stages.tasks.selection import LabelledRows, peer_features, select
 from basemodel_ops.stages.tasks.supplement import examples_of, terms_of
 from basemodel_ops.stages.tasks.targets import read_targets
 from basemodel_ops.tasks.blending import Trial
@@ -67,7 +67,8 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     views = single_feature_sets(examples, Checkpoint(ws), place, task, terms)
     if views.items is not None:
         views = views.with_peers(peer_features(task, rows, peer_keys(examples, place), target)[0])
-    chosen = select(task, rows, views, target, examples.entity[place], known, test, seed, views.heads)
+    labelled = LabelledRows(task, rows, views, target, examples.entity[place])
+    chosen = select(labelled, known, test, seed, views.heads)
     ours = chosen.test.predictions
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)

@@ -64,12 +64,12 @@ def run(arguments: list[str]) -> dict[str, Any]:
             copies[threads] = 2 * source.nbytes / _fastest(lambda: _copy(source, target), chosen.repeats)
             for per_entity in (10, 100, 1000):
                 start, moments, codes = _events(per_entity, generator)
-                arguments_of = (start, np.arange(SHARD), moments, codes, nothing, table, WIDTH, cutoffs)
+                arguments_of = (start, moments, codes, nothing, table, WIDTH, cutoffs)
                 outs = [out, *(np.zeros_like(out) for _ in range(threads - 1))] * CALLS
                 # Threads side by side, each with shards of its own, as streams are sketched.
                 seconds = _fastest(
                     lambda given=arguments_of, outs=outs, threads=threads: deque(
-                        parallel_map(lambda one: sketch_entities(*given, rates, -1, False, one), outs, threads), 0
+                        parallel_map(lambda one: sketch_entities(*given, rates, one), outs, threads), 0
                     ),
                     chosen.repeats,
                 ) / len(outs)

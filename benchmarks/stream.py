@@ -17,11 +17,11 @@ from basemodel_ops.emde import identity_codes, sketch_histories
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import EventReader, Events, History, stream_histories
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.representation.prefetching import prefetch
 from basemodel_ops.representation.sorting import SortedRange, sorted_ranges
 from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from benchmarks.measure import apart
+from benchmarks.prefetching import prefetch
 
 Tables = dict[str, np.ndarray]
 Sum = tuple[int, int, float]

@@ -56,9 +56,14 @@ def mistakes(sandbox: Sandbox, folder: Path) -> Iterator[Mistake]:
         right.having(uid=ANOTHER),
         ("No write access to", f"belongs to uid {sandbox.uid}", f"this process is uid {ANOTHER}"),
     )
+    yield from _surroundings(right)
+
+
+def _surroundings(right: Sandbox) -> Iterator[Mistake]:
+    """What is wrong around a home that is right."""
     yield Mistake(
         "a dbt project that is not there",
-        right.having(environment={**sandbox.environment, "BASEMODEL_DBT_PROJECT_DIR": "/srv/nothing"}),
+        right.having(environment={**right.environment, "BASEMODEL_DBT_PROJECT_DIR": "/srv/nothing"}),
         ("No dbt project in /srv/nothing", "dbt_project.yml", "BASEMODEL_DBT_PROJECT_DIR"),
     )
     yield Mistake(
@@ -69,12 +74,12 @@ def mistakes(sandbox: Sandbox, folder: Path) -> Iterator[Mistake]:
     yield Mistake(
         "a full home",
         right.having(home_bytes=2**20),
-        (f"The home {sandbox.home_at} is full", "1 of 1 MiB are free", "BASEMODEL_HOME"),
+        (f"The home {right.home_at} is full", "1 of 1 MiB are free", "BASEMODEL_HOME"),
     )
     variables = {"BASEMODEL_TARGET": "postgres", "PGHOST": "127.0.0.1", "PGUSER": "reader", "PGDATABASE": "shop"}
     yield Mistake(
         "a secret file that is not there",
-        right.having(environment={**sandbox.environment, **variables, "PGPASSWORD_FILE": "/run/secrets/warehouse"}),
+        right.having(environment={**right.environment, **variables, "PGPASSWORD_FILE": "/run/secrets/warehouse"}),
         ("PGPASSWORD_FILE", "/run/secrets/warehouse", "No such file", "Mount the file"),
     )
 

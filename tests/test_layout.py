@@ -1,5 +1,6 @@
 """Rules of the tree that no other tool holds."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -38,3 +39,69 @@ def test_the_rule_knows_a_pickle_when_it_sees_one() -> None:
     for line in ("import pickle", "from joblib import load", "torch.load(path)", "np.load(f, allow_pickle = True)"):
         assert UNSAFE.search(line)
     assert not UNSAFE.search("They save as arrays and text, never as pickles; allow_pickle=False")
+
+
+LINES, PARAMETERS, FILE_LINES = 50, 8, 250
+KERNEL = "a compiled kernel takes arrays one by one"
+STUDY = "a study reads from top to bottom, as its protocol does"
+ONE_WAREHOUSE = "a warehouse is one file: its session, and what it is opened with"
+LARGER = {
+    "basemodel_ops/boosting/forest.py _summed": KERNEL,
+    "basemodel_ops/cleora/embedding.py embed": "options of the method, by name",
+    "basemodel_ops/cleora/embedding.py embed_stream": "options of the method, by name, each explained",
+    "basemodel_ops/cleora/kernels.py step_block": KERNEL,
+    "basemodel_ops/emde/histories.py sketch_histories": "what a sketch is made of, by name",
+    "basemodel_ops/emde/kernels.py add_events": KERNEL,
+    "basemodel_ops/emde/kernels.py sketch_entities": KERNEL,
+    "basemodel_ops/foundation/retrieval.py _pool": KERNEL,
+    "basemodel_ops/foundation/training.py pretrain": "options of a fit, by name, each explained",
+    "basemodel_ops/pages/contents.py": "the sections of the page, in their order",
+    "basemodel_ops/representation/build.py": "layout and values of each block stand side by side",
+    "basemodel_ops/stages/planning/budget.py": "every stage's rows, bytes and minutes in one place",
+    "basemodel_ops/stages/scoring/querying.py": "one question, its value and its answer",
+    "basemodel_ops/stages/snapshot/snapshot.py": "one artifact, what it pins and how",
+    "basemodel_ops/tasks/boosted_head.py learn_members": "options of a fit, by name",
+    "basemodel_ops/tasks/kernels.py follow": KERNEL,
+    "basemodel_ops/warehouse/bigquery.py": ONE_WAREHOUSE,
+    "basemodel_ops/warehouse/databricks.py": ONE_WAREHOUSE,
+    "basemodel_ops/warehouse/postgres.py": ONE_WAREHOUSE,
+    "basemodel_ops/warehouse/sql.py": "one class: what all warehouses of SQL do alike",
+    "benchmarks/ablations.py": STUDY,
+    "benchmarks/ablations.py variants": STUDY,
+    "benchmarks/gpu.py": STUDY,
+    "benchmarks/quality/__init__.py run": STUDY,
+    "benchmarks/quality/many.py categories": STUDY,
+    "benchmarks/quality/sequences.py next_items": STUDY,
+    "benchmarks/quality/traits.py trait": STUDY,
+    "benchmarks/uplift.py run": STUDY,
+}
+"""Files and functions beyond the limits, and why they are not divided."""
+
+
+def beyond_limits() -> set[str]:
+    """Files of more than `FILE_LINES` lines, and functions of more than `LINES` lines or `PARAMETERS` parameters."""
+    results: set[str] = set()
+    for path in sources("basemodel_ops", "dagster_project", "benchmarks", "docker"):
+        text, name = path.read_text(), str(path.relative_to(ROOT))
+        if text.count("\n") > FILE_LINES:
+            results.add(name)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                if lines > LINES or len([one for one in names if one not in ("self", "cls")]) > PARAMETERS:
+                    results.add(f"{name} {node.name}")
+    return results
+
+
+def test_functions_and_files_are_small_or_have_a_reason() -> None:
+    assert beyond_limits() == LARGER.keys()
+
+
+def test_the_architecture_lists_what_is_larger() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in LARGER.items():
+        by_reason.setdefault(reason, []).append(f"`{name}`")
+    rows = [f"| {', '.join(names)} | {reason} |" for reason, names in by_reason.items()]
+    assert [row for row in rows if row not in text] == []

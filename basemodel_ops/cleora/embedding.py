@@ -30,21 +30,6 @@ class Embedding:
     whitening: np.ndarray  # (dimension, dimension) of the last step; the identity if not whitened
 
 
-def propagate(graph: Hypergraph, vectors: np.ndarray) -> np.ndarray:
-    """One step M T, float32 (nodes, dimension); isolated nodes are zero.
-
-    Each hyperedge of size n weighs a node by 1/n towards every member, so a node's row of A sums to its number of
-    hyperedges (to the sum of its weights): the Markov step is the mean over hyperedges of the hyperedges' means.
-    """
-    reach = float(np.abs(vectors).max(initial=0.0))
-    # A power of two, so that scaling into [-1, 1] and back loses nothing.
-    factor = np.float32(2.0 ** np.ceil(np.log2(reach))) if reach > 0 else np.float32(1)
-    scaled = np.ascontiguousarray(vectors / factor, np.float32)
-    state = CpuVectors.of(scaled, graph.degree, graph.hyperedges)
-    state.step(graph, is_centred=False)
-    return state.take() * factor
-
-
 def to_unit_length(vectors: np.ndarray) -> np.ndarray:
     """Rows at L2 length 1, float32 (rows, dimension); zero rows stay zero."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -132,18 +117,35 @@ def embed_stream(
     _check(ids, len(ids), dimension, iterations)
     kind = vectors_on(device)
     limit = kind.available() if memory_limit is None else memory_limit
-    way_out = "Lower the dimension or the rows in a chunk, or shard the nodes."
-    degree, hyperedges = np.zeros(len(ids)), np.zeros(len(ids), np.int64)
-    last = np.zeros(0, np.int64)
 
-    def graphs() -> Iterable[Hypergraph]:
-        for nodes, edges, *weights in chunks():
-            yield build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)
-
-    for nodes, edges, *weights in chunks():
+    def graph_of(nodes: np.ndarray, edges: np.ndarray, weights: np.ndarray | None = None) -> Hypergraph:
         need = memory.estimate(len(ids), dimension, kind.threads(), keep_previous, whiten, chunk=len(nodes))
-        memory.refuse_beyond(need, limit, way_out)
-        here, _ = ranks(check_edges(edges, len(nodes)))
+        memory.refuse_beyond(need, limit, "Lower the dimension or the rows in a chunk, or shard the nodes.")
+        return build_hypergraph(nodes, edges, len(ids), weights, cap)
+
+    degree, hyperedges = _degrees(chunks, graph_of, len(ids))
+    state = kind.start(hash_ids(ids), dimension, seed, degree, hyperedges)
+
+    def step(is_centred: bool) -> np.ndarray:
+        for chunk in chunks():
+            state.add_chunk(graph_of(*chunk))
+        return state.finish_chunks(is_centred)
+
+    return _iterate(state, step, iterations, whiten, center, keep_previous)
+
+
+def _degrees(
+    chunks: Callable[[], Iterable[tuple[np.ndarray, ...]]], graph_of: Callable[..., Hypergraph], count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of all incidences and number of hyperedges of each node, (nodes,) each.
+
+    Raises:
+        DataError: a hyperedge goes on in the next chunk.
+    """
+    degree, hyperedges = np.zeros(count), np.zeros(count, np.int64)
+    last = np.zeros(0, np.int64)
+    for chunk in chunks():
+        graph, (here, _) = graph_of(*chunk), ranks(check_edges(chunk[1], len(chunk[0])))
         both = np.intersect1d(here, last, assume_unique=True)
         if len(both):
             raise DataError(
@@ -151,17 +153,9 @@ def embed_stream(
                 f"cut chunks between hyperedges."
             )
         last = here
-        graph = build_hypergraph(nodes, edges, len(ids), weights[0] if weights else None, cap)
         degree += graph.degree
         hyperedges += graph.hyperedges
-    state = kind.start(hash_ids(ids), dimension, seed, degree, hyperedges)
-
-    def step(is_centred: bool) -> np.ndarray:
-        for graph in graphs():
-            state.add_chunk(graph)
-        return state.finish_chunks(is_centred)
-
-    return _iterate(state, step, iterations, whiten, center, keep_previous)
+    return degree, hyperedges
 
 
 def _check(ids: Ids, nodes: int, dimension: int, iterations: int) -> None:

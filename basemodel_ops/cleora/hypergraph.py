@@ -44,11 +44,6 @@ class Hypergraph:
         return counts.astype(np.float64)
 
     @property
-    def node_start(self) -> np.ndarray:
-        """Incidences of all nodes before, int64 (nodes + 1,); the difference is a node's number of hyperedges."""
-        return np.concatenate([[0], np.cumsum(self.hyperedges)])
-
-    @property
     def connected(self) -> np.ndarray:
         """Which nodes are in a hyperedge, bool (nodes,)."""
         return self.hyperedges > 0
@@ -98,44 +93,3 @@ def build_hypergraph(
     start, size = group(key, weight, node_bits, np.uint64(least % 2**64), names, cap or 0)
     edge_start, members, weight = members_of(key, weight, start, size, node_bits)
     return Hypergraph(count, edge_start, members, None if weights is None else weight)
-
-
-def build_graph(sources: np.ndarray, targets: np.ndarray, count: int, weights: np.ndarray | None = None) -> Hypergraph:
-    """Graph of an edge list, as hyperedges of two nodes.
-
-    Args:
-        sources: Node at one end, integer (edges,).
-        targets: Node at the other end, integer (edges,); edges with an unknown (negative) end, and loops, are dropped.
-        count: Number of nodes.
-        weights: Weight of each edge, (edges,).
-
-    Raises:
-        DataError: as `build_hypergraph`; or the ends are not of equal number.
-    """
-    check_count(2 * len(sources))
-    if len(sources) != len(targets):
-        raise DataError(f"{len(sources)} sources and {len(targets)} targets; an edge has one of each.")
-    pairs = np.stack([np.asarray(sources), np.asarray(targets)], axis=1).reshape(-1)
-    edges = np.repeat(np.arange(len(sources), dtype=np.int64), 2)
-    return build_hypergraph(pairs, edges, count, None if weights is None else np.repeat(np.asarray(weights), 2))
-
-
-def join_hypergraphs(first: Hypergraph, second: Hypergraph) -> Hypergraph:
-    """The hyperedges of both, over the same nodes."""
-    if first.nodes != second.nodes:
-        raise ValueError(f"The hypergraphs have {first.nodes} and {second.nodes} nodes; they must share them.")
-    check_count(first.incidences + second.incidences)
-    weights = None
-    if first.weights is not None or second.weights is not None:
-        weights = np.concatenate(
-            [
-                np.ones(first.incidences, np.float32) if first.weights is None else first.weights
-                for first in (first, second)
-            ]
-        )
-    return Hypergraph(
-        first.nodes,
-        np.concatenate([first.edge_start, second.edge_start[1:] + first.incidences]),
-        np.concatenate([first.edge_nodes, second.edge_nodes]),
-        weights,
-    )

@@ -77,28 +77,3 @@ def check_edges(edges: object, rows: int) -> np.ndarray:
     if len(ids) != rows:
         raise DataError(f"{len(ids)} hyperedge ids for {rows} nodes; give one of each per incidence.")
     return ids
-
-
-def decayed_weights(ages: np.ndarray, half_life: float, values: np.ndarray | None = None) -> np.ndarray:
-    """Weights value * 2^(-age / half-life), float32 (rows,).
-
-    Args:
-        ages: Time from the event to the moment of looking, in the unit of the half-life, (rows,).
-        half_life: Time in which a weight halves; above 0, may be infinite.
-        values: Weight of each event when new, (rows,); 1 if not given.
-
-    Raises:
-        DataError: an age is NaN or negative (the event lies after the moment), the half-life is not above 0, or a value
-            is no weight.
-    """
-    if not half_life > 0:
-        raise DataError(f"A half-life of {half_life} does not decay; give one above 0.")
-    ages = np.asarray(ages, np.float64)
-    if len(ages) and not ages.min() >= 0:
-        row = int(np.argmin(ages >= 0))
-        raise DataError(
-            f"Age {ages[row]} in row {row}: ages must be numbers of 0 or more. "
-            f"A negative one is an event after the moment of looking; read events strictly before it."
-        )
-    faded = np.exp2(-ages / half_life)
-    return check_weights(faded if values is None else faded * np.asarray(values, np.float64), len(ages))

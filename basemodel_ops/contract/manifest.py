@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+from basemodel_ops.contract.annotations import AnnotatedModel
 from basemodel_ops.contract.answers import ANSWERED
 from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
 from basemodel_ops.contract.declarations import GridMeta
 from basemodel_ops.contract.definitions import definitions
-from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
+from basemodel_ops.contract.models import ManifestReader
 from basemodel_ops.contract.nodes import snapshot_column
 from basemodel_ops.contract.owners import owners
 from basemodel_ops.contract.questions import read_audiences, read_tasks

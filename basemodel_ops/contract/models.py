@@ -1,50 +1,16 @@
 """dbt models that carry an annotation, read from the manifest; mistakes are collected, not raised."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from basemodel_ops.adapters import reads_others
-from basemodel_ops.contract.declarations import AttributeMeta, AudienceMeta, ColumnMeta, EventMeta, GridMeta, TaskMeta
+from basemodel_ops.contract.annotations import KINDS, LONGEST_NAME, AnnotatedModel, mistakes_in
+from basemodel_ops.contract.declarations import ColumnMeta
 from basemodel_ops.contract.inference import READABLE, family, infer_type, is_opaque, is_readable, is_timestamp
-from basemodel_ops.contract.nodes import TABLES, columns_of, disabled, is_ephemeral, is_newest, meta_of, misplaced
+from basemodel_ops.contract.nodes import TABLES, disabled, is_ephemeral, is_newest, meta_of, misplaced
 from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
 from basemodel_ops.names import file_fault
-
-KINDS = {"event": EventMeta, "attribute": AttributeMeta, "task": TaskMeta, "grid": GridMeta, "audience": AudienceMeta}
-
-LONGEST_NAME = 120
-"""Bytes: some files are named after a model and a column, and a file's name has at most 255."""
-
-
-class AnnotatedModel:
-    """A dbt model that carries an annotation."""
-
-    def __init__(
-        self, unique_id: str, node: dict[str, Any], kind: str, meta: Any, locate: Callable[[dict[str, Any]], Relation]
-    ) -> None:
-        self._locate = locate
-        self.unique_id, self.node, self.kind, self.meta = unique_id, node, kind, meta
-        self.name: str = node["name"]
-        self.columns: dict[str, dict[str, Any]] = columns_of(node)
-
-    @property
-    def relation(self) -> Relation:
-        """Where the model is built."""
-        return self._locate(self.node)
-
-
-def _explained(error: ValidationError, declaration: type[BaseModel]) -> Iterator[str]:
-    """Each mistake in an annotation: where, what was given, what is allowed."""
-    for problem in error.errors(include_url=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            yield f"{where}: there is no such key. Keys: {sorted(declaration.model_fields)}. Remove it, or use these."
-        elif problem["type"] == "missing":
-            yield f"{where}: it is missing. Add it; keys: {sorted(declaration.model_fields)}."
-        else:
-            yield f"{where}: {problem['msg']}; {problem['input']!r} was given. Correct it in the model's YAML."
 
 
 class ManifestReader:
@@ -99,7 +65,7 @@ class ManifestReader:
             )
         except ValidationError as error:
             self.misread[node["name"]] = kinds[0]
-            for problem in _explained(error, KINDS[kinds[0]]):
+            for problem in mistakes_in(error, KINDS[kinds[0]]):
                 self.problems.append(f"Model {node['name']}: {kinds[0]}.{problem}")
             return None
 
@@ -166,7 +132,7 @@ class ManifestReader:
         try:
             return ColumnMeta.model_validate({} if meta is None else meta)
         except ValidationError as error:
-            for problem in _explained(error, ColumnMeta):
+            for problem in mistakes_in(error, ColumnMeta):
                 self.problems.append(f"Model {model_name}: column {name!r}: {problem}")
             return None
 

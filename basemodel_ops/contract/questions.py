@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+from basemodel_ops.contract.annotations import AnnotatedModel
 from basemodel_ops.contract.cutoffs import midnight
 from basemodel_ops.contract.declarations import Horizon, SplitMeta
 from basemodel_ops.contract.forms import form_problems
-from basemodel_ops.contract.models import AnnotatedModel, ManifestReader
+from basemodel_ops.contract.models import ManifestReader
 from basemodel_ops.contract.own import own_problems
 from basemodel_ops.contract.task_types import FORMS, OwnFields, Shape
 from basemodel_ops.contract.types import (

@@ -97,6 +97,8 @@ class TaskForm:
     """Rows that heads learn from, and are asked, for each of the task, about."""
     has_labels: bool = False
     """Whether an answer is of one of several classes or labels, which an explanation names."""
+    is_attributed: bool = False
+    """Whether its answer is that of heads, so that shares of what their trees read are in its unit."""
     unit: str = "score of the first item named"
     """What that column holds, in words; `{target}` is the name of the target's column."""
     at_random: float | None = None
@@ -141,6 +143,7 @@ FORMS = {
         metrics=(Metric.AUROC, Metric.AVERAGE_PRECISION, Metric.BRIER, Metric.LOG_LOSS),
         aggregates=(Aggregate.ANY, Aggregate.NONE),
         is_yes_or_no=True,
+        is_attributed=True,
         unit="score (chance)",
     ),
     TaskType.REGRESSION: TaskForm(
@@ -152,12 +155,14 @@ FORMS = {
         low=-HUGE,
         high=HUGE,
         is_amount=True,
+        is_attributed=True,
         unit="prediction (unit of {target})",
     ),
     TaskType.MULTICLASS: TaskForm(
         metrics=(Metric.MACRO_AUROC, Metric.LOG_LOSS, Metric.ACCURACY),
         answer="probability",
         has_labels=True,
+        is_attributed=True,
         unit="chance of the class named",
     ),
     TaskType.MULTILABEL: TaskForm(Shape.LABELS, measured_by="macro_auroc", needs=LISTED, has_labels=True),

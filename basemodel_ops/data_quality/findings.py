@@ -1,5 +1,6 @@
 """Single properties of a relation's rows, each found by aggregates in the warehouse, with the way out."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -55,29 +56,7 @@ def check_declared(
             f"{relation} has no column {missing}, which its model declares. It has: {list(actual)}. "
             "Build the model again, or correct its YAML."
         )
-    for name in timestamps:
-        kind = actual.get(name.lower())
-        if kind is not None and not is_timestamp(kind):
-            others = [other for other, result in actual.items() if is_timestamp(result)]
-            problems.append(
-                f"{relation}: column {name!r} is {kind} in the warehouse, not a timestamp or a date. Timestamps it "
-                f"has: {others}. Cast it in the model and build it again, or name one of these."
-            )
-    for name in columns:
-        kind = actual.get(name.lower(), "")
-        if name not in kinds and is_opaque(kind):
-            problems.append(
-                f"{relation}: column {name!r} is {kind} in the warehouse, of which no value can be told from another. "
-                "Cast it in the model and build it again: to a text, for example."
-            )
-    for name, declared in kinds.items():
-        kind = actual.get(name.lower())
-        named = kind == "user-defined" and family(declared) == declared.lower().strip()  # an enum of PostgreSQL
-        if kind is not None and not named and family(kind) != family(declared):
-            problems.append(
-                f"{relation}: column {name!r} is {kind} in the warehouse, and {declared} in its model's YAML. "
-                "Cast it in the model and build it again, or correct the YAML."
-            )
+    problems += _other_types(actual, relation, columns, timestamps, kinds)
     if everything is not None:
         known = {name.lower() for name in everything}
         if added := [name for name in actual if name not in known]:
@@ -87,6 +66,35 @@ def check_declared(
             )
     name = f"{relation.name}: the warehouse has what is declared"
     return CheckResult(name, not problems, " ".join(problems) or f"All of {len(columns)} declared columns.")
+
+
+def _other_types(
+    actual: dict[str, str], relation: Relation, columns: list[str], timestamps: list[str], kinds: dict[str, str]
+) -> Iterator[str]:
+    """Columns that are there and cannot be read as they are declared."""
+    for name in timestamps:
+        kind = actual.get(name.lower())
+        if kind is not None and not is_timestamp(kind):
+            others = [other for other, result in actual.items() if is_timestamp(result)]
+            yield (
+                f"{relation}: column {name!r} is {kind} in the warehouse, not a timestamp or a date. Timestamps it "
+                f"has: {others}. Cast it in the model and build it again, or name one of these."
+            )
+    for name in columns:
+        kind = actual.get(name.lower(), "")
+        if name not in kinds and is_opaque(kind):
+            yield (
+                f"{relation}: column {name!r} is {kind} in the warehouse, of which no value can be told from another. "
+                "Cast it in the model and build it again: to a text, for example."
+            )
+    for name, declared in kinds.items():
+        kind = actual.get(name.lower())
+        named = kind == "user-defined" and family(declared) == declared.lower().strip()  # an enum of PostgreSQL
+        if kind is not None and not named and family(kind) != family(declared):
+            yield (
+                f"{relation}: column {name!r} is {kind} in the warehouse, and {declared} in its model's YAML. "
+                "Cast it in the model and build it again, or correct the YAML."
+            )
 
 
 def check_rows(warehouse: Warehouse, relation: Relation, columns: list[str]) -> CheckResult:

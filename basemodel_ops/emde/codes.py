@@ -127,19 +127,6 @@ class DensityLSH:
         }
 
 
-def density_codes(
-    vectors: np.ndarray, depth: int, width: int, seed: int, thresholds: Thresholds = "median"
-) -> np.ndarray:
-    """Density-dependent LSH codes, int32 (elements, depth), below `width`; see `DensityLSH`.
-
-    Zero vectors (elements without neighbours) share the cells of the origin; give them identity codes beside.
-
-    Raises:
-        ValueError: `width` is not a power of two.
-    """
-    return DensityLSH.fit(vectors, depth, width, seed, thresholds).encode(vectors)
-
-
 def identity_codes(hashes: np.ndarray, depth: int, width: int) -> np.ndarray:
     """Random partitions independent of the vector, from 64-bit hashes of ids: int32 (elements, depth)."""
     codes = np.empty((len(hashes), depth), np.int32)

@@ -69,6 +69,6 @@ def sketch_histories(
     timestamps = as_rows(cutoffs, len(start) - 1)
     out = np.empty((*timestamps.shape, len(half_lives), cells), np.float32)
     if out.size:
-        out_row, flat = np.arange(len(out)), out.reshape(*timestamps.shape, -1)
-        sketch_entities(start, out_row, time, codes, weights, table, width, timestamps, rates, -1, False, flat)
+        flat = out.reshape(*timestamps.shape, -1)
+        sketch_entities(start, time, codes, weights, table, width, timestamps, rates, flat)
     return out

@@ -74,7 +74,6 @@ def add_events(
 @njit(parallel=True, nogil=True, cache=True)
 def sketch_entities(
     start: np.ndarray,
-    out_row: np.ndarray,
     time: np.ndarray,
     codes: np.ndarray,
     weights: np.ndarray,
@@ -82,76 +81,35 @@ def sketch_entities(
     width: int,
     cutoffs: np.ndarray,
     rates: np.ndarray,
-    open_cutoff: int,
-    is_open: bool,
     out: np.ndarray,
-) -> int:
+) -> None:
     """Sketches of consecutive entities.
 
     Args:
-        start: Events of segment s are `start[s]:start[s + 1]`, (segments + 1,).
-        out_row: Row of `out` of each segment, (segments,).
-        time: Ascending in a segment, (events,), any unit.
+        start: Events of entity e are `start[e]:start[e + 1]`, (entities + 1,).
+        time: Ascending in an entity, (events,), any unit.
         codes: Rows of `table`; negative ones are skipped, (events,).
         weights: Factor of each event, (events,), or empty for 1.
         table: Cell of each element in each depth row, (elements, depth).
-        cutoffs: Of each row of `out`, ascending, in the unit of `time`, (rows, cutoffs).
+        cutoffs: Of each entity, ascending, in the unit of `time`, (entities, cutoffs).
         rates: 1 / half-life per that unit, (half-lives,).
-        open_cutoff: Cutoff that the first segment goes on with, its sketch so far being in `out`; -1 if it is a new
-            entity.
-        is_open: Whether the last segment's entity may go on in later events: then its sketch is left unfinished.
-        out: (rows, cutoffs, half-lives x depth x width).
-
-    Returns:
-        Cutoff with which the last segment goes on if it is open.
+        out: (entities, cutoffs, half-lives x depth x width).
     """
-    segments, count, half_life_count = len(start) - 1, cutoffs.shape[1], len(rates)
+    entities, count, half_life_count = len(start) - 1, cutoffs.shape[1], len(rates)
     size = table.shape[1] * width
-    reached = np.zeros(1, np.int64)
-    for block in prange((segments + BLOCK - 1) // BLOCK):
+    for block in prange((entities + BLOCK - 1) // BLOCK):
         decayed = np.zeros((half_life_count + SIMD_WIDTH - 1) // SIMD_WIDTH * SIMD_WIDTH, np.float32)
-        for segment in range(block * BLOCK, min((block + 1) * BLOCK, segments)):
-            row, position, last = out_row[segment], start[segment], start[segment + 1]
-            held = is_open and segment == segments - 1
-            c = 0
-            if segment == 0 and open_cutoff >= 0:
-                c = open_cutoff
-            else:
-                out[row, 0] = 0
-            while c < count:
+        for row in range(block * BLOCK, min((block + 1) * BLOCK, entities)):
+            position, last = start[row], start[row + 1]
+            out[row, 0] = 0
+            for c in range(count):
                 cutoff = cutoffs[row, c]
                 position = add_events(
                     out[row, c], position, last, cutoff, time, codes, weights, table, width, rates, decayed
                 )
-                if held and position == last:
-                    break
                 if c + 1 < count:
                     days = float(cutoffs[row, c + 1] - cutoff)
                     for half_life in range(half_life_count):
                         keep = np.float32(half_power(days * rates[half_life]))
                         for cell in range(half_life * size, (half_life + 1) * size):
                             out[row, c + 1, cell] = out[row, c, cell] * keep
-                c += 1
-            if held:
-                reached[0] = c
-    return reached[0]
-
-
-@njit(nogil=True, cache=True)
-def segment(entity_index: np.ndarray, time: np.ndarray, start: np.ndarray, names: np.ndarray) -> int:
-    """Find runs of one owner: their first events into `start`, owners into `names`.
-
-    Returns:
-        The number of runs; or -1 - row of the first event that is out of (owner, time) order.
-    """
-    runs = 0
-    for row in range(len(entity_index)):
-        if row == 0 or entity_index[row] != entity_index[row - 1]:
-            if row > 0 and entity_index[row] < entity_index[row - 1]:
-                return -1 - row
-            start[runs], names[runs] = row, entity_index[row]
-            runs += 1
-        elif time[row] < time[row - 1]:
-            return -1 - row
-    start[runs] = len(entity_index)
-    return runs

@@ -29,11 +29,6 @@ def item_scores(sketch: np.ndarray, codes: np.ndarray, epsilon: float = 1e-6) ->
     return np.take_along_axis(logs, codes.T, axis=1).mean(axis=0).astype(np.float32)
 
 
-def smallest_cells(sketch: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Smallest cell of each element: its decayed count and what shares that cell, never less; float64 (elements,)."""
-    return _cell_weights(sketch, codes).min(axis=1)
-
-
 def decoded_counts(
     sketch: np.ndarray, codes: np.ndarray, prior: np.ndarray | None = None, iterations: int = 50
 ) -> np.ndarray:

@@ -167,6 +167,13 @@ class Retrieval:
         return cls(network, vectors)
 
 
+def _log_inclusion(targets: np.ndarray, items: int) -> torch.Tensor:
+    """Log of how likely each item is among the candidates of a batch, float32 (items,)."""
+    share = np.bincount(targets, minlength=items) / len(targets)
+    absent = np.exp(BATCH * np.log1p(-np.minimum(share, 1 - 1e-9)) + NEGATIVES * np.log1p(-min(1 / items, 1 - 1e-9)))
+    return torch.from_numpy(np.log(1 - absent + 1e-12).astype(np.float32))
+
+
 def learn_retrieval(
     sequences: Sequences, vectors: np.ndarray, seed: int, log: Callable[[str], None], epochs: int = EPOCHS
 ) -> Retrieval:
@@ -192,9 +199,7 @@ def learn_retrieval(
     steps = epochs * (min(len(cases), most) // BATCH)
     if steps == 0:
         return Retrieval(network, vectors)
-    share = np.bincount(sequences.item[cases], minlength=items) / len(cases)
-    absent = np.exp(BATCH * np.log1p(-np.minimum(share, 1 - 1e-9)) + NEGATIVES * np.log1p(-min(1 / items, 1 - 1e-9)))
-    inclusion = torch.from_numpy(np.log(1 - absent + 1e-12).astype(np.float32))
+    inclusion = _log_inclusion(sequences.item[cases], items)
     rest = [named_parameter for name, named_parameter in network.named_parameters() if name != "residual"]
     # Items leave their vectors slowly, and are drawn back: most are seen only a few times.
     residual = {"params": [network.residual], "lr": RESIDUAL_RATE * RATE, "weight_decay": 0.1}

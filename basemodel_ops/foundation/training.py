@@ -14,6 +14,9 @@ from basemodel_ops.foundation.network import PretrainingNetwork, Shape
 SAMPLE = 4096
 """Rows from which averages and scales are taken."""
 
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Of a batch of inputs and its targets."""
+
 MEASURED, MEASURED_BATCH = 2048, 512
 """Held-out rows that are measured, at most, and how many of them at once."""
 
@@ -85,17 +88,11 @@ def pretrain(
     rows, apart = _divided(len(inputs), held, seed)
     sample = np.sort(rows[:SAMPLE])
     mean, deviation, scale = _scales(inputs[sample], targets[sample, : shape.activity])
-    yes_or_no = torch.from_numpy(is_binary)
-    network = PretrainingNetwork(shape)
     unigram = _unigram(targets[sample], is_binary, shape)
-    with torch.no_grad():
-        network.activity.bias.copy_(unigram[0][0])
-        network.items.bias.copy_(unigram[1][0].flatten())
-        network.item_distribution.bias.copy_(unigram[2][0].flatten())
-    network.to(hardware.device)
-    scale, yes_or_no = scale.to(hardware.device), yes_or_no.to(hardware.device)
-    ends = (torch.from_numpy(values).to(hardware.device) for values in (mean, deviation))
-    model = FoundationModel(network, *ends)
+    network = _network(shape, unigram).to(hardware.device)
+    scale = scale.to(hardware.device)
+    center, spread, yes_or_no = (torch.from_numpy(v).to(hardware.device) for v in (mean, deviation, is_binary))
+    model = FoundationModel(network, center, spread)
     if not (shape.activity or shape.items or shape.cells):
         return model.on_cpu(), TrainingCurve([], {}, {})
 
@@ -103,30 +100,54 @@ def pretrain(
         outputs = tuple(part.float() for part in network(model.standardise(inputs)))
         return torch.stack(list(group_losses(outputs, target, yes_or_no, scale, shape).values())).sum()
 
+    passes = [_steps(rows, batch, (seed, epoch)) for epoch in range(epochs)]
+    curve = _optimise(network, loss_of, (inputs, targets), passes, rate, hardware, log)
+    model = model.on_cpu()
+    apart = np.sort(apart[:MEASURED])
+    measured = _measured(model, inputs[apart], targets[apart], unigram, yes_or_no.cpu(), scale.cpu(), shape)
+    return model, TrainingCurve(curve, *measured)
+
+
+def _network(shape: Shape, unigram: tuple[torch.Tensor, ...]) -> PretrainingNetwork:
+    """A network that starts at the averages."""
+    network = PretrainingNetwork(shape)
+    with torch.no_grad():
+        network.activity.bias.copy_(unigram[0][0])
+        network.items.bias.copy_(unigram[1][0].flatten())
+        network.item_distribution.bias.copy_(unigram[2][0].flatten())
+    return network
+
+
+def _steps(rows: np.ndarray, batch: int, seed: tuple[int, int]) -> np.ndarray:
+    """Rows of the steps of a pass, (steps, batch)."""
+    steps = max(len(rows) // batch, 1)
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    return np.sort(shuffled[: steps * batch].reshape(steps, -1), axis=1)
+
+
+def _optimise(
+    network: PretrainingNetwork, loss_of: Loss, data: tuple[np.ndarray, np.ndarray], passes: list[np.ndarray],
+    rate: float, hardware: Hardware, log: Callable[[str], None],
+) -> list[float]:  # fmt: skip
+    """Learn from the rows (inputs and targets) of each pass, (steps, batch) each; returns the loss of every step."""
     called = hardware.compiled(loss_of)
-    per_epoch = max(len(rows) // batch, 1)
-    optimiser, schedule = _optimiser(network, hardware, rate, epochs * per_epoch)
-    kept, kept_targets = hardware.keep(inputs), hardware.keep(targets)
+    optimiser, schedule = _optimiser(network, hardware, rate, sum(map(len, passes)))
+    inputs, targets = map(hardware.keep, data)
     losses: list[torch.Tensor] = []
     network.train()
-    for epoch in range(epochs):
-        shuffled = np.random.default_rng((seed, epoch)).permutation(rows)
-        steps = np.sort(shuffled[: per_epoch * batch].reshape(per_epoch, -1), axis=1)
-        for chosen in torch.from_numpy(steps).to(kept.device):
+    for epoch, steps in enumerate(passes):
+        for chosen in torch.from_numpy(steps).to(inputs.device):
             with hardware.precision():
-                loss = called(hardware.batch(kept, chosen), hardware.batch(kept_targets, chosen))
+                loss = called(hardware.batch(inputs, chosen), hardware.batch(targets, chosen))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
             schedule.step()
             losses.append(loss.detach().clone())  # asked for its value at the end of a pass only: a GPU works ahead
-        log(f"pretraining, pass {epoch + 1}/{epochs}: loss {float(torch.stack(losses[-per_epoch:]).mean()):.4f}")
-    model = model.on_cpu()
-    curve = torch.stack(losses).tolist() if losses else []
-    apart = np.sort(apart[:MEASURED])
-    measured = _measured(model, inputs[apart], targets[apart], unigram, yes_or_no.cpu(), scale.cpu(), shape)
-    return model, TrainingCurve(curve, *measured)
+        mean = float(torch.stack(losses[-len(steps) :]).mean())
+        log(f"pretraining, pass {epoch + 1}/{len(passes)}: loss {mean:.4f}")
+    return torch.stack(losses).tolist() if losses else []
 
 
 def _divided(count: int, held: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:

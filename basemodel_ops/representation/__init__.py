@@ -12,7 +12,7 @@ from basemodel_ops.representation.events import EventReader, Events
 from basemodel_ops.representation.history import History
 from basemodel_ops.representation.layout import Block, Layout, explain_layout
 from basemodel_ops.representation.sorting import sorted_events
-from basemodel_ops.representation.stream import stream_histories, stream_sketches
+from basemodel_ops.representation.stream import stream_histories
 
 __all__ = [
     "Block",
@@ -27,7 +27,6 @@ __all__ = [
     "history_values",
     "sorted_events",
     "stream_histories",
-    "stream_sketches",
     "target_layout",
     "target_values",
 ]

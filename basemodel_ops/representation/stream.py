@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numba import njit
 
-from basemodel_ops.emde import Shard, SketchStream
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.events import Events, concat
 from basemodel_ops.representation.history import History
@@ -99,39 +98,3 @@ def stream_histories(
     for cursor in cursors:
         cursor.take(entities, entities)
         cursor.check_end(entities)
-
-
-def stream_sketches(
-    events: Iterator[Events],
-    entities: int,
-    column: str,
-    table: np.ndarray,
-    width: int,
-    cutoffs: np.ndarray,
-    half_lives: np.ndarray,
-    weight: str | None = None,
-    shard: int = 256,
-) -> Iterator[Shard]:
-    """Sketches of one column strictly before each cutoff, shard by shard.
-
-    Args:
-        events: In (entity, time) order.
-        entities: Number of entities.
-        column: Category column whose codes are rows of `table`.
-        table: Cell of each value per depth row, (values, depth).
-        width: Cells in a row.
-        cutoffs: Ascending, microseconds.
-        half_lives: Days.
-        weight: Number column that weighs events; None for 1. Missing numbers weigh nothing.
-        shard: Entities handed out at once.
-
-    Raises:
-        DataError: events are out of order, or a weight is negative.
-    """
-    microseconds = np.asarray(half_lives, np.float64) * 86_400e6
-    stream = SketchStream(entities, table, width, cutoffs, microseconds, shard)
-    for batch in events:
-        yield from stream.add(
-            batch.entity_index, batch.time, batch.item_ids[column], batch.numbers[weight] if weight else None
-        )
-    yield from stream.finish()

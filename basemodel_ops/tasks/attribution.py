@@ -9,27 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, softmax
 
-from basemodel_ops.contract.types import TaskType
-from basemodel_ops.encoders.numbers import signed_expm1
+from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.calibration import LEAST_OF_CLASS, ClassCalibration
-from basemodel_ops.tasks.heads import BoostedHead
-from basemodel_ops.tasks.single import FEATURE_SETS, RECIPES, FeatureSets, Mixture, predictions_of
+from basemodel_ops.tasks.feature_sets import FEATURE_SETS, RECIPES, FeatureSets
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.links import NODES, WEIGHTS
+from basemodel_ops.tasks.single import Mixture, predictions_of
 
 PARTS = ("aggregates", "model_outputs", "items")
 """Parts of views, side by side, whose features have values here."""
 
 ROWS = 64
 """Rows worked on at once: of many classes each has a value per class and feature."""
-
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(64)
-NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2
-"""Of the integral along the line, from 0 to 1."""
-
-
-ATTRIBUTED = (TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS)
-"""Types whose answers are those of heads, so that shares of what trees read are in the unit of the score."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +55,10 @@ def attributed(mixture: Mixture, feature_sets: FeatureSets, chosen: np.ndarray) 
 def _attributed(
     mixture: Mixture, boosted: dict[str, BoostedHead], feature_sets: FeatureSets, chosen: np.ndarray
 ) -> Attribution:
-    kind, rows, total = mixture.kind, np.arange(len(chosen)), sum(mixture.weights.values())
-    predictions = predictions_of(kind, {name: mixture.heads[name] for name in mixture.weights}, feature_sets)
+    kind, rows, total = kind_of(mixture.kind), np.arange(len(chosen)), sum(mixture.weights.values())
+    predictions = predictions_of(mixture.kind, {name: mixture.heads[name] for name in mixture.weights}, feature_sets)
     expected, starts = dict(predictions), _starts(feature_sets)
-    outputs = max(prediction.shape[1] for prediction in predictions.values()) if kind is TaskType.MULTICLASS else 1
+    outputs = max(prediction.shape[1] for prediction in predictions.values()) if kind.has_many_outputs else 1
     values = np.zeros((len(rows), outputs, starts["end"]))
     for name, head in boosted.items():
         feature_set = RECIPES[name][1]
@@ -74,10 +66,9 @@ def _attributed(
             feature_sets.columns_of(feature_set, head.columns)
         )  # (rows, members, outputs, features + 1)
         base, raw = contributions[..., -1], contributions.sum(axis=3)
-        base_output, slopes = _linked(kind, base, raw)
-        expected[name] = base_output.mean(axis=1) if kind is TaskType.MULTICLASS else base_output.mean(axis=1)[:, 0]
-        if kind is TaskType.REGRESSION:
-            expected[name] = signed_expm1(expected[name])
+        base_output, slopes = kind.link(base, raw)
+        mean = base_output.mean(axis=1)
+        expected[name] = kind.inverse_transform(mean if kind.has_many_outputs else mean[:, 0])
         contribution = np.einsum("rmck,rmkf->rcf", slopes, contributions[..., :-1]) / contributions.shape[1]
         at = np.concatenate(
             [starts[part] + np.arange(getattr(feature_sets, part).shape[1]) for part in FEATURE_SETS[feature_set]]
@@ -85,7 +76,7 @@ def _attributed(
         at = at if head.columns is None else at[head.columns]
         values[:, : contribution.shape[1], at] += mixture.weights[name] / total * contribution
     full, before = mixture.blend(predictions), mixture.blend(expected)
-    if kind is not TaskType.MULTICLASS:
+    if not kind.has_many_outputs:
         moved = values[:, 0].sum(axis=1)
         # One number is a rising map of the mean: a single slope leads from what is usual to what is answered.
         slope = np.divide(full - before, moved, out=np.zeros(len(rows)), where=np.abs(moved) > 1e-12)
@@ -105,25 +96,6 @@ def _mean(shares: Mapping[str, float], predictions: dict[str, np.ndarray], outpu
     """The weighted mean of chances of classes, (rows, outputs)."""
     padded = [np.pad(predictions[name], ((0, 0), (0, outputs - predictions[name].shape[1]))) for name in shares]
     return np.average(padded, axis=0, weights=list(shares.values()))
-
-
-def _linked(kind: TaskType, base: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What models say at their base, (rows, members, outputs), and the mean slopes from there to `raw`.
-
-    Slopes are (rows, members, outputs, raw outputs).
-    """
-    if kind is TaskType.REGRESSION:
-        return base, np.ones((*base.shape, 1))
-    if kind is TaskType.BINARY:
-        apart = raw - base
-        flat = expit(base) * expit(-base)
-        slope = np.divide(expit(raw) - expit(base), apart, out=flat, where=np.abs(apart) > 1e-9)
-        return expit(base), slope[..., None]
-    slopes = np.zeros((*base.shape, base.shape[-1]))
-    for node, weight in zip(NODES, WEIGHTS, strict=True):
-        chance = softmax(base + node * (raw - base), axis=-1)
-        slopes += weight * (chance[..., None] * np.eye(base.shape[-1]) - chance[..., None] * chance[..., None, :])
-    return softmax(base, axis=-1), slopes
 
 
 def _calibrated(calibration: object, before: np.ndarray, after: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -4,15 +4,13 @@ All of it is of events strictly before the cutoff. Nothing names the entity or t
 for both when they are new.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
-from basemodel_ops.foundation.retrieval import POOLS, Retrieval, Sequences, pools
-from basemodel_ops.representation.history import DAY, History
-from basemodel_ops.representation.sessions import session_indices
+from basemodel_ops.foundation.retrieval import POOLS, pools
+from basemodel_ops.tasks.interactions import NEVER, POPULAR_DAYS, InteractionSnapshot
 from basemodel_ops.tasks.kernels import follow, products, values_at
 from basemodel_ops.tasks.relations import Relations
 
@@ -22,197 +20,8 @@ HALF_LIVES = (7.0, 30.0, 60.0, 120.0)
 STEPS = (1.0, 3.0, 10.0)
 """Half-lives in sessions of the entity, of what its items are followed by."""
 
-POPULAR_DAYS = (14, 56)
-"""Windows of popularity."""
-
 FAINT = 1 / 128
 """Weights of sessions below which they are left out: seven half-lives."""
-
-NEVER = 1000.0
-"""Days since an event that never was."""
-
-
-@dataclass(frozen=True)
-class ItemModels:
-    """What was learnt of items up to the end of training."""
-
-    vectors: np.ndarray  # (items, dimension) Cleora
-    attributes: Mapping[str, np.ndarray]  # per fact the code of each item's value, (items,), -1 where not known
-    relations: Relations
-    retrieval: Retrieval
-
-
-def sequences_before(history: History, column: str, cutoff: int) -> Sequences:
-    """The known items of all entities strictly before `cutoff` (microseconds), with their sessions."""
-    codes = history.item_ids[column]
-    seen = (history.time < cutoff) & (codes >= 0)
-    entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))[seen]
-    session = None if history.session is None else history.session[seen]
-    start = np.searchsorted(entity_index, np.arange(history.entities + 1))
-    return Sequences(start, codes[seen].astype(np.int64), session_indices(entity_index, history.time[seen], session))
-
-
-@dataclass(frozen=True)
-class ItemStatistics:
-    """What is known of items before a cutoff, whoever is asked."""
-
-    popularity: np.ndarray  # (windows, items) log of events a day
-    repeats: np.ndarray  # (items,) share of its takers who took it again
-    base_shares: list[np.ndarray]  # per fact the share of each value in all events
-
-    @classmethod
-    def of(
-        cls, counts: np.ndarray, total: np.ndarray, repeats: np.ndarray, attributes: Mapping[str, np.ndarray]
-    ) -> "ItemStatistics":
-        """From events of each item in the windows of `POPULAR_DAYS`, (windows, items), and of all time, (items,)."""
-        base_shares = [
-            np.bincount(known + 1, weights=total, minlength=int(known.max(initial=-1)) + 2)[1:] / max(total.sum(), 1)
-            for known in attributes.values()
-        ]
-        return cls(np.log1p(counts / np.array(POPULAR_DAYS)[:, None]), repeats, base_shares)
-
-
-@dataclass(frozen=True)
-class InteractionSnapshot:
-    """The events of some entities before a cutoff, and what is known of the items."""
-
-    entity_index: np.ndarray  # (events,) entity
-    item: np.ndarray  # (events,)
-    age: np.ndarray  # (events,) days
-    entities: int
-    item_models: ItemModels
-    sequences: Sequences
-    interaction_days: csr_matrix  # (entities, items): position in the three below, plus 1
-    count: np.ndarray  # (pairs,) days with the item
-    gap: np.ndarray  # (pairs,) mean days between two of them; `NEVER` after only one
-    last: np.ndarray  # (pairs,) days since the last
-    item_statistics: ItemStatistics
-
-    @classmethod
-    def before(
-        cls,
-        history: History,
-        column: str,
-        item_models: ItemModels,
-        cutoff: int,
-        item_statistics: ItemStatistics | None = None,
-        share: float = 1.0,
-    ) -> "InteractionSnapshot":
-        """Everything strictly before `cutoff` (microseconds) in the category `column` of these entities.
-
-        Args:
-            history: Of the entities.
-            column: The items.
-            item_models: What is known of the items up to the end of training.
-            cutoff: Microseconds.
-            item_statistics: What is known of the items up to the cutoff; from these entities where it is not given.
-            share: That these entities are of all.
-        """
-        codes = history.item_ids[column]
-        seen = (history.time < cutoff) & (codes >= 0)
-        entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))[seen]
-        item, age, items = codes[seen].astype(np.int64), (cutoff - history.time[seen]) / DAY, len(item_models.vectors)
-        # One visit of an item a day.
-        day = np.ceil(age).astype(np.int64)
-        stride = int(day.max(initial=0)) + 1
-        interaction = np.sort((entity_index * items + item) * stride + day)
-        pairs, day = np.divmod(interaction[np.diff(interaction, prepend=-1) > 0], stride)
-        first = np.flatnonzero(np.diff(pairs, prepend=-1) > 0)
-        pair, count = pairs[first], np.diff(first, append=len(pairs))
-        newest, oldest = day[first], day[first + count - 1]
-        gap = np.where(count > 1, (oldest - newest) / np.maximum(count - 1, 1), NEVER)
-        index = np.arange(1, len(pair) + 1, dtype=np.int64)
-        interaction_days = csr_matrix((index, (pair // items, pair % items)), (history.entities, items))
-        if item_statistics is None:
-            takers = np.bincount(pair % items, minlength=items)
-            again = np.bincount((pair % items)[count > 1], minlength=items)
-            windows = np.stack([np.bincount(item[age <= days], minlength=items) for days in POPULAR_DAYS]) / share
-            total = np.bincount(item, minlength=items).astype(float)
-            item_statistics = ItemStatistics.of(windows, total, again / np.maximum(takers, 1), item_models.attributes)
-        return cls(
-            entity_index,
-            item,
-            age,
-            history.entities,
-            item_models,
-            sequences_before(history, column, cutoff),
-            interaction_days,
-            count.astype(float),
-            gap,
-            newest.astype(float),
-            item_statistics,
-        )
-
-    def pair_features(self, entities: np.ndarray) -> "PairFeatures":
-        """What these entities (indices) did, for their pairs with any items."""
-        row = np.full(self.entities, -1)
-        row[entities] = np.arange(len(entities))
-        selected = row[self.entity_index] >= 0
-        entity_index, item, age = row[self.entity_index[selected]], self.item[selected], self.age[selected]
-        item_models, relations = self.item_models, self.item_models.relations
-        shape = (len(entities), len(item_models.vectors))
-        decayed_counts = [_summed(np.exp2(-age / half_life), entity_index, item, shape) for half_life in HALF_LIVES]
-        oldest = np.zeros(len(entities))
-        np.maximum.at(oldest, entity_index, age)
-        history_range = self.sequences.complete_histories(entities)
-        back = history_range[2][entity_index] - 1 - self.sequences.session_index[selected]
-        faded = np.exp2(-back / np.array(STEPS)[:, None]).astype(np.float32)
-        faded[faded < FAINT] = 0
-        is_recent = faded.any(axis=0)
-        # All have the same places, also where only the longest half-life has a weight.
-        recent_counts = [
-            _summed(weight, entity_index[is_recent], item[is_recent], shape) for weight in faded[:, is_recent]
-        ]
-        ease_index = relations.ease_index[item]
-        kept = ease_index >= 0
-        log_counts = csr_matrix(
-            (np.exp2(-age[kept] / HALF_LIVES[-1]), (entity_index[kept], ease_index[kept])),
-            (len(entities), len(relations.ease_weights)),
-        )
-        log_counts.data = np.log1p(log_counts.data)
-        attribute_shares = [
-            [_shares(counts, codes) for codes in item_models.attributes.values()]
-            for counts in (decayed_counts[-1], recent_counts[0])
-        ]
-        interaction_days = csr_matrix(self.interaction_days[entities])
-        recent = np.bincount(entity_index[age <= 28], minlength=len(entities))
-        times = np.zeros(len(entities))
-        np.maximum.at(times, entity_index, back + 1)
-        activity = np.stack([recent, np.diff(interaction_days.indptr), oldest, times], axis=1)
-        queries = item_models.retrieval.queries(self.sequences, entities)
-        pooled = pools(self.sequences, history_range, item_models.vectors)
-        log_partition = item_models.retrieval.log_partition(queries)
-        return PairFeatures(
-            self,
-            decayed_counts,
-            recent_counts,
-            interaction_days,
-            pooled,
-            log_counts,
-            attribute_shares,
-            queries,
-            log_partition,
-            np.log1p(activity),
-        )
-
-
-def _summed(values: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> csr_matrix:
-    """A sparse matrix with each place once and in order, which is what makes looking places up fast."""
-    result = csr_matrix((values, (row, column)), shape)
-    result.sum_duplicates()
-    return result
-
-
-def _shares(counts: csr_matrix, codes: np.ndarray) -> csr_matrix:
-    """Share of each value of a fact in what entities had, (entities, values)."""
-    known = np.flatnonzero(codes >= 0)
-    groups = int(codes.max(initial=-1)) + 1
-    onto = csr_matrix((np.ones(len(known)), (known, codes[known])), (len(codes), groups))
-    result = csr_matrix(counts @ onto)
-    total = np.maximum(np.asarray(result.sum(axis=1)).ravel(), 1e-9)
-    result = csr_matrix(diags_array(1 / total) @ result)
-    result.sum_duplicates()
-    return result
 
 
 @dataclass(frozen=True)
@@ -229,6 +38,51 @@ class PairFeatures:
     queries: np.ndarray  # (entities, dimension) of the network
     log_partition: np.ndarray  # (entities,) what logits are measured against, see `Retrieval.log_partition`
     activity: np.ndarray  # (entities, 4)
+
+    @classmethod
+    def of(cls, interactions: InteractionSnapshot, entities: np.ndarray) -> "PairFeatures":
+        """What these entities (indices) did, for their pairs with any items."""
+        row = np.full(interactions.entities, -1)
+        row[entities] = np.arange(len(entities))
+        selected = row[interactions.entity_index] >= 0
+        entity_index = row[interactions.entity_index[selected]]
+        item, age, item_models = interactions.item[selected], interactions.age[selected], interactions.item_models
+        shape = (len(entities), len(item_models.vectors))
+        decayed_counts = [_summed(np.exp2(-age / half_life), entity_index, item, shape) for half_life in HALF_LIVES]
+        history_range = interactions.sequences.complete_histories(entities)
+        back = history_range[2][entity_index] - 1 - interactions.sequences.session_index[selected]
+        faded = np.exp2(-back / np.array(STEPS)[:, None]).astype(np.float32)
+        faded[faded < FAINT] = 0
+        is_recent = faded.any(axis=0)
+        # All have the same places, also where only the longest half-life has a weight.
+        recent_counts = [
+            _summed(weight, entity_index[is_recent], item[is_recent], shape) for weight in faded[:, is_recent]
+        ]
+        attribute_shares = [
+            [_shares(counts, codes) for codes in item_models.attributes.values()]
+            for counts in (decayed_counts[-1], recent_counts[0])
+        ]
+        interaction_days = csr_matrix(interactions.interaction_days[entities])
+        recent = np.bincount(entity_index[age <= 28], minlength=len(entities))
+        oldest, times = np.zeros(len(entities)), np.zeros(len(entities))
+        np.maximum.at(oldest, entity_index, age)
+        np.maximum.at(times, entity_index, back + 1)
+        activity = np.stack([recent, np.diff(interaction_days.indptr), oldest, times], axis=1)
+        queries = item_models.retrieval.queries(interactions.sequences, entities)
+        pooled = pools(interactions.sequences, history_range, item_models.vectors)
+        log_partition = item_models.retrieval.log_partition(queries)
+        return cls(
+            interactions,
+            decayed_counts,
+            recent_counts,
+            interaction_days,
+            pooled,
+            _log_counts(item_models.relations, entity_index, item, age, len(entities)),
+            attribute_shares,
+            queries,
+            log_partition,
+            np.log1p(activity),
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -304,3 +158,36 @@ class PairFeatures:
             parts += [share, np.log((share + 1e-4) / (np.append(base_shares, 1.0)[group] + 1e-4)), newest]
         parts += [np.broadcast_to(column[chosen, None], items.shape) for column in self.activity.T]
         return np.stack(parts, axis=2).astype(np.float32)
+
+
+def _summed(values: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> csr_matrix:
+    """A sparse matrix with each place once and in order, which is what makes looking places up fast."""
+    result = csr_matrix((values, (row, column)), shape)
+    result.sum_duplicates()
+    return result
+
+
+def _log_counts(
+    relations: Relations, entity_index: np.ndarray, item: np.ndarray, age: np.ndarray, entities: int
+) -> csr_matrix:
+    """Log of decayed counts of the items that EASE knows, (entities, similar items)."""
+    ease_index = relations.ease_index[item]
+    kept = ease_index >= 0
+    log_counts = csr_matrix(
+        (np.exp2(-age[kept] / HALF_LIVES[-1]), (entity_index[kept], ease_index[kept])),
+        (entities, len(relations.ease_weights)),
+    )
+    log_counts.data = np.log1p(log_counts.data)
+    return log_counts
+
+
+def _shares(counts: csr_matrix, codes: np.ndarray) -> csr_matrix:
+    """Share of each value of a fact in what entities had, (entities, values)."""
+    known = np.flatnonzero(codes >= 0)
+    groups = int(codes.max(initial=-1)) + 1
+    onto = csr_matrix((np.ones(len(known)), (known, codes[known])), (len(codes), groups))
+    result = csr_matrix(counts @ onto)
+    total = np.maximum(np.asarray(result.sum(axis=1)).ravel(), 1e-9)
+    result = csr_matrix(diags_array(1 / total) @ result)
+    result.sum_duplicates()
+    return result

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from basemodel_ops.boosting.forest import Forest
 from basemodel_ops.boosting.parameters import SHARED
-from basemodel_ops.tasks.heads import learn_members
+from basemodel_ops.tasks.boosted_head import learn_members
 from basemodel_ops.tasks.reranking import Query, halves
 
 PART = 128

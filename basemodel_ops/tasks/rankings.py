@@ -17,7 +17,6 @@ from basemodel_ops.tasks.reranking import (
     entities,
     entities_of,
     halves,
-    measure_scores,
     ndcg,
     ndcg_by_row,
     sampled,
@@ -105,10 +104,6 @@ class Rankings:
     def weights(self) -> dict[str, Weights]:
         """Of every way but the ranker."""
         return candidate_weights(self.blend)
-
-    def measure(self, queries: Sequence[Query], candidate: str) -> dict[str, float]:
-        """Metrics of a way of ranking on other queries, `blended`, under the policy that was chosen."""
-        return measure_scores(queries, self.scores_of(queries, candidate))
 
     def scores_of(self, queries: Sequence[Query], candidate: str) -> Sequence[np.ndarray]:
         """Scores of a way of ranking for other queries, `blended`, under the policy that was chosen, (entities,

@@ -74,12 +74,6 @@ def candidate_weights(blend: Weights) -> dict[str, Weights]:
     return {**BASELINES, **SINGLES, "blend": blend}
 
 
-def truncate(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first ranks that every entity has an item at."""
-    width = int(np.isfinite(scores).all(axis=0).sum())
-    return items[:, :width], scores[:, :width]
-
-
 def retrieve_candidates(pair_features: PairFeatures, eligible: np.ndarray | None = None) -> CandidateSet:
     """What each kind of evidence puts forward: of the offered items, bool (items,), or else of those seen lately.
 

@@ -1,6 +1,12 @@
 """Moments at which heads are compared, each later than all that the heads had learnt from."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
+
+Origin = tuple[np.ndarray, np.ndarray]
+"""Rows to learn from and rows to measure by."""
 
 ORIGINS = 3
 """Moments that heads are compared at, at most: validation, and earlier ones within the training rows."""
@@ -21,7 +27,7 @@ TRAINING_ROWS, MEASURED = 40_000, 10_000
 def rolling_origins(
     cutoff: np.ndarray, part: np.ndarray, horizon: int | None, horizon_length: int, seed: int, most: int = ORIGINS,
     known: np.ndarray | None = None,
-) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+) -> list[Origin]:  # fmt: skip
     """Rows to learn from and rows to measure by, per moment, the newest first.
 
     The first are the parts themselves. Each of the others is measured at as many cutoffs as validation has, at least at
@@ -41,42 +47,58 @@ def rolling_origins(
     """
     train, validation = np.flatnonzero(part == "train"), np.flatnonzero(part == "validation")
     generator = np.random.default_rng((seed, 4))
-    results = [(train, validation)]
     if horizon is None:
-        both = np.concatenate([train, validation])
-        for _ in range(most - 1):
-            mixed = generator.permutation(both)
-            results.append((np.sort(mixed[len(validation) :]), np.sort(mixed[: len(validation)])))
-        return results
-    if known is not None:
-        begin, length = cutoff[validation].min(), cutoff[validation].max() + 1 - cutoff[validation].min()
-        length = max(length, _span_of_enough(cutoff[train], int(begin)))
-        until = _measured_until(cutoff, part, known)
-        while len(results) < most:
-            past = train[known[train] <= begin - length]
-            # Also those that became known when it was over: without them what takes long would seem seldom.
-            measured = np.flatnonzero((cutoff > begin - length) & (cutoff < begin) & (known <= until))
-            if len(past) < max(LEAST_PART * len(train), 1) or not len(measured):
-                break
-            results.append((_sample(past, TRAINING_ROWS, generator), _sample(measured, MEASURED, generator)))
-            begin -= length
-        return results
-    width, begin, week = (
-        len(np.unique(cutoff[validation])),
-        cutoff[validation].min(),
-        WEEK * horizon_length // max(horizon, 1),
-    )
-    while len(results) < most:
-        before, counts = np.unique(cutoff[train][cutoff[train] + horizon_length <= begin], return_counts=True)
+        earlier = _random_parts(train, validation, generator)
+    elif known is not None:
+        earlier = _origins_in_time(cutoff, part, known, generator)
+    else:
+        earlier = _origins_on_grid(cutoff, part, (horizon, horizon_length), generator)
+    return [(train, validation), *islice(earlier, max(most - 1, 0))]
+
+
+def _random_parts(train: np.ndarray, validation: np.ndarray, generator: np.random.Generator) -> Iterator[Origin]:
+    both = np.concatenate([train, validation])
+    while True:
+        mixed = generator.permutation(both)
+        yield np.sort(mixed[len(validation) :]), np.sort(mixed[: len(validation)])
+
+
+def _origins_in_time(
+    cutoff: np.ndarray, part: np.ndarray, known: np.ndarray, generator: np.random.Generator
+) -> Iterator[Origin]:
+    """Earlier intervals of rows at moments of their own, by when their labels were known."""
+    train, validation = np.flatnonzero(part == "train"), np.flatnonzero(part == "validation")
+    begin, length = cutoff[validation].min(), cutoff[validation].max() + 1 - cutoff[validation].min()
+    length = max(length, _span_of_enough(cutoff[train], int(begin)))
+    until = _measured_until(cutoff, part, known)
+    while True:
+        past = train[known[train] <= begin - length]
+        # Also those that became known when it was over: without them what takes long would seem seldom.
+        measured = np.flatnonzero((cutoff > begin - length) & (cutoff < begin) & (known <= until))
+        if len(past) < max(LEAST_PART * len(train), 1) or not len(measured):
+            return
+        yield _sample(past, TRAINING_ROWS, generator), _sample(measured, MEASURED, generator)
+        begin -= length
+
+
+def _origins_on_grid(
+    cutoff: np.ndarray, part: np.ndarray, horizon: tuple[int, int], generator: np.random.Generator
+) -> Iterator[Origin]:
+    """Earlier cutoffs of a grid; the horizon in days and in the unit of the cutoffs."""
+    train, validation = np.flatnonzero(part == "train"), np.flatnonzero(part == "validation")
+    days, length = horizon
+    width, begin = len(np.unique(cutoff[validation])), cutoff[validation].min()
+    week = WEEK * length // max(days, 1)
+    while True:
+        before, counts = np.unique(cutoff[train][cutoff[train] + length <= begin], return_counts=True)
         if len(before):
             of_week = int((before > before[-1] - week).sum())
             before = before[-max(width, of_week, _cutoffs_of_enough(counts)) :]
-        past = train[cutoff[train] + horizon_length <= before[0]] if len(before) else train[:0]
+        past = train[cutoff[train] + length <= before[0]] if len(before) else train[:0]
         if len(past) < max(LEAST_PART * len(train), 1):
-            break
+            return
         measured, begin = train[np.isin(cutoff[train], before)], before[0]
-        results.append((_sample(past, TRAINING_ROWS, generator), _sample(measured, MEASURED, generator)))
-    return results
+        yield _sample(past, TRAINING_ROWS, generator), _sample(measured, MEASURED, generator)
 
 
 def _measured_until(cutoff: np.ndarray, part: np.ndarray, known: np.ndarray) -> int:

@@ -1,56 +1,18 @@
 """Tasks with one answer per entity: binary, regression, multiclass."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
 
 from basemodel_ops.contract.task_types import FORMS
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.blending import blend
+from basemodel_ops.tasks.boosted_head import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
-from basemodel_ops.tasks.heads import (
-    RATE,
-    ROUNDS,
-    SHARP,
-    SMOOTH,
-    BoostedHead,
-    Head,
-    LinearHead,
-    State,
-    TermHead,
-    ZeroShotHead,
-)
+from basemodel_ops.tasks.feature_sets import RECIPES, FeatureSets
+from basemodel_ops.tasks.heads import Head, LinearHead, State, TermHead, ZeroShotHead
 from basemodel_ops.tasks.kinds import kind_of
-
-RECIPES: dict[str, tuple[str, str]] = {
-    "zero-shot": ("given", "zero_shot"),
-    "linear": ("linear", "model_outputs"),
-    "bold linear": ("bold", "model_outputs"),
-    "baseline": ("boosted", "aggregates"),
-    "boosted": ("boosted", "both"),
-    "tf-idf items": ("tf-idf", "terms"),
-    "linear items": ("linear", "model_outputs_and_items"),
-    "boosted items": ("boosted", "all"),
-    "sharp items": ("sharp", "items"),
-    "newest items": ("newest", "items"),
-}
-"""Name of a head: how it learns and the view of the features, the safest first."""
-
-FEATURE_SETS = {
-    "aggregates": ("aggregates",),
-    "model_outputs": ("model_outputs",),
-    "zero_shot": ("zero_shot",),
-    "items": ("items",),
-    "terms": ("terms",),
-    "both": ("aggregates", "model_outputs"),
-    "model_outputs_and_items": ("model_outputs", "items"),
-    "all": ("aggregates", "model_outputs", "items"),
-    "history": ("aggregates", "items"),
-}
-"""Which features stand side by side in a view."""
 
 NUMBERS, LEAST_ROWS = 10_000_000, 4_000
 """Rows times features that a boosted head learns from, at most; and rows at least."""
@@ -67,75 +29,6 @@ model so many times quicker."""
 
 NUMBER_WEIGHTS = {"sharp": 0.5, "newest": 0.25, "linear": 2.0, "bold": 2.0, "mild linear": 2.0}
 """Of these numbers, for heads that take longer or less."""
-
-
-@dataclass(frozen=True)
-class FeatureSets:
-    """Views of the same rows: automatic aggregates, what the foundation model makes of them, and, where the task asks
-    for a future that was learnt, its answer (rows, 1): a probability, or the logarithm of an amount."""
-
-    aggregates: np.ndarray
-    model_outputs: np.ndarray
-    zero_shot: np.ndarray | None = None
-    items: np.ndarray | None = None
-    """The most frequent items, how often and how lately each was there, and the newest events one by one; float16, for
-    there are many."""
-    newest: np.ndarray | None = None
-    """Which features of `items` tell the newest events, positions (features,); none where few items are known."""
-    categories: np.ndarray | None = None
-    """Which of `newest` are items by their ranks, positions (items,): trees split them by sets."""
-    is_raw: bool = False
-    """Whether `model_outputs` is the representation itself: thousands of numbers, on which boosting is not tried."""
-    weight: np.ndarray | None = None
-    """Of how many rows each speaks, (rows,); None where all speak of one."""
-    terms: csr_array | None = None
-    """How often each row had each of many items, log(1 + events), sparse; of traits."""
-
-    def width(self, name: str) -> int:
-        """Features of a view; of one that is sparse, those that a row has on average."""
-        parts = [getattr(self, part) for part in FEATURE_SETS[name]]
-        return sum(part.nnz // max(part.shape[0], 1) + 1 if issparse(part) else part.shape[1] for part in parts)
-
-    def columns_of(self, name: str, columns: np.ndarray | None = None) -> np.ndarray:
-        """A view of `FEATURE_SETS`, several side by side where that says so, or some of its columns, which ascend."""
-        parts = [getattr(self, part) for part in FEATURE_SETS[name]]
-        if columns is not None:
-            ends = np.cumsum([part.shape[1] for part in parts])
-            by_part = np.split(columns, np.searchsorted(columns, ends[:-1]))
-            parts = [part[:, at - end + part.shape[1]] for part, at, end in zip(parts, by_part, ends, strict=True)]
-        return parts[0] if len(parts) == 1 else np.hstack(parts)
-
-    def with_peers(self, peer_values: np.ndarray) -> "FeatureSets":
-        """These views with what is told of others who share an item, (rows, features), beside the items."""
-        return (
-            self if self.items is None else replace(self, items=np.hstack([self.items, peer_values.astype(np.float16)]))
-        )
-
-    def rows(self, chosen: np.ndarray) -> "FeatureSets":
-        """The chosen rows of all views."""
-
-        def take(values: Any) -> Any:
-            return None if values is None else values[chosen]
-
-        aggregates, model_outputs = self.aggregates[chosen], self.model_outputs[chosen]
-        rest = {name: take(getattr(self, name)) for name in ("zero_shot", "items", "terms", "weight")}
-        return replace(self, aggregates=aggregates, model_outputs=model_outputs, **rest)
-
-    @property
-    def heads(self) -> list[str]:
-        """Names of `RECIPES` that these views allow."""
-        return self.heads_of(RECIPES)
-
-    def heads_of(self, recipes: Mapping[str, tuple[str, str]]) -> list[str]:
-        """Names of recipes that these views allow."""
-        absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else {"bold linear"}
-        if self.newest is None:
-            absent.add("newest items")
-        return [
-            name
-            for name, (_, feature_set) in recipes.items()
-            if name not in absent and not any(getattr(self, part) is None for part in FEATURE_SETS[feature_set])
-        ]
 
 
 def recipes_of(kind: TaskType) -> Mapping[str, tuple[str, str]]:

@@ -1,16 +1,12 @@
 """Writing one partition: all of it and its ledger row, or nothing. The same steps on every warehouse."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse.arrow import (
     columns_of,
@@ -23,81 +19,14 @@ from basemodel_ops.warehouse.arrow import (
     rebatched,
     to_portable,
 )
-from basemodel_ops.warehouse.base import LEDGER
-from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
+from basemodel_ops.warehouse.partition import LEDGER_COLUMNS, CommitError, Partition, text_literal
+from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.staging import drop, new_stage, sweep
 
-LEDGER_COLUMNS = {
-    "table_name": "text", "partition": "text", "input_hash": "text", "code_version": "text",
-    "row_count": "bigint", "run_id": "text", "committed_at": "timestamp",
-}  # fmt: skip
 STAGE_ROWS = 65_536
 APPEND_ROWS, APPEND_BYTES = 131_072, 16 * 2**20
 """Rows are held until they are this many or this large: a statement for each small batch would cost more."""
-
-
-class CommitError(Exception):
-    """A commit that was not acknowledged: it may have happened or not."""
-
-
-@dataclass(frozen=True)
-class Partition:
-    """One partition of one table, and what it is made from."""
-
-    relation: Relation
-    values: dict[str, datetime | str]
-    input_hash: str
-    code_version: str
-    run_id: str
-    ledger: Relation = LEDGER
-
-    def __str__(self) -> str:
-        return f"The partition {self.key} of {self.relation}"
-
-    @property
-    def key(self) -> str:
-        """The partition as the ledger names it."""
-        return json.dumps({name: str(value) for name, value in self.values.items()}, sort_keys=True)
-
-    @property
-    def rows(self) -> exp.Condition:
-        """The condition that finds the partition's rows."""
-        tests = [
-            column_of(name).eq(timestamp_of(value) if isinstance(value, datetime) else _text(value))
-            for name, value in self.values.items()
-        ]
-        return exp.and_(*tests)
-
-    @property
-    def entry(self) -> exp.Condition:
-        """The condition that finds the partition's row in the ledger."""
-        return exp.and_(
-            column_of("table_name").eq(_text(str(self.relation))), column_of("partition").eq(_text(self.key))
-        )
-
-    def entry_of(self, count: int) -> dict[str, exp.Expr]:
-        """The partition's row in the ledger, when it has so many rows."""
-        return {
-            "table_name": _text(str(self.relation)),
-            "partition": _text(self.key),
-            "input_hash": _text(self.input_hash),
-            "code_version": _text(self.code_version),
-            "row_count": exp.Literal.number(count),
-            "run_id": _text(self.run_id),
-            "committed_at": timestamp_of(datetime.now(UTC).replace(tzinfo=None)),
-        }
-
-    def is_committed(self, session: Session) -> bool:
-        """Whether the ledger says that the same inputs wrote it, and its rows are there."""
-        names = ("input_hash", "code_version", "row_count")
-        known = session.rows(exp.select(*map(column_of, names)).from_(table_of(self.ledger)).where(self.entry))
-        if [row[:2] for row in known] != [(self.input_hash, self.code_version)]:
-            return False
-        if not session.columns(self.relation):
-            return False  # the table was dropped behind the ledger's back
-        count = exp.select(exp.Count(this=exp.Star())).from_(table_of(self.relation)).where(self.rows)
-        return int(session.rows(count)[0][0]) == int(known[0][2])
 
 
 class Publication:
@@ -278,7 +207,7 @@ class Publication:
         """Note how many rows the partition and its table have, as the ledger says; those `written` it need not say."""
         partition = self._partition
         query = exp.select(column_of("partition"), column_of("row_count")).from_(table_of(partition.ledger))
-        counts = session.rows(query.where(column_of("table_name").eq(_text(str(partition.relation)))))
+        counts = session.rows(query.where(column_of("table_name").eq(text_literal(str(partition.relation)))))
         known = sum(int(count) for key, count in counts if key == partition.key)
         self.rows = known if written is None else written  # a session may hold its changes back until the commit
         self.table_rows = self.rows + sum(int(count) for key, count in counts if key != partition.key)
@@ -298,10 +227,6 @@ class Publication:
 
     def _refused(self, reason: str) -> WarehouseError:
         return WarehouseError(f"{self} was not written and is as it was: {reason}.")
-
-
-def _text(value: str) -> exp.Literal:
-    return exp.Literal.string(value)
 
 
 def _identifiers(names: list[str]) -> list[exp.Identifier]:

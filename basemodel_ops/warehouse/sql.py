@@ -18,7 +18,8 @@ from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError, WarehouseError
 from basemodel_ops.warehouse.arrow import rebatched, to_portable
 from basemodel_ops.warehouse.base import LEDGER
-from basemodel_ops.warehouse.publication import Partition, Publication
+from basemodel_ops.warehouse.partition import Partition
+from basemodel_ops.warehouse.publication import Publication
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Retries, RetryPolicy, within
 from basemodel_ops.warehouse.sampling import remainder, sample_of, shard_of

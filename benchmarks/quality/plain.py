@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from basemodel_ops.stages.tasks.selection import MIXTURE
-from basemodel_ops.tasks.single import RECIPES
+from basemodel_ops.tasks.feature_sets import RECIPES
 from benchmarks.quality.formatting import cell
 
 NORMAL = 1.96

@@ -10,7 +10,7 @@ from basemodel_ops.stages.tasks.positive_items import read_positive_items
 from basemodel_ops.stages.tasks.recommendation import CUTOFFS, RecommendationContext
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
 from basemodel_ops.tasks.rankings import Rankings, blended, policies_of
-from basemodel_ops.tasks.reranking import Query
+from basemodel_ops.tasks.reranking import Query, measure_scores
 from benchmarks.quality.curves import Curve
 
 SHARES = (0.01, 0.1, 0.3)
@@ -50,7 +50,8 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
         cells = []
         for _ in range(samples if share < max(SHARES) else 1):
             few = Rankings.learn(asked("validation", CUTOFFS, share), seed, policies_of(task), task.diversity)
-            cells.append(few.measure(blended(test, few.blend), few.selected)[METRIC])
+            answered = blended(test, few.blend)
+            cells.append(measure_scores(answered, few.scores_of(answered, few.selected))[METRIC])
         curve[f"{share:g}"] = {"shipped": round(float(np.mean(cells)), 4), "best_baseline": theirs}
     curve["1"] = {"shipped": report["shipped"], "best_baseline": theirs}
     return curve

@@ -14,8 +14,8 @@ from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_before_test, load_task_rows, prepared
 from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
-from basemodel_ops.stages.tasks.selection import peer_features, select
-from basemodel_ops.tasks.single import FeatureSets
+from basemodel_ops.stages.tasks.selection import LabelledRows, peer_features, select
+from basemodel_ops.tasks.feature_sets import FeatureSets
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import hand_features
@@ -103,7 +103,8 @@ def product_answers(
     rows = replace(problem.rows, part=part)
     told, _ = peer_features(problem.task, rows, problem.keys, problem.target, labelled)
     views, known = problem.views.with_peers(told), train if newest is None else newest
-    chosen = select(problem.task, rows, views, problem.target, problem.entity, known, problem.test, seed, views.heads)
+    rows_read = LabelledRows(problem.task, rows, views, problem.target, problem.entity)
+    chosen = select(rows_read, known, problem.test, seed, views.heads)
     return chosen.name, chosen.test.predictions
 
 

@@ -17,8 +17,9 @@ from basemodel_ops.stages.snapshot.task_rows import load_task_rows, newest_per_e
 from basemodel_ops.stages.tasks.feature_sets import single_feature_sets
 from basemodel_ops.stages.tasks.supplement import terms_of
 from basemodel_ops.tasks.blending import HEADS_WITH_FEWEST_LABELS, Trial, blend, blend_weights
+from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.metrics import macro_auroc
-from basemodel_ops.tasks.single import FeatureSets, fit_heads, predictions_of
+from basemodel_ops.tasks.single import fit_heads, predictions_of
 from benchmarks.quality.events import Events
 from benchmarks.quality.features import category_log_counts
 from benchmarks.quality.intervals import difference, interval, resamples

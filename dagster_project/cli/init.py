@@ -12,6 +12,7 @@ from dagster_project.cli.errors import plain_errors
 from dagster_project.lib.printing import show
 
 if TYPE_CHECKING:
+    from basemodel_ops.proposal.roles import Proposal
     from basemodel_ops.proposal.sampled import Database
     from basemodel_ops.proposal.seen import SeenTable
 
@@ -43,18 +44,7 @@ def init(
         proposal = propose(tables, entity)
         folder = folder.resolve()
         write(files_of(proposal, folder, datetime.now(), taken), folder)
-    table = Table()
-    for heading in ("table", "rows", "taken for", "because"):
-        table.add_column(heading, justify="right" if heading == "rows" else "left")
-    for event in proposal.events:
-        session = f", session {event.session}" if event.session else ""
-        why = f"entity {proposal.entity}, time {event.time}{session}"
-        table.add_row(event.table.name, _rows(event.table), "events", why)
-    for attributes, key in proposal.attributes:
-        table.add_row(attributes.name, _rows(attributes), "facts", f"one row per {key}")
-    for unused, why in proposal.unused:
-        table.add_row(unused.name, _rows(unused), "not used", why)
-    show(table, console)
+    show(_proposed(proposal), console)
     unread = [f"{seen.name}.{raw} ({kind})" for seen in tables for raw, kind in seen.unread]
     if unread:
         console.print(
@@ -72,6 +62,22 @@ def init(
         f"{folder}, to be edited; its README.md says how to go on.",
         soft_wrap=True, markup=False,
     )  # fmt: skip
+
+
+def _proposed(proposal: "Proposal") -> Table:
+    """What each table is taken for, and why."""
+    table = Table()
+    for heading in ("table", "rows", "taken for", "because"):
+        table.add_column(heading, justify="right" if heading == "rows" else "left")
+    for event in proposal.events:
+        session = f", session {event.session}" if event.session else ""
+        why = f"entity {proposal.entity}, time {event.time}{session}"
+        table.add_row(event.table.name, _rows(event.table), "events", why)
+    for attributes, key in proposal.attributes:
+        table.add_row(attributes.name, _rows(attributes), "facts", f"one row per {key}")
+    for unused, why in proposal.unused:
+        table.add_row(unused.name, _rows(unused), "not used", why)
+    return table
 
 
 def _looked_at(data: list[str]) -> "tuple[list[SeenTable], set[str]]":

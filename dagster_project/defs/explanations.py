@@ -38,13 +38,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         return []
     artifacts, relations = represented(project.contract)
     histories = [*map(asset_key, artifacts), *map(project.key, relations)]
-    tables = {
-        task.name: TableAsset(
-            project, explanations_key(task.name), f"{task.name}_explanations", TABLES["explanations"], task.entity,
-            from_scores(scores_key(task.name), task), ("importance", "aggregate_reasons", "effects"),
-        )
-        for task in tasks
-    }  # fmt: skip
+    tables = {task.name: _table(project, task) for task in tasks}
     specs = [
         tables[task.name].spec(
             f"What moves scores of `{task.name}`", "stages.explanations.publishing",
@@ -53,21 +47,17 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         )
         for task in tasks
     ]  # fmt: skip
+    # Declared here, not apart: a check of one partition must run with that partition.
+    check_specs = [
+        dg.AssetCheckSpec(name, asset=explanations_key(task.name), blocking=name == "sums", description=CHECKS[name])
+        for task in tasks
+        for name in _checks(task)
+    ]
 
     @dg.multi_asset(
-        name="explanations",
-        specs=specs,
-        # Declared here, not apart: a check of one partition must run with that partition.
-        check_specs=[
-            dg.AssetCheckSpec(
-                name, asset=explanations_key(task.name), blocking=name == "sums", description=CHECKS[name]
-            )
-            for task in tasks
-            for name in _checks(task)
-        ],
-        partitions_def=cutoffs(project.contract.grid),
-        can_subset=True,
-    )
+        name="explanations", specs=specs, check_specs=check_specs,
+        partitions_def=cutoffs(project.contract.grid), can_subset=True,
+    )  # fmt: skip
     def explanations(
         context: dg.AssetExecutionContext, workspaces: WorkspaceResource
     ) -> Iterator[dg.MaterializeResult]:
@@ -85,10 +75,16 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             started, name = time.monotonic(), task.name
             report = stages.task_explanations(workspace, name, timestamp, context.run.run_id)
             results = _results(workspace, task, context.partition_key, report.version)
-            results = [result._replace(asset_key=key) for result in results]
             yield tables[name].told(reported(report, started), workspace)._replace(check_results=results)
 
     return [explanations]
+
+
+def _table(project: Project, task: Task) -> TableAsset:
+    return TableAsset(
+        project, explanations_key(task.name), f"{task.name}_explanations", TABLES["explanations"], task.entity,
+        from_scores(scores_key(task.name), task), ("importance", "aggregate_reasons", "effects"),
+    )  # fmt: skip
 
 
 def _results(workspace: "Workspace", task: Task, partition: str, version: str) -> list[dg.AssetCheckResult]:
@@ -103,7 +99,7 @@ def _results(workspace: "Workspace", task: Task, partition: str, version: str) -
             lambda: check_faithful(workspace, task.name, timestamp),
         )  # fmt: skip
         results.append(checked(faithful, "faithful", again)._replace(severity=dg.AssetCheckSeverity.WARN))
-    return results
+    return [result._replace(asset_key=explanations_key(task.name)) for result in results]
 
 
 def explanations_key(task: str) -> dg.AssetKey:

@@ -26,7 +26,6 @@ from basemodel_ops.stages.explanations.published import (
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.ledger import made_from
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
@@ -50,7 +49,7 @@ def check_sums(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
             return CheckResult("reasons_sum_to_the_score", True, text, {"entities": 0})
         published = _published(warehouse, task, as_of)
         sums = list(result.values())
-        if task.type in ATTRIBUTED:
+        if task.form.is_attributed:
             sums += _sums(warehouse, task, as_of, aggregate_relation(name, schema), "usual_score").values()
     apart = max((abs(added - (score - empty)) / max(1, abs(score)) for added, score, empty in sums), default=0)
     known = [key for key in result if key in published]

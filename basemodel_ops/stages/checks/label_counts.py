@@ -57,21 +57,8 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
         events = _events(ws, warehouse, task, task.predicts, among, end)
     if events is None:
         return _not_checked(f"{task.predicts.column} follows from facts that change in time.")
-    by_row: dict[Key, list[Any]] = defaultdict(list)
-    for entity, cutoff, label in labels:
-        by_row[entity, cutoff].append(label)
-    listed = {str(label) for _, _, label in labels}
-    wrong, left_out = [], 0
-    for key in sampled:
-        happened = _within(events, (key[0], key[1] + after), task.horizon, end + after)
-        if task.predicts.aggregate is not None:
-            is_wrong = not _agree(by_row[key], happened, task.predicts.aggregate)
-        else:
-            items, seen = {str(label) for label in by_row[key]}, {str(v) for v in happened or [] if v is not None}
-            is_wrong = not items <= seen
-            left_out += len((seen & listed) - items)
-        if is_wrong:
-            wrong.append(key[1])
+    happened = [_within(events, (entity, cutoff + after), task.horizon, end + after) for entity, cutoff in sampled]
+    wrong, left_out = _compared(labels, sampled, happened, task.predicts.aggregate)
     text = f"{len(sampled)} rows carry what their events say."
     if wrong:
         text = (
@@ -80,6 +67,27 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
             f"{min(wrong)}. Mend its window, `[cutoff, cutoff + horizon)`, or correct `predicts`."
         )
     return CheckResult("labels", not wrong, text, {"rows": len(sampled), "differing": len(wrong), "left_out": left_out})
+
+
+def _compared(
+    labels: list[tuple], sampled: list[Key], happened: list[list[Any] | None], aggregate: Aggregate | None
+) -> tuple[list[datetime], int]:
+    """Cutoffs of the rows whose labels are not what happened, and how many items that happened have no label."""
+    by_row: dict[Key, list[Any]] = defaultdict(list)
+    for entity, cutoff, label in labels:
+        by_row[entity, cutoff].append(label)
+    listed = {str(label) for _, _, label in labels}
+    wrong, left_out = [], 0
+    for key, values in zip(sampled, happened, strict=True):
+        if aggregate is not None:
+            is_wrong = not _agree(by_row[key], values, aggregate)
+        else:
+            items, seen = {str(label) for label in by_row[key]}, {str(v) for v in values or [] if v is not None}
+            is_wrong = not items <= seen
+            left_out += len((seen & listed) - items)
+        if is_wrong:
+            wrong.append(key[1])
+    return wrong, left_out
 
 
 def _within(events: Events, key: Key, horizon: int, end: datetime) -> list[Any] | None:

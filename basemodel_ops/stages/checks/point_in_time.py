@@ -51,22 +51,7 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
         sources = _events(ws, warehouse, builder, times.data_end + 1)
     entity = np.searchsorted(chosen, examples.entity[selected])
     stored = _Stored(examples, selected, entity)
-    differing = np.zeros(examples.layout.length, bool)
-    rows = moved = 0
-    cutoffs = np.unique(stored.cutoff)
-    for last in np.unique(np.linspace(0, len(cutoffs) - 1, SAMPLED_CUTOFFS + 2)[1:-1].astype(int)):
-        timestamp = int(cutoffs[last])
-        shuffled = copy(builder)
-        shuffled.attributes = [
-            _without_later_attributes(attributes, timestamp, generator) for attributes in builder.attributes
-        ]
-        histories = _histories(builder, sources, timestamp, generator)
-        early = np.flatnonzero(stored.cutoff <= timestamp)
-        for early_rows, part in stored.parts(histories, early):
-            same = stored.same(early_rows, shuffled.represent(part))
-            differing |= ~same.all(axis=0)
-            rows += len(same)
-        moved += sum(int((events.time >= timestamp).sum()) for events in sources)
+    differing, rows, moved = _inputs(examples, builder, sources, stored, generator)
     histories = _histories(builder, sources, times.training_end, generator)
     targets, wrong = _targets(examples, builder, histories, stored, snapshot)
     blocks = [block for block in examples.layout.blocks if differing[block.offset : block.end].any()]
@@ -167,6 +152,29 @@ class _Stored:
 
 def _bits(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values).view(np.uint16)
+
+
+def _inputs(
+    examples: ExamplesArtifact, builder: Builder, sources: list[Events], stored: _Stored, generator: np.random.Generator
+) -> tuple[np.ndarray, int, int]:
+    """Which numbers of rows change with what comes after them, bool (length,); rows compared, and events moved."""
+    differing = np.zeros(examples.layout.length, bool)
+    rows = moved = 0
+    cutoffs = np.unique(stored.cutoff)
+    for last in np.unique(np.linspace(0, len(cutoffs) - 1, SAMPLED_CUTOFFS + 2)[1:-1].astype(int)):
+        timestamp = int(cutoffs[last])
+        shuffled = copy(builder)
+        shuffled.attributes = [
+            _without_later_attributes(attributes, timestamp, generator) for attributes in builder.attributes
+        ]
+        histories = _histories(builder, sources, timestamp, generator)
+        early = np.flatnonzero(stored.cutoff <= timestamp)
+        for early_rows, part in stored.parts(histories, early):
+            same = stored.same(early_rows, shuffled.represent(part))
+            differing |= ~same.all(axis=0)
+            rows += len(same)
+        moved += sum(int((events.time >= timestamp).sum()) for events in sources)
+    return differing, rows, moved
 
 
 def _targets(

@@ -18,7 +18,7 @@ from basemodel_ops.stages.tasks.feature_sets import (
 )
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.attribution import PARTS, attributed
-from basemodel_ops.tasks.single import FeatureSets
+from basemodel_ops.tasks.feature_sets import FeatureSets
 
 TOP = 5
 """Aggregates of an entity that are told one by one."""

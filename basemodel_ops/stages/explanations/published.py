@@ -13,7 +13,6 @@ from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.scoring.answering import score_relation
-from basemodel_ops.tasks.attribution import ATTRIBUTED
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
@@ -90,7 +89,7 @@ def tables_of(task: Task, entity: pa.DataType, item: pa.DataType, schema: str) -
         "explanations": (explanation_relation(task.name, schema), reason_schema),
         "importance": (importance_relation(task.name, schema), pa.schema(importance)),
     }
-    if task.type in ATTRIBUTED:
+    if task.form.is_attributed:
         results["aggregate_reasons"] = aggregate_relation(task.name, schema), pa.schema(reasons)
         results["effects"] = effects_relation(task.name, schema), pa.schema(effects)
     return results

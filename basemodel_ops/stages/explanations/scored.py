@@ -10,7 +10,6 @@ from basemodel_ops.stages.explanations.aggregates import AggregateContributions,
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks.attribution import ATTRIBUTED
 
 ROWS = 512
 """Masked histories that are represented and scored at once, per worker: they bound memory."""
@@ -53,7 +52,7 @@ class Scored:
 
     def aggregates(self, ws: Workspace) -> AggregateContributions | None:
         """What aggregates add to the scores; None where no forest reads any, and of other types of tasks."""
-        if not isinstance(self._question, SingleQuestion) or self._question.task.type not in ATTRIBUTED:
+        if not isinstance(self._question, SingleQuestion) or not self._question.task.form.is_attributed:
             return None
         everyone = np.arange(len(self.events))
         rows = self._masker.rows(everyone, [np.ones(count, bool) for count in self.events])

@@ -133,10 +133,8 @@ def _compare(
     """
     ends = np.array([int(block.detail) for block in blocks]) * DAY
     seen = np.where(cutoffs[:, None] + ends <= later, targets, np.nan)
-    target_groups, is_binary = (
-        learner_layout.target_groups_of(blocks),
-        np.array([block.kind == "occurred" for block in blocks]),
-    )
+    target_groups = learner_layout.target_groups_of(blocks)
+    is_binary = np.array([block.kind == "occurred" for block in blocks])
     past, after = np.flatnonzero(cutoffs < later), np.flatnonzero(cutoffs >= later)
     past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
     if len(past) == 0:
@@ -160,12 +158,11 @@ def _compare(
         by_network[weight] = model.activity(inputs[after])[:, probed]
     best = min(ROW_FRACTIONS, key=lambda weight: loss(by_network[weight]))
     blended, tried = blend_weights(by_network[best], by_boosters, *measured)
+    averages = _averages(seen[past], is_binary)[probed]
     by_group = dict(zip(measured[2], blended.tolist(), strict=True))
     report_metrics: ReportMetrics = {
         "loss_activity": round(loss(blended * by_network[best] + (1 - blended) * by_boosters), 5),
-        "unigram_activity": round(
-            loss(np.broadcast_to(_averages(seen[past], is_binary)[probed], by_boosters.shape)), 5
-        ),
+        "unigram_activity": round(loss(np.broadcast_to(averages, by_boosters.shape)), 5),
     }
     return _Compared(best, np.array([by_group[name] for name in target_groups], np.float32), tried, report_metrics)
 

@@ -15,7 +15,7 @@ from basemodel_ops.insight.cells import EXACT, Cells, nearest_in_cells, recall_o
 from basemodel_ops.insight.neighbours import Directions, nearest
 from basemodel_ops.report import Report
 from basemodel_ops.stages.insight.week import Week
-from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 
 LOOKALIKES = "lookalikes"
 
@@ -47,25 +47,14 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     nobody = np.zeros((0, min(k, max(len(week) - 1, 0))))
 
     def rows(index: np.ndarray, neighbours: np.ndarray, similarity: np.ndarray) -> pa.Table:
-        count = neighbours.shape[1]
-        columns = {
-            ws.contract.entity: week.entities.values.take(pa.array(index.repeat(count))),
-            "rank": np.tile(np.arange(1, count + 1, dtype=np.int32), len(index)),
-            NEIGHBOUR: week.entities.values.take(pa.array(neighbours.ravel().astype(np.int64))),
-            "similarity": np.round(similarity.ravel().astype(np.float64), 6),
-        }
+        columns = _columns(ws.contract.entity, week.entities.values, index, neighbours, similarity)
         return week.stamped(columns, week.model_version, run_id)
 
+    relation, schema = ws.answer_relation(LOOKALIKES), rows(np.zeros(0, np.int64), nobody, nobody).schema
+    code = code_behind("stages.insight.lookalikes")
     with (
         ws.warehouse() as warehouse,
-        warehouse.publication(
-            ws.answer_relation(LOOKALIKES),
-            rows(np.zeros(0, np.int64), nobody, nobody).schema,
-            {"as_of": as_of},
-            version,
-            code_behind("stages.insight.lookalikes"),
-            run_id,
-        ) as out,
+        warehouse.publication(relation, schema, {"as_of": as_of}, version, code, run_id) as out,
     ):
         if out.is_needed and not reason:
             cells = Cells(directions, ws.settings.seed) if len(week) > EXACT else None
@@ -78,16 +67,27 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
             if cells is not None:
                 recall = recall_of(directions, cells, k, ws.settings.seed)
     per_entity = 0 if reason else nobody.shape[1]
-    report_metrics: dict[str, float | int | str] = {
-        "rows": len(week) * per_entity,
-        "entities": len(week),
-        "neighbours": per_entity,
-    }
+    report_metrics: ReportMetrics = {
+        "rows": len(week) * per_entity, "entities": len(week), "neighbours": per_entity
+    }  # fmt: skip
     if seen:
         report_metrics |= {"mean_similarity_of_nearest": round(similar / seen, 4), "recall": round(recall, 4)}
     if reason:
         report_metrics["why_none"] = reason
     return Report(version, not out.is_written, report_metrics)
+
+
+def _columns(
+    entity: str, ids: pa.Array, index: np.ndarray, neighbours: np.ndarray, similarity: np.ndarray
+) -> dict[str, pa.Array | np.ndarray]:
+    """Rows of some entities (entities,) and their neighbours (entities, k), the nearest first."""
+    count = neighbours.shape[1]
+    return {
+        entity: ids.take(pa.array(index.repeat(count))),
+        "rank": np.tile(np.arange(1, count + 1, dtype=np.int32), len(index)),
+        NEIGHBOUR: ids.take(pa.array(neighbours.ravel().astype(np.int64))),
+        "similarity": np.round(similarity.ravel().astype(np.float64), 6),
+    }
 
 
 def similar(ws: Workspace, entity: str, as_of: datetime, k: int) -> list[LookAlike]:

@@ -1,6 +1,7 @@
 """The stage that divides the entities of a week into groups, and says what sets each group apart."""
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,6 @@ from sqlglot import exp
 from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.segments import LEVELS, Tree, agreement, name_groups
 from basemodel_ops.report import Report
@@ -19,10 +19,13 @@ from basemodel_ops.stages.insight.profiles import PROFILES, Profile, profiles
 from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.workspace import ReportMetrics, Workspace
-from basemodel_ops.warehouse.base import Warehouse
+from basemodel_ops.warehouse.base import Publication, Warehouse
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 SEGMENTS = "segments"
+
+Columns = dict[str, pa.Array | np.ndarray]
+"""Of a table of answers, by name."""
 
 FLOWS = 20
 """Flows between weeks that are reported, the largest."""
@@ -35,6 +38,25 @@ class Before:
     as_of: datetime
     ids: np.ndarray  # objects (entities, levels), "" where there was none
     names: dict[str, str]  # by id; none where it is later
+
+    @property
+    def version(self) -> str:
+        """A hash of what this week takes over from it."""
+        return hashlib.sha256(repr((self.ids.tolist(), sorted(self.names.items()))).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Division:
+    """The id of every group, and of each entity its groups and the distances to their centres."""
+
+    ids: list[str]
+    group: np.ndarray  # (entities, levels), -1 where there is none
+    distance: np.ndarray  # (entities, levels)
+
+    @property
+    def texts(self) -> np.ndarray:
+        """Ids of entities per level, "" where there is no group, objects (entities, levels)."""
+        return np.array([*self.ids, ""], object)[self.group]
 
 
 def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
@@ -52,61 +74,59 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
             f"Segments were learnt with the foundation model {model.model_version}, and the {ws.contract.entity}s of "
             f"{key_of(as_of)} are represented by {week.model_version}. Run `basemodel run --as-of {key_of(as_of)}`."
         )
-    tree, tree_version = model.tree, model.artifact.version
+    tree_version = model.artifact.version
+    here: dict[str, datetime | str] = {"as_of": as_of}
     with ws.warehouse() as warehouse:
         before = _before(ws, warehouse, week)
-        ids, group, distance = _named(tree, week, before)
-        descriptions = profiles(ws, week, tree, ids, group, {} if before is None else before.names)
-        names = {profile.segment: profile.name for profile in descriptions}
-        earlier = (
-            None
-            if before is None
-            else hashlib.sha256(repr((before.ids.tolist(), sorted(before.names.items()))).encode()).hexdigest()[:16]
+        division = _divided(model.tree, week, before)
+        descriptions = profiles(
+            ws, week, model.tree, division.ids, division.group, {} if before is None else before.names
         )
-        version = version_of(SEGMENTS, tree_version, week.version, earlier)
+        names = {profile.segment: profile.name for profile in descriptions}
+        version = version_of(SEGMENTS, tree_version, week.version, None if before is None else before.version)
         code = code_behind("stages.insight.segments")
-        here: dict[str, datetime | str] = {"as_of": as_of}
 
         def rows(part: slice) -> pa.Table:
-            return _rows(ws, week, tree, ids, names, group[part], distance[part], part, tree_version, run_id)
+            return week.stamped(_columns(ws.contract.entity, week, division, names, part), tree_version, run_id)
+
+        def profile_rows(described: list[Profile]) -> pa.Table:
+            return week.stamped(_profile_columns(described), tree_version, run_id)
+
+        def published(table: str, schema: pa.Schema) -> AbstractContextManager[Publication]:
+            return warehouse.publication(ws.answer_relation(table), schema, here, version, code, run_id)
 
         with (
-            warehouse.publication(
-                ws.answer_relation(SEGMENTS), rows(slice(0, 0)).schema, here, version, code, run_id
-            ) as out,
-            warehouse.publication(
-                ws.answer_relation(PROFILES),
-                _profile_rows(week, [], tree_version, run_id).schema,
-                here,
-                version,
-                code,
-                run_id,
-            ) as profile_out,
+            published(SEGMENTS, rows(slice(0, 0)).schema) as out,
+            published(PROFILES, profile_rows([]).schema) as profile_out,
         ):
             if out.is_needed:
                 for part in ranges(len(week)):
                     out.append(rows(part))
             if profile_out.is_needed:
-                profile_out.append(_profile_rows(week, descriptions, tree_version, run_id))
-    report_metrics: ReportMetrics = {"rows": int((group >= 0).sum()), "entities": len(week)}
+                profile_out.append(profile_rows(descriptions))
+    return {
+        SEGMENTS: Report(version, not out.is_written, _sizes(division.group) | _compared(division.texts, before)),
+        PROFILES: Report(version, not profile_out.is_written, _profiled(descriptions)),
+    }
+
+
+def _sizes(group: np.ndarray) -> ReportMetrics:
+    """How many groups there are at each level, and how large they are; of groups (entities, levels)."""
+    report_metrics: ReportMetrics = {"rows": int((group >= 0).sum()), "entities": len(group)}
     for level in range(LEVELS):
         sizes = np.unique(group[group[:, level] >= 0, level], return_counts=True)[1]
         report_metrics[f"groups_{level + 1}"] = len(sizes)
         if len(sizes):
             report_metrics |= {f"smallest_{level + 1}": int(sizes.min()), f"largest_{level + 1}": int(sizes.max())}
-    report_metrics |= _compared(_texts(ids, group), before)
-    profiled: ReportMetrics = {
-        "rows": sum(len(profile.differences) for profile in descriptions),
-        "segments": len(descriptions),
-    }
-    return {
-        SEGMENTS: Report(version, not out.is_written, report_metrics),
-        PROFILES: Report(version, not profile_out.is_written, profiled),
-    }
+    return report_metrics
 
 
-def _named(tree: Tree, week: Week, before: Before | None) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The id of every group, and of each entity its groups and the distances to their centres.
+def _profiled(descriptions: list[Profile]) -> ReportMetrics:
+    return {"rows": sum(len(profile.differences) for profile in descriptions), "segments": len(descriptions)}
+
+
+def _divided(tree: Tree, week: Week, before: Before | None) -> Division:
+    """The groups of a week's entities.
 
     Whoever lies on a border stays where the earlier week had them: only where that is earlier, and by the same groups.
     """
@@ -116,7 +136,7 @@ def _named(tree: Tree, week: Week, before: Before | None) -> tuple[list[str], np
         indices = {name: index for index, name in enumerate(ids)}
         was = np.array([[indices.get(entry, -1) for entry in row] for row in before.ids.tolist()]).reshape(group.shape)
         group, distance = tree.assign(week.embeddings, was)
-    return ids, group, distance
+    return Division(ids, group, distance)
 
 
 def _before(ws: Workspace, warehouse: Warehouse, week: Week) -> Before | None:
@@ -149,11 +169,6 @@ def _before(ws: Workspace, warehouse: Warehouse, week: Week) -> Before | None:
     return Before(timestamp, ids, {row["segment"]: row["name"] for row in names})
 
 
-def _texts(ids: list[str], group: np.ndarray) -> np.ndarray:
-    """Ids of entities per level, "" where there is no group, objects (entities, levels)."""
-    return np.array([*ids, ""], object)[group]
-
-
 def _compared(now: np.ndarray, before: Before | None) -> ReportMetrics:
     """The adjusted Rand index per level against another week, and the largest flows at the first level."""
     if before is None:
@@ -174,33 +189,28 @@ def _compared(now: np.ndarray, before: Before | None) -> ReportMetrics:
     return report_metrics | {"moved": moved, "flows": text}
 
 
-def _rows(
-    ws: Workspace, week: Week, tree: Tree, ids: list[str], names: dict[str, str], group: np.ndarray,
-    distance: np.ndarray, part: slice, version: str, run_id: str,
-) -> pa.Table:  # fmt: skip
+def _columns(entity: str, week: Week, division: Division, names: dict[str, str], part: slice) -> Columns:
     """Rows of `basemodel.segments`: an entity stands once per level at which it has a group."""
+    group, distance = division.group[part], division.distance[part]
     index, level = np.nonzero(group >= 0)
-    its_group = group[index, level]
-    entities: Vocabulary = week.entities
-    segment = [ids[entry] for entry in its_group.tolist()]
-    columns = {
-        ws.contract.entity: entities.values[part].take(pa.array(index)),
+    segment = [division.ids[entry] for entry in group[index, level].tolist()]
+    return {
+        entity: week.entities.values[part].take(pa.array(index)),
         "level": (level + 1).astype(np.int32),
         "segment": pa.array(segment, pa.string()),
         "name": pa.array([names.get(entry, entry) for entry in segment], pa.string()),
         "distance": distance[index, level],
     }
-    return week.stamped(columns, version, run_id)
 
 
-def _profile_rows(week: Week, descriptions: list[Profile], version: str, run_id: str) -> pa.Table:
+def _profile_columns(descriptions: list[Profile]) -> Columns:
     """Rows of `basemodel.segment_profiles`, a segment's first the most telling; see `Profile`."""
     flat = [
         (profile, rank, trait_difference)
         for profile in descriptions
         for rank, trait_difference in enumerate(profile.differences, 1)
     ]
-    columns = {
+    columns: Columns = {
         "segment": pa.array([profile.segment for profile, _, _ in flat], pa.string()),
         "level": np.array([profile.level for profile, _, _ in flat], np.int32),
         "rank": np.array([rank for _, rank, _ in flat], np.int32),
@@ -212,4 +222,4 @@ def _profile_rows(week: Week, descriptions: list[Profile], version: str, run_id:
         columns[field] = pa.array([getattr(trait_difference, field) for _, _, trait_difference in flat], pa.string())
     for field in ("share_inside", "share_outside", "lift", "lift_low", "lift_high"):
         columns[field] = np.array([getattr(trait_difference, field) for _, _, trait_difference in flat], np.float64)
-    return week.stamped(columns, version, run_id)
+    return columns

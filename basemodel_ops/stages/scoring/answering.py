@@ -22,10 +22,10 @@ from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArt
 from basemodel_ops.stages.tasks.recommender import Recommender
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import TOP
-from basemodel_ops.tasks.single import FeatureSets
 from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import Warehouse
 

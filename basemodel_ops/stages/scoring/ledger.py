@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.publication import Partition
+from basemodel_ops.warehouse.partition import Partition
 from basemodel_ops.warehouse.queries import column_of, table_of
 
 

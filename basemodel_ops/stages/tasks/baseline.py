@@ -18,7 +18,7 @@ from basemodel_ops.stages.features.encoding import categories, numbers
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.snapshot.times import microseconds
-from basemodel_ops.tasks.heads import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
+from basemodel_ops.tasks.boosted_head import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import gain
 from basemodel_ops.tasks.split import DAY

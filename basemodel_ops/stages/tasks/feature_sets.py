@@ -14,8 +14,8 @@ from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.tasks.difference_features import DifferenceFeature, difference_features, difference_values
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.multilabel import PairFeatureSets
-from basemodel_ops.tasks.single import FeatureSets
 
 UNKNOWN_LOGIT = -8.0
 """What the checkpoint is taken to say of a label it never learnt."""

@@ -25,12 +25,8 @@ from basemodel_ops.stages.tasks.recommendation_artifact import Recipe, Recommend
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import measure_by_history
 from basemodel_ops.tasks.influence import mean_moved, standard_error
-from basemodel_ops.tasks.pair_features import (
-    InteractionSnapshot,
-    ItemModels,
-    PairFeatures,
-    sequences_before,
-)
+from basemodel_ops.tasks.interactions import InteractionSnapshot, ItemModels, sequences_before
+from basemodel_ops.tasks.pair_features import PairFeatures
 from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
 from basemodel_ops.tasks.recommendation import retrieve_candidates
@@ -86,7 +82,7 @@ class RecommendationContext:
 
     def query(self, interactions: InteractionSnapshot, rows: TaskRows, truth: list[np.ndarray]) -> Query:
         """The question of rows of one cutoff, that of `interactions`."""
-        pair_features = interactions.pair_features(self.entities.encode(rows.entity))
+        pair_features = PairFeatures.of(interactions, self.entities.encode(rows.entity))
         query = query_of(pair_features, self._eligible and self._eligible.at(int(rows.cutoff[0])), truth)
         return replace(query, entity_index=self.entities.encode(rows.entity))
 
@@ -147,20 +143,17 @@ def fit_recommendation(
     item_models = context.item_models(end, network)
     RecommendationArtifact.write_items(writer, network, item_models.relations)
     queries: dict[str, list[Query]] = {"validation": [], "test": []}
-    parts: list[str] = []
-    timestamps: list[int] = []
-    tested: list[TaskRows] = []
+    samples: dict[str, list[TaskRows]] = {"validation": [], "test": []}
     generator = np.random.default_rng(seed)
     for part, part_queries in queries.items():
         for sample, truth in query_rows(rows, part, lambda s: positive_items.items_of(s, context.items), generator):
-            cutoff = int(sample.cutoff[0])
-            tested += [sample] if part == "test" else []
-            parts += [part] * len(sample.cutoff)
-            timestamps += [cutoff] * len(sample.cutoff)
-            part_queries.append(context.query(context.interactions(item_models, cutoff), sample, truth))
+            samples[part].append(sample)
+            interactions = context.interactions(item_models, int(sample.cutoff[0]))
+            part_queries.append(context.query(interactions, sample, truth))
             ws.log(f"{task.name}: {len(sample.cutoff)} entities of {part}")
     _refuse_untaken(task, queries)
-    used = parts_used(task, np.array(timestamps, np.int64), np.array(parts))
+    sampled = [(part, cutoff) for part, some in samples.items() for sample in some for cutoff in sample.cutoff.tolist()]
+    used = parts_used(task, np.array([when for _, when in sampled], np.int64), np.array([part for part, _ in sampled]))
     RecommendationArtifact.write_parts(writer, used)
     newest = (queries["test"] or queries["validation"])[-1].pair_features.interactions
     RecommendationArtifact.write_repeats(writer, newest.item_statistics.repeats)
@@ -171,7 +164,7 @@ def fit_recommendation(
     scores = {candidate: rankings.scores_of(test, candidate) for candidate in rankings.metrics}
     measured = {candidate: measure_scores(test, values) for candidate, values in scores.items()}
     selected, training_pairs = rankings.selected, rankings.training_pairs
-    kept = ranked_predictions(task, tested, test, (scores[selected], scores["baseline"]), context.items.values)
+    kept = ranked_predictions(task, samples["test"], test, (scores[selected], scores["baseline"]), context.items.values)
     keep_predictions(ws, task.name, kept, writer)
     gained = ndcg_by_row(test, scores[selected]) - ndcg_by_row(test, scores["baseline"])
     noise = standard_error(mean_moved(gained), np.concatenate(entities(test)))
@@ -181,8 +174,7 @@ def fit_recommendation(
         if final is not None:
             RecommendationArtifact.write_ranker(writer, final)
     weights, policy = rankings.weights.get(selected), rankings.policies[selected]
-    recipe = Recipe(selected, weights, policy, end, rankings.blend, rankings.tried)
-    RecommendationArtifact.write_recipe(writer, recipe)
+    RecommendationArtifact.write_recipe(writer, Recipe(selected, weights, policy, end, rankings.blend, rankings.tried))
     RecommendationArtifact.write_metrics_by_history(writer, _apart(test, scores[selected]))
     return selected, rankings.metrics, measured
 

@@ -14,7 +14,8 @@ from basemodel_ops.stages.tasks.eligible_items import read_eligible_items
 from basemodel_ops.stages.tasks.recommendation import query_of, target_of
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks.pair_features import POPULAR_DAYS, InteractionSnapshot, ItemModels, ItemStatistics
+from basemodel_ops.tasks.interactions import POPULAR_DAYS, InteractionSnapshot, ItemModels, ItemStatistics
+from basemodel_ops.tasks.pair_features import PairFeatures
 from basemodel_ops.tasks.recommendation import Weights
 from basemodel_ops.tasks.reranking import Query, apply_policy
 from basemodel_ops.warehouse.base import Warehouse
@@ -62,7 +63,7 @@ class Recommender:
         interactions = InteractionSnapshot.before(
             history, self._column, self._item_models, self._cutoff, self._item_statistics
         )
-        query = query_of(interactions.pair_features(entities), self._eligible, [])
+        query = query_of(PairFeatures.of(interactions, entities), self._eligible, [])
         query = replace(query, weights=self._recipe.blend)
         scores = self.ranker.scores(query) if self.ranker else query.candidates.scores(self.weights)
         (scores,) = apply_policy(self._recipe.policy, [query], [scores], self._task.diversity, k)

@@ -1,6 +1,6 @@
 """Which heads answer a task with one answer: weighed by several moments, calibrated by them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,14 @@ from basemodel_ops.stages.snapshot.task_rows import Metrics, TaskRows, known_fro
 from basemodel_ops.tasks.blending import FADE, Trial, blend, blend_weights, trial_weights
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.comparison import mean_metrics
+from basemodel_ops.tasks.feature_sets import FeatureSets
+from basemodel_ops.tasks.heads import Head
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
 from basemodel_ops.tasks.rolling_origins import ORIGINS, rolling_origins
-from basemodel_ops.tasks.single import NUMBERS, FeatureSets, Mixture, fit_heads, predictions_of, recipes_of
+from basemodel_ops.tasks.single import NUMBERS, Mixture, fit_heads, predictions_of, recipes_of
 from basemodel_ops.tasks.split import DAY
 
 EARLIER = 3
@@ -76,17 +78,30 @@ def peer_features(
     return peer_values(keys, outputs, rows.cutoff, known_from(rows), horizon, weight, rows.known)
 
 
-def known_targets(task: Task, rows: TaskRows, target: np.ndarray, indices: np.ndarray, timestamp: int) -> np.ndarray:
-    """Targets of the rows at `indices` as they were known at a moment, microseconds; (places,)."""
-    return kind_of(task.type).known_by(task, target[indices], (timestamp - rows.cutoff[indices]) / DAY)
+@dataclass(frozen=True)
+class LabelledRows:
+    """Labelled rows of a task of one answer with their parts, and what heads read of them."""
+
+    task: Task
+    rows: TaskRows
+    feature_sets: FeatureSets
+    target: np.ndarray  # (rows,)
+    entity_index: np.ndarray  # (rows,) whose rows these are
+
+    def known_until(self, indices: np.ndarray, timestamp: int) -> np.ndarray:
+        """Targets of the rows at `indices` as they were known at a moment, microseconds; (indices,)."""
+        age = (timestamp - self.rows.cutoff[indices]) / DAY
+        return kind_of(self.task.type).known_by(self.task, self.target[indices], age)
+
+    def trial(self, heads: Mapping[str, Head], indices: np.ndarray, target: np.ndarray) -> Trial:
+        """What heads answer to the rows at `indices`, and the targets that they are measured by."""
+        sets = self.feature_sets.rows(indices)
+        predictions = predictions_of(self.task.type, heads, sets)
+        return Trial(predictions, target, self.entity_index[indices], sets.weight)
 
 
 def select(
-    task: Task,
-    rows: TaskRows,
-    feature_sets: FeatureSets,
-    target: np.ndarray,
-    entity_index: np.ndarray,
+    labelled: LabelledRows,
     known: np.ndarray,
     test_rows: np.ndarray,
     seed: int,
@@ -99,34 +114,23 @@ def select(
     begins.
 
     Args:
-        task: Of one answer.
-        rows: Labelled rows with their parts.
-        feature_sets: Of the rows.
-        target: (rows,)
-        entity_index: Whose rows these are, (rows,).
+        labelled: The rows, and what is read of them.
         known: Positions of the rows that heads are fitted on in the end.
         test_rows: Positions of the rows that they then answer to.
         seed: Of all that is drawn.
         reported: Names of heads.
         progress: Is called with how often all heads were fitted, and how often they are going to be.
     """
+    task, rows, feature_sets = labelled.task, labelled.rows, labelled.feature_sets
     kind, metric, test_from = task.type, metric_of(task), int(rows.cutoff[test_rows].min())
-
-    def known_until(indices: np.ndarray, timestamp: int) -> np.ndarray:
-        return known_targets(task, rows, target, indices, timestamp)
-
     trials: list[Trial] = []
-    indices: list[np.ndarray] = []
-    most, span = kind_of(kind).origins(target, ORIGINS), (task.horizon or 0) * DAY
+    most, span = kind_of(kind).origins(labelled.target, ORIGINS), (task.horizon or 0) * DAY
     origins = rolling_origins(rows.cutoff, rows.part, task.horizon, span, seed, most, rows.known)
     for training_rows, measured in origins:
         numbers = NUMBERS // EARLIER if trials else NUMBERS
-        targets = known_until(training_rows, int(rows.cutoff[measured].min()))
+        targets = labelled.known_until(training_rows, int(rows.cutoff[measured].min()))
         heads = fit_heads(kind, feature_sets.rows(training_rows), targets, seed, None, metric, numbers)
-        later = feature_sets.rows(measured)
-        indices.append(measured)
-        predictions, targets = predictions_of(kind, heads, later), known_until(measured, test_from)
-        trials.append(Trial(predictions, targets, entity_index[measured], later.weight))
+        trials.append(labelled.trial(heads, measured, labelled.known_until(measured, test_from)))
         progress(len(trials), len(origins) + 1)
     # Moments of a trait are parts of the same rows: none is newer. Where labels are known when something happens, those
     # that take long are missing from the newest moment, so it is no better than earlier ones.
@@ -138,13 +142,12 @@ def select(
         for trial in trials
     ]
     wanted = [head for head in feature_sets.heads_of(recipes_of(kind)) if head in {*weights, *reported}]
-    heads = fit_heads(kind, feature_sets.rows(known), known_until(known, test_from), seed, wanted, metric)
+    heads = fit_heads(kind, feature_sets.rows(known), labelled.known_until(known, test_from), seed, wanted, metric)
     selected = Mixture(kind, weights, {head: heads[head] for head in weights}, calibrated(kind, together, name, fade))
-    later = feature_sets.rows(test_rows)
-    predictions = predictions_of(kind, heads, later)
-    predictions |= {name: selected.blend(predictions)}
-    tested = Trial(predictions, target[test_rows], entity_index[test_rows], later.weight)
-    return Selection(name, selected, mean_metrics(kind, together), tested, together, fade, indices)
+    tested = labelled.trial(heads, test_rows, labelled.target[test_rows])
+    tested.predictions[name] = selected.blend(tested.predictions)
+    measured_rows = [measured for _, measured in origins]
+    return Selection(name, selected, mean_metrics(kind, together), tested, together, fade, measured_rows)
 
 
 def calibrated(

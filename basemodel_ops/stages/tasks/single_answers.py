@@ -16,18 +16,19 @@ from basemodel_ops.stages.tasks.baseline import EVENTS, REFERENCE, reference_fea
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
-from basemodel_ops.stages.tasks.selection import Selection, known_targets, peer_features, select
+from basemodel_ops.stages.tasks.selection import LabelledRows, Selection, peer_features, select
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.tasks.supplement import drawn_entities, terms_of
 from basemodel_ops.stages.tasks.targets import read_targets, refuse_constant
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.boosted_head import RATE, ROUNDS, SHARP, BoostedHead
 from basemodel_ops.tasks.cold_start import ColdStart, measure_by_history
 from basemodel_ops.tasks.comparison import difference_error, is_worse, mean_metrics
-from basemodel_ops.tasks.heads import RATE, ROUNDS, SHARP, BoostedHead
+from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.leakage import find_leaking_feature
 from basemodel_ops.tasks.metrics import metric_of
-from basemodel_ops.tasks.single import FeatureSets, fit_heads
+from basemodel_ops.tasks.single import fit_heads
 from basemodel_ops.warehouse.base import Warehouse
 
 
@@ -59,44 +60,28 @@ def fit_single(
         known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
         feature_sets = feature_sets.with_peers(known_peers)
         SingleModelArtifact.write_peers(writer, peers)
-    entity_index, test = examples.entity[row_index], parts["test"]
+    labelled, test = LabelledRows(task, rows, feature_sets, target, examples.entity[row_index]), parts["test"]
     known = known_before_test(rows, task.horizon)
-    progress = ws.progress("heads fitted")
-    chosen = select(task, rows, feature_sets, target, entity_index, known, test, seed, progress=progress)
+    chosen = select(labelled, known, test, seed, progress=ws.progress("heads fitted"))
     is_warm = examples.has_history(row_index)
 
     def known_when(indices: np.ndarray, part: str) -> np.ndarray:
-        return known_targets(task, rows, target, indices, int(rows.cutoff[parts[part]].min()))
+        return labelled.known_until(indices, int(rows.cutoff[parts[part]].min()))
 
-    cold = ColdStart.of(
-        kind, known_when(known, "test"), is_warm[known], None if rows.weight is None else rows.weight[known]
-    )
+    weight = None if rows.weight is None else rows.weight[known]
+    cold = ColdStart.of(kind, known_when(known, "test"), is_warm[known], weight)
     features = _reference_features(ws, warehouse, task, rows)
     reference = None
     if features is not None:
         reference = reference_predictions(kind, metric, features, target, parts, known, seed, known_when)
     judged = _judged(task, chosen, reference, cold, is_warm[test], seed)
-    chosen, on_test, tested = judged.chosen, judged.on_test, judged.chosen.test
-    interval = chosen.interval(task)
-    if interval is not None:
-        on_test[chosen.name] |= interval.measured(tested.predictions[chosen.name], target[test])
-        SingleModelArtifact.write_interval(writer, interval)
-    on_test[chosen.name] |= kind_of(kind).bounds(
-        target[test], tested.predictions[chosen.name], entity_index[test], tested.weight, seed
-    )
-    comparison = judged.comparison(kind_of(kind).warning(task.name, target, parts))
-    SingleModelArtifact.write_comparison(writer, comparison)
-    kept = single_predictions(task, rows, target, classes, chosen, judged.against)
-    keep_predictions(ws, task.name, kept, writer)
-    name = chosen.name
-    by_history = measure_by_history(
-        is_warm[test], lambda rows_of_group: mean_metrics(kind, [tested.take(rows_of_group)])[name]
-    )
-    SingleModelArtifact.write_metrics_by_history(writer, by_history)
+    chosen = judged.chosen
+    _write_judgement(writer, task, judged, is_warm[test], kind_of(kind).warning(task.name, target, parts), seed)
+    keep_predictions(ws, task.name, single_predictions(task, rows, target, classes, chosen, judged.against), writer)
     heads = fit_heads(kind, feature_sets, target, seed, list(chosen.selected.weights), metric)
     cold = ColdStart.of(kind, target, is_warm, rows.weight)
     SingleModelArtifact.write(writer, replace(chosen.selected, heads=heads), classes, cold)
-    return Fit(chosen.name, chosen.metrics, on_test, chosen.selected.weights)
+    return Fit(chosen.name, chosen.metrics, judged.on_test, chosen.selected.weights)
 
 
 @dataclass(frozen=True)
@@ -145,6 +130,21 @@ def _judged(
         tested.predictions["baseline"] = cold.applied(tested.predictions["baseline"], is_warm)
         on_test["baseline"] = mean_metrics(kind, [tested])["baseline"]
     return _Judged(chosen, on_test, against, standard_error)
+
+
+def _write_judgement(
+    writer: ArtifactWriter, task: Task, judged: _Judged, is_warm: np.ndarray, warning: str, seed: int
+) -> None:
+    """Add to the test metrics of what ships their bounds, and write them, the comparison and what beginners have."""
+    kind, name, tested = task.type, judged.chosen.name, judged.chosen.test
+    predictions, interval = tested.predictions[name], judged.chosen.interval(task)
+    if interval is not None:
+        judged.on_test[name] |= interval.measured(predictions, tested.target)
+        SingleModelArtifact.write_interval(writer, interval)
+    judged.on_test[name] |= kind_of(kind).bounds(tested.target, predictions, tested.entity_index, tested.weight, seed)
+    SingleModelArtifact.write_comparison(writer, judged.comparison(warning))
+    by_history = measure_by_history(is_warm, lambda rows: mean_metrics(kind, [tested.take(rows)])[name])
+    SingleModelArtifact.write_metrics_by_history(writer, by_history)
 
 
 def _reference_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows) -> np.ndarray | None:

@@ -14,6 +14,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.curves import Weight
 from basemodel_ops.tasks.intervals import Interval
+from basemodel_ops.tasks.links import logistic_link
 from basemodel_ops.tasks.losses import MixtureLoss
 from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
@@ -163,6 +164,10 @@ class TaskKind(ABC):
     @staticmethod
     def _curve(features: np.ndarray, target: np.ndarray, weight: Weight, strength: float) -> LogisticRegression:
         return LogisticRegression(C=0.01 * strength, max_iter=400, tol=1e-3).fit(features, target, weight)
+
+    def link(self, base: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What boosted models answer at their base, and mean slopes from there to `raw`, as `tasks.links` says."""
+        return logistic_link(base, raw)
 
     def from_logits(self, logits: np.ndarray) -> np.ndarray:
         """What a linear head answers, (rows,) or (rows, outputs), from its logits (rows, outputs)."""

@@ -11,6 +11,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.calibration import ClassCalibration
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight, empty
+from basemodel_ops.tasks.links import softmax_link
 from basemodel_ops.tasks.losses import MixtureLoss, log_loss
 from basemodel_ops.tasks.metrics import MULTICLASS
 from basemodel_ops.tasks.separation import class_separations
@@ -64,6 +65,10 @@ class Multiclass(TaskKind):
         """Weights and bias of each class at its number; absent ones get no chance."""
         curve = self._curve(features, target, weight, strength)
         return _by_class(curve.classes_.astype(int), curve.coef_, np.asarray(curve.intercept_))
+
+    def link(self, base: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Chances of all classes."""
+        return softmax_link(base, raw)
 
     def from_logits(self, logits: np.ndarray) -> np.ndarray:
         """Their softmax."""

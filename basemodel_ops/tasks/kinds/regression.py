@@ -10,6 +10,7 @@ from basemodel_ops.contract.types import Metric, Task
 from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight
+from basemodel_ops.tasks.links import identity_link
 from basemodel_ops.tasks.losses import MixtureLoss, absolute, squared
 from basemodel_ops.tasks.metrics import REGRESSION
 from basemodel_ops.tasks.separation import rank_correlations
@@ -47,6 +48,10 @@ class Regression(TaskKind):
         """Ridge."""
         line = Ridge(alpha=100.0 / strength).fit(features, target, weight)
         return line.coef_.reshape(1, -1), np.atleast_1d(line.intercept_)
+
+    def link(self, base: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sums are logarithms, and so are what is shared out."""
+        return identity_link(base, raw)
 
     def from_logits(self, logits: np.ndarray) -> np.ndarray:
         """The logarithm itself."""

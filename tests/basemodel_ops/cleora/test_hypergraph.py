@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.cleora import build_graph, build_hypergraph, hash_ids, join_hypergraphs
+from basemodel_ops.cleora import build_hypergraph, hash_ids
 from basemodel_ops.cleora.hypergraph import Hypergraph
 from basemodel_ops.errors import DataError
 
@@ -103,20 +103,7 @@ def test_empty_and_one_element_hyperedges_say_nothing():
 def test_degrees_are_sums_of_weights():
     graph = build_hypergraph(np.array([0, 1, 0, 2]), np.array([0, 0, 1, 1]), 4, np.array([1.0, 2.0, 3.0, 4.0]))
     assert graph.degree.tolist() == [4, 2, 4, 0]
-    assert np.diff(graph.node_start).tolist() == [2, 1, 1, 0]
-
-
-def test_loops_and_unknown_ends_are_no_edges():
-    assert sets_of(build_graph(np.array([0, 1, 2, -1]), np.array([1, 1, 0, 2]), 3)) == [{0: 1, 1: 1}, {0: 1, 2: 1}]
-
-
-def test_joined_hypergraphs_hold_the_hyperedges_of_both():
-    one = build_hypergraph(np.array([0, 1]), np.array([0, 0]), 3)
-    two = build_hypergraph(np.array([1, 2]), np.array([0, 0]), 3, np.array([2.0, 3.0]))
-    assert sets_of(join_hypergraphs(one, one)) == [{0: 1, 1: 1}, {0: 1, 1: 1}]
-    assert sets_of(join_hypergraphs(one, two)) == [{0: 1, 1: 1}, {1: 2, 2: 3}]
-    with pytest.raises(ValueError, match="3 and 5 nodes"):
-        join_hypergraphs(one, build_hypergraph(np.array([0]), np.array([0]), 5))
+    assert graph.hyperedges.tolist() == [2, 1, 1, 0]
 
 
 def test_indices_out_of_range_are_named():
@@ -134,7 +121,5 @@ def test_more_incidences_than_positions_are_refused_before_anything_is_allocated
     endless = np.broadcast_to(np.int32(0), 2**31)
     with pytest.raises(DataError, match=r"2,147,483,648 incidences.*embed_stream"):
         build_hypergraph(endless, endless, 1)
-    with pytest.raises(DataError, match=r"2,147,483,648 incidences"):
-        build_graph(endless[: 2**30], endless[: 2**30], 1)
     with pytest.raises(DataError, match="nodes; at most"):
         build_hypergraph(np.array([0]), np.array([0]), 2**31)

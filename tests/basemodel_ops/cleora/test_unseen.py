@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from basemodel_ops.cleora import build_hypergraph, embed, embed_unseen, inductive_gap
+from basemodel_ops.cleora import build_hypergraph, embed, embed_unseen
 from basemodel_ops.errors import DataError, SettingsError
 from tests.basemodel_ops.cleora.dense import unit
 
@@ -58,11 +58,3 @@ def test_an_embedding_without_its_last_step_says_so():
     found = embed(graph, ["a", "b"], 8, 2, keep_previous=False, device="cpu")
     with pytest.raises(SettingsError, match="keep_previous"):
         embed_unseen(found, [np.array([0])])
-
-
-def test_the_gap_does_not_see_rotations():
-    generator = np.random.default_rng(0)
-    vectors = unit(generator.standard_normal((200, 8)))
-    turn, _ = np.linalg.qr(generator.standard_normal((8, 8)))
-    gap = inductive_gap(vectors[:20], vectors[:20] @ turn, vectors[20:], vectors[20:] @ turn)
-    assert gap == pytest.approx({"cosine_new": 1, "cosine_known": 1})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from basemodel_ops.emde import DensityLSH, density_codes, identity_codes
+from basemodel_ops.emde import DensityLSH, identity_codes
 
 
 def test_a_saved_partition_encodes_the_same():
@@ -12,7 +12,7 @@ def test_a_saved_partition_encodes_the_same():
     partition = DensityLSH.fit(seen, 4, 16, seed=3)
     again = DensityLSH(**partition.arrays())
     np.testing.assert_array_equal(again.encode(unseen), partition.encode(unseen))
-    np.testing.assert_array_equal(partition.encode(seen), density_codes(seen, 4, 16, seed=3))
+    np.testing.assert_array_equal(partition.encode(seen), DensityLSH.fit(seen, 4, 16, seed=3).encode(seen))
     assert (partition.depth, partition.width) == (4, 16)
 
 
@@ -25,7 +25,7 @@ def test_cells_do_not_depend_on_what_else_is_encoded():
 
 def test_quantile_thresholds_make_unequal_cells():
     vectors = np.random.default_rng(0).standard_normal((4096, 8))
-    codes = density_codes(vectors, 20, 8, seed=0, thresholds="quantile")
+    codes = DensityLSH.fit(vectors, 20, 8, seed=0, thresholds="quantile").encode(vectors)
     share = np.stack([((codes >> bit) & 1).mean(axis=0) for bit in range(3)]).ravel()
     assert share.min() < 0.2
     assert share.max() > 0.8
@@ -35,7 +35,8 @@ def test_quantile_thresholds_make_unequal_cells():
 def test_near_vectors_share_more_cells_than_far_ones(thresholds):
     generator = np.random.default_rng(1)
     base = generator.standard_normal((300, 16))
-    near = density_codes(np.vstack([base, base + 0.05 * generator.standard_normal(base.shape)]), 10, 64, 0, thresholds)
+    vectors = np.vstack([base, base + 0.05 * generator.standard_normal(base.shape)])
+    near = DensityLSH.fit(vectors, 10, 64, 0, thresholds).encode(vectors)
     same = (near[:300] == near[300:]).mean()
     other = (near[:300] == np.roll(near[300:], 1, axis=0)).mean()
     assert same > 0.6 > 5 * other
@@ -44,9 +45,9 @@ def test_near_vectors_share_more_cells_than_far_ones(thresholds):
 def test_numbers_that_are_not_finite_never_fail():
     vectors = np.random.default_rng(0).standard_normal((64, 4))
     vectors[0], vectors[1, 0], vectors[:, 3] = np.nan, np.inf, 0
-    assert density_codes(vectors, 3, 4, 0).max() < 4
+    assert DensityLSH.fit(vectors, 3, 4, 0).encode(vectors).max() < 4
     with pytest.raises(ValueError, match="at least one"):
-        density_codes(vectors[:0], 3, 4, 0)
+        DensityLSH.fit(vectors[:0], 3, 4, 0)
 
 
 def test_identity_codes_spread_evenly():

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.emde import (
-    SketchStream,
     decayed_counts,
     decayed_moments,
     identity_codes,
@@ -133,12 +132,6 @@ def test_every_form_of_cutoffs_has_one_layout() -> None:
         assert found.flags.writeable
     assert as_rows(shared, 1).flags.writeable
     assert as_rows(shared, 0).shape == (0, 2)
-
-
-def test_a_stream_takes_shared_cutoffs_only() -> None:
-    for cutoffs in (np.array([[1.0, 2.0]]), np.zeros(0)):
-        with pytest.raises(ValueError, match="all of its entities"):
-            SketchStream(1, TABLE, WIDTH, cutoffs, LIVES)
 
 
 @pytest.mark.gpu

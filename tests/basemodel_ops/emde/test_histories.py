@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.emde import SparseSketches, compact, identity_codes, merged, sketch_histories
+from basemodel_ops.emde import compact, identity_codes, sketch_histories
 from basemodel_ops.emde.device import missing_reason
 from basemodel_ops.errors import DataError
 from tests.basemodel_ops.emde.histories import plain_sketch, random_events
@@ -41,7 +41,7 @@ def test_sketches_add(one, other):
     order = np.lexsort((both[1], both[0]))
     for owner, time, codes, weights in (random_events(one), random_events(other), [part[order] for part in both]):
         parts.append(sketch_histories(starts(owner), time, codes, table_of(), WIDTH, CUTOFFS, lives, weights))
-    np.testing.assert_allclose(merged(parts[:2]), parts[2], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(parts[0] + parts[1], parts[2], rtol=1e-5, atol=1e-6)
 
 
 def test_an_event_at_the_cutoff_is_not_seen():
@@ -79,16 +79,6 @@ def test_bytes_do_not_depend_on_threads():
     assert len(set(found)) == 1
 
 
-def test_sparse_is_dense_without_zeros():
-    owner, time, codes, weights = random_events(5)
-    dense = sketch_histories(starts(owner), time, codes, table_of(), WIDTH, CUTOFFS, np.array([1.0, 9.0]), weights)
-    sparse = SparseSketches.of(dense)
-    np.testing.assert_array_equal(sparse.dense(), dense)
-    assert len(sparse.cell) == (dense.sum(axis=2) > 0).sum()
-    rows = np.split(sparse.cell, sparse.indptr[1:-1])
-    assert all((np.diff(row) > 0).all() for row in rows)
-
-
 def test_negative_weights_are_refused_and_unknown_ones_count_nothing():
     time, codes = np.array([0.0, 1.0, 2.0]), np.zeros(3, np.int32)
     arguments = (np.array([0, 3]), time, codes, table_of(), WIDTH, np.array([3.0]), np.array([1.0]))
@@ -116,8 +106,6 @@ def test_settings_out_of_bounds_are_refused():
         sketch_histories(*arguments, np.array([1.0]), np.array([1.0, 0.0]))
     with pytest.raises(ValueError, match="must be in"):
         compact(np.array([[8]]), WIDTH)
-    with pytest.raises(ValueError, match="do not add up"):
-        merged([np.zeros((1, 2)), np.zeros((2, 2))])
     assert sketch_histories(np.zeros(1, np.int64), *arguments[1:], np.array([1.0]), np.array([1.0])).shape[0] == 0
 
 

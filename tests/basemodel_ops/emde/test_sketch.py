@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basemodel_ops.emde import (
+    DensityLSH,
     decayed_counts,
-    density_codes,
     identity_codes,
     item_scores,
     last_seen,
@@ -73,10 +73,10 @@ def test_a_sketch_ranks_what_it_contains_first():
 
 def test_density_codes_split_at_the_median_and_refuse_odd_widths():
     vectors = np.random.default_rng(0).standard_normal((4096, 8))
-    codes = density_codes(vectors, 3, 8, seed=0)
+    codes = DensityLSH.fit(vectors, 3, 8, seed=0).encode(vectors)
     assert codes.min() == 0
     assert codes.max() == 7
     for bit in range(3):
         np.testing.assert_allclose(((codes >> bit) & 1).mean(axis=0), 0.5, atol=0.01)
     with pytest.raises(ValueError, match="power of two"):
-        density_codes(vectors, 3, 100, seed=0)
+        DensityLSH.fit(vectors, 3, 100, seed=0)

@@ -1,14 +1,13 @@
-"""Shards of histories from several sources, and sketches of them, against plain rows."""
+"""Shards of histories from several sources, against plain rows."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.emde import identity_codes, sketch_histories
 from basemodel_ops.errors import DataError
-from basemodel_ops.representation import Events, stream_histories, stream_sketches
-from tests.basemodel_ops.representation.streams import DAY, random_source
+from basemodel_ops.representation import Events, stream_histories
+from tests.basemodel_ops.representation.streams import random_source
 
 
 @settings(max_examples=40, deadline=None)
@@ -58,26 +57,3 @@ def test_disorder_and_strangers_are_named():
         list(stream_histories([late], 3, 3))
     with pytest.raises(DataError, match="names entity 4"):
         list(stream_histories([source([0, 4], [0, 0])], 3, 3))
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 1000), st.integers(1, 10), st.integers(1, 91), st.booleans())
-def test_streamed_sketches_equal_those_of_whole_histories(seed, shard, rows, is_weighted):
-    reader, table = random_source(seed)
-    codes = identity_codes(np.arange(4, dtype=np.uint64), 3, 8)
-    cutoffs, lives = np.array([0, 5 * DAY, 50 * DAY]), np.array([2.0, 30.0])
-    weight = "price" if is_weighted else None
-    (whole,) = reader.read(table.combine_chunks().to_batches())
-    expected = sketch_histories(
-        np.searchsorted(whole.entity_index, np.arange(8)),
-        whole.time,
-        whole.item_ids["item"],
-        codes,
-        8,
-        cutoffs,
-        lives * DAY,
-        whole.numbers["price"] if is_weighted else None,
-    )
-    batches = reader.read(table.to_batches(rows))
-    shards = list(stream_sketches(batches, 7, "item", codes, 8, cutoffs, lives, weight, shard))
-    assert np.concatenate([one.values for one in shards]).tobytes() == expected.tobytes()

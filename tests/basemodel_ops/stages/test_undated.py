@@ -13,7 +13,7 @@ from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, single_feature_sets
-from basemodel_ops.tasks.single import FeatureSets
+from basemodel_ops.tasks.feature_sets import FeatureSets
 
 from .riding import ask, is_over, plain, trained
 from .trips import RIDERS

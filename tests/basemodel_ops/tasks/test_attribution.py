@@ -12,9 +12,10 @@ import pytest
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.tasks.attribution import attributed
+from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
-from basemodel_ops.tasks.heads import BoostedHead
-from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads
+from basemodel_ops.tasks.feature_sets import FeatureSets
+from basemodel_ops.tasks.single import Mixture, fit_heads
 
 ROWS, FEATURES = 400, 4
 

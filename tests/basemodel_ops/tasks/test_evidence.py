@@ -10,7 +10,8 @@ from basemodel_ops.foundation.retrieval import learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.tasks.evidence import ALL_HISTORY, CLOSE, FOLLOWS, OF_NUMBERS, PERSONAL, SIMILAR, _Terms, evidence
-from basemodel_ops.tasks.pair_features import STEPS, InteractionSnapshot, ItemModels, PairFeatures, sequences_before
+from basemodel_ops.tasks.interactions import InteractionSnapshot, ItemModels, sequences_before
+from basemodel_ops.tasks.pair_features import STEPS, PairFeatures
 from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
 from basemodel_ops.tasks.recommendation import KINDS, retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
@@ -38,7 +39,7 @@ def tiny(without: int | None = None) -> PairFeatures:
     rows = [(day * DAY, item) for day, items in BASKETS.items() for item in items if item != without]
     time, codes = np.array([time for time, _ in rows]), np.array([code for _, code in rows], np.int32)
     history = History(np.array([0, len(rows)]), time, None, {"item": codes}, {})
-    return InteractionSnapshot.before(history, "item", trained, CUTOFF).pair_features(np.arange(1))
+    return PairFeatures.of(InteractionSnapshot.before(history, "item", trained, CUTOFF), np.arange(1))
 
 
 @pytest.mark.parametrize("weights", [(1, 0.01, 0.1, 0.3, 1.0), (0, 0, 1, 0.5, 0), (1, 1e-6, 0, 0, 0)])

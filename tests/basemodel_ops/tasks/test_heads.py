@@ -8,7 +8,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from basemodel_ops.contract.types import TaskType
-from basemodel_ops.tasks.heads import MEMBERS, BoostedHead, LinearHead, TermHead
+from basemodel_ops.tasks.boosted_head import MEMBERS, BoostedHead
+from basemodel_ops.tasks.heads import LinearHead, TermHead
 
 
 def rows(kind: TaskType) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from basemodel_ops.tasks.heads import MEMBERS
+from basemodel_ops.tasks.boosted_head import MEMBERS
 from basemodel_ops.tasks.ranker import NEGATIVES, Ranker, ranking_pairs, scores_crosswise
 from basemodel_ops.tasks.reranking import measure_scores
 

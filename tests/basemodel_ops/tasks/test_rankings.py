@@ -1,5 +1,6 @@
 """Ways of ranking that some entities taught: what is chosen, and that the choice answers other entities."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -7,24 +8,30 @@ import pytest
 
 from basemodel_ops.tasks.rankings import Rankings, blended, is_clear
 from basemodel_ops.tasks.recommendation import BASELINES
-from basemodel_ops.tasks.reranking import best_policy, measure_scores
+from basemodel_ops.tasks.reranking import Query, best_policy, measure_scores
 
 from .test_reranking import ITEMS, queries
 
 METRIC = "ndcg_10"
 
 
+def quality(rankings: Rankings, others: Sequence[Query], candidate: str) -> float:
+    """How well other entities are answered by a way of ranking, with the weights that were chosen."""
+    other = blended(others, rankings.blend)
+    return measure_scores(other, rankings.scores_of(other, candidate))[METRIC]
+
+
 def test_what_is_chosen_answers_others_better_and_few_fit_no_ranker() -> None:
     many, few, asked = queries(0, 500), queries(1, 40), queries(2, 300)
     plain = best_policy(asked, [query.candidates.scores(BASELINES["baseline"]) for query in asked])[1][METRIC]
     trained = Rankings.learn(many, seed=0)
-    assert trained.measure(blended(asked, trained.blend), trained.selected)[METRIC] > plain
+    assert quality(trained, asked, trained.selected) > plain
     small = Rankings.learn(few, seed=0)
     assert small.ranker is None
-    found = small.measure(blended(asked, small.blend), small.selected)[METRIC]
+    found = quality(small, asked, small.selected)
     assert 0 < found <= 1
     again = Rankings.learn(few, seed=0)
-    assert again.measure(blended(asked, again.blend), again.selected)[METRIC] == found
+    assert quality(again, asked, again.selected) == found
     assert np.isfinite(small.weights[small.selected]).all()
 
 
@@ -48,7 +55,7 @@ def test_weights_that_few_chose_are_worth_no_more_than_they_are_to_others() -> N
         others = [replace(query, truth=drawn()) for _ in range(20)]
         flattered.append(max(trained.tried.values()))
         measured.append(trained.metrics["blend"][METRIC])
-        later.append(np.mean([trained.measure(blended([other], trained.blend), "blend")[METRIC] for other in others]))
+        later.append(np.mean([quality(trained, [other], "blend") for other in others]))
     optimism = np.mean(flattered) - np.mean(later)
     assert optimism > 0
     assert abs(np.mean(measured) - np.mean(later)) < optimism / 2

@@ -9,15 +9,8 @@ from basemodel_ops.foundation.retrieval import START, learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.tasks import recommendation
-from basemodel_ops.tasks.pair_features import (
-    FAINT,
-    HALF_LIVES,
-    POPULAR_DAYS,
-    InteractionSnapshot,
-    ItemModels,
-    PairFeatures,
-    sequences_before,
-)
+from basemodel_ops.tasks.interactions import POPULAR_DAYS, InteractionSnapshot, ItemModels, sequences_before
+from basemodel_ops.tasks.pair_features import FAINT, HALF_LIVES, PairFeatures
 from basemodel_ops.tasks.recommendation import (
     BASELINES,
     KINDS,
@@ -25,7 +18,6 @@ from basemodel_ops.tasks.recommendation import (
     TEMPERATURE,
     choose_blend,
     retrieve_candidates,
-    truncate,
 )
 from basemodel_ops.tasks.relations import Relations
 
@@ -49,7 +41,7 @@ def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cut
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
     trained = ItemModels(vectors, {}, Relations.of(known, items), network)
     chosen = np.arange(ENTITIES) if entities is None else entities
-    return InteractionSnapshot.before(history, "item", trained, cutoff).pair_features(chosen)
+    return PairFeatures.of(InteractionSnapshot.before(history, "item", trained, cutoff), chosen)
 
 
 def dense(seed: int, items: int = 40) -> np.ndarray:
@@ -125,6 +117,12 @@ def test_a_large_catalogue_is_compared_by_its_popular_items_and_those_an_entity_
     some = retrieve_candidates(affinity(0, entities=np.array([4, 1])))
     np.testing.assert_array_equal(some.items, shortlist.items[[4, 1]])
     np.testing.assert_allclose(some.retrieval_scores, shortlist.retrieval_scores[[4, 1]], rtol=1e-5)
+
+
+def truncate(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first ranks that every entity has an item at."""
+    width = int(np.isfinite(scores).all(axis=0).sum())
+    return items[:, :width], scores[:, :width]
 
 
 @pytest.mark.parametrize("items", [1, 2, 7])

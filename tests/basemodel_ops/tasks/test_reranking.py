@@ -11,8 +11,9 @@ from scipy.sparse import csr_matrix
 from basemodel_ops.foundation.retrieval import learn_retrieval
 from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.tasks.interactions import NEVER, InteractionSnapshot, ItemModels, sequences_before
 from basemodel_ops.tasks.metrics import is_among, ranking_metrics
-from basemodel_ops.tasks.pair_features import HALF_LIVES, NEVER, InteractionSnapshot, ItemModels, sequences_before
+from basemodel_ops.tasks.pair_features import HALF_LIVES, PairFeatures
 from basemodel_ops.tasks.recommendation import retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import (
@@ -65,7 +66,7 @@ def events_of(history: History, entity: int) -> list[tuple[int, float]]:
 def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
     history, trained = sample(seed)
     vectors, facts = trained.vectors, trained.attributes
-    affinity = InteractionSnapshot.before(history, "item", trained, CUTOFF).pair_features(ENTITIES)
+    affinity = PairFeatures.of(InteractionSnapshot.before(history, "item", trained, CUTOFF), ENTITIES)
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
     found = dict(zip(affinity.names, affinity.rows(np.arange(len(ENTITIES)), items).transpose(2, 0, 1), strict=True))
     everyone = [event for entity in range(history.entities) for event in events_of(history, entity)]
@@ -110,7 +111,7 @@ def test_nothing_at_or_after_the_cutoff_changes_a_number() -> None:
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
     everyone = np.arange(len(ENTITIES))
     before, after = (
-        InteractionSnapshot.before(one, "item", trained, CUTOFF).pair_features(ENTITIES).rows(everyone, items)
+        PairFeatures.of(InteractionSnapshot.before(one, "item", trained, CUTOFF), ENTITIES).rows(everyone, items)
         for one in (history, changed)
     )
     np.testing.assert_array_equal(before, after)
@@ -130,9 +131,8 @@ def queries(seed: int, entities: int = 500) -> list[Query]:
     history = History(history.start, history.time, None, {"item": codes.astype(np.int32)}, {})
     everyone = np.arange(entities)
     truth = [np.array([favourite[one] + 5 * generator.integers(0, 6)]) for one in everyone]
-    affinity = InteractionSnapshot.before(
-        history, "item", trained_on(history, trained.vectors, facts), CUTOFF
-    ).pair_features(everyone)
+    known = InteractionSnapshot.before(history, "item", trained_on(history, trained.vectors, facts), CUTOFF)
+    affinity = PairFeatures.of(known, everyone)
     return [Query(retrieve_candidates(affinity), affinity, truth)]
 
 

@@ -7,10 +7,11 @@ import pytest
 from safetensors.numpy import load, save
 
 from basemodel_ops.contract.types import METRICS_OF, TaskType
+from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.calibration import Calibration
-from basemodel_ops.tasks.heads import BoostedHead
+from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads, load_mixture, predictions_of, save_mixture
+from basemodel_ops.tasks.single import Mixture, fit_heads, load_mixture, predictions_of, save_mixture
 
 KINDS = [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS]
 CLASSES = 3

@@ -8,11 +8,12 @@ import pytest
 
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
-from basemodel_ops.stages.tasks.selection import select
-from basemodel_ops.tasks.heads import BoostedHead, Head, LinearHead
+from basemodel_ops.stages.tasks.selection import LabelledRows, select
+from basemodel_ops.tasks.boosted_head import BoostedHead
+from basemodel_ops.tasks.feature_sets import FeatureSets
+from basemodel_ops.tasks.heads import Head, LinearHead
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.kinds.survival import ends, in_periods, windows
-from basemodel_ops.tasks.single import FeatureSets
 from basemodel_ops.tasks.split import DAY
 from basemodel_ops.tasks.survival import (
     PERIODS,
@@ -185,9 +186,8 @@ def test_what_happens_after_the_test_begins_is_told_to_nobody() -> None:
     for told in (days, np.where(later, known + 1, days), np.where(later, -(known + 30), days)):
         target, _ = SURVIVAL.read(TASK, pa.chunked_array([pa.array(told)]))
         known_rows = np.flatnonzero((part != "test") & (cutoffs + 14 * DAY <= moments[17]))
-        chosen = select(
-            TASK, rows, views, target, np.tile(np.arange(30), 20), known_rows, np.flatnonzero(part == "test"), 0
-        )
+        labelled = LabelledRows(TASK, rows, views, target, np.tile(np.arange(30), 20))
+        chosen = select(labelled, known_rows, np.flatnonzero(part == "test"), 0)
         answers.append(chosen.test.predictions)
     for other in answers[1:]:
         assert answers[0].keys() == other.keys()

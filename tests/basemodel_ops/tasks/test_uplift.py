@@ -6,12 +6,13 @@ import pytest
 
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
-from basemodel_ops.stages.tasks.selection import select
+from basemodel_ops.stages.tasks.selection import LabelledRows, select
 from basemodel_ops.tasks.blending import Trial, blend_weights
-from basemodel_ops.tasks.heads import SHARP, BoostedHead
+from basemodel_ops.tasks.boosted_head import SHARP, BoostedHead
+from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.kinds.uplift import Uplift
-from basemodel_ops.tasks.single import FeatureSets, Mixture, fit_heads, load_mixture, save_mixture
+from basemodel_ops.tasks.single import Mixture, fit_heads, load_mixture, save_mixture
 from basemodel_ops.tasks.split import DAY
 from basemodel_ops.tasks.uplift import effect_of, is_treated, outcome_of, qini, qini_curve, transformed_outcome
 
@@ -173,7 +174,7 @@ def test_what_ships_is_above_random_on_later_rows() -> None:
     part = np.repeat(np.array(["train"] * 22 + ["validation"] * 3 + ["test"] * 5), 100)
     rows = TaskRows(pa.chunked_array([pa.array(np.arange(3000))]), cutoff, None, part)
     known, test = np.flatnonzero(cutoff + 14 * DAY <= cutoff[2500]), np.arange(2500, 3000)
-    chosen = select(TASK, rows, sets, target, np.arange(3000) % 100, known, test, 0)
+    chosen = select(LabelledRows(TASK, rows, sets, target, np.arange(3000) % 100), known, test, 0)
     prediction = chosen.test.predictions[chosen.name]
     bounds = UPLIFT.bounds(target[test], prediction, np.arange(500) % 100, None, 0)
     assert 0 < bounds["qini_low"] < qini(target[test], effect_of(prediction)) < bounds["qini_high"]

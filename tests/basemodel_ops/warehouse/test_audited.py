@@ -13,7 +13,8 @@ from sqlglot import exp, parse_one
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.types import Column, ColumnType, Contract, EventSource, Grid, Personal, Relation
 from basemodel_ops.errors import AuditError, DataError, WarehouseError
-from basemodel_ops.warehouse.audited import Audited, Published, accesses
+from basemodel_ops.warehouse.accesses import accesses
+from basemodel_ops.warehouse.audited import Audited, Published
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import (
     column_of,

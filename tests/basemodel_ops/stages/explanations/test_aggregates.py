@@ -16,7 +16,7 @@ from basemodel_ops.stages.explanations.explaining import groups, open_question
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import Aggregate, Wording
 from basemodel_ops.stages.scoring.answering import SingleQuestion
-from basemodel_ops.tasks.heads import BoostedHead
+from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.single import Mixture, fit_heads
 
 from ..riding import CUTOFFS, RIDES, ask, is_over

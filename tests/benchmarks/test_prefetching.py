@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from basemodel_ops.representation.prefetching import prefetch
+from benchmarks.prefetching import prefetch
 
 
 def test_items_come_in_order():
