@@ -28,7 +28,7 @@ class FoundationModel:
 
     def items(self, inputs: np.ndarray) -> np.ndarray:
         """Logits of whether items will be seen, float32 (rows, spans, items)."""
-        return self._predict(inputs, lambda last, scaled: self.network.items_of(last, scaled)[:, 0])
+        return self._predict(inputs, lambda last, scaled: self.network.items_of(last, scaled, kinds=1)[:, 0])
 
     def _predict(
         self, inputs: np.ndarray, head: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], batch: int = 512
@@ -38,7 +38,8 @@ class FoundationModel:
         with torch.no_grad():
             # One batch even without rows, so that the answer has its shape.
             for low in range(0, max(len(inputs), 1), batch):
-                scaled = self.standardise(torch.from_numpy(inputs[low : low + batch].astype(np.float32)))
+                scaled = torch.from_numpy(inputs[low : low + batch].astype(np.float32))
+                scaled.sub_(self.mean).div_(self.deviation).clamp_(-8, 8)  # as `standardise`, in place
                 results.append(head(self.network.trunk(scaled), scaled).numpy())
         return np.concatenate(results)
 

@@ -113,14 +113,15 @@ class PretrainingNetwork(nn.Module):
         """Logits of "occurred" and amounts, (rows, activity)."""
         return self.activity(last) + self.activity_skip(inputs[:, self.get_buffer("scalar_index")])
 
-    def items_of(self, last: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits of any and log counts of each item, (rows, 2, spans, items)."""
+    def items_of(self, last: torch.Tensor, inputs: torch.Tensor, kinds: int = 2) -> torch.Tensor:
+        """Logits of any and log counts of each item, (rows, 2, spans, items), or the first of these `kinds`."""
         its_inputs = inputs[:, self.get_buffer("thing_index")]  # (rows, features, items)
-        items = self.items(last).reshape(len(inputs), 2 * self.shape.item_horizons, self.shape.items)
+        rows, wanted = len(inputs), kinds * self.shape.item_horizons
+        items = self.items(last).reshape(rows, 2 * self.shape.item_horizons, self.shape.items)[:, :wanted]
         # Few features of many items: sums of products are many times faster than as many tiny matrices.
-        for feature, skip in enumerate(self.item_skip):
+        for feature, skip in enumerate(self.item_skip[:, :wanted]):
             items = items + its_inputs[:, feature, None] * skip
-        return items.reshape(len(inputs), 2, self.shape.item_horizons, self.shape.items)
+        return items.reshape(rows, kinds, self.shape.item_horizons, self.shape.items)
 
     def item_distribution_of(self, last: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of shares, to be soft-maxed over each row's width, (rows, spans, cells)."""

@@ -55,6 +55,8 @@ class Card:
     metrics: Mapping[str, Mapping[str, float]]
     """All metrics of all candidates on the test."""
     groups: Sequence[GroupWorth] = field(default=())
+    label_efficiency: dict[str, Any] | None = None
+    """The metric of heads by the share of the entities that they learnt from; None where it was not measured."""
     limits: Sequence[str] = field(default=())
     hashes: dict[str, str] = field(default_factory=dict)
 

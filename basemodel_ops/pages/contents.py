@@ -9,6 +9,7 @@ from basemodel_ops.pages import measures
 from basemodel_ops.pages.axes import SERIES, Axis, Plane
 from basemodel_ops.pages.cards import Card
 from basemodel_ops.pages.document import Section, document, gallery, none, section
+from basemodel_ops.pages.effects import Effect, effects_picture
 from basemodel_ops.pages.markup import Markup, details, element, joined, listing, paragraph, table
 from basemodel_ops.pages.pictures import Picture, curves, histogram, of_plane
 from basemodel_ops.pages.treemap import Part, treemap
@@ -43,6 +44,8 @@ class TaskContents:
     reasons: Sequence[Reason]
     unit: str
     """What a score is, with its unit."""
+    effects: Sequence[Effect] = ()
+    """How scores move along the aggregates that move them most, bin by bin."""
 
     @property
     def drift(self) -> list[tuple[str, int, float, float | None]]:
@@ -170,7 +173,7 @@ def _task(contents: Contents, task: TaskContents) -> Section:
     )  # fmt: skip
     for plot in task.pictures:
         contents.pictures[f"{name}: {plot.title}"] = plot
-    quality = gallery(name, task.pictures) if task.pictures else none(task.why_none)
+    quality = joined([gallery(name, task.pictures), none(task.why_none) if task.why_none else ""])
     body = [
         figures, quality, element("h3", "Scores and drift"), _drift(contents, task), element("h3", "Reasons"),
         _reasons(contents, task), card.section(),
@@ -212,8 +215,15 @@ def _reasons(contents: Contents, task: TaskContents) -> Markup:
     contents.pictures[f"{task.card.task}: reasons"] = plot
     rows = [(r.source, r.column, r.value, r.scores, r.size, r.added) for r in task.reasons]
     headings = ["source", "column", "value", "scores", "moves a score by, on average", "adds on average"]
-    every = details("All of them as a table", table(headings, rows, "Reasons", (3, 4, 5)))
-    return joined([gallery(f"{task.card.task}-reasons", [plot]), every])
+    every = [details("All of them as a table", table(headings, rows, "Reasons", (3, 4, 5)))]
+    plots = [plot]
+    if task.effects:
+        plots.append(effects_picture(task.effects, task.unit))
+        contents.pictures[f"{task.card.task}: effects"] = plots[-1]
+        bins = [(e.aggregate, e.words, e.entities, e.added, e.score) for e in task.effects]
+        headings = ["aggregate", "from to", "entities", "adds on average", "score, mean"]
+        every.append(details("Scores along all aggregates as a table", table(headings, bins, "Effects", (2, 3, 4))))
+    return joined([gallery(f"{task.card.task}-reasons", plots), *every])
 
 
 def _segments(contents: Contents) -> Section:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from basemodel_ops.contract.types import SMALLER_IS_BETTER
 from basemodel_ops.pages import measures
 from basemodel_ops.pages.pictures import Picture, curves, histogram, matrix
-from basemodel_ops.tasks.uplift import is_treated, qini_curve
+from basemodel_ops.tasks.label_efficiency import ON_AGGREGATES, LabelEfficiency
+from basemodel_ops.tasks.uplift import is_treated, outcome_of, qini_curve
 
 Columns = Mapping[str, np.ndarray]
 """Of the test rows: `label`, `prediction`, `baseline` where there is one, and `weight`."""
@@ -15,6 +17,9 @@ SHARE, ALL = "share of rows, highest scores first", (0.0, 1.0, 0.0, 1.0)
 
 CLASSES = 8
 """Classes of a matrix, at most: the most frequent."""
+
+FIFTHS = 5
+"""Groups of rows by effect: a difference of two shares needs many rows of either."""
 
 
 def _ranked_rows(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,11 +100,15 @@ def of_amounts(columns: Columns, selected: str, baseline: str) -> list[Picture]:
 
 
 def of_effects(columns: Columns, selected: str, baseline: str, worth: str) -> list[Picture]:
-    """The Qini curve: `label` is a target of `tasks.uplift`, `prediction` an effect; `worth` tells the coefficient."""
+    """The Qini curve, and whether effects hold.
+
+    `label` is a target of `tasks.uplift`, `prediction` an effect; `worth` tells the coefficient.
+    """
     target, weight = columns["label"], columns["weight"]
     treated = max(float(weight @ is_treated(target)), 1e-12)
     lines = {}
-    for name, effect in _scores(columns, selected, baseline).items():
+    scores = _scores(columns, selected, baseline)
+    for name, effect in scores.items():
         rows, gained = qini_curve(target, effect, weight)
         lines[name] = measures.thinned(rows / rows[-1], gained / treated)
     gained_by_all = float(lines[selected][1][-1])
@@ -113,8 +122,30 @@ def of_effects(columns: Columns, selected: str, baseline: str, worth: str) -> li
             lines,
             ("at random", ([0, 1], [0, gained_by_all])),
             (0.0, 1.0, None, None),
-        )
+        ),
+        _foreseen_and_seen(target, scores, weight),
     ]
+
+
+def _foreseen_and_seen(target: np.ndarray, scores: Mapping[str, np.ndarray], weight: np.ndarray) -> Picture:
+    """Effects by fifths of the rows, against what treatment changed among these."""
+    treated, outcome, lines = is_treated(target), outcome_of(target), {}
+    for name, effect in scores.items():
+        points = []
+        for rows in np.array_split(np.argsort(effect, kind="stable"), FIFTHS):
+            sides = [rows[treated[rows]], rows[~treated[rows]]]
+            if all(weight[side].sum() > 0 for side in sides):
+                given, withheld = (float(np.average(outcome[side], weights=weight[side])) for side in sides)
+                points.append((float(np.average(effect[rows], weights=weight[rows])), given - withheld))
+        lines[name] = tuple(np.array(points).reshape(-1, 2).T)
+    ends = [bound(np.concatenate([np.ravel(line) for line in lines.values()] + [[0.0]])) for bound in (np.min, np.max)]
+    return curves(
+        "Effects foreseen and seen",
+        "Fifths of the rows by effect: what is foreseen, and by how much the outcomes of the treated and of the "
+        "untreated among them differ. On the line, the treatment changes as much as is foreseen.",
+        "foreseen effect (mean of a fifth)", "seen effect (difference)", lines,
+        ("as foreseen", (ends, ends)),
+    )  # fmt: skip
 
 
 def of_classes(label: np.ndarray, columns: Columns, predicted: np.ndarray) -> list[Picture]:
@@ -166,6 +197,33 @@ def of_rankings(rank: np.ndarray, label: np.ndarray, baseline: np.ndarray, taken
             (1, None, 0, None),
         ),
     ]
+
+
+READ_BY_HEADS = {
+    "linear": "a linear head on what the foundation model foresees (of a static target, on the representation)",
+    ON_AGGREGATES: "the same head on the automatic aggregates",
+    "baseline": "boosting on these",
+}
+"""What the heads of a label-efficiency curve read, in words."""
+
+
+def of_label_efficiency(curve: LabelEfficiency) -> Picture:
+    """The metric of heads on the test, by the share of the entities that they learnt from."""
+    lines = {
+        name: (np.log10(curve.shares), [np.nan if value is None else value for value in values])
+        for name, values in curve.values.items()
+    }
+    names = [(float(np.log10(share)), f"{share:.0%}") for share in curve.shares]
+    heads = "; ".join(f"{name}: {READ_BY_HEADS[name]}" for name in curve.values)
+    direction = "↓" if curve.metric in SMALLER_IS_BETTER else "↑"
+    words = (
+        f"On the test, by the share of the {curve.entities[-1]:,} entities with labels that heads learnt from, from "
+        f"{curve.entities[0]:,} on. {heads[0].upper()}{heads[1:]}. The foundation model has seen events of all."
+    )
+    return curves(
+        "Label efficiency", words, "share of entities with labels (log scale)", f"{curve.metric} {direction}", lines,
+        bounds=(names[0][0] - 0.1, 0.1, None, None), names=names,
+    )  # fmt: skip
 
 
 def _calibrated(by: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], x: str, y: str) -> Picture:

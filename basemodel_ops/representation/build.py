@@ -87,12 +87,12 @@ class SourcePlan:
 
 def _cells_of(history: History, sizes: dict[str, int]) -> tuple[np.ndarray, int]:
     """Cells of tracks side by side, int32 (events, tracks), and their total; codes beyond a size have none."""
-    cells, offset = [], 0
-    for track, size in sizes.items():
+    cells, offset = np.empty((len(history.time), len(sizes)), np.int32), 0
+    for index, (track, size) in enumerate(sizes.items()):
         codes = history.item_ids[track]
-        cells.append(np.where((codes >= 0) & (codes < size), codes + offset, -1))
+        cells[:, index] = np.where((codes >= 0) & (codes < size), codes + offset, -1)
         offset += size
-    return np.stack(cells, axis=1).astype(np.int32) if cells else np.empty((len(history.time), 0), np.int32), offset
+    return cells, offset
 
 
 def _target_cells(history: History, codes: np.ndarray, column: str, rows: int, width: int) -> np.ndarray:

@@ -29,8 +29,12 @@ from basemodel_ops.warehouse.queries import rows_query
 MAPPED, SHOWN = 1_500, 5
 """Entities on the map, and those whose look-alikes are shown."""
 
-MAIN = ("pretraining", "segments", ": ROC curve", ": Calibration", ": Taken, by rank", ": reasons")
-"""Ends of the names of pictures that are shown elsewhere too."""
+MAIN = (
+    "pretraining", "segments", ": ROC curve", ": Precision and recall", ": Calibration", ": Gains", ": Lift",
+    ": Qini curve", ": Effects foreseen and seen", ": What was named for each class", ": Taken, by rank",
+    ": Recall, by length of the list", ": Label efficiency", ": scores", ": reasons", ": effects",
+)  # fmt: skip
+"""Ends of the names of pictures that Dagster shows too."""
 
 LARGEST = 10 * 2**20
 """Bytes of a page, at most."""
@@ -132,7 +136,8 @@ def _task(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> T
     weeks = tables.scored_weeks(warehouse, task, schema, as_of)
     what = task.form.unit.format(target=task.target)
     reasons = tables.reasons(warehouse, task, schema, as_of)
-    return TaskContents(result.card, result.pictures, result.why_none, weeks, reasons, what)
+    effects = tables.effects(warehouse, task, schema, as_of)
+    return TaskContents(result.card, result.pictures, result.why_none, weeks, reasons, what, effects)
 
 
 def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:

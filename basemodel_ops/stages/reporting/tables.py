@@ -10,8 +10,9 @@ from sqlglot import exp
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import AttributeSource, ColumnType, Contract, EventSource, Relation, Task
 from basemodel_ops.pages.contents import Reason, Segment
+from basemodel_ops.pages.effects import Effect
 from basemodel_ops.stages.explanations.importance import EVENTS, EVIDENCE
-from basemodel_ops.stages.explanations.published import answer_column, importance_relation
+from basemodel_ops.stages.explanations.published import answer_column, effects_relation, importance_relation
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES, NEIGHBOUR
 from basemodel_ops.stages.insight.profiles import PROFILES, personal
 from basemodel_ops.stages.insight.segments import SEGMENTS
@@ -93,6 +94,17 @@ def reasons(warehouse: Warehouse, task: Task, schema: str, as_of: datetime) -> l
         )
         for entry in warehouse.read(query).to_pylist()
     ]  # fmt: skip
+
+
+def effects(warehouse: Warehouse, task: Task, schema: str, as_of: datetime) -> list[Effect]:
+    """How the explained scores of a week move along aggregates, bin by bin; what moves them most first."""
+    relation = effects_relation(task.name, schema)
+    if not warehouse.exists(relation):
+        return []
+    names = ["aggregate", "words", "entities", "contribution", "score"]
+    query = exp.select(*map(column_of, names)).from_(table_of(relation)).where(_at(as_of))
+    query = query.order_by(column_of("rank"), column_of("bin"))
+    return [Effect(*row.values()) for row in warehouse.read(query).to_pylist()]
 
 
 def read_segments(ws: Workspace, warehouse: Warehouse, as_of: datetime) -> list[Segment]:

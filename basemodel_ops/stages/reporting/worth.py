@@ -11,6 +11,7 @@ from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.pages.cards import Card, GroupWorth, Measured
 from basemodel_ops.pages.pictures import Picture
+from basemodel_ops.pages.quality import of_label_efficiency
 from basemodel_ops.stages.reporting.tables import attribute_groups
 from basemodel_ops.stages.reporting.tested import ENOUGH, Tested, positions_by
 from basemodel_ops.stages.snapshot.times import to_datetime
@@ -51,6 +52,7 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
     if low is not None and high is not None:  # one interval, wherever it is told
         measured["shipped"] = Measured(measured["shipped"].value, float(low), float(high))
     groups = [] if tested is None else _groups(ws, warehouse, task, tested)
+    curve = model.label_efficiency
     parts = {
         name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "moments", "split")
     }
@@ -61,10 +63,11 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
         population={"rows of": str(task.population or task.relation), "target": task.target},
         data=_data(ws), metric=metric, direction="↓" if metric in SMALLER_IS_BETTER else "↑",
         shipped=str(report["shipped"]), baseline=str(report["baseline"]), measured=measured,
-        metrics=evaluated.metrics.test, groups=groups,
+        metrics=evaluated.metrics.test, groups=groups, label_efficiency=None if curve is None else curve.as_dict(),
         limits=_limits(task, report, measured, groups, tested, why), hashes=_hashes(ws, task, model, evaluated),
     )  # fmt: skip
-    return Worth(card, tested.pictures(measured) if tested else [], why)
+    pictures = [*(tested.pictures(measured) if tested else []), *([of_label_efficiency(curve)] if curve else [])]
+    return Worth(card, pictures, why)
 
 
 def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str]:

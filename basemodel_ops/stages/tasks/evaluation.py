@@ -1,6 +1,10 @@
 """The stage that reports how a task does on the cutoffs that test."""
 
+from dataclasses import replace
+
 from basemodel_ops.artifacts import ArtifactWriter
+from basemodel_ops.pages.quality import of_label_efficiency
+from basemodel_ops.pages.style import PICTURE
 from basemodel_ops.report import Report
 from basemodel_ops.stages.plots import candidate_bars
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
@@ -36,4 +40,8 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
             "candidates": candidate_bars({name: values[metric] for name, values in test.items()}, metric)
         }
 
-    return ws.materialize(EvaluationArtifact.key(task), write)
+    report = ws.materialize(EvaluationArtifact.key(task), write)
+    curve = ModelArtifact.current(ws, task).label_efficiency
+    if curve is None:
+        return report
+    return replace(report, drawings={"label_efficiency": of_label_efficiency(curve).alone(PICTURE)})

@@ -9,6 +9,7 @@ from basemodel_ops.artifacts import Artifact, ArtifactWriter
 from basemodel_ops.artifacts.artifact import Arrays
 from basemodel_ops.assets import model_key
 from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.tasks.label_efficiency import LabelEfficiency
 
 Metrics = Mapping[str, Mapping[str, float]]
 """Of every candidate by its name, each metric by its name."""
@@ -95,6 +96,17 @@ class ModelArtifact:
     def write_metrics_by_history(writer: ArtifactWriter, metrics: Metrics) -> None:
         """Write the metrics of what ships, of entities with a history and of those without."""
         writer.json("apart", metrics)
+
+    @property
+    def label_efficiency(self) -> LabelEfficiency | None:
+        """How heads do on the test by the share of labels; None where it was not measured."""
+        content = self._json("label_efficiency", None)
+        return None if content is None else LabelEfficiency(**content)
+
+    @staticmethod
+    def write_label_efficiency(writer: ArtifactWriter, curve: LabelEfficiency) -> None:
+        """Write how heads do on the test by the share of labels."""
+        writer.json("label_efficiency", curve.as_dict())
 
     @property
     def predictions_version(self) -> str:

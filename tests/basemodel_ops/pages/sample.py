@@ -4,7 +4,16 @@ import numpy as np
 
 from basemodel_ops.pages.cards import Card, GroupWorth, Measured
 from basemodel_ops.pages.contents import Contents, Reason, Segment, SegmentMap, TaskContents
-from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_effects, of_rankings
+from basemodel_ops.pages.effects import Effect
+from basemodel_ops.pages.quality import (
+    of_amounts,
+    of_chances,
+    of_classes,
+    of_effects,
+    of_label_efficiency,
+    of_rankings,
+)
+from basemodel_ops.tasks.label_efficiency import LabelEfficiency
 
 EVIL = "<script>alert('\"&')</script>"
 LONG = "a name of an item that is longer than any column of a telephone is wide, " * 3
@@ -25,9 +34,11 @@ def contents() -> Contents:
     rank = np.tile(np.arange(1, 21), 100)
     hits = [(generator.random(2000) < share / rank).astype(float) for share in (0.5, 0.3)]
     effects = {**columns, "label": columns["label"] + 2.0 * (generator.random(rows) < 0.5)}
+    curve = LabelEfficiency("auroc", [0.03, 0.1, 0.3, 1.0], [30, 100, 300, 1000], {"linear": [None, 0.6, 0.7, 0.8]})
     drawn = {
         "voucher": of_effects(effects, "mixture", "plain", "Qini: shipped 0.01 [-0.02, 0.04]"),
-        "churn": of_chances(columns, "mixture", "plain"), "spend": of_amounts(amounts, "mixture", "plain"),
+        "churn": [*of_chances(columns, "mixture", "plain"), of_label_efficiency(curve)],
+        "spend": of_amounts(amounts, "mixture", "plain"),
         EVIL: of_classes(classes, columns, guesses),
         "next": of_rankings(rank, hits[0], hits[1], np.repeat(generator.integers(0, 9, 100), 20)),
     }  # fmt: skip
@@ -43,6 +54,10 @@ def contents() -> Contents:
                 )
             ],
             "score (chance)",
+            [
+                Effect(aggregate, f"{low:,} to {low + 9:,} days", 10, added, 0.5)
+                for aggregate in (LONG, EVIL) for low, added in ((0, -0.0123), (10, 0.0), (1_234_567, 1_234.5))
+            ],
         )
         for name, pictures in drawn.items()
     ]  # fmt: skip

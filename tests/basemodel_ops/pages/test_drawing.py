@@ -88,14 +88,15 @@ def test_the_qini_curve_counts_what_treatment_gains_among_the_largest_effects(
     treated, came, weight = generator.random(rows) < 0.5, generator.random(rows) < 0.4, generator.random(rows) + 0.5
     effect = np.round(generator.normal(size=rows), 1)  # with equal ones
     drawn_lines = {}
+    by_title = {"Qini curve": drawn_lines, "Effects foreseen and seen": {}}
 
     def seen(*arguments: object) -> object:
-        drawn_lines.update(lines=arguments[4], guide=arguments[5])
+        by_title[arguments[0]].update(lines=arguments[4], guide=arguments[5])
         return curves(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(quality, "curves", seen)
     columns = {"label": came + 2.0 * treated, "prediction": effect, "baseline": -effect, "weight": weight}
-    (picture,) = quality.of_effects(columns, "mixture", "plain", "Qini 0.1")
+    picture, held = quality.of_effects(columns, "mixture", "plain", "Qini 0.1")
     assert "Qini 0.1" in picture.words
     assert "…" not in picture.svg
     for name, scores in (("mixture", effect), ("plain", -effect)):
@@ -109,6 +110,15 @@ def test_the_qini_curve_counts_what_treatment_gains_among_the_largest_effects(
         np.testing.assert_allclose(np.transpose(drawn_lines["lines"][name]), points, atol=1e-12)
     rates = [np.average(came[rows], weights=weight[rows]) for rows in (treated, ~treated)]
     np.testing.assert_allclose(drawn_lines["guide"][1], [[0, 1], [0, rates[0] - rates[1]]])
+    assert "…" not in held.svg
+    for name, scores in (("mixture", effect), ("plain", -effect)):  # the smallest effects are a fifth of the rows
+        least = np.argsort(scores, kind="stable")[: rows // 5]
+        difference = np.average(came[least], weights=weight[least] * treated[least])
+        difference -= np.average(came[least], weights=weight[least] * ~treated[least])
+        foreseen, difference_seen = by_title["Effects foreseen and seen"]["lines"][name]
+        assert len(foreseen) == 5
+        assert foreseen[0] == pytest.approx(np.average(scores[least], weights=weight[least]))
+        assert difference_seen[0] == pytest.approx(difference)
 
 
 @pytest.mark.parametrize("top", [1.0, 123_456.0, 2.5e-7, 0.0])

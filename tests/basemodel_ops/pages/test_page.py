@@ -75,6 +75,7 @@ def test_every_picture_is_there_and_is_named(shown: Page) -> None:
     titles = shown.run("[...document.querySelectorAll('figcaption strong')].map(one => one.textContent)")
     wanted = ("Events", "Pretraining", "ROC curve", "Precision and recall", "Calibration", "Gains", "Lift")
     assert set(titles) >= {*wanted, "Score distribution", "Reasons", "Each household on a map", "Taken, by rank"}
+    assert set(titles) >= {"Label efficiency", "Scores along aggregates", "Effects foreseen and seen"}
 
 
 def test_ids_are_alone_and_links_lead_somewhere(shown: Page) -> None:

@@ -15,6 +15,7 @@ from basemodel_ops.contract.types import Relation, Target, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.deciles import check_deciles
+from basemodel_ops.stages.explanations.published import effects_relation
 from basemodel_ops.stages.reporting import tables
 from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
 from basemodel_ops.stages.reporting.tested import SURE
@@ -24,6 +25,7 @@ from basemodel_ops.stages.scoring.deciles import deciles_relation
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.predictions import PredictionsArtifact, read_predictions
+from basemodel_ops.tasks import label_efficiency
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
@@ -80,7 +82,9 @@ def ws(riders: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace
         more = {**more, "population": table} if more else {}
         past = lambda rider, cutoff, answer=answer: answer(rider, cutoff) if is_over(cutoff) else None  # noqa: E731
         asking, task = ask(own, past, values, type=kind, **more)
-        stages.task_model(asking, task.name)
+        with pytest.MonkeyPatch.context() as fewer:  # riders are few
+            fewer.setattr(label_efficiency, "LEAST", 5)
+            stages.task_model(asking, task.name)
         stages.task_evaluation(asking, task.name)
         stages.task_scores(asking, task.name, NEWEST, "run")
         tasks.append(task)
@@ -174,6 +178,38 @@ def test_a_card_measures_each_group_of_an_attribute_on_its_own_rows(
             true, told = (np.log1p(np.maximum([row[name] for row in own], 0)) for name in ("label", "prediction"))
             value = 1 - ((true - told) ** 2).sum() / ((true - true.mean()) ** 2).sum()
             assert group.measured.value == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [BINARY, AMOUNT, CLASS])
+def test_a_card_tells_what_fewer_labels_are_worth_and_all_of_them_what_the_heads_are(
+    ws: Workspace, worths: dict[TaskType, Worth], kind: TaskType
+) -> None:
+    card = worths[kind].card
+    curve = card.label_efficiency
+    assert curve is not None
+    assert curve["metric"] == metric_of(named(ws, kind))
+    assert curve["shares"][-1] == 1
+    assert "Label efficiency" in {picture.title for picture in worths[kind].pictures}
+    assert "label_efficiency" in stages.task_evaluation(ws, card.task).drawings
+    for name in {*curve["values"]} & {*card.metrics}:  # of all labels, as the evaluation measures them
+        assert curve["values"][name][-1] == pytest.approx(card.metrics[name][curve["metric"]], abs=1e-9)
+
+
+def test_effects_are_read_in_order_of_what_moves_scores_most(ws: Workspace) -> None:
+    task = named(ws, AMOUNT)
+    schema = "elsewhere"
+    rows = [
+        {"as_of": NEWEST, "rank": rank, "aggregate": f"aggregate {rank}", "bin": place, "words": f"{place} days",
+         "entities": 10, "contribution": rank - 1.5, "score": 2.0}
+        for rank, place in ((2, 1), (1, 2), (1, 1))
+    ]  # fmt: skip
+    with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
+        assert tables.effects(warehouse, task, schema, NEWEST) == []
+        warehouse.load(effects_relation(task.name, schema), pa.Table.from_pylist(rows))
+        found = tables.effects(warehouse, task, schema, NEWEST)
+        assert tables.effects(warehouse, task, schema, CUTOFFS[0]) == []
+    told = [(effect.aggregate, effect.words, effect.added) for effect in found]
+    assert told == [("aggregate 1", "1 days", -0.5), ("aggregate 1", "2 days", -0.5), ("aggregate 2", "1 days", 0.5)]
 
 
 def test_a_card_is_whole_for_machines(worths: dict[TaskType, Worth]) -> None:
