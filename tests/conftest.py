@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dagster_project.lib.threads import calm_threads
+
 from . import servers
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
 
-# Threads that wait without spinning: tests run beside other work, on few cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Tests run beside other work, on few cores.
+calm_threads()
 # Every test compiles what it needs; compiling all of it beside would take their cores.
 os.environ.setdefault("BASEMODEL_COMPILE_AHEAD", "false")
 

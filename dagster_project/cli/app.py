@@ -17,6 +17,7 @@ from dagster_project.cli.explain import explain
 from dagster_project.cli.init import init
 from dagster_project.cli.options import AsOf
 from dagster_project.cli.serve import serve
+from dagster_project.lib.threads import calm_threads
 
 app = typer.Typer(
     help="From the behaviour in a dbt project to one foundation model and its answers.",
@@ -44,6 +45,7 @@ def main(
     ] = False,
 ) -> None:
     """From the behaviour in a dbt project to one foundation model and its answers."""
+    calm_threads()
 
 
 @app.command()
@@ -56,9 +58,7 @@ def run(
 ) -> None:
     """Run the main job here and now, with its progress on this terminal."""
     from dagster_project.cli.execution import answer_without_labels, run_main_job
-    from dagster_project.lib.home import calm_threads
 
-    calm_threads()
     with plain_errors():
         if zero_shot is not None:
             answer_without_labels(read_settings(), zero_shot, as_of, Console())
@@ -85,9 +85,7 @@ def score(
 
 def _run_job(tasks: tuple[str, ...], as_of: str | None, job: str) -> None:
     from dagster_project.cli.execution import run_main_job
-    from dagster_project.lib.home import calm_threads
 
-    calm_threads()
     with plain_errors():
         run_main_job(read_settings(), tasks, as_of, Console(), job)
 
@@ -123,9 +121,7 @@ def forget(
 ) -> None:
     """Forget entities: answers, artifacts and dbt models without them, the file rewritten, models marked."""
     from dagster_project.cli.forgetting import forget_from, print_forgotten
-    from dagster_project.lib.home import calm_threads
 
-    calm_threads()
     with plain_errors():
         print_forgotten(forget_from(read_settings(), ids_from, "forget"), ids_from, Console())
 
@@ -162,14 +158,13 @@ def verify(
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> None:
     """Open Dagster on 127.0.0.1 with everything loaded, ready to press Materialize."""
-    from dagster_project.lib.home import calm_threads, ensure_dagster_home
+    from dagster_project.lib.home import ensure_dagster_home
     from dagster_project.lib.project import load_project
 
     with plain_errors():
         settings = read_settings()
         load_project(settings)  # so that mistakes in the contract show here, not inside the UI
         ensure_dagster_home(settings)
-    calm_threads()
     arguments = ["dev", "-m", "dagster_project.definitions", "-h", "127.0.0.1", "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", *arguments])
 

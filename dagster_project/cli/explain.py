@@ -33,10 +33,8 @@ def explain(
     from basemodel_ops.stages import Workspace, explain_entity, explain_items
     from dagster_project.defs.partitions import as_of as moment_of
     from dagster_project.defs.partitions import chosen, listed
-    from dagster_project.lib.home import calm_threads
     from dagster_project.lib.project import load_project
 
-    calm_threads()
     with plain_errors():
         project = load_project(read_settings())
         timestamp = moment_of(chosen(project.contract.grid, as_of, listed(project)))

@@ -24,14 +24,6 @@ CONFIGURATION = {
 }
 
 
-def calm_threads() -> None:
-    """Let idle OpenMP threads sleep. Spinning ones slow a shared machine, or a container with few cores, many times.
-
-    Has an effect only before torch or LightGBM are loaded.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 def ensure_dagster_home(settings: Settings) -> Path:
     """Create the directory with its dagster.yaml, kept when there is one, and point DAGSTER_HOME at it."""
     quicken()

@@ -47,7 +47,8 @@ class StepLines(logging.Handler):
             self.status.stop()
         elif event.event_type is dg.DagsterEventType.STEP_START:
             self.status.update(step)
-            self.status.start()
+            if self.console.is_terminal:  # elsewhere a thread would draw it in vain, a dozen times a second
+                self.status.start()
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             about = {name: value.value for name, value in event.event_specific_data.materialization.metadata.items()}
             self._worth = f"  {in_words(about)}" if "shipped_value" in about else ""

@@ -8,7 +8,7 @@ import yaml
 
 from basemodel_ops.errors import SettingsError
 from basemodel_ops.settings import Settings
-from dagster_project.lib.home import calm_threads, ensure_dagster_home
+from dagster_project.lib.home import ensure_dagster_home
 from dagster_project.lib.surroundings import check_surroundings
 
 LOCATION = "basemodel"
@@ -49,5 +49,4 @@ def workspace(settings: Settings, code: str) -> Path:
 
 def become(arguments: list[str]) -> None:
     """Go on as a module of this Python under the same process id, so that signals reach it."""
-    calm_threads()
     os.execv(sys.executable, [sys.executable, "-m", *arguments])

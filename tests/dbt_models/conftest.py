@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from dagster_project.lib import project
 from dagster_project.lib.demo import to_arrow
 
 from .raw import raw_tables
@@ -31,7 +31,7 @@ class Project:
         return self.home / "warehouse.duckdb"
 
     def build(self, *arguments: str) -> None:
-        command = [str(Path(sys.executable).with_name("dbt")), "build", *arguments]
+        command = [project.dbt_executable(), "build", *arguments]  # one that is loaded already
         command += ["--project-dir", "dbt", "--profiles-dir", "dbt"]
         command += ["--target-path", str(self.home / "target"), "--log-path", str(self.home / "logs")]
         environment = os.environ | {"BASEMODEL_WAREHOUSE_PATH": str(self.warehouse), "BASEMODEL_TARGET": "duckdb"}
@@ -42,12 +42,12 @@ class Project:
 @pytest.fixture(scope="session")
 def built(raw: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project after a build of all models but the marts, tests and unit tests included."""
-    project = Project(tmp_path_factory.mktemp("dbt"))
-    with duckdb.connect(str(project.warehouse)) as connection:
+    result = Project(tmp_path_factory.mktemp("dbt"))
+    with duckdb.connect(str(result.warehouse)) as connection:
         connection.execute("create schema raw")
         for name, frame in raw.items():
             connection.register("arrow", to_arrow(frame))
             connection.execute(f"create table raw.{name} as select * from arrow")
             connection.unregister("arrow")
-    project.build("--exclude", "source:basemodel+")
-    return project
+    result.build("--exclude", "source:basemodel+")
+    return result
