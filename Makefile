@@ -90,7 +90,7 @@ check: .venv/installed-dev sqlfluff docs ## Format, lint, types, import rules, S
 	$(BIN)/dg check defs
 
 .PHONY: demo-test
-demo-test: .venv/installed-dev ## The tests of the demo on all of its rows, which `make test` learns from a tenth of.
+demo-test: .venv/installed-dev ## The tests of the demo on all of its households and rows: `make test` takes a fifth and fewer.
 	WHOLE_DEMO=1 $(BIN)/pytest tests/dagster_project/test_demo_job.py
 
 # Otherwise each of the processes of pytest would compile them for itself.
