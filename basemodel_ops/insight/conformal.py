@@ -7,6 +7,9 @@ import numpy as np
 GROUPS, GROUP_ROWS = 5, 60
 """Like rows that a score is compared with: at most so many groups, of at least so many rows each."""
 
+LEAST_BESIDE = 20
+"""Rows of the same time that a score is compared with, at least."""
+
 TAIL = 0.1
 """The share of scores, the largest, beyond which chances are taken to fall exponentially."""
 
@@ -37,6 +40,31 @@ class Ranks:
         for number, past in enumerate(self.scores):
             rows = np.flatnonzero((group == number) & np.isfinite(score))
             result[rows] = _chances(past, score[rows])
+        return result
+
+
+@dataclass(frozen=True)
+class RanksBeside:
+    """Scores of rows of the same time in two halves, so that none is compared with itself."""
+
+    halves: tuple[Ranks, Ranks]
+
+    @classmethod
+    def of(cls, score: np.ndarray, grouping: np.ndarray, half: np.ndarray) -> "RanksBeside":
+        """Of scores, what rows are grouped by, and the half of each, 0 or 1, (rows,)."""
+        first, second = (Ranks.of(score[half == number], grouping[half == number]) for number in (0, 1))
+        return cls((first, second))
+
+    def chances(self, score: np.ndarray, grouping: np.ndarray, half: np.ndarray) -> np.ndarray:
+        """The chance of a score at least as large in the other half, (rows,); not-a-number where there is none.
+
+        0 where the other half is too small to say anything.
+        """
+        result = np.where(np.isfinite(score), 0.0, np.nan)
+        for number in (0, 1):
+            others, rows = self.halves[1 - number], np.flatnonzero(half == number)
+            if sum(map(len, others.scores)) >= LEAST_BESIDE:
+                result[rows] = others.chances(score[rows], grouping[rows])
         return result
 
 

@@ -11,7 +11,7 @@ from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.insight.usual import TypicalWindows
+from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows, lines_of
 from basemodel_ops.stages.scoring.asked import population_query
 from basemodel_ops.stages.scoring.scoring import check_layout
@@ -33,6 +33,9 @@ LEAST = 100
 SALT = 0xA0DD
 """Keeps the halves of past windows apart from other draws."""
 
+SIDE_SALT = 0x51DE
+"""Keeps the sides of entities apart from other draws."""
+
 
 def population_of_any(ws: Workspace, timestamps: Sequence[datetime]) -> exp.Query:
     """Everyone whom a task asks about at one of some moments, one column `entity`."""
@@ -46,10 +49,14 @@ def population_of_any(ws: Workspace, timestamps: Sequence[datetime]) -> exp.Quer
     return result
 
 
-def windows_at(ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint) -> "Reading":
-    """The windows before a cutoff (microseconds) of everyone whom a task asks about then."""
+def windows_at(
+    ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint, most: int | None = None
+) -> "Reading":
+    """The windows before a cutoff (microseconds) of everyone whom a task asks about then, or of about `most`."""
     queried = population_of_any(ws, [to_datetime(cutoff)])
-    builder = Builder(ws, warehouse, cutoff, Chosen(among=queried, cold=(queried.copy(),)))
+    share = 1.0 if most is None else min(1.0, most / max(_count(warehouse, queried), 1))
+    cold = (queried.copy(),) if most is None else ()
+    builder = Builder(ws, warehouse, cutoff, Chosen(share, among=queried, cold=cold))
     everyone = np.arange(len(builder.entities))
     return Reading(ws, builder, everyone, np.full(len(everyone), cutoff - days * DAY), days, checkpoint)
 
@@ -75,8 +82,11 @@ def typical_before(
         start.append(np.full(len(entity[-1]), end - days * DAY))
     pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
-    past = [(windows, _halves(ws, windows)) for windows in Reading(ws, builder, pairs[0], pairs[1], days, checkpoint)]
-    known = sum(int((half > 0).sum()) for _, half in past)
+    past = [
+        (windows, _halves(ws, windows), sides(ws, windows))
+        for windows in Reading(ws, builder, pairs[0], pairs[1], days, checkpoint)
+    ]
+    known = sum(int((half > 0).sum()) for _, half, _ in past)
     if known < LEAST:
         return f"{known} past windows of {days} days are known, and {LEAST} are needed to say what is usual"
     return TypicalWindows.of(lines_of(ws, builder.plans), past)
@@ -110,6 +120,20 @@ def _halves(ws: Workspace, windows: Windows) -> np.ndarray:
     """
     hashes = hashes_of(windows.entities.values, ws.settings.seed)[windows.entity]
     return np.where(windows.has_history, np.where(shares(hashes, windows.start ^ SALT) < 0.5, 1, 2), 0)
+
+
+def beside(
+    ws: Workspace, warehouse: Warehouse, typical: TypicalWindows, cutoff: int, days: int, checkpoint: Checkpoint
+) -> Beside:
+    """How odd windows before a cutoff are in the lines that many share, of as many as a past cutoff has."""
+    some = windows_at(ws, warehouse, cutoff, days, checkpoint, ROWS // PAST // 2)
+    return typical.beside([(windows, sides(ws, windows)) for windows in some])
+
+
+def sides(ws: Workspace, windows: Windows) -> np.ndarray:
+    """0 or 1 of the entity of each window, (rows,): those of one side are compared with those of the other."""
+    hashes = hashes_of(windows.entities.values, ws.settings.seed)[windows.entity]
+    return (shares(hashes, np.full(len(hashes), SIDE_SALT)) < 0.5).astype(np.int8)
 
 
 def _count(warehouse: Warehouse, query: exp.Query) -> int:

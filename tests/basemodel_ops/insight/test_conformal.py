@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from basemodel_ops.insight.conformal import Ranks, combined, p_values
+from basemodel_ops.insight.conformal import LEAST_BESIDE, Ranks, RanksBeside, combined, p_values
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -37,6 +37,34 @@ def test_chances_are_shares_of_like_rows_and_fall_beyond_them() -> None:
         found = ranks.chances(asked, np.full(4, height))
         assert (np.abs(np.log(found) + asked / scale) < [0.1, 0.15, 0.25, 2.5]).all()
     assert np.isnan(ranks.chances(np.array([np.nan]), np.zeros(1))).all()
+
+
+def test_what_is_odd_of_many_at_once_is_odd_of_nobody() -> None:
+    draw = np.random.default_rng(2)
+    past, now, half = draw.exponential(size=4000), draw.exponential(size=1000), draw.integers(0, 2, 1000)
+    now[:300] += 20  # a campaign reaches three in ten
+    now[300] = 60
+    flat = np.zeros(1000)
+    chances = Ranks.of(past, np.zeros(4000)).chances(now, flat)
+    beside = RanksBeside.of(now, flat, half).chances(now, flat, half)
+    assert chances[:301].max() < 1e-6
+    assert beside[:300].min() > 1e-3
+    assert beside[300] < beside[:300].min()
+    for number in (0, 1):  # each is ranked among the others: the share that is at least as large
+        own, others = now[half == number], now[half != number]
+        middle = np.median(own)
+        at = np.flatnonzero((half == number) & (now == own[np.argmin(np.abs(own - middle))]))[0]
+        assert beside[at] == pytest.approx((others >= now[at]).mean(), abs=0.01)
+
+
+def test_too_few_others_say_nothing() -> None:
+    score, half = (
+        np.append(np.arange(2.0 * LEAST_BESIDE - 2), np.nan),
+        np.append(np.arange(2 * LEAST_BESIDE - 2) % 2, 0),
+    )
+    found = RanksBeside.of(score, np.zeros(len(score)), half).chances(score, np.zeros(len(score)), half)
+    assert (found[:-1] == 0).all()
+    assert np.isnan(found[-1])
 
 
 def test_what_always_happens_has_an_even_chance() -> None:
