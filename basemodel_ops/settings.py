@@ -118,11 +118,6 @@ class Settings(BaseSettings):
         return tuple(sorted({*self.count_half_lives, max(self.half_lives)}))
 
     @property
-    def time_scales(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...]]:
-        """Half-lives of sketches and of exact counts, and windows, all in days: what histories are summed over."""
-        return self.half_lives, self.counted_half_lives, self.windows
-
-    @property
     def memory_bytes(self) -> int:
         """Memory that a run may use, bytes."""
         if not self.memory:

@@ -40,7 +40,7 @@ def attach(connection: duckdb.DuckDBPyConnection, file: Path, alias: str) -> Non
         raise DataError(f"{file} cannot be opened as a DuckDB file: {error}") from error
 
 
-def chosen(there: Sequence[tuple[str, ...]], places: Collection[str], where: str, prefix: str) -> list[tuple[str, ...]]:
+def chosen(there: Sequence[tuple[str, ...]], names: Collection[str], where: str, prefix: str) -> list[tuple[str, ...]]:
     """Of tables, each a schema and a name first, those of the places that are named; all but what is `MADE` if none is.
 
     Args:
@@ -52,10 +52,10 @@ def chosen(there: Sequence[tuple[str, ...]], places: Collection[str], where: str
     Raises:
         DataError: there is no such place, or nothing in it.
     """
-    if not places:
+    if not names:
         return [entry for entry in there if entry[0] not in MADE]
     results: dict[tuple[str, ...], None] = {}
-    for place in places:
+    for place in names:
         current = [entry for entry in there if place in (entry[0], f"{entry[0]}.{entry[1]}")]
         if not current:
             held = ", ".join(sorted({schema for schema, *_ in there if schema not in MADE})) or "none"
@@ -68,7 +68,7 @@ def chosen(there: Sequence[tuple[str, ...]], places: Collection[str], where: str
 
 
 def relations(
-    connection: duckdb.DuckDBPyConnection, file: Path, alias: str, places: Collection[str] = ()
+    connection: duckdb.DuckDBPyConnection, file: Path, alias: str, names: Collection[str] = ()
 ) -> Iterator[exp.Table]:
     """The tables and views of an attached file, by schema and name; of some places only, if any is named."""
     query = (
@@ -78,7 +78,7 @@ def relations(
         .order_by("table_schema", "table_name")
     )
     there = connection.execute(query.sql("duckdb")).fetchall()
-    for schema, name in chosen(there, places, str(file), str(file)):
+    for schema, name in chosen(there, names, str(file), str(file)):
         yield exp.table_(name, db=schema, catalog=alias, quoted=True)
 
 

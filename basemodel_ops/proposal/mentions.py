@@ -37,7 +37,7 @@ def with_mentions(connection: duckdb.DuckDBPyConnection, tables: Sequence[SeenTa
         replace(
             table,
             columns=tuple(
-                replace(column, mentions=mentioned(table, column)) if _is_asked(table, column) else column
+                replace(column, mentions=mentioned(table, column)) if _may_mention(table, column) else column
                 for column in table.columns
             ),
         )
@@ -54,7 +54,7 @@ def _is_word(column: SeenColumn) -> bool:
     return family(column.data_type) == "text" and not column.is_timestamp
 
 
-def _is_asked(table: SeenTable, column: SeenColumn) -> bool:
+def _may_mention(table: SeenTable, column: SeenColumn) -> bool:
     return _is_word(column) and not table.is_key(column) and LEAST_VALUES <= column.distinct <= MOST_VALUES
 
 

@@ -12,7 +12,7 @@ from sqlglot import exp
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.roles import Proposal, annotation
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
-from basemodel_ops.proposal.tables import moment
+from basemodel_ops.proposal.tables import timestamp_of_column
 from basemodel_ops.proposal.templates import DIGESTS, GRIDS, MACROS, PROFILES, README, TASK, TIMESTAMPS
 
 STALE = timedelta(days=14)
@@ -145,7 +145,7 @@ def _typed(seen_column: SeenColumn, dialect: str) -> exp.Expr:
     """The values of a column as a model has them."""
     column: exp.Expr = exp.column(seen_column.raw, quoted=True)
     if seen_column.ticks:
-        return moment(column, seen_column.ticks, dialect)
+        return timestamp_of_column(column, seen_column.ticks, dialect)
     if seen_column.data_type in ("timestamp_ltz", "timestamp_tz"):  # Snowflake's, which a cast would give without zone
         column = exp.Anonymous(this="convert_timezone", expressions=[exp.Literal.string("UTC"), column])
     return exp.cast(column, data_type(seen_column, dialect), dialect=dialect)

@@ -57,9 +57,9 @@ class Database(ABC):
     def share_of(self, relation: Relation, table: exp.Table) -> float:
         """Have a large table sampled where a query reads it; the share of its rows that is."""
 
-    def places(self, there: list[tuple[str, str, str]], places: Iterable[str]) -> list[str]:
+    def spelled(self, there: list[tuple[str, str, str]], names: Iterable[str]) -> list[str]:
         """Places as the database spells them."""
-        return list(places)
+        return list(names)
 
     def table(self, relation: Relation) -> exp.Table:
         """A table in a query."""
@@ -90,19 +90,19 @@ class Database(ABC):
         return [tuple(row.values()) for row in result.to_pylist()]
 
 
-def look_into(database: Database, places: Iterable[str]) -> list[SeenTable]:
+def look_into(database: Database, names: Iterable[str]) -> list[SeenTable]:
     """The tables and views of a database, by name.
 
     Args:
         database: Where they are.
-        places: A `schema`, or a `schema.table`, each.
+        names: A `schema`, or a `schema.table`, each.
 
     Raises:
         DataError: there is no such place, nothing in it, or two tables of the same name.
         WarehouseError: the database cannot be reached or read.
     """
     there, reserved = database.tables(), database.reserved()
-    named = database.places(there, places)
+    named = database.spelled(there, names)
     results: dict[str, SeenTable] = {}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")

@@ -72,11 +72,11 @@ class SnowflakeDatabase(Database):
         table.set("sample", exp.TableSample(method=exp.var("BERNOULLI"), size=exp.Literal.number(ROWS)))
         return ROWS / total
 
-    def places(self, there: list[tuple[str, str, str]], places: Iterable[str]) -> list[str]:
+    def spelled(self, there: list[tuple[str, str, str]], names: Iterable[str]) -> list[str]:
         """In any case where none is spelled exactly so."""
         known = dict.fromkeys(place for schema, name, _ in there for place in (schema, f"{schema}.{name}"))
         results: list[str] = []
-        for place in places:
+        for place in names:
             alike = [other for other in known if other.upper() == place.upper()]
             results += [place] if place in known or not alike else alike
         return results

@@ -44,7 +44,7 @@ def read_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> e
     """
     if reader_of(files[0]) != "read_csv_auto":
         return files_read(files)
-    given = _told(connection, files)
+    given = _options(connection, files)
 
     def read(spellings: tuple[str, ...], every: bool = True) -> exp.Expr:
         options = given | (EVERY if every else {})
@@ -71,23 +71,23 @@ def _kinds(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...], read:
     return [kind for _, kind in described_columns(connection, SeenTable("", files, read, 0, ()))]
 
 
-def _told(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> Options:
+def _options(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> Options:
     """Letters of Western Europe before UTF-8, a comma in numbers, and moments without seconds, where all are so."""
 
     def kinds(options: Options) -> list[str]:
         return _kinds(connection, files, files_read(files, **options, **EVERY, nullstr=_texts(("", *MISSING))))
 
-    def moments(options: Options) -> int:
+    def timestamps(options: Options) -> int:
         return sum(map(is_timestamp, kinds(options)))
 
     given: Options = {}
     try:
-        before = moments(given)
+        before = timestamps(given)
     except DataError as error:
         if "not utf-8" not in str(error):
             raise
         given = {"encoding": exp.Literal.string("latin-1")}
-        before = moments(given)
+        before = timestamps(given)
     columns = _first_texts(connection, files, given)
     if _sniffed(connection, files, given)[0] != "," and any(
         all(map(COMMA.fullmatch, column)) and any("," in text for text in column) for column in columns
@@ -95,7 +95,7 @@ def _told(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> Opt
         given["decimal_separator"] = exp.Literal.string(",")
     written = [text for text in FORMATS if any(_fits(text, column) for column in columns)]
     options: list[Options] = [{"timestampformat": exp.Literal.string(text)} for text in written]
-    fitting = [option for option in options if moments(given | option) > before]
+    fitting = [option for option in options if timestamps(given | option) > before]
     if not fitting:
         others = _year_last(_sniffed(connection, files, given)[1:], columns)
         fitting = [option for option in others if kinds(given | option) == kinds(given)]
@@ -103,12 +103,12 @@ def _told(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> Opt
     return given | (fitting[0] if len(fitting) == 1 else {})
 
 
-def _year_last(found: Iterable[str | None], columns: list[list[str]]) -> Iterator[Options]:
+def _year_last(formats: Iterable[str | None], columns: list[list[str]]) -> Iterator[Options]:
     """Where DuckDB takes what stands first for a year of two digits, the orders in which moments are nearer together.
 
     31.12.23 may be of 2031 as well. Read so, a year of days is spread over thirty.
     """
-    for name, text in zip(("dateformat", "timestampformat"), found, strict=True):
+    for name, text in zip(("dateformat", "timestampformat"), formats, strict=True):
         if text is not None and text.startswith("%y"):
             mark, clock = text[2], text[len("%y-%m-%d") :]
             for other in (f"{first}{mark}{second}{mark}%y{clock}" for first, second in ORDERS):
@@ -119,8 +119,8 @@ def _year_last(found: Iterable[str | None], columns: list[list[str]]) -> Iterato
 
 def _span(text: str, column: Iterable[str]) -> timedelta:
     """From the first to the last of some values."""
-    moments = [datetime.strptime(value, text) for value in column]
-    return max(moments) - min(moments)
+    timestamps = [datetime.strptime(value, text) for value in column]
+    return max(timestamps) - min(timestamps)
 
 
 def _texts(values: Iterable[str]) -> exp.Array:

@@ -186,11 +186,11 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, k
     column, ticks = exp.column(raw, quoted=True), 0
     if family(kind) in ("number", "floating") and CLOCK.search(snake(raw)):
         ticks = _ticks(connection, table, column)
-    elif family(kind) == "text" and _is_written_moment(connection, table, column):
+    elif family(kind) == "text" and _is_written_timestamp(connection, table, column):
         kind = "timestamp"
     queried = [exp.Count(this=exp.Distinct(expressions=[column])), exp.Count(this=column), exp.Count(this=exp.Star())]
     if is_timestamp(kind) or ticks:
-        timestamp = moment(column, ticks)
+        timestamp = timestamp_of_column(column, ticks)
         queried += [exp.Min(this=timestamp), exp.Max(this=timestamp.copy())]
     query = exp.select(*queried).from_(table.source.subquery("rows"))
     distinct, known, total, *ends = connection.execute(query.sql("duckdb")).fetchone() or (0, 0, 0)
@@ -198,7 +198,7 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SeenTable, raw: str, k
     return SeenColumn(raw, raw, kind.lower(), distinct, total - known, first, last, ticks)
 
 
-def _is_written_moment(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.Column) -> bool:
+def _is_written_timestamp(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.Column) -> bool:
     """Whether all texts are moments of UTC from 1980 to 2099 as DuckDB casts them; the first are asked before all are.
 
     A cast of a text to a timestamp drops its zone without a word, so texts of other zones are none.
@@ -226,7 +226,7 @@ def _ticks(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.
     return next((ticks for ticks in (1, 1_000, 1_000_000) if FIRST * ticks <= low <= high < LAST * ticks), 0)
 
 
-def moment(column: exp.Column, ticks: int, dialect: str = "duckdb") -> exp.Expr:
+def timestamp_of_column(column: exp.Column, ticks: int, dialect: str = "duckdb") -> exp.Expr:
     """A column as a timestamp in UTC; `ticks` as in `SeenColumn`."""
     if not ticks:
         return exp.cast(column, "timestamp")

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
-from basemodel_ops.warehouse.duckdb_log import is_held, log_of, whole_length
+from basemodel_ops.warehouse.duckdb_log import complete_length, is_held, log_of
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.session import Session, create_table
 from basemodel_ops.warehouse.sql import SqlWarehouse
@@ -193,7 +193,7 @@ class DuckDBWarehouse(SqlWarehouse):
         DuckDB would drop the last transactions of either without a word.
         """
         log = log_of(self._path)
-        if not log.exists() or (full := whole_length(log.read_bytes())) == log.stat().st_size or is_held(self._path):
+        if not log.exists() or (full := complete_length(log.read_bytes())) == log.stat().st_size or is_held(self._path):
             return
         if self._flag.exists():
             with log.open("r+b") as file:

@@ -24,7 +24,7 @@ def log_of(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
-def whole_length(log: bytes) -> int:
+def complete_length(log: bytes) -> int:
     """Bytes up to the end of the last whole transaction; all of a log whose version is not known here."""
     try:
         offset = _header_end(log) if log else 0

@@ -70,7 +70,7 @@ class Publication:
 
     def begin(self, session: Session) -> None:
         """Read the ledger, and make a stage table unless it knows the same inputs."""
-        with self._told():
+        with self._translated_errors():
             columns = [defined(name, exp.DataType.build(kind)) for name, kind in LEDGER_COLUMNS.items()]
             session.create(self._partition.ledger, columns)
             if self._partition.is_committed(session):
@@ -101,7 +101,7 @@ class Publication:
         if not self._is_sound:
             raise self._refused("a batch of it could not be appended")
         self._flush(session)
-        with self._told():
+        with self._translated_errors():
             session.close_stage(self._stage)
             self._check_rows(session)
             # All DDL is before the transaction: on Snowflake it commits by itself.
@@ -146,7 +146,7 @@ class Publication:
         self._held.clear()
         self._held_rows = self._held_bytes = 0
         self._sent = combined(self._sent, content_hash(table))
-        with self._told():
+        with self._translated_errors():
             session.append(self._stage, table)
 
     def _check_rows(self, session: Session) -> None:
@@ -213,7 +213,7 @@ class Publication:
         self.table_rows = self.rows + sum(int(count) for key, count in counts if key != partition.key)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         """What a driver says, as the error that says what became of the partition."""
         try:
             yield

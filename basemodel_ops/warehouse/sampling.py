@@ -23,7 +23,7 @@ def shard_of(query: exp.Select, hashed: exp.Expr, column: str, index: int, count
     if not 0 <= index < count:
         raise ValueError(f"There is no shard {index} of {count}: they are counted from 0.")
     condition = exp.EQ(this=_part_of(hashed, count), expression=exp.Literal.number(index))
-    return query.where(_said(condition, "SHARD", column, index, count))
+    return query.where(_in_words(condition, "SHARD", column, index, count))
 
 
 def sample_of(
@@ -37,7 +37,7 @@ def sample_of(
     # Rounded up, so that a larger share is never of fewer parts, and the smallest is not of none.
     bound = exp.Literal.number(math.ceil(share * PARTS))
     within = exp.LT(this=_part_of(hashed, PARTS), expression=bound)
-    condition = _said(within, "SAMPLE", column, share)
+    condition = _in_words(within, "SAMPLE", column, share)
     if also is not None:
         condition = exp.or_(condition, column_of(column).isin(query=also))
     return query.where(condition)
@@ -48,7 +48,7 @@ def _part_of(hashed: exp.Expr, count: int) -> exp.Abs:
     return exp.Abs(this=remainder(hashed, count))
 
 
-def _said(condition: exp.Expr, name: str, column: str, *numbers: float) -> exp.Expr:
+def _in_words(condition: exp.Expr, name: str, column: str, *numbers: float) -> exp.Expr:
     said = [column_of(column), *map(exp.Literal.number, numbers)]
     condition.meta[SAID] = exp.Anonymous(this=name, expressions=said)
     return condition

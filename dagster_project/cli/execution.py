@@ -63,13 +63,13 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
     key = partition(project, as_of) if is_known else None
     with open_warehouse(settings) as warehouse:  # one that cannot be reached, or is another's, is found before any work
         check_owner(warehouse, settings.answers_schema, settings.owner)
-    asked = [job, list(tasks), key or as_of, timestamp(grid).date()]
-    before = last(project, asked)
+    request = [job, list(tasks), key or as_of, timestamp(grid).date()]
+    before = last(project, request)
     if before and is_dated and before.key != (key or partition(project, as_of)):
         before = None
     what = _why_skipped(before) if before else f"Running {job}" + (f" as of {key}" if key else "")
     console.print(what, style="bold", soft_wrap=True)
-    outcome = before or _made(project, tasks, as_of, job, asked)
+    outcome = before or _made(project, tasks, as_of, job, request)
     _print_summary(project, names, outcome, console, write_report(settings, outcome.key))
     if not before:
         console.print(f"  Of {outcome.assets} assets {outcome.reused} were there, made from the same, and stayed.")
@@ -95,7 +95,7 @@ def _check_trained(project: Project, tasks: Sequence[str], names: Sequence[str])
         )
 
 
-def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, asked: Sequence[object]) -> Outcome:
+def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, request: Sequence[object]) -> Outcome:
     """Run a job, and note what became of it."""
     forget(project.settings)
     with loaded(dbt_executable(), project.settings.kind) as dbt:
@@ -103,7 +103,7 @@ def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, a
 
         outcome = run_job(project, tasks, as_of, job, dbt)
     if not outcome.held_back:
-        note(project, asked, outcome)
+        note(project, request, outcome)
     return outcome
 
 

@@ -61,7 +61,7 @@ class TableAsset:
             },
         )  # fmt: skip
 
-    def told(self, result: dg.MaterializeResult, workspace: "Workspace") -> dg.MaterializeResult:
+    def with_metadata(self, result: dg.MaterializeResult, workspace: "Workspace") -> dg.MaterializeResult:
         """The result of a stage with the columns and rows of what it just published, and where columns come from."""
         published = workspace.published[str(self.relation)]
         known = {name: deps for name, deps in self.lineage.items() if name in published.schema.names}

@@ -65,7 +65,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
                 yield result._replace(asset_key=REPRESENTATION, check_results=found)
             else:
                 found = _answered(workspace, name, timestamp)
-                yield tables[name].told(result, workspace)._replace(check_results=found)
+                yield tables[name].with_metadata(result, workspace)._replace(check_results=found)
         for task, why in held.items():
             key = scores_key(task)
             result = dg.AssetCheckResult(check_name=HELD_BACK, asset_key=key, passed=False, description=why)

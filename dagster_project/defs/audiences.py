@@ -10,7 +10,7 @@ from basemodel_ops.contract.types import Audience
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
 from dagster_project.defs.insight import GROUP
-from dagster_project.defs.lineage import of_asked
+from dagster_project.defs.lineage import of_population
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.about import owners
 from dagster_project.lib.keys import asset_key
@@ -36,7 +36,7 @@ def _audience(project: Project, audience: Audience) -> dg.AssetsDefinition:
     key = _key(audience)
     table = TableAsset(
         project, key, f"{audience.name}_audience", TABLES["audience"], project.contract.entity,
-        of_asked(project, project.contract.tasks),
+        of_population(project, project.contract.tasks),
     )  # fmt: skip
 
     @dg.multi_asset(
@@ -60,6 +60,6 @@ def _audience(project: Project, audience: Audience) -> dg.AssetsDefinition:
         timestamp, workspace, started = as_of(context.partition_key), workspaces.open(context), time.monotonic()
         report = stages.audience(workspace, audience.name, timestamp, context.run.run_id)
         result = checked(check_audience(workspace, audience.name, timestamp), "whole")._replace(asset_key=key)
-        yield table.told(reported(report, started), workspace)._replace(check_results=[result])
+        yield table.with_metadata(reported(report, started), workspace)._replace(check_results=[result])
 
     return ranked

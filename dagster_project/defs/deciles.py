@@ -60,7 +60,11 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
                 started = time.monotonic()
                 report = stages.task_deciles(workspace, task.name, timestamp, context.run.run_id)
                 result = checked(check_deciles(workspace, task.name, timestamp), "whole")._replace(asset_key=key)
-                yield tables[task.name].told(reported(report, started), workspace)._replace(check_results=[result])
+                yield (
+                    tables[task.name]
+                    .with_metadata(reported(report, started), workspace)
+                    ._replace(check_results=[result])
+                )
 
     return [deciles]
 

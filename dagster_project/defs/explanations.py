@@ -75,7 +75,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             started, name = time.monotonic(), task.name
             report = stages.task_explanations(workspace, name, timestamp, context.run.run_id)
             results = _results(workspace, task, context.partition_key, report.version)
-            yield tables[name].told(reported(report, started), workspace)._replace(check_results=results)
+            yield tables[name].with_metadata(reported(report, started), workspace)._replace(check_results=results)
 
     return [explanations]
 

@@ -12,7 +12,7 @@ from basemodel_ops.assets import FOUNDATION_MODEL, SEGMENTATION, embedding_key, 
 from basemodel_ops.contract.answers import TABLES, published_name
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
-from dagster_project.defs.lineage import of_asked, of_values
+from dagster_project.defs.lineage import of_population, of_values
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
@@ -86,7 +86,7 @@ def _described(project: Project) -> dict[dg.AssetKey, _Weekly]:
 
 
 def _weekly(project: Project) -> dg.AssetsDefinition:
-    described, asked = _described(project), of_asked(project, project.contract.tasks)
+    described, asked = _described(project), of_population(project, project.contract.tasks)
     asked["neighbour"] = asked.get(project.contract.entity, [])
     tables = {
         key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], project.contract.entity, asked)
@@ -113,7 +113,9 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
             for name, report in stage().items() if wanted else ():
                 if (key := dg.AssetKey(name)) in wanted:
                     results = _results(workspace, key, timestamp)
-                    yield tables[key].told(reported(report, started), workspace)._replace(check_results=results)
+                    yield (
+                        tables[key].with_metadata(reported(report, started), workspace)._replace(check_results=results)
+                    )
 
     return insight
 
@@ -166,6 +168,6 @@ def _items(project: Project, column: str) -> dg.AssetsDefinition:
 
         workspace = workspaces.open(context)
         result = materialized(lambda: stages.item_embeddings(workspace, column, context.run.run_id))
-        return table.told(result, workspace)
+        return table.with_metadata(result, workspace)
 
     return embedded

@@ -12,7 +12,7 @@ from dagster_project.lib.project import Project
 Lineage = dict[str, list[dg.TableColumnDep]]
 
 
-def of_asked(project: Project, tasks: Iterable[Task]) -> Lineage:
+def of_population(project: Project, tasks: Iterable[Task]) -> Lineage:
     """Entity and cutoff of everyone whom some tasks ask about."""
     grid, results = project.contract.grid, Lineage()
     for task in tasks:
@@ -25,7 +25,7 @@ def of_asked(project: Project, tasks: Iterable[Task]) -> Lineage:
 
 def of_scores(project: Project, task: Task) -> Lineage:
     """Columns of a score table: whom the task asks about and when, and what its classes, labels or items are."""
-    results = of_asked(project, [task])
+    results = of_population(project, [task])
     target = _column(project, task.relation, task.target)
     if task.is_own:
         results["moment"] = [_column(project, task.population or task.relation, task.cutoff)]

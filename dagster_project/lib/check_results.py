@@ -35,7 +35,7 @@ def cached_results(
     settings: Settings, check: str, versions: object, find: Callable[[], list[CheckResult]]
 ) -> tuple[list[CheckResult], bool]:
     """As `cached_result`, of a check that finds several things: remembered where all of them passed."""
-    version = _hash(check, versions, code_version(), own_code())
+    version = _hash(check, versions, code_version(), definitions_code())
     path = settings.home / "findings" / f"{check}.json"
     if (last := _read(path)) is not None and last[0] == version:
         return last[1], True
@@ -66,7 +66,7 @@ def _read(path: Path) -> tuple[str, list[CheckResult]] | None:
         return None
 
 
-def own_code() -> str:
+def definitions_code() -> str:
     """A hash of this package, where some checks are."""
     return _hash(*(path.read_text() for path in sorted(Path(__file__).parents[1].rglob("*.py"))))
 

@@ -19,7 +19,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.warehouse import open_warehouse
 from basemodel_ops.warehouse.queries import column_of, table_of
 from dagster_project.lib.built import Builds
-from dagster_project.lib.check_results import own_code
+from dagster_project.lib.check_results import definitions_code
 from dagster_project.lib.project import Project
 
 
@@ -45,7 +45,7 @@ class Outcome:
     """Why a task was not answered, by task."""
 
 
-def last(project: Project, asked: Sequence[object]) -> Outcome | None:
+def last(project: Project, request: Sequence[object]) -> Outcome | None:
     """The outcome of the last run if it was asked the same and would do nothing new; else None."""
     try:
         record = json.loads(_path(project.settings).read_text())
@@ -54,15 +54,15 @@ def last(project: Project, asked: Sequence[object]) -> Outcome | None:
         return None
     builds = [Builds(project, step) for step in outcome.builds]
     # Tables are read last, and only while all else is as it was.
-    same = all(was == now for was, now in zip(state, _state(project, asked, builds), strict=True))
+    same = all(was == now for was, now in zip(state, _state(project, request, builds), strict=True))
     return outcome if same and all(build.same([], [])[0] for build in builds) else None
 
 
-def note(project: Project, asked: Sequence[object], outcome: Outcome) -> None:
+def note(project: Project, request: Sequence[object], outcome: Outcome) -> None:
     """Note a run that ended well, where each build of dbt was noted as one that says the same again."""
     builds = [Builds(project, step) for step in outcome.builds]
     if all(build.path.exists() for build in builds):
-        record = {"outcome": asdict(outcome), "state": list(_state(project, asked, builds))}
+        record = {"outcome": asdict(outcome), "state": list(_state(project, request, builds))}
         path = _path(project.settings)
         temporary = path.with_suffix(".next")
         temporary.write_text(json.dumps(record))
@@ -79,14 +79,14 @@ def _path(settings: Settings) -> Path:
     return settings.home / "dagster" / "finished.json"
 
 
-def _state(project: Project, asked: Sequence[object], builds: Sequence[Builds]) -> Iterator[str]:
+def _state(project: Project, request: Sequence[object], builds: Sequence[Builds]) -> Iterator[str]:
     """Hashes of what a run follows from and leaves, the cheap ones first.
 
     Tables that dbt reads and writes stand in the record of each build.
     """
     settings = project.settings
-    yield version_of(*asked)
-    yield version_of(code_version(), own_code())
+    yield version_of(*request)
+    yield version_of(code_version(), definitions_code())
     yield version_of(settings.model_dump(mode="json", exclude={"artifacts"}))  # a URL with a password, perhaps
     yield version_of([build.path.read_text() if build.path.exists() else "" for build in builds])
     yield ArtifactStore(settings.artifact_root).fingerprint()

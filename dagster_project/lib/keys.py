@@ -21,7 +21,7 @@ def asset_key(key: str) -> dg.AssetKey:
     return dg.AssetKey([UNNAMEABLE.sub(lambda result: f"_u{ord(result.group()):x}_", part) for part in key.split("/")])
 
 
-def own_keys(contract: Contract) -> set[dg.AssetKey]:
+def asset_keys(contract: Contract) -> set[dg.AssetKey]:
     """Keys of the assets that are not dbt's."""
     names = [
         "snapshot",
@@ -40,7 +40,7 @@ def node_keys(manifest: Mapping[str, Any], contract: Contract) -> dict[str, dg.A
 
     One that is called like an asset of this package, or like another node, gets schema and package in front.
     """
-    translator, taken = DagsterDbtTranslator(), own_keys(contract)
+    translator, taken = DagsterDbtTranslator(), asset_keys(contract)
     nodes = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] in TABLES}
     results = {key: translator.get_asset_key(node) for key, node in nodes.items()}
     for part in ("schema", "package_name"):

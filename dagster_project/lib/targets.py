@@ -57,7 +57,7 @@ def resolved(settings: Settings) -> Settings:
     }
     if kind == "duckdb":
         results["duckdb_path"] = _file(output, settings, target, path)
-    _check_place(output, settings, target, kind)
+    _check_location(output, settings, target, kind)
     return settings.model_copy(update=results)
 
 
@@ -130,7 +130,7 @@ def _file(output: Mapping[str, Any], settings: Settings, target: str, profile: P
     return settings.duckdb_path if str(file) == _path(settings) else str(file)
 
 
-def _check_place(output: Mapping[str, Any], settings: Settings, target: str, kind: str) -> None:
+def _check_location(output: Mapping[str, Any], settings: Settings, target: str, kind: str) -> None:
     """Refuse a target whose tables would not be found where its variables point to."""
     for field, variable in ADAPTERS[kind].places.items():
         wanted = os.environ.get(variable)
@@ -141,6 +141,6 @@ def _check_place(output: Mapping[str, Any], settings: Settings, target: str, kin
             )
 
 
-def _bare(place: str) -> str:
+def _bare(location: str) -> str:
     """A place as it is compared: in lower case, a host without its scheme and slash."""
-    return place.lower().removeprefix("https://").rstrip("/")
+    return location.lower().removeprefix("https://").rstrip("/")

@@ -61,7 +61,7 @@ def test_what_failed_is_found_again_each_time(settings: Settings) -> None:
     assert cached_result(settings, "visits/quality", 1, good) == (GOOD, False)
 
 
-@pytest.mark.parametrize("name", ["code_version", "own_code"])
+@pytest.mark.parametrize("name", ["code_version", "definitions_code"])
 def test_other_code_finds_again(settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     check = Check(GOOD)
     cached_result(settings, "visits/quality", 1, check)

@@ -14,7 +14,7 @@ from dagster_project.definitions import build
 from dagster_project.defs import answers, explanations, insight, training
 from dagster_project.defs.automation import MAIN_JOB
 from dagster_project.defs.partitions import cutoffs, newest_key
-from dagster_project.lib.keys import own_keys
+from dagster_project.lib.keys import asset_keys
 from dagster_project.lib.project import Project, load_project
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.json")
@@ -95,4 +95,4 @@ def test_loading_the_definitions_loads_nothing_heavy(project: Project) -> None:
 def test_the_keys_that_models_may_not_take_are_those_of_all_own_assets(project: Project) -> None:
     groups = (training, answers, insight, explanations)
     made = {key for group in groups for asset in group.assets(project) for key in asset.keys}
-    assert made <= own_keys(project.contract)
+    assert made <= asset_keys(project.contract)

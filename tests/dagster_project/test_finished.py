@@ -94,7 +94,7 @@ def test_what_is_asked_otherwise_is_run(ended: Run) -> None:
     assert not would_do_nothing(ended.settings.model_copy(update={"epochs": 2}))
 
 
-@pytest.mark.parametrize("name", ["code_version", "own_code"])
+@pytest.mark.parametrize("name", ["code_version", "definitions_code"])
 def test_other_code_is_run(ended: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(finished, name, lambda: "other code")
     assert not would_do_nothing(ended.settings)

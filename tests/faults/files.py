@@ -17,7 +17,7 @@ from basemodel_ops.contract.types import Column, ColumnType, Contract, EventSour
 from basemodel_ops.data_quality.preflight import preflight
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
-from basemodel_ops.warehouse.duckdb_log import log_of, whole_length
+from basemodel_ops.warehouse.duckdb_log import complete_length, log_of
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
 from .kills import ROOT
@@ -129,7 +129,7 @@ def cut_logs(folder: Path, times: int, generator: random.Random) -> Outcome:
     path = folder / "killed.duckdb"
     subprocess.run([sys.executable, "-c", KILLED, str(path)], timeout=60, check=False)
     log = log_of(path).read_bytes()
-    whole = {length for length in range(len(log) + 1) if whole_length(log[:length]) == length}
+    whole = {length for length in range(len(log) + 1) if complete_length(log[:length]) == length}
     cuts = generator.sample(sorted(set(range(1, len(log))) - whole), times)
     bad = 0
     for cut in cuts:

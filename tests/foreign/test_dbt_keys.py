@@ -11,7 +11,7 @@ import pytest
 from basemodel_ops.contract import read_contract
 from basemodel_ops.settings import Settings
 from dagster_project.defs.dbt_models import FolderTranslator, has_marts
-from dagster_project.lib.keys import own_keys
+from dagster_project.lib.keys import asset_keys
 from dagster_project.lib.project import Project
 
 from ..basemodel_ops.manifests import Models, hospital, write
@@ -52,7 +52,7 @@ def test_models_called_like_assets_of_this_package_have_keys_of_their_own(tmp_pa
     made = project(tmp_path, models)
     keys = made.node_keys
     assert len(set(keys.values())) == len(models)
-    assert not set(keys.values()) & own_keys(made.contract)
+    assert not set(keys.values()) & asset_keys(made.contract)
     assert keys["model.project.snapshot"] == dg.AssetKey(["main", "snapshot"])
     assert keys["model.project.visits"] == dg.AssetKey(["visits"])
     assert made.key(made.contract.event("visits").relation) == dg.AssetKey(["visits"])

@@ -55,8 +55,9 @@ class Masker:
         `is_narrow` where nobody reads sketches, cells and sessions; `is_slow` where nobody reads cells, sessions and
         shorter half-lives than the longest.
         """
+        settings = ws.settings
         self.histories, self._cutoff = part.histories, np.array([cutoff])
-        self._plans, (half_lives, counted, windows) = builder.plans, ws.settings.time_scales
+        self._plans, half_lives, counted = builder.plans, settings.half_lives, settings.counted_half_lives
         # What is left out is told by blocks of its own; what is left stands in the same order.
         if is_narrow or is_slow:
             self._plans = [replace(plan, cells={}, densities={}) for plan in builder.plans]
@@ -65,9 +66,9 @@ class Masker:
             self._plans = [replace(plan, codes={}) for plan in self._plans]
         if is_slow:
             half_lives = (max(half_lives),)
-        self._layout_settings = half_lives, counted, windows
+        self._layout_settings = half_lives, counted, settings.windows
         # Facts of an entity and the time of the year stand last, and do not follow from its events.
-        layout = history_layout(builder.plans, *ws.settings.time_scales)
+        layout = history_layout(builder.plans, settings.half_lives, settings.counted_half_lives, settings.windows)
         beside = builder.layout.blocks[len(layout.blocks) :]
         none = [np.zeros(count, bool) for count in np.sum([np.diff(h.start) for h in part.histories], axis=0)]
         empty = masked(part.histories, np.arange(len(part)), none)

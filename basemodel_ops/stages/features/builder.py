@@ -102,7 +102,8 @@ def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
     plans = [_plan(ws, event, EncoderArtifact.current(ws, event.name)) for event in ws.contract.events]
     settings = ws.settings
     kept = {(source, column) for source, column, _ in ws.snapshot().item_targets} | set(category_columns(ws.contract))
-    return narrow(plans, settings.row_numbers, *settings.time_scales, kept)
+    half_lives = settings.half_lives, settings.counted_half_lives, settings.windows
+    return narrow(plans, settings.row_numbers, *half_lives, kept)
 
 
 def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> SourcePlan:
@@ -156,7 +157,7 @@ class Builder:
             for source in ws.contract.attributes
             if source.key == ws.contract.entity
         ]
-        base = history_layout(self.plans, *ws.settings.time_scales)
+        base = history_layout(self.plans, ws.settings.half_lives, ws.settings.counted_half_lives, ws.settings.windows)
         specs = [(b.kind, b.source, b.column, b.detail, b.length) for b in base.blocks]
         for attributes in self.attributes:
             specs += attributes.layout
@@ -219,7 +220,8 @@ class Builder:
         Cutoffs are (cutoffs,), or of each entity (entities, cutoffs).
         """
         high, settings = low + histories[0].entities, self._ws.settings
-        values = history_values(histories, self.plans, cutoffs, *settings.time_scales)
+        half_lives, counted = settings.half_lives, settings.counted_half_lives
+        values = history_values(histories, self.plans, cutoffs, half_lives, counted, settings.windows)
         calendar = calendar_values(cutoffs, self.calendar)
         calendar = np.broadcast_to(calendar, (high - low, *calendar.shape[-2:]))
         attributes = [attributes.at(low, high, cutoffs) for attributes in self.attributes]

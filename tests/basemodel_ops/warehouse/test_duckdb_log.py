@@ -12,7 +12,7 @@ import pytest
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
-from basemodel_ops.warehouse.duckdb_log import is_held, log_of, whole_length
+from basemodel_ops.warehouse.duckdb_log import complete_length, is_held, log_of
 from basemodel_ops.warehouse.queries import rows_query
 
 THINGS = Relation(schema_name="main", name="things")
@@ -48,10 +48,10 @@ def values(path: Path) -> list[int]:
 
 def test_a_log_is_whole_only_where_a_transaction_ends(killed: Path) -> None:
     log = log_of(killed).read_bytes()
-    whole = [cut for cut in range(1, len(log) + 1) if whole_length(log[:cut]) == cut]
+    whole = [cut for cut in range(1, len(log) + 1) if complete_length(log[:cut]) == cut]
     assert whole[-1] == len(log)
-    assert [whole_length(log[:cut]) for cut in range(whole[0])] == [0] * whole[0]
-    assert all(whole_length(log[: cut + 5]) == cut for cut in whole[:-1])
+    assert [complete_length(log[:cut]) for cut in range(whole[0])] == [0] * whole[0]
+    assert all(complete_length(log[: cut + 5]) == cut for cut in whole[:-1])
     # The header alone, and then the end of each commit.
     assert len(whole) == COMMITS + 1
 
@@ -65,7 +65,7 @@ def test_a_log_that_was_cut_is_refused_and_left_alone(killed: Path, part: float)
     log = log_of(killed)
     whole = log.read_bytes()
     size = int(part * len(whole))
-    cut = whole[: size + 5 if whole_length(whole[:size]) == size else size]  # never at the end of a commit
+    cut = whole[: size + 5 if complete_length(whole[:size]) == size else size]  # never at the end of a commit
     log.write_bytes(cut)
     for _ in range(2):
         with pytest.raises(WarehouseError, match="ends inside of a transaction") as caught:
