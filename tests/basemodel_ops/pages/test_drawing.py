@@ -91,7 +91,7 @@ def test_the_qini_curve_counts_what_treatment_gains_among_the_largest_effects(
     by_title = {"Qini curve": drawn_lines, "Effects foreseen and seen": {}}
 
     def seen(*arguments: object) -> object:
-        by_title[arguments[0]].update(lines=arguments[4], guide=arguments[5])
+        by_title[str(arguments[0])].update(lines=arguments[4], guide=arguments[5])
         return curves(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(quality, "curves", seen)

@@ -69,7 +69,7 @@ def test_a_point_is_the_head_of_these_entities() -> None:
 def test_what_all_labels_gave_is_not_learnt_again() -> None:
     known, target = sample(TaskType.BINARY, 0, 400)
     draws = np.random.default_rng(5).random(400)
-    answers = dict.fromkeys(HEADS, np.full(400, 0.5))
+    answers: dict[str, np.ndarray] = {name: np.full(400, 0.5) for name in HEADS}
     curve = label_efficiency(
         TaskType.BINARY, "auroc", known, target, np.arange(400), draws, known, lambda answer: answer.mean(), 0, answers
     )
