@@ -130,8 +130,8 @@ def test_reasons_deciles_and_the_card_are_made_of_it(treated: tuple[Workspace, T
     report = EvaluationArtifact.current(ws, task.name).report
     assert [measured.low, measured.high] == [report[f"{report['shipped']}: qini_{end}"] for end in ("low", "high")]
     assert measured.value == pytest.approx(report["shipped_value"], abs=1e-5)
-    (picture,) = card.pictures
-    assert picture.title == "Qini curve"
+    picture, held = card.pictures
+    assert [picture.title, held.title] == ["Qini curve", "Effects foreseen and seen"]
     assert f"shipped {measured}" in picture.words
     assert "at random" in dict(picture.legend)
 
