@@ -21,6 +21,9 @@ INSIGHT = {
     "entity_embeddings": f"""
         (1, timestamp '2017-05-15', '[0.5,-1]', {ENDS})
     ) rows (household_id, as_of, embedding, model_version, run_id, scored_at""",
+    "product_id_embeddings": """
+        ('purchases', 1001::bigint, 3::bigint, '[0.5,-1]', 'v')
+    ) rows (source, product_id, events, embedding, model_version""",
     "churn_28d_deciles": f"""
         (1, timestamp '2017-05-08', 0.25::double, 9, {ENDS}),
         (1, timestamp '2017-05-15', 0.25::double, 7, {ENDS})

@@ -115,7 +115,6 @@ EMPTY: dict[str, list[pa.Array]] = {
         pa.nulls(4, pa.float64()), pa.array([np.nan] * 4), pa.array([np.inf, -np.inf] * 2), pa.array([7.0] * 4),
         pa.array([7] * 4),
     ],
-    "category": [pa.nulls(4, pa.string()), pa.array(["same"] * 4), pa.nulls(4)],
     "text": [pa.nulls(4, pa.string()), pa.array(["same"] * 4), pa.array([""] * 4)],
     "time": [pa.nulls(4, pa.timestamp("us")), pa.array([MOMENT] * 4, pa.timestamp("us")), pa.nulls(4, pa.time64("us"))],
     "image": [pa.nulls(4, pa.binary()), pa.array([b"no picture"] * 4)],
@@ -132,6 +131,13 @@ def test_a_column_that_is_null_or_one_value_everywhere_is_encoded(kind: str) -> 
         if column.null_count == len(column):
             assert (cells == -1).all()
             assert not features.any()
+
+
+@pytest.mark.parametrize("column", [pa.nulls(4, pa.string()), pa.array(["same"] * 4)], ids=["null", "same"])
+def test_a_category_that_is_null_or_one_value_everywhere_is_encoded(column: pa.Array) -> None:
+    vocabulary, codes = Vocabulary.of_groups(column, np.ones(4))
+    assert codes.tolist() == ([-1] * 4 if column.null_count else [0] * 4)
+    assert vocabulary.encode(pa.nulls(4)).tolist() == [-1] * 4
 
 
 def test_a_time_of_day_has_an_hour_and_no_day_and_what_has_no_end_has_neither() -> None:

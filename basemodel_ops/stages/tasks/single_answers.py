@@ -10,11 +10,11 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import PARTS
-from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, known_before_test
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, REFERENCE, reference_features, reference_predictions
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
+from basemodel_ops.stages.tasks.labels_needed import write_curve
 from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
 from basemodel_ops.stages.tasks.selection import LabelledRows, Selection, peer_features, select
@@ -27,7 +27,6 @@ from basemodel_ops.tasks.cold_start import ColdStart, measure_by_history
 from basemodel_ops.tasks.comparison import difference_error, is_worse, mean_metrics
 from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.label_efficiency import LabelEfficiency, label_efficiency
 from basemodel_ops.tasks.leakage import find_leaking_feature
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.tasks.single import fit_heads
@@ -55,9 +54,8 @@ def fit_single(
     terms = terms_of(ws, warehouse, task, rows, ws.snapshot())
     feature_sets = replace(single_feature_sets(examples, checkpoint, row_index, task, terms), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
-    _refuse_hopeless(
-        task, aggregate_names(examples, task), item_names(examples), feature_sets, target, parts, seed
-    )  # fmt: skip
+    names = aggregate_names(examples, task), item_names(examples)
+    _refuse_hopeless(task, *names, feature_sets, target, parts, seed)
     if feature_sets.items is not None:
         known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
         feature_sets = feature_sets.with_peers(known_peers)
@@ -65,9 +63,7 @@ def fit_single(
     labelled, test = LabelledRows(task, rows, feature_sets, target, examples.entity[row_index]), parts["test"]
     known = known_before_test(rows, task.horizon)
     chosen = select(labelled, known, test, seed, progress=ws.progress("heads fitted"))
-    curve = _label_efficiency(labelled, known, test, seed, chosen)
-    if curve is not None:
-        SingleModelArtifact.write_label_efficiency(writer, curve)
+    write_curve(labelled, known, test, seed, chosen, writer)
     is_warm = examples.has_history(row_index)
 
     def known_when(indices: np.ndarray, part: str) -> np.ndarray:
@@ -75,8 +71,7 @@ def fit_single(
 
     weight = None if rows.weight is None else rows.weight[known]
     cold = ColdStart.of(kind, known_when(known, "test"), is_warm[known], weight)
-    features = _reference_features(ws, warehouse, task, rows)
-    reference = None
+    reference, features = None, _reference_features(ws, warehouse, task, rows)
     if features is not None:
         reference = reference_predictions(kind, metric, features, target, parts, known, seed, known_when)
     judged = _judged(task, chosen, reference, cold, is_warm[test], seed)
@@ -87,31 +82,6 @@ def fit_single(
     cold = ColdStart.of(kind, target, is_warm, rows.weight)
     SingleModelArtifact.write(writer, replace(chosen.selected, heads=heads), classes, cold)
     return Fit(chosen.name, chosen.metrics, judged.on_test, chosen.selected.weights)
-
-
-def _label_efficiency(
-    labelled: LabelledRows, known: np.ndarray, test: np.ndarray, seed: int, chosen: Selection
-) -> LabelEfficiency | None:
-    """How heads do on the test that learn from some of the entities, drawn by a hash of each."""
-    task, rows, target = labelled.task, labelled.rows, labelled.target
-    metric, later = metric_of(task), labelled.feature_sets.rows(test)
-    hashes = hashes_of(rows.entity.combine_chunks(), seed)[known]
-    draws = shares(hashes, np.full(len(known), LABELS_SALT))
-    targets = labelled.known_until(known, int(rows.cutoff[test].min()))
-
-    def measure(prediction: np.ndarray) -> float:
-        return kind_of(task.type).measures[metric](target[test], prediction, later.weight)
-
-    # What ships is calibrated, unlike heads that learnt from fewer labels.
-    of_all = {name: answer for name, answer in chosen.test.predictions.items() if name != chosen.name}
-    return label_efficiency(
-        task.type, metric, labelled.feature_sets.rows(known), targets, labelled.entity_index[known], draws, later,
-        measure, seed, of_all,
-    )  # fmt: skip
-
-
-LABELS_SALT = 0x1ABE1
-"""Keeps the draw of entities to learn from apart from that of the rows that are represented."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,54 @@
+"""How well a task is answered by a share of its labels, measured beside what ships."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from basemodel_ops.artifacts import ArtifactWriter
+from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
+from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
+from basemodel_ops.stages.tasks.selection import LabelledRows, Selection
+from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.label_efficiency import ON_AGGREGATES, label_efficiency
+from basemodel_ops.tasks.metrics import metric_of
+from basemodel_ops.tasks.single import fit_heads, predictions_of
+
+SALT = 0x1ABE1
+"""Keeps the draw of entities to learn from apart from that of the rows that are represented."""
+
+
+def write_curve(
+    labelled: LabelledRows, known: np.ndarray, test: np.ndarray, seed: int, chosen: Selection, writer: ArtifactWriter
+) -> None:
+    """Fit quick heads on entities drawn by a hash of each, measure them on the test, and write the curve, if any.
+
+    Args:
+        labelled: The rows of a task of one answer.
+        known: Those to learn from, positions.
+        test: Those to measure on, positions.
+        seed: Of draws and heads.
+        chosen: What learnt from all of them, which is not fitted again.
+        writer: Of the model.
+    """
+    task, rows, metric = labelled.task, labelled.rows, metric_of(labelled.task)
+    learnt, later = labelled.feature_sets.rows(known), labelled.feature_sets.rows(test)
+    target = labelled.known_until(known, int(rows.cutoff[test].min()))
+    draws = shares(hashes_of(rows.entity.combine_chunks(), seed)[known], np.full(len(known), SALT))
+    # What ships is calibrated, unlike heads that learnt from fewer labels.
+    of_all = {name: answer for name, answer in chosen.test.predictions.items() if name != chosen.name}
+
+    def answer(name: str, drawn: np.ndarray) -> np.ndarray:
+        if len(drawn) == len(known) and name in of_all:
+            return of_all[name]
+        sets = [learnt.rows(drawn), later]
+        if name == ON_AGGREGATES:
+            sets, name = [replace(views, model_outputs=views.aggregates) for views in sets], "linear"
+        heads = fit_heads(task.type, sets[0], target[drawn], seed, [name], metric)
+        return predictions_of(task.type, heads, sets[1])[name]
+
+    def measure(name: str, drawn: np.ndarray) -> float:
+        return kind_of(task.type).measures[metric](labelled.target[test], answer(name, drawn), later.weight)
+
+    curve = label_efficiency(metric, target, labelled.entity_index[known], draws, measure)
+    if curve is not None:
+        ModelArtifact.write_label_efficiency(writer, curve)
