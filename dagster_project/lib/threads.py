@@ -2,7 +2,7 @@
 
 import os
 
-CALM = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
+CALM = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "17"}
 """For OpenMP, and for OpenBLAS in powers of two of the clock's cycles, of which it otherwise spins 67 million."""
 
 
