@@ -1,9 +1,10 @@
-"""Audiences of a trained demo home against boosting on hand-made features: where are the seeds that were held out?
+"""Audiences of a trained home against boosting on hand-made features: where are the seeds that were held out?
 
     BASEMODEL_HOME=… python -m benchmarks audiences --as-of 2017-11-27
 
-Seeds are the households that buy a category in the 14 days after, one kind of seeds per category, and those that buy
-nothing in 28. Half of them is known; both sides answer for everyone else by models that did not learn from them.
+Seeds are the entities that have an item in the 14 days after, one kind of seeds per item, and those without an event in
+28. Half of them is known; both sides answer for everyone else by models that did not learn from them. What is money and
+an item is that of the demo, unless options say otherwise; the home is on DuckDB.
 """
 
 import argparse
@@ -21,7 +22,8 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.insight.audiences import Known
 from basemodel_ops.stages.insight.week import Week
-from benchmarks.insight import LEAST_BUYERS, MOST_BUYERS, Numbers, joined, purchases_after, recency_frequency_money
+from benchmarks.behaviour import Behaviour, add_options, events_after, joined, recency_frequency_money
+from benchmarks.insight import LEAST_BUYERS, MOST_BUYERS, Numbers
 from dagster_project.lib.project import load_project
 
 SPANS = (28, 84, 364)
@@ -36,15 +38,19 @@ def run(arguments: list[str]) -> Numbers:
     parser = argparse.ArgumentParser(prog="benchmarks audiences", description=__doc__)
     parser.add_argument("--as-of", type=datetime.fromisoformat, required=True)
     parser.add_argument("--draws", type=int, default=2, help="Halves of each kind of seeds.")
-    parser.add_argument("--every", type=int, default=4, help="Take every so many categories.")
+    parser.add_argument("--every", type=int, default=4, help="Take every so many items.")
+    add_options(parser)
     chosen = parser.parse_args(arguments)
     settings = Settings()
-    week = Week(Workspace.open(settings, load_project(settings).contract, lambda _: None), chosen.as_of)
+    ws = Workspace.open(settings, load_project(settings).contract, lambda _: None)
+    week, behaviour = Week(ws, chosen.as_of), Behaviour.chosen(ws.contract, chosen)
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
-        bought = purchases_after(connection, week, 14)[1] > 0
+        bought = events_after(connection, week, behaviour, 14)[1] > 0
         enough = (bought.sum(axis=0) >= 2 * LEAST_BUYERS) & (bought.mean(axis=0) <= MOST_BUYERS)
-        silent = purchases_after(connection, week, 28)[1].sum(axis=1) == 0
-        hand = np.hstack([recency_frequency_money(connection, week), _hand_made(connection, week)])
+        silent = events_after(connection, week, behaviour, 28)[1].sum(axis=1) == 0
+        hand = np.hstack(
+            [recency_frequency_money(connection, week, behaviour), _hand_made(connection, week, behaviour)]
+        )
     kinds = {"buys nothing": [silent], "buyers of a category": list(bought[:, enough].T[:: chosen.every])}
     found: Numbers = {"as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(week), "hand_features": hand.shape[1]}
     for kind, seeds in kinds.items():
@@ -82,36 +88,35 @@ def _means(values: np.ndarray) -> list[float]:
     return [round(float(value), 3) for value in values.mean(axis=(0, 1))]
 
 
-def _hand_made(connection: duckdb.DuckDBPyConnection, week: Week) -> np.ndarray:
-    """Logs of purchases, sales value and baskets in spans before the week, and of purchases by category.
+def _hand_made(connection: duckdb.DuckDBPyConnection, week: Week, behaviour: Behaviour) -> np.ndarray:
+    """Logs of events, amount and visits in spans before the week, and of events by item.
 
     Shape (entities, features).
     """
-    within = [f"filter (purchased_at >= $as_of - interval {days} day)" for days in SPANS]
+    within = [f"filter (time >= $as_of - interval {days} day)" for days in SPANS]
     columns = [
         f"{aggregate} {span} as number_{number}_{n}"
         for n, span in enumerate(within)
-        for number, aggregate in enumerate(("count(*)", "count(distinct basket_id)", "sum(sales_value)"))
+        for number, aggregate in enumerate(("count(*)", "count(distinct visit)", "sum(amount)"))
     ]
     totals = joined(
         connection, week,
-        f"select household_id, {', '.join(columns)} from behavior.purchases where purchased_at < $as_of group by all",
+        f"select entity, {', '.join(columns)} from ({behaviour.events}) where time < $as_of group by entity",
         {"as_of": week.as_of},
     )  # fmt: skip
     counts = ", ".join(f"count(*) {span} as number_{n}" for n, span in enumerate(within))
-    connection.register("asked", pa.table({"household_id": week.entities.values, "place": np.arange(len(week))}))
+    connection.register("asked", pa.table({"entity": week.entities.values, "place": np.arange(len(week))}))
     rows = connection.execute(
-        f"""select place, product_category, {counts} from asked join behavior.purchases using (household_id)
-        join behavior.products using (product_id) where purchased_at < $as_of and product_category is not null
-        group by all order by all""",
+        f"""select place, item, {counts} from asked join ({behaviour.events}) using (entity)
+        where time < $as_of and item is not null group by all order by all""",
         {"as_of": week.as_of},
     ).fetchnumpy()
-    categories, code = np.unique(rows["product_category"].astype(str), return_inverse=True)
+    categories, code = np.unique(rows["item"].astype(str), return_inverse=True)
     bought = np.zeros((len(week), len(categories), len(SPANS)))
     for n in range(len(SPANS)):
         bought[rows["place"], code, n] = rows[f"number_{n}"]
     most = np.argsort(-bought.sum(axis=(0, 2)), kind="stable")[:CATEGORIES]
-    numbers = [value for name, value in totals.items() if name != "household_id"]
+    numbers = list(totals.values())
     return np.log1p(np.maximum(np.hstack([np.stack(numbers, axis=1), bought[:, most].reshape(len(week), -1)]), 0))
 
 

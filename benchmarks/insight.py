@@ -1,18 +1,18 @@
-"""Look-alikes and segments of a trained demo home against recency, frequency and money, on what came afterwards.
+"""Look-alikes and segments of a trained home against recency, frequency and money, on what came afterwards.
 
     BASEMODEL_HOME=… python -m benchmarks insight --as-of 2017-11-27 --before 2017-11-20
 
-Both weeks must be represented (`basemodel score --as-of`). Nothing is written: segments are assigned in memory.
+Both weeks must be represented (`basemodel score --as-of`). Nothing is written: segments are assigned in memory. What is
+money, an item and a question is that of the demo, unless options say otherwise; the home is on DuckDB.
 """
 
 import argparse
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
@@ -22,6 +22,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.week import Week
+from benchmarks.behaviour import Behaviour, add_options, events_after, joined, recency_frequency_money
 from dagster_project.lib.project import load_project
 
 TOPS = (0.01, 0.05, 0.1)
@@ -42,71 +43,31 @@ def run(arguments: list[str]) -> Numbers:
     parser = argparse.ArgumentParser(prog="benchmarks insight", description=__doc__)
     parser.add_argument("--as-of", type=datetime.fromisoformat, required=True)
     parser.add_argument("--before", type=datetime.fromisoformat, required=True, help="The week before it.")
+    add_options(parser)
     parser.add_argument("--entities", type=int, default=0, help="Also time the look-alikes of so many made-up ones.")
     chosen = parser.parse_args(arguments)
     settings = Settings()
     ws = Workspace.open(settings, load_project(settings).contract, lambda _: None)
     weeks = Week(ws, chosen.before), Week(ws, chosen.as_of)
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
-        rows = [recency_frequency_money(connection, week) for week in weeks]
+        behaviour = Behaviour.chosen(ws.contract, chosen)
+        rows = [recency_frequency_money(connection, week, behaviour) for week in weeks]
         found: Numbers = {
             "as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(weeks[1]),
-            "lookalikes": _lookalikes(connection, weeks[1], rows[1]),
-            "segments": _segments(connection, weeks, rows, SegmentationArtifact.current(ws).tree),
+            "lookalikes": _lookalikes(connection, weeks[1], rows[1], behaviour),
+            "segments": _segments(connection, weeks, rows, SegmentationArtifact.current(ws).tree, behaviour),
         }  # fmt: skip
     if chosen.entities:
         found["speed"] = _speed(chosen.entities)
     return found
 
 
-def recency_frequency_money(connection: duckdb.DuckDBPyConnection, week: Week) -> np.ndarray:
-    """Logs of days since the last purchase, baskets and sales value before a week, standardised, (entities, 3)."""
-    table = joined(
-        connection, week,
-        """select household_id, date_diff('day', max(purchased_at), $as_of) as recency,
-            count(distinct basket_id) as frequency, sum(sales_value) as money
-        from behavior.purchases where purchased_at < $as_of group by household_id""",
-        {"as_of": week.as_of},
-    )  # fmt: skip
-    logs = np.stack([np.log1p(np.maximum(table[name], 0)) for name in ("recency", "frequency", "money")], axis=1)
-    return (logs - logs.mean(axis=0)) / logs.std(axis=0)
-
-
-def joined(connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict) -> dict[str, np.ndarray]:
-    """Columns of a query, one row per entity of a week in its order; 0 where there is none."""
-    connection.register("asked", pa.table({"household_id": week.entities.values, "place": np.arange(len(week))}))
-    found = connection.execute(
-        f"select answer.* from asked left join ({query}) answer using (household_id) order by place", values
-    ).fetchnumpy()
-    return {name: np.ma.filled(np.ma.asarray(column).astype(np.float64), 0) for name, column in found.items()}
-
-
-def purchases_after(
-    connection: duckdb.DuckDBPyConnection, week: Week, days: int
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """What each household bought in the days after: sales value and purchases per category, (entities, categories)."""
-    connection.register("asked", pa.table({"household_id": week.entities.values, "place": np.arange(len(week))}))
-    rows = connection.execute(
-        """select place, product_category, sum(sales_value) as value, count(*) as number
-        from asked join behavior.purchases using (household_id) join behavior.products using (product_id)
-        where purchased_at >= $as_of and purchased_at < $until group by all order by all""",
-        {"as_of": week.as_of, "until": week.as_of + timedelta(days=days)},
-    ).fetchnumpy()
-    categories, code = np.unique(np.ma.filled(rows["product_category"].astype(str), ""), return_inverse=True)
-    value, number = (np.zeros((len(week), len(categories))) for _ in range(2))
-    value[rows["place"], code], number[rows["place"], code] = rows["value"], rows["number"]
-    return value, number
-
-
-def _lookalikes(connection: duckdb.DuckDBPyConnection, week: Week, plain: np.ndarray) -> Numbers:
+def _lookalikes(connection: duckdb.DuckDBPyConnection, week: Week, plain: np.ndarray, behaviour: Behaviour) -> Numbers:
     """Lift of the held-out half of seeds among those nearest to the other half, by kind of seeds and by nearness."""
-    churned = joined(
-        connection, week, "select household_id, churned::int as churned from tasks.churn_28d where cutoff = $as_of",
-        {"as_of": week.as_of},
-    )["churned"]  # fmt: skip
-    bought = purchases_after(connection, week, 14)[1] > 0
+    said_yes = joined(connection, week, behaviour.yes, {"as_of": week.as_of})["yes"] > 0
+    bought = events_after(connection, week, behaviour, 14)[1] > 0
     enough = (bought.sum(axis=0) >= LEAST_BUYERS) & (bought.mean(axis=0) <= MOST_BUYERS)
-    kinds = {"churn": [churned > 0], "buyers of a category": list(bought[:, enough].T)}
+    kinds = {behaviour.question: [said_yes], "buyers of a category": list(bought[:, enough].T)}
     unit = Directions(week.embeddings).of(slice(None)).astype(np.float64)
     direction = plain / np.linalg.norm(plain, axis=1, keepdims=True)
     square = (plain**2).sum(axis=1)
@@ -147,10 +108,11 @@ def _lifts(near: np.ndarray, seeds: np.ndarray) -> np.ndarray:
 
 
 def _segments(
-    connection: duckdb.DuckDBPyConnection, weeks: tuple[Week, Week], plain: list[np.ndarray], tree: Tree
-) -> list[Numbers]:
+    connection: duckdb.DuckDBPyConnection, weeks: tuple[Week, Week], plain: list[np.ndarray], tree: Tree,
+    behaviour: Behaviour,
+) -> list[Numbers]:  # fmt: skip
     """Per level: stability from week to week, and what of the next 28 days the groups explain, against k-means."""
-    value, number = purchases_after(connection, weeks[1], 28)
+    value, number = events_after(connection, weeks[1], behaviour, 28)
     spend, active = value.sum(axis=1), number.sum(axis=1) >= 5
     items = np.sqrt(number[active] / number[active].sum(axis=1, keepdims=True))  # Hellinger
     both = weeks[1].entities.encode(weeks[0].entities.values)
