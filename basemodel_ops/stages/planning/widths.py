@@ -33,13 +33,24 @@ def row_numbers(contract: Contract, settings: Settings, values: Values | None = 
 
 
 def count_values(contract: Contract, warehouse: Warehouse, snapshot: Snapshot) -> Values:
-    """About how many values each category has up to the end of training, by source and column."""
-    results = {}
-    for source in (*contract.events, *contract.attributes):
+    """About how many values each category has up to the end of training, by source and column.
+
+    Items with facts are values of every column that references them, whether an event mentioned them or not.
+    """
+    end = to_datetime(snapshot.times.training_end)
+    keys = {source.name: source.key for source in contract.attributes}
+    results: Values = {}
+    for source in (*contract.attributes, *contract.events):
         columns = [column.name for column in source.columns if column.type is ColumnType.CATEGORY]
+        columns += [source.key] if isinstance(source, AttributeSource) else []
         if columns:
-            counts = warehouse.read(distinct_query(source, columns, to_datetime(snapshot.times.training_end)))
+            counts = warehouse.read(distinct_query(source, columns, end))
             results |= {(source.name, name): int(counts.column(name)[0].as_py()) for name in columns}
+    for event in contract.events:
+        for column in event.columns:
+            if column.type is ColumnType.CATEGORY and column.references:
+                items = results[column.references, keys[column.references]]
+                results[event.name, column.name] = max(results[event.name, column.name], items)
     return results
 
 

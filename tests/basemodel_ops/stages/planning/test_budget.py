@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from basemodel_ops import memory
@@ -16,7 +18,7 @@ from basemodel_ops.stages.planning.budget import Line, budgeted, check_scoring, 
 from basemodel_ops.stages.planning.widths import count_values, row_numbers
 
 from ..conftest import encode
-from ..trips import STATIONS, workspace
+from ..trips import STATIONS, stations, workspace
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,24 @@ def test_the_width_of_a_row_is_foretold(prepared: Workspace) -> None:
     real = builder.history_layout(plans, *lives).length
     assert real / 1.5 < row_numbers(prepared.contract, settings, values) < real * 1.5
     assert row_numbers(prepared.contract, settings.model_copy(update={"row_numbers": 50}), values) == 50
+
+
+def test_items_with_facts_count_though_no_event_mentions_them(tmp_path: Path) -> None:
+    facts = stations()
+    number, many = facts.schema.get_field_index("station"), 1_200
+    more = pa.concat_tables([facts.slice(0, 1)] * many)
+    more = more.set_column(number, "station", pa.array(np.arange(many) + 10_000, pa.int64()))
+    ws = workspace(tmp_path, stations=pa.concat_tables([facts, more]))
+    prepare(ws)
+    with ws.warehouse() as warehouse:
+        values = count_values(ws.contract, warehouse, ws.snapshot())
+    assert values["trips", "station"] == pytest.approx(len(facts) + many, rel=0.1)
+    encode(ws)
+    settings = ws.settings
+    (plan, *_), _ = source_plans(ws)
+    assert plan.codes.keys() == {"station"}  # so many are sketched
+    real = builder.history_layout([plan], settings.half_lives, settings.counted_half_lives, settings.windows).length
+    assert real / 1.5 < row_numbers(ws.contract, settings, values) < real * 1.5
 
 
 def tight(home: Path, **settings: object) -> Workspace:
