@@ -31,7 +31,7 @@ def write_curve(
         writer: Of the model.
     """
     task, rows, metric = labelled.task, labelled.rows, metric_of(labelled.task)
-    learnt, later = labelled.feature_sets.rows(known), labelled.feature_sets.rows(test)
+    training, tested = labelled.feature_sets.rows(known), labelled.feature_sets.rows(test)
     target = labelled.known_until(known, int(rows.cutoff[test].min()))
     draws = shares(hashes_of(rows.entity.combine_chunks(), seed)[known], np.full(len(known), SALT))
     # What ships is calibrated, unlike heads that learnt from fewer labels.
@@ -40,14 +40,14 @@ def write_curve(
     def answer(name: str, drawn: np.ndarray) -> np.ndarray:
         if len(drawn) == len(known) and name in of_all:
             return of_all[name]
-        sets = [learnt.rows(drawn), later]
+        sets = [training.rows(drawn), tested]
         if name == ON_AGGREGATES:
             sets, name = [replace(views, model_outputs=views.aggregates) for views in sets], "linear"
         heads = fit_heads(task.type, sets[0], target[drawn], seed, [name], metric)
         return predictions_of(task.type, heads, sets[1])[name]
 
     def measure(name: str, drawn: np.ndarray) -> float:
-        return kind_of(task.type).measures[metric](labelled.target[test], answer(name, drawn), later.weight)
+        return kind_of(task.type).measures[metric](labelled.target[test], answer(name, drawn), tested.weight)
 
     curve = label_efficiency(metric, target, labelled.entity_index[known], draws, measure)
     if curve is not None:
