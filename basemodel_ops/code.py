@@ -92,7 +92,7 @@ def _instructions(code: CodeType) -> Iterator[bytes]:
 @functools.cache
 def _imports(path: Path) -> tuple[str, ...]:
     """Full names of the modules that a file imports from `basemodel_ops`, wherever in it; and `importlib`."""
-    return tuple(_imported(_compiled(path))) if path.suffix == ".py" else ()
+    return tuple(_imported(_compiled(path)))
 
 
 def _imported(code: CodeType) -> Iterator[str]:

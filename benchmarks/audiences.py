@@ -14,7 +14,6 @@ from datetime import datetime
 import duckdb
 import lightgbm as lgb
 import numpy as np
-import pyarrow as pa
 from sklearn.model_selection import StratifiedKFold
 
 from basemodel_ops.insight.audiences import FIRST, FOLDS, lift_of, membership
@@ -22,7 +21,14 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.insight.audiences import Known
 from basemodel_ops.stages.insight.week import Week
-from benchmarks.behaviour import Behaviour, add_options, events_after, joined, recency_frequency_money
+from benchmarks.behaviour import (
+    Behaviour,
+    add_options,
+    events_after,
+    joined,
+    recency_frequency_money,
+    register_entities,
+)
 from benchmarks.insight import LEAST_BUYERS, MOST_BUYERS, Numbers
 from dagster_project.lib.project import load_project
 
@@ -105,7 +111,7 @@ def _hand_made(connection: duckdb.DuckDBPyConnection, week: Week, behaviour: Beh
         {"as_of": week.as_of},
     )  # fmt: skip
     counts = ", ".join(f"count(*) {span} as number_{n}" for n, span in enumerate(within))
-    connection.register("asked", pa.table({"entity": week.entities.values, "place": np.arange(len(week))}))
+    register_entities(connection, week)
     rows = connection.execute(
         f"""select place, item, {counts} from asked join ({behaviour.events}) using (entity)
         where time < $as_of and item is not null group by all order by all""",

@@ -78,9 +78,14 @@ def recency_frequency_money(
     return (logs - logs.mean(axis=0)) / logs.std(axis=0)
 
 
+def register_entities(connection: duckdb.DuckDBPyConnection, week: Week) -> None:
+    """Let queries read the entities of a week as `asked`: `entity` and `place`."""
+    connection.register("asked", pa.table({"entity": week.entities.values, "place": np.arange(len(week))}))
+
+
 def joined(connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict) -> dict[str, np.ndarray]:
     """Columns of a query by `entity`, one row per entity of a week in its order; 0 where there is none."""
-    connection.register("asked", pa.table({"entity": week.entities.values, "place": np.arange(len(week))}))
+    register_entities(connection, week)
     found = connection.execute(
         f"select answer.* exclude (entity) from asked left join ({query}) answer using (entity) order by place", values
     ).fetchnumpy()
@@ -91,7 +96,7 @@ def events_after(
     connection: duckdb.DuckDBPyConnection, week: Week, behaviour: Behaviour, days: int
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """What each entity did in the days after: amount and events per item, (entities, items)."""
-    connection.register("asked", pa.table({"entity": week.entities.values, "place": np.arange(len(week))}))
+    register_entities(connection, week)
     rows = connection.execute(
         f"""select place, item, sum(amount) as value, count(*) as number
         from asked join ({behaviour.events}) using (entity)

@@ -123,11 +123,11 @@ def of_effects(columns: Columns, selected: str, baseline: str, worth: str) -> li
             ("at random", ([0, 1], [0, gained_by_all])),
             (0.0, 1.0, None, None),
         ),
-        _foreseen_and_seen(target, scores, weight),
+        _effects_by_fifths(target, scores, weight),
     ]
 
 
-def _foreseen_and_seen(target: np.ndarray, scores: Mapping[str, np.ndarray], weight: np.ndarray) -> Picture:
+def _effects_by_fifths(target: np.ndarray, scores: Mapping[str, np.ndarray], weight: np.ndarray) -> Picture:
     """Effects by fifths of the rows, against what treatment changed among these."""
     treated, outcome, lines = is_treated(target), outcome_of(target), {}
     for name, effect in scores.items():

@@ -84,7 +84,7 @@ def test_a_change_is_noticed_by_what_it_can_change(copied: Path, file: str, made
     forget()
 
 
-def test_comments_and_docstrings_refit_nothing(copied: Path) -> None:
+def test_comments_and_docstrings_keep_every_version(copied: Path) -> None:
     before = versions()
     for path in copied.rglob("*.py"):
         lines = path.read_text().splitlines()

@@ -18,11 +18,7 @@ from basemodel_ops.stages.explanations.explaining import (
     groups,
     open_question,
 )
-from basemodel_ops.stages.explanations.published import (
-    aggregate_relation,
-    answer_column,
-    explanation_relation,
-)
+from basemodel_ops.stages.explanations.published import aggregate_relation, answer_column, explanation_relation
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.ledger import made_from
 from basemodel_ops.stages.workspace import Workspace

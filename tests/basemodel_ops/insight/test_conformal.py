@@ -57,7 +57,7 @@ def test_what_is_odd_of_many_at_once_is_odd_of_nobody() -> None:
         assert beside[at] == pytest.approx((others >= now[at]).mean(), abs=0.01)
 
 
-def test_too_few_others_say_nothing() -> None:
+def test_below_the_least_rows_of_the_other_half_the_chance_is_zero() -> None:
     score, half = (
         np.append(np.arange(2.0 * LEAST_BESIDE - 2), np.nan),
         np.append(np.arange(2 * LEAST_BESIDE - 2) % 2, 0),

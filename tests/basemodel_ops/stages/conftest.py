@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import pyarrow as pa
 import pytest
 
 from basemodel_ops import stages
@@ -11,7 +12,7 @@ from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.scoring import querying as asking
 
 from ...sharing import copy_of
-from .riding import SMALL, plain, trained
+from .riding import RIDES, SMALL, ask, is_over, plain, trained
 from .trips import opened, workspace
 
 
@@ -39,3 +40,15 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def riders(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Rows to learn from and a checkpoint; tests ask tasks of their own."""
     return opened(copy_of(tmp_path_factory, "riders", trained), plain(), **SMALL)
+
+
+@pytest.fixture(scope="module")
+def fitted(riders: Workspace) -> tuple[Workspace, str]:
+    """Who rides more than three times, with its model: the workspace, and the name of the task."""
+
+    def answer(rider: str, cutoff: datetime) -> int | None:
+        return int(len(RIDES[rider, cutoff]) > 3) if is_over(cutoff) else None
+
+    ws, task = ask(riders, answer, pa.int64())
+    stages.task_model(ws, task.name)
+    return ws, task.name

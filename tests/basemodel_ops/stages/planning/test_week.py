@@ -1,6 +1,6 @@
 """What a plan says of the answers of a week is what a run then does."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
@@ -13,20 +13,10 @@ from basemodel_ops.stages.planning.week import plan_answers
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
-from ..riding import CUTOFFS, RIDES, ask, is_over
+from ..riding import CUTOFFS
 from ..trips import TRIP_TABLE, trips
 
 NEWEST = CUTOFFS[-1]
-
-
-@pytest.fixture(scope="module")
-def asked(riders: Workspace) -> tuple[Workspace, str]:
-    def answer(rider: str, cutoff: datetime) -> int | None:
-        return int(len(RIDES[rider, cutoff]) > 3) if is_over(cutoff) else None
-
-    ws, task = ask(riders, answer, pa.int64())
-    stages.task_model(ws, task.name)
-    return ws, task.name
 
 
 def planned(ws: Workspace, task: str, trained: tuple[Step, ...] = ()) -> Step:
@@ -40,9 +30,9 @@ def load(ws: Workspace, table: pa.Table) -> None:
 
 
 def test_answers_are_due_until_they_are_there_and_when_what_they_follow_from_changes(
-    asked: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
+    fitted: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ws, task = asked
+    ws, task = fitted
     assert planned(ws, task).why == f"not answered as of {NEWEST:%Y-%m-%d} yet"
     assert not stages.score(ws, [task], NEWEST, "first")[task].reused
     assert not planned(ws, task).is_due

@@ -1,7 +1,5 @@
 """Answers stream by: how many entities are in memory at once changes none of them."""
 
-from datetime import datetime
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -16,20 +14,10 @@ from basemodel_ops.stages.scoring.kept import kept_rows
 from basemodel_ops.stages.scoring.querying import represent
 from basemodel_ops.warehouse.queries import rows_query
 
-from ..riding import CUTOFFS, RIDES, ask, is_over
+from ..riding import CUTOFFS
 from ..trips import RIDERS
 
 NEWEST = CUTOFFS[-1]
-
-
-@pytest.fixture(scope="module")
-def asked(riders: Workspace) -> tuple[Workspace, str]:
-    def answer(rider: str, cutoff: datetime) -> int | None:
-        return int(len(RIDES[rider, cutoff]) > 3) if is_over(cutoff) else None
-
-    ws, task = ask(riders, answer, pa.int64())
-    stages.task_model(ws, task.name)
-    return ws, task.name
 
 
 def answers(ws: Workspace, task: str) -> pa.Table:
@@ -43,9 +31,9 @@ def embeddings(ws: Workspace) -> np.ndarray:
 
 
 def test_groups_of_any_size_give_the_same_answers_and_embeddings(
-    asked: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
+    fitted: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ws, task = asked
+    ws, task = fitted
     found = []
     for size in (2048, 7):
         monkeypatch.setattr(scoring, "GROUP", size)
@@ -64,8 +52,8 @@ def test_groups_of_any_size_give_the_same_answers_and_embeddings(
     assert whole.column("score").to_numpy().std() > 0
 
 
-def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, asked: tuple[Workspace, str]) -> None:
-    ws, task = asked
+def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, fitted: tuple[Workspace, str]) -> None:
+    ws, task = fitted
     keeping = Workspace.open(ws.settings.model_copy(update={"keep_sketches": True}), ws.contract, lambda _: None)
     stages.score(keeping, [task], NEWEST, "kept", keep=True)
     kept = kept_rows(RepresentationArtifact.current(keeping, NEWEST))
@@ -78,8 +66,8 @@ def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, as
     assert fresh.gather(rows, at).any()
 
 
-def test_what_is_answered_already_is_not_written_again(asked: tuple[Workspace, str]) -> None:
-    ws, task = asked
+def test_what_is_answered_already_is_not_written_again(fitted: tuple[Workspace, str]) -> None:
+    ws, task = fitted
     stages.score(ws, [task], NEWEST, "once")
     report = stages.score(ws, [task], NEWEST, "twice")[task]
     assert report.reused
@@ -87,9 +75,9 @@ def test_what_is_answered_already_is_not_written_again(asked: tuple[Workspace, s
 
 
 def test_a_failure_in_the_middle_leaves_the_answers_as_they_were(
-    asked: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
+    fitted: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ws, task = asked
+    ws, task = fitted
     stages.score(ws, [task], NEWEST, "whole")
     before = answers(ws, task)
     monkeypatch.setattr(scoring, "GROUP", 7)

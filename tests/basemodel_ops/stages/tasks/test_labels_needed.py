@@ -70,7 +70,7 @@ def test_a_point_is_the_head_of_these_entities() -> None:
         assert curve["values"]["baseline"][index] == pytest.approx(expected)
 
 
-def test_what_all_labels_gave_is_not_learnt_again() -> None:
+def test_heads_of_all_labels_are_not_fitted_again() -> None:
     answers: dict[str, np.ndarray] = {name: np.full(len(TEST), 0.5) for name in HEADS}
     values = curve_of(TaskType.BINARY, answers)["values"]
     assert all(of_head[-1] == 0.5 for of_head in values.values())
