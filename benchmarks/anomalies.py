@@ -132,7 +132,7 @@ class _Ranked:
         return Windows(self._ws, self._builder, part, self._values, self._days, self._checkpoint)
 
     def _scores(self, windows: Windows) -> np.ndarray:
-        return combined(self._usual.judge(windows, self._others, sides(self._ws, windows))[1])
+        return combined(self._usual.judge(windows, self._others, sides(windows))[1])
 
     def _aggregates(self, histories: list[History]) -> np.ndarray:
         """The automatic aggregates at the cutoff, (entities, numbers)."""

@@ -44,7 +44,7 @@ def first_event_query(source: EventSource, before: datetime) -> exp.Select:
     return exp.select(first).from_(table_of(source.relation)).where(_earlier(source, before))
 
 
-def population_query(task: Task) -> exp.Select:
+def task_population_query(task: Task) -> exp.Select:
     """Whom a task asks about at any cutoff, with events or without, as one column `entity`."""
     name = exp.alias_(column_of(task.entity), "entity", quoted=True)
     return exp.select(name).from_(table_of(task.population or task.relation))

@@ -27,7 +27,7 @@ from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.counting import spans_query
-from basemodel_ops.warehouse.queries import population_query
+from basemodel_ops.warehouse.queries import task_population_query
 
 FILE_BYTES = 64 * 2**20
 """Bytes of representations that are written at once, at least: few files are read faster than many."""
@@ -87,7 +87,7 @@ def explain_representation(ws: Workspace) -> tuple[pa.Table, list[dict[str, obje
 
 def cold(ws: Workspace, snapshot: Snapshot) -> tuple[exp.Query, ...]:
     """Whom the tasks whose rows are represented together ask about."""
-    return tuple(population_query(task) for task in _pooled(ws, snapshot))
+    return tuple(task_population_query(task) for task in _pooled(ws, snapshot))
 
 
 def _pooled(ws: Workspace, snapshot: Snapshot) -> list[Task]:

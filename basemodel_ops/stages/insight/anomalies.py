@@ -28,7 +28,6 @@ from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.insight.windows import Windows, window_days
 from basemodel_ops.stages.scoring.querying import typed_key
-from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 from basemodel_ops.warehouse.base import Publication
@@ -108,7 +107,7 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
                 done = 0
                 for windows in reading:
                     week_index = indices[windows.part.low + windows.entity]
-                    _judge(ws, typical, others, windows, teller, week_index, surprises)
+                    _judge(typical, others, windows, teller, week_index, surprises)
                     done += len(windows)
                     ws.log_progress("windows", done, len(indices), started)
                 first = as_of - timedelta(days=days)
@@ -123,7 +122,6 @@ def days_of(checkpoint: Checkpoint) -> int:
 
 
 def _judge(
-    ws: Workspace,
     typical: TypicalWindows,
     others: Beside,
     windows: Windows,
@@ -132,9 +130,9 @@ def _judge(
     surprises: Surprises,
 ) -> None:
     """Fill in what is found of some windows, of entities at `week_index` (rows,) of the week; -1 of whom it lacks."""
-    judged, chances = typical.judge(windows, others, sides(ws, windows))
+    judged, chances = typical.judge(windows, others, sides(windows))
     score = np.where(windows.has_history, combined(chances), np.nan)
-    draw = shares(hashes_of(windows.entities.values, ws.settings.seed)[windows.entity], windows.start ^ SALT)
+    draw = windows.draws(windows.start ^ SALT)
     p = np.where(np.isfinite(score), p_values(typical.past, score, draw), np.nan)
     there = week_index >= 0
     filled = np.where(np.isfinite(chances), chances, np.inf)

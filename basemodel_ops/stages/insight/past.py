@@ -15,7 +15,6 @@ from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows, lines_of
 from basemodel_ops.stages.scoring.asked import population_query
 from basemodel_ops.stages.scoring.scoring import check_layout
-from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -83,7 +82,7 @@ def typical_before(
     pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
     past = [
-        (windows, _halves(ws, windows), sides(ws, windows))
+        (windows, _halves(windows), sides(windows))
         for windows in Reading(ws, builder, pairs[0], pairs[1], days, checkpoint)
     ]
     known = sum(int((half > 0).sum()) for _, half, _ in past)
@@ -113,13 +112,12 @@ class Reading:
             yield Windows(self._ws, self.builder, part, values, self._days, self._checkpoint)
 
 
-def _halves(ws: Workspace, windows: Windows) -> np.ndarray:
+def _halves(windows: Windows) -> np.ndarray:
     """1 of windows that say how far forecasts miss, 2 of those that say how often one is as odd, (rows,).
 
     0 of those before which nothing is known.
     """
-    hashes = hashes_of(windows.entities.values, ws.settings.seed)[windows.entity]
-    return np.where(windows.has_history, np.where(shares(hashes, windows.start ^ SALT) < 0.5, 1, 2), 0)
+    return np.where(windows.has_history, np.where(windows.draws(windows.start ^ SALT) < 0.5, 1, 2), 0)
 
 
 def beside(
@@ -127,13 +125,12 @@ def beside(
 ) -> Beside:
     """How odd windows before a cutoff are in the lines that many share, of as many as a past cutoff has."""
     some = windows_at(ws, warehouse, cutoff, days, checkpoint, ROWS // PAST // 2)
-    return typical.beside([(windows, sides(ws, windows)) for windows in some])
+    return typical.beside([(windows, sides(windows)) for windows in some])
 
 
-def sides(ws: Workspace, windows: Windows) -> np.ndarray:
+def sides(windows: Windows) -> np.ndarray:
     """0 or 1 of the entity of each window, (rows,): those of one side are compared with those of the other."""
-    hashes = hashes_of(windows.entities.values, ws.settings.seed)[windows.entity]
-    return (shares(hashes, np.full(len(hashes), SIDE_SALT)) < 0.5).astype(np.int8)
+    return (windows.draws(np.full(len(windows), SIDE_SALT)) < 0.5).astype(np.int8)
 
 
 def _count(warehouse: Warehouse, query: exp.Query) -> int:

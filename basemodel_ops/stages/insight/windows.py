@@ -1,6 +1,7 @@
 """Windows of entities: what was foreseen at their start, and what happened in them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -19,6 +20,7 @@ from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.profiles import personal
+from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.workspace import Workspace
 
 WINDOW = 28
@@ -101,7 +103,7 @@ class Windows:
         """
         self.part, self.days = part, days
         self.names = [plan.name for plan in builder.plans]
-        self._lives = np.array(ws.settings.half_lives)
+        self._lives, self._seed = np.array(ws.settings.half_lives), ws.settings.seed
         self.entity, _ = part.row_index
         self.start = part.cutoffs[part.row_index]
         keys = builder.entities.values.slice(part.low, part.histories[0].entities)
@@ -116,6 +118,14 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.entity)
+
+    @cached_property
+    def _hashes(self) -> np.ndarray:
+        return hashes_of(self.entities.values, self._seed)[self.entity]
+
+    def draws(self, salt: np.ndarray) -> np.ndarray:
+        """A number in [0, 1) of each window, by its entity and a salt, int64 (rows,), that tells draws apart."""
+        return shares(self._hashes, salt)
 
     def history(self, source: str) -> History:
         """All events of a source that the part holds."""
@@ -219,8 +229,8 @@ class Windows:
             results.append(self._model_shares(line, popular, rows))
         results += [popular, np.full(line.size, 1 / line.size)]
         kinds = np.empty((len(results), len(rows), line.size), np.float32)
-        for kind, shares in zip(kinds, results, strict=True):
-            kind[:] = shares
+        for kind, result in zip(kinds, results, strict=True):
+            kind[:] = result
         return kinds, total_weight[:, :, 0].max(axis=1)
 
     def _model_shares(self, line: Line, popular: np.ndarray, rows: np.ndarray) -> np.ndarray:

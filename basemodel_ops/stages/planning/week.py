@@ -46,10 +46,8 @@ def _changes(
         yield f"{model_key(task.name)} will be made"
     if not written or is_trained:
         return
-    model, population = (
-        ws.current(model_key(task.name)).version,
-        population_at(warehouse, ws.contract.grid, task, as_of),
-    )
+    model = ws.current(model_key(task.name)).version
+    population = population_at(warehouse, ws.contract.grid, task, as_of)
     version = answers_version(warehouse, task, relation, as_of, model, population, fingerprint)
     if written[1] != code_behind(SCORING):
         yield "its code changed"

@@ -33,7 +33,7 @@ from basemodel_ops.tasks.recommendation import retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query, entities, measure_scores, ndcg_by_row
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import population_query
+from basemodel_ops.warehouse.queries import task_population_query
 
 CUTOFFS = 2
 """Newest cutoffs of validation and of test that are asked, where enough of their entities take an item."""
@@ -111,7 +111,7 @@ def recommendation_model(ws: Workspace, task: str) -> Report:
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         plan, chosen = snapshot.plans[task], sample_of(min(ws.settings.embedding_events, EVENTS), events)
-        chosen = replace(chosen, cold=(population_query(declared),))
+        chosen = replace(chosen, cold=(task_population_query(declared),))
         with ws.warehouse() as warehouse:
             rows = load_task_rows(warehouse, declared, snapshot.times, plan)
             context = RecommendationContext(ws, warehouse, declared, snapshot.times.data_end, chosen)

@@ -19,7 +19,7 @@ from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, positive_entities
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import population_query
+from basemodel_ops.warehouse.queries import task_population_query
 
 
 def examples_of(
@@ -70,7 +70,7 @@ def terms_of(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, sn
 
 def _builder(ws: Workspace, warehouse: Warehouse, task: Task, snapshot: Snapshot) -> Builder:
     """What represents the entities that a task draws, whom nothing happened to too."""
-    chosen = replace(drawn_entities(warehouse, task, snapshot.plans[task.name]), cold=(population_query(task),))
+    chosen = replace(drawn_entities(warehouse, task, snapshot.plans[task.name]), cold=(task_population_query(task),))
     return Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
 
 

@@ -173,7 +173,7 @@ def test_p_values_of_usual_weeks_are_uniform(ws: Workspace) -> None:
             assert not isinstance(usual, str)
             others = beside(ws, warehouse, usual, cutoff, days, checkpoint)
             for windows in windows_at(ws, warehouse, cutoff, days, checkpoint):
-                score = combined(usual.judge(windows, others, sides(ws, windows))[1])
+                score = combined(usual.judge(windows, others, sides(windows))[1])
                 found.append(p_values(usual.past, score, np.random.default_rng(0).random(len(score))))
     p = np.concatenate(found)
     assert len(p) == 3 * RIDERS
