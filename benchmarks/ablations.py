@@ -80,7 +80,7 @@ class Bench:
 
     def __init__(self, ws: Workspace, seed: int, rows: int | None, read: str) -> None:
         self.seed, self.epochs = seed, ws.settings.epochs
-        self.examples = ExamplesArtifact.current(ws)
+        self.examples = ExamplesArtifact.current(ws.store)
         self.layout = self.examples.targets
         known = TrainingSet.of_items(self.examples)
         kept = np.sort(np.random.default_rng(seed).permutation(len(known.row_index))[:rows])

@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> Numbers:
         found: Numbers = {
             "as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(weeks[1]),
             "lookalikes": _lookalikes(connection, weeks[1], rows[1], behaviour),
-            "segments": _segments(connection, weeks, rows, SegmentationArtifact.current(ws).tree, behaviour),
+            "segments": _segments(connection, weeks, rows, SegmentationArtifact.current(ws.store).tree, behaviour),
         }  # fmt: skip
     if chosen.entities:
         found["speed"] = _speed(chosen.entities)

@@ -202,7 +202,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     drawn = qini_samples(target[test], stacked, shopper[test], None, options.seed)
     errors, apart = drawn.std(axis=0), (drawn - drawn[:, :1]).std(axis=0)
     result["rows"] = {"known": len(known), "test": len(test)}
-    result["report"] = EvaluationArtifact.current(ws, task.name).report
+    result["report"] = EvaluationArtifact.current(ws.store, task.name).report
     result["qini"] = {
         name: {
             "value": round(qini(target[test], effect), 4), "error": round(float(error), 4),

@@ -181,21 +181,34 @@ class Workspace:
         """The same workspace for the stage of one asset, which may read what it declares and nothing else."""
         inside = copy(self)
         inside._asset = asset
+        inside.store = DeclaredArtifacts(self.settings.artifact_root, asset)
         inside.settings = Declared(self.settings, asset)  # pyright: ignore[reportAttributeAccessIssue]
         return inside
 
-    def current(self, key: str) -> Artifact:
-        """The newest artifact of `key`.
 
-        Raises:
-            UndeclaredError: the stage at work does not declare that it reads it.
-        """
-        if self._asset is not None and key not in self._asset.artifacts:
+class DeclaredArtifacts(ArtifactStore):
+    """Artifacts of which only those are handed out that an asset declares, and the snapshot, whose pins it declares."""
+
+    def __init__(self, root: str, asset: Asset) -> None:
+        super().__init__(root)
+        self._asset = asset
+
+    def newest(self, key: str) -> Artifact | None:
+        """The newest artifact of `key`, if there is one and the stage at work declares that it reads it."""
+        self._check(key)
+        return super().newest(key)
+
+    def current(self, key: str) -> Artifact:
+        """The newest artifact of `key`, if the stage at work declares that it reads it."""
+        self._check(key)
+        return super().current(key)
+
+    def _check(self, key: str) -> None:
+        if key != SNAPSHOT and key not in self._asset.artifacts:
             raise UndeclaredError(
                 f"{self._asset.key} reads the artifact {key}, which its declaration in assets.py lacks. It "
                 f"has: {list(self._asset.artifacts)}. Declare it, or do not read it."
             )
-        return self.store.current(key)
 
 
 class Declared:

@@ -36,7 +36,7 @@ def categories(
 
     `hand` makes features of (owner, cutoff) rows; few labels are drawn `samples` times.
     """
-    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), ExamplesArtifact.current(ws)
+    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), ExamplesArtifact.current(ws.store)
     with ws.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name])
         found = read_positive_items(warehouse, task)

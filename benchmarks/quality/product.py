@@ -107,7 +107,7 @@ def pretrain(ws: Workspace) -> tuple[dict[str, float], dict[str, dict[str, float
     seconds = {name: sum(float(one.metrics["seconds"]) for one in made) for name, made in reports.items()}
     examples = reports["training_examples"][0].metrics
     entities = int(examples["entities"])
-    folder = ws.settings.home / "artifacts" / "training_examples" / ws.current("training_examples").version
+    folder = ws.settings.home / "artifacts" / "training_examples" / ws.store.current("training_examples").version
     read = sum(path.stat().st_size for path in folder.iterdir())
     learnt = int(examples["pretraining_rows"]) + int(examples["activity_rows"])
     rows = {"training_examples": int(examples["rows"]), "foundation_model": learnt}

@@ -148,7 +148,7 @@ def products(
     began = time.perf_counter()
     references = References(events, end, validation, seed, quick)
     seconds["baseline"] = time.perf_counter() - began
-    sides = Product(shelf, found, events, end, RecommendationArtifact.current(ws, name)), references
+    sides = Product(shelf, found, events, end, RecommendationArtifact.current(ws.store, name)), references
     parts: list[dict[str, list[np.ndarray]]] = [{}, {}]
     owners, spent = [], []
     for moment in _moments(rows, "test", events, found, len(times.cutoffs), seed):

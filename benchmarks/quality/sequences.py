@@ -113,7 +113,7 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
     if task.predicts is not None:
         embeddings(ws, task.predicts.source, task.predicts.column)
     task_model(ws, name)
-    fitted = RecommendationArtifact.current(ws, name)
+    fitted = RecommendationArtifact.current(ws.store, name)
     shipped, recipe = fitted.metrics.shipped, fitted.recipe
     with ws.warehouse() as warehouse:
         times, found = ws.times(warehouse), read_positive_items(warehouse, task)

@@ -24,7 +24,7 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
     Without labels personal frequency filled up with popularity ranks. The best reference with all labels stands at
     every share, which favours it: most of them learn from no label.
     """
-    task, fitted = ws.contract.task(name), RecommendationArtifact.current(ws, name)
+    task, fitted = ws.contract.task(name), RecommendationArtifact.current(ws.store, name)
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
         rows, found = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)

@@ -70,7 +70,7 @@ class Problem:
 def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     """The task's labelled rows, as the product splits them."""
     task = ws.contract.task(name)
-    snapshot, examples = ws.snapshot(), ExamplesArtifact.current(ws)
+    snapshot, examples = ws.snapshot(), ExamplesArtifact.current(ws.store)
     with ws.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name])
     rows = prepared(task, rows, ws.settings.seed)

@@ -39,7 +39,7 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
 
     Answers are out of fold: every entity is answered by models that did not see it.
     """
-    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), ExamplesArtifact.current(ws)
+    task, snapshot, examples = ws.contract.task(name), ws.snapshot(), ExamplesArtifact.current(ws.store)
     with ws.warehouse() as warehouse:
         rows = newest_per_entity(load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name]))
         rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))

@@ -114,7 +114,7 @@ def _point_in_time(project: Project) -> dg.AssetChecksDefinition:
         sources = (*workspace.contract.events, *workspace.contract.attributes)
         with workspace.warehouse() as warehouse:
             tables = [content(warehouse, workspace.contract, source.relation) for source in sources]
-        return [workspace.current(key).version for key in (TRAINING_EXAMPLES, SNAPSHOT)], tables
+        return [workspace.store.current(key).version for key in (TRAINING_EXAMPLES, SNAPSHOT)], tables
 
     text = "Shuffling what comes after a cutoff changes no byte of what is learnt from."
     return _stage(project, [TRAINING_EXAMPLES], "no_future", text, find, versions=versions)

@@ -110,7 +110,7 @@ def print_models(workspace: "Workspace", console: Console) -> None:
         table.add_column(heading)
     for key in (FOUNDATION_MODEL, *(model_key(task.name) for task in workspace.contract.tasks)):
         try:
-            version = workspace.current(key).version
+            version = workspace.store.current(key).version
         except ArtifactError:
             version = "not there"
         table.add_row(key, version, due.get(key, "-"))

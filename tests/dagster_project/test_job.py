@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.errors import BaseModelError, ContractError, DataError, SettingsError, WarehouseError
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace, query_entity
@@ -295,9 +296,7 @@ def test_the_layout_says_where_every_number_stands(visits: Run, monkeypatch: pyt
     printed = CliRunner().invoke(app, ["layout"])
     assert printed.exit_code == 0, printed.output
     rows = json.loads(CliRunner().invoke(app, ["layout", "--json"]).stdout)
-    artifact = Workspace.open(visits.settings, load_project(visits.settings).contract, lambda _: None, "test").current(
-        "training_examples"
-    )
+    artifact = ArtifactStore(visits.settings.artifact_root).current("training_examples")
     assert rows[-1]["offset"] + rows[-1]["length"] == artifact.report["length"]
     for row in rows:
         assert row["block"] in printed.output

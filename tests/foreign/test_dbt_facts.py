@@ -64,10 +64,11 @@ def tariffs(ws: Workspace, cutoffs: list[datetime]) -> list[list[str]]:
     """What each rider's facts say at each cutoff; empty where nothing holds any more."""
     with ws.warehouse() as warehouse:
         everyone = Vocabulary(pa.array([f"rider {n}" for n in range(RIDERS)]), np.ones(RIDERS, np.int64))
-        facts = read_attributes(ws, warehouse, ws.contract.attribute("riders"), everyone)
+        encoder = EncoderArtifact.current(ws.store, "riders")
+        facts = read_attributes(warehouse, ws.contract.attribute("riders"), encoder, ws.settings.top_items, everyone)
     place = next(at for at, block in enumerate(facts.layout) if block[2] == "tariff")
     assert place == 0
-    names = EncoderArtifact.current(ws, "riders").vocabulary("tariff").values.to_pylist()
+    names = encoder.vocabulary("tariff").values.to_pylist()
     found = facts.at(0, RIDERS, np.array([to_microseconds(cutoff) for cutoff in cutoffs]))[:, :, : len(names)]
     return [["".join(name for name, on in zip(names, row, strict=True) if on) for row in own] for own in found]
 

@@ -30,5 +30,5 @@ def test_events_that_say_only_who_and_when_are_enough(tmp_path: Path) -> None:
     stages.task_model(ws, "rides_14d")
     assert stages.score(ws, ["rides_14d"], CUTOFFS[-1], "run")["rides_14d"].metrics["rows"] == RIDERS
     assert check_scores(ws, "rides_14d", CUTOFFS[-1]).passed
-    metrics = ModelArtifact.current(ws, "rides_14d").metrics
+    metrics = ModelArtifact.current(ws.store, "rides_14d").metrics
     assert all(np.isfinite(list(found.values())).all() for found in metrics.test.values())

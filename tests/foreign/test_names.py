@@ -80,12 +80,12 @@ def test_a_column_with_a_dot_is_sketched_and_stays_as_any_other_of_events(
     stages.embeddings(ws, "visits", DOTTED)
     stages.codes(ws, "visits", DOTTED)
     monkeypatch.setattr(builder, "SKETCHED_ABOVE", len(CLINICS) - 1)
-    (whole,), left = builder.source_plans(ws)
+    (whole,), left = builder.source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
     assert (set(whole.codes), left) == ({DOTTED}, [])
     settings = ws.settings
     length = history_layout([whole], settings.half_lives, settings.counted_half_lives, settings.windows).length
     ws.settings = settings.model_copy(update={"row_numbers": length - 1})
-    (short,), (least,) = builder.source_plans(ws)
+    (short,), (least,) = builder.source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
     assert short.top_items == whole.top_items
     assert least.column != DOTTED
 
@@ -110,7 +110,7 @@ def test_the_encoder_of_a_column_is_not_that_of_a_fact_of_items(tmp_path: Path) 
 
     ws.pin()
     ws.materialize(EncoderArtifact.key("visits"), write)
-    read, words = EncoderArtifact.current(ws, "visits"), pa.array(["red shoes", "blue hats"])
+    read, words = EncoderArtifact.current(ws.store, "visits"), pa.array(["red shoes", "blue hats"])
     for fitted, kept in (
         (own, read.encoders()["product description"]),
         (fact, read.encoders("product")["description"]),

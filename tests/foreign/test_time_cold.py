@@ -39,7 +39,7 @@ def test_whom_nothing_happened_to_gets_the_answer_of_such_rows(answered: Answere
 
 def test_their_rows_hold_their_facts_and_an_empty_history(answered: Answered) -> None:
     workspace, _ = answered
-    examples = ExamplesArtifact.current(workspace)
+    examples = ExamplesArtifact.current(workspace.store)
     names = np.array(examples.entities.values.to_pylist())
     is_strange = np.char.startswith(names.astype(str), "stranger")[examples.entity]
     assert len(np.unique(examples.entity[is_strange])) == STRANGERS
@@ -52,7 +52,7 @@ def test_their_rows_hold_their_facts_and_an_empty_history(answered: Answered) ->
 
 def test_the_evaluation_measures_them_apart(answered: Answered) -> None:
     workspace, _ = answered
-    report = EvaluationArtifact.current(workspace, "returns").report
+    report = EvaluationArtifact.current(workspace.store, "returns").report
     times = workspace.snapshot().times
     tests = len(times.split(OWN.horizon, "returns").test)
     assert report["cold start: rows"] == tests * STRANGERS

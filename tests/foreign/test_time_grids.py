@@ -80,7 +80,7 @@ def test_what_happens_after_a_cutoff_at_five_changes_no_row(tmp_path: Path) -> N
     labels = made.returns(table)  # what is asked stays; only events move
     other = made.workspace(tmp_path / "two", visits=pa.table(changed), returns=labels)
     clinics.represented(other)
-    first, second = (ExamplesArtifact.current(one) for one in (workspace, other))
+    first, second = (ExamplesArtifact.current(one.store) for one in (workspace, other))
     rows = [np.flatnonzero(one.cutoff <= cutoff) for one in (first, second)]
     assert len(rows[0]) > 500
     values = [

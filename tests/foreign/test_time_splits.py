@@ -38,7 +38,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict[str
 def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace, dict[str, float]]) -> None:
     """15 June is between the cutoffs of week 14 and 15; that of week 18 is over on 15 July, when the test begins."""
     workspace, _ = given
-    report = EvaluationArtifact.current(workspace, "returns").report
+    report = EvaluationArtifact.current(workspace.store, "returns").report
     parts = {"train": range(14), "validation": range(15, 19), "test": range(19, 23)}
     assert report["split"] == "given"
     for name, weeks in parts.items():
@@ -50,7 +50,7 @@ def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace
 def test_nothing_learns_from_what_happens_once_validation_begins(given: tuple[Workspace, dict[str, float]]) -> None:
     workspace, _ = given
     assert to_datetime(workspace.snapshot().times.training_end) == GIVEN.validation_from
-    examples = ExamplesArtifact.current(workspace)
+    examples = ExamplesArtifact.current(workspace.store)
     trained = np.unique(examples.cutoff[examples.sample("targets")[0]])
     assert to_datetime(int(trained[-1])) + timedelta(days=7) <= GIVEN.validation_from
 

@@ -39,7 +39,7 @@ LEAST_RANK_CORRELATION = 0.3
 
 def check_embeddings(ws: Workspace, source: str, column: str) -> CheckResult:
     """Vectors are finite, and of unit length wherever a value has neighbours."""
-    vectors = EmbeddingArtifact.current(ws, source, column).vectors
+    vectors = EmbeddingArtifact.current(ws.store, source, column).vectors
     length = np.linalg.norm(vectors, axis=1)
     unit = np.isclose(length, 1, atol=1e-3) | (length == 0)
     return CheckResult(
@@ -52,7 +52,7 @@ def check_embeddings(ws: Workspace, source: str, column: str) -> CheckResult:
 
 def check_codes(ws: Workspace, source: str, column: str, sample: int = 200) -> CheckResult:
     """A sketch of random histories, asked for its elements, ranks them as their true counts do."""
-    codes = CodesArtifact.current(ws, source, column).codes
+    codes = CodesArtifact.current(ws.store, source, column).codes
     generator = np.random.default_rng(ws.settings.seed)
     values, depth, width = len(codes), codes.shape[1], ws.settings.width
     if values < 50:
@@ -82,7 +82,7 @@ def check_model(ws: Workspace) -> CheckResult:
 
     Where some family of targets is learnt, one of which nothing is warns: heads weigh what helps them.
     """
-    report_metrics = ws.current(FOUNDATION_MODEL).report
+    report_metrics = ws.store.current(FOUNDATION_MODEL).report
     target_groups = [name.removeprefix("loss_") for name in report_metrics if name.startswith("loss_")]
     better = {name: report_metrics[f"unigram_{name}"] - report_metrics[f"loss_{name}"] for name in target_groups}
     failed = [name for name, result in better.items() if not (np.isfinite(result) and result > 0)]
@@ -103,7 +103,7 @@ def lone_columns(ws: Workspace) -> list[str]:
     """Categories, as `source.column`, whose value comes once in more than `LONE_SHARE` of the events."""
     results = []
     for source, column in category_columns(ws.contract):
-        counts = EncoderArtifact.current(ws, source).vocabulary(column).counts
+        counts = EncoderArtifact.current(ws.store, source).vocabulary(column).counts
         if (counts == 1).sum() > LONE_SHARE * counts.sum():
             results.append(f"{source}.{column}")
     return results
@@ -115,7 +115,7 @@ def check_task(ws: Workspace, task: str) -> CheckResult:
     Where rows are so few that this says little, two standard errors of the difference are allowed. What is surely below
     random, where the metric has such a value, never passes.
     """
-    report_metrics = EvaluationArtifact.current(ws, task).report
+    report_metrics = EvaluationArtifact.current(ws.store, task).report
     metric, baseline = str(report_metrics["metric"]), float(report_metrics["baseline_value"])
     better = gain(metric, float(report_metrics["shipped_value"])) - gain(metric, baseline)
     if not np.isfinite(better):

@@ -14,6 +14,7 @@ from basemodel_ops.representation.sorting import sorted_in_memory
 from basemodel_ops.stages.features.activity_targets import kept_columns
 from basemodel_ops.stages.features.attributes import EntityAttributes
 from basemodel_ops.stages.features.builder import SHARD, Builder, Part
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.examples import cold
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.features.feature_store import WIDE
@@ -38,7 +39,7 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
     these entities and in time, and from facts shuffled likewise. All rows up to that moment must be those on disk. The
     targets of pretraining are built again with the world shuffled from the end of training on.
     """
-    examples, snapshot = ExamplesArtifact.current(ws), ws.snapshot()
+    examples, snapshot = ExamplesArtifact.current(ws.store), ws.snapshot()
     times, generator = snapshot.times, np.random.default_rng(ws.settings.seed)
     known = np.unique(examples.entity)  # a few entities that have rows, and the rows of these
     chosen = np.sort(generator.choice(known, min(SHARD, len(known)), replace=False))
@@ -47,7 +48,7 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
         selected = np.sort(generator.choice(selected, ROWS, replace=False))
     with ws.warehouse() as warehouse:
         only = tuple(examples.entities.values.take(pa.array(chosen)).to_pylist())
-        builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only, cold=cold(ws, snapshot)))
+        builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only, cold=cold(ws.contract, snapshot)))
         sources = _events(ws, warehouse, builder, times.data_end + 1)
     entity = np.searchsorted(chosen, examples.entity[selected])
     stored = _Stored(examples, selected, entity)
@@ -78,7 +79,8 @@ def _events(ws: Workspace, warehouse: Warehouse, builder: Builder, before: int) 
     """All events of the builder's entities, per source."""
     results = []
     for source in ws.contract.events:
-        reader = event_reader(ws, source, builder.entities)
+        encoder = EncoderArtifact.current(ws.store, source.name)
+        reader = event_reader(ws.contract, source, encoder, builder.entities)
         query = events_query(source, reader.columns, to_datetime(before), ordered=False)
         table = warehouse.read(builder.chosen.of(warehouse, query, source.entity))
         batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]

@@ -33,7 +33,7 @@ LEAST_PRECISION = 0.6
 
 def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
     """Of each sketched column, the values decoded as largest are among the largest in truth; see `ALIKE`."""
-    known = RepresentationArtifact.current(ws, as_of).entities
+    known = RepresentationArtifact.current(ws.store, as_of).entities
     sample = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
     with ws.warehouse() as warehouse:
         examples = represent(ws, warehouse, as_of, known.values.take(pa.array(sample)))
@@ -42,7 +42,7 @@ def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
     report_metrics: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
     worst, lowest = 1.0, "none is asked"
     for source, column in columns:
-        size = len(EncoderArtifact.current(ws, source).vocabulary(column))
+        size = len(EncoderArtifact.current(ws.store, source).vocabulary(column))
         truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
         precision, correlation = [], []
         for row, count in enumerate(read_counts(ws, examples, chosen, source, column)):
@@ -90,7 +90,7 @@ def _true_counts(
     with ws.warehouse() as warehouse:
         table = warehouse.read(query)
     entity_index = np.searchsorted(chosen, examples.entities.encode(table.column(event.entity)))
-    code = EncoderArtifact.current(ws, event.name).vocabulary(column).encode(table.column(column))
+    code = EncoderArtifact.current(ws.store, event.name).vocabulary(column).encode(table.column(column))
     age = (to_microseconds(before) - microseconds(table.column(event.time))) / DAY
     truth = np.zeros((len(chosen), size))
     known = code >= 0

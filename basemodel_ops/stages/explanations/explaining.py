@@ -137,7 +137,7 @@ def fitted_model(ws: Workspace, task: Task) -> Artifact:
             f"Tasks that are: {able or 'none'}."
         )
     try:
-        return ws.current(model_key(task.name))
+        return ws.store.current(model_key(task.name))
     except ArtifactError as error:
         raise DataError(
             f"Task {task.name} has no model below {ws.settings.home}. {error} `basemodel train --task {task.name}` "

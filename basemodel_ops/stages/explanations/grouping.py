@@ -59,7 +59,7 @@ def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Colum
     results: list[Column | None] = []
     predicted = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
     for plan in plans:
-        encoder, personal = EncoderArtifact.current(ws, plan.name), personal_columns(ws, plan.name)
+        encoder, personal = EncoderArtifact.current(ws.store, plan.name), personal_columns(ws, plan.name)
         sizes = {name: len(encoder.vocabulary(name)) for name in plan.top_items if name not in personal}
         able = sorted(
             sizes, key=lambda entry: ((plan.name, entry) != predicted, sizes[entry] < FEWEST, sizes[entry], entry)

@@ -174,7 +174,7 @@ class Wording:
     def _vocabulary(self, block: Block) -> tuple[str, ...]:
         key = (block.source, block.column)
         if key not in self._known:
-            values = EncoderArtifact.current(self._ws, block.source).vocabulary(block.column).values
+            values = EncoderArtifact.current(self._ws.store, block.source).vocabulary(block.column).values
             self._known[key] = tuple(str(entry) for entry in values.slice(0, 2048).to_pylist())
         return self._known[key]
 

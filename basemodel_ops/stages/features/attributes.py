@@ -11,7 +11,6 @@ from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import categories, columns_of
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen
 from basemodel_ops.stages.snapshot.times import microseconds
-from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -38,10 +37,13 @@ class EntityAttributes:
 
 
 def read_attributes(
-    ws: Workspace, warehouse: Warehouse, source: AttributeSource, entities: Vocabulary, chosen: Chosen = EVERYONE
-) -> EntityAttributes:
-    """The facts of a source about the chosen entities, in the codes and features of its encoders."""
-    artifact = EncoderArtifact.current(ws, source.name)
+    warehouse: Warehouse, source: AttributeSource, encoder: EncoderArtifact, top_items: int, entities: Vocabulary,
+    chosen: Chosen = EVERYONE,
+) -> EntityAttributes:  # fmt: skip
+    """The facts of a source about the chosen entities, in the codes and features of its encoders.
+
+    Of a category its `top_items` most frequent values are told apart.
+    """
     table = warehouse.read(chosen.of(warehouse, rows_query(source.relation, columns_of(source)), source.key))
     entity_index = entities.encode(table.column(source.key))
     since = microseconds(table.column(source.valid_from)) if source.valid_from else np.full(len(entity_index), -(2**62))
@@ -53,13 +55,13 @@ def read_attributes(
         until[is_over] = microseconds(ends.drop_null())
     layout, blocks = [], []
     for name in categories(source):
-        vocabulary = artifact.vocabulary(name)
-        size = min(len(vocabulary), ws.settings.top_items)
+        vocabulary = encoder.vocabulary(name)
+        size = min(len(vocabulary), top_items)
         layout.append((kind, source.name, name, "", size))
         blocks.append((vocabulary.encode(table.column(name))[:, None] == np.arange(size)).astype(np.float16))
-    for name, encoder in artifact.encoders().items():
-        layout.append((kind, source.name, name, "", len(encoder.names)))
-        blocks.append(encoder.features(table.column(name).combine_chunks()).astype(np.float16))
+    for name, fitted in encoder.encoders().items():
+        layout.append((kind, source.name, name, "", len(fitted.names)))
+        blocks.append(fitted.features(table.column(name).combine_chunks()).astype(np.float16))
     order = np.lexsort((since, entity_index))
     order = order[entity_index[order] >= 0]
     values = np.hstack(blocks) if blocks else np.zeros((len(entity_index), 0), np.float16)

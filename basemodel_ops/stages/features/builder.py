@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import category_columns
-from basemodel_ops.contract.types import EventSource
+from basemodel_ops.contract.types import Contract, EventSource
 from basemodel_ops.encoders import track_names
 from basemodel_ops.encoders.time import WEEKS
 from basemodel_ops.representation import (
@@ -24,11 +25,13 @@ from basemodel_ops.representation import (
 from basemodel_ops.representation.calendar import calendar_specs, calendar_values
 from basemodel_ops.representation.narrowing import LeftOut, narrow
 from basemodel_ops.representation.terms import term_frequencies
+from basemodel_ops.settings import Settings
 from basemodel_ops.stages.features.attributes import read_attributes
 from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, categories, numbers
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
+from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -97,26 +100,28 @@ def _groups(counts: np.ndarray) -> Iterator[tuple[int, int]]:
     yield first, len(counts)
 
 
-def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
+def source_plans(
+    contract: Contract, settings: Settings, store: ArtifactStore, snapshot: Snapshot
+) -> tuple[list[SourcePlan], list[LeftOut]]:
     """What of each event source goes into the representation, and what is left out of it so that it is not too wide."""
-    plans = [_plan(ws, event, EncoderArtifact.current(ws, event.name)) for event in ws.contract.events]
-    settings = ws.settings
-    kept = {(source, column) for source, column, _ in ws.snapshot().item_targets} | set(category_columns(ws.contract))
+    plans = [_plan(settings, store, event) for event in contract.events]
+    kept = {(source, column) for source, column, _ in snapshot.item_targets} | set(category_columns(contract))
     half_lives = settings.half_lives, settings.counted_half_lives, settings.windows
     return narrow(plans, settings.row_numbers, *half_lives, kept)
 
 
-def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> SourcePlan:
+def _plan(settings: Settings, store: ArtifactStore, event: EventSource) -> SourcePlan:
+    artifact = EncoderArtifact.current(store, event.name)
     items, vocabularies, codes, vectors = {}, {}, {}, {}
     own = categories(event)
     for name, size in artifact.sizes.items():
         if size:
-            items[name] = min(size, ws.settings.top_items)
-        if size > ws.settings.top_items:
+            items[name] = min(size, settings.top_items)
+        if size > settings.top_items:
             vocabularies[name] = size
         if name in own and size > SKETCHED_ABOVE:
-            codes[name] = CodesArtifact.current(ws, event.name, name).codes
-            vectors[name] = EmbeddingArtifact.current(ws, event.name, name).vectors
+            codes[name] = CodesArtifact.current(store, event.name, name).codes
+            vectors[name] = EmbeddingArtifact.current(store, event.name, name).vectors
     cells: dict[str, int] = {}
     densities: dict[str, Density] = {}
     for name, encoder in artifact.encoders().items():
@@ -137,7 +142,6 @@ def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> Sourc
                 cells |= dict(zip(track_names(name, len(encoder.widths)), encoder.widths, strict=True))
     # The week of the year of a cutoff says what the weeks of its events would.
     cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
-    settings = ws.settings
     return SourcePlan(
         event.name, artifact.first_event_time, tuple(numbers(event)), items, codes, vectors, settings.width,
         settings.depth, cells, densities, vocabularies,
@@ -149,32 +153,37 @@ class Builder:
 
     def __init__(self, ws: Workspace, warehouse: Warehouse, before: int, chosen: Chosen = EVERYONE) -> None:
         """Read who the chosen entities are and what is known of them, but no event yet."""
-        self._ws, self._warehouse, self._before, self.chosen = ws, warehouse, to_datetime(before), chosen
-        self.plans, self.left_out = source_plans(ws)
-        self.entities = read_entities(ws, warehouse, self._before, chosen)
+        self._contract, self._settings, self._store, self._warehouse = ws.contract, ws.settings, ws.store, warehouse
+        self._before, self.chosen = to_datetime(before), chosen
+        snapshot, settings = ws.snapshot(), ws.settings
+        self.plans, self.left_out = source_plans(ws.contract, settings, ws.store, snapshot)
+        self.entities = read_entities(ws.contract, warehouse, self._before, chosen)
         self.attributes = [
-            read_attributes(ws, warehouse, source, self.entities, chosen)
+            read_attributes(
+                warehouse, source, EncoderArtifact.current(ws.store, source.name), settings.top_items, self.entities,
+                chosen,
+            )
             for source in ws.contract.attributes
             if source.key == ws.contract.entity
-        ]
-        base = history_layout(self.plans, ws.settings.half_lives, ws.settings.counted_half_lives, ws.settings.windows)
+        ]  # fmt: skip
+        base = history_layout(self.plans, settings.half_lives, settings.counted_half_lives, settings.windows)
         specs = [(b.kind, b.source, b.column, b.detail, b.length) for b in base.blocks]
         for attributes in self.attributes:
             specs += attributes.layout
-        times = ws.snapshot().times
+        times = snapshot.times
         self.calendar = calendar_specs(times.cutoffs[times.cutoffs < times.training_end])
         self.layout = Layout([*specs, *self.calendar])
 
     def histories(self, shard: int = SHARD) -> Iterator[tuple[int, list[History]]]:
         """First entity and the histories of `shard` entities at a time, one per source."""
-        sources = [self._events(event, plan) for event, plan in zip(self._ws.contract.events, self.plans, strict=True)]
+        sources = [self._events(event, plan) for event, plan in zip(self._contract.events, self.plans, strict=True)]
         return stream_histories(sources, len(self.entities), shard)
 
     def _events(self, event: EventSource, plan: SourcePlan) -> Iterator[Events]:
         """The events of a source; where the chosen entities have none, they have its columns all the same."""
         reader = self._reader(event, plan)
         yield reader.empty_events()
-        yield from read_events(self._ws, self._warehouse, event, reader, self._before, self.chosen)
+        yield from read_events(self._settings, self._warehouse, event, reader, self._before, self.chosen)
 
     def _reader(self, event: EventSource, plan: SourcePlan) -> EventReader:
         tracks = {
@@ -182,7 +191,8 @@ class Builder:
             *plan.cells,
             *(track for density in plan.densities.values() for track in density.tracks),
         }
-        return event_reader(self._ws, event, self.entities, tracks)
+        encoder = EncoderArtifact.current(self._store, event.name)
+        return event_reader(self._contract, event, encoder, self.entities, tracks)
 
     def parts(self, entity: np.ndarray, cutoff: np.ndarray, shard: int = SHARD) -> Iterator["Part"]:
         """The histories behind rows, ascending by entity and cutoff, about `ROWS` rows at a time.
@@ -219,7 +229,7 @@ class Builder:
 
         Cutoffs are (cutoffs,), or of each entity (entities, cutoffs).
         """
-        high, settings = low + histories[0].entities, self._ws.settings
+        high, settings = low + histories[0].entities, self._settings
         half_lives, counted = settings.half_lives, settings.counted_half_lives
         values = history_values(histories, self.plans, cutoffs, half_lives, counted, settings.windows)
         calendar = calendar_values(cutoffs, self.calendar)

@@ -1,32 +1,29 @@
 """Stages that turn the values of a category into vectors and codes. Nothing sees past training."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.cleora import embed_stream
 from basemodel_ops.cleora.embedding import hash_ids
 from basemodel_ops.cleora.windows import windows
-from basemodel_ops.contract.types import EventSource
 from basemodel_ops.emde import DensityLSH, identity_codes
-from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.encoders.hashing import pair_ids
 from basemodel_ops.report import Report
 from basemodel_ops.representation.batching import batched
-from basemodel_ops.representation.events import NO_SESSION, concat
+from basemodel_ops.representation.events import NO_SESSION, Events, concat
 from basemodel_ops.representation.sessions import session_indices
 from basemodel_ops.scratch import scratch_folder
 from basemodel_ops.stages.features.cold import NeighbourGroups, embed_cold_items, nearest_text_groups
 from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import in_order, known_items
-from basemodel_ops.stages.features.reading import Chosen, column_reader, read_entities, read_events, sample_of
+from basemodel_ops.stages.features.reading import column_reader, read_entities, read_events, sample_of
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.warehouse.base import Warehouse
 
 IDENTITY_ROWS = 2
 """Depth rows of identity codes beside the density rows."""
@@ -51,19 +48,23 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
     and one range of entities, however many events there are.
     """
     event, snapshot = ws.contract.event(source), ws.snapshot()
+    (declared,) = (entry for entry in event.columns if entry.name == column)
+    items = ws.contract.attribute(declared.references) if declared.references else None
     end, chosen = snapshot.times.training_end, sample_of(ws.settings.embedding_events, snapshot.events[source])
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        settings, encoder = ws.settings, EncoderArtifact.current(ws, source)
+        settings, encoder = ws.settings, EncoderArtifact.current(ws.store, source)
         vocabulary = encoder.vocabulary(column)
         size = len(vocabulary)
         with scratch_folder(settings.home, "incidences") as folder:
             with ws.warehouse() as warehouse:
-                files, mentioned = _save_incidences(
-                    ws, warehouse, event, column, size, to_datetime(end), folder, chosen
-                )
+                entities = read_entities(ws.contract, warehouse, to_datetime(end), chosen)
+                reader = column_reader(event, entities, column, vocabulary)
+                events = read_events(settings, warehouse, event, reader, to_datetime(end), chosen)
+                files, mentioned = _save_incidences(events, column, size, folder)
                 files += save_attribute_hyperedges(encoder, column, mentioned > 0, folder)
-                neighbour_groups = _neighbour_groups(ws, warehouse, event, column, vocabulary, end)
+                known = None if items is None else known_items(warehouse, items, end)
+            neighbour_groups = [] if known is None else _neighbour_groups(encoder, column, known)
             embedding = embed_stream(
                 lambda: load_incidences(files),
                 vocabulary.values.to_pylist(),
@@ -84,11 +85,8 @@ def embeddings(ws: Workspace, source: str, column: str) -> Report:
     return ws.materialize(EmbeddingArtifact.key(source, column), write)
 
 
-def _save_incidences(
-    ws: Workspace, warehouse: Warehouse, event: EventSource, column: str, size: int, before: datetime, folder: Path,
-    chosen: Chosen,
-) -> tuple[list[Path], np.ndarray]:  # fmt: skip
-    """Files of (codes, hyperedges), each with whole hyperedges.
+def _save_incidences(events: Iterable[Events], column: str, size: int, folder: Path) -> tuple[list[Path], np.ndarray]:
+    """Files of (codes, hyperedges), each with whole hyperedges, of events in (entity, time) order.
 
     All items of an entity are one, and those of each of its sessions; or of its windows where events carry no session,
     so that their order is told. Items of one session that is shared by entities are seen together per entity.
@@ -104,16 +102,14 @@ def _save_incidences(
         np.add(mentioned, np.bincount(codes[codes >= 0], minlength=size), out=mentioned)
         files.append(_save(folder, len(files), codes, hyperedges, kind))
 
-    entities = read_entities(ws, warehouse, before, chosen)
-    reader = column_reader(ws, event, entities, column)
-    for events in batched(read_events(ws, warehouse, event, reader, before, chosen), len, CHUNK_ROWS, concat):
-        entity_index, codes = events.entity_index.astype(np.int64), events.item_ids[column]
+    for chunk in batched(events, len, CHUNK_ROWS, concat):
+        entity_index, codes = chunk.entity_index.astype(np.int64), chunk.item_ids[column]
         save(codes, entity_index, ENTITY)
-        if events.session is not None:
-            known = events.session != NO_SESSION
-            save(codes[known], pair_ids(entity_index[known], events.session[known]), SESSION)
+        if chunk.session is not None:
+            known = chunk.session != NO_SESSION
+            save(codes[known], pair_ids(entity_index[known], chunk.session[known]), SESSION)
         else:
-            session_index = session_indices(entity_index, events.time)
+            session_index = session_indices(entity_index, chunk.time)
             index, window = windows(entity_index, session_index, WINDOW)
             save(codes[index], window + session_count, NEIGHBOURS)
             session_count += int(session_index[-1]) + 1 if len(session_index) else 0
@@ -144,20 +140,15 @@ def load_incidences(files: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray,
         yield codes, hyperedges, np.where(is_attribute, np.float32(ATTRIBUTE_WEIGHT), np.float32(1))
 
 
-def _neighbour_groups(
-    ws: Workspace, warehouse: Warehouse, event: EventSource, column: str, vocabulary: Vocabulary, end: int
-) -> list[NeighbourGroups]:
-    """Groups of values that share a fact; none where the column refers to no items."""
-    declared = next(entry for entry in event.columns if entry.name == column)
-    if not declared.references:
-        return []
-    artifact, source = EncoderArtifact.current(ws, event.name), ws.contract.attribute(declared.references)
-    items = in_order(known_items(warehouse, source, end), vocabulary.values)
-    neighbour_groups = [NeighbourGroups.by_value(codes) for codes in artifact.attribute_codes(column).values()]
-    for attribute, encoder in artifact.encoders(column).items():
-        if encoder.is_density:
+def _neighbour_groups(encoder: EncoderArtifact, column: str, known: pa.Table) -> list[NeighbourGroups]:
+    """Groups of values of a column that share a fact; `known` are the rows of its items: see `known_items`."""
+    vocabulary = encoder.vocabulary(column)
+    items = in_order(known, vocabulary.values)
+    neighbour_groups = [NeighbourGroups.by_value(codes) for codes in encoder.attribute_codes(column).values()]
+    for attribute, fitted in encoder.encoders(column).items():
+        if fitted.is_density:
             neighbour_groups.append(
-                nearest_text_groups(items.column(attribute).combine_chunks(), encoder, vocabulary.counts)
+                nearest_text_groups(items.column(attribute).combine_chunks(), fitted, vocabulary.counts)
             )
     return neighbour_groups
 
@@ -166,7 +157,10 @@ def codes(ws: Workspace, source: str, column: str) -> Report:
     """Density and identity codes of the values of a column."""
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        encoder, embedding = EncoderArtifact.current(ws, source), EmbeddingArtifact.current(ws, source, column)
+        encoder, embedding = (
+            EncoderArtifact.current(ws.store, source),
+            EmbeddingArtifact.current(ws.store, source, column),
+        )
         settings = ws.settings
         vocabulary = encoder.vocabulary(column)
         vectors, is_connected = embedding.vectors, embedding.is_connected

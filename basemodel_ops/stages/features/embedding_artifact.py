@@ -5,10 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.artifacts.artifact import Arrays
 from basemodel_ops.assets import codes_key, embedding_key
-from basemodel_ops.stages.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -19,9 +18,9 @@ class EmbeddingArtifact:
     key = staticmethod(embedding_key)
 
     @classmethod
-    def current(cls, ws: Workspace, source: str, column: str) -> "EmbeddingArtifact":
+    def current(cls, store: ArtifactStore, source: str, column: str) -> "EmbeddingArtifact":
         """The current vectors of a column."""
-        return cls(ws.current(cls.key(source, column)))
+        return cls(store.current(cls.key(source, column)))
 
     @cached_property
     def _arrays(self) -> Arrays:
@@ -55,9 +54,9 @@ class CodesArtifact:
     key = staticmethod(codes_key)
 
     @classmethod
-    def current(cls, ws: Workspace, source: str, column: str) -> "CodesArtifact":
+    def current(cls, store: ArtifactStore, source: str, column: str) -> "CodesArtifact":
         """The current codes of a column."""
-        return cls(ws.current(cls.key(source, column)))
+        return cls(store.current(cls.key(source, column)))
 
     @property
     def codes(self) -> np.ndarray:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.assets import encoder_key
 from basemodel_ops.encoders import Encoder, State, Vocabulary, load_encoder
-from basemodel_ops.stages.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,9 @@ class EncoderArtifact:
     key = staticmethod(encoder_key)
 
     @classmethod
-    def current(cls, ws: Workspace, source: str) -> "EncoderArtifact":
+    def current(cls, store: ArtifactStore, source: str) -> "EncoderArtifact":
         """The current encoders of a source."""
-        return cls(ws.current(cls.key(source)))
+        return cls(store.current(cls.key(source)))
 
     @property
     def first_event_time(self) -> int:

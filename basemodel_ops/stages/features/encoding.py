@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.artifacts import ArtifactWriter
-from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, EventSource
+from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource
 from basemodel_ops.encoders import Encoder, Vocabulary, fit_encoder
 from basemodel_ops.encoders.base import named_column
 from basemodel_ops.errors import DataError
@@ -57,8 +57,8 @@ def encoders(ws: Workspace, source: str) -> Report:
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[Sizes, dict[str, bytes]]:
         with ws.warehouse() as warehouse:
             if is_event:
-                return _fit_event(ws, warehouse, ws.contract.event(source), end, writer), {}
-            return _fit_attributes(ws, warehouse, ws.contract.attribute(source), end, writer), {}
+                return _fit_event(ws.contract, ws.settings, warehouse, ws.contract.event(source), end, writer), {}
+            return _fit_attributes(ws.settings, warehouse, ws.contract.attribute(source), end, writer), {}
 
     return ws.materialize(EncoderArtifact.key(source), write)
 
@@ -72,7 +72,9 @@ def columns_of(source: EventSource | AttributeSource) -> list[str]:
     return list(dict.fromkeys([*keys, *categories(source), *others(source)]))
 
 
-def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int, writer: ArtifactWriter) -> Sizes:
+def _fit_event(
+    contract: Contract, settings: Settings, warehouse: Warehouse, event: EventSource, end: int, writer: ArtifactWriter
+) -> Sizes:
     sizes: Sizes = {}
     (first,) = microseconds(
         warehouse.read(first_event_query(event, to_datetime(end))).column(0).fill_null(to_datetime(end))
@@ -81,17 +83,17 @@ def _fit_event(ws: Workspace, warehouse: Warehouse, event: EventSource, end: int
     fitted: dict[str, Encoder] = {event.time: fit_encoder("time", [])}
     for name, kind in others(event).items():
         with named_column(name, event.name):
-            fitted[name] = _fitted(ws.settings, kind, _newest(warehouse, event, name, to_datetime(end)))
+            fitted[name] = _fitted(settings, kind, _newest(warehouse, event, name, to_datetime(end)))
     EncoderArtifact.write_encoders(writer, fitted)
     for column in event.columns:
         if column.type is not ColumnType.CATEGORY:
             continue
         vocabulary = Vocabulary.from_table(warehouse.read(counts_query(event, column.name, to_datetime(end))))
         if column.references:
-            source = ws.contract.attribute(column.references)
+            source = contract.attribute(column.references)
             rows = known_items(warehouse, source, end)
             vocabulary = _with_unmentioned(event, column, vocabulary, rows)
-            sizes |= _derive(ws.settings, writer, column.name, vocabulary, source, in_order(rows, vocabulary.values))
+            sizes |= _derive(settings, writer, column.name, vocabulary, source, in_order(rows, vocabulary.values))
         EncoderArtifact.write_vocabulary(writer, column.name, vocabulary)
         sizes[f"values_{column.name}"] = len(vocabulary)
     return sizes
@@ -198,7 +200,7 @@ def _derive(
 
 
 def _fit_attributes(
-    ws: Workspace, warehouse: Warehouse, source: AttributeSource, end: int, writer: ArtifactWriter
+    settings: Settings, warehouse: Warehouse, source: AttributeSource, end: int, writer: ArtifactWriter
 ) -> Sizes:
     sizes: Sizes = {}
     table = known_attributes(warehouse, source, end)
@@ -210,6 +212,6 @@ def _fit_attributes(
     fitted: dict[str, Encoder] = {}
     for name, kind in others(source).items():
         with named_column(name, source.name):
-            fitted[name] = _fitted(ws.settings, kind, [table.column(name)])
+            fitted[name] = _fitted(settings, kind, [table.column(name)])
     EncoderArtifact.write_encoders(writer, fitted)
     return sizes

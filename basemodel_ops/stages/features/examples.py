@@ -11,11 +11,13 @@ from sqlglot import exp
 
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.task_types import Shape
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Contract, Task
+from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.report import Report
 from basemodel_ops.representation import History, explain_layout, target_layout, target_values
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.workers import parallel_map
+from basemodel_ops.settings import Settings
 from basemodel_ops.stages.features.activity_targets import kept_columns
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.examples_artifact import SAMPLES, ExamplesArtifact, ExamplesWriter
@@ -52,9 +54,9 @@ def training_examples(ws: Workspace) -> Report:
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
         with ws.warehouse() as warehouse:
-            chosen = Chosen(snapshot.read, cold=cold(ws, snapshot))
+            chosen = Chosen(snapshot.read, cold=cold(ws.contract, snapshot))
             builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
-            plan = plan_rows(ws, warehouse, builder, snapshot)
+            plan = plan_rows(ws.contract, ws.settings, warehouse, builder, snapshot)
             known = target_layout(builder.plans, snapshot.activity_horizons, snapshot.item_horizons)
             kept = kept_columns(known)
             started = time.monotonic()
@@ -81,36 +83,39 @@ def training_examples(ws: Workspace) -> Report:
 
 def explain_representation(ws: Workspace) -> tuple[pa.Table, list[dict[str, object]]]:
     """The layout of a row, one line per block (see `explain_layout`), and the columns that were left out of it."""
-    examples = ExamplesArtifact.current(ws)
+    examples = ExamplesArtifact.current(ws.store)
     return explain_layout(examples.layout), examples.left_out
 
 
-def cold(ws: Workspace, snapshot: Snapshot) -> tuple[exp.Query, ...]:
+def cold(contract: Contract, snapshot: Snapshot) -> tuple[exp.Query, ...]:
     """Whom the tasks whose rows are represented together ask about."""
-    return tuple(task_population_query(task) for task in _pooled(ws, snapshot))
+    return tuple(task_population_query(task) for task in _pooled(contract, snapshot))
 
 
-def _pooled(ws: Workspace, snapshot: Snapshot) -> list[Task]:
+def _pooled(contract: Contract, snapshot: Snapshot) -> list[Task]:
     """The tasks whose rows are represented together; a recommendation reads histories instead."""
-    tasks = [task for name in snapshot.pooled for task in ws.contract.tasks if task.name == name]
+    tasks = [task for name in snapshot.pooled for task in contract.tasks if task.name == name]
     return [task for task in tasks if task.form.shape is not Shape.ITEMS]
 
 
-def plan_rows(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: Snapshot) -> RowPlan:
+def plan_rows(
+    contract: Contract, settings: Settings, warehouse: Warehouse, builder: Builder, snapshot: Snapshot
+) -> RowPlan:
     """The rows of pretraining and of the tasks that are represented together, of the builder's entities."""
     times, entities = snapshot.times, builder.entities
-    hashes = hashes_of(entities.values, ws.settings.seed)
-    index, cutoff = _lived(ws, warehouse, builder, snapshot)
+    hashes = hashes_of(entities.values, settings.seed)
+    spans = spans_query(contract, to_datetime(times.training_end))
+    index, cutoff = _lived(warehouse.read(builder.chosen.of(warehouse, spans, "entity")), entities, snapshot, settings)
     draws = shares(hashes[index], cutoff)
     parts = [np.stack([index, cutoff])]
     # The smaller sample is a part of the larger.
-    flags = [draws < getattr(ws.settings, name) / max(len(index), 1) for name in ("pretraining_rows", "activity_rows")]
+    flags = [draws < getattr(settings, name) / max(len(index), 1) for name in ("pretraining_rows", "activity_rows")]
     sampled = flags[0] | flags[1]
     parts, flags = [part[:, sampled] for part in parts], [flag[sampled] for flag in flags]
     is_wide = [flags[0]]
-    for task in _pooled(ws, snapshot):
+    for task in _pooled(contract, snapshot):
         rows = load_task_rows(warehouse, task, times, snapshot.plans[task.name])
-        rows = prepared(task, rows, ws.settings.seed)
+        rows = prepared(task, rows, settings.seed)
         entity_index = entities.encode(rows.entity).astype(np.int64)
         parts.append(np.stack([entity_index, rows.cutoff])[:, entity_index >= 0])
         is_wide.append(np.full(parts[-1].shape[1], task.form.shape is Shape.LABELS))
@@ -126,20 +131,20 @@ def plan_rows(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: S
     return RowPlan(pairs[0], pairs[1], samples, wide)
 
 
-def _lived(ws: Workspace, warehouse: Warehouse, builder: Builder, snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray]:
-    """Position of the entity and cutoff of every pair that could be learnt from.
+def _lived(
+    spans: pa.Table, entities: Vocabulary, snapshot: Snapshot, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Position of the entity and cutoff of every pair that could be learnt from; `spans`: see `spans_query`.
 
     The entity had an event before and, since not longer than the longest window, another; and at least the shortest
     windows are over before the end of training.
     """
     times = snapshot.times
     usable = times.cutoffs[times.cutoffs + min(snapshot.item_horizons) * DAY <= times.training_end]
-    query = builder.chosen.of(warehouse, spans_query(ws.contract, to_datetime(times.training_end)), "entity")
-    table = warehouse.read(query)
-    index = builder.entities.encode(table.column(0)).astype(np.int64)
-    first, last = microseconds(table.column(1)), microseconds(table.column(2))
+    index = entities.encode(spans.column(0)).astype(np.int64)
+    first, last = microseconds(spans.column(1)), microseconds(spans.column(2))
     low = np.searchsorted(usable, first, side="right")
-    high = np.searchsorted(usable, last + max(ws.settings.windows) * DAY, side="right")
+    high = np.searchsorted(usable, last + max(settings.windows) * DAY, side="right")
     count = np.maximum(high - low, 0)
     start = np.cumsum(count) - count
     usable_index = np.repeat(low - start, count) + np.arange(int(count.sum()))

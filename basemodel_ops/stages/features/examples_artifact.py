@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import TRAINING_EXAMPLES
 from basemodel_ops.representation import Layout
 from basemodel_ops.representation.narrowing import LeftOut
 from basemodel_ops.stages.features.feature_store import FeatureStore, RowWriter, shard_name
-from basemodel_ops.stages.workspace import Workspace
 
 SAMPLES = ("targets", "activity")
 """Kinds of rows to learn from: of the first all is learnt, of the second activity alone."""
@@ -22,9 +22,9 @@ class ExamplesArtifact(FeatureStore):
     key = TRAINING_EXAMPLES
 
     @classmethod
-    def current(cls, ws: Workspace) -> "ExamplesArtifact":
+    def current(cls, store: ArtifactStore) -> "ExamplesArtifact":
         """The current examples."""
-        return cls(ws.current(cls.key))
+        return cls(store.current(cls.key))
 
     @property
     def targets(self) -> Layout:

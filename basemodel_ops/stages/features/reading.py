@@ -7,13 +7,13 @@ from datetime import datetime
 import numpy as np
 from sqlglot import exp
 
-from basemodel_ops.contract.types import EventSource
+from basemodel_ops.contract.types import Contract, EventSource
 from basemodel_ops.encoders import Vocabulary, track_names
 from basemodel_ops.representation import EventReader, Events, History, sorted_events, stream_histories
 from basemodel_ops.scratch import scratch_folder
+from basemodel_ops.settings import Settings
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import categories, numbers
-from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, entities_query, events_query
 
@@ -47,40 +47,40 @@ def sample_of(most: int, events: int) -> Chosen:
     return Chosen(min(1.0, most / max(events, 1)))
 
 
-def read_entities(ws: Workspace, warehouse: Warehouse, before: datetime, chosen: Chosen = EVERYONE) -> Vocabulary:
+def read_entities(contract: Contract, warehouse: Warehouse, before: datetime, chosen: Chosen = EVERYONE) -> Vocabulary:
     """The chosen entities with an event before `before`, or whom a task asks about all the same, in their order."""
-    query = entities_query(ws.contract, before, chosen.cold)
+    query = entities_query(contract, before, chosen.cold)
     return Vocabulary.from_entities(warehouse.read(chosen.of(warehouse, query, "entity")))
 
 
 def event_reader(
-    ws: Workspace, event: EventSource, entities: Vocabulary, tracks: Collection[str] | None = None
-) -> EventReader:
+    contract: Contract, event: EventSource, encoder: EncoderArtifact, entities: Vocabulary,
+    tracks: Collection[str] | None = None,
+) -> EventReader:  # fmt: skip
     """The reader of everything that is read of a source, with the codes of the items that it mentions.
 
     Of codes of facts of items only those in `tracks` are read, where it is given.
     """
-    artifact = EncoderArtifact.current(ws, event.name)
     maps: dict[str, tuple[str, np.ndarray]] = {}
     for column in event.columns:
         if not column.references:
             continue
-        for attribute in categories(ws.contract.attribute(column.references)):
+        for attribute in categories(contract.attribute(column.references)):
             name = f"{column.name}.{attribute}"
             if tracks is not None and name not in tracks:
                 continue
-            maps[name] = (column.name, artifact.fact_codes(name))
-        for attribute, encoder in artifact.encoders(column.name).items():
-            if encoder.is_density:
+            maps[name] = (column.name, encoder.fact_codes(name))
+        for attribute, fitted in encoder.encoders(column.name).items():
+            if fitted.is_density:
                 continue
             name = f"{column.name}.{attribute}"
-            wanted = track_names(name, len(encoder.widths))
+            wanted = track_names(name, len(fitted.widths))
             if tracks is not None and not set(wanted) & set(tracks):
                 continue
-            cells = artifact.fact_cells(name)
+            cells = encoder.fact_cells(name)
             for row, track in enumerate(wanted):
                 maps[track] = (column.name, cells[:, row])
-    vocabularies = {name: artifact.vocabulary(name) for name in categories(event)}
+    vocabularies = {name: encoder.vocabulary(name) for name in categories(event)}
     return EventReader(
         event.name,
         entities,
@@ -90,18 +90,17 @@ def event_reader(
         vocabularies,
         tuple(numbers(event)),
         maps,
-        artifact.encoders(),
+        encoder.encoders(),
     )
 
 
-def column_reader(ws: Workspace, event: EventSource, entities: Vocabulary, column: str) -> EventReader:
+def column_reader(event: EventSource, entities: Vocabulary, column: str, vocabulary: Vocabulary) -> EventReader:
     """The reader of one category column and the sessions."""
-    vocabulary = EncoderArtifact.current(ws, event.name).vocabulary(column)
     return EventReader(event.name, entities, event.entity, event.time, event.session, {column: vocabulary})
 
 
 def read_events(
-    ws: Workspace, warehouse: Warehouse, event: EventSource, reader: EventReader, before: datetime,
+    settings: Settings, warehouse: Warehouse, event: EventSource, reader: EventReader, before: datetime,
     chosen: Chosen = EVERYONE,
 ) -> Iterator[Events]:  # fmt: skip
     """Events of the chosen entities strictly before `before` in (entity, time) order, a range of entities at a time.
@@ -109,18 +108,20 @@ def read_events(
     They wait in temporary files under the home, not in memory.
     """
     query = chosen.of(warehouse, events_query(event, reader.columns, before, ordered=False), event.entity)
-    with scratch_folder(ws.settings.home, "sorting") as folder:
-        batches = warehouse.batches(query, ws.settings.batch_rows)
+    with scratch_folder(settings.home, "sorting") as folder:
+        batches = warehouse.batches(query, settings.batch_rows)
         yield from sorted_events(reader.read(batches), len(reader.entities), folder)
 
 
 def read_history(
-    ws: Workspace, warehouse: Warehouse, event: EventSource, entities: Vocabulary, before: datetime, column: str,
+    settings: Settings, warehouse: Warehouse, event: EventSource, reader: EventReader, before: datetime,
     chosen: Chosen = EVERYONE,
 ) -> History:  # fmt: skip
-    """One category column of the chosen entities strictly before `before`, in memory."""
+    """What a `column_reader` reads of the chosen entities strictly before `before`, in memory."""
+    entities = reader.entities
     if not len(entities):
-        return History(np.zeros(1, np.int64), np.zeros(0, np.int64), None, {column: np.zeros(0, np.int32)}, {})
-    events = read_events(ws, warehouse, event, column_reader(ws, event, entities, column), before, chosen)
+        item_ids = {column: np.zeros(0, np.int32) for column in reader.categories}
+        return History(np.zeros(1, np.int64), np.zeros(0, np.int64), None, item_ids, {})
+    events = read_events(settings, warehouse, event, reader, before, chosen)
     ((_, (history,)),) = stream_histories([events], len(entities), len(entities))  # all entities are one shard
     return history

@@ -30,13 +30,13 @@ class Checkpoint:
     @classmethod
     def shared(cls, ws: Workspace) -> "Checkpoint":
         """The current model, read once in a workspace: its trees take seconds to read, and less to be asked."""
-        version = ws.current(CheckpointArtifact.key).version
+        version = ws.store.current(CheckpointArtifact.key).version
         if version not in ws.held:
             ws.held[version] = cls(ws)
         return ws.held[version]
 
     def __init__(self, ws: Workspace) -> None:
-        self._kept = CheckpointArtifact.current(ws)
+        self._kept = CheckpointArtifact.current(ws.store)
 
     @property
     def version(self) -> str:

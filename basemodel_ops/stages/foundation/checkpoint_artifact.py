@@ -8,7 +8,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.artifacts.artifact import Arrays
 from basemodel_ops.assets import FOUNDATION_MODEL
 from basemodel_ops.boosting.activity import ActivityBoosters
@@ -18,7 +18,6 @@ from basemodel_ops.foundation import FoundationModel, Shape
 from basemodel_ops.representation.layout import Block, Layout
 from basemodel_ops.stages.foundation.activity import Activity
 from basemodel_ops.stages.foundation.embedding import EmbeddingBasis
-from basemodel_ops.stages.workspace import Workspace
 
 Tried = Mapping[str, Mapping[str, float]]
 """Loss of every share of a learner that was tried, by group of targets."""
@@ -47,9 +46,9 @@ class CheckpointArtifact:
     key = FOUNDATION_MODEL
 
     @classmethod
-    def current(cls, ws: Workspace) -> "CheckpointArtifact":
+    def current(cls, store: ArtifactStore) -> "CheckpointArtifact":
         """The current foundation model."""
-        return cls(ws.current(cls.key))
+        return cls(store.current(cls.key))
 
     @cached_property
     def _about(self) -> dict[str, Any]:

@@ -142,5 +142,5 @@ def _slowest(inputs: Layout, source: str, column: str) -> Block:
 
 def label_index(ws: Workspace, source: str, column: str, labels: pa.Array) -> np.ndarray:
     """The place of each label among the exactly kept items of a column; -1 where it is not kept."""
-    values = EncoderArtifact.current(ws, source).vocabulary(column).values
+    values = EncoderArtifact.current(ws.store, source).vocabulary(column).values
     return np.asarray(pc.index_in(labels.cast(values.type), value_set=values).fill_null(-1))

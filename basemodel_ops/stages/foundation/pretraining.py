@@ -42,7 +42,7 @@ def foundation_model(ws: Workspace) -> Report:
     item_targets = list(ws.snapshot().item_targets)
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
-        examples = ExamplesArtifact.current(ws)
+        examples = ExamplesArtifact.current(ws.store)
         layout = examples.targets
         report_metrics: ReportMetrics = {}
         activity = _learn_activity(ws, examples, layout, writer, report_metrics)

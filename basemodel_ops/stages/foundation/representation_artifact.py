@@ -8,13 +8,12 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.artifacts.artifact import Arrays
 from basemodel_ops.assets import FOUNDATION_MODEL
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.representation import Layout
-from basemodel_ops.stages.workspace import Workspace
 
 EMBEDDING, TRAITS, SKETCHES = "embedding-", "traits-", "sketches-"
 """How names of files begin, of which there is one for some entities after others."""
@@ -32,14 +31,14 @@ class RepresentationArtifact:
         return f"entity_representation/{key_of(as_of)}"
 
     @classmethod
-    def current(cls, ws: Workspace, as_of: datetime) -> "RepresentationArtifact":
+    def current(cls, store: ArtifactStore, as_of: datetime) -> "RepresentationArtifact":
         """What is kept of a cutoff; ArtifactError where nothing is."""
-        return cls(ws.current(cls.key(as_of)))
+        return cls(store.current(cls.key(as_of)))
 
     @classmethod
-    def newest(cls, ws: Workspace, as_of: datetime) -> "RepresentationArtifact | None":
+    def newest(cls, store: ArtifactStore, as_of: datetime) -> "RepresentationArtifact | None":
         """What is kept of a cutoff; None where nothing is."""
-        artifact = ws.store.newest(cls.key(as_of))
+        artifact = store.newest(cls.key(as_of))
         return None if artifact is None else cls(artifact)
 
     @staticmethod

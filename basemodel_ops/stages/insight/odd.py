@@ -89,7 +89,7 @@ class Teller:
             return OTHER
         key = (line.source, line.column)
         if key not in self._known:
-            values = EncoderArtifact.current(self._ws, line.source).vocabulary(line.column).values
+            values = EncoderArtifact.current(self._ws.store, line.source).vocabulary(line.column).values
             self._known[key] = [str(entry) for entry in values.slice(0, line.size).cast(pa.string()).to_pylist()]
         return self._known[key][cell]
 

@@ -109,7 +109,7 @@ class Words:
     def _value(self, trait: Trait) -> str:
         key = (trait.source, trait.column)
         if key not in self._known:
-            values = EncoderArtifact.current(self._ws, trait.source).vocabulary(trait.column).values
+            values = EncoderArtifact.current(self._ws.store, trait.source).vocabulary(trait.column).values
             self._known[key] = [str(entry) for entry in values.slice(0, 10_000).cast(pa.string()).to_pylist()]
         return self._known[key][int(trait.value)]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.assets import FOUNDATION_MODEL, SEGMENTATION
 from basemodel_ops.insight.segments import LEVELS, Tree, grow
 from basemodel_ops.report import Report
@@ -24,9 +24,9 @@ class SegmentationArtifact:
     key = SEGMENTATION
 
     @classmethod
-    def current(cls, ws: Workspace) -> "SegmentationArtifact":
+    def current(cls, store: ArtifactStore) -> "SegmentationArtifact":
         """The current groups."""
-        return cls(ws.current(cls.key))
+        return cls(store.current(cls.key))
 
     @property
     def model_version(self) -> str:
@@ -49,7 +49,7 @@ def segmentation(ws: Workspace) -> Report:
     end = ws.snapshot().times.training_end
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
-        examples, checkpoint = ExamplesArtifact.current(ws), Checkpoint(ws)
+        examples, checkpoint = ExamplesArtifact.current(ws.store), Checkpoint(ws)
         cutoffs = np.unique(examples.cutoff[examples.cutoff < end])[-CUTOFFS:]
         rows = np.flatnonzero(np.isin(examples.cutoff, cutoffs))
         rows = np.sort(np.random.default_rng(ws.settings.seed).permutation(rows)[:ROWS])

@@ -68,7 +68,7 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
     Raises:
         DataError: the groups were learnt with another foundation model than the week was represented by.
     """
-    week, model = Week(ws, as_of), SegmentationArtifact.current(ws)
+    week, model = Week(ws, as_of), SegmentationArtifact.current(ws.store)
     if model.model_version != week.model_version:
         raise DataError(
             f"Segments were learnt with the foundation model {model.model_version}, and the {ws.contract.entity}s of "

@@ -62,13 +62,13 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
     Values are texts where sources that have the column do not agree on their type.
     """
     sources = published_columns(ws.contract)[column]
-    known = {source: EncoderArtifact.current(ws, source).vocabulary(column) for source in sources}
+    known = {source: EncoderArtifact.current(ws.store, source).vocabulary(column) for source in sources}
     kinds = {entry.values.type for entry in known.values() if len(entry)}
     kind = kinds.pop() if len(kinds) == 1 else pa.string()
     written, total, versions = False, 0, []
     with ws.warehouse() as warehouse:
         for source, vocabulary in known.items():
-            embedding = EmbeddingArtifact.current(ws, source, column)
+            embedding = EmbeddingArtifact.current(ws.store, source, column)
             vectors, values = embedding.vectors, vocabulary.values.cast(kind)
             version = embedding.artifact.version
 

@@ -26,7 +26,7 @@ class Week:
         Raises:
             DataError: nothing is kept of that week.
         """
-        kept = RepresentationArtifact.newest(ws, as_of)
+        kept = RepresentationArtifact.newest(ws.store, as_of)
         if kept is None:
             raise DataError(
                 f"Nothing is kept of {key_of(as_of)}: `basemodel score --as-of {key_of(as_of)}` represents the "

@@ -51,7 +51,7 @@ def lines_of(ws: Workspace, plans: list[SourcePlan]) -> list[Line]:
     """All that is foreseen of the sources, but for personal columns: what is odd is published."""
     hidden, results = personal(ws.contract), []
     for plan in plans:
-        encoder, time = EncoderArtifact.current(ws, plan.name), ws.contract.event(plan.name).time
+        encoder, time = EncoderArtifact.current(ws.store, plan.name), ws.contract.event(plan.name).time
         results += [Line(plan.name, "", kind) for kind in ("events", "days")]
         results += [Line(plan.name, number, "amount") for number in plan.numbers]
         for column in plan.top_items:

@@ -46,7 +46,7 @@ def _changes(
         yield f"{model_key(task.name)} will be made"
     if not written or is_trained:
         return
-    model = ws.current(model_key(task.name)).version
+    model = ws.store.current(model_key(task.name)).version
     population = population_at(warehouse, ws.contract.grid, task, as_of)
     version = answers_version(warehouse, task, relation, as_of, model, population, fingerprint)
     if written[1] != code_behind(SCORING):

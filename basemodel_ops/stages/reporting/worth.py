@@ -38,7 +38,7 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
     Raises:
         ArtifactError: it was not evaluated yet.
     """
-    evaluated, model = EvaluationArtifact.current(ws, task.name), ModelArtifact.current(ws, task.name)
+    evaluated, model = EvaluationArtifact.current(ws.store, task.name), ModelArtifact.current(ws.store, task.name)
     report = evaluated.report
     tested, why = _tested(ws, task, report)
     measured = tested.measured() if tested else {}

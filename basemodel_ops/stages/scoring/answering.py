@@ -224,7 +224,7 @@ def question_of(
     ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, cutoff: int, checkpoint: Checkpoint
 ) -> Question:
     """A task with its fitted model, ready to be asked at a cutoff."""
-    population, fitted = population_at(warehouse, ws.contract.grid, task, as_of), ws.current(model_key(task.name))
+    population, fitted = population_at(warehouse, ws.contract.grid, task, as_of), ws.store.current(model_key(task.name))
     if task.form.shape is Shape.ITEMS:
         return ItemQuestion(ws, warehouse, task, as_of, population, RecommendationArtifact(fitted), cutoff)
     return outputs_question(ws, task, as_of, population, fitted, checkpoint)

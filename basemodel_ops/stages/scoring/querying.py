@@ -66,13 +66,13 @@ def query_entity(
     if examples is not None:
         known = _vocabulary(ws, examples.layout, source, column)
     else:
-        plans, _ = source_plans(ws)
+        plans, _ = source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
         known = _vocabulary(ws, history_layout(plans, *_decays(ws)), source, column)
         (plan,) = (plan for plan in plans if plan.name == source)
         examples = _of_column(ws, plan, column, entity, as_of)
     row_index = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
     if not len(examples) or row_index[0] < 0:
-        newest = RepresentationArtifact.newest(ws, as_of)
+        newest = RepresentationArtifact.newest(ws.store, as_of)
         there = [] if newest is None else newest.entities.values[:3].to_pylist()
         raise DataError(
             f"No {ws.contract.entity} {entity} has events before {key_of(as_of)}, or none that was kept. "
@@ -140,7 +140,7 @@ def _is(column: exp.Column, value: object) -> exp.Expr:
 
 def _kept(ws: Workspace, as_of: datetime) -> Represented | None:
     """The rows at `as_of`, where they were kept with their sketches."""
-    newest = RepresentationArtifact.newest(ws, as_of)
+    newest = RepresentationArtifact.newest(ws.store, as_of)
     return None if newest is None else kept_rows(newest)
 
 
@@ -154,9 +154,10 @@ def _of_column(ws: Workspace, plan: SourcePlan, column: str, entity: str, as_of:
     event, column_plan, cutoffs = ws.contract.event(plan.name), plan.only(column), np.array([to_microseconds(as_of)])
     with ws.warehouse() as warehouse:
         chosen = Chosen(only=tuple(typed_key(ws, warehouse, entity).to_pylist()))
-        entities = read_entities(ws, warehouse, as_of, chosen)
-        reader = event_reader(ws, event, entities, {column}).only(column)
-        events = chain([reader.empty_events()], read_events(ws, warehouse, event, reader, as_of, chosen))
+        entities = read_entities(ws.contract, warehouse, as_of, chosen)
+        encoder = EncoderArtifact.current(ws.store, event.name)
+        reader = event_reader(ws.contract, event, encoder, entities, {column}).only(column)
+        events = chain([reader.empty_events()], read_events(ws.settings, warehouse, event, reader, as_of, chosen))
         shards = [histories for _, histories in stream_histories([events], len(entities), 1)]
     layout = history_layout([column_plan], *_decays(ws))
     values = [history_values(histories, [column_plan], cutoffs, *_decays(ws))[:, 0] for histories in shards]
@@ -195,7 +196,7 @@ def read_histories(
     """
     half_lives = np.array(ws.settings.half_lives)
     if not examples.layout.select("sketch", source, column):
-        first_event_time = EncoderArtifact.current(ws, source).first_event_time
+        first_event_time = EncoderArtifact.current(ws.store, source).first_event_time
         factor = decay_factors(examples.cutoffs, first_event_time, half_lives[[half_lives.argmax()]])[
             np.searchsorted(examples.cutoffs, examples.cutoff[row_index])
         ]
@@ -226,9 +227,9 @@ def read_counts(
 
 def _codes_and_prior(ws: Workspace, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
     """Cells of the values of a column, (values, depth), and how frequent each is, (values,)."""
-    codes = CodesArtifact.current(ws, source, column).codes
+    codes = CodesArtifact.current(ws.store, source, column).codes
     # Items that no event mentioned before the end of training may be in newer histories.
-    return codes, EncoderArtifact.current(ws, source).vocabulary(column).counts + 0.5
+    return codes, EncoderArtifact.current(ws.store, source).vocabulary(column).counts + 0.5
 
 
 def _sketches(
@@ -275,7 +276,7 @@ def _vocabulary(ws: Workspace, layout: Layout, source: str, column: str) -> Voca
                 "train` learns newer ones; or there was no room for it, which `basemodel layout` says."
             )
         raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.{why}")
-    return EncoderArtifact.current(ws, source).vocabulary(column)
+    return EncoderArtifact.current(ws.store, source).vocabulary(column)
 
 
 def _scalar(text: str, known: Vocabulary) -> pa.ChunkedArray:

@@ -62,7 +62,7 @@ class ZeroShotQuestion(Question):
         self._ws, self._checkpoint, self._labels = ws, checkpoint, None
         if task.form.shape is Shape.LABELS and task.predicts is not None:
             source, column = task.predicts.source, task.predicts.column
-            values = EncoderArtifact.current(ws, source).vocabulary(column).values
+            values = EncoderArtifact.current(ws.store, source).vocabulary(column).values
             self._labels = values.slice(0, checkpoint.layout.select("recency", source, column)[0].length)
             return
         nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)

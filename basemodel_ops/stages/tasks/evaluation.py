@@ -19,7 +19,7 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
     metric = metric_of(ws.contract.task(task))
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-        fitted = ModelArtifact.current(ws, task)
+        fitted = ModelArtifact.current(ws.store, task)
         metrics, against = fitted.metrics, fitted.comparison
         test, selected = metrics.test, metrics.shipped
         report_metrics: dict[str, float | int | str] = {
@@ -41,7 +41,7 @@ def task_evaluation(ws: Workspace, task: str) -> Report:
         }
 
     report = ws.materialize(EvaluationArtifact.key(task), write)
-    curve = ModelArtifact.current(ws, task).label_efficiency
+    curve = ModelArtifact.current(ws.store, task).label_efficiency
     if curve is None:
         return report
     return replace(report, drawings={"label_efficiency": of_label_efficiency(curve).alone(PICTURE)})

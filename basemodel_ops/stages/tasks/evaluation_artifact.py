@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.assets import evaluation_key
 from basemodel_ops.stages.tasks.model_artifact import FittedMetrics
-from basemodel_ops.stages.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -17,9 +16,9 @@ class EvaluationArtifact:
     key = staticmethod(evaluation_key)
 
     @classmethod
-    def current(cls, ws: Workspace, task: str) -> "EvaluationArtifact":
+    def current(cls, store: ArtifactStore, task: str) -> "EvaluationArtifact":
         """The current evaluation of a task."""
-        return cls(ws.current(cls.key(task)))
+        return cls(store.current(cls.key(task)))
 
     @property
     def report(self) -> dict[str, Any]:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.artifacts.artifact import Arrays
 from basemodel_ops.assets import model_key
-from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.label_efficiency import LabelEfficiency
 
 Metrics = Mapping[str, Mapping[str, float]]
@@ -53,9 +52,9 @@ class ModelArtifact:
     key = staticmethod(model_key)
 
     @classmethod
-    def current(cls, ws: Workspace, task: str) -> Self:
+    def current(cls, store: ArtifactStore, task: str) -> Self:
         """The current model of a task."""
-        return cls(ws.current(cls.key(task)))
+        return cls(store.current(cls.key(task)))
 
     @property
     def metrics(self) -> FittedMetrics:

@@ -12,7 +12,8 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
-from basemodel_ops.stages.features.reading import EVERYONE, Chosen, read_entities, read_history
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.reading import EVERYONE, Chosen, column_reader, read_entities, read_history
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.workspace import Workspace
@@ -75,6 +76,8 @@ def read_items(
     if task.predicts is None:
         raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
     source, column = task.predicts.source, task.predicts.column
-    entities = read_entities(ws, warehouse, to_datetime(before), chosen)
-    history = read_history(ws, warehouse, ws.contract.event(source), entities, to_datetime(before), column, chosen)
-    return history, EmbeddingArtifact.current(ws, source, column).vectors, entities
+    entities = read_entities(ws.contract, warehouse, to_datetime(before), chosen)
+    event, vocabulary = ws.contract.event(source), EncoderArtifact.current(ws.store, source).vocabulary(column)
+    reader = column_reader(event, entities, column, vocabulary)
+    history = read_history(ws.settings, warehouse, event, reader, to_datetime(before), chosen)
+    return history, EmbeddingArtifact.current(ws.store, source, column).vectors, entities

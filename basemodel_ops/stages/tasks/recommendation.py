@@ -58,7 +58,7 @@ class RecommendationContext:
         self._history: History
         self.entities: Vocabulary
         self._history, self.vectors, self.entities = read_items(ws, warehouse, task, before, chosen)
-        encoder = EncoderArtifact.current(ws, target.source)
+        encoder = EncoderArtifact.current(ws.store, target.source)
         self.items: Vocabulary = encoder.vocabulary(target.column)
         self._attributes = encoder.attribute_codes(target.column)
         self._eligible = None if task.offers is None else read_eligible_items(warehouse, task, self.items)

@@ -31,9 +31,9 @@ class Recommender:
         """Read what was learnt, and how popular the items are strictly before the cutoff (microseconds)."""
         target = target_of(task)
         self._task, self._cutoff, self._column, self.source = task, cutoff, target.column, target.source
-        encoder = EncoderArtifact.current(ws, target.source)
+        encoder = EncoderArtifact.current(ws.store, target.source)
         self.items = encoder.vocabulary(target.column)
-        vectors = EmbeddingArtifact.current(ws, target.source, target.column).vectors
+        vectors = EmbeddingArtifact.current(ws.store, target.source, target.column).vectors
         attributes = encoder.attribute_codes(target.column)
         self._item_models = ItemModels(vectors, attributes, fitted.relations, fitted.network(vectors))
         self._recipe, self.ranker = fitted.recipe, fitted.ranker

@@ -26,7 +26,7 @@ def examples_of(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, snapshot: Snapshot
 ) -> tuple[Represented, np.ndarray]:
     """A reader that holds the rows of a task, and the number of each row in it; -1 of an entity that is not read."""
-    pool = ExamplesArtifact.current(ws)
+    pool = ExamplesArtifact.current(ws.store)
     row_index = pool.locate(rows.entity, rows.cutoff)
     missing = np.flatnonzero(row_index < 0)
     plan = snapshot.plans[task.name]

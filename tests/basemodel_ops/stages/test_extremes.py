@@ -62,7 +62,7 @@ def test_a_grid_of_more_cutoffs_than_events_has_rows_only_where_somebody_lived(t
     few = rides_of(RIDER_NAMES, [datetime(2024, 4, 1), datetime(2024, 5, 9)])
     ws = encoded(tmp_path, trips=few, cutoffs=grid)
     assert answered(ws) == RIDERS
-    rows = ExamplesArtifact.current(ws)
+    rows = ExamplesArtifact.current(ws.store)
     asked = {cutoff.timestamp() for cutoff in CUTOFFS}  # the task names its own
     assert len(rows) <= RIDERS * len(CUTOFFS)
     assert {moment / 1e6 for moment in rows.cutoffs} <= {datetime.timestamp(c) for c in cutoffs} | asked
@@ -97,7 +97,7 @@ def test_items_of_odd_kinds_train_a_model_that_scores_everyone(tmp_path: Path, i
     stations = [ODD_ITEMS[items](station, row, moment) for row, (station, moment) in enumerate(rows)]
     ws = encoded(tmp_path, trips=table.set_column(3, "station", pa.array(stations, pa.int64())))
     assert answered(ws) == RIDERS
-    metrics = ModelArtifact.current(ws, "rides_14d").metrics
+    metrics = ModelArtifact.current(ws.store, "rides_14d").metrics
     assert all(np.isfinite(list(found.values())).all() for found in metrics.test.values())
 
 
@@ -112,7 +112,7 @@ def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Pa
         ws = encoded(tmp_path / name, trips=table.take(order))
         prepare(ws)
         stages.training_examples(ws)
-        examples = ExamplesArtifact.current(ws)
+        examples = ExamplesArtifact.current(ws.store)
         newest = examples.positions("recent_item")
         found.append(examples.gather(np.arange(len(examples)), newest))
     assert found[0].any()

@@ -83,7 +83,7 @@ def fitted(home: Workspace, name: str, label: Label) -> dict:
     task = home.contract.tasks[0].model_copy(update={**changes, "predicts": None})
     ws = Workspace.open(home.settings, home.contract.model_copy(update={"tasks": (task,)}), lambda _: None)
     stages.task_model(ws, task.name)
-    model = SingleModelArtifact.current(ws, task.name)
+    model = SingleModelArtifact.current(ws.store, task.name)
     return vars(model.metrics) | {"shares": model.shares}
 
 

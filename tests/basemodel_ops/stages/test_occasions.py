@@ -130,7 +130,7 @@ def test_rows_in_parts_of_any_size_and_beside_a_weekly_task_have_the_same_answer
     stages.score(ws, ["soon"], NEWEST, "parts", keep=True)
     found = answers(ws, "soon")
     np.testing.assert_allclose(found.column("score").to_numpy(), before.column("score").to_numpy(), rtol=1e-5)
-    assert len(RepresentationArtifact.current(ws, NEWEST).entities) == 30
+    assert len(RepresentationArtifact.current(ws.store, NEWEST).entities) == 30
 
 
 @pytest.fixture

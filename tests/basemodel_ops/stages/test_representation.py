@@ -135,8 +135,8 @@ def test_texts_and_images_hold_the_mass_of_those_that_can_be_read(ws: Workspace)
 def test_facts_of_things_are_those_of_their_events(ws: Workspace) -> None:
     found = examples(ws)
     facts = {row["station"]: row for row in stations().to_pylist()}
-    zones = EncoderArtifact.current(ws, "trips").vocabulary("station.zone").values.to_pylist()
-    docks = EncoderArtifact.current(ws, "trips").encoders("station")["docks"]
+    zones = EncoderArtifact.current(ws.store, "trips").vocabulary("station.zone").values.to_pylist()
+    docks = EncoderArtifact.current(ws.store, "trips").encoders("station")["docks"]
     for rider, rows in enumerate(rows_by_rider(found)):
         by_zone, by_cell = np.zeros(len(zones)), np.zeros(docks.widths[0])
         for row in rows:
@@ -163,7 +163,7 @@ def test_each_event_without_a_session_is_one_of_its_own(ws: Workspace) -> None:
 def test_facts_are_seen_only_after_they_are_known(ws: Workspace) -> None:
     for as_of, tariff in ((datetime(2024, 5, 1), "basic"), (datetime(2024, 5, 6), "gold")):
         found = examples(ws, as_of)
-        values = EncoderArtifact.current(ws, "riders").vocabulary("tariff").values.to_pylist()
+        values = EncoderArtifact.current(ws.store, "riders").vocabulary("tariff").values.to_pylist()
         one_hot = block(found, "attribute", "tariff", "")
         assert (one_hot.argmax(axis=1) == values.index(tariff)).all()
 
@@ -175,7 +175,7 @@ def test_before_the_first_event_there_is_nobody(ws: Workspace) -> None:
 def assert_same_files(ours: Workspace, theirs: Workspace, *keys: str) -> None:
     """Every array and table of these artifacts is the same to the byte."""
     for key in keys:
-        one, other = ours.current(key), theirs.current(key)
+        one, other = ours.store.current(key), theirs.store.current(key)
         names = [name for name in one.names if name.endswith((".safetensors", ".parquet"))]
         assert names
         assert {n: one.manifest["files"][n] for n in names} == {n: other.manifest["files"][n] for n in names}
@@ -207,7 +207,7 @@ def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace)
         patch.setattr(builder, "SKETCHED_ABOVE", 10)
         patch.setattr(builder, "SHARD", 7)
         stages.training_examples(ws)
-    together = ExamplesArtifact.current(ws)
+    together = ExamplesArtifact.current(ws.store)
     moments, count = np.unique(together.cutoff[together.is_wide], return_counts=True)
     cutoff = int(moments[count.argmax()])
     alone = examples(ws, to_datetime(cutoff))
@@ -229,10 +229,10 @@ def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace)
 
 def test_a_thing_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None:
     """The new station has no zone and no trip before the end of training; its name and picture place it."""
-    known = EncoderArtifact.current(ws, "trips").vocabulary("station")
+    known = EncoderArtifact.current(ws.store, "trips").vocabulary("station")
     code = known.values.to_pylist().index(NEW_STATION)
     assert known.counts[code] == 0
-    vectors = EmbeddingArtifact.current(ws, "trips", "station").vectors
+    vectors = EmbeddingArtifact.current(ws.store, "trips", "station").vectors
     near = np.argsort(-(vectors @ vectors[code]))[1:6]
     assert {int(known.values[int(place)].as_py()) % 3 for place in near} == {0}
     found = examples(ws)
@@ -246,7 +246,7 @@ def test_a_thing_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None
 def test_without_facts_such_a_thing_is_unknown(tmp_path: Path) -> None:
     ours = workspace(tmp_path, contract(references=None))
     encode(ours)
-    assert NEW_STATION not in EncoderArtifact.current(ours, "trips").vocabulary("station").values.to_pylist()
+    assert NEW_STATION not in EncoderArtifact.current(ours.store, "trips").vocabulary("station").values.to_pylist()
 
 
 def test_ids_of_another_type_are_refused_not_missed(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def views_of(ws: Workspace, horizon: int | None) -> tuple[FeatureSets, list[str]
     task = task.model_copy(update={"horizon": horizon, "type": TaskType.BINARY})
     with asked.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, asked.times(warehouse))
-    examples = ExamplesArtifact.current(asked)
+    examples = ExamplesArtifact.current(asked.store)
     place = examples.locate(rows.entity, rows.cutoff)
     return single_feature_sets(examples, Checkpoint(asked), place[place >= 0], task), aggregate_names(examples, task)
 

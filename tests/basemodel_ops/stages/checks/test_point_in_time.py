@@ -20,7 +20,7 @@ from ..trips import RIDERS
 def test_sound_rows_pass_and_the_audit_says_how_many_it_compared(riders: Workspace) -> None:
     finding = check_point_in_time(riders)
     assert finding.passed, finding.description
-    length = riders.current("training_examples").report["length"]
+    length = riders.store.current("training_examples").report["length"]
     assert RIDERS * 3 <= float(finding.metrics["rows"]) <= RIDERS * 3 * len(CUTOFFS)
     assert finding.metrics["bytes"] == finding.metrics["rows"] * 2 * length
     assert float(finding.metrics["events_moved"]) > 300

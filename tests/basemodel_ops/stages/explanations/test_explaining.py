@@ -353,7 +353,7 @@ def test_values_of_personal_columns_are_not_named(fitted: dict[TaskType, tuple[W
     (event,) = ws.contract.events
     personal = Personal(relation=event.relation, column="station", purpose="forecasts")
     marked = Workspace.open(ws.settings, ws.contract.model_copy(update={"personal": (personal,)}), lambda _: None)
-    plans, _ = source_plans(marked)
+    plans, _ = source_plans(marked.contract, marked.settings, marked.store, marked.snapshot())
     (plain,) = columns_of(ws, plans, ws.contract.task(name))
     assert plain is not None
     assert plain.name == "station"

@@ -77,7 +77,7 @@ def test_layers_read_no_sketch_and_skips_do() -> None:
 def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: Path) -> None:
     ws = encoded(tmp_path)
     training_examples(ws)
-    examples = ExamplesArtifact.current(ws)
+    examples = ExamplesArtifact.current(ws.store)
     place = np.flatnonzero(examples.is_wide)
     values = examples.gather(place, np.arange(examples.layout.length))
     np.testing.assert_array_equal(np.concatenate([part for _, part in examples.chunks(place)]), values)
@@ -118,7 +118,7 @@ def test_activity_is_kept_of_more_rows_and_says_the_same_of_those_it_shares(tmp_
     ws = encoded(tmp_path)
     ws = Workspace.open(ws.settings.model_copy(update={"pretraining_rows": 60}), ws.contract, ws.log)
     training_examples(ws)
-    examples = ExamplesArtifact.current(ws)
+    examples = ExamplesArtifact.current(ws.store)
     columns = [block.offset for block in activity_targets(examples.targets)]
     whole, part = (dict(zip(("row", "values"), examples.sample(kind), strict=True)) for kind in ("targets", "activity"))
     assert len(columns) == part["values"].shape[1] > 0

@@ -27,8 +27,8 @@ def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path:
     ws.pin()
     stages.training_examples(ws)
     stages.foundation_model(ws)
-    _, kept = ExamplesArtifact.current(ws).sample("activity")
-    made = CheckpointArtifact.current(ws)
+    _, kept = ExamplesArtifact.current(ws.store).sample("activity")
+    made = CheckpointArtifact.current(ws.store)
     for column in ("events", "fare"):
         chain = {b.detail: n for n, b in enumerate(made.blocks) if (b.kind, b.column) == ("amount", column)}
         known = [(~np.isnan(kept[:, chain[days]])).sum() for days in ("14", "28")]
@@ -38,7 +38,7 @@ def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path:
 
 
 def test_many_inputs_and_futures_take_fewer_rows(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    examples = ExamplesArtifact.current(riders)
+    examples = ExamplesArtifact.current(riders.store)
     whole = lessons.TrainingSet.of_activity(examples, 0)
     monkeypatch.setattr(lessons, "MOST", 40 * whole.inputs.shape[1] * whole.targets.shape[1])
     monkeypatch.setattr(lessons, "FEWEST", 10)

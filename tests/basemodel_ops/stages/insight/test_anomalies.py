@@ -182,7 +182,7 @@ def test_p_values_of_usual_weeks_are_uniform(ws: Workspace) -> None:
 
 @pytest.mark.usefixtures("report")
 def test_a_week_without_anybody_is_empty_and_says_why(ws: Workspace) -> None:
-    empty, like = NEWEST + timedelta(weeks=40), RepresentationArtifact.current(ws, NEWEST)
+    empty, like = NEWEST + timedelta(weeks=40), RepresentationArtifact.current(ws.store, NEWEST)
 
     def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
         nobody = Vocabulary(like.entities.values[:0], like.entities.counts[:0])

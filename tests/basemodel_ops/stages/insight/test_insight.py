@@ -85,7 +85,7 @@ def test_embeddings_are_those_that_are_kept(ws: Workspace) -> None:
     for rider, kept in zip(week.entities.values.to_pylist(), week.embeddings, strict=True):
         vector = np.array(found[rider]["embedding"].strip("[]").split(","), float)
         np.testing.assert_allclose(vector, kept.astype(float), rtol=1e-3, atol=1e-6)
-        assert found[rider]["model_version"] == ws.current("foundation_model").version
+        assert found[rider]["model_version"] == ws.store.current("foundation_model").version
     with duckdb.connect(str(ws.settings.warehouse_path), read_only=True) as connection:
         found = connection.execute("select max(len(embedding::float[])) from basemodel.entity_embeddings").fetchone()
     assert found == (week.embeddings.shape[1],)
@@ -186,7 +186,7 @@ def _all(ws: Workspace, table: str) -> pa.Table:
 @pytest.mark.usefixtures("published")
 def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspace) -> None:
     """Groups that are numbered anew, as after a training, are those of the last week by their members."""
-    trained = SegmentationArtifact.current(ws)
+    trained = SegmentationArtifact.current(ws.store)
     tree = trained.tree
     order = np.concatenate([np.flatnonzero(tree.level == level)[::-1] for level in (1, 2, 3)])
     place = np.argsort(order)
@@ -212,8 +212,8 @@ def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspac
 def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
     report = stages.item_embeddings(ws, "station", "r")
     rows = read(ws, "station_embeddings", None)
-    vectors = EmbeddingArtifact.current(ws, "trips", "station").vectors
-    known = EncoderArtifact.current(ws, "trips").vocabulary("station").table().to_pylist()
+    vectors = EmbeddingArtifact.current(ws.store, "trips", "station").vectors
+    known = EncoderArtifact.current(ws.store, "trips").vocabulary("station").table().to_pylist()
     assert report.metrics["rows"] == len(rows) == len(known)
     found = {row["station"]: row for row in rows}
     for one, vector in zip(known, vectors, strict=True):
@@ -225,7 +225,7 @@ def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
 
 def kept(ws: Workspace, as_of: datetime, embeddings: np.ndarray) -> datetime:
     """A week of riders with these embeddings."""
-    week, like = Week(ws, NEWEST), RepresentationArtifact.current(ws, NEWEST)
+    week, like = Week(ws, NEWEST), RepresentationArtifact.current(ws.store, NEWEST)
     riders = len(embeddings)
 
     def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
@@ -279,7 +279,7 @@ def test_who_is_not_there_and_a_week_that_is_not_kept_are_named(ws: Workspace) -
 
 @pytest.mark.usefixtures("published")
 def test_groups_of_another_foundation_model_divide_nobody(ws: Workspace) -> None:
-    trained = SegmentationArtifact.current(ws)
+    trained = SegmentationArtifact.current(ws.store)
     about = {**trained.artifact.manifest["about"], "inputs": {"artifacts": {"foundation_model": "another"}}}
     ws.store.write(trained.key, "b" * 16, lambda draft: SegmentationArtifact.write(draft, trained.tree), about)
     try:

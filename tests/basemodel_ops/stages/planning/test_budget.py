@@ -43,7 +43,8 @@ def test_the_width_of_a_row_is_foretold(prepared: Workspace) -> None:
         values = count_values(prepared.contract, warehouse, prepared.snapshot())
     assert values["trips", "station"] == pytest.approx(STATIONS, rel=0.1)
     encode(prepared)
-    settings, (plans, _) = prepared.settings, source_plans(prepared)
+    settings = prepared.settings
+    plans, _ = source_plans(prepared.contract, settings, prepared.store, prepared.snapshot())
     lives = settings.half_lives, settings.counted_half_lives, settings.windows
     real = builder.history_layout(plans, *lives).length
     assert real / 1.5 < row_numbers(prepared.contract, settings, values) < real * 1.5
@@ -62,7 +63,7 @@ def test_items_with_facts_count_though_no_event_mentions_them(tmp_path: Path) ->
     assert values["trips", "station"] == pytest.approx(len(facts) + many, rel=0.1)
     encode(ws)
     settings = ws.settings
-    (plan, *_), _ = source_plans(ws)
+    (plan, *_), _ = source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
     assert plan.codes.keys() == {"station"}  # so many are sketched
     real = builder.history_layout([plan], settings.half_lives, settings.counted_half_lives, settings.windows).length
     assert real / 1.5 < row_numbers(ws.contract, settings, values) < real * 1.5

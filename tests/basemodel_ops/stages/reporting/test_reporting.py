@@ -128,7 +128,7 @@ def test_every_labelled_row_is_kept_with_its_answer_where_a_model_had_not_learnt
 def test_the_rows_give_the_reported_metric_again(ws: Workspace, worths: dict[TaskType, Worth]) -> None:
     task = named(ws, BINARY)
     rows = read_predictions(ws, task.name, "test").to_pydict()
-    metrics = ModelArtifact.current(ws, task.name).metrics
+    metrics = ModelArtifact.current(ws.store, task.name).metrics
     for column, name in (("prediction", metrics.shipped), ("baseline", worths[BINARY].card.baseline)):
         found = roc_auc_score(rows["label"], rows[column], sample_weight=rows["weight"])
         assert found == pytest.approx(metrics.test[name]["auroc"])
@@ -139,7 +139,7 @@ def test_an_evaluation_says_how_sure_its_difference_is_as_the_card_does(
     ws: Workspace, worths: dict[TaskType, Worth], kind: TaskType
 ) -> None:
     """Of many labels by the same formula, else by other draws. A card measures accuracy of classes, another metric."""
-    noise = float(EvaluationArtifact.current(ws, named(ws, kind).name).report["noise"])
+    noise = float(EvaluationArtifact.current(ws.store, named(ws, kind).name).report["noise"])
     difference = worths[kind].card.measured["difference"]
     error = (difference.high - difference.low) / 2 / SURE
     assert kind is CLASS or noise == pytest.approx(error, rel=1e-9 if kind is MANY else 0.5, abs=1e-5)

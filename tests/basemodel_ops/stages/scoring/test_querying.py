@@ -18,7 +18,9 @@ def test_a_column_says_what_it_says_in_the_whole_row(
     monkeypatch.setattr(builder, "SKETCHED_ABOVE", 10)
     with ws.warehouse() as warehouse:
         whole = represent(ws, warehouse, AS_OF)
-    (plan,) = (plan for plan in source_plans(ws)[0] if plan.name == "trips")
+    (plan,) = (
+        plan for plan in source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())[0] if plan.name == "trips"
+    )
     for row in (0, len(whole) - 1):
         rider = whole.entities.values[row].as_py()
         one = _of_column(ws, plan, column, rider, AS_OF)
@@ -38,5 +40,7 @@ def test_a_column_says_what_it_says_in_the_whole_row(
 
 
 def test_an_entity_without_events_has_no_row(ws: Workspace) -> None:
-    (plan,) = (plan for plan in source_plans(ws)[0] if plan.name == "trips")
+    (plan,) = (
+        plan for plan in source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())[0] if plan.name == "trips"
+    )
     assert len(_of_column(ws, plan, "station", "nobody", AS_OF)) == 0

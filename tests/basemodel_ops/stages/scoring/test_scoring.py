@@ -27,7 +27,7 @@ def answers(ws: Workspace, task: str) -> pa.Table:
 
 
 def embeddings(ws: Workspace) -> np.ndarray:
-    return np.concatenate(list(RepresentationArtifact.current(ws, NEWEST).embeddings()))
+    return np.concatenate(list(RepresentationArtifact.current(ws.store, NEWEST).embeddings()))
 
 
 def test_groups_of_any_size_give_the_same_answers_and_embeddings(
@@ -42,7 +42,7 @@ def test_groups_of_any_size_give_the_same_answers_and_embeddings(
         report = stages.score(ws, [task], NEWEST, f"run {size}", keep=True)[task]
         assert report.metrics["rows"] == RIDERS
         found.append((answers(ws, task), embeddings(ws)))
-        kept = RepresentationArtifact.current(ws, NEWEST).artifact
+        kept = RepresentationArtifact.current(ws.store, NEWEST).artifact
         ws.store.remove(kept.key, kept.version)
     (whole, whole_embedding), (parts, parts_embedding) = found
     assert whole.column("rider").equals(parts.column("rider"))
@@ -56,7 +56,7 @@ def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, fi
     ws, task = fitted
     keeping = Workspace.open(ws.settings.model_copy(update={"keep_sketches": True}), ws.contract, lambda _: None)
     stages.score(keeping, [task], NEWEST, "kept", keep=True)
-    kept = kept_rows(RepresentationArtifact.current(keeping, NEWEST))
+    kept = kept_rows(RepresentationArtifact.current(keeping.store, NEWEST))
     assert kept is not None
     with keeping.warehouse() as warehouse:
         fresh = represent(keeping, warehouse, NEWEST)

@@ -12,6 +12,7 @@ from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import UndeclaredError
 from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact
 from basemodel_ops.stages.planning.plan import plan
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
@@ -141,7 +142,9 @@ def test_the_split_of_a_snapshot_is_that_of_its_grid(trained: Workspace) -> None
 @pytest.mark.parametrize(
     ("read", "words"),
     [
-        (lambda ws: ws.current("foundation_model"), "reads the artifact foundation_model"),
+        (lambda ws: ws.store.current("foundation_model"), "reads the artifact foundation_model"),
+        (lambda ws: CheckpointArtifact.current(ws.store), "reads the artifact foundation_model"),
+        (lambda ws: ws.store.newest("foundation_model"), "reads the artifact foundation_model"),
         (lambda ws: ws.settings.hidden, "reads the setting hidden"),
         (read_labels, "behavior.rides_14d is read and not declared"),
     ],

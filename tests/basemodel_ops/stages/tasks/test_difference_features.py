@@ -56,7 +56,7 @@ def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(riders: Wor
     task = task.model_copy(update={"type": kind})
     with asked.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, asked.times(warehouse))
-    examples = ExamplesArtifact.current(asked)
+    examples = ExamplesArtifact.current(asked.store)
     place = examples.locate(rows.entity, rows.cutoff)
     views, names = (
         single_feature_sets(examples, Checkpoint(asked), place[place >= 0], task),

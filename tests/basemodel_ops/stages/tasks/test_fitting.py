@@ -92,7 +92,7 @@ def test_one_answer_in_all_validation_rows_leaves_the_safe_ones(riders: Workspac
         values,
         type=kind,
     )
-    assert SingleModelArtifact.current(ws, name).shares.keys() <= set(HEADS_WITH_FEW_LABELS)
+    assert SingleModelArtifact.current(ws.store, name).shares.keys() <= set(HEADS_WITH_FEW_LABELS)
 
 
 @pytest.mark.parametrize("kind", [BINARY, CLASS])
@@ -169,9 +169,9 @@ def test_twenty_labels_in_all_give_a_careful_model(riders: Workspace, parts: dic
     ws, name = whole(
         riders, lambda rider, cutoff: answer(rider, cutoff) if (rider, cutoff) in chosen else ..., values, type=kind,
     )  # fmt: skip
-    report = SingleModelArtifact.current(ws, name).artifact.report
+    report = SingleModelArtifact.current(ws.store, name).artifact.report
     assert report["labelled_rows"] == 20
-    assert SingleModelArtifact.current(ws, name).shares == {"linear": 1}
+    assert SingleModelArtifact.current(ws.store, name).shares == {"linear": 1}
 
 
 def test_an_entity_that_appears_only_in_the_test_is_answered(riders: Workspace, parts: dict) -> None:
@@ -180,7 +180,7 @@ def test_an_entity_that_appears_only_in_the_test_is_answered(riders: Workspace, 
         lambda rider, cutoff: many(rider, cutoff) if rider != "rider 3" or cutoff in parts["test"] else ...,
         INTEGER,
     )
-    assert np.isfinite(list(SingleModelArtifact.current(ws, name).metrics.test["linear"].values())).all()
+    assert np.isfinite(list(SingleModelArtifact.current(ws.store, name).metrics.test["linear"].values())).all()
 
 
 def test_a_horizon_longer_than_the_data_is_named(riders: Workspace) -> None:
@@ -195,7 +195,7 @@ def test_classes_unseen_in_training_count_as_missed(riders: Workspace, parts: di
         TEXT,
         type=CLASS,
     )
-    metrics = vars(ModelArtifact.current(ws, name).metrics)
+    metrics = vars(ModelArtifact.current(ws.store, name).metrics)
     assert np.isfinite([list(values.values()) for values in metrics[part].values()]).all()
     rows = [key for key in RIDES if key[1] in parts[part]]
     zebras = sum(many(*key) for key in rows) / len(rows)
@@ -247,7 +247,7 @@ def test_what_is_worse_than_the_baseline_gives_way_to_it_where_that_is_asked(
     shares = {}
     for way in OnWorse:
         ws, name = whole(riders, answer, values, type=BINARY, on_worse=way)
-        model = SingleModelArtifact.current(ws, name)
+        model = SingleModelArtifact.current(ws.store, name)
         shares[way], metrics = model.shares, model.metrics
         assert metrics.shipped in metrics.test
         assert (metrics.shipped == "baseline") is (way is OnWorse.BASELINE)

@@ -100,9 +100,9 @@ def test_survival_answers_days_and_chances_that_rise(survived: tuple[Workspace, 
     for row in rows:
         assert 0 < row["expected_days"] <= 56
         assert 0 <= row["within_14_days"] <= row["within_28_days"] <= row["within_56_days"] <= 1
-    report = EvaluationArtifact.current(ws, task.name).report
+    report = EvaluationArtifact.current(ws.store, task.name).report
     assert report["metric"] == "concordance"
-    measured = SingleModelArtifact.current(ws, task.name).metrics.test["baseline"]
+    measured = SingleModelArtifact.current(ws.store, task.name).metrics.test["baseline"]
     assert measured.keys() == {"concordance", "integrated_brier"}
     assert "concordance" in check_task(ws, task.name).description
 
@@ -138,9 +138,9 @@ def test_a_regression_with_a_coverage_has_bounds_and_says_how_often_they_hold(ri
     rows = answered(ws, task.name)  # into the table that has no bounds yet
     assert [row["prediction"] for row in rows] == [row["prediction"] for row in before]
     assert all(0 <= row["lower"] <= row["prediction"] <= row["upper"] for row in rows)
-    report = EvaluationArtifact.current(ws, task.name).report
+    report = EvaluationArtifact.current(ws.store, task.name).report
     shipped = report["shipped"]
-    interval = SingleModelArtifact.current(ws, task.name).interval
+    interval = SingleModelArtifact.current(ws.store, task.name).interval
     assert interval is not None
     assert interval.below.max() <= 0 <= interval.above.min()
     assert 0.6 < report[f"{shipped}: coverage"] <= 1

@@ -60,7 +60,7 @@ def test_they_are_those_of_the_table_before_the_cutoff(asked: tuple[Workspace, T
         terms = terms_of(ws, warehouse, task, rows, ws.snapshot())
     assert terms is not None
     events = [(row["rider"], row["started_at"], row["station"]) for row in trips().to_pylist()]
-    vocabulary = EncoderArtifact.current(ws, "trips").vocabulary("station").values.to_pylist()
+    vocabulary = EncoderArtifact.current(ws.store, "trips").vocabulary("station").values.to_pylist()
     assert len(vocabulary) > KEPT
     assert terms.shape == (len(rows.cutoff), len(vocabulary))
     for number in range(0, len(rows.cutoff), 37):
@@ -87,7 +87,7 @@ def test_a_trait_is_scored_and_explained_by_the_items_of_training(
     ws, task, _ = asked
     monkeypatch.setattr(blending, "HEADS_WITH_FEWEST_LABELS", ("tf-idf items",))
     stages.task_model(ws, task.name)
-    assert SingleModelArtifact.current(ws, task.name).shares == {"tf-idf items": 1.0}
+    assert SingleModelArtifact.current(ws.store, task.name).shares == {"tf-idf items": 1.0}
     asked_of: list[Group] = []
     pass_over = scoring._groups
     monkeypatch.setattr(

@@ -97,7 +97,7 @@ def test_the_planted_effect_is_above_the_interval_of_a_random_order(
     treated: tuple[Workspace, Task, list[dict[str, Any]]],
 ) -> None:
     ws, task, _ = treated
-    report = EvaluationArtifact.current(ws, task.name).report
+    report = EvaluationArtifact.current(ws.store, task.name).report
     shipped = report["shipped"]
     assert report["metric"] == "qini"
     assert 0 < report[f"{shipped}: qini_low"] < report["shipped_value"] < report[f"{shipped}: qini_high"]
@@ -127,7 +127,7 @@ def test_reasons_deciles_and_the_card_are_made_of_it(treated: tuple[Workspace, T
         card = worth(ws, warehouse, task, NEWEST)
     measured = card.card.measured["shipped"]
     assert 0 < measured.low < measured.value < measured.high
-    report = EvaluationArtifact.current(ws, task.name).report
+    report = EvaluationArtifact.current(ws.store, task.name).report
     assert [measured.low, measured.high] == [report[f"{report['shipped']}: qini_{end}"] for end in ("low", "high")]
     assert measured.value == pytest.approx(report["shipped_value"], abs=1e-5)
     picture, held = card.pictures
