@@ -238,7 +238,7 @@ def run(rest: list[str]) -> dict[str, Any]:
             answer = learnt.zero(inputs[np.searchsorted(asked, labels.place)])
             found[f"{name}: no labels"] = {labels.task.name: labels.measure(answer)}
             console.print_json(data=found[f"{name}: no labels"], indent=None)
-    checkpoint = Checkpoint(ws)
+    checkpoint = Checkpoint(ws.store)
     for name in shipped_views(checkpoint, np.zeros((0, len(checkpoint.blocks))), horizon):
         note(name, lambda problem: shipped_views(checkpoint, problem.views.model_outputs, horizon)[name])  # noqa: B023
     about = {"seed": chosen.seed, "read": chosen.read, "rows": len(bench.place), "steps": bench.steps}

@@ -96,7 +96,7 @@ DATASETS = {"web_habits": _visitors, "online_retail": _customers}
 
 
 def _measured(ws: Workspace, chosen: argparse.Namespace) -> dict[str, Any]:
-    checkpoint = Checkpoint(ws)
+    checkpoint = Checkpoint(ws.store)
     days, weeks = days_of(checkpoint), []
     with ws.warehouse() as warehouse:
         for cutoff in ws.times(warehouse).cutoffs[-chosen.weeks :].tolist():

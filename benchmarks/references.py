@@ -64,7 +64,7 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
         terms = terms_of(ws, warehouse, task, rows, snapshot)
     target, _ = read_targets(task, rows)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
-    views = single_feature_sets(examples, Checkpoint(ws), place, task, terms)
+    views = single_feature_sets(examples, Checkpoint(ws.store), place, task, terms)
     if views.items is not None:
         views = views.with_peers(peer_features(task, rows, peer_keys(examples, place), target)[0])
     labelled = LabelledRows(task, rows, views, target, examples.entity[place])

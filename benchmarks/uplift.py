@@ -179,7 +179,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         examples, index = examples_of(ws, warehouse, task, rows, snapshot)
     rows, index = rows.take(np.flatnonzero(index >= 0)), index[index >= 0]
     target, _ = read_targets(task, rows)
-    views = single_feature_sets(examples, Checkpoint(ws), index, task)
+    views = single_feature_sets(examples, Checkpoint(ws.store), index, task)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
     shopper = np.array([int(name.split()[1]) for name in rows.entity.to_pylist()])
     week = np.searchsorted([int(c.timestamp()) for c in CUTOFFS], rows.cutoff // 1_000_000 - _zone())

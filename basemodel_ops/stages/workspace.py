@@ -167,16 +167,6 @@ class Workspace:
         self.log(f"{key} is made in {report.metrics['seconds']} s ({version})")
         return report
 
-    def log_progress(self, what: str, done: int, total: int, started: float) -> None:
-        """Log how much of long work is done, and about how long the rest will take; `started` is a monotonic time."""
-        left = (time.monotonic() - started) * (total - done) / max(done, 1)
-        self.log(f"{what}: {done:,} of {total:,}" + (f", about {left / 60:.1f} min left" if left >= 30 else ""))
-
-    def progress(self, what: str) -> Callable[[int, int], None]:
-        """Logs, from now on, how much of long work is done of how much: see `log_progress`."""
-        started = time.monotonic()
-        return lambda done, total: self.log_progress(what, done, total, started)
-
     def within(self, asset: Asset) -> "Workspace":
         """The same workspace for the stage of one asset, which may read what it declares and nothing else."""
         inside = copy(self)

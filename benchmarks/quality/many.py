@@ -48,7 +48,7 @@ def categories(
     truth = truth_matrix(found, rows)
     began = time.perf_counter()
     views = pair_feature_sets(
-        ws, examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, found.labels
+        ws, examples, Checkpoint(ws.store), examples.locate(rows.entity, rows.cutoff), task, found.labels
     )
     seconds = {"product": time.perf_counter() - began}
     train, validation, test = (np.flatnonzero(rows.part == part) for part in ("train", "validation", "test"))

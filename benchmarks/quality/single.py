@@ -78,7 +78,7 @@ def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
     began = time.perf_counter()
     place = examples.locate(rows.entity, rows.cutoff)
-    views, keys = single_feature_sets(examples, Checkpoint(ws), place, task), peer_keys(examples, place)
+    views, keys = single_feature_sets(examples, Checkpoint(ws.store), place, task), peer_keys(examples, place)
     seen = time.perf_counter()
     owner = events.entities.get_indexer(rows.entity.to_pandas())
     hand, _ = hand_features(events, owner, rows.cutoff)

@@ -45,7 +45,7 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
         rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
         began = time.perf_counter()
         terms = terms_of(ws, warehouse, task, rows, snapshot)
-    views = single_feature_sets(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, terms)
+    views = single_feature_sets(examples, Checkpoint(ws.store), examples.locate(rows.entity, rows.cutoff), task, terms)
     seconds = {"product": time.perf_counter() - began}
     texts = rows.target.to_pandas().to_numpy() if rows.target is not None else np.zeros(0)
     target = np.unique(texts, return_inverse=True)[1]

@@ -198,7 +198,7 @@ def test_a_mean_is_a_target_where_it_is_known(ws: Workspace) -> None:
 
 def test_a_mean_without_labels_is_the_sum_over_the_count(ws: Workspace) -> None:
     _, task = ask(ws, fares, pa.float64(), **MEAN)
-    checkpoint = Checkpoint(ws)
+    checkpoint = Checkpoint(ws.store)
     activity = np.random.default_rng(0).normal(1.5, 0.3, (5, len(checkpoint.blocks))).astype(np.float32)
 
     def asking(aggregate: Aggregate, column: str) -> np.ndarray:

@@ -151,7 +151,7 @@ def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion 
     Raises:
         DataError: the task has moments of its own, or its model is not there.
     """
-    return outputs_question(ws, task, as_of, NOBODY, fitted_model(ws, task), Checkpoint.shared(ws))
+    return outputs_question(ws, task, as_of, NOBODY, fitted_model(ws, task), Checkpoint.shared(ws.store, ws.held))
 
 
 def explainable_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Explainable:

@@ -153,10 +153,10 @@ class Builder:
 
     def __init__(self, ws: Workspace, warehouse: Warehouse, before: int, chosen: Chosen = EVERYONE) -> None:
         """Read who the chosen entities are and what is known of them, but no event yet."""
-        self._contract, self._settings, self._store, self._warehouse = ws.contract, ws.settings, ws.store, warehouse
-        self._before, self.chosen = to_datetime(before), chosen
-        snapshot, settings = ws.snapshot(), ws.settings
-        self.plans, self.left_out = source_plans(ws.contract, settings, ws.store, snapshot)
+        self.contract, self.settings, self.store, self.snapshot = ws.contract, ws.settings, ws.store, ws.snapshot()
+        self._warehouse, self._before, self.chosen = warehouse, to_datetime(before), chosen
+        settings = self.settings
+        self.plans, self.left_out = source_plans(ws.contract, settings, ws.store, self.snapshot)
         self.entities = read_entities(ws.contract, warehouse, self._before, chosen)
         self.attributes = [
             read_attributes(
@@ -170,20 +170,20 @@ class Builder:
         specs = [(b.kind, b.source, b.column, b.detail, b.length) for b in base.blocks]
         for attributes in self.attributes:
             specs += attributes.layout
-        times = snapshot.times
+        times = self.snapshot.times
         self.calendar = calendar_specs(times.cutoffs[times.cutoffs < times.training_end])
         self.layout = Layout([*specs, *self.calendar])
 
     def histories(self, shard: int = SHARD) -> Iterator[tuple[int, list[History]]]:
         """First entity and the histories of `shard` entities at a time, one per source."""
-        sources = [self._events(event, plan) for event, plan in zip(self._contract.events, self.plans, strict=True)]
+        sources = [self._events(event, plan) for event, plan in zip(self.contract.events, self.plans, strict=True)]
         return stream_histories(sources, len(self.entities), shard)
 
     def _events(self, event: EventSource, plan: SourcePlan) -> Iterator[Events]:
         """The events of a source; where the chosen entities have none, they have its columns all the same."""
         reader = self._reader(event, plan)
         yield reader.empty_events()
-        yield from read_events(self._settings, self._warehouse, event, reader, self._before, self.chosen)
+        yield from read_events(self.settings, self._warehouse, event, reader, self._before, self.chosen)
 
     def _reader(self, event: EventSource, plan: SourcePlan) -> EventReader:
         tracks = {
@@ -191,8 +191,8 @@ class Builder:
             *plan.cells,
             *(track for density in plan.densities.values() for track in density.tracks),
         }
-        encoder = EncoderArtifact.current(self._store, event.name)
-        return event_reader(self._contract, event, encoder, self.entities, tracks)
+        encoder = EncoderArtifact.current(self.store, event.name)
+        return event_reader(self.contract, event, encoder, self.entities, tracks)
 
     def parts(self, entity: np.ndarray, cutoff: np.ndarray, shard: int = SHARD) -> Iterator["Part"]:
         """The histories behind rows, ascending by entity and cutoff, about `ROWS` rows at a time.
@@ -229,7 +229,7 @@ class Builder:
 
         Cutoffs are (cutoffs,), or of each entity (entities, cutoffs).
         """
-        high, settings = low + histories[0].entities, self._settings
+        high, settings = low + histories[0].entities, self.settings
         half_lives, counted = settings.half_lives, settings.counted_half_lives
         values = history_values(histories, self.plans, cutoffs, half_lives, counted, settings.windows)
         calendar = calendar_values(cutoffs, self.calendar)

@@ -1,6 +1,5 @@
 """The stage that represents the rows to learn from: a sample for pretraining, and those of the tasks."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from basemodel_ops.stages.features.activity_targets import kept_columns
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.examples_artifact import SAMPLES, ExamplesArtifact, ExamplesWriter
 from basemodel_ops.stages.features.reading import Chosen
+from basemodel_ops.stages.progress import log_progress
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows, prepared
@@ -56,20 +56,20 @@ def training_examples(ws: Workspace) -> Report:
         with ws.warehouse() as warehouse:
             chosen = Chosen(snapshot.read, cold=cold(ws.contract, snapshot))
             builder = Builder(ws, warehouse, snapshot.times.data_end + 1, chosen)
-            plan = plan_rows(ws.contract, ws.settings, warehouse, builder, snapshot)
+            plan = plan_rows(warehouse, builder)
             known = target_layout(builder.plans, snapshot.activity_horizons, snapshot.item_horizons)
             kept = kept_columns(known)
-            started = time.monotonic()
+            progress = log_progress(ws.log, "rows")
             rows, sampled = ExamplesWriter(writer, builder.layout), Counter[str]()
 
             def work(part: Part) -> "_Represented":
-                return _represent(part, plan, builder, snapshot, kept)
+                return _represent(part, plan, builder, kept)
 
             for part in _batched(parallel_map(work, builder.parts(plan.entity, plan.cutoff))):
                 rows.append_targets(part.targets)
                 sampled.update({kind: len(row) for kind, (row, _) in part.targets.items()})
                 rows.append(part.entity, part.cutoff, part.is_wide, part.values)
-                ws.log_progress("rows", rows.rows, len(plan), started)
+                progress(rows.rows, len(plan))
             rows.finish(builder.entities)
             rows.describe(known, builder.left_out)
             return {
@@ -98,13 +98,12 @@ def _pooled(contract: Contract, snapshot: Snapshot) -> list[Task]:
     return [task for task in tasks if task.form.shape is not Shape.ITEMS]
 
 
-def plan_rows(
-    contract: Contract, settings: Settings, warehouse: Warehouse, builder: Builder, snapshot: Snapshot
-) -> RowPlan:
+def plan_rows(warehouse: Warehouse, builder: Builder) -> RowPlan:
     """The rows of pretraining and of the tasks that are represented together, of the builder's entities."""
-    times, entities = snapshot.times, builder.entities
+    settings, snapshot, entities = builder.settings, builder.snapshot, builder.entities
+    times = snapshot.times
     hashes = hashes_of(entities.values, settings.seed)
-    spans = spans_query(contract, to_datetime(times.training_end))
+    spans = spans_query(builder.contract, to_datetime(times.training_end))
     index, cutoff = _lived(warehouse.read(builder.chosen.of(warehouse, spans, "entity")), entities, snapshot, settings)
     draws = shares(hashes[index], cutoff)
     parts = [np.stack([index, cutoff])]
@@ -113,7 +112,7 @@ def plan_rows(
     sampled = flags[0] | flags[1]
     parts, flags = [part[:, sampled] for part in parts], [flag[sampled] for flag in flags]
     is_wide = [flags[0]]
-    for task in _pooled(contract, snapshot):
+    for task in _pooled(builder.contract, snapshot):
         rows = load_task_rows(warehouse, task, times, snapshot.plans[task.name])
         rows = prepared(task, rows, settings.seed)
         entity_index = entities.encode(rows.entity).astype(np.int64)
@@ -164,16 +163,14 @@ class _Represented:
     targets: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def _represent(
-    part: Part, plan: RowPlan, builder: Builder, snapshot: Snapshot, kept: dict[str, np.ndarray]
-) -> _Represented:
+def _represent(part: Part, plan: RowPlan, builder: Builder, kept: dict[str, np.ndarray]) -> _Represented:
     """The rows of a part. What nothing happened before teaches nothing of what follows, and gets no targets."""
     rows = np.arange(part.first, part.first + len(part))
     is_seen = _events_before(part.histories, part.cutoffs)[part.row_index] > 0
     targets = {}
     sampled = {kind: np.flatnonzero(plan.samples[kind][rows] & is_seen) for kind in SAMPLES}
     either = np.union1d(*sampled.values()).astype(np.int64)
-    values = _targets(part.take(either), builder, snapshot) if len(either) else None
+    values = _targets(part.take(either), builder) if len(either) else None
     for kind, columns in kept.items():
         training_rows = sampled[kind]
         targets_of_rows = np.zeros((0, len(columns)), np.float16)
@@ -184,8 +181,9 @@ def _represent(
     return _Represented(plan.entity[rows], plan.cutoff[rows], plan.is_wide[rows], [builder.represent(part)], targets)
 
 
-def _targets(part: Part, builder: Builder, snapshot: Snapshot) -> np.ndarray:
+def _targets(part: Part, builder: Builder) -> np.ndarray:
     """What follows the rows of a part before the end of training, float16 (rows, targets)."""
+    snapshot = builder.snapshot
     result = target_values(
         part.histories, builder.plans, part.cutoffs, snapshot.activity_horizons, snapshot.item_horizons,
         snapshot.times.training_end,

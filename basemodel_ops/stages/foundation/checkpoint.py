@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.representation.layout import Block, Layout
 from basemodel_ops.stages.features.rows import ConcatenatedRows, Represented, RowsInMemory
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact, pair_name
 from basemodel_ops.stages.foundation.embedding import embedding_inputs
-from basemodel_ops.stages.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,15 @@ class Checkpoint:
     """The current foundation model and its answers for rows of representations."""
 
     @classmethod
-    def shared(cls, ws: Workspace) -> "Checkpoint":
-        """The current model, read once in a workspace: its trees take seconds to read, and less to be asked."""
-        version = ws.store.current(CheckpointArtifact.key).version
-        if version not in ws.held:
-            ws.held[version] = cls(ws)
-        return ws.held[version]
+    def shared(cls, store: ArtifactStore, held: dict[str, Any]) -> "Checkpoint":
+        """The current model, `held` once it was read: its trees take seconds to read, and less to be asked."""
+        version = store.current(CheckpointArtifact.key).version
+        if version not in held:
+            held[version] = cls(store)
+        return held[version]
 
-    def __init__(self, ws: Workspace) -> None:
-        self._kept = CheckpointArtifact.current(ws.store)
+    def __init__(self, store: ArtifactStore) -> None:
+        self._kept = CheckpointArtifact.current(store)
 
     @property
     def version(self) -> str:

@@ -12,7 +12,6 @@ from basemodel_ops.boosting.imputation import impute
 from basemodel_ops.foundation import FoundationModel, Shape, pretrain
 from basemodel_ops.memory import release
 from basemodel_ops.report import Report
-from basemodel_ops.representation import Layout
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages.features.activity_targets import activity_targets
@@ -24,6 +23,7 @@ from basemodel_ops.stages.foundation.embedding import EmbeddingBasis, embedding_
 from basemodel_ops.stages.foundation.items import learn_items
 from basemodel_ops.stages.foundation.training_sets import ReportMetrics, TrainingSet, later_than
 from basemodel_ops.stages.plots import loss_curve
+from basemodel_ops.stages.progress import Log, log_progress
 from basemodel_ops.stages.workspace import Workspace
 
 PROBED_DAYS = 14
@@ -38,17 +38,19 @@ ROW_FRACTIONS = (0.3, 1.0)
 
 def foundation_model(ws: Workspace) -> Report:
     """Pretrain on activity, items and composition targets; keep the predicted activity of all training examples."""
-    end = ws.snapshot().times.training_end
-    item_targets = list(ws.snapshot().item_targets)
+    snapshot = ws.snapshot()
+    end = snapshot.times.training_end
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
         examples = ExamplesArtifact.current(ws.store)
-        layout = examples.targets
-        report_metrics: ReportMetrics = {}
-        activity = _learn_activity(ws, examples, layout, writer, report_metrics)
+        learnt = _learn_activity(examples, ws.settings.seed, ws.log)
+        activity, blocks = learnt.activity, activity_targets(examples.targets)
+        CheckpointArtifact.write_activity(writer, activity, learnt.shape, blocks, learnt.tried)
         release()  # what items are learnt from is the most that is held
-        steps = learn_items(ws, examples, layout, item_targets, writer, report_metrics)
-        CheckpointArtifact.write_about(writer, examples.version, end, examples.layout, steps)
+        items = learn_items(examples, snapshot.item_targets, ws.settings, ws.log)
+        CheckpointArtifact.write_items_network(writer, items.network, items.shape)
+        CheckpointArtifact.write_item_pairs(writer, items.pairs, items.ease_weights)
+        CheckpointArtifact.write_about(writer, examples.version, end, examples.layout, items.losses)
         rows = np.arange(len(examples))
         predictions = activity.predict(examples, rows, examples.cutoff < end)
         CheckpointArtifact.write_predicted_activity(writer, predictions)
@@ -56,25 +58,33 @@ def foundation_model(ws: Workspace) -> Report:
         basis_rows = np.sort(basis_rows[:EMBEDDED_FROM])
         basis = EmbeddingBasis.fit(embedding_inputs(examples, basis_rows, predictions[basis_rows]))
         CheckpointArtifact.write_embedding_basis(writer, basis)
-        return report_metrics, {"loss": loss_curve(steps)}
+        return {**learnt.report_metrics, **items.report_metrics}, {"loss": loss_curve(items.losses)}
 
     return ws.materialize(CheckpointArtifact.key, write)
 
 
-def _learn_activity(
-    ws: Workspace, examples: ExamplesArtifact, layout: Layout, writer: ArtifactWriter, report_metrics: ReportMetrics
-) -> Activity:
+@dataclass(frozen=True)
+class _Learnt:
+    """The learners of activity, whose networks are of this shape, and how their shares were found."""
+
+    activity: Activity
+    shape: Shape
+    tried: dict[str, dict[str, float]]
+    report_metrics: ReportMetrics
+
+
+def _learn_activity(examples: ExamplesArtifact, seed: int, log: Log) -> _Learnt:
     """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
-    rows, blocks = TrainingSet.of_activity(examples, ws.settings.seed), activity_targets(layout)
+    rows, blocks = TrainingSet.of_activity(examples, seed), activity_targets(examples.targets)
     inputs, targets, later = rows.inputs, rows.targets, later_than(examples, rows.row_index)
     is_binary = np.array([block.kind == "occurred" for block in blocks])
     read = examples.positions(*learner_layout.READ)
     calendar = np.flatnonzero(np.isin(read, examples.layout.positions("calendar")))
     shape, horizon_groups = activity_shape(len(read), len(blocks), calendar), learner_layout.horizon_groups_of(blocks)
     cutoffs = examples.cutoff[rows.row_index]
-    compared = _compare(ws, inputs, targets, blocks, cutoffs, later, shape)
+    compared = _compare(rows, cutoffs, later, blocks, shape, seed, log)
     fold = examples.folds(rows.row_index)
-    order = np.random.default_rng(ws.settings.seed).permutation(len(fold))
+    order = np.random.default_rng(seed).permutation(len(fold))
     boosters: list[ActivityBoosters] = []
     networks: list[FoundationModel] = []
     for number in range(FOLDS):
@@ -83,28 +93,21 @@ def _learn_activity(
         is_pretraining = np.arange(len(chosen_order)) < max(int(compared.rows_share * len(chosen_order)), 1)
         chosen_order, is_pretraining = np.sort(chosen_order), is_pretraining[np.argsort(chosen_order)]
         training_inputs = inputs[chosen_order].astype(np.float32)
-        full = impute(training_inputs, targets[chosen_order], horizon_groups, is_binary, ws.settings.seed)
-        progress = ws.progress(f"activity targets, fold {number + 1}")
-        boosters.append(fit_activity(training_inputs, full, is_binary, ws.settings.seed, progress))
-        networks.append(
-            pretrain(
-                inputs[chosen_order[is_pretraining]],
-                full[is_pretraining],
-                is_binary,
-                shape,
-                1,
-                ws.settings.seed,
-                ws.log,
-            )[0]
-        )
-    report_metrics |= compared.report_metrics
-    report_metrics["activity_rows"] = len(rows.row_index)
-    report_metrics["activity_futures"] = len(blocks)
-    report_metrics["network_rows_share"] = compared.rows_share
-    report_metrics["network_share_activity"] = round(float(compared.network_weights.mean()), 3)
+        full = impute(training_inputs, targets[chosen_order], horizon_groups, is_binary, seed)
+        progress = log_progress(log, f"activity targets, fold {number + 1}")
+        boosters.append(fit_activity(training_inputs, full, is_binary, seed, progress))
+        pretraining_inputs = inputs[chosen_order[is_pretraining]]
+        network, _ = pretrain(pretraining_inputs, full[is_pretraining], is_binary, shape, 1, seed, log)
+        networks.append(network)
+    report_metrics: ReportMetrics = {
+        **compared.report_metrics,
+        "activity_rows": len(rows.row_index),
+        "activity_futures": len(blocks),
+        "network_rows_share": compared.rows_share,
+        "network_share_activity": round(float(compared.network_weights.mean()), 3),
+    }
     activity = Activity(boosters, networks, compared.network_weights)
-    CheckpointArtifact.write_activity(writer, activity, shape, blocks, compared.tried)
-    return activity
+    return _Learnt(activity, shape, compared.tried, report_metrics)
 
 
 @dataclass(frozen=True)
@@ -118,32 +121,27 @@ class _Compared:
 
 
 def _compare(
-    ws: Workspace,
-    inputs: np.ndarray,
-    targets: np.ndarray,
-    blocks: list[Block],
-    cutoffs: np.ndarray,
-    later: int,
-    shape: Shape,
+    rows: TrainingSet, cutoffs: np.ndarray, later: int, blocks: list[Block], shape: Shape, seed: int, log: Log
 ) -> _Compared:
     """How many rows the network learns from, and each learner's share, by rows later than all that was learnt.
 
     What the learners see for this ends where the later rows begin. One future stands for its family: the one whose
     horizon is nearest to `PROBED_DAYS`.
     """
+    inputs, targets = rows.inputs, rows.targets
     ends = np.array([int(block.detail) for block in blocks]) * DAY
     seen = np.where(cutoffs[:, None] + ends <= later, targets, np.nan)
     target_groups = learner_layout.target_groups_of(blocks)
     is_binary = np.array([block.kind == "occurred" for block in blocks])
     past, after = np.flatnonzero(cutoffs < later), np.flatnonzero(cutoffs >= later)
-    past = np.random.default_rng((ws.settings.seed, 2)).permutation(past)
+    past = np.random.default_rng((seed, 2)).permutation(past)
     if len(past) == 0:
         past = after
     never = [np.all(np.isnan(seen), axis=0) for seen in (seen[past], targets[after])]
     probed = _probed(blocks, never[0] | never[1])
     small = fit_activity(
-        inputs[past].astype(np.float32), seen[past][:, probed], is_binary[probed], ws.settings.seed,
-        ws.progress("activity targets, compared"),
+        inputs[past].astype(np.float32), seen[past][:, probed], is_binary[probed], seed,
+        log_progress(log, "activity targets, compared"),
     )  # fmt: skip
     by_boosters = small.predict(inputs[after].astype(np.float32))
     measured = targets[after][:, probed], is_binary[probed], [target_groups[number] for number in probed]
@@ -154,7 +152,7 @@ def _compare(
     by_network: dict[float, np.ndarray] = {}
     for weight in ROW_FRACTIONS:
         training_rows = np.sort(past[: max(int(weight * len(past)), 1)])
-        model, _ = pretrain(inputs[training_rows], seen[training_rows], is_binary, shape, 1, ws.settings.seed, ws.log)
+        model, _ = pretrain(inputs[training_rows], seen[training_rows], is_binary, shape, 1, seed, log)
         by_network[weight] = model.activity(inputs[after])[:, probed]
     best = min(ROW_FRACTIONS, key=lambda weight: loss(by_network[weight]))
     blended, tried = blend_weights(by_network[best], by_boosters, *measured)

@@ -5,7 +5,6 @@ line, against past windows of the same population: one half of them says how far
 half how often a window is as odd. So p-values are uniform where the week is like those before it.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from basemodel_ops.stages.insight.past import beside, sides, typical_before, win
 from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.insight.windows import Windows, window_days
+from basemodel_ops.stages.progress import log_progress
 from basemodel_ops.stages.scoring.querying import typed_key
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import ReportMetrics, Workspace
@@ -73,7 +73,7 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     the report says why, where too few past windows are known. Of whom nothing was known before the window there is no
     p-value.
     """
-    week, checkpoint, cutoff = Week(ws, as_of), Checkpoint(ws), to_microseconds(as_of)
+    week, checkpoint, cutoff = Week(ws, as_of), Checkpoint(ws.store), to_microseconds(as_of)
     days = days_of(checkpoint)
     version = version_of(ANOMALIES, week.version, checkpoint.version, days, ws.settings.seed)
     report_metrics: ReportMetrics = {"days": days, "entities": len(week)}
@@ -100,7 +100,7 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
                 report_metrics["why_none"] = typical
             else:
                 teller = Teller(ws, typical.lines, days)
-                surprises, started = Surprises.of(len(week)), time.monotonic()
+                surprises, progress = Surprises.of(len(week)), log_progress(ws.log, "windows")
                 others = beside(ws, warehouse, typical, cutoff, days, checkpoint)
                 reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
                 indices = week.entities.encode(reading.builder.entities.values)
@@ -109,7 +109,7 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
                     week_index = indices[windows.part.low + windows.entity]
                     _judge(typical, others, windows, teller, week_index, surprises)
                     done += len(windows)
-                    ws.log_progress("windows", done, len(indices), started)
+                    progress(done, len(indices))
                 first = as_of - timedelta(days=days)
                 window = {"first_at": first, "last_at": as_of, "main_at": first}
                 report_metrics |= _append(surprises, typical, teller, rows, window, out)

@@ -1,6 +1,5 @@
 """The stage of look-alikes: who is nearest to each entity of a week."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from basemodel_ops.insight.cells import EXACT, Cells, nearest_in_cells, recall_o
 from basemodel_ops.insight.neighbours import Directions, nearest
 from basemodel_ops.report import Report
 from basemodel_ops.stages.insight.week import Week
+from basemodel_ops.stages.progress import log_progress
 from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 
 LOOKALIKES = "lookalikes"
@@ -43,7 +43,8 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     version = version_of(LOOKALIKES, week.version, k)
     directions = Directions(week.embeddings)
     reason = unlike(week, directions)
-    seen, started, similar, recall = 0, time.monotonic(), 0.0, 1.0
+    seen, similar, recall = 0, 0.0, 1.0
+    progress = log_progress(ws.log, "look-alikes of entities")
     nobody = np.zeros((0, min(k, max(len(week) - 1, 0))))
 
     def rows(index: np.ndarray, neighbours: np.ndarray, similarity: np.ndarray) -> pa.Table:
@@ -63,7 +64,7 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
             ):
                 out.append(rows(index, neighbours, similarity))
                 seen, similar = seen + len(index), similar + float(similarity[:, 0].sum())
-                ws.log_progress("look-alikes of entities", seen, len(week), started)
+                progress(seen, len(week))
             if cells is not None:
                 recall = recall_of(directions, cells, k, ws.settings.seed)
     per_entity = 0 if reason else nobody.shape[1]

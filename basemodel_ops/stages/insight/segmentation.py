@@ -49,7 +49,7 @@ def segmentation(ws: Workspace) -> Report:
     end = ws.snapshot().times.training_end
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
-        examples, checkpoint = ExamplesArtifact.current(ws.store), Checkpoint(ws)
+        examples, checkpoint = ExamplesArtifact.current(ws.store), Checkpoint(ws.store)
         cutoffs = np.unique(examples.cutoff[examples.cutoff < end])[-CUTOFFS:]
         rows = np.flatnonzero(np.isin(examples.cutoff, cutoffs))
         rows = np.sort(np.random.default_rng(ws.settings.seed).permutation(rows)[:ROWS])

@@ -3,7 +3,6 @@
 What is represented is forgotten again, but for a compact embedding of each entity.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from functools import partial
 import numpy as np
 from sqlglot import exp
 
-from basemodel_ops.artifacts import version_of
+from basemodel_ops.artifacts import ArtifactWriter, version_of
 from basemodel_ops.assets import SNAPSHOT, represented
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
@@ -29,6 +28,7 @@ from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.compact import EmbeddingWriter
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
+from basemodel_ops.stages.progress import Log, log_progress
 from basemodel_ops.stages.scoring.answering import Group, Question, question_of, score_relation
 from basemodel_ops.stages.scoring.asked import Population, PopulationRows, population_query, rows_of_populations
 from basemodel_ops.stages.snapshot.snapshot import read_columns
@@ -65,7 +65,7 @@ def score(ws: Workspace, tasks: Sequence[str], as_of: datetime, run_id: str, kee
             f"Nothing was trained below {ws.settings.home}, or by an older version only. Run `basemodel train`."
         )
     declared = [ws.contract.task(name) for name in tasks]
-    cutoff, checkpoint = to_microseconds(as_of), Checkpoint(ws)
+    cutoff, checkpoint = to_microseconds(as_of), Checkpoint(ws.store)
     with ws.warehouse() as warehouse:
         questions = [question_of(ws, warehouse, task, as_of, cutoff, checkpoint) for task in declared]
         for question in questions:
@@ -107,12 +107,17 @@ def answer_questions(
             check_layout(checkpoint, builder)
             rows = rows_of_populations(builder, cutoff, [entry.question.population for entry in due], is_kept)
             if is_kept:
-                writer = EmbeddingWriter(ws, checkpoint, builder, cutoff)
-                reports["entity_representation"] = writer.write(
-                    key, version, lambda: _pass_over(ws, builder, rows, due, run_id, writer)
-                )
+
+                def write(writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
+                    embeddings = EmbeddingWriter(writer, checkpoint, builder, cutoff, ws.settings.keep_sketches)
+                    _pass_over(ws.log, builder, rows, due, run_id, embeddings)
+                    embeddings.finish()
+                    return {"rows": int(rows.is_newest.sum()), "numbers": checkpoint.embedding_size}, {}
+
+                inputs = RepresentationArtifact.inputs_of(checkpoint.version)
+                reports["entity_representation"] = ws.write(key, version, write, inputs)
             else:
-                _pass_over(ws, builder, rows, due, run_id)
+                _pass_over(ws.log, builder, rows, due, run_id)
     if kept is not None:
         ws.store.point(key, version)
         reports["entity_representation"] = Report(version, True, kept.report)
@@ -165,11 +170,11 @@ def _chosen(ws: Workspace, due: Sequence[_Opened], as_of: datetime, keep: bool) 
 
 
 def _pass_over(
-    ws: Workspace, builder: Builder, rows: PopulationRows, due: Sequence[_Opened], run_id: str,
-    writer: EmbeddingWriter | None = None,
-) -> ReportMetrics:  # fmt: skip
+    log: Log, builder: Builder, rows: PopulationRows, due: Sequence[_Opened], run_id: str,
+    embeddings: EmbeddingWriter | None = None,
+) -> None:  # fmt: skip
     """Represent all rows, a group at a time, and give each to whom it concerns."""
-    done, started = 0, time.monotonic()
+    done, progress = 0, log_progress(log, "rows")
     for group in _groups(builder, rows):
         group_rows = slice(group.first, group.first + len(group.rows))
         for entry, is_in_population in zip(due, rows.members, strict=True):
@@ -179,11 +184,10 @@ def _pass_over(
                 scores = entry.question.stamped(entry.question.answer(group, question_rows), run_id)
                 entry.rows += scores.num_rows
                 entry.out.append(scores)
-        if writer is not None and rows.is_newest[group_rows].any():
-            writer.append(group.rows.filter(rows.is_newest[group_rows]))
+        if embeddings is not None and rows.is_newest[group_rows].any():
+            embeddings.append(group.rows.filter(rows.is_newest[group_rows]))
         done += len(group.rows)
-        ws.log_progress("rows", done, len(rows), started)
-    return {"rows": int(rows.is_newest.sum())}
+        progress(done, len(rows))
 
 
 def _reported(ws: Workspace, entry: _Opened, as_of: datetime) -> Report:

@@ -39,7 +39,7 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
     Raises:
         DataError: the task asks for nothing that was pretrained, or has no rows there.
     """
-    declared, checkpoint = ws.contract.task(task), Checkpoint(ws)
+    declared, checkpoint = ws.contract.task(task), Checkpoint(ws.store)
     with ws.warehouse() as warehouse:
         population = population_at(warehouse, ws.contract.grid, declared, as_of, is_open=False)
         question = ZeroShotQuestion(ws, declared, as_of, population, checkpoint)

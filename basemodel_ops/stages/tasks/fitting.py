@@ -27,7 +27,7 @@ def single_model(ws: Workspace, task: str) -> Report:
             rows = prepared(declared, rows, ws.settings.seed)
             examples, row_index = examples_of(ws, warehouse, declared, rows, snapshot)
             rows, row_index = rows.take(np.flatnonzero(row_index >= 0)), row_index[row_index >= 0]
-            fit = learn(ws, warehouse, declared, rows, examples, row_index, Checkpoint(ws), writer)
+            fit = learn(ws, warehouse, declared, rows, examples, row_index, Checkpoint(ws.store), writer)
             ModelArtifact.write_parts(writer, parts_used(declared, rows.cutoff, rows.part))
             ModelArtifact.write_metrics(writer, FittedMetrics(fit.selected, fit.validation, fit.test))
         return report_fit(plan, fit), {}

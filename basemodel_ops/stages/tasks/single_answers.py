@@ -9,6 +9,7 @@ from basemodel_ops.contract.types import OnWorse, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.progress import log_progress
 from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, known_before_test
 from basemodel_ops.stages.snapshot.times import to_datetime
@@ -62,7 +63,7 @@ def fit_single(
         SingleModelArtifact.write_peers(writer, peers)
     labelled, test = LabelledRows(task, rows, feature_sets, target, examples.entity[row_index]), parts["test"]
     known = known_before_test(rows, task.horizon)
-    chosen = select(labelled, known, test, seed, progress=ws.progress("heads fitted"))
+    chosen = select(labelled, known, test, seed, progress=log_progress(ws.log, "heads fitted"))
     write_curve(labelled, known, test, seed, chosen, writer)
     is_warm = examples.has_history(row_index)
 

@@ -45,7 +45,9 @@ def views_of(ws: Workspace, horizon: int | None) -> tuple[FeatureSets, list[str]
         rows = load_task_rows(warehouse, task, asked.times(warehouse))
     examples = ExamplesArtifact.current(asked.store)
     place = examples.locate(rows.entity, rows.cutoff)
-    return single_feature_sets(examples, Checkpoint(asked), place[place >= 0], task), aggregate_names(examples, task)
+    return single_feature_sets(examples, Checkpoint(asked.store), place[place >= 0], task), aggregate_names(
+        examples, task
+    )
 
 
 def test_what_a_survey_says_changes_nothing_about_a_time(surveys: list[Workspace]) -> None:

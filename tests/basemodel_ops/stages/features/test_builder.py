@@ -52,9 +52,7 @@ def test_facts_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, ot
 @given(SEEDS, SEEDS)
 def test_a_row_of_a_shard_says_what_its_cutoffs_say_for_all(seed: int, other: int) -> None:
     lives = SimpleNamespace(half_lives=(7.0, 90.0), counted_half_lives=(7.0,), windows=(1, 7))
-    builder = SimpleNamespace(
-        _ws=SimpleNamespace(settings=lives), plans=[plan()], attributes=[facts_of(seed)], calendar=CALENDAR
-    )
+    builder = SimpleNamespace(settings=lives, plans=[plan()], attributes=[facts_of(seed)], calendar=CALENDAR)
     histories, cutoffs = [random_history(seed, ENTITIES)], own_cutoffs(other)
     found = Builder.values(cast(Builder, builder), LOW, histories, cutoffs)
     assert found.dtype == np.float16

@@ -164,7 +164,7 @@ def test_rows_are_read_again_as_they_were_published(ws: Workspace) -> None:
 
 @pytest.mark.usefixtures("report")
 def test_p_values_of_usual_weeks_are_uniform(ws: Workspace) -> None:
-    checkpoint, found = Checkpoint(ws), []
+    checkpoint, found = Checkpoint(ws.store), []
     days = days_of(checkpoint)
     with ws.warehouse() as warehouse:
         for week in CUTOFFS[-9:-4:2]:
@@ -189,7 +189,7 @@ def test_a_week_without_anybody_is_empty_and_says_why(ws: Workspace) -> None:
         RepresentationArtifact.write_entities(draft, nobody, like.layout, like.cutoff)
         return {"rows": 0}, {}
 
-    about = RepresentationArtifact.inputs_of(Checkpoint(ws).version)
+    about = RepresentationArtifact.inputs_of(Checkpoint(ws.store).version)
     ws.write(RepresentationArtifact.key(empty), "0" * 16, fill, about)
     found = stages.anomalies(ws, empty, "r")
     assert found.metrics["why_none"] == NOBODY

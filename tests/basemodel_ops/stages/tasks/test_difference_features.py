@@ -59,7 +59,7 @@ def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(riders: Wor
     examples = ExamplesArtifact.current(asked.store)
     place = examples.locate(rows.entity, rows.cutoff)
     views, names = (
-        single_feature_sets(examples, Checkpoint(asked), place[place >= 0], task),
+        single_feature_sets(examples, Checkpoint(asked.store), place[place >= 0], task),
         aggregate_names(examples, task),
     )
     assert views.aggregates.shape[1] == len(names)
