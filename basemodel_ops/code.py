@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent
 
 AROUND = (
     "artifacts", "audit", "contract", "errors", "erasures", "memory", "names", "data_quality", "report",
-    "settings", "assets", "warehouse", "stages.workspace",
+    "settings", "assets", "warehouse", "stages.progress", "stages.workspace",
 )  # fmt: skip
 """Modules and packages that hand data to and fro: what they do changes no result, or stops the run."""
 

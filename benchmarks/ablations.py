@@ -23,6 +23,7 @@ from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.foundation.training_sets import TrainingSet
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
+from basemodel_ops.stages.tasks.feature_sets import label_item_ids
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from benchmarks.quality import objectives
 from benchmarks.quality.boosting import TunedLinear
@@ -61,7 +62,7 @@ class Labels:
             rows, found = load_task_rows(warehouse, task, ws.times(warehouse)), read_positive_items(warehouse, task)
         rows = rows.take(np.flatnonzero(np.isin(rows.part, ["validation", "test"])))
         source, column = task.predicts.source, task.predicts.column
-        at = learner_layout.label_index(ws, source, column, found.labels)
+        at = label_item_ids(ws.store, task, found.labels)
         kept = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
         of_event = label_of(events, found.labels.filter(pa.array(kept)), of_items="." not in column)
         place = examples.locate(rows.entity, rows.cutoff)

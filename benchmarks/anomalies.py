@@ -33,7 +33,7 @@ from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.anomalies import days_of, uniform
-from basemodel_ops.stages.insight.past import beside, sides, typical_before, windows_at
+from basemodel_ops.stages.insight.past import SOME, beside, sides, typical_before, windows_at
 from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
@@ -106,8 +106,8 @@ def _measured(ws: Workspace, chosen: argparse.Namespace) -> dict[str, Any]:
             reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
             everyone = np.arange(len(reading.builder.entities))
             (part,) = reading.builder.parts(everyone, np.full(len(everyone), cutoff - days * DAY), len(everyone))
-            others = beside(ws, warehouse, usual, cutoff, days, checkpoint)
-            ranked = _Ranked(ws, reading.builder, part, usual, others, days, checkpoint)
+            others = beside(usual, windows_at(ws, warehouse, cutoff, days, checkpoint, SOME))
+            ranked = _Ranked(reading.builder, part, usual, others, days, checkpoint)
             weeks.append({"as_of": f"{to_datetime(cutoff):%Y-%m-%d}", **ranked.uniform(chosen.seed)})
     return {"days": days, "past_windows": len(usual.past), "weeks": weeks, "kinds": ranked.kinds(chosen)}
 
@@ -116,10 +116,10 @@ class _Ranked:
     """Entities of a cutoff and how odd three ways say that they are."""
 
     def __init__(
-        self, ws: Workspace, builder: Builder, part: Part, usual: TypicalWindows, others: Beside, days: int,
+        self, builder: Builder, part: Part, usual: TypicalWindows, others: Beside, days: int,
         checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
-        self._ws, self._builder, self._part, self._usual, self._others = ws, builder, part, usual, others
+        self._builder, self._part, self._usual, self._others = builder, part, usual, others
         self._days, self._checkpoint = days, checkpoint
         self._low = int(part.cutoffs[0, 0])
         self._values = builder.represent(part)
@@ -129,7 +129,7 @@ class _Ranked:
 
     def _seen(self, histories: list[History]) -> Windows:
         part = replace(self._part, histories=histories)
-        return Windows(self._ws, self._builder, part, self._values, self._days, self._checkpoint)
+        return Windows(self._builder, part, self._values, self._days, self._checkpoint)
 
     def _scores(self, windows: Windows) -> np.ndarray:
         return combined(self._usual.judge(windows, self._others, sides(windows))[1])
@@ -162,7 +162,7 @@ class _Ranked:
 
     def kinds(self, chosen: argparse.Namespace) -> dict[str, Any]:
         """Of each kind of oddity the AUROC of the three ways, their 95 % intervals and those of the difference."""
-        times = [self._ws.contract.event(name).time for name in self._windows.names]
+        times = [self._builder.contract.event(name).time for name in self._windows.names]
         high, found = self._low + self._days * DAY, {}
         for kind in chosen.kinds:
             histories = injected(self._part.histories, times, kind, self._low, high, chosen.seed)

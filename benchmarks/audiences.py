@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> Numbers:
     chosen = parser.parse_args(arguments)
     settings = Settings()
     ws = Workspace.open(settings, load_project(settings).contract, lambda _: None)
-    week, behaviour = Week(ws, chosen.as_of), Behaviour.chosen(ws.contract, chosen)
+    week, behaviour = Week(ws.store, chosen.as_of), Behaviour.chosen(ws.contract, chosen)
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
         bought = events_after(connection, week, behaviour, 14)[1] > 0
         enough = (bought.sum(axis=0) >= 2 * LEAST_BUYERS) & (bought.mean(axis=0) <= MOST_BUYERS)

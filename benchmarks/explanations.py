@@ -21,6 +21,7 @@ from rich.console import Console
 from basemodel_ops.explanations import Explanation, Faithfulness, faithfulness
 from basemodel_ops.stages import Workspace, task_model
 from basemodel_ops.stages.explanations.explaining import CONTEXTS, EVALUATIONS, Group, groups, open_question
+from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.snapshot.times import to_datetime
 from benchmarks.measure import peak_mb
 from benchmarks.quality.datasets import PROJECTS, web_events
@@ -119,7 +120,7 @@ def _anyone(events: Events, cutoff: datetime, most: int) -> list[int]:
 def _groups(ws: Workspace, visitors: list[int], cutoff: datetime) -> Iterator[Group]:
     question = open_question(ws, ws.contract.task(TASK), cutoff)
     with ws.warehouse() as warehouse:
-        yield from groups(ws, warehouse, question, visitors)
+        yield from groups(Builder.of(ws, warehouse, cutoff, visitors), question)
 
 
 def _explained(group: Group, chosen: argparse.Namespace) -> tuple[list[Explanation], Faithfulness]:

@@ -48,7 +48,7 @@ def run(arguments: list[str]) -> Numbers:
     chosen = parser.parse_args(arguments)
     settings = Settings()
     ws = Workspace.open(settings, load_project(settings).contract, lambda _: None)
-    weeks = Week(ws, chosen.before), Week(ws, chosen.as_of)
+    weeks = Week(ws.store, chosen.before), Week(ws.store, chosen.as_of)
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
         behaviour = Behaviour.chosen(ws.contract, chosen)
         rows = [recency_frequency_money(connection, week, behaviour) for week in weeks]

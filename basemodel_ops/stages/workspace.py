@@ -177,11 +177,19 @@ class Workspace:
 
 
 class DeclaredArtifacts(ArtifactStore):
-    """Artifacts of which only those are handed out that an asset declares, and the snapshot, whose pins it declares."""
+    """Artifacts of which a stage is handed out what its asset declares and what it made itself, by their keys.
+
+    The snapshot is there for all: an asset declares which of its pins it reads.
+    """
 
     def __init__(self, root: str, asset: Asset) -> None:
         super().__init__(root)
-        self._asset = asset
+        self._asset, self._handed_out = asset, {SNAPSHOT, *asset.artifacts}
+
+    def point(self, key: str, version: str) -> None:
+        """Make `version` the current one, of something beside the asset that the stage makes."""
+        super().point(key, version)
+        self._handed_out.add(key)
 
     def newest(self, key: str) -> Artifact | None:
         """The newest artifact of `key`, if there is one and the stage at work declares that it reads it."""
@@ -194,7 +202,7 @@ class DeclaredArtifacts(ArtifactStore):
         return super().current(key)
 
     def _check(self, key: str) -> None:
-        if key != SNAPSHOT and key not in self._asset.artifacts:
+        if key not in self._handed_out:
             raise UndeclaredError(
                 f"{self._asset.key} reads the artifact {key}, which its declaration in assets.py lacks. It "
                 f"has: {list(self._asset.artifacts)}. Declare it, or do not read it."

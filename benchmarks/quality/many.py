@@ -12,7 +12,7 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows
-from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets
+from basemodel_ops.stages.tasks.feature_sets import label_item_ids, pair_feature_sets
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
 from basemodel_ops.tasks.metrics import multilabel_metrics
 from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs, predictions_of
@@ -47,9 +47,8 @@ def categories(
     rows = rows.take(np.flatnonzero(keep & (examples.locate(rows.entity, rows.cutoff) >= 0)))
     truth = truth_matrix(found, rows)
     began = time.perf_counter()
-    views = pair_feature_sets(
-        ws, examples, Checkpoint(ws.store), examples.locate(rows.entity, rows.cutoff), task, found.labels
-    )
+    item_ids = label_item_ids(ws.store, task, found.labels)
+    views = pair_feature_sets(examples, Checkpoint(ws.store), examples.locate(rows.entity, rows.cutoff), task, item_ids)
     seconds = {"product": time.perf_counter() - began}
     train, validation, test = (np.flatnonzero(rows.part == part) for part in ("train", "validation", "test"))
     known = known_before_test(rows, task.horizon)

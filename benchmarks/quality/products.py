@@ -13,8 +13,9 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.stages import Workspace, task_model
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
 from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_positive_items
-from basemodel_ops.stages.tasks.recommendation import CUTOFFS, ENTITIES, RecommendationContext
+from basemodel_ops.stages.tasks.recommendation import CUTOFFS, ENTITIES
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
+from basemodel_ops.stages.tasks.recommendation_context import RecommendationContext
 from basemodel_ops.tasks.metrics import ranking_by_row
 from basemodel_ops.tasks.recommendation import Weights, candidate_weights
 from basemodel_ops.tasks.reranking import apply_policy, never_had

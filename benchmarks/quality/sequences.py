@@ -11,8 +11,8 @@ from basemodel_ops.foundation.retrieval import Sequences
 from basemodel_ops.stages import Workspace, embeddings, encoders, task_model
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
 from basemodel_ops.stages.tasks.positive_items import read_positive_items
-from basemodel_ops.stages.tasks.recommendation import RecommendationContext
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
+from basemodel_ops.stages.tasks.recommendation_context import RecommendationContext
 from basemodel_ops.tasks.recommendation import candidate_weights
 from basemodel_ops.tasks.reranking import Query, apply_policy
 from benchmarks.quality.intervals import difference, interval, resamples

@@ -7,8 +7,9 @@ import numpy as np
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.stages.tasks.positive_items import read_positive_items
-from basemodel_ops.stages.tasks.recommendation import CUTOFFS, RecommendationContext
+from basemodel_ops.stages.tasks.recommendation import CUTOFFS
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
+from basemodel_ops.stages.tasks.recommendation_context import RecommendationContext
 from basemodel_ops.tasks.rankings import Rankings, blended, policies_of
 from basemodel_ops.tasks.reranking import Query, measure_scores
 from benchmarks.quality.curves import Curve

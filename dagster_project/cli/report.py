@@ -79,7 +79,7 @@ def predictions(
     output: Annotated[Path | None, typer.Option(help="A .parquet or .csv file; printed as CSV if not given.")] = None,
 ) -> None:
     """Give the rows a model is measured by: entity, cutoff, label, what it answered, and what the baseline did."""
-    from basemodel_ops.stages import Workspace
+    from basemodel_ops.artifacts import ArtifactStore
     from basemodel_ops.stages.tasks.predictions import read_predictions
     from dagster_project.cli.execution import known_tasks
     from dagster_project.lib.project import load_project
@@ -89,7 +89,7 @@ def predictions(
             raise SettingsError(f"{output} ends in neither .parquet nor .csv, so its format is not known. Name one.")
         project = load_project(read_settings())
         known_tasks(project, [task])
-        table = read_predictions(Workspace.open(project.settings, project.contract, lambda _: None), task, part.value)
+        table = read_predictions(ArtifactStore(project.settings.artifact_root), task, part.value)
         write_rows(table, output)
     if output is not None:
         typer.echo(f"{table.num_rows:,} rows of {task}, {part.value}, in {output}")

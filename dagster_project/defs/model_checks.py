@@ -54,7 +54,7 @@ def preflight_check(project: Project) -> dg.AssetChecksDefinition:
         workspace = workspaces.open(context)
         with workspace.warehouse() as warehouse:
             results = _remembered(project, warehouse, lambda: find(warehouse, project.contract, now))
-            results += check_models(workspace, warehouse)
+            results += check_models(workspace.contract, warehouse)
         for key in keys:
             yield _summary(key, [result for result in results if is_about(result, models[key])])
 

@@ -1,8 +1,6 @@
 """The page of a week reads what the check of sketches found, as it was kept."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from basemodel_ops.report import CheckResult
 from basemodel_ops.settings import Settings
@@ -12,9 +10,8 @@ from dagster_project.lib.check_results import cached_result
 
 def test_the_page_shows_what_the_check_of_sketches_measured(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    ws: Any = SimpleNamespace(settings=settings)
-    assert reporting._sketches(ws) == []
+    assert reporting._sketches(tmp_path) == []
     measured = {"precision_10 visits.clinic": 0.9, "rank_correlation visits.clinic": 0.8, "entities": 50}
     found = CheckResult("sketches_can_be_asked", True, "Asked.", measured)
     cached_result(settings, "entity_representation/decoding", ["2024-09-30", "v"], lambda: found)
-    assert reporting._sketches(ws) == [("visits.clinic", 0.9, 0.8)]
+    assert reporting._sketches(tmp_path) == [("visits.clinic", 0.9, 0.8)]

@@ -24,7 +24,7 @@ from basemodel_ops.stages.checks.point_in_time import check_point_in_time
 from basemodel_ops.stages.features.attributes import EntityAttributes, read_attributes
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.querying import _is, _scalar, _vocabulary
+from basemodel_ops.stages.scoring.querying import _is, _lacking, _scalar
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_scores
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.tasks.feature_sets import zero_shot_prediction
@@ -169,9 +169,9 @@ def test_what_is_no_value_of_a_column_is_told_what_is() -> None:
 
 def test_a_category_that_is_not_represented_says_why(ws: Workspace) -> None:
     nothing: Any = SimpleNamespace(select=lambda kind: [])
-    text = outcome(lambda: _vocabulary(ws, nothing, "trips", "station"))
+    text = _lacking(ws.contract, nothing, "trips", "station", ws.snapshot())
     shows(text, ("No column 'station' of 'trips'", "no event before", "`basemodel train`", "`basemodel layout`"))
-    assert "train" not in outcome(lambda: _vocabulary(ws, nothing, "trips", "fare"))
+    assert "train" not in _lacking(ws.contract, nothing, "trips", "fare", ws.snapshot())
 
 
 def fares(rider: str, cutoff: datetime) -> float | None:

@@ -37,8 +37,8 @@ def test_a_value_is_looked_for_in_a_column_with_a_dot(tmp_path: Path) -> None:
     ws = OWN.workspace(tmp_path, dotted(), visits=visits())
     first = min(row["visited_at"] for row in visits().to_pylist() if row[DOTTED] == "clinic 1")
     with ws.warehouse() as warehouse:
-        assert querying._first_seen(ws, warehouse, "visits", DOTTED, "clinic 1", OWN.end) == first
-        assert querying._first_seen(ws, warehouse, "visits", DOTTED, "nowhere", OWN.end) is None
+        assert querying._first_seen(ws.contract, warehouse, "visits", DOTTED, "clinic 1", OWN.end) == first
+        assert querying._first_seen(ws.contract, warehouse, "visits", DOTTED, "nowhere", OWN.end) is None
 
 
 def test_labels_of_a_column_with_a_dot_are_counted_again(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_vectors_of_a_column_of_any_name_stand_beside_those_of_entities(tmp_path
     assert stages.item_embeddings(ws, column, "run").metrics["rows"] == len(CLINICS)
     name = published_name(column)
     assert name in (column, f"{column}_value")
-    relation = item_relation(ws, column)
+    relation = item_relation(column)
     assert relation.name.lower() != "entity_embeddings"
     with ws.warehouse() as warehouse:
         rows = warehouse.read(rows_query(relation, ["source", name, "events", "run_id"])).to_pylist()

@@ -4,8 +4,9 @@ from datetime import datetime
 
 import numpy as np
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import FOUNDATION_MODEL, category_columns, model_key
-from basemodel_ops.contract.types import OnWorse
+from basemodel_ops.contract.types import Contract, OnWorse
 from basemodel_ops.data_quality.repetition import LONE_SHARE
 from basemodel_ops.emde import item_scores
 from basemodel_ops.report import CheckResult
@@ -88,7 +89,7 @@ def check_model(ws: Workspace) -> CheckResult:
     failed = [name for name, result in better.items() if not (np.isfinite(result) and result > 0)]
     text = f"Gain over knowing only averages, per family: { {k: round(v, 4) for k, v in better.items()} }."
     hints = [LOSS_HINTS.get(name, "") for name in failed]
-    if set(failed) & {"items", "item_distribution"} and (lone := lone_columns(ws)):
+    if set(failed) & {"items", "item_distribution"} and (lone := lone_columns(ws.contract, ws.store)):
         hints.append(f"In more than half of their events a value comes once: {', '.join(lone)}.")
     return CheckResult(
         "loss_is_below_the_averages",
@@ -99,11 +100,11 @@ def check_model(ws: Workspace) -> CheckResult:
     )
 
 
-def lone_columns(ws: Workspace) -> list[str]:
+def lone_columns(contract: Contract, store: ArtifactStore) -> list[str]:
     """Categories, as `source.column`, whose value comes once in more than `LONE_SHARE` of the events."""
     results = []
-    for source, column in category_columns(ws.contract):
-        counts = EncoderArtifact.current(ws.store, source).vocabulary(column).counts
+    for source, column in category_columns(contract):
+        counts = EncoderArtifact.current(store, source).vocabulary(column).counts
         if (counts == 1).sum() > LONE_SHARE * counts.sum():
             results.append(f"{source}.{column}")
     return results

@@ -11,10 +11,11 @@ from basemodel_ops.stages.workspace import Workspace
 
 def check_audience(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
     """Everyone of the week who is no seed stands once, with a probability."""
-    week, declared = Week(ws, as_of), ws.contract.audience(name)
+    week, declared = Week(ws.store, as_of), ws.contract.audience(name)
     with ws.warehouse() as warehouse:
-        seeds, unknown = seeds_of(ws, warehouse, week, declared)
-        counts = count_partition(warehouse, audience_relation(ws, name), as_of, [declared.entity], "score", 0, 1)
+        seeds, unknown = seeds_of(warehouse, week, declared)
+        relation = audience_relation(name, ws.settings.answers_schema)
+        counts = count_partition(warehouse, relation, as_of, [declared.entity], "score", 0, 1)
     others = 0 if why_none(name, seeds, unknown) else int((~seeds).sum())
     passed = counts.rows == counts.entities == others and not (counts.repeated or counts.outside)
     text = (

@@ -19,6 +19,7 @@ from basemodel_ops.stages.explanations.explaining import (
     open_question,
 )
 from basemodel_ops.stages.explanations.published import aggregate_relation, answer_column, explanation_relation
+from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.ledger import made_from
 from basemodel_ops.stages.workspace import Workspace
@@ -73,7 +74,8 @@ def check_faithful(ws: Workspace, name: str, as_of: datetime) -> CheckResult:
         explained = ws.held.get(EXPLAINED)
         if not isinstance(explained, ExplainedGroup) or not _is_published(explained, task, as_of, published):
             # They are fewer than are explained at once.
-            (group,) = groups(ws, warehouse, open_question(ws, task, as_of), list(published))
+            builder = Builder.of(ws, warehouse, as_of, published)
+            (group,) = groups(builder, open_question(ws, task, as_of))
             explained = ExplainedGroup(name, as_of, group, group.explain(EVALUATIONS, ws.settings.seed))
     scored = explained.group.scored
     index = np.array([number for number, entity in enumerate(explained.group.entities) if entity in published])

@@ -35,7 +35,7 @@ FAR = 1e9
 
 def check_entity_embeddings(ws: Workspace, as_of: datetime) -> CheckResult:
     """The partition holds everyone of the week once, with a vector."""
-    week = Week(ws, as_of)
+    week = Week(ws.store, as_of)
     query = exp.select(column_of(ws.contract.entity)).distinct().from_(table_of(ws.answer_relation(ENTITIES)))
     here = column_of("as_of").eq(timestamp_of(as_of))
     filled = column_of("embedding").like("[%]")
@@ -52,7 +52,7 @@ def check_entity_embeddings(ws: Workspace, as_of: datetime) -> CheckResult:
 
 def check_lookalikes(ws: Workspace, as_of: datetime) -> CheckResult:
     """Everyone has as many look-alikes, is none of their own, and no similarity is beyond 1."""
-    week, entity = Week(ws, as_of), ws.contract.entity
+    week, entity = Week(ws.store, as_of), ws.contract.entity
     per_entity = 0 if unlike(week, Directions(week.embeddings)) else min(ws.settings.lookalikes, len(week) - 1)
     repeated = exp.select(column_of(entity)).from_(table_of(ws.answer_relation(LOOKALIKES))).where(
         column_of("as_of").eq(timestamp_of(as_of)), column_of(entity).eq(column_of(NEIGHBOUR))
@@ -73,7 +73,7 @@ def check_lookalikes(ws: Workspace, as_of: datetime) -> CheckResult:
 
 def check_segments(ws: Workspace, as_of: datetime) -> CheckResult:
     """Everyone of the week has one segment at the first level, and at most one at each."""
-    week = Week(ws, as_of)
+    week = Week(ws.store, as_of)
     with ws.warehouse() as warehouse:
         counts = count_partition(
             warehouse, ws.answer_relation(SEGMENTS), as_of, [ws.contract.entity, "level"], "distance", 0, FAR
@@ -98,7 +98,7 @@ def check_profiles(ws: Workspace, as_of: datetime) -> CheckResult:
 
 def check_anomalies(ws: Workspace, as_of: datetime) -> CheckResult:
     """Everyone of the week has a first reason and at most `REASONS`, or there are no rows at all."""
-    week, relation = Week(ws, as_of), ws.answer_relation(ANOMALIES)
+    week, relation = Week(ws.store, as_of), ws.answer_relation(ANOMALIES)
     with ws.warehouse() as warehouse:
         counts = count_partition(warehouse, relation, as_of, [ws.contract.entity, "reason"], "p_value", LEAST, 1)
         p = _p_values(warehouse, relation, as_of)

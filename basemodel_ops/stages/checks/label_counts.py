@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Aggregate, Relation, Target, Task
+from basemodel_ops.contract.types import Aggregate, Contract, Relation, Target, Task
 from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.workspace import Workspace
@@ -54,7 +54,7 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
         sampled = [keys[index][:2] for index in generator.permutation(len(keys))[:ROWS]]
         labels = _rows(warehouse, task.relation, task, among, [task.target])
         after = timedelta(microseconds=INSTANT if task.is_own else 0)  # what asks is in nobody's future
-        events = _events(ws, warehouse, task, task.predicts, among, end)
+        events = _events(ws.contract, warehouse, task.predicts, among, end)
     if events is None:
         return _not_checked(f"{task.predicts.column} follows from facts that change in time.")
     happened = [_within(events, (entity, cutoff + after), task.horizon, end + after) for entity, cutoff in sampled]
@@ -131,18 +131,16 @@ def _timestamp(value: Any) -> datetime:
     return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
 
 
-def _events(
-    ws: Workspace, warehouse: Warehouse, task: Task, target: Target, among: list[Any], end: datetime
-) -> Events | None:
+def _events(contract: Contract, warehouse: Warehouse, target: Target, among: list[Any], end: datetime) -> Events | None:
     """Events of these entities up to the end of the data, with the value that the task asks for; None if untold."""
-    source = ws.contract.event(target.source)
+    source = contract.event(target.source)
     category, attribute = source.resolve(target.column) if target.column else (None, "")
     column = category.name if category else ""
     query = events_query(source, [column] if column else [], end + timedelta(microseconds=1), ordered=False)
     table = warehouse.read(query.where(column_of(source.entity).isin(*map(exp.convert, among))))
     values = table.column(column).to_pylist() if column else [None] * table.num_rows
     if attribute:
-        attributes = ws.contract.attribute((category and category.references) or "")
+        attributes = contract.attribute((category and category.references) or "")
         if attributes.valid_from is not None:
             return None
         known = warehouse.read(rows_query(attributes.relation, [attributes.key, attribute]))

@@ -49,7 +49,7 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
     with ws.warehouse() as warehouse:
         only = tuple(examples.entities.values.take(pa.array(chosen)).to_pylist())
         builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only, cold=cold(ws.contract, snapshot)))
-        sources = _events(ws, warehouse, builder, times.data_end + 1)
+        sources = _events(warehouse, builder, times.data_end + 1)
     entity = np.searchsorted(chosen, examples.entity[selected])
     stored = _Stored(examples, selected, entity)
     differing, rows, moved = _inputs(examples, builder, sources, stored, generator)
@@ -75,12 +75,12 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
     )  # fmt: skip
 
 
-def _events(ws: Workspace, warehouse: Warehouse, builder: Builder, before: int) -> list[Events]:
+def _events(warehouse: Warehouse, builder: Builder, before: int) -> list[Events]:
     """All events of the builder's entities, per source."""
     results = []
-    for source in ws.contract.events:
-        encoder = EncoderArtifact.current(ws.store, source.name)
-        reader = event_reader(ws.contract, source, encoder, builder.entities)
+    for source in builder.contract.events:
+        encoder = EncoderArtifact.current(builder.store, source.name)
+        reader = event_reader(builder.contract, source, encoder, builder.entities)
         query = events_query(source, reader.columns, to_datetime(before), ordered=False)
         table = warehouse.read(builder.chosen.of(warehouse, query, source.entity))
         batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]

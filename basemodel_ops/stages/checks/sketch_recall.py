@@ -8,10 +8,11 @@ from scipy.stats import rankdata
 from sqlglot import exp
 
 from basemodel_ops.contract.types import EventSource
+from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.report import CheckResult
 from basemodel_ops.representation.history import DAY
+from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring.querying import read_counts, represent
 from basemodel_ops.stages.snapshot.times import microseconds, to_microseconds
@@ -36,16 +37,21 @@ def check_representation(ws: Workspace, as_of: datetime) -> CheckResult:
     known = RepresentationArtifact.current(ws.store, as_of).entities
     sample = np.sort(np.random.default_rng(ws.settings.seed).choice(len(known), min(SAMPLE, len(known)), replace=False))
     with ws.warehouse() as warehouse:
-        examples = represent(ws, warehouse, as_of, known.values.take(pa.array(sample)))
-    chosen = np.arange(len(examples))
+        entities = known.values.take(pa.array(sample)).to_pylist()
+        examples = represent(Builder.of(ws, warehouse, as_of, entities), as_of)
     columns = sorted({(block.source, block.column) for block in examples.layout.select("sketch")})
-    report_metrics: dict[str, float | int | str] = {"entities": len(chosen), "columns": len(columns)}
+    report_metrics: dict[str, float | int | str] = {"entities": len(examples), "columns": len(columns)}
     worst, lowest = 1.0, "none is asked"
     for source, column in columns:
-        size = len(EncoderArtifact.current(ws.store, source).vocabulary(column))
-        truth = _true_counts(ws, examples, chosen, ws.contract.event(source), column, as_of, size)
+        vocabulary = EncoderArtifact.current(ws.store, source).vocabulary(column)
+        event, half_life = ws.contract.event(source), max(ws.settings.half_lives)
+        with ws.warehouse() as warehouse:
+            rows = warehouse.read(_events_query(event, column, as_of, examples.entities))
+        truth = _true_counts(rows, examples.entities, vocabulary, as_of, half_life)
         precision, correlation = [], []
-        for row, count in enumerate(read_counts(ws, examples, chosen, source, column)):
+        for row, count in enumerate(
+            read_counts(ws.store, ws.settings, examples, np.arange(len(examples)), source, column)
+        ):
             held = np.flatnonzero(truth[row] > 0)
             if len(held) < 2:
                 continue
@@ -74,25 +80,24 @@ def top_precision(count: np.ndarray, truth: np.ndarray) -> float:
     return float((truth[best] >= ALIKE * np.sort(truth)[-top]).mean())
 
 
+def _events_query(event: EventSource, column: str, before: datetime, entities: Vocabulary) -> exp.Select:
+    """Entity, time and a column of the events of entities."""
+    literals = [exp.convert(value) for value in entities.values.to_pylist()]
+    query = events_query(event, [column], before, ordered=False)
+    return query.where(column_of(event.entity).isin(*literals))
+
+
 def _true_counts(
-    ws: Workspace,
-    examples: Represented,
-    chosen: np.ndarray,
-    event: EventSource,
-    column: str,
-    before: datetime,
-    size: int,
+    rows: pa.Table, entities: Vocabulary, vocabulary: Vocabulary, before: datetime, half_life: float
 ) -> np.ndarray:
-    """Decayed counts at the longest half-life of the chosen entities, from their events: float64 (chosen, size)."""
-    wanted = examples.entities.values.take(pa.array(chosen))
-    literals = [exp.convert(value) for value in wanted.to_pylist()]
-    query = events_query(event, [column], before, ordered=False).where(column_of(event.entity).isin(*literals))
-    with ws.warehouse() as warehouse:
-        table = warehouse.read(query)
-    entity_index = np.searchsorted(chosen, examples.entities.encode(table.column(event.entity)))
-    code = EncoderArtifact.current(ws.store, event.name).vocabulary(column).encode(table.column(column))
-    age = (to_microseconds(before) - microseconds(table.column(event.time))) / DAY
-    truth = np.zeros((len(chosen), size))
+    """Decayed counts of the values of a vocabulary, from entity, time and value of events: float64 (entities, values).
+
+    Events count the less the longer before `before` they were, half every `half_life` days.
+    """
+    entity, time, values = rows.columns
+    entity_index, code = entities.encode(entity), vocabulary.encode(values)
+    age = (to_microseconds(before) - microseconds(time)) / DAY
+    truth = np.zeros((len(entities), len(vocabulary)))
     known = code >= 0
-    np.add.at(truth, (entity_index[known], code[known]), np.exp2(-age[known] / max(ws.settings.half_lives)))
+    np.add.at(truth, (entity_index[known], code[known]), np.exp2(-age[known] / half_life))
     return truth

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from basemodel_ops.artifacts import version_of
+from basemodel_ops.artifacts import ArtifactStore, version_of
 from basemodel_ops.code import code_version
-from basemodel_ops.contract.types import Relation
+from basemodel_ops.contract.types import Contract, Relation
 from basemodel_ops.erasures import add_erased, digests, kind_of, not_erased, read_erased
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.pages import FILE, FOLDER
@@ -50,14 +50,18 @@ def forget(ws: Workspace, source: Relation) -> Erasure:
         WarehouseError: there is no such table.
     """
     with ws.warehouse() as warehouse:
-        ids = _read_ids(ws, warehouse, source)
+        ids = _read_ids(ws.contract, warehouse, source)
         new = add_erased(warehouse, ids, pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us")))
-        holding = _holding(ws, ids)
-        seen = any("entities" in names for names in holding.values()) or _is_in_events(ws, warehouse, ids)
+        holding = _holding(ws.store, ids)
+        seen = any("entities" in names for names in holding.values()) or _is_in_events(ws.contract, warehouse, ids)
         if seen:  # before anything that shows it is removed
             models = [f"{key}/{version}" for key, version in ws.store.versions() if is_model(key)]
             ws.store.mark_retrain_due(models, f"{datetime.now(UTC):%Y-%m-%d}")
-        rows = sum(_delete_scores(ws, warehouse, relation, ids) for relation in _score_relations(ws, warehouse))
+        entity, run = ws.contract.entity, ws.run or "forget"
+        rows = sum(
+            _delete_scores(warehouse, relation, entity, ids, run)
+            for relation in _score_relations(ws.contract, warehouse, ws.settings.answers_schema)
+        )
     holding |= {
         version: [] for version in ws.store.versions() if version[0].startswith(f"{FOLDER}/")
     }  # a page names entities
@@ -78,28 +82,27 @@ def check_erased(ws: Workspace, key: str) -> CheckResult:
     return CheckResult("saw_nobody_forgotten", since is None, text if since else "It saw nobody who was forgotten.")
 
 
-def check_models(ws: Workspace, warehouse: Warehouse) -> list[CheckResult]:
+def check_models(contract: Contract, warehouse: Warehouse) -> list[CheckResult]:
     """No relation of the contract holds an entity that was forgotten; nothing is asked while nobody was."""
     erased = read_erased(warehouse)
     if erased.num_rows == 0:
         return []
     results = []
-    for relation in _entity_relations(ws):
-        query = exp.select(column_of(ws.contract.entity)).distinct().from_(table_of(relation))
+    for relation in _entity_relations(contract):
+        query = exp.select(column_of(contract.entity)).distinct().from_(table_of(relation))
         entities = warehouse.read(query)
-        count = entities.num_rows - not_erased(entities, ws.contract.entity, erased).num_rows
+        count = entities.num_rows - not_erased(entities, contract.entity, erased).num_rows
         text = (
             f"{relation} holds {count} of the {erased.num_rows} entities that are to be forgotten: its model does "
-            f"not leave them out. Add `where {{{{ is_remembered('{ws.contract.entity}') }}}}` to it."
+            f"not leave them out. Add `where {{{{ is_remembered('{contract.entity}') }}}}` to it."
         )
         name = f"{relation.name}: nobody who was forgotten"
         results.append(CheckResult(name, count == 0, text if count else "Nobody.", {"forgotten": count}))
     return results
 
 
-def _entity_relations(ws: Workspace) -> list[Relation]:
+def _entity_relations(contract: Contract) -> list[Relation]:
     """Relations of the contract with the entity as a column, once each."""
-    contract = ws.contract
     attributes = [source.relation for source in contract.attributes if source.key == contract.entity]
     populations = [task.population for task in contract.tasks if task.population]
     tasks = [task.relation for task in contract.tasks]
@@ -108,10 +111,10 @@ def _entity_relations(ws: Workspace) -> list[Relation]:
     return list({str(relation): relation for relation in relations}.values())
 
 
-def _read_ids(ws: Workspace, warehouse: Warehouse, source: Relation) -> pa.ChunkedArray:
+def _read_ids(contract: Contract, warehouse: Warehouse, source: Relation) -> pa.ChunkedArray:
     """The ids, once each, as the type of the entity; DataError where they cannot be."""
     names = list(warehouse.columns(source))
-    entity = ws.contract.entity
+    entity = contract.entity
     same = [name for name in names if name.lower() == entity.lower()]
     if not same and len(names) > 1:
         raise DataError(
@@ -121,7 +124,7 @@ def _read_ids(ws: Workspace, warehouse: Warehouse, source: Relation) -> pa.Chunk
     (column,) = same or names
     ids = pc.unique(warehouse.read(rows_query(source, [column])).column(0)).drop_null()
     kind = kind_of(ids.type)
-    event = ws.contract.events[0]
+    event = contract.events[0]
     if not warehouse.exists(event.relation):
         return pa.chunked_array([ids])
     wanted = warehouse.read(sample_query(event.relation, [event.entity], rows=1)).column(0).type
@@ -146,12 +149,12 @@ def _holds(table: pa.Table, ids: pa.ChunkedArray) -> bool:
     return False
 
 
-def _holding(ws: Workspace, ids: pa.ChunkedArray) -> dict[tuple[str, str], list[str]]:
+def _holding(store: ArtifactStore, ids: pa.ChunkedArray) -> dict[tuple[str, str], list[str]]:
     """Artifacts with an id in one of their tables, and which; those that cannot be read count too, without a table."""
     results = {}
-    for key, version in ws.store.versions():
+    for key, version in store.versions():
         try:
-            artifact = ws.store.find(key, version)
+            artifact = store.find(key, version)
             files = artifact.names if artifact else []
             tables = [name.removesuffix(".parquet") for name in files if name.endswith(".parquet")]
             names = [name for name in tables if artifact and _holds(artifact.table(name), ids)]
@@ -163,8 +166,8 @@ def _holding(ws: Workspace, ids: pa.ChunkedArray) -> dict[tuple[str, str], list[
     return results
 
 
-def _is_in_events(ws: Workspace, warehouse: Warehouse, ids: pa.ChunkedArray) -> bool:
-    for event in ws.contract.events:
+def _is_in_events(contract: Contract, warehouse: Warehouse, ids: pa.ChunkedArray) -> bool:
+    for event in contract.events:
         if warehouse.exists(event.relation):
             query = exp.select(column_of(event.entity)).distinct().from_(table_of(event.relation))
             if _holds(warehouse.read(query), ids):
@@ -172,10 +175,9 @@ def _is_in_events(ws: Workspace, warehouse: Warehouse, ids: pa.ChunkedArray) -> 
     return False
 
 
-def _score_relations(ws: Workspace, warehouse: Warehouse) -> list[Relation]:
+def _score_relations(contract: Contract, warehouse: Warehouse, schema: str) -> list[Relation]:
     """Tables of scores and of their explanations: of the contract's tasks, and older ones that the ledger knows."""
-    schema = ws.settings.answers_schema
-    known = [of(task.name, schema) for task in ws.contract.tasks for of in (score_relation, explanation_relation)]
+    known = [of(task.name, schema) for task in contract.tasks for of in (score_relation, explanation_relation)]
     results = {str(relation): relation for relation in known}
     ledger = ledger_of(schema)
     if warehouse.exists(ledger):
@@ -185,12 +187,12 @@ def _score_relations(ws: Workspace, warehouse: Warehouse) -> list[Relation]:
     return [relation for relation in results.values() if warehouse.exists(relation)]
 
 
-def _delete_scores(ws: Workspace, warehouse: Warehouse, relation: Relation, ids: pa.ChunkedArray) -> int:
+def _delete_scores(warehouse: Warehouse, relation: Relation, entity: str, ids: pa.ChunkedArray, run: str) -> int:
     """Write each partition with such an id again without it. Its ledger row then names no inputs that a run has.
 
     An id stands in the column of the entity, and in that of its look-alikes.
     """
-    names, entity = list(warehouse.columns(relation)), ws.contract.entity
+    names = list(warehouse.columns(relation))
     holders = [name for name in (entity, NEIGHBOUR) if name in names]
     if entity not in names or "as_of" not in names:
         return 0
@@ -206,6 +208,6 @@ def _delete_scores(ws: Workspace, warehouse: Warehouse, relation: Relation, ids:
         for name in holders:
             kept = kept.filter(pc.invert(pc.is_in(kept.column(name), value_set=ids.combine_chunks())))
         fingerprint = "forgotten " + version_of(str(timestamp), sorted(digests(ids)))
-        warehouse.publish(relation, kept, {"as_of": timestamp}, fingerprint, code_version(), ws.run or "forget")
+        warehouse.publish(relation, kept, {"as_of": timestamp}, fingerprint, code_version(), run)
         deleted += rows.num_rows - kept.num_rows
     return deleted

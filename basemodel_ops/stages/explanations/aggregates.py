@@ -16,7 +16,6 @@ from basemodel_ops.stages.tasks.feature_sets import (
     item_positions,
     predicted_positions,
 )
-from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.attribution import PARTS, attributed
 from basemodel_ops.tasks.feature_sets import FeatureSets
 
@@ -127,10 +126,9 @@ def _bins(values: np.ndarray, is_named: bool) -> list[np.ndarray]:
 class Aggregates:
     """The features of a question's heads, in words."""
 
-    def __init__(self, ws: Workspace, question: SingleQuestion, rows: Represented) -> None:
+    def __init__(self, wording: Wording, question: SingleQuestion, rows: Represented) -> None:
         """Of rows in the layout that the question is asked about."""
         self._question = question
-        wording = Wording(ws)
         task, checkpoint = question.task, question.checkpoint
         by_feature = [aggregate for block in rows.layout.blocks for aggregate in wording.of(block)]
         automatic = [by_feature[index] for index in aggregate_positions(rows, task).tolist()]

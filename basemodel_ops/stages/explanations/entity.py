@@ -4,10 +4,11 @@ from datetime import datetime
 
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.task_types import Shape
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Contract, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.explanations.explaining import Explained, explainable_question, groups, open_question
 from basemodel_ops.stages.explanations.items import item_reasons
+from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.scoring.answering import ItemQuestion
 from basemodel_ops.stages.scoring.asked import population_query
 from basemodel_ops.stages.scoring.querying import typed_key
@@ -36,16 +37,16 @@ def explain_entity(ws: Workspace, name: str, entity: str, as_of: datetime, label
     Raises:
         DataError: no such task, label or entity, no event of it before, no model, or the task is a recommendation.
     """
-    task = _task(ws, name)
+    task = _task(ws.contract, name)
     if task.form.shape is Shape.ITEMS:
         raise DataError(f"Task {name} recommends items: ask what speaks for them, `explain_items`.")
     question = open_question(ws, task, as_of)
     with ws.warehouse() as warehouse:
-        key = typed_key(ws, warehouse, entity)[0].as_py()
-        for group in groups(ws, warehouse, question, [key], label):
+        key = typed_key(ws.contract, warehouse, entity)[0].as_py()
+        for group in groups(Builder.of(ws, warehouse, as_of, [key]), question, label):
             (explained,) = group.in_raw_events(group.explain(EVALUATIONS, ws.settings.seed, CONTEXTS))
             return explained
-        raise _unknown(ws, warehouse, task, entity, key, as_of)
+        raise _unknown(ws.contract, warehouse, task, entity, key, as_of)
 
 
 def explain_items(
@@ -63,34 +64,36 @@ def explain_items(
     Raises:
         DataError: no such task, entity or item, no event of it before, or no model.
     """
-    task = _task(ws, name)
+    task = _task(ws.contract, name)
     with ws.warehouse() as warehouse:
         question = explainable_question(ws, warehouse, task, as_of)
         if not isinstance(question, ItemQuestion):
             raise DataError(f"Task {name} recommends nothing: ask why a score is what it is, `explain_entity`.")
-        key = typed_key(ws, warehouse, entity)[0].as_py()
-        for _, rows, _ in item_reasons(ws, warehouse, question, [key], TOP, EVERY):
+        key = typed_key(ws.contract, warehouse, entity)[0].as_py()
+        for _, rows, _ in item_reasons(Builder.of(ws, warehouse, as_of, [key]), question, TOP, EVERY):
             chosen = [row for row in rows if item in (None, str(row["item"]))]
             if item is not None and not chosen:
                 there = ", ".join(dict.fromkeys(str(row["item"]) for row in rows)) or "none"
                 raise DataError(f"{item!r} is not among the items that {name} names to {entity}. These are: {there}.")
             return chosen
-        raise _unknown(ws, warehouse, task, entity, key, as_of)
+        raise _unknown(ws.contract, warehouse, task, entity, key, as_of)
 
 
-def _task(ws: Workspace, name: str) -> Task:
-    tasks = [task.name for task in ws.contract.tasks]
+def _task(contract: Contract, name: str) -> Task:
+    tasks = [task.name for task in contract.tasks]
     if name not in tasks:
         raise DataError(f"No task {name!r}. There are: {', '.join(tasks) or 'none'}.")
-    return ws.contract.task(name)
+    return contract.task(name)
 
 
-def _unknown(ws: Workspace, warehouse: Warehouse, task: Task, entity: str, key: object, as_of: datetime) -> DataError:
+def _unknown(
+    contract: Contract, warehouse: Warehouse, task: Task, entity: str, key: object, as_of: datetime
+) -> DataError:
     """What to say of an entity without an event before the cutoff."""
     is_in_population = (
-        key in warehouse.read(population_query(ws.contract.grid, task, as_of, is_open=False)).column(0).to_pylist()
+        key in warehouse.read(population_query(contract.grid, task, as_of, is_open=False)).column(0).to_pylist()
     )
-    examples = warehouse.read(entities_query(ws.contract, as_of).limit(3)).column(0).to_pylist()
+    examples = warehouse.read(entities_query(contract, as_of).limit(3)).column(0).to_pylist()
     there = (
         f"Entities with events are, for example: {', '.join(map(str, examples))}." if examples else "Nobody has any."
     )

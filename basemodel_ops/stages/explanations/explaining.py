@@ -8,23 +8,24 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import Artifact
+from basemodel_ops.artifacts import Artifact, ArtifactStore
 from basemodel_ops.assets import model_key
 from basemodel_ops.contract.task_types import Shape
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Contract, Task
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.explanations import Explanation, Node, explain
+from basemodel_ops.settings import Settings
 from basemodel_ops.stages.explanations.grouping import About, columns_of, tree_of
 from basemodel_ops.stages.explanations.masking import Masker
 from basemodel_ops.stages.explanations.scored import Scored
 from basemodel_ops.stages.features.builder import Builder
-from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, outputs_question
 from basemodel_ops.stages.scoring.asked import Population
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
+from basemodel_ops.stages.tasks.recommender import Recommender
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -124,24 +125,23 @@ Explainable = SingleQuestion | ManyQuestion | ItemQuestion
 NOBODY = Population(pa.chunked_array([], pa.string()))
 
 
-def fitted_model(ws: Workspace, task: Task) -> Artifact:
+def fitted_model(contract: Contract, settings: Settings, store: ArtifactStore, task: Task) -> Artifact:
     """The model of a task.
 
     Raises:
         DataError: the task has moments of its own, or the model is not there.
     """
     if task.is_own:
-        able = ", ".join(task.name for task in ws.contract.tasks if not task.is_own)
+        able = ", ".join(task.name for task in contract.tasks if not task.is_own)
         raise DataError(
             f"Task {task.name} has moments of its own, and only scores at the cutoffs of the grid are explained yet. "
             f"Tasks that are: {able or 'none'}."
         )
     try:
-        return ws.store.current(model_key(task.name))
+        return store.current(model_key(task.name))
     except ArtifactError as error:
         raise DataError(
-            f"Task {task.name} has no model below {ws.settings.home}. {error} `basemodel train --task {task.name}` "
-            "does."
+            f"Task {task.name} has no model below {settings.home}. {error} `basemodel train --task {task.name}` does."
         ) from error
 
 
@@ -151,7 +151,8 @@ def open_question(ws: Workspace, task: Task, as_of: datetime) -> SingleQuestion 
     Raises:
         DataError: the task has moments of its own, or its model is not there.
     """
-    return outputs_question(ws, task, as_of, NOBODY, fitted_model(ws, task), Checkpoint.shared(ws.store, ws.held))
+    fitted, checkpoint = fitted_model(ws.contract, ws.settings, ws.store, task), Checkpoint.shared(ws.store, ws.held)
+    return outputs_question(ws.store, task, as_of, NOBODY, fitted, checkpoint)
 
 
 def explainable_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Explainable:
@@ -162,29 +163,26 @@ def explainable_question(ws: Workspace, warehouse: Warehouse, task: Task, as_of:
     """
     if task.form.shape is not Shape.ITEMS:
         return open_question(ws, task, as_of)
-    fitted = RecommendationArtifact(fitted_model(ws, task))
-    return ItemQuestion(ws, warehouse, task, as_of, NOBODY, fitted, to_microseconds(as_of))
+    fitted = RecommendationArtifact(fitted_model(ws.contract, ws.settings, ws.store, task))
+    recommender = Recommender(ws.contract, ws.store, warehouse, task, fitted, to_microseconds(as_of))
+    return ItemQuestion(task, as_of, NOBODY, fitted.artifact.version, recommender)
 
 
-def groups(
-    ws: Workspace, warehouse: Warehouse, question: SingleQuestion | ManyQuestion, entities: Sequence[object],
-    label: str | None = None,
-) -> Iterator[Group]:  # fmt: skip
-    """The entities that have events before the question's cutoff, in the order of their keys, `GROUP` at a time.
+def groups(builder: Builder, question: SingleQuestion | ManyQuestion, label: str | None = None) -> Iterator[Group]:
+    """A builder's entities at the question's cutoff, in the order of their keys, `GROUP` at a time.
 
     Raises:
         DataError: the task has no such label, or the models learnt from other rows than there are now.
     """
     cutoff = to_microseconds(question.as_of)
-    builder = Builder(ws, warehouse, cutoff, Chosen(only=tuple(entities)))
     check_layout(question.checkpoint, builder)
-    columns = columns_of(ws, builder.plans, question.task)
-    tables = [str(ws.contract.event(plan.name).relation) for plan in builder.plans]
+    columns = columns_of(builder.contract, builder.store, builder.plans, question.task)
+    tables = [str(builder.contract.event(plan.name).relation) for plan in builder.plans]
     # A task with one answer reads no cells, and if it moves in time no sketches; a trait reads what changes slowly.
     is_single, is_static = isinstance(question, SingleQuestion), question.task.horizon is None
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
-        masker = Masker(ws, builder, part, cutoff, is_single and not is_static, is_single and is_static)
+        masker = Masker(builder, part, cutoff, is_single and not is_static, is_single and is_static)
         trees = [tree_of(part.histories, index, tables, columns, cutoff) for index in range(len(part))]
         keys = builder.entities.values.slice(part.low, len(part)).to_pylist()
         yield Group(keys, trees, Scored(masker, question, label))

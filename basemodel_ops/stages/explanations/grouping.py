@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from basemodel_ops.contract.types import Task
+from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.contract.types import Contract, Task
 from basemodel_ops.explanations import Node, split
 from basemodel_ops.representation import History, SourcePlan
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.workspace import Workspace
 
 VALUES = 8
 """Values of a column that are told apart at first, those of most of the entity's events; the others are one group."""
@@ -49,7 +49,7 @@ class Column:
         return self.values[code] if code >= 0 else "(unknown)"
 
 
-def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Column | None]:
+def columns_of(contract: Contract, store: ArtifactStore, plans: list[SourcePlan], task: Task) -> list[Column | None]:
     """By which column the events of each source are grouped.
 
     That which the task predicts, or else, of those that tell events apart, that with the fewest values.
@@ -59,7 +59,7 @@ def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Colum
     results: list[Column | None] = []
     predicted = (task.predicts.source, task.predicts.column) if task.predicts else ("", "")
     for plan in plans:
-        encoder, personal = EncoderArtifact.current(ws.store, plan.name), personal_columns(ws, plan.name)
+        encoder, personal = EncoderArtifact.current(store, plan.name), personal_columns(contract, plan.name)
         sizes = {name: len(encoder.vocabulary(name)) for name in plan.top_items if name not in personal}
         able = sorted(
             sizes, key=lambda entry: ((plan.name, entry) != predicted, sizes[entry] < FEWEST, sizes[entry], entry)
@@ -69,14 +69,14 @@ def columns_of(ws: Workspace, plans: list[SourcePlan], task: Task) -> list[Colum
     return results
 
 
-def personal_columns(ws: Workspace, source: str) -> set[str]:
+def personal_columns(contract: Contract, source: str) -> set[str]:
     """Columns of a source, and of the items that it mentions, that are personal."""
-    marked = {(str(item.relation), item.column) for item in ws.contract.personal}
-    event = ws.contract.event(source)
+    marked = {(str(item.relation), item.column) for item in contract.personal}
+    event = contract.event(source)
     results = {column.name for column in event.columns if (str(event.relation), column.name) in marked}
     for column in event.columns:
         if column.references:
-            attributes = ws.contract.attribute(column.references)
+            attributes = contract.attribute(column.references)
             personal_attributes = {
                 column.name for column in attributes.columns if (str(attributes.relation), column.name) in marked
             }

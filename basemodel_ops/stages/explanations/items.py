@@ -1,7 +1,7 @@
 """Why items are recommended: what of the history speaks for each, by kind of evidence and by item."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
@@ -9,14 +9,11 @@ import numpy as np
 from basemodel_ops.stages.explanations.grouping import personal_columns
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.features.builder import Builder
-from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.scoring.answering import ItemQuestion
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
-from basemodel_ops.stages.tasks.recommendation import target_of
-from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.stages.tasks.targets import target_of
 from basemodel_ops.tasks.evidence import ALL_HISTORY, PERSONAL, Named, evidence
 from basemodel_ops.tasks.recommendation import NOTHING
-from basemodel_ops.warehouse.base import Warehouse
 
 ITEMS, TOP = 3, 5
 """Items of an entity that are explained, the first ranks; and reasons of each that are told one by one."""
@@ -26,20 +23,18 @@ GROUP = 1024
 
 
 def item_reasons(
-    ws: Workspace, warehouse: Warehouse, question: ItemQuestion, entities: Sequence[object], items: int = ITEMS,
-    top: int = TOP,
-) -> Iterator[tuple[object, list[dict[str, object]], dict[str, float]]]:  # fmt: skip
-    """Entities that have events before the question's cutoff, in the order of their keys.
+    builder: Builder, question: ItemQuestion, items: int = ITEMS, top: int = TOP
+) -> Iterator[tuple[object, list[dict[str, object]], dict[str, float]]]:
+    """A builder's entities at the question's cutoff, in the order of their keys.
 
     Of each its rows of reasons, and what each kind of evidence adds to its first item.
 
     The reasons of an item sum to `score - empty_score`; one names the item of the history that it comes from, if any.
     """
     cutoff, target = to_microseconds(question.as_of), target_of(question.task)
-    builder = Builder(ws, warehouse, cutoff, Chosen(only=tuple(entities)))
     index = [plan.name for plan in builder.plans].index(target.source)
-    event, known = ws.contract.event(target.source), question.recommender.items.values
-    is_public = target.column not in personal_columns(ws, target.source)
+    event, known = builder.contract.event(target.source), question.recommender.items.values
+    is_public = target.column not in personal_columns(builder.contract, target.source)
     everyone = np.arange(len(builder.entities))
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
         history, keys = part.histories[index], builder.entities.values.slice(part.low, len(part)).to_pylist()

@@ -12,7 +12,6 @@ from basemodel_ops.representation import History, Layout, history_layout, histor
 from basemodel_ops.representation.terms import term_frequencies
 from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.features.rows import RowsInMemory
-from basemodel_ops.stages.workspace import Workspace
 
 
 def masked(histories: Sequence[History], entity_index: np.ndarray, kept: Sequence[np.ndarray]) -> list[History]:
@@ -47,15 +46,13 @@ def masked(histories: Sequence[History], entity_index: np.ndarray, kept: Sequenc
 class Masker:
     """Represents the entities of a part as if some of their events had not happened."""
 
-    def __init__(
-        self, ws: Workspace, builder: Builder, part: Part, cutoff: int, is_narrow: bool, is_slow: bool = False
-    ) -> None:
+    def __init__(self, builder: Builder, part: Part, cutoff: int, is_narrow: bool, is_slow: bool = False) -> None:
         """Of entities at one cutoff (microseconds).
 
         `is_narrow` where nobody reads sketches, cells and sessions; `is_slow` where nobody reads cells, sessions and
         shorter half-lives than the longest.
         """
-        settings = ws.settings
+        settings = builder.settings
         self.histories, self._cutoff = part.histories, np.array([cutoff])
         self._plans, half_lives, counted = builder.plans, settings.half_lives, settings.counted_half_lives
         # What is left out is told by blocks of its own; what is left stands in the same order.

@@ -1,7 +1,7 @@
 """The stage that explains a week's scores: the top reasons of the highest and of a sample, as tables."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -30,11 +30,12 @@ from basemodel_ops.stages.explanations.published import (
     explanation_relation,
     tables_of,
 )
+from basemodel_ops.stages.explanations.wording import Wording
+from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, score_relation
 from basemodel_ops.stages.scoring.ledger import made_from
-from basemodel_ops.stages.tasks.recommendation import target_of
+from basemodel_ops.stages.tasks.targets import target_of
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.warehouse.base import Warehouse
 
 APPENDED = 10_000
 """Rows of a table that are appended at once, about."""
@@ -80,7 +81,12 @@ def task_explanations(ws: Workspace, name: str, as_of: datetime, run_id: str) ->
                 "as_of": as_of, "model_version": question.model_version, "run_id": run_id,
                 "scored_at": datetime.now(UTC).replace(tzinfo=None),
             }  # fmt: skip
-            for table, rows in batched(_explanation_rows(ws, warehouse, question, by)):
+
+            def hold(group: ExplainedGroup) -> None:
+                ws.held[EXPLAINED] = group
+
+            builder = Builder.of(ws, warehouse, as_of, by)
+            for table, rows in batched(_explanation_rows(builder, question, by, hold)):
                 if outs[table].is_needed:
                     outs[table].append(pa.Table.from_pylist([{**stamp, **row} for row in rows], tables[table][1]))
     is_written = any(out.is_written for out in outs.values())
@@ -103,24 +109,27 @@ def batched(table_rows: TableRows, most: int = APPENDED) -> TableRows:
     yield from ((table, rows) for table, rows in held.items() if rows)
 
 
-def _explanation_rows(ws: Workspace, warehouse: Warehouse, question: Explainable, by: dict[object, str]) -> TableRows:
-    """The rows of all tables, about entities that were chosen `by` some rule."""
+Hold = Callable[[ExplainedGroup], None]
+"""Takes the first group that was explained, to be checked."""
+
+
+def _explanation_rows(builder: Builder, question: Explainable, by: dict[object, str], hold: Hold) -> TableRows:
+    """The rows of all tables, about a builder's entities, which were chosen `by` some rule."""
     drawn = {key for key, entry in by.items() if entry == SAMPLE} or set(by)
     importance = Importance()
     if isinstance(question, ItemQuestion):
-        yield from _item_rows(ws, warehouse, question, by, drawn, importance)
+        yield from _item_rows(builder, question, by, drawn, importance)
     else:
-        yield from _score_rows(ws, warehouse, question, by, drawn, importance)
+        yield from _score_rows(builder, question, by, drawn, importance, hold)
     yield "importance", list(importance.rows())
 
 
 def _item_rows(
-    ws: Workspace, warehouse: Warehouse, question: ItemQuestion, by: dict[object, str], drawn: set[object],
-    importance: Importance,
-) -> TableRows:  # fmt: skip
+    builder: Builder, question: ItemQuestion, by: dict[object, str], drawn: set[object], importance: Importance
+) -> TableRows:
     target = target_of(question.task)
-    table = str(ws.contract.event(target.source).relation)
-    for entity, rows, first in item_reasons(ws, warehouse, question, list(by)):
+    table = str(builder.contract.event(target.source).relation)
+    for entity, rows, first in item_reasons(builder, question):
         about = {question.task.entity: entity, "chosen_by": by[entity]}
         yield "explanations", [{**about, **row} for row in rows]
         if entity in drawn and first:
@@ -128,20 +137,22 @@ def _item_rows(
 
 
 def _score_rows(
-    ws: Workspace, warehouse: Warehouse, question: SingleQuestion | ManyQuestion, by: dict[object, str],
-    drawn: set[object], importance: Importance,
+    builder: Builder, question: SingleQuestion | ManyQuestion, by: dict[object, str], drawn: set[object],
+    importance: Importance, hold: Hold,
 ) -> TableRows:  # fmt: skip
     typical, effects, is_held = None, None, False
-    for group in groups(ws, warehouse, question, list(by)):
-        contributions = group.scored.aggregates(ws)
+    wording = Wording(builder.contract, builder.store)
+    for group in groups(builder, question):
+        contributions = group.scored.aggregates(wording)
         if contributions is not None and typical is None:
             # What is usual, and how scores move, is told of one group: more would have to be held.
             indices = [index for index, key in enumerate(group.entities) if key in drawn]
             sample = contributions.take(indices) if indices else contributions
             typical, effects = sample.typical, list(sample.effects())
-        explanations = group.explain(EVALUATIONS, ws.settings.seed)
+        explanations = group.explain(EVALUATIONS, builder.settings.seed)
         if not is_held:
-            ws.held[EXPLAINED], is_held = ExplainedGroup(question.task.name, question.as_of, group, explanations), True
+            hold(ExplainedGroup(question.task.name, question.as_of, group, explanations))
+            is_held = True
         for index, explained in enumerate(group.in_raw_events(explanations)):
             about = {question.task.entity: explained.entity, "label": explained.label, "score": explained.score}
             about |= {"chosen_by": by[explained.entity]}

@@ -8,8 +8,8 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.explanations.aggregates import AggregateContributions, Aggregates
 from basemodel_ops.stages.explanations.masking import Masker
+from basemodel_ops.stages.explanations.wording import Wording
 from basemodel_ops.stages.scoring.answering import ManyQuestion, SingleQuestion
-from basemodel_ops.stages.workspace import Workspace
 
 ROWS = 512
 """Masked histories that are represented and scored at once, per worker: they bound memory."""
@@ -50,13 +50,13 @@ class Scored:
         histories = self._masker.histories
         return np.concatenate([h.time[h.start[entity] : h.start[entity + 1]] for h in histories])
 
-    def aggregates(self, ws: Workspace) -> AggregateContributions | None:
+    def aggregates(self, wording: Wording) -> AggregateContributions | None:
         """What aggregates add to the scores; None where no forest reads any, and of other types of tasks."""
         if not isinstance(self._question, SingleQuestion) or not self._question.task.form.is_attributed:
             return None
         everyone = np.arange(len(self.events))
         rows = self._masker.rows(everyone, [np.ones(count, bool) for count in self.events])
-        return Aggregates(ws, self._question, rows).contributions(rows, self._chosen)
+        return Aggregates(wording, self._question, rows).contributions(rows, self._chosen)
 
     def _outputs(self, entity_index: np.ndarray, kept: Sequence[np.ndarray]) -> np.ndarray:
         rows = self._masker.rows(entity_index, kept)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.contract.types import Contract
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.representation.build import RECENCY_HALF_LIFE
 from basemodel_ops.representation.layout import Block
@@ -14,7 +16,6 @@ from basemodel_ops.representation.scalars import ABSENT_DAYS
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import categories
 from basemodel_ops.stages.features.rows import ATTRIBUTES
-from basemodel_ops.stages.workspace import Workspace
 
 WINDOW_NAME = re.compile(r"(.+)_(\d+d|all)")
 """Name of a scalar of a window: what was measured, and over which."""
@@ -67,12 +68,12 @@ def _since(values: np.ndarray) -> np.ndarray:
 class Wording:
     """Blocks of rows and of what is foreseen, in words; values of personal columns are not told."""
 
-    def __init__(self, ws: Workspace) -> None:
-        """Look values up in the encoders of a project."""
-        self._ws = ws
-        marked = {(str(item.relation), item.column) for item in ws.contract.personal}
-        sources = (*ws.contract.events, *ws.contract.attributes)
-        items = {source.name: source for source in ws.contract.attributes}
+    def __init__(self, contract: Contract, store: ArtifactStore) -> None:
+        """Values are looked up in the encoders when they are first told."""
+        self._store = store
+        marked = {(str(item.relation), item.column) for item in contract.personal}
+        sources = (*contract.events, *contract.attributes)
+        items = {source.name: source for source in contract.attributes}
         self._personal = set[tuple[str, str]]()
         self._tables = {source.name: str(source.relation) for source in sources}
         self._categories = {source.name: set(categories(source)) for source in sources}
@@ -174,7 +175,7 @@ class Wording:
     def _vocabulary(self, block: Block) -> tuple[str, ...]:
         key = (block.source, block.column)
         if key not in self._known:
-            values = EncoderArtifact.current(self._ws.store, block.source).vocabulary(block.column).values
+            values = EncoderArtifact.current(self._store, block.source).vocabulary(block.column).values
             self._known[key] = tuple(str(entry) for entry in values.slice(0, 2048).to_pylist())
         return self._known[key]
 

@@ -1,7 +1,8 @@
 """Building representations shard by shard, from encoders, codes and histories as they stream by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -32,7 +33,7 @@ from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, categories, numbers
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
-from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -173,6 +174,14 @@ class Builder:
         times = self.snapshot.times
         self.calendar = calendar_specs(times.cutoffs[times.cutoffs < times.training_end])
         self.layout = Layout([*specs, *self.calendar])
+
+    @classmethod
+    def of(
+        cls, ws: Workspace, warehouse: Warehouse, as_of: datetime, entities: Iterable[object] | None = None
+    ) -> "Builder":
+        """What represents entities, or all, by their events before a cutoff."""
+        only = None if entities is None else tuple(entities)
+        return cls(ws, warehouse, to_microseconds(as_of), Chosen(only=only))
 
     def histories(self, shard: int = SHARD) -> Iterator[tuple[int, list[History]]]:
         """First entity and the histories of `shard` entities at a time, one per source."""

@@ -1,17 +1,13 @@
 """Which inputs and targets stand where: what the learners of the foundation model read, and what they answer."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from basemodel_ops.boosting.ease import ease_weights
 from basemodel_ops.errors import DataError
 from basemodel_ops.foundation import Shape
 from basemodel_ops.representation import Layout
 from basemodel_ops.representation.layout import Block
-from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.rows import Represented
-from basemodel_ops.stages.workspace import Workspace
 
 READ = ("scalar", "sum", "mean", "last", "attribute", "calendar")
 """Kinds of blocks from which activity is predicted: few numbers that say most of it. Facts without a date are not among
@@ -138,9 +134,3 @@ def item_features(
 def _slowest(inputs: Layout, source: str, column: str) -> Block:
     """The counts of sessions with each item at the longest half-life."""
     return max(inputs.select("session", source, column), key=lambda block: float(block.detail))
-
-
-def label_index(ws: Workspace, source: str, column: str, labels: pa.Array) -> np.ndarray:
-    """The place of each label among the exactly kept items of a column; -1 where it is not kept."""
-    values = EncoderArtifact.current(ws.store, source).vocabulary(column).values
-    return np.asarray(pc.index_in(labels.cast(values.type), value_set=values).fill_null(-1))

@@ -22,7 +22,7 @@ from basemodel_ops.insight.conformal import combined, p_values
 from basemodel_ops.report import Report
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.odd import Odd, Teller, oddest
-from basemodel_ops.stages.insight.past import beside, sides, typical_before, windows_at
+from basemodel_ops.stages.insight.past import SOME, beside, sides, typical_before, windows_at
 from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.insight.windows import Windows, window_days
@@ -73,7 +73,7 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     the report says why, where too few past windows are known. Of whom nothing was known before the window there is no
     p-value.
     """
-    week, checkpoint, cutoff = Week(ws, as_of), Checkpoint(ws.store), to_microseconds(as_of)
+    week, checkpoint, cutoff = Week(ws.store, as_of), Checkpoint(ws.store), to_microseconds(as_of)
     days = days_of(checkpoint)
     version = version_of(ANOMALIES, week.version, checkpoint.version, days, ws.settings.seed)
     report_metrics: ReportMetrics = {"days": days, "entities": len(week)}
@@ -99,9 +99,9 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
             if isinstance(typical, str):
                 report_metrics["why_none"] = typical
             else:
-                teller = Teller(ws, typical.lines, days)
+                teller = Teller(ws.contract, ws.store, typical.lines, days)
                 surprises, progress = Surprises.of(len(week)), log_progress(ws.log, "windows")
-                others = beside(ws, warehouse, typical, cutoff, days, checkpoint)
+                others = beside(typical, windows_at(ws, warehouse, cutoff, days, checkpoint, SOME))
                 reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
                 indices = week.entities.encode(reading.builder.entities.values)
                 done = 0
@@ -226,7 +226,7 @@ def published(ws: Workspace, as_of: datetime, entity: str | None, count: int) ->
         query = rows_query(relation, [key, *COLUMNS]).where(column_of("as_of").eq(timestamp_of(as_of)))
         published_rows = warehouse.read(query.copy().limit(1)).num_rows
         if entity is not None:
-            chosen = typed_key(ws, warehouse, entity)[0].as_py()
+            chosen = typed_key(ws.contract, warehouse, entity)[0].as_py()
             query = query.where(column_of(key).eq(exp.convert(chosen)))
         else:
             query = query.where(column_of("rank") <= exp.Literal.number(count))

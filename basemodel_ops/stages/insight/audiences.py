@@ -31,9 +31,9 @@ class Known:
             yield np.hstack([embedding.astype(np.float32), week.traits.shares(kept, week.typical), amounts])
 
 
-def audience_relation(ws: Workspace, audience: str) -> Relation:
-    """Where the ranking of an audience is written."""
-    return ws.answer_relation(f"{audience}_audience")
+def audience_relation(audience: str, schema: str = "basemodel") -> Relation:
+    """Where the ranking of an audience is written, in the schema of answers."""
+    return Relation(schema_name=schema, name=f"{audience}_audience")
 
 
 def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
@@ -42,9 +42,9 @@ def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
     It is empty, and the report says why, where fewer than `FEWEST` seeds are among the entities of the week, or all
     are.
     """
-    week, declared = Week(ws, as_of), ws.contract.audience(name)
+    week, declared = Week(ws.store, as_of), ws.contract.audience(name)
     with ws.warehouse() as warehouse:
-        seeds, unknown = seeds_of(ws, warehouse, week, declared)
+        seeds, unknown = seeds_of(warehouse, week, declared)
         version = version_of(name, week.version, np.flatnonzero(seeds).tolist())
         reason = why_none(name, seeds, unknown)
         result: Membership | None = None
@@ -60,7 +60,7 @@ def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
             return week.stamped(columns, week.model_version, run_id)
 
         with warehouse.publication(
-            audience_relation(ws, name), rows(slice(0, 0)).schema, {"as_of": as_of}, version,
+            audience_relation(name, ws.settings.answers_schema), rows(slice(0, 0)).schema, {"as_of": as_of}, version,
             code_behind("stages.insight.audiences"), run_id,
         ) as out:  # fmt: skip
             if out.is_needed and not reason:
@@ -81,7 +81,7 @@ def audience(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Report:
     return Report(version, not out.is_written, report_metrics)
 
 
-def seeds_of(ws: Workspace, warehouse: Warehouse, week: Week, declared: Audience) -> tuple[np.ndarray, int]:
+def seeds_of(warehouse: Warehouse, week: Week, declared: Audience) -> tuple[np.ndarray, int]:
     """Which entities of a week are seeds, bool (entities,), and how many seeds are not among them."""
     ids = warehouse.read(rows_query(declared.relation, [declared.entity])).column(0).combine_chunks().drop_null()
     ids = ids.cast(week.entities.values.type).unique()

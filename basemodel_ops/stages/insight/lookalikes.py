@@ -39,7 +39,7 @@ def lookalikes(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     share of the true ones that a sample was given. There are none, and the report says why, where all embeddings are
     equal or there are not two entities.
     """
-    week, k = Week(ws, as_of), ws.settings.lookalikes
+    week, k = Week(ws.store, as_of), ws.settings.lookalikes
     version = version_of(LOOKALIKES, week.version, k)
     directions = Directions(week.embeddings)
     reason = unlike(week, directions)
@@ -97,7 +97,7 @@ def similar(ws: Workspace, entity: str, as_of: datetime, k: int) -> list[LookAli
     Raises:
         DataError: nothing is kept of the week, the entity is not among those that are, or nobody is nearer than others.
     """
-    week = Week(ws, as_of)
+    week = Week(ws.store, as_of)
     values = week.entities.values
     try:
         index = int(week.entities.encode(pa.array([entity]).cast(values.type))[0])

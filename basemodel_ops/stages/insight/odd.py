@@ -7,12 +7,13 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.contract.types import Contract
 from basemodel_ops.insight.traits import WEEKDAYS
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.insight.usual import Judged, Seen
 from basemodel_ops.stages.insight.windows import Line, Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
-from basemodel_ops.stages.workspace import Workspace
 
 RARE = 0.05
 """Items at least as unlikely are odd; where none is, the least likely one."""
@@ -42,14 +43,14 @@ class Odd:
 class Teller:
     """Says what is odd in lines."""
 
-    def __init__(self, ws: Workspace, lines: list[Line], days: int) -> None:
+    def __init__(self, contract: Contract, store: ArtifactStore, lines: list[Line], days: int) -> None:
         """Of windows of some days; values are looked up when they are first told."""
-        self._ws, self._lines, self._days = ws, lines, days
+        self._contract, self._store, self._lines, self._days = contract, store, lines, days
         self._known: dict[tuple[str, str], list[str]] = {}
 
     def table(self, line: Line) -> str:
         """The table of a line's source."""
-        return str(self._ws.contract.event(line.source).relation)
+        return str(self._contract.event(line.source).relation)
 
     def describe(self, line: Line, judged: Judged, windows: Windows, row: int) -> Odd:
         """What is odd in a line of one window."""
@@ -89,7 +90,7 @@ class Teller:
             return OTHER
         key = (line.source, line.column)
         if key not in self._known:
-            values = EncoderArtifact.current(self._ws.store, line.source).vocabulary(line.column).values
+            values = EncoderArtifact.current(self._store, line.source).vocabulary(line.column).values
             self._known[key] = [str(entry) for entry in values.slice(0, line.size).cast(pa.string()).to_pylist()]
         return self._known[key][cell]
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 from sqlglot import exp
 
+from basemodel_ops.contract.types import Contract
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
@@ -26,6 +27,9 @@ PAST = 8
 ROWS = 8_000
 """Windows of the past that are looked at, at most, about."""
 
+SOME = ROWS // PAST // 2
+"""Windows of a week that others of it are compared with, about: as many as a past cutoff has."""
+
 LEAST = 100
 """Windows of the past without which nothing is said to be usual."""
 
@@ -36,12 +40,12 @@ SIDE_SALT = 0x51DE
 """Keeps the sides of entities apart from other draws."""
 
 
-def population_of_any(ws: Workspace, timestamps: Sequence[datetime]) -> exp.Query:
+def population_of_any(contract: Contract, timestamps: Sequence[datetime]) -> exp.Query:
     """Everyone whom a task asks about at one of some moments, one column `entity`."""
     result: exp.Query | None = None
-    for task in ws.contract.tasks:
+    for task in contract.tasks:
         for timestamp in timestamps:
-            query = population_query(ws.contract.grid, task, timestamp, is_open=False)
+            query = population_query(contract.grid, task, timestamp, is_open=False)
             result = query if result is None else exp.union(result, query, distinct=True)
     if result is None:
         raise ValueError("There is no task.")
@@ -52,12 +56,12 @@ def windows_at(
     ws: Workspace, warehouse: Warehouse, cutoff: int, days: int, checkpoint: Checkpoint, most: int | None = None
 ) -> "Reading":
     """The windows before a cutoff (microseconds) of everyone whom a task asks about then, or of about `most`."""
-    queried = population_of_any(ws, [to_datetime(cutoff)])
+    queried = population_of_any(ws.contract, [to_datetime(cutoff)])
     share = 1.0 if most is None else min(1.0, most / max(_count(warehouse, queried), 1))
     cold = (queried.copy(),) if most is None else ()
     builder = Builder(ws, warehouse, cutoff, Chosen(share, among=queried, cold=cold))
     everyone = np.arange(len(builder.entities))
-    return Reading(ws, builder, everyone, np.full(len(everyone), cutoff - days * DAY), days, checkpoint)
+    return Reading(builder, everyone, np.full(len(everyone), cutoff - days * DAY), days, checkpoint)
 
 
 def typical_before(
@@ -68,9 +72,10 @@ def typical_before(
     ends = [int(timestamp) for timestamp in cutoffs[cutoffs <= cutoff - days * DAY][-PAST:]]
     if not ends:
         return f"no cutoff lies {days} days or more before this one, so no past window is known"
-    queries = {end: population_of_any(ws, [to_datetime(end)]) for end in ends}
+    queries = {end: population_of_any(ws.contract, [to_datetime(end)]) for end in ends}
     total = sum(_count(warehouse, query) for query in queries.values())
-    chosen = Chosen(min(1.0, ROWS / max(total, 1)), among=population_of_any(ws, [to_datetime(end) for end in ends]))
+    everyone = population_of_any(ws.contract, [to_datetime(end) for end in ends])
+    chosen = Chosen(min(1.0, ROWS / max(total, 1)), among=everyone)
     builder = Builder(ws, warehouse, ends[-1], chosen)
     entity, start = [], []
     for end, query in queries.items():
@@ -83,24 +88,24 @@ def typical_before(
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
     past = [
         (windows, _halves(windows), sides(windows))
-        for windows in Reading(ws, builder, pairs[0], pairs[1], days, checkpoint)
+        for windows in Reading(builder, pairs[0], pairs[1], days, checkpoint)
     ]
     known = sum(int((half > 0).sum()) for _, half, _ in past)
     if known < LEAST:
         return f"{known} past windows of {days} days are known, and {LEAST} are needed to say what is usual"
-    return TypicalWindows.of(lines_of(ws, builder.plans), past)
+    return TypicalWindows.of(lines_of(ws.contract, ws.store, builder.plans), past)
 
 
 class Reading:
     """Windows that are read some at a time, in the order of their entities."""
 
     def __init__(
-        self, ws: Workspace, builder: Builder, entity: np.ndarray, start: np.ndarray, days: int, checkpoint: Checkpoint
+        self, builder: Builder, entity: np.ndarray, start: np.ndarray, days: int, checkpoint: Checkpoint
     ) -> None:
         """Windows of entities (rows,), positions in those of the builder, from `start` (rows,) on; both ascend."""
         check_layout(checkpoint, builder)
         self.builder = builder
-        self._ws, self._rows, self._days, self._checkpoint = ws, (entity, start), days, checkpoint
+        self._rows, self._days, self._checkpoint = (entity, start), days, checkpoint
 
     def __iter__(self) -> Iterator[Windows]:
         """Those of about `GROUP` entities at a time."""
@@ -109,7 +114,7 @@ class Reading:
             return part, self.builder.represent(part)
 
         for part, values in parallel_map(work, self.builder.parts(*self._rows, GROUP)):
-            yield Windows(self._ws, self.builder, part, values, self._days, self._checkpoint)
+            yield Windows(self.builder, part, values, self._days, self._checkpoint)
 
 
 def _halves(windows: Windows) -> np.ndarray:
@@ -120,11 +125,8 @@ def _halves(windows: Windows) -> np.ndarray:
     return np.where(windows.has_history, np.where(windows.draws(windows.start ^ SALT) < 0.5, 1, 2), 0)
 
 
-def beside(
-    ws: Workspace, warehouse: Warehouse, typical: TypicalWindows, cutoff: int, days: int, checkpoint: Checkpoint
-) -> Beside:
-    """How odd windows before a cutoff are in the lines that many share, of as many as a past cutoff has."""
-    some = windows_at(ws, warehouse, cutoff, days, checkpoint, ROWS // PAST // 2)
+def beside(typical: TypicalWindows, some: Reading) -> Beside:
+    """How odd some windows of a week are in the lines that many share."""
     return typical.beside([(windows, sides(windows)) for windows in some])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.contract.types import Contract
 from basemodel_ops.insight.descriptions import Difference, Sums, described, differences
 from basemodel_ops.insight.names import Apart, is_worded, names_of
@@ -14,7 +15,6 @@ from basemodel_ops.insight.traits import SEEN_WEEKS, WORDS, Trait
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import categories
 from basemodel_ops.stages.insight.week import Week
-from basemodel_ops.stages.workspace import Workspace
 
 PROFILES = "segment_profiles"
 
@@ -47,9 +47,11 @@ class Profile:
 
 
 def profiles(
-    ws: Workspace, week: Week, tree: Tree, ids: list[str], group: np.ndarray, before: Mapping[str, str]
+    words: "Words", week: Week, tree: Tree, ids: list[str], group: np.ndarray, before: Mapping[str, str]
 ) -> list[Profile]:  # fmt: skip
-    """Every segment with members, described against those with which it shares a parent, or else against everyone.
+    """Every segment with members, in words for the traits of the week.
+
+    Each is described against those with which it shares a parent, or else against everyone.
 
     Personal columns are not told of, nor what fewer members have than `descriptions.MEMBERS`. `before` are the names of
     an earlier week, by id.
@@ -57,12 +59,10 @@ def profiles(
     if not len(week):
         return []
     deepest = np.where(group >= 0, group, -1).max(axis=1)  # children stand behind their parents
-    traits = week.traits.names
     parts = ((deepest[part], week.traits.shares(kept, week.typical)) for part, kept in week.kept())
     sums = Sums.of(parts, len(tree))
     if sums is None:
         return []
-    words = Words(ws, traits)
     below = [np.flatnonzero(_is_below(tree, entry)) for entry in range(len(tree))]
     found = []
     for entry in range(len(tree)):
@@ -91,11 +91,11 @@ def _is_below(tree: Tree, group: int) -> np.ndarray:
 class Words:
     """Traits as people say them."""
 
-    def __init__(self, ws: Workspace, traits: list[Trait]) -> None:
-        """Look up the values of the vocabularies."""
-        self._ws, self._traits = ws, traits
+    def __init__(self, contract: Contract, store: ArtifactStore, traits: list[Trait]) -> None:
+        """Values are looked up in the vocabularies when they are first told."""
+        self._store, self._traits = store, traits
         self._known: dict[tuple[str, str], list[str]] = {}
-        hidden, attributes = personal(ws.contract), attribute_columns(ws.contract)
+        hidden, attributes = personal(contract), attribute_columns(contract)
         columns = [(trait.source, trait.column) for trait in traits]
         publishable = [
             column not in hidden and (trait.kind != "fact" or column in attributes)
@@ -109,7 +109,7 @@ class Words:
     def _value(self, trait: Trait) -> str:
         key = (trait.source, trait.column)
         if key not in self._known:
-            values = EncoderArtifact.current(self._ws.store, trait.source).vocabulary(trait.column).values
+            values = EncoderArtifact.current(self._store, trait.source).vocabulary(trait.column).values
             self._known[key] = [str(entry) for entry in values.slice(0, 10_000).cast(pa.string()).to_pylist()]
         return self._known[key][int(trait.value)]
 

@@ -12,10 +12,11 @@ from sqlglot import exp
 from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.types import Relation
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.segments import LEVELS, Tree, agreement, name_groups
 from basemodel_ops.report import Report
-from basemodel_ops.stages.insight.profiles import PROFILES, Profile, profiles
+from basemodel_ops.stages.insight.profiles import PROFILES, Profile, Words, profiles
 from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.workspace import ReportMetrics, Workspace
@@ -68,7 +69,7 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
     Raises:
         DataError: the groups were learnt with another foundation model than the week was represented by.
     """
-    week, model = Week(ws, as_of), SegmentationArtifact.current(ws.store)
+    week, model = Week(ws.store, as_of), SegmentationArtifact.current(ws.store)
     if model.model_version != week.model_version:
         raise DataError(
             f"Segments were learnt with the foundation model {model.model_version}, and the {ws.contract.entity}s of "
@@ -77,10 +78,11 @@ def segments(ws: Workspace, as_of: datetime, run_id: str) -> dict[str, Report]:
     tree_version = model.artifact.version
     here: dict[str, datetime | str] = {"as_of": as_of}
     with ws.warehouse() as warehouse:
-        before = _before(ws, warehouse, week)
+        before = _before(warehouse, ws.contract.entity, week, ws.settings.batch_rows)
         division = _divided(model.tree, week, before)
+        words = Words(ws.contract, ws.store, week.traits.names)
         descriptions = profiles(
-            ws, week, model.tree, division.ids, division.group, {} if before is None else before.names
+            words, week, model.tree, division.ids, division.group, {} if before is None else before.names
         )
         names = {profile.segment: profile.name for profile in descriptions}
         version = version_of(SEGMENTS, tree_version, week.version, None if before is None else before.version)
@@ -139,11 +141,12 @@ def _divided(tree: Tree, week: Week, before: Before | None) -> Division:
     return Division(ids, group, distance)
 
 
-def _before(ws: Workspace, warehouse: Warehouse, week: Week) -> Before | None:
+def _before(warehouse: Warehouse, entity: str, week: Week, batch_rows: int) -> Before | None:
     """The last divided week before this one, or else the first after it."""
-    if not len(week) or not warehouse.exists(ws.answer_relation(SEGMENTS)):
+    relation = Relation(schema_name=warehouse.ledger.schema_name, name=SEGMENTS)
+    if not len(week) or not warehouse.exists(relation):
         return None
-    timestamps = exp.select(column_of("as_of")).distinct().from_(table_of(ws.answer_relation(SEGMENTS)))
+    timestamps = exp.select(column_of("as_of")).distinct().from_(table_of(relation))
     result = sorted(warehouse.read(timestamps).column(0).to_pylist())
     earlier, later = (
         [entry for entry in result if entry < week.as_of],
@@ -154,14 +157,14 @@ def _before(ws: Workspace, warehouse: Warehouse, week: Week) -> Before | None:
     timestamp = earlier[-1] if earlier else later[0]
 
     def read(*columns: str) -> exp.Select:
-        query = exp.select(*map(column_of, columns)).from_(table_of(ws.answer_relation(SEGMENTS)))
+        query = exp.select(*map(column_of, columns)).from_(table_of(relation))
         return query.where(column_of("as_of").eq(timestamp_of(timestamp)))
 
-    query = read(ws.contract.entity, "level", "segment")
+    query = read(entity, "level", "segment")
     # A week before the first takes over no names: each would then follow the other.
     names = warehouse.read(read("segment", "name").distinct()).to_pylist() if earlier else []
     ids = np.full((len(week), LEVELS), "", object)
-    for batch in warehouse.batches(query, ws.settings.batch_rows):
+    for batch in warehouse.batches(query, batch_rows):
         index = week.entities.encode(batch.column(0).cast(week.entities.values.type))
         known = np.flatnonzero(index >= 0)
         level = batch.column(1).to_numpy(zero_copy_only=False).astype(np.int64) - 1

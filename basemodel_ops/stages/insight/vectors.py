@@ -26,7 +26,7 @@ MODULE = "stages.insight.vectors"
 
 def entity_embeddings(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     """Publish the embeddings that are kept of a week as `basemodel.entity_embeddings`; `model_version` says whose."""
-    week = Week(ws, as_of)
+    week = Week(ws.store, as_of)
     version = week.version
 
     def rows(part: slice) -> pa.Table:
@@ -51,9 +51,9 @@ def entity_embeddings(ws: Workspace, as_of: datetime, run_id: str) -> Report:
     return Report(version, not out.is_written, numbers)
 
 
-def item_relation(ws: Workspace, column: str) -> Relation:
-    """Where the vectors of the values of a column are written."""
-    return ws.answer_relation(f"{published_name(column)}_embeddings")
+def item_relation(column: str, schema: str = "basemodel") -> Relation:
+    """Where the vectors of the values of a column are written, in the schema of answers."""
+    return Relation(schema_name=schema, name=f"{published_name(column)}_embeddings")
 
 
 def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
@@ -65,6 +65,7 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
     known = {source: EncoderArtifact.current(ws.store, source).vocabulary(column) for source in sources}
     kinds = {entry.values.type for entry in known.values() if len(entry)}
     kind = kinds.pop() if len(kinds) == 1 else pa.string()
+    relation = item_relation(column, ws.settings.answers_schema)
     written, total, versions = False, 0, []
     with ws.warehouse() as warehouse:
         for source, vocabulary in known.items():
@@ -87,9 +88,8 @@ def item_embeddings(ws: Workspace, column: str, run_id: str) -> Report:
                 return ended(table, version, run_id)
 
             with warehouse.publication(
-                item_relation(ws, column), rows(slice(0, 0)).schema, {"source": source}, version,
-                code_behind(MODULE), run_id,
-            ) as out:  # fmt: skip
+                relation, rows(slice(0, 0)).schema, {"source": source}, version, code_behind(MODULE), run_id
+            ) as out:
                 if out.is_needed:
                     for part in ranges(len(values)):
                         out.append(rows(part))

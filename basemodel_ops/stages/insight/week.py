@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.traits import Traits, TypicalValues
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
-from basemodel_ops.stages.workspace import Workspace
 
 BATCH = 16_384
 """Rows that are written at once."""
@@ -20,17 +20,17 @@ BATCH = 16_384
 class Week:
     """The embeddings of all entities that were asked about at a cutoff, and their traits."""
 
-    def __init__(self, ws: Workspace, as_of: datetime) -> None:
+    def __init__(self, store: ArtifactStore, as_of: datetime) -> None:
         """Read who they are.
 
         Raises:
             DataError: nothing is kept of that week.
         """
-        kept = RepresentationArtifact.newest(ws.store, as_of)
+        kept = RepresentationArtifact.newest(store, as_of)
         if kept is None:
             raise DataError(
-                f"Nothing is kept of {key_of(as_of)}: `basemodel score --as-of {key_of(as_of)}` represents the "
-                f"{ws.contract.entity}s that a task asks about then."
+                f"Nothing is kept of {key_of(as_of)}: `basemodel score --as-of {key_of(as_of)}` represents whom "
+                "tasks ask about then."
             )
         self._kept, self.as_of = kept, as_of
         self.version, self.entities, self.model_version = kept.artifact.version, kept.entities, kept.model_version

@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit, log_expit
 
+from basemodel_ops.artifacts import ArtifactStore
+from basemodel_ops.contract.types import Contract
 from basemodel_ops.emde import decayed_counts
 from basemodel_ops.encoders import Vocabulary, track_names
 from basemodel_ops.encoders.numbers import signed_log1p
@@ -21,7 +23,6 @@ from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.profiles import personal
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
-from basemodel_ops.stages.workspace import Workspace
 
 WINDOW = 28
 """Windows are as long as the pretrained horizon nearest to this, in days."""
@@ -47,11 +48,11 @@ class Line:
     """Cells of an item, an hour or a weekday; the last of items is that of all others."""
 
 
-def lines_of(ws: Workspace, plans: list[SourcePlan]) -> list[Line]:
+def lines_of(contract: Contract, store: ArtifactStore, plans: list[SourcePlan]) -> list[Line]:
     """All that is foreseen of the sources, but for personal columns: what is odd is published."""
-    hidden, results = personal(ws.contract), []
+    hidden, results = personal(contract), []
     for plan in plans:
-        encoder, time = EncoderArtifact.current(ws.store, plan.name), ws.contract.event(plan.name).time
+        encoder, time = EncoderArtifact.current(store, plan.name), contract.event(plan.name).time
         results += [Line(plan.name, "", kind) for kind in ("events", "days")]
         results += [Line(plan.name, number, "amount") for number in plan.numbers]
         for column in plan.top_items:
@@ -88,13 +89,10 @@ class Happened:
 class Windows:
     """The windows of some entities, one or more of each; `len` of them."""
 
-    def __init__(
-        self, ws: Workspace, builder: Builder, part: Part, values: np.ndarray, days: int, checkpoint: Checkpoint
-    ) -> None:
+    def __init__(self, builder: Builder, part: Part, values: np.ndarray, days: int, checkpoint: Checkpoint) -> None:
         """Ask the foundation model about rows at the starts of windows, of which a part holds the later events too.
 
         Args:
-            ws: The project.
             builder: Of the part.
             part: Rows at the starts of windows.
             values: Their representation, float16 (rows, length).
@@ -103,7 +101,7 @@ class Windows:
         """
         self.part, self.days = part, days
         self.names = [plan.name for plan in builder.plans]
-        self._lives, self._seed = np.array(ws.settings.half_lives), ws.settings.seed
+        self._lives, self._seed = np.array(builder.settings.half_lives), builder.settings.seed
         self.entity, _ = part.row_index
         self.start = part.cutoffs[part.row_index]
         keys = builder.entities.values.slice(part.low, part.histories[0].entities)
@@ -112,7 +110,7 @@ class Windows:
         everyone = np.arange(len(part))
         self._blocks, self._layout = checkpoint.blocks, builder.layout
         self._activity = checkpoint.activity(rows, everyone)
-        self._items = _nearest(checkpoint.item_logits(rows, everyone), ws.snapshot().item_horizons, days)
+        self._items = _nearest(checkpoint.item_logits(rows, everyone), builder.snapshot.item_horizons, days)
         self.has_history = rows.has_history(everyone)
         self._bounds: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import model_key
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Grid, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.planning.plan import Step
 from basemodel_ops.stages.scoring.answering import score_relation
@@ -21,11 +22,13 @@ def plan_answers(ws: Workspace, as_of: datetime, trained: Sequence[Step]) -> lis
     """A step per task: its answers as of a cutoff, by the models that `trained` makes or leaves as they are."""
     made = {step.key for step in trained if step.is_due}
     with ws.warehouse() as warehouse:
-        fingerprint = tables_fingerprint(ws, warehouse)
+        fingerprint = tables_fingerprint(ws.contract, warehouse)
         steps = []
         for task in ws.contract.tasks:
             try:
-                why = "; ".join(_changes(ws, warehouse, task, as_of, fingerprint, model_key(task.name) in made))
+                is_trained = model_key(task.name) in made
+                changes = _changes(ws.contract.grid, ws.store, warehouse, task, as_of, fingerprint, is_trained)
+                why = "; ".join(changes)
             except DataError as error:  # nobody is asked about
                 why = str(error)
             steps.append(
@@ -35,10 +38,11 @@ def plan_answers(ws: Workspace, as_of: datetime, trained: Sequence[Step]) -> lis
 
 
 def _changes(
-    ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, fingerprint: str, is_trained: bool
-) -> Iterator[str]:
+    grid: Grid, store: ArtifactStore, warehouse: Warehouse, task: Task, as_of: datetime, fingerprint: str,
+    is_trained: bool,
+) -> Iterator[str]:  # fmt: skip
     """Why the answers that are there, if any are, would be written again."""
-    relation = score_relation(task.name, ws.settings.answers_schema)
+    relation = score_relation(task.name, warehouse.ledger.schema_name)
     written = made_from(warehouse, relation, as_of)
     if not written:
         yield f"not answered as of {key_of(as_of)} yet"
@@ -46,8 +50,8 @@ def _changes(
         yield f"{model_key(task.name)} will be made"
     if not written or is_trained:
         return
-    model = ws.store.current(model_key(task.name)).version
-    population = population_at(warehouse, ws.contract.grid, task, as_of)
+    model = store.current(model_key(task.name)).version
+    population = population_at(warehouse, grid, task, as_of)
     version = answers_version(warehouse, task, relation, as_of, model, population, fingerprint)
     if written[1] != code_behind(SCORING):
         yield "its code changed"

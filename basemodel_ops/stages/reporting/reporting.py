@@ -2,26 +2,29 @@
 
 import json
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import ArtifactWriter, version_of
+from basemodel_ops.artifacts import ArtifactStore, ArtifactWriter, version_of
 from basemodel_ops.assets import evaluation_key
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Contract, Task
 from basemodel_ops.data_quality.profiles import profiles
 from basemodel_ops.errors import DataError
 from basemodel_ops.pages.contents import Contents, SegmentMap, TaskContents, page
 from basemodel_ops.pages.measures import plane_of
 from basemodel_ops.pages.style import PICTURE
 from basemodel_ops.report import Report
+from basemodel_ops.settings import Settings
 from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact
 from basemodel_ops.stages.insight.week import Week
 from basemodel_ops.stages.reporting import tables
 from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
 from basemodel_ops.stages.reporting.worth import worth
+from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
@@ -51,7 +54,9 @@ def report(ws: Workspace, as_of: datetime) -> Report:
     if ws.store.newest(CheckpointArtifact.key) is None:
         raise DataError("Nothing was trained yet, so there is nothing to report of. `basemodel run` does.")
     key = ReportArtifact.key(as_of)
-    version = version_of(key, _inputs(ws), code_behind("stages.reporting.reporting"))
+    with ws.warehouse() as warehouse:
+        inputs = [*_inputs(ws.contract, ws.store, warehouse), _sketches(ws.settings.home)]
+    version = version_of(key, inputs, code_behind("stages.reporting.reporting"))
     artifact = ws.store.find(key, version)
     if artifact is not None:
         ws.store.point(key, version)
@@ -78,36 +83,35 @@ def report(ws: Workspace, as_of: datetime) -> Report:
     return Report(written.version, False, written.metrics, drawings=drawings)
 
 
-def _inputs(ws: Workspace) -> list[object]:
+def _inputs(contract: Contract, store: ArtifactStore, warehouse: Warehouse) -> list[object]:
     """What a page follows from: the current artifacts, and what the ledger says of the tables."""
-    keys = [CheckpointArtifact.key, *(evaluation_key(task.name) for task in ws.contract.tasks)]
-    results: list[object] = [(key, entry.version) for key in keys if (entry := ws.store.newest(key)) is not None]
-    with ws.warehouse() as warehouse:
-        if warehouse.exists(warehouse.ledger):
-            names = ["table_name", "partition", "input_hash"]
-            results += [list(row.values()) for row in warehouse.read(rows_query(warehouse.ledger, names)).to_pylist()]
-    return [*results, _sketches(ws)]
+    keys = [CheckpointArtifact.key, *(evaluation_key(task.name) for task in contract.tasks)]
+    results: list[object] = [(key, entry.version) for key in keys if (entry := store.newest(key)) is not None]
+    if warehouse.exists(warehouse.ledger):
+        names = ["table_name", "partition", "input_hash"]
+        results += [list(row.values()) for row in warehouse.read(rows_query(warehouse.ledger, names)).to_pylist()]
+    return results
 
 
 def batched(ws: Workspace, as_of: datetime) -> Contents:
     """Everything that the page of a week shows."""
-    contract = ws.contract
-    checkpoint = CheckpointArtifact(ws.store.current(CheckpointArtifact.key))
+    contract, schema, entity = ws.contract, ws.settings.answers_schema, ws.contract.entity
+    checkpoint, snapshot = CheckpointArtifact.current(ws.store), ws.snapshot()
     with ws.warehouse() as warehouse:
         evaluated = [task for task in contract.tasks if ws.store.newest(evaluation_key(task.name)) is not None]
         if not evaluated:
             raise DataError("No task was evaluated yet, so there is nothing to report of. `basemodel run` does.")
-        sample, indices = _sampled(ws, as_of)
+        sample, indices = _sampled(ws.store, as_of)
         few = sample.take(pa.array(np.linspace(0, len(sample) - 1, min(SHOWN, len(sample))).astype(int)))
-        segment = tables.first_segments(ws, warehouse, sample, as_of)
+        segment = tables.first_segments(warehouse, schema, entity, sample, as_of)
         events = {
             event_source.name: tables.events_by_month(warehouse, event_source, as_of)
             for event_source in contract.events
         }
         return Contents(
-            entity=contract.entity,
+            entity=entity,
             as_of=key_of(as_of),
-            versions={"foundation model": checkpoint.artifact.version, "snapshot": ws.snapshot().version},
+            versions={"foundation model": checkpoint.artifact.version, "snapshot": snapshot.version},
             events=events,
             profiles=[
                 (
@@ -122,17 +126,21 @@ def batched(ws: Workspace, as_of: datetime) -> Contents:
             ],
             losses=checkpoint.losses,
             model_metrics=checkpoint.artifact.report,
-            tasks=[_task(ws, warehouse, task, as_of) for task in evaluated],
-            segments=tables.read_segments(ws, warehouse, as_of),
+            tasks=[_task(contract, ws.settings, snapshot, ws.store, warehouse, task, as_of) for task in evaluated],
+            segments=tables.read_segments(warehouse, schema, as_of),
             map=SegmentMap(*plane_of(indices), segment) if len(sample) > 2 and any(segment) else None,
-            lookalikes=tables.nearest(ws, warehouse, few, as_of),
-            sketches=_sketches(ws),
-            anomalies=tables.anomalies(warehouse, ws.answer_relation("anomalies"), contract.entity, as_of),
+            lookalikes=tables.nearest(warehouse, schema, entity, few, as_of),
+            sketches=_sketches(ws.settings.home),
+            anomalies=tables.anomalies(warehouse, ws.answer_relation("anomalies"), entity, as_of),
         )
 
 
-def _task(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> TaskContents:
-    schema, result = ws.settings.answers_schema, worth(ws, warehouse, task, as_of)
+def _task(
+    contract: Contract, settings: Settings, snapshot: Snapshot, store: ArtifactStore, warehouse: Warehouse, task: Task,
+    as_of: datetime,
+) -> TaskContents:  # fmt: skip
+    schema = settings.answers_schema
+    result = worth(contract, snapshot, store, warehouse, task, as_of, settings.seed)
     weeks = tables.scored_weeks(warehouse, task, schema, as_of)
     what = task.form.unit.format(target=task.target)
     reasons = tables.reasons(warehouse, task, schema, as_of)
@@ -140,10 +148,10 @@ def _task(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> T
     return TaskContents(result.card, result.pictures, result.why_none, weeks, reasons, what, effects)
 
 
-def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
+def _sampled(store: ArtifactStore, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
     """A sample of the entities of a week, evenly from all of them, and their embeddings, a file at a time."""
     try:
-        week = Week(ws, as_of)
+        week = Week(store, as_of)
     except DataError:
         return pa.array([], pa.string()), np.zeros((0, 1))
     sample = (
@@ -157,9 +165,9 @@ def _sampled(ws: Workspace, as_of: datetime) -> tuple[pa.Array, np.ndarray]:
     return week.entities.values.take(pa.array(sample)), np.concatenate(results) if results else np.zeros((0, 1))
 
 
-def _sketches(ws: Workspace) -> list[tuple[str, float, float]]:
+def _sketches(home: Path) -> list[tuple[str, float, float]]:
     """What the last check of sketches that passed found: column, precision and rank correlation."""
-    path = ws.settings.home / "findings" / "entity_representation" / "decoding.json"
+    path = home / "findings" / "entity_representation" / "decoding.json"
     try:
         numbers = json.loads(path.read_text())["findings"][0].get("metrics", {})  # earlier homes have none
     except (OSError, ValueError):  # it never ran, or did not pass

@@ -18,7 +18,6 @@ from basemodel_ops.stages.insight.profiles import PROFILES, personal
 from basemodel_ops.stages.insight.segments import SEGMENTS
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.snapshot.times import microseconds, to_microseconds
-from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, counts_by_cutoff_query, rows_query, table_of, timestamp_of
 
@@ -107,9 +106,9 @@ def effects(warehouse: Warehouse, task: Task, schema: str, as_of: datetime) -> l
     return [Effect(*row.values()) for row in warehouse.read(query).to_pylist()]
 
 
-def read_segments(ws: Workspace, warehouse: Warehouse, as_of: datetime) -> list[Segment]:
+def read_segments(warehouse: Warehouse, schema: str, as_of: datetime) -> list[Segment]:
     """The segments of a week with what sets each apart, groups before the groups within them."""
-    relation, profiled = ws.answer_relation(SEGMENTS), ws.answer_relation(PROFILES)
+    relation, profiled = (Relation(schema_name=schema, name=name) for name in (SEGMENTS, PROFILES))
     if not warehouse.exists(relation):
         return []
     names = [column_of(name) for name in ("segment", "level", "name")]
@@ -135,9 +134,9 @@ def read_segments(ws: Workspace, warehouse: Warehouse, as_of: datetime) -> list[
     ]  # fmt: skip
 
 
-def first_segments(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_of: datetime) -> list[str]:
+def first_segments(warehouse: Warehouse, schema: str, entity: str, entities: pa.Array, as_of: datetime) -> list[str]:
     """The segment of each entity at the first level; "" where it has none."""
-    relation, entity = ws.answer_relation(SEGMENTS), ws.contract.entity
+    relation = Relation(schema_name=schema, name=SEGMENTS)
     if not warehouse.exists(relation) or not len(entities):
         return [""] * len(entities)
     query = exp.select(column_of(entity), column_of("segment")).from_(table_of(relation)).where(_at(as_of))
@@ -147,9 +146,9 @@ def first_segments(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_o
     return [results.get(str(entry), "") for entry in entities.to_pylist()]
 
 
-def nearest(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_of: datetime) -> list[tuple]:
+def nearest(warehouse: Warehouse, schema: str, entity: str, entities: pa.Array, as_of: datetime) -> list[tuple]:
     """Three look-alikes of a few entities: entity, segment, rank, neighbour, similarity, the neighbour's segment."""
-    relation, entity = ws.answer_relation(LOOKALIKES), ws.contract.entity
+    relation = Relation(schema_name=schema, name=LOOKALIKES)
     if not warehouse.exists(relation) or not len(entities):
         return []
     names = [entity, "rank", NEIGHBOUR, "similarity"]
@@ -158,7 +157,7 @@ def nearest(ws: Workspace, warehouse: Warehouse, entities: pa.Array, as_of: date
     query = query.where(column_of(entity).isin(*map(exp.convert, entities.to_pylist())))
     rows = sorted(warehouse.read(query).to_pylist(), key=lambda entry: (str(entry[entity]), entry["rank"]))
     both = pa.array([value for row in rows for value in (row[entity], row[NEIGHBOUR])], entities.type)
-    segment = first_segments(ws, warehouse, both, as_of)
+    segment = first_segments(warehouse, schema, entity, both, as_of)
     return [
         (
             str(row[entity]),

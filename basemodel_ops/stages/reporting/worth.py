@@ -6,19 +6,20 @@ from datetime import datetime
 
 import numpy as np
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Task
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, ColumnType, Contract, Task
 from basemodel_ops.errors import ArtifactError, DataError
 from basemodel_ops.pages.cards import Card, GroupWorth, Measured
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.quality import of_label_efficiency
 from basemodel_ops.stages.reporting.tables import attribute_groups
 from basemodel_ops.stages.reporting.tested import ENOUGH, Tested, positions_by
+from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.predictions import read_predictions
-from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -32,15 +33,18 @@ class Worth:
     why_none: str
 
 
-def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> Worth:
+def worth(
+    contract: Contract, snapshot: Snapshot, store: ArtifactStore, warehouse: Warehouse, task: Task, as_of: datetime,
+    seed: int,
+) -> Worth:  # fmt: skip
     """What the current model of a task is worth.
 
     Raises:
         ArtifactError: it was not evaluated yet.
     """
-    evaluated, model = EvaluationArtifact.current(ws.store, task.name), ModelArtifact.current(ws.store, task.name)
+    evaluated, model = EvaluationArtifact.current(store, task.name), ModelArtifact.current(store, task.name)
     report = evaluated.report
-    tested, why = _tested(ws, task, report)
+    tested, why = _tested(store, task, report, seed)
     measured = tested.measured() if tested else {}
     metric = tested.metric if tested else metric_of(task)
     value, against = float(report["shipped_value"]), float(report["baseline_value"])
@@ -51,7 +55,7 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
         }
     if low is not None and high is not None:  # one interval, wherever it is told
         measured["shipped"] = Measured(measured["shipped"].value, float(low), float(high))
-    groups = [] if tested is None else _groups(ws, warehouse, task, tested)
+    groups = [] if tested is None else _groups(contract, snapshot, warehouse, task, tested)
     curve = model.label_efficiency
     parts = {
         name: value for name, value in report.items() if name.split(" ")[-1] in ("rows", "cutoffs", "moments", "split")
@@ -61,43 +65,45 @@ def worth(ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime) -> W
         task=task.name, type=task.type.value, entity=task.entity, as_of=key_of(as_of),
         window={"horizon_days": task.horizon or known, **parts},
         population={"rows of": str(task.population or task.relation), "target": task.target},
-        data=_data(ws), metric=metric, direction="↓" if metric in SMALLER_IS_BETTER else "↑",
+        data=_data(contract, snapshot), metric=metric, direction="↓" if metric in SMALLER_IS_BETTER else "↑",
         shipped=str(report["shipped"]), baseline=str(report["baseline"]), measured=measured,
         metrics=evaluated.metrics.test, groups=groups, label_efficiency=None if curve is None else curve.as_dict(),
-        limits=_limits(task, report, measured, groups, tested, why), hashes=_hashes(ws, task, model, evaluated),
+        limits=_limits(task, report, measured, groups, tested, why),
+        hashes=_hashes(contract, snapshot, seed, model, evaluated),
     )  # fmt: skip
     pictures = [*(tested.pictures(measured) if tested else []), *([of_label_efficiency(curve)] if curve else [])]
     return Worth(card, pictures, why)
 
 
-def _tested(ws: Workspace, task: Task, report: dict) -> tuple[Tested | None, str]:
+def _tested(store: ArtifactStore, task: Task, report: dict, seed: int) -> tuple[Tested | None, str]:
     """The test rows, or why there are none."""
     if task.form.unpictured:
         return None, task.form.unpictured
     try:
-        rows = read_predictions(ws, task.name, "test")
+        rows = read_predictions(store, task.name, "test")
     except (ArtifactError, DataError) as error:
         return None, str(error)
-    return Tested(task, rows, str(report["shipped"]), str(report["baseline"]), ws.settings.seed), ""
+    return Tested(task, rows, str(report["shipped"]), str(report["baseline"]), seed), ""
 
 
-def _groups(ws: Workspace, warehouse: Warehouse, task: Task, tested: Tested) -> list[GroupWorth]:
+def _groups(
+    contract: Contract, snapshot: Snapshot, warehouse: Warehouse, task: Task, tested: Tested
+) -> list[GroupWorth]:
     """The metric by group of each attribute of few values."""
-    snapshot, results = ws.snapshot(), []
+    results = []
     before = tested.begins if task.horizon is not None else to_datetime(int(snapshot.times.data_end))
     share = snapshot.plans[task.name].read if task.name in snapshot.plans else 1.0
-    for name, values in attribute_groups(warehouse, ws.contract, tested.entities, before, share):
+    for name, values in attribute_groups(warehouse, contract, tested.entities, before, share):
         for value, rows in positions_by(values).items():
             results.append(GroupWorth(name, value, len(rows), tested.measured(rows).get("shipped")))
     return results
 
 
-def _data(ws: Workspace) -> dict[str, object]:
-    snapshot = ws.snapshot()
+def _data(contract: Contract, snapshot: Snapshot) -> dict[str, object]:
     sources = {
         source.name: ", ".join(column.name for column in source.columns if column.type is not ColumnType.IGNORE)
         or "no columns"
-        for source in (*ws.contract.events, *ws.contract.attributes)
+        for source in (*contract.events, *contract.attributes)
     }
     return {
         "sources": sources, "events": sum(snapshot.events.values()), "entities": snapshot.entities,
@@ -106,14 +112,16 @@ def _data(ws: Workspace) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _hashes(ws: Workspace, task: Task, model: ModelArtifact, evaluated: EvaluationArtifact) -> dict[str, str]:
+def _hashes(
+    contract: Contract, snapshot: Snapshot, seed: int, model: ModelArtifact, evaluated: EvaluationArtifact
+) -> dict[str, str]:
     results = {"model": model.artifact.version, "evaluation": evaluated.artifact.version}
     inputs = model.artifact.manifest["about"]["inputs"]
     results |= {key: str(version) for key, version in inputs["artifacts"].items() if "/" not in key}
-    results |= {"snapshot": ws.snapshot().version, "code": str(inputs["code"])}
+    results |= {"snapshot": snapshot.version, "code": str(inputs["code"])}
     if model.predictions_version:
         results["predictions"] = model.predictions_version
-    return results | {"seed": str(ws.settings.seed), "contract": ws.contract.fingerprint}
+    return results | {"seed": str(seed), "contract": contract.fingerprint}
 
 
 def _limits(

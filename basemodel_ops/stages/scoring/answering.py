@@ -7,21 +7,21 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from basemodel_ops.artifacts import Artifact
+from basemodel_ops.artifacts import Artifact, ArtifactStore
 from basemodel_ops.assets import model_key
 from basemodel_ops.contract.task_types import Shape
-from basemodel_ops.contract.types import Relation, Task
+from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.asked import Population, population_at
 from basemodel_ops.stages.snapshot.own import INSTANT
-from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets, peer_keys, single_feature_sets
+from basemodel_ops.stages.snapshot.times import to_microseconds
+from basemodel_ops.stages.tasks.feature_sets import label_item_ids, pair_feature_sets, peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
 from basemodel_ops.stages.tasks.recommender import Recommender
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
-from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.recommendation import NOTHING
@@ -161,12 +161,13 @@ class ManyQuestion(Question):
     """Which of many labels."""
 
     def __init__(
-        self, ws: Workspace, task: Task, as_of: datetime, population: Population, fitted: LabelModelArtifact,
+        self, task: Task, as_of: datetime, population: Population, fitted: LabelModelArtifact, item_ids: np.ndarray,
         checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
+        """Of labels with these `item_ids` (labels,): see `label_item_ids`."""
         super().__init__(task, as_of, population)
-        self._ws, self.checkpoint, self.model_version = ws, checkpoint, fitted.artifact.version
-        self._labels, self._pairs = fitted.labels, fitted.pairs
+        self.checkpoint, self.model_version = checkpoint, fitted.artifact.version
+        self._labels, self._item_ids, self._pairs = fitted.labels, item_ids, fitted.pairs
 
     def columns(self) -> list[pa.Field]:
         """Item, score and rank."""
@@ -174,7 +175,7 @@ class ManyQuestion(Question):
 
     def outputs(self, examples: RowsInMemory, rows: np.ndarray) -> np.ndarray:
         """The chance of each label, of some rows (positions): (rows, labels)."""
-        feature_sets = pair_feature_sets(self._ws, examples, self.checkpoint, rows, self.task, self._labels)
+        feature_sets = pair_feature_sets(examples, self.checkpoint, rows, self.task, self._item_ids)
         return self._pairs.predict(feature_sets)
 
     modelled = outputs  # nobody is answered by another rule
@@ -196,12 +197,10 @@ class ItemQuestion(Question):
     """Which items next."""
 
     def __init__(
-        self, ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, population: Population,
-        fitted: RecommendationArtifact, cutoff: int,
-    ) -> None:  # fmt: skip
+        self, task: Task, as_of: datetime, population: Population, model_version: str, recommender: Recommender
+    ) -> None:
         super().__init__(task, as_of, population)
-        self.model_version = fitted.artifact.version
-        self.recommender = Recommender(ws, warehouse, task, fitted, cutoff)
+        self.model_version, self.recommender = model_version, recommender
 
     def columns(self) -> list[pa.Field]:
         """Item, score and rank."""
@@ -221,19 +220,23 @@ def ranked_columns(kind: pa.DataType) -> list[pa.Field]:
 
 
 def question_of(
-    ws: Workspace, warehouse: Warehouse, task: Task, as_of: datetime, cutoff: int, checkpoint: Checkpoint
+    contract: Contract, store: ArtifactStore, warehouse: Warehouse, task: Task, as_of: datetime, checkpoint: Checkpoint
 ) -> Question:
     """A task with its fitted model, ready to be asked at a cutoff."""
-    population, fitted = population_at(warehouse, ws.contract.grid, task, as_of), ws.store.current(model_key(task.name))
+    population, fitted = population_at(warehouse, contract.grid, task, as_of), store.current(model_key(task.name))
     if task.form.shape is Shape.ITEMS:
-        return ItemQuestion(ws, warehouse, task, as_of, population, RecommendationArtifact(fitted), cutoff)
-    return outputs_question(ws, task, as_of, population, fitted, checkpoint)
+        model, cutoff = RecommendationArtifact(fitted), to_microseconds(as_of)
+        recommender = Recommender(contract, store, warehouse, task, model, cutoff)
+        return ItemQuestion(task, as_of, population, fitted.version, recommender)
+    return outputs_question(store, task, as_of, population, fitted, checkpoint)
 
 
 def outputs_question(
-    ws: Workspace, task: Task, as_of: datetime, population: Population, fitted: Artifact, checkpoint: Checkpoint
+    store: ArtifactStore, task: Task, as_of: datetime, population: Population, fitted: Artifact, checkpoint: Checkpoint
 ) -> SingleQuestion | ManyQuestion:
     """A task that does not rank items, with its fitted model."""
     if task.form.shape is Shape.LABELS:
-        return ManyQuestion(ws, task, as_of, population, LabelModelArtifact(fitted), checkpoint)
+        model = LabelModelArtifact(fitted)
+        item_ids = label_item_ids(store, task, model.labels)
+        return ManyQuestion(task, as_of, population, model, item_ids, checkpoint)
     return SingleQuestion(task, as_of, population, SingleModelArtifact(fitted), checkpoint)

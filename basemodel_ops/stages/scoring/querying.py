@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.assets import category_columns
 from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.types import Contract
 from basemodel_ops.emde import decoded_counts, query_sketch
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
@@ -21,6 +23,7 @@ from basemodel_ops.representation.build import RECENCY_HALF_LIFE
 from basemodel_ops.representation.inversion import invert_sketch
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.workers import parallel_map
+from basemodel_ops.settings import Settings
 from basemodel_ops.stages.features.builder import Builder, source_plans
 from basemodel_ops.stages.features.embedding_artifact import CodesArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
@@ -28,6 +31,7 @@ from basemodel_ops.stages.features.reading import Chosen, event_reader, read_ent
 from basemodel_ops.stages.features.rows import Represented, RowsInMemory
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring.kept import kept_rows
+from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -62,46 +66,51 @@ def query_entity(
     Raises:
         DataError: the source, the column or the entity is not there; says what is.
     """
-    examples = _kept(ws, as_of)
-    if examples is not None:
-        known = _vocabulary(ws, examples.layout, source, column)
-    else:
+    newest = RepresentationArtifact.newest(ws.store, as_of)
+    examples = None if newest is None else kept_rows(newest)
+    plans: list[SourcePlan] = []
+    if examples is None:
         plans, _ = source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
-        known = _vocabulary(ws, history_layout(plans, *_decays(ws)), source, column)
+    layout = history_layout(plans, *_decays(ws.settings)) if examples is None else examples.layout
+    if (source, column) not in _counted_columns(layout):
+        raise DataError(_lacking(ws.contract, layout, source, column, ws.snapshot()))
+    known = EncoderArtifact.current(ws.store, source).vocabulary(column)
+    if examples is None:
         (plan,) = (plan for plan in plans if plan.name == source)
         examples = _of_column(ws, plan, column, entity, as_of)
     row_index = examples.locate(_scalar(entity, examples.entities), np.array([to_microseconds(as_of)]))
     if not len(examples) or row_index[0] < 0:
-        newest = RepresentationArtifact.newest(ws.store, as_of)
         there = [] if newest is None else newest.entities.values[:3].to_pylist()
         raise DataError(
             f"No {ws.contract.entity} {entity} has events before {key_of(as_of)}, or none that was kept. "
             f"There are such as {there}."
         )
-    ((probability, count, age),) = read_histories(ws, examples, row_index, source, column, len(known))
+    ((probability, count, age),) = read_histories(
+        ws.store, ws.settings, examples, row_index, source, column, len(known)
+    )
+
+    def reply(value: str, code: int) -> QueryResult:
+        if code >= 0:
+            return QueryResult(value, float(probability[code]), float(count[code]), float(age[code]))
+        with ws.warehouse() as warehouse:
+            typed = _scalar(value, known)[0].as_py()
+            first = _first_seen(ws.contract, warehouse, source, column, typed, as_of)
+        return _unknown(value, first, as_of, ws.snapshot())
+
     if not values:
         best = np.argsort(-count, kind="stable")[:top]
-        chosen = [(str(known.values[int(code)].as_py()), int(code)) for code in best if count[code] > 0]
-    else:
-        chosen = [(value, int(known.encode(_scalar(value, known))[0])) for value in values]
-    return [
-        QueryResult(value, float(probability[code]), float(count[code]), float(age[code]))
-        if code >= 0
-        else _unknown(ws, source, column, value, _scalar(value, known)[0].as_py(), as_of)
-        for value, code in chosen
-    ]
+        return [reply(str(known.values[int(code)].as_py()), int(code)) for code in best if count[code] > 0]
+    return [reply(value, int(known.encode(_scalar(value, known))[0])) for value in values]
 
 
-def _unknown(ws: Workspace, source: str, column: str, text: str, value: object, as_of: datetime) -> QueryResult:
+def _unknown(text: str, first: datetime | None, as_of: datetime, snapshot: Snapshot) -> QueryResult:
     """The reply for a value that the vocabulary lacks: nothing is known of it, or nobody ever had it.
 
-    It is given as `text`, and as values of the column are.
+    It was `first` seen then, or in no event before `as_of`.
     """
-    with ws.warehouse() as warehouse:
-        first = _first_seen(ws, warehouse, source, column, value, as_of)
     if first is None:
         return QueryResult(text, 0.0, 0.0, float("nan"), f"no event before {as_of:%Y-%m-%d} has it")
-    end = to_datetime(ws.snapshot().times.training_end)
+    end = to_datetime(snapshot.times.training_end)
     return QueryResult(
         text, float("nan"), float("nan"), float("nan"),
         f"unknown since {first:%Y-%m-%d}, when it was first seen: what is asked learnt from events before "
@@ -110,15 +119,15 @@ def _unknown(ws: Workspace, source: str, column: str, text: str, value: object, 
 
 
 def _first_seen(
-    ws: Workspace, warehouse: Warehouse, source: str, column: str, value: object, as_of: datetime
+    contract: Contract, warehouse: Warehouse, source: str, column: str, value: object, as_of: datetime
 ) -> datetime | None:
     """When a value, or an item with this value of an attribute, first stood in an event before `as_of`."""
-    event = ws.contract.event(source)
+    event = contract.event(source)
     (category, attribute), query = event.resolve(column), first_event_query(event, as_of)
     if not attribute:
         table = warehouse.read(query.where(_is(column_of(category.name), value)))
     else:
-        attributes = ws.contract.attribute(category.references or "")
+        attributes = contract.attribute(category.references or "")
         items = exp.select(column_of(attributes.key)).from_(table_of(attributes.relation))
         items = items.where(_is(column_of(attribute), value))
         table = warehouse.read(query.where(exp.In(this=column_of(category.name), query=items.subquery())))
@@ -138,65 +147,60 @@ def _is(column: exp.Column, value: object) -> exp.Expr:
     return exp.EQ(this=exp.cast(column, "text"), expression=exp.Literal.string(text))
 
 
-def _kept(ws: Workspace, as_of: datetime) -> Represented | None:
-    """The rows at `as_of`, where they were kept with their sketches."""
-    newest = RepresentationArtifact.newest(ws.store, as_of)
-    return None if newest is None else kept_rows(newest)
-
-
-def _decays(ws: Workspace) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...]]:
+def _decays(settings: Settings) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...]]:
     """Half-lives of events and of sessions, and windows, in days."""
-    return ws.settings.half_lives, ws.settings.counted_half_lives, ws.settings.windows
+    return settings.half_lives, settings.counted_half_lives, settings.windows
 
 
 def _of_column(ws: Workspace, plan: SourcePlan, column: str, entity: str, as_of: datetime) -> RowsInMemory:
     """The row of an entity, made from its events, as far as it holds this column: no other is read."""
     event, column_plan, cutoffs = ws.contract.event(plan.name), plan.only(column), np.array([to_microseconds(as_of)])
     with ws.warehouse() as warehouse:
-        chosen = Chosen(only=tuple(typed_key(ws, warehouse, entity).to_pylist()))
+        chosen = Chosen(only=tuple(typed_key(ws.contract, warehouse, entity).to_pylist()))
         entities = read_entities(ws.contract, warehouse, as_of, chosen)
         encoder = EncoderArtifact.current(ws.store, event.name)
         reader = event_reader(ws.contract, event, encoder, entities, {column}).only(column)
         events = chain([reader.empty_events()], read_events(ws.settings, warehouse, event, reader, as_of, chosen))
         shards = [histories for _, histories in stream_histories([events], len(entities), 1)]
-    layout = history_layout([column_plan], *_decays(ws))
-    values = [history_values(histories, [column_plan], cutoffs, *_decays(ws))[:, 0] for histories in shards]
+    layout = history_layout([column_plan], *_decays(ws.settings))
+    values = [history_values(histories, [column_plan], cutoffs, *_decays(ws.settings))[:, 0] for histories in shards]
     full = np.concatenate([np.zeros((0, layout.length), np.float16), *values])
     return RowsInMemory(entities, np.arange(len(entities)), cutoffs.repeat(len(entities)), layout, full)
 
 
-def typed_key(ws: Workspace, warehouse: Warehouse, entity: str) -> pa.ChunkedArray:
+def typed_key(contract: Contract, warehouse: Warehouse, entity: str) -> pa.ChunkedArray:
     """The key of an entity, given as text, in the type that events have; DataError where it is no such value."""
-    first = sample_query(ws.contract.events[0].relation, [ws.contract.events[0].entity], 1)
+    first = sample_query(contract.events[0].relation, [contract.events[0].entity], 1)
     kind = warehouse.read(first).column(0)
     return _scalar(entity, Vocabulary.from_entities(pa.table([kind], ["e"])))
 
 
-def represent(
-    ws: Workspace, warehouse: Warehouse, as_of: datetime, entities: pa.ChunkedArray | pa.Array | None = None
-) -> RowsInMemory:
-    """The rows of entities at `as_of`, or of all, made from their events; those without events have none."""
-    cutoff = to_microseconds(as_of)
-    only = None if entities is None else tuple(entities.to_pylist())
-    builder = Builder(ws, warehouse, cutoff, Chosen(only=only))
+def represent(builder: Builder, as_of: datetime) -> RowsInMemory:
+    """The rows of a builder's entities at `as_of`, made from their events; those without events have none."""
     everyone = np.arange(len(builder.entities))
-    cutoffs = np.full(len(everyone), cutoff)
+    cutoffs = np.full(len(everyone), to_microseconds(as_of))
     values = [builder.represent(part) for part in builder.parts(everyone, cutoffs)]
     full = np.concatenate([np.zeros((0, builder.layout.length), np.float16), *values])
     return RowsInMemory(builder.entities, everyone, cutoffs, builder.layout, full)
 
 
 def read_histories(
-    ws: Workspace, examples: Represented, row_index: np.ndarray, source: str, column: str, size: int
+    store: ArtifactStore,
+    settings: Settings,
+    examples: Represented,
+    row_index: np.ndarray,
+    source: str,
+    column: str,
+    size: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Probability, decayed count and age of each of the `size` values of a column, (size,) each, per row at
     `row_index`.
 
     The files are read once, however many rows are asked.
     """
-    half_lives = np.array(ws.settings.half_lives)
+    half_lives = np.array(settings.half_lives)
     if not examples.layout.select("sketch", source, column):
-        first_event_time = EncoderArtifact.current(ws.store, source).first_event_time
+        first_event_time = EncoderArtifact.current(store, source).first_event_time
         factor = decay_factors(examples.cutoffs, first_event_time, half_lives[[half_lives.argmax()]])[
             np.searchsorted(examples.cutoffs, examples.cutoff[row_index])
         ]
@@ -205,39 +209,39 @@ def read_histories(
         for kept, recency in zip(counts, recencies, strict=True):
             yield _exact(kept, recency, size)
         return
-    codes, prior = _codes_and_prior(ws, source, column)
-    for sketch in _sketches(ws, examples, row_index, source, column, codes.shape[1], half_lives):
+    codes, prior = _codes_and_prior(store, source, column)
+    for sketch in _sketches(examples, row_index, source, column, (codes.shape[1], settings.width), half_lives):
         decoded = query_sketch(sketch, codes, half_lives, np.arange(size), prior)
         yield decoded.probability, decoded.count, decoded.age
 
 
 def read_counts(
-    ws: Workspace, examples: Represented, row_index: np.ndarray, source: str, column: str
+    store: ArtifactStore, settings: Settings, examples: Represented, row_index: np.ndarray, source: str, column: str
 ) -> Iterator[np.ndarray]:
     """The decayed counts of `read_histories` alone, of a sketched column: a third of the work, on all cores."""
-    codes, prior = _codes_and_prior(ws, source, column)
-    longest = np.array([max(ws.settings.half_lives)])
+    codes, prior = _codes_and_prior(store, source, column)
+    longest = np.array([max(settings.half_lives)])
 
     def work(row: int) -> np.ndarray:
-        (sketch,) = _sketches(ws, examples, row_index[[row]], source, column, codes.shape[1], longest)
+        (sketch,) = _sketches(examples, row_index[[row]], source, column, (codes.shape[1], settings.width), longest)
         return decoded_counts(sketch[0], codes, prior)
 
     return parallel_map(work, range(len(row_index)))
 
 
-def _codes_and_prior(ws: Workspace, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
+def _codes_and_prior(store: ArtifactStore, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
     """Cells of the values of a column, (values, depth), and how frequent each is, (values,)."""
-    codes = CodesArtifact.current(ws.store, source, column).codes
+    codes = CodesArtifact.current(store, source, column).codes
     # Items that no event mentioned before the end of training may be in newer histories.
-    return codes, EncoderArtifact.current(ws.store, source).vocabulary(column).counts + 0.5
+    return codes, EncoderArtifact.current(store, source).vocabulary(column).counts + 0.5
 
 
 def _sketches(
-    ws: Workspace, examples: Represented, row_index: np.ndarray, source: str, column: str, depth: int,
+    examples: Represented, row_index: np.ndarray, source: str, column: str, shape: tuple[int, int],
     half_lives: np.ndarray,
 ) -> Iterator[np.ndarray]:  # fmt: skip
-    """Decayed counts of cells, float64 (half-lives, depth, width), of each row."""
-    width = ws.settings.width
+    """Decayed counts of cells, float64 (half-lives, depth, width), of each row; `shape` is (depth, width)."""
+    depth, width = shape
     stored, cell_weights = (
         np.stack(
             [_block(examples, row_index, kind, source, column, f"{half_life:g}") for half_life in half_lives], axis=1
@@ -264,19 +268,22 @@ def _block(
     return examples.gather(row_index, np.arange(block.offset, block.end)).astype(np.float64)
 
 
-def _vocabulary(ws: Workspace, layout: Layout, source: str, column: str) -> Vocabulary:
-    blocks = layout.select("count")
-    if (source, column) not in {(block.source, block.column) for block in blocks}:
-        there = sorted({f"{block.source}.{block.column}" for block in blocks})
-        why = ""
-        if (source, column) in category_columns(ws.contract):
-            end = to_datetime(ws.snapshot().times.training_end)
-            why = (
-                f" Either no event before {end:%Y-%m-%d}, from which it was learnt, has a value of it, and `basemodel "
-                "train` learns newer ones; or there was no room for it, which `basemodel layout` says."
-            )
-        raise DataError(f"No column {column!r} of {source!r} is in the representation. It holds: {there}.{why}")
-    return EncoderArtifact.current(ws.store, source).vocabulary(column)
+def _counted_columns(layout: Layout) -> set[tuple[str, str]]:
+    """Source and column of what a row says how often it was there."""
+    return {(block.source, block.column) for block in layout.select("count")}
+
+
+def _lacking(contract: Contract, layout: Layout, source: str, column: str, snapshot: Snapshot) -> str:
+    """Why a column cannot be asked for, and which can."""
+    there = sorted(f"{source}.{column}" for source, column in _counted_columns(layout))
+    why = ""
+    if (source, column) in category_columns(contract):
+        end = to_datetime(snapshot.times.training_end)
+        why = (
+            f" Either no event before {end:%Y-%m-%d}, from which it was learnt, has a value of it, and `basemodel "
+            "train` learns newer ones; or there was no room for it, which `basemodel layout` says."
+        )
+    return f"No column {column!r} of {source!r} is in the representation. It holds: {there}.{why}"
 
 
 def _scalar(text: str, known: Vocabulary) -> pa.ChunkedArray:

@@ -16,7 +16,7 @@ from basemodel_ops.artifacts import ArtifactWriter, version_of
 from basemodel_ops.assets import SNAPSHOT, represented
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.cutoffs import key_of
-from basemodel_ops.contract.types import Relation, Task
+from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
 from basemodel_ops.insight.traits import FORM as TRAITS
@@ -65,9 +65,9 @@ def score(ws: Workspace, tasks: Sequence[str], as_of: datetime, run_id: str, kee
             f"Nothing was trained below {ws.settings.home}, or by an older version only. Run `basemodel train`."
         )
     declared = [ws.contract.task(name) for name in tasks]
-    cutoff, checkpoint = to_microseconds(as_of), Checkpoint(ws.store)
+    checkpoint = Checkpoint(ws.store)
     with ws.warehouse() as warehouse:
-        questions = [question_of(ws, warehouse, task, as_of, cutoff, checkpoint) for task in declared]
+        questions = [question_of(ws.contract, ws.store, warehouse, task, as_of, checkpoint) for task in declared]
         for question in questions:
             question.relation = score_relation(question.task.name, ws.settings.answers_schema)
         return answer_questions(ws, warehouse, questions, as_of, run_id, checkpoint, keep)
@@ -78,10 +78,10 @@ def entity_representation(ws: Workspace, as_of: datetime) -> Report:
     return score(ws, [], as_of, "", keep=True)["entity_representation"]
 
 
-def tables_fingerprint(ws: Workspace, warehouse: Warehouse) -> str:
+def tables_fingerprint(contract: Contract, warehouse: Warehouse) -> str:
     """A hash of the tables that answers are made from, as they stand now."""
-    _, relations = represented(ws.contract)
-    columns = {str(relation): names for relation, names in read_columns(ws.contract).values()}
+    _, relations = represented(contract)
+    columns = {str(relation): names for relation, names in read_columns(contract).values()}
     return version_of([warehouse.fingerprint(relation, columns[str(relation)]) for relation in relations])
 
 
@@ -90,7 +90,7 @@ def answer_questions(
     checkpoint: Checkpoint, keep: bool = False,
 ) -> dict[str, Report]:  # fmt: skip
     """Ask questions of everyone they are about, in one pass, and publish the answers; see `score`."""
-    cutoff, fingerprint = to_microseconds(as_of), tables_fingerprint(ws, warehouse)
+    cutoff, fingerprint = to_microseconds(as_of), tables_fingerprint(ws.contract, warehouse)
     if questions:
         claim(warehouse, ws.settings.answers_schema, ws.settings.owner)
     reports: dict[str, Report] = {}
@@ -103,7 +103,7 @@ def answer_questions(
         kept = ws.store.find(key, version) if keep else None
         is_kept = keep and kept is None
         if due or is_kept:
-            builder = Builder(ws, warehouse, cutoff, _chosen(ws, due, as_of, keep))
+            builder = Builder(ws, warehouse, cutoff, _chosen(ws.contract, due, as_of, keep))
             check_layout(checkpoint, builder)
             rows = rows_of_populations(builder, cutoff, [entry.question.population for entry in due], is_kept)
             if is_kept:
@@ -121,7 +121,7 @@ def answer_questions(
     if kept is not None:
         ws.store.point(key, version)
         reports["entity_representation"] = Report(version, True, kept.report)
-    return reports | {entry.question.task.name: _reported(ws, entry, as_of) for entry in opened}
+    return reports | {entry.question.task.name: _reported(ws.log, entry, as_of) for entry in opened}
 
 
 def answers_version(
@@ -156,10 +156,10 @@ def _opened(
     return _Opened(question, stack.enter_context(publication), version)
 
 
-def _chosen(ws: Workspace, due: Sequence[_Opened], as_of: datetime, keep: bool) -> Chosen:
+def _chosen(contract: Contract, due: Sequence[_Opened], as_of: datetime, keep: bool) -> Chosen:
     """Everyone whom a question that is due asks about; where embeddings are kept, whom any task asks about."""
-    grid = ws.contract.grid
-    among = [population_query(grid, task, as_of, is_open=False) for task in ws.contract.tasks] if keep else []
+    grid = contract.grid
+    among = [population_query(grid, task, as_of, is_open=False) for task in contract.tasks] if keep else []
     tasks = [(entry.question.task, entry.question.covers_cold_start) for entry in due]
     answered = [
         *among,
@@ -190,12 +190,12 @@ def _pass_over(
         progress(done, len(rows))
 
 
-def _reported(ws: Workspace, entry: _Opened, as_of: datetime) -> Report:
+def _reported(log: Log, entry: _Opened, as_of: datetime) -> Report:
     """What became of the answers to a question."""
     question, written = entry.question, entry.out.is_written
     count = entry.rows if written else entry.out.rows
     done = "are written" if written else "were there"
-    ws.log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
+    log(f"{count} rows of {question.relation} as of {key_of(as_of)} {done}")
     report_metrics: ReportMetrics = {"rows": count, "entities": len(question.population), "written": int(written)}
     if written:
         report_metrics["without_history"] = entry.cold

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.errors import DataError
@@ -42,10 +43,34 @@ def zero_shot_scores(ws: Workspace, task: str, as_of: datetime, run_id: str) -> 
     declared, checkpoint = ws.contract.task(task), Checkpoint(ws.store)
     with ws.warehouse() as warehouse:
         population = population_at(warehouse, ws.contract.grid, declared, as_of, is_open=False)
-        question = ZeroShotQuestion(ws, declared, as_of, population, checkpoint)
+        labels = _labels(ws.store, checkpoint, declared)
+        if labels is None:
+            _refuse_untrained(ws.contract, checkpoint, declared)
+        question = ZeroShotQuestion(declared, as_of, population, checkpoint, labels)
+        question.relation = zero_shot_relation(task, ws.settings.answers_schema)
         report = answer_questions(ws, warehouse, [question], as_of, run_id, checkpoint)[task]
         compared = compare_with_labels(warehouse, ws.contract, declared, question, as_of)
         return replace(report, metrics={**report.metrics, **compared})
+
+
+def _labels(store: ArtifactStore, checkpoint: Checkpoint, task: Task) -> pa.Array | None:
+    """What a task of many labels is answered with: the exactly kept items of its column, the most frequent first."""
+    if task.form.shape is not Shape.LABELS or task.predicts is None:
+        return None
+    source, column = task.predicts.source, task.predicts.column
+    values = EncoderArtifact.current(store, source).vocabulary(column).values
+    return values.slice(0, checkpoint.layout.select("recency", source, column)[0].length)
+
+
+def _refuse_untrained(contract: Contract, checkpoint: Checkpoint, task: Task) -> None:
+    """DataError where a task of one answer asks for nothing that was pretrained."""
+    nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)
+    if not task.form.aggregates or zero_shot_prediction(checkpoint, nothing, task) is None:
+        able = [other.name for other in contract.tasks if is_pretrained(other)]
+        raise DataError(
+            f"Task {task.name} does not ask for a future that is pretrained, so it cannot be answered without "
+            f"labels. Tasks that can: {', '.join(able) or 'none'}. Say what it `predicts`, or fit it."
+        )
 
 
 class ZeroShotQuestion(Question):
@@ -54,24 +79,12 @@ class ZeroShotQuestion(Question):
     covers_cold_start = False  # pretraining learns nothing of rows before which nothing happened
 
     def __init__(
-        self, ws: Workspace, task: Task, as_of: datetime, population: Population, checkpoint: Checkpoint
+        self, task: Task, as_of: datetime, population: Population, checkpoint: Checkpoint, labels: pa.Array | None
     ) -> None:
+        """Of these labels; None of a task of one answer."""
         super().__init__(task, as_of, population)
         self.model_version = checkpoint.version
-        self.relation = zero_shot_relation(task.name, ws.settings.answers_schema)
-        self._ws, self._checkpoint, self._labels = ws, checkpoint, None
-        if task.form.shape is Shape.LABELS and task.predicts is not None:
-            source, column = task.predicts.source, task.predicts.column
-            values = EncoderArtifact.current(ws.store, source).vocabulary(column).values
-            self._labels = values.slice(0, checkpoint.layout.select("recency", source, column)[0].length)
-            return
-        nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)
-        if not task.form.aggregates or zero_shot_prediction(checkpoint, nothing, task) is None:
-            able = [other.name for other in ws.contract.tasks if is_pretrained(other)]
-            raise DataError(
-                f"Task {task.name} does not ask for a future that is pretrained, so it cannot be answered without "
-                f"labels. Tasks that can: {', '.join(able) or 'none'}. Say what it `predicts`, or fit it."
-            )
+        self._checkpoint, self._labels = checkpoint, labels
 
     def columns(self) -> list[pa.Field]:
         """`score`, `prediction`, or item, score and rank."""
@@ -83,7 +96,8 @@ class ZeroShotQuestion(Question):
         """The answers to some rows of a group (positions)."""
         key = self.key_of_rows(group, rows)
         if self._labels is not None:
-            logits = pair_feature_sets(self._ws, group.rows, self._checkpoint, rows, self.task, self._labels).zero_shot
+            item_ids = np.arange(len(self._labels))  # they are the first of their vocabulary
+            logits = pair_feature_sets(group.rows, self._checkpoint, rows, self.task, item_ids).zero_shot
             best = np.argsort(-logits, axis=1, kind="stable")
             chances = 1 / (1 + np.exp(-np.take_along_axis(logits, best, axis=1)))
             return self.ranked(key, self._labels.take(pa.array(best.ravel())), chances, best >= 0)

@@ -2,18 +2,20 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
+from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
-from basemodel_ops.errors import DataError
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.representation.recent import RAREST
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.rows import ATTRIBUTES, Represented
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.tasks.difference_features import DifferenceFeature, difference_features, difference_values
-from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.stages.tasks.targets import target_of
 from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.multilabel import PairFeatureSets
 
@@ -187,16 +189,24 @@ def zero_shot_prediction(checkpoint: Checkpoint, activity: np.ndarray, task: Tas
     return 1 / (1 + np.exp(value if aggregate is Aggregate.NONE else -value))
 
 
+def label_item_ids(store: ArtifactStore, task: Task, labels: pa.Array) -> np.ndarray:
+    """The item id of each label of a task, (labels,); -1 where the column that it predicts lacks it."""
+    target = target_of(task)
+    values = EncoderArtifact.current(store, target.source).vocabulary(target.column).values
+    return np.asarray(pc.index_in(labels.cast(values.type), value_set=values).fill_null(-1))
+
+
 def pair_feature_sets(
-    ws: Workspace, examples: Represented, checkpoint: Checkpoint, row_index: np.ndarray, task: Task, labels: pa.Array
+    examples: Represented, checkpoint: Checkpoint, row_index: np.ndarray, task: Task, item_ids: np.ndarray
 ) -> PairFeatureSets:
-    """Views of (row, label) pairs; a label among the exactly kept items carries its own features, others zeros."""
-    if task.predicts is None:
-        raise DataError(f"Task {task.name} does not say which event column it predicts. Add `predicts`.")
-    source, column = task.predicts.source, task.predicts.column
-    at = learner_layout.label_index(ws, source, column, labels)
-    known = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
-    items = np.where(known, at, 0)
+    """Views of (row, label) pairs; a label among the exactly kept items carries its own features, others zeros.
+
+    Labels are given by their `item_ids` (labels,): see `label_item_ids`.
+    """
+    target = target_of(task)
+    source, column = target.source, target.column
+    known = (item_ids >= 0) & (item_ids < examples.layout.select("recency", source, column)[0].length)
+    items = np.where(known, item_ids, 0)
     item_outputs = checkpoint.items(examples, row_index, source, column, task.horizon or 0, items)
     item_features, model_outputs = (
         np.where(known[None, :, None], values, unknown)

@@ -10,7 +10,7 @@ from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, known_before_test
-from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets
+from basemodel_ops.stages.tasks.feature_sets import label_item_ids, pair_feature_sets
 from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
 from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
@@ -36,7 +36,8 @@ def fit_labels(
     positive_items = read_positive_items(warehouse, task, ws.snapshot().plans[task.name].read)
     labels = positive_items.labels
     target = truth_matrix(positive_items, rows)
-    feature_sets = pair_feature_sets(ws, examples, checkpoint, row_index, task, labels)
+    item_ids = label_item_ids(ws.store, task, labels)
+    feature_sets = pair_feature_sets(examples, checkpoint, row_index, task, item_ids)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
     train, validation, test = parts.values()
     refuse_empty(task, {name: part[target[part].any(axis=1)] for name, part in parts.items()})
@@ -52,7 +53,7 @@ def fit_labels(
     predictions = multilabel.predictions_of(newest, feature_sets.rows(test))
     on_test = {name: multilabel_metrics(target[test], prediction) for name, prediction in predictions.items()}
     pairs = pair_predictions(task, rows.take(test), labels, target[test], predictions, selected, ws.settings.seed)
-    keep_predictions(ws, task.name, pairs, writer)
+    keep_predictions(ws.store, task.name, pairs, writer)
     fitted = replace(fit_pairs((selected,), feature_sets, target, ws.settings.seed)[selected], calibration=worth)
     LabelModelArtifact.write(writer, fitted, labels)
     is_warm, shown = examples.has_history(row_index[test]), predictions[selected]

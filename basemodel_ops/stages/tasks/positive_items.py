@@ -1,4 +1,4 @@
-"""Tasks whose rows are positive items: the items per entity and cutoff, and the histories that rank them."""
+"""Tasks whose rows are positive items: the items per entity and cutoff."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,8 @@ import pyarrow.compute as pc
 from basemodel_ops.contract.types import Task
 from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.errors import DataError
-from basemodel_ops.representation import History
-from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
-from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.reading import EVERYONE, Chosen, column_reader, read_entities, read_history
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
-from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
-from basemodel_ops.stages.workspace import Workspace
+from basemodel_ops.stages.snapshot.times import microseconds
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -67,17 +62,3 @@ def truth_matrix(positive_items: PositiveItems, rows: TaskRows) -> np.ndarray:
     out = np.zeros((len(rows.cutoff), len(positive_items.labels)), bool)
     out[merged["row"].to_numpy(), merged["label"].to_numpy()] = True
     return out
-
-
-def read_items(
-    ws: Workspace, warehouse: Warehouse, task: Task, before: int, chosen: Chosen = EVERYONE
-) -> tuple[History, np.ndarray, Vocabulary]:
-    """Histories of the recommended column strictly before `before`, its Cleora vectors, and the entities."""
-    if task.predicts is None:
-        raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
-    source, column = task.predicts.source, task.predicts.column
-    entities = read_entities(ws.contract, warehouse, to_datetime(before), chosen)
-    event, vocabulary = ws.contract.event(source), EncoderArtifact.current(ws.store, source).vocabulary(column)
-    reader = column_reader(event, entities, column, vocabulary)
-    history = read_history(ws.settings, warehouse, event, reader, to_datetime(before), chosen)
-    return history, EmbeddingArtifact.current(ws.store, source, column).vectors, entities

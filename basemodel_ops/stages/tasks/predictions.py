@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.artifacts import Artifact, ArtifactWriter
+from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.snapshot.own import INSTANT
@@ -19,7 +19,6 @@ from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.selection import Selection
-from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.recommendation import NOTHING
 from basemodel_ops.tasks.reranking import Query
@@ -53,26 +52,26 @@ class PredictionsArtifact:
         writer.table("rows", rows)
 
 
-def keep_predictions(ws: Workspace, task: str, table: pa.Table, writer: ArtifactWriter) -> None:
+def keep_predictions(store: ArtifactStore, task: str, table: pa.Table, writer: ArtifactWriter) -> None:
     """Write answered rows, and into the draft of the model which rows these are."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     version = hashlib.sha256(sink.getvalue()).hexdigest()[:16]
     key, about = PredictionsArtifact.key(task), {"rows": table.num_rows}
-    ws.store.write(key, version, lambda rows: PredictionsArtifact.write(rows, table), about)
+    store.write(key, version, lambda rows: PredictionsArtifact.write(rows, table), about)
     ModelArtifact.write_predictions_version(writer, version)
 
 
-def read_predictions(ws: Workspace, task: str, part: str | None = None) -> pa.Table:
+def read_predictions(store: ArtifactStore, task: str, part: str | None = None) -> pa.Table:
     """Answered rows of the current model of a task, of one part or of all.
 
     Raises:
         ArtifactError: the task was not fitted yet.
         DataError: the rows were not kept, or were removed since, or none is of that part.
     """
-    version = ModelArtifact(ws.store.current(ModelArtifact.key(task))).predictions_version
-    artifact = ws.store.find(PredictionsArtifact.key(task), version) if version else None
+    version = ModelArtifact.current(store, task).predictions_version
+    artifact = store.find(PredictionsArtifact.key(task), version) if version else None
     if artifact is None:
         why = "someone among them was forgotten" if version else "an older version fitted it"
         raise DataError(f"No answered rows of {task} are kept: {why}. `basemodel train --task {task}` makes them.")

@@ -1,38 +1,35 @@
-"""The stage that fits a recommendation: what was known at a cutoff, and which ranker is trusted."""
+"""The stage that fits a recommendation: what brings items up, and which ranker is trusted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 
 from basemodel_ops.artifacts import ArtifactWriter
-from basemodel_ops.contract.types import Target, Task
-from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
-from basemodel_ops.foundation.retrieval import Retrieval, Sequences, learn_retrieval
+from basemodel_ops.foundation.retrieval import Retrieval
 from basemodel_ops.report import Report
-from basemodel_ops.representation import History
-from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.reading import EVERYONE, Chosen, sample_of
+from basemodel_ops.stages.features.reading import (
+    sample_of,
+)
+from basemodel_ops.stages.progress import Log
 from basemodel_ops.stages.snapshot.parts import parts_used
 from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, load_task_rows, report_fit
-from basemodel_ops.stages.snapshot.times import Times
-from basemodel_ops.stages.tasks.eligible_items import read_eligible_items
 from basemodel_ops.stages.tasks.model_artifact import Comparison, FittedMetrics
-from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_items, read_positive_items
+from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_positive_items
 from basemodel_ops.stages.tasks.predictions import keep_predictions, ranked_predictions
 from basemodel_ops.stages.tasks.recommendation_artifact import Recipe, RecommendationArtifact
+from basemodel_ops.stages.tasks.recommendation_context import RecommendationContext
+from basemodel_ops.stages.tasks.targets import target_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.cold_start import measure_by_history
 from basemodel_ops.tasks.influence import mean_moved, standard_error
-from basemodel_ops.tasks.interactions import InteractionSnapshot, ItemModels, sequences_before
-from basemodel_ops.tasks.pair_features import PairFeatures
 from basemodel_ops.tasks.ranker import Ranker, ranking_pairs
 from basemodel_ops.tasks.rankings import RERANKED, Metrics, Rankings, blended, policies_of
-from basemodel_ops.tasks.recommendation import retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query, entities, measure_scores, ndcg_by_row
-from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import task_population_query
 
 CUTOFFS = 2
@@ -46,62 +43,6 @@ ENTITIES = 8_000
 
 EVENTS = 6_000_000
 """Events, of whole histories, that say what follows what, at most; how popular an item is is counted of all."""
-
-
-class RecommendationContext:
-    """The items of a task with all that is known of them, and histories of entities up to a moment."""
-
-    def __init__(self, ws: Workspace, warehouse: Warehouse, task: Task, before: int, chosen: Chosen = EVERYONE) -> None:
-        """Read the histories of the chosen entities strictly before `before`."""
-        target = target_of(task)
-        self._column, self._share = target.column, chosen.share
-        self._history: History
-        self.entities: Vocabulary
-        self._history, self.vectors, self.entities = read_items(ws, warehouse, task, before, chosen)
-        encoder = EncoderArtifact.current(ws.store, target.source)
-        self.items: Vocabulary = encoder.vocabulary(target.column)
-        self._attributes = encoder.attribute_codes(target.column)
-        self._eligible = None if task.offers is None else read_eligible_items(warehouse, task, self.items)
-
-    def sequences(self, end: int) -> Sequences:
-        """The items of all entities strictly before `end`."""
-        return sequences_before(self._history, self._column, end)
-
-    def learn(self, end: int, seed: int, log: Callable[[str], None]) -> Retrieval:
-        """The query network, from events strictly before `end`."""
-        return learn_retrieval(self.sequences(end), self.vectors, seed, log)
-
-    def item_models(self, end: int, network: Retrieval) -> ItemModels:
-        """What is known of items from events strictly before `end`, with the network of `learn`."""
-        relations = Relations.of(self.sequences(end), len(self.vectors))
-        return ItemModels(self.vectors, self._attributes, relations, network)
-
-    def interactions(self, item_models: ItemModels, cutoff: int) -> InteractionSnapshot:
-        """What is known of the items strictly before a cutoff."""
-        return InteractionSnapshot.before(self._history, self._column, item_models, cutoff, share=self._share)
-
-    def query(self, interactions: InteractionSnapshot, rows: TaskRows, truth: list[np.ndarray]) -> Query:
-        """The question of rows of one cutoff, that of `interactions`."""
-        pair_features = PairFeatures.of(interactions, self.entities.encode(rows.entity))
-        query = query_of(pair_features, self._eligible and self._eligible.at(int(rows.cutoff[0])), truth)
-        return replace(query, entity_index=self.entities.encode(rows.entity))
-
-
-def query_of(pair_features: PairFeatures, eligible: np.ndarray | None, truth: list[np.ndarray]) -> Query:
-    """The question of entities, of the items offered to them, bool (items,), or of any."""
-    if eligible is None:
-        return Query(retrieve_candidates(pair_features), pair_features, truth)
-    truth = [items[items >= 0] for items in truth]
-    return Query(
-        retrieve_candidates(pair_features, eligible), pair_features, [items[eligible[items]] for items in truth]
-    )
-
-
-def target_of(task: Task) -> Target:
-    """The event column that a task recommends; DataError where it names none."""
-    if task.predicts is None:
-        raise DataError(f"Task {task.name} does not say which event column it recommends. Add `predicts`.")
-    return task.predicts
 
 
 def recommendation_model(ws: Workspace, task: str) -> Report:
@@ -118,30 +59,66 @@ def recommendation_model(ws: Workspace, task: str) -> Report:
             if chosen.share < 1:
                 rows = rows.take(np.flatnonzero(context.entities.encode(rows.entity) >= 0))
             positive_items = read_positive_items(warehouse, declared, plan.read)
-        selected, validation, test = fit_recommendation(
-            ws, declared, rows, context, positive_items, snapshot.times, writer
-        )
-        RecommendationArtifact.write_metrics(writer, FittedMetrics(selected, validation, test))
-        return report_fit(plan, Fit(selected, validation, test)), {}
+        end, seed = snapshot.times.training_end, ws.settings.seed
+        fitted = fit_recommendation(declared, rows, context, positive_items, end, seed, ws.log)
+        fitted.write(writer)
+        keep_predictions(ws.store, task, fitted.predictions, writer)
+        return report_fit(plan, Fit(fitted.rankings.selected, fitted.rankings.metrics, fitted.test)), {}
 
     return ws.materialize(RecommendationArtifact.key(task), write)
 
 
+@dataclass(frozen=True)
+class FittedRecommendation:
+    """What was learnt to rank items, and how it does."""
+
+    network: Retrieval
+    relations: Relations
+    repeats: np.ndarray  # (items,)
+    rankings: Rankings
+    ranker: Ranker | None
+    """Fitted again with the test, where a ranker gives the scores."""
+    recipe: Recipe
+    parts: dict[str, str | int]
+    test: Metrics
+    noise: float
+    by_history: dict[str, dict[str, float]]
+    predictions: pa.Table
+
+    def write(self, writer: ArtifactWriter) -> None:
+        """Write what gives answers, and how good they are."""
+        RecommendationArtifact.write_items(writer, self.network, self.relations)
+        RecommendationArtifact.write_repeats(writer, self.repeats)
+        if self.rankings.ranker is not None:
+            RecommendationArtifact.write_measured_ranker(writer, self.rankings.ranker)
+        if self.ranker is not None:
+            RecommendationArtifact.write_ranker(writer, self.ranker)
+        RecommendationArtifact.write_recipe(writer, self.recipe)
+        RecommendationArtifact.write_parts(writer, self.parts)
+        RecommendationArtifact.write_comparison(writer, Comparison(noise=self.noise))
+        RecommendationArtifact.write_metrics_by_history(writer, self.by_history)
+        RecommendationArtifact.write_metrics(
+            writer, FittedMetrics(self.rankings.selected, self.rankings.metrics, self.test)
+        )
+
+
 def fit_recommendation(
-    ws: Workspace,
-    task: Task,
-    rows: TaskRows,
-    context: RecommendationContext,
-    positive_items: PositiveItems,
-    times: Times,
-    writer: ArtifactWriter,
-) -> tuple[str, Metrics, Metrics]:
-    """Weights and a ranker from the validation cutoffs; the shipped one, and the metrics of all on both parts."""
-    seed = ws.settings.seed
-    end = times.training_end
-    network = context.learn(end, seed, lambda line: ws.log(f"{task.name}: {line}"))
+    task: Task, rows: TaskRows, context: RecommendationContext, positive_items: PositiveItems, end: int, seed: int,
+    log: Log,
+) -> FittedRecommendation:  # fmt: skip
+    """Weights and a ranker from the validation cutoffs; what ships is fitted again with the test.
+
+    Args:
+        task: Of ranked items.
+        rows: Whom it asks about, by part.
+        context: The items, and histories.
+        positive_items: What was taken.
+        end: Of training, microseconds: the network learns from no event since.
+        seed: Of the network, the ranker and the entities that are drawn.
+        log: Takes a line for each cutoff.
+    """
+    network = context.learn(end, seed, lambda line: log(f"{task.name}: {line}"))
     item_models = context.item_models(end, network)
-    RecommendationArtifact.write_items(writer, network, item_models.relations)
     queries: dict[str, list[Query]] = {"validation": [], "test": []}
     samples: dict[str, list[TaskRows]] = {"validation": [], "test": []}
     generator = np.random.default_rng(seed)
@@ -150,33 +127,28 @@ def fit_recommendation(
             samples[part].append(sample)
             interactions = context.interactions(item_models, int(sample.cutoff[0]))
             part_queries.append(context.query(interactions, sample, truth))
-            ws.log(f"{task.name}: {len(sample.cutoff)} entities of {part}")
+            log(f"{task.name}: {len(sample.cutoff)} entities of {part}")
     _refuse_untaken(task, queries)
     sampled = [(part, cutoff) for part, some in samples.items() for sample in some for cutoff in sample.cutoff.tolist()]
     used = parts_used(task, np.array([when for _, when in sampled], np.int64), np.array([part for part, _ in sampled]))
-    RecommendationArtifact.write_parts(writer, used)
     newest = (queries["test"] or queries["validation"])[-1].pair_features.interactions
-    RecommendationArtifact.write_repeats(writer, newest.item_statistics.repeats)
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)
-    if rankings.ranker is not None:
-        RecommendationArtifact.write_measured_ranker(writer, rankings.ranker)
     test = blended(queries["test"], rankings.blend)
     scores = {candidate: rankings.scores_of(test, candidate) for candidate in rankings.metrics}
     measured = {candidate: measure_scores(test, values) for candidate, values in scores.items()}
     selected, training_pairs = rankings.selected, rankings.training_pairs
     kept = ranked_predictions(task, samples["test"], test, (scores[selected], scores["baseline"]), context.items.values)
-    keep_predictions(ws, task.name, kept, writer)
     gained = ndcg_by_row(test, scores[selected]) - ndcg_by_row(test, scores["baseline"])
     noise = standard_error(mean_moved(gained), np.concatenate(entities(test)))
-    RecommendationArtifact.write_comparison(writer, Comparison(noise=noise))
+    final = None
     if selected == RERANKED:
         final = Ranker.fit([*training_pairs, *(ranking_pairs(query, seed) for query in test)], seed)
-        if final is not None:
-            RecommendationArtifact.write_ranker(writer, final)
     weights, policy = rankings.weights.get(selected), rankings.policies[selected]
-    RecommendationArtifact.write_recipe(writer, Recipe(selected, weights, policy, end, rankings.blend, rankings.tried))
-    RecommendationArtifact.write_metrics_by_history(writer, _apart(test, scores[selected]))
-    return selected, rankings.metrics, measured
+    recipe = Recipe(selected, weights, policy, end, rankings.blend, rankings.tried)
+    return FittedRecommendation(
+        network, item_models.relations, newest.item_statistics.repeats, rankings, final, recipe, used, measured, noise,
+        _apart(test, scores[selected]), kept,
+    )  # fmt: skip
 
 
 def query_rows(

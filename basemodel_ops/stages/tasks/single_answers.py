@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basemodel_ops.artifacts import ArtifactWriter
-from basemodel_ops.contract.types import OnWorse, Task, TaskType
+from basemodel_ops.contract.types import Contract, OnWorse, Task, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.progress import log_progress
 from basemodel_ops.stages.snapshot.parts import PARTS
+from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, known_before_test
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, REFERENCE, reference_features, reference_predictions
@@ -72,13 +73,14 @@ def fit_single(
 
     weight = None if rows.weight is None else rows.weight[known]
     cold = ColdStart.of(kind, known_when(known, "test"), is_warm[known], weight)
-    reference, features = None, _reference_features(ws, warehouse, task, rows)
+    reference, features = None, _reference_features(ws.contract, ws.snapshot(), warehouse, task, rows)
     if features is not None:
         reference = reference_predictions(kind, metric, features, target, parts, known, seed, known_when)
     judged = _judged(task, chosen, reference, cold, is_warm[test], seed)
     chosen = judged.chosen
     _write_judgement(writer, task, judged, is_warm[test], kind_of(kind).warning(task.name, target, parts), seed)
-    keep_predictions(ws, task.name, single_predictions(task, rows, target, classes, chosen, judged.against), writer)
+    kept = single_predictions(task, rows, target, classes, chosen, judged.against)
+    keep_predictions(ws.store, task.name, kept, writer)
     heads = fit_heads(kind, feature_sets, target, seed, list(chosen.selected.weights), metric)
     cold = ColdStart.of(kind, target, is_warm, rows.weight)
     SingleModelArtifact.write(writer, replace(chosen.selected, heads=heads), classes, cold)
@@ -148,14 +150,15 @@ def _write_judgement(
     SingleModelArtifact.write_metrics_by_history(writer, by_history)
 
 
-def _reference_features(ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows) -> np.ndarray | None:
+def _reference_features(
+    contract: Contract, snapshot: Snapshot, warehouse: Warehouse, task: Task, rows: TaskRows
+) -> np.ndarray | None:
     """What the baseline reads of the rows; None where it would be of too many events."""
-    snapshot = ws.snapshot()
     plan = snapshot.plans[task.name]
     if sum(snapshot.events.values()) * plan.read > EVENTS:
         return None
     chosen = drawn_entities(warehouse, task, plan)
-    return reference_features(ws.contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen)
+    return reference_features(contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen)
 
 
 def _refuse_hopeless(

@@ -14,6 +14,7 @@ from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.features.feature_store import FeatureStore, RowWriter
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.features.rows import ConcatenatedRows, Represented
+from basemodel_ops.stages.progress import Log
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, positive_entities
@@ -36,7 +37,8 @@ def examples_of(
     key = examples_key(task.name)
     if ws.store.find(key, version) is None:
         missing_rows = rows.take(missing)
-        ws.write(key, version, lambda writer: _represent(ws, warehouse, task, missing_rows, snapshot, writer), {})
+        builder = _builder(ws, warehouse, task, snapshot)
+        ws.write(key, version, lambda writer: _represent(builder, task, missing_rows, writer, ws.log), {})
     ws.store.point(key, version)
     more = FeatureStore(ws.store.current(key))
     result = more.locate(rows.take(missing).entity, rows.cutoff[missing])
@@ -75,9 +77,8 @@ def _builder(ws: Workspace, warehouse: Warehouse, task: Task, snapshot: Snapshot
 
 
 def _represent(
-    ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, snapshot: Snapshot, writer: ArtifactWriter
+    builder: Builder, task: Task, rows: TaskRows, writer: ArtifactWriter, log: Log
 ) -> tuple[dict[str, float | int | str], dict[str, bytes]]:
-    builder = _builder(ws, warehouse, task, snapshot)
     entity = builder.entities.encode(rows.entity).astype(np.int64)
     pairs = np.unique(np.stack([entity, rows.cutoff])[:, entity >= 0], axis=1)
     written = RowWriter(writer, builder.layout)
@@ -89,7 +90,7 @@ def _represent(
         part_rows = np.arange(part.first, part.first + len(part))
         is_wide = np.full(len(part_rows), task.form.shape is Shape.LABELS)
         written.append(pairs[0][part_rows], pairs[1][part_rows], is_wide, [values])
-        ws.log(f"{task.name}: {written.rows:,} of {pairs.shape[1]:,} rows that were not represented before")
+        log(f"{task.name}: {written.rows:,} of {pairs.shape[1]:,} rows that were not represented before")
     written.finish(builder.entities)
     return {"rows": written.rows}, {}
 

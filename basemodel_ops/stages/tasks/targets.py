@@ -2,10 +2,17 @@
 
 import numpy as np
 
-from basemodel_ops.contract.types import Task
+from basemodel_ops.contract.types import Target, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.tasks.kinds import kind_of
+
+
+def target_of(task: Task) -> Target:
+    """The event column that a task predicts; DataError where it names none."""
+    if task.predicts is None:
+        raise DataError(f"Task {task.name} does not say which event column it predicts. Add `predicts`.")
+    return task.predicts
 
 
 def read_targets(task: Task, rows: TaskRows) -> tuple[np.ndarray, list[str] | None]:

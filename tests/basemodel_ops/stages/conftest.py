@@ -28,7 +28,7 @@ def represent(ws: Workspace, as_of: datetime) -> RowsInMemory:
     """The rows of all riders at `as_of`; stations are few, but sketched here."""
     with pytest.MonkeyPatch.context() as patch, ws.warehouse() as warehouse:
         patch.setattr(builder, "SKETCHED_ABOVE", 10)
-        return asking.represent(ws, warehouse, as_of)
+        return asking.represent(builder.Builder.of(ws, warehouse, as_of), as_of)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def test_only_what_noise_explains_may_be_lost_beyond_the_bound(shipped: float, n
     report: dict[str, Any] = {
         "metric": "auroc", "shipped": "linear", "shipped_value": shipped, "baseline_value": 0.8, "noise": noise
     }  # fmt: skip
-    ws = SimpleNamespace(current=lambda _: SimpleNamespace(report=report))
+    ws = SimpleNamespace(store=SimpleNamespace(current=lambda _: SimpleNamespace(report=report)))
     found = check_task(cast(Workspace, ws), "churn")
     assert found.passed is passes
     assert passes or "`on_worse: baseline`" in found.description
@@ -35,7 +35,7 @@ def test_what_is_surely_worse_than_random_is_stopped_whatever_ships(high: float,
         "metric": "qini", "shipped": "linear", "shipped_value": -0.02, "baseline_value": -0.02, "noise": 0.0,
         "random": 0.0, "linear: qini_low": -0.05, "linear: qini_high": high, "on_worse": on_worse,
     }  # fmt: skip
-    ws = SimpleNamespace(current=lambda _: SimpleNamespace(report=report))
+    ws = SimpleNamespace(store=SimpleNamespace(current=lambda _: SimpleNamespace(report=report)))
     found = check_task(cast(Workspace, ws), "vouchers")
     assert found.passed is passes
     assert f"Random is 0, and it lies between -0.05 and {high}" in found.description
@@ -57,7 +57,8 @@ def test_what_is_surely_worse_than_random_is_stopped_whatever_ships(high: float,
 )
 def test_a_model_of_which_one_family_fails_warns(activity: float, items: float, passes: bool, is_severe: bool) -> None:
     report = {"loss_activity": 1 - activity, "unigram_activity": 1, "loss_items": 1 - items, "unigram_items": 1}
-    ws = SimpleNamespace(contract=SimpleNamespace(events=[]), current=lambda _: SimpleNamespace(report=report))
+    store = SimpleNamespace(current=lambda _: SimpleNamespace(report=report))
+    ws = SimpleNamespace(contract=SimpleNamespace(events=[]), store=store)
     found = check_model(cast(Workspace, ws))
     assert found.passed is passes
     assert found.passed or found.is_severe is is_severe
@@ -67,6 +68,6 @@ def test_columns_whose_values_hardly_come_again_are_named() -> None:
     counts = {"station": np.array([9, 9, 1]), "lone": np.array([2, 1, 1, 1])}
     tables = {name: pa.table({"value": list(map(str, range(len(n)))), "count": n}) for name, n in counts.items()}
     columns = [SimpleNamespace(name=name, type=ColumnType.CATEGORY) for name in counts]
-    contract = SimpleNamespace(events=[SimpleNamespace(name="trips", columns=columns)])
-    ws = SimpleNamespace(contract=contract, current=lambda _: SimpleNamespace(table=tables.get))
-    assert lone_columns(cast(Workspace, ws)) == ["trips.lone"]
+    contract: Any = SimpleNamespace(events=[SimpleNamespace(name="trips", columns=columns)])
+    store: Any = SimpleNamespace(current=lambda _: SimpleNamespace(table=tables.get))
+    assert lone_columns(contract, store) == ["trips.lone"]

@@ -182,10 +182,10 @@ def test_the_table_of_digests_holds_no_id(workspace: Workspace, patients: list[A
 
 def test_a_model_that_does_not_leave_them_out_is_named(workspace: Workspace) -> None:
     with DuckDBWarehouse(workspace.settings.warehouse_path) as warehouse:
-        assert check_models(workspace, warehouse) == []
+        assert check_models(workspace.contract, warehouse) == []
     forget(workspace, REQUESTS)
     with DuckDBWarehouse(workspace.settings.warehouse_path) as warehouse:
-        found = {finding.name.split(":")[0]: finding for finding in check_models(workspace, warehouse)}
+        found = {finding.name.split(":")[0]: finding for finding in check_models(workspace.contract, warehouse)}
     assert {name: finding.passed for name, finding in found.items()} == {"visits": False, "returns": True}
     for words in ("behavior.visits holds 1 of the 1", "is_remembered('patient')"):
         assert words in found["visits"].description

@@ -15,6 +15,7 @@ from basemodel_ops.stages.explanations.aggregates import MEMBERS, AggregateContr
 from basemodel_ops.stages.explanations.explaining import groups, open_question
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import Aggregate, Wording
+from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.scoring.answering import SingleQuestion
 from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.single import Mixture, fit_heads
@@ -38,7 +39,7 @@ def contributions(riders: Workspace) -> tuple[Workspace, list[str], AggregateCon
     question = open_question(ws, task, NEWEST)
     assert isinstance(question, SingleQuestion)
     with ws.warehouse() as warehouse:
-        (group,) = groups(ws, warehouse, question, NAMES)
+        (group,) = groups(Builder.of(ws, warehouse, NEWEST, NAMES), question)
     everyone = np.arange(len(group.entities))
     rows = group.scored._masker.rows(everyone, [np.ones(count, bool) for count in group.scored.events])
     views = question.feature_sets_of(rows, everyone)
@@ -51,7 +52,7 @@ def contributions(riders: Workspace) -> tuple[Workspace, list[str], AggregateCon
         head.least = 3  # so few rows make no leaf by themselves
         head.fit(views.columns_of(view), np.log1p(target))
     question.heads = Mixture(TaskType.REGRESSION, dict(zip(names, (0.2, 0.4, 0.4), strict=True)), heads)
-    found = Aggregates(ws, question, rows).contributions(rows, np.zeros(len(everyone), int))
+    found = Aggregates(Wording(ws.contract, ws.store), question, rows).contributions(rows, np.zeros(len(everyone), int))
     assert found is not None
     return ws, [str(one) for one in group.entities], found, question.modelled(rows, everyone)
 
@@ -136,7 +137,7 @@ def test_bins_hold_enough_entities_and_follow_the_values(
 def test_blocks_are_read_as_people_say_them(
     riders: Workspace, kind: str, column: str, detail: str, number: float, words: str | None, formatted: str
 ) -> None:
-    (one,) = Wording(riders).of(Block(kind, "trips", column, detail, 0, 1))
+    (one,) = Wording(riders.contract, riders.store).of(Block(kind, "trips", column, detail, 0, 1))
     assert one.read is not None
     assert words in (None, one.words)
     assert one.formatted(float(one.read(np.array([number]))[0])) == formatted
@@ -149,7 +150,7 @@ def test_values_of_personal_columns_are_told_nowhere(riders: Workspace) -> None:
         riders.settings, riders.contract.model_copy(update={"personal": (personal,)}), lambda _: None
     )
     for kind in ("recency", "recent_item", "count"):
-        found = Wording(marked).of(Block(kind, "trips", "station", "1", 0, 3))
+        found = Wording(marked.contract, marked.store).of(Block(kind, "trips", "station", "1", 0, 3))
         assert all(one.read is None and not one.names for one in found)
         assert len({one.words for one in found}) == 1
 

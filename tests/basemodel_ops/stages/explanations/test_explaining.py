@@ -86,7 +86,7 @@ def explained(ws: Workspace, name: str, entities: list[str]) -> list[Explained]:
     with ws.warehouse() as warehouse:
         return [
             one
-            for group in groups(ws, warehouse, question, entities)
+            for group in groups(Builder.of(ws, warehouse, NEWEST, entities), question)
             for one in group.in_raw_events(group.explain(EVALUATIONS, 0))
         ]
 
@@ -129,7 +129,7 @@ def test_a_base_rate_for_those_without_a_history_is_no_reason(fitted: dict[TaskT
     with ws.warehouse() as warehouse:
         for answer in ((), (0.99,)):
             question._cold = ColdStart(answer)  # pyright: ignore[reportAttributeAccessIssue]
-            (group,) = groups(ws, warehouse, question, ["rider 3", "rider 11"])
+            (group,) = groups(Builder.of(ws, warehouse, NEWEST, ["rider 3", "rider 11"]), question)
             found.append(group.explain(EVALUATIONS, 0))
     for plain, ruled in zip(*found, strict=True):
         assert (plain.score, plain.empty) == (ruled.score, ruled.empty)
@@ -143,7 +143,7 @@ def test_a_masked_history_is_the_row_of_a_warehouse_without_these_events(riders:
     with riders.warehouse() as warehouse:
         builder = Builder(riders, warehouse, cutoff, Chosen(only=tuple(chosen)))
         (part,) = builder.parts(np.arange(2), np.full(2, cutoff), 2048)
-        masker = Masker(riders, builder, part, cutoff, is_narrow=False)
+        masker = Masker(builder, part, cutoff, is_narrow=False)
         generator = np.random.default_rng(5)
         (history,) = masker.histories
         kept = [generator.random(count) < 0.6 for count in np.diff(history.start)]
@@ -172,7 +172,7 @@ def test_no_event_at_all_is_a_row_of_facts_and_calendar_alone(riders: Workspace)
     with riders.warehouse() as warehouse:
         builder = Builder(riders, warehouse, cutoff, Chosen(only=("rider 4",)))
         (part,) = builder.parts(np.arange(1), np.full(1, cutoff), 2048)
-        masker = Masker(riders, builder, part, cutoff, is_narrow=True)
+        masker = Masker(builder, part, cutoff, is_narrow=True)
         rows = masker.rows(np.zeros(1, np.int64), [np.zeros(len(part.histories[0].time), bool)])
         whole = builder.represent(part)
     for kind in ("attribute", "calendar"):
@@ -188,7 +188,7 @@ def test_a_narrower_row_has_the_same_numbers_in_what_it_holds(riders: Workspace)
     with riders.warehouse() as warehouse:
         builder = Builder(riders, warehouse, cutoff, Chosen(only=("rider 4", "rider 9")))
         (part,) = builder.parts(np.arange(2), np.full(2, cutoff), 2048)
-        maskers = [Masker(riders, builder, part, cutoff, *narrow) for narrow in ((True, False), (False, True))]
+        maskers = [Masker(builder, part, cutoff, *narrow) for narrow in ((True, False), (False, True))]
         full = [np.ones(count, bool) for count in np.diff(part.histories[0].start)]
         whole = builder.represent(part)
     longest = f"{max(riders.settings.half_lives):g}"
@@ -354,10 +354,10 @@ def test_values_of_personal_columns_are_not_named(fitted: dict[TaskType, tuple[W
     personal = Personal(relation=event.relation, column="station", purpose="forecasts")
     marked = Workspace.open(ws.settings, ws.contract.model_copy(update={"personal": (personal,)}), lambda _: None)
     plans, _ = source_plans(marked.contract, marked.settings, marked.store, marked.snapshot())
-    (plain,) = columns_of(ws, plans, ws.contract.task(name))
+    (plain,) = columns_of(ws.contract, ws.store, plans, ws.contract.task(name))
     assert plain is not None
     assert plain.name == "station"
-    assert columns_of(marked, plans, ws.contract.task(name)) == [None]
+    assert columns_of(marked.contract, marked.store, plans, ws.contract.task(name)) == [None]
     assert {reason.about.column for one in explained(marked, name, ["rider 3"]) for reason in one.reasons} == {""}
 
 

@@ -43,7 +43,7 @@ def ranked(ws: Workspace, seeds: list[str], as_of: datetime = NEWEST) -> tuple[d
     report = stages.audience(ws, "regulars", as_of, "r")
     assert check_audience(ws, "regulars", as_of).passed
     with ws.warehouse() as warehouse:
-        rows = warehouse.read(rows_query(audience_relation(ws, "regulars"), ["rider", "rank", "score", "as_of"]))
+        rows = warehouse.read(rows_query(audience_relation("regulars"), ["rider", "rank", "score", "as_of"]))
     found = sorted((row for row in rows.to_pylist() if row["as_of"] == as_of), key=lambda row: row["rank"])
     return {**report.metrics, "reused": report.reused}, found
 

@@ -22,7 +22,7 @@ from basemodel_ops.stages.features.embedding_artifact import EmbeddingArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.insight.lookalikes import LOOKALIKES
-from basemodel_ops.stages.insight.profiles import PROFILES, profiles
+from basemodel_ops.stages.insight.profiles import PROFILES, Words, profiles
 from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.segments import SEGMENTS
 from basemodel_ops.stages.insight.vectors import ENTITIES
@@ -79,7 +79,7 @@ def published(ws: Workspace) -> dict[str, Report]:
 
 @pytest.mark.usefixtures("published")
 def test_embeddings_are_those_that_are_kept(ws: Workspace) -> None:
-    week = Week(ws, NEWEST)
+    week = Week(ws.store, NEWEST)
     found = {row["rider"]: row for row in read(ws, ENTITIES)}
     assert len(found) == len(week) == RIDERS
     for rider, kept in zip(week.entities.values.to_pylist(), week.embeddings, strict=True):
@@ -93,7 +93,7 @@ def test_embeddings_are_those_that_are_kept(ws: Workspace) -> None:
 
 @pytest.mark.usefixtures("published")
 def test_look_alikes_are_the_largest_cosines(ws: Workspace) -> None:
-    week = Week(ws, NEWEST)
+    week = Week(ws.store, NEWEST)
     kept = week.embeddings.astype(np.float64)
     deviation = kept.std(axis=0)
     scaled = (kept - kept.mean(axis=0)) * np.where(deviation > 1e-6, 1 / np.sqrt(np.maximum(deviation, 1e-6)), 0)
@@ -130,7 +130,7 @@ def test_more_look_alikes_than_riders_are_all_others(ws: Workspace) -> None:
 def test_every_rider_has_a_segment_and_every_segment_its_size(ws: Workspace, published: dict[str, Report]) -> None:
     rows = read(ws, SEGMENTS)
     first = [row for row in rows if row["level"] == 1]
-    assert {row["rider"] for row in first} == set(Week(ws, NEWEST).entities.values.to_pylist())
+    assert {row["rider"] for row in first} == set(Week(ws.store, NEWEST).entities.values.to_pylist())
     assert len(first) == RIDERS
     sizes = {segment: sum(row["segment"] == segment for row in rows) for segment in {row["segment"] for row in rows}}
     for row in read(ws, PROFILES):
@@ -144,12 +144,13 @@ def test_every_rider_has_a_segment_and_every_segment_its_size(ws: Workspace, pub
 @pytest.mark.usefixtures("published")
 def test_names_say_what_is_told_of_the_members_or_whose_part_they_are(ws: Workspace) -> None:
     """Riders by the zone that they keep to, and those of the first zone again, of whom nobody else is left."""
-    week = Week(ws, NEWEST)
+    week = Week(ws.store, NEWEST)
     zone = [int(rider.split()[1]) % 3 for rider in week.entities.values.to_pylist()]
     group = np.array([[one, 3 if one == 0 else -1, -1] for one in zone])
     tree = Tree(np.zeros((4, 1), np.float32), np.array([-1, -1, -1, 0]), np.ones(4))
+    words = Words(ws.contract, ws.store, week.traits.names)
     for before in ({}, {"1": "another", "1.1": "another · part 1"}):
-        first, *others, within = profiles(ws, week, tree, ["1", "2", "3", "1.1"], group, before)
+        first, *others, within = profiles(words, week, tree, ["1", "2", "3", "1.1"], group, before)
         assert first.name == f"station {first.differences[0].value}"
         assert [other.name for other in others] == ["segment 2", "segment 3"]
         assert (within.name, within.differences) == (f"{first.name} · part 1", [])
@@ -225,7 +226,7 @@ def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
 
 def kept(ws: Workspace, as_of: datetime, embeddings: np.ndarray) -> datetime:
     """A week of riders with these embeddings."""
-    week, like = Week(ws, NEWEST), RepresentationArtifact.current(ws.store, NEWEST)
+    week, like = Week(ws.store, NEWEST), RepresentationArtifact.current(ws.store, NEWEST)
     riders = len(embeddings)
 
     def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
@@ -256,7 +257,7 @@ ODD = NEWEST + timedelta(weeks=40)
 def test_where_nobody_is_like_anybody_the_table_is_empty_and_says_why(
     ws: Workspace, embeddings: Callable[[np.ndarray], np.ndarray], why: str
 ) -> None:
-    own = embeddings(Week(ws, NEWEST).embeddings)
+    own = embeddings(Week(ws.store, NEWEST).embeddings)
     week = kept(ws, ODD, own)
     made = publish(ws, week)
     assert why in str(made["lookalikes"].metrics["why_none"])

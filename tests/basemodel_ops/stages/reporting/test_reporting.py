@@ -103,7 +103,10 @@ def named(ws: Workspace, kind: TaskType) -> Task:
 @pytest.fixture(scope="module")
 def worths(ws: Workspace) -> dict[TaskType, Worth]:
     with ws.warehouse() as warehouse:
-        return {task.type: worth(ws, warehouse, task, NEWEST) for task in ws.contract.tasks}
+        return {
+            task.type: worth(ws.contract, ws.snapshot(), ws.store, warehouse, task, NEWEST, ws.settings.seed)
+            for task in ws.contract.tasks
+        }
 
 
 @pytest.mark.parametrize("kind", [BINARY, AMOUNT, CLASS])
@@ -111,7 +114,7 @@ def test_every_labelled_row_is_kept_with_its_answer_where_a_model_had_not_learnt
     ws: Workspace, kind: TaskType
 ) -> None:
     task = named(ws, kind)
-    rows = read_predictions(ws, task.name).to_pylist()
+    rows = read_predictions(ws.store, task.name).to_pylist()
     answer = KINDS[kind][0]
     over = {(rider, cutoff) for rider, cutoff in RIDES if is_over(cutoff)}
     assert {(row["rider"], row["cutoff"]) for row in rows} <= over
@@ -127,7 +130,7 @@ def test_every_labelled_row_is_kept_with_its_answer_where_a_model_had_not_learnt
 
 def test_the_rows_give_the_reported_metric_again(ws: Workspace, worths: dict[TaskType, Worth]) -> None:
     task = named(ws, BINARY)
-    rows = read_predictions(ws, task.name, "test").to_pydict()
+    rows = read_predictions(ws.store, task.name, "test").to_pydict()
     metrics = ModelArtifact.current(ws.store, task.name).metrics
     for column, name in (("prediction", metrics.shipped), ("baseline", worths[BINARY].card.baseline)):
         found = roc_auc_score(rows["label"], rows[column], sample_weight=rows["weight"])
@@ -165,7 +168,7 @@ def test_a_card_measures_each_group_of_an_attribute_on_its_own_rows(
     ws: Workspace, worths: dict[TaskType, Worth]
 ) -> None:
     card = worths[AMOUNT].card
-    rows = read_predictions(ws, card.task, "test").to_pylist()
+    rows = read_predictions(ws.store, card.task, "test").to_pylist()
     tariffs = {f"rider {number}": ("gold", "silver")[number % 2] for number in range(RIDERS)}
     assert {(group.attribute, group.value) for group in card.groups} == {
         ("riders.tariff", "gold"),
@@ -297,14 +300,14 @@ def test_the_same_answers_give_the_same_bytes(ws: Workspace) -> None:
 def test_what_is_not_kept_is_said_with_the_way_out(ws: Workspace) -> None:
     task = named(ws, ITEMS)
     with pytest.raises(DataError, match=r"of validation\. There are some of: test"):
-        read_predictions(ws, task.name, "validation")
+        read_predictions(ws.store, task.name, "validation")
     store = ArtifactStore(ws.settings.artifact_root)
     rows = store.current(PredictionsArtifact.key(task.name))
     store.remove(rows.key, rows.version)
     with pytest.raises(DataError, match="someone among them was forgotten"):
-        read_predictions(ws, task.name, "test")
+        read_predictions(ws.store, task.name, "test")
     with ws.warehouse() as warehouse:
-        found = worth(ws, warehouse, task, NEWEST)
+        found = worth(ws.contract, ws.snapshot(), ws.store, warehouse, task, NEWEST, ws.settings.seed)
     assert not found.pictures
     assert "forgotten" in found.why_none
     assert found.card.measured["shipped"].value == pytest.approx(

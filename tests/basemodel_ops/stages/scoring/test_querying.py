@@ -17,7 +17,7 @@ def test_a_column_says_what_it_says_in_the_whole_row(
 ) -> None:
     monkeypatch.setattr(builder, "SKETCHED_ABOVE", 10)
     with ws.warehouse() as warehouse:
-        whole = represent(ws, warehouse, AS_OF)
+        whole = represent(builder.Builder.of(ws, warehouse, AS_OF), AS_OF)
     (plan,) = (
         plan for plan in source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())[0] if plan.name == "trips"
     )

@@ -6,6 +6,7 @@ import pytest
 
 from basemodel_ops import stages
 from basemodel_ops.stages import Workspace
+from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.foundation.compact import QUERYABLE
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.scoring import scoring
@@ -59,7 +60,7 @@ def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, fi
     kept = kept_rows(RepresentationArtifact.current(keeping.store, NEWEST))
     assert kept is not None
     with keeping.warehouse() as warehouse:
-        fresh = represent(keeping, warehouse, NEWEST)
+        fresh = represent(Builder.of(keeping, warehouse, NEWEST), NEWEST)
     at = fresh.positions(*QUERYABLE)
     rows = fresh.locate(kept.entities.values, kept.cutoff)
     np.testing.assert_array_equal(kept.gather(np.arange(len(kept)), at), fresh.gather(rows, at))

@@ -10,6 +10,7 @@ from basemodel_ops import stages
 from basemodel_ops.contract.types import Task
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.explanations.explaining import groups, open_question
+from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import Group
@@ -101,7 +102,7 @@ def test_a_trait_is_scored_and_explained_by_the_items_of_training(
     }
     question = open_question(ws, task, CUTOFFS[-1])
     with ws.warehouse() as warehouse:
-        (group,) = groups(ws, warehouse, question, ["rider 3", "rider 4"])  # type: ignore[arg-type]
+        (group,) = groups(Builder.of(ws, warehouse, CUTOFFS[-1], ["rider 3", "rider 4"]), question)
     everything = [np.ones(count, bool) for count in group.scored.events]
     rows = group.scored._masker.rows(np.arange(2), everything)
     for number, rider in enumerate(group.entities):

@@ -104,7 +104,7 @@ def test_the_planted_effect_is_above_the_interval_of_a_random_order(
     result = check_task(ws, task.name)
     assert result.passed
     assert "Random is 0" in result.description
-    kept = read_predictions(ws, task.name, "test")
+    kept = read_predictions(ws.store, task.name, "test")
     assert set(kept.column("label").to_pylist()) == set(kept.column("treatment").to_pylist()) == {0, 1}
     label, voucher, effect = (kept.column(name).to_numpy() for name in ("label", "treatment", "prediction"))
     assert qini(label + 2 * voucher, effect) == pytest.approx(report["shipped_value"], abs=1e-5)
@@ -124,7 +124,7 @@ def test_reasons_deciles_and_the_card_are_made_of_it(treated: tuple[Workspace, T
     best = max(rows_of(ws, f"{task.name}_deciles"), key=lambda row: row["score"])
     assert (best["decile"], best["score"]) == (10, max(row["score"] for row in rows))
     with ws.warehouse() as warehouse:
-        card = worth(ws, warehouse, task, NEWEST)
+        card = worth(ws.contract, ws.snapshot(), ws.store, warehouse, task, NEWEST, ws.settings.seed)
     measured = card.card.measured["shipped"]
     assert 0 < measured.low < measured.value < measured.high
     report = EvaluationArtifact.current(ws.store, task.name).report
