@@ -2,7 +2,10 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+from basemodel_ops import stages
 
 ROOT = Path(__file__).parents[1]
 UNSAFE = re.compile(
@@ -105,3 +108,66 @@ def test_the_architecture_lists_what_is_larger() -> None:
         by_reason.setdefault(reason, []).append(f"`{name}`")
     rows = [f"| {', '.join(names)} | {reason} |" for reason, names in by_reason.items()]
     assert [row for row in rows if row not in text] == []
+
+
+OPENS = "opens what is handed down instead of the workspace: many artifacts, and rows of the warehouse"
+SHARED = "what several stages do alike"
+OF_A_SHAPE = "the stage of a task's model, for one shape of answers"
+BELOW_STAGES = {
+    "explanations/explaining.py explainable_question": OPENS,
+    "explanations/explaining.py open_question": OPENS,
+    "features/builder.py Builder.__init__": OPENS,
+    "features/builder.py Builder.of": OPENS,
+    "insight/past.py typical_before": OPENS,
+    "insight/past.py windows_at": OPENS,
+    "reporting/reporting.py contents_of": "gathers all that a page shows",
+    "scoring/querying.py _of_column": OPENS,
+    "scoring/scoring.py answer_questions": SHARED,
+    "tasks/fitting.py single_model": OF_A_SHAPE,
+    "tasks/label_answers.py fit_labels": OF_A_SHAPE,
+    "tasks/recommendation.py recommendation_model": OF_A_SHAPE,
+    "tasks/recommendation_context.py RecommendationContext.__init__": OPENS,
+    "tasks/single_answers.py fit_single": OF_A_SHAPE,
+    "tasks/supplement.py _builder": OPENS,
+    "tasks/supplement.py examples_of": "makes an artifact beside that of the stage",
+    "tasks/supplement.py terms_of": OPENS,
+}
+"""Functions that take a `Workspace` and that nobody calls who runs stages, and why."""
+
+
+def functions(node: ast.AST, within: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Functions by their full names, in classes and in other functions too."""
+    for child in ast.iter_child_nodes(node):
+        name = within
+        if isinstance(child, ast.ClassDef | ast.FunctionDef):
+            name = f"{within}.{child.name}".lstrip(".")
+        if isinstance(child, ast.FunctionDef):
+            yield name, child
+        yield from functions(child, name)
+
+
+def stage_names() -> set[str]:
+    """What the package of stages hands out, and what `dagster_project` takes from its modules."""
+    results = {name for names in stages.HOMES.values() for name in names}
+    for path in sources("dagster_project"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("basemodel_ops.stages"):
+                results |= {alias.name for alias in node.names}
+    return results
+
+
+def test_only_stages_take_the_workspace() -> None:
+    """What lies below takes what it needs, so that its signature says what its result can follow from.
+
+    Checks are stages too, and a stage's own `write` is given the workspace that guards what the asset declares.
+    """
+    folder, known = ROOT / "basemodel_ops" / "stages", stage_names()
+    below = {
+        f"{path.relative_to(folder)} {name}"
+        for path in sources("basemodel_ops/stages")
+        for name, node in functions(ast.parse(path.read_text()))
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        if argument.annotation is not None and "Workspace" in ast.unparse(argument.annotation)
+        if name not in known and not re.fullmatch(r"check_\w+|.+\.write", name)
+    }
+    assert below == BELOW_STAGES.keys()

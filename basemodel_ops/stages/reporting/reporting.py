@@ -64,7 +64,7 @@ def report(ws: Workspace, as_of: datetime) -> Report:
     drawings: dict[str, str] = {}
 
     def write(writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
-        contents = batched(ws, as_of)
+        contents = contents_of(ws, as_of)
         text = page(contents)
         if len(text.encode()) > LARGEST:
             raise DataError(f"The report of {key_of(as_of)} has {len(text):,} letters, more than {LARGEST:,}.")
@@ -93,7 +93,7 @@ def _inputs(contract: Contract, store: ArtifactStore, warehouse: Warehouse) -> l
     return results
 
 
-def batched(ws: Workspace, as_of: datetime) -> Contents:
+def contents_of(ws: Workspace, as_of: datetime) -> Contents:
     """Everything that the page of a week shows."""
     contract, schema, entity = ws.contract, ws.settings.answers_schema, ws.contract.entity
     checkpoint, snapshot = CheckpointArtifact.current(ws.store), ws.snapshot()
