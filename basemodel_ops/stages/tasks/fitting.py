@@ -10,6 +10,7 @@ from basemodel_ops.stages.snapshot.parts import parts_used
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows, prepared, report_fit
 from basemodel_ops.stages.tasks.label_answers import fit_labels
 from basemodel_ops.stages.tasks.model_artifact import FittedMetrics, ModelArtifact
+from basemodel_ops.stages.tasks.predictions import keep_predictions
 from basemodel_ops.stages.tasks.single_answers import fit_single
 from basemodel_ops.stages.tasks.supplement import examples_of
 from basemodel_ops.stages.workspace import Workspace
@@ -27,9 +28,12 @@ def single_model(ws: Workspace, task: str) -> Report:
             rows = prepared(declared, rows, ws.settings.seed)
             examples, row_index = examples_of(ws, warehouse, declared, rows, snapshot)
             rows, row_index = rows.take(np.flatnonzero(row_index >= 0)), row_index[row_index >= 0]
-            fit = learn(ws, warehouse, declared, rows, examples, row_index, Checkpoint(ws.store), writer)
-            ModelArtifact.write_parts(writer, parts_used(declared, rows.cutoff, rows.part))
-            ModelArtifact.write_metrics(writer, FittedMetrics(fit.selected, fit.validation, fit.test))
+            fitted = learn(ws, warehouse, declared, rows, examples, row_index, Checkpoint(ws.store))
+        fit = fitted.fit
+        fitted.write(writer)
+        keep_predictions(ws.store, task, fitted.predictions, writer)
+        ModelArtifact.write_parts(writer, parts_used(declared, rows.cutoff, rows.part))
+        ModelArtifact.write_metrics(writer, FittedMetrics(fit.selected, fit.validation, fit.test))
         return report_fit(plan, fit), {}
 
     return ws.materialize(ModelArtifact.key(task), write)

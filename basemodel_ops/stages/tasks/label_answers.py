@@ -1,35 +1,54 @@
 """Tasks of many labels: a row per label, all candidates compared on later rows, the best fitted again on all."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Task
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import PARTS
-from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, known_before_test
+from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, known_before_test
 from basemodel_ops.stages.tasks.feature_sets import label_item_ids, pair_feature_sets
 from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
 from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
-from basemodel_ops.stages.tasks.predictions import keep_predictions, pair_predictions
+from basemodel_ops.stages.tasks.predictions import pair_predictions
 from basemodel_ops.stages.tasks.targets import refuse_empty
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
 from basemodel_ops.tasks.cold_start import measure_by_history
 from basemodel_ops.tasks.influence import auroc_moved, standard_error
 from basemodel_ops.tasks.metrics import multilabel_metrics
-from basemodel_ops.tasks.multilabel import choose_pairs, fit_pairs
+from basemodel_ops.tasks.multilabel import PairModel, choose_pairs, fit_pairs
 from basemodel_ops.warehouse.base import Warehouse
+
+
+@dataclass(frozen=True)
+class FittedLabels:
+    """What was fitted for a task of many labels, and how it does."""
+
+    fit: Fit
+    pairs: PairModel
+    labels: pa.Array
+    noise: float
+    by_history: Metrics
+    predictions: pa.Table
+
+    def write(self, writer: ArtifactWriter) -> None:
+        """Write what gives answers, and how good they are."""
+        LabelModelArtifact.write(writer, self.pairs, self.labels)
+        LabelModelArtifact.write_metrics_by_history(writer, self.by_history)
+        LabelModelArtifact.write_comparison(writer, Comparison(noise=self.noise))
 
 
 def fit_labels(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, examples: Represented, row_index: np.ndarray,
-    checkpoint: Checkpoint, writer: ArtifactWriter,
-) -> Fit:  # fmt: skip
-    """Compare candidates on validation, measure them on the test, fit the best again on all rows, and write it.
+    checkpoint: Checkpoint,
+) -> FittedLabels:  # fmt: skip
+    """Compare candidates on validation, measure them on the test, and fit the best again on all rows.
 
     Arguments are those of `fit_single`.
     """
@@ -52,16 +71,12 @@ def fit_labels(
     newest[selected] = replace(newest[selected], calibration=worth)
     predictions = multilabel.predictions_of(newest, feature_sets.rows(test))
     on_test = {name: multilabel_metrics(target[test], prediction) for name, prediction in predictions.items()}
-    pairs = pair_predictions(task, rows.take(test), labels, target[test], predictions, selected, ws.settings.seed)
-    keep_predictions(ws.store, task.name, pairs, writer)
+    kept = pair_predictions(task, rows.take(test), labels, target[test], predictions, selected, ws.settings.seed)
     fitted = replace(fit_pairs((selected,), feature_sets, target, ws.settings.seed)[selected], calibration=worth)
-    LabelModelArtifact.write(writer, fitted, labels)
     is_warm, shown = examples.has_history(row_index[test]), predictions[selected]
     by_history = measure_by_history(
         is_warm, lambda rows_of_group: multilabel_metrics(target[test][rows_of_group], shown[rows_of_group])
     )
-    LabelModelArtifact.write_metrics_by_history(writer, by_history)
     (_, moved), (_, against) = (auroc_moved(target[test], predictions[name]) for name in (selected, "baseline"))
     noise = standard_error(moved - against, examples.entity[row_index[test]])
-    LabelModelArtifact.write_comparison(writer, Comparison(noise=noise))
-    return Fit(selected, metrics, on_test)
+    return FittedLabels(Fit(selected, metrics, on_test), fitted, labels, noise, by_history, kept)

@@ -4,12 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
-from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.selection import LabelledRows, Selection
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.label_efficiency import ON_AGGREGATES, label_efficiency
+from basemodel_ops.tasks.label_efficiency import ON_AGGREGATES, LabelEfficiency, label_efficiency
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.tasks.single import fit_heads, predictions_of
 
@@ -17,10 +15,10 @@ SALT = 0x1ABE1
 """Keeps the draw of entities to learn from apart from that of the rows that are represented."""
 
 
-def write_curve(
-    labelled: LabelledRows, known: np.ndarray, test: np.ndarray, seed: int, chosen: Selection, writer: ArtifactWriter
-) -> None:
-    """Fit quick heads on entities drawn by a hash of each, measure them on the test, and write the curve, if any.
+def measure_curve(
+    labelled: LabelledRows, known: np.ndarray, test: np.ndarray, seed: int, chosen: Selection
+) -> LabelEfficiency | None:
+    """Fit quick heads on entities drawn by a hash of each, and measure them on the test; None where there is no curve.
 
     Args:
         labelled: The rows of a task of one answer.
@@ -28,7 +26,6 @@ def write_curve(
         test: Those to measure on, positions.
         seed: Of draws and heads.
         chosen: What learnt from all of them, which is not fitted again.
-        writer: Of the model.
     """
     task, rows, metric = labelled.task, labelled.rows, metric_of(labelled.task)
     training, tested = labelled.feature_sets.rows(known), labelled.feature_sets.rows(test)
@@ -49,6 +46,4 @@ def write_curve(
     def measure(name: str, drawn: np.ndarray) -> float:
         return kind_of(task.type).measures[metric](labelled.target[test], answer(name, drawn), tested.weight)
 
-    curve = label_efficiency(metric, target, labelled.entity_index[known], draws, measure)
-    if curve is not None:
-        ModelArtifact.write_label_efficiency(writer, curve)
+    return label_efficiency(metric, target, labelled.entity_index[known], draws, measure)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import Contract, OnWorse, Task, TaskType
@@ -16,9 +17,9 @@ from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, know
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, REFERENCE, reference_features, reference_predictions
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
-from basemodel_ops.stages.tasks.labels_needed import write_curve
+from basemodel_ops.stages.tasks.labels_needed import measure_curve
 from basemodel_ops.stages.tasks.model_artifact import Comparison
-from basemodel_ops.stages.tasks.predictions import keep_predictions, single_predictions
+from basemodel_ops.stages.tasks.predictions import single_predictions
 from basemodel_ops.stages.tasks.selection import LabelledRows, Selection, peer_features, select
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.tasks.supplement import drawn_entities, terms_of
@@ -28,45 +29,73 @@ from basemodel_ops.tasks.boosted_head import RATE, ROUNDS, SHARP, BoostedHead
 from basemodel_ops.tasks.cold_start import ColdStart, measure_by_history
 from basemodel_ops.tasks.comparison import difference_error, is_worse, mean_metrics
 from basemodel_ops.tasks.feature_sets import FeatureSets
+from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.label_efficiency import LabelEfficiency
 from basemodel_ops.tasks.leakage import find_leaking_feature
 from basemodel_ops.tasks.metrics import metric_of
-from basemodel_ops.tasks.single import fit_heads
+from basemodel_ops.tasks.peers import Peers
+from basemodel_ops.tasks.single import Mixture, fit_heads
 from basemodel_ops.warehouse.base import Warehouse
+
+
+@dataclass(frozen=True)
+class FittedSingle:
+    """What was fitted for a task of one answer, and how it does."""
+
+    fit: Fit
+    mixture: Mixture
+    classes: list[str] | None
+    cold_start: ColdStart
+    comparison: Comparison
+    interval: Interval | None
+    by_history: Metrics
+    peers: Peers | None
+    curve: LabelEfficiency | None
+    predictions: pa.Table
+
+    def write(self, writer: ArtifactWriter) -> None:
+        """Write what gives answers, and how good they are."""
+        SingleModelArtifact.write(writer, self.mixture, self.classes, self.cold_start)
+        SingleModelArtifact.write_comparison(writer, self.comparison)
+        SingleModelArtifact.write_metrics_by_history(writer, self.by_history)
+        if self.interval is not None:
+            SingleModelArtifact.write_interval(writer, self.interval)
+        if self.peers is not None:
+            SingleModelArtifact.write_peers(writer, self.peers)
+        if self.curve is not None:
+            SingleModelArtifact.write_label_efficiency(writer, self.curve)
 
 
 def fit_single(
     ws: Workspace, warehouse: Warehouse, task: Task, rows: TaskRows, examples: Represented, row_index: np.ndarray,
-    checkpoint: Checkpoint, writer: ArtifactWriter,
-) -> Fit:  # fmt: skip
-    """Weigh heads by earlier moments, judge the mixture on the test, fit it again on all rows, and write it.
+    checkpoint: Checkpoint,
+) -> FittedSingle:  # fmt: skip
+    """Weigh heads by earlier moments, judge the mixture on the test, and fit it again on all rows.
 
     Args:
-        ws: For the seed and what is kept of predictions.
+        ws: The project.
         warehouse: Where the baseline reads raw events.
         task: Of one answer.
         rows: Labelled rows with their parts.
         examples: Their representation.
         row_index: The place of each row there, (rows,).
         checkpoint: The foundation model.
-        writer: Of the artifact.
     """
     kind, metric, seed = task.type, metric_of(task), ws.settings.seed
     target, classes = read_targets(task, rows)
     terms = terms_of(ws, warehouse, task, rows, ws.snapshot())
     feature_sets = replace(single_feature_sets(examples, checkpoint, row_index, task, terms), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
-    names = aggregate_names(examples, task), item_names(examples)
-    _refuse_hopeless(task, *names, feature_sets, target, parts, seed)
+    _refuse_hopeless(task, aggregate_names(examples, task), item_names(examples), feature_sets, target, parts, seed)
+    peers = None
     if feature_sets.items is not None:
         known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
         feature_sets = feature_sets.with_peers(known_peers)
-        SingleModelArtifact.write_peers(writer, peers)
     labelled, test = LabelledRows(task, rows, feature_sets, target, examples.entity[row_index]), parts["test"]
-    known = known_before_test(rows, task.horizon)
+    known, is_warm = known_before_test(rows, task.horizon), examples.has_history(row_index)
     chosen = select(labelled, known, test, seed, progress=log_progress(ws.log, "heads fitted"))
-    write_curve(labelled, known, test, seed, chosen, writer)
-    is_warm = examples.has_history(row_index)
+    curve = measure_curve(labelled, known, test, seed, chosen)
 
     def known_when(indices: np.ndarray, part: str) -> np.ndarray:
         return labelled.known_until(indices, int(rows.cutoff[parts[part]].min()))
@@ -77,14 +106,15 @@ def fit_single(
     if features is not None:
         reference = reference_predictions(kind, metric, features, target, parts, known, seed, known_when)
     judged = _judged(task, chosen, reference, cold, is_warm[test], seed)
-    chosen = judged.chosen
-    _write_judgement(writer, task, judged, is_warm[test], kind_of(kind).warning(task.name, target, parts), seed)
-    kept = single_predictions(task, rows, target, classes, chosen, judged.against)
-    keep_predictions(ws.store, task.name, kept, writer)
+    chosen, interval = judged.chosen, judged.chosen.interval(task)
+    fit = Fit(chosen.name, chosen.metrics, judged.bounded(task, interval, seed), chosen.selected.weights)
     heads = fit_heads(kind, feature_sets, target, seed, list(chosen.selected.weights), metric)
-    cold = ColdStart.of(kind, target, is_warm, rows.weight)
-    SingleModelArtifact.write(writer, replace(chosen.selected, heads=heads), classes, cold)
-    return Fit(chosen.name, chosen.metrics, judged.on_test, chosen.selected.weights)
+    return FittedSingle(
+        fit, replace(chosen.selected, heads=heads), classes, ColdStart.of(kind, target, is_warm, rows.weight),
+        judged.comparison(kind_of(kind).warning(task.name, target, parts)), interval,
+        judged.by_history(task, is_warm[test]), peers, curve,
+        single_predictions(task, rows, target, classes, chosen, judged.against),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,6 +131,20 @@ class _Judged:
     def comparison(self, warning: str) -> Comparison:
         """What is kept of the comparison."""
         return Comparison(self.against, self.standard_error if np.isfinite(self.standard_error) else 0.0, warning)
+
+    def bounded(self, task: Task, interval: Interval | None, seed: int) -> Metrics:
+        """The metrics on the test, those of what ships with their bounds and with how often an interval holds."""
+        name, tested = self.chosen.name, self.chosen.test
+        shipped, predictions = dict(self.on_test[name]), tested.predictions[name]
+        if interval is not None:
+            shipped |= interval.measured(predictions, tested.target)
+        shipped |= kind_of(task.type).bounds(tested.target, predictions, tested.entity_index, tested.weight, seed)
+        return {**self.on_test, name: shipped}
+
+    def by_history(self, task: Task, is_warm: np.ndarray) -> Metrics:
+        """The metrics of what ships, of entities with a history and of those without; `is_warm` (test rows,)."""
+        tested = self.chosen.test
+        return measure_by_history(is_warm, lambda rows: mean_metrics(task.type, [tested.take(rows)])[self.chosen.name])
 
 
 def _judged(
@@ -133,21 +177,6 @@ def _judged(
         tested.predictions["baseline"] = cold.applied(tested.predictions["baseline"], is_warm)
         on_test["baseline"] = mean_metrics(kind, [tested])["baseline"]
     return _Judged(chosen, on_test, against, standard_error)
-
-
-def _write_judgement(
-    writer: ArtifactWriter, task: Task, judged: _Judged, is_warm: np.ndarray, warning: str, seed: int
-) -> None:
-    """Add to the test metrics of what ships their bounds, and write them, the comparison and what beginners have."""
-    kind, name, tested = task.type, judged.chosen.name, judged.chosen.test
-    predictions, interval = tested.predictions[name], judged.chosen.interval(task)
-    if interval is not None:
-        judged.on_test[name] |= interval.measured(predictions, tested.target)
-        SingleModelArtifact.write_interval(writer, interval)
-    judged.on_test[name] |= kind_of(kind).bounds(tested.target, predictions, tested.entity_index, tested.weight, seed)
-    SingleModelArtifact.write_comparison(writer, judged.comparison(warning))
-    by_history = measure_by_history(is_warm, lambda rows: mean_metrics(kind, [tested.take(rows)])[name])
-    SingleModelArtifact.write_metrics_by_history(writer, by_history)
 
 
 def _reference_features(

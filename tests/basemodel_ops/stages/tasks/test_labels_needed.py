@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from basemodel_ops.contract.types import METRICS_OF, Relation, Task, TaskType
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
-from basemodel_ops.stages.tasks.labels_needed import SALT, write_curve
+from basemodel_ops.stages.tasks.labels_needed import SALT, measure_curve
 from basemodel_ops.stages.tasks.selection import LabelledRows
 from basemodel_ops.tasks.heads import LinearHead
 from basemodel_ops.tasks.label_efficiency import HEADS, ON_AGGREGATES
@@ -27,7 +27,6 @@ NAMES = pa.chunked_array([[f"rider {number}" for number in ENTITY]])
 
 def curve_of(kind: TaskType, answers: dict[str, np.ndarray], seed: int = 0) -> dict[str, Any]:
     """What is written of a task whose rows are those of `sample`."""
-    written: dict[str, Any] = {}
     sets, target = sample(kind, 0, 5_000)
     task = Task(
         name="asked", relation=Relation(schema_name="tasks", name="asked"), type=kind, entity="rider", cutoff="cutoff",
@@ -36,9 +35,9 @@ def curve_of(kind: TaskType, answers: dict[str, np.ndarray], seed: int = 0) -> d
     rows = TaskRows(NAMES, np.where(np.isin(np.arange(5_000), TEST), 10**15, 0), None, np.full(5_000, "train"))
     labelled = LabelledRows(task, rows, sets, target, ENTITY)
     chosen = SimpleNamespace(name="mixture", test=SimpleNamespace(predictions=answers))
-    writer = SimpleNamespace(json=lambda name, content: written.update({name: content}))
-    write_curve(labelled, KNOWN, TEST, seed, cast(Any, chosen), cast(Any, writer))
-    return json.loads(json.dumps(written["label_efficiency"]))
+    curve = measure_curve(labelled, KNOWN, TEST, seed, cast(Any, chosen))
+    assert curve is not None
+    return json.loads(json.dumps(curve.as_dict()))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
