@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from basemodel_ops import stages
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks import point_in_time as hindsight
-from basemodel_ops.stages.checks.point_in_time import check_point_in_time
+from basemodel_ops.stages.checks.point_in_time import check_point_in_time, sampled_entities
 from basemodel_ops.stages.features import builder, examples
 from basemodel_ops.stages.features.attributes import EntityAttributes
 
@@ -29,11 +30,32 @@ def test_sound_rows_pass_and_the_audit_says_how_many_it_compared(riders: Workspa
 
 def test_of_many_rows_some_are_compared(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     every = check_point_in_time(riders)
-    monkeypatch.setattr(hindsight, "ROWS", 30)
+    monkeypatch.setattr(hindsight, "COMPARED", 60)
     finding = check_point_in_time(riders)
     assert finding.passed, finding.description
-    assert 0 < float(finding.metrics["rows"]) <= 30 * hindsight.SAMPLED_CUTOFFS < float(every.metrics["rows"])
+    assert 0 < float(finding.metrics["rows"]) <= 60 * hindsight.SAMPLED_CUTOFFS < float(every.metrics["rows"])
     assert 0 < float(finding.metrics["targets"]) < float(every.metrics["targets"])
+
+
+@pytest.mark.parametrize(("most", "count"), [(1, 1), (20, 2), (10_000, hindsight.SHARD)])
+def test_entities_are_compared_with_all_of_their_rows_or_not(
+    most: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hindsight, "COMPARED", most)
+    entity = np.repeat(np.arange(500), 10)
+    chosen = sampled_entities(entity, np.random.default_rng(0))
+    assert len(chosen) == count
+    assert (np.diff(chosen) > 0).all()
+
+
+def test_rows_of_an_entity_that_were_stored_in_parts_are_compared_in_parts(
+    fresh: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builder, "ROWS", 5)
+    monkeypatch.setattr(hindsight, "ROWS", 5)
+    stages.training_examples(fresh)
+    finding = check_point_in_time(fresh)
+    assert finding.passed, finding.description
 
 
 def a_day_late(history_values: Any) -> Any:
