@@ -67,6 +67,16 @@ class Shape(StrEnum):
     """A row per positive item, of many; the best are answered."""
 
 
+class Plots(StrEnum):
+    """What a report draws of the answers to test rows."""
+
+    CHANCES = "chances"
+    AMOUNTS = "amounts"
+    EFFECTS = "effects"
+    CLASSES = "classes"
+    RANKINGS = "rankings"
+
+
 @dataclass(frozen=True)
 class TaskForm:
     """What the declaration of a type of task may say, and the shape of its rows and answers."""
@@ -103,6 +113,8 @@ class TaskForm:
     """What that column holds, in words; `{target}` is the name of the target's column."""
     at_random: float | None = None
     """Its metric of a random order, where the metric is measured with an interval."""
+    plots: Plots = Plots.CHANCES
+    """What a report draws of it, unless it is unpictured."""
     unpictured: str = ""
     """Why a report draws no curves of it; empty where it does."""
 
@@ -126,6 +138,13 @@ class TaskForm:
     def is_chance(self) -> bool:
         """Whether what orders entities is a chance."""
         return (self.low, self.high) == (0.0, 1.0)
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """The column of the score table within whose values scores are compared; none where all are."""
+        if not self.has_labels:
+            return ()
+        return self.key or ("class",)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -155,6 +174,7 @@ FORMS = {
         low=-HUGE,
         high=HUGE,
         is_amount=True,
+        plots=Plots.AMOUNTS,
         is_attributed=True,
         unit="prediction (unit of {target})",
     ),
@@ -164,6 +184,7 @@ FORMS = {
         has_labels=True,
         is_attributed=True,
         unit="chance of the class named",
+        plots=Plots.CLASSES,
     ),
     TaskType.MULTILABEL: TaskForm(Shape.LABELS, measured_by="macro_auroc", needs=LISTED, has_labels=True),
     TaskType.RECOMMENDATION: TaskForm(
@@ -174,6 +195,7 @@ FORMS = {
         owns="recommends no items",
         low=-HUGE,
         high=HUGE,
+        plots=Plots.RANKINGS,
     ),
     TaskType.SURVIVAL: TaskForm(
         metrics=(Metric.CONCORDANCE, Metric.INTEGRATED_BRIER),
@@ -195,6 +217,7 @@ FORMS = {
         rows_each=2,
         unit="score (change of the chance through treatment)",
         at_random=0.0,
+        plots=Plots.EFFECTS,
     ),
 }
 """The registry: one entry per type."""

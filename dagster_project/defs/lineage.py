@@ -32,11 +32,7 @@ def of_scores(project: Project, task: Task) -> Lineage:
     if task.form.shape is Shape.ITEMS and task.predicts is not None:
         source = project.contract.event(task.predicts.source)
         results["item"] = [_column(project, source.relation, task.predicts.column)]
-    elif task.form.shape is Shape.LABELS:
-        results["item"] = [target]
-    elif task.form.has_labels:
-        results["class"] = [target]
-    return results
+    return results | {name: [target] for name in task.form.group}
 
 
 def of_values(project: Project, column: str, sources: Iterable[str]) -> Lineage:

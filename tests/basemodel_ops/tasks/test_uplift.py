@@ -49,6 +49,13 @@ def test_the_qini_coefficient_is_that_of_a_hand_count() -> None:
     assert qini(target, effect) == pytest.approx((4 - 3) / (9.5 - 3))
 
 
+def test_targets_come_back_from_the_columns_that_are_kept() -> None:
+    target = np.array([3.0, 0, 2, 1])
+    columns = {name: column.to_numpy() for name, column in UPLIFT.labels(target, None).items()}
+    assert columns["label"].tolist() == [1, 0, 0, 1]
+    assert UPLIFT.recorded_target(columns).tolist() == target.tolist()
+
+
 def test_equal_effects_are_reached_together_and_a_weight_is_as_many_rows() -> None:
     _, target, _ = drawn(0, 300)
     generator = np.random.default_rng(1)
