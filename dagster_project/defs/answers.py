@@ -14,7 +14,7 @@ from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.memory import peak_mb, reset_peak
 from dagster_project.defs.answer_tables import TableAsset
-from dagster_project.defs.automation import freshness, newest_cutoff
+from dagster_project.defs.automation import newest_cutoff
 from dagster_project.defs.lineage import of_scores
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.about import owners, task_tags
@@ -105,7 +105,7 @@ def _specs(project: Project, tables: Mapping[str, TableAsset]) -> list[dg.AssetS
         tables[task.name].spec(
             f"Answers of `{task.name}` for each {task.entity}", "stages.scoring.scoring",
             [asset_key(model_key(task.name)), asset_key(evaluation_key(task.name)), *made_of, *requested[task.name]],
-            "tasks", owners=owners(contract, task.relation), tags=task_tags(task), freshness=freshness(contract.grid),
+            "tasks", owners=owners(contract, task.relation), tags=task_tags(task),
         )
         for task in contract.tasks
     ]  # fmt: skip

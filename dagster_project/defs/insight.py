@@ -14,6 +14,7 @@ from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
 from dagster_project.defs.lineage import of_population, of_values
 from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.about import owners
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
 from dagster_project.lib.stage import WorkspaceResource, checked, materialized, reported
@@ -157,11 +158,16 @@ def _items(project: Project, column: str) -> dg.AssetsDefinition:
         of_values(project, column, sources),
     )  # fmt: skip
     vectors = [asset_key(embedding_key(source, column)) for source in sources]
-    about = f"The vector of each value of `{column}`"
+    about, contract = f"The vector of each value of `{column}`", project.contract
+    owned = [owner for source in sources for owner in owners(contract, contract.event(source).relation)]
 
     @dg.multi_asset(
         name="__".join(table.key.path),
-        specs=[table.spec(about, "stages.insight.vectors", vectors, GROUP, partitioned=False)],
+        specs=[
+            table.spec(
+                about, "stages.insight.vectors", vectors, GROUP, owners=list(dict.fromkeys(owned)), partitioned=False
+            )
+        ],
     )
     def embedded(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> dg.MaterializeResult:
         from basemodel_ops import stages

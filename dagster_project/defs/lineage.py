@@ -42,8 +42,11 @@ def of_values(project: Project, column: str, sources: Iterable[str]) -> Lineage:
 
 
 def from_scores(scores: dg.AssetKey, task: Task, answer: bool = False) -> Lineage:
-    """Columns of a table that is made from a score table: whose rows they are, and as `score` the `answer` compared."""
+    """Columns of a table that is made from a score table: whose rows they are, of which class or label, and as `score`
+    the `answer` compared."""
     names = {name: name for name in (task.entity, "as_of", "moment", "class", "item")}
+    if task.form.group:
+        names["label"] = task.form.group[0]
     names |= {"score": task.form.answer} if answer else {}
     return {name: [dg.TableColumnDep(scores, above)] for name, above in names.items()}
 
