@@ -33,8 +33,8 @@ from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.anomalies import days_of, uniform
-from basemodel_ops.stages.insight.past import beside, sides, typical_before, windows_at
-from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
+from basemodel_ops.stages.insight.past import contemporaries, entity_halves, typical_before, windows_at
+from basemodel_ops.stages.insight.usual import Contemporaries, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
 from benchmarks.quality.datasets import PROJECTS, Dataset, online_retail, web_events
@@ -106,7 +106,7 @@ def _measured(ws: Workspace, chosen: argparse.Namespace) -> dict[str, Any]:
             reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
             everyone = np.arange(len(reading.builder.entities))
             (part,) = reading.builder.parts(everyone, np.full(len(everyone), cutoff - days * DAY), len(everyone))
-            others = beside(ws, warehouse, usual, cutoff, days, checkpoint)
+            others = contemporaries(ws, warehouse, usual, cutoff, days, checkpoint)
             ranked = _Ranked(ws, reading.builder, part, usual, others, days, checkpoint)
             weeks.append({"as_of": f"{to_datetime(cutoff):%Y-%m-%d}", **ranked.uniform(chosen.seed)})
     return {"days": days, "past_windows": len(usual.past), "weeks": weeks, "kinds": ranked.kinds(chosen)}
@@ -116,7 +116,7 @@ class _Ranked:
     """Entities of a cutoff and how odd three ways say that they are."""
 
     def __init__(
-        self, ws: Workspace, builder: Builder, part: Part, usual: TypicalWindows, others: Beside, days: int,
+        self, ws: Workspace, builder: Builder, part: Part, usual: TypicalWindows, others: Contemporaries, days: int,
         checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
         self._ws, self._builder, self._part, self._usual, self._others = ws, builder, part, usual, others
@@ -132,7 +132,7 @@ class _Ranked:
         return Windows(self._ws, self._builder, part, self._values, self._days, self._checkpoint)
 
     def _scores(self, windows: Windows) -> np.ndarray:
-        return combined(self._usual.judge(windows, self._others, sides(windows))[1])
+        return combined(self._usual.judge(windows, self._others, entity_halves(windows))[1])
 
     def _aggregates(self, histories: list[History]) -> np.ndarray:
         """The automatic aggregates at the cutoff, (entities, numbers)."""

@@ -8,6 +8,7 @@ import no learner.
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -67,14 +68,8 @@ class Shape(StrEnum):
     """A row per positive item, of many; the best are answered."""
 
 
-class Plots(StrEnum):
-    """What a report draws of the answers to test rows."""
-
-    CHANCES = "chances"
-    AMOUNTS = "amounts"
-    EFFECTS = "effects"
-    CLASSES = "classes"
-    RANKINGS = "rankings"
+Plots = Literal["chances", "amounts", "effects", "classes", "rankings"]
+"""What a report may draw of the answers to test rows."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ class TaskForm:
     """What that column holds, in words; `{target}` is the name of the target's column."""
     at_random: float | None = None
     """Its metric of a random order, where the metric is measured with an interval."""
-    plots: Plots = Plots.CHANCES
+    plots: Plots = "chances"
     """What a report draws of it, unless it is unpictured."""
     unpictured: str = ""
     """Why a report draws no curves of it; empty where it does."""
@@ -174,7 +169,7 @@ FORMS = {
         low=-HUGE,
         high=HUGE,
         is_amount=True,
-        plots=Plots.AMOUNTS,
+        plots="amounts",
         is_attributed=True,
         unit="prediction (unit of {target})",
     ),
@@ -184,7 +179,7 @@ FORMS = {
         has_labels=True,
         is_attributed=True,
         unit="chance of the class named",
-        plots=Plots.CLASSES,
+        plots="classes",
     ),
     TaskType.MULTILABEL: TaskForm(Shape.LABELS, measured_by="macro_auroc", needs=LISTED, has_labels=True),
     TaskType.RECOMMENDATION: TaskForm(
@@ -195,7 +190,7 @@ FORMS = {
         owns="recommends no items",
         low=-HUGE,
         high=HUGE,
-        plots=Plots.RANKINGS,
+        plots="rankings",
     ),
     TaskType.SURVIVAL: TaskForm(
         metrics=(Metric.CONCORDANCE, Metric.INTEGRATED_BRIER),
@@ -217,7 +212,7 @@ FORMS = {
         rows_each=2,
         unit="score (change of the chance through treatment)",
         at_random=0.0,
-        plots=Plots.EFFECTS,
+        plots="effects",
     ),
 }
 """The registry: one entry per type."""
@@ -226,7 +221,7 @@ METRICS_OF = {kind: form.metrics for kind, form in FORMS.items() if form.metrics
 """The metrics of each type of task, that of a task which names none first."""
 
 
-class OwnFields(BaseModel):
+class TypeFields(BaseModel):
     """Fields of a task that some types have alone; which ones, `FORMS` says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -55,12 +55,12 @@ def chosen(there: Sequence[tuple[str, ...]], names: Collection[str], where: str,
     if not names:
         return [entry for entry in there if entry[0] not in MADE]
     results: dict[tuple[str, ...], None] = {}
-    for place in names:
-        current = [entry for entry in there if place in (entry[0], f"{entry[0]}.{entry[1]}")]
+    for location in names:
+        current = [entry for entry in there if location in (entry[0], f"{entry[0]}.{entry[1]}")]
         if not current:
             held = ", ".join(sorted({schema for schema, *_ in there if schema not in MADE})) or "none"
             raise DataError(
-                f"There is no table in {place or 'no schema'!r} of {where}. Schemas with tables: {held}. Name one, "
+                f"There is no table in {location or 'no schema'!r} of {where}. Schemas with tables: {held}. Name one, "
                 f"`{prefix}:schema`, or a table of one, `{prefix}:schema.table`."
             )
         results |= dict.fromkeys(current)
@@ -84,5 +84,5 @@ def relations(
 
 def placed(path: Path) -> tuple[Path, str]:
     """A file or folder, and the schema or table that is named after a database: `shop.duckdb:erp.orders`."""
-    name, _, place = str(path).rpartition(":")
-    return (Path(name), place) if is_database(Path(name)) and not path.exists() else (path, "")
+    name, _, location = str(path).rpartition(":")
+    return (Path(name), location) if is_database(Path(name)) and not path.exists() else (path, "")

@@ -49,6 +49,6 @@ def _part_of(hashed: exp.Expr, count: int) -> exp.Abs:
 
 
 def _in_words(condition: exp.Expr, name: str, column: str, *numbers: float) -> exp.Expr:
-    said = [column_of(column), *map(exp.Literal.number, numbers)]
-    condition.meta[SAID] = exp.Anonymous(this=name, expressions=said)
+    arguments = [column_of(column), *map(exp.Literal.number, numbers)]
+    condition.meta[SAID] = exp.Anonymous(this=name, expressions=arguments)
     return condition

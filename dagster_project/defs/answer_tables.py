@@ -34,7 +34,7 @@ class TableAsset:
     column: str
     """Whose rows they are: the column of the entity, or of a value."""
     lineage: Lineage = field(default_factory=dict)
-    beside: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
     """Last words of the names of tables that are written with it."""
     when: str = "cutoff"
     """What else tells its rows apart."""
@@ -70,7 +70,7 @@ class TableAsset:
             "dagster/row_count": published.table_rows,
             "dagster/partition_row_count": published.rows,
         }
-        for name in self.beside:
+        for name in self.companions:
             also = f"{self.relation.schema_name}.{self.name.removesuffix(self.words.name)}{name}"
             if also in workspace.published:
                 metadata[f"{also} columns"] = self._columns(workspace.published[also].schema, TABLES[name])

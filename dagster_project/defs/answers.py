@@ -61,11 +61,11 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         for name, report in reports.items():
             result = reported(report, started)
             if name == "entity_representation":
-                found = [_decoding(workspace, context.partition_key, report.version)]
-                yield result._replace(asset_key=REPRESENTATION, check_results=found)
+                results = [_decoding(workspace, context.partition_key, report.version)]
+                yield result._replace(asset_key=REPRESENTATION, check_results=results)
             else:
-                found = _answered(workspace, name, timestamp)
-                yield tables[name].with_metadata(result, workspace)._replace(check_results=found)
+                results = _answered(workspace, name, timestamp)
+                yield tables[name].with_metadata(result, workspace)._replace(check_results=results)
         for task, why in held.items():
             key = scores_key(task)
             result = dg.AssetCheckResult(check_name=HELD_BACK, asset_key=key, passed=False, description=why)
@@ -80,7 +80,7 @@ def _tables(project: Project) -> dict[str, TableAsset]:
         task.name: TableAsset(
             project, scores_key(task.name), f"{task.name}_scores",
             TABLES["scores" if task.form.shape is Shape.ANSWER else "item_scores"], task.entity,
-            of_scores(project, task), when="moment" if task.is_own else "cutoff",
+            of_scores(project, task), when="moment" if task.has_row_cutoffs else "cutoff",
         )
         for task in project.contract.tasks
     }  # fmt: skip

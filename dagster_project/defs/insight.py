@@ -87,10 +87,10 @@ def _described(project: Project) -> dict[dg.AssetKey, _Weekly]:
 
 
 def _weekly(project: Project) -> dg.AssetsDefinition:
-    described, asked = _described(project), of_population(project, project.contract.tasks)
-    asked["neighbour"] = asked.get(project.contract.entity, [])
+    described, population = _described(project), of_population(project, project.contract.tasks)
+    population["neighbour"] = population.get(project.contract.entity, [])
     tables = {
-        key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], project.contract.entity, asked)
+        key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], project.contract.entity, population)
         for key in described
     }
     specs = [

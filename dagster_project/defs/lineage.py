@@ -16,10 +16,12 @@ def of_population(project: Project, tasks: Iterable[Task]) -> Lineage:
     """Entity and cutoff of everyone whom some tasks ask about."""
     grid, results = project.contract.grid, Lineage()
     for task in tasks:
-        asked = task.population or task.relation
-        moment = _column(project, asked, task.cutoff)
-        results.setdefault(project.contract.entity, []).append(_column(project, asked, task.entity))
-        results.setdefault("as_of", []).append(_column(project, grid.relation, grid.cutoff) if task.is_own else moment)
+        population = task.population or task.relation
+        moment = _column(project, population, task.cutoff)
+        results.setdefault(project.contract.entity, []).append(_column(project, population, task.entity))
+        results.setdefault("as_of", []).append(
+            _column(project, grid.relation, grid.cutoff) if task.has_row_cutoffs else moment
+        )
     return {name: _once(deps) for name, deps in results.items()}
 
 
@@ -27,7 +29,7 @@ def of_scores(project: Project, task: Task) -> Lineage:
     """Columns of a score table: whom the task asks about and when, and what its classes, labels or items are."""
     results = of_population(project, [task])
     target = _column(project, task.relation, task.target)
-    if task.is_own:
+    if task.has_row_cutoffs:
         results["moment"] = [_column(project, task.population or task.relation, task.cutoff)]
     if task.form.shape is Shape.ITEMS and task.predicts is not None:
         source = project.contract.event(task.predicts.source)

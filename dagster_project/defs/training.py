@@ -138,8 +138,8 @@ def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
     )
     def trained(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> dg.MaterializeResult:
         workspace = workspaces.open(context)
-        beside = held_to_budget(workspace, context, asset.key)
-        result = materialized(lambda: _stage(workspace, asset.key), beside)
+        extra = held_to_budget(workspace, context, asset.key)
+        result = materialized(lambda: _stage(workspace, asset.key), extra)
         if asset.key != TRAINING_EXAMPLES:
             return result
         from basemodel_ops.stages import explain_representation

@@ -44,8 +44,8 @@ def cached_results(
     if all(result.passed for result in results):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".next")
-        found = {"check": check, "version": version, "findings": [asdict(result) for result in results]}
-        temporary.write_text(json.dumps(found, indent=1))
+        record = {"check": check, "version": version, "findings": [asdict(result) for result in results]}
+        temporary.write_text(json.dumps(record, indent=1))
         temporary.replace(path)
     return results, False
 

@@ -149,9 +149,9 @@ def ensure_manifest(settings: Settings) -> None:
             text=True,
         )
     if parsed.returncode:
-        said = (parsed.stdout + parsed.stderr).strip()[-2000:]
-        way = " Give variables as BASEMODEL_DBT_VARS='{name: value}'." if "Required var " in said else ""
-        raise ContractError([f"dbt parse of {directory} failed: {said}{way}"])
+        output = (parsed.stdout + parsed.stderr).strip()[-2000:]
+        way = " Give variables as BASEMODEL_DBT_VARS='{name: value}'." if "Required var " in output else ""
+        raise ContractError([f"dbt parse of {directory} failed: {output}{way}"])
     stamp.write_text(fingerprint)
 
 

@@ -36,7 +36,7 @@ def print_contract(contract: Contract, console: Console, unread: Sequence[str] =
         tasks.add_column(heading)
     for task in contract.tasks:
         horizon = f"{task.horizon} days" if task.horizon else f"until {task.known}" if task.known else "-"
-        horizon += ", own moments" if task.is_own else ""
+        horizon += ", own moments" if task.has_row_cutoffs else ""
         tasks.add_row(task.name, task.type.value, task.target, horizon, str(task.population or "-"))
     show(tasks, console)
     for item in contract.personal:

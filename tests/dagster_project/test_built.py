@@ -22,7 +22,7 @@ from dagster_project.lib.project import Project, ensure_manifest
 GRID = Grid(
     relation=Relation(schema_name="any", name="grid"), cutoff="c", data_end="d", start=date(2024, 1, 1), now=None
 )
-NOTHING = Contract(entity="e", events=(), attributes=(), tasks=(), grid=GRID)
+NO_ITEM = Contract(entity="e", events=(), attributes=(), tasks=(), grid=GRID)
 """No declaration is needed to build."""
 
 SOURCE = Path(__file__).parents[1] / "projects" / "skipping"
@@ -49,7 +49,7 @@ class Clinic:
 
     @property
     def project(self) -> Project:
-        return Project(self.settings, NOTHING)
+        return Project(self.settings, NO_ITEM)
 
     def build(self, selection: list[str] | None = None, raises: bool = True) -> dg.ExecuteInProcessResult:
         ensure_manifest(self.settings)

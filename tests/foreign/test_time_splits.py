@@ -14,7 +14,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.scoring.scoring import score
-from basemodel_ops.stages.snapshot.times import Times, own_bounds, to_datetime, to_microseconds
+from basemodel_ops.stages.snapshot.times import Times, row_cutoff_bounds, to_datetime, to_microseconds
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 
 from . import clinics
@@ -110,7 +110,7 @@ def test_counts_of_moments_of_their_own_are_of_the_grid(known: str | None) -> No
     task = task.model_copy(update={"known": known, "horizon": 0 if known else 7})
     times = Times(np.array([to_microseconds(one) for one in OWN.cutoffs]), to_microseconds(OWN.end), 0)
     wanted = (week(12), week(16)) if known else (week(10), week(15))
-    assert tuple(map(to_datetime, own_bounds(times, task))) == wanted
+    assert tuple(map(to_datetime, row_cutoff_bounds(times, task))) == wanted
 
 
 def test_counts_beyond_the_grid_are_refused_before_training(tmp_path: Path) -> None:

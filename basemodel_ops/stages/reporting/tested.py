@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.contract.task_types import Plots, Shape
+from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task
 from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
@@ -60,7 +60,7 @@ class Tested:
         entity = rows.column(task.entity).take(pa.array(self._first)).combine_chunks()
         self.entities: pa.Array = entity
         """Of each row that is measured; a row may be several of the table, one per label or rank."""
-        self._owner = pc.dictionary_encode(entity).indices.to_numpy(zero_copy_only=False)
+        self._entity_index = pc.dictionary_encode(entity).indices.to_numpy(zero_copy_only=False)
 
     def _numbers(self, name: str) -> np.ndarray:
         column = self._table.column(name)
@@ -99,14 +99,14 @@ class Tested:
         auroc = {entry: auroc_moved(label, self._wide[name][rows]) for entry, name in COLUMNS.items()}
         values = _with_difference({entry: value for entry, (value, _) in auroc.items()})
         moved = _with_difference({entry: moves for entry, (_, moves) in auroc.items()})
-        return values, {entry: standard_error(moves, self._owner[rows]) for entry, moves in moved.items()}
+        return values, {entry: standard_error(moves, self._entity_index[rows]) for entry, moves in moved.items()}
 
     def _by_draws(self, measure: Measure, rows: np.ndarray) -> tuple[Figures, Figures]:
         """Values and standard errors by draws of the entities of the rows."""
         values = _with_difference({entry: measure(rows, name) for entry, name in COLUMNS.items()})
         if not np.isfinite(values["shipped"]):
             return values, {}
-        entities, generator = EntityDraws(self._owner[rows]), np.random.default_rng(self._seed)
+        entities, generator = EntityDraws(self._entity_index[rows]), np.random.default_rng(self._seed)
         draws = [rows[entities.rows(generator)] for _ in range(SAMPLES)]
         drawn = _with_difference(
             {entry: np.array([measure(sampled, name) for sampled in draws]) for entry, name in COLUMNS.items()}
@@ -118,19 +118,19 @@ class Tested:
         """How well the answers hold, and of an effect what was `measured` of it."""
         columns = {"weight": np.ones(self._table.num_rows), **self._columns}
         match self.task.form.plots:
-            case Plots.CHANCES:
+            case "chances":
                 return of_chances(columns, self.shipped, self.baseline)
-            case Plots.AMOUNTS:
+            case "amounts":
                 return of_amounts(columns, self.shipped, self.baseline)
-            case Plots.EFFECTS:
+            case "effects":
                 figures = "; ".join(f"{name} {value}" for name, value in measured.items() if name != "difference")
                 return of_effects(columns, self.shipped, self.baseline, f"{self._metric.capitalize()}: {figures}")
-            case Plots.CLASSES:
+            case "classes":
                 label, predicted = (
                     np.array(self._table.column(name).to_pylist(), str) for name in ("label", "prediction")
                 )
                 return of_classes(label, {**columns, "prediction": columns["probability"]}, predicted)
-            case Plots.RANKINGS:
+            case "rankings":
                 return of_rankings(
                     columns["rank"].astype(int), *(columns[name] for name in ("label", "baseline_label", "taken"))
                 )

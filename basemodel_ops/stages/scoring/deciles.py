@@ -113,4 +113,4 @@ def _placed(table: pa.Table, task: Task) -> pa.Table:
 
 def _cutoff_column(task: Task) -> list[str]:
     """The column that tells the rows of an entity apart where a task has moments of its own."""
-    return [CUTOFF_COLUMN] if task.is_own else []
+    return [CUTOFF_COLUMN] if task.has_row_cutoffs else []

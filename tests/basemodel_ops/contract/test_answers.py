@@ -9,7 +9,6 @@ from basemodel_ops.contract.types import Relation, Target, Task, TaskType
 from basemodel_ops.stages.explanations.published import tables_of
 from basemodel_ops.stages.insight.anomalies import COLUMNS as ANOMALIES
 from basemodel_ops.stages.scoring.answering import ranked_columns
-from basemodel_ops.stages.scoring.deciles import GROUP
 from basemodel_ops.tasks.kinds import kind_of
 
 
@@ -27,7 +26,7 @@ def columns() -> dict[str, set[str]]:
         "scores": {"moment"},
         "item_scores": set(),
         "anomalies": set(ANOMALIES),
-        "deciles": set(GROUP.values()),
+        "deciles": {name for form in FORMS.values() for name in form.group},
     }
     for kind, form in FORMS.items():
         one = task(kind)

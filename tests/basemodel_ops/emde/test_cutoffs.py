@@ -56,7 +56,7 @@ def history(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return np.searchsorted(owner, np.arange(ENTITIES + 1)), time, codes, values
 
 
-def own_cutoffs(seed: int, count: int = 5) -> np.ndarray:
+def cutoffs_per_entity(seed: int, count: int = 5) -> np.ndarray:
     """Quarter days, as events are; some repeat."""
     return np.sort(np.random.default_rng(seed).integers(-4, 130, (ENTITIES, count)), axis=1) * 0.25
 
@@ -65,7 +65,7 @@ def own_cutoffs(seed: int, count: int = 5) -> np.ndarray:
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, SEEDS)
 def test_a_row_says_what_its_cutoffs_say_for_all(function: Function, seed: int, other: int) -> None:
-    events, cutoffs = history(seed), own_cutoffs(other)
+    events, cutoffs = history(seed), cutoffs_per_entity(other)
     found = function(*events, cutoffs)
     for entity, row in enumerate(cutoffs):
         np.testing.assert_array_equal(found[entity], function(*events, row)[entity])
@@ -79,7 +79,7 @@ def test_a_row_says_what_its_cutoffs_say_for_all(function: Function, seed: int, 
 @settings(max_examples=10, deadline=None)
 @given(SEEDS, SEEDS, st.integers(1, 3))
 def test_a_repeated_cutoff_says_the_same_again(function: Function, seed: int, other: int, times: int) -> None:
-    events, cutoffs = history(seed), own_cutoffs(other, 3)
+    events, cutoffs = history(seed), cutoffs_per_entity(other, 3)
     found = function(*events, cutoffs)
     padded = function(*events, np.hstack([cutoffs, np.repeat(cutoffs[:, -1:], times, axis=1)]))
     np.testing.assert_array_equal(padded[:, :3], found)
@@ -92,7 +92,7 @@ def test_a_repeated_cutoff_says_the_same_again(function: Function, seed: int, ot
 @given(SEEDS, SEEDS)
 def test_only_events_on_the_own_side_of_the_own_cutoff_count(function: Function, seed: int, other: int) -> None:
     start, time, codes, values = history(seed)
-    cutoffs = own_cutoffs(other, 1)
+    cutoffs = cutoffs_per_entity(other, 1)
     is_future = time >= np.repeat(cutoffs[:, 0], np.diff(start))
     seen = is_future if function is FUNCTIONS["windows"] else ~is_future
     generator = np.random.default_rng(other)
@@ -104,7 +104,7 @@ def test_only_events_on_the_own_side_of_the_own_cutoff_count(function: Function,
 
 @EACH
 def test_cutoffs_that_do_not_ascend_or_are_of_others_are_refused(function: Function) -> None:
-    events, cutoffs = history(1), own_cutoffs(1)
+    events, cutoffs = history(1), cutoffs_per_entity(1)
     cutoffs[4] = [3.0, 2.0, 5.0, 6.0, 7.0]
     with pytest.raises(ValueError, match=r"must ascend.*\[3.0, 2.0, 5.0, 6.0, 7.0\]"):
         function(*events, cutoffs)
@@ -138,7 +138,7 @@ def test_every_form_of_cutoffs_has_one_layout() -> None:
 @pytest.mark.skipif(bool(missing_reason()), reason=missing_reason() or "a device is there")
 def test_the_device_equals_the_processor_at_the_cutoffs_of_each_entity() -> None:
     start, time, codes, values = history(6)
-    arguments = (start, time, codes, TABLE, WIDTH, own_cutoffs(6), LIVES, values)
+    arguments = (start, time, codes, TABLE, WIDTH, cutoffs_per_entity(6), LIVES, values)
     np.testing.assert_allclose(
         sketch_histories(*arguments, device="cuda"), sketch_histories(*arguments), rtol=1e-4, atol=1e-5
     )

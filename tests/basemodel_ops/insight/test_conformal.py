@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from basemodel_ops.insight.conformal import LEAST_BESIDE, Ranks, RanksBeside, combined, p_values
+from basemodel_ops.insight.conformal import LEAST_CONTEMPORARIES, ContemporaryRanks, Ranks, combined, p_values
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -46,23 +46,23 @@ def test_what_is_odd_of_many_at_once_is_odd_of_nobody() -> None:
     now[300] = 60
     flat = np.zeros(1000)
     chances = Ranks.of(past, np.zeros(4000)).chances(now, flat)
-    beside = RanksBeside.of(now, flat, half).chances(now, flat, half)
+    others_chance = ContemporaryRanks.of(now, flat, half).chances(now, flat, half)
     assert chances[:301].max() < 1e-6
-    assert beside[:300].min() > 1e-3
-    assert beside[300] < beside[:300].min()
+    assert others_chance[:300].min() > 1e-3
+    assert others_chance[300] < others_chance[:300].min()
     for number in (0, 1):  # each is ranked among the others: the share that is at least as large
         own, others = now[half == number], now[half != number]
         middle = np.median(own)
         at = np.flatnonzero((half == number) & (now == own[np.argmin(np.abs(own - middle))]))[0]
-        assert beside[at] == pytest.approx((others >= now[at]).mean(), abs=0.01)
+        assert others_chance[at] == pytest.approx((others >= now[at]).mean(), abs=0.01)
 
 
 def test_below_the_least_rows_of_the_other_half_the_chance_is_zero() -> None:
     score, half = (
-        np.append(np.arange(2.0 * LEAST_BESIDE - 2), np.nan),
-        np.append(np.arange(2 * LEAST_BESIDE - 2) % 2, 0),
+        np.append(np.arange(2.0 * LEAST_CONTEMPORARIES - 2), np.nan),
+        np.append(np.arange(2 * LEAST_CONTEMPORARIES - 2) % 2, 0),
     )
-    found = RanksBeside.of(score, np.zeros(len(score)), half).chances(score, np.zeros(len(score)), half)
+    found = ContemporaryRanks.of(score, np.zeros(len(score)), half).chances(score, np.zeros(len(score)), half)
     assert (found[:-1] == 0).all()
     assert np.isnan(found[-1])
 

@@ -33,7 +33,7 @@ FUNCTIONS: dict[str, Function] = {
 EACH = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 
 
-def own_cutoffs(seed: int, count: int = 4, unit: int = HOUR) -> np.ndarray:
+def cutoffs_per_entity(seed: int, count: int = 4, unit: int = HOUR) -> np.ndarray:
     """At hours, as events are, or days; some repeat."""
     latest = 32 * DAY // unit
     return FIRST + np.sort(np.random.default_rng(seed).integers(0, latest, (ENTITIES, count)), axis=1) * unit
@@ -43,7 +43,7 @@ def own_cutoffs(seed: int, count: int = 4, unit: int = HOUR) -> np.ndarray:
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, SEEDS)
 def test_a_row_says_what_its_cutoffs_say_for_all(function: Function, seed: int, other: int) -> None:
-    history, cutoffs = random_history(seed), own_cutoffs(other)
+    history, cutoffs = random_history(seed), cutoffs_per_entity(other)
     found = function(history, cutoffs)
     for entity, row in enumerate(cutoffs):
         np.testing.assert_array_equal(found[entity], function(history, row)[entity])
@@ -57,7 +57,7 @@ def test_a_row_says_what_its_cutoffs_say_for_all(function: Function, seed: int, 
 @settings(max_examples=10, deadline=None)
 @given(SEEDS, SEEDS)
 def test_a_repeated_cutoff_says_the_same_again(function: Function, seed: int, other: int) -> None:
-    history, cutoffs = random_history(seed), own_cutoffs(other, 2)
+    history, cutoffs = random_history(seed), cutoffs_per_entity(other, 2)
     found = function(history, cutoffs)
     padded = function(history, np.hstack([cutoffs, cutoffs[:, -1:], cutoffs[:, -1:]]))
     np.testing.assert_array_equal(padded, found[:, [0, 1, 1, 1]])
@@ -66,7 +66,7 @@ def test_a_repeated_cutoff_says_the_same_again(function: Function, seed: int, ot
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, SEEDS, SEEDS)
 def test_no_event_at_or_after_its_own_cutoff_changes_a_byte_of_a_history(seed: int, other: int, third: int) -> None:
-    history, elsewhere, cutoffs = random_history(seed), random_history(other, events=90), own_cutoffs(third, 1)
+    history, elsewhere, cutoffs = random_history(seed), random_history(other, events=90), cutoffs_per_entity(third, 1)
     owned, moved = (np.repeat(cutoffs[:, 0], np.diff(one.start)) for one in (history, elsewhere))
     changed = joined(where(history, history.time < owned), where(elsewhere, elsewhere.time >= moved))
     for name in ("past scalars", "past"):
@@ -77,7 +77,11 @@ def test_no_event_at_or_after_its_own_cutoff_changes_a_byte_of_a_history(seed: i
 @given(SEEDS, SEEDS, SEEDS)
 def test_no_event_before_its_own_cutoff_changes_a_byte_of_a_future(seed: int, other: int, third: int) -> None:
     # At midnight, and sessions are of one day: neither a day nor a session has begun before the cutoff.
-    history, elsewhere, cutoffs = random_history(seed), random_history(other, events=90), own_cutoffs(third, 1, DAY)
+    history, elsewhere, cutoffs = (
+        random_history(seed),
+        random_history(other, events=90),
+        cutoffs_per_entity(third, 1, DAY),
+    )
     owned, moved = (np.repeat(cutoffs[:, 0], np.diff(one.start)) for one in (history, elsewhere))
     changed = joined(where(elsewhere, elsewhere.time < moved), where(history, history.time >= owned))
     for name in ("future scalars", "future"):
@@ -85,7 +89,7 @@ def test_no_event_before_its_own_cutoff_changes_a_byte_of_a_future(seed: int, ot
 
 
 def test_a_future_is_unknown_exactly_where_the_window_of_its_own_cutoff_is_not_over() -> None:
-    cutoffs = own_cutoffs(5, 6, DAY)
+    cutoffs = cutoffs_per_entity(5, 6, DAY)
     values = FUNCTIONS["future"](random_history(1), cutoffs)
     for block in target_layout(PLANS, HORIZONS, SPANS).blocks:
         own = np.isnan(values[..., block.offset : block.end])
@@ -121,7 +125,7 @@ def test_windows_are_half_open_to_the_microsecond(since_midnight: int, day: int)
 @settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_factors_have_the_shape_of_cutoffs(seed: int) -> None:
-    cutoffs, lives = own_cutoffs(seed), np.array(LIVES)
+    cutoffs, lives = cutoffs_per_entity(seed), np.array(LIVES)
     for found, one in (
         (observed_days(cutoffs, FIRST), lambda row: observed_days(row, FIRST)),
         (window_factors(cutoffs, FIRST, WINDOWS), lambda row: window_factors(row, FIRST, WINDOWS)),
@@ -133,11 +137,11 @@ def test_factors_have_the_shape_of_cutoffs(seed: int) -> None:
 @EACH
 def test_cutoffs_of_others_are_refused(function: Function) -> None:
     with pytest.raises(ValueError, match=r"\(4, cutoffs\)"):
-        function(random_history(1), own_cutoffs(1)[:3])
+        function(random_history(1), cutoffs_per_entity(1)[:3])
 
 
 def test_moments_of_positions_stand_in_any_order() -> None:
-    history, moments = random_history(2), own_cutoffs(2)
+    history, moments = random_history(2), cutoffs_per_entity(2)
     found = history.positions(moments[:, ::-1])
     for entity in range(ENTITIES):
         own = history.time[history.start[entity] : history.start[entity + 1]]

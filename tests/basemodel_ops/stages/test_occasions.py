@@ -22,7 +22,7 @@ from basemodel_ops.stages.foundation.representation_artifact import Representati
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_relation
-from basemodel_ops.stages.snapshot.own import Counts, counts_query, plan_own, read_counts
+from basemodel_ops.stages.snapshot.row_cutoffs import Counts, counts_query, plan_row_cutoffs, read_counts
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
@@ -91,14 +91,14 @@ def test_parts_are_intervals_in_which_labels_were_known(ws: Workspace, name: str
 def test_rows_are_bounded_by_the_budgets(ws: Workspace) -> None:
     task, times = ws.contract.task("soon"), ws.snapshot().times
     counts = {part: Counts(9_000_000, 30_000, 90) for part in ("train", "validation", "test", "embargo")}
-    plan = plan_own(task, times, counts, {"train": 50_000, "validation": 4_000, "test": 4_000})
+    plan = plan_row_cutoffs(task, times, counts, {"train": 50_000, "validation": 4_000, "test": 4_000})
     for part, most in {"validation": 4_000, "test": 4_000}.items():
         assert plan.rows[part] * plan.drawn(part) == pytest.approx(most)
     assert sum(plan.rows[part] * plan.drawn(part) for part in ("train", "embargo")) == pytest.approx(50_000)
     assert plan.draws["train"].cutoffs == pytest.approx(8 / 300)  # several moments of an entity, not all
     assert plan.positives == 1.0
     with pytest.raises(DataError, match=r"soon has no rows for test.*window of 7 days.*`split`"):
-        plan_own(task, times, {name: one for name, one in counts.items() if name != "test"}, {"train": 1})
+        plan_row_cutoffs(task, times, {name: one for name, one in counts.items() if name != "test"}, {"train": 1})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -29,7 +29,7 @@ def facts_of(seed: int) -> EntityAttributes:
     )
 
 
-def own_cutoffs(seed: int) -> np.ndarray:
+def cutoffs_per_entity(seed: int) -> np.ndarray:
     """Whole hours, some repeated, the last one always."""
     cutoffs = FIRST + np.sort(np.random.default_rng(seed).integers(0, 32 * 24, (ENTITIES, COUNT - 1)), axis=1) * HOUR
     return np.hstack([cutoffs, cutoffs[:, -1:]])
@@ -38,7 +38,7 @@ def own_cutoffs(seed: int) -> np.ndarray:
 @settings(max_examples=20, deadline=None)
 @given(SEEDS, SEEDS)
 def test_facts_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, other: int) -> None:
-    facts, cutoffs = facts_of(seed), own_cutoffs(other)
+    facts, cutoffs = facts_of(seed), cutoffs_per_entity(other)
     found = facts.at(LOW, LOW + ENTITIES, cutoffs)
     for entity, row in enumerate(cutoffs):
         np.testing.assert_array_equal(found[entity], facts.at(LOW, LOW + ENTITIES, row)[entity])
@@ -55,7 +55,7 @@ def test_a_row_of_a_shard_says_what_its_cutoffs_say_for_all(seed: int, other: in
     builder = SimpleNamespace(
         _ws=SimpleNamespace(settings=lives), plans=[plan()], attributes=[facts_of(seed)], calendar=CALENDAR
     )
-    histories, cutoffs = [random_history(seed, ENTITIES)], own_cutoffs(other)
+    histories, cutoffs = [random_history(seed, ENTITIES)], cutoffs_per_entity(other)
     found = Builder.values(cast(Builder, builder), LOW, histories, cutoffs)
     assert found.dtype == np.float16
     for entity, row in enumerate(cutoffs):
@@ -68,4 +68,4 @@ def test_a_row_of_a_shard_says_what_its_cutoffs_say_for_all(seed: int, other: in
 
 def test_cutoffs_of_another_shard_are_refused() -> None:
     with pytest.raises(ValueError, match="broadcast"):
-        facts_of(1).at(LOW, LOW + 2, own_cutoffs(1))
+        facts_of(1).at(LOW, LOW + 2, cutoffs_per_entity(1))

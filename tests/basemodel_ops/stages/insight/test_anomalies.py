@@ -29,7 +29,7 @@ from basemodel_ops.stages.insight.anomalies import (
     published,
 )
 from basemodel_ops.stages.insight.odd import OTHER
-from basemodel_ops.stages.insight.past import beside, sides, typical_before, windows_at
+from basemodel_ops.stages.insight.past import contemporaries, entity_halves, typical_before, windows_at
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
@@ -171,9 +171,9 @@ def test_p_values_of_usual_weeks_are_uniform(ws: Workspace) -> None:
             cutoff = to_microseconds(week)
             usual = typical_before(ws, warehouse, cutoff, days, checkpoint)
             assert not isinstance(usual, str)
-            others = beside(ws, warehouse, usual, cutoff, days, checkpoint)
+            others = contemporaries(ws, warehouse, usual, cutoff, days, checkpoint)
             for windows in windows_at(ws, warehouse, cutoff, days, checkpoint):
-                score = combined(usual.judge(windows, others, sides(windows))[1])
+                score = combined(usual.judge(windows, others, entity_halves(windows))[1])
                 found.append(p_values(usual.past, score, np.random.default_rng(0).random(len(score))))
     p = np.concatenate(found)
     assert len(p) == 3 * RIDERS

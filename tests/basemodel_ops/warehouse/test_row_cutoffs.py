@@ -9,8 +9,8 @@ import pytest
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Grid, Moments, Relation, Task, TaskType
-from basemodel_ops.stages.scoring.asked import population_at
-from basemodel_ops.stages.snapshot.own import counts_query, read_counts
+from basemodel_ops.stages.scoring.population import population_at
+from basemodel_ops.stages.snapshot.row_cutoffs import counts_query, read_counts
 from basemodel_ops.stages.snapshot.times import Times, to_microseconds
 from basemodel_ops.warehouse.sql import SqlWarehouse
 

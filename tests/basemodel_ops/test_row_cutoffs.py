@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from basemodel_ops.contract.types import Grid, Moments, Relation, Task, TaskType
-from basemodel_ops.data_quality.own_moments import moments_findings
+from basemodel_ops.data_quality.row_cutoffs import row_cutoff_results
 from basemodel_ops.report import CheckResult
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
@@ -34,7 +34,7 @@ def findings(folder: Path, change: str = "") -> dict[str, CheckResult]:
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
         connection.execute(TABLES + change)
     with DuckDBWarehouse(folder / "warehouse.duckdb") as warehouse:
-        found = moments_findings(warehouse, TASK, GRID, datetime(2024, 1, 31))
+        found = row_cutoff_results(warehouse, TASK, GRID, datetime(2024, 1, 31))
         return {finding.name.split(": ")[1]: finding for finding in found}
 
 
