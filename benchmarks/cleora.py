@@ -49,33 +49,33 @@ def compare(folder: str, mode: str, settings: dict[str, Any], repeats: int) -> d
     for _ in range(repeats):
         for name, measured in runs.items():
             measured.append(apart(f"{PLACE}:{name}", folder=folder, save=f"{mode}_{name}.npy", **settings))
-    found = {
+    result = {
         name: {
-            "seconds": min(one["result"]["seconds"] for one in measured),
-            "peak_mb": max(one["peak_mb"] for one in measured),
-            "all_seconds": [round(one["result"]["seconds"], 3) for one in measured],
+            "seconds": min(entry["result"]["seconds"] for entry in measured),
+            "peak_mb": max(entry["peak_mb"] for entry in measured),
+            "all_seconds": [round(entry["result"]["seconds"], 3) for entry in measured],
         }
         for name, measured in runs.items()
     }
-    found["ours"]["compile_seconds"] = min(one["result"]["compile_seconds"] for one in runs["ours"])
+    result["ours"]["compile_seconds"] = min(entry["result"]["compile_seconds"] for entry in runs["ours"])
     return {
-        "speedup": found["pycleora"]["seconds"] / found["ours"]["seconds"],
-        "memory_ratio": found["ours"]["peak_mb"] / found["pycleora"]["peak_mb"],
+        "speedup": result["pycleora"]["seconds"] / result["ours"]["seconds"],
+        "memory_ratio": result["ours"]["peak_mb"] / result["pycleora"]["peak_mb"],
         **settings,
-        **found,
+        **result,
     }
 
 
 def growth(folder: str, times: int) -> dict[str, Any]:
     """Plain, 4 iterations, on copies of the baskets."""
     measured = [apart(f"{PLACE}:ours", folder=folder, times=times, **MODES["plain"]) for _ in range(2)]
-    seconds = min(one["result"]["seconds"] for one in measured)
+    seconds = min(entry["result"]["seconds"] for entry in measured)
     incidences = measured[0]["result"]["incidences"]
     return {
         "incidences": incidences,
         "seconds": seconds,
         "nanoseconds_per_incidence": 1e9 * seconds / incidences,
-        "peak_mb": max(one["peak_mb"] for one in measured),
+        "peak_mb": max(entry["peak_mb"] for entry in measured),
     }
 
 

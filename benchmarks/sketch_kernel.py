@@ -28,9 +28,9 @@ def _fastest(work: Callable[[], object], repeats: int) -> float:
     work()
     seconds = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        first_event_time = time.perf_counter()
         work()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - first_event_time)
     return min(seconds)
 
 
@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     chosen = parser.parse_args(arguments)
     generator = np.random.default_rng(0)
     table = compact(identity_codes(generator.integers(0, 2**63, ELEMENTS).astype(np.uint64), DEPTH, WIDTH), WIDTH)
-    rates, nothing, cutoffs = rates_of(HALF_LIVES), np.zeros(0, np.float32), np.full((SHARD, 1), 365.0)
+    rates, empty, cutoffs = rates_of(HALF_LIVES), np.zeros(0, np.float32), np.full((SHARD, 1), 365.0)
     out = np.zeros((SHARD, 1, len(rates) * DEPTH * WIDTH), np.float32)
     source, target = np.ones((256, 1 << 18), np.float32), np.ones((256, 1 << 18), np.float32)  # 256 MB each
     before, rows, copies = numba.get_num_threads(), [], {}
@@ -64,12 +64,12 @@ def run(arguments: list[str]) -> dict[str, Any]:
             copies[threads] = 2 * source.nbytes / _fastest(lambda: _copy(source, target), chosen.repeats)
             for per_entity in (10, 100, 1000):
                 start, moments, codes = _events(per_entity, generator)
-                arguments_of = (start, moments, codes, nothing, table, WIDTH, cutoffs)
+                arguments_of = (start, moments, codes, empty, table, WIDTH, cutoffs)
                 outs = [out, *(np.zeros_like(out) for _ in range(threads - 1))] * CALLS
                 # Threads side by side, each with shards of its own, as streams are sketched.
                 seconds = _fastest(
                     lambda given=arguments_of, outs=outs, threads=threads: deque(
-                        parallel_map(lambda one: sketch_entities(*given, rates, one), outs, threads), 0
+                        parallel_map(lambda entry: sketch_entities(*given, rates, entry), outs, threads), 0
                     ),
                     chosen.repeats,
                 ) / len(outs)

@@ -77,8 +77,8 @@ def _reader(entities: Vocabulary, items: int, categories: int) -> EventReader:
 
 def _summed(start: np.ndarray, events: Events, tables: Tables) -> tuple[int, float]:
     """Sketch consecutive entities, a shard at a time: cells, and the mass of the items' first row."""
-    cells, mass = 0, 0.0
-    cutoffs, lives = np.array([CUTOFF]), np.array(HALF_LIVES) * DAY
+    cells, total_weight = 0, 0.0
+    cutoffs, half_lives = np.array([CUTOFF]), np.array(HALF_LIVES) * DAY
     for low in range(0, len(start) - 1, SHARD):
         part = start[low : low + SHARD + 1]
         begin, end = part[0], part[-1]
@@ -91,13 +91,13 @@ def _summed(start: np.ndarray, events: Events, tables: Tables) -> tuple[int, flo
                 tables[column],
                 width,
                 cutoffs,
-                lives,
+                half_lives,
                 None if weight is None else weight[begin:end],
             )
             if column == "item":
-                mass += float(sketches[:, 0, -1, :width].sum(dtype=np.float64))
+                total_weight += float(sketches[:, 0, -1, :width].sum(dtype=np.float64))
             cells += sketches.size
-    return cells, mass
+    return cells, total_weight
 
 
 def _partitioned(
@@ -107,11 +107,11 @@ def _partitioned(
     events = prefetch(reader.read(batches))
 
     def work(part: SortedRange) -> Sum:
-        found = part.load()
-        if found is None:
+        result = part.load()
+        if result is None:
             return 0, 0, 0.0
-        start = np.searchsorted(found.entity_index, np.arange(part.first, part.first + part.entities + 1))
-        return len(found), *_summed(start, found, tables)
+        start = np.searchsorted(result.entity_index, np.arange(part.first, part.first + part.entities + 1))
+        return len(result), *_summed(start, result, tables)
 
     return parallel_map(work, sorted_ranges(events, len(reader.entities), Path(directory)))
 
@@ -139,17 +139,17 @@ def sketch(path: str, directory: str, way: str) -> dict[str, Any]:
     options: dict[str, str | bool | int | float] = {
         "memory_limit": MEMORY[way], "temp_directory": directory, "preserve_insertion_order": False, "threads": 2,
     }  # fmt: skip
-    began, busy = time.perf_counter(), time.process_time()
-    read, cells, mass = 0, 0, 0.0
+    first_event_time, busy = time.perf_counter(), time.process_time()
+    read, cells, total_weight = 0, 0, 0.0
     with DuckDBWarehouse(Path(path), options) as warehouse:
         distinct = exp.select(exp.column("client")).distinct().from_("events").order_by(exp.column("client"))
         reader = _reader(Vocabulary.from_entities(warehouse.read(distinct)), ITEMS, CATEGORIES)
         batches = warehouse.batches(_query(reader.columns, way == "order"), BATCH_ROWS)
         for count, size, weight in WAYS[way](batches, reader, directory, tables):
-            read, cells, mass = read + count, cells + size, mass + weight
+            read, cells, total_weight = read + count, cells + size, total_weight + weight
     return {
-        "seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - busy, "events": read,
-        "cells": cells, "mass": mass,
+        "seconds": time.perf_counter() - first_event_time, "cpu_seconds": time.process_time() - busy, "events": read,
+        "cells": cells, "mass": total_weight,
     }  # fmt: skip
 
 
@@ -186,7 +186,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
                     apart("benchmarks.stream:sketch", path=path, directory=folder, way=way)
                     for _ in range(chosen.repeats)
                 ]
-                best = min(done, key=lambda one: one["result"]["seconds"])["result"]
+                best = min(done, key=lambda entry: entry["result"]["seconds"])["result"]
                 if best["events"] != events or abs(best["mass"] / true - 1) > 1e-4:
                     raise SystemExit(f"Wrong result: {best} for {events} events of mass {true}.")
                 rows.append(
@@ -194,7 +194,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
                         "way": way, "events": events, "seconds": round(best["seconds"], 2),
                         "cpu_seconds": round(best["cpu_seconds"], 2),
                         "events_per_second": round(events / best["seconds"]),
-                        "peak_mb": round(max(one["peak_mb"] for one in done)),
+                        "peak_mb": round(max(entry["peak_mb"] for entry in done)),
                     }
                 )  # fmt: skip
     return {

@@ -27,19 +27,21 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
     task, fitted = ws.contract.task(name), RecommendationArtifact.current(ws, name)
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
-        rows, found = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
-        shelf = RecommendationContext(ws, warehouse, task, times.data_end)
-    learnt = shelf.item_models(times.training_end, fitted.network(shelf.vectors))
+        rows, result = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
+        context = RecommendationContext(ws, warehouse, task, times.data_end)
+    training = context.item_models(times.training_end, fitted.network(context.vectors))
     generator = np.random.default_rng(seed)
 
     def asked(part: str, newest: int, share: float) -> list[Query]:
         queries = []
         for cutoff in np.unique(rows.cutoff[rows.part == part])[-newest:]:
-            mine = np.flatnonzero(rows.cutoff == cutoff)
-            size = min(max(int(share * len(mine)), 20), len(mine))
-            some = rows.take(np.sort(generator.choice(mine, size, replace=False)))
+            chosen = np.flatnonzero(rows.cutoff == cutoff)
+            size = min(max(int(share * len(chosen)), 20), len(chosen))
+            subset = rows.take(np.sort(generator.choice(chosen, size, replace=False)))
             queries.append(
-                shelf.query(shelf.interactions(learnt, int(cutoff)), some, found.items_of(some, shelf.items))
+                context.query(
+                    context.interactions(training, int(cutoff)), subset, result.items_of(subset, context.items)
+                )
             )
         return queries
 

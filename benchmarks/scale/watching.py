@@ -72,7 +72,7 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
         failed.
     """
     stages, peaks, disk, looked = Stages(), Peaks(), 0.0, 0.0
-    began, used = time.perf_counter(), children_seconds()
+    first_event_time, used = time.perf_counter(), children_seconds()
     printed: list[str] = []
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
@@ -93,17 +93,17 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
                 time.sleep(MEMORY_EVERY)
         finally:
             process.kill()  # one that has ended is left alone; an interrupted benchmark leaves none behind
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - first_event_time
         for reader in readers:
             reader.join()
-    found = {
+    result = {
         "command": " ".join([Path(command[0]).name, *command[1:]]), "seconds": round(seconds, 1),
         "cpu_seconds": round(children_seconds() - used, 1), **peaks.plain(),
         "disk_mb": round(max(disk, beside_mb(home)), 1), "stages": stages.found,
     }  # fmt: skip
     if process.returncode:
-        found["error"] = f"exit status {process.returncode}\n" + "\n".join([*printed[-KEPT_LINES:], *stages.lines])
-    return found
+        result["error"] = f"exit status {process.returncode}\n" + "\n".join([*printed[-KEPT_LINES:], *stages.lines])
+    return result
 
 
 def children_seconds() -> float:
@@ -123,12 +123,12 @@ def memory_mb(root: int) -> tuple[float, float, float]:
                 continue
     tree, added = {root}, True
     while added:
-        more = {one for one, parent in parents.items() if parent in tree} - tree
+        more = {current for current, parent in parents.items() if parent in tree} - tree
         tree, added = tree | more, bool(more)
     resident, anonymous, highest = 0.0, 0.0, 0.0
-    for one in tree:
+    for current in tree:
         try:
-            status = dict(line.split(":", 1) for line in Path(f"/proc/{one}/status").read_text().splitlines())
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{current}/status").read_text().splitlines())
         except OSError:
             continue
         if "VmRSS" in status:
@@ -156,9 +156,9 @@ def size_mb(folder: Path) -> float:
 
 def beside_mb(home: Path) -> float:
     """Disk that a home takes beside the warehouse's own file and its log."""
-    own = sum(
+    current = sum(
         path.stat().st_blocks * 512 / 2**20
         for path in (home / "warehouse.duckdb", home / "warehouse.duckdb.wal")
         if path.exists()
     )
-    return size_mb(home) - own
+    return size_mb(home) - current
