@@ -43,7 +43,7 @@ def contract() -> Contract:
     event = EventSource(
         name="SOURCE", relation=relation("events"), entity="e", time="t", session=None, columns=(column,)
     )
-    facts = tuple(
+    attributes = tuple(
         AttributeSource(name=name, relation=relation(table), key=key, valid_from=None, columns=())
         for name, table, key in (("THINGS", "facts of items", "COLUMN"), ("FACTS", "facts of entities", "e"))
     )
@@ -55,7 +55,7 @@ def contract() -> Contract:
         update={"name": "ITEMS", "type": TaskType.RECOMMENDATION, "predicts": Target(source="SOURCE", column="COLUMN")}
     )
     grid = Grid(relation=relation("grid"), cutoff="c", data_end="d", start=date(2024, 1, 1), now=None)
-    return Contract(entity="e", events=(event,), attributes=facts, tasks=(task, items), grid=grid)
+    return Contract(entity="e", events=(event,), attributes=attributes, tasks=(task, items), grid=grid)
 
 
 def cells(names: tuple[object, ...]) -> str:

@@ -14,22 +14,22 @@ OWNERS, ITEMS, CUTOFF = 40, 25, 100 * DAY
 def events() -> Events:
     generator = np.random.default_rng(1)
     size = 1500
-    owner = np.sort(generator.integers(0, OWNERS, size))
+    entity_index = np.sort(generator.integers(0, OWNERS, size))
     time = generator.integers(0, 120, size) * DAY
-    order = np.lexsort((time, owner))
+    order = np.lexsort((time, entity_index))
     item = (generator.integers(0, ITEMS, size) // 2) * 2  # odd items are never had
     none = np.full(size, -1)
     entities, items = (pd.Index([f"{kind} {n}" for n in range(count)]) for kind, count in (("e", OWNERS), ("i", ITEMS)))
-    return Events(entities, items, pd.Index([]), owner, time[order], item, none, none == 0, none == 0, {})
+    return Events(entities, items, pd.Index([]), entity_index, time[order], item, none, none == 0, none == 0, {})
 
 
 def test_days_since_and_between_visits_are_those_of_a_loop(events: Events) -> None:
-    owner, items = np.array([3, 0, 17]), np.array([2, 4, 5, 20])
-    newest, gap = _visits(events, owner, CUTOFF, items)
-    for row, who in enumerate(owner):
+    entity_index, items = np.array([3, 0, 17]), np.array([2, 4, 5, 20])
+    newest, gap = _visits(events, entity_index, CUTOFF, items)
+    for row, who in enumerate(entity_index):
         for column, what in enumerate(items):
-            mine = (events.owner == who) & (events.item == what) & (events.time < CUTOFF)
-            days = sorted((CUTOFF - events.time[mine]) / DAY)
+            chosen = (events.owner == who) & (events.item == what) & (events.time < CUTOFF)
+            days = sorted((CUTOFF - events.time[chosen]) / DAY)
             assert newest[row, column] == (days[0] if days else NEVER)
             assert gap[row, column] == ((days[-1] - days[0]) / (len(days) - 1) if len(days) > 1 else NEVER)
 
@@ -44,13 +44,13 @@ def test_a_ranker_learns_every_item_taken_and_few_of_the_others() -> None:
 
 
 def test_a_habit_is_ranked_first(events: Events) -> None:
-    owner, items = np.arange(OWNERS), np.arange(ITEMS)
+    entity_index, items = np.arange(OWNERS), np.arange(ITEMS)
     generator = np.random.default_rng(2)
     habit = generator.random((OWNERS, ITEMS)).astype(np.float32)
     scores = {"popularity": np.broadcast_to(generator.random(ITEMS).astype(np.float32), habit.shape), "personal": habit}
-    pairs = pairs_at(events, owner, CUTOFF, scores, items, np.zeros(habit.shape, bool))
+    pairs = pairs_at(events, entity_index, CUTOFF, scores, items, np.zeros(habit.shape, bool))
     assert pairs.is_first.sum(axis=1).tolist() == [ITEMS] * OWNERS
     truth = [np.argsort(-row)[:3] for row in habit]
     ranked = HandRanker([(pairs, truth)] * 4, seed=0, quick=True).rank(pairs, np.ones(pairs.items.shape, bool), k=5)
-    found = np.mean([np.isin(mine, best).mean() for mine, best in zip(truth, ranked, strict=True)])
-    assert found > 0.8
+    result = np.mean([np.isin(chosen, best).mean() for chosen, best in zip(truth, ranked, strict=True)])
+    assert result > 0.8

@@ -29,10 +29,10 @@ def test_a_task_is_told_once_with_every_seed() -> None:
         {"dataset": "web_events", "seed": seed, "tasks": {"churn": found(0.8 + seed / 50, 0.75, 0.03, brier=0.15)}}
         for seed in (0, 1)
     ]
-    told = page(runs, "")
-    (row,) = [line for line in told.splitlines() if line.startswith("| `churn` | 1,200")]
+    described = page(runs, "")
+    (row,) = [line for line in described.splitlines() if line.startswith("| `churn` | 1,200")]
     # the mean of .80 and .82; an interval of 1.96 errors to both sides; 1 - .15 / .2
     assert row.split(" | ")[3:] == [
         ".8100", ".7500 (lightgbm)", "+0.050 (-0.009 to +0.109), **+0.070 (+0.011 to +0.129)**", ".2500 |",
     ]  # fmt: skip
-    assert "| `churn` | lightgbm .7500; constant .5000 |" in told
+    assert "| `churn` | lightgbm .7500; constant .5000 |" in described

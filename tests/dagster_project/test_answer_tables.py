@@ -31,15 +31,15 @@ def specs(project: Project) -> dict[str, dg.AssetSpec]:
 
 
 @pytest.fixture(scope="module")
-def made(visits: Run) -> dict[str, Metadata]:
+def materializations(visits: Run) -> dict[str, Metadata]:
     """The metadata of the newest materialisation of each table of answers, and its partition."""
     with dg.DagsterInstance.from_config(str(visits.settings.home / "dagster")) as instance:
         events = {key: instance.get_latest_materialization_event(key) for key in instance.all_asset_keys()}
-        found = {key: event.asset_materialization for key, event in events.items() if event is not None}
+        result = {key: event.asset_materialization for key, event in events.items() if event is not None}
     return {
-        key.to_user_string(): {**one.metadata, "partition": one.partition}
-        for key, one in found.items()
-        if one is not None and "dagster/column_schema" in one.metadata
+        key.to_user_string(): {**entry.metadata, "partition": entry.partition}
+        for key, entry in result.items()
+        if entry is not None and "dagster/column_schema" in entry.metadata
     }
 
 
@@ -59,22 +59,29 @@ def connection(visits: Run) -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-def test_every_table_of_answers_is_told_of(visits: Run, made: dict[str, Metadata], names: dict[str, str]) -> None:
+def test_every_table_of_answers_is_told_of(
+    visits: Run, materializations: dict[str, Metadata], names: dict[str, str]
+) -> None:
     tables = {f"warehouse.basemodel.{name}" for (name,) in visits.rows(
         "select table_name from information_schema.tables where table_schema = 'basemodel'"
     )}  # fmt: skip
-    beside = {f"warehouse.{label.split()[0]}" for told in made.values() for label in told if label.endswith(" columns")}
-    assert {names[key] for key in made} | beside == {
+    neighbour = {
+        f"warehouse.{label.split()[0]}"
+        for described in materializations.values()
+        for label in described
+        if label.endswith(" columns")
+    }
+    assert {names[key] for key in materializations} | neighbour == {
         name for name in tables if not name.endswith((".ledger", ".owner"))
     }
 
 
 def test_columns_are_those_of_the_table_in_their_order_types_and_all_described(
-    made: dict[str, Metadata], names: dict[str, str], connection: duckdb.DuckDBPyConnection
+    materializations: dict[str, Metadata], names: dict[str, str], connection: duckdb.DuckDBPyConnection
 ) -> None:
-    for key, told in made.items():
-        schemas = {names[key]: told["dagster/column_schema"]}
-        schemas |= {label.split()[0]: value for label, value in told.items() if label.endswith(" columns")}
+    for key, details in materializations.items():
+        schemas = {names[key]: details["dagster/column_schema"]}
+        schemas |= {label.split()[0]: value for label, value in details.items() if label.endswith(" columns")}
         for table, schema in schemas.items():
             shown = [(column.name, _type(column.type)) for column in schema.value.columns]
             described = connection.execute(f"describe {table}").fetchall()
@@ -104,29 +111,29 @@ def test_types_are_those_that_the_warehouse_makes(kind: str, types: list[str]) -
 
 
 def test_rows_are_those_of_the_partition_and_of_the_table(
-    made: dict[str, Metadata], names: dict[str, str], connection: duckdb.DuckDBPyConnection
+    materializations: dict[str, Metadata], names: dict[str, str], connection: duckdb.DuckDBPyConnection
 ) -> None:
-    for key, told in made.items():
+    for key, described in materializations.items():
         counts = "select count(*) from {}"
         ((rows,),) = connection.execute(counts.format(names[key])).fetchall()
-        assert told["dagster/row_count"].value == rows, key
-        if told["partition"] is not None:
-            newest = f"(select * from {names[key]} where as_of = '{told['partition']}')"
+        assert described["dagster/row_count"].value == rows, key
+        if described["partition"] is not None:
+            newest = f"(select * from {names[key]} where as_of = '{described['partition']}')"
             ((rows,),) = connection.execute(counts.format(newest)).fetchall()
-        assert told["dagster/partition_row_count"].value == rows, key
+        assert described["dagster/partition_row_count"].value == rows, key
 
 
 def test_values_stand_in_the_columns_that_they_are_said_to_come_from(
-    made: dict[str, Metadata], names: dict[str, str], connection: duckdb.DuckDBPyConnection
+    materializations: dict[str, Metadata], names: dict[str, str], connection: duckdb.DuckDBPyConnection
 ) -> None:
     compared = 0
-    for key, told in made.items():
-        for column, sources in told["dagster/column_lineage"].value.deps_by_column.items():
+    for key, described in materializations.items():
+        for column, sources in described["dagster/column_lineage"].value.deps_by_column.items():
             above = " union all ".join(
                 f'select "{source.column_name}" from {names[source.asset_key.to_user_string()]}' for source in sources
             )
             lost = f'select "{column}" from {names[key]} where "{column}" is not null and "{column}" not in ({above})'
             assert connection.execute(lost).fetchall() == [], (key, column)
             compared += 1
-        assert told["dagster/column_lineage"].value.deps_by_column, key
+        assert described["dagster/column_lineage"].value.deps_by_column, key
     assert compared > 12

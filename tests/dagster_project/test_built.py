@@ -65,16 +65,22 @@ class Clinic:
 
 
 def reused(result: dg.ExecuteInProcessResult) -> bool:
-    found = {bool(event.metadata.get("reused")) for event in result.asset_materializations_for_node(STEP)}
-    assert len(found) == 1
-    return found.pop()
+    results = {bool(event.metadata.get("reused")) for event in result.asset_materializations_for_node(STEP)}
+    assert len(results) == 1
+    return results.pop()
 
 
 def findings(result: dg.ExecuteInProcessResult) -> set[tuple[str, str, bool, str, Any]]:
     rows = models.ROWS
     return {
-        (one.asset_key.to_user_string(), one.check_name, one.passed, one.severity.value, one.metadata[rows].value)
-        for one in result.get_asset_check_evaluations()
+        (
+            entry.asset_key.to_user_string(),
+            entry.check_name,
+            entry.passed,
+            entry.severity.value,
+            entry.metadata[rows].value,
+        )
+        for entry in result.get_asset_check_evaluations()
     }
 
 

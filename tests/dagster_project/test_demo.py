@@ -60,10 +60,10 @@ def test_the_loaders_assets_say_where_their_tables_are_and_what_is_in_them(tmp_p
     project = load_project(Settings(home=tmp_path))
     (loader,) = assets(project)
     result = dg.materialize([loader], resources={"workspaces": WorkspaceResource(project=project)})
-    made = {row.asset_key: row.metadata for row in result.asset_materializations_for_node(loader.op.name)}
+    created = {row.asset_key: row.metadata for row in result.asset_materializations_for_node(loader.op.name)}
     for name, frame in FRAMES.items():
         key = dg.AssetKey([SCHEMA, name])
-        shown = {**loader.metadata_by_key[key], **made[key]}
+        shown = {**loader.metadata_by_key[key], **created[key]}
         assert shown["dagster/table_name"] == f"{project.settings.warehouse_path.stem}.{SCHEMA}.{name}"
         assert shown["dagster/row_count"].value == len(frame)
         columns = [(column.name, column.type) for column in shown["dagster/column_schema"].value.columns]

@@ -46,10 +46,10 @@ def test_a_run_ends_by_naming_its_page(visits: Run) -> None:
 
 @pytest.fixture(scope="module")
 def shown(visits: Run) -> Iterator[Page]:
-    with browsing() as found:
-        found.show(1200)
-        found.open(visits.settings.home / "report.html")
-        yield found
+    with browsing() as result:
+        result.show(1200)
+        result.open(visits.settings.home / "report.html")
+        yield result
 
 
 def test_a_browser_shows_the_page_of_a_run_without_an_error(shown: Page) -> None:
@@ -150,12 +150,12 @@ def test_what_cannot_be_given_is_said_with_the_way_out(invoke, arguments: tuple[
 
 
 def test_every_score_of_the_week_has_its_decile(visits: Run) -> None:
-    found = visits.rows(
+    result = visits.rows(
         f"select count(*), min(decile), max(decile), bool_and(deciles.score = scores.score),"
         f" bool_and(decile = least(10, 1 + floor(percentile / 10))) from basemodel.{TASK}_deciles deciles"
         f" join basemodel.{TASK}_scores scores using (patient, as_of)"
     )
     ((scores,),) = visits.rows(f"select count(*) from basemodel.{TASK}_scores")
-    ((count, lowest, highest, same, right),) = found
+    ((count, lowest, highest, same, right),) = result
     assert (count, same, right) == (scores, True, True)
     assert 1 <= lowest < highest <= 10

@@ -95,8 +95,8 @@ def test_hooks_of_the_run_are_unsound_unless_they_say_nothing() -> None:
 
 def test_macros_of_the_project_are_read_and_those_of_dbt_are_not() -> None:
     def macro(package: str) -> str | None:
-        found = {"name": "m", "package_name": package, "macro_sql": "{{ run_started_at }}"}
-        return unsound({"macros": {"m": found}, "nodes": {}}, set(), DECLARED, "duckdb")
+        result = {"name": "m", "package_name": package, "macro_sql": "{{ run_started_at }}"}
+        return unsound({"macros": {"m": result}, "nodes": {}}, set(), DECLARED, "duckdb")
 
     assert macro("dbt") is None
     assert macro("dbt_duckdb") is None

@@ -58,10 +58,10 @@ def test_labels_of_a_column_with_a_dot_are_counted_again(tmp_path: Path) -> None
         }
     )  # fmt: skip
     ws = OWN.workspace(tmp_path, declared.model_copy(update={"tasks": (task,)}), visits=visits(), seen=seen)
-    found = check_labels(ws, "clinics")
-    assert found.passed, found.description
-    assert (found.metrics["differing"], found.metrics["left_out"]) == (0, 0)
-    assert int(found.metrics["rows"]) > 100
+    result = check_labels(ws, "clinics")
+    assert result.passed, result.description
+    assert (result.metrics["differing"], result.metrics["left_out"]) == (0, 0)
+    assert int(result.metrics["rows"]) > 100
 
 
 def test_a_column_called_as_a_fact_of_items_is_a_problem(tmp_path: Path) -> None:
@@ -80,13 +80,13 @@ def test_a_column_with_a_dot_is_sketched_and_stays_as_any_other_of_events(
     stages.embeddings(ws, "visits", DOTTED)
     stages.codes(ws, "visits", DOTTED)
     monkeypatch.setattr(builder, "SKETCHED_ABOVE", len(CLINICS) - 1)
-    (whole,), left = builder.source_plans(ws)
-    assert (set(whole.codes), left) == ({DOTTED}, [])
+    (complete,), left = builder.source_plans(ws)
+    assert (set(complete.codes), left) == ({DOTTED}, [])
     settings = ws.settings
-    length = history_layout([whole], settings.half_lives, settings.counted_half_lives, settings.windows).length
+    length = history_layout([complete], settings.half_lives, settings.counted_half_lives, settings.windows).length
     ws.settings = settings.model_copy(update={"row_numbers": length - 1})
     (short,), (least,) = builder.source_plans(ws)
-    assert short.top_items == whole.top_items
+    assert short.top_items == complete.top_items
     assert least.column != DOTTED
 
 
@@ -101,19 +101,19 @@ def test_no_column_is_called_as_a_row_of_cells_of_another(column: str) -> None:
 def test_the_encoder_of_a_column_is_not_that_of_a_fact_of_items(tmp_path: Path) -> None:
     """A text `product description` beside a `product` whose facts have a `description`."""
     ws = OWN.workspace(tmp_path)
-    own, fact = (fit_encoder("text", [pa.array([text] * 9)]) for text in ("red shoes", "blue hats"))
+    current, attribute = (fit_encoder("text", [pa.array([text] * 9)]) for text in ("red shoes", "blue hats"))
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict, dict]:
-        EncoderArtifact.write_encoders(writer, {"product description": own})
-        EncoderArtifact.write_encoders(writer, {"description": fact}, "product")
+        EncoderArtifact.write_encoders(writer, {"product description": current})
+        EncoderArtifact.write_encoders(writer, {"description": attribute}, "product")
         return {}, {}
 
     ws.pin()
     ws.materialize(EncoderArtifact.key("visits"), write)
     read, words = EncoderArtifact.current(ws, "visits"), pa.array(["red shoes", "blue hats"])
     for fitted, kept in (
-        (own, read.encoders()["product description"]),
-        (fact, read.encoders("product")["description"]),
+        (current, read.encoders()["product description"]),
+        (attribute, read.encoders("product")["description"]),
     ):
         np.testing.assert_array_equal(kept.features(words), fitted.features(words))
 
@@ -121,7 +121,7 @@ def test_the_encoder_of_a_column_is_not_that_of_a_fact_of_items(tmp_path: Path) 
 def visits(name: str = DOTTED) -> pa.Table:
     """The visits, whose clinic stands in a column of that name."""
     given = OWN.visits()
-    return given.rename_columns([name if own == "clinic" else own for own in given.column_names])
+    return given.rename_columns([name if current == "clinic" else current for current in given.column_names])
 
 
 def dotted(name: str = DOTTED) -> Contract:

@@ -45,15 +45,15 @@ class Foreign:
 
         def find() -> str:
             with DuckDBWarehouse(self.folder / "warehouse.duckdb") as warehouse:
-                found = preflight(warehouse, contract, NOW)
-            return " ".join(finding.description for finding in found if not finding.passed)
+                result = preflight(warehouse, contract, NOW)
+            return " ".join(check_result.description for check_result in result if not check_result.passed)
 
         return outcome(find)
 
     def quality(self, source: str = "visits") -> str:
         contract = read(self.folder, self.models)
         every: dict[str, EventSource | AttributeSource] = {
-            one.name: one for one in (*contract.events, *contract.attributes)
+            entry.name: entry for entry in (*contract.events, *contract.attributes)
         }
         with DuckDBWarehouse(self.folder / "warehouse.duckdb") as warehouse:
             return outcome(lambda: check_source(warehouse, every[source], NOW).description)
@@ -197,11 +197,11 @@ def test_of_very_many_events_those_of_some_entities_are_compared(foreign: Foreig
     foreign.sql("insert into visits select distinct * from visits")
     with DuckDBWarehouse(foreign.folder / "warehouse.duckdb") as warehouse:
         source = read(foreign.folder, foreign.models).event("visits")
-        found = repeated_rows(warehouse, source, most=40)
-    rows, repeats = int(found.metrics["rows"]), int(found.metrics["repeats"])
+        result = repeated_rows(warehouse, source, most=40)
+    rows, repeats = int(result.metrics["rows"]), int(result.metrics["repeats"])
     assert 0 < rows < 80
     assert rows == 2 * repeats
-    assert "(80 in all)" in found.description
+    assert "(80 in all)" in result.description
 
 
 def test_rows_that_differ_in_their_session_only_are_two_events(foreign: Foreign) -> None:
@@ -234,5 +234,5 @@ def test_sessions_do_not_depend_on_the_hosts_zone(foreign: Foreign, monkeypatch:
 
     with DuckDBWarehouse(foreign.folder / "warehouse.duckdb") as warehouse:
         plain = exp.alias_(exp.cast(exp.column("moment"), "timestamp"), "plain")
-        found = warehouse.read(exp.select("moment", plain).from_("main.zoned"))
-    assert found.to_pylist() == [{"moment": datetime(2024, 1, 1), "plain": datetime(2024, 1, 1)}]
+        result = warehouse.read(exp.select("moment", plain).from_("main.zoned"))
+    assert result.to_pylist() == [{"moment": datetime(2024, 1, 1), "plain": datetime(2024, 1, 1)}]

@@ -81,15 +81,17 @@ def test_the_only_positive_row_is_kept_whatever_the_type_of_the_target(tmp_path:
     rows = zip(returns.column("patient").to_pylist(), returns.column("cutoff").to_pylist(), strict=True)
     answers = pa.array([(who, cutoff) == ("patient 7", OWN.cutoffs[3]) for who, cutoff in rows])
     over = returns.column("returned").is_valid()
-    numbers = pa.array([int(one.as_py()) if known.as_py() else None for one, known in zip(answers, over, strict=True)])
+    numbers = pa.array(
+        [int(entry.as_py()) if known.as_py() else None for entry, known in zip(answers, over, strict=True)]
+    )
     changed = returns.set_column(2, "returned", numbers.cast(pa.int8()).cast(kind))
     ws = OWN.workspace(tmp_path, returns=changed)
     (task,) = ws.contract.tasks
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
         drawn = plan(ws.contract, ws.settings.model_copy(update={"task_rows": 60}), warehouse, task, times)
-        found = load_task_rows(warehouse, task, times, drawn)
-    assert found.target is not None
-    train = found.part == "train"
+        result = load_task_rows(warehouse, task, times, drawn)
+    assert result.target is not None
+    train = result.part == "train"
     assert train.sum() < 200
-    assert np.nansum(found.target.cast(pa.float64()).to_numpy()[train]) == 1
+    assert np.nansum(result.target.cast(pa.float64()).to_numpy()[train]) == 1

@@ -47,15 +47,15 @@ REFUSED: dict[str, tuple[TaskType, pa.DataType, Made, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def said(folder: Path, kind: TaskType, made: pa.DataType, value: Made) -> str:
+def said(folder: Path, kind: TaskType, created: pa.DataType, value: Made) -> str:
     """What is said of the targets before there is a snapshot; empty where they are sound."""
     declared = OWN.contract()
     (task,) = declared.tasks
-    asked = declared.model_copy(update={"tasks": (task.model_copy(update={"type": kind, "predicts": None}),)})
+    requested = declared.model_copy(update={"tasks": (task.model_copy(update={"type": kind, "predicts": None}),)})
     returns = OWN.returns(OWN.visits())
     values = [None if came is None else value(came) for came in returns.column("returned").to_pylist()]
-    changed = returns.set_column(2, "returned", pa.array(values, made))
-    ws = OWN.workspace(folder, asked, returns=changed)
+    changed = returns.set_column(2, "returned", pa.array(values, created))
+    ws = OWN.workspace(folder, requested, returns=changed)
 
     def found() -> str:
         result = check_targets(ws, "returns")
@@ -73,8 +73,8 @@ def test_targets_of_any_type_that_holds_answers_are_sound(tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_target_that_no_head_could_learn_is_named_before_training(tmp_path: Path, name: str) -> None:
-    kind, made, value, words = REFUSED[name]
-    shows(said(tmp_path, kind, made, value), ("arget returned of returns", *words))
+    kind, created, value, words = REFUSED[name]
+    shows(said(tmp_path, kind, created, value), ("arget returned of returns", *words))
 
 
 def test_of_very_many_rows_those_of_some_entities_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,8 +31,8 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
 def test_whom_nothing_happened_to_gets_the_answer_of_such_rows(answered: Answered) -> None:
     """Strangers were in the question from the start and never came."""
     _, scores = answered
-    strange = [scores[f"stranger {one}"] for one in range(STRANGERS)]
-    known = [scores[f"patient {one}"] for one in range(PATIENTS)]
+    strange = [scores[f"stranger {entry}"] for entry in range(STRANGERS)]
+    known = [scores[f"patient {entry}"] for entry in range(PATIENTS)]
     assert max(strange) < 0.1
     assert np.mean(known) > 0.5
 

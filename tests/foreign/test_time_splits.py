@@ -42,7 +42,7 @@ def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace
     parts = {"train": range(14), "validation": range(15, 19), "test": range(19, 23)}
     assert report["split"] == "given"
     for name, weeks in parts.items():
-        first, last = (f"{week(one):%Y-%m-%dT%H:%M}" for one in (weeks[0], weeks[-1]))
+        first, last = (f"{week(entry):%Y-%m-%dT%H:%M}" for entry in (weeks[0], weeks[-1]))
         assert report[f"{name} cutoffs"] == f"{first} to {last}, {len(weeks)} of them"
         assert report[f"{name} rows"] == len(weeks) * clinics.PATIENTS
 
@@ -72,7 +72,7 @@ def test_an_earlier_validation_is_due_for_training_and_a_later_one_is_not(
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "text"),
     [
         ({"test_from": week(40)}, "no cutoff from test_from 2024-12-09 05:00:00 on, to test"),
         ({"validation_from": START}, "no cutoff whose window is over by validation_from 2024-03-04 05:00:00"),
@@ -80,11 +80,11 @@ def test_an_earlier_validation_is_due_for_training_and_a_later_one_is_not(
     ],
 )
 def test_a_split_that_leaves_a_part_empty_is_refused_before_training(
-    changes: dict[str, Any], says: str, tmp_path: Path
+    changes: dict[str, Any], text: str, tmp_path: Path
 ) -> None:
     few = replace(OWN)
     workspace = few.workspace(tmp_path, few.contract(split=GIVEN.model_copy(update=changes)))
-    with pytest.raises(DataError, match=says) as caught:
+    with pytest.raises(DataError, match=text) as caught:
         workspace.pin()
     assert "task returns" in str(caught.value)
     assert "2024-03-04 05:00:00 to 2024-08-05 05:00:00" in str(caught.value)
@@ -108,7 +108,7 @@ def test_counts_of_moments_of_their_own_are_of_the_grid(known: str | None) -> No
     """
     task = OWN.contract(split=CountedSplit(validation=4, test=8), moments=Moments.OWN).tasks[0]
     task = task.model_copy(update={"known": known, "horizon": 0 if known else 7})
-    times = Times(np.array([to_microseconds(one) for one in OWN.cutoffs]), to_microseconds(OWN.end), 0)
+    times = Times(np.array([to_microseconds(entry) for entry in OWN.cutoffs]), to_microseconds(OWN.end), 0)
     wanted = (week(12), week(16)) if known else (week(10), week(15))
     assert tuple(map(to_datetime, row_cutoff_bounds(times, task))) == wanted
 

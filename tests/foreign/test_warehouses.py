@@ -144,8 +144,8 @@ SNOWFLAKE: dict[str, tuple[Chunks, list[object]]] = {
 @pytest.mark.parametrize("name", SNOWFLAKE)
 def test_snowflakes_chunks_have_one_schema_and_lose_nothing(name: str) -> None:
     chunks, expected = SNOWFLAKE[name]
-    found = SnowflakeSession(chunks).stream(sqlglot.select("value"), 10).read_all()
-    assert found.column("value").to_pylist() == expected
+    result = SnowflakeSession(chunks).stream(sqlglot.select("value"), 10).read_all()
+    assert result.column("value").to_pylist() == expected
 
 
 def test_an_id_beyond_64_bits_is_refused_by_the_name_of_its_column() -> None:

@@ -56,7 +56,7 @@ def test_scores_are_compared_within_what_is_named() -> None:
 
 def branches(source: str) -> list[int]:
     """Lines in which types of tasks are compared, matched or are the keys of a mapping."""
-    found: list[int] = []
+    result: list[int] = []
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Compare():
@@ -69,8 +69,8 @@ def branches(source: str) -> list[int]:
                 parts = []
         inside = [leaf for part in parts if part is not None for leaf in ast.walk(part)]
         if any(isinstance(leaf, ast.Attribute) and ast.unparse(leaf.value) == "TaskType" for leaf in inside):
-            found.append(next(leaf.lineno for leaf in inside if isinstance(leaf, ast.Attribute)))
-    return found
+            result.append(next(leaf.lineno for leaf in inside if isinstance(leaf, ast.Attribute)))
+    return result
 
 
 def test_only_the_registry_and_the_kinds_branch_on_a_type() -> None:

@@ -30,8 +30,8 @@ Function = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def moments(start: np.ndarray, time: np.ndarray, values: np.ndarray, cutoffs: np.ndarray) -> np.ndarray:
-    found = decayed_moments(start, time, values, cutoffs, LIVES)
-    return np.concatenate([found.total_weight, found.total, found.mean, found.last[..., None]], axis=2)
+    result = decayed_moments(start, time, values, cutoffs, LIVES)
+    return np.concatenate([result.total_weight, result.total, result.mean, result.last[..., None]], axis=2)
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -52,8 +52,8 @@ EACH = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.key
 
 
 def history(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    owner, time, codes, values = random_events(seed, ENTITIES, elements=ELEMENTS)
-    return np.searchsorted(owner, np.arange(ENTITIES + 1)), time, codes, values
+    entity_index, time, codes, values = random_events(seed, ENTITIES, elements=ELEMENTS)
+    return np.searchsorted(entity_index, np.arange(ENTITIES + 1)), time, codes, values
 
 
 def cutoffs_per_entity(seed: int, count: int = 5) -> np.ndarray:
@@ -66,13 +66,13 @@ def cutoffs_per_entity(seed: int, count: int = 5) -> np.ndarray:
 @given(SEEDS, SEEDS)
 def test_a_row_says_what_its_cutoffs_say_for_all(function: Function, seed: int, other: int) -> None:
     events, cutoffs = history(seed), cutoffs_per_entity(other)
-    found = function(*events, cutoffs)
+    result = function(*events, cutoffs)
     for entity, row in enumerate(cutoffs):
-        np.testing.assert_array_equal(found[entity], function(*events, row)[entity])
+        np.testing.assert_array_equal(result[entity], function(*events, row)[entity])
         for index in range(len(row)):
             alone = function(*events, row[index : index + 1])[entity, 0]
             # What decays is carried from cutoff to cutoff, so that the last bits may differ.
-            np.testing.assert_allclose(found[entity, index], alone, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(result[entity, index], alone, rtol=1e-4, atol=1e-5)
 
 
 @EACH
@@ -80,11 +80,11 @@ def test_a_row_says_what_its_cutoffs_say_for_all(function: Function, seed: int, 
 @given(SEEDS, SEEDS, st.integers(1, 3))
 def test_a_repeated_cutoff_says_the_same_again(function: Function, seed: int, other: int, times: int) -> None:
     events, cutoffs = history(seed), cutoffs_per_entity(other, 3)
-    found = function(*events, cutoffs)
+    result = function(*events, cutoffs)
     padded = function(*events, np.hstack([cutoffs, np.repeat(cutoffs[:, -1:], times, axis=1)]))
-    np.testing.assert_array_equal(padded[:, :3], found)
-    np.testing.assert_array_equal(padded[:, 3:], np.repeat(found[:, -1:], times, axis=1))
-    np.testing.assert_array_equal(function(*events, np.repeat(cutoffs, 2, axis=1)), np.repeat(found, 2, axis=1))
+    np.testing.assert_array_equal(padded[:, :3], result)
+    np.testing.assert_array_equal(padded[:, 3:], np.repeat(result[:, -1:], times, axis=1))
+    np.testing.assert_array_equal(function(*events, np.repeat(cutoffs, 2, axis=1)), np.repeat(result, 2, axis=1))
 
 
 @EACH
@@ -126,10 +126,10 @@ def test_every_form_of_cutoffs_has_one_layout() -> None:
     frozen = np.tile(shared, (3, 1))
     frozen.flags.writeable = False
     for cutoffs in (shared, frozen, np.broadcast_to(shared, (3, 2)), np.asfortranarray(frozen), frozen[::-1]):
-        found = per_entity(cutoffs, 3)
-        np.testing.assert_array_equal(found, np.tile(shared, (3, 1)))
-        assert found.flags.c_contiguous
-        assert found.flags.writeable
+        result = per_entity(cutoffs, 3)
+        np.testing.assert_array_equal(result, np.tile(shared, (3, 1)))
+        assert result.flags.c_contiguous
+        assert result.flags.writeable
     assert as_rows(shared, 1).flags.writeable
     assert as_rows(shared, 0).shape == (0, 2)
 

@@ -14,9 +14,9 @@ SIZE = 400
 def shares() -> np.ndarray:
     """Sixty traits that are chance; trait 7 holds of most of the first group."""
     generator = np.random.default_rng(1)
-    found = (generator.random((2 * SIZE, 60)) < 0.3).astype(np.float32)
-    found[:SIZE, 7] = generator.random(SIZE) < 0.6
-    return found
+    result = (generator.random((2 * SIZE, 60)) < 0.3).astype(np.float32)
+    result[:SIZE, 7] = generator.random(SIZE) < 0.6
+    return result
 
 
 GROUP = np.repeat([0, 1], SIZE)
@@ -54,8 +54,8 @@ def test_the_interval_holds_the_true_lift_as_often_as_it_says() -> None:
     for seed in range(200):
         generator = np.random.default_rng(seed)
         shares = np.concatenate([generator.random((SIZE, 1)) < 0.5, generator.random((SIZE, 1)) < 0.25])
-        (one,) = told(shares.astype(np.float32), ["x"])
-        inside.append(one.low <= 2 <= one.high)
+        (entry,) = told(shares.astype(np.float32), ["x"])
+        inside.append(entry.low <= 2 <= entry.high)
     assert 0.9 <= np.mean(inside) <= 0.99
 
 
@@ -70,11 +70,11 @@ def test_nobody_is_told_alone(shares: np.ndarray) -> None:
 
 
 def test_a_trait_that_is_not_to_be_told_is_not(shares: np.ndarray) -> None:
-    assert 7 not in {one.trait for one in told(shares, [None if one == 7 else one for one in COLUMNS])}
+    assert 7 not in {entry.trait for entry in told(shares, [None if entry == 7 else entry for entry in COLUMNS])}
 
 
 def test_one_column_does_not_fill_a_description() -> None:
     generator = np.random.default_rng(0)
     shares = (generator.random((2 * SIZE, 20)) < np.where(GROUP == 0, 0.8, 0.1)[:, None]).astype(np.float32)
-    found = told(shares, ["a"] * 12 + ["b"] * 8)
-    assert sorted(one.trait < 12 for one in found) == [False] * 3 + [True] * 3
+    result = told(shares, ["a"] * 12 + ["b"] * 8)
+    assert sorted(entry.trait < 12 for entry in result) == [False] * 3 + [True] * 3

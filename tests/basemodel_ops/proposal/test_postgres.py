@@ -42,8 +42,8 @@ def database(postgres_server: dict[str, str]) -> Iterator[Watched]:
         yield Watched(f"{URI}&host={host}&port={port}&user={variables['PGUSER']}&dbname=proposal")
 
 
-def look_in(database: Watched, places: list[str]) -> list[SeenTable]:
-    return look_into(PostgresDatabase(database), places)
+def look_in(database: Watched, row_indices: list[str]) -> list[SeenTable]:
+    return look_into(PostgresDatabase(database), row_indices)
 
 
 def test_a_shop_is_taken_for_what_it_is_as_files(tmp_path: Path, database: Watched) -> None:
@@ -130,9 +130,9 @@ def test_what_is_not_there_is_said(database: Watched) -> None:
         'create schema sales; create table sales.orders (a integer); create table sales."Orders" (a integer);'
         "create table sales.empty ()"
     )
-    for place in ("shop", "sales.missing", "sales.empty", ""):
+    for row_index in ("shop", "sales.missing", "sales.empty", ""):
         with pytest.raises(DataError, match=r"There is no table in .* Schemas with tables: sales"):
-            look_in(database, [place])
+            look_in(database, [row_index])
     with pytest.raises(DataError, match="would both be the table orders"):
         look_in(database, ["sales"])
     assert PostgresDatabase(database).schemas() == {"sales"}
@@ -161,8 +161,8 @@ def test_facts_are_found_by_values_where_names_differ_and_copies_are_not_read(da
         create table stage.some_more as select * from stage.some order by at desc"""
     )
     airports, flights = look_in(database, ["fly"])
-    found = {column.name: column.mentions for column in flights.columns}
-    assert found == {"passenger_id": "", "dest": "airports", "gate": "", "at": ""}
+    result = {column.name: column.mentions for column in flights.columns}
+    assert result == {"passenger_id": "", "dest": "airports", "gate": "", "at": ""}
     assert annotation(propose([airports, flights]), flights, flights.columns[1]) == {
         "type": "category", "references": "airports",
     }  # fmt: skip
@@ -177,7 +177,7 @@ def test_several_large_tables_are_sampled_one_after_another(database: Watched) -
                 timestamp '2023-01-01' + i * interval '1 minute' as at
             from generate_series(1, {LARGE // 2}) as i"""
         )
-    calls, views = look_in(database, ["public"])
+    calls, feature_sets = look_in(database, ["public"])
     assert calls.is_sampled
-    assert views.is_sampled
+    assert feature_sets.is_sampled
     assert calls.rows == pytest.approx(LARGE // 2, rel=0.15)

@@ -340,11 +340,11 @@ def test_folders_below_are_read_and_partitions_are_one_table(tmp_path: Path) -> 
         for folder in ("more", "more/.hidden"):
             connection.execute(f"copy (select i as product, i % 3 as kind from range(25) as t (i)) to "
                                f"'{tmp_path}/{folder}/products.csv'")  # fmt: skip
-    found = {table.name: table for table in look([tmp_path])}
-    assert {name: (len(table.paths), table.rows) for name, table in found.items()} == {
+    result = {table.name: table for table in look([tmp_path])}
+    assert {name: (len(table.paths), table.rows) for name, table in result.items()} == {
         "products": (1, 25), "sales": (6, 1200),
     }  # fmt: skip
-    (events,) = propose(list(found.values())).events
+    (events,) = propose(list(result.values())).events
     assert (events.table.name, events.time) == ("sales", "bought_at")
 
 

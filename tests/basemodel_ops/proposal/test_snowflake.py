@@ -128,9 +128,9 @@ def test_what_is_not_there_is_said(warehouse: Watched) -> None:
         create table SALES."Order Lines" (A integer); create table SALES.ORDERS (A integer)"""
     )
     database = SnowflakeDatabase(warehouse)
-    for place in ("shop", "sales.missing", ""):
+    for row_index in ("shop", "sales.missing", ""):
         with pytest.raises(DataError, match=r"There is no table in .* Snowflake database. Schemas with tables: SALES"):
-            look_into(database, [place])
+            look_into(database, [row_index])
     with pytest.raises(DataError, match=r"would both be the table order_lines. .* `snowflake:schema.table` each"):
         look_into(database, ["sales"])
     assert [table.origin for table in look_into(database, ["sales.order lines"])] == ["SALES.Order Lines"]

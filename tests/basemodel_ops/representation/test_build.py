@@ -84,10 +84,10 @@ def test_a_future_is_unknown_exactly_where_its_window_is_not_over() -> None:
     for end in (FIRST + 15 * DAY, FIRST + 15 * DAY - 1, END):
         values = future(random_history(1), cutoffs, end)
         for block in target_layout(PLANS, HORIZONS, SPANS).blocks:
-            own = np.isnan(values[:, :, block.offset : block.end])
+            current = np.isnan(values[:, :, block.offset : block.end])
             is_open = cutoffs + int(block.detail) * DAY > end
-            assert own[:, is_open].all()
-            assert not own[:, ~is_open].any()
+            assert current[:, is_open].all()
+            assert not current[:, ~is_open].any()
 
 
 def test_an_event_at_the_cutoff_is_future_not_history() -> None:
@@ -102,9 +102,9 @@ def test_an_event_at_the_cutoff_is_future_not_history() -> None:
     values = future(history, cutoff)[0, 0]
     assert [values[block.offset] for block in layout.select("occurred")] == [1, 1]
     assert values[layout.select("time_to_event")[0].offset] == 0
-    thing, composition = layout.select("item", column="kind")[0], layout.select("item_distribution")[0]
-    np.testing.assert_allclose(values[thing.offset : thing.end], [np.log(2), 0, 0, 0], atol=1e-3)
-    assert values[composition.offset : composition.end].sum() == PLANS[0].density_rows  # one distribution per row
+    item, distribution = layout.select("item", column="kind")[0], layout.select("item_distribution")[0]
+    np.testing.assert_allclose(values[item.offset : item.end], [np.log(2), 0, 0, 0], atol=1e-3)
+    assert values[distribution.offset : distribution.end].sum() == PLANS[0].density_rows  # one distribution per row
 
 
 def test_counts_and_recency_are_decayed_by_age() -> None:
@@ -134,11 +134,11 @@ def test_lines_of_one_session_are_one_occasion_and_many_events() -> None:
         item_ids={"kind": np.array([2, 2, 1, 2], np.int32), "item": np.full(4, -1, np.int32)},
     )
     layout, values = history_layout(PLANS, LIVES, LIVES, WINDOWS), past(history, cutoff)[0, 0]
-    (count,), (_, occasion) = (layout.select(kind, column="kind") for kind in ("count", "session"))
+    (count,), (_, session) = (layout.select(kind, column="kind") for kind in ("count", "session"))
     older, newer = (
         2 ** (-age / 90) / (1 - 2 ** (-7 / 90)) for age in (14, 7)
     )  # a week, the least, stands for all time
-    for block, lines in ((count, 2), (occasion, 1)):
+    for block, lines in ((count, 2), (session, 1)):
         expected = np.log1p([0, older, lines * older + newer, 0])
         np.testing.assert_allclose(values[block.offset : block.end], expected, atol=1e-3)
 
@@ -167,8 +167,8 @@ def test_sketch_rows_and_pooled_vectors_have_unit_length_or_none(seed: int) -> N
 )
 def test_a_layout_has_no_gap_no_overlap_and_survives_its_rows(layout: Layout) -> None:
     assert layout.blocks[0].offset == 0
-    for block, following in zip(layout.blocks, layout.blocks[1:], strict=False):
-        assert block.end == following.offset
+    for block, successor in zip(layout.blocks, layout.blocks[1:], strict=False):
+        assert block.end == successor.offset
     assert layout.blocks[-1].end == layout.length
     everywhere = np.concatenate([layout.positions(kind) for kind in layout.kinds])
     np.testing.assert_array_equal(np.sort(everywhere), np.arange(layout.length))

@@ -18,7 +18,7 @@ from .trips import opened, workspace
 
 def encode(ws: Workspace) -> None:
     """Encoders, vectors and codes of every source."""
-    for source in ("trips", *(facts.name for facts in ws.contract.attributes)):
+    for source in ("trips", *(attributes.name for attributes in ws.contract.attributes)):
         stages.encoders(ws, source)
     stages.embeddings(ws, "trips", "station")
     stages.codes(ws, "trips", "station")

@@ -61,12 +61,12 @@ def _modules() -> dict[str, dict[str, Any]]:
         raise missing["DefaultCredentialsError"]
 
     configs = {name: SimpleNamespace for name in ("QueryJobConfig", "LoadJobConfig")}
-    made = {
+    created = {
         "ConnectionProperty": lambda key, value: SimpleNamespace(key=key, value=value),
         "DatasetReference": lambda project, dataset: SimpleNamespace(project=project, dataset_id=dataset),
         "TableReference": lambda dataset, table: SimpleNamespace(dataset_id=dataset.dataset_id, table_id=table),
     }
-    bigquery: dict[str, Any] = {**configs, **made, "Client": None}
+    bigquery: dict[str, Any] = {**configs, **created, "Client": None}
     return {
         "google.cloud": {"__path__": []},
         "google.cloud.bigquery": bigquery,
@@ -213,16 +213,16 @@ class Client:
         return Job()
 
     def get_table(self, reference: Any) -> Any:
-        asked = "select column_name, data_type from information_schema.columns where table_schema = ? and "
-        asked += "table_name = ? order by ordinal_position"
-        found = self._cursor.execute(asked, [reference.dataset_id, reference.table_id]).fetchall()
-        if not found:
+        requested = "select column_name, data_type from information_schema.columns where table_schema = ? and "
+        requested += "table_name = ? order by ordinal_position"
+        result = self._cursor.execute(requested, [reference.dataset_id, reference.table_id]).fetchall()
+        if not result:
             raise _error("NotFound", f"Not found: Table {reference.dataset_id}.{reference.table_id}")
-        return SimpleNamespace(schema=[_field(name, kind) for name, kind in found])
+        return SimpleNamespace(schema=[_field(name, kind) for name, kind in result])
 
     def list_datasets(self) -> list[Any]:
-        found = self._cursor.execute("select schema_name from duckdb_schemas() where not internal").fetchall()
-        return [SimpleNamespace(dataset_id=name) for (name,) in found]
+        result = self._cursor.execute("select schema_name from duckdb_schemas() where not internal").fetchall()
+        return [SimpleNamespace(dataset_id=name) for (name,) in result]
 
     def get_dataset(self, name: str) -> Any:
         for dataset in self.list_datasets():
@@ -236,8 +236,8 @@ class Client:
 
     def list_tables(self, name: str) -> list[Any]:
         self.get_dataset(name)
-        asked = "select table_name from information_schema.tables where table_schema = ?"
-        return [SimpleNamespace(table_id=table) for (table,) in self._cursor.execute(asked, [name]).fetchall()]
+        requested = "select table_name from information_schema.tables where table_schema = ?"
+        return [SimpleNamespace(table_id=table) for (table,) in self._cursor.execute(requested, [name]).fetchall()]
 
     def close(self) -> None:
         self._cursor.close()

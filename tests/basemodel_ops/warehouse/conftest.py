@@ -59,7 +59,7 @@ class StandInDatabricks(DatabricksWarehouse):
 
 
 @pytest.fixture(params=KINDS)
-def each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlWarehouse]:
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlWarehouse]:
     """An empty warehouse of each kind."""
     name = f"tests_{next(NUMBERS)}"
     if request.param == "duckdb":
@@ -76,13 +76,13 @@ def each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlWarehous
         yield snowflake_warehouse(request.getfixturevalue("snowflake_server"), name.upper())
 
 
-def fakesnow_gap(error: type[BaseException], says: str, **others: str) -> pytest.MarkDecorator:
+def fakesnow_gap(error: type[BaseException], text: str, **others: str) -> pytest.MarkDecorator:
     """All kinds, of which fakesnow, and others by their names, are known to fail so; marks must go when they pass."""
-    return gaps(error, snowflake=f"fakesnow 0.12.1: {says}", **others)
+    return gaps(error, snowflake=f"fakesnow 0.12.1: {text}", **others)
 
 
 def gaps(error: type[BaseException], **reasons: str) -> pytest.MarkDecorator:
     """All kinds, of which some are known to fail with this error."""
     marks = {kind: pytest.mark.xfail(raises=error, strict=True, reason=reason) for kind, reason in reasons.items()}
     kinds = [pytest.param(kind, marks=marks[kind]) if kind in marks else kind for kind in KINDS]
-    return pytest.mark.parametrize("each", kinds, indirect=True)
+    return pytest.mark.parametrize("backend", kinds, indirect=True)

@@ -128,11 +128,11 @@ class Cursor:
                 raise
             self._cursor.commit()
         elif isinstance(statement, exp.Query):
-            found = self._cursor.sql(_as_duckdb(statement))
-            table = found.to_arrow_table()
+            result = self._cursor.sql(_as_duckdb(statement))
+            table = result.to_arrow_table()
             # A sum of whole numbers is a BIGINT there.
             kinds = [field.with_type(pa.int64()) if str(kind) == "HUGEINT" else field
-                     for field, kind in zip(table.schema, found.types, strict=True)]  # fmt: skip
+                     for field, kind in zip(table.schema, result.types, strict=True)]  # fmt: skip
             self._result = table.cast(pa.schema(kinds))
         elif isinstance(statement, exp.Alter):
             (added,) = statement.args["actions"]

@@ -121,10 +121,10 @@ def test_every_data_type_has_a_reading(kind: str) -> None:
 
 @pytest.mark.parametrize("given", TYPES)
 def test_data_types_are_said_as_sql_says_them(given: str) -> None:
-    made = SimpleNamespace(field_type=given, mode="NULLABLE", precision=None, scale=None)
-    assert bigquery._data_type(made) == TYPES[given]
-    made.mode = "REPEATED"
-    assert bigquery._data_type(made) == f"ARRAY<{TYPES[given]}>"
+    created = SimpleNamespace(field_type=given, mode="NULLABLE", precision=None, scale=None)
+    assert bigquery._data_type(created) == TYPES[given]
+    created.mode = "REPEATED"
+    assert bigquery._data_type(created) == f"ARRAY<{TYPES[given]}>"
 
 
 def test_rows_go_in_files_and_none_is_left(project: StandInBigQuery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_rows_go_in_files_and_none_is_left(project: StandInBigQuery, monkeypatch
         out.append(table.slice(2))
     assert project.read(rows_query(THINGS, ["client"])).column(0).to_pylist() == [1, 2, 3, 4]
     with project._session() as session:
-        assert [str(one) for one in session.relations()] == ["basemodel.ledger", "raw.things"]
+        assert [str(entry) for entry in session.relations()] == ["basemodel.ledger", "raw.things"]
 
 
 def test_a_transaction_has_a_session_that_ends_with_it(project: StandInBigQuery) -> None:

@@ -28,23 +28,26 @@ def test_pauses_double_up_to_the_longest_with_jitter() -> None:
 
 
 def test_trouble_ends_at_the_total_and_says_how_often_it_was_tried() -> None:
-    trouble, began = Retries(RetryPolicy(total=0.3, first=0.01, longest=0.02), random.Random(0)), time.monotonic()
+    failure, first_event_time = (
+        Retries(RetryPolicy(total=0.3, first=0.01, longest=0.02), random.Random(0)),
+        time.monotonic(),
+    )
 
     def try_on() -> None:
         while True:
-            trouble.wait(ConnectionError("the cable is out"))
+            failure.wait(ConnectionError("the cable is out"))
 
     with pytest.raises(WarehouseError, match=r"asked \d+ times .* the cable is out") as caught:
         try_on()
-    assert 0.2 < time.monotonic() - began < 2
+    assert 0.2 < time.monotonic() - first_event_time < 2
     assert isinstance(caught.value.__cause__, ConnectionError)
 
 
 def test_progress_begins_the_limit_anew() -> None:
-    trouble = Retries(RetryPolicy(total=0.1, first=0.01, longest=0.02), random.Random(0))
+    failure = Retries(RetryPolicy(total=0.1, first=0.01, longest=0.02), random.Random(0))
     for _ in range(20):
-        trouble.wait(ConnectionError("now and then"))
-        trouble.reset()
+        failure.wait(ConnectionError("now and then"))
+        failure.reset()
 
 
 def test_a_call_that_takes_too_long_is_left_behind_and_tidied_up_later() -> None:
@@ -98,8 +101,8 @@ def test_a_read_goes_on_behind_the_last_row_that_arrived(
 ) -> None:
     warehouse.load(THINGS, things(20_480))
     breaking = Breaking(warehouse, monkeypatch, list(breaks))
-    found = pa.Table.from_batches(list(warehouse.batches(rows_query(THINGS, ["value", "more"]), 2048)))
-    assert found.equals(things(20_480))
+    result = pa.Table.from_batches(list(warehouse.batches(rows_query(THINGS, ["value", "more"]), 2048)))
+    assert result.equals(things(20_480))
     assert breaking.opened == len(breaks) + 1
 
 

@@ -42,7 +42,7 @@ def known_at(client: int, moment: datetime, known: str | None) -> datetime | Non
 
 @pytest.mark.parametrize("known", [None, "known"])
 def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
-    each: SqlWarehouse, known: str | None
+    backend: SqlWarehouse, known: str | None
 ) -> None:
     moments = pa.array([moment for _, moment in ROWS], pa.timestamp("us"))
     table = pa.table(
@@ -52,10 +52,10 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
             "known": pa.array([known_at(*row, known) for row in ROWS], pa.timestamp("us")),
         }
     )  # fmt: skip
-    each.load(task(known).relation, table)
+    backend.load(task(known).relation, table)
     weeks = pa.array(CUTOFFS, pa.timestamp("us"))
     ends = pa.array([END] * len(CUTOFFS), pa.timestamp("us"))
-    each.load(GRID.relation, pa.table({"cutoff": weeks, "data_end": ends}))
+    backend.load(GRID.relation, pa.table({"cutoff": weeks, "data_end": ends}))
     over = [one for one in CUTOFFS if one + timedelta(days=0 if known else 5) <= END]
     test_from = over[-2]
     validation_from = [one for one in CUTOFFS if one + timedelta(days=0 if known else 5) <= test_from][-2]
@@ -66,15 +66,16 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
         part = "unlabelled" if is_late else "test" if moment >= test_from else "embargo"
         part = "validation" if at is not None and moment >= validation_from and at < test_from else part
         wanted["train" if at is not None and at < validation_from else part].append(client)
-    found = read_counts(each.read(counts_query(task(known), TIMES, yes=exp.Literal.number(1))))
-    assert {part: (one.rows, one.entities, one.positives) for part, one in found.items()} == {
-        part: (len(own), len(set(own)), sum(client % 2 for client in own)) for part, own in wanted.items()
+    result = read_counts(backend.read(counts_query(task(known), TIMES, yes=exp.Literal.number(1))))
+    assert {part: (one.rows, one.entities, one.positives) for part, one in result.items()} == {
+        part: (len(current), len(set(current)), sum(client % 2 for client in current))
+        for part, current in wanted.items()
     }
-    assert {"train", "validation", "test", "unlabelled"} <= found.keys()
+    assert {"train", "validation", "test", "unlabelled"} <= result.keys()
     for before, cutoff in zip([None, *CUTOFFS[:-1]], CUTOFFS, strict=True):
-        asked = population_at(each, GRID, task(known), cutoff)
-        assert asked.cutoff is not None
-        pairs = sorted(zip(asked.entities.to_pylist(), asked.cutoff.tolist(), strict=True))
+        requested = population_at(backend, GRID, task(known), cutoff)
+        assert requested.cutoff is not None
+        pairs = sorted(zip(requested.entities.to_pylist(), requested.cutoff.tolist(), strict=True))
         assert pairs == sorted(
             (client, to_microseconds(moment) + 1)
             for client, moment in ROWS

@@ -18,22 +18,22 @@ from ..trips import RIDERS
 
 
 def test_sound_rows_pass_and_the_audit_says_how_many_it_compared(riders: Workspace) -> None:
-    finding = check_point_in_time(riders)
-    assert finding.passed, finding.description
+    check_result = check_point_in_time(riders)
+    assert check_result.passed, check_result.description
     length = riders.current("training_examples").report["length"]
-    assert RIDERS * 3 <= float(finding.metrics["rows"]) <= RIDERS * 3 * len(CUTOFFS)
-    assert finding.metrics["bytes"] == finding.metrics["rows"] * 2 * length
-    assert float(finding.metrics["events_moved"]) > 300
-    assert float(finding.metrics["targets"]) > 100
+    assert RIDERS * 3 <= float(check_result.metrics["rows"]) <= RIDERS * 3 * len(CUTOFFS)
+    assert check_result.metrics["bytes"] == check_result.metrics["rows"] * 2 * length
+    assert float(check_result.metrics["events_moved"]) > 300
+    assert float(check_result.metrics["targets"]) > 100
 
 
 def test_of_many_rows_some_are_compared(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     every = check_point_in_time(riders)
     monkeypatch.setattr(hindsight, "ROWS", 30)
-    finding = check_point_in_time(riders)
-    assert finding.passed, finding.description
-    assert 0 < float(finding.metrics["rows"]) <= 30 * hindsight.SAMPLED_CUTOFFS < float(every.metrics["rows"])
-    assert 0 < float(finding.metrics["targets"]) < float(every.metrics["targets"])
+    check_result = check_point_in_time(riders)
+    assert check_result.passed, check_result.description
+    assert 0 < float(check_result.metrics["rows"]) <= 30 * hindsight.SAMPLED_CUTOFFS < float(every.metrics["rows"])
+    assert 0 < float(check_result.metrics["targets"]) < float(every.metrics["targets"])
 
 
 def a_day_late(history_values: Any) -> Any:
@@ -43,7 +43,7 @@ def a_day_late(history_values: Any) -> Any:
 
 def facts_too_early(at: Any) -> Any:
     """Facts that are seen two months before they are known."""
-    return lambda facts, low, high, cutoffs: at(facts, low, high, cutoffs + 60 * DAY)
+    return lambda attributes, low, high, cutoffs: at(attributes, low, high, cutoffs + 60 * DAY)
 
 
 def without_end(target_values: Any) -> Any:
@@ -73,7 +73,7 @@ def test_rows_that_know_the_future_are_named(
     for module in modules:
         monkeypatch.setattr(module, name, leak(getattr(module, name)))
     stages.training_examples(fresh)
-    finding = check_point_in_time(fresh)
-    assert not finding.passed
+    check_result = check_point_in_time(fresh)
+    assert not check_result.passed
     for word in words:
-        assert word in finding.description
+        assert word in check_result.description

@@ -58,9 +58,11 @@ def test_nothing_is_made_twice(trained: Workspace) -> None:
 
 
 def test_new_events_and_labels_make_nothing_until_a_training_is_due(trained: Workspace) -> None:
-    own = trips().select(["rider", "started_at", "booking", "station", "fare"])
-    more = own.slice(0, 30).set_column(1, "started_at", pa.array([NOW - timedelta(hours=1)] * 30, pa.timestamp("us")))
-    load(trained, TRIPS, pa.concat_tables([own, more]))
+    current = trips().select(["rider", "started_at", "booking", "station", "fare"])
+    more = current.slice(0, 30).set_column(
+        1, "started_at", pa.array([NOW - timedelta(hours=1)] * 30, pa.timestamp("us"))
+    )
+    load(trained, TRIPS, pa.concat_tables([current, more]))
     try:
         assert made(trained) == {}
         due = made(trained, renew=True)
@@ -68,7 +70,7 @@ def test_new_events_and_labels_make_nothing_until_a_training_is_due(trained: Wor
         assert "table behavior.trips changed" in due["encoders/trips"]
         assert "encoders/trips" in due["embeddings/trips__station"]
     finally:
-        load(trained, TRIPS, own)
+        load(trained, TRIPS, current)
 
 
 def test_a_training_is_due_when_the_data_end_late_enough(trained: Workspace) -> None:
@@ -88,12 +90,14 @@ def test_a_training_is_due_when_the_data_end_late_enough(trained: Workspace) -> 
 
 
 def test_a_new_question_makes_only_itself(trained: Workspace) -> None:
-    asked, task = ask(trained, lambda rider, cutoff: int(rider < "rider 3") if is_over(cutoff) else None, pa.int64())
+    requested, task = ask(
+        trained, lambda rider, cutoff: int(rider < "rider 3") if is_over(cutoff) else None, pa.int64()
+    )
     both = trained.contract.model_copy(update={"tasks": (*trained.contract.tasks, task)})
     ws = Workspace.open(trained.settings, both, lambda _: None)
-    found = {key for key in made(ws) if key != "snapshot"}
-    assert found == {f"{task.name}/model", f"{task.name}/evaluation"}
-    del asked
+    result = {key for key in made(ws) if key != "snapshot"}
+    assert result == {f"{task.name}/model", f"{task.name}/evaluation"}
+    del requested
 
 
 def test_words_and_the_moment_at_which_data_stop_change_nothing(trained: Workspace) -> None:
@@ -116,11 +120,11 @@ def test_words_and_the_moment_at_which_data_stop_change_nothing(trained: Workspa
     ],
 )
 def test_a_setting_makes_again_what_depends_on_it(trained: Workspace, settings: dict, first: set[str]) -> None:
-    found = made(again(trained, **settings))
-    assert first <= found.keys()
+    result = made(again(trained, **settings))
+    assert first <= result.keys()
     (name,) = settings
-    assert any(name in found[key] for key in first)
-    assert "encoders/riders" not in found or first == {"snapshot"}
+    assert any(name in result[key] for key in first)
+    assert "encoders/riders" not in result or first == {"snapshot"}
 
 
 def test_another_definition_of_a_table_is_looked_at_and_the_same_rows_change_nothing(trained: Workspace) -> None:

@@ -55,12 +55,12 @@ HONEST: dict[TaskType, tuple[Answer, pa.DataType]] = {
 
 def whole(ws: Workspace, answer: Answer, kind: pa.DataType, **changes: Any) -> tuple[Workspace, str]:
     """Fit, evaluate and score a task that answers only where its window is over."""
-    own, task = ask(ws, lambda rider, cutoff: answer(rider, cutoff) if is_over(cutoff) else None, kind, **changes)
-    stages.task_model(own, task.name)
-    stages.task_evaluation(own, task.name)
-    stages.task_scores(own, task.name, CUTOFFS[-1], "run")
-    assert check_scores(own, task.name, CUTOFFS[-1]).passed
-    return own, task.name
+    current, task = ask(ws, lambda rider, cutoff: answer(rider, cutoff) if is_over(cutoff) else None, kind, **changes)
+    stages.task_model(current, task.name)
+    stages.task_evaluation(current, task.name)
+    stages.task_scores(current, task.name, CUTOFFS[-1], "run")
+    assert check_scores(current, task.name, CUTOFFS[-1]).passed
+    return current, task.name
 
 
 def refused(ws: Workspace, answer: Answer, kind: pa.DataType, *words: str, **changes: Any) -> None:
@@ -104,10 +104,10 @@ def test_one_answer_in_all_test_rows_cannot_be_measured_and_stops_the_scores(
     ws, name = whole(
         riders, lambda rider, cutoff: first if cutoff in parts["test"] else answer(rider, cutoff), values, type=kind
     )
-    finding = check_task(ws, name)
-    assert not finding.passed
+    check_result = check_task(ws, name)
+    assert not check_result.passed
     for word in (name, "one answer only", "BASEMODEL_TEST_CUTOFFS"):
-        assert word in finding.description
+        assert word in check_result.description
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -205,22 +205,24 @@ def test_classes_unseen_in_training_count_as_missed(riders: Workspace, parts: di
 
 @pytest.mark.parametrize("kind", HONEST)
 def test_a_target_that_a_fact_gives_away_stops_the_fit_and_the_fact_is_named(riders: Workspace, kind: TaskType) -> None:
-    told = {BINARY: lambda age: int(age > 33), AMOUNT: lambda age: 3 * age - 7, CLASS: lambda age: str(age > 33)}[kind]
+    described = {BINARY: lambda age: int(age > 33), AMOUNT: lambda age: 3 * age - 7, CLASS: lambda age: str(age > 33)}[
+        kind
+    ]
     refused(
-        riders, lambda rider, cutoff: told(AGES[rider]) if rider in AGES else ..., HONEST[kind][1],
+        riders, lambda rider, cutoff: described(AGES[rider]) if rider in AGES else ..., HONEST[kind][1],
         "riders age", "holds the answer", "valid_from", type=kind,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", HONEST)
 def test_a_target_that_a_column_of_events_gives_away_stops_the_fit(riders: Workspace, kind: TaskType) -> None:
-    told = {
+    described = {
         BINARY: lambda fare: int(fare > 8),
         AMOUNT: lambda fare: fare,
         CLASS: lambda fare: "abc"[int(fare > 8) + int(fare > 16)],
     }[kind]
     refused(
-        riders, lambda rider, cutoff: told(LAST_FARE[rider, cutoff]) if (rider, cutoff) in LAST_FARE else ...,
+        riders, lambda rider, cutoff: described(LAST_FARE[rider, cutoff]) if (rider, cutoff) in LAST_FARE else ...,
         HONEST[kind][1], "trips fare last", "holds the answer", "ignore", type=kind,
     )  # fmt: skip
 
