@@ -14,7 +14,7 @@ from basemodel_ops.contract.types import (
     Relation,
     Task,
 )
-from basemodel_ops.data_quality.findings import (
+from basemodel_ops.data_quality.check_results import (
     check_cutoffs,
     check_declared,
     check_end,

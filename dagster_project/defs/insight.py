@@ -109,8 +109,8 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
     )
     def insight(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
-        for made, stage in _stages(workspace, timestamp, context.run.run_id).items():
-            started, wanted = time.monotonic(), context.selected_asset_keys & set(made)
+        for made_keys, stage in _stages(workspace, timestamp, context.run.run_id).items():
+            started, wanted = time.monotonic(), context.selected_asset_keys & set(made_keys)
             for name, report in stage().items() if wanted else ():
                 if (key := dg.AssetKey(name)) in wanted:
                     results = _results(workspace, key, timestamp)
@@ -159,7 +159,7 @@ def _items(project: Project, column: str) -> dg.AssetsDefinition:
     )  # fmt: skip
     vectors = [asset_key(embedding_key(source, column)) for source in sources]
     about, contract = f"The vector of each value of `{column}`", project.contract
-    owned = [owner for source in sources for owner in owners(contract, contract.event(source).relation)]
+    owned = [email for source in sources for email in owners(contract, contract.event(source).relation)]
 
     @dg.multi_asset(
         name="__".join(table.key.path),

@@ -61,7 +61,7 @@ def content(warehouse: "Warehouse", contract: Contract, relation: Relation) -> l
 def _read(path: Path) -> tuple[str, list[CheckResult]] | None:
     try:
         result = json.loads(path.read_text())
-        return str(result["version"]), [CheckResult(**finding) for finding in result["findings"]]
+        return str(result["version"]), [CheckResult(**record) for record in result["findings"]]
     except (OSError, ValueError, TypeError, KeyError):  # never written, or not by this code
         return None
 

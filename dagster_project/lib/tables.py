@@ -75,9 +75,9 @@ def print_steps(steps: "Sequence[Step]", console: Console) -> None:
         style = "bold" if step.is_due else "dim"
         table.add_row(step.key, "made" if step.is_due else "reused", step.why, style=style)
     show(table, console)
-    made = sum(step.is_due for step in steps)
+    due = sum(step.is_due for step in steps)
     console.print(
-        f"{made} of {len(steps)} would be made, on the tables as they stand: dbt was not run. Deciles, explanations, "
+        f"{due} of {len(steps)} would be made, on the tables as they stand: dbt was not run. Deciles, explanations, "
         "insight, marts and the report follow the scores.",
         soft_wrap=True,
     )

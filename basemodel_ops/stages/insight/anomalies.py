@@ -24,7 +24,7 @@ from basemodel_ops.report import Report
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.odd import Odd, Teller, oddest
 from basemodel_ops.stages.insight.past import contemporaries, entity_halves, typical_before, windows_at
-from basemodel_ops.stages.insight.usual import Contemporaries, TypicalWindows
+from basemodel_ops.stages.insight.typical_windows import Contemporaries, TypicalWindows
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.insight.windows import Windows, window_days
 from basemodel_ops.stages.scoring.querying import typed_key

@@ -11,7 +11,7 @@ from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.insight.usual import Contemporaries, TypicalWindows
+from basemodel_ops.stages.insight.typical_windows import Contemporaries, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows, lines_of
 from basemodel_ops.stages.scoring.population import population_query
 from basemodel_ops.stages.scoring.scoring import check_layout

@@ -65,8 +65,8 @@ class ZeroShotQuestion(Question):
             values = EncoderArtifact.current(ws, source).vocabulary(column).values
             self._labels = values.slice(0, checkpoint.layout.select("recency", source, column)[0].length)
             return
-        nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)
-        if not task.form.aggregates or zero_shot_prediction(checkpoint, nothing, task) is None:
+        no_rows = np.zeros((0, len(checkpoint.blocks)), np.float32)
+        if not task.form.aggregates or zero_shot_prediction(checkpoint, no_rows, task) is None:
             able = [other.name for other in ws.contract.tasks if is_pretrained(other)]
             raise DataError(
                 f"Task {task.name} does not ask for a future that is pretrained, so it cannot be answered without "
