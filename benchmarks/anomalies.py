@@ -34,7 +34,7 @@ from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.anomalies import days_of, uniform
 from basemodel_ops.stages.insight.past import contemporaries, entity_halves, typical_before, windows_at
-from basemodel_ops.stages.insight.usual import Contemporaries, TypicalWindows
+from basemodel_ops.stages.insight.typical_windows import Contemporaries, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
 from benchmarks.quality.datasets import PROJECTS, Dataset, online_retail, web_events
@@ -119,7 +119,7 @@ class _Ranked:
         self, ws: Workspace, builder: Builder, part: Part, typical: TypicalWindows, others: Contemporaries, days: int,
         checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
-        self._ws, self._builder, self._part, self._usual, self._others = ws, builder, part, typical, others
+        self._ws, self._builder, self._part, self._typical, self._others = ws, builder, part, typical, others
         self._days, self._checkpoint = days, checkpoint
         self._low = int(part.cutoffs[0, 0])
         self._values = builder.represent(part)
@@ -132,7 +132,7 @@ class _Ranked:
         return Windows(self._ws, self._builder, part, self._values, self._days, self._checkpoint)
 
     def _scores(self, windows: Windows) -> np.ndarray:
-        return combined(self._usual.judge(windows, self._others, entity_halves(windows))[1])
+        return combined(self._typical.judge(windows, self._others, entity_halves(windows))[1])
 
     def _aggregates(self, histories: list[History]) -> np.ndarray:
         """The automatic aggregates at the cutoff, (entities, numbers)."""
@@ -143,7 +143,7 @@ class _Ranked:
     def uniform(self, seed: int) -> dict[str, Any]:
         """How many entities there are, and how uniform their p-values."""
         draw = np.random.default_rng(seed).random(len(self._score))
-        p = p_values(self._usual.past, self._score, draw)[self._known]
+        p = p_values(self._typical.past, self._score, draw)[self._known]
         return {"entities": len(p), **uniform(p)}
 
     def _eligible(self, kind: str) -> np.ndarray:
@@ -185,8 +185,8 @@ class _Ranked:
         forest = IsolationForest(n_estimators=100, contamination=CONTAMINATION, random_state=draw).fit(scaled)
         local = LocalOutlierFactor(n_neighbors=min(20, len(scaled) - 1), contamination=CONTAMINATION).fit(scaled)
         answer = np.isin(able, chosen)
-        ways = score, -forest.score_samples(scaled), -local.negative_outlier_factor_
-        ours, theirs, last = (float(roc_auc_score(answer, way[able])) for way in ways)
+        methods = score, -forest.score_samples(scaled), -local.negative_outlier_factor_
+        ours, theirs, last = (float(roc_auc_score(answer, method[able])) for method in methods)
         return ours, theirs, last
 
 

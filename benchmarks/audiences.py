@@ -24,8 +24,8 @@ from basemodel_ops.stages.insight.week import Week
 from benchmarks.behaviour import (
     Behaviour,
     add_options,
+    columns_by_entity,
     events_after,
-    joined,
     recency_frequency_money,
     register_entities,
 )
@@ -105,7 +105,7 @@ def _hand_made(connection: duckdb.DuckDBPyConnection, week: Week, behaviour: Beh
         for n, span in enumerate(within)
         for number, aggregate in enumerate(("count(*)", "count(distinct visit)", "sum(amount)"))
     ]
-    totals = joined(
+    totals = columns_by_entity(
         connection, week,
         f"select entity, {', '.join(columns)} from ({behaviour.events}) where time < $as_of group by entity",
         {"as_of": week.as_of},

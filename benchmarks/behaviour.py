@@ -67,7 +67,7 @@ def recency_frequency_money(
     connection: duckdb.DuckDBPyConnection, week: Week, behaviour: Behaviour
 ) -> np.ndarray:  # fmt: skip
     """Logs of days since the last event, visits and amount before a week, standardised, (entities, 3)."""
-    table = joined(
+    table = columns_by_entity(
         connection, week,
         f"""select entity, date_diff('day', max(time), $as_of) as recency, count(distinct visit) as frequency,
             sum(amount) as money
@@ -83,7 +83,9 @@ def register_entities(connection: duckdb.DuckDBPyConnection, week: Week) -> None
     connection.register("asked", pa.table({"entity": week.entities.values, "place": np.arange(len(week))}))
 
 
-def joined(connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict) -> dict[str, np.ndarray]:
+def columns_by_entity(
+    connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict
+) -> dict[str, np.ndarray]:
     """Columns of a query by `entity`, one row per entity of a week in its order; 0 where there is none."""
     register_entities(connection, week)
     result = connection.execute(

@@ -17,7 +17,7 @@ from basemodel_ops.encoders import fit_encoder
 from basemodel_ops.stages.features.cold import NeighbourGroups, embed_cold_items, nearest_text_groups
 from benchmarks.refit import inductive_gap
 
-FACTS = ("manufacturer_id", "department", "brand", "product_category", "product_type")
+ATTRIBUTES = ("manufacturer_id", "department", "brand", "product_category", "product_type")
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -41,14 +41,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
     names = pa.array(
         (attributes.product_type.fillna("") + " " + attributes.package_size.fillna("")).to_numpy(), pa.string()
     )
-    ways = {
-        "facts": [NeighbourGroups.by_value(attributes[name].astype("category").cat.codes.to_numpy()) for name in FACTS],
+    methods = {
+        "facts": [
+            NeighbourGroups.by_value(attributes[name].astype("category").cat.codes.to_numpy()) for name in ATTRIBUTES
+        ],
         "name": [nearest_text_groups(names, fit_encoder("text", [names]), counts)],
     }
-    ways["facts and name"] = [*ways["facts"], *ways["name"]]
+    methods["facts and name"] = [*methods["facts"], *methods["name"]]
     types = attributes.product_type.astype("category").cat.codes.to_numpy()
     result: dict[str, Any] = {"hidden": int(new.sum()), "known": int(old.sum()), "dimension": chosen.dimension}
-    for name, neighbour_group in ways.items():
+    for name, neighbour_group in methods.items():
         result[name] = _measured(before, after, embed_cold_items(before, neighbour_group, old), old, new, types)
     random = np.random.default_rng(chosen.seed).standard_normal((int((~old).sum()), chosen.dimension))
     random = (random / np.linalg.norm(random, axis=1, keepdims=True)).astype(np.float32)

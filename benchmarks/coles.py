@@ -82,16 +82,16 @@ def measure(problem: Problem, feature_sets: dict[str, np.ndarray], samples: int,
             selected, product = product_answers(problem, train, validation, seed, newest)
             test["product"] = product[selected]
             for view, values in feature_sets.items():
-                for way, answer in tuned_answers(
+                for method, answer in tuned_answers(
                     view, values, problem, (train, validation), requested, True, newest
                 ).items():
-                    known, test[way] = np.split(answer, [len(problem.validation)])
-                    if not way.startswith("refitted"):
-                        cells["validation"].setdefault(way, []).append(problem.metric(problem.validation, known))
-            for way, answer in test.items():
-                cells["test"].setdefault(way, []).append(problem.metric(problem.test, answer))
+                    known, test[method] = np.split(answer, [len(problem.validation)])
+                    if not method.startswith("refitted"):
+                        cells["validation"].setdefault(method, []).append(problem.metric(problem.validation, known))
+            for method, answer in test.items():
+                cells["test"].setdefault(method, []).append(problem.metric(problem.test, answer))
         result[f"{share:g}"] = {
-            part: {way: round(float(np.mean(values)), 4) for way, values in current.items()}
+            part: {method: round(float(np.mean(values)), 4) for method, values in current.items()}
             for part, current in cells.items()
         }
     return result

@@ -84,8 +84,8 @@ def _errors(
         ages.append(_spearman(np.nan_to_num(age, nan=365.0), cutoff - newest[there]))
     names = ("precision_at_10", "precision_at_distinct", "rank_correlation")
     means = {
-        way: dict(zip(names, np.round(np.nanmean(rows, axis=0), 3).tolist(), strict=True))
-        for way, rows in result.items()
+        method: dict(zip(names, np.round(np.nanmean(rows, axis=0), 3).tolist(), strict=True))
+        for method, rows in result.items()
     }
     return {**means, "when": {"age_rank_correlation": round(float(np.nanmean(ages)), 3)}}
 

@@ -63,8 +63,8 @@ def run(rest: list[str]) -> dict[str, Any]:
         newest = cutoffs[-1]
         anyone = _anyone(events, newest, chosen.most)
         return {
-            "visitors": chosen.visitors, "events": len(events.owner), "evaluations": chosen.evaluations,
-            "contexts": chosen.contexts, **_found(causes_found), "anyone": _cost(ws, anyone, newest, chosen),
+            "visitors": chosen.visitors, "events": len(events.entity_index), "evaluations": chosen.evaluations,
+            "contexts": chosen.contexts, **_aggregate_runs(causes_found), "anyone": _cost(ws, anyone, newest, chosen),
             "peak_mb": round(peak_mb(), 1),
         }  # fmt: skip
     finally:
@@ -151,7 +151,7 @@ def _causes(ws: Workspace, left: list[Leaver], cutoff: datetime, chosen: argpars
     return result
 
 
-def _found(parts: list[list[dict[str, float]]]) -> dict[str, Any]:
+def _aggregate_runs(parts: list[list[dict[str, float]]]) -> dict[str, Any]:
     rows = pd.DataFrame([row for part in parts for row in part])
     if rows.empty:
         return {"leavers": 0}

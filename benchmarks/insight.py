@@ -22,7 +22,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.week import Week
-from benchmarks.behaviour import Behaviour, add_options, events_after, joined, recency_frequency_money
+from benchmarks.behaviour import Behaviour, add_options, columns_by_entity, events_after, recency_frequency_money
 from dagster_project.lib.project import load_project
 
 TOPS = (0.01, 0.05, 0.1)
@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> Numbers:
 
 def _lookalikes(connection: duckdb.DuckDBPyConnection, week: Week, plain: np.ndarray, behaviour: Behaviour) -> Numbers:
     """Lift of the held-out half of seeds among those nearest to the other half, by kind of seeds and by nearness."""
-    said_yes = joined(connection, week, behaviour.yes, {"as_of": week.as_of})["yes"] > 0
+    said_yes = columns_by_entity(connection, week, behaviour.yes, {"as_of": week.as_of})["yes"] > 0
     bought = events_after(connection, week, behaviour, 14)[1] > 0
     enough = (bought.sum(axis=0) >= LEAST_BUYERS) & (bought.mean(axis=0) <= MOST_BUYERS)
     kinds = {behaviour.question: [said_yes], "buyers of a category": list(bought[:, enough].T)}

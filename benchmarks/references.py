@@ -32,7 +32,7 @@ from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import gain, metric_of
 from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY, Events
-from benchmarks.quality.planted import FAILED, told_the_cause
+from benchmarks.quality.planted import FAILED, with_cause
 from benchmarks.quality.product import pretrained
 from benchmarks.quality.repeat import Buyers, expected_amount, expected_orders
 
@@ -75,7 +75,7 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     if task.horizon is None:
         references["linear counts"] = _linear_counts(task.type, events, entity_index, rows.cutoff, target, known, test)
     if FAILED in events.items:
-        described = boosted_answers(task.type, told_the_cause(events, entity_index, rows.cutoff), target, known, test)
+        described = boosted_answers(task.type, with_cause(events, entity_index, rows.cutoff), target, known, test)
         references["told the cause"] = described
     if events.numbers and task.predicts is not None and task.type is not TaskType.MULTICLASS:
         references |= _textbook(task, events, entity_index, rows.cutoff, known, test)

@@ -15,7 +15,7 @@ from basemodel_ops.contract.types import Column, ColumnType, Contract, EventSour
 from benchmarks.measure import apart
 from benchmarks.stream import CUTOFF, generate
 
-PLACE = "benchmarks.represent:represent"
+MODULE = "benchmarks.represent:represent"
 ENTITIES = 100_000
 NOW = datetime.fromtimestamp(CUTOFF / 1e6, UTC).replace(tzinfo=None)
 
@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as home:
             events = int(size * 1e6)
             apart("benchmarks.represent:prepare", home=home, events=events)
-            measured = apart(PLACE, home=home)
+            measured = apart(MODULE, home=home)
             runs.append({"events": events, **measured["result"], "peak_mb": measured["peak_mb"]})
     first, last = runs[0], runs[-1]
     ratios = {name: last[name] / first[name] for name in ("events", "seconds", "peak_mb")}

@@ -47,7 +47,7 @@ def stream_of(events: Events, unit: str) -> Stream:
     if unit not in UNITS:
         raise SettingsError(f"No unit {unit}. There are: {', '.join(UNITS)}.")
     first = np.arange(len(events.time)) if unit == "lines" else np.flatnonzero(events.is_first)
-    entity_index, time = events.owner[first], events.time[first]
+    entity_index, time = events.entity_index[first], events.time[first]
     gap = np.diff(time, prepend=time[0]) / DAY
     gap[np.append(True, entity_index[1:] != entity_index[:-1])] = 0
     codes = {"hour": time // (DAY // 24) % 24 + 1, "weekday": (time // DAY + 3) % 7 + 1}

@@ -20,7 +20,7 @@ class Events:
     entities: pd.Index
     items: pd.Index
     categories: pd.Index
-    owner: np.ndarray
+    entity_index: np.ndarray
     time: np.ndarray  # microseconds
     item: np.ndarray
     category: np.ndarray  # -1 where unknown
@@ -41,7 +41,7 @@ class Events:
     @cached_property
     def key(self) -> np.ndarray:
         """Ascending (events,): owner, then time."""
-        return self.owner.astype(np.int64) * self.span + (self.time - self.origin)
+        return self.entity_index.astype(np.int64) * self.span + (self.time - self.origin)
 
     def before(self, entity_index: np.ndarray, moment: np.ndarray) -> np.ndarray:
         """Position after the last event of each owner strictly before the moment (microseconds)."""
@@ -54,7 +54,7 @@ class Events:
     @cached_property
     def start(self) -> np.ndarray:
         """Position of each entity's first event, (entities + 1,)."""
-        return np.searchsorted(self.owner, np.arange(len(self.entities) + 1))
+        return np.searchsorted(self.entity_index, np.arange(len(self.entities) + 1))
 
 
 def read_events(warehouse: Warehouse, dataset: Dataset) -> Events:

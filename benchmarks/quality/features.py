@@ -104,11 +104,11 @@ def _categories(events: Events, entity_index: np.ndarray, cutoff: np.ndarray) ->
             seen = (events.time < moment) & ((events.time >= moment - span * DAY) if span else True)
             chosen = seen & (row_index >= 0)
             table = np.bincount(
-                events.owner[chosen] * len(largest) + row_index[chosen], minlength=entities * len(largest)
+                events.entity_index[chosen] * len(largest) + row_index[chosen], minlength=entities * len(largest)
             )
             counts[rows, number] = table.reshape(entities, -1)[entity_index[rows]]
             for kind, codes in enumerate((events.item, events.category)):
-                pairs = np.unique(events.owner[seen].astype(np.int64) * (1 << 32) + codes[seen] + 1)
+                pairs = np.unique(events.entity_index[seen].astype(np.int64) * (1 << 32) + codes[seen] + 1)
                 per_owner = np.bincount(pairs >> 32, minlength=entities)
                 distinct[rows, 2 * number + kind] = per_owner[entity_index[rows]]
     names = [f"category_{span}_{events.categories[c]}" for span in spans for c in largest]
@@ -120,5 +120,7 @@ def category_log_counts(events: Events, entity_index: np.ndarray, cutoff: int) -
     """Log counts of every category before the cutoff, float32 (rows, categories)."""
     seen = (events.time < cutoff) & (events.category >= 0)
     width = len(events.categories)
-    table = np.bincount(events.owner[seen] * width + events.category[seen], minlength=len(events.entities) * width)
+    table = np.bincount(
+        events.entity_index[seen] * width + events.category[seen], minlength=len(events.entities) * width
+    )
     return np.log1p(table.reshape(-1, width)[entity_index]).astype(np.float32)

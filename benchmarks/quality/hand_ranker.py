@@ -9,7 +9,7 @@ from basemodel_ops.tasks.metrics import is_among
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.ranking import counts
 
-EACH = 100
+CANDIDATES_EACH = 100
 """Items that each reference puts forward per entity."""
 
 NEGATIVES = 60
@@ -42,7 +42,7 @@ def pairs_at(
     had: np.ndarray,
 ) -> Pairs:
     """Candidates and numbers of these owners strictly before `cutoff`; `scores` (owners, items) of every reference."""
-    value = min(EACH, len(items))
+    value = min(CANDIDATES_EACH, len(items))
     best = [np.argpartition(-current, value - 1, axis=1)[:, :value] for current in scores.values()]
     row_index = np.sort(np.hstack(best), axis=1)
     since, gap = _visits(events, entity_index, cutoff, items)
@@ -67,8 +67,8 @@ def _visits(events: Events, entity_index: np.ndarray, cutoff: int, items: np.nda
     """Days since the last event of each (owner, item), and mean days between two of them; `NEVER` without."""
     row, column = np.full(len(events.entities), -1), np.full(len(events.items), -1)
     row[entity_index], column[items] = np.arange(len(entity_index)), np.arange(len(items))
-    seen = (events.time < cutoff) & (row[events.owner] >= 0) & (column[events.item] >= 0)
-    at = row[events.owner[seen]], column[events.item[seen]]
+    seen = (events.time < cutoff) & (row[events.entity_index] >= 0) & (column[events.item] >= 0)
+    at = row[events.entity_index[seen]], column[events.item[seen]]
     age = (cutoff - events.time[seen]) / DAY
     newest, oldest = (np.full((len(entity_index), len(items)), start) for start in (NEVER, -1.0))
     many = np.zeros(newest.shape)
@@ -83,7 +83,7 @@ class HandRanker:
 
     def __init__(self, moments: list[tuple[Pairs, list[np.ndarray]]], seed: int, quick: bool) -> None:
         generator = np.random.default_rng(seed)
-        training_pairs = [_lessons(pairs, truth, generator) for pairs, truth in moments]
+        training_pairs = [_training_pairs(pairs, truth, generator) for pairs, truth in moments]
         numbers, taken, entity = (np.concatenate(part) for part in zip(*training_pairs, strict=True))
         apart = generator.random(int(entity.max(initial=0)) + 1)[entity] < 0.2
         data = lgb.Dataset(numbers[~apart], taken[~apart], free_raw_data=False)
@@ -113,7 +113,7 @@ def _settings(leaves: int, seed: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _lessons(
+def _training_pairs(
     pairs: Pairs, truth: list[np.ndarray], generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Numbers of the pairs to learn from, whether each was taken, and its entity."""

@@ -41,7 +41,7 @@ def only(shape: Shape, *families: str) -> Shape:
     return shape
 
 
-def learn_futures(
+def learn_targets(
     inputs: np.ndarray, targets: np.ndarray, is_binary: np.ndarray, shape: Shape, epochs: int, seed: int
 ) -> FoundationModel:
     """The product's own pretraining; `futures` holds what `shape` answers, in its order."""

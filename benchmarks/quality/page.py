@@ -93,8 +93,8 @@ def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
             f"already had: {policy}.", "", "| | masked, HR@10 / NDCG@10 | raw |", "|---|---|---|",
         ]  # fmt: skip
         for side in ("baselines", "candidates"):
-            for way, feature_sets in result[side].items():
-                title = f"**{way}**" if way == ships else way
+            for method, feature_sets in result[side].items():
+                title = f"**{method}**" if method == ships else method
                 rows.append(f"| {title} | {cell(feature_sets['masked'])} | {cell(feature_sets['raw'])} |")
         parts.append("\n".join(rows))
         for run in seeds:
@@ -159,13 +159,13 @@ def _summary(tasks: dict[str, Any]) -> str:
 
 
 def _row(title: str, task: dict[str, Any], paired: dict[str, Any], kind: str) -> str:
-    way, best = max(
-        ((way, _primary(value, kind)) for way, value in task["baselines"].items()), key=lambda pair: pair[1]
+    method, best = max(
+        ((method, _primary(value, kind)) for method, value in task["baselines"].items()), key=lambda pair: pair[1]
     )
     gap = paired["against_best_baseline"]
     return (
         f"| {title} | {task['metric']} | {cell(paired['shipped'])} ({task['shipped_name']}) | "
-        f"{_between(paired['interval'])} | {cell(best)} ({way}) | "
+        f"{_between(paired['interval'])} | {cell(best)} ({method}) | "
         f"{_gap(gap)} |"
     )
 
@@ -188,7 +188,7 @@ def _candidates(tasks: dict[str, Any]) -> str:
     rows = ["| task | candidates | baselines |", "|---|---|---|"]
     for name, task in tasks.items():
         halves = (
-            "; ".join(f"{way} {cell(v)}" for way, v in task[side].items()) for side in ("candidates", "baselines")
+            "; ".join(f"{method} {cell(v)}" for method, v in task[side].items()) for side in ("candidates", "baselines")
         )
         rows.append(f"| `{name}` | {' | '.join(halves)} |")
     return "\n".join(rows)

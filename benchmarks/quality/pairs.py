@@ -12,17 +12,21 @@ PAIRS = 600_000
 class PairFeatures:
     """Features of pairs at the cutoffs of some rows; `label` (events,) says which label an event is of, -1 if none."""
 
-    def __init__(self, events: Events, owner: np.ndarray, cutoff: np.ndarray, label: np.ndarray, labels: int) -> None:
+    def __init__(
+        self, events: Events, entity_index: np.ndarray, cutoff: np.ndarray, label: np.ndarray, labels: int
+    ) -> None:
         chosen = label >= 0
         width, entities = labels, len(events.entities)
-        key = (events.owner[chosen].astype(np.int64) * width + label[chosen]) * 100_000 + events.time[chosen] // DAY
+        key = (events.entity_index[chosen].astype(np.int64) * width + label[chosen]) * 100_000 + events.time[
+            chosen
+        ] // DAY
         days = np.unique(key)  # one row per pair and day
         pair, day = days // 100_000, days % 100_000
         first = np.ones(len(pair), bool)
         first[1:] = pair[1:] != pair[:-1]
         gap = np.where(first, 0, np.diff(day, prepend=day[0]))
         self._tables: dict[int, np.ndarray] = {}
-        self._cutoff, self._owner = cutoff, owner
+        self._cutoff, self._entity_index = cutoff, entity_index
         for moment in np.unique(cutoff):
             now = moment // DAY
             seen = day < now
@@ -48,7 +52,7 @@ class PairFeatures:
         current = np.empty((len(row), next(iter(self._tables.values())).shape[2]), np.float32)
         for moment, table in self._tables.items():
             chosen = np.flatnonzero(cutoff == moment)
-            current[chosen] = table[self._owner[row[chosen]], label[chosen]]
+            current[chosen] = table[self._entity_index[row[chosen]], label[chosen]]
         return np.hstack([current, rate[label][:, None], entity[row]]).astype(np.float32)
 
 

@@ -33,7 +33,7 @@ def plain_part(name: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
     return [title, "\n".join([f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *rows]), "\n".join(every)]
 
 
-def shipped(result: dict[str, Any]) -> dict[str, float]:
+def selected_metrics(result: dict[str, Any]) -> dict[str, float]:
     """Metrics of what ships: the mixture, or the one head that has all of it."""
     return result["metrics"][MIXTURE if len(result["shares"]) > 1 else next(iter(result["shares"]))]
 
@@ -47,10 +47,10 @@ def verdict(result: dict[str, Any]) -> str:
 
 def _row(task: str, seeds: Sequence[dict[str, Any]]) -> str:
     first, metric = seeds[0], seeds[0]["metric"]
-    ours = [shipped(result)[metric] for result in seeds]
+    ours = [selected_metrics(result)[metric] for result in seeds]
     best = [result["metrics"][result["best_reference"]][metric] for result in seeds]
     names = " or ".join(dict.fromkeys(result["best_reference"] for result in seeds))
-    brier, constant = (entry.get("brier") for entry in (shipped(first), first["metrics"]["constant"]))
+    brier, constant = (entry.get("brier") for entry in (selected_metrics(first), first["metrics"]["constant"]))
     cells = [
         f"`{task}`", f"{first['rows']['known']:,}, {first['rows']['test']:,}", metric, _mean(ours),
         f"{_mean(best)} ({names})", ", ".join(map(_gap, seeds)),

@@ -11,12 +11,12 @@ def causes(events: Events) -> np.ndarray:
     """Whether each event is a call to support within seven days of a failed payment of the same visitor, (events,)."""
     row_index = np.arange(len(events.item))
     failed = np.maximum.accumulate(np.where(events.item == events.items.get_loc(FAILED), row_index, -1))
-    current = failed >= events.start[events.owner]
+    current = failed >= events.start[events.entity_index]
     recent = events.time < events.time[np.maximum(failed, 0)] + WITHIN
     return (events.item == events.items.get_loc(CALL)) & current & recent
 
 
-def told_the_cause(events: Events, entity_index: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
+def with_cause(events: Events, entity_index: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
     """Ages of the newest cause and of the newest event, events since that cause, and events, before each cutoff.
 
     Returns:

@@ -34,7 +34,7 @@ class Moment:
     """Entities at one cutoff, what each took next and what it had before; items as `Events` codes them."""
 
     rows: TaskRows
-    owner: np.ndarray
+    entity_index: np.ndarray
     truth: list[np.ndarray]
     had: csr_matrix
 
@@ -76,23 +76,23 @@ class Product:
         end: int,
         fitted: RecommendationArtifact,
     ) -> None:
-        self._shelf, self._found, recipe = context, result, fitted.recipe
+        self._context, self._positive_items, recipe = context, result, fitted.recipe
         self._codes = events.items.get_indexer(context.items.values.to_pandas())
-        self._learnt = context.item_models(end, fitted.network(context.vectors))
+        self._training = context.item_models(end, fitted.network(context.vectors))
         self._weights: dict[str, Weights] = candidate_weights(recipe.blend)
         # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
         self._ranker = fitted.measured_ranker
-        self.shipped, self._policy = recipe.shipped, recipe.policy
+        self.selected, self._policy = recipe.shipped, recipe.policy
 
     def measure(self, moment: Moment) -> dict[str, np.ndarray]:
         """Metrics of every candidate; what ships follows its policy for items already had."""
-        truth = self._found.items_of(moment.rows, self._shelf.items)
-        query = self._shelf.query(self._shelf.interactions(self._learnt, moment.cutoff), moment.rows, truth)
+        truth = self._positive_items.items_of(moment.rows, self._context.items)
+        query = self._context.query(self._context.interactions(self._training, moment.cutoff), moment.rows, truth)
         query = replace(query, weights=self._weights["blend"])
         scores = {name: query.candidates.scores(weights) for name, weights in self._weights.items()}
         if self._ranker is not None:
             scores["reranked"] = self._ranker.scores(query)
-        (scores[self.shipped],) = apply_policy(self._policy, [query], [scores[self.shipped]])
+        (scores[self.selected],) = apply_policy(self._policy, [query], [scores[self.selected]])
         new = query.unseen.candidates
         return {
             name: moment.measure(*(self._named(part.best(current, 20)[0]) for part in (query.candidates, new)))
@@ -112,8 +112,8 @@ class References:
         gains = np.zeros(len(WEIGHTS))
         trained = []
         for moment in moments:
-            scores, items, had = scores_at(events, self._models, moment.owner, moment.cutoff)
-            trained.append((pairs_at(events, moment.owner, moment.cutoff, scores, items, had), moment.truth))
+            scores, items, had = scores_at(events, self._models, moment.entity_index, moment.cutoff)
+            trained.append((pairs_at(events, moment.entity_index, moment.cutoff, scores, items, had), moment.truth))
             for row_index, weight in enumerate(WEIGHTS):
                 ranked = rank(_blend(scores, weight), items)
                 gains[row_index] += np.nanmean(ranking_by_row(moment.truth, ranked)["ndcg_10"])
@@ -122,8 +122,8 @@ class References:
 
     def measure(self, moment: Moment) -> dict[str, np.ndarray]:
         """Metrics of every reference."""
-        scores, items, had = scores_at(self._events, self._models, moment.owner, moment.cutoff)
-        pairs = pairs_at(self._events, moment.owner, moment.cutoff, scores, items, had)
+        scores, items, had = scores_at(self._events, self._models, moment.entity_index, moment.cutoff)
+        pairs = pairs_at(self._events, moment.entity_index, moment.cutoff, scores, items, had)
         scores["ease + personal"] = _blend(scores, self._weight)
         result = {
             name: moment.measure(rank(current, items), rank(current, items, ~had)) for name, current in scores.items()
@@ -154,24 +154,24 @@ def products(
     parts: list[dict[str, list[np.ndarray]]] = [{}, {}]
     owners, spent = [], []
     for moment in _moments(rows, "test", events, result, len(times.cutoffs), seed):
-        owners.append(moment.owner)
+        owners.append(moment.entity_index)
         for side, batched in zip(halves, parts, strict=True):
             first_event_time = time.perf_counter()
-            for way, values in side.measure(moment).items():
-                batched.setdefault(way, []).append(values)
+            for method, values in side.measure(moment).items():
+                batched.setdefault(method, []).append(values)
         spent.append(time.perf_counter() - first_event_time)
     # The product's stage answers the newest moments of the test too; so do the seconds of the references.
     seconds["baseline"] += sum(spent[-CUTOFFS:])
-    ours, theirs = ({way: np.concatenate(values) for way, values in batched.items()} for batched in parts)
+    ours, theirs = ({method: np.concatenate(values) for method, values in batched.items()} for batched in parts)
     draws = resamples(np.concatenate(owners), 40 if quick else 200, seed)
-    selected = halves[0].shipped
+    selected = halves[0].selected
     kinds = {kind: _paired(ours[selected], theirs, n, draws) for n, kind in enumerate(KINDS)}
     return {
         "metric": "ndcg_10",
         "shipped_name": selected,
         **kinds["all"],
-        "candidates": {way: _figures(values) for way, values in ours.items()},
-        "baselines": {way: _figures(values) for way, values in theirs.items()},
+        "candidates": {method: _figures(values) for method, values in ours.items()},
+        "baselines": {method: _figures(values) for method, values in theirs.items()},
         "new": kinds["new"],
     }, seconds
 
@@ -184,7 +184,7 @@ def _paired(ours: np.ndarray, theirs: dict[str, np.ndarray], kind: int, draws: l
         return lambda rows: float(np.nanmean(column[rows]))
 
     everything = np.arange(len(ours))
-    best = max(theirs, key=lambda way: of(theirs[way])(everything))
+    best = max(theirs, key=lambda method: of(theirs[method])(everything))
     return {
         "shipped": round(of(ours)(everything), 4),
         "interval": interval(of(ours), draws),

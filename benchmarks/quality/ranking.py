@@ -20,7 +20,9 @@ def counts(events: Events, before: int, after: int = 0, half_life: float | None 
     seen = (events.time < before) & (events.time >= after)
     age = (before - events.time[seen]) / DAY
     weight = np.ones(len(age)) if half_life is None else np.exp2(-age / half_life)
-    return csr_matrix((weight, (events.owner[seen], events.item[seen])), (len(events.entities), len(events.items)))
+    return csr_matrix(
+        (weight, (events.entity_index[seen], events.item[seen])), (len(events.entities), len(events.items))
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from benchmarks.quality.intervals import difference, interval, resamples
 
 K = 10
 DISCOUNT = 1 / np.log2(np.arange(2, K + 2))
-ASKED = 2_000
+QUERY_ROWS = 2_000
 """Users whose scores of all items are in memory at once."""
 
 LARGEST = 8_000
@@ -121,11 +121,11 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
         context = RecommendationContext(ws, warehouse, task, times.data_end)
     training = context.item_models(times.training_end, fitted.network(context.vectors))
 
-    def asked(part: str) -> Iterator[tuple[TaskRows, Query]]:
+    def queries_of(part: str) -> Iterator[tuple[TaskRows, Query]]:
         selected_rows = np.flatnonzero(rows.part == part)
         snapshot = context.interactions(training, int(rows.cutoff[selected_rows[0]]))
-        for low in range(0, len(selected_rows), ASKED):
-            subset = rows.take(selected_rows[low : low + ASKED])
+        for low in range(0, len(selected_rows), QUERY_ROWS):
+            subset = rows.take(selected_rows[low : low + QUERY_ROWS])
             query = context.query(snapshot, subset, result.items_of(subset, context.items))
             yield subset, replace(query, weights=recipe.blend)
 
@@ -135,42 +135,43 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
     references = References.fit(context.sequences(times.training_end), training.vectors)
     found_at: dict[str, dict[str, list[np.ndarray]]] = {"raw": {}, "masked": {}}
     entities, answers = [], {}
-    for subset, query in asked("test"):
+    for subset, query in queries_of("test"):
         entities.append(subset.entity.to_numpy())
         truth = np.array([items[0] for items in query.truth])
         known, selected_rows = query.pair_features.interactions.sequences, context.entities.encode(subset.entity)
         histories = [known.item[known.start[entry] : known.start[entry + 1]] for entry in selected_rows]
-        for way, scores in references.scores(histories):
-            found_at["raw"].setdefault(way, []).append(places_of(scores, truth, None))
-            found_at["masked"].setdefault(way, []).append(places_of(scores, truth, histories))
-        answers = {way: query.candidates.scores(weights) for way, weights in blends.items()}
+        for method, scores in references.scores(histories):
+            found_at["raw"].setdefault(method, []).append(places_of(scores, truth, None))
+            found_at["masked"].setdefault(method, []).append(places_of(scores, truth, histories))
+        answers = {method: query.candidates.scores(weights) for method, weights in blends.items()}
         if ranker is not None:
             answers["reranked"] = ranker.scores(query)
-        for way, scores in answers.items():
+        for method, scores in answers.items():
             for view, policy in (("raw", "keep"), ("masked", "remove")):
                 best, _ = query.candidates.best(apply_policy(policy, [query], [scores])[0], K)
                 is_true = best == truth[:, None]
-                found_at[view].setdefault(way, []).append(np.where(is_true.any(axis=1), is_true.argmax(axis=1), -1))
+                found_at[view].setdefault(method, []).append(np.where(is_true.any(axis=1), is_true.argmax(axis=1), -1))
     current = {
-        view: {way: gains(np.concatenate(parts)) for way, parts in ways.items()} for view, ways in found_at.items()
+        view: {method: gains(np.concatenate(parts)) for method, parts in methods.items()}
+        for view, methods in found_at.items()
     }
     draws = resamples(np.concatenate(entities), 100 if quick else 1000, seed)
     view = "masked" if recipe.policy == "remove" else "raw"
 
-    def of(way: str, metric: str) -> Any:
-        return lambda chosen: current[view][way][metric][chosen].mean()
+    def of(method: str, metric: str) -> Any:
+        return lambda chosen: current[view][method][metric][chosen].mean()
 
-    def table(ways: list[str]) -> dict[str, Any]:
+    def table(methods: list[str]) -> dict[str, Any]:
         return {
-            way: {
-                look: {metric: round(float(values.mean()), 4) for metric, values in current[look][way].items()}
+            method: {
+                look: {metric: round(float(values.mean()), 4) for metric, values in current[look][method].items()}
                 for look in current
             }
-            for way in ways
+            for method in methods
         }
 
-    baselines = [way for way in current[view] if way not in blends and way != "reranked"]
-    best = max(baselines, key=lambda way: current[view][way]["ndcg_10"].mean())
+    baselines = [method for method in current[view] if method not in blends and method != "reranked"]
+    best = max(baselines, key=lambda method: current[view][method]["ndcg_10"].mean())
     return {
         "metric": "ndcg_10",
         "users": len(current[view][selected]["hr_10"]),
@@ -179,7 +180,7 @@ def next_items(ws: Workspace, name: str, seed: int, quick: bool) -> dict[str, An
         "policy": recipe.policy,
         "shipped": {m: round(float(v.mean()), 4) for m, v in current[view][selected].items()},
         "interval": {metric: interval(of(selected, metric), draws) for metric in ("hr_10", "ndcg_10")},
-        "candidates": table([way for way in current[view] if way in answers]),
+        "candidates": table([method for method in current[view] if method in answers]),
         "baselines": table(baselines),
         "best_baseline": best,
         "against_best_baseline": {

@@ -32,7 +32,7 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
     training = context.item_models(times.training_end, fitted.network(context.vectors))
     generator = np.random.default_rng(seed)
 
-    def asked(part: str, newest: int, share: float) -> list[Query]:
+    def queries_of(part: str, newest: int, share: float) -> list[Query]:
         queries = []
         for cutoff in np.unique(rows.cutoff[rows.part == part])[-newest:]:
             chosen = np.flatnonzero(rows.cutoff == cutoff)
@@ -45,13 +45,13 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
             )
         return queries
 
-    test = asked("test", len(times.cutoffs), 1.0)
+    test = queries_of("test", len(times.cutoffs), 1.0)
     theirs = max(values["all"][METRIC] for values in report["baselines"].values())
     curve: Curve = {"0": {"shipped": report["candidates"]["baseline"]["all"][METRIC], "best_baseline": theirs}}
     for share in QUICK_SHARES if quick else SHARES:
         cells = []
         for _ in range(samples if share < max(SHARES) else 1):
-            few = Rankings.learn(asked("validation", CUTOFFS, share), seed, policies_of(task), task.diversity)
+            few = Rankings.learn(queries_of("validation", CUTOFFS, share), seed, policies_of(task), task.diversity)
             answered = blended(test, few.blend)
             cells.append(measure_scores(answered, few.scores_of(answered, few.selected))[METRIC])
         curve[f"{share:g}"] = {"shipped": round(float(np.mean(cells)), 4), "best_baseline": theirs}

@@ -34,10 +34,10 @@ class Problem:
     """Groups that the entities share with others."""
     entity: np.ndarray
     cutoff: np.ndarray
-    place: np.ndarray
+    row_index: np.ndarray
     """Rows of the training examples."""
     target: np.ndarray
-    views: FeatureSets
+    feature_sets: FeatureSets
     hand: np.ndarray
     train: np.ndarray
     validation: np.ndarray
@@ -114,7 +114,7 @@ def product_answers(
     labelled = np.isin(np.arange(len(part)), np.concatenate([train, validation, train if newest is None else newest]))
     rows = replace(problem.rows, part=part)
     described, _ = peer_features(problem.task, rows, problem.keys, problem.target, labelled)
-    feature_sets, known = problem.views.with_peers(described), train if newest is None else newest
+    feature_sets, known = problem.feature_sets.with_peers(described), train if newest is None else newest
     rows_read = LabelledRows(problem.task, rows, feature_sets, problem.target, problem.entity)
     chosen = select(rows_read, known, problem.test, seed, feature_sets.heads)
     return chosen.name, chosen.test.predictions
@@ -146,7 +146,7 @@ def tuned_answers(
         data = values[newest], target[newest]
         again = np.asarray(refitted(boosted, data).predict(asked_values))
         result |= _named(f"refitted {name}", again, linear.refit(data).predict(asked_values))
-    return result if binary else {way: np.expm1(answer) for way, answer in result.items()}
+    return result if binary else {method: np.expm1(answer) for method, answer in result.items()}
 
 
 def _named(name: str, boosted: np.ndarray, linear: np.ndarray) -> dict[str, np.ndarray]:

@@ -27,7 +27,7 @@ from benchmarks.quality.single import label_ratio
 
 PENALTIES = (0.001, 0.003, 0.01)
 BASELINE = "category log-counts"
-SHIPPED = "shipped"
+SELECTED = "shipped"
 SHARES = (0.01, 0.1, 0.3)
 QUICK_SHARES = (0.1,)
 LEAST = 20
@@ -62,18 +62,18 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
         parts = predictions_of(TaskType.MULTICLASS, heads, feature_sets.rows(test))
         shares = _shares(feature_sets, target, fit, seed)
         chosen[" + ".join(shares)] += 1
-        parts[SHIPPED] = blend(TaskType.MULTICLASS, shares, parts)
+        parts[SELECTED] = blend(TaskType.MULTICLASS, shares, parts)
         fitted = time.perf_counter()
         parts[BASELINE] = _counts(counts, target, fit, test, seed)
         seconds["product"] += fitted - first_event_time
         seconds["baseline"] += time.perf_counter() - fitted
-        for way, answer in parts.items():
-            answers.setdefault(way, np.zeros((len(target), target.max() + 1)))[test] = answer
+        for method, answer in parts.items():
+            answers.setdefault(method, np.zeros((len(target), target.max() + 1)))[test] = answer
 
     def of(answer: np.ndarray) -> Any:
         return lambda subset: macro_auroc(target[subset], answer[subset])
 
-    figures = {way: round(of(answer)(np.arange(len(target))), 4) for way, answer in answers.items()}
+    figures = {method: round(of(answer)(np.arange(len(target))), 4) for method, answer in answers.items()}
     draws = resamples(entity_index, 40 if quick else 200, seed)
     curve: dict[str, dict[str, float]] = {}
     for share in QUICK_SHARES if quick else SHARES:
@@ -82,15 +82,15 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
             side: round(of(_few_answers(feature_sets, counts, target, few, side, seed))(np.arange(len(target))), 4)
             for side in ("shipped", "best_baseline")
         }
-    curve["1"] = {"shipped": figures[SHIPPED], "best_baseline": figures[BASELINE]}
+    curve["1"] = {"shipped": figures[SELECTED], "best_baseline": figures[BASELINE]}
     return {
         "metric": "macro_auroc",
-        "shipped": figures.pop(SHIPPED),
-        "shipped_name": ", ".join(f"{way} in {folds} folds" for way, folds in chosen.most_common()),
-        "interval": interval(of(answers[SHIPPED]), draws),
+        "shipped": figures.pop(SELECTED),
+        "shipped_name": ", ".join(f"{method} in {folds} folds" for method, folds in chosen.most_common()),
+        "interval": interval(of(answers[SELECTED]), draws),
         "baselines": {BASELINE: figures.pop(BASELINE)},
         "candidates": figures,
-        "against_best_baseline": difference(of(answers[SHIPPED]), of(answers[BASELINE]), draws),
+        "against_best_baseline": difference(of(answers[SELECTED]), of(answers[BASELINE]), draws),
         "entities": len(target),
         "labels": curve,
         "label_ratio": label_ratio(curve),

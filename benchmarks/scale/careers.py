@@ -30,7 +30,7 @@ select sum(weight * (least(first_week + active_weeks, {weeks}) - greatest(first_
 from generator.population
 """
 
-THING_FACTS = """
+ITEM_ATTRIBUTES = """
 select
     id as item_id,
     'family ' || whole(id * 64 + {source}, 10, {families}) as family,
@@ -92,7 +92,7 @@ def generate(path: str, memory: str, sources: int, **size: Any) -> dict[str, Any
     scale = created.size.events * created.size.entities / total
     rows = {}
     for source in range(1, sources + 1):
-        created.table(f"raw.things_{source}", THING_FACTS, source=source, **sizes)
+        created.table(f"raw.things_{source}", ITEM_ATTRIBUTES, source=source, **sizes)
         created.weekly(f"raw.source_{source}", EVENTS, source=source, scale=scale, **sizes)
         rows[f"source_{source}"] = created.count(f"raw.source_{source}")
     created.close()

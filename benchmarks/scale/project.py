@@ -17,7 +17,7 @@ EVENTS = {
     "entity_id": "bigint", "happened_at": "timestamp", "kind": "varchar", "item_id": "bigint", "points": "double",
     "minutes": "double", "place": "double",
 }  # fmt: skip
-THINGS = {
+ITEMS = {
     "item_id": "bigint", "family": "varchar", "maker": "varchar", "grade": "varchar", "weight": "double",
     "length": "double", "age": "double",
 }  # fmt: skip
@@ -91,7 +91,7 @@ def _lay_source(target: Path, source: int) -> None:
     item = {"config": {"meta": {"basemodel": {"type": "category", "references": items}}}}
     models = [
         _model(events, {"event": {"entity": "entity_id", "time": "happened_at"}}, EVENTS, {"item_id": item}),
-        _model(items, {"attribute": {"key": "item_id"}}, THINGS, {}),
+        _model(items, {"attribute": {"key": "item_id"}}, ITEMS, {}),
     ]
     _write(folder / f"{events}.yml", {"version": 2, "models": models})
 

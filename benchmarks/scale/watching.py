@@ -40,7 +40,7 @@ class Peaks:
 class Stages:
     """What the lines of progress say: a stage is over when its line comes, and what was seen since is its own."""
 
-    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     peaks: Peaks = field(default_factory=Peaks)
     lines: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -54,7 +54,7 @@ class Stages:
             if step is not None:
                 seconds = {} if step[2] is None else {"seconds": float(step[2])}
                 seen = self.peaks.plain() if self.peaks.resident else {}  # some are shorter than two looks are apart
-                self.found[step[1]] = {**seconds, **seen}
+                self.steps[step[1]] = {**seconds, **seen}
                 self.peaks = Peaks()
 
     def see(self, resident: float, anonymous: float) -> None:
@@ -89,7 +89,7 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
                 peaks.see(max(resident, highest), anonymous)
                 stages.see(resident, anonymous)
                 if time.perf_counter() - looked > DISK_EVERY:
-                    looked, disk = time.perf_counter(), max(disk, beside_mb(home))
+                    looked, disk = time.perf_counter(), max(disk, stored_mb(home))
                 time.sleep(MEMORY_EVERY)
         finally:
             process.kill()  # one that has ended is left alone; an interrupted benchmark leaves none behind
@@ -99,7 +99,7 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
     result = {
         "command": " ".join([Path(command[0]).name, *command[1:]]), "seconds": round(seconds, 1),
         "cpu_seconds": round(children_seconds() - used, 1), **peaks.plain(),
-        "disk_mb": round(max(disk, beside_mb(home)), 1), "stages": stages.found,
+        "disk_mb": round(max(disk, stored_mb(home)), 1), "stages": stages.steps,
     }  # fmt: skip
     if process.returncode:
         result["error"] = f"exit status {process.returncode}\n" + "\n".join([*printed[-KEPT_LINES:], *stages.lines])
@@ -154,7 +154,7 @@ def size_mb(folder: Path) -> float:
     return total / 2**20
 
 
-def beside_mb(home: Path) -> float:
+def stored_mb(home: Path) -> float:
     """Disk that a home takes beside the warehouse's own file and its log."""
     current = sum(
         path.stat().st_blocks * 512 / 2**20
