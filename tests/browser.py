@@ -23,7 +23,7 @@ class Page:
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection, self._last = connection, 0
-        self.said: list[str] = []
+        self.console_lines: list[str] = []
         """Errors and warnings of the console, and requests that went elsewhere than to the page."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
@@ -43,11 +43,11 @@ class Page:
         about = result.get("params", {})
         match result.get("method"):
             case "Log.entryAdded" if about["entry"]["level"] in ("error", "warning"):
-                self.said.append(about["entry"]["text"])
+                self.console_lines.append(about["entry"]["text"])
             case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown":
-                self.said.append(json.dumps(about))
+                self.console_lines.append(json.dumps(about))
             case "Network.requestWillBeSent" if not about["request"]["url"].startswith(("file:", "data:")):
-                self.said.append(f"asked for {about['request']['url']}")
+                self.console_lines.append(f"asked for {about['request']['url']}")
         return result
 
     def open(self, path: Path) -> None:

@@ -192,18 +192,23 @@ def test_the_commands_are_those_that_there_are() -> None:
         "|---|---|---|",
     ]
 
-    def told(group: Any, prefix: str) -> None:
+    def collect(group: Any, prefix: str) -> None:
         for name, command in group.commands.items():
             if hasattr(command, "commands"):
-                told(command, f"{prefix}{name} ")
+                collect(command, f"{prefix}{name} ")
                 continue
             given = command.params
-            arguments = " ".join(str(one.name).upper() for one in given if one.param_type_name == "argument")
-            options = ", ".join(f"`{one.opts[0]}`" for one in given if one.param_type_name == "option") or "-"
+            arguments = " ".join(
+                str(parameter.name).upper() for parameter in given if parameter.param_type_name == "argument"
+            )
+            options = (
+                ", ".join(f"`{parameter.opts[0]}`" for parameter in given if parameter.param_type_name == "option")
+                or "-"
+            )
             what = " ".join((command.help or "").split())
             lines.append(f"| `{' '.join([f'basemodel {prefix}{name}', arguments]).strip()}` | {what} | {options} |")
 
-    told(typer.main.get_command(app), "")
+    collect(typer.main.get_command(app), "")
     shown_or_updated(COMMANDS, "\n".join(lines) + "\n")
 
 

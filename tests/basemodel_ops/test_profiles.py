@@ -12,7 +12,7 @@ from basemodel_ops.data_quality.profiles import Profile, inference_report, profi
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 ROWS = 400
-THINGS = Relation(schema_name="behavior", name="things")
+ITEMS = Relation(schema_name="behavior", name="things")
 
 
 def looked_at(tmp_path: Path, values: pa.Array, data_type: str, annotated: ColumnType | None = None) -> Profile:
@@ -20,9 +20,9 @@ def looked_at(tmp_path: Path, values: pa.Array, data_type: str, annotated: Colum
     column = Column(
         name="value", data_type=data_type, type=annotated or infer_type("value", data_type), inferred=annotated is None
     )
-    source = AttributeSource(name="things", relation=THINGS, key="key", valid_from=None, columns=(column,))
+    source = AttributeSource(name="things", relation=ITEMS, key="key", valid_from=None, columns=(column,))
     with DuckDBWarehouse(tmp_path / "w.duckdb") as warehouse:
-        warehouse.load(THINGS, pa.table({"key": range(len(values)), "value": values}))
+        warehouse.load(ITEMS, pa.table({"key": range(len(values)), "value": values}))
         (result,) = profile(warehouse, source)
     return result
 

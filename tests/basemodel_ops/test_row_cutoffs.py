@@ -30,7 +30,7 @@ insert into claims values (9, timestamp '2024-01-31', null, null);
 """
 
 
-def findings(folder: Path, change: str = "") -> dict[str, CheckResult]:
+def check_results(folder: Path, change: str = "") -> dict[str, CheckResult]:
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
         connection.execute(TABLES + change)
     with DuckDBWarehouse(folder / "warehouse.duckdb") as warehouse:
@@ -39,7 +39,7 @@ def findings(folder: Path, change: str = "") -> dict[str, CheckResult]:
 
 
 def test_sound_rows_pass(tmp_path: Path) -> None:
-    result = findings(tmp_path)
+    result = check_results(tmp_path)
     assert len(result) == 2
     assert all(check_result.passed for check_result in result.values())
 
@@ -62,7 +62,7 @@ def test_sound_rows_pass(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_unsound_rows_are_counted_and_named(change: str, name: str, parts: tuple[str, ...], tmp_path: Path) -> None:
-    check_result = findings(tmp_path, change)[name]
+    check_result = check_results(tmp_path, change)[name]
     assert not check_result.passed
     for part in parts:
         assert part in check_result.description, check_result.description

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.quality.events import DAY, Events
-from benchmarks.quality.hand_ranker import NEVER, HandRanker, Pairs, _lessons, _visits, pairs_at
+from benchmarks.quality.hand_ranker import NEVER, HandRanker, Pairs, _training_pairs, _visits, pairs_at
 
 OWNERS, ITEMS, CUTOFF = 40, 25, 100 * DAY
 
@@ -28,7 +28,7 @@ def test_days_since_and_between_visits_are_those_of_a_loop(events: Events) -> No
     newest, gap = _visits(events, entity_index, CUTOFF, items)
     for row, who in enumerate(entity_index):
         for column, what in enumerate(items):
-            chosen = (events.owner == who) & (events.item == what) & (events.time < CUTOFF)
+            chosen = (events.entity_index == who) & (events.item == what) & (events.time < CUTOFF)
             days = sorted((CUTOFF - events.time[chosen]) / DAY)
             assert newest[row, column] == (days[0] if days else NEVER)
             assert gap[row, column] == ((days[-1] - days[0]) / (len(days) - 1) if len(days) > 1 else NEVER)
@@ -38,7 +38,7 @@ def test_a_ranker_learns_every_item_taken_and_few_of_the_others() -> None:
     items = np.tile(np.arange(100), (6, 1))
     truth = [np.array([1, 99]), np.array([], int), *[np.array([row]) for row in range(4)]]
     pairs = Pairs(items, np.zeros((6, 100, 2), np.float32), np.ones(items.shape, bool), items < 0)
-    _, taken, entity = _lessons(pairs, truth, np.random.default_rng(0))
+    _, taken, entity = _training_pairs(pairs, truth, np.random.default_rng(0))
     assert np.bincount(entity, minlength=6).tolist() == [62, 0, 61, 61, 61, 61]
     assert np.bincount(entity, weights=taken, minlength=6).tolist() == [2, 0, 1, 1, 1, 1]
 

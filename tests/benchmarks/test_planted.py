@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.quality.events import DAY, Events
-from benchmarks.quality.planted import CALL, FAILED, WITHIN, causes, told_the_cause
+from benchmarks.quality.planted import CALL, FAILED, WITHIN, causes, with_cause
 
 KINDS = pd.Index([FAILED, CALL, "view"])
 
@@ -22,7 +22,7 @@ def drawn(seed: int) -> Events:
 def test_a_call_soon_after_a_failed_payment_of_the_same_visitor_is_a_cause() -> None:
     events = drawn(0)
     expected, failed = [], {}
-    for entity_index, moment, item in zip(events.owner, events.time, events.item, strict=True):
+    for entity_index, moment, item in zip(events.entity_index, events.time, events.item, strict=True):
         expected.append(item == 1 and moment < failed.get(entity_index, -WITHIN) + WITHIN)
         if item == 0:
             failed[entity_index] = moment
@@ -33,9 +33,9 @@ def test_a_call_soon_after_a_failed_payment_of_the_same_visitor_is_a_cause() -> 
 def test_only_causes_before_the_cutoff_are_told() -> None:
     events = drawn(1)
     entity_index, cutoff = np.repeat(np.arange(6), 3), np.tile([5 * DAY, 30 * DAY, 61 * DAY], 6)
-    described, there = told_the_cause(events, entity_index, cutoff), causes(events)
+    described, there = with_cause(events, entity_index, cutoff), causes(events)
     for row, (who, moment) in enumerate(zip(entity_index, cutoff, strict=True)):
-        current = np.flatnonzero((events.owner == who) & (events.time < moment))
+        current = np.flatnonzero((events.entity_index == who) & (events.time < moment))
         result = [row_index for row_index in current if there[row_index]]
         age = (moment - events.time[result[-1]]) / DAY if result else 1000
         assert described[row, 0] == np.float32(age)

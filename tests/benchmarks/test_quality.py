@@ -50,7 +50,7 @@ def test_windows_hold_what_a_plain_loop_counts(events: Events) -> None:
     values, names = hand_features(events, entity_index, cutoff)
     for window in WINDOWS:
         for row in range(OWNERS):
-            chosen = (events.owner == row) & (events.time < 200 * DAY) & (events.time >= (200 - window) * DAY)
+            chosen = (events.entity_index == row) & (events.time < 200 * DAY) & (events.time >= (200 - window) * DAY)
             assert values[row, names.index(f"events_{window}")] == pytest.approx(np.log1p(chosen.sum()), rel=1e-5)
             spent = events.numbers["spent"][chosen].sum()
             assert values[row, names.index(f"spent_{window}")] == pytest.approx(np.log1p(spent), rel=1e-4)
@@ -74,7 +74,7 @@ def test_recommenders_rank_items_sold_lately_and_mark_those_had(events: Events) 
     for table in scores.values():
         assert table.shape == had.shape == (OWNERS, len(items))
         assert np.isfinite(table).all()
-    past = (events.owner == 3) & (events.time < 200 * DAY)
+    past = (events.entity_index == 3) & (events.time < 200 * DAY)
     np.testing.assert_array_equal(had[3], np.isin(items, events.item[past]))
     allowed = ~had
     allowed[:, :5] = True

@@ -80,7 +80,7 @@ def test_everything_happens_within_the_weeks_of_the_data(wide: Settings, narrow:
         assert cutoffs[-1] == FINISH
 
 
-def test_facts_are_known_when_a_customer_first_comes(wide: Settings) -> None:
+def test_attributes_are_known_when_a_customer_first_comes(wide: Settings) -> None:
     both = "raw.customers inner join raw.purchases using (customer_id)"
     assert rows(wide, f"select count(*) from {both} where purchased_at < valid_from") == [(0,)]
     assert rows(wide, "select count(*), count(distinct customer_id) from raw.customers") == [(200, 200)]

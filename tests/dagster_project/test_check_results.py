@@ -22,11 +22,11 @@ class Check:
     """Counts how often it is run."""
 
     def __init__(self, check_result: CheckResult) -> None:
-        self.finding, self.runs = check_result, 0
+        self.check_result, self.runs = check_result, 0
 
     def __call__(self) -> CheckResult:
         self.runs += 1
-        return self.finding
+        return self.check_result
 
 
 @pytest.fixture

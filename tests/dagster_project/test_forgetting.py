@@ -173,8 +173,8 @@ def test_a_forgotten_patient_is_nowhere_and_changes_nothing_for_others(
     assert failed_checks(requested.home) == {"foundation_model", "returns_14d/model"}
     assert invoke("models").stdout.count(before.rows("select current_date::varchar")[0][0]) == 2
     assert before.rows("select count(*) from basemodel.returns_14d_scores") == [(others,)]
-    marks = dict(before.rows("select table_name, input_hash from basemodel.ledger"))
-    assert all(marks[name].startswith("forgotten ") for name in held_in)
+    hashes = dict(before.rows("select table_name, input_hash from basemodel.ledger"))
+    assert all(hashes[name].startswith("forgotten ") for name in held_in)
     row_count = "select row_count from basemodel.ledger where table_name = 'basemodel.returns_14d_scores'"
     assert before.rows(row_count) == [(others,)]
 

@@ -36,7 +36,7 @@ def built(folder: Path, warehouse: Path) -> Path:
 
 
 @contextmanager
-def place(
+def put_table(
     kind: str, server: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PostgresWarehouse | SnowflakeWarehouse]:
     """An empty database, which the environment names."""
@@ -105,7 +105,7 @@ def test_tables_in_a_warehouse_become_a_project(
     """The contract has no problem, dbt builds it, and labels are those that the events themselves have."""
     folder = tmp_path / "my shop"
     server: dict[str, str] = request.getfixturevalue(f"{kind}_server")
-    with place(kind, server, "init", monkeypatch) as warehouse:
+    with put_table(kind, server, "init", monkeypatch) as warehouse:
         load_shop(warehouse, write_shop(tmp_path / "data"), str if kind == "postgres" else snake)
         chosen = pa.table({"mine": [1]})
         warehouse.load(Relation(schema_name="tasks", name="cutoffs"), chosen)
@@ -145,7 +145,7 @@ def test_in_snowflake_names_are_of_any_case_and_moments_are_of_utc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snowflake_server: dict[str, str]
 ) -> None:
     folder = tmp_path / "site"
-    with place("snowflake", snowflake_server, "moments", monkeypatch) as warehouse:
+    with put_table("snowflake", snowflake_server, "moments", monkeypatch) as warehouse:
         with warehouse._session() as session:
             for statement in (
                 "create schema WEB",

@@ -7,11 +7,11 @@ from dagster_project.cli.app import app
 
 from .conftest import VISITS, Run
 
-ASKED = "select count(*) from tasks.returns_14d where cutoff = '2024-09-30'"
+POPULATION = "select count(*) from tasks.returns_14d where cutoff = '2024-09-30'"
 
 
 def test_everyone_who_is_scored_has_an_embedding_look_alikes_and_a_segment(visits: Run) -> None:
-    ((requested,),) = visits.rows(ASKED)
+    ((requested,),) = visits.rows(POPULATION)
     for table, value in (("entity_embeddings", 1), ("lookalikes", 10)):
         assert visits.rows(f"select count(distinct patient), count(*) from basemodel.{table}") == [
             (requested, value * requested)
@@ -58,7 +58,7 @@ def test_everyone_who_is_scored_has_a_p_value_and_the_command_prints_it(
 ) -> None:
     monkeypatch.setenv("BASEMODEL_HOME", str(visits.settings.home))
     monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(VISITS))
-    ((requested,),) = visits.rows(ASKED)
+    ((requested,),) = visits.rows(POPULATION)
     rows = visits.rows("select patient, p_value, words from basemodel.anomalies where reason = 1 order by rank")
     assert len(rows) == len({patient for patient, _, _ in rows}) == requested
     p = [value for _, value, _ in rows if value is not None]

@@ -285,7 +285,7 @@ def test_what_cannot_be_asked_says_what_can(
 
 
 @pytest.mark.parametrize("command", [("query", "patient 1", "--source", "visits", "--column", "clinic"), ("layout",)])
-def test_asking_and_explaining_load_neither_learner_nor_orchestrator(visits: Run, command: tuple[str, ...]) -> None:
+def test_querying_and_explaining_load_neither_learner_nor_orchestrator(visits: Run, command: tuple[str, ...]) -> None:
     assert not loaded(visits.settings.home, *command, BASEMODEL_DBT_PROJECT_DIR=str(VISITS)) & (set(HEAVY) - KERNELS)
 
 

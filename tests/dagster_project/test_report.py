@@ -53,7 +53,7 @@ def shown(visits: Run) -> Iterator[Page]:
 
 
 def test_a_browser_shows_the_page_of_a_run_without_an_error(shown: Page) -> None:
-    assert shown.said == []
+    assert shown.console_lines == []
     assert shown.run("document.title").startswith("BaseModel report, 2024-")
     wide = shown.run("[...document.querySelectorAll('svg')].map(svg => svg.getBoundingClientRect().width)")
     assert len(wide) > 9
@@ -86,18 +86,18 @@ def test_an_older_week_does_not_take_the_place_of_the_newest(tmp_path: Path) -> 
     settings = Settings(home=tmp_path, dbt_project_dir=VISITS)
     store = ArtifactStore(settings.artifact_root)
 
-    def made(week: datetime) -> None:
+    def check_made(week: datetime) -> None:
         text = f"about {week:%Y-%m-%d %H}"
         store.write(ReportArtifact.key(week), "v", lambda writer: ReportArtifact.write(writer, text, []))
 
     old, new = datetime(2024, 9, 30), datetime(2024, 9, 30, 12)
     assert write_report(settings, None) == write_report(settings, key_of(old)) == NO_PAGE
-    made(old)
+    check_made(old)
     assert write_report(settings, key_of(new)) == NO_PAGE  # an older week is not what was asked for either
     page = tmp_path / "report.html"
     assert not page.exists()
     assert write_report(settings, key_of(old)).endswith(f"a page to look at: {page}")
-    made(new)
+    check_made(new)
     assert write_report(settings, key_of(new)).endswith(f"a page to look at: {page}")
     words = write_report(settings, key_of(old))
     assert str(page) in words

@@ -71,7 +71,7 @@ def test_what_is_known_only_as_a_model_is_compiled_is_unsound(raw: str) -> None:
     assert of("select * from raw.visits", raw=raw)
 
 
-def test_asking_for_the_table_of_the_forgotten_is_sound() -> None:
+def test_querying_for_the_table_of_the_forgotten_is_sound() -> None:
     asks = "{{ adapter.get_relation(database=target.database, schema='basemodel', identifier='forgotten') }}"
     assert of("select * from raw.visits", raw=asks) is None
     assert of("select * from raw.visits", raw="{{ adapter.dispatch('add_days')(a, 7) }}") is None

@@ -40,9 +40,9 @@ def on_small_disk(folder: Path, name: str) -> list[Outcome] | str:
 
     Root mounts in a name space of its own; others first become root of one.
     """
-    way = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    method = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
     mount = f'mount -t tmpfs -o size={DISK} tmpfs "$1" && exec "$2" -m tests.faults.files "$3" "$1"'
-    command = [*way, "sh", "-c", mount, "sh", str(folder), sys.executable, name]
+    command = [*method, "sh", "-c", mount, "sh", str(folder), sys.executable, name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
     if done.returncode in (1, 32) and ("mount" in done.stderr or "unshare" in done.stderr) and not done.stdout:
         return done.stderr.strip()

@@ -16,7 +16,7 @@ from basemodel_ops.warehouse.sql import SqlWarehouse
 from .locations import SCORES, Location, Outcome, is_whole, publish, seen, turn_rows
 
 COUNT = 200
-THINGS = Relation(schema_name="raw", name="things")
+ITEMS = Relation(schema_name="raw", name="things")
 
 
 def reruns(location: Location, times: int) -> Outcome:
@@ -116,15 +116,15 @@ def changes_during_reads(location: Location, times: int) -> Outcome:
     bad = 0
     with location.open() as warehouse:
         for turn in range(times):
-            warehouse.load(THINGS, turn_rows(turn, 5_000).select(["client", "score"]))
-            batches = warehouse.batches(rows_query(THINGS, ["client", "score"]), 500)
+            warehouse.load(ITEMS, turn_rows(turn, 5_000).select(["client", "score"]))
+            batches = warehouse.batches(rows_query(ITEMS, ["client", "score"]), 500)
             next(batches)
             change(warehouse, turn)
             try:
                 list(batches)
                 bad += 1
             except DataError as error:
-                bad += str(THINGS) not in str(error)
+                bad += str(ITEMS) not in str(error)
     return Outcome("a source table changes during the read", location.kind, times, bad)
 
 
@@ -132,8 +132,8 @@ def change(warehouse: SqlWarehouse, turn: int) -> None:
     """One row less, or one row other."""
     entry = column_of("client").eq(turn)
     with warehouse._session() as session:
-        session.rows(exp.delete(table_of(THINGS)).where(entry))
+        session.rows(exp.delete(table_of(ITEMS)).where(entry))
         if turn % 2:
             columns = [exp.to_identifier(name, quoted=True) for name in ("client", "score")]
             other = exp.select(exp.Literal.number(turn), exp.Literal.number(0.5))
-            session.rows(exp.insert(other, table_of(THINGS), columns=columns))
+            session.rows(exp.insert(other, table_of(ITEMS), columns=columns))

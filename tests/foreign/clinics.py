@@ -64,8 +64,8 @@ class Clinic:
     cutoffs: list[datetime]
     end: datetime
     horizon: int
-    facts: bool = False
-    strangers: int = 0
+    has_attributes: bool = False
+    people_unseen: int = 0
     """Patients who are in the question from the start and never come; of all facts say who they are."""
 
     def contract(self, **more: Any) -> Contract:
@@ -82,7 +82,7 @@ class Clinic:
             target="returned", horizon=self.horizon, population=None,
             predicts=Target(source="visits", aggregate=Aggregate.ANY), reads=(), **more,
         )  # fmt: skip
-        attributes = (people,) if self.facts else ()
+        attributes = (people,) if self.has_attributes else ()
         return Contract(entity="patient", events=(visits,), attributes=attributes, tasks=(task,), grid=self.grid)
 
     def visits(self) -> pa.Table:
@@ -107,7 +107,7 @@ class Clinic:
     @property
     def names(self) -> list[str]:
         return [f"patient {entry}" for entry in range(PATIENTS)] + [
-            f"stranger {entry}" for entry in range(self.strangers)
+            f"stranger {entry}" for entry in range(self.people_unseen)
         ]
 
     def returns(self, visits: pa.Table) -> pa.Table:

@@ -72,14 +72,14 @@ def tariffs(ws: Workspace, cutoffs: list[datetime]) -> list[list[str]]:
     return [["".join(name for name, on in zip(names, row, strict=True) if on) for row in current] for current in result]
 
 
-def test_a_fact_is_seen_from_its_beginning_to_its_end(ws: Workspace) -> None:
+def test_an_attribute_is_seen_from_its_beginning_to_its_end(ws: Workspace) -> None:
     """Strictly after it began, and up to the moment at which it ended: what happens at a cutoff is future."""
     cutoffs = [FIRST, datetime(2024, 3, 4), GOLD, datetime(2024, 4, 8), OVER, datetime(2024, 5, 27)]
     for number, current in enumerate(tariffs(ws, cutoffs)):
         assert current == ["", "basic", "basic", "gold", "gold", "" if number % 3 == 0 else "gold"]
 
 
-def test_the_end_of_a_fact_is_known_in_time_and_a_planted_one_is_named(
+def test_the_end_of_an_attribute_is_known_in_time_and_a_planted_one_is_named(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert check_point_in_time(ws).passed
@@ -100,7 +100,7 @@ def test_the_end_of_a_fact_is_known_in_time_and_a_planted_one_is_named(
     assert "facts at or after their cutoff" in result.description
 
 
-def test_a_fact_that_holds_the_answer_is_named(ws: Workspace) -> None:
+def test_an_attribute_that_holds_the_answer_is_named(ws: Workspace) -> None:
     """Every row of one table tells whether the rider comes back: written afterwards, and dated before."""
     requested, task = ask(
         ws, lambda rider, cutoff: int(int(rider.split()[1]) > 14) if is_over(cutoff) else None, pa.int64()
@@ -200,14 +200,14 @@ def test_a_mean_without_labels_is_the_sum_over_the_count(ws: Workspace) -> None:
     checkpoint = Checkpoint(ws)
     activity = np.random.default_rng(0).normal(1.5, 0.3, (5, len(checkpoint.blocks))).astype(np.float32)
 
-    def asking(aggregate: Aggregate, column: str) -> np.ndarray:
+    def requested_values(aggregate: Aggregate, column: str) -> np.ndarray:
         target = Target(source="trips", aggregate=aggregate, column=column)
         result = zero_shot_prediction(checkpoint, activity, task.model_copy(update={"predicts": target}))
         assert result is not None
         return signed_expm1(result)
 
-    quotient = asking(Aggregate.SUM, "fare") / asking(Aggregate.COUNT, "")
-    np.testing.assert_allclose(asking(Aggregate.MEAN, "fare"), quotient, rtol=1e-5)
+    quotient = requested_values(Aggregate.SUM, "fare") / requested_values(Aggregate.COUNT, "")
+    np.testing.assert_allclose(requested_values(Aggregate.MEAN, "fare"), quotient, rtol=1e-5)
 
 
 def test_a_mean_is_counted_again(ws: Workspace) -> None:

@@ -25,7 +25,7 @@ def configured(node: dict[str, Any], **config: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["seed", "snapshot", "model"])
-def test_facts_may_be_a_seed_a_snapshot_or_a_model(tmp_path: Path, models: Models, kind: str) -> None:
+def test_attributes_may_be_a_seed_a_snapshot_or_a_model(tmp_path: Path, models: Models, kind: str) -> None:
     models["clinics"]["resource_type"] = kind
     assert [attributes.name for attributes in read(tmp_path, models).attributes] == ["clinics"]
 
@@ -133,7 +133,7 @@ def test_a_model_of_another_database_is_read_there_on_snowflake(tmp_path: Path, 
 SNAPSHOT = ("dbt_valid_from", "dbt_valid_to", "dbt_updated_at", "dbt_scd_id")
 
 
-def test_a_snapshot_brings_its_own_beginning_and_end_of_a_fact(tmp_path: Path, models: Models) -> None:
+def test_a_snapshot_brings_its_own_beginning_and_end_of_an_attribute(tmp_path: Path, models: Models) -> None:
     models["clinics"]["resource_type"] = "snapshot"
     attributes = read(tmp_path, models).attribute("clinics")
     assert (attributes.valid_from, attributes.valid_to) == SNAPSHOT[:2]
@@ -149,7 +149,7 @@ def test_a_snapshot_may_call_its_columns_otherwise(tmp_path: Path, models: Model
     assert (attributes.valid_from, attributes.valid_to) == ("since", "until")
 
 
-def test_the_end_of_a_fact_is_never_a_feature_of_it(tmp_path: Path, models: Models) -> None:
+def test_the_end_of_an_attribute_is_never_a_feature_of_it(tmp_path: Path, models: Models) -> None:
     """A model that selects from a snapshot: the end was written after the cutoffs that see the fact."""
     columns: Columns = {
         "clinic_id": "bigint",

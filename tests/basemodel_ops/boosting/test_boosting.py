@@ -40,7 +40,7 @@ def test_answers_follow_what_causes_them(trained: ActivityBoosters) -> None:
     assert trained.predict(inputs[:0]).shape == (0, 3)
 
 
-def test_a_bank_out_of_its_texts_answers_the_same(trained: ActivityBoosters) -> None:
+def test_a_booster_out_of_its_texts_answers_the_same(trained: ActivityBoosters) -> None:
     inputs, _ = world(1)
     np.testing.assert_array_equal(ActivityBoosters.from_texts(trained.texts()).predict(inputs), trained.predict(inputs))
 
@@ -116,7 +116,7 @@ def test_the_usual_share_answers_unless_another_is_better_by_a_percent() -> None
         assert tried["a"]["network 0"] == pytest.approx(1.0)
 
 
-def test_similar_things_foretell_each_other_and_never_themselves() -> None:
+def test_similar_items_foretell_each_other_and_never_themselves() -> None:
     generator = np.random.default_rng(0)
     counts = generator.standard_normal((2000, 4))
     counts[:, 1] = counts[:, 0] + 0.1 * generator.standard_normal(2000)
@@ -130,7 +130,7 @@ def test_similar_things_foretell_each_other_and_never_themselves() -> None:
     assert ease_weights(np.zeros((0, 0)), 1.0).shape == (0, 0)
 
 
-def test_pairs_learn_what_entities_do_with_things_and_how_common_things_are() -> None:
+def test_pairs_learn_what_entities_do_with_items_and_how_common_items_are() -> None:
     generator = np.random.default_rng(0)
     current = generator.standard_normal((600, 6, 2)).astype(np.float32)
     entity = generator.standard_normal((600, 3)).astype(np.float32)

@@ -126,7 +126,7 @@ def test_parts_answer_as_the_whole_does(boosters: list[lgb.Booster], forest: For
     assert forest.raw_scores(current[:, :0], rate[:, :0], entity).shape == (300, 0, want.shape[2])
 
 
-def test_asking_changes_nothing_of_what_is_saved(boosters: list[lgb.Booster]) -> None:
+def test_querying_changes_nothing_of_what_is_saved(boosters: list[lgb.Booster]) -> None:
     texts = [booster.model_to_string() for booster in boosters]
     inputs = numbers(1, 100)
     result = Forest.of(boosters).raw_scores(inputs)

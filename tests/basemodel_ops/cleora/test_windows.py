@@ -8,7 +8,7 @@ from basemodel_ops.cleora.windows import windows
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=40), st.integers(1, 4))
-def test_a_window_holds_the_events_of_adjacent_occasions(rows: list[tuple[int, int]], size: int) -> None:
+def test_a_window_holds_the_events_of_adjacent_sessions(rows: list[tuple[int, int]], size: int) -> None:
     events = np.array(sorted(rows), int).reshape(-1, 2)
     entity_index = events[:, 0]
     session = np.unique(events, axis=0, return_inverse=True)[1].reshape(-1)

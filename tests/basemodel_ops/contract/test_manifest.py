@@ -58,7 +58,7 @@ def test_an_alias_is_where_the_model_is_built(tmp_path: Path) -> None:
     assert str(read(tmp_path, models).event("visits").relation) == "main.visits_v2"
 
 
-def test_a_task_reads_the_facts_about_its_entity_that_stand_upstream_of_it(tmp_path: Path) -> None:
+def test_a_task_reads_the_attributes_about_its_entity_that_stand_upstream_of_it(tmp_path: Path) -> None:
     models = hospital()
     models["patients"] = model({"attribute": {"key": "patient_id"}}, {"patient_id": "bigint", "born": "date"})
     models["staging"]["depends_on"] = {"nodes": ["model.project.patients", "model.project.clinics"]}

@@ -5,13 +5,13 @@ from collections import defaultdict
 import numpy as np
 
 
-def random_events(seed, entities=6, events=80, elements=9, days=30):
-    """Owner, time (quarter days), element (some -1), weight: sorted by (owner, time)."""
+def random_events(seed, entities=6, events=80, items=9, days=30):
+    """Entity, time (quarter days), item (some -1), weight: sorted by (entity, time)."""
     generator = np.random.default_rng(seed)
     entity_index = np.sort(generator.integers(0, entities, events)).astype(np.int32)
     time = generator.integers(0, days * 4, events) * 0.25
     order = np.lexsort((time, entity_index))
-    codes = generator.integers(-1, elements, events).astype(np.int32)
+    codes = generator.integers(-1, items, events).astype(np.int32)
     return entity_index, time[order], codes, generator.integers(0, 5, events).astype(np.float32)
 
 

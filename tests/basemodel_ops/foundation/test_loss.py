@@ -78,7 +78,7 @@ def test_families_without_outputs_have_no_loss() -> None:
     assert list(result) == ["activity"]
 
 
-def test_futures_split_without_rest() -> None:
+def test_targets_split_without_rest() -> None:
     activity, items, distribution = split_targets(torch.arange(16.0).reshape(2, 8), SHAPE)
     np.testing.assert_array_equal(activity[1], [8, 9])
     np.testing.assert_array_equal(items[1], [[10, 11]])

@@ -115,7 +115,7 @@ def test_a_row_not_learnt_from_changes_no_weight() -> None:
 
 
 @pytest.mark.parametrize("kept", ["activity", "activity items", "activity item_distribution"])
-def test_a_world_without_things_or_without_sketches_is_learnt_too(kept: str) -> None:
+def test_a_world_without_items_or_without_sketches_is_learnt_too(kept: str) -> None:
     items, distribution = "items" in kept, "item_distribution" in kept
     shape = SHAPE
     if not items:

@@ -40,7 +40,7 @@ def vectors(seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_pools_are_decayed_sums_of_the_occasions_before(seed: int) -> None:
+def test_pools_are_decayed_sums_of_the_sessions_before(seed: int) -> None:
     known, space = sequences(seed), vectors(seed)
     events = np.arange(len(known.item))
     result = pools(known, known.before(events), space)
@@ -73,7 +73,7 @@ def test_what_comes_later_changes_no_pool() -> None:
         np.testing.assert_array_equal(after[0], before[event])
 
 
-def test_an_untrained_network_ranks_by_closeness() -> None:
+def test_an_untrained_network_ranks_by_similarity() -> None:
     known, space = sequences(2), vectors(2)
     network = learn_retrieval(known, space, 0, lambda line: None, epochs=0)
     everyone = np.arange(len(known.start) - 1)

@@ -56,7 +56,7 @@ def test_what_was_there_within_twelve_weeks_is_held(values: np.ndarray) -> None:
     assert [result["held", "trips", "station", row_index][0] for row_index in range(3)] == [1, 1, 0]
 
 
-def test_facts_are_those_that_hold(values: np.ndarray) -> None:
+def test_attributes_are_those_that_hold(values: np.ndarray) -> None:
     attributes = block(values, "untimestamped", "tariff", "")
     for row_index in range(2):
         assert np.array_equal(shares(values)["fact", "riders", "tariff", row_index], attributes[:, row_index] >= 0.5)

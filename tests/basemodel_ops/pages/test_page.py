@@ -50,7 +50,7 @@ def shown(text: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]
 
 def test_nothing_is_said_and_nothing_is_asked_for(shown: Page) -> None:
     assert shown.run("document.title") == "BaseModel report, 2024-09-30"
-    assert shown.said == []
+    assert shown.console_lines == []
     assert shown.run("document.scripts.length + document.querySelectorAll('[src], [onload], [onclick]').length") == 0
 
 

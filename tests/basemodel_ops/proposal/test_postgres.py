@@ -18,7 +18,7 @@ from basemodel_ops.proposal.tables import look
 from basemodel_ops.warehouse.postgres import URI, PostgresWarehouse
 
 from ... import servers
-from .shop import Running, load_shop, told, write_shop
+from .shop import Running, declared, load_shop, write_shop
 
 DAYS, USERS, LARGE = 400, 5_000, 300_000
 
@@ -28,10 +28,10 @@ class Watched(Running, PostgresWarehouse):
 
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
-        self.asked: list[exp.Query] = []
+        self.queries: list[exp.Query] = []
 
     def read(self, query: exp.Query) -> pa.Table:
-        self.asked.append(query.copy())
+        self.queries.append(query.copy())
         return super().read(query)
 
 
@@ -50,7 +50,7 @@ def test_a_shop_is_taken_for_what_it_is_as_files(tmp_path: Path, database: Watch
     folder = write_shop(tmp_path / "data")
     load_shop(database, folder)
     tables = look_in(database, ["shop"])
-    assert told(propose(tables)) == told(propose(look([folder])))
+    assert declared(propose(tables)) == declared(propose(look([folder])))
     assert not any(table.is_sampled for table in tables)
     only = look_in(database, ["shop.Orders", "shop.customers"])
     assert [table.name for table in only] == ["customers", "orders"]
@@ -68,7 +68,7 @@ def test_of_a_large_table_a_sample_is_read(database: Watched) -> None:
     )
     (table,) = look_in(database, ["public.events"])
     assert table.is_sampled
-    reads = [query for query in database.asked if "events" in {table.name for table in query.find_all(exp.Table)}]
+    reads = [query for query in database.queries if "events" in {table.name for table in query.find_all(exp.Table)}]
     assert [bool(query.find(exp.TableSample)) for query in reads] == [True]
     looked_at = database.read(reads[0]).num_rows
     assert looked_at < LARGE / 4
@@ -150,7 +150,7 @@ def test_existing_schemas_are_never_built_into(tmp_path: Path, database: Watched
     assert built_into({"raw", "behavior", "my_shop_behavior"}) == ["my_shop_raw", "my_shop_behavior_2", "tasks"]
 
 
-def test_facts_are_found_by_values_where_names_differ_and_copies_are_not_read(database: Watched) -> None:
+def test_attributes_are_found_by_values_where_names_differ_and_copies_are_not_read(database: Watched) -> None:
     database.run(
         f"""create schema fly; create schema stage;
         create table fly.airports as select 'A' || i as faa, i % 3 as hub from generate_series(1, 25) as i;

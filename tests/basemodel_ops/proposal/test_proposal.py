@@ -146,7 +146,7 @@ def test_a_word_far_down_does_not_stop_the_reading_of_numbers(tmp_path: Path) ->
     assert (column.data_type, column.nulls) == ("varchar", 0)
 
 
-def test_facts_are_found_by_values_where_names_differ(tmp_path: Path) -> None:
+def test_attributes_are_found_by_values_where_names_differ(tmp_path: Path) -> None:
     ports = [f"p{number:02}" for number in range(30)]
     trips = [
         f"{i % 9},2024-{i // 28 + 1:02}-{i % 28 + 1:02},{ports[i % 20]},{ports[i % 7]},x{i % 4}" for i in range(90)

@@ -39,7 +39,7 @@ def random_history(seed: int, entities: int = 4, events: int = 60, days: int = 3
     return history_of(generator.integers(0, entities, events), time, entities, seed)
 
 
-def joined(first: History, second: History) -> History:
+def concatenated(first: History, second: History) -> History:
     """The events of both, entity by entity."""
     entity_index = np.concatenate([np.repeat(np.arange(h.entities), np.diff(h.start)) for h in (first, second)])
     time = np.concatenate([first.time, second.time])

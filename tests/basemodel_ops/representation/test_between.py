@@ -22,12 +22,12 @@ def newest(history: History, entity: int, cutoff: int) -> int | None:
     return max((time for time in times.tolist() if time < cutoff), default=None)
 
 
-def expected(one: int | None, other: int | None) -> float:
+def expected(first: int | None, other: int | None) -> float:
     """The signed logarithm of the time from one moment to the other."""
-    if one is None or other is None:
-        return log1p(ABSENT_DAYS * 24 * 60) * ((other is not None) - (one is not None))
-    apart = log1p(abs(other - one) / MINUTE)
-    return apart if other > one else -apart
+    if first is None or other is None:
+        return log1p(ABSENT_DAYS * 24 * 60) * ((other is not None) - (first is not None))
+    apart = log1p(abs(other - first) / MINUTE)
+    return apart if other > first else -apart
 
 
 @settings(max_examples=40, deadline=None)

@@ -13,9 +13,9 @@ from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.observed import decay_factors, observed_days, window_factors
 from basemodel_ops.representation.scalars import history_scalars, target_scalars
 
-from .histories import FIRST, HOUR, history_of, joined, plan, random_history, where
+from .histories import FIRST, HOUR, concatenated, history_of, plan, random_history, where
 
-ENTITIES, LIVES, WINDOWS, HORIZONS, SPANS = 4, (7.0, 90.0), (1, 7), (1, 7), (7, 14)
+ENTITIES, HALF_LIVES, WINDOWS, HORIZONS, SPANS = 4, (7.0, 90.0), (1, 7), (1, 7), (7, 14)
 END = FIRST + 30 * DAY
 SEEDS = st.integers(0, 10_000)
 CELLS = np.random.default_rng(3).integers(-1, 8, (30, 2))
@@ -26,11 +26,11 @@ Function = Callable[[History, np.ndarray], np.ndarray]
 FUNCTIONS: dict[str, Function] = {
     "positions": lambda history, cutoffs: history.positions(cutoffs)[..., None],
     "past scalars": lambda history, cutoffs: history_scalars(history, cutoffs, WINDOWS, FIRST),
-    "past": lambda history, cutoffs: history_values([history], PLANS, cutoffs, LIVES, LIVES, WINDOWS),
+    "past": lambda history, cutoffs: history_values([history], PLANS, cutoffs, HALF_LIVES, HALF_LIVES, WINDOWS),
     "future scalars": lambda history, cutoffs: target_scalars(history, cutoffs, HORIZONS),
     "future": lambda history, cutoffs: target_values([history], PLANS, cutoffs, HORIZONS, SPANS, END),
 }
-EACH = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+EACH_FUNCTION = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 
 
 def cutoffs_per_entity(seed: int, count: int = 4, unit: int = HOUR) -> np.ndarray:
@@ -39,7 +39,7 @@ def cutoffs_per_entity(seed: int, count: int = 4, unit: int = HOUR) -> np.ndarra
     return FIRST + np.sort(np.random.default_rng(seed).integers(0, latest, (ENTITIES, count)), axis=1) * unit
 
 
-@EACH
+@EACH_FUNCTION
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, SEEDS)
 def test_a_row_says_what_its_cutoffs_say_for_all(function: Function, seed: int, other: int) -> None:
@@ -53,7 +53,7 @@ def test_a_row_says_what_its_cutoffs_say_for_all(function: Function, seed: int, 
             np.testing.assert_allclose(result[entity, index].astype(np.float64), alone, rtol=2e-3, atol=1e-4)
 
 
-@EACH
+@EACH_FUNCTION
 @settings(max_examples=10, deadline=None)
 @given(SEEDS, SEEDS)
 def test_a_repeated_cutoff_says_the_same_again(function: Function, seed: int, other: int) -> None:
@@ -68,7 +68,7 @@ def test_a_repeated_cutoff_says_the_same_again(function: Function, seed: int, ot
 def test_no_event_at_or_after_its_own_cutoff_changes_a_byte_of_a_history(seed: int, other: int, third: int) -> None:
     history, elsewhere, cutoffs = random_history(seed), random_history(other, events=90), cutoffs_per_entity(third, 1)
     owned, moved = (np.repeat(cutoffs[:, 0], np.diff(entry.start)) for entry in (history, elsewhere))
-    changed = joined(where(history, history.time < owned), where(elsewhere, elsewhere.time >= moved))
+    changed = concatenated(where(history, history.time < owned), where(elsewhere, elsewhere.time >= moved))
     for name in ("past scalars", "past"):
         assert FUNCTIONS[name](changed, cutoffs).tobytes() == FUNCTIONS[name](history, cutoffs).tobytes()
 
@@ -83,7 +83,7 @@ def test_no_event_before_its_own_cutoff_changes_a_byte_of_a_future(seed: int, ot
         cutoffs_per_entity(third, 1, DAY),
     )
     owned, moved = (np.repeat(cutoffs[:, 0], np.diff(entry.start)) for entry in (history, elsewhere))
-    changed = joined(where(elsewhere, elsewhere.time < moved), where(history, history.time >= owned))
+    changed = concatenated(where(elsewhere, elsewhere.time < moved), where(history, history.time >= owned))
     for name in ("future scalars", "future"):
         assert FUNCTIONS[name](changed, cutoffs).tobytes() == FUNCTIONS[name](history, cutoffs).tobytes()
 
@@ -125,7 +125,7 @@ def test_windows_are_half_open_to_the_microsecond(since_midnight: int, day: int)
 @settings(max_examples=15, deadline=None)
 @given(SEEDS)
 def test_factors_have_the_shape_of_cutoffs(seed: int) -> None:
-    cutoffs, half_lives = cutoffs_per_entity(seed), np.array(LIVES)
+    cutoffs, half_lives = cutoffs_per_entity(seed), np.array(HALF_LIVES)
     for result, entry in (
         (observed_days(cutoffs, FIRST), lambda row: observed_days(row, FIRST)),
         (window_factors(cutoffs, FIRST, WINDOWS), lambda row: window_factors(row, FIRST, WINDOWS)),
@@ -134,7 +134,7 @@ def test_factors_have_the_shape_of_cutoffs(seed: int) -> None:
         np.testing.assert_array_equal(result, np.stack([entry(row) for row in cutoffs]))
 
 
-@EACH
+@EACH_FUNCTION
 def test_cutoffs_of_others_are_refused(function: Function) -> None:
     with pytest.raises(ValueError, match=r"\(4, cutoffs\)"):
         function(random_history(1), cutoffs_per_entity(1)[:3])

@@ -8,7 +8,7 @@ from basemodel_ops.representation.events import NO_SESSION
 from basemodel_ops.representation.sessions import once_per_session, session_indices
 
 
-def test_a_session_is_one_occasion_and_moments_are_without_sessions() -> None:
+def test_a_session_is_one_step_and_moments_are_without_sessions() -> None:
     entity_index = np.array([0, 0, 0, 0, 1, 1, 1])
     time = np.array([1, 1, 2, 3, 3, 3, 4])
     assert session_indices(entity_index, time).tolist() == [0, 0, 1, 2, 3, 3, 4]
@@ -18,7 +18,7 @@ def test_a_session_is_one_occasion_and_moments_are_without_sessions() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 2), st.integers(-1, 1)), max_size=40))
-def test_a_cell_is_there_once_per_occasion_where_it_came_first(events: list[tuple[int, int, int]]) -> None:
+def test_a_cell_is_there_once_per_session_where_it_came_first(events: list[tuple[int, int, int]]) -> None:
     """Against a set of what was seen; the two columns have cells of their own, as blocks have."""
     session = np.cumsum([step for step, _, _ in events]).astype(np.int64)
     first, second = (np.array([event[n] for event in events], np.int32) for n in (1, 2))

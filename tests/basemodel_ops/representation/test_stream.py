@@ -45,7 +45,7 @@ def test_sources_without_events_have_empty_histories():
     assert [histories[0].start.tolist() for _, histories in shards] == [[0, 0, 0], [0, 0, 0], [0, 0]]
 
 
-def test_disorder_and_strangers_are_named():
+def test_disorder_and_foreign_rows_are_named():
     def source(entity_index, time):
         return iter([Events(np.array(entity_index, np.int32), np.array(time, np.int64))])
 

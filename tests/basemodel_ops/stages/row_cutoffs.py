@@ -18,7 +18,7 @@ NAMES = ("next_zone", "days_until_next", "soon")
 KINDS = (TaskType.MULTICLASS, TaskType.REGRESSION, TaskType.BINARY)
 
 
-def asked() -> list[dict[str, Any]]:
+def question_rows() -> list[dict[str, Any]]:
     """Every distinct moment of a rider's trips from the first cutoff on, with what follows and when."""
     rows = trips().select(["rider", "started_at", "station"]).to_pylist()
     result = []
@@ -60,7 +60,7 @@ def declared() -> tuple[Task, ...]:
 def project(home: Path) -> Workspace:
     """Rows to learn from and a checkpoint; the weekly task and those at moments of their own are drawn together."""
     contract = plain().model_copy(update={"tasks": declared()})
-    rows = asked()
+    rows = question_rows()
     kinds = {"moment": pa.timestamp("us"), "next_at": pa.timestamp("us"), "soon": pa.int64()}
     columns = {name: pa.array([row[name] for row in rows], kinds.get(name)) for name in rows[0]}
-    return trained(home, contract, asked=pa.table(columns))
+    return trained(home, contract, question_rows=pa.table(columns))

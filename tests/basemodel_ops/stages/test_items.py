@@ -53,7 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return trained(tmp_path_factory.mktemp("items") / Path("home"), trips=table)
 
 
-TOLD: dict[str, Callable[[list[int]], bool]] = {
+LABELS: dict[str, Callable[[list[int]], bool]] = {
     "newest": lambda past: past[-1:] == [3],
     "any": lambda past: 5 in past,
     "often": lambda past: past.count(1) > 2,
@@ -91,10 +91,10 @@ def had(rider: str, cutoff: datetime) -> list[int]:
     return [station for moment, station in HISTORIES[rider] if moment < cutoff]
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", LABELS)
 def test_a_label_that_items_tell_is_found(home: Workspace, name: str) -> None:
     def label(rider: str, cutoff: datetime) -> int | None:
-        return int(TOLD[name](had(rider, cutoff))) if is_over(cutoff) else None
+        return int(LABELS[name](had(rider, cutoff))) if is_over(cutoff) else None
 
     metrics = fitted(home, name, label)
     selected = metrics["test"][metrics["shipped"]]["auroc"]

@@ -43,14 +43,14 @@ def decay(moment: datetime, life: float = 365, now: datetime = NOW) -> float:
 
 
 @cache
-def seen_days(now: datetime = NOW) -> float:
+def observed_days(now: datetime = NOW) -> float:
     """Days since the first trip of all."""
     return (now - min(trips().column("started_at").to_pylist())).total_seconds() / DAY
 
 
-def whole(moment: datetime) -> float:
+def complete(moment: datetime) -> float:
     """The weight of an event in amounts that stand for a history that had always been observed."""
-    return decay(moment) / (1 - 2 ** (-seen_days() / 365))
+    return decay(moment) / (1 - 2 ** (-observed_days() / 365))
 
 
 def rows_by_rider(result: RowsInMemory) -> list[list[dict]]:
@@ -100,7 +100,7 @@ def test_hours_and_weekdays_are_counted(ws: Workspace) -> None:
                 moment = row[track.split("/")[0]]
                 if moment is not None:
                     cell = moment.hour if part == "hour" else moment.weekday()
-                    expected[rider, cell] += whole(row["started_at"])
+                    expected[rider, cell] += complete(row["started_at"])
         np.testing.assert_allclose(np.expm1(block(result, "cell", track)), expected, rtol=5e-3, atol=2e-3)
 
 
@@ -108,7 +108,7 @@ def test_numbers_have_sums_means_a_last_value_and_quantile_cells(ws: Workspace) 
     result = examples(ws)
     cells = block(result, "cell", "fare")
     for rider, rows in enumerate(rows_by_rider(result)):
-        seen = [(row["fare"], whole(row["started_at"])) for row in rows if np.isfinite(row["fare"])]
+        seen = [(row["fare"], complete(row["started_at"])) for row in rows if np.isfinite(row["fare"])]
         total, total_weight = sum(v * w for v, w in seen), sum(w for _, w in seen)
         squashed = [np.sign(v) * np.log1p(abs(v)) for v in (total, total / total_weight, seen[-1][0])]
         kinds = (("sum", "365"), ("mean", "365"), ("last", ""))
@@ -132,7 +132,7 @@ def test_texts_and_images_hold_the_mass_of_those_that_can_be_read(ws: Workspace)
         np.testing.assert_allclose(np.expm1(block(result, "total_weight", column))[:, 0], expected, rtol=5e-3)
 
 
-def test_facts_of_things_are_those_of_their_events(ws: Workspace) -> None:
+def test_attributes_of_items_are_those_of_their_events(ws: Workspace) -> None:
     result = examples(ws)
     attributes = {row["station"]: row for row in stations().to_pylist()}
     zones = EncoderArtifact.current(ws, "trips").vocabulary("station.zone").values.to_pylist()
@@ -142,10 +142,10 @@ def test_facts_of_things_are_those_of_their_events(ws: Workspace) -> None:
         for row in rows:
             attribute = attributes[row["station"]]
             if attribute["zone"] is not None:
-                by_zone[zones.index(attribute["zone"])] += whole(row["started_at"])
+                by_zone[zones.index(attribute["zone"])] += complete(row["started_at"])
             (cell,) = docks.cells(pa.array([attribute["docks"]], pa.int64()))[0]
             if cell >= 0:
-                by_cell[cell] += whole(row["started_at"])
+                by_cell[cell] += complete(row["started_at"])
         np.testing.assert_allclose(np.expm1(block(result, "count", "station.zone")[rider]), by_zone, rtol=5e-3)
         np.testing.assert_allclose(np.expm1(block(result, "cell", "station.docks")[rider]), by_cell, rtol=5e-3)
 
@@ -157,10 +157,10 @@ def test_each_event_without_a_session_is_one_of_its_own(ws: Workspace) -> None:
     for rider, rows in enumerate(rows_by_rider(result)):
         named = {row["booking"] for row in rows if row["booking"] is not None}
         alone = sum(row["booking"] is None for row in rows)
-        assert counted[rider] == pytest.approx((len(named) + alone) * 365 / seen_days(), rel=3e-3)
+        assert counted[rider] == pytest.approx((len(named) + alone) * 365 / observed_days(), rel=3e-3)
 
 
-def test_facts_are_seen_only_after_they_are_known(ws: Workspace) -> None:
+def test_attributes_are_seen_only_after_they_are_known(ws: Workspace) -> None:
     for as_of, tariff in ((datetime(2024, 5, 1), "basic"), (datetime(2024, 5, 6), "gold")):
         result = examples(ws, as_of)
         values = EncoderArtifact.current(ws, "riders").vocabulary("tariff").values.to_pylist()
@@ -227,7 +227,7 @@ def test_training_examples_hold_the_representation_of_each_cutoff(ws: Workspace)
         )
 
 
-def test_a_thing_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None:
+def test_an_item_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None:
     """The new station has no zone and no trip before the end of training; its name and picture place it."""
     known = EncoderArtifact.current(ws, "trips").vocabulary("station")
     code = known.values.to_pylist().index(NEW_STATION)
@@ -239,11 +239,11 @@ def test_a_thing_that_no_event_mentioned_is_near_its_like(ws: Workspace) -> None
     taken = [any(row["station"] == NEW_STATION for row in rows) for rows in rows_by_rider(result)]
     assert any(taken)
     counted = np.expm1(block(result, "count", "station")).sum(axis=1)
-    expected = [sum(whole(row["started_at"]) for row in rows) for rows in rows_by_rider(result)]
+    expected = [sum(complete(row["started_at"]) for row in rows) for rows in rows_by_rider(result)]
     np.testing.assert_allclose(counted, expected, rtol=5e-3)
 
 
-def test_without_facts_such_a_thing_is_unknown(tmp_path: Path) -> None:
+def test_without_attributes_such_an_item_is_unknown(tmp_path: Path) -> None:
     ours = workspace(tmp_path, contract(references=None))
     encode(ours)
     assert NEW_STATION not in EncoderArtifact.current(ours, "trips").vocabulary("station").values.to_pylist()
@@ -258,13 +258,13 @@ def test_ids_of_another_type_are_refused_not_missed(tmp_path: Path) -> None:
     assert created == {"snapshot"}
 
 
-def test_things_that_share_no_id_with_the_events_are_refused(tmp_path: Path) -> None:
+def test_items_that_share_no_id_with_the_events_are_refused(tmp_path: Path) -> None:
     elsewhere = stations().set_column(0, "station", pa.array(np.arange(len(stations())) + 1000))
     with pytest.raises(DataError, match=r"No station of trips is among the keys station of stations"):
         encode(workspace(tmp_path, stations=elsewhere))
 
 
-def test_a_fact_of_one_rider_does_not_change_another(ws: Workspace, tmp_path: Path) -> None:
+def test_an_attribute_of_one_rider_does_not_change_another(ws: Workspace, tmp_path: Path) -> None:
     table = riders()
     changed = table.set_column(3, "age", pa.array([99.0, *table["age"].to_pylist()[1:]]))
     ours = workspace(tmp_path, riders=changed)

@@ -27,12 +27,12 @@ from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
 
-from .occasions import NAMES, WEEK, asked, project
 from .riding import CUTOFFS
+from .row_cutoffs import NAMES, WEEK, project, question_rows
 from .trips import NOW, trips
 
 NEWEST, BEFORE = CUTOFFS[-1], CUTOFFS[-2]
-TRIPS, ASKED = (Relation(schema_name="behavior", name=name) for name in ("trips", "asked"))
+TRIPS, QUESTIONS = (Relation(schema_name="behavior", name=name) for name in ("trips", "asked"))
 ANSWERS = {"next_zone": ["class", "probability"], "days_until_next": ["prediction"], "soon": ["score"]}
 
 
@@ -57,7 +57,7 @@ def parts(name: str) -> dict[str, int]:
     test_from = [cutoff for cutoff in CUTOFFS if cutoff + window <= NOW][-4]
     validation_from = [cutoff for cutoff in CUTOFFS if cutoff + window <= test_from][-3]
     result: dict[str, int] = {}
-    for row in asked():
+    for row in question_rows():
         known = row["moment"] + WEEK if name == "soon" else row["next_at"]
         if known is None or known > NOW:
             part = "unlabelled"
@@ -105,7 +105,7 @@ def test_rows_are_bounded_by_the_budgets(ws: Workspace) -> None:
 def test_a_partition_holds_the_moments_since_the_cutoff_before(ws: Workspace, name: str) -> None:
     table = answers(ws, name)
     result = set(zip(table.column("rider").to_pylist(), table.column("moment").to_pylist(), strict=True))
-    assert result == {(row["rider"], row["moment"]) for row in asked() if BEFORE <= row["moment"] < NEWEST}
+    assert result == {(row["rider"], row["moment"]) for row in question_rows() if BEFORE <= row["moment"] < NEWEST}
     assert len(result) == table.num_rows
     assert check_scores(ws, name, NEWEST).passed
 
@@ -167,7 +167,7 @@ def alike(entry: pa.Table, other: pa.Table, columns: list[str]) -> bool:
 
 @pytest.mark.usefixtures("restored")
 def test_no_answer_knows_what_happens_after_its_moment_and_each_knows_the_event_that_asks(ws: Workspace) -> None:
-    moments = sorted({row["moment"] for row in asked() if BEFORE <= row["moment"] < NEWEST})
+    moments = sorted({row["moment"] for row in question_rows() if BEFORE <= row["moment"] < NEWEST})
     moment = moments[len(moments) // 2]
     before = {name: answers(ws, name) for name in NAMES}
     changed: dict[bool, set[str]] = {True: set(), False: set()}
@@ -193,14 +193,14 @@ def test_labels_of_a_window_are_counted_again_from_right_after_the_moment(ws: Wo
     assert check_labels(ws, "soon").metrics["rows"] != 0
     assert check_labels(ws, "soon").passed
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
-        right = warehouse.read(rows_query(ASKED, list(asked()[0])))
+        right = warehouse.read(rows_query(QUESTIONS, list(question_rows()[0])))
         wrong = pc.if_else(pc.equal(right.column("rider"), "rider 3"), 1, right.column("soon"))
-        warehouse.load(ASKED, right.set_column(right.column_names.index("soon"), "soon", wrong))
+        warehouse.load(QUESTIONS, right.set_column(right.column_names.index("soon"), "soon", wrong))
     try:
         assert not check_labels(ws, "soon").passed
     finally:
         with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
-            warehouse.load(ASKED, right)
+            warehouse.load(QUESTIONS, right)
 
 
 def test_the_foundation_model_answers_at_each_moment_too(ws: Workspace) -> None:

@@ -17,15 +17,15 @@ from basemodel_ops.tasks.recommendation import KINDS, retrieve_candidates
 from basemodel_ops.tasks.relations import Relations
 from basemodel_ops.tasks.reranking import Query
 
-from .test_recommendation import CUTOFF, ENTITIES, affinity, sample
+from .test_recommendation import CUTOFF, ENTITIES, random_pair_features, sample
 from .test_reranking import queries
 
 ITEMS = 40
 BASKETS = {260: (1, 2, 5), 270: (2, 3, 7), 290: (1, 4, 9)}
 
 
-def asked(seed: int) -> Query:
-    result = affinity(seed)
+def query_of(seed: int) -> Query:
+    result = random_pair_features(seed)
     return Query(retrieve_candidates(result), result, [])
 
 
@@ -44,7 +44,7 @@ def tiny(without: int | None = None) -> PairFeatures:
 
 @pytest.mark.parametrize("weights", [(1, 0.01, 0.1, 0.3, 1.0), (0, 0, 1, 0.5, 0), (1, 1e-6, 0, 0, 0)])
 def test_shares_of_a_blend_sum_to_its_score(weights: tuple[float, ...]) -> None:
-    query = asked(1)
+    query = query_of(1)
     row, row_index = np.nonzero(query.candidates.is_first)
     result = evidence(query, np.arange(ENTITIES), row, row_index, None, weights)
     scores = query.candidates.scores(weights)[row, row_index]

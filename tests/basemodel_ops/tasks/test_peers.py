@@ -20,7 +20,7 @@ def sample(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     return keys, outputs, cutoff, generator.random(rows) + 0.5
 
 
-def told(group: int, kind: int, moment: int, sample: tuple[np.ndarray, ...]) -> list[float]:
+def expected_values(group: int, kind: int, moment: int, sample: tuple[np.ndarray, ...]) -> list[float]:
     """Rates and support of a group at a moment, row by row."""
     keys, outputs, cutoff, weight = sample
     result: list[float] = []
@@ -43,12 +43,14 @@ def test_rates_are_the_faded_means_of_what_was_known(seed: int, rows: int) -> No
     keys, outputs, cutoff, weight = data = sample(seed, rows)
     result, peers = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
     for row in range(rows):
-        wanted = [value for kind in range(2) for value in told(keys[row, kind], kind, int(cutoff[row]), data)]
+        wanted = [
+            value for kind in range(2) for value in expected_values(keys[row, kind], kind, int(cutoff[row]), data)
+        ]
         np.testing.assert_allclose(result[row], wanted, rtol=1e-4, atol=1e-5)
     end = int(cutoff.max()) + HORIZON * DAY
     requested = np.array([[0, 3], [9, 9]])  # nobody is in group 9
-    wanted = [[value for kind in range(2) for value in told(group, kind, end, data)] for group in (0, 9)]
-    wanted[0][6:] = told(3, 1, end, data)
+    wanted = [[value for kind in range(2) for value in expected_values(group, kind, end, data)] for group in (0, 9)]
+    wanted[0][6:] = expected_values(3, 1, end, data)
     np.testing.assert_allclose(peers.look_up(requested), wanted, rtol=1e-4, atol=1e-5)
 
 

@@ -34,7 +34,7 @@ def test_too_few_answers_fit_no_ranker() -> None:
     assert scores_crosswise(few, trained, 0) is None
 
 
-def test_lessons_are_all_that_was_taken_and_some_that_was_not() -> None:
+def test_training_pairs_are_all_that_was_taken_and_some_that_was_not() -> None:
     (query,) = queries(4, entities=60)
     result = ranking_pairs(query, 0)
     assert result.taken.sum() == query.taken.sum() > 0

@@ -35,7 +35,9 @@ def sample(seed: int, items: int = 40, events: int = 150) -> tuple[History, np.n
     return History(start, time[order], None, codes, {}), vectors
 
 
-def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cutoff: int = CUTOFF) -> PairFeatures:
+def random_pair_features(
+    seed: int, items: int = 40, entities: np.ndarray | None = None, cutoff: int = CUTOFF
+) -> PairFeatures:
     history, vectors = sample(seed, items)
     known = sequences_before(history, "item", CUTOFF)
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
@@ -47,7 +49,7 @@ def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cut
 def dense(seed: int, items: int = 40) -> np.ndarray:
     """Evidence (entities, items, kinds) from a loop over events; -inf where nobody had the item lately."""
     history, vectors = sample(seed, items)
-    result = affinity(seed, items)
+    result = random_pair_features(seed, items)
     personal, popular, follows = np.zeros((ENTITIES, items)), np.zeros(items), np.zeros((ENTITIES, items))
     for entity in range(ENTITIES):
         rows = range(history.start[entity], history.start[entity + 1])
@@ -75,9 +77,9 @@ def dense(seed: int, items: int = 40) -> np.ndarray:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.floats(0.01, 1), min_size=len(KINDS), max_size=len(KINDS)))
-def test_a_shortlist_ranks_as_all_items_would(seed: int, weights: list[float]) -> None:
+def test_a_candidate_set_ranks_as_all_items_would(seed: int, weights: list[float]) -> None:
     scores = dense(seed) @ np.array(weights)
-    candidates = retrieve_candidates(affinity(seed))
+    candidates = retrieve_candidates(random_pair_features(seed))
     items, values = candidates.best(candidates.scores(tuple(weights)), 10)
     best = -np.sort(-scores, axis=1)[:, : items.shape[1]]
     np.testing.assert_allclose(values, best, rtol=1e-3, atol=1e-4)
@@ -89,7 +91,10 @@ def test_a_shortlist_ranks_as_all_items_would(seed: int, weights: list[float]) -
 
 
 def test_chosen_entities_keep_their_evidence() -> None:
-    everyone, subset = retrieve_candidates(affinity(0)), retrieve_candidates(affinity(0, entities=np.array([4, 1])))
+    everyone, subset = (
+        retrieve_candidates(random_pair_features(0)),
+        retrieve_candidates(random_pair_features(0, entities=np.array([4, 1]))),
+    )
     weights = (1, 0.1, 0.1, 0.1, 0.1)
     items, scores = everyone.best(everyone.scores(weights), 5)
     some_items, some_scores = subset.best(subset.scores(weights), 5)
@@ -102,7 +107,7 @@ def test_a_large_catalogue_is_compared_by_its_popular_items_and_those_an_entity_
 ) -> None:
     monkeypatch.setattr(recommendation, "COMPARED", 4)
     monkeypatch.setattr(recommendation, "PER_KIND", 2)
-    result = affinity(0)
+    result = random_pair_features(0)
     candidates = retrieve_candidates(result)
     popular = result.interactions.item_statistics.popularity[-1]
     near = set(np.argsort(-popular, kind="stable")[:4].tolist())
@@ -114,7 +119,7 @@ def test_a_large_catalogue_is_compared_by_its_popular_items_and_those_an_entity_
         foreign += len(set(items.tolist()) - near)
     assert foreign > 0
     assert np.isfinite(candidates.retrieval_scores).all()
-    subset = retrieve_candidates(affinity(0, entities=np.array([4, 1])))
+    subset = retrieve_candidates(random_pair_features(0, entities=np.array([4, 1])))
     np.testing.assert_array_equal(subset.items, candidates.items[[4, 1]])
     np.testing.assert_allclose(subset.retrieval_scores, candidates.retrieval_scores[[4, 1]], rtol=1e-5)
 
@@ -127,19 +132,19 @@ def truncate(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 @pytest.mark.parametrize("items", [1, 2, 7])
 def test_a_small_catalogue_is_ranked_whole(items: int) -> None:
-    candidates = retrieve_candidates(affinity(0, items))
+    candidates = retrieve_candidates(random_pair_features(0, items))
     ranked, _ = truncate(*candidates.best(candidates.scores((1, 0.1, 0.1, 0, 0)), 20))
     assert np.sort(ranked, axis=1).tolist() == [list(range(items))] * ENTITIES
 
 
 def test_nothing_recent_leaves_nothing_to_recommend() -> None:
-    candidates = retrieve_candidates(affinity(0, cutoff=150 * DAY))
+    candidates = retrieve_candidates(random_pair_features(0, cutoff=150 * DAY))
     items, scores = truncate(*candidates.best(candidates.scores((1, 0.1, 0.1, 0, 0)), 20))
     assert items.shape == scores.shape == (ENTITIES, 0)
 
 
 def test_nobody_to_recommend_to_is_no_mistake() -> None:
-    candidates = retrieve_candidates(affinity(0, entities=np.zeros(0, int)))
+    candidates = retrieve_candidates(random_pair_features(0, entities=np.zeros(0, int)))
     items, scores = candidates.best(candidates.scores((1, 0.1, 0.1, 0, 0)), 20)
     assert items.shape == scores.shape
     assert len(items) == 0

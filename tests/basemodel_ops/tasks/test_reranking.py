@@ -205,11 +205,11 @@ def test_ranking_metrics_are_those_of_a_loop(seed: int) -> None:
 def test_an_entity_is_in_one_half_at_all_cutoffs() -> None:
     (query,) = queries(5, entities=60)
     later = np.roll(np.arange(60), 7)  # others stand at its place a week later
-    sides = halves([replace(query, entity_index=index) for index in (np.arange(60), later)], 0)
-    np.testing.assert_array_equal(sides[1], sides[0][later])
-    assert 15 < sides[0].sum() < 45
+    entity_halves = halves([replace(query, entity_index=index) for index in (np.arange(60), later)], 0)
+    np.testing.assert_array_equal(entity_halves[1], entity_halves[0][later])
+    assert 15 < entity_halves[0].sum() < 45
     (alone,) = halves([query], 0)
-    np.testing.assert_array_equal(alone, sides[0])
+    np.testing.assert_array_equal(alone, entity_halves[0])
     (subset,) = sampled([replace(query, entity_index=later)], 20, 0)
     assert subset.entity_index is not None
     truth = {int(whose): items.tolist() for whose, items in zip(later, query.truth, strict=True)}

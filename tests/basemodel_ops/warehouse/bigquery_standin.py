@@ -167,7 +167,7 @@ class Client:
     def _end(self, transaction: Transaction, how: str) -> None:
         if not transaction.is_open:
             return
-        with self._server.lock, _told():
+        with self._server.lock, _described():
             transaction.is_open = False
             changes, transaction.changes = transaction.changes, set()
             transaction.cursor.execute(how)
@@ -175,7 +175,7 @@ class Client:
                 self._server.changed |= dict.fromkeys(changes, next(self._server.numbers))
 
     def _run(self, sql: str, cursor: duckdb.DuckDBPyConnection, transaction: Transaction | None) -> Any:
-        with _told():
+        with _described():
             (statement,) = sqlglot.parse(sql, read="bigquery")
             assert statement is not None
             _refuse(statement, transaction is not None and transaction.is_open)
@@ -206,7 +206,7 @@ class Client:
         moments = [field.type for field in incoming.schema if pa.types.is_timestamp(field.type)]
         assert all(kind.tz == "UTC" for kind in moments), "a moment without a zone is a DATETIME"
         assert [field.name for field in job_config.schema] == incoming.column_names
-        with _told():
+        with _described():
             self._cursor.register("incoming", incoming)
             self._cursor.execute(f"insert into {_quoted(destination)} by name select * from incoming")
             self._cursor.unregister("incoming")
@@ -243,7 +243,7 @@ class Client:
         self._cursor.close()
 
 
-class _told:  # noqa: N801 - a block
+class _described:  # noqa: N801 - a block
     """What DuckDB says, as the errors that Google's client raises."""
 
     def __enter__(self) -> None:
@@ -286,10 +286,10 @@ def _as_duckdb(statement: exp.Expr) -> str:
     clone = statement.args.get("clone")
     if clone is not None:
         return f"create or replace table {statement.this.sql('duckdb')} as select * from {clone.this.sql('duckdb')}"
-    return statement.transform(_one).sql("duckdb")
+    return statement.transform(_single).sql("duckdb")
 
 
-def _one(node: exp.Expr) -> exp.Expr:
+def _single(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Table) and node.args.get("catalog"):
         node.set("catalog", None)
     if node.key == "farmfingerprint" or node.name.upper() == "FARM_FINGERPRINT":

@@ -83,6 +83,6 @@ def fakesnow_gap(error: type[BaseException], text: str, **others: str) -> pytest
 
 def gaps(error: type[BaseException], **reasons: str) -> pytest.MarkDecorator:
     """All kinds, of which some are known to fail with this error."""
-    marks = {kind: pytest.mark.xfail(raises=error, strict=True, reason=reason) for kind, reason in reasons.items()}
-    kinds = [pytest.param(kind, marks=marks[kind]) if kind in marks else kind for kind in KINDS]
+    xfails = {kind: pytest.mark.xfail(raises=error, strict=True, reason=reason) for kind, reason in reasons.items()}
+    kinds = [pytest.param(kind, marks=xfails[kind]) if kind in xfails else kind for kind in KINDS]
     return pytest.mark.parametrize("backend", kinds, indirect=True)

@@ -162,10 +162,10 @@ def _error(message: str) -> Exception:
 
 
 def _as_duckdb(statement: exp.Expr) -> str:
-    return statement.transform(_one).sql("duckdb")
+    return statement.transform(_single).sql("duckdb")
 
 
-def _one(node: exp.Expr) -> exp.Expr:
+def _single(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Table) and node.args.get("catalog"):
         node.set("catalog", None)
     if isinstance(node, exp.Anonymous) and node.name.upper() == "XXHASH64":

@@ -15,7 +15,7 @@ from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.duckdb_log import complete_length, is_held, log_of
 from basemodel_ops.warehouse.queries import rows_query
 
-THINGS = Relation(schema_name="main", name="things")
+ITEMS = Relation(schema_name="main", name="things")
 COMMITS = 4
 KILLED = f"""
 import duckdb, os, sys
@@ -43,7 +43,7 @@ def killed(tmp_path: Path) -> Path:
 
 def values(path: Path) -> list[int]:
     with DuckDBWarehouse(path) as warehouse:
-        return warehouse.read(rows_query(THINGS, ["value"])).column(0).to_pylist()
+        return warehouse.read(rows_query(ITEMS, ["value"])).column(0).to_pylist()
 
 
 def test_a_log_is_whole_only_where_a_transaction_ends(killed: Path) -> None:
@@ -89,6 +89,6 @@ def test_a_log_of_a_living_process_is_not_judged(killed: Path) -> None:
 def test_nothing_committed_stays_in_the_log_after_a_write(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     with DuckDBWarehouse(path) as warehouse:
-        warehouse.load(THINGS, pa.table({"value": [1]}))
+        warehouse.load(ITEMS, pa.table({"value": [1]}))
         assert not log_of(path).exists() or log_of(path).stat().st_size == 0
         assert [file.name for file in tmp_path.iterdir()] == ["warehouse.duckdb"]

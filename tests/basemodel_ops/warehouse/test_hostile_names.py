@@ -33,7 +33,7 @@ examples = settings(
 
 
 @dataclass
-class Place:
+class Schema:
     """A warehouse with a sentinel table, and tables of other names with which none may be mixed up."""
 
     warehouse: Audited
@@ -49,13 +49,13 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def location(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def location(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Schema]:
     home = tmp_path_factory.mktemp("home")
     contract = Contract(entity="p", events=(), attributes=(), tasks=(), grid=GRID)
     with DuckDBWarehouse(home / "warehouse.duckdb") as warehouse:
         schema, name = SENTINEL.split(".")
         warehouse.load(Relation(schema_name=schema, name=name), pa.table(ROWS))
-        created = Place(Audited(warehouse, AuditLog(home), contract, "run"))
+        created = Schema(Audited(warehouse, AuditLog(home), contract, "run"))
         yield created
         created.check()
 
@@ -64,7 +64,7 @@ def table_of_column(column: str) -> pa.Table:
     return pa.table({column: ["a", "b"], "as_of": pa.array([MONDAY] * 2, pa.timestamp("us"))})
 
 
-def use(location: Place, relation: Relation, column: str) -> None:
+def use(location: Schema, relation: Relation, column: str) -> None:
     """Everything a stage does with a table, which must then hold exactly this column under exactly this name."""
     warehouse = location.warehouse
     warehouse.load(relation, table_of_column(column))
@@ -88,7 +88,7 @@ def use(location: Place, relation: Relation, column: str) -> None:
 @pytest.mark.parametrize("role", ["schema", "table", "column"])
 @given(name=strings)
 @examples
-def test_a_name_works_as_it_is_or_is_refused(location: Place, role: str, name: str) -> None:
+def test_a_name_works_as_it_is_or_is_refused(location: Schema, role: str, name: str) -> None:
     refusal: Exception | None = None
     try:
         relation = Relation(
@@ -107,7 +107,7 @@ def test_a_name_works_as_it_is_or_is_refused(location: Place, role: str, name: s
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_a_relation_of_any_name_is_said_not_to_be_there(location: Place, name: str) -> None:
+def test_a_relation_of_any_name_is_said_not_to_be_there(location: Schema, name: str) -> None:
     with pytest.raises(BaseModelError):
         location.warehouse.columns(Relation(schema_name="nowhere", name=name))
     location.check()
@@ -115,7 +115,7 @@ def test_a_relation_of_any_name_is_said_not_to_be_there(location: Place, name: s
 
 @given(text=strings)
 @examples
-def test_a_value_is_a_value_wherever_it_stands(location: Place, text: str) -> None:
+def test_a_value_is_a_value_wherever_it_stands(location: Schema, text: str) -> None:
     """As a partition, as hashes and run in the ledger, and as what is read back."""
     relation = Relation(schema_name="values", name=location.fresh())
     table = {"part": [text, text], "n": [1, 2]}
@@ -136,6 +136,6 @@ def test_a_value_is_a_value_wherever_it_stands(location: Place, text: str) -> No
         assert identifier_fault(text) == "is no Unicode text", refusal
 
 
-def test_the_log_of_all_this_holds(location: Place) -> None:
+def test_the_log_of_all_this_holds(location: Schema) -> None:
     home: Path = location.warehouse._log.path.parent
     assert AuditLog(home).verify().entries > 50

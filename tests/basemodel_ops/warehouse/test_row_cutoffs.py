@@ -17,7 +17,7 @@ from basemodel_ops.warehouse.sql import SqlWarehouse
 MONDAY, HOUR = datetime(2024, 1, 1), timedelta(hours=1)
 CUTOFFS = [MONDAY + timedelta(weeks=week) for week in range(8)]
 END = CUTOFFS[-1] + timedelta(days=3)
-TIMES = Times(np.array([to_microseconds(one) for one in CUTOFFS]), to_microseconds(END), 0, validations=1, tests=2)
+TIMES = Times(np.array([to_microseconds(week) for week in CUTOFFS]), to_microseconds(END), 0, validations=1, tests=2)
 GRID = Grid(
     relation=Relation(schema_name="tasks", name="weeks"), cutoff="cutoff", data_end="data_end", start=None, now=None
 )  # fmt: skip
@@ -56,9 +56,9 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
     weeks = pa.array(CUTOFFS, pa.timestamp("us"))
     ends = pa.array([END] * len(CUTOFFS), pa.timestamp("us"))
     backend.load(GRID.relation, pa.table({"cutoff": weeks, "data_end": ends}))
-    over = [one for one in CUTOFFS if one + timedelta(days=0 if known else 5) <= END]
+    over = [cutoff for cutoff in CUTOFFS if cutoff + timedelta(days=0 if known else 5) <= END]
     test_from = over[-2]
-    validation_from = [one for one in CUTOFFS if one + timedelta(days=0 if known else 5) <= test_from][-2]
+    validation_from = [cutoff for cutoff in CUTOFFS if cutoff + timedelta(days=0 if known else 5) <= test_from][-2]
     wanted: dict[str, list[int]] = defaultdict(list)
     for client, moment in ROWS:
         at = known_at(client, moment, known)
@@ -67,7 +67,7 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
         part = "validation" if at is not None and moment >= validation_from and at < test_from else part
         wanted["train" if at is not None and at < validation_from else part].append(client)
     result = read_counts(backend.read(counts_query(task(known), TIMES, yes=exp.Literal.number(1))))
-    assert {part: (one.rows, one.entities, one.positives) for part, one in result.items()} == {
+    assert {part: (counts.rows, counts.entities, counts.positives) for part, counts in result.items()} == {
         part: (len(current), len(set(current)), sum(client % 2 for client in current))
         for part, current in wanted.items()
     }

@@ -23,7 +23,7 @@ from basemodel_ops.warehouse.staging import new_stage
 from .conftest import fakesnow_gap, gaps
 
 SCORES = Relation(schema_name="answers", name="scores")
-THINGS = Relation(schema_name="raw", name="things")
+ITEMS = Relation(schema_name="raw", name="things")
 MONDAY, TUESDAY = datetime(2024, 1, 1), datetime(2024, 1, 2)
 ODD = 'say "hi", größe 表'
 NAMES = ("table_name", "partition", "input_hash", "code_version", "row_count", "run_id", "committed_at")
@@ -238,22 +238,22 @@ def test_two_writers_of_one_partition_leave_one_of_the_two(backend: SqlWarehouse
 
 
 def test_load_replaces_a_table_whole(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, pa.table({"value": [1, 2]}))
-    backend.load(THINGS, pa.table({"value": [3]}))
-    assert rows(backend, THINGS, "value") == [(3,)]
-    backend.load(THINGS, pa.table({"other": ["a"]}))
-    assert rows(backend, THINGS, "other") == [("a",)]
+    backend.load(ITEMS, pa.table({"value": [1, 2]}))
+    backend.load(ITEMS, pa.table({"value": [3]}))
+    assert rows(backend, ITEMS, "value") == [(3,)]
+    backend.load(ITEMS, pa.table({"other": ["a"]}))
+    assert rows(backend, ITEMS, "other") == [("a",)]
     assert tables(backend) == {"raw.things"}
 
 
 def test_what_no_warehouse_can_hold_is_named(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, pa.table({"value": [1]}))
+    backend.load(ITEMS, pa.table({"value": [1]}))
     if backend.session.dialect != "duckdb":  # DuckDB has lists
         with pytest.raises(WarehouseError, match="'tags' is list"):
-            backend.load(THINGS, pa.table({"tags": [["a"]]}))
+            backend.load(ITEMS, pa.table({"tags": [["a"]]}))
     with pytest.raises(WarehouseError, match=r"nanoseconds|lose data"):
-        backend.load(THINGS, pa.table({"at": pa.array([1], pa.timestamp("ns"))}))
-    assert rows(backend, THINGS, "value") == [(1,)]
+        backend.load(ITEMS, pa.table({"at": pa.array([1], pa.timestamp("ns"))}))
+    assert rows(backend, ITEMS, "value") == [(1,)]
 
 
 # --- reading
@@ -268,8 +268,8 @@ VALUES = pa.table({
 
 
 def test_values_and_nulls_come_back_as_they_went(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, VALUES)
-    query = exp.select(*map(column_of, VALUES.column_names)).from_(table_of(THINGS)).order_by(column_of("real"))
+    backend.load(ITEMS, VALUES)
+    query = exp.select(*map(column_of, VALUES.column_names)).from_(table_of(ITEMS)).order_by(column_of("real"))
     result = backend.read(query)
     assert result.column_names == VALUES.column_names
     assert sorted(result.to_pylist(), key=str) == sorted(VALUES.to_pylist(), key=str)
@@ -280,46 +280,46 @@ def test_values_and_nulls_come_back_as_they_went(backend: SqlWarehouse) -> None:
 
 @fakesnow_gap(AssertionError, "a null timestamp is answered as 1970-01-01 00:00:00")
 def test_a_moment_that_is_not_known_stays_so(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, pa.table({"at": pa.array([None, MONDAY], pa.timestamp("us"))}))
-    assert sorted(rows(backend, THINGS, "at"), key=str) == [(None,), (MONDAY,)]
+    backend.load(ITEMS, pa.table({"at": pa.array([None, MONDAY], pa.timestamp("us"))}))
+    assert sorted(rows(backend, ITEMS, "at"), key=str) == [(None,), (MONDAY,)]
 
 
 def test_decimals_are_exact(backend: SqlWarehouse) -> None:
     values = [Decimal("1.25"), Decimal("12345678901234.01"), None]
-    backend.load(THINGS, pa.table({"price": pa.array(values, pa.decimal128(18, 2))}))
-    assert [value for (value,) in rows(backend, THINGS, "price")] == values
+    backend.load(ITEMS, pa.table({"price": pa.array(values, pa.decimal128(18, 2))}))
+    assert [value for (value,) in rows(backend, ITEMS, "price")] == values
 
 
 def test_a_stream_comes_in_order_in_bounded_batches_and_two_may_be_open(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, pa.table({"value": list(reversed(range(10_000)))}))
-    query = rows_query(THINGS, ["value"])
+    backend.load(ITEMS, pa.table({"value": list(reversed(range(10_000)))}))
+    query = rows_query(ITEMS, ["value"])
     sizes, values = [], []
     for batch, neighbour in zip(backend.batches(query, 2048), backend.batches(query, 2048), strict=True):
         sizes.append(batch.num_rows)
         values += batch.column(0).to_pylist()
         assert batch.equals(neighbour)
-        assert backend.exists(THINGS)
+        assert backend.exists(ITEMS)
     assert sizes == [2048] * 4 + [1808]
     assert values == list(range(10_000))
 
 
 def test_an_empty_result_has_its_columns(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, VALUES)
-    query = rows_query(THINGS, VALUES.column_names).where(column_of("whole").eq(5))
+    backend.load(ITEMS, VALUES)
+    query = rows_query(ITEMS, VALUES.column_names).where(column_of("whole").eq(5))
     assert backend.read(query).column_names == VALUES.column_names
     assert list(backend.batches(query, 10)) == []
 
 
 CHANGES = {
-    "a row more": exp.insert(exp.values([(7,)]), table_of(THINGS), columns=[exp.to_identifier("value", quoted=True)]),
-    "a row less": exp.delete(table_of(THINGS)).where(column_of("value").eq(9_999)),
+    "a row more": exp.insert(exp.values([(7,)]), table_of(ITEMS), columns=[exp.to_identifier("value", quoted=True)]),
+    "a row less": exp.delete(table_of(ITEMS)).where(column_of("value").eq(9_999)),
 }
 
 
 @pytest.mark.parametrize("change", list(CHANGES))
 def test_a_table_that_changes_while_it_is_read_is_named(backend: SqlWarehouse, change: str) -> None:
-    backend.load(THINGS, pa.table({"value": list(range(10_000))}))
-    batches = backend.batches(rows_query(THINGS, ["value"]), 1000)
+    backend.load(ITEMS, pa.table({"value": list(range(10_000))}))
+    batches = backend.batches(rows_query(ITEMS, ["value"]), 1000)
     next(batches)
     with backend._session() as session:
         session.rows(CHANGES[change])
@@ -329,12 +329,12 @@ def test_a_table_that_changes_while_it_is_read_is_named(backend: SqlWarehouse, c
 
 def ranked(column: str, order: str) -> exp.Select:
     window = exp.Window(this=exp.Rank(), order=exp.Order(expressions=[exp.Ordered(this=column_of(order))]))
-    return rows_query(THINGS, [column]).select(exp.alias_(window, "place", quoted=True)).order_by(column_of(column))
+    return rows_query(ITEMS, [column]).select(exp.alias_(window, "place", quoted=True)).order_by(column_of(column))
 
 
 @pytest.mark.parametrize("change", list(CHANGES))
 def test_a_table_that_changes_while_it_is_read_with_ranks_is_named(backend: SqlWarehouse, change: str) -> None:
-    backend.load(THINGS, pa.table({"value": list(range(10_000))}))
+    backend.load(ITEMS, pa.table({"value": list(range(10_000))}))
     batches = backend.batches(ranked("value", "value"), 1000)
     assert next(batches).column("place").to_pylist() == list(range(1, 1001))
     with backend._session() as session:
@@ -344,32 +344,32 @@ def test_a_table_that_changes_while_it_is_read_with_ranks_is_named(backend: SqlW
 
 
 def test_ranks_are_watched_themselves_where_what_they_follow_from_is_not_read(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, pa.table({"value": list(range(2_000)), "other": list(range(2_000))}))
+    backend.load(ITEMS, pa.table({"value": list(range(2_000)), "other": list(range(2_000))}))
     batches = backend.batches(ranked("value", "other"), 500)
     next(batches)
     with backend._session() as session:
-        session.rows(exp.update(table_of(THINGS), {"other": -1}, column_of("value").eq(1_999)))
+        session.rows(exp.update(table_of(ITEMS), {"other": -1}, column_of("value").eq(1_999)))
     with pytest.raises(DataError, match=r"raw\.things changed while they were read"):
         list(batches)
 
 
 def test_rows_beyond_the_bound_of_a_read_may_come_while_it_goes_on(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, pa.table({"value": list(range(2_000)), "at": pa.array([MONDAY] * 2_000, pa.timestamp("us"))}))
+    backend.load(ITEMS, pa.table({"value": list(range(2_000)), "at": pa.array([MONDAY] * 2_000, pa.timestamp("us"))}))
     bound = exp.LT(this=column_of("at"), expression=timestamp_of(TUESDAY))
-    batches = backend.batches(rows_query(THINGS, ["value", "at"]).where(bound), 500)
+    batches = backend.batches(rows_query(ITEMS, ["value", "at"]).where(bound), 500)
     next(batches)
     with backend._session() as session:
         later = exp.select(exp.Literal.number(5), timestamp_of(TUESDAY))
         names = [exp.to_identifier(name, quoted=True) for name in ("value", "at")]
-        session.rows(exp.insert(later, table_of(THINGS), columns=names))
+        session.rows(exp.insert(later, table_of(ITEMS), columns=names))
     assert sum(batch.num_rows for batch in batches) == 1_500
 
 
 @pytest.mark.parametrize("kind", ["number", "text"])
 def test_shards_are_disjoint_and_together_everything(backend: SqlWarehouse, kind: str) -> None:
     clients = [value if kind == "number" else f"client {value}" for value in range(300)]
-    backend.load(THINGS, pa.table({"client": clients * 2, "turn": [0] * 300 + [1] * 300}))
-    query = rows_query(THINGS, ["client", "turn"])
+    backend.load(ITEMS, pa.table({"client": clients * 2, "turn": [0] * 300 + [1] * 300}))
+    query = rows_query(ITEMS, ["client", "turn"])
     shards = [backend.read(backend.shard(query, "client", index, 4)).to_pylist() for index in range(4)]
     assert all(50 < len(shard) < 250 for shard in shards)
     owners = [{row["client"] for row in shard} for shard in shards]
@@ -382,8 +382,8 @@ def test_shards_are_disjoint_and_together_everything(backend: SqlWarehouse, kind
 
 def test_the_fingerprint_follows_content_and_not_order(backend: SqlWarehouse) -> None:
     def mark(names: list[str | None], numbers: list[int | None], columns: tuple[str, ...] = ("name", "number")) -> str:
-        backend.load(THINGS, pa.table({"name": names, "number": pa.array(numbers, pa.int64()), "more": names}))
-        return backend.fingerprint(THINGS, list(columns))
+        backend.load(ITEMS, pa.table({"name": names, "number": pa.array(numbers, pa.int64()), "more": names}))
+        return backend.fingerprint(ITEMS, list(columns))
 
     first = mark(["a", "b", "c"], [1, 2, 3])
     assert mark(["c", "a", "b"], [3, 1, 2]) == first
@@ -406,7 +406,7 @@ def test_the_fingerprint_follows_content_and_not_order(backend: SqlWarehouse) ->
 
 
 def test_what_is_not_there_is_named_beside_what_is(backend: SqlWarehouse) -> None:
-    backend.load(THINGS, pa.table({"value": [1]}))
+    backend.load(ITEMS, pa.table({"value": [1]}))
     missing = Relation(schema_name="raw", name="thigns")
     assert not backend.exists(missing)
     for ask in (lambda: backend.columns(missing), lambda: backend.fingerprint(missing, ["value"])):
@@ -418,7 +418,7 @@ def test_what_is_not_there_is_named_beside_what_is(backend: SqlWarehouse) -> Non
 
 @pytest.mark.parametrize(("name", "column"), [("thigns", "value"), ("things", "vlaue")])
 def test_reading_what_is_not_there_says_so(backend: SqlWarehouse, name: str, column: str) -> None:
-    backend.load(THINGS, pa.table({"value": [1]}))
+    backend.load(ITEMS, pa.table({"value": [1]}))
     relation = Relation(schema_name="raw", name=name)
     query = exp.select(column_of(column)).from_(table_of(relation))
     wrong = name if name == "thigns" else column

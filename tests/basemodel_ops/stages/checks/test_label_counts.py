@@ -105,14 +105,14 @@ def test_items_are_those_of_the_window(riders: Workspace, change: str, invented:
 
 
 def test_what_the_contract_does_not_tell_says_why(riders: Workspace) -> None:
-    def asked(**changes: Any) -> str:
+    def check_answer(**changes: Any) -> str:
         ws, task = ask(riders, lambda rider, cutoff: 1, pa.int64(), **changes)
         check_result = check_labels(ws, task.name)
         assert check_result.passed
         assert check_result.metrics["rows"] == 0
         return check_result.description
 
-    assert "add `predicts`" in asked(predicts=None)
-    assert "trait" in asked(horizon=None)
+    assert "add `predicts`" in check_answer(predicts=None)
+    assert "trait" in check_answer(horizon=None)
     ws, task = ask(riders, lambda rider, cutoff: ..., pa.int64(), predicts=COUNT)
     assert "no rows" in check_labels(ws, task.name).description

@@ -8,7 +8,7 @@ import pytest
 from basemodel_ops import stages
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages import Workspace
-from basemodel_ops.stages.checks import point_in_time as hindsight
+from basemodel_ops.stages.checks import point_in_time
 from basemodel_ops.stages.checks.point_in_time import check_point_in_time
 from basemodel_ops.stages.features import builder, examples
 from basemodel_ops.stages.features.attributes import EntityAttributes
@@ -29,10 +29,10 @@ def test_sound_rows_pass_and_the_audit_says_how_many_it_compared(riders: Workspa
 
 def test_of_many_rows_some_are_compared(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     every = check_point_in_time(riders)
-    monkeypatch.setattr(hindsight, "ROWS", 30)
+    monkeypatch.setattr(point_in_time, "ROWS", 30)
     check_result = check_point_in_time(riders)
     assert check_result.passed, check_result.description
-    assert 0 < float(check_result.metrics["rows"]) <= 30 * hindsight.SAMPLED_CUTOFFS < float(every.metrics["rows"])
+    assert 0 < float(check_result.metrics["rows"]) <= 30 * point_in_time.SAMPLED_CUTOFFS < float(every.metrics["rows"])
     assert 0 < float(check_result.metrics["targets"]) < float(every.metrics["targets"])
 
 
@@ -63,7 +63,7 @@ def fresh(tmp_path: Path) -> Workspace:
     [
         ((builder,), "history_values", a_day_late, ("scalar of trips", "count of trips station", "after their cutoff")),
         ((EntityAttributes,), "at", facts_too_early, ("attribute of riders age",)),
-        ((examples, hindsight), "target_values", without_end, ("pretraining targets", "after the end of training")),
+        ((examples, point_in_time), "target_values", without_end, ("pretraining targets", "after the end of training")),
     ],
     ids=["events", "facts", "targets"],
 )

@@ -153,10 +153,10 @@ def test_doing_it_again_does_nothing(workspace: Workspace) -> None:
     ) == before
 
 
-def test_a_stranger_is_noted_and_nothing_else_happens(workspace: Workspace, patients: list[Any]) -> None:
-    stranger = "nobody" if isinstance(patients[0], str) else 6  # 6 stands in a column of counts
+def test_a_foreign_row_is_noted_and_nothing_else_happens(workspace: Workspace, patients: list[Any]) -> None:
+    absent = "nobody" if isinstance(patients[0], str) else 6  # 6 stands in a column of counts
     with DuckDBWarehouse(workspace.settings.warehouse_path) as warehouse:
-        warehouse.load(REQUESTS, pa.table({"patient": [stranger, None]}))
+        warehouse.load(REQUESTS, pa.table({"patient": [absent, None]}))
     done = forget(workspace, REQUESTS)
     assert (done.ids, done.new, done.rows, done.due) == (1, 1, 0, ())
     assert "training_examples/v1" not in done.artifacts

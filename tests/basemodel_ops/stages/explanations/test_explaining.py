@@ -42,7 +42,7 @@ def rides(rider: str, cutoff: datetime) -> float:
     return float(len(RIDES[rider, cutoff]))
 
 
-def some(rider: str, cutoff: datetime) -> str:
+def some_label(rider: str, cutoff: datetime) -> str:
     return ("none", "few", "many")[min(len(RIDES[rider, cutoff]) // 2, 2)]
 
 
@@ -56,7 +56,7 @@ LABELS = {"population": TASK_TABLE, "predicts": Target(source="trips", column="s
 KINDS: dict[TaskType, tuple[Answer, pa.DataType, dict[str, Any]]] = {
     TaskType.BINARY: (many, pa.int64(), {}),
     TaskType.REGRESSION: (rides, pa.float64(), {}),
-    TaskType.MULTICLASS: (some, pa.string(), {}),
+    TaskType.MULTICLASS: (some_label, pa.string(), {}),
     TaskType.MULTILABEL: (station, pa.int64(), LABELS),
 }
 
@@ -169,7 +169,7 @@ def test_a_masked_history_is_the_row_of_a_warehouse_without_these_events(riders:
     assert (result[0] != complete[1]).any()
 
 
-def test_no_event_at_all_is_a_row_of_facts_and_calendar_alone(riders: Workspace) -> None:
+def test_no_event_at_all_is_a_row_of_attributes_and_calendar_alone(riders: Workspace) -> None:
     cutoff = to_microseconds(NEWEST)
     with riders.warehouse() as warehouse:
         builder = Builder(riders, warehouse, cutoff, Chosen(only=("rider 4",)))

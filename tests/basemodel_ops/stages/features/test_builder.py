@@ -37,7 +37,7 @@ def cutoffs_per_entity(seed: int) -> np.ndarray:
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS, SEEDS)
-def test_facts_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, other: int) -> None:
+def test_attributes_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, other: int) -> None:
     attributes, cutoffs = facts_of(seed), cutoffs_per_entity(other)
     result = attributes.at(LOW, LOW + ENTITIES, cutoffs)
     for entity, row in enumerate(cutoffs):

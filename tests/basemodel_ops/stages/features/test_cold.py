@@ -8,7 +8,7 @@ from basemodel_ops.encoders import fit_encoder
 from basemodel_ops.stages.features.cold import NeighbourGroups, embed_cold_items, nearest_text_groups
 
 
-def test_a_cold_thing_takes_the_mean_of_its_groups_the_rarer_the_more() -> None:
+def test_a_cold_item_takes_the_mean_of_its_groups_the_rarer_the_more() -> None:
     generator = np.random.default_rng(0)
     nodes = 40
     graph = build_hypergraph(generator.integers(0, 30, 300), generator.integers(0, 60, 300), nodes)
@@ -33,7 +33,7 @@ def test_a_cold_thing_takes_the_mean_of_its_groups_the_rarer_the_more() -> None:
         np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-4)
 
 
-def test_the_nearest_texts_are_kin() -> None:
+def test_the_nearest_texts_are_neighbours() -> None:
     names = [f"red wine {i}" for i in range(12)] + [f"frozen pizza {i}" for i in range(12)]
     values = pa.array([*names, "red wine from France", None, "frozen pizza with ham"])
     counts = np.array([5] * 24 + [0, 0, 0])
@@ -44,7 +44,7 @@ def test_the_nearest_texts_are_kin() -> None:
     assert (neighbour_group.group[:24] == -1).all()
 
 
-def test_without_facts_or_without_cold_things_there_is_nothing_to_take() -> None:
+def test_without_attributes_or_without_cold_items_there_is_nothing_to_take() -> None:
     graph = build_hypergraph(np.array([0, 1, 1]), np.array([0, 0, 1]), 3)
     result = embed(graph, ["a", "b", "c"], 4, 1)
     assert not embed_cold_items(result, [], graph.connected).any()

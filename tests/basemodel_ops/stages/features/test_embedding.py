@@ -23,7 +23,7 @@ class Encoded:
         return {"codes": self.codes[name]}
 
 
-def test_known_things_that_share_a_fact_are_a_hyperedge(tmp_path: Path) -> None:
+def test_known_items_that_share_an_attribute_are_a_hyperedge(tmp_path: Path) -> None:
     files: Any = Encoded()
     encoder = EncoderArtifact(files)
     is_known = np.random.default_rng(1).random(30) < 0.7

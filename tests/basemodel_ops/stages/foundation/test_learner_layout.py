@@ -31,7 +31,7 @@ INPUTS = Layout(
         ("calendar", "", "", "", 2),
     ]
 )  # fmt: skip
-FUTURES = Layout(
+TARGETS = Layout(
     [
         ("occurred", "a", "", "7", 1), ("amount", "a", "events", "7", 1), ("amount", "a", "sessions", "7", 1),
         ("time_to_event", "a", "", "14", 1), ("occurred", "b", "", "7", 1),
@@ -42,13 +42,13 @@ FUTURES = Layout(
 )  # fmt: skip
 
 
-def test_the_futures_of_things_stand_by_horizon_in_the_order_of_their_inputs() -> None:
+def test_the_targets_of_items_stand_by_horizon_in_the_order_of_their_inputs() -> None:
     """The network answers (span, thing); a thing's skip must lead to its own future, whatever the source."""
-    shape = items_shape(INPUTS, FUTURES, width=4, hidden=8)
+    shape = items_shape(INPUTS, TARGETS, width=4, hidden=8)
     names = {
-        p: (b.kind, b.source, b.column, b.detail, p - b.offset) for b in FUTURES.blocks for p in range(b.offset, b.end)
+        p: (b.kind, b.source, b.column, b.detail, p - b.offset) for b in TARGETS.blocks for p in range(b.offset, b.end)
     }
-    order = [names[row_index] for row_index in range(first_item_target(FUTURES), FUTURES.length)]
+    order = [names[row_index] for row_index in range(first_item_target(TARGETS), TARGETS.length)]
     assert shape.items == 9
     inputs = {p: (b.source, b.column, p - b.offset) for b in INPUTS.blocks for p in range(b.offset, b.end)}
     for feature in shape.item_inputs:
@@ -63,18 +63,18 @@ def test_the_futures_of_things_stand_by_horizon_in_the_order_of_their_inputs() -
     assert spans == ["7", "7", "14", "14"] * 2
 
 
-def test_the_things_of_a_column_begin_where_recency_says() -> None:
+def test_the_items_of_a_column_begin_where_recency_says() -> None:
     assert [item_offset(INPUTS, *name) for name in (("a", "x"), ("a", "y"), ("b", "z"))] == [0, 2, 5]
 
 
 def test_layers_read_no_sketch_and_skips_do() -> None:
-    shape = items_shape(INPUTS, FUTURES, width=4, hidden=8)
+    shape = items_shape(INPUTS, TARGETS, width=4, hidden=8)
     sketch = INPUTS.positions("sketch")
     assert not np.isin(sketch, shape.read).any()
     assert np.isin(shape.sketch_inputs[0], sketch).all()
 
 
-def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: Path) -> None:
+def test_what_other_items_say_of_one_leaves_out_what_it_says_itself(tmp_path: Path) -> None:
     ws = encoded(tmp_path)
     training_examples(ws)
     examples = ExamplesArtifact.current(ws)
@@ -100,7 +100,7 @@ def test_what_other_things_say_of_one_leaves_out_what_it_says_itself(tmp_path: P
 
 
 def test_activity_is_learnt_once_per_meaning() -> None:
-    blocks = activity_targets(FUTURES)
+    blocks = activity_targets(TARGETS)
     assert target_groups_of(blocks) == ["a occurred", "a amount", "a time_to_event", "b occurred"]
 
 

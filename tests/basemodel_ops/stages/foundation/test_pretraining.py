@@ -9,19 +9,19 @@ import pytest
 from basemodel_ops import stages
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
-from basemodel_ops.stages.foundation import training_sets as lessons
+from basemodel_ops.stages.foundation import training_sets
 from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact
 
 from ..riding import encoded
 
 
-def taught(text: str) -> int:
+def trained_rows(text: str) -> int:
     """Rows that the first tree of a model has learnt from."""
     root = lgb.Booster(model_str=text).dump_model()["tree_info"][0]["tree_structure"]
     return root["internal_count"]
 
 
-def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path: Path) -> None:
+def test_long_windows_are_trained_by_rows_that_know_only_how_they_began(tmp_path: Path) -> None:
     ws = encoded(tmp_path)
     ws = Workspace.open(ws.settings.model_copy(update={"horizons": (7, 14, 28)}), ws.contract, ws.log)
     ws.pin()
@@ -34,20 +34,20 @@ def test_long_windows_are_taught_by_rows_that_know_only_how_they_began(tmp_path:
         known = [(~np.isnan(kept[:, chain[days]])).sum() for days in ("14", "28")]
         assert known[1] < known[0]
         for booster in created.activity.boosters:
-            assert taught(booster.texts()[chain["28"]]) == taught(booster.texts()[chain["14"]])
+            assert trained_rows(booster.texts()[chain["28"]]) == trained_rows(booster.texts()[chain["14"]])
 
 
-def test_many_inputs_and_futures_take_fewer_rows(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_inputs_and_targets_take_fewer_rows(riders: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     examples = ExamplesArtifact.current(riders)
-    complete = lessons.TrainingSet.of_activity(examples, 0)
-    monkeypatch.setattr(lessons, "MOST", 40 * complete.inputs.shape[1] * complete.targets.shape[1])
-    monkeypatch.setattr(lessons, "FEWEST", 10)
-    subset = lessons.TrainingSet.of_activity(examples, 0)
+    complete = training_sets.TrainingSet.of_activity(examples, 0)
+    monkeypatch.setattr(training_sets, "MOST", 40 * complete.inputs.shape[1] * complete.targets.shape[1])
+    monkeypatch.setattr(training_sets, "FEWEST", 10)
+    subset = training_sets.TrainingSet.of_activity(examples, 0)
     assert len(subset.row_index) == 40 < len(complete.row_index)
     at = np.searchsorted(complete.row_index, subset.row_index)
     np.testing.assert_array_equal(complete.inputs[at], subset.inputs)
     np.testing.assert_array_equal(complete.targets[at], subset.targets)
-    again = lessons.TrainingSet.of_activity(examples, 0)
+    again = training_sets.TrainingSet.of_activity(examples, 0)
     np.testing.assert_array_equal(again.row_index, subset.row_index)
-    monkeypatch.setattr(lessons, "FEWEST", 60)
-    assert len(lessons.TrainingSet.of_activity(examples, 0).row_index) == 60
+    monkeypatch.setattr(training_sets, "FEWEST", 60)
+    assert len(training_sets.TrainingSet.of_activity(examples, 0).row_index) == 60

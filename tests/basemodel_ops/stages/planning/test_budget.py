@@ -50,7 +50,7 @@ def test_the_width_of_a_row_is_foretold(prepared: Workspace) -> None:
     assert row_numbers(prepared.contract, settings.model_copy(update={"row_numbers": 50}), values) == 50
 
 
-def test_items_with_facts_count_though_no_event_mentions_them(tmp_path: Path) -> None:
+def test_items_with_attributes_count_though_no_event_mentions_them(tmp_path: Path) -> None:
     attributes = stations()
     number, many = attributes.schema.get_field_index("station"), 1_200
     more = pa.concat_tables([attributes.slice(0, 1)] * many)

@@ -20,7 +20,7 @@ from ..riding import ask, is_over
 CUTOFF = 1000
 
 
-def test_contrasts_are_differences_of_the_logarithms_of_counts() -> None:
+def test_differences_are_differences_of_the_logarithms_of_counts() -> None:
     # Three sessions of 2, 1 and 3 events, 40, 10 and 3 days before the cutoff, and one that lies after it.
     days = np.array([960, 960, 990, 997, 997, 997, 1001])
     session, amount = np.array([0, 0, 1, 2, 2, 2, 3]), np.array([5.0, 1.0, 2.0, 1.0, 1.0, 4.0, 99.0])

@@ -30,7 +30,7 @@ CHANCES = ((0.1, 0.9), (0.5, 0.5), (0.9, 0.3))
 
 NEWEST = CUTOFFS[-1]
 
-Told = Callable[[str, datetime], tuple[Any, Any]]
+Label = Callable[[str, datetime], tuple[Any, Any]]
 """Outcome and treatment of a rider and a cutoff whose window is over."""
 
 
@@ -44,7 +44,7 @@ def by_chance(rider: str, cutoff: datetime) -> tuple[int, int]:
     return int(luck < CHANCES[zone(rider)][int(coin < 0.5)]), int(coin < 0.5)
 
 
-def treating(ws: Workspace, name: str, described: Told, kind: pa.DataType | None = None) -> tuple[Workspace, Task]:
+def treating(ws: Workspace, name: str, described: Label, kind: pa.DataType | None = None) -> tuple[Workspace, Task]:
     """A workspace with a task that asks what a voucher changes."""
     rows = [(*key, *(described(*key) if is_over(key[1]) else (None, None))) for key in RIDES]
     rider, cutoff, came, voucher = zip(*rows, strict=True)
@@ -165,7 +165,7 @@ def in_words(rider: str, cutoff: datetime) -> tuple[int, str]:
     return by_chance(rider, cutoff)[0], "mailed"
 
 
-MISTAKES: list[tuple[Told, pa.DataType, str]] = [
+MISTAKES: list[tuple[Label, pa.DataType, str]] = [
     (always, pa.int64(), "voucher is 1 in .*a comparison.*control group"),
     (never, pa.bool_(), "voucher is 1 in 0.*a comparison.*control group"),
     (by_zone, pa.int64(), "follows from the history.*AUROC of.*Treat some at random"),
@@ -180,7 +180,7 @@ MISTAKES: list[tuple[Told, pa.DataType, str]] = [
     ("described", "kind", "words"), MISTAKES, ids=[described.__name__ for described, _, _ in MISTAKES]
 )
 def test_what_cannot_be_compared_is_refused_with_a_way_out(
-    riders: Workspace, described: Told, kind: pa.DataType, words: str
+    riders: Workspace, described: Label, kind: pa.DataType, words: str
 ) -> None:
     ws, task = treating(riders, described.__name__, described, kind)
     with pytest.raises(DataError, match=words):
