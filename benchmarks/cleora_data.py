@@ -57,7 +57,7 @@ def ours(folder: str, iterations: int, whiten: bool, times: int = 1, save: str |
         graph = build_hypergraph(code, basket, len(ids))
         return graph, embed(graph, ids, dimension, iterations, whiten=whiten, device="cpu")
 
-    first_event_time = time.perf_counter()
+    started = time.perf_counter()
     few = np.arange(100, dtype=np.int64)
     run(few % 7, few // 5, 32)
     compiled = time.perf_counter()
@@ -71,7 +71,7 @@ def ours(folder: str, iterations: int, whiten: bool, times: int = 1, save: str |
     seconds = time.perf_counter() - start
     if save:
         np.save(Path(folder) / save, result.vectors)
-    return {"seconds": seconds, "compile_seconds": compiled - first_event_time, "incidences": graph.incidences}
+    return {"seconds": seconds, "compile_seconds": compiled - started, "incidences": graph.incidences}
 
 
 def pycleora(folder: str, iterations: int, whiten: bool, save: str | None = None) -> dict[str, Any]:

@@ -175,16 +175,16 @@ def _aggregate_runs(parts: list[list[dict[str, float]]]) -> dict[str, Any]:
 def _cost(ws: Workspace, visitors: list[int], cutoff: datetime, chosen: argparse.Namespace) -> dict[str, Any]:
     """Seconds for a thousand explanations, and how faithful they are."""
     list(_groups(ws, visitors[:2], cutoff))  # kernels are compiled, models loaded
-    first_event_time, spent = time.perf_counter(), time.process_time()
+    started, spent = time.perf_counter(), time.process_time()
     read = list(_groups(ws, visitors, cutoff))
     reading = time.process_time() - spent
     requested, count, moved = 0, 0, []
     seconds = cpu = 0.0
     for group in read:
-        first_event_time, spent = time.perf_counter(), time.process_time()
+        started, spent = time.perf_counter(), time.process_time()
         explained = group.explain(chosen.evaluations, chosen.seed, chosen.contexts)
         list(group.in_raw_events(explained))
-        seconds, cpu = seconds + time.perf_counter() - first_event_time, cpu + time.process_time() - spent
+        seconds, cpu = seconds + time.perf_counter() - started, cpu + time.process_time() - spent
         requested, count = requested + sum(entry.evaluations for entry in explained), count + len(explained)
         moved.append(_explained(group, chosen)[1])
     last = _explained(read[0], chosen)[0]

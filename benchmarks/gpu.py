@@ -127,10 +127,10 @@ def cpu_step_seconds(graph: Any, hyperedges: np.ndarray, dimension: int) -> floa
     state = vectors_on("cpu").start(ids, dimension, 0, hyperedges.astype(np.float64), hyperedges)
     result = []
     for _ in range(2):
-        first_event_time = time.perf_counter()
+        started = time.perf_counter()
         state.step(here, False)
         state.normalise()
-        result.append(time.perf_counter() - first_event_time)
+        result.append(time.perf_counter() - started)
     return result[-1]
 
 
@@ -165,9 +165,9 @@ def sketches(copy: float, entities: int, events: int, items: int = 100_000, widt
     subset = min(entities, 20_000)
     here, there = sketched(subset, "cpu"), sketched(subset, "cuda")
     expected, result = here(), there().get()
-    first_event_time = time.perf_counter()
+    started = time.perf_counter()
     here()
-    cpu = time.perf_counter() - first_event_time
+    cpu = time.perf_counter() - started
     seconds = device_seconds(sketched(entities, "cuda"))
     moved = (entities * 3 * 10 * width * 4 + events * 12) / 1e9
     return {

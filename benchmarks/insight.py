@@ -154,9 +154,9 @@ def _explained(values: np.ndarray, group: np.ndarray) -> float:
 def _speed(entities: int) -> Numbers:
     """Seconds that the look-alikes of made-up entities take, and how many of 100 of them a plain sort finds too."""
     embeddings = np.random.default_rng(0).normal(size=(entities, 128)).astype(np.float16)
-    directions, first_event_time = Directions(embeddings), time.perf_counter()
+    directions, started = Directions(embeddings), time.perf_counter()
     result = np.concatenate([positions for _, positions, _ in nearest(directions, 10)])
-    seconds = time.perf_counter() - first_event_time
+    seconds = time.perf_counter() - started
     unit: Callable[[np.ndarray | slice], np.ndarray] = directions.of
     cosine = unit(slice(0, 100)) @ unit(slice(None)).T
     cosine[np.arange(100), np.arange(100)] = -np.inf

@@ -56,14 +56,14 @@ def represent(home: str) -> dict[str, Any]:
 
     settings = Settings(home=Path(home), depth=8, width=64, dimension=32, top_items=50)
     workspace = stages.Workspace.open(settings, declared(), lambda _: None)
-    first_event_time = time.perf_counter()
+    started = time.perf_counter()
     seconds = {"encoders": stages.encoders(workspace, "events").metrics["seconds"]}
     for column in ("item", "category"):
         for stage in (stages.embeddings, stages.codes):
             created = stage(workspace, "events", column)
             seconds[f"{stage.__name__} {column}"] = created.metrics["seconds"]
     seconds["entity_representation"] = stages.entity_representation(workspace, NOW).metrics["seconds"]
-    return {"seconds": time.perf_counter() - first_event_time, "stages": seconds}
+    return {"seconds": time.perf_counter() - started, "stages": seconds}
 
 
 def declared() -> Contract:

@@ -28,9 +28,9 @@ def _fastest(work: Callable[[], object], repeats: int) -> float:
     work()
     seconds = []
     for _ in range(repeats):
-        first_event_time = time.perf_counter()
+        started = time.perf_counter()
         work()
-        seconds.append(time.perf_counter() - first_event_time)
+        seconds.append(time.perf_counter() - started)
     return min(seconds)
 
 

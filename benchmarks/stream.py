@@ -139,7 +139,7 @@ def sketch(path: str, directory: str, method: str) -> dict[str, Any]:
     options: dict[str, str | bool | int | float] = {
         "memory_limit": MEMORY[method], "temp_directory": directory, "preserve_insertion_order": False, "threads": 2,
     }  # fmt: skip
-    first_event_time, busy = time.perf_counter(), time.process_time()
+    started, busy = time.perf_counter(), time.process_time()
     read, cells, total_weight = 0, 0, 0.0
     with DuckDBWarehouse(Path(path), options) as warehouse:
         distinct = exp.select(exp.column("client")).distinct().from_("events").order_by(exp.column("client"))
@@ -148,7 +148,7 @@ def sketch(path: str, directory: str, method: str) -> dict[str, Any]:
         for count, size, weight in METHODS[method](batches, reader, directory, tables):
             read, cells, total_weight = read + count, cells + size, total_weight + weight
     return {
-        "seconds": time.perf_counter() - first_event_time, "cpu_seconds": time.process_time() - busy, "events": read,
+        "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - busy, "events": read,
         "cells": cells, "mass": total_weight,
     }  # fmt: skip
 
@@ -183,7 +183,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             true = apart("benchmarks.stream:generate", path=path, events=events, entities=chosen.entities)["result"]
             for method in chosen.ways:
                 done = [
-                    apart("benchmarks.stream:sketch", path=path, directory=folder, way=method)
+                    apart("benchmarks.stream:sketch", path=path, directory=folder, method=method)
                     for _ in range(chosen.repeats)
                 ]
                 best = min(done, key=lambda entry: entry["result"]["seconds"])["result"]

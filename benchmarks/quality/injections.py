@@ -45,7 +45,9 @@ class Drawn:
     def with_more(self, other: "Drawn") -> "Drawn":
         """Both together."""
         session = None if self.session is None or other.session is None else np.append(self.session, other.session)
-        columns = [np.append(getattr(self, name), getattr(other, name)) for name in ("owner", "event", "item", "time")]
+        columns = [
+            np.append(getattr(self, name), getattr(other, name)) for name in ("entity_index", "event", "item", "time")
+        ]
         return Drawn(*columns, session)
 
     def history(self, similar: History, time: str) -> History:

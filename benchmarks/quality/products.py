@@ -147,19 +147,19 @@ def products(
         rows, result = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
         context = RecommendationContext(ws, warehouse, task, times.data_end)
     validation = list(_moments(rows, "validation", events, result, CUTOFFS, seed))
-    first_event_time = time.perf_counter()
+    started = time.perf_counter()
     references = References(events, end, validation, seed, quick)
-    seconds["baseline"] = time.perf_counter() - first_event_time
+    seconds["baseline"] = time.perf_counter() - started
     halves = Product(context, result, events, end, RecommendationArtifact.current(ws, name)), references
     parts: list[dict[str, list[np.ndarray]]] = [{}, {}]
     owners, spent = [], []
     for moment in _moments(rows, "test", events, result, len(times.cutoffs), seed):
         owners.append(moment.entity_index)
         for side, batched in zip(halves, parts, strict=True):
-            first_event_time = time.perf_counter()
+            started = time.perf_counter()
             for method, values in side.measure(moment).items():
                 batched.setdefault(method, []).append(values)
-        spent.append(time.perf_counter() - first_event_time)
+        spent.append(time.perf_counter() - started)
     # The product's stage answers the newest moments of the test too; so do the seconds of the references.
     seconds["baseline"] += sum(spent[-CUTOFFS:])
     ours, theirs = ({method: np.concatenate(values) for method, values in batched.items()} for batched in parts)

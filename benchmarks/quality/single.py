@@ -76,7 +76,7 @@ def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     rows = prepared(task, rows, ws.settings.seed)
     rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
     target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
-    first_event_time = time.perf_counter()
+    started = time.perf_counter()
     row_index = examples.locate(rows.entity, rows.cutoff)
     feature_sets, keys = single_feature_sets(examples, Checkpoint(ws), row_index, task), peer_keys(examples, row_index)
     seen = time.perf_counter()
@@ -97,7 +97,7 @@ def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
         hand,
         *parts,
         known,
-        seen - first_event_time,
+        seen - started,
         created - seen,
     )
 
@@ -159,12 +159,12 @@ def measure(
     """The report of a task, and the seconds both sides took from views and features to all labels fitted."""
     generator = np.random.default_rng(seed)
     train, validation = problem.train, problem.validation
-    first_event_time = time.perf_counter()
+    started = time.perf_counter()
     selected, answers = product_answers(problem, train, validation, seed, problem.known)
     fitted = time.perf_counter()
     baselines = baseline_answers(problem, train, validation, quick, problem.known)
     seconds = {
-        "product": fitted - first_event_time + problem.view_seconds,
+        "product": fitted - started + problem.view_seconds,
         "baseline": time.perf_counter() - fitted + problem.hand_seconds,
     }
     draws = resamples(problem.entity[problem.test], 40 if quick else 200, seed)

@@ -43,21 +43,21 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
     with ws.warehouse() as warehouse:
         rows = newest_per_entity(load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name]))
         rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
-        first_event_time = time.perf_counter()
+        started = time.perf_counter()
         terms = terms_of(ws, warehouse, task, rows, snapshot)
     feature_sets = single_feature_sets(examples, Checkpoint(ws), examples.locate(rows.entity, rows.cutoff), task, terms)
-    seconds = {"product": time.perf_counter() - first_event_time}
+    seconds = {"product": time.perf_counter() - started}
     texts = rows.target.to_pandas().to_numpy() if rows.target is not None else np.zeros(0)
     target = np.unique(texts, return_inverse=True)[1]
     entity_index = events.entities.get_indexer(rows.entity.to_pandas())
-    first_event_time = time.perf_counter()
+    started = time.perf_counter()
     counts = category_log_counts(events, entity_index, int(rows.cutoff.max())).astype(np.float64)
-    seconds["baseline"] = time.perf_counter() - first_event_time
+    seconds["baseline"] = time.perf_counter() - started
     answers: dict[str, np.ndarray] = {}
     chosen: Counter[str] = Counter()
     folds = list(StratifiedKFold(5, shuffle=True, random_state=seed).split(counts, target))
     for fit, test in folds:
-        first_event_time = time.perf_counter()
+        started = time.perf_counter()
         heads = fit_heads(TaskType.MULTICLASS, feature_sets.rows(fit), target[fit], seed)
         parts = predictions_of(TaskType.MULTICLASS, heads, feature_sets.rows(test))
         shares = _shares(feature_sets, target, fit, seed)
@@ -65,7 +65,7 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
         parts[SELECTED] = blend(TaskType.MULTICLASS, shares, parts)
         fitted = time.perf_counter()
         parts[BASELINE] = _counts(counts, target, fit, test, seed)
-        seconds["product"] += fitted - first_event_time
+        seconds["product"] += fitted - started
         seconds["baseline"] += time.perf_counter() - fitted
         for method, answer in parts.items():
             answers.setdefault(method, np.zeros((len(target), target.max() + 1)))[test] = answer

@@ -72,7 +72,7 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
         failed.
     """
     stages, peaks, disk, looked = Stages(), Peaks(), 0.0, 0.0
-    first_event_time, used = time.perf_counter(), children_seconds()
+    started, used = time.perf_counter(), children_seconds()
     printed: list[str] = []
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
@@ -93,7 +93,7 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
                 time.sleep(MEMORY_EVERY)
         finally:
             process.kill()  # one that has ended is left alone; an interrupted benchmark leaves none behind
-        seconds = time.perf_counter() - first_event_time
+        seconds = time.perf_counter() - started
         for reader in readers:
             reader.join()
     result = {

@@ -191,7 +191,7 @@ def test_duplicate_keys_of_a_task_are_named(run_job: RunJob, edited: Callable, t
 def test_a_warehouse_held_by_another_process_is_named_before_any_work(
     run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.PATIENCE", 0.0)
+    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.LOCK_TIMEOUT", 0.0)
     home = tmp_path / "home"
     home.mkdir()
     program = (

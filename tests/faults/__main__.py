@@ -69,9 +69,9 @@ def main() -> None:
         servers.snowflake(folder / "snowflake") as snowflake,
         tempfile.TemporaryDirectory() as files_folder,
     ):
-        first_event_time = time.monotonic()
+        started = time.monotonic()
         for outcome in outcomes(Path(files_folder), postgres, snowflake):
-            passed, first_event_time = time.monotonic() - first_event_time, time.monotonic()
+            passed, started = time.monotonic() - started, time.monotonic()
             console.print(f"{outcome.name}, {outcome.warehouse}: {outcome.bad} of {outcome.tried} bad, {passed:.0f} s")
             result.append(outcome)
             table.add_row(outcome.name, outcome.warehouse, str(outcome.tried), str(outcome.bad), f"{passed:.0f}")

@@ -25,7 +25,7 @@ from .. import servers
 
 SCORES = Relation(schema_name="answers", name="scores")
 MONDAY = datetime(2024, 1, 1)
-PATIENCE = RetryPolicy(total=60, first=0.1, longest=2, response_timeout=60)
+RETRY_POLICY = RetryPolicy(total=60, first=0.1, longest=2, response_timeout=60)
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Location:
             with DuckDBWarehouse(Path(self.where)) as warehouse:
                 yield warehouse
         elif self.kind == "postgres":
-            yield PostgresWarehouse(self.where, PATIENCE)
+            yield PostgresWarehouse(self.where, RETRY_POLICY)
         else:
-            yield SnowflakeWarehouse(self.where, PATIENCE)
+            yield SnowflakeWarehouse(self.where, RETRY_POLICY)
 
     def settle(self) -> None:
         """Wait until the server has noticed that a killed client is gone."""

@@ -51,14 +51,14 @@ def postgres_breaks(location: Location, times: int, stall: float, generator: ran
     outcomes = []
     with proxied("byte", parts.hostname, parts.port) as proxy:
         through = location.where.replace(f":{parts.port}/", f":{proxy.state()[0]}/")
-        patience = RetryPolicy(total=120, first=0.05, longest=1, response_timeout=30)
-        assert is_read_whole(PostgresWarehouse(through, patience), expected)
+        policy = RetryPolicy(total=120, first=0.05, longest=1, response_timeout=30)
+        assert is_read_whole(PostgresWarehouse(through, policy), expected)
         _, total, _ = proxy.state()
         for name, tries, wait in (
             ("connection reset", times, 0.0),
             (f"a stall of {stall:g} s", max(1, times // 5), stall),
         ):
-            limits = replace(patience, response_timeout=wait / 3 if wait else 30)
+            limits = replace(policy, response_timeout=wait / 3 if wait else 30)
             bad, before = 0, proxy.state()[2]
             for _ in range(tries):
                 proxy.arm(generator.randrange(total), wait)
@@ -77,8 +77,8 @@ def snowflake_breaks(location: Location, times: int, stall: float, generator: ra
     outcomes = []
     with proxied("http", settings["host"], int(settings["port"])) as proxy:
         through = settings | {"port": str(proxy.state()[0]), "network_timeout": 20, "socket_timeout": 10}
-        patience = RetryPolicy(total=120, first=0.05, longest=1)
-        assert is_read_whole(SnowflakeWarehouse(through, patience), expected)
+        policy = RetryPolicy(total=120, first=0.05, longest=1)
+        assert is_read_whole(SnowflakeWarehouse(through, policy), expected)
         _, total, _ = proxy.state()
         limit = {"socket_timeout": max(1, int(stall / 3))}
         faults = [(name, times, name, {}) for name in FAULTS]
@@ -87,7 +87,7 @@ def snowflake_breaks(location: Location, times: int, stall: float, generator: ra
             bad, before = 0, proxy.state()[2]
             for turn in range(tries):
                 proxy.arm(1 + turn % total, fault, stall)
-                bad += not is_read_whole(SnowflakeWarehouse(through | limits, patience), expected)
+                bad += not is_read_whole(SnowflakeWarehouse(through | limits, policy), expected)
             assert proxy.state()[2] - before == tries, "A fault did not happen."
             outcomes.append(Outcome(f"{name} during a read", location.kind, tries, bad))
     return outcomes

@@ -100,17 +100,17 @@ def test_values_are_not_looked_at_before_they_are_there(hospital_home: Settings)
 
 def test_a_turn_waits_for_the_one_before_it(tmp_path: Path) -> None:
     order: list[str] = []
-    first_event_time, waits = threading.Event(), threading.Event()
+    started, waits = threading.Event(), threading.Event()
 
     def first() -> None:
         with turn(tmp_path / "lock"):
-            first_event_time.set()
+            started.set()
             waits.wait(10)
             order.append("first")
 
     thread = threading.Thread(target=first)
     thread.start()
-    first_event_time.wait(10)
+    started.wait(10)
     with turn(tmp_path / "lock", waits.set):
         order.append("second")
     thread.join()

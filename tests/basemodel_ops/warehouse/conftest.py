@@ -21,7 +21,7 @@ from basemodel_ops.warehouse.databricks import DatabricksSession, DatabricksWare
 
 KINDS = ("duckdb", "postgres", "snowflake", "bigquery", "databricks")
 NUMBERS = itertools.count()
-PATIENT = RetryPolicy(total=20, first=0.05, longest=0.5, response_timeout=30)
+RETRY_POLICY = RetryPolicy(total=20, first=0.05, longest=0.5, response_timeout=30)
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
 def snowflake_warehouse(variables: dict[str, str], database: str) -> SnowflakeWarehouse:
     """A database of its own: fakesnow makes one when it is named."""
     settings = connection_settings(variables | {"SNOWFLAKE_DATABASE": database})
-    return SnowflakeWarehouse(settings | {"network_timeout": 5}, PATIENT)
+    return SnowflakeWarehouse(settings | {"network_timeout": 5}, RETRY_POLICY)
 
 
 class StandInBigQuery(BigQueryWarehouse):
     """BigQuery without Google."""
 
     def __init__(self) -> None:
-        super().__init__("tests", "EU", PATIENT)
+        super().__init__("tests", "EU", RETRY_POLICY)
         self.server = bigquery_standin.Server()
 
     def _connect(self) -> BigQuerySession:
@@ -51,7 +51,7 @@ class StandInDatabricks(DatabricksWarehouse):
     """Databricks without Databricks."""
 
     def __init__(self) -> None:
-        super().__init__({"catalog": "tests"}, PATIENT)
+        super().__init__({"catalog": "tests"}, RETRY_POLICY)
         self.server = databricks_standin.Server()
 
     def _connect(self) -> DatabricksSession:
@@ -67,7 +67,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlWareh
             yield opened
     elif request.param == "postgres":
         with servers.database(request.getfixturevalue("postgres_server"), name) as variables:
-            yield PostgresWarehouse(servers.uri(variables), PATIENT)
+            yield PostgresWarehouse(servers.uri(variables), RETRY_POLICY)
     elif request.param == "bigquery":
         yield StandInBigQuery()
     elif request.param == "databricks":

@@ -92,7 +92,7 @@ def test_a_file_is_waited_for_while_another_process_has_it_open(tmp_path: Path) 
 
 
 def test_a_file_that_another_process_holds_says_who_to_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.PATIENCE", 0.2)
+    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.LOCK_TIMEOUT", 0.2)
     path = tmp_path / "warehouse.duckdb"
     with holder(path) as (other, release):
         with pytest.raises(WarehouseError, match="open in another process") as caught:

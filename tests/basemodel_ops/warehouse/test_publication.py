@@ -28,7 +28,7 @@ from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
 from ... import servers
-from .conftest import PATIENT, snowflake_warehouse
+from .conftest import RETRY_POLICY, snowflake_warehouse
 
 EVENTS = Relation(schema_name="raw", name="events")
 MONDAY, TUESDAY = datetime(2024, 1, 1), datetime(2024, 1, 2)
@@ -508,7 +508,7 @@ def test_a_killed_publication_leaves_nothing_in_the_file(warehouse: DuckDBWareho
 def test_an_idle_connection_of_postgres_outlives_the_servers_patience(postgres_server: dict[str, str]) -> None:
     with servers.database(postgres_server, "idle") as variables:
         row_index = f"{variables['PGUSER']}@{variables['PGHOST']}:{variables['PGPORT']}/{variables['PGDATABASE']}"
-        warehouse = PostgresWarehouse(URI.replace("postgresql://", f"postgresql://{row_index}"), PATIENT)
+        warehouse = PostgresWarehouse(URI.replace("postgresql://", f"postgresql://{row_index}"), RETRY_POLICY)
         with warehouse._session() as session:
             session.execute(f"alter database {variables['PGDATABASE']} set idle_session_timeout = '100ms'")
         with opened(warehouse) as out:
