@@ -114,7 +114,7 @@ def keys(project: Project) -> list[dg.AssetKey]:
 
 def _explained(project: Project) -> list[Task]:
     """The tasks whose scores are explained every week."""
-    return [task for task in project.contract.tasks if not task.is_own] if project.settings.explained else []
+    return [task for task in project.contract.tasks if not task.has_row_cutoffs] if project.settings.explained else []
 
 
 def _checks(task: Task) -> list[str]:

@@ -14,6 +14,7 @@ from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
 from dagster_project.defs.lineage import of_population, of_values
 from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.about import owners
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
 from dagster_project.lib.stage import WorkspaceResource, checked, materialized, reported
@@ -86,10 +87,10 @@ def _described(project: Project) -> dict[dg.AssetKey, _Weekly]:
 
 
 def _weekly(project: Project) -> dg.AssetsDefinition:
-    described, asked = _described(project), of_population(project, project.contract.tasks)
-    asked["neighbour"] = asked.get(project.contract.entity, [])
+    described, population = _described(project), of_population(project, project.contract.tasks)
+    population["neighbour"] = population.get(project.contract.entity, [])
     tables = {
-        key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], project.contract.entity, asked)
+        key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], project.contract.entity, population)
         for key in described
     }
     specs = [
@@ -108,8 +109,8 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
     )
     def insight(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
         timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
-        for made, stage in _stages(workspace, timestamp, context.run.run_id).items():
-            started, wanted = time.monotonic(), context.selected_asset_keys & set(made)
+        for made_keys, stage in _stages(workspace, timestamp, context.run.run_id).items():
+            started, wanted = time.monotonic(), context.selected_asset_keys & set(made_keys)
             for name, report in stage().items() if wanted else ():
                 if (key := dg.AssetKey(name)) in wanted:
                     results = _results(workspace, key, timestamp)
@@ -157,11 +158,16 @@ def _items(project: Project, column: str) -> dg.AssetsDefinition:
         of_values(project, column, sources),
     )  # fmt: skip
     vectors = [asset_key(embedding_key(source, column)) for source in sources]
-    about = f"The vector of each value of `{column}`"
+    about, contract = f"The vector of each value of `{column}`", project.contract
+    owned = [email for source in sources for email in owners(contract, contract.event(source).relation)]
 
     @dg.multi_asset(
         name="__".join(table.key.path),
-        specs=[table.spec(about, "stages.insight.vectors", vectors, GROUP, partitioned=False)],
+        specs=[
+            table.spec(
+                about, "stages.insight.vectors", vectors, GROUP, owners=list(dict.fromkeys(owned)), partitioned=False
+            )
+        ],
     )
     def embedded(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> dg.MaterializeResult:
         from basemodel_ops import stages

@@ -15,7 +15,7 @@ from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
 from basemodel_ops.stages.tasks.recommendation import target_of
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.evidence import ALL_HISTORY, PERSONAL, Named, evidence
-from basemodel_ops.tasks.recommendation import NOTHING
+from basemodel_ops.tasks.recommendation import NO_ITEM
 from basemodel_ops.warehouse.base import Warehouse
 
 ITEMS, TOP = 3, 5
@@ -44,7 +44,7 @@ def item_reasons(
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
         history, keys = part.histories[index], builder.entities.values.slice(part.low, len(part)).to_pylist()
         query, best, worth = question.recommender.ranked(history, np.arange(len(part)), items)
-        row, rank = np.nonzero((best != NOTHING) & np.isfinite(worth))
+        row, rank = np.nonzero((best != NO_ITEM) & np.isfinite(worth))
         codes = best[row, rank]
         at = ((query.candidates.items[row] == codes[:, None]) & query.candidates.is_first[row]).argmax(axis=1)
         named = evidence(

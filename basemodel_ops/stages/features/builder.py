@@ -108,13 +108,13 @@ def source_plans(ws: Workspace) -> tuple[list[SourcePlan], list[LeftOut]]:
 
 def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> SourcePlan:
     items, vocabularies, codes, vectors = {}, {}, {}, {}
-    own = categories(event)
+    event_columns = categories(event)
     for name, size in artifact.sizes.items():
         if size:
             items[name] = min(size, ws.settings.top_items)
         if size > ws.settings.top_items:
             vocabularies[name] = size
-        if name in own and size > SKETCHED_ABOVE:
+        if name in event_columns and size > SKETCHED_ABOVE:
             codes[name] = CodesArtifact.current(ws, event.name, name).codes
             vectors[name] = EmbeddingArtifact.current(ws, event.name, name).vectors
     cells: dict[str, int] = {}
@@ -131,7 +131,7 @@ def _plan(ws: Workspace, event: EventSource, artifact: EncoderArtifact) -> Sourc
         for attribute, encoder in artifact.encoders(column.name).items():
             name = f"{column.name}.{attribute}"
             if encoder.is_density:
-                table = artifact.fact_cells(name)
+                table = artifact.cells_of_attribute(name)
                 densities[name] = Density((column.name,), encoder.widths[0], table)
             else:
                 cells |= dict(zip(track_names(name, len(encoder.widths)), encoder.widths, strict=True))

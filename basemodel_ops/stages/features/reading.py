@@ -69,7 +69,7 @@ def event_reader(
             name = f"{column.name}.{attribute}"
             if tracks is not None and name not in tracks:
                 continue
-            maps[name] = (column.name, artifact.fact_codes(name))
+            maps[name] = (column.name, artifact.codes_of_attribute(name))
         for attribute, encoder in artifact.encoders(column.name).items():
             if encoder.is_density:
                 continue
@@ -77,7 +77,7 @@ def event_reader(
             wanted = track_names(name, len(encoder.widths))
             if tracks is not None and not set(wanted) & set(tracks):
                 continue
-            cells = artifact.fact_cells(name)
+            cells = artifact.cells_of_attribute(name)
             for row, track in enumerate(wanted):
                 maps[track] = (column.name, cells[:, row])
     vocabularies = {name: artifact.vocabulary(name) for name in categories(event)}

@@ -11,9 +11,9 @@ from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
+from basemodel_ops.stages.insight.typical_windows import Contemporaries, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows, lines_of
-from basemodel_ops.stages.scoring.asked import population_query
+from basemodel_ops.stages.scoring.population import population_query
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
@@ -32,8 +32,8 @@ LEAST = 100
 SALT = 0xA0DD
 """Keeps the halves of past windows apart from other draws."""
 
-SIDE_SALT = 0x51DE
-"""Keeps the sides of entities apart from other draws."""
+ENTITY_HALF_SALT = 0x51DE
+"""Keeps the halves of entities apart from other draws."""
 
 
 def population_of_any(ws: Workspace, timestamps: Sequence[datetime]) -> exp.Query:
@@ -82,7 +82,7 @@ def typical_before(
     pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
     past = [
-        (windows, _halves(windows), sides(windows))
+        (windows, _halves(windows), entity_halves(windows))
         for windows in Reading(ws, builder, pairs[0], pairs[1], days, checkpoint)
     ]
     known = sum(int((half > 0).sum()) for _, half, _ in past)
@@ -120,17 +120,17 @@ def _halves(windows: Windows) -> np.ndarray:
     return np.where(windows.has_history, np.where(windows.draws(windows.start ^ SALT) < 0.5, 1, 2), 0)
 
 
-def beside(
+def contemporaries(
     ws: Workspace, warehouse: Warehouse, typical: TypicalWindows, cutoff: int, days: int, checkpoint: Checkpoint
-) -> Beside:
+) -> Contemporaries:
     """How odd windows before a cutoff are in the lines that many share, of as many as a past cutoff has."""
-    some = windows_at(ws, warehouse, cutoff, days, checkpoint, ROWS // PAST // 2)
-    return typical.beside([(windows, sides(windows)) for windows in some])
+    drawn = windows_at(ws, warehouse, cutoff, days, checkpoint, ROWS // PAST // 2)
+    return typical.contemporaries([(windows, entity_halves(windows)) for windows in drawn])
 
 
-def sides(windows: Windows) -> np.ndarray:
-    """0 or 1 of the entity of each window, (rows,): those of one side are compared with those of the other."""
-    return (windows.draws(np.full(len(windows), SIDE_SALT)) < 0.5).astype(np.int8)
+def entity_halves(windows: Windows) -> np.ndarray:
+    """0 or 1 of the entity of each window, (rows,): those of one half are compared with those of the other."""
+    return (windows.draws(np.full(len(windows), ENTITY_HALF_SALT)) < 0.5).astype(np.int8)
 
 
 def _count(warehouse: Warehouse, query: exp.Query) -> int:

@@ -103,7 +103,7 @@ class Windows:
         """
         self.part, self.days = part, days
         self.names = [plan.name for plan in builder.plans]
-        self._lives, self._seed = np.array(ws.settings.half_lives), ws.settings.seed
+        self._half_lives, self._seed = np.array(ws.settings.half_lives), ws.settings.seed
         self.entity, _ = part.row_index
         self.start = part.cutoffs[part.row_index]
         keys = builder.entities.values.slice(part.low, part.histories[0].entities)
@@ -216,13 +216,13 @@ class Windows:
         `popular` (cells,), and all alike. Of some of the windows, `rows` (rows,).
         """
         history, cutoffs = self.history(line.source), self.part.cutoffs / DAY
-        counts = decayed_counts(history.start, history.days, self._cells(line), line.size, cutoffs, self._lives)
+        counts = decayed_counts(history.start, history.days, self._cells(line), line.size, cutoffs, self._half_lives)
         counts = counts[tuple(index[rows] for index in self.part.row_index)]  # (rows, lives, cells)
         total_weight = counts.sum(axis=2, keepdims=True)
         cell_shares = np.divide(counts, total_weight, out=np.zeros_like(counts), where=total_weight > 0)
         results = [cell_shares[:, half_life] for half_life in range(cell_shares.shape[1])]
         if line.kind == "hour":
-            longest = results[int(self._lives.argmax())]
+            longest = results[int(self._half_lives.argmax())]
             around = [share * np.roll(longest, by, axis=1) for share, by in zip(NEAR, range(-3, 4), strict=True)]
             results.append(np.sum(around, axis=0))
         if line.kind == "item" and self._items.shape[1]:

@@ -160,7 +160,7 @@ def _insight(snapshot: Snapshot) -> Line:
 
 def _explaining(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
     """Masked histories of every task's entities, and some more of those whose explanations are checked."""
-    tasks = sum(not task.is_own for task in contract.tasks)
+    tasks = sum(not task.has_row_cutoffs for task in contract.tasks)
     entities = tasks * min(2 * settings.explained, snapshot.entities)
     checked = tasks * min(TESTED_ENTITIES, 2 * settings.explained, snapshot.entities)
     rows = entities * EVALUATIONS + checked * REMOVED

@@ -10,8 +10,8 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.planning.plan import Step
 from basemodel_ops.stages.scoring.answering import score_relation
-from basemodel_ops.stages.scoring.asked import population_at
 from basemodel_ops.stages.scoring.ledger import made_from
+from basemodel_ops.stages.scoring.population import population_at
 from basemodel_ops.stages.scoring.scoring import SCORING, answers_version, tables_fingerprint
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -19,13 +19,13 @@ from basemodel_ops.warehouse.base import Warehouse
 
 def plan_answers(ws: Workspace, as_of: datetime, trained: Sequence[Step]) -> list[Step]:
     """A step per task: its answers as of a cutoff, by the models that `trained` makes or leaves as they are."""
-    made = {step.key for step in trained if step.is_due}
+    due = {step.key for step in trained if step.is_due}
     with ws.warehouse() as warehouse:
         fingerprint = tables_fingerprint(ws, warehouse)
         steps = []
         for task in ws.contract.tasks:
             try:
-                why = "; ".join(_changes(ws, warehouse, task, as_of, fingerprint, model_key(task.name) in made))
+                why = "; ".join(_changes(ws, warehouse, task, as_of, fingerprint, model_key(task.name) in due))
             except DataError as error:  # nobody is asked about
                 why = str(error)
             steps.append(
