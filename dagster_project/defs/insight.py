@@ -10,6 +10,7 @@ import dagster as dg
 
 from basemodel_ops.assets import FOUNDATION_MODEL, SEGMENTATION, embedding_key, published_columns, represented
 from basemodel_ops.contract.answers import TABLES, published_name
+from basemodel_ops.memory import peak_mb, reset_peak
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
 from dagster_project.defs.lineage import of_population, of_values
@@ -17,7 +18,7 @@ from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.about import owners
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import WorkspaceResource, checked, materialized, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, held_to_budget, materialized, reported
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.report import Report
@@ -108,10 +109,15 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
         name="insight", specs=specs, check_specs=checks, partitions_def=cutoffs(project.contract.grid), can_subset=True
     )
     def insight(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
+        from basemodel_ops.stages.planning.budget import INSIGHT
+
         timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
         for made_keys, stage in _stages(workspace, timestamp, context.run.run_id).items():
+            reset_peak()
             started, wanted = time.monotonic(), context.selected_asset_keys & set(made_keys)
-            for name, report in stage().items() if wanted else ():
+            reports = stage() if wanted else {}
+            held_to_budget(workspace, context, INSIGHT)(peak_mb())
+            for name, report in reports.items():
                 if (key := dg.AssetKey(name)) in wanted:
                     results = _results(workspace, key, timestamp)
                     yield (
