@@ -20,7 +20,7 @@ class Adapter:
     """What answers are said to be in."""
     database: str = ""
     """The variable that names the database which is read."""
-    places: Mapping[str, str] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)
     """What a profile says of where a target writes to, and the variables by which it is read."""
     required: tuple[str, ...] = ()
     """Variables without which nothing is reached; those of PostgreSQL and Snowflake are checked by their modules."""

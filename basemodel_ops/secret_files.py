@@ -35,10 +35,10 @@ def read_secret(variable: str, environment: Mapping[str, str]) -> bytes:
     try:
         secret = path.read_bytes()
     except OSError as error:
-        beside = ", ".join(sorted(_names(path.parent))) or "nothing"
+        siblings = ", ".join(sorted(_names(path.parent))) or "nothing"
         raise SettingsError(
             f"{variable} names the secret file {path}, which cannot be read: {error.strerror}. In {path.parent} there "
-            f"is {beside}. Mount the file there, readable to this user, or unset {variable}."
+            f"is {siblings}. Mount the file there, readable to this user, or unset {variable}."
         ) from None
     if not secret.strip():
         raise SettingsError(f"{variable} names the secret file {path}, which is empty. Write the secret into it.")

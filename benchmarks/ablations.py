@@ -47,10 +47,10 @@ class Labels:
     """A task that asks which of many labels, at its rows of validation and test."""
 
     task: Task
-    place: np.ndarray
+    row_index: np.ndarray
     part: np.ndarray
     truth: np.ndarray  # (rows, labels) bool
-    at: np.ndarray  # place of each label among the exactly kept things
+    at: np.ndarray  # row of each label among the items that are kept exactly
     of_event: np.ndarray  # (events,) label of each event, -1 where none
 
     @classmethod
@@ -59,14 +59,14 @@ class Labels:
         if task.predicts is None:
             raise ValueError(f"{task.name} does not say what it predicts.")
         with ws.warehouse() as warehouse:
-            rows, found = load_task_rows(warehouse, task, ws.times(warehouse)), read_positive_items(warehouse, task)
+            rows, result = load_task_rows(warehouse, task, ws.times(warehouse)), read_positive_items(warehouse, task)
         rows = rows.take(np.flatnonzero(np.isin(rows.part, ["validation", "test"])))
         source, column = task.predicts.source, task.predicts.column
-        at = label_item_ids(ws.store, task, found.labels)
+        at = label_item_ids(ws.store, task, result.labels)
         kept = (at >= 0) & (at < examples.layout.select("recency", source, column)[0].length)
-        of_event = label_of(events, found.labels.filter(pa.array(kept)), of_items="." not in column)
-        place = examples.locate(rows.entity, rows.cutoff)
-        return cls(task, place, rows.part, truth_matrix(found, rows)[:, kept], at[kept], of_event)
+        of_event = label_of(events, result.labels.filter(pa.array(kept)), of_items="." not in column)
+        row_index = examples.locate(rows.entity, rows.cutoff)
+        return cls(task, row_index, rows.part, truth_matrix(result, rows)[:, kept], at[kept], of_event)
 
     def measure(self, answer: np.ndarray) -> dict[str, float]:
         """Macro AUROC of both parts."""
@@ -85,17 +85,17 @@ class Bench:
         self.layout = self.examples.targets
         known = TrainingSet.of_items(self.examples)
         kept = np.sort(np.random.default_rng(seed).permutation(len(known.row_index))[:rows])
-        self.place, self.inputs, self.futures = known.row_index[kept], known.inputs[kept], known.targets[kept]
-        self.entity = self.examples.entity[self.place]
-        self.cutoff = self.examples.cutoff[self.place]
+        self.row_index, self.inputs, self.targets = known.row_index[kept], known.inputs[kept], known.targets[kept]
+        self.entity = self.examples.entity[self.row_index]
+        self.cutoff = self.examples.cutoff[self.row_index]
         self.blocks = activity_targets(self.layout)
         # Activity without skips: the layers carry all that is learnt, whatever the objective.
         sizes = learner_layout.items_shape(self.examples.layout, self.layout, ws.settings.width, ws.settings.hidden)
-        positions = tuple(int(place) for place in np.sort(self.examples.positions(*READS[read])))
+        positions = tuple(int(row_index) for row_index in np.sort(self.examples.positions(*READS[read])))
         self.shape = replace(sizes, activity=len(self.blocks), read=positions)
-        self.steps = self.epochs * max(int(len(self.place) * 0.95) // objectives.BATCH, 1)
+        self.steps = self.epochs * max(int(len(self.row_index) * 0.95) // objectives.BATCH, 1)
 
-    def learn_futures(
+    def learn_targets(
         self, families: tuple[str, ...], horizon: int | None = None, skips: tuple[int, ...] = ()
     ) -> FoundationModel:
         """A network that learnt these families by the product's own pretraining; of activity one horizon or all.
@@ -108,24 +108,24 @@ class Bench:
         kept = [self.layout.positions(kind) for name, kind in KINDS.items() if name in families]
         offsets = np.array([b.offset for b in self.blocks])[chosen]
         is_binary = np.array([b.kind == "occurred" for b in self.blocks])[chosen]
-        futures = self.futures[:, np.concatenate([offsets, *kept])]
-        return objectives.learn_futures(self.inputs, futures, is_binary, shape, self.epochs, self.seed)
+        targets = self.targets[:, np.concatenate([offsets, *kept])]
+        return objectives.learn_targets(self.inputs, targets, is_binary, shape, self.epochs, self.seed)
 
     def next_sessions(self, events: Events, labels: Labels, end: int) -> objectives.NextSession:
         """What followed the rows, of the labels of a task."""
-        owner = events.entities.get_indexer(self.examples.entities.values.to_pandas())[self.entity]
-        return objectives.next_sessions(events, owner, self.cutoff, labels.of_event, len(labels.at), end)
+        entity_index = events.entities.get_indexer(self.examples.entities.values.to_pandas())[self.entity]
+        return objectives.next_sessions(events, entity_index, self.cutoff, labels.of_event, len(labels.at), end)
 
 
 @dataclass(frozen=True)
-class Learnt:
+class Learned:
     """What an objective has learnt: features of rows of inputs, and logits of labels where it has any."""
 
-    views: dict[str, Answer]
+    feature_sets: dict[str, Answer]
     zero: Answer | None = None
 
 
-def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: int) -> dict[str, Callable[[], Learnt]]:
+def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: int) -> dict[str, Callable[[], Learned]]:
     """How to learn by each objective; `horizon` (days) is that of the tasks, for the one with a single horizon."""
     shape, span = bench.shape, sorted({b.detail for b in bench.layout.select("item")}, key=int)
     target = labels.task.predicts
@@ -135,36 +135,36 @@ def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: in
 
     read = tuple(bench.examples.positions(*learner_layout.READ).tolist())
 
-    def inputs() -> Learnt:
-        return Learnt({"scalars": lambda rows: rows[:, list(read)].astype(np.float32)})
+    def inputs() -> Learned:
+        return Learned({"scalars": lambda rows: rows[:, list(read)].astype(np.float32)})
 
-    def untrained() -> Learnt:
+    def untrained() -> Learned:
         model = objectives.learn(
             bench.inputs, objectives.only(shape), iter(()), 0, bench.seed, lambda last, _: last.sum()
         )
-        return Learnt({"hidden": lambda rows: hidden_of(model, rows)})
+        return Learned({"hidden": lambda rows: hidden_of(model, rows)})
 
-    def contrastive() -> Learnt:
+    def contrastive() -> Learned:
         model = objectives.learn_contrastive(bench.inputs, bench.entity, shape, bench.steps, bench.seed)
-        return Learnt({"hidden": lambda rows: hidden_of(model, rows)})
+        return Learned({"hidden": lambda rows: hidden_of(model, rows)})
 
-    def next_session() -> Learnt:
+    def next_session() -> Learned:
         session = bench.next_sessions(events, labels, end)
         model, head = objectives.learn_next_session(bench.inputs, session, shape, bench.steps, bench.seed)
-        return Learnt(
+        return Learned(
             {"hidden": lambda rows: hidden_of(model, rows), "answers": lambda rows: hidden_of(model, rows, head)},
             lambda rows: hidden_of(model, rows, head)[:, : len(labels.at)],
         )
 
-    def futures(*families: str, only: int | None = None, skips: tuple[int, ...] = ()) -> Callable[[], Learnt]:
-        def make() -> Learnt:
-            model = bench.learn_futures(families, only, skips)
-            views: dict[str, Answer] = {"hidden": lambda rows: hidden_of(model, rows)}
+    def pretraining(*families: str, only: int | None = None, skips: tuple[int, ...] = ()) -> Callable[[], Learned]:
+        def make() -> Learned:
+            model = bench.learn_targets(families, only, skips)
+            feature_sets: dict[str, Answer] = {"hidden": lambda rows: hidden_of(model, rows)}
             if "activity" in families:
-                views["answers"] = model.activity
+                feature_sets["answers"] = model.activity
             at = span.index(str(labels.task.horizon))
             zero = (lambda rows: model.items(rows)[:, at, offset + labels.at]) if "items" in families else None
-            return Learnt(views, zero)
+            return Learned(feature_sets, zero)
 
         return make
 
@@ -173,17 +173,17 @@ def variants(bench: Bench, events: Events, labels: Labels, end: int, horizon: in
         "untrained layers": untrained,
         "contrastive": contrastive,
         "next session": next_session,
-        f"activity, {horizon} days alone": futures("activity", only=horizon),
-        "activity": futures("activity"),
-        "activity, inputs skip to answers": futures("activity", skips=read),
-        "items": futures("items"),
-        "item_distribution": futures("item_distribution"),
-        "activity + things": futures("activity", "items"),
-        "activity + things + composition": futures("activity", "items", "item_distribution"),
+        f"activity, {horizon} days alone": pretraining("activity", only=horizon),
+        "activity": pretraining("activity"),
+        "activity, inputs skip to answers": pretraining("activity", skips=read),
+        "items": pretraining("items"),
+        "item_distribution": pretraining("item_distribution"),
+        "activity + things": pretraining("activity", "items"),
+        "activity + things + composition": pretraining("activity", "items", "item_distribution"),
     }
 
 
-def shipped_views(checkpoint: Checkpoint, activity: np.ndarray, horizon: int) -> dict[str, np.ndarray]:
+def selected_feature_sets(checkpoint: Checkpoint, activity: np.ndarray, horizon: int) -> dict[str, np.ndarray]:
     """The shipped futures (rows, futures), cross-fitted: all of them, and parts of them."""
     blocks = checkpoint.blocks
     days, kind, source = (np.array([getattr(b, name) for b in blocks]) for name in ("detail", "kind", "source"))
@@ -217,33 +217,33 @@ def run(rest: list[str]) -> dict[str, Any]:
         ws, next(t for t in ws.contract.tasks if t.type is TaskType.MULTILABEL), bench.examples, events
     )
     horizon = tasks[0].horizon or 0
-    asked = np.unique(np.concatenate([labels.place, *(problem.place for problem in problems.values())]))
-    inputs = bench.examples.gather(asked, np.arange(bench.examples.layout.length))
-    found: dict[str, Any] = {}
+    requested = np.unique(np.concatenate([labels.row_index, *(problem.row_index for problem in problems.values())]))
+    inputs = bench.examples.gather(requested, np.arange(bench.examples.layout.length))
+    result: dict[str, Any] = {}
 
     def note(name: str, features: Callable[[Problem], np.ndarray]) -> None:
         console.print(name, style="bold")
-        found[name] = {
+        result[name] = {
             task: measure(problem, features(problem), chosen.samples, chosen.seed) for task, problem in problems.items()
         }
-        console.print_json(data=found[name], indent=None)
+        console.print_json(data=result[name], indent=None)
 
     for name, make in variants(bench, events, labels, end, horizon).items():
         if chosen.objective and name not in chosen.objective:
             continue
-        learnt = make()
-        for kind, view in learnt.views.items():
+        fitted = make()
+        for kind, view in fitted.feature_sets.items():
             values = view(inputs)
-            note(f"{name}: {kind}", lambda problem: values[np.searchsorted(asked, problem.place)])  # noqa: B023
-        if learnt.zero is not None:
-            answer = learnt.zero(inputs[np.searchsorted(asked, labels.place)])
-            found[f"{name}: no labels"] = {labels.task.name: labels.measure(answer)}
-            console.print_json(data=found[f"{name}: no labels"], indent=None)
+            note(f"{name}: {kind}", lambda problem: values[np.searchsorted(requested, problem.row_index)])  # noqa: B023
+        if fitted.zero is not None:
+            answer = fitted.zero(inputs[np.searchsorted(requested, labels.row_index)])
+            result[f"{name}: no labels"] = {labels.task.name: labels.measure(answer)}
+            console.print_json(data=result[f"{name}: no labels"], indent=None)
     checkpoint = Checkpoint(ws.store)
-    for name in shipped_views(checkpoint, np.zeros((0, len(checkpoint.blocks))), horizon):
-        note(name, lambda problem: shipped_views(checkpoint, problem.views.model_outputs, horizon)[name])  # noqa: B023
-    about = {"seed": chosen.seed, "read": chosen.read, "rows": len(bench.place), "steps": bench.steps}
-    return {"dataset": chosen.dataset, **about, "found": found}
+    for name in selected_feature_sets(checkpoint, np.zeros((0, len(checkpoint.blocks))), horizon):
+        note(name, lambda problem: selected_feature_sets(checkpoint, problem.feature_sets.model_outputs, horizon)[name])  # noqa: B023
+    about = {"seed": chosen.seed, "read": chosen.read, "rows": len(bench.row_index), "steps": bench.steps}
+    return {"dataset": chosen.dataset, **about, "found": result}
 
 
 def measure(problem: Problem, features: np.ndarray, samples: int, seed: int) -> dict[str, dict[str, float]]:
@@ -251,7 +251,7 @@ def measure(problem: Problem, features: np.ndarray, samples: int, seed: int) -> 
     generator = np.random.default_rng(seed)
     binary = problem.kind is TaskType.BINARY
     target = problem.target if binary else np.log1p(np.maximum(problem.target, 0))
-    found = {}
+    result = {}
     for share in SHARES:
         cells: dict[str, list[float]] = {"validation": [], "test": []}
         for _ in range(samples if share < 1 else 1):
@@ -262,5 +262,5 @@ def measure(problem: Problem, features: np.ndarray, samples: int, seed: int) -> 
                 rows = getattr(problem, part)
                 answer = head.predict(features[rows])
                 values.append(problem.metric(rows, answer if binary else np.expm1(answer)))
-        found[f"{share:g}"] = {part: round(float(np.mean(values)), 4) for part, values in cells.items()}
-    return found
+        result[f"{share:g}"] = {part: round(float(np.mean(values)), 4) for part, values in cells.items()}
+    return result

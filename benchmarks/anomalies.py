@@ -33,8 +33,8 @@ from basemodel_ops.stages.features.builder import Builder, Part
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.anomalies import days_of, uniform
-from basemodel_ops.stages.insight.past import SOME, beside, sides, typical_before, windows_at
-from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
+from basemodel_ops.stages.insight.past import SAMPLED, contemporaries, entity_halves, typical_before, windows_at
+from basemodel_ops.stages.insight.typical_windows import Contemporaries, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
 from benchmarks.quality.datasets import PROJECTS, Dataset, online_retail, web_events
@@ -77,19 +77,19 @@ def _visitors(home: Path, count: int, seed: int) -> Dataset:
 
 def _customers(home: Path, count: int, seed: int) -> Dataset:
     """Some customers of the shop, asked about every week."""
-    whole, files = online_retail(), {}
-    tables = {name: read_table(path) for name, path in whole.files.items()}
+    complete, files = online_retail(), {}
+    tables = {name: read_table(path) for name, path in complete.files.items()}
     (column,) = {name for table in tables.values() for name in table.column_names if "customer" in name.lower()}
     ids = [table.column(column).combine_chunks().cast(pa.float64()) for table in tables.values()]
     known = np.sort(pc.unique(pa.concat_arrays(ids)).drop_null().to_numpy())
-    some = pa.array(np.random.default_rng(seed).permutation(known)[:count])
-    for (name, table), own in zip(tables.items(), ids, strict=True):
+    subset = pa.array(np.random.default_rng(seed).permutation(known)[:count])
+    for (name, table), current in zip(tables.items(), ids, strict=True):
         files[name] = home / f"{name}.parquet"
         home.mkdir(parents=True, exist_ok=True)
-        write_table(table.filter(pc.is_in(own, value_set=some)), files[name])
-    settings = {**whole.settings, "test_cutoffs": 4, "validation_cutoffs": 2}
-    projects = (*whole.projects, PROJECTS / "online_retail_weekly")
-    return replace(whole, files=files, projects=projects, settings=settings)
+        write_table(table.filter(pc.is_in(current, value_set=subset)), files[name])
+    settings = {**complete.settings, "test_cutoffs": 4, "validation_cutoffs": 2}
+    projects = (*complete.projects, PROJECTS / "online_retail_weekly")
+    return replace(complete, files=files, projects=projects, settings=settings)
 
 
 DATASETS = {"web_habits": _visitors, "online_retail": _customers}
@@ -100,26 +100,26 @@ def _measured(ws: Workspace, chosen: argparse.Namespace) -> dict[str, Any]:
     days, weeks = days_of(checkpoint), []
     with ws.warehouse() as warehouse:
         for cutoff in ws.times(warehouse).cutoffs[-chosen.weeks :].tolist():
-            usual = typical_before(ws, warehouse, cutoff, days, checkpoint)
-            if isinstance(usual, str):
-                raise ValueError(usual)
+            typical = typical_before(ws, warehouse, cutoff, days, checkpoint)
+            if isinstance(typical, str):
+                raise ValueError(typical)
             reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
             everyone = np.arange(len(reading.builder.entities))
             (part,) = reading.builder.parts(everyone, np.full(len(everyone), cutoff - days * DAY), len(everyone))
-            others = beside(usual, windows_at(ws, warehouse, cutoff, days, checkpoint, SOME))
-            ranked = _Ranked(reading.builder, part, usual, others, days, checkpoint)
+            others = contemporaries(typical, windows_at(ws, warehouse, cutoff, days, checkpoint, SAMPLED))
+            ranked = _Ranked(reading.builder, part, typical, others, days, checkpoint)
             weeks.append({"as_of": f"{to_datetime(cutoff):%Y-%m-%d}", **ranked.uniform(chosen.seed)})
-    return {"days": days, "past_windows": len(usual.past), "weeks": weeks, "kinds": ranked.kinds(chosen)}
+    return {"days": days, "past_windows": len(typical.past), "weeks": weeks, "kinds": ranked.kinds(chosen)}
 
 
 class _Ranked:
     """Entities of a cutoff and how odd three ways say that they are."""
 
     def __init__(
-        self, builder: Builder, part: Part, usual: TypicalWindows, others: Beside, days: int,
+        self, builder: Builder, part: Part, typical: TypicalWindows, others: Contemporaries, days: int,
         checkpoint: Checkpoint,
     ) -> None:  # fmt: skip
-        self._builder, self._part, self._usual, self._others = builder, part, usual, others
+        self._builder, self._part, self._typical, self._others = builder, part, typical, others
         self._days, self._checkpoint = days, checkpoint
         self._low = int(part.cutoffs[0, 0])
         self._values = builder.represent(part)
@@ -132,7 +132,7 @@ class _Ranked:
         return Windows(self._builder, part, self._values, self._days, self._checkpoint)
 
     def _scores(self, windows: Windows) -> np.ndarray:
-        return combined(self._usual.judge(windows, self._others, sides(windows))[1])
+        return combined(self._typical.judge(windows, self._others, entity_halves(windows))[1])
 
     def _aggregates(self, histories: list[History]) -> np.ndarray:
         """The automatic aggregates at the cutoff, (entities, numbers)."""
@@ -143,7 +143,7 @@ class _Ranked:
     def uniform(self, seed: int) -> dict[str, Any]:
         """How many entities there are, and how uniform their p-values."""
         draw = np.random.default_rng(seed).random(len(self._score))
-        p = p_values(self._usual.past, self._score, draw)[self._known]
+        p = p_values(self._typical.past, self._score, draw)[self._known]
         return {"entities": len(p), **uniform(p)}
 
     def _eligible(self, kind: str) -> np.ndarray:
@@ -163,7 +163,7 @@ class _Ranked:
     def kinds(self, chosen: argparse.Namespace) -> dict[str, Any]:
         """Of each kind of oddity the AUROC of the three ways, their 95 % intervals and those of the difference."""
         times = [self._builder.contract.event(name).time for name in self._windows.names]
-        high, found = self._low + self._days * DAY, {}
+        high, result = self._low + self._days * DAY, {}
         for kind in chosen.kinds:
             histories = injected(self._part.histories, times, kind, self._low, high, chosen.seed)
             odd, plain = self._scores(self._seen(histories)), self._aggregates(histories)
@@ -171,8 +171,8 @@ class _Ranked:
             draws = np.array([self._draw(able, odd, plain, draw) for draw in range(chosen.draws)])
             measured = dict(zip(("ours", "isolation_forest", "lof"), map(_summary, draws.T), strict=True))
             best = draws[:, 1:].mean(axis=0).argmax()
-            found[kind] = {"able": len(able), **measured, "difference": _summary(draws[:, 0] - draws[:, 1 + best])}
-        return found
+            result[kind] = {"able": len(able), **measured, "difference": _summary(draws[:, 0] - draws[:, 1 + best])}
+        return result
 
     def _draw(self, able: np.ndarray, odd: np.ndarray, plain: np.ndarray, draw: int) -> tuple[float, float, float]:
         """AUROC of the three ways, where some of those that are able are odd and all others as they were."""
@@ -185,8 +185,8 @@ class _Ranked:
         forest = IsolationForest(n_estimators=100, contamination=CONTAMINATION, random_state=draw).fit(scaled)
         local = LocalOutlierFactor(n_neighbors=min(20, len(scaled) - 1), contamination=CONTAMINATION).fit(scaled)
         answer = np.isin(able, chosen)
-        ways = score, -forest.score_samples(scaled), -local.negative_outlier_factor_
-        ours, theirs, last = (float(roc_auc_score(answer, way[able])) for way in ways)
+        methods = score, -forest.score_samples(scaled), -local.negative_outlier_factor_
+        ours, theirs, last = (float(roc_auc_score(answer, method[able])) for method in methods)
         return ours, theirs, last
 
 

@@ -45,7 +45,7 @@ def generate(path: str, rows: int) -> None:
 
 def encode(path: str) -> dict[str, Any]:
     """Fit every column in one pass each, then encode all rows: cells of all, features of numbers and categories."""
-    began = time.perf_counter()
+    started = time.perf_counter()
     with DuckDBWarehouse(Path(path), {"memory_limit": "256MB", "threads": 2}) as warehouse:
         encoders = {}
         for name, kind in KINDS.items():
@@ -53,7 +53,7 @@ def encode(path: str) -> dict[str, Any]:
             # Texts are fitted on the first distinct ones, so the rest need not be read.
             columns = (batch.column(0) for batch in (islice(batches, 4) if kind == "text" else batches))
             encoders[name] = fit_encoder(kind, columns)
-        fitted = time.perf_counter() - began
+        fitted = time.perf_counter() - started
         rows, known = 0, np.zeros(len(KINDS), np.int64)
         for batch in prefetch(warehouse.batches(_query(list(KINDS)), BATCH_ROWS)):
             rows += batch.num_rows
@@ -63,7 +63,7 @@ def encode(path: str) -> dict[str, Any]:
                 if kind != "text":
                     encoders[name].features(column)
     return {
-        "seconds": time.perf_counter() - began, "fit_seconds": fitted, "rows": rows,
+        "seconds": time.perf_counter() - started, "fit_seconds": fitted, "rows": rows,
         "known": dict(zip(KINDS, known.tolist(), strict=True)),
     }  # fmt: skip
 
@@ -86,8 +86,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         path = str(Path(folder) / "warehouse.duckdb")
         apart("benchmarks.attributes:generate", path=path, rows=chosen.rows)
         done = [apart("benchmarks.attributes:encode", path=path) for _ in range(2)][-1]
-    found = done["result"]
+    result = done["result"]
     return {
-        "rows": found["rows"], "columns": KINDS, "seconds": round(found["seconds"], 2),
-        "fit_seconds": round(found["fit_seconds"], 2), "peak_mb": round(done["peak_mb"]), "known": found["known"],
+        "rows": result["rows"], "columns": KINDS, "seconds": round(result["seconds"], 2),
+        "fit_seconds": round(result["fit_seconds"], 2), "peak_mb": round(done["peak_mb"]), "known": result["known"],
     }  # fmt: skip

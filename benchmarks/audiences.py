@@ -24,8 +24,8 @@ from basemodel_ops.stages.insight.week import Week
 from benchmarks.behaviour import (
     Behaviour,
     add_options,
+    columns_by_entity,
     events_after,
-    joined,
     recency_frequency_money,
     register_entities,
 )
@@ -58,32 +58,32 @@ def run(arguments: list[str]) -> Numbers:
             [recency_frequency_money(connection, week, behaviour), _hand_made(connection, week, behaviour)]
         )
     kinds = {"buys nothing": [silent], "buyers of a category": list(bought[:, enough].T[:: chosen.every])}
-    found: Numbers = {"as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(week), "hand_features": hand.shape[1]}
+    result: Numbers = {"as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(week), "hand_features": hand.shape[1]}
     for kind, seeds in kinds.items():
-        sides: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+        halves: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
             "audience": lambda known, draw: membership(Known(week), known, draw).probability,
             "boosting": lambda known, draw: _boosted(hand, known, draw),
         }
-        lifts = {name: np.array([_lifts(ask, one, chosen.draws) for one in seeds]) for name, ask in sides.items()}
+        lifts = {name: np.array([_lifts(ask, entry, chosen.draws) for entry in seeds]) for name, ask in halves.items()}
         gaps = (lifts["audience"] - lifts["boosting"]).mean(axis=1)  # (kinds, tops)
         units = (lifts["audience"] - lifts["boosting"])[0] if len(seeds) == 1 else gaps
-        found[kind] = {
+        result[kind] = {
             "kinds_of_seeds": len(seeds),
             **{name: _means(values) for name, values in lifts.items()},
             "difference": _means(gaps[:, None]),
             "error": [round(float(part.std(ddof=1) / np.sqrt(len(part))), 3) for part in units.T],
             "share_better": [round(float((part > 0).mean()), 3) for part in gaps.T],
         }
-    return found
+    return result
 
 
 def _lifts(ask: Callable[[np.ndarray, int], np.ndarray], seeds: np.ndarray, draws: int) -> np.ndarray:
     """Lift of the seeds that were not told among the first of all others, (draws, tops)."""
     results = []
     for draw in range(draws):
-        mine = np.random.default_rng(draw).permutation(np.flatnonzero(seeds))
+        chosen = np.random.default_rng(draw).permutation(np.flatnonzero(seeds))
         known = np.zeros(len(seeds), bool)
-        known[mine[: len(mine) // 2]] = True
+        known[chosen[: len(chosen) // 2]] = True
         score = ask(known, draw)
         results.append([lift_of(score[~known], seeds[~known], share) for share in FIRST])
     return np.array(results)
@@ -105,7 +105,7 @@ def _hand_made(connection: duckdb.DuckDBPyConnection, week: Week, behaviour: Beh
         for n, span in enumerate(within)
         for number, aggregate in enumerate(("count(*)", "count(distinct visit)", "sum(amount)"))
     ]
-    totals = joined(
+    totals = columns_by_entity(
         connection, week,
         f"select entity, {', '.join(columns)} from ({behaviour.events}) where time < $as_of group by entity",
         {"as_of": week.as_of},
@@ -133,7 +133,7 @@ def _boosted(features: np.ndarray, known: np.ndarray, seed: int) -> np.ndarray:
         "feature_fraction": 0.5, "lambda_l2": 5.0, "num_threads": 2, "deterministic": True, "seed": seed,
     }  # fmt: skip
     result = np.zeros(len(known))
-    for learnt, asked in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, known):
-        booster = lgb.train(settings, lgb.Dataset(features[learnt], known[learnt]), 100)
-        result[asked] = np.asarray(booster.predict(features[asked]))
+    for fitted, requested in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, known):
+        booster = lgb.train(settings, lgb.Dataset(features[fitted], known[fitted]), 100)
+        result[requested] = np.asarray(booster.predict(features[requested]))
     return result

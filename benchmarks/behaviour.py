@@ -47,16 +47,16 @@ class Behaviour:
         """Of an event source with a number and a category (or `item.attribute`), and of a binary task."""
         event, question = contract.event(source), contract.task(task)
         (column, attribute), relation = event.resolve(item), quoted(event.relation)
-        kind, facts = f"events.{quoted(column.name)}", ""
+        kind, attributes = f"events.{quoted(column.name)}", ""
         if attribute:
             about = contract.attribute(column.references or "")
-            facts = f" join {quoted(about.relation)} facts on {kind} = facts.{quoted(about.key)}"
+            attributes = f" join {quoted(about.relation)} facts on {kind} = facts.{quoted(about.key)}"
             kind = f"facts.{quoted(attribute)}"
         visit = f"events.{quoted(event.session)}" if event.session else "events.rowid"
         return cls(
             contract.entity,
             f"select events.{quoted(event.entity)} as entity, events.{quoted(event.time)} as time, {visit} as visit, "
-            f"events.{quoted(amount)} as amount, {kind} as item from {relation} events{facts}",
+            f"events.{quoted(amount)} as amount, {kind} as item from {relation} events{attributes}",
             f"select {quoted(question.entity)} as entity, {quoted(question.target)}::int as yes "
             f"from {quoted(question.relation)} where {quoted(question.cutoff)} = $as_of",
             task,
@@ -67,7 +67,7 @@ def recency_frequency_money(
     connection: duckdb.DuckDBPyConnection, week: Week, behaviour: Behaviour
 ) -> np.ndarray:  # fmt: skip
     """Logs of days since the last event, visits and amount before a week, standardised, (entities, 3)."""
-    table = joined(
+    table = columns_by_entity(
         connection, week,
         f"""select entity, date_diff('day', max(time), $as_of) as recency, count(distinct visit) as frequency,
             sum(amount) as money
@@ -83,13 +83,15 @@ def register_entities(connection: duckdb.DuckDBPyConnection, week: Week) -> None
     connection.register("asked", pa.table({"entity": week.entities.values, "place": np.arange(len(week))}))
 
 
-def joined(connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict) -> dict[str, np.ndarray]:
+def columns_by_entity(
+    connection: duckdb.DuckDBPyConnection, week: Week, query: str, values: dict
+) -> dict[str, np.ndarray]:
     """Columns of a query by `entity`, one row per entity of a week in its order; 0 where there is none."""
     register_entities(connection, week)
-    found = connection.execute(
+    result = connection.execute(
         f"select answer.* exclude (entity) from asked left join ({query}) answer using (entity) order by place", values
     ).fetchnumpy()
-    return {name: np.ma.filled(np.ma.asarray(column).astype(np.float64), 0) for name, column in found.items()}
+    return {name: np.ma.filled(np.ma.asarray(column).astype(np.float64), 0) for name, column in result.items()}
 
 
 def events_after(

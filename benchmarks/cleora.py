@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.cleora_pages import DIMENSION, ITERATIONS, PUBLISHED
 from benchmarks.measure import apart
 
-PLACE = "benchmarks.cleora_data"
+MODULE = "benchmarks.cleora_data"
 MODES = {"plain": {"iterations": 4, "whiten": False}, "whitened": {"iterations": 8, "whiten": True}}
 
 
@@ -27,18 +27,18 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--skip-pages", action="store_true", help="leave the Facebook pages out")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        data = apart(f"{PLACE}:prepare", folder=folder)["result"]
+        data = apart(f"{MODULE}:prepare", folder=folder)["result"]
         result: dict[str, Any] = {"data": data, "dimension": 256, "repeats": chosen.repeats}
         for mode, settings in MODES.items():
             result[mode] = compare(folder, mode, settings, chosen.repeats)
-        rates = apart(f"{PLACE}:same_category", folder=folder, saved=["whitened_ours.npy", "whitened_pycleora.npy"])
+        rates = apart(f"{MODULE}:same_category", folder=folder, saved=["whitened_ours.npy", "whitened_pycleora.npy"])
         ours, peer = rates["result"]["whitened_ours.npy"], rates["result"]["whitened_pycleora.npy"]
         result["whitened"]["neighbour_same_category"] = {"ours": ours["all"], "pycleora": peer["all"]}
         result["whitened"]["neighbour_same_category_sold_5_times"] = {
             "ours": ours["sold_5_times"], "pycleora": peer["sold_5_times"],
         }  # fmt: skip
         result["growth"] = [growth(folder, times) for times in (1, 4, 16)]
-        result["inductive"] = apart(f"{PLACE}:inductive", folder=folder)["result"]
+        result["inductive"] = apart(f"{MODULE}:inductive", folder=folder)["result"]
     result["pages"] = {"skipped": True} if chosen.skip_pages else pages()
     return result
 
@@ -48,34 +48,34 @@ def compare(folder: str, mode: str, settings: dict[str, Any], repeats: int) -> d
     runs: dict[str, list[dict[str, Any]]] = {"ours": [], "pycleora": []}
     for _ in range(repeats):
         for name, measured in runs.items():
-            measured.append(apart(f"{PLACE}:{name}", folder=folder, save=f"{mode}_{name}.npy", **settings))
-    found = {
+            measured.append(apart(f"{MODULE}:{name}", folder=folder, save=f"{mode}_{name}.npy", **settings))
+    result = {
         name: {
-            "seconds": min(one["result"]["seconds"] for one in measured),
-            "peak_mb": max(one["peak_mb"] for one in measured),
-            "all_seconds": [round(one["result"]["seconds"], 3) for one in measured],
+            "seconds": min(entry["result"]["seconds"] for entry in measured),
+            "peak_mb": max(entry["peak_mb"] for entry in measured),
+            "all_seconds": [round(entry["result"]["seconds"], 3) for entry in measured],
         }
         for name, measured in runs.items()
     }
-    found["ours"]["compile_seconds"] = min(one["result"]["compile_seconds"] for one in runs["ours"])
+    result["ours"]["compile_seconds"] = min(entry["result"]["compile_seconds"] for entry in runs["ours"])
     return {
-        "speedup": found["pycleora"]["seconds"] / found["ours"]["seconds"],
-        "memory_ratio": found["ours"]["peak_mb"] / found["pycleora"]["peak_mb"],
+        "speedup": result["pycleora"]["seconds"] / result["ours"]["seconds"],
+        "memory_ratio": result["ours"]["peak_mb"] / result["pycleora"]["peak_mb"],
         **settings,
-        **found,
+        **result,
     }
 
 
 def growth(folder: str, times: int) -> dict[str, Any]:
     """Plain, 4 iterations, on copies of the baskets."""
-    measured = [apart(f"{PLACE}:ours", folder=folder, times=times, **MODES["plain"]) for _ in range(2)]
-    seconds = min(one["result"]["seconds"] for one in measured)
+    measured = [apart(f"{MODULE}:ours", folder=folder, times=times, **MODES["plain"]) for _ in range(2)]
+    seconds = min(entry["result"]["seconds"] for entry in measured)
     incidences = measured[0]["result"]["incidences"]
     return {
         "incidences": incidences,
         "seconds": seconds,
         "nanoseconds_per_incidence": 1e9 * seconds / incidences,
-        "peak_mb": max(one["peak_mb"] for one in measured),
+        "peak_mb": max(entry["peak_mb"] for entry in measured),
     }
 
 

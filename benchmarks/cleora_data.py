@@ -21,9 +21,9 @@ def prepare(folder: str) -> dict[str, int]:
     data = get_data()
     basket = data["transactions"].basket_id.to_numpy(np.int64)
     product = data["transactions"].product_id.to_numpy(np.int64)
-    facts = data["products"].drop_duplicates("product_id").set_index("product_id").product_category
+    attributes = data["products"].drop_duplicates("product_id").set_index("product_id").product_category
     distinct, sales = np.unique(product, return_counts=True)
-    category = facts.reindex(distinct).astype("category").cat.codes.to_numpy()
+    category = attributes.reindex(distinct).astype("category").cat.codes.to_numpy()
     for name, array in {
         "basket": basket, "product": product, "distinct": distinct, "sales": sales, "category": category,
     }.items():  # fmt: skip
@@ -57,7 +57,7 @@ def ours(folder: str, iterations: int, whiten: bool, times: int = 1, save: str |
         graph = build_hypergraph(code, basket, len(ids))
         return graph, embed(graph, ids, dimension, iterations, whiten=whiten, device="cpu")
 
-    began = time.perf_counter()
+    started = time.perf_counter()
     few = np.arange(100, dtype=np.int64)
     run(few % 7, few // 5, 32)
     compiled = time.perf_counter()
@@ -67,11 +67,11 @@ def ours(folder: str, iterations: int, whiten: bool, times: int = 1, save: str |
         basket = np.concatenate([basket + shift * copy for copy in range(times)])
         product = np.tile(product, times)
     start = time.perf_counter()
-    graph, found = run(product, basket, DIMENSION)
+    graph, result = run(product, basket, DIMENSION)
     seconds = time.perf_counter() - start
     if save:
-        np.save(Path(folder) / save, found.vectors)
-    return {"seconds": seconds, "compile_seconds": compiled - began, "incidences": graph.incidences}
+        np.save(Path(folder) / save, result.vectors)
+    return {"seconds": seconds, "compile_seconds": compiled - started, "incidences": graph.incidences}
 
 
 def pycleora(folder: str, iterations: int, whiten: bool, save: str | None = None) -> dict[str, Any]:
@@ -102,9 +102,9 @@ def same_category(folder: str, saved: list[str]) -> dict[str, dict[str, float]]:
     there = category >= 0
     for vectors in files.values():
         there &= np.abs(vectors).max(axis=1) > 0
-    found: dict[str, dict[str, float]] = {}
+    result: dict[str, dict[str, float]] = {}
     for name, vectors in files.items():
-        found[name] = {}
+        result[name] = {}
         for label, chosen in (("all", there), ("sold_5_times", there & (sales >= 5))):
             rows, kind = vectors[chosen], category[chosen]
             rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -113,8 +113,8 @@ def same_category(folder: str, saved: list[str]) -> dict[str, dict[str, float]]:
                 scores = rows[low : low + 2048] @ rows.T
                 scores[np.arange(len(scores)), np.arange(low, low + len(scores))] = -np.inf
                 hits += int((kind[scores.argmax(axis=1)] == kind[low : low + 2048]).sum())
-            found[name][label] = hits / len(rows)
-    return found
+            result[name][label] = hits / len(rows)
+    return result
 
 
 def inductive(folder: str) -> dict[str, float]:
@@ -126,16 +126,16 @@ def inductive(folder: str) -> dict[str, float]:
     code = np.searchsorted(distinct, load(folder, "product"))
     basket = np.unique(load(folder, "basket"), return_inverse=True)[1]
     is_new = np.random.default_rng(0).random(len(distinct)) < 0.05
-    whole = build_hypergraph(code, basket, len(distinct))
+    complete = build_hypergraph(code, basket, len(distinct))
     known = build_hypergraph(np.where(is_new[code], -1, code), basket, len(distinct))
-    before, after = (embed(graph, distinct, DIMENSION, 8, device="cpu") for graph in (known, whole))
-    edge = np.repeat(np.arange(whole.edges), np.diff(whole.edge_start))
-    new = np.flatnonzero(is_new & whole.connected)
-    mine = is_new[whole.edge_nodes]
-    order = np.argsort(whole.edge_nodes[mine], kind="stable")
-    owners, edges = whole.edge_nodes[mine][order], edge[mine][order]
+    before, after = (embed(graph, distinct, DIMENSION, 8, device="cpu") for graph in (known, complete))
+    edge = np.repeat(np.arange(complete.edges), np.diff(complete.edge_start))
+    new = np.flatnonzero(is_new & complete.connected)
+    chosen = is_new[complete.edge_nodes]
+    order = np.argsort(complete.edge_nodes[chosen], kind="stable")
+    owners, edges = complete.edge_nodes[chosen][order], edge[chosen][order]
     groups = np.split(edges, np.flatnonzero(np.diff(owners)) + 1)
-    members = np.split(np.where(is_new[whole.edge_nodes], -1, whole.edge_nodes), whole.edge_start[1:-1])
+    members = np.split(np.where(is_new[complete.edge_nodes], -1, complete.edge_nodes), complete.edge_start[1:-1])
     neighbours = [np.concatenate([members[j] for j in group]) for group in groups]
     weights = [np.concatenate([np.full(len(members[j]), 1 / len(members[j])) for j in group]) for group in groups]
     vectors = embed_unseen(before, neighbours, weights)

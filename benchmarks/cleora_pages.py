@@ -23,9 +23,9 @@ def pages(folder: str) -> dict[str, Any]:
     from basemodel_ops.cleora import build_hypergraph, embed
 
     edges = pq.read_table(f"{folder}/edges.parquet")
-    facts = pq.read_table(f"{folder}/pages.parquet").sort_by("id")
+    attributes = pq.read_table(f"{folder}/pages.parquet").sort_by("id")
     first, second = (edges.column(name).to_numpy() for name in ("id_1", "id_2"))
-    count = facts.num_rows
+    count = attributes.num_rows
     generator = np.random.default_rng(0)
     is_test = np.zeros(len(first), bool)
     is_test[generator.permutation(len(first))[: len(first) // 5]] = True
@@ -33,8 +33,8 @@ def pages(folder: str) -> dict[str, Any]:
     ends, links_of = np.stack([left, right], axis=1).reshape(-1), np.repeat(np.arange(len(left)), 2)
     pairs = build_hypergraph(ends, links_of, count)  # hyperedges of two pages
     grouped = build_hypergraph(np.concatenate([left, right]), np.concatenate([left, left]), count)
-    kinds = np.unique(facts.column("page_type").to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
-    found: dict[str, Any] = {}
+    kinds = np.unique(attributes.column("page_type").to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
+    result: dict[str, Any] = {}
     for name, graph, whiten, iterations in (
         ("hyperedges, plain", grouped, False, ITERATIONS),
         ("hyperedges, whitened", grouped, True, ITERATIONS),
@@ -42,11 +42,11 @@ def pages(folder: str) -> dict[str, Any]:
         ("pairs, whitened", pairs, True, ITERATIONS),
     ):
         vectors = embed(graph, np.arange(count), DIMENSION, iterations, whiten=whiten, device="cpu").vectors
-        found[name] = {
+        result[name] = {
             "link": links(vectors, left, right, first[is_test], second[is_test]),
             "page_type_micro_f1": page_type(vectors, kinds, graph.connected),
         }
-    return found
+    return result
 
 
 def links(
@@ -57,24 +57,24 @@ def links(
     kept = known[source] & known[target]
     order = np.argsort(source[kept], kind="stable")
     source, target = source[kept][order], target[kept][order]
-    owner, neighbour = np.concatenate([left, right]), np.concatenate([right, left])
-    order = np.argsort(owner, kind="stable")
-    start = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(vectors)))])
+    entity_index, neighbour = np.concatenate([left, right]), np.concatenate([right, left])
+    order = np.argsort(entity_index, kind="stable")
+    start = np.concatenate([[0], np.cumsum(np.bincount(entity_index, minlength=len(vectors)))])
     neighbour = neighbour[order]
     ranks: dict[str, list[np.ndarray]] = {"raw": [], "filtered": []}
     for low in range(0, len(source), 2000):
         these, those = source[low : low + 2000], target[low : low + 2000]
         scores = vectors[these] @ vectors[known].T
-        place = np.cumsum(known) - 1
+        row_index = np.cumsum(known) - 1
         row = np.arange(len(these))
-        scores[row, place[these]] = -np.inf
-        own = scores[row, place[those]].copy()
-        ranks["raw"].append((scores >= own[:, None]).sum(axis=1))
+        scores[row, row_index[these]] = -np.inf
+        current = scores[row, row_index[those]].copy()
+        ranks["raw"].append((scores >= current[:, None]).sum(axis=1))
         for i, page in enumerate(these):
-            beside = neighbour[start[page] : start[page + 1]]
-            scores[i, place[beside[known[beside]]]] = -np.inf
-        scores[row, place[those]] = own
-        ranks["filtered"].append((scores >= own[:, None]).sum(axis=1))
+            others = neighbour[start[page] : start[page + 1]]
+            scores[i, row_index[others[known[others]]]] = -np.inf
+        scores[row, row_index[those]] = current
+        ranks["filtered"].append((scores >= current[:, None]).sum(axis=1))
     out: dict[str, Any] = {"held_out": len(source)}
     for name, parts in ranks.items():
         rank = np.concatenate(parts)

@@ -17,7 +17,7 @@ from basemodel_ops.encoders import fit_encoder
 from basemodel_ops.stages.features.cold import NeighbourGroups, embed_cold_items, nearest_text_groups
 from benchmarks.refit import inductive_gap
 
-FACTS = ("manufacturer_id", "department", "brand", "product_category", "product_type")
+ATTRIBUTES = ("manufacturer_id", "department", "brand", "product_category", "product_type")
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
@@ -31,23 +31,27 @@ def run(arguments: list[str]) -> dict[str, Any]:
     data = get_data()
     products, code = np.unique(data["transactions"].product_id.to_numpy(), return_inverse=True)
     basket = np.unique(data["transactions"].basket_id.to_numpy(), return_inverse=True)[1]
-    facts = data["products"].drop_duplicates("product_id").set_index("product_id").reindex(products)
+    attributes = data["products"].drop_duplicates("product_id").set_index("product_id").reindex(products)
     hidden = np.random.default_rng(chosen.seed).random(len(products)) < 0.05
-    whole = build_hypergraph(code, basket, len(products))
+    complete = build_hypergraph(code, basket, len(products))
     known = build_hypergraph(np.where(hidden[code], -1, code), basket, len(products))
-    before, after = (embed(graph, products, chosen.dimension, 8, device="cpu") for graph in (known, whole))
-    old, new = known.connected, hidden & whole.connected
+    before, after = (embed(graph, products, chosen.dimension, 8, device="cpu") for graph in (known, complete))
+    old, new = known.connected, hidden & complete.connected
     counts = np.where(hidden, 0, np.bincount(code, minlength=len(products)))
-    names = pa.array((facts.product_type.fillna("") + " " + facts.package_size.fillna("")).to_numpy(), pa.string())
-    ways = {
-        "facts": [NeighbourGroups.by_value(facts[name].astype("category").cat.codes.to_numpy()) for name in FACTS],
+    names = pa.array(
+        (attributes.product_type.fillna("") + " " + attributes.package_size.fillna("")).to_numpy(), pa.string()
+    )
+    methods = {
+        "facts": [
+            NeighbourGroups.by_value(attributes[name].astype("category").cat.codes.to_numpy()) for name in ATTRIBUTES
+        ],
         "name": [nearest_text_groups(names, fit_encoder("text", [names]), counts)],
     }
-    ways["facts and name"] = [*ways["facts"], *ways["name"]]
-    types = facts.product_type.astype("category").cat.codes.to_numpy()
+    methods["facts and name"] = [*methods["facts"], *methods["name"]]
+    types = attributes.product_type.astype("category").cat.codes.to_numpy()
     result: dict[str, Any] = {"hidden": int(new.sum()), "known": int(old.sum()), "dimension": chosen.dimension}
-    for name, kin in ways.items():
-        result[name] = _measured(before, after, embed_cold_items(before, kin, old), old, new, types)
+    for name, neighbour_group in methods.items():
+        result[name] = _measured(before, after, embed_cold_items(before, neighbour_group, old), old, new, types)
     random = np.random.default_rng(chosen.seed).standard_normal((int((~old).sum()), chosen.dimension))
     random = (random / np.linalg.norm(random, axis=1, keepdims=True)).astype(np.float32)
     result["chance"] = _measured(before, after, random, old, new, types)
@@ -58,7 +62,7 @@ def _measured(
     before: Embedding, after: Embedding, vectors: np.ndarray, old: np.ndarray, new: np.ndarray, types: np.ndarray
 ) -> dict[str, float]:
     """Cosine to the refit, and the rate at which the nearest known product has the same type."""
-    mine = vectors[new[~old]]
-    gap = inductive_gap(mine, after.vectors[new], before.vectors[old], after.vectors[old])
-    nearest = np.concatenate([(part @ before.vectors[old].T).argmax(axis=1) for part in np.array_split(mine, 16)])
+    chosen = vectors[new[~old]]
+    gap = inductive_gap(chosen, after.vectors[new], before.vectors[old], after.vectors[old])
+    nearest = np.concatenate([(part @ before.vectors[old].T).argmax(axis=1) for part in np.array_split(chosen, 16)])
     return {**gap, "nearest_of_same_type": float((types[old][nearest] == types[new]).mean())}

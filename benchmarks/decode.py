@@ -30,23 +30,23 @@ def _histories(households: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.n
     rows = get_data()["transactions"].sort_values(["household_id", "transaction_timestamp", "product_id"])
     products, codes = np.unique(rows["product_id"].to_numpy(), return_inverse=True)
     day = rows["transaction_timestamp"].to_numpy().astype("datetime64[s]").astype(np.int64) / 86400
-    owner = rows["household_id"].to_numpy()
-    chosen = np.sort(np.random.default_rng(seed).choice(np.unique(owner), households, replace=False))
-    kept = np.isin(owner, chosen)
-    start = np.searchsorted(owner[kept], np.append(chosen, chosen[-1] + 1))
+    entity_index = rows["household_id"].to_numpy()
+    chosen = np.sort(np.random.default_rng(seed).choice(np.unique(entity_index), households, replace=False))
+    kept = np.isin(entity_index, chosen)
+    start = np.searchsorted(entity_index[kept], np.append(chosen, chosen[-1] + 1))
     cutoff = int(np.ceil(day.max()))
     baskets = np.stack([codes, rows["basket_id"].to_numpy()])
     return start, day[kept], codes[kept].astype(np.int32), products, baskets, cutoff
 
 
-def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+def _spearman(entry: np.ndarray, other: np.ndarray) -> float:
     def ranks(values: np.ndarray) -> np.ndarray:
-        _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-        return (np.cumsum(count) - (count - 1) / 2)[place]
+        _, row_index, count = np.unique(values, return_inverse=True, return_counts=True)
+        return (np.cumsum(count) - (count - 1) / 2)[row_index]
 
-    if len(np.unique(one)) < 2 or len(np.unique(other)) < 2:
+    if len(np.unique(entry)) < 2 or len(np.unique(other)) < 2:
         return float("nan")
-    return float(np.corrcoef(ranks(one), ranks(other))[0, 1])
+    return float(np.corrcoef(ranks(entry), ranks(other))[0, 1])
 
 
 def _errors(
@@ -55,7 +55,7 @@ def _errors(
     """Means over households, per way of decoding."""
     moment, depth = np.array([float(cutoff)]), table.shape[1]
     sketches = sketch_histories(start, day, codes, table, width, moment, HALF_LIVES)
-    found: dict[str, list[list[float]]] = {"explained": [], "explained, prior": [], "smallest": [], "geometric": []}
+    result: dict[str, list[list[float]]] = {"explained": [], "explained, prior": [], "smallest": [], "geometric": []}
     ages: list[float] = []
     for household in range(len(start) - 1):
         events = slice(start[household], start[household + 1])
@@ -71,7 +71,7 @@ def _errors(
         }
         for name, counts in decoded.items():
             order = np.argsort(-counts, kind="stable")
-            found[name].append(
+            result[name].append(
                 [
                     float((true[order[:10]] > 0).mean()),
                     float((true[order[: len(there)]] > 0).mean()),
@@ -84,8 +84,8 @@ def _errors(
         ages.append(_spearman(np.nan_to_num(age, nan=365.0), cutoff - newest[there]))
     names = ("precision_at_10", "precision_at_distinct", "rank_correlation")
     means = {
-        way: dict(zip(names, np.round(np.nanmean(rows, axis=0), 3).tolist(), strict=True))
-        for way, rows in found.items()
+        method: dict(zip(names, np.round(np.nanmean(rows, axis=0), 3).tolist(), strict=True))
+        for method, rows in result.items()
     }
     return {**means, "when": {"age_rank_correlation": round(float(np.nanmean(ages)), 3)}}
 

@@ -60,12 +60,12 @@ def run(rest: list[str]) -> dict[str, Any]:
         task_model(ws, TASK)
         cutoffs = _cutoffs(ws)
         left = leavers(events, cutoffs)[-chosen.most :]
-        causes_found = [_causes(ws, left, cutoff, chosen) for cutoff in sorted({one.cutoff for one in left})]
+        causes_found = [_causes(ws, left, cutoff, chosen) for cutoff in sorted({entry.cutoff for entry in left})]
         newest = cutoffs[-1]
         anyone = _anyone(events, newest, chosen.most)
         return {
-            "visitors": chosen.visitors, "events": len(events.owner), "evaluations": chosen.evaluations,
-            "contexts": chosen.contexts, **_found(causes_found), "anyone": _cost(ws, anyone, newest, chosen),
+            "visitors": chosen.visitors, "events": len(events.entity_index), "evaluations": chosen.evaluations,
+            "contexts": chosen.contexts, **_aggregate_runs(causes_found), "anyone": _cost(ws, anyone, newest, chosen),
             "peak_mb": round(peak_mb(), 1),
         }  # fmt: skip
     finally:
@@ -92,19 +92,19 @@ def leavers(events: Events, cutoffs: list[datetime]) -> list[Leaver]:
     """Whose last event is a cause, at the cutoffs of the three weeks after it; the earliest cutoff first."""
     last = events.start[1:] - 1
     is_cause = causes(events)
-    place = np.arange(len(events.item))
-    failed = np.maximum.accumulate(np.where(events.item == events.items.get_loc(FAILED), place, -1))
-    found = []
-    for owner in np.flatnonzero(is_cause[last]):
-        call, before = (_moment(events, int(at)) for at in (last[owner], failed[last[owner]]))
+    row_index = np.arange(len(events.item))
+    failed = np.maximum.accumulate(np.where(events.item == events.items.get_loc(FAILED), row_index, -1))
+    result = []
+    for entity_index in np.flatnonzero(is_cause[last]):
+        call, before = (_moment(events, int(at)) for at in (last[entity_index], failed[last[entity_index]]))
         # Who left lately is not told from whose events the end of the data cut off.
         known = [cutoff for cutoff in cutoffs if 0 < (cutoff - call).total_seconds() <= 21 * 86400]
-        found += [
-            Leaver(int(events.entities[owner]), cutoff, call, before)
+        result += [
+            Leaver(int(events.entities[entity_index]), cutoff, call, before)
             for cutoff in known
             if (cutoffs[-1] - cutoff).days >= WITHIN
         ]
-    return sorted(found, key=lambda one: (one.cutoff, one.visitor))
+    return sorted(result, key=lambda entry: (entry.cutoff, entry.visitor))
 
 
 def _moment(events: Events, at: int) -> datetime:
@@ -114,7 +114,7 @@ def _moment(events: Events, at: int) -> datetime:
 def _anyone(events: Events, cutoff: datetime, most: int) -> list[int]:
     """Visitors with an event before the cutoff."""
     first = events.time[events.start[:-1]]
-    return [int(one) for one in events.entities[first < pd.Timestamp(cutoff).value // 1000][:most]]
+    return [int(entry) for entry in events.entities[first < pd.Timestamp(cutoff).value // 1000][:most]]
 
 
 def _groups(ws: Workspace, visitors: list[int], cutoff: datetime) -> Iterator[Group]:
@@ -130,29 +130,29 @@ def _explained(group: Group, chosen: argparse.Namespace) -> tuple[list[Explanati
 
 def _causes(ws: Workspace, left: list[Leaver], cutoff: datetime, chosen: argparse.Namespace) -> list[dict[str, float]]:
     """Of each leaver at a cutoff: whether the cause is among the first reasons, and what was moved by removing."""
-    own = {one.visitor: one for one in left if one.cutoff == cutoff}
-    found = []
-    for group in _groups(ws, list(own), cutoff):
+    current = {entry.visitor: entry for entry in left if entry.cutoff == cutoff}
+    result = []
+    for group in _groups(ws, list(current), cutoff):
         explained, moved = _explained(group, chosen)
-        for one in group.in_raw_events(explained):
-            about = own[int(str(one.entity))]
-            first = [reason for reason in one.reasons[:FIRST] if reason.contribution > 0]
+        for entry in group.in_raw_events(explained):
+            about = current[int(str(entry.entity))]
+            first = [reason for reason in entry.reasons[:FIRST] if reason.contribution > 0]
             call = [r for r in first if r.about.value == CALL and about.call in r.times]
             failed = [r for r in first if r.about.value == FAILED and about.failed in r.times]
             sizes = [len(reason.times) for reason in (*call, *failed)]
-            found.append(
+            result.append(
                 {
                     "call": bool(call), "failed": bool(failed), "either": bool(call or failed),
-                    "first": bool(one.reasons) and one.reasons[0] in (*call, *failed), "score": one.score,
-                    "empty": one.empty, "events": float(np.mean(sizes)) if sizes else np.nan,
-                    "all_events": float(sum(len(reason.times) for reason in one.reasons)),
-                    "reasons": float(len(one.reasons)), "named": moved.named, "random": moved.random,
+                    "first": bool(entry.reasons) and entry.reasons[0] in (*call, *failed), "score": entry.score,
+                    "empty": entry.empty, "events": float(np.mean(sizes)) if sizes else np.nan,
+                    "all_events": float(sum(len(reason.times) for reason in entry.reasons)),
+                    "reasons": float(len(entry.reasons)), "named": moved.named, "random": moved.random,
                 }
             )  # fmt: skip
-    return found
+    return result
 
 
-def _found(parts: list[list[dict[str, float]]]) -> dict[str, Any]:
+def _aggregate_runs(parts: list[list[dict[str, float]]]) -> dict[str, Any]:
     rows = pd.DataFrame([row for part in parts for row in part])
     if rows.empty:
         return {"leavers": 0}
@@ -176,25 +176,26 @@ def _found(parts: list[list[dict[str, float]]]) -> dict[str, Any]:
 def _cost(ws: Workspace, visitors: list[int], cutoff: datetime, chosen: argparse.Namespace) -> dict[str, Any]:
     """Seconds for a thousand explanations, and how faithful they are."""
     list(_groups(ws, visitors[:2], cutoff))  # kernels are compiled, models loaded
-    began, spent = time.perf_counter(), time.process_time()
+    started, spent = time.perf_counter(), time.process_time()
     read = list(_groups(ws, visitors, cutoff))
     reading = time.process_time() - spent
-    asked, count, moved = 0, 0, []
+    requested, count, moved = 0, 0, []
     seconds = cpu = 0.0
     for group in read:
-        began, spent = time.perf_counter(), time.process_time()
+        started, spent = time.perf_counter(), time.process_time()
         explained = group.explain(chosen.evaluations, chosen.seed, chosen.contexts)
         list(group.in_raw_events(explained))
-        seconds, cpu = seconds + time.perf_counter() - began, cpu + time.process_time() - spent
-        asked, count = asked + sum(one.evaluations for one in explained), count + len(explained)
+        seconds, cpu = seconds + time.perf_counter() - started, cpu + time.process_time() - spent
+        requested, count = requested + sum(entry.evaluations for entry in explained), count + len(explained)
         moved.append(_explained(group, chosen)[1])
     last = _explained(read[0], chosen)[0]
-    apart = max(abs(sum(share.value for share in one.shares) - one.score + one.empty) for one in last)
+    apart = max(abs(sum(share.value for share in entry.shares) - entry.score + entry.empty) for entry in last)
     thousand = 1000 / count
     return {
         "entities": count, "seconds_per_1000": round(seconds * thousand, 2),
         "cpu_seconds_per_1000": round(cpu * thousand, 2), "cpu_seconds_to_read_1000": round(reading * thousand, 2),
-        "evaluations_per_entity": round(asked / count, 1), "cpu_ms_per_evaluation": round(1000 * cpu / asked, 3),
+        "evaluations_per_entity": round(requested / count, 1),
+        "cpu_ms_per_evaluation": round(1000 * cpu / requested, 3),
         "apart": apart,
-        "faithfulness": round(sum(one.named for one in moved) / sum(one.random for one in moved), 2),
+        "faithfulness": round(sum(entry.named for entry in moved) / sum(entry.random for entry in moved), 2),
     }  # fmt: skip

@@ -32,12 +32,12 @@ def run(arguments: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "warehouse.duckdb")
             apart("benchmarks.extract:fill", path=path, rows=rows, memory=options.memory)
-            found = apart("benchmarks.extract:stream", path=path, batch=options.batch, memory=options.memory)
-        result = found.pop("result")
+            results = apart("benchmarks.extract:stream", path=path, batch=options.batch, memory=options.memory)
+        result = results.pop("result")
         if result["rows"] != rows or not result["ordered"]:
             raise RuntimeError(f"{result} came out of {rows} rows.")
-        numbers = {"peak_mb": round(found["peak_mb"], 1), "seconds": round(found["seconds"], 2)}
-        sizes.append({"rows": rows, **numbers, "rows_per_second": round(rows / found["seconds"])})
+        numbers = {"peak_mb": round(results["peak_mb"], 1), "seconds": round(results["seconds"], 2)}
+        sizes.append({"rows": rows, **numbers, "rows_per_second": round(rows / results["seconds"])})
     low, high = sorted(size["peak_mb"] for size in sizes)
     return {
         "benchmark": "extract", "memory_limit": options.memory, "batch_rows": options.batch, "sizes": sizes,
@@ -65,8 +65,8 @@ def stream(path: str, batch: int, memory: str) -> dict[str, Any]:
     """Read everything once; rows, and whether entities came in order."""
     rows, last, ordered = 0, -1, True
     with DuckDBWarehouse(Path(path), {"memory_limit": memory, "threads": 2}) as warehouse:
-        for found in warehouse.batches(rows_query(EVENTS, COLUMNS), batch):
-            entities = found.column("entity").to_numpy(zero_copy_only=False)
+        for result in warehouse.batches(rows_query(EVENTS, COLUMNS), batch):
+            entities = result.column("entity").to_numpy(zero_copy_only=False)
             ordered &= bool(entities[0] >= last) and bool((entities[1:] >= entities[:-1]).all())
-            rows, last = rows + found.num_rows, int(entities[-1])
+            rows, last = rows + result.num_rows, int(entities[-1])
     return {"rows": rows, "ordered": ordered}

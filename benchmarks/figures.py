@@ -77,8 +77,8 @@ def sketch(folder: Path, seed: int) -> dict[str, list[float]]:
     for depth in DEPTHS:
         for width in WIDTHS:
             codes = DensityLSH.fit(vectors, depth, width, seed=seed).encode(vectors)
-            found = [_error(history, codes, depth, width) for history in histories]
-            errors.setdefault(f"depth {depth}", []).append(float(np.mean(found)))
+            result = [_error(history, codes, depth, width) for history in histories]
+            errors.setdefault(f"depth {depth}", []).append(float(np.mean(result)))
         axes.plot(WIDTHS, errors[f"depth {depth}"], marker="o", markersize=3, label=f"depth {depth}")
     axes.set(xscale="log", xlabel="width (cells in a row)", ylabel="relative error of the ten\nlargest counts")
     axes.set_xticks(WIDTHS, [str(width) for width in WIDTHS])

@@ -24,15 +24,15 @@ def device_seconds(function: Callable[[], object], times: int = 5) -> float:
     import cupy  # pyright: ignore[reportMissingImports]
 
     function()
-    found = []
+    result = []
     for _ in range(times):
         start, end = cupy.cuda.Event(), cupy.cuda.Event()
         start.record()
         function()
         end.record()
         end.synchronize()
-        found.append(cupy.cuda.get_elapsed_time(start, end) / 1e3)
-    return min(found)
+        result.append(cupy.cuda.get_elapsed_time(start, end) / 1e3)
+    return min(result)
 
 
 def copy_bandwidth() -> float:
@@ -125,16 +125,16 @@ def cpu_step_seconds(graph: Any, hyperedges: np.ndarray, dimension: int) -> floa
     here = Hypergraph(graph.nodes, graph.edge_start.get(), graph.edge_nodes.get())
     ids = hash_ids(np.arange(graph.nodes))
     state = vectors_on("cpu").start(ids, dimension, 0, hyperedges.astype(np.float64), hyperedges)
-    found = []
+    result = []
     for _ in range(2):
-        began = time.perf_counter()
+        started = time.perf_counter()
         state.step(here, False)
         state.normalise()
-        found.append(time.perf_counter() - began)
-    return found[-1]
+        result.append(time.perf_counter() - started)
+    return result[-1]
 
 
-def sketches(copy: float, entities: int, events: int, elements: int = 100_000, width: int = 128) -> dict[str, Any]:
+def sketches(copy: float, entities: int, events: int, items: int = 100_000, width: int = 128) -> dict[str, Any]:
     """Equality of sketched histories with the CPU's, and the events a second that they take in.
 
     Args:
@@ -149,32 +149,32 @@ def sketches(copy: float, entities: int, events: int, elements: int = 100_000, w
     from basemodel_ops.emde import sketch_histories
 
     generator = np.random.default_rng(0)
-    table = generator.integers(0, width, (elements, 10))
-    each, lives = events // entities, np.array([3.0, 30.0, 180.0])
-    time_of = np.sort(generator.uniform(0, 360, (entities, each)), axis=1).ravel()
-    codes = generator.integers(0, elements, entities * each).astype(np.int32)
-    start = np.arange(entities + 1, dtype=np.int64) * each
+    table = generator.integers(0, width, (items, 10))
+    value, half_lives = events // entities, np.array([3.0, 30.0, 180.0])
+    time_of = np.sort(generator.uniform(0, 360, (entities, value)), axis=1).ravel()
+    codes = generator.integers(0, items, entities * value).astype(np.int32)
+    start = np.arange(entities + 1, dtype=np.int64) * value
 
     def sketched(count: int, device: str) -> Any:
         last = int(start[count])
         there = [cupy.asarray(values[:last]) if device == "cuda" else values[:last] for values in (time_of, codes)]
         return lambda: sketch_histories(
-            start[: count + 1], *there, table, width, np.array([360.0]), lives, device=device  # pyright: ignore
+            start[: count + 1], *there, table, width, np.array([360.0]), half_lives, device=device  # pyright: ignore
         )  # fmt: skip
 
-    some = min(entities, 20_000)
-    here, there = sketched(some, "cpu"), sketched(some, "cuda")
-    expected, found = here(), there().get()
-    began = time.perf_counter()
+    subset = min(entities, 20_000)
+    here, there = sketched(subset, "cpu"), sketched(subset, "cuda")
+    expected, result = here(), there().get()
+    started = time.perf_counter()
     here()
-    cpu = time.perf_counter() - began
+    cpu = time.perf_counter() - started
     seconds = device_seconds(sketched(entities, "cuda"))
     moved = (entities * 3 * 10 * width * 4 + events * 12) / 1e9
     return {
         "entities": entities,
-        "events": entities * each,
-        "largest_difference": float(np.abs(expected - found).max()),
-        "events_per_second": entities * each / seconds,
+        "events": entities * value,
+        "largest_difference": float(np.abs(expected - result).max()),
+        "events_per_second": entities * value / seconds,
         "bytes_of_copy": moved / seconds / copy,
         "cpu_seconds_over_gpu": cpu / device_seconds(there),
     }
@@ -191,26 +191,26 @@ def pretraining(rows: int, hardware: Any, inputs: int = 4096, hidden: int = 2048
     """
     from basemodel_ops.foundation import Shape, pretrain
 
-    things, cells = inputs // 4, inputs // 4 // 128 * 128
+    items, cells = inputs // 4, inputs // 4 // 128 * 128
     shape = Shape(
-        inputs=inputs, scalars=(), activity=64, item_inputs=(tuple(range(things)),), item_horizons=2,
-        sketch_inputs=(tuple(range(things, things + cells)),), distribution_horizons=2, width=128, hidden=hidden,
+        inputs=inputs, scalars=(), activity=64, item_inputs=(tuple(range(items)),), item_horizons=2,
+        sketch_inputs=(tuple(range(items, items + cells)),), distribution_horizons=2, width=128, hidden=hidden,
     )  # fmt: skip
     generator = np.random.default_rng(0)
     values = generator.random((rows, inputs), np.float32).astype(np.float16)
-    futures = generator.random((rows, 64 + 2 * (things + cells)), np.float32).astype(np.float16)
+    targets = generator.random((rows, 64 + 2 * (items + cells)), np.float32).astype(np.float16)
     moments: list[float] = []
 
     def learn(passed: Callable[[str], None]) -> None:
         pretrain(
-            values, futures, np.arange(64) % 2 == 0, shape, 3, 0, passed, batch=min(4096, rows // 4), hardware=hardware
+            values, targets, np.arange(64) % 2 == 0, shape, 3, 0, passed, batch=min(4096, rows // 4), hardware=hardware
         )  # fmt: skip
 
     learn(lambda _: moments.append(time.perf_counter()))
     seconds = (moments[-1] - moments[0]) / (len(moments) - 1)
-    size = values.nbytes + futures.nbytes
-    found = {"rows_per_second": rows * 0.95 / seconds, "gb_per_s": size * 0.95 / seconds / 1e9, "seconds": seconds}
-    return found | ({"busy": busy(learn)} if hardware.device == "cuda" else {})
+    size = values.nbytes + targets.nbytes
+    result = {"rows_per_second": rows * 0.95 / seconds, "gb_per_s": size * 0.95 / seconds / 1e9, "seconds": seconds}
+    return result | ({"busy": busy(learn)} if hardware.device == "cuda" else {})
 
 
 def busy(learn: Callable[[Callable[[str], None]], None]) -> float:
@@ -232,7 +232,7 @@ def busy(learn: Callable[[Callable[[str], None]], None]) -> float:
             profiler.stop()
 
     learn(passed)
-    ran = sum(one.self_device_time_total for one in profiler.key_averages() if one.device_type.name == "CUDA")
+    ran = sum(entry.self_device_time_total for entry in profiler.key_averages() if entry.device_type.name == "CUDA")
     return ran / 1e6 / (moments[-1] - moments[0])
 
 

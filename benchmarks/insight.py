@@ -22,7 +22,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.insight.segmentation import SegmentationArtifact
 from basemodel_ops.stages.insight.week import Week
-from benchmarks.behaviour import Behaviour, add_options, events_after, joined, recency_frequency_money
+from benchmarks.behaviour import Behaviour, add_options, columns_by_entity, events_after, recency_frequency_money
 from dagster_project.lib.project import load_project
 
 TOPS = (0.01, 0.05, 0.1)
@@ -52,19 +52,19 @@ def run(arguments: list[str]) -> Numbers:
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
         behaviour = Behaviour.chosen(ws.contract, chosen)
         rows = [recency_frequency_money(connection, week, behaviour) for week in weeks]
-        found: Numbers = {
+        result: Numbers = {
             "as_of": f"{chosen.as_of:%Y-%m-%d}", "entities": len(weeks[1]),
             "lookalikes": _lookalikes(connection, weeks[1], rows[1], behaviour),
             "segments": _segments(connection, weeks, rows, SegmentationArtifact.current(ws.store).tree, behaviour),
         }  # fmt: skip
     if chosen.entities:
-        found["speed"] = _speed(chosen.entities)
-    return found
+        result["speed"] = _speed(chosen.entities)
+    return result
 
 
 def _lookalikes(connection: duckdb.DuckDBPyConnection, week: Week, plain: np.ndarray, behaviour: Behaviour) -> Numbers:
     """Lift of the held-out half of seeds among those nearest to the other half, by kind of seeds and by nearness."""
-    said_yes = joined(connection, week, behaviour.yes, {"as_of": week.as_of})["yes"] > 0
+    said_yes = columns_by_entity(connection, week, behaviour.yes, {"as_of": week.as_of})["yes"] > 0
     bought = events_after(connection, week, behaviour, 14)[1] > 0
     enough = (bought.sum(axis=0) >= LEAST_BUYERS) & (bought.mean(axis=0) <= MOST_BUYERS)
     kinds = {behaviour.question: [said_yes], "buyers of a category": list(bought[:, enough].T)}
@@ -76,35 +76,35 @@ def _lookalikes(connection: duckdb.DuckDBPyConnection, week: Week, plain: np.nda
         "recency, frequency, money": 2 * plain @ plain.T - square[:, None] - square,
         "recency, frequency, money, by cosine": direction @ direction.T,
     }
-    found: Numbers = {}
+    result: Numbers = {}
     for kind, seeds in kinds.items():
-        lifts = {name: np.array([_lifts(near, one) for one in seeds]) for name, near in nearness.items()}
+        lifts = {name: np.array([_lifts(near, entry) for entry in seeds]) for name, near in nearness.items()}
         measured: Numbers = {"kinds_of_seeds": len(seeds), "share_of_seeds": round(float(np.mean(seeds)), 4)}
         for name, values in lifts.items():  # (kinds, draws, tops)
             measured[name] = {f"{top:.0%}": round(float(values[..., n].mean()), 3) for n, top in enumerate(TOPS)}
         ours, theirs = lifts["embedding"][..., 0], lifts["recency, frequency, money"][..., 0]
-        each = (ours - theirs).mean(axis=1) if len(seeds) > 1 else (ours - theirs)[0]
+        value = (ours - theirs).mean(axis=1) if len(seeds) > 1 else (ours - theirs)[0]
         measured["ratio_first_percent"] = round(float(ours.mean() / theirs.mean()), 3)
-        measured["difference"] = round(float(each.mean()), 3)
-        measured["error_of_difference"] = round(float(each.std(ddof=1) / np.sqrt(len(each))), 3)
-        found[kind] = measured
-    return found
+        measured["difference"] = round(float(value.mean()), 3)
+        measured["error_of_difference"] = round(float(value.std(ddof=1) / np.sqrt(len(value))), 3)
+        result[kind] = measured
+    return result
 
 
 def _lifts(near: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     """Lift in the first shares of candidates, (draws, tops)."""
-    found = []
+    result = []
     for draw in range(DRAWS):
-        mine = np.random.default_rng(draw).permutation(np.flatnonzero(seeds))
-        known, held = mine[: len(mine) // 2], mine[len(mine) // 2 :]
+        chosen = np.random.default_rng(draw).permutation(np.flatnonzero(seeds))
+        known, held = chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :]
         candidates = np.setdiff1d(np.arange(len(seeds)), known)
-        some = near[np.ix_(candidates, known)]
-        count = min(NEAREST, some.shape[1])
-        order = np.argsort(-np.partition(some, -count, axis=1)[:, -count:].mean(axis=1), kind="stable")
+        subset = near[np.ix_(candidates, known)]
+        count = min(NEAREST, subset.shape[1])
+        order = np.argsort(-np.partition(subset, -count, axis=1)[:, -count:].mean(axis=1), kind="stable")
         is_held = np.isin(candidates[order], held)
         firsts = [is_held[: max(int(np.ceil(top * len(order))), 1)].mean() for top in TOPS]
-        found.append(np.array(firsts) / is_held.mean())
-    return np.array(found)
+        result.append(np.array(firsts) / is_held.mean())
+    return np.array(result)
 
 
 def _segments(
@@ -121,7 +121,7 @@ def _segments(
     before = np.full((len(weeks[1]), LEVELS), -1)
     before[now] = first[was]
     second = tree.assign(weeks[1].embeddings, before)[0]
-    found: list[Numbers] = []
+    result: list[Numbers] = []
     for level in range(1, LEVELS + 1):
         # Whoever is in a group that is not divided further stays in it.
         ours = [group[:, :level].max(axis=1) for group in (first, second)]
@@ -139,8 +139,8 @@ def _segments(
                 "spend_explained": round(_explained(spend[:, None], groups[1]), 4),
                 "items_explained": round(_explained(items, groups[1][active]), 4),
             }
-        found.append(measured)
-    return found
+        result.append(measured)
+    return result
 
 
 def _explained(values: np.ndarray, group: np.ndarray) -> float:
@@ -154,11 +154,11 @@ def _explained(values: np.ndarray, group: np.ndarray) -> float:
 def _speed(entities: int) -> Numbers:
     """Seconds that the look-alikes of made-up entities take, and how many of 100 of them a plain sort finds too."""
     embeddings = np.random.default_rng(0).normal(size=(entities, 128)).astype(np.float16)
-    directions, began = Directions(embeddings), time.perf_counter()
-    found = np.concatenate([positions for _, positions, _ in nearest(directions, 10)])
-    seconds = time.perf_counter() - began
+    directions, started = Directions(embeddings), time.perf_counter()
+    result = np.concatenate([positions for _, positions, _ in nearest(directions, 10)])
+    seconds = time.perf_counter() - started
     unit: Callable[[np.ndarray | slice], np.ndarray] = directions.of
     cosine = unit(slice(0, 100)) @ unit(slice(None)).T
     cosine[np.arange(100), np.arange(100)] = -np.inf
-    same = [len(np.intersect1d(np.argsort(-cosine[row])[:10], found[row])) for row in range(100)]
+    same = [len(np.intersect1d(np.argsort(-cosine[row])[:10], result[row])) for row in range(100)]
     return {"entities": entities, "seconds": round(seconds, 1), "recall": float(np.mean(same)) / 10}

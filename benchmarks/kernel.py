@@ -31,12 +31,12 @@ def parallel_copy(source: np.ndarray, target: np.ndarray) -> None:
 def least_seconds(function: Callable[[], object], times: int = 5) -> float:
     """Least of several runs, after one to warm up."""
     function()
-    found = []
+    result = []
     for _ in range(times):
         start = time.perf_counter()
         function()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        result.append(time.perf_counter() - start)
+    return min(result)
 
 
 def copy_bandwidth() -> dict[str, float]:

@@ -33,9 +33,9 @@ def child() -> None:
     request = json.loads(sys.stdin.read())
     module, name = request["function"].split(":")
     function = getattr(importlib.import_module(module), name)
-    began = time.perf_counter()
+    started = time.perf_counter()
     result = function(**request["arguments"])
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     peak = peak_mb()
     sys.stdout.write("\n" + json.dumps({"seconds": seconds, "peak_mb": peak, "result": result}) + "\n")
 

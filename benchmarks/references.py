@@ -32,7 +32,7 @@ from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import gain, metric_of
 from benchmarks.quality.datasets import named
 from benchmarks.quality.events import DAY, Events
-from benchmarks.quality.planted import FAILED, told_the_cause
+from benchmarks.quality.planted import FAILED, with_cause
 from benchmarks.quality.product import pretrained
 from benchmarks.quality.repeat import Buyers, expected_amount, expected_orders
 
@@ -50,8 +50,8 @@ def run(rest: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="basemodel-references-") as folder:
         ws, events, _ = pretrained(named(chosen.dataset), Path(folder), chosen.seed, Console(stderr=True, quiet=True))
         tasks = [task for task in ws.contract.tasks if task.form.metrics and task.name in (chosen.task or [task.name])]
-        found = {task.name: _compared(ws, task, events, chosen.seed) for task in tasks}
-    return {"dataset": chosen.dataset, "seed": chosen.seed, "tasks": found}
+        result = {task.name: _compared(ws, task, events, chosen.seed) for task in tasks}
+    return {"dataset": chosen.dataset, "seed": chosen.seed, "tasks": result}
 
 
 def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str, Any]:
@@ -59,77 +59,77 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     with ws.warehouse() as warehouse:
         rows = load_task_rows(warehouse, task, snapshot.times, snapshot.plans[task.name])
         rows = prepared(task, rows, ws.settings.seed)
-        examples, place = examples_of(ws, warehouse, task, rows, snapshot)
-        rows, place = rows.take(np.flatnonzero(place >= 0)), place[place >= 0]
+        examples, row_index = examples_of(ws, warehouse, task, rows, snapshot)
+        rows, row_index = rows.take(np.flatnonzero(row_index >= 0)), row_index[row_index >= 0]
         terms = terms_of(ws, warehouse, task, rows, snapshot)
     target, _ = read_targets(task, rows)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
-    views = single_feature_sets(examples, Checkpoint(ws.store), place, task, terms)
-    if views.items is not None:
-        views = views.with_peers(peer_features(task, rows, peer_keys(examples, place), target)[0])
-    labelled = LabelledRows(task, rows, views, target, examples.entity[place])
-    chosen = select(labelled, known, test, seed, views.heads)
+    feature_sets = single_feature_sets(examples, Checkpoint(ws.store), row_index, task, terms)
+    if feature_sets.items is not None:
+        feature_sets = feature_sets.with_peers(peer_features(task, rows, peer_keys(examples, row_index), target)[0])
+    labelled = LabelledRows(task, rows, feature_sets, target, examples.entity[row_index])
+    chosen = select(labelled, known, test, seed, feature_sets.heads)
     ours = chosen.test.predictions
-    owner = events.entities.get_indexer(rows.entity.to_pandas())
-    references = _references(task.type, plain_features(events, owner, rows.cutoff), target, known, test)
+    entity_index = events.entities.get_indexer(rows.entity.to_pandas())
+    references = _references(task.type, plain_features(events, entity_index, rows.cutoff), target, known, test)
     if task.horizon is None:
-        references["linear counts"] = _linear_counts(task.type, events, owner, rows.cutoff, target, known, test)
+        references["linear counts"] = _linear_counts(task.type, events, entity_index, rows.cutoff, target, known, test)
     if FAILED in events.items:
-        told = boosted_answers(task.type, told_the_cause(events, owner, rows.cutoff), target, known, test)
-        references["told the cause"] = told
+        described = boosted_answers(task.type, with_cause(events, entity_index, rows.cutoff), target, known, test)
+        references["told the cause"] = described
     if events.numbers and task.predicts is not None and task.type is not TaskType.MULTICLASS:
-        references |= _textbook(task, events, owner, rows.cutoff, known, test)
+        references |= _textbook(task, events, entity_index, rows.cutoff, known, test)
     measure, primary = kind_of(task.type).metrics, metric_of(task)
     metrics = {name: measure(target[test], answer) for name, answer in {**ours, **references}.items()}
     best = max(references, key=lambda name: gain(primary, metrics[name][primary]))
-    tested = Trial({**ours, **references}, target[test], owner[test])
+    tested = Trial({**ours, **references}, target[test], entity_index[test])
     return {
         "rows": {"known": len(known), "test": len(test)}, "metric": primary,
         "shares": dict(chosen.selected.weights),
         "best_reference": best,
         "difference": round(gain(primary, metrics[chosen.name][primary]) - gain(primary, metrics[best][primary]), 4),
         "error": round(difference_error(task.type, primary, [tested], (chosen.name, best), seed), 4),
-        "metrics": {name: {key: round(value, 4) for key, value in one.items()} for name, one in metrics.items()},
+        "metrics": {name: {key: round(value, 4) for key, value in entry.items()} for name, entry in metrics.items()},
     }  # fmt: skip
 
 
 def _linear_counts(
-    kind: TaskType, events: Events, owner: np.ndarray, cutoff: np.ndarray, target: np.ndarray, known: np.ndarray,
+    kind: TaskType, events: Events, entity_index: np.ndarray, cutoff: np.ndarray, target: np.ndarray, known: np.ndarray,
     test: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Logistic regression on the log counts of the most frequent items: hard to beat where traits show in tastes."""
     size = int(events.item.max()) + 1
     top = np.argsort(-np.bincount(events.item, minlength=size), kind="stable")[:LINEAR_ITEMS]
-    spans = zip(events.start[owner], events.before(owner, cutoff), strict=True)
+    spans = zip(events.start[entity_index], events.before(entity_index, cutoff), strict=True)
     counts = np.stack([np.bincount(events.item[begin:end], minlength=size)[top] for begin, end in spans])
     values = StandardScaler().fit(np.log1p(counts[known])).transform(np.log1p(counts))
     line = GridSearchCV(LogisticRegression(max_iter=400), {"C": [1e-4, 1e-3, 1e-2]}, cv=3)
-    found = line.fit(values[known], target[known]).predict_proba(values[test])
+    result = line.fit(values[known], target[known]).predict_proba(values[test])
     if kind is TaskType.BINARY:
-        return found[:, 1]
+        return result[:, 1]
     wide = np.zeros((len(test), int(target.max()) + 1))
-    wide[:, line.classes_.astype(int)] = found
+    wide[:, line.classes_.astype(int)] = result
     return wide
 
 
 def _textbook(
-    task: Task, events: Events, owner: np.ndarray, cutoff: np.ndarray, known: np.ndarray, test: np.ndarray
+    task: Task, events: Events, entity_index: np.ndarray, cutoff: np.ndarray, known: np.ndarray, test: np.ndarray
 ) -> dict[str, np.ndarray]:
     """BG/NBD, and with money gamma-gamma, both fitted on the newest known moment."""
-    buyers = Buyers.of(events, owner, cutoff, next(iter(events.numbers)))
-    newest, asked = buyers.rows(known[cutoff[known] == cutoff[known].max()]), buyers.rows(test)
-    orders = expected_orders(newest, asked, float(task.horizon or 0))
+    buyers = Buyers.of(events, entity_index, cutoff, next(iter(events.numbers)))
+    newest, requested = buyers.rows(known[cutoff[known] == cutoff[known].max()]), buyers.rows(test)
+    orders = expected_orders(newest, requested, float(task.horizon or 0))
     if task.type is TaskType.BINARY:
         return {"bg/nbd": 1 - np.exp(-orders)}
-    return {"bg/nbd and gamma-gamma": orders * expected_amount(newest, asked)}
+    return {"bg/nbd and gamma-gamma": orders * expected_amount(newest, requested)}
 
 
-def plain_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
+def plain_features(events: Events, entity_index: np.ndarray, cutoff: np.ndarray) -> np.ndarray:
     """Of each owner strictly before its cutoff, float32 (rows, features).
 
     The last items come first, `LAST` of them as categories; then their ages, counts of every item, of events, and ages.
     """
-    end, begin = events.before(owner, cutoff), events.start[owner]
+    end, begin = events.before(entity_index, cutoff), events.start[entity_index]
     columns: list[np.ndarray] = []
     ages: list[np.ndarray] = []
     has_items = not events.items.equals(events.entities)  # else an item is who the entity is
@@ -160,9 +160,9 @@ def _age(time: np.ndarray, cutoff: np.ndarray, there: np.ndarray) -> np.ndarray:
 def _references(
     kind: TaskType, features: np.ndarray, target: np.ndarray, known: np.ndarray, test: np.ndarray
 ) -> dict[str, np.ndarray]:
-    classes, learnt, back = _training_target(kind, target)
+    classes, fitted, back = _training_target(kind, target)
     boosted = boosted_answers(kind, features, target, known, test, list(range(LAST)))
-    shown = np.eye(classes)[learnt.astype(int)] if classes else learnt[:, None]
+    shown = np.eye(classes)[fitted.astype(int)] if classes else fitted[:, None]
     constant = np.broadcast_to(shown[known].mean(axis=0), (len(test), shown.shape[1]))
     last = features[:, 0].astype(int)
     table = np.zeros((last.max() + 1, shown.shape[1])) + 5 * shown[known].mean(axis=0)
@@ -178,13 +178,13 @@ def boosted_answers(
     categories: Sequence[int] = (),
 ) -> np.ndarray:  # fmt: skip
     """What LightGBM with usual settings answers to the test rows, learnt from the known ones."""
-    classes, learnt, back = _training_target(kind, target)
+    classes, fitted, back = _training_target(kind, target)
     objective = {TaskType.BINARY: "binary", TaskType.REGRESSION: "regression", TaskType.MULTICLASS: "multiclass"}[kind]
     parameters = {
         "objective": objective, "learning_rate": 0.05, "num_leaves": 31, "verbosity": -1, "num_threads": 2,
         "deterministic": True, "seed": 0, **({"num_class": classes} if classes else {}),
     }  # fmt: skip
-    data = lgb.Dataset(features[known], learnt[known], categorical_feature=list(categories))
+    data = lgb.Dataset(features[known], fitted[known], categorical_feature=list(categories))
     return back(np.asarray(lgb.train(parameters, data, 200).predict(features[test])))
 
 

@@ -15,7 +15,7 @@ from basemodel_ops.contract.types import Column, ColumnType, Contract, EventSour
 from benchmarks.measure import apart
 from benchmarks.stream import CUTOFF, generate
 
-PLACE = "benchmarks.represent:represent"
+MODULE = "benchmarks.represent:represent"
 ENTITIES = 100_000
 NOW = datetime.fromtimestamp(CUTOFF / 1e6, UTC).replace(tzinfo=None)
 
@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as home:
             events = int(size * 1e6)
             apart("benchmarks.represent:prepare", home=home, events=events)
-            measured = apart(PLACE, home=home)
+            measured = apart(MODULE, home=home)
             runs.append({"events": events, **measured["result"], "peak_mb": measured["peak_mb"]})
     first, last = runs[0], runs[-1]
     ratios = {name: last[name] / first[name] for name in ("events", "seconds", "peak_mb")}
@@ -56,14 +56,14 @@ def represent(home: str) -> dict[str, Any]:
 
     settings = Settings(home=Path(home), depth=8, width=64, dimension=32, top_items=50)
     workspace = stages.Workspace.open(settings, declared(), lambda _: None)
-    began = time.perf_counter()
+    started = time.perf_counter()
     seconds = {"encoders": stages.encoders(workspace, "events").metrics["seconds"]}
     for column in ("item", "category"):
         for stage in (stages.embeddings, stages.codes):
-            made = stage(workspace, "events", column)
-            seconds[f"{stage.__name__} {column}"] = made.metrics["seconds"]
+            created = stage(workspace, "events", column)
+            seconds[f"{stage.__name__} {column}"] = created.metrics["seconds"]
     seconds["entity_representation"] = stages.entity_representation(workspace, NOW).metrics["seconds"]
-    return {"seconds": time.perf_counter() - began, "stages": seconds}
+    return {"seconds": time.perf_counter() - started, "stages": seconds}
 
 
 def declared() -> Contract:

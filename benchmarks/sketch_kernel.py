@@ -14,7 +14,7 @@ from basemodel_ops.emde.decay import rates_of
 from basemodel_ops.emde.kernels import sketch_entities
 from basemodel_ops.representation.workers import parallel_map
 
-DEPTH, WIDTH, ELEMENTS = 10, 128, 200_000
+DEPTH, WIDTH, ITEMS = 10, 128, 200_000
 HALF_LIVES = np.array([7.0, 28.0, 365.0])
 SHARD = 4096
 """Entities sketched in one call; their sketches stand beyond the last cache."""
@@ -28,9 +28,9 @@ def _fastest(work: Callable[[], object], repeats: int) -> float:
     work()
     seconds = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        started = time.perf_counter()
         work()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - started)
     return min(seconds)
 
 
@@ -43,7 +43,7 @@ def _copy(source: np.ndarray, target: np.ndarray) -> None:
 def _events(per_entity: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = per_entity * SHARD
     time_of = np.sort(generator.uniform(0, 365, (SHARD, per_entity)), axis=1).ravel()
-    codes = (ELEMENTS * generator.random(count) ** 3).astype(np.int32)
+    codes = (ITEMS * generator.random(count) ** 3).astype(np.int32)
     return np.arange(SHARD + 1) * per_entity, time_of, codes
 
 
@@ -53,8 +53,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--repeats", type=int, default=7)
     chosen = parser.parse_args(arguments)
     generator = np.random.default_rng(0)
-    table = compact(identity_codes(generator.integers(0, 2**63, ELEMENTS).astype(np.uint64), DEPTH, WIDTH), WIDTH)
-    rates, nothing, cutoffs = rates_of(HALF_LIVES), np.zeros(0, np.float32), np.full((SHARD, 1), 365.0)
+    table = compact(identity_codes(generator.integers(0, 2**63, ITEMS).astype(np.uint64), DEPTH, WIDTH), WIDTH)
+    rates, empty, cutoffs = rates_of(HALF_LIVES), np.zeros(0, np.float32), np.full((SHARD, 1), 365.0)
     out = np.zeros((SHARD, 1, len(rates) * DEPTH * WIDTH), np.float32)
     source, target = np.ones((256, 1 << 18), np.float32), np.ones((256, 1 << 18), np.float32)  # 256 MB each
     before, rows, copies = numba.get_num_threads(), [], {}
@@ -64,12 +64,12 @@ def run(arguments: list[str]) -> dict[str, Any]:
             copies[threads] = 2 * source.nbytes / _fastest(lambda: _copy(source, target), chosen.repeats)
             for per_entity in (10, 100, 1000):
                 start, moments, codes = _events(per_entity, generator)
-                arguments_of = (start, moments, codes, nothing, table, WIDTH, cutoffs)
+                arguments_of = (start, moments, codes, empty, table, WIDTH, cutoffs)
                 outs = [out, *(np.zeros_like(out) for _ in range(threads - 1))] * CALLS
                 # Threads side by side, each with shards of its own, as streams are sketched.
                 seconds = _fastest(
                     lambda given=arguments_of, outs=outs, threads=threads: deque(
-                        parallel_map(lambda one: sketch_entities(*given, rates, one), outs, threads), 0
+                        parallel_map(lambda entry: sketch_entities(*given, rates, entry), outs, threads), 0
                     ),
                     chosen.repeats,
                 ) / len(outs)

@@ -49,7 +49,7 @@ select
 from range({events}) as numbers(i)
 """
 
-MASS = "select sum(power(2, -(({cutoff} - epoch_us(happened_at)) / 86400e6) / {half_life})) from events"
+TOTAL_WEIGHT = "select sum(power(2, -(({cutoff} - epoch_us(happened_at)) / 86400e6) / {half_life})) from events"
 
 
 def generate(path: str, events: int, entities: int) -> float:
@@ -59,7 +59,7 @@ def generate(path: str, events: int, entities: int) -> float:
             GENERATE.format(events=events, entities=entities, items=ITEMS, categories=CATEGORIES, cutoff=CUTOFF)
         )
         connection.execute("checkpoint")
-        row = connection.execute(MASS.format(cutoff=CUTOFF, half_life=HALF_LIVES[-1])).fetchall()
+        row = connection.execute(TOTAL_WEIGHT.format(cutoff=CUTOFF, half_life=HALF_LIVES[-1])).fetchall()
     return float(row[0][0])
 
 
@@ -77,8 +77,8 @@ def _reader(entities: Vocabulary, items: int, categories: int) -> EventReader:
 
 def _summed(start: np.ndarray, events: Events, tables: Tables) -> tuple[int, float]:
     """Sketch consecutive entities, a shard at a time: cells, and the mass of the items' first row."""
-    cells, mass = 0, 0.0
-    cutoffs, lives = np.array([CUTOFF]), np.array(HALF_LIVES) * DAY
+    cells, total_weight = 0, 0.0
+    cutoffs, half_lives = np.array([CUTOFF]), np.array(HALF_LIVES) * DAY
     for low in range(0, len(start) - 1, SHARD):
         part = start[low : low + SHARD + 1]
         begin, end = part[0], part[-1]
@@ -91,13 +91,13 @@ def _summed(start: np.ndarray, events: Events, tables: Tables) -> tuple[int, flo
                 tables[column],
                 width,
                 cutoffs,
-                lives,
+                half_lives,
                 None if weight is None else weight[begin:end],
             )
             if column == "item":
-                mass += float(sketches[:, 0, -1, :width].sum(dtype=np.float64))
+                total_weight += float(sketches[:, 0, -1, :width].sum(dtype=np.float64))
             cells += sketches.size
-    return cells, mass
+    return cells, total_weight
 
 
 def _partitioned(
@@ -107,11 +107,11 @@ def _partitioned(
     events = prefetch(reader.read(batches))
 
     def work(part: SortedRange) -> Sum:
-        found = part.load()
-        if found is None:
+        result = part.load()
+        if result is None:
             return 0, 0, 0.0
-        start = np.searchsorted(found.entity_index, np.arange(part.first, part.first + part.entities + 1))
-        return len(found), *_summed(start, found, tables)
+        start = np.searchsorted(result.entity_index, np.arange(part.first, part.first + part.entities + 1))
+        return len(result), *_summed(start, result, tables)
 
     return parallel_map(work, sorted_ranges(events, len(reader.entities), Path(directory)))
 
@@ -128,38 +128,38 @@ def _ordered(batches: Iterator[pa.RecordBatch], reader: EventReader, directory: 
     return parallel_map(work, stream_histories([events], len(reader.entities), 16 * SHARD))
 
 
-WAYS = {"partition": _partitioned, "order": _ordered}
+METHODS = {"partition": _partitioned, "order": _ordered}
 
 
-def sketch(path: str, directory: str, way: str) -> dict[str, Any]:
+def sketch(path: str, directory: str, method: str) -> dict[str, Any]:
     """Read all events, sketch items and spend per category of every entity, and add up what came out."""
     hashes = np.random.default_rng(0).integers(0, 2**63, ITEMS).astype(np.uint64)
     tables = {"item": identity_codes(hashes, DEPTH, WIDTH), "category": np.arange(CATEGORIES)[:, None]}
-    _compile_kernels(directory, way, tables)
+    _compile_kernels(directory, method, tables)
     options: dict[str, str | bool | int | float] = {
-        "memory_limit": MEMORY[way], "temp_directory": directory, "preserve_insertion_order": False, "threads": 2,
+        "memory_limit": MEMORY[method], "temp_directory": directory, "preserve_insertion_order": False, "threads": 2,
     }  # fmt: skip
-    began, busy = time.perf_counter(), time.process_time()
-    read, cells, mass = 0, 0, 0.0
+    started, busy = time.perf_counter(), time.process_time()
+    read, cells, total_weight = 0, 0, 0.0
     with DuckDBWarehouse(Path(path), options) as warehouse:
         distinct = exp.select(exp.column("client")).distinct().from_("events").order_by(exp.column("client"))
         reader = _reader(Vocabulary.from_entities(warehouse.read(distinct)), ITEMS, CATEGORIES)
-        batches = warehouse.batches(_query(reader.columns, way == "order"), BATCH_ROWS)
-        for count, size, weight in WAYS[way](batches, reader, directory, tables):
-            read, cells, mass = read + count, cells + size, mass + weight
+        batches = warehouse.batches(_query(reader.columns, method == "order"), BATCH_ROWS)
+        for count, size, weight in METHODS[method](batches, reader, directory, tables):
+            read, cells, total_weight = read + count, cells + size, total_weight + weight
     return {
-        "seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - busy, "events": read,
-        "cells": cells, "mass": mass,
+        "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - busy, "events": read,
+        "cells": cells, "mass": total_weight,
     }  # fmt: skip
 
 
-def _compile_kernels(directory: str, way: str, tables: Tables) -> None:
+def _compile_kernels(directory: str, method: str, tables: Tables) -> None:
     """Compile, or load from the cache, what the measured part calls."""
     with duckdb.connect() as connection:
         connection.execute(GENERATE.format(events=1000, entities=10, items=9, categories=9, cutoff=CUTOFF))
         table = connection.sql("select * from events order by client, happened_at").to_arrow_table()
     entities = Vocabulary(pa.array(np.arange(10)), np.ones(10, np.int64))
-    for _ in WAYS[way](iter(table.to_batches()), _reader(entities, ITEMS, CATEGORIES), directory, tables):
+    for _ in METHODS[method](iter(table.to_batches()), _reader(entities, ITEMS, CATEGORIES), directory, tables):
         pass
 
 
@@ -181,25 +181,26 @@ def run(arguments: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=root, prefix="stream-") as folder:
             path, events = str(Path(folder) / "warehouse.duckdb"), int(size * 1e6)
             true = apart("benchmarks.stream:generate", path=path, events=events, entities=chosen.entities)["result"]
-            for way in chosen.ways:
+            for method in chosen.ways:
                 done = [
-                    apart("benchmarks.stream:sketch", path=path, directory=folder, way=way)
+                    apart("benchmarks.stream:sketch", path=path, directory=folder, method=method)
                     for _ in range(chosen.repeats)
                 ]
-                best = min(done, key=lambda one: one["result"]["seconds"])["result"]
+                best = min(done, key=lambda entry: entry["result"]["seconds"])["result"]
                 if best["events"] != events or abs(best["mass"] / true - 1) > 1e-4:
                     raise SystemExit(f"Wrong result: {best} for {events} events of mass {true}.")
                 rows.append(
                     {
-                        "way": way, "events": events, "seconds": round(best["seconds"], 2),
+                        "way": method, "events": events, "seconds": round(best["seconds"], 2),
                         "cpu_seconds": round(best["cpu_seconds"], 2),
                         "events_per_second": round(events / best["seconds"]),
-                        "peak_mb": round(max(one["peak_mb"] for one in done)),
+                        "peak_mb": round(max(entry["peak_mb"] for entry in done)),
                     }
                 )  # fmt: skip
     return {
         "entities": chosen.entities, "depth": DEPTH, "width": WIDTH, "half_lives": HALF_LIVES,
-        "runs": rows, "ratios": {way: _ratios([row for row in rows if row["way"] == way]) for way in chosen.ways},
+        "runs": rows,
+        "ratios": {method: _ratios([row for row in rows if row["way"] == method]) for method in chosen.ways},
     }  # fmt: skip
 
 

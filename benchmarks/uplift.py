@@ -105,11 +105,11 @@ def shop(home: Path, shoppers: int, seed: int) -> tuple[Workspace, np.ndarray]:
     ]
     columns = zip(*labels, strict=True)
     kinds = (pa.string(), pa.timestamp("us"), pa.int64(), pa.int64())
-    made = [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
+    created = [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
     cutoffs = pa.table({"cutoff": pa.array(CUTOFFS, kinds[1]), "data_end": pa.array([NOW] * len(CUTOFFS), kinds[1])})
     with DuckDBWarehouse(settings.warehouse_path) as warehouse:
         warehouse.load(VISITS, visits)
-        warehouse.load(LABELS, pa.table(dict(zip(("shopper", "cutoff", "comes", "voucher"), made, strict=True))))
+        warehouse.load(LABELS, pa.table(dict(zip(("shopper", "cutoff", "comes", "voucher"), created, strict=True))))
         warehouse.load(GRID, cutoffs)
     stages.encoders(ws, "visits")
     stages.embeddings(ws, "visits", "category")
@@ -179,7 +179,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         examples, index = examples_of(ws, warehouse, task, rows, snapshot)
     rows, index = rows.take(np.flatnonzero(index >= 0)), index[index >= 0]
     target, _ = read_targets(task, rows)
-    views = single_feature_sets(examples, Checkpoint(ws.store), index, task)
+    feature_sets = single_feature_sets(examples, Checkpoint(ws.store), index, task)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
     shopper = np.array([int(name.split()[1]) for name in rows.entity.to_pylist()])
     week = np.searchsorted([int(c.timestamp()) for c in CUTOFFS], rows.cutoff // 1_000_000 - _zone())
@@ -190,13 +190,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
     effects["planted"] = true
     if not options.plain:
         for view in ("aggregates", "all"):
-            features = views.columns_of(view).astype(np.float64)
+            features = feature_sets.columns_of(view).astype(np.float64)
             for name, learn in learners(options.seed).items():
                 started = time.process_time()
-                told = learn(
+                described = learn(
                     features[known], outcome_of(target[known]), is_treated(target[known]).astype(int), features[test]
                 )
-                effects[f"{name}, {view}"] = np.asarray(told, float)
+                effects[f"{name}, {view}"] = np.asarray(described, float)
                 result["seconds"][f"{name}, {view}"] = round(time.process_time() - started, 1)
     stacked = np.stack(list(effects.values()))
     drawn = qini_samples(target[test], stacked, shopper[test], None, options.seed)

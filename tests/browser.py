@@ -23,7 +23,7 @@ class Page:
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection, self._last = connection, 0
-        self.said: list[str] = []
+        self.console_lines: list[str] = []
         """Errors and warnings of the console, and requests that went elsewhere than to the page."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
@@ -33,22 +33,22 @@ class Page:
         self._last += 1
         self._connection.send(json.dumps({"id": self._last, "method": method, "params": parameters}))
         while True:
-            found = self._receive()
-            if found.get("id") == self._last:
-                assert "error" not in found, found
-                return found["result"]
+            result = self._receive()
+            if result.get("id") == self._last:
+                assert "error" not in result, result
+                return result["result"]
 
     def _receive(self) -> dict[str, Any]:
-        found = json.loads(self._connection.recv(timeout=60))
-        about = found.get("params", {})
-        match found.get("method"):
+        result = json.loads(self._connection.recv(timeout=60))
+        about = result.get("params", {})
+        match result.get("method"):
             case "Log.entryAdded" if about["entry"]["level"] in ("error", "warning"):
-                self.said.append(about["entry"]["text"])
+                self.console_lines.append(about["entry"]["text"])
             case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown":
-                self.said.append(json.dumps(about))
+                self.console_lines.append(json.dumps(about))
             case "Network.requestWillBeSent" if not about["request"]["url"].startswith(("file:", "data:")):
-                self.said.append(f"asked for {about['request']['url']}")
-        return found
+                self.console_lines.append(f"asked for {about['request']['url']}")
+        return result
 
     def open(self, path: Path) -> None:
         """Load a file, and wait until it is there."""
@@ -58,9 +58,9 @@ class Page:
 
     def run(self, expression: str) -> Any:
         """The value of an expression in the page."""
-        found = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
+        result = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
 
     def show(self, width: int, height: int = 800, dark: bool = False) -> None:
         """Give the page a width in pixels, and light or dark colours."""
@@ -109,8 +109,8 @@ def _page_of(port: int) -> str:
     import urllib.request
 
     while True:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as found:
-            tabs = [one for one in json.load(found) if one["type"] == "page"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as result:
+            tabs = [entry for entry in json.load(result) if entry["type"] == "page"]
         if tabs:
             return tabs[0]["webSocketDebuggerUrl"]
         time.sleep(0.05)

@@ -60,12 +60,12 @@ def running(command: list[str], port: int, log: Path, stop: signal.Signals, user
 
 
 def postgres_binaries() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if not found:
+    result = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not result:
         initdb = shutil.which("initdb")
         assert initdb, "PostgreSQL's server is not installed: `make system` installs it."
         return Path(initdb).parent
-    return found[-1].parent
+    return result[-1].parent
 
 
 @contextmanager

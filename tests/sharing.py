@@ -21,8 +21,8 @@ PARSED = ("manifest.json", "partial_parse.msgpack", "fingerprint")
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
     """The folder of all processes of these tests."""
-    own = factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    current = factory.getbasetemp()
+    return current.parent if "PYTEST_XDIST_WORKER" in os.environ else current
 
 
 def copy_of(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
@@ -55,12 +55,12 @@ own_dbt = partial(called, project.dbt_executable)
 @contextmanager
 def dbt_loaded_once() -> Iterator[None]:
     """Let the product call a dbt that is loaded already, in a process of its own, from the first call on."""
-    own = project.dbt_executable()
+    current = project.dbt_executable()
     with ExitStack() as ends:
 
         @cache
         def executable() -> str:
-            return ends.enter_context(loaded(own, "duckdb"))
+            return ends.enter_context(loaded(current, "duckdb"))
 
         with called(executable):
             yield
@@ -75,15 +75,15 @@ def parsed_once(folder: Path) -> Iterator[None]:
         if project.dbt_executable is not dbt:  # a test of parsing itself
             ensure(settings)
             return
-        own = settings.manifest_path.parent
+        current = settings.manifest_path.parent
         kept = folder / project.project_fingerprint(settings)
         with turn(kept.with_suffix(".lock")):
             if kept.exists() and not settings.manifest_path.exists():
-                shutil.copytree(kept, own, dirs_exist_ok=True)
+                shutil.copytree(kept, current, dirs_exist_ok=True)
             ensure(settings)
             if not kept.exists():
                 kept.mkdir()
-                for path in (own / name for name in PARSED if (own / name).exists()):
+                for path in (current / name for name in PARSED if (current / name).exists()):
                     shutil.copy(path, kept)
 
     with pytest.MonkeyPatch.context() as patch:

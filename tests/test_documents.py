@@ -43,7 +43,7 @@ def contract() -> Contract:
     event = EventSource(
         name="SOURCE", relation=relation("events"), entity="e", time="t", session=None, columns=(column,)
     )
-    facts = tuple(
+    attributes = tuple(
         AttributeSource(name=name, relation=relation(table), key=key, valid_from=None, columns=())
         for name, table, key in (("THINGS", "facts of items", "COLUMN"), ("FACTS", "facts of entities", "e"))
     )
@@ -55,7 +55,7 @@ def contract() -> Contract:
         update={"name": "ITEMS", "type": TaskType.RECOMMENDATION, "predicts": Target(source="SOURCE", column="COLUMN")}
     )
     grid = Grid(relation=relation("grid"), cutoff="c", data_end="d", start=date(2024, 1, 1), now=None)
-    return Contract(entity="e", events=(event,), attributes=facts, tasks=(task, items), grid=grid)
+    return Contract(entity="e", events=(event,), attributes=attributes, tasks=(task, items), grid=grid)
 
 
 def cells(names: tuple[object, ...]) -> str:
@@ -192,18 +192,23 @@ def test_the_commands_are_those_that_there_are() -> None:
         "|---|---|---|",
     ]
 
-    def told(group: Any, prefix: str) -> None:
+    def collect(group: Any, prefix: str) -> None:
         for name, command in group.commands.items():
             if hasattr(command, "commands"):
-                told(command, f"{prefix}{name} ")
+                collect(command, f"{prefix}{name} ")
                 continue
             given = command.params
-            arguments = " ".join(str(one.name).upper() for one in given if one.param_type_name == "argument")
-            options = ", ".join(f"`{one.opts[0]}`" for one in given if one.param_type_name == "option") or "-"
+            arguments = " ".join(
+                str(parameter.name).upper() for parameter in given if parameter.param_type_name == "argument"
+            )
+            options = (
+                ", ".join(f"`{parameter.opts[0]}`" for parameter in given if parameter.param_type_name == "option")
+                or "-"
+            )
             what = " ".join((command.help or "").split())
             lines.append(f"| `{' '.join([f'basemodel {prefix}{name}', arguments]).strip()}` | {what} | {options} |")
 
-    told(typer.main.get_command(app), "")
+    collect(typer.main.get_command(app), "")
     shown_or_updated(COMMANDS, "\n".join(lines) + "\n")
 
 

@@ -208,8 +208,8 @@ def test_the_reader_cannot_write(server: Server, table: str, sql: str) -> None:
 
 
 def statements(name: str, dialect: str) -> list[exp.Expr]:
-    found = sqlglot.parse((GRANTS / name).read_text(), dialect=dialect)
-    return [statement for statement in found if statement is not None]
+    result = sqlglot.parse((GRANTS / name).read_text(), dialect=dialect)
+    return [statement for statement in result if statement is not None]
 
 
 def test_snowflakes_grants_name_the_same_roles_schemas_and_raw_tables() -> None:

@@ -15,9 +15,9 @@ UNSAFE = re.compile(
 
 
 def sources(*folders: str) -> list[Path]:
-    found = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    assert found
-    return found
+    result = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert result
+    return result
 
 
 def test_no_init_in_dbt_shadows_dbt_core() -> None:
@@ -31,9 +31,9 @@ def test_no_test_folder_is_named_like_dbt() -> None:
 
 def test_nothing_reads_or_writes_pickles() -> None:
     offenders = {
-        str(path.relative_to(ROOT)): found.group()
+        str(path.relative_to(ROOT)): result.group()
         for path in sources("basemodel_ops", "dagster_project", "benchmarks")
-        if (found := UNSAFE.search(path.read_text()))
+        if (result := UNSAFE.search(path.read_text()))
     }
     assert offenders == {}
 
@@ -90,9 +90,9 @@ def beyond_limits() -> set[str]:
             results.add(name)
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                names = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                names = [entry.arg for entry in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
                 lines = (node.end_lineno or 0) - node.lineno + 1
-                if lines > LINES or len([one for one in names if one not in ("self", "cls")]) > PARAMETERS:
+                if lines > LINES or len([entry for entry in names if entry not in ("self", "cls")]) > PARAMETERS:
                     results.add(f"{name} {node.name}")
     return results
 

@@ -84,7 +84,7 @@ def used(module: str, node: ast.AST) -> Iterator[Name]:
             if name:
                 source = f"basemodel_ops.warehouse.{source}"  # as adapters name their class
             if source in MODULES:
-                yield from ((source, one) for one in ([name] if name else top(source)))
+                yield from ((source, entry) for entry in ([name] if name else top(source)))
 
 
 def reached() -> set[Name]:
@@ -131,7 +131,7 @@ def unreached() -> set[str]:
 
 def _methods(node: ast.ClassDef) -> set[str]:
     functions = [part for part in node.body if isinstance(part, ast.FunctionDef)]
-    return {one.name for one in functions if not one.name.startswith("_")} - {"forward"}  # torch calls it
+    return {entry.name for entry in functions if not entry.name.startswith("_")} - {"forward"}  # torch calls it
 
 
 def test_every_public_name_is_reached_from_the_product_or_has_a_reason() -> None:

@@ -20,6 +20,10 @@ from basemodel_ops.errors import ArtifactError
 
 Arrays = dict[str, np.ndarray]
 
+_INTACT: dict[str, str] = {}
+"""Files whose content this process saw match its hash, by path, and what the filesystem then said of each: size, time
+and such. While it says the same, the file need not be hashed again."""
+
 
 def write_durably(filesystem: Any, path: str, data: bytes) -> None:
     """Write a file and, where the filesystem is a disk, wait until it is there."""
@@ -74,7 +78,7 @@ class ArtifactWriter:
 
 
 class Artifact:
-    """A committed artifact. Every file is checked against its hash when it is read."""
+    """A committed artifact. A file is checked against its hash when it is read first, and again once it changed."""
 
     def __init__(self, filesystem: Any, folder: str, key: str, manifest: dict[str, Any]) -> None:
         self._filesystem, self._folder, self.key, self.manifest = filesystem, folder, key, manifest
@@ -95,13 +99,17 @@ class Artifact:
                 f"Artifact {self.key} {self.version} has no file {name}. It has: {self.names}. If an older version of "
                 "the code made it, `basemodel train` makes it again."
             )
+        path, expected = posixpath.join(self._folder, name), self.manifest["files"][name]
         try:
-            with self._filesystem.open(posixpath.join(self._folder, name), "rb") as file:
+            state = f"{expected} {self._filesystem.ukey(path)}"
+            with self._filesystem.open(path, "rb") as file:
                 data = file.read()
         except FileNotFoundError as error:
             raise ArtifactError(f"File {name} {self._again('is gone')}") from error
-        if hashlib.sha256(data).hexdigest() != self.manifest["files"][name]:
-            raise ArtifactError(f"File {name} {self._again('does not match its hash')}")
+        if _INTACT.get(path) != state:
+            if hashlib.sha256(data).hexdigest() != expected:
+                raise ArtifactError(f"File {name} {self._again('does not match its hash')}")
+            _INTACT[path] = state
         return data
 
     def verify(self) -> int:
@@ -111,6 +119,7 @@ class Artifact:
             ArtifactError: naming the first that is gone, changed or not in the manifest.
         """
         for name in self.names:
+            _INTACT.pop(posixpath.join(self._folder, name), None)
             self._read(name)
         there = {posixpath.basename(path) for path in self._filesystem.find(self._folder)}
         if more := sorted(there - {*self.names, "manifest.json"}):

@@ -48,9 +48,9 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, offset: An
 
 
 def _splat(builder: Any, value: Any) -> Any:
-    nothing = ir.Constant(FLOATS, ir.Undefined)
-    first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(INTEGERS, [0] * SIMD_WIDTH))
+    undefined = ir.Constant(FLOATS, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(INTEGERS, [0] * SIMD_WIDTH))
 
 
 @intrinsic
@@ -150,8 +150,8 @@ def add_long(typing_context: Any, totals: Any, array: Any, offset: Any) -> Any:
     """`totals[0:16] += array[offset:offset + 16]`, of an int64 and an int32 array."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        nothing = ir.Constant(ir.IntType(64), 0)
-        sums = _pointer(context, builder, signature.args[0], values[0], nothing, LONG_INTEGERS)
+        zero = ir.Constant(ir.IntType(64), 0)
+        sums = _pointer(context, builder, signature.args[0], values[0], zero, LONG_INTEGERS)
         full = builder.load(_pointer(context, builder, signature.args[1], values[1], values[2], INTEGERS), align=4)
         builder.store(builder.add(builder.load(sums, align=8), builder.sext(full, LONG_INTEGERS)), sums, align=8)
         return context.get_dummy_value()

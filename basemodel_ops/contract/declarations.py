@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from basemodel_ops.contract.task_types import OwnFields
+from basemodel_ops.contract.task_types import TypeFields
 from basemodel_ops.contract.types import (
     Aggregate,
     AlreadyHad,
@@ -80,7 +80,7 @@ class SplitMeta(Frozen):
     test: int | None = Field(default=None, gt=0)
 
 
-class TaskMeta(OwnFields):
+class TaskMeta(TypeFields):
     """A question."""
 
     type: TaskType

@@ -107,11 +107,13 @@ def _refuse_twins(
 ) -> None:
     """Artifacts are named `source__column`, and facts of items `column.attribute`: a column may be called so, too."""
     results: dict[str, str] = {}
-    facts = {entry.name: [column.name for column in entry.columns] for entry in attributes}
+    attributes_of = {entry.name: [column.name for column in entry.columns] for entry in attributes}
     for source in events:
-        told = {f"{c.name}.{name}" for c in source.columns for name in facts.get(c.references or "", [])}
+        attribute_names = {
+            f"{c.name}.{name}" for c in source.columns for name in attributes_of.get(c.references or "", [])
+        }
         for column in source.columns:
-            if column.name in told:
+            if column.name in attribute_names:
                 reader.problems.append(
                     f"Model {source.name}: column {column.name!r} is called as a fact of the items that another column "
                     "references. Rename it in the model."

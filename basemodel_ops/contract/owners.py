@@ -11,16 +11,16 @@ def owners(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     groups = {group["name"]: group for group in manifest.get("groups", {}).values()}
     results = {}
     for node in manifest["nodes"].values():
-        if node["resource_type"] in TABLES and (found := owners_of(node, groups)):
-            results[f"{node['schema']}.{node.get('alias') or node['name']}"] = found
+        if node["resource_type"] in TABLES and (names := owners_of(node, groups)):
+            results[f"{node['schema']}.{node.get('alias') or node['name']}"] = names
     return results
 
 
 def owners_of(node: Node, groups: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """The owners of a node: those it names itself, else those of its group (`groups` by name), else none."""
     config = node.get("config", {})
-    own = _named((config.get("meta") or node.get("meta") or {}).get("owner"))
-    return own or _named(groups.get(str(config.get("group") or node.get("group")), {}).get("owner"))
+    names = _named((config.get("meta") or node.get("meta") or {}).get("owner"))
+    return names or _named(groups.get(str(config.get("group") or node.get("group")), {}).get("owner"))
 
 
 def _named(owner: object) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from basemodel_ops.contract.cutoffs import midnight
 from basemodel_ops.contract.declarations import Horizon, SplitMeta
 from basemodel_ops.contract.forms import form_problems
 from basemodel_ops.contract.models import ManifestReader
-from basemodel_ops.contract.own import own_problems
-from basemodel_ops.contract.task_types import FORMS, OwnFields, Shape
+from basemodel_ops.contract.row_cutoffs import row_cutoff_problems
+from basemodel_ops.contract.task_types import FORMS, Shape, TypeFields
 from basemodel_ops.contract.types import (
     Aggregate,
     AttributeSource,
@@ -61,7 +61,7 @@ def read_tasks(
         reader.need_timestamp(model, "cutoff", meta.cutoff)
         if meta.known is not None:
             reader.need_timestamp(model, "known", meta.known)
-        reader.problems += [f"Model {model.name}: {problem}" for problem in own_problems(meta)]
+        reader.problems += [f"Model {model.name}: {problem}" for problem in row_cutoff_problems(meta)]
         population = _model_of(reader, model, "population", {"entity": meta.entity, "cutoff": meta.cutoff})
         offers = _model_of(reader, model, "offers", {"target": meta.target, "cutoff": meta.cutoff})
         reader.problems += [f"Model {model.name}: {problem}" for problem in form_problems(meta)]
@@ -81,7 +81,7 @@ def read_tasks(
                 already_had=meta.already_had, offers=offers, diversity=meta.diversity,
                 split=_split_of(meta.split),
                 moments=meta.moments, known=meta.known,
-                **{name: getattr(meta, name) for name in OwnFields.model_fields},
+                **{name: getattr(meta, name) for name in TypeFields.model_fields},
             )
         )  # fmt: skip
     return tuple(results)

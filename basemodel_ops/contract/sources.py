@@ -79,9 +79,9 @@ class EventSource(Frozen):
 
         A column's own name may hold a dot. StopIteration where there is no such column.
         """
-        own = (column for column in self.columns if column.name == name)
+        columns = (column for column in self.columns if column.name == name)
         items = (c for c in self.columns if c.references and name.startswith(f"{c.name}."))
-        column = next(own, None) or next(items)
+        column = next(columns, None) or next(items)
         return column, name.removeprefix(column.name)[1:]
 
 

@@ -8,6 +8,7 @@ import no learner.
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -67,6 +68,10 @@ class Shape(StrEnum):
     """A row per positive item, of many; the best are answered."""
 
 
+Plots = Literal["chances", "amounts", "effects", "classes", "rankings"]
+"""What a report may draw of the answers to test rows."""
+
+
 @dataclass(frozen=True)
 class TaskForm:
     """What the declaration of a type of task may say, and the shape of its rows and answers."""
@@ -103,6 +108,8 @@ class TaskForm:
     """What that column holds, in words; `{target}` is the name of the target's column."""
     at_random: float | None = None
     """Its metric of a random order, where the metric is measured with an interval."""
+    plots: Plots = "chances"
+    """What a report draws of it, unless it is unpictured."""
     unpictured: str = ""
     """Why a report draws no curves of it; empty where it does."""
 
@@ -126,6 +133,13 @@ class TaskForm:
     def is_chance(self) -> bool:
         """Whether what orders entities is a chance."""
         return (self.low, self.high) == (0.0, 1.0)
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """The column of the score table within whose values scores are compared; none where all are."""
+        if not self.has_labels:
+            return ()
+        return self.key or ("class",)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -155,6 +169,7 @@ FORMS = {
         low=-HUGE,
         high=HUGE,
         is_amount=True,
+        plots="amounts",
         is_attributed=True,
         unit="prediction (unit of {target})",
     ),
@@ -164,6 +179,7 @@ FORMS = {
         has_labels=True,
         is_attributed=True,
         unit="chance of the class named",
+        plots="classes",
     ),
     TaskType.MULTILABEL: TaskForm(Shape.LABELS, measured_by="macro_auroc", needs=LISTED, has_labels=True),
     TaskType.RECOMMENDATION: TaskForm(
@@ -174,6 +190,7 @@ FORMS = {
         owns="recommends no items",
         low=-HUGE,
         high=HUGE,
+        plots="rankings",
     ),
     TaskType.SURVIVAL: TaskForm(
         metrics=(Metric.CONCORDANCE, Metric.INTEGRATED_BRIER),
@@ -195,6 +212,7 @@ FORMS = {
         rows_each=2,
         unit="score (change of the chance through treatment)",
         at_random=0.0,
+        plots="effects",
     ),
 }
 """The registry: one entry per type."""
@@ -203,7 +221,7 @@ METRICS_OF = {kind: form.metrics for kind, form in FORMS.items() if form.metrics
 """The metrics of each type of task, that of a task which names none first."""
 
 
-class OwnFields(BaseModel):
+class TypeFields(BaseModel):
     """Fields of a task that some types have alone; which ones, `FORMS` says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -11,9 +11,9 @@ from basemodel_ops.contract.task_types import (
     FORMS,
     Aggregate,
     Metric,
-    OwnFields,
     TaskForm,
     TaskType,
+    TypeFields,
 )
 
 
@@ -63,7 +63,7 @@ class CountedSplit(Frozen):
     test: int
 
 
-class Task(OwnFields):
+class Task(TypeFields):
     """A question: one row per entity and cutoff, or per positive item with a `population`."""
 
     name: str
@@ -96,7 +96,7 @@ class Task(OwnFields):
     """Of a task with moments of its own: the column of the moment at which a label is known, such as the next event."""
 
     @property
-    def is_own(self) -> bool:
+    def has_row_cutoffs(self) -> bool:
         """Whether its rows are at moments of their own."""
         return self.moments is Moments.OWN
 
@@ -108,7 +108,7 @@ class Task(OwnFields):
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A declaration that was pinned before one of these was there is the same declaration.
-        names = ("split", "moments", "known", *OwnFields.model_fields)
+        names = ("split", "moments", "known", *TypeFields.model_fields)
         newer = {name: Task.model_fields[name].default for name in names}
         absent = [name for name, default in newer.items() if getattr(self, name) == default]
         return {name: value for name, value in handler(self).items() if name not in absent}

@@ -41,7 +41,7 @@ def check_membership(warehouse: Warehouse, contract: Contract, task: Task, data_
         task: Whose population, or whose own rows where it has none.
         data_end: Events after it are not looked at.
     """
-    if task.is_own:  # hardly two rows are at one moment
+    if task.has_row_cutoffs:  # hardly two rows are at one moment
         return None
     relation, data_end = task.population or task.relation, _naive(data_end)
     cutoffs = _timestamps(warehouse, task, data_end)
@@ -121,9 +121,9 @@ def _active(
         chosen = exp.select(column_of("member")).from_(members.copy().subquery("members"))
         query = exp.select(exp.alias_(entity, "entity", quoted=True), *map(column_of, names))
         query = query.from_(counted.subquery("counted")).where(exp.In(this=entity.copy(), query=chosen.subquery()))
-        found, *numbers = warehouse.read(query).columns
+        entities, *numbers = warehouse.read(query).columns
         for result, number in zip(results, numbers, strict=True):
-            result.update(found.filter(pc.greater(number, 0)).to_pylist())
+            result.update(entities.filter(pc.greater(number, 0)).to_pylist())
     return results
 
 

@@ -14,7 +14,7 @@ from basemodel_ops.contract.types import (
     Relation,
     Task,
 )
-from basemodel_ops.data_quality.findings import (
+from basemodel_ops.data_quality.check_results import (
     check_cutoffs,
     check_declared,
     check_end,
@@ -26,9 +26,9 @@ from basemodel_ops.data_quality.findings import (
     check_unique,
     row_of,
 )
-from basemodel_ops.data_quality.own_moments import moments_findings
 from basemodel_ops.data_quality.populations import check_membership
 from basemodel_ops.data_quality.repetition import lone_values
+from basemodel_ops.data_quality.row_cutoffs import row_cutoff_results
 from basemodel_ops.errors import WarehouseError
 from basemodel_ops.report import CheckResult
 from basemodel_ops.warehouse.base import Warehouse
@@ -150,10 +150,10 @@ def _check_events(
     preflight.add(check_rows(warehouse, event.relation, [event.entity, event.time]))
     preflight.add(check_not_after(warehouse, event.relation, event.time, now))
     preflight.add(lone_values(warehouse, event))
-    actual, facts = preflight.actual(event.relation), {attributes.name: attributes for attributes in sound}
+    actual, attribute_sources = preflight.actual(event.relation), {attributes.name: attributes for attributes in sound}
     people[str(event.relation)] = actual[event.entity.lower()]
     for column in event.columns:
-        if attributes := facts.get(column.references or ""):
+        if attributes := attribute_sources.get(column.references or ""):
             kinds = actual[column.name.lower()], preflight.actual(attributes.relation)[attributes.key.lower()]
             preflight.add(
                 check_references(
@@ -203,8 +203,8 @@ def _check_task(
     people[str(task.relation)] = preflight.actual(task.relation)[task.entity.lower()]
     preflight.add(check_rows(preflight.warehouse, task.relation, key))
     preflight.add(check_unique(preflight.warehouse, task.relation, [*key, *([task.target] if task.form.key else [])]))
-    if task.is_own and data_end is not None:
-        for result in moments_findings(preflight.warehouse, task, contract.grid, data_end):
+    if task.has_row_cutoffs and data_end is not None:
+        for result in row_cutoff_results(preflight.warehouse, task, contract.grid, data_end):
             preflight.add(result)
     if task.horizon is not None and task.known is None and data_end is not None:
         preflight.add(check_labels(preflight.warehouse, task, data_end))

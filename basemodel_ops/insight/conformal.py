@@ -7,7 +7,7 @@ import numpy as np
 GROUPS, GROUP_ROWS = 5, 60
 """Like rows that a score is compared with: at most so many groups, of at least so many rows each."""
 
-LEAST_BESIDE = 20
+LEAST_CONTEMPORARIES = 20
 """Rows of the same time that a score is compared with, at least."""
 
 TAIL = 0.1
@@ -44,13 +44,13 @@ class Ranks:
 
 
 @dataclass(frozen=True)
-class RanksBeside:
+class ContemporaryRanks:
     """Scores of rows of the same time in two halves, so that none is compared with itself."""
 
     halves: tuple[Ranks, Ranks]
 
     @classmethod
-    def of(cls, score: np.ndarray, grouping: np.ndarray, half: np.ndarray) -> "RanksBeside":
+    def of(cls, score: np.ndarray, grouping: np.ndarray, half: np.ndarray) -> "ContemporaryRanks":
         """Of scores, what rows are grouped by, and the half of each, 0 or 1, (rows,)."""
         first, second = (Ranks.of(score[half == number], grouping[half == number]) for number in (0, 1))
         return cls((first, second))
@@ -63,7 +63,7 @@ class RanksBeside:
         result = np.where(np.isfinite(score), 0.0, np.nan)
         for number in (0, 1):
             others, rows = self.halves[1 - number], np.flatnonzero(half == number)
-            if sum(map(len, others.scores)) >= LEAST_BESIDE:
+            if sum(map(len, others.scores)) >= LEAST_CONTEMPORARIES:
                 result[rows] = others.chances(score[rows], grouping[rows])
         return result
 

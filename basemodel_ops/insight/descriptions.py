@@ -93,11 +93,11 @@ def differences(sums: Sums, inside: np.ndarray, outside: np.ndarray, column: lis
     return [Difference(int(trait), *map(float, values)) for trait, values in zip(order, figures.T, strict=True)]
 
 
-def described(found: list[Difference], column: list[object]) -> list[Difference]:
+def described(segment_differences: list[Difference], column: list[object]) -> list[Difference]:
     """The first of these that a description holds, `MOST_DIFFERENCES` in all and `OF_COLUMN` of each column."""
     results: list[Difference] = []
     used: dict[object, int] = {}
-    for difference in found:
+    for difference in segment_differences:
         about = column[difference.trait]
         if used.get(about, 0) < OF_COLUMN and len(results) < MOST_DIFFERENCES:
             used[about] = used.get(about, 0) + 1

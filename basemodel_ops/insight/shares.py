@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit, prange
 from scipy.special import gammaincc
 
 MASSES = (0.5, 2.0, 8.0, 32.0)
@@ -51,18 +52,45 @@ class Mixture:
 def tails(shares: np.ndarray, row: np.ndarray, item: np.ndarray) -> np.ndarray:
     """The chance of an item no likelier than that of each event, (events,); half of it where it is the item itself.
 
+    Of items with the same share the first are taken to be less likely.
+
     Args:
         shares: Foreseen, (rows, items).
         row: Of each event, (events,).
         item: Of each event, (events,).
     """
-    order = np.argsort(shares, axis=1, kind="stable")
-    ordered = np.take_along_axis(shares, order, axis=1)
-    below = np.cumsum(ordered, axis=1) - ordered
-    index = np.empty_like(order)
-    np.put_along_axis(index, order, np.arange(shares.shape[1])[None, :], axis=1)
-    at = index[row, item]
-    return np.maximum(below[row, at] + shares[row, item] / 2, LEAST)
+    order = np.lexsort((item, shares[row, item], row))
+    start = np.searchsorted(row, np.arange(len(shares) + 1), sorter=order)
+    result = np.empty(len(row))
+    result[order] = _tails(np.asarray(shares, np.float64), start, item[order].astype(np.int64))
+    return np.maximum(result, LEAST)
+
+
+@njit(parallel=True, nogil=True, cache=True)
+def _tails(shares: np.ndarray, start: np.ndarray, item: np.ndarray) -> np.ndarray:
+    """The same of events in the order of row, share and item; those of row r are `start[r]:start[r + 1]`."""
+    result = np.empty(len(item))
+    for row in prange(len(shares)):
+        first, last = start[row], start[row + 1]
+        # What lies between two neighbouring events is added up once: items need not be put in order.
+        between = np.zeros(last - first + 1)
+        for other in range(shares.shape[1] if last > first else 0):
+            share = shares[row, other]
+            low, high = first, last
+            while low < high:
+                middle = (low + high) // 2
+                its_share = shares[row, item[middle]]
+                if its_share > share or (its_share == share and item[middle] > other):
+                    high = middle
+                else:
+                    low = middle + 1
+            between[low - first] += share
+        below = 0.0
+        for event in range(first, last):
+            below += between[event - first]
+            same = event > first and item[event] == item[event - 1]
+            result[event] = result[event - 1] if same else below + shares[row, item[event]] / 2
+    return result
 
 
 def surprise(chances: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:

@@ -87,12 +87,12 @@ class Traits:
         """What is kept of rows, float16 (rows, length): `flags` as bits, `amounts` and `times` as float16."""
         bounds = [SEEN if block.kind in HELD else 0.5 for block in self._flags]
         flags = [values[:, b.offset : b.end] >= bound for b, bound in zip(self._flags, bounds, strict=True)]
-        nothing = np.zeros((len(values), 0), np.float16)
+        empty = np.zeros((len(values), 0), np.float16)
         amounts, times = (
-            np.concatenate([nothing, *(values[:, b.offset : b.end] for b in blocks)], axis=1)
+            np.concatenate([empty, *(values[:, b.offset : b.end] for b in blocks)], axis=1)
             for blocks in (self._amounts, self._times)
         )
-        return {"flags": np.packbits(np.hstack([nothing > 0, *flags]), axis=1), "amounts": amounts, "times": times}
+        return {"flags": np.packbits(np.hstack([empty > 0, *flags]), axis=1), "amounts": amounts, "times": times}
 
     @property
     def names(self) -> list[Trait]:

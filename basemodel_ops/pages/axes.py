@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from basemodel_ops.pages.markup import Markup, element, joined
+from basemodel_ops.pages.markup import Markup, concatenated, element
 
 WIDTH, HEIGHT = 340, 240
 LETTER = 6.3
@@ -63,7 +63,7 @@ class Axis:
             self.low, self.high = self.low - 0.5, self.low + 0.5
 
     @property
-    def marks(self) -> Sequence[tuple[float, str]]:
+    def ticks(self) -> Sequence[tuple[float, str]]:
         """Places and what is written there."""
         return self.names if self.names is not None else [(tick, short(tick)) for tick in ticks(self.low, self.high)]
 
@@ -80,9 +80,9 @@ class Plane:
     """What is drawn and the class that draws it, to be told below."""
 
     def __post_init__(self) -> None:
-        widest = max((len(text) for _, text in self.y.marks), default=1)
+        widest = max((len(text) for _, text in self.y.ticks), default=1)
         self.left = 22 + LETTER * widest
-        last = max((len(text) for _, text in self.x.marks), default=1)
+        last = max((len(text) for _, text in self.x.ticks), default=1)
         self.right, self.top, self.bottom = max(10.0, LETTER * last / 2 + 2), 10.0, 38.0
 
     def at(self, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float]) -> list[tuple[float, float]]:
@@ -141,11 +141,11 @@ class Plane:
         """The axes with their marks and names."""
         results = []
         foot, left, right = self.height - self.bottom, self.left, WIDTH - self.right
-        for value, words in self.y.marks:
+        for value, words in self.y.ticks:
             for _, down in self.at([self.x.low], [value]):
                 results.append(element("line", x1=round(left, 1), x2=right, y1=down, y2=down, class_="grid"))
                 results.append(element("text", words, x=round(left - 5, 1), y=down + 4, text_anchor="end"))
-        for value, words in self.x.marks:
+        for value, words in self.x.ticks:
             for across, _ in self.at([value], [self.y.low]):
                 results.append(element("line", x1=across, x2=across, y1=foot, y2=foot + 4, class_="axis"))
                 results.append(element("text", words, x=across, y=foot + 16, text_anchor="middle"))
@@ -166,4 +166,4 @@ class Plane:
                 "text", fitted(self.y.label, foot - self.top), x=12, y=middle, text_anchor="middle", transform=turned
             )
         )
-        return joined(results)
+        return concatenated(results)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from basemodel_ops.pages.markup import Markup, element, joined, listing, number, slug, table
+from basemodel_ops.pages.markup import Markup, concatenated, element, listing, number, slug, table
 from basemodel_ops.pages.pictures import interval
 
 
@@ -100,7 +100,7 @@ class Card:
 
     def _groups(self) -> Markup:
         if not self.groups:
-            return joined(
+            return concatenated(
                 [element("h4", "By group"), element("p", "No attribute of few values is known of them.", class_="none")]
             )
         known = [group_worth.measured for group_worth in self.groups if group_worth.measured]
@@ -123,7 +123,7 @@ class Card:
             rows.append((group_worth.attribute, group_worth.value, group_worth.rows, str(measured), drawing))
         label = f"{self.metric} {self.direction} by group on the test, {self.task}"
         headings = ["attribute", "value", "rows", "value and 95 % interval", "drawn"]
-        return joined([element("h4", "By group"), table(headings, rows, label, (2, 3))])
+        return concatenated([element("h4", "By group"), table(headings, rows, label, (2, 3))])
 
 
 def _listed(values: dict[str, Any]) -> str:

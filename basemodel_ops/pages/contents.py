@@ -10,7 +10,7 @@ from basemodel_ops.pages.axes import SERIES, Axis, Plane
 from basemodel_ops.pages.cards import Card
 from basemodel_ops.pages.document import Section, document, gallery, none, section
 from basemodel_ops.pages.effects import Effect, effects_picture
-from basemodel_ops.pages.markup import Markup, details, element, joined, listing, paragraph, table
+from basemodel_ops.pages.markup import Markup, concatenated, details, element, listing, paragraph, table
 from basemodel_ops.pages.pictures import Picture, curves, histogram, of_plane
 from basemodel_ops.pages.treemap import Part, treemap
 
@@ -173,12 +173,12 @@ def _task(contents: Contents, task: TaskContents) -> Section:
     )  # fmt: skip
     for plot in task.pictures:
         contents.pictures[f"{name}: {plot.title}"] = plot
-    quality = joined([gallery(name, task.pictures), none(task.why_none) if task.why_none else ""])
+    quality = concatenated([gallery(name, task.pictures), none(task.why_none) if task.why_none else ""])
     body = [
         figures, quality, element("h3", "Scores and drift"), _drift(contents, task), element("h3", "Reasons"),
         _reasons(contents, task), card.section(),
     ]  # fmt: skip
-    return Section(f"Task {name}", joined(body))
+    return Section(f"Task {name}", concatenated(body))
 
 
 def _drift(contents: Contents, task: TaskContents) -> Markup:
@@ -195,7 +195,7 @@ def _drift(contents: Contents, task: TaskContents) -> Markup:
     rows = [(week, count, mean, "–" if index is None else index) for week, count, mean, index in task.drift]
     headings = ["week", "scores looked at", "mean", "stability index"]
     moved = table(headings, rows, "Drift; an index below 0.1 is stable, above 0.25 moved", (1, 2, 3))
-    return joined([gallery(f"{task.card.task}-drift", [plot]), moved])
+    return concatenated([gallery(f"{task.card.task}-drift", [plot]), moved])
 
 
 def _reasons(contents: Contents, task: TaskContents) -> Markup:
@@ -223,7 +223,7 @@ def _reasons(contents: Contents, task: TaskContents) -> Markup:
         bins = [(e.aggregate, e.words, e.entities, e.added, e.score) for e in task.effects]
         headings = ["aggregate", "from to", "entities", "adds on average", "score, mean"]
         every.append(details("Scores along all aggregates as a table", table(headings, bins, "Effects", (2, 3, 4))))
-    return joined([gallery(f"{task.card.task}-reasons", plots), *every])
+    return concatenated([gallery(f"{task.card.task}-reasons", plots), *every])
 
 
 def _segments(contents: Contents) -> Section:
@@ -237,7 +237,7 @@ def _segments(contents: Contents) -> Section:
         body.append(gallery("segments", [plot]))
     rows = [
         ("– " * (segment.level - 1) + segment.key, segment.name, segment.size, f"{segment.share:.1%}",
-         joined(element("div", words) for words in segment.words[:WORDS]) if segment.words else "–")
+         concatenated(element("div", words) for words in segment.words[:WORDS]) if segment.words else "–")
         for segment in contents.segments
     ]  # fmt: skip
     headings = ["segment", "name", f"{contents.entity}s", "share", "what sets it apart"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from basemodel_ops.pages.markup import Markup, element, joined, paragraph, slug
+from basemodel_ops.pages.markup import Markup, concatenated, element, paragraph, slug
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.style import PAGE
 
@@ -25,7 +25,7 @@ class Section:
 
 def section(title: str, *body: object) -> Section:
     """A section of fragments; one that has none of its own says so with `none`."""
-    return Section(title, joined(body))
+    return Section(title, concatenated(body))
 
 
 def none(words: str) -> Markup:
@@ -43,7 +43,7 @@ def gallery(index: str, new_plots: Sequence[Picture]) -> Markup:
 def document(title: str, lead: str, sections: Sequence[Section], foot: str) -> str:
     """The page as text."""
     links = (element("li", element("a", section.title, href=f"#{section.key}")) for section in sections)
-    head = joined(
+    head = concatenated(
         [
             Markup('<meta charset="utf-8">'),
             Markup('<meta name="viewport" content="width=device-width,initial-scale=1">'),
@@ -63,7 +63,7 @@ def document(title: str, lead: str, sections: Sequence[Section], foot: str) -> s
         )
         for section in sections
     )
-    body = joined(
+    body = concatenated(
         [
             element("a", "Skip to the contents", href="#main", class_="skip"),
             element(

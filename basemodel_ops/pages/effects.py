@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from basemodel_ops.pages.axes import WIDTH, fitted, short
-from basemodel_ops.pages.markup import Markup, element, joined
+from basemodel_ops.pages.markup import Markup, concatenated, element
 from basemodel_ops.pages.pictures import Picture, drawn
 
 AGGREGATES = 4
@@ -56,7 +56,7 @@ def _bar(effect: Effect, top: float, zero: float, scale: float) -> Markup:
     left = zero if effect.added >= 0 else round(zero - length, 1)
     style = "s0" if effect.added >= 0 else "s1"
     number = f"{'+' if effect.added >= 0 else '−'}{short(abs(effect.added))}"
-    return joined(
+    return concatenated(
         [
             element("text", fitted(effect.words, WORDS), x=WORDS, y=top + 13, text_anchor="end"),
             element("rect", hint, x=left, y=top + 2, width=length, height=ROW - 4, class_=f"area {style}"),

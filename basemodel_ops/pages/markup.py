@@ -41,10 +41,10 @@ def element(name: str, *inside: object, **attributes: object) -> Markup:
     """An element; of attributes those that are None are left out, and `_` stands for `-` or, at the end, nothing."""
     given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}
     text = "".join(f' {key}="{as_markup(value)}"' for key, value in given.items())
-    return Markup(f"<{name}{text}>{joined(inside)}</{name}>")
+    return Markup(f"<{name}{text}>{concatenated(inside)}</{name}>")
 
 
-def joined(parts: Iterable[object]) -> Markup:
+def concatenated(parts: Iterable[object]) -> Markup:
     """Fragments and values one after another."""
     return Markup("".join(map(as_markup, parts)))
 
@@ -64,7 +64,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], label: str,
     indices = set(right)
 
     def cells(name: str, row: Sequence[object]) -> Markup:
-        return joined(
+        return concatenated(
             element(
                 "th" if name == "th" or not index else "td",
                 entry,
@@ -82,7 +82,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], label: str,
 
 def listing(rows: Iterable[tuple[object, object]]) -> Markup:
     """Names and what they are."""
-    return element("dl", *(joined((element("dt", name), element("dd", value))) for name, value in rows))
+    return element("dl", *(concatenated((element("dt", name), element("dd", value))) for name, value in rows))
 
 
 def details(summary: str, *inside: object) -> Markup:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.pages.axes import WIDTH, Axis, Plane, fitted
-from basemodel_ops.pages.markup import Markup, element, joined, slug
+from basemodel_ops.pages.markup import Markup, concatenated, element, slug
 
 
 @dataclass(frozen=True)
@@ -139,4 +139,4 @@ def matrix(title: str, words: str, rows: Sequence[str], columns: Sequence[str], 
             element("text", str(across + 1), x=round(4 + (across + 0.5) * size, 1), y=foot, text_anchor="middle")
         )
     key = ", ".join(f"{index}: {name}" for index, name in enumerate(columns, 1))
-    return Picture(title, f"{words} Columns: {key}.", drawn(title, words, [joined(parts)], foot + 8))
+    return Picture(title, f"{words} Columns: {key}.", drawn(title, words, [concatenated(parts)], foot + 8))

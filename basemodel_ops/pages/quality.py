@@ -133,9 +133,9 @@ def _effects_by_fifths(target: np.ndarray, scores: Mapping[str, np.ndarray], wei
     for name, effect in scores.items():
         points = []
         for rows in np.array_split(np.argsort(effect, kind="stable"), FIFTHS):
-            sides = [rows[treated[rows]], rows[~treated[rows]]]
-            if all(weight[side].sum() > 0 for side in sides):
-                given, withheld = (float(np.average(outcome[side], weights=weight[side])) for side in sides)
+            arms = [rows[treated[rows]], rows[~treated[rows]]]
+            if all(weight[arm].sum() > 0 for arm in arms):
+                given, withheld = (float(np.average(outcome[arm], weights=weight[arm])) for arm in arms)
                 points.append((float(np.average(effect[rows], weights=weight[rows])), given - withheld))
         lines[name] = tuple(np.array(points).reshape(-1, 2).T)
     ends = [bound(np.concatenate([np.ravel(line) for line in lines.values()] + [[0.0]])) for bound in (np.min, np.max)]

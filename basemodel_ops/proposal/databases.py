@@ -10,7 +10,7 @@ from basemodel_ops.errors import DataError
 
 ENDINGS = (".duckdb", ".ddb", ".db")
 
-MADE = ("basemodel", "dbt")
+WRITTEN_SCHEMAS = ("basemodel", "dbt")
 """Schemas whose tables are answers or bookkeeping, not behaviour."""
 
 
@@ -41,11 +41,12 @@ def attach(connection: duckdb.DuckDBPyConnection, file: Path, alias: str) -> Non
 
 
 def chosen(there: Sequence[tuple[str, ...]], names: Collection[str], where: str, prefix: str) -> list[tuple[str, ...]]:
-    """Of tables, each a schema and a name first, those of the places that are named; all but what is `MADE` if none is.
+    """Of tables, each a schema and a name first, those of the places that are named; if none is, all but
+    those of `WRITTEN_SCHEMAS`.
 
     Args:
         there: All tables.
-        places: A `schema`, or a `schema.table`, each.
+        names: A `schema`, or a `schema.table`, each.
         where: They are, in words.
         prefix: What stands before a place as people name it.
 
@@ -53,14 +54,14 @@ def chosen(there: Sequence[tuple[str, ...]], names: Collection[str], where: str,
         DataError: there is no such place, or nothing in it.
     """
     if not names:
-        return [entry for entry in there if entry[0] not in MADE]
+        return [entry for entry in there if entry[0] not in WRITTEN_SCHEMAS]
     results: dict[tuple[str, ...], None] = {}
-    for place in names:
-        current = [entry for entry in there if place in (entry[0], f"{entry[0]}.{entry[1]}")]
+    for location in names:
+        current = [entry for entry in there if location in (entry[0], f"{entry[0]}.{entry[1]}")]
         if not current:
-            held = ", ".join(sorted({schema for schema, *_ in there if schema not in MADE})) or "none"
+            held = ", ".join(sorted({schema for schema, *_ in there if schema not in WRITTEN_SCHEMAS})) or "none"
             raise DataError(
-                f"There is no table in {place or 'no schema'!r} of {where}. Schemas with tables: {held}. Name one, "
+                f"There is no table in {location or 'no schema'!r} of {where}. Schemas with tables: {held}. Name one, "
                 f"`{prefix}:schema`, or a table of one, `{prefix}:schema.table`."
             )
         results |= dict.fromkeys(current)
@@ -84,5 +85,5 @@ def relations(
 
 def placed(path: Path) -> tuple[Path, str]:
     """A file or folder, and the schema or table that is named after a database: `shop.duckdb:erp.orders`."""
-    name, _, place = str(path).rpartition(":")
-    return (Path(name), place) if is_database(Path(name)) and not path.exists() else (path, "")
+    name, _, location = str(path).rpartition(":")
+    return (Path(name), location) if is_database(Path(name)) and not path.exists() else (path, "")

@@ -31,12 +31,12 @@ def read_once(connection: duckdb.DuckDBPyConnection, table: SeenTable) -> SeenTa
     raws = [raw for raw, _ in described_columns(connection, table)]
     columns = [exp.column(raw, quoted=True) for raw in raws]
     free = next(start for n in itertools.count(1) if not any(raw.startswith(start := "_" * n) for raw in raws))
-    file, place = exp.column(f"{free}file"), exp.column(f"{free}place")
+    file, row_index = exp.column(f"{free}file"), exp.column(f"{free}place")
     read = table.read.copy()
     read.append("expressions", exp.EQ(this=exp.column("filename"), expression=exp.Literal.string(file.name)))
     order = exp.Window(this=exp.func("row_number"), partition_by=[file, *columns])
-    placed = exp.select(*columns, file, exp.alias_(order, place.name)).from_(read).subquery("placed")
-    once = exp.select(*columns, place).distinct().from_(placed).subquery("once")
+    placed = exp.select(*columns, file, exp.alias_(order, row_index.name)).from_(read).subquery("placed")
+    once = exp.select(*columns, row_index).distinct().from_(placed).subquery("once")
     hashed = exp.alias_(exp.func("hash", *columns), "row_hash")
     held = (
         exp.select(hashed, exp.alias_(exp.Count(this=exp.Star()), "held")).from_(read.copy()).group_by("row_hash", file)

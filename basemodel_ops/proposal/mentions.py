@@ -23,12 +23,14 @@ def with_mentions(connection: duckdb.DuckDBPyConnection, tables: Sequence[SeenTa
     """
     names = [column.name for table in tables for column in table.columns]
     # Of facts that were looked at in part, most keys are not known.
-    whole = [table for table in tables if not table.is_sampled]
-    keyed = [(table, key) for table in whole if (key := _key(table)) is not None and names.count(key.name) == 1]
+    unsampled = [table for table in tables if not table.is_sampled]
+    keyed = [(table, key) for table in unsampled if (key := _key(table)) is not None and names.count(key.name) == 1]
 
     def mentioned(table: SeenTable, column: SeenColumn) -> str:
         shares = {
-            facts.name: _share(connection, table, column, facts, key) for facts, key in keyed if facts is not table
+            attributes.name: _share(connection, table, column, attributes, key)
+            for attributes, key in keyed
+            if attributes is not table
         }
         best = max(shares, key=lambda name: shares[name], default="")
         return best if best and shares[best] >= LEAST_SHARE else ""
@@ -59,13 +61,13 @@ def _may_mention(table: SeenTable, column: SeenColumn) -> bool:
 
 
 def _share(
-    connection: duckdb.DuckDBPyConnection, table: SeenTable, column: SeenColumn, facts: SeenTable, key: SeenColumn
+    connection: duckdb.DuckDBPyConnection, table: SeenTable, column: SeenColumn, attributes: SeenTable, key: SeenColumn
 ) -> float:
     """The share of a column's values that are keys of some facts."""
     value = exp.column(column.raw, quoted=True)
     values = exp.select(exp.alias_(value, "value")).distinct().from_(table.source.subquery("rows"))
     values = values.where(value.copy().is_(exp.null()).not_())
-    keys = exp.select(exp.column(key.raw, quoted=True)).from_(facts.source.subquery("facts"))
+    keys = exp.select(exp.column(key.raw, quoted=True)).from_(attributes.source.subquery("facts"))
     known = exp.cast(exp.In(this=exp.column("value"), query=keys.subquery()), "double")
     (share,) = connection.execute(
         exp.select(exp.Avg(this=known)).from_(values.subquery("values")).sql("duckdb")

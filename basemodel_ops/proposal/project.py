@@ -190,7 +190,7 @@ def _tasks(proposal: Proposal, now: datetime) -> list[dict[str, object]]:
     kind = TIMESTAMPS[proposal.dialect]
     timestamps = [{"name": name, "data_type": kind} for name in ("cutoff", "data_end")]
     answer = {"name": "returns", "data_type": "boolean"}
-    owner = {"name": proposal.entity, "data_type": proposal.entity_type}
+    entity_column = {"name": proposal.entity, "data_type": proposal.entity_type}
 
     def model(name: str, what: str, meta: dict[str, object], columns: list[dict[str, str]]) -> dict[str, object]:
         config = {"contract": {"enforced": True}, "meta": {"basemodel": meta}}
@@ -199,7 +199,7 @@ def _tasks(proposal: Proposal, now: datetime) -> list[dict[str, object]]:
     queried = f"Who comes back within {proposal.horizon} days? One row per {proposal.entity} and cutoff."
     return [
         model("cutoffs", "The grid of moments that all questions share.", {"grid": grid}, timestamps),
-        model(task_name(proposal), queried, {"task": task}, [owner, timestamps[0], answer]),
+        model(task_name(proposal), queried, {"task": task}, [entity_column, timestamps[0], answer]),
     ]
 
 

@@ -87,11 +87,11 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
             f"{'; '.join(map(_held, tables))}. Where one holds them as texts of another form or within another column, "
             "cast it in a copy or a view, and name that."
         )
-    owner = _entity(dated, entity)
-    if owner.lower() in ANSWERED:  # as a column of the answers that stands beside it
-        tables = [_renamed(table, owner, f"{owner}_value") for table in tables]
-        owner = f"{owner}_value"
-    events, attributes, unused = _divided(tables, owner)
+    entity_column = _entity(dated, entity)
+    if entity_column.lower() in ANSWERED:  # as a column of the answers that stands beside it
+        tables = [_renamed(table, entity_column, f"{entity_column}_value") for table in tables]
+        entity_column = f"{entity_column}_value"
+    events, attributes, unused = _divided(tables, entity_column)
     mentioned = {name for event in events for column in event.table.columns for name in (column.name, column.mentions)}
     unmentioned = [(table, key) for table, key in attributes if mentioned.isdisjoint((key, table.name))]
     unused += [(table, f"no event mentions its {key}") for table, key in unmentioned]
@@ -101,11 +101,11 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     days = (last - first).days
     if days < LEAST_DAYS:
         raise DataError(f"The events span {days} days, {first:%Y-%m-%d} to {last:%Y-%m-%d}; {LEAST_DAYS} are needed.")
-    kind = next(column.data_type for event in events if (column := event.table.column(owner)) is not None)
+    kind = next(column.data_type for event in events if (column := event.table.column(entity_column)) is not None)
     every, horizon = ("day", 7) if days < 84 else ("week", 28 if days >= 300 else 14 if days >= 150 else 7)
     start = (first + timedelta(days=max(days // 5, 14))).date()
     start += timedelta(days=(7 - start.weekday()) % 7)
-    return Proposal(owner, kind, tuple(events), tuple(known), tuple(unused), every, start, last, horizon)
+    return Proposal(entity_column, kind, tuple(events), tuple(known), tuple(unused), every, start, last, horizon)
 
 
 def _held(table: SeenTable) -> str:
@@ -124,7 +124,7 @@ Named = tuple[SeenTable, str]
 """A table, and its key or why it is not used."""
 
 
-def _divided(tables: Sequence[SeenTable], owner: str) -> tuple[list[Events], list[Named], list[Named]]:
+def _divided(tables: Sequence[SeenTable], entity: str) -> tuple[list[Events], list[Named], list[Named]]:
     """Tables of events of `owner`, of facts, and those that are neither."""
     events, attributes, unused = [], [], []
     for table in tables:
@@ -134,16 +134,16 @@ def _divided(tables: Sequence[SeenTable], owner: str) -> tuple[list[Events], lis
         if table.copy_of:
             unused.append((table, f"the same rows as {table.copy_of}"))
             continue
-        whose, time = table.column(owner), _time(table)
+        whose, time = table.column(entity), _time(table)
         keys = [column for column in table.columns if table.is_key(column)]
         if whose is not None and time is not None and whose.distinct < table.rows:
             events.append(Events(table, time.name, _session(table, whose)))
         elif whose is not None and whose.distinct == table.rows and not whose.nulls:
-            attributes.append((table, owner))
+            attributes.append((table, entity))
         elif keys:
             attributes.append((table, keys[0].name))
         else:
-            lacking = "no time" if time is None else f"no column {owner}"
+            lacking = "no time" if time is None else f"no column {entity}"
             unused.append((table, f"{lacking} and no column of names or numbers whose values stand once"))
     return events, attributes, unused
 

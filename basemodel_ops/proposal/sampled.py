@@ -117,8 +117,8 @@ def look_into(database: Database, names: Iterable[str]) -> list[SeenTable]:
             results[name] = _look(connection, database, relation, name, reserved, is_view=kind != "BASE TABLE")
         tables = [results[name] for name in sorted(results)]
         looked_at = [replace(table, read=exp.table_(table.name, quoted=True)) for table in tables]
-        told = with_mentions(connection, with_copies(connection, looked_at))
-    return [replace(current, read=table.read) for current, table in zip(told, tables, strict=True)]
+        described = with_mentions(connection, with_copies(connection, looked_at))
+    return [replace(current, read=table.read) for current, table in zip(described, tables, strict=True)]
 
 
 def _look(

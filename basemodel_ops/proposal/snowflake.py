@@ -54,8 +54,8 @@ class SnowflakeDatabase(Database):
 
     def columns(self, relation: Relation) -> dict[str, str]:
         """A `number` alone would have no digits behind the point, so numbers have theirs."""
-        asked = ("column_name", "data_type", "numeric_precision", "numeric_scale")
-        query = exp.select(*map(column_of, asked)).from_(information("columns"))
+        names = ("column_name", "data_type", "numeric_precision", "numeric_scale")
+        query = exp.select(*map(column_of, names)).from_(information("columns"))
         for name, value in (("table_schema", relation.schema_name), ("table_name", relation.name)):
             query = query.where(column_of(name).eq(exp.Literal.string(value)))
         return {
@@ -74,11 +74,11 @@ class SnowflakeDatabase(Database):
 
     def spelled(self, there: list[tuple[str, str, str]], names: Iterable[str]) -> list[str]:
         """In any case where none is spelled exactly so."""
-        known = dict.fromkeys(place for schema, name, _ in there for place in (schema, f"{schema}.{name}"))
+        known = dict.fromkeys(location for schema, name, _ in there for location in (schema, f"{schema}.{name}"))
         results: list[str] = []
-        for place in names:
-            alike = [other for other in known if other.upper() == place.upper()]
-            results += [place] if place in known or not alike else alike
+        for location in names:
+            alike = [other for other in known if other.upper() == location.upper()]
+            results += [location] if location in known or not alike else alike
         return results
 
     def table(self, relation: Relation) -> exp.Table:

@@ -55,13 +55,13 @@ def read_of(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> e
     def families(current: exp.Expr) -> list[str]:
         return [family(kind) for kind in _kinds(connection, files, current)]
 
-    told, spellings = families(read(MISSING)), ()
-    if told != families(read(())):
+    expected, spellings = families(read(MISSING)), ()
+    if expected != families(read(())):
         spellings = _missing(connection, files, given)
         for text in spellings if len(spellings) > 1 else ():
             fewer = tuple(other for other in spellings if other != text)
-            spellings = fewer if families(read(fewer)) == told else spellings
-    return read(spellings, every=families(read(spellings, every=False)) != told)
+            spellings = fewer if families(read(fewer)) == expected else spellings
+    return read(spellings, every=families(read(spellings, every=False)) != expected)
 
 
 EVERY: Options = {"sample_size": exp.Literal.number(-1)}
@@ -159,8 +159,8 @@ def _missing(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...], giv
     rows = exp.select("*").from_(files_read(files, **given, all_varchar=exp.true())).subquery("rows")
     values = exp.select(exp.alias_("unnest([*columns(*)])", "value")).from_(rows)
     within = exp.column("value").isin(*MISSING)
-    found = _fetched(connection, files, exp.select("value").distinct().from_(values.subquery("texts")).where(within))
-    return tuple(text for text in MISSING if (text,) in found)
+    present = _fetched(connection, files, exp.select("value").distinct().from_(values.subquery("texts")).where(within))
+    return tuple(text for text in MISSING if (text,) in present)
 
 
 def _fetched(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...], query: exp.Select) -> list[tuple]:

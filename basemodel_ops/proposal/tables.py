@@ -40,9 +40,9 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
     named = [placed(path) for path in paths]
     paths = [path for path, _ in named]
     files: dict[Path, list[str]] = {}
-    for path, place in named:
+    for path, location in named:
         for file in _files(path):
-            files.setdefault(file, []).extend([place] if place else [])
+            files.setdefault(file, []).extend([location] if location else [])
     results: dict[str, SeenTable] = {}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")

@@ -112,10 +112,10 @@ class ClassCalibration:
         half, weight = index % 2 == 0, np.ones(len(target)) if weight is None else weight
         uncalibrated, losses = cls(1.0, np.zeros(chance.shape[1])), np.empty((2, len(target)))
         for fit in (half, ~half):
-            for loss, way in zip(
+            for loss, calibration in zip(
                 losses, (cls._fitted(chance[fit], target[fit], weight[fit]), uncalibrated), strict=True
             ):
-                loss[~fit] = _class_losses(way.apply(chance[~fit]), target[~fit])
+                loss[~fit] = _class_losses(calibration.apply(chance[~fit]), target[~fit])
         return uncalibrated if _dependable(weight * losses, index) else cls._fitted(chance, target, weight)
 
     @classmethod
@@ -170,5 +170,5 @@ def _class_losses(chance: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _dependable(losses: np.ndarray, index: np.ndarray) -> int:
     """The first way whose losses (ways, rows) are within a standard error of the best; an entity is one draw."""
     more = losses - losses[int(losses.sum(axis=1).argmin())]
-    apart = np.array([np.bincount(index, way) for way in more])  # (ways, entities)
+    apart = np.array([np.bincount(index, calibration) for calibration in more])  # (ways, entities)
     return int((apart.sum(axis=1) <= apart.std(axis=1) * np.sqrt(apart.shape[1])).argmax())

@@ -162,7 +162,7 @@ class _Terms:
     """What each item of an entity's history is in the sums that speak for an item."""
 
     def __init__(self, pair_features: PairFeatures, entity: int, row: int) -> None:
-        self._affinity, self._row = pair_features, row
+        self._pair_features, self._row = pair_features, row
         # The item that was asked for last, and its products with the history.
         self._item, self._products = ALL_HISTORY, np.zeros(0)
         sequences = pair_features.interactions.sequences
@@ -189,7 +189,7 @@ class _Terms:
         return self._follows(STEPS[1], item) if kind == "follows" else None
 
     def _close(self, share: np.ndarray, item: int) -> tuple[np.ndarray, np.ndarray]:
-        vectors = self._affinity.interactions.item_models.vectors
+        vectors = self._pair_features.interactions.item_models.vectors
         if item != self._item:
             self._item, self._products = item, self._vectors @ vectors[item]
         return self._codes, ((share / self._lengths) @ self._pools) * self._products
@@ -197,7 +197,7 @@ class _Terms:
     @cached_property
     def _vectors(self) -> np.ndarray:
         """Of the items of the history, float64 (items, dimension)."""
-        return self._affinity.interactions.item_models.vectors[self._codes].astype(np.float64)
+        return self._pair_features.interactions.item_models.vectors[self._codes].astype(np.float64)
 
     @cached_property
     def _lengths(self) -> np.ndarray:
@@ -206,14 +206,14 @@ class _Terms:
         return np.where(length > 0, length, 1)
 
     def _follows(self, half_life: float, item: int) -> tuple[np.ndarray, np.ndarray]:
-        recent_counts = self._affinity.recent_counts[STEPS.index(half_life)]
+        recent_counts = self._pair_features.recent_counts[STEPS.index(half_life)]
         entries = slice(recent_counts.indptr[self._row], recent_counts.indptr[self._row + 1])
         codes = recent_counts.indices[entries]
-        column = self._affinity.interactions.item_models.relations.follows[codes][:, [item]]
+        column = self._pair_features.interactions.item_models.relations.follows[codes][:, [item]]
         return codes, recent_counts.data[entries].astype(np.float64) * np.asarray(column.todense(), np.float64)[:, 0]
 
     def _similar(self, item: int) -> tuple[np.ndarray, np.ndarray] | None:
-        relations, log_counts = self._affinity.interactions.item_models.relations, self._affinity.log_counts
+        relations, log_counts = self._pair_features.interactions.item_models.relations, self._pair_features.log_counts
         at = int(relations.ease_index[item])
         if at < 0:
             return None

@@ -57,6 +57,8 @@ class FeatureSets:
     """Of how many rows each speaks, (rows,); None where all speak of one."""
     terms: csr_array | None = None
     """How often each row had each of many items, log(1 + events), sparse; of traits."""
+    chosen: np.ndarray | None = None
+    """Which rows of the arrays these views are of, positions (rows,); None for all."""
 
     def width(self, name: str) -> int:
         """Features of a view; of one that is sparse, those that a row has on average."""
@@ -65,28 +67,29 @@ class FeatureSets:
 
     def columns_of(self, name: str, columns: np.ndarray | None = None) -> np.ndarray:
         """A view of `FEATURE_SETS`, several side by side where that says so, or some of its columns, which ascend."""
-        parts = [getattr(self, part) for part in FEATURE_SETS[name]]
+        parts = [self._rows_of(getattr(self, part)) for part in FEATURE_SETS[name]]
         if columns is not None:
             ends = np.cumsum([part.shape[1] for part in parts])
             by_part = np.split(columns, np.searchsorted(columns, ends[:-1]))
             parts = [part[:, at - end + part.shape[1]] for part, at, end in zip(parts, by_part, ends, strict=True)]
         return parts[0] if len(parts) == 1 else np.hstack(parts)
 
+    def _rows_of(self, values: Any) -> Any:
+        if self.chosen is None:
+            return values
+        return values[self.chosen] if issparse(values) else values.take(self.chosen, axis=0)
+
     def with_peers(self, peer_values: np.ndarray) -> "FeatureSets":
-        """These views with what is told of others who share an item, (rows, features), beside the items."""
+        """These views of all rows with what is known of peers who share an item, (rows, features), beside the items."""
         return (
             self if self.items is None else replace(self, items=np.hstack([self.items, peer_values.astype(np.float16)]))
         )
 
     def rows(self, chosen: np.ndarray) -> "FeatureSets":
-        """The chosen rows of all views."""
-
-        def take(values: Any) -> Any:
-            return None if values is None else values[chosen]
-
-        aggregates, model_outputs = self.aggregates[chosen], self.model_outputs[chosen]
-        rest = {name: take(getattr(self, name)) for name in ("zero_shot", "items", "terms", "weight")}
-        return replace(self, aggregates=aggregates, model_outputs=model_outputs, **rest)
+        """The chosen rows (positions, or bool) of all views; nothing is copied before a head asks for its columns."""
+        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+        weight = None if self.weight is None else self.weight[chosen]
+        return replace(self, chosen=chosen if self.chosen is None else self.chosen[chosen], weight=weight)
 
     @property
     def heads(self) -> list[str]:

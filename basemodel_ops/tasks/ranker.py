@@ -123,17 +123,17 @@ def scores_crosswise(
     queries: Sequence[Query], training_pairs: Sequence[RankingPairs], seed: int, rounds: int = ROUNDS
 ) -> list[np.ndarray] | None:
     """Scores by rankers that learnt from the other half of the entities; None where too few entities took any."""
-    sides = halves(queries, seed)
+    query_halves = halves(queries, seed)
     results = [np.full(query.candidates.items.shape, -np.inf) for query in queries]
     for side in (False, True):
         ranker = Ranker.fit(
-            [ranking_pairs.of(half == side) for ranking_pairs, half in zip(training_pairs, sides, strict=True)],
+            [ranking_pairs.of(half == side) for ranking_pairs, half in zip(training_pairs, query_halves, strict=True)],
             seed,
             rounds,
         )
         if ranker is None:
             return None
-        for scores, query, half in zip(results, queries, sides, strict=True):
+        for scores, query, half in zip(results, queries, query_halves, strict=True):
             others = np.flatnonzero(half != side)
             scores[others] = ranker.scores(query, others)[others]
     return results

@@ -125,12 +125,12 @@ def _blend_crosswise(queries: Sequence[Query], seed: int, policies: Sequence[str
     """Scores of a blend whose weights the other half of the entities chose; None where enough took an item."""
     if sum(len(items) > 0 for query in queries for items in query.truth) >= FEW_TAKING:
         return None
-    sides = halves(queries, seed)
+    query_halves = halves(queries, seed)
     scores = [np.zeros(query.candidates.items.shape, np.float32) for query in queries]
     for side in (False, True):
-        others = [np.flatnonzero(half != side) for half in sides]
+        others = [np.flatnonzero(half != side) for half in query_halves]
         teaching = [
-            entities_of(query, np.flatnonzero(half == side)) for query, half in zip(queries, sides, strict=True)
+            entities_of(query, np.flatnonzero(half == side)) for query, half in zip(queries, query_halves, strict=True)
         ]
         blend, _ = choose_blend(lambda weights, t=teaching: ndcg(t, _scores(t, weights), policies))
         for query_scores, query, rows in zip(scores, queries, others, strict=True):

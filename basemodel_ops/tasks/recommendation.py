@@ -26,7 +26,7 @@ SINGLES: dict[str, Weights] = {
 STEPS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Weights that are tried of each kind."""
 
-NOTHING = -(2**31)
+NO_ITEM = -(2**31)
 """Stands in a ranking where there is no item; no code of an unknown item is as low."""
 
 PER_KIND = 100
@@ -55,14 +55,14 @@ class CandidateSet:
         return self.retrieval_scores @ np.asarray(weights, np.float32)
 
     def best(self, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k best items by scores (entities, candidates), and these; `NOTHING` at -inf where there are fewer."""
+        """The k best items by scores (entities, candidates), and these; `NO_ITEM` at -inf where there are fewer."""
         scores = np.where(self.is_first, scores, -np.inf)
         most = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k] if scores.shape[1] else self.items
         most = np.sort(most, axis=1)  # candidates are sorted by item, so equal scores keep that order
         order = np.argsort(-np.take_along_axis(scores, most, axis=1), axis=1, kind="stable")
         order = np.take_along_axis(most, order, axis=1)
         result = np.take_along_axis(scores, order, axis=1)
-        return np.where(np.isfinite(result), np.take_along_axis(self.items, order, axis=1), NOTHING), result
+        return np.where(np.isfinite(result), np.take_along_axis(self.items, order, axis=1), NO_ITEM), result
 
     def without_had(self, scores: np.ndarray) -> np.ndarray:
         """The scores, -inf for items that the entity already had."""

@@ -11,7 +11,7 @@ from basemodel_ops.tasks.diversity import diversified
 from basemodel_ops.tasks.kernels import values_at
 from basemodel_ops.tasks.metrics import is_among, ranking_by_row, ranking_metrics
 from basemodel_ops.tasks.pair_features import PairFeatures
-from basemodel_ops.tasks.recommendation import BASELINES, NOTHING, CandidateSet, Weights
+from basemodel_ops.tasks.recommendation import BASELINES, NO_ITEM, CandidateSet, Weights
 
 TOP = 20
 """Items named per entity."""
@@ -68,7 +68,7 @@ def never_had(items: Sequence[np.ndarray], had: csr_matrix) -> list[np.ndarray]:
     """Of the items of each row those at which `had` (rows, all items), each place once and in order, holds nothing."""
     count = np.array([len(item) for item in items], int)
     there = np.arange(count.max(initial=0)) < count[:, None]
-    flat = np.full(there.shape, NOTHING, np.int64)
+    flat = np.full(there.shape, NO_ITEM, np.int64)
     flat[there] = np.concatenate([np.zeros(0, np.int64), *items])
     is_new = (values_at(had, flat) == 0) & there
     return np.split(flat[is_new], is_new.sum(axis=1).cumsum())[:-1]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.warehouse.sampling import SAID
+from basemodel_ops.warehouse.sampling import CONDITION
 
 BOUNDS = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 
@@ -72,8 +72,8 @@ def _without_values(condition: exp.Expr) -> str:
     for listed in holder.find_all(exp.In):
         if listed.expressions:
             listed.set("expressions", [exp.Placeholder()])
-    for part in [node for node in holder.walk() if SAID in node.meta]:
-        part.replace(part.meta[SAID])
+    for part in [node for node in holder.walk() if CONDITION in node.meta]:
+        part.replace(part.meta[CONDITION])
     return holder.this.sql()
 
 

@@ -190,11 +190,11 @@ class BigQuerySession(Session):
     def relations(self, schema_name: str | None = None) -> list[Relation]:
         """Tables and views that are there, in a dataset or in all."""
         names = [schema_name] if schema_name else [dataset.dataset_id for dataset in self._client.list_datasets()]
-        found = []
+        tables = []
         for name in names:
             with suppress(exceptions.NotFound):
-                found += [(name, table.table_id) for table in self._client.list_tables(name)]
-        return [Relation(schema_name=schema, name=name) for schema, name in sorted(found)]
+                tables += [(name, table.table_id) for table in self._client.list_tables(name)]
+        return [Relation(schema_name=schema, name=name) for schema, name in sorted(tables)]
 
     def create_schema(self, name: str) -> None:
         """Create the dataset where it is missing, in the client's location; asked first, as for tables."""

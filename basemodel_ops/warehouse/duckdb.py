@@ -22,7 +22,7 @@ from basemodel_ops.warehouse.sql import SqlWarehouse
 
 INCOMING = "basemodel_incoming"
 
-PATIENCE, PAUSE = 30.0, 0.1
+LOCK_TIMEOUT, PAUSE = 30.0, 0.1
 """Seconds for which a file that another process has open is tried again, and between two tries."""
 
 BIGINT = exp.DataType.build("bigint")
@@ -148,7 +148,7 @@ class DuckDBWarehouse(SqlWarehouse):
 
     def _opened(self, options: dict[str, Any]) -> duckdb.DuckDBPyConnection:
         """The file, once no other process has it open: commands at once take turns at it."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + LOCK_TIMEOUT
         while True:
             self._check_log()
             try:

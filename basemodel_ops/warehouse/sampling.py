@@ -9,7 +9,7 @@ from basemodel_ops.warehouse.queries import column_of
 PARTS = 1_000_000_007
 """A sample is made of whole parts. Prime, so that its shards are as even as those of all rows."""
 
-SAID = "basemodel_said"
+CONDITION = "basemodel_said"
 """Under this name a condition carries, as its meta, what the audit log says in its place."""
 
 
@@ -49,6 +49,6 @@ def _part_of(hashed: exp.Expr, count: int) -> exp.Abs:
 
 
 def _in_words(condition: exp.Expr, name: str, column: str, *numbers: float) -> exp.Expr:
-    said = [column_of(column), *map(exp.Literal.number, numbers)]
-    condition.meta[SAID] = exp.Anonymous(this=name, expressions=said)
+    arguments = [column_of(column), *map(exp.Literal.number, numbers)]
+    condition.meta[CONDITION] = exp.Anonymous(this=name, expressions=arguments)
     return condition

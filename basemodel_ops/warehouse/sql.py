@@ -265,9 +265,9 @@ def _without_windows(query: exp.Query) -> list[exp.Expr]:
     """
     windows = [entry for entry in query.selects if entry.find(exp.Window)]
     plain = [entry.copy() for entry in query.selects if not entry.find(exp.Window)]
-    told = {entry.unalias().name for entry in plain if isinstance(entry.unalias(), exp.Column)}
+    names = {entry.unalias().name for entry in plain if isinstance(entry.unalias(), exp.Column)}
     read = {column.name for entry in windows for column in entry.find_all(exp.Column)}
-    return plain if windows and read <= told else []
+    return plain if windows and read <= names else []
 
 
 def _is_repeatable(query: exp.Query) -> bool:

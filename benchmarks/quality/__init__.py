@@ -37,15 +37,15 @@ def run(rest: list[str]) -> dict[str, Any]:
     chosen = parser.parse_args(rest)
     dataset, console = named(chosen.dataset), Console(stderr=True)
     home = chosen.home or Path(tempfile.mkdtemp(prefix="basemodel-quality-"))
-    began = time.perf_counter()
+    started = time.perf_counter()
     try:
         settings = settings_of(dataset, home, chosen.seed)
         build_tables(dataset, settings)
         ws = open_project(settings, console)
         if dataset.is_sequences:
-            found = {task.name: next_items(ws, task.name, chosen.seed, chosen.quick) for task in ws.contract.tasks}
-            spent = {"seconds": round(time.perf_counter() - began, 1), "peak_mb": round(peak_mb(), 1)}
-            return {"dataset": dataset.name, "seed": chosen.seed, "tasks": found, **spent}
+            result = {task.name: next_items(ws, task.name, chosen.seed, chosen.quick) for task in ws.contract.tasks}
+            spent = {"seconds": round(time.perf_counter() - started, 1), "peak_mb": round(peak_mb(), 1)}
+            return {"dataset": dataset.name, "seed": chosen.seed, "tasks": result, **spent}
         stages, speed = pretrain(ws)
         with ws.warehouse() as warehouse:
             events, times = read_events(warehouse, dataset), ws.times(warehouse)
@@ -57,22 +57,22 @@ def run(rest: list[str]) -> dict[str, Any]:
                 continue
             console.print(f"measuring {task.name}", style="bold")
             if task.horizon is None:
-                found = trait(ws, task.name, events, chosen.seed, chosen.quick)
+                result = trait(ws, task.name, events, chosen.seed, chosen.quick)
             elif task.type in (TaskType.BINARY, TaskType.REGRESSION):
                 problem = single.read_problem(ws, task.name, events)
-                found = single.measure(problem, shares, chosen.samples, chosen.seed, chosen.quick)
+                result = single.measure(problem, shares, chosen.samples, chosen.seed, chosen.quick)
             elif task.type is TaskType.MULTILABEL:
-                found = many.categories(
+                result = many.categories(
                     ws, task.name, events, lambda o, c: hand_features(events, o, c)[0], shares, chosen.samples,
                     chosen.seed, chosen.quick,
                 )  # fmt: skip
             else:
-                found = products(ws, task.name, events, times.training_end, chosen.seed, chosen.quick)
+                result = products(ws, task.name, events, times.training_end, chosen.seed, chosen.quick)
                 if chosen.samples:
-                    found[0]["labels"] = ranker_curve(
-                        ws, task.name, found[0], chosen.seed, chosen.quick, chosen.samples
+                    result[0]["labels"] = ranker_curve(
+                        ws, task.name, result[0], chosen.seed, chosen.quick, chosen.samples
                     )
-            tasks[task.name], seconds[task.name] = found
+            tasks[task.name], seconds[task.name] = result
     finally:
         if chosen.home is None:
             shutil.rmtree(home, ignore_errors=True)
@@ -83,7 +83,7 @@ def run(rest: list[str]) -> dict[str, Any]:
         **train_time(seconds, dataset.timed),
         "throughput": speed,
         "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
-        "seconds": round(time.perf_counter() - began, 1),
+        "seconds": round(time.perf_counter() - started, 1),
         "peak_mb": round(peak_mb(), 1),
     }
 

@@ -47,9 +47,9 @@ def stream_of(events: Events, unit: str) -> Stream:
     if unit not in UNITS:
         raise SettingsError(f"No unit {unit}. There are: {', '.join(UNITS)}.")
     first = np.arange(len(events.time)) if unit == "lines" else np.flatnonzero(events.is_first)
-    owner, time = events.owner[first], events.time[first]
+    entity_index, time = events.entity_index[first], events.time[first]
     gap = np.diff(time, prepend=time[0]) / DAY
-    gap[np.append(True, owner[1:] != owner[:-1])] = 0
+    gap[np.append(True, entity_index[1:] != entity_index[:-1])] = 0
     codes = {"hour": time // (DAY // 24) % 24 + 1, "weekday": (time // DAY + 3) % 7 + 1}
     numbers = {name: np.add.reduceat(values, first) for name, values in events.numbers.items()}
     numbers |= {"gap": gap}
@@ -57,12 +57,12 @@ def stream_of(events: Events, unit: str) -> Stream:
         codes["category"] = events.category + 2
     else:
         numbers["lines"] = np.diff(first, append=len(events.time)).astype(float)
-    start = np.searchsorted(owner, np.arange(len(events.entities) + 1))
+    start = np.searchsorted(entity_index, np.arange(len(events.entities) + 1))
     return Stream(start, events.key[first], codes, {n: np.sign(v) * np.log1p(np.abs(v)) for n, v in numbers.items()})
 
 
 def embeddings(
-    events: Events, owner: np.ndarray, cutoff: np.ndarray, end: int, unit: str, epochs: int, seed: int
+    events: Events, entity_index: np.ndarray, cutoff: np.ndarray, end: int, unit: str, epochs: int, seed: int
 ) -> np.ndarray:
     """State of the encoder after each owner's last event strictly before its cutoff, float32 (rows, HIDDEN).
 
@@ -81,9 +81,9 @@ def embeddings(
     if importlib.util.find_spec("ptls") is None:
         raise SettingsError(f"CoLES needs pytorch-lifestream, which is not installed. Run: {INSTALL}")
     stream, everyone = stream_of(events, unit), np.arange(len(events.entities))
-    learnt = np.searchsorted(stream.key, events.key_of(everyone, np.full(len(everyone), end)))
-    encoder = _learn(stream, learnt, unit, epochs, seed)
-    return states(encoder, stream, owner, np.searchsorted(stream.key, events.key_of(owner, cutoff)))
+    fitted = np.searchsorted(stream.key, events.key_of(everyone, np.full(len(everyone), end)))
+    encoder = _learn(stream, fitted, unit, epochs, seed)
+    return states(encoder, stream, entity_index, np.searchsorted(stream.key, events.key_of(entity_index, cutoff)))
 
 
 def _learn(stream: Stream, stop: np.ndarray, unit: str, epochs: int, seed: int) -> torch.nn.Module:
@@ -102,7 +102,8 @@ def _learn(stream: Stream, stop: np.ndarray, unit: str, epochs: int, seed: int) 
     )  # fmt: skip
     layer = TrxEncoder(
         embeddings={
-            name: {"in": int(own.max()) + 1, "out": 4 if own.max() < 30 else 16} for name, own in stream.codes.items()
+            name: {"in": int(current.max()) + 1, "out": 4 if current.max() < 30 else 16}
+            for name, current in stream.codes.items()
         },
         numeric_values={name: "identity" for name in stream.numbers},
         embeddings_noise=0.003,
@@ -124,29 +125,29 @@ def _learn(stream: Stream, stop: np.ndarray, unit: str, epochs: int, seed: int) 
 
 def _record(stream: Stream, low: int, high: int) -> dict[str, torch.Tensor]:
     """Events `low` to `high` as the library wants them; it needs a time to cut by."""
-    found = {name: torch.from_numpy(values[low:high].astype(np.int64)) for name, values in stream.codes.items()}
-    found |= {name: torch.from_numpy(values[low:high].astype(np.float32)) for name, values in stream.numbers.items()}
-    return {**found, "event_time": torch.arange(high - low)}
+    result = {name: torch.from_numpy(values[low:high].astype(np.int64)) for name, values in stream.codes.items()}
+    result |= {name: torch.from_numpy(values[low:high].astype(np.float32)) for name, values in stream.numbers.items()}
+    return {**result, "event_time": torch.arange(high - low)}
 
 
-def states(encoder: Any, stream: Stream, owner: np.ndarray, stop: np.ndarray) -> np.ndarray:
+def states(encoder: Any, stream: Stream, entity_index: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """State after the last event before `stop` (rows,) of each owner, float32 (rows, HIDDEN); else zeros."""
     from ptls.data_load.utils import collate_feature_dict
 
-    found = np.zeros((len(owner), HIDDEN), np.float32)
-    seen = stop - stream.start[owner]
+    result = np.zeros((len(entity_index), HIDDEN), np.float32)
+    seen = stop - stream.start[entity_index]
     longest = np.zeros(len(stream.start) - 1, np.int64)
-    np.maximum.at(longest, owner, seen)
+    np.maximum.at(longest, entity_index, seen)
     order = np.argsort(longest, kind="stable")
     order = order[longest[order] > 0]
     encoder.is_reduce_sequence = False
     for low in range(0, len(order), 32):
-        some = order[low : low + 32]
-        batch = collate_feature_dict([_record(stream, stream.start[e], stream.start[e] + longest[e]) for e in some])
+        subset = order[low : low + 32]
+        batch = collate_feature_dict([_record(stream, stream.start[e], stream.start[e] + longest[e]) for e in subset])
         with torch.no_grad():
             outputs = encoder(batch).payload.numpy()  # (entities, events, hidden)
-        place = np.full(len(longest), -1)
-        place[some] = np.arange(len(some))
-        rows = np.flatnonzero((place[owner] >= 0) & (seen > 0))
-        found[rows] = outputs[place[owner[rows]], seen[rows] - 1]
-    return found
+        row_index = np.full(len(longest), -1)
+        row_index[subset] = np.arange(len(subset))
+        rows = np.flatnonzero((row_index[entity_index] >= 0) & (seen > 0))
+        result[rows] = outputs[row_index[entity_index[rows]], seen[rows] - 1]
+    return result

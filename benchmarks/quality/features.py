@@ -13,17 +13,17 @@ def _log(values: np.ndarray) -> np.ndarray:
     return np.sign(values) * np.log1p(np.abs(values))
 
 
-def hand_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def hand_features(events: Events, entity_index: np.ndarray, cutoff: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Features of what each owner did strictly before its cutoff (microseconds), float32 (rows, features)."""
     columns: dict[str, np.ndarray] = {}
-    end, begin = events.before(owner, cutoff), events.start[owner]
+    end, begin = events.before(entity_index, cutoff), events.start[entity_index]
     streams = {"events": np.ones(len(events.time)), "baskets": events.is_first, "days": events.is_new_day}
     totals = {
         name: np.concatenate([[0.0], np.cumsum(values)]) for name, values in {**streams, **events.numbers}.items()
     }
     sums: dict[tuple[str, int], np.ndarray] = {}
     for window in (*WINDOWS, 0):
-        low = begin if window == 0 else events.before(owner, cutoff - window * DAY)
+        low = begin if window == 0 else events.before(entity_index, cutoff - window * DAY)
         for name, total in totals.items():
             sums[name, window] = total[end] - total[low]
             columns[f"{name}_{window}"] = _log(sums[name, window])
@@ -35,12 +35,12 @@ def hand_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> tupl
         for short, long in ((7, 28), (14, 28), (28, 56), (56, 182), (91, 182), (182, 365)):
             columns[f"{name}_trend_{short}_{long}"] = sums[name, short] / (np.abs(sums[name, long]) + 1e-6)
     for week in range(8):
-        high, low = (events.before(owner, cutoff - days * DAY) for days in (7 * week, 7 * week + 7))
+        high, low = (events.before(entity_index, cutoff - days * DAY) for days in (7 * week, 7 * week + 7))
         for name in ("baskets", *money):
             columns[f"{name}_week_{week}"] = _log(totals[name][high] - totals[name][low])
-    columns |= _rhythm(events, owner, cutoff, begin, end)
+    columns |= _rhythm(events, entity_index, cutoff, begin, end)
     columns |= _shares(events, begin, end)
-    columns |= _categories(events, owner, cutoff)
+    columns |= _categories(events, entity_index, cutoff)
     year = 2 * np.pi * (cutoff / DAY) / 365.2425
     columns |= {"year_sin": np.sin(year), "year_cos": np.cos(year), "day": cutoff / DAY}
     values = np.stack(list(columns.values()), axis=1).astype(np.float32)
@@ -48,7 +48,7 @@ def hand_features(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> tupl
 
 
 def _rhythm(
-    events: Events, owner: np.ndarray, cutoff: np.ndarray, begin: np.ndarray, end: np.ndarray
+    events: Events, entity_index: np.ndarray, cutoff: np.ndarray, begin: np.ndarray, end: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Days since the last active days, gaps between them, tenure, and how overdue the next one is."""
     rows = np.flatnonzero(events.is_new_day)
@@ -62,30 +62,30 @@ def _rhythm(
     gap = np.diff(day, prepend=day[0])
     gap[np.searchsorted(rows, events.start[:-1])] = 0
     counts = np.minimum(last - first - 1, 10)
-    one, two = (np.concatenate([[0.0], np.cumsum(gap**power)]) for power in (1, 2))
+    entry, two = (np.concatenate([[0.0], np.cumsum(gap**power)]) for power in (1, 2))
     size = np.maximum(counts, 1)
-    mean = np.where(counts > 0, (one[last] - one[last - np.maximum(counts, 0)]) / size, 100.0)
+    mean = np.where(counts > 0, (entry[last] - entry[last - np.maximum(counts, 0)]) / size, 100.0)
     square = np.where(counts > 0, (two[last] - two[last - np.maximum(counts, 0)]) / size, 100.0**2)
-    found = {name: np.log1p(values) for name, values in recency.items()}
-    found["gap_mean"], found["gap_spread"] = np.log1p(mean), np.log1p(np.sqrt(np.maximum(square - mean**2, 0)))
-    found["overdue"] = np.log1p(recency["recency_1"] / np.maximum(mean, 0.5))
-    found["tenure"] = np.where(last > first, now - day[np.minimum(first, len(day) - 1)], 0)
-    return found
+    result = {name: np.log1p(values) for name, values in recency.items()}
+    result["gap_mean"], result["gap_spread"] = np.log1p(mean), np.log1p(np.sqrt(np.maximum(square - mean**2, 0)))
+    result["overdue"] = np.log1p(recency["recency_1"] / np.maximum(mean, 0.5))
+    result["tenure"] = np.where(last > first, now - day[np.minimum(first, len(day) - 1)], 0)
+    return result
 
 
 def _shares(events: Events, begin: np.ndarray, end: np.ndarray) -> dict[str, np.ndarray]:
     """Shares of events per weekday and per part of the day."""
     weekday, hour = (events.time // DAY + 3) % 7, events.time // (DAY // 24) % 24
-    found, size = {}, np.maximum(end - begin, 1)
+    result, size = {}, np.maximum(end - begin, 1)
     kinds = {f"weekday_{day}": weekday == day for day in range(7)}
     kinds |= {f"hours_{part}": hour // 4 == part for part in range(6)}
     for name, chosen in kinds.items():
         total = np.concatenate([[0], np.cumsum(chosen)])
-        found[name] = (total[end] - total[begin]) / size
-    return found
+        result[name] = (total[end] - total[begin]) / size
+    return result
 
 
-def _categories(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> dict[str, np.ndarray]:
+def _categories(events: Events, entity_index: np.ndarray, cutoff: np.ndarray) -> dict[str, np.ndarray]:
     """Log counts of the largest categories, and how many different items and categories there were."""
     known = events.category >= 0
     early = events.time < cutoff.min()
@@ -93,30 +93,34 @@ def _categories(events: Events, owner: np.ndarray, cutoff: np.ndarray) -> dict[s
     largest = np.argsort(-size, kind="stable")[:LARGEST]
     slot = np.full(len(size) + 1, -1)
     slot[largest] = np.arange(len(largest))
-    place = slot[events.category]
+    row_index = slot[events.category]
     spans = (56, 0)
-    counts = np.zeros((len(owner), len(spans), len(largest)))
-    distinct = np.zeros((len(owner), 4))
+    counts = np.zeros((len(entity_index), len(spans), len(largest)))
+    distinct = np.zeros((len(entity_index), 4))
     entities = len(events.entities)
     for moment in np.unique(cutoff):
         rows = np.flatnonzero(cutoff == moment)
         for number, span in enumerate(spans):
             seen = (events.time < moment) & ((events.time >= moment - span * DAY) if span else True)
-            mine = seen & (place >= 0)
-            table = np.bincount(events.owner[mine] * len(largest) + place[mine], minlength=entities * len(largest))
-            counts[rows, number] = table.reshape(entities, -1)[owner[rows]]
+            chosen = seen & (row_index >= 0)
+            table = np.bincount(
+                events.entity_index[chosen] * len(largest) + row_index[chosen], minlength=entities * len(largest)
+            )
+            counts[rows, number] = table.reshape(entities, -1)[entity_index[rows]]
             for kind, codes in enumerate((events.item, events.category)):
-                pairs = np.unique(events.owner[seen].astype(np.int64) * (1 << 32) + codes[seen] + 1)
+                pairs = np.unique(events.entity_index[seen].astype(np.int64) * (1 << 32) + codes[seen] + 1)
                 per_owner = np.bincount(pairs >> 32, minlength=entities)
-                distinct[rows, 2 * number + kind] = per_owner[owner[rows]]
+                distinct[rows, 2 * number + kind] = per_owner[entity_index[rows]]
     names = [f"category_{span}_{events.categories[c]}" for span in spans for c in largest]
-    found = dict(zip(names, np.log1p(counts).reshape(len(owner), -1).T, strict=True))
-    return found | {f"distinct_{n}": column for n, column in enumerate(np.log1p(distinct).T)}
+    result = dict(zip(names, np.log1p(counts).reshape(len(entity_index), -1).T, strict=True))
+    return result | {f"distinct_{n}": column for n, column in enumerate(np.log1p(distinct).T)}
 
 
-def category_log_counts(events: Events, owner: np.ndarray, cutoff: int) -> np.ndarray:
+def category_log_counts(events: Events, entity_index: np.ndarray, cutoff: int) -> np.ndarray:
     """Log counts of every category before the cutoff, float32 (rows, categories)."""
     seen = (events.time < cutoff) & (events.category >= 0)
     width = len(events.categories)
-    table = np.bincount(events.owner[seen] * width + events.category[seen], minlength=len(events.entities) * width)
-    return np.log1p(table.reshape(-1, width)[owner]).astype(np.float32)
+    table = np.bincount(
+        events.entity_index[seen] * width + events.category[seen], minlength=len(events.entities) * width
+    )
+    return np.log1p(table.reshape(-1, width)[entity_index]).astype(np.float32)

@@ -9,7 +9,7 @@ from basemodel_ops.tasks.metrics import is_among
 from benchmarks.quality.events import DAY, Events
 from benchmarks.quality.ranking import counts
 
-EACH = 100
+CANDIDATES_EACH = 100
 """Items that each reference puts forward per entity."""
 
 NEGATIVES = 60
@@ -34,38 +34,43 @@ class Pairs:
 
 
 def pairs_at(
-    events: Events, owner: np.ndarray, cutoff: int, scores: dict[str, np.ndarray], items: np.ndarray, had: np.ndarray
+    events: Events,
+    entity_index: np.ndarray,
+    cutoff: int,
+    scores: dict[str, np.ndarray],
+    items: np.ndarray,
+    had: np.ndarray,
 ) -> Pairs:
     """Candidates and numbers of these owners strictly before `cutoff`; `scores` (owners, items) of every reference."""
-    each = min(EACH, len(items))
-    best = [np.argpartition(-own, each - 1, axis=1)[:, :each] for own in scores.values()]
-    place = np.sort(np.hstack(best), axis=1)
-    since, gap = _visits(events, owner, cutoff, items)
+    value = min(CANDIDATES_EACH, len(items))
+    best = [np.argpartition(-current, value - 1, axis=1)[:, :value] for current in scores.values()]
+    row_index = np.sort(np.hstack(best), axis=1)
+    since, gap = _visits(events, entity_index, cutoff, items)
     recent = [np.asarray(counts(events, cutoff, cutoff - days * DAY).sum(axis=0)).ravel()[items] for days in (14, 56)]
-    own = [counts(events, cutoff, cutoff - days * DAY)[owner][:, items].toarray() for days in WINDOWS]
+    current = [counts(events, cutoff, cutoff - days * DAY)[entity_index][:, items].toarray() for days in WINDOWS]
     everything = counts(events, cutoff)
     takers, again = (np.asarray((everything > times).sum(axis=0)).ravel()[items] for times in (0, 1))
-    tables = [*scores.values(), *own, since, gap, since / np.maximum(gap, 0.5)]
-    parts = [np.take_along_axis(np.asarray(table, np.float32), place, axis=1) for table in tables]
+    tables = [*scores.values(), *current, since, gap, since / np.maximum(gap, 0.5)]
+    parts = [np.take_along_axis(np.asarray(table, np.float32), row_index, axis=1) for table in tables]
     parts += [
-        values[place] for values in (*recent, recent[0] / np.maximum(recent[1], 1), again / np.maximum(takers, 1))
+        values[row_index] for values in (*recent, recent[0] / np.maximum(recent[1], 1), again / np.maximum(takers, 1))
     ]
-    active = np.asarray(counts(events, cutoff, cutoff - 28 * DAY)[owner].sum(axis=1)).ravel()
-    different = np.asarray((everything[owner] > 0).sum(axis=1)).ravel()
-    parts += [np.broadcast_to(values[:, None], place.shape) for values in (active, different)]
-    is_first = np.diff(place, axis=1, prepend=-1) != 0
+    active = np.asarray(counts(events, cutoff, cutoff - 28 * DAY)[entity_index].sum(axis=1)).ravel()
+    different = np.asarray((everything[entity_index] > 0).sum(axis=1)).ravel()
+    parts += [np.broadcast_to(values[:, None], row_index.shape) for values in (active, different)]
+    is_first = np.diff(row_index, axis=1, prepend=-1) != 0
     numbers = np.stack(parts, axis=2).astype(np.float32)
-    return Pairs(items[place], numbers, is_first, np.take_along_axis(had, place, axis=1))
+    return Pairs(items[row_index], numbers, is_first, np.take_along_axis(had, row_index, axis=1))
 
 
-def _visits(events: Events, owner: np.ndarray, cutoff: int, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _visits(events: Events, entity_index: np.ndarray, cutoff: int, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Days since the last event of each (owner, item), and mean days between two of them; `NEVER` without."""
     row, column = np.full(len(events.entities), -1), np.full(len(events.items), -1)
-    row[owner], column[items] = np.arange(len(owner)), np.arange(len(items))
-    seen = (events.time < cutoff) & (row[events.owner] >= 0) & (column[events.item] >= 0)
-    at = row[events.owner[seen]], column[events.item[seen]]
+    row[entity_index], column[items] = np.arange(len(entity_index)), np.arange(len(items))
+    seen = (events.time < cutoff) & (row[events.entity_index] >= 0) & (column[events.item] >= 0)
+    at = row[events.entity_index[seen]], column[events.item[seen]]
     age = (cutoff - events.time[seen]) / DAY
-    newest, oldest = (np.full((len(owner), len(items)), start) for start in (NEVER, -1.0))
+    newest, oldest = (np.full((len(entity_index), len(items)), start) for start in (NEVER, -1.0))
     many = np.zeros(newest.shape)
     np.minimum.at(newest, at, age)
     np.maximum.at(oldest, at, age)
@@ -78,8 +83,8 @@ class HandRanker:
 
     def __init__(self, moments: list[tuple[Pairs, list[np.ndarray]]], seed: int, quick: bool) -> None:
         generator = np.random.default_rng(seed)
-        lessons = [_lessons(pairs, truth, generator) for pairs, truth in moments]
-        numbers, taken, entity = (np.concatenate(part) for part in zip(*lessons, strict=True))
+        training_pairs = [_training_pairs(pairs, truth, generator) for pairs, truth in moments]
+        numbers, taken, entity = (np.concatenate(part) for part in zip(*training_pairs, strict=True))
         apart = generator.random(int(entity.max(initial=0)) + 1)[entity] < 0.2
         data = lgb.Dataset(numbers[~apart], taken[~apart], free_raw_data=False)
         valid = lgb.Dataset(numbers[apart], taken[apart], reference=data)
@@ -108,7 +113,7 @@ def _settings(leaves: int, seed: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _lessons(
+def _training_pairs(
     pairs: Pairs, truth: list[np.ndarray], generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Numbers of the pairs to learn from, whether each was taken, and its entity."""

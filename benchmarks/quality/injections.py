@@ -22,7 +22,7 @@ SHIFT = 9
 class Drawn:
     """Events of one source: the entity of each, the events whose columns and whose items it has, and its time."""
 
-    owner: np.ndarray
+    entity_index: np.ndarray
     event: np.ndarray
     item: np.ndarray
     time: np.ndarray
@@ -31,32 +31,37 @@ class Drawn:
     @classmethod
     def of(cls, history: History) -> "Drawn":
         """All events of a history as they are."""
-        owner, event = np.repeat(np.arange(history.entities), np.diff(history.start)), np.arange(len(history.time))
-        return cls(owner, event, event, history.time.copy(), history.session)
+        entity_index, event = (
+            np.repeat(np.arange(history.entities), np.diff(history.start)),
+            np.arange(len(history.time)),
+        )
+        return cls(entity_index, event, event, history.time.copy(), history.session)
 
-    def some(self, rows: np.ndarray) -> "Drawn":
+    def subset(self, rows: np.ndarray) -> "Drawn":
         """Chosen ones (positions or bool)."""
         session = None if self.session is None else self.session[rows]
-        return Drawn(self.owner[rows], self.event[rows], self.item[rows], self.time[rows], session)
+        return Drawn(self.entity_index[rows], self.event[rows], self.item[rows], self.time[rows], session)
 
     def with_more(self, other: "Drawn") -> "Drawn":
         """Both together."""
         session = None if self.session is None or other.session is None else np.append(self.session, other.session)
-        columns = [np.append(getattr(self, name), getattr(other, name)) for name in ("owner", "event", "item", "time")]
+        columns = [
+            np.append(getattr(self, name), getattr(other, name)) for name in ("entity_index", "event", "item", "time")
+        ]
         return Drawn(*columns, session)
 
-    def history(self, like: History, time: str) -> History:
+    def history(self, similar: History, time: str) -> History:
         """A history of these, with codes of their own times; `time` is the name of the column."""
-        order = np.lexsort((np.arange(len(self.time)), self.time, self.owner))
+        order = np.lexsort((np.arange(len(self.time)), self.time, self.entity_index))
         event, item, moment = self.event[order], self.item[order], self.time[order]
         hours, weekdays = (track_names(time, 3)[row] for row in (HOURS, WEEKDAYS))
-        codes = {name: values[item] for name, values in like.item_ids.items()}
+        codes = {name: values[item] for name, values in similar.item_ids.items()}
         for track, values in ((hours, moment // HOUR % 24), (weekdays, (moment // DAY + 3) % 7)):
             if track in codes:
                 codes[track] = values.astype(np.int32)
-        start = np.searchsorted(self.owner[order], np.arange(like.entities + 1)).astype(np.int64)
+        start = np.searchsorted(self.entity_index[order], np.arange(similar.entities + 1)).astype(np.int64)
         session = None if self.session is None else self.session[order]
-        return History(start, moment, session, codes, {name: values[event] for name, values in like.numbers.items()})
+        return History(start, moment, session, codes, {name: values[event] for name, values in similar.numbers.items()})
 
 
 Inject = Callable[[Drawn, np.ndarray, History, int, int, np.random.Generator], Drawn]
@@ -65,33 +70,33 @@ Inject = Callable[[Drawn, np.ndarray, History, int, int, np.random.Generator], D
 
 def another(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator):
     """Everyone has the events of another who has some."""
-    own, outside = events.some(within), events.some(~within)
-    active = np.unique(own.owner)
+    current, outside = events.subset(within), events.subset(~within)
+    active = np.unique(current.entity_index)
     donor = active[(np.arange(history.entities) + draw.integers(1, max(len(active), 2))) % len(active)]
     donor = np.where(donor == np.arange(history.entities), active[0], donor)
-    first, last = (np.searchsorted(own.owner, donor, side=side) for side in ("left", "right"))
-    owner = np.repeat(np.arange(history.entities), last - first)
+    first, last = (np.searchsorted(current.entity_index, donor, side=side) for side in ("left", "right"))
+    entity_index = np.repeat(np.arange(history.entities), last - first)
     taken = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
-    found = own.some(taken)
-    return outside.with_more(Drawn(owner, found.event, found.item, found.time, found.session))
+    result = current.subset(taken)
+    return outside.with_more(Drawn(entity_index, result.event, result.item, result.time, result.session))
 
 
 def burst(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator) -> Drawn:
     """Everyone has many more occasions, like those that they had before, at their own hours."""
-    occasion = session_indices(events.owner, events.time, events.session)
-    owner = events.owner[np.searchsorted(occasion, np.arange(occasion[-1] + 1))]  # of each occasion
-    own = np.bincount(owner[np.unique(occasion[within])], minlength=history.entities)
-    first, last = (np.searchsorted(owner, np.arange(history.entities), side=side) for side in ("left", "right"))
-    more = np.where(last > first, np.maximum((BURST - 1) * own, LEAST_BURST), 0)
+    session_of = session_indices(events.entity_index, events.time, events.session)
+    entity_index = events.entity_index[np.searchsorted(session_of, np.arange(session_of[-1] + 1))]  # of each occasion
+    current = np.bincount(entity_index[np.unique(session_of[within])], minlength=history.entities)
+    first, last = (np.searchsorted(entity_index, np.arange(history.entities), side=side) for side in ("left", "right"))
+    more = np.where(last > first, np.maximum((BURST - 1) * current, LEAST_BURST), 0)
     taken = np.repeat(first, more) + (draw.random(more.sum()) * np.repeat(last - first, more)).astype(int)
-    begin, end = (np.searchsorted(occasion, taken, side=side) for side in ("left", "right"))
+    begin, end = (np.searchsorted(session_of, taken, side=side) for side in ("left", "right"))
     rows = np.concatenate([np.arange(*pair) for pair in zip(begin, end, strict=True)])
     number = np.repeat(np.arange(len(taken)), end - begin)
     day = draw.integers(0, (high - low) // DAY, len(taken))[number]
-    found = events.some(rows)
-    time = low + day * DAY + (found.time - low) % DAY
+    result = events.subset(rows)
+    time = low + day * DAY + (result.time - low) % DAY
     session = None if events.session is None else -1 - number
-    return events.with_more(Drawn(found.owner, found.event, found.item, time, session))
+    return events.with_more(Drawn(result.entity_index, result.event, result.item, time, session))
 
 
 def category(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator):
@@ -99,13 +104,13 @@ def category(events: Drawn, within: np.ndarray, history: History, low: int, high
     codes = max(history.item_ids.values(), key=lambda values: int(values.max(initial=0)))
     item = events.item.copy()
     rows = np.flatnonzero(within)
-    for entity in np.unique(events.owner[rows]):
-        mine = rows[events.owner[rows] == entity]
-        had = np.unique(codes[events.item[events.owner == entity]])
+    for entity in np.unique(events.entity_index[rows]):
+        chosen = rows[events.entity_index[rows] == entity]
+        had = np.unique(codes[events.item[events.entity_index == entity]])
         others = np.flatnonzero(~np.isin(codes, had) & (codes >= 0))
         if len(others):
-            item[draw.permutation(mine)[: max(len(mine) // 2, 1)]] = draw.choice(others)
-    return Drawn(events.owner, events.event, item, events.time, events.session)
+            item[draw.permutation(chosen)[: max(len(chosen) // 2, 1)]] = draw.choice(others)
+    return Drawn(events.entity_index, events.event, item, events.time, events.session)
 
 
 def hours(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator):
@@ -113,12 +118,12 @@ def hours(events: Drawn, within: np.ndarray, history: History, low: int, high: i
     day = events.time // DAY * DAY
     shifted = day + (events.time - day + SHIFT * HOUR) % DAY
     time = np.where(within, shifted, events.time)
-    return Drawn(events.owner, events.event, events.item, time, events.session)
+    return Drawn(events.entity_index, events.event, events.item, time, events.session)
 
 
 def silence(events: Drawn, within: np.ndarray, history: History, low: int, high: int, draw: np.random.Generator):
     """Nobody has an event."""
-    return events.some(~within)
+    return events.subset(~within)
 
 
 KINDS: dict[str, Inject] = {
@@ -136,15 +141,15 @@ def injected(histories: list[History], times: list[str], kind: str, low: int, hi
 
     A burst and new items are put into the first source, all else into every one.
     """
-    found = []
+    result = []
     for number, (history, time) in enumerate(zip(histories, times, strict=True)):
         if number and kind in FIRST:
-            found.append(history)
+            result.append(history)
             continue
         events = Drawn.of(history)
         within = (events.time >= low) & (events.time < high)
         draw = np.random.default_rng((seed, number))
         is_odd = within.any() and len(history.item_ids)
         changed = KINDS[kind](events, within, history, low, high, draw) if is_odd else events
-        found.append(changed.history(history, time))
-    return found
+        result.append(changed.history(history, time))
+    return result

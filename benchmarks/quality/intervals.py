@@ -19,12 +19,12 @@ def resamples(entity: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
 
 def interval(measure: Measure, samples: list[np.ndarray]) -> list[float]:
     """The central 95 % of a metric over resamples."""
-    found = [measure(rows) for rows in samples]
-    return [round(float(value), 4) for value in np.quantile(found, (0.025, 0.975))]
+    result = [measure(rows) for rows in samples]
+    return [round(float(value), 4) for value in np.quantile(result, (0.025, 0.975))]
 
 
-def difference(one: Measure, other: Measure, samples: list[np.ndarray]) -> dict[str, float]:
+def difference(entry: Measure, other: Measure, samples: list[np.ndarray]) -> dict[str, float]:
     """Mean and central 95 % of the paired difference of two answers' metrics."""
-    found = np.array([one(rows) - other(rows) for rows in samples])
-    low, high = np.quantile(found, (0.025, 0.975))
-    return {"mean": round(float(found.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    result = np.array([entry(rows) - other(rows) for rows in samples])
+    low, high = np.quantile(result, (0.025, 0.975))
+    return {"mean": round(float(result.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4)}

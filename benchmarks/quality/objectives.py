@@ -41,11 +41,11 @@ def only(shape: Shape, *families: str) -> Shape:
     return shape
 
 
-def learn_futures(
-    inputs: np.ndarray, futures: np.ndarray, is_binary: np.ndarray, shape: Shape, epochs: int, seed: int
+def learn_targets(
+    inputs: np.ndarray, targets: np.ndarray, is_binary: np.ndarray, shape: Shape, epochs: int, seed: int
 ) -> FoundationModel:
     """The product's own pretraining; `futures` holds what `shape` answers, in its order."""
-    return pretrain(inputs, futures, is_binary, shape, epochs, seed, lambda line: None)[0]
+    return pretrain(inputs, targets, is_binary, shape, epochs, seed, lambda line: None)[0]
 
 
 def learn(
@@ -63,9 +63,9 @@ def learn(
     model.network.train()
     for _, rows in zip(range(steps), batches, strict=False):
         last = model.network.trunk(model.standardise(torch.from_numpy(inputs[rows].astype(np.float32))))
-        found = loss(last, rows)
+        result = loss(last, rows)
         optimiser.zero_grad(set_to_none=True)
-        found.backward()
+        result.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 5.0)
         optimiser.step()
         schedule.step()
@@ -91,9 +91,9 @@ def pairs_of(entity: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]:
     start, size = start[size > 1], size[size > 1]
     while True:
         chosen = generator.choice(len(start), min(count, len(start)), replace=False)
-        one = generator.integers(0, size[chosen])
-        other = (one + generator.integers(1, size[chosen])) % size[chosen]
-        yield order[np.stack([start[chosen] + one, start[chosen] + other], axis=1).ravel()]
+        entry = generator.integers(0, size[chosen])
+        other = (entry + generator.integers(1, size[chosen])) % size[chosen]
+        yield order[np.stack([start[chosen] + entry, start[chosen] + other], axis=1).ravel()]
 
 
 def info_nce(vectors: torch.Tensor) -> torch.Tensor:
@@ -114,11 +114,11 @@ class NextSession:
 
 
 def next_sessions(
-    events: Events, owner: np.ndarray, cutoff: np.ndarray, label: np.ndarray, labels: int, end: int
+    events: Events, entity_index: np.ndarray, cutoff: np.ndarray, label: np.ndarray, labels: int, end: int
 ) -> NextSession:
     """What came next strictly before `end` (microseconds); `label` (events,) says which label an event is of, or -1."""
-    first = events.before(owner, cutoff)
-    stop = events.before(owner, np.full(len(owner), end))
+    first = events.before(entity_index, cutoff)
+    stop = events.before(entity_index, np.full(len(entity_index), end))
     rows = np.flatnonzero(first < stop)
     session = np.cumsum(events.is_first) - 1
     begin = np.append(np.flatnonzero(events.is_first), len(events.time))
@@ -144,15 +144,15 @@ def learn_next_session(
     head = Head(shape.hidden, labels + session.amounts.shape[1])
     held = torch.from_numpy(session.labels.astype(np.float32))
     amounts = torch.from_numpy((session.amounts - session.amounts.mean(0)) / np.maximum(session.amounts.std(0), 0.05))
-    place = np.full(len(inputs), -1)
-    place[session.rows] = np.arange(len(session.rows))
+    row_index = np.full(len(inputs), -1)
+    row_index[session.rows] = np.arange(len(session.rows))
     with torch.no_grad():
         head.bias[:labels] = torch.logit(held.mean(0).clamp(1e-5, 1 - 1e-5))
 
     def loss(last: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
-        at, found = torch.from_numpy(place[rows]), head(last)
-        happens = functional.binary_cross_entropy_with_logits(found[:, :labels], held[at])
-        return happens + functional.smooth_l1_loss(found[:, labels:], amounts[at])
+        at, result = torch.from_numpy(row_index[rows]), head(last)
+        happens = functional.binary_cross_entropy_with_logits(result[:, :labels], held[at])
+        return happens + functional.smooth_l1_loss(result[:, labels:], amounts[at])
 
     model = learn(inputs, only(shape), _batches(session.rows, seed), steps, seed, loss, list(head.parameters()))
     return model, head
@@ -168,12 +168,12 @@ def _batches(rows: np.ndarray, seed: int) -> Iterator[np.ndarray]:
 
 def hidden_of(model: FoundationModel, inputs: np.ndarray, head: Head | None = None, batch: int = 2048) -> np.ndarray:
     """The last hidden layer of rows, or what a head says of it, float32 (rows, outputs)."""
-    found = []
+    result = []
     model.network.eval()
     with torch.no_grad():
         for low in range(0, len(inputs), batch):
             last = model.network.trunk(
                 model.standardise(torch.from_numpy(inputs[low : low + batch].astype(np.float32)))
             )
-            found.append((last if head is None else head(last)).numpy())
-    return np.concatenate(found)
+            result.append((last if head is None else head(last)).numpy())
+    return np.concatenate(result)

@@ -45,10 +45,12 @@ def _dataset(name: str, seeds: list[dict[str, Any]], pictures: Path | None) -> l
     if len(seeds) > 1:
         parts.append(_seeds(seeds))
     curves: dict[str, tuple[str, Curve]] = {}
-    for task, found in first["tasks"].items():
-        if len(found.get("labels", {})) > 1:
-            curves[task] = found["metric"], mean_curve([run["tasks"][task]["labels"] for run in seeds])
-            parts.append(_curve(task, found, curves[task][1], [run["tasks"][task].get("label_ratio") for run in seeds]))
+    for task, result in first["tasks"].items():
+        if len(result.get("labels", {})) > 1:
+            curves[task] = result["metric"], mean_curve([run["tasks"][task]["labels"] for run in seeds])
+            parts.append(
+                _curve(task, result, curves[task][1], [run["tasks"][task].get("label_ratio") for run in seeds])
+            )
     if curves and pictures is not None:
         draw_curves(curves, pictures / f"quality-{name}.png")
         parts.append(f"![What ships and the best baseline by share of labels](quality-{name}.png)")
@@ -66,7 +68,7 @@ def _dataset(name: str, seeds: list[dict[str, Any]], pictures: Path | None) -> l
 
 def _speed(run: dict[str, Any]) -> str:
     """Seconds to fit each task both ways, and the throughput of the stages; nothing where a run did not say."""
-    told = [
+    described = [
         f"`{task}` {spent['product']:g} s, by hand {spent['baseline']:g} s"
         for task, spent in run.get("train_seconds", {}).items()
     ]
@@ -75,32 +77,34 @@ def _speed(run: dict[str, Any]) -> str:
         f"{speed['bytes_per_second'] / 1e6:,.0f} MB a second"
         for stage, speed in run.get("throughput", {}).items()
     ]
-    return (f" To fit: {'; '.join(told)}." if told else "") + (f" Throughput: {'; '.join(speeds)}." if speeds else "")
+    return (f" To fit: {'; '.join(described)}." if described else "") + (
+        f" Throughput: {'; '.join(speeds)}." if speeds else ""
+    )
 
 
 def _sequences(name: str, seeds: list[dict[str, Any]]) -> list[str]:
     """The parts of a data set that asks for one next item: HR@10 and NDCG@10, items already had left out or not."""
     numbers = ", ".join(str(run["seed"]) for run in seeds)
     parts = [f"## {name.replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} {numbers}"]
-    for task, found in seeds[0]["tasks"].items():
-        ships, policy = found["shipped_name"], found["policy"]
+    for task, result in seeds[0]["tasks"].items():
+        ships, policy = result["shipped_name"], result["policy"]
         rows = [
-            f"`{task}`: {found['users']:,} users, {found['items']:,} items, all ranked. Ships: {ships}; items "
+            f"`{task}`: {result['users']:,} users, {result['items']:,} items, all ranked. Ships: {ships}; items "
             f"already had: {policy}.", "", "| | masked, HR@10 / NDCG@10 | raw |", "|---|---|---|",
         ]  # fmt: skip
         for side in ("baselines", "candidates"):
-            for way, views in found[side].items():
-                title = f"**{way}**" if way == ships else way
-                rows.append(f"| {title} | {cell(views['masked'])} | {cell(views['raw'])} |")
+            for method, feature_sets in result[side].items():
+                title = f"**{method}**" if method == ships else method
+                rows.append(f"| {title} | {cell(feature_sets['masked'])} | {cell(feature_sets['raw'])} |")
         parts.append("\n".join(rows))
         for run in seeds:
-            own = run["tasks"][task]
-            told = [
-                f"{metric} {cell(own['shipped'][metric])} ({_between(own['interval'][metric])}), {_gap(gap)}"
-                for metric, gap in own["against_best_baseline"].items()
+            measured = run["tasks"][task]
+            lines = [
+                f"{metric} {cell(measured['shipped'][metric])} ({_between(measured['interval'][metric])}), {_gap(gap)}"
+                for metric, gap in measured["against_best_baseline"].items()
             ]
             parts.append(
-                f"Seed {run['seed']}, with 95 % and the difference to {own['best_baseline']}: {'; '.join(told)}. "
+                f"Seed {run['seed']}, with 95 % and the difference to {measured['best_baseline']}: {'; '.join(lines)}. "
                 f"{run['seconds']:g} s, peak {run['peak_mb']:g} MB."
             )
     return parts
@@ -121,13 +125,15 @@ def _seeds(seeds: list[dict[str, Any]]) -> str:
         "|---|---|---|",
     ]  # fmt: skip
     for task, first in seeds[0]["tasks"].items():
-        found = [run["tasks"][task] for run in seeds]
+        result = [run["tasks"][task] for run in seeds]
         parts = (
-            {"": found, ", items never had before": [one["new"] for one in found]} if "new" in first else {"": found}
+            {"": result, ", items never had before": [entry["new"] for entry in result]}
+            if "new" in first
+            else {"": result}
         )
-        for title, own in parts.items():
-            gaps = spread([one["against_best_baseline"]["mean"] for one in own], "{:+.4f}".format)
-            rows.append(f"| `{task}`{title} | {spread([one['shipped'] for one in own], cell)} | {gaps} |")
+        for title, current in parts.items():
+            gaps = spread([entry["against_best_baseline"]["mean"] for entry in current], "{:+.4f}".format)
+            rows.append(f"| `{task}`{title} | {spread([entry['shipped'] for entry in current], cell)} | {gaps} |")
     return "\n".join(rows)
 
 
@@ -153,13 +159,13 @@ def _summary(tasks: dict[str, Any]) -> str:
 
 
 def _row(title: str, task: dict[str, Any], paired: dict[str, Any], kind: str) -> str:
-    way, best = max(
-        ((way, _primary(value, kind)) for way, value in task["baselines"].items()), key=lambda pair: pair[1]
+    method, best = max(
+        ((method, _primary(value, kind)) for method, value in task["baselines"].items()), key=lambda pair: pair[1]
     )
     gap = paired["against_best_baseline"]
     return (
         f"| {title} | {task['metric']} | {cell(paired['shipped'])} ({task['shipped_name']}) | "
-        f"{_between(paired['interval'])} | {cell(best)} ({way}) | "
+        f"{_between(paired['interval'])} | {cell(best)} ({method}) | "
         f"{_gap(gap)} |"
     )
 
@@ -173,16 +179,18 @@ def _curve(name: str, task: dict[str, Any], curve: Curve, ratios: list[float | N
         cells = [cell(point[side]) if side in point else "–" for point in curve.values()]
         rows.append(f"| {side.replace('_', ' ')} | " + " | ".join(cells) + " |")
     if "label_ratio" in task:
-        told = ", ".join(f"{ratio:g}" if ratio else "more than there are" for ratio in ratios)
-        rows += ["", f"Times the labels that the best baseline needs for what ships with 1 %, by seed: {told}."]
+        described = ", ".join(f"{ratio:g}" if ratio else "more than there are" for ratio in ratios)
+        rows += ["", f"Times the labels that the best baseline needs for what ships with 1 %, by seed: {described}."]
     return "\n".join(rows)
 
 
 def _candidates(tasks: dict[str, Any]) -> str:
     rows = ["| task | candidates | baselines |", "|---|---|---|"]
     for name, task in tasks.items():
-        sides = ("; ".join(f"{way} {cell(v)}" for way, v in task[side].items()) for side in ("candidates", "baselines"))
-        rows.append(f"| `{name}` | {' | '.join(sides)} |")
+        halves = (
+            "; ".join(f"{method} {cell(v)}" for method, v in task[side].items()) for side in ("candidates", "baselines")
+        )
+        rows.append(f"| `{name}` | {' | '.join(halves)} |")
     return "\n".join(rows)
 
 

@@ -12,17 +12,21 @@ PAIRS = 600_000
 class PairFeatures:
     """Features of pairs at the cutoffs of some rows; `label` (events,) says which label an event is of, -1 if none."""
 
-    def __init__(self, events: Events, owner: np.ndarray, cutoff: np.ndarray, label: np.ndarray, labels: int) -> None:
-        mine = label >= 0
+    def __init__(
+        self, events: Events, entity_index: np.ndarray, cutoff: np.ndarray, label: np.ndarray, labels: int
+    ) -> None:
+        chosen = label >= 0
         width, entities = labels, len(events.entities)
-        key = (events.owner[mine].astype(np.int64) * width + label[mine]) * 100_000 + events.time[mine] // DAY
+        key = (events.entity_index[chosen].astype(np.int64) * width + label[chosen]) * 100_000 + events.time[
+            chosen
+        ] // DAY
         days = np.unique(key)  # one row per pair and day
         pair, day = days // 100_000, days % 100_000
         first = np.ones(len(pair), bool)
         first[1:] = pair[1:] != pair[:-1]
         gap = np.where(first, 0, np.diff(day, prepend=day[0]))
         self._tables: dict[int, np.ndarray] = {}
-        self._cutoff, self._owner = cutoff, owner
+        self._cutoff, self._entity_index = cutoff, entity_index
         for moment in np.unique(cutoff):
             now = moment // DAY
             seen = day < now
@@ -45,11 +49,11 @@ class PairFeatures:
     def of(self, row: np.ndarray, label: np.ndarray, entity: np.ndarray, rate: np.ndarray) -> np.ndarray:
         """Features (pairs, features) of pairs (row, label), with features of the rows and base rates of the labels."""
         cutoff = self._cutoff[row]
-        own = np.empty((len(row), next(iter(self._tables.values())).shape[2]), np.float32)
+        current = np.empty((len(row), next(iter(self._tables.values())).shape[2]), np.float32)
         for moment, table in self._tables.items():
             chosen = np.flatnonzero(cutoff == moment)
-            own[chosen] = table[self._owner[row[chosen]], label[chosen]]
-        return np.hstack([own, rate[label][:, None], entity[row]]).astype(np.float32)
+            current[chosen] = table[self._entity_index[row[chosen]], label[chosen]]
+        return np.hstack([current, rate[label][:, None], entity[row]]).astype(np.float32)
 
 
 def fit_long(
@@ -73,11 +77,11 @@ def predict_long(
 ) -> np.ndarray:
     """Chances (rows, labels)."""
     width = len(rate)
-    found = np.empty((len(rows), width))
+    result = np.empty((len(rows), width))
     for low in range(0, len(rows), 512):
         block = rows[low : low + 512]
         row, label = np.repeat(block, width), np.tile(np.arange(width), len(block))
-        found[low : low + 512] = np.asarray(
+        result[low : low + 512] = np.asarray(
             booster.predict(features.of(row, label, entity, rate), num_threads=2)
         ).reshape(-1, width)
-    return found
+    return result

@@ -24,31 +24,33 @@ def plain_part(name: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
     numbers = ", ".join(str(run["seed"]) for run in seeds)
     rows = [_row(task, [run["tasks"][task] for run in seeds]) for task in seeds[0]["tasks"]]
     every = ["| task | references |", "|---|---|"]
-    for task, found in seeds[0]["tasks"].items():
-        told = [f"{name} {cell(one[found['metric']])}" for name, one in found["metrics"].items() if name not in HEADS]
-        every.append(f"| `{task}` | {'; '.join(told)} |")
+    for task, result in seeds[0]["tasks"].items():
+        described = [
+            f"{name} {cell(entry[result['metric']])}" for name, entry in result["metrics"].items() if name not in HEADS
+        ]
+        every.append(f"| `{task}` | {'; '.join(described)} |")
     title = f"## {name.replace('_', ' ')}, seed{'s' if len(seeds) > 1 else ''} {numbers}"
     return [title, "\n".join([f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *rows]), "\n".join(every)]
 
 
-def shipped(found: dict[str, Any]) -> dict[str, float]:
+def selected_metrics(result: dict[str, Any]) -> dict[str, float]:
     """Metrics of what ships: the mixture, or the one head that has all of it."""
-    return found["metrics"][MIXTURE if len(found["shares"]) > 1 else next(iter(found["shares"]))]
+    return result["metrics"][MIXTURE if len(result["shares"]) > 1 else next(iter(result["shares"]))]
 
 
-def verdict(found: dict[str, Any]) -> str:
+def verdict(result: dict[str, Any]) -> str:
     """Whether what ships is significantly `above` or `below` the best reference, or `level` with it."""
-    if abs(found["difference"]) <= NORMAL * found["error"]:
+    if abs(result["difference"]) <= NORMAL * result["error"]:
         return "level"
-    return "above" if found["difference"] > 0 else "below"
+    return "above" if result["difference"] > 0 else "below"
 
 
 def _row(task: str, seeds: Sequence[dict[str, Any]]) -> str:
     first, metric = seeds[0], seeds[0]["metric"]
-    ours = [shipped(found)[metric] for found in seeds]
-    best = [found["metrics"][found["best_reference"]][metric] for found in seeds]
-    names = " or ".join(dict.fromkeys(found["best_reference"] for found in seeds))
-    brier, constant = (one.get("brier") for one in (shipped(first), first["metrics"]["constant"]))
+    ours = [selected_metrics(result)[metric] for result in seeds]
+    best = [result["metrics"][result["best_reference"]][metric] for result in seeds]
+    names = " or ".join(dict.fromkeys(result["best_reference"] for result in seeds))
+    brier, constant = (entry.get("brier") for entry in (selected_metrics(first), first["metrics"]["constant"]))
     cells = [
         f"`{task}`", f"{first['rows']['known']:,}, {first['rows']['test']:,}", metric, _mean(ours),
         f"{_mean(best)} ({names})", ", ".join(map(_gap, seeds)),
@@ -57,11 +59,11 @@ def _row(task: str, seeds: Sequence[dict[str, Any]]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _gap(found: dict[str, Any]) -> str:
+def _gap(result: dict[str, Any]) -> str:
     """A difference with its interval, in bold where 0 is outside."""
-    middle, around = found["difference"], NORMAL * found["error"]
-    told = f"{middle:+.3f} ({middle - around:+.3f} to {middle + around:+.3f})"
-    return told if verdict(found) == "level" else f"**{told}**"
+    middle, around = result["difference"], NORMAL * result["error"]
+    described = f"{middle:+.3f} ({middle - around:+.3f} to {middle + around:+.3f})"
+    return described if verdict(result) == "level" else f"**{described}**"
 
 
 def _mean(values: Sequence[float]) -> str:

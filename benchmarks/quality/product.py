@@ -104,20 +104,20 @@ def pretrain(ws: Workspace) -> tuple[dict[str, float], dict[str, dict[str, float
         "training_examples": [training_examples(ws)],
         "foundation_model": [foundation_model(ws)],
     }
-    seconds = {name: sum(float(one.metrics["seconds"]) for one in made) for name, made in reports.items()}
+    seconds = {name: sum(float(entry.metrics["seconds"]) for entry in created) for name, created in reports.items()}
     examples = reports["training_examples"][0].metrics
     entities = int(examples["entities"])
     folder = ws.settings.home / "artifacts" / "training_examples" / ws.store.current("training_examples").version
     read = sum(path.stat().st_size for path in folder.iterdir())
-    learnt = int(examples["pretraining_rows"]) + int(examples["activity_rows"])
-    rows = {"training_examples": int(examples["rows"]), "foundation_model": learnt}
+    fitted = int(examples["pretraining_rows"]) + int(examples["activity_rows"])
+    rows = {"training_examples": int(examples["rows"]), "foundation_model": fitted}
     return seconds, {name: throughput(count, entities, read, seconds[name]) for name, count in rows.items()}
 
 
 def throughput(rows: int, entities: int, size: int, seconds: float) -> dict[str, float]:
     """Rows, entities and bytes a second, of representations that one stage writes and the other reads."""
-    found = {"rows": rows, "entities": entities, "bytes": size}
-    return {f"{name}_per_second": round(value / max(seconds, 1e-3), 1) for name, value in found.items()}
+    result = {"rows": rows, "entities": entities, "bytes": size}
+    return {f"{name}_per_second": round(value / max(seconds, 1e-3), 1) for name, value in result.items()}
 
 
 def pretrained(dataset: Dataset, home: Path, seed: int, console: Console) -> tuple[Workspace, Events, int]:

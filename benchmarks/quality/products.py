@@ -35,7 +35,7 @@ class Moment:
     """Entities at one cutoff, what each took next and what it had before; items as `Events` codes them."""
 
     rows: TaskRows
-    owner: np.ndarray
+    entity_index: np.ndarray
     truth: list[np.ndarray]
     had: csr_matrix
 
@@ -47,23 +47,23 @@ class Moment:
     def measure(self, ranked: np.ndarray, ranked_new: np.ndarray) -> np.ndarray:
         """Metrics (entities, kinds, metrics) of the best items; not a number where there was nothing to find."""
         fresh = never_had(self.truth, self.had)
-        found = [ranking_by_row(self.truth, ranked), ranking_by_row(fresh, ranked_new)]
-        return np.stack([np.stack([values[name] for name in METRICS], axis=1) for values in found], axis=1)
+        result = [ranking_by_row(self.truth, ranked), ranking_by_row(fresh, ranked_new)]
+        return np.stack([np.stack([values[name] for name in METRICS], axis=1) for values in result], axis=1)
 
 
 def _moments(
-    rows: TaskRows, part: str, events: Events, found: PositiveItems, newest: int, seed: int
+    rows: TaskRows, part: str, events: Events, result: PositiveItems, newest: int, seed: int
 ) -> Iterator[Moment]:
     """The newest cutoffs of a part, each with as many entities as the product asks at most."""
     items = Vocabulary(pa.array(events.items), np.bincount(events.item, minlength=len(events.items)))
     generator = np.random.default_rng(seed)
     for cutoff in np.unique(rows.cutoff[rows.part == part])[-newest:]:
-        mine = np.flatnonzero(rows.cutoff == cutoff)
-        chosen = rows.take(np.sort(generator.choice(mine, min(len(mine), ENTITIES), replace=False)))
-        owner = events.entities.get_indexer(chosen.entity.to_pandas())
-        had = csr_matrix(counts(events, int(cutoff))[owner])
+        selected_rows = np.flatnonzero(rows.cutoff == cutoff)
+        chosen = rows.take(np.sort(generator.choice(selected_rows, min(len(selected_rows), ENTITIES), replace=False)))
+        entity_index = events.entities.get_indexer(chosen.entity.to_pandas())
+        had = csr_matrix(counts(events, int(cutoff))[entity_index])
         had.sum_duplicates()
-        yield Moment(chosen, owner, found.items_of(chosen, items), had)
+        yield Moment(chosen, entity_index, result.items_of(chosen, items), had)
 
 
 class Product:
@@ -71,33 +71,33 @@ class Product:
 
     def __init__(
         self,
-        shelf: RecommendationContext,
-        found: PositiveItems,
+        context: RecommendationContext,
+        result: PositiveItems,
         events: Events,
         end: int,
         fitted: RecommendationArtifact,
     ) -> None:
-        self._shelf, self._found, recipe = shelf, found, fitted.recipe
-        self._codes = events.items.get_indexer(shelf.items.values.to_pandas())
-        self._learnt = shelf.item_models(end, fitted.network(shelf.vectors))
+        self._context, self._positive_items, recipe = context, result, fitted.recipe
+        self._codes = events.items.get_indexer(context.items.values.to_pandas())
+        self._training = context.item_models(end, fitted.network(context.vectors))
         self._weights: dict[str, Weights] = candidate_weights(recipe.blend)
         # The ranker that was fitted on validation alone; the one that ships has learnt from the test too.
         self._ranker = fitted.measured_ranker
-        self.shipped, self._policy = recipe.shipped, recipe.policy
+        self.selected, self._policy = recipe.shipped, recipe.policy
 
     def measure(self, moment: Moment) -> dict[str, np.ndarray]:
         """Metrics of every candidate; what ships follows its policy for items already had."""
-        truth = self._found.items_of(moment.rows, self._shelf.items)
-        query = self._shelf.query(self._shelf.interactions(self._learnt, moment.cutoff), moment.rows, truth)
+        truth = self._positive_items.items_of(moment.rows, self._context.items)
+        query = self._context.query(self._context.interactions(self._training, moment.cutoff), moment.rows, truth)
         query = replace(query, weights=self._weights["blend"])
         scores = {name: query.candidates.scores(weights) for name, weights in self._weights.items()}
         if self._ranker is not None:
             scores["reranked"] = self._ranker.scores(query)
-        (scores[self.shipped],) = apply_policy(self._policy, [query], [scores[self.shipped]])
+        (scores[self.selected],) = apply_policy(self._policy, [query], [scores[self.selected]])
         new = query.unseen.candidates
         return {
-            name: moment.measure(*(self._named(part.best(own, 20)[0]) for part in (query.candidates, new)))
-            for name, own in scores.items()
+            name: moment.measure(*(self._named(part.best(current, 20)[0]) for part in (query.candidates, new)))
+            for name, current in scores.items()
         }
 
     def _named(self, items: np.ndarray) -> np.ndarray:
@@ -111,24 +111,26 @@ class References:
     def __init__(self, events: Events, end: int, moments: list[Moment], seed: int, quick: bool) -> None:
         self._events, self._models = events, ItemModels.fit(events, end)
         gains = np.zeros(len(WEIGHTS))
-        taught = []
+        trained = []
         for moment in moments:
-            scores, items, had = scores_at(events, self._models, moment.owner, moment.cutoff)
-            taught.append((pairs_at(events, moment.owner, moment.cutoff, scores, items, had), moment.truth))
-            for place, weight in enumerate(WEIGHTS):
+            scores, items, had = scores_at(events, self._models, moment.entity_index, moment.cutoff)
+            trained.append((pairs_at(events, moment.entity_index, moment.cutoff, scores, items, had), moment.truth))
+            for row_index, weight in enumerate(WEIGHTS):
                 ranked = rank(_blend(scores, weight), items)
-                gains[place] += np.nanmean(ranking_by_row(moment.truth, ranked)["ndcg_10"])
+                gains[row_index] += np.nanmean(ranking_by_row(moment.truth, ranked)["ndcg_10"])
         self._weight = WEIGHTS[int(gains.argmax())]
-        self._ranker = HandRanker(taught, seed, quick)
+        self._ranker = HandRanker(trained, seed, quick)
 
     def measure(self, moment: Moment) -> dict[str, np.ndarray]:
         """Metrics of every reference."""
-        scores, items, had = scores_at(self._events, self._models, moment.owner, moment.cutoff)
-        pairs = pairs_at(self._events, moment.owner, moment.cutoff, scores, items, had)
+        scores, items, had = scores_at(self._events, self._models, moment.entity_index, moment.cutoff)
+        pairs = pairs_at(self._events, moment.entity_index, moment.cutoff, scores, items, had)
         scores["ease + personal"] = _blend(scores, self._weight)
-        found = {name: moment.measure(rank(own, items), rank(own, items, ~had)) for name, own in scores.items()}
+        result = {
+            name: moment.measure(rank(current, items), rank(current, items, ~had)) for name, current in scores.items()
+        }
         ranked = (self._ranker.rank(pairs, allowed) for allowed in (np.True_, ~pairs.had))
-        return found | {"hand LightGBM": moment.measure(*ranked)}
+        return result | {"hand LightGBM": moment.measure(*ranked)}
 
 
 def _blend(scores: dict[str, np.ndarray], weight: float) -> np.ndarray:
@@ -143,34 +145,34 @@ def products(
     seconds = {"product": float(task_model(ws, name).metrics["seconds"])}
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
-        rows, found = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
-        shelf = RecommendationContext(ws, warehouse, task, times.data_end)
-    validation = list(_moments(rows, "validation", events, found, CUTOFFS, seed))
-    began = time.perf_counter()
+        rows, result = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
+        context = RecommendationContext(ws, warehouse, task, times.data_end)
+    validation = list(_moments(rows, "validation", events, result, CUTOFFS, seed))
+    started = time.perf_counter()
     references = References(events, end, validation, seed, quick)
-    seconds["baseline"] = time.perf_counter() - began
-    sides = Product(shelf, found, events, end, RecommendationArtifact.current(ws.store, name)), references
+    seconds["baseline"] = time.perf_counter() - started
+    halves = Product(context, result, events, end, RecommendationArtifact.current(ws.store, name)), references
     parts: list[dict[str, list[np.ndarray]]] = [{}, {}]
     owners, spent = [], []
-    for moment in _moments(rows, "test", events, found, len(times.cutoffs), seed):
-        owners.append(moment.owner)
-        for side, gathered in zip(sides, parts, strict=True):
-            began = time.perf_counter()
-            for way, values in side.measure(moment).items():
-                gathered.setdefault(way, []).append(values)
-        spent.append(time.perf_counter() - began)
+    for moment in _moments(rows, "test", events, result, len(times.cutoffs), seed):
+        owners.append(moment.entity_index)
+        for side, batched in zip(halves, parts, strict=True):
+            started = time.perf_counter()
+            for method, values in side.measure(moment).items():
+                batched.setdefault(method, []).append(values)
+        spent.append(time.perf_counter() - started)
     # The product's stage answers the newest moments of the test too; so do the seconds of the references.
     seconds["baseline"] += sum(spent[-CUTOFFS:])
-    ours, theirs = ({way: np.concatenate(values) for way, values in gathered.items()} for gathered in parts)
+    ours, theirs = ({method: np.concatenate(values) for method, values in batched.items()} for batched in parts)
     draws = resamples(np.concatenate(owners), 40 if quick else 200, seed)
-    shipped = sides[0].shipped
-    kinds = {kind: _paired(ours[shipped], theirs, n, draws) for n, kind in enumerate(KINDS)}
+    selected = halves[0].selected
+    kinds = {kind: _paired(ours[selected], theirs, n, draws) for n, kind in enumerate(KINDS)}
     return {
         "metric": "ndcg_10",
-        "shipped_name": shipped,
+        "shipped_name": selected,
         **kinds["all"],
-        "candidates": {way: _figures(values) for way, values in ours.items()},
-        "baselines": {way: _figures(values) for way, values in theirs.items()},
+        "candidates": {method: _figures(values) for method, values in ours.items()},
+        "baselines": {method: _figures(values) for method, values in theirs.items()},
         "new": kinds["new"],
     }, seconds
 
@@ -183,7 +185,7 @@ def _paired(ours: np.ndarray, theirs: dict[str, np.ndarray], kind: int, draws: l
         return lambda rows: float(np.nanmean(column[rows]))
 
     everything = np.arange(len(ours))
-    best = max(theirs, key=lambda way: of(theirs[way])(everything))
+    best = max(theirs, key=lambda method: of(theirs[method])(everything))
     return {
         "shipped": round(of(ours)(everything), 4),
         "interval": interval(of(ours), draws),

@@ -20,7 +20,9 @@ def counts(events: Events, before: int, after: int = 0, half_life: float | None 
     seen = (events.time < before) & (events.time >= after)
     age = (before - events.time[seen]) / DAY
     weight = np.ones(len(age)) if half_life is None else np.exp2(-age / half_life)
-    return csr_matrix((weight, (events.owner[seen], events.item[seen])), (len(events.entities), len(events.items)))
+    return csr_matrix(
+        (weight, (events.entity_index[seen], events.item[seen])), (len(events.entities), len(events.items))
+    )
 
 
 @dataclass(frozen=True)
@@ -51,49 +53,49 @@ class ItemModels:
 
 
 def scores_at(
-    events: Events, models: ItemModels, owner: np.ndarray, cutoff: int
+    events: Events, models: ItemModels, entity_index: np.ndarray, cutoff: int
 ) -> tuple[dict, np.ndarray, np.ndarray]:
     """Scores (owners, items) of each recommender for items sold lately, these items, and who had them already."""
     recent = np.asarray(counts(events, cutoff, cutoff - RECENT).sum(axis=0)).ravel()
     items = np.flatnonzero(recent >= LEAST_SALES)
     everything = counts(events, cutoff)
-    had = np.asarray(everything[owner][:, items].todense()) > 0
+    had = np.asarray(everything[entity_index][:, items].todense()) > 0
     faded = counts(events, cutoff, half_life=60.0)
-    personal = np.asarray(faded[owner][:, items].todense(), dtype=np.float32)
+    personal = np.asarray(faded[entity_index][:, items].todense(), dtype=np.float32)
     popularity = np.broadcast_to(recent[items] / recent.max(), personal.shape)
     binary = everything.copy()
     binary.data[:] = 1
-    place = np.full(len(events.items), -1)
-    place[models.items] = np.arange(len(models.items))
-    own = binary[owner][:, models.items]
-    known = place[items] >= 0
-    found = {"popularity": popularity, "personal": personal / np.maximum(personal.max(axis=1, keepdims=True), 1e-9)}
+    row_index = np.full(len(events.items), -1)
+    row_index[models.items] = np.arange(len(models.items))
+    current = binary[entity_index][:, models.items]
+    known = row_index[items] >= 0
+    result = {"popularity": popularity, "personal": personal / np.maximum(personal.max(axis=1, keepdims=True), 1e-9)}
     for name, weights in (("ease", models.ease), ("item-knn", models.knn)):
         table = np.zeros(personal.shape, np.float32)
-        table[:, known] = np.asarray(own @ weights[:, place[items[known]]])
-        found[name] = table / np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-9)
-    found["tifu-knn"] = _tifu(faded, owner, items)
-    return found, items, had
+        table[:, known] = np.asarray(current @ weights[:, row_index[items[known]]])
+        result[name] = table / np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-9)
+    result["tifu-knn"] = _tifu(faded, entity_index, items)
+    return result, items, had
 
 
 def _tifu(
-    faded: csr_matrix, owner: np.ndarray, items: np.ndarray, neighbours: int = 300, own: float = 0.7
+    faded: csr_matrix, entity_index: np.ndarray, items: np.ndarray, neighbours: int = 300, current: float = 0.7
 ) -> np.ndarray:
     """Faded history blended with the mean of the nearest histories."""
     table = faded[:, items].astype(np.float32)
     length = np.sqrt(np.asarray(table.multiply(table).sum(axis=1)).ravel())
     unit = csr_matrix(table.multiply(1 / np.maximum(length, 1e-9)[:, None]))
-    found = np.empty((len(owner), len(items)), np.float32)
-    for low in range(0, len(owner), 256):
-        mine = owner[low : low + 256]
-        close = np.asarray((unit[mine] @ unit.T).todense())
-        close[np.arange(len(mine)), mine] = -1
+    result = np.empty((len(entity_index), len(items)), np.float32)
+    for low in range(0, len(entity_index), 256):
+        chosen = entity_index[low : low + 256]
+        close = np.asarray((unit[chosen] @ unit.T).todense())
+        close[np.arange(len(chosen)), chosen] = -1
         nearest = np.argpartition(-close, min(neighbours, close.shape[1] - 1), axis=1)[:, :neighbours]
-        row = np.repeat(np.arange(len(mine)), nearest.shape[1])
+        row = np.repeat(np.arange(len(chosen)), nearest.shape[1])
         weight = np.full(nearest.size, 1 / neighbours, np.float32)
-        pick = csr_matrix((weight, (row, nearest.ravel())), (len(mine), table.shape[0]))
-        found[low : low + 256] = np.asarray((own * unit[mine] + (1 - own) * (pick @ unit)).todense())
-    return found
+        pick = csr_matrix((weight, (row, nearest.ravel())), (len(chosen), table.shape[0]))
+        result[low : low + 256] = np.asarray((current * unit[chosen] + (1 - current) * (pick @ unit)).todense())
+    return result
 
 
 def rank(scores: np.ndarray, items: np.ndarray, allowed: np.ndarray | None = None, k: int = 20) -> np.ndarray:

@@ -24,14 +24,14 @@ class Buyers:
     mean: np.ndarray  # of the amounts of repeated orders
 
     @classmethod
-    def of(cls, events: Events, owner: np.ndarray, cutoff: np.ndarray, money: str) -> "Buyers":
+    def of(cls, events: Events, entity_index: np.ndarray, cutoff: np.ndarray, money: str) -> "Buyers":
         """From the orders of each owner strictly before its cutoff; orders of one day are one."""
-        end, begin = events.before(owner, cutoff), events.start[owner]
+        end, begin = events.before(entity_index, cutoff), events.start[entity_index]
         days = np.concatenate([[0], np.cumsum(events.is_new_day)])
         total = np.concatenate([[0.0], np.cumsum(events.numbers[money])])
         first, newest = events.time[begin], events.time[np.maximum(end - 1, 0)]
         repeats = np.maximum(days[end] - days[begin] - 1, 0).astype(float)
-        after = np.searchsorted(events.key, events.key_of(owner, first // DAY * DAY + DAY))
+        after = np.searchsorted(events.key, events.key_of(entity_index, first // DAY * DAY + DAY))
         mean = (total[end] - total[np.minimum(after, end)]) / np.maximum(repeats, 1)
         return cls(repeats, (newest - first) / DAY, (cutoff - first) / DAY, mean)
 
@@ -40,21 +40,21 @@ class Buyers:
         return Buyers(self.repeats[chosen], self.last[chosen], self.age[chosen], self.mean[chosen])
 
 
-def expected_orders(known: Buyers, asked: Buyers, days: float) -> np.ndarray:
+def expected_orders(known: Buyers, requested: Buyers, days: float) -> np.ndarray:
     """Expected orders within `days` of those that are asked, by BG/NBD fitted on what is known."""
     r, alpha, a, b = np.exp(_fitted(lambda logs: _bgnbd_loss(np.exp(logs), known), 4))
-    x, last, age = asked.repeats, asked.last, asked.age
+    x, last, age = requested.repeats, requested.last, requested.age
     share = hyp2f1(r + x, b + x, a + b + x - 1, days / (alpha + age + days))
     grown = (a + b + x - 1) / (a - 1) * (1 - ((alpha + age) / (alpha + age + days)) ** (r + x) * share)
     left = np.where(x > 0, a / (b + np.maximum(x, 1) - 1) * ((alpha + age) / (alpha + last)) ** (r + x), 0)
     return np.nan_to_num(grown / (1 + left))
 
 
-def expected_amount(known: Buyers, asked: Buyers) -> np.ndarray:
+def expected_amount(known: Buyers, requested: Buyers) -> np.ndarray:
     """Expected amount of an order of those that are asked, by gamma-gamma fitted on who ordered again."""
     again = known.rows(np.flatnonzero((known.repeats > 0) & (known.mean > 0)))
     p, q, v = np.exp(_fitted(lambda logs: _gamma_loss(np.exp(logs), again), 3))
-    return p * (v + asked.repeats * asked.mean) / np.maximum(p * asked.repeats + q - 1, 1e-3)
+    return p * (v + requested.repeats * requested.mean) / np.maximum(p * requested.repeats + q - 1, 1e-3)
 
 
 def _fitted(loss: Callable[[np.ndarray], float], size: int) -> np.ndarray:
@@ -74,6 +74,6 @@ def _bgnbd_loss(parameters: np.ndarray, known: Buyers) -> float:
 def _gamma_loss(parameters: np.ndarray, again: Buyers) -> float:
     p, q, v = parameters
     x, mean = again.repeats, again.mean
-    found = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(v) + (p * x - 1) * np.log(mean)
-    found += p * x * np.log(x) - (p * x + q) * np.log(x * mean + v)
-    return float(-np.mean(found) + 0.001 * (np.log(parameters) ** 2).sum())
+    result = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(v) + (p * x - 1) * np.log(mean)
+    result += p * x * np.log(x) - (p * x + q) * np.log(x * mean + v)
+    return float(-np.mean(result) + 0.001 * (np.log(parameters) ** 2).sum())

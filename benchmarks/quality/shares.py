@@ -28,29 +28,31 @@ def ranker_curve(ws: Workspace, name: str, report: dict[str, Any], seed: int, qu
     task, fitted = ws.contract.task(name), RecommendationArtifact.current(ws.store, name)
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
-        rows, found = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
-        shelf = RecommendationContext(ws, warehouse, task, times.data_end)
-    learnt = shelf.item_models(times.training_end, fitted.network(shelf.vectors))
+        rows, result = load_task_rows(warehouse, task, times), read_positive_items(warehouse, task)
+        context = RecommendationContext(ws, warehouse, task, times.data_end)
+    training = context.item_models(times.training_end, fitted.network(context.vectors))
     generator = np.random.default_rng(seed)
 
-    def asked(part: str, newest: int, share: float) -> list[Query]:
+    def queries_of(part: str, newest: int, share: float) -> list[Query]:
         queries = []
         for cutoff in np.unique(rows.cutoff[rows.part == part])[-newest:]:
-            mine = np.flatnonzero(rows.cutoff == cutoff)
-            size = min(max(int(share * len(mine)), 20), len(mine))
-            some = rows.take(np.sort(generator.choice(mine, size, replace=False)))
+            chosen = np.flatnonzero(rows.cutoff == cutoff)
+            size = min(max(int(share * len(chosen)), 20), len(chosen))
+            subset = rows.take(np.sort(generator.choice(chosen, size, replace=False)))
             queries.append(
-                shelf.query(shelf.interactions(learnt, int(cutoff)), some, found.items_of(some, shelf.items))
+                context.query(
+                    context.interactions(training, int(cutoff)), subset, result.items_of(subset, context.items)
+                )
             )
         return queries
 
-    test = asked("test", len(times.cutoffs), 1.0)
+    test = queries_of("test", len(times.cutoffs), 1.0)
     theirs = max(values["all"][METRIC] for values in report["baselines"].values())
     curve: Curve = {"0": {"shipped": report["candidates"]["baseline"]["all"][METRIC], "best_baseline": theirs}}
     for share in QUICK_SHARES if quick else SHARES:
         cells = []
         for _ in range(samples if share < max(SHARES) else 1):
-            few = Rankings.learn(asked("validation", CUTOFFS, share), seed, policies_of(task), task.diversity)
+            few = Rankings.learn(queries_of("validation", CUTOFFS, share), seed, policies_of(task), task.diversity)
             answered = blended(test, few.blend)
             cells.append(measure_scores(answered, few.scores_of(answered, few.selected))[METRIC])
         curve[f"{share:g}"] = {"shipped": round(float(np.mean(cells)), 4), "best_baseline": theirs}

@@ -34,10 +34,10 @@ class Problem:
     """Groups that the entities share with others."""
     entity: np.ndarray
     cutoff: np.ndarray
-    place: np.ndarray
+    row_index: np.ndarray
     """Rows of the training examples."""
     target: np.ndarray
-    views: FeatureSets
+    feature_sets: FeatureSets
     hand: np.ndarray
     train: np.ndarray
     validation: np.ndarray
@@ -76,17 +76,30 @@ def read_problem(ws: Workspace, name: str, events: Events) -> Problem:
     rows = prepared(task, rows, ws.settings.seed)
     rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
     target = rows.target.to_numpy().astype(float) if rows.target is not None else np.zeros(0)
-    began = time.perf_counter()
-    place = examples.locate(rows.entity, rows.cutoff)
-    views, keys = single_feature_sets(examples, Checkpoint(ws.store), place, task), peer_keys(examples, place)
+    started = time.perf_counter()
+    row_index = examples.locate(rows.entity, rows.cutoff)
+    feature_sets = single_feature_sets(examples, Checkpoint(ws.store), row_index, task)
+    keys = peer_keys(examples, row_index)
     seen = time.perf_counter()
-    owner = events.entities.get_indexer(rows.entity.to_pandas())
-    hand, _ = hand_features(events, owner, rows.cutoff)
-    made = time.perf_counter()
+    entity_index = events.entities.get_indexer(rows.entity.to_pandas())
+    hand, _ = hand_features(events, entity_index, rows.cutoff)
+    created = time.perf_counter()
     parts = [np.flatnonzero(rows.part == part) for part in ("train", "validation", "test")]
     known = known_before_test(rows, task.horizon)
     return Problem(
-        task, rows, keys, owner, rows.cutoff, place, target, views, hand, *parts, known, seen - began, made - seen
+        task,
+        rows,
+        keys,
+        entity_index,
+        rows.cutoff,
+        row_index,
+        target,
+        feature_sets,
+        hand,
+        *parts,
+        known,
+        seen - started,
+        created - seen,
     )
 
 
@@ -101,10 +114,10 @@ def product_answers(
     part[train], part[validation], part[problem.test] = "train", "validation", "test"
     labelled = np.isin(np.arange(len(part)), np.concatenate([train, validation, train if newest is None else newest]))
     rows = replace(problem.rows, part=part)
-    told, _ = peer_features(problem.task, rows, problem.keys, problem.target, labelled)
-    views, known = problem.views.with_peers(told), train if newest is None else newest
-    rows_read = LabelledRows(problem.task, rows, views, problem.target, problem.entity)
-    chosen = select(rows_read, known, problem.test, seed, views.heads)
+    described, _ = peer_features(problem.task, rows, problem.keys, problem.target, labelled)
+    feature_sets, known = problem.feature_sets.with_peers(described), train if newest is None else newest
+    rows_read = LabelledRows(problem.task, rows, feature_sets, problem.target, problem.entity)
+    chosen = select(rows_read, known, problem.test, seed, feature_sets.heads)
     return chosen.name, chosen.test.predictions
 
 
@@ -119,7 +132,7 @@ def baseline_answers(
 
 
 def tuned_answers(
-    name: str, values: np.ndarray, problem: Problem, given: tuple[np.ndarray, np.ndarray], asked: np.ndarray,
+    name: str, values: np.ndarray, problem: Problem, given: tuple[np.ndarray, np.ndarray], requested: np.ndarray,
     quick: bool, newest: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """The same of any features (rows, features) and to any rows, learnt and tuned on two parts of the rows."""
@@ -128,13 +141,13 @@ def tuned_answers(
     objective = "binary" if binary else "regression"
     parts = [(values[rows], target[rows]) for rows in given]
     boosted, linear = tuned_boosting(*parts, objective, quick), TunedLinear(objective).fit(*parts)
-    asked_values = values[asked]
-    found = _named(name, np.asarray(boosted.predict(asked_values)), linear.predict(asked_values))
+    asked_values = values[requested]
+    result = _named(name, np.asarray(boosted.predict(asked_values)), linear.predict(asked_values))
     if newest is not None:
         data = values[newest], target[newest]
         again = np.asarray(refitted(boosted, data).predict(asked_values))
-        found |= _named(f"refitted {name}", again, linear.refit(data).predict(asked_values))
-    return found if binary else {way: np.expm1(answer) for way, answer in found.items()}
+        result |= _named(f"refitted {name}", again, linear.refit(data).predict(asked_values))
+    return result if binary else {method: np.expm1(answer) for method, answer in result.items()}
 
 
 def _named(name: str, boosted: np.ndarray, linear: np.ndarray) -> dict[str, np.ndarray]:
@@ -147,12 +160,12 @@ def measure(
     """The report of a task, and the seconds both sides took from views and features to all labels fitted."""
     generator = np.random.default_rng(seed)
     train, validation = problem.train, problem.validation
-    began = time.perf_counter()
-    shipped, answers = product_answers(problem, train, validation, seed, problem.known)
+    started = time.perf_counter()
+    selected, answers = product_answers(problem, train, validation, seed, problem.known)
     fitted = time.perf_counter()
     baselines = baseline_answers(problem, train, validation, quick, problem.known)
     seconds = {
-        "product": fitted - began + problem.view_seconds,
+        "product": fitted - started + problem.view_seconds,
         "baseline": time.perf_counter() - fitted + problem.hand_seconds,
     }
     draws = resamples(problem.entity[problem.test], 40 if quick else 200, seed)
@@ -170,21 +183,21 @@ def measure(
     for share in shares:
         cells: list[tuple[float, float]] = []
         for _ in range(samples):
-            few, some = problem.draw(share, generator)
-            name, found = product_answers(problem, few, some, seed)
-            other = baseline_answers(problem, few, some, True)
-            cells.append((of(found[name])(everything), max(of(answer)(everything) for answer in other.values())))
-        mine, best_of = np.mean(cells, axis=0)
-        curve[f"{share:g}"] = {"shipped": round(float(mine), 4), "best_baseline": round(float(best_of), 4)}
-    curve["1"] = {"shipped": figures[shipped], "best_baseline": theirs[best]}
+            few, subset = problem.draw(share, generator)
+            name, result = product_answers(problem, few, subset, seed)
+            other = baseline_answers(problem, few, subset, True)
+            cells.append((of(result[name])(everything), max(of(answer)(everything) for answer in other.values())))
+        chosen, best_of = np.mean(cells, axis=0)
+        curve[f"{share:g}"] = {"shipped": round(float(chosen), 4), "best_baseline": round(float(best_of), 4)}
+    curve["1"] = {"shipped": figures[selected], "best_baseline": theirs[best]}
     return {
         "metric": "auroc" if problem.kind is TaskType.BINARY else "r2_log",
-        "shipped": figures[shipped],
-        "shipped_name": shipped,
-        "interval": interval(of(answers[shipped]), draws),
+        "shipped": figures[selected],
+        "shipped_name": selected,
+        "interval": interval(of(answers[selected]), draws),
         "candidates": figures,
         "baselines": theirs,
-        "against_best_baseline": difference(of(answers[shipped]), of(baselines[best]), draws),
+        "against_best_baseline": difference(of(answers[selected]), of(baselines[best]), draws),
         "labels": curve,
         "label_ratio": label_ratio(curve),
     }, seconds

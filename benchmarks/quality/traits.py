@@ -27,7 +27,7 @@ from benchmarks.quality.single import label_ratio
 
 PENALTIES = (0.001, 0.003, 0.01)
 BASELINE = "category log-counts"
-SHIPPED = "shipped"
+SELECTED = "shipped"
 SHARES = (0.01, 0.1, 0.3)
 QUICK_SHARES = (0.1,)
 LEAST = 20
@@ -43,54 +43,56 @@ def trait(ws: Workspace, name: str, events: Events, seed: int, quick: bool) -> t
     with ws.warehouse() as warehouse:
         rows = newest_per_entity(load_task_rows(warehouse, task, snapshot.times, snapshot.plans[name]))
         rows = rows.take(np.flatnonzero(examples.locate(rows.entity, rows.cutoff) >= 0))
-        began = time.perf_counter()
+        started = time.perf_counter()
         terms = terms_of(ws, warehouse, task, rows, snapshot)
-    views = single_feature_sets(examples, Checkpoint(ws.store), examples.locate(rows.entity, rows.cutoff), task, terms)
-    seconds = {"product": time.perf_counter() - began}
+    feature_sets = single_feature_sets(
+        examples, Checkpoint(ws.store), examples.locate(rows.entity, rows.cutoff), task, terms
+    )
+    seconds = {"product": time.perf_counter() - started}
     texts = rows.target.to_pandas().to_numpy() if rows.target is not None else np.zeros(0)
     target = np.unique(texts, return_inverse=True)[1]
-    owner = events.entities.get_indexer(rows.entity.to_pandas())
-    began = time.perf_counter()
-    counts = category_log_counts(events, owner, int(rows.cutoff.max())).astype(np.float64)
-    seconds["baseline"] = time.perf_counter() - began
+    entity_index = events.entities.get_indexer(rows.entity.to_pandas())
+    started = time.perf_counter()
+    counts = category_log_counts(events, entity_index, int(rows.cutoff.max())).astype(np.float64)
+    seconds["baseline"] = time.perf_counter() - started
     answers: dict[str, np.ndarray] = {}
     chosen: Counter[str] = Counter()
     folds = list(StratifiedKFold(5, shuffle=True, random_state=seed).split(counts, target))
     for fit, test in folds:
-        began = time.perf_counter()
-        heads = fit_heads(TaskType.MULTICLASS, views.rows(fit), target[fit], seed)
-        parts = predictions_of(TaskType.MULTICLASS, heads, views.rows(test))
-        shares = _shares(views, target, fit, seed)
+        started = time.perf_counter()
+        heads = fit_heads(TaskType.MULTICLASS, feature_sets.rows(fit), target[fit], seed)
+        parts = predictions_of(TaskType.MULTICLASS, heads, feature_sets.rows(test))
+        shares = _shares(feature_sets, target, fit, seed)
         chosen[" + ".join(shares)] += 1
-        parts[SHIPPED] = blend(TaskType.MULTICLASS, shares, parts)
+        parts[SELECTED] = blend(TaskType.MULTICLASS, shares, parts)
         fitted = time.perf_counter()
         parts[BASELINE] = _counts(counts, target, fit, test, seed)
-        seconds["product"] += fitted - began
+        seconds["product"] += fitted - started
         seconds["baseline"] += time.perf_counter() - fitted
-        for way, answer in parts.items():
-            answers.setdefault(way, np.zeros((len(target), target.max() + 1)))[test] = answer
+        for method, answer in parts.items():
+            answers.setdefault(method, np.zeros((len(target), target.max() + 1)))[test] = answer
 
     def of(answer: np.ndarray) -> Any:
-        return lambda some: macro_auroc(target[some], answer[some])
+        return lambda subset: macro_auroc(target[subset], answer[subset])
 
-    figures = {way: round(of(answer)(np.arange(len(target))), 4) for way, answer in answers.items()}
-    draws = resamples(owner, 40 if quick else 200, seed)
+    figures = {method: round(of(answer)(np.arange(len(target))), 4) for method, answer in answers.items()}
+    draws = resamples(entity_index, 40 if quick else 200, seed)
     curve: dict[str, dict[str, float]] = {}
     for share in QUICK_SHARES if quick else SHARES:
         few = [(some_of(target, fit, share, seed), test) for fit, test in folds]
         curve[f"{share:g}"] = {
-            side: round(of(_few_answers(views, counts, target, few, side, seed))(np.arange(len(target))), 4)
+            side: round(of(_few_answers(feature_sets, counts, target, few, side, seed))(np.arange(len(target))), 4)
             for side in ("shipped", "best_baseline")
         }
-    curve["1"] = {"shipped": figures[SHIPPED], "best_baseline": figures[BASELINE]}
+    curve["1"] = {"shipped": figures[SELECTED], "best_baseline": figures[BASELINE]}
     return {
         "metric": "macro_auroc",
-        "shipped": figures.pop(SHIPPED),
-        "shipped_name": ", ".join(f"{way} in {folds} folds" for way, folds in chosen.most_common()),
-        "interval": interval(of(answers[SHIPPED]), draws),
+        "shipped": figures.pop(SELECTED),
+        "shipped_name": ", ".join(f"{method} in {folds} folds" for method, folds in chosen.most_common()),
+        "interval": interval(of(answers[SELECTED]), draws),
         "baselines": {BASELINE: figures.pop(BASELINE)},
         "candidates": figures,
-        "against_best_baseline": difference(of(answers[SHIPPED]), of(answers[BASELINE]), draws),
+        "against_best_baseline": difference(of(answers[SELECTED]), of(answers[BASELINE]), draws),
         "entities": len(target),
         "labels": curve,
         "label_ratio": label_ratio(curve),
@@ -107,7 +109,7 @@ def some_of(target: np.ndarray, fit: np.ndarray, share: float, seed: int) -> np.
 
 
 def _few_answers(
-    views: FeatureSets,
+    feature_sets: FeatureSets,
     counts: np.ndarray,
     target: np.ndarray,
     folds: list[tuple[np.ndarray, np.ndarray]],
@@ -115,25 +117,25 @@ def _few_answers(
     seed: int,
 ) -> np.ndarray:
     """Out-of-fold answers of a side that learns from few rows, which choose nothing: the safest ships."""
-    found = np.zeros((len(target), target.max() + 1))
+    result = np.zeros((len(target), target.max() + 1))
     for fit, test in folds:
         if side == "shipped":
-            safest = next(name for name in HEADS_WITH_FEWEST_LABELS if name in views.heads)
-            heads = fit_heads(TaskType.MULTICLASS, views.rows(fit), target[fit], seed, [safest])
-            found[test] = predictions_of(TaskType.MULTICLASS, heads, views.rows(test))[safest]
+            safest = next(name for name in HEADS_WITH_FEWEST_LABELS if name in feature_sets.heads)
+            heads = fit_heads(TaskType.MULTICLASS, feature_sets.rows(fit), target[fit], seed, [safest])
+            result[test] = predictions_of(TaskType.MULTICLASS, heads, feature_sets.rows(test))[safest]
         else:
             scale, line = _line(counts, target, fit, PENALTIES[1])
-            found[np.ix_(test, line.classes_)] = line.predict_proba(scale.transform(counts[test]))
-    return found
+            result[np.ix_(test, line.classes_)] = line.predict_proba(scale.transform(counts[test]))
+    return result
 
 
-def _shares(views: FeatureSets, target: np.ndarray, fit: np.ndarray, seed: int) -> dict[str, float]:
+def _shares(feature_sets: FeatureSets, target: np.ndarray, fit: np.ndarray, seed: int) -> dict[str, float]:
     """The shares by which a fifth of the rows to learn from weighs heads fitted on the rest."""
-    learnt, validation = next(StratifiedKFold(5, shuffle=True, random_state=seed).split(fit, target[fit]))
-    heads = fit_heads(TaskType.MULTICLASS, views.rows(fit[learnt]), target[fit[learnt]], seed)
+    fitted, validation = next(StratifiedKFold(5, shuffle=True, random_state=seed).split(fit, target[fit]))
+    heads = fit_heads(TaskType.MULTICLASS, feature_sets.rows(fit[fitted]), target[fit[fitted]], seed)
     rest = fit[validation]
-    trial = Trial(predictions_of(TaskType.MULTICLASS, heads, views.rows(rest)), target[rest], rest)
-    return blend_weights(TaskType.MULTICLASS, "macro_auroc", [trial], len(learnt))
+    trial = Trial(predictions_of(TaskType.MULTICLASS, heads, feature_sets.rows(rest)), target[rest], rest)
+    return blend_weights(TaskType.MULTICLASS, "macro_auroc", [trial], len(fitted))
 
 
 def _counts(counts: np.ndarray, target: np.ndarray, fit: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
@@ -142,8 +144,8 @@ def _counts(counts: np.ndarray, target: np.ndarray, fit: np.ndarray, test: np.nd
 
     def score(penalty: float) -> float:
         total = 0.0
-        for some, rest in inner:
-            scale, line = _line(counts, target, fit[some], penalty)
+        for subset, rest in inner:
+            scale, line = _line(counts, target, fit[subset], penalty)
             answer = line.predict_proba(scale.transform(counts[fit[rest]]))
             total += macro_auroc(target[fit[rest]], answer)
         return total

@@ -30,7 +30,7 @@ select sum(weight * (least(first_week + active_weeks, {weeks}) - greatest(first_
 from generator.population
 """
 
-THING_FACTS = """
+ITEM_ATTRIBUTES = """
 select
     id as item_id,
     'family ' || whole(id * 64 + {source}, 10, {families}) as family,
@@ -85,15 +85,15 @@ from chosen
 
 def generate(path: str, memory: str, sources: int, **size: Any) -> dict[str, Any]:
     """Fill the raw tables of a new warehouse; rows and seconds per table."""
-    made = Generator(Path(path), Size(**size), memory)
+    created = Generator(Path(path), Size(**size), memory)
     sizes = {"kinds": KINDS, "items": ITEMS, "families": FAMILIES, "makers": MAKERS, "grades": GRADES}
-    made.table("generator.population", POPULATION, **sizes)
-    total = float(made.connection.execute(TOTAL.format(weeks=made.size.weeks)).fetchall()[0][0])
-    scale = made.size.events * made.size.entities / total
+    created.table("generator.population", POPULATION, **sizes)
+    total = float(created.connection.execute(TOTAL.format(weeks=created.size.weeks)).fetchall()[0][0])
+    scale = created.size.events * created.size.entities / total
     rows = {}
     for source in range(1, sources + 1):
-        made.table(f"raw.things_{source}", THING_FACTS, source=source, **sizes)
-        made.weekly(f"raw.source_{source}", EVENTS, source=source, scale=scale, **sizes)
-        rows[f"source_{source}"] = made.count(f"raw.source_{source}")
-    made.close()
-    return {"rows": rows, "events": sum(rows.values()), "table_seconds": made.seconds}
+        created.table(f"raw.things_{source}", ITEM_ATTRIBUTES, source=source, **sizes)
+        created.weekly(f"raw.source_{source}", EVENTS, source=source, scale=scale, **sizes)
+        rows[f"source_{source}"] = created.count(f"raw.source_{source}")
+    created.close()
+    return {"rows": rows, "events": sum(rows.values()), "table_seconds": created.seconds}

@@ -71,20 +71,20 @@ class Generator:
 
     def table(self, name: str, query: str, **values: Any) -> None:
         """Make a table of one query."""
-        began = time.perf_counter()
+        started = time.perf_counter()
         self.connection.execute(f"create or replace table {name} as {self._filled(query, values)}")
-        self._spent(name, began)
+        self._spent(name, started)
 
     def weekly(self, name: str, query: str, **values: Any) -> None:
         """Make a table by a query over the weeks from `{first}` to before `{last}`, a few weeks at a time.
 
         So rows stand about in the order of time, as those of a warehouse that is loaded every day.
         """
-        began = time.perf_counter()
-        for place, (first, last) in enumerate(self._weeks()):
-            how = f"insert into {name}" if place else f"create or replace table {name} as"
+        started = time.perf_counter()
+        for row_index, (first, last) in enumerate(self._weeks()):
+            how = f"insert into {name}" if row_index else f"create or replace table {name} as"
             self.connection.execute(f"{how} {self._filled(query, {**values, 'first': first, 'last': last})}")
-        self._spent(name, began)
+        self._spent(name, started)
 
     def count(self, name: str) -> int:
         """Rows of a table."""
@@ -104,5 +104,5 @@ class Generator:
         size = self.size
         return query.format(entities=size.entities, weeks=size.weeks, events=size.events, **values)
 
-    def _spent(self, name: str, began: float) -> None:
-        self.seconds[name] = round(time.perf_counter() - began, 2)
+    def _spent(self, name: str, started: float) -> None:
+        self.seconds[name] = round(time.perf_counter() - started, 2)

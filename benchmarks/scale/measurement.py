@@ -22,12 +22,12 @@ def measured(size: Size, home: Path, chosen: argparse.Namespace, steps: tuple[st
     """Make the data, then build, train and score until a step fails."""
     kind = careers(chosen.sources) if chosen.sources else SHOP
     settings = Settings.model_validate({"dbt_project_dir": home / "project", "home": home})
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "kind": kind.name, "entities": size.entities, "weeks": size.weeks, "cutoffs": size.cutoffs, "events": 0,
         "memory": chosen.memory or None, "duckdb_memory": chosen.duckdb_memory, "dbt_memory": chosen.dbt_memory,
     }  # fmt: skip
-    found["generate"] = _generated(kind, size, settings, chosen.dbt_memory)
-    found["events"] = found["generate"]["events"]
+    result["generate"] = _generated(kind, size, settings, chosen.dbt_memory)
+    result["events"] = result["generate"]["events"]
     lay(kind, size, settings)
     environment = _environment(settings, home, chosen)
     for step in steps[1:]:
@@ -35,15 +35,15 @@ def measured(size: Size, home: Path, chosen: argparse.Namespace, steps: tuple[st
         if command is None:  # `run` has scored too
             continue
         folder = settings.dbt_project_dir if step == "dbt" else home
-        found[step] = watched(command, environment, folder, home)
+        result[step] = watched(command, environment, folder, home)
         if step == "dbt":
-            found[step]["stages"] = _models(settings)
-        found[step]["warehouse_mb"] = _file_mb(settings)
-        if "error" in found[step]:
-            sys.stderr.write(f"{found[step]['command']} failed: {found[step]['error']}\n")
+            result[step]["stages"] = _models(settings)
+        result[step]["warehouse_mb"] = _file_mb(settings)
+        if "error" in result[step]:
+            sys.stderr.write(f"{result[step]['command']} failed: {result[step]['error']}\n")
             break
-    found["metrics"] = metrics(home / "artifacts")
-    return found
+    result["metrics"] = metrics(home / "artifacts")
+    return result
 
 
 def _generated(kind: Kind, size: Size, settings: Settings, memory: str) -> dict[str, Any]:
@@ -58,21 +58,21 @@ def _generated(kind: Kind, size: Size, settings: Settings, memory: str) -> dict[
     for file in (path, path.with_suffix(".duckdb.wal")):
         file.unlink(missing_ok=True)
     before = children_seconds()
-    made = apart(kind.generator, path=str(path), memory=memory, **arguments)
+    created = apart(kind.generator, path=str(path), memory=memory, **arguments)
     spent = {
-        "seconds": round(made["seconds"], 1), "cpu_seconds": round(children_seconds() - before, 1),
-        "peak_mb": round(made["peak_mb"], 1), "warehouse_mb": _file_mb(settings),
+        "seconds": round(created["seconds"], 1), "cpu_seconds": round(children_seconds() - before, 1),
+        "peak_mb": round(created["peak_mb"], 1), "warehouse_mb": _file_mb(settings),
     }  # fmt: skip
-    found = {**spent, **made["result"]}
-    record.write_text(json.dumps({"arguments": arguments, "found": found}))
-    return found
+    result = {**spent, **created["result"]}
+    record.write_text(json.dumps({"arguments": arguments, "found": result}))
+    return result
 
 
 def _models(settings: Settings) -> dict[str, dict[str, float]]:
     """Seconds of each dbt model and test, from what dbt writes at the end."""
     path = settings.manifest_path.with_name("run_results.json")
     results = json.loads(path.read_text())["results"] if path.exists() else []
-    return {one["unique_id"]: {"seconds": round(one["execution_time"], 2)} for one in results}
+    return {entry["unique_id"]: {"seconds": round(entry["execution_time"], 2)} for entry in results}
 
 
 def _file_mb(settings: Settings) -> float:
@@ -107,14 +107,14 @@ def _command(step: str, settings: Settings) -> list[str] | None:
 
 def metrics(artifacts: Path) -> dict[str, dict[str, Any]]:
     """What each task shipped, and its metrics on the test rows beside those of the baseline."""
-    found = {}
+    result = {}
     for pointer in sorted(artifacts.glob("*/evaluation/current.json")):
         version = json.loads(pointer.read_text())["version"]
         report = json.loads((pointer.parent / version / "metrics.json").read_text())
-        shipped = report["shipped"]
-        test = {name: _finite(report["test"][name]) for name in (shipped, "baseline")}
-        found[pointer.parts[-3]] = {"shipped": shipped, **test[shipped], "baseline": test["baseline"]}
-    return found
+        selected = report["shipped"]
+        test = {name: _finite(report["test"][name]) for name in (selected, "baseline")}
+        result[pointer.parts[-3]] = {"shipped": selected, **test[selected], "baseline": test["baseline"]}
+    return result
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

@@ -17,7 +17,7 @@ EVENTS = {
     "entity_id": "bigint", "happened_at": "timestamp", "kind": "varchar", "item_id": "bigint", "points": "double",
     "minutes": "double", "place": "double",
 }  # fmt: skip
-THINGS = {
+ITEMS = {
     "item_id": "bigint", "family": "varchar", "maker": "varchar", "grade": "varchar", "weight": "double",
     "length": "double", "age": "double",
 }  # fmt: skip
@@ -83,15 +83,15 @@ def _raw(sources: int) -> dict[str, Any]:
 
 def _lay_source(target: Path, source: int) -> None:
     """Models of one source of events and of the things that it refers to."""
-    folder, events, things = target / "models" / "behavior", f"source_{source}", f"things_{source}"
+    folder, events, items = target / "models" / "behavior", f"source_{source}", f"things_{source}"
     folder.mkdir(parents=True, exist_ok=True)
-    remembered = "{{ is_remembered('entity_id') }}"
-    (folder / f"{events}.sql").write_text(SOURCE.format(name=events, condition=remembered))
-    (folder / f"{things}.sql").write_text(SOURCE.format(name=things, condition="true"))
-    item = {"config": {"meta": {"basemodel": {"type": "category", "references": things}}}}
+    cached = "{{ is_remembered('entity_id') }}"
+    (folder / f"{events}.sql").write_text(SOURCE.format(name=events, condition=cached))
+    (folder / f"{items}.sql").write_text(SOURCE.format(name=items, condition="true"))
+    item = {"config": {"meta": {"basemodel": {"type": "category", "references": items}}}}
     models = [
         _model(events, {"event": {"entity": "entity_id", "time": "happened_at"}}, EVENTS, {"item_id": item}),
-        _model(things, {"attribute": {"key": "item_id"}}, THINGS, {}),
+        _model(items, {"attribute": {"key": "item_id"}}, ITEMS, {}),
     ]
     _write(folder / f"{events}.yml", {"version": 2, "models": models})
 

@@ -155,21 +155,21 @@ from visits
 
 def generate(path: str, memory: str, **size: Any) -> dict[str, Any]:
     """Fill the raw tables of a new warehouse; rows and seconds per table."""
-    made = Generator(Path(path), Size(**size), memory)
+    created = Generator(Path(path), Size(**size), memory)
     sizes = {
         "products": PRODUCTS, "departments": DEPARTMENTS, "brands": BRANDS, "stores": STORES, "pages": PAGES,
         "groups": GROUPS, "taste": TASTE, "favourites": FAVOURITES, "lines": LINES,
     }  # fmt: skip
-    made.table("generator.population", POPULATION, **sizes)
-    made.table("raw.products", PRODUCT_FACTS, **sizes)
-    made.table("raw.customers", CUSTOMER_FACTS, **sizes)
-    every = TOTAL.format(first=0, last=made.size.weeks, weeks=made.size.weeks)
-    total = float(made.connection.execute(every).fetchall()[0][0])
-    wanted = made.size.events * made.size.entities / total
+    created.table("generator.population", POPULATION, **sizes)
+    created.table("raw.products", PRODUCT_FACTS, **sizes)
+    created.table("raw.customers", CUSTOMER_FACTS, **sizes)
+    every = TOTAL.format(first=0, last=created.size.weeks, weeks=created.size.weeks)
+    total = float(created.connection.execute(every).fetchall()[0][0])
+    wanted = created.size.events * created.size.entities / total
     for name, query, scale in (
         ("purchases", PURCHASE_LINES, wanted * PURCHASES / LINES), ("visits", VISITS, wanted * (1 - PURCHASES)),
     ):  # fmt: skip
-        made.weekly(f"raw.{name}", query.replace("{active}", ACTIVE), scale=scale, **sizes)
-    rows = {name: made.count(f"raw.{name}") for name in ("purchases", "visits", "products", "customers")}
-    made.close()
-    return {"rows": rows, "events": rows["purchases"] + rows["visits"], "table_seconds": made.seconds}
+        created.weekly(f"raw.{name}", query.replace("{active}", ACTIVE), scale=scale, **sizes)
+    rows = {name: created.count(f"raw.{name}") for name in ("purchases", "visits", "products", "customers")}
+    created.close()
+    return {"rows": rows, "events": rows["purchases"] + rows["visits"], "table_seconds": created.seconds}

@@ -40,7 +40,7 @@ class Peaks:
 class Stages:
     """What the lines of progress say: a stage is over when its line comes, and what was seen since is its own."""
 
-    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     peaks: Peaks = field(default_factory=Peaks)
     lines: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -54,7 +54,7 @@ class Stages:
             if step is not None:
                 seconds = {} if step[2] is None else {"seconds": float(step[2])}
                 seen = self.peaks.plain() if self.peaks.resident else {}  # some are shorter than two looks are apart
-                self.found[step[1]] = {**seconds, **seen}
+                self.steps[step[1]] = {**seconds, **seen}
                 self.peaks = Peaks()
 
     def see(self, resident: float, anonymous: float) -> None:
@@ -72,7 +72,7 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
         failed.
     """
     stages, peaks, disk, looked = Stages(), Peaks(), 0.0, 0.0
-    began, used = time.perf_counter(), children_seconds()
+    started, used = time.perf_counter(), children_seconds()
     printed: list[str] = []
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
@@ -89,21 +89,21 @@ def watched(command: list[str], environment: dict[str, str], folder: Path, home:
                 peaks.see(max(resident, highest), anonymous)
                 stages.see(resident, anonymous)
                 if time.perf_counter() - looked > DISK_EVERY:
-                    looked, disk = time.perf_counter(), max(disk, beside_mb(home))
+                    looked, disk = time.perf_counter(), max(disk, stored_mb(home))
                 time.sleep(MEMORY_EVERY)
         finally:
             process.kill()  # one that has ended is left alone; an interrupted benchmark leaves none behind
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - started
         for reader in readers:
             reader.join()
-    found = {
+    result = {
         "command": " ".join([Path(command[0]).name, *command[1:]]), "seconds": round(seconds, 1),
         "cpu_seconds": round(children_seconds() - used, 1), **peaks.plain(),
-        "disk_mb": round(max(disk, beside_mb(home)), 1), "stages": stages.found,
+        "disk_mb": round(max(disk, stored_mb(home)), 1), "stages": stages.steps,
     }  # fmt: skip
     if process.returncode:
-        found["error"] = f"exit status {process.returncode}\n" + "\n".join([*printed[-KEPT_LINES:], *stages.lines])
-    return found
+        result["error"] = f"exit status {process.returncode}\n" + "\n".join([*printed[-KEPT_LINES:], *stages.lines])
+    return result
 
 
 def children_seconds() -> float:
@@ -123,12 +123,12 @@ def memory_mb(root: int) -> tuple[float, float, float]:
                 continue
     tree, added = {root}, True
     while added:
-        more = {one for one, parent in parents.items() if parent in tree} - tree
+        more = {current for current, parent in parents.items() if parent in tree} - tree
         tree, added = tree | more, bool(more)
     resident, anonymous, highest = 0.0, 0.0, 0.0
-    for one in tree:
+    for current in tree:
         try:
-            status = dict(line.split(":", 1) for line in Path(f"/proc/{one}/status").read_text().splitlines())
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{current}/status").read_text().splitlines())
         except OSError:
             continue
         if "VmRSS" in status:
@@ -154,11 +154,11 @@ def size_mb(folder: Path) -> float:
     return total / 2**20
 
 
-def beside_mb(home: Path) -> float:
+def stored_mb(home: Path) -> float:
     """Disk that a home takes beside the warehouse's own file and its log."""
-    own = sum(
+    current = sum(
         path.stat().st_blocks * 512 / 2**20
         for path in (home / "warehouse.duckdb", home / "warehouse.duckdb.wal")
         if path.exists()
     )
-    return size_mb(home) - own
+    return size_mb(home) - current

@@ -69,7 +69,7 @@ def _run(project: Project, tasks: Sequence[str], as_of: str | None, console: Con
         before = None
     what = _why_skipped(before) if before else f"Running {job}" + (f" as of {key}" if key else "")
     console.print(what, style="bold", soft_wrap=True)
-    outcome = before or _made(project, tasks, as_of, job, request)
+    outcome = before or _run_job(project, tasks, as_of, job, request)
     _print_summary(project, names, outcome, console, write_report(settings, outcome.key))
     if not before:
         console.print(f"  Of {outcome.assets} assets {outcome.reused} were there, made from the same, and stayed.")
@@ -95,7 +95,7 @@ def _check_trained(project: Project, tasks: Sequence[str], names: Sequence[str])
         )
 
 
-def _made(project: Project, tasks: Sequence[str], as_of: str | None, job: str, request: Sequence[object]) -> Outcome:
+def _run_job(project: Project, tasks: Sequence[str], as_of: str | None, job: str, request: Sequence[object]) -> Outcome:
     """Run a job, and note what became of it."""
     forget(project.settings)
     with loaded(dbt_executable(), project.settings.kind) as dbt:

@@ -71,8 +71,8 @@ def _show_items(rows: "list[dict]", head: str, entity: str, top: int, as_json: b
         console.print(f"{head}: no item is named to {entity}.", soft_wrap=True, markup=False, highlight=False)
     for item in dict.fromkeys(row["item"] for row in rows):
         current = [row for row in rows if row["item"] == item]
-        score, usual = _number(current[0]["score"]), _number(current[0]["empty_score"])
-        text = f"{head}: number {current[0]['item_rank']} for {entity} is {item}, at {score} where {usual} is usual."
+        score, baseline = _number(current[0]["score"]), _number(current[0]["empty_score"])
+        text = f"{head}: number {current[0]['item_rank']} for {entity} is {item}, at {score} where {baseline} is usual."
         console.print(text, soft_wrap=True, markup=False, highlight=False)
         lines = [(row["contribution"], _speaks(row)) for row in current]
         show(_amounts(lines[:top], [value for value, _ in lines[top:]]), console)

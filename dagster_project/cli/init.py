@@ -86,12 +86,12 @@ def _looked_at(data: list[str]) -> "tuple[list[SeenTable], set[str]]":
     Raises:
         SettingsError: both files and tables of a database are named, or what the database needs is not set.
     """
-    in_database = [place for place in data if place.startswith(IN_DATABASE)]
+    in_database = [location for location in data if location.startswith(IN_DATABASE)]
     if not in_database:
         from basemodel_ops.proposal.tables import look
 
         return look(map(Path, data)), set()
-    kinds = {place.partition(":")[0] for place in in_database}
+    kinds = {location.partition(":")[0] for location in in_database}
     if len(in_database) < len(data) or len(kinds) > 1:
         raise SettingsError(
             f"Files and tables of a database are in no warehouse together: {', '.join(data)}. Load the files into the "
@@ -101,7 +101,7 @@ def _looked_at(data: list[str]) -> "tuple[list[SeenTable], set[str]]":
 
     database = _database(kinds.pop())
     with database.warehouse:
-        return look_into(database, [place.partition(":")[2] for place in in_database]), database.schemas()
+        return look_into(database, [location.partition(":")[2] for location in in_database]), database.schemas()
 
 
 def _database(kind: str) -> "Database":

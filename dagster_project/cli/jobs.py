@@ -21,7 +21,7 @@ from dagster_project.lib.jobs import MAIN_JOB, TRAIN_JOB
 from dagster_project.lib.project import Project
 from dagster_project.lib.surroundings import full, is_full
 
-FORESEEN = re.compile(r"^(basemodel_ops\.errors\.\w+|dagster\.\S+\.Failure): ")
+EXPECTED = re.compile(r"^(basemodel_ops\.errors\.\w+|dagster\.\S+\.Failure): ")
 """Before the message of an error that was raised on purpose; that of any other begins with its class."""
 
 
@@ -82,8 +82,10 @@ def _outcome(results: Sequence[dg.ExecuteInProcessResult], key: str | None) -> O
     scored = {task: rows for result in results for task, rows in _rows_scored(result).items()}
     events = [event for result in results for event in result.all_events]
     steps = [event.step_key for event in events if event.is_step_success]
-    made = [event.materialization for event in events if event.is_step_materialization]
-    reused = {item.asset_key: "reused" in item.metadata and bool(item.metadata["reused"].value) for item in made}
+    materialized = [event.materialization for event in events if event.is_step_materialization]
+    reused = {
+        item.asset_key: "reused" in item.metadata and bool(item.metadata["reused"].value) for item in materialized
+    }
     held = {
         check.asset_key.path[0]: check.description or "" for check in checks
         if check.check_name == HELD_BACK and not check.passed
@@ -138,7 +140,7 @@ def failure(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
             error = error.cause
         # A failed check has said what is wrong; that its step stopped over it says nothing more.
         if error and not (checks and error.cls_name in ("DagsterAssetCheckFailedError", "DagsterDbtCliRuntimeError")):
-            anticipated = FORESEEN.sub("", error.message.strip())
+            anticipated = EXPECTED.sub("", error.message.strip())
             if is_full(anticipated):
                 anticipated = f"{anticipated}\n    {full(settings)}"
             steps.append(f"{event.step_key}: {anticipated}")

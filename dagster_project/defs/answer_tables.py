@@ -9,9 +9,9 @@ import dagster as dg
 from basemodel_ops.code import code_behind
 from basemodel_ops.contract.answers import TABLES, AnswerTable
 from basemodel_ops.contract.types import Relation
-from dagster_project.defs.automation import newest_cutoff
+from dagster_project.defs.automation import freshness, newest_cutoff
+from dagster_project.lib.about import table_metadata
 from dagster_project.lib.project import Project
-from dagster_project.lib.targets import database_of
 
 if TYPE_CHECKING:  # Arrow and the package of stages, which loads torch
     import pyarrow as pa
@@ -34,7 +34,7 @@ class TableAsset:
     column: str
     """Whose rows they are: the column of the entity, or of a value."""
     lineage: Lineage = field(default_factory=dict)
-    beside: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
     """Last words of the names of tables that are written with it."""
     when: str = "cutoff"
     """What else tells its rows apart."""
@@ -46,19 +46,17 @@ class TableAsset:
 
     def spec(
         self, about: str, module: str, deps: Sequence[dg.AssetKey], group: str, *, owners: Sequence[str] = (),
-        tags: Mapping[str, str] | None = None, freshness: dg.FreshnessPolicy | None = None, partitioned: bool = True,
+        tags: Mapping[str, str] | None = None, partitioned: bool = True,
     ) -> dg.AssetSpec:  # fmt: skip
         """The asset: a sentence `about` it without its full stop, the module that makes it, what it is made from."""
         settings, row = self.project.settings, self.words.row.format(key=self.column, when=self.when)
-        parts = (database_of(settings), self.relation.schema_name, self.relation.name)
+        grid = self.project.contract.grid
         return dg.AssetSpec(
             self.key, deps=list(dict.fromkeys(deps)), group_name=group, kinds={"python", settings.kind},
             description=f"{about}, in `{self.relation}`: {row}.", code_version=code_behind(module),
-            automation_condition=newest_cutoff(self.project.contract.grid) if partitioned else None,
-            owners=owners, tags=tags, freshness_policy=freshness,
-            metadata={
-                "dagster/table_name": ".".join(part for part in parts if part), "dagster/storage_kind": settings.kind
-            },
+            automation_condition=newest_cutoff(grid) if partitioned else None,
+            freshness_policy=freshness(grid) if partitioned else None,
+            owners=owners, tags=tags, metadata=table_metadata(settings, self.relation),
         )  # fmt: skip
 
     def with_metadata(self, result: dg.MaterializeResult, workspace: "Workspace") -> dg.MaterializeResult:
@@ -72,7 +70,7 @@ class TableAsset:
             "dagster/row_count": published.table_rows,
             "dagster/partition_row_count": published.rows,
         }
-        for name in self.beside:
+        for name in self.companions:
             also = f"{self.relation.schema_name}.{self.name.removesuffix(self.words.name)}{name}"
             if also in workspace.published:
                 metadata[f"{also} columns"] = self._columns(workspace.published[also].schema, TABLES[name])

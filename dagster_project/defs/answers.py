@@ -14,7 +14,7 @@ from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
 from basemodel_ops.memory import peak_mb, reset_peak
 from dagster_project.defs.answer_tables import TableAsset
-from dagster_project.defs.automation import freshness, newest_cutoff
+from dagster_project.defs.automation import newest_cutoff
 from dagster_project.defs.lineage import of_scores
 from dagster_project.defs.partitions import as_of, cutoffs
 from dagster_project.lib.about import owners, task_tags
@@ -61,11 +61,11 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         for name, report in reports.items():
             result = reported(report, started)
             if name == "entity_representation":
-                found = [_decoding(workspace, context.partition_key, report.version)]
-                yield result._replace(asset_key=REPRESENTATION, check_results=found)
+                results = [_decoding(workspace, context.partition_key, report.version)]
+                yield result._replace(asset_key=REPRESENTATION, check_results=results)
             else:
-                found = _answered(workspace, name, timestamp)
-                yield tables[name].with_metadata(result, workspace)._replace(check_results=found)
+                results = _answered(workspace, name, timestamp)
+                yield tables[name].with_metadata(result, workspace)._replace(check_results=results)
         for task, why in held.items():
             key = scores_key(task)
             result = dg.AssetCheckResult(check_name=HELD_BACK, asset_key=key, passed=False, description=why)
@@ -80,7 +80,7 @@ def _tables(project: Project) -> dict[str, TableAsset]:
         task.name: TableAsset(
             project, scores_key(task.name), f"{task.name}_scores",
             TABLES["scores" if task.form.shape is Shape.ANSWER else "item_scores"], task.entity,
-            of_scores(project, task), when="moment" if task.is_own else "cutoff",
+            of_scores(project, task), when="moment" if task.has_row_cutoffs else "cutoff",
         )
         for task in project.contract.tasks
     }  # fmt: skip
@@ -105,7 +105,7 @@ def _specs(project: Project, tables: Mapping[str, TableAsset]) -> list[dg.AssetS
         tables[task.name].spec(
             f"Answers of `{task.name}` for each {task.entity}", "stages.scoring.scoring",
             [asset_key(model_key(task.name)), asset_key(evaluation_key(task.name)), *made_of, *requested[task.name]],
-            "tasks", owners=owners(contract, task.relation), tags=task_tags(task), freshness=freshness(contract.grid),
+            "tasks", owners=owners(contract, task.relation), tags=task_tags(task),
         )
         for task in contract.tasks
     ]  # fmt: skip

@@ -33,7 +33,7 @@ def newest_cutoff(grid: Grid) -> AutomationCondition | None:
 
 
 def freshness(grid: Grid) -> dg.FreshnessPolicy | None:
-    """Scores are late once the newest were made longer ago than a step of the grid and `LATER`, or a step and a day.
+    """Answers are late once the newest were made longer ago than a step of the grid and `LATER`, or a step and a day.
 
     None of a stopped data set, which has no next cutoff, and of an irregular grid, whose next nobody knows.
     """

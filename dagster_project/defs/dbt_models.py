@@ -46,8 +46,8 @@ class FolderTranslator(DagsterDbtTranslator):
         group = dbt_resource_props.get("group")
         if isinstance(group, Mapping):  # where Dagster has put it in the place of its name
             group = group.get("name")
-        own = super().get_owners({**dbt_resource_props, "group": None})
-        return own or as_owners(owners_of({**dbt_resource_props, "group": group}, self._groups))
+        dagster_owners = super().get_owners({**dbt_resource_props, "group": None})
+        return dagster_owners or as_owners(owners_of({**dbt_resource_props, "group": group}, self._groups))
 
     def get_asset_check_spec(
         self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None

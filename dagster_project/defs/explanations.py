@@ -10,7 +10,7 @@ from basemodel_ops.assets import FOUNDATION_MODEL, model_key, represented
 from basemodel_ops.contract.answers import TABLES
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Task
-from basemodel_ops.memory import reset_peak
+from basemodel_ops.memory import peak_mb, reset_peak
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import scores_key
 from dagster_project.defs.lineage import from_scores
@@ -19,7 +19,7 @@ from dagster_project.lib.about import owners, task_tags
 from dagster_project.lib.check_results import cached_result
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import WorkspaceResource, checked, held_back, reported, unchanged
+from dagster_project.lib.stage import WorkspaceResource, checked, held_back, held_to_budget, reported, unchanged
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.stages import Workspace
@@ -62,6 +62,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, workspaces: WorkspaceResource
     ) -> Iterator[dg.MaterializeResult]:
         from basemodel_ops import stages
+        from basemodel_ops.stages.planning.budget import EXPLANATIONS
 
         timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
         wanted = [task for task in tasks if explanations_key(task.name) in context.selected_asset_keys]
@@ -74,6 +75,7 @@ def assets(project: Project) -> list[dg.AssetsDefinition]:
             reset_peak()
             started, name = time.monotonic(), task.name
             report = stages.task_explanations(workspace, name, timestamp, context.run.run_id)
+            held_to_budget(workspace, context, EXPLANATIONS)(peak_mb())
             results = _results(workspace, task, context.partition_key, report.version)
             yield tables[name].with_metadata(reported(report, started), workspace)._replace(check_results=results)
 
@@ -114,7 +116,7 @@ def keys(project: Project) -> list[dg.AssetKey]:
 
 def _explained(project: Project) -> list[Task]:
     """The tasks whose scores are explained every week."""
-    return [task for task in project.contract.tasks if not task.is_own] if project.settings.explained else []
+    return [task for task in project.contract.tasks if not task.has_row_cutoffs] if project.settings.explained else []
 
 
 def _checks(task: Task) -> list[str]:

@@ -10,13 +10,15 @@ import dagster as dg
 
 from basemodel_ops.assets import FOUNDATION_MODEL, SEGMENTATION, embedding_key, published_columns, represented
 from basemodel_ops.contract.answers import TABLES, published_name
+from basemodel_ops.memory import peak_mb, reset_peak
 from dagster_project.defs.answer_tables import TableAsset
 from dagster_project.defs.answers import REPRESENTATION
 from dagster_project.defs.lineage import of_population, of_values
 from dagster_project.defs.partitions import as_of, cutoffs
+from dagster_project.lib.about import owners
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
-from dagster_project.lib.stage import WorkspaceResource, checked, materialized, reported
+from dagster_project.lib.stage import WorkspaceResource, checked, held_to_budget, materialized, reported
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.report import Report
@@ -86,10 +88,10 @@ def _described(project: Project) -> dict[dg.AssetKey, _Weekly]:
 
 
 def _weekly(project: Project) -> dg.AssetsDefinition:
-    described, asked = _described(project), of_population(project, project.contract.tasks)
-    asked["neighbour"] = asked.get(project.contract.entity, [])
+    described, population = _described(project), of_population(project, project.contract.tasks)
+    population["neighbour"] = population.get(project.contract.entity, [])
     tables = {
-        key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], project.contract.entity, asked)
+        key: TableAsset(project, key, key.path[0], TABLES[key.path[0]], project.contract.entity, population)
         for key in described
     }
     specs = [
@@ -107,10 +109,15 @@ def _weekly(project: Project) -> dg.AssetsDefinition:
         name="insight", specs=specs, check_specs=checks, partitions_def=cutoffs(project.contract.grid), can_subset=True
     )
     def insight(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
+        from basemodel_ops.stages.planning.budget import INSIGHT
+
         timestamp, workspace = as_of(context.partition_key), workspaces.open(context)
-        for made, stage in _stages(workspace, timestamp, context.run.run_id).items():
-            started, wanted = time.monotonic(), context.selected_asset_keys & set(made)
-            for name, report in stage().items() if wanted else ():
+        for made_keys, stage in _stages(workspace, timestamp, context.run.run_id).items():
+            reset_peak()
+            started, wanted = time.monotonic(), context.selected_asset_keys & set(made_keys)
+            reports = stage() if wanted else {}
+            held_to_budget(workspace, context, INSIGHT)(peak_mb())
+            for name, report in reports.items():
                 if (key := dg.AssetKey(name)) in wanted:
                     results = _results(workspace, key, timestamp)
                     yield (
@@ -157,11 +164,16 @@ def _items(project: Project, column: str) -> dg.AssetsDefinition:
         of_values(project, column, sources),
     )  # fmt: skip
     vectors = [asset_key(embedding_key(source, column)) for source in sources]
-    about = f"The vector of each value of `{column}`"
+    about, contract = f"The vector of each value of `{column}`", project.contract
+    owned = [email for source in sources for email in owners(contract, contract.event(source).relation)]
 
     @dg.multi_asset(
         name="__".join(table.key.path),
-        specs=[table.spec(about, "stages.insight.vectors", vectors, GROUP, partitioned=False)],
+        specs=[
+            table.spec(
+                about, "stages.insight.vectors", vectors, GROUP, owners=list(dict.fromkeys(owned)), partitioned=False
+            )
+        ],
     )
     def embedded(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> dg.MaterializeResult:
         from basemodel_ops import stages

@@ -16,10 +16,12 @@ def of_population(project: Project, tasks: Iterable[Task]) -> Lineage:
     """Entity and cutoff of everyone whom some tasks ask about."""
     grid, results = project.contract.grid, Lineage()
     for task in tasks:
-        asked = task.population or task.relation
-        moment = _column(project, asked, task.cutoff)
-        results.setdefault(project.contract.entity, []).append(_column(project, asked, task.entity))
-        results.setdefault("as_of", []).append(_column(project, grid.relation, grid.cutoff) if task.is_own else moment)
+        population = task.population or task.relation
+        moment = _column(project, population, task.cutoff)
+        results.setdefault(project.contract.entity, []).append(_column(project, population, task.entity))
+        results.setdefault("as_of", []).append(
+            _column(project, grid.relation, grid.cutoff) if task.has_row_cutoffs else moment
+        )
     return {name: _once(deps) for name, deps in results.items()}
 
 
@@ -27,16 +29,12 @@ def of_scores(project: Project, task: Task) -> Lineage:
     """Columns of a score table: whom the task asks about and when, and what its classes, labels or items are."""
     results = of_population(project, [task])
     target = _column(project, task.relation, task.target)
-    if task.is_own:
+    if task.has_row_cutoffs:
         results["moment"] = [_column(project, task.population or task.relation, task.cutoff)]
     if task.form.shape is Shape.ITEMS and task.predicts is not None:
         source = project.contract.event(task.predicts.source)
         results["item"] = [_column(project, source.relation, task.predicts.column)]
-    elif task.form.shape is Shape.LABELS:
-        results["item"] = [target]
-    elif task.form.has_labels:
-        results["class"] = [target]
-    return results
+    return results | {name: [target] for name in task.form.group}
 
 
 def of_values(project: Project, column: str, sources: Iterable[str]) -> Lineage:
@@ -46,8 +44,11 @@ def of_values(project: Project, column: str, sources: Iterable[str]) -> Lineage:
 
 
 def from_scores(scores: dg.AssetKey, task: Task, answer: bool = False) -> Lineage:
-    """Columns of a table that is made from a score table: whose rows they are, and as `score` the `answer` compared."""
+    """Columns of a table that is made from a score table: whose rows they are, of which class or label, and as `score`
+    the `answer` compared."""
     names = {name: name for name in (task.entity, "as_of", "moment", "class", "item")}
+    if task.form.group:
+        names["label"] = task.form.group[0]
     names |= {"score": task.form.answer} if answer else {}
     return {name: [dg.TableColumnDep(scores, above)] for name, above in names.items()}
 

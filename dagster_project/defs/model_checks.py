@@ -53,7 +53,7 @@ def preflight_check(project: Project) -> dg.AssetChecksDefinition:
         now = timestamp(project.contract.grid)
         workspace = workspaces.open(context)
         with workspace.warehouse() as warehouse:
-            results = _remembered(project, warehouse, lambda: find(warehouse, project.contract, now))
+            results = _cached_preflight(project, warehouse, lambda: find(warehouse, project.contract, now))
             results += check_models(workspace.contract, warehouse)
         for key in keys:
             yield _summary(key, [result for result in results if is_about(result, models[key])])
@@ -61,7 +61,7 @@ def preflight_check(project: Project) -> dg.AssetChecksDefinition:
     return preflight
 
 
-def _remembered(
+def _cached_preflight(
     project: Project, warehouse: "Warehouse", find: Callable[[], list["CheckResult"]]
 ) -> list["CheckResult"]:
     """What is found of all models, from the last time where they hold the same and all was well.

@@ -13,7 +13,7 @@ from basemodel_ops.assets import TRAINING_EXAMPLES, Asset, category_columns
 from basemodel_ops.assets import assets as declared_assets
 from basemodel_ops.code import code_behind
 from dagster_project.defs.partitions import register
-from dagster_project.lib.about import owners, task_tags
+from dagster_project.lib.about import owners, subjects, task_tags
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
 from dagster_project.lib.stage import WorkspaceResource, held_to_budget, materialized, reported
@@ -123,6 +123,7 @@ def _snapshot(project: Project) -> dg.AssetsDefinition:
 
 def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
     kind, (first, second) = kind_of(asset.key), (*asset.key.split("/"), "")[:2]
+    subject = subjects(project.contract).get(asset.key)
     tasks = [task for task in project.contract.tasks if second and task.name == first]
 
     @dg.asset(
@@ -132,13 +133,13 @@ def _trained(project: Project, asset: Asset) -> dg.AssetsDefinition:
         kinds=set(kind.kinds),
         description=kind.description.format(first, second.replace("__", ".")),
         code_version=asset.code,
-        owners=[owner for task in tasks for owner in owners(project.contract, task.relation)],
+        owners=owners(project.contract, subject) if subject else [],
         tags={name: tag for task in tasks for name, tag in task_tags(task).items()},
     )
     def trained(context: dg.AssetExecutionContext, workspaces: WorkspaceResource) -> dg.MaterializeResult:
         workspace = workspaces.open(context)
-        beside = held_to_budget(workspace, context, asset.key)
-        result = materialized(lambda: _stage(workspace, asset.key), beside)
+        extra = held_to_budget(workspace, context, asset.key)
+        result = materialized(lambda: _stage(workspace, asset.key), extra)
         if asset.key != TRAINING_EXAMPLES:
             return result
         from basemodel_ops.stages import explain_representation

@@ -132,7 +132,7 @@ class Builds:
         settings = self._project.settings
         path = str(settings.warehouse_path.resolve()) if settings.kind == "duckdb" else ""
         names = sorted(name for name in os.environ if name.startswith(("DBT_", "TZ")) and "SECRET" not in name)
-        variables = [(name, os.environ[name]) for name in names if name not in OWN]
+        variables = [(name, os.environ[name]) for name in names if name not in IGNORED]
         return _hash(project_fingerprint(settings), path, variables)
 
     def contents(self, names: Iterable[Name]) -> dict[Name, str | None]:
@@ -155,7 +155,7 @@ class Builds:
         return results
 
 
-OWN = ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_PROFILES_DIR", "DBT_SEND_ANONYMOUS_USAGE_STATS")
+IGNORED = ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_PROFILES_DIR", "DBT_SEND_ANONYMOUS_USAGE_STATS")
 """Set by this package while dbt is started."""
 
 

@@ -44,8 +44,8 @@ def cached_results(
     if all(result.passed for result in results):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".next")
-        found = {"check": check, "version": version, "findings": [asdict(result) for result in results]}
-        temporary.write_text(json.dumps(found, indent=1))
+        record = {"check": check, "version": version, "findings": [asdict(result) for result in results]}
+        temporary.write_text(json.dumps(record, indent=1))
         temporary.replace(path)
     return results, False
 
@@ -61,7 +61,7 @@ def content(warehouse: "Warehouse", contract: Contract, relation: Relation) -> l
 def _read(path: Path) -> tuple[str, list[CheckResult]] | None:
     try:
         result = json.loads(path.read_text())
-        return str(result["version"]), [CheckResult(**finding) for finding in result["findings"]]
+        return str(result["version"]), [CheckResult(**record) for record in result["findings"]]
     except (OSError, ValueError, TypeError, KeyError):  # never written, or not by this code
         return None
 

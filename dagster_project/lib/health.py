@@ -44,5 +44,5 @@ def _answers(url: str) -> None:
 def _succeeds(part: str, *arguments: str) -> None:
     done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True)
     if done.returncode:
-        said = (done.stdout + done.stderr).strip()[-500:]
-        raise HealthError(f"{part} is not well: {said or 'it does not answer'}. Is `basemodel serve {part}` running?")
+        output = (done.stdout + done.stderr).strip()[-500:]
+        raise HealthError(f"{part} is not well: {output or 'it does not answer'}. Is `basemodel serve {part}` running?")

@@ -99,9 +99,9 @@ def serve(listener: socket.socket, adapter: str, watched: int) -> None:
 def answer(called: socket.socket) -> None:
     """Run one command in a fork of this process; tell which that is, and how it ended once all of it has."""
     size, streams, _, _ = socket.recv_fds(called, 8, 3)
-    asked = b""
-    while len(asked) < int.from_bytes(size, "little"):
-        asked += called.recv(1 << 20)
+    request = b""
+    while len(request) < int.from_bytes(size, "little"):
+        request += called.recv(1 << 20)
     child = os.fork()
     if child:
         called.sendall(child.to_bytes(8, "little"))
@@ -109,7 +109,7 @@ def answer(called: socket.socket) -> None:
         called.sendall(bytes([os.waitstatus_to_exitcode(status) & 255]))
         os._exit(0)
     called.close()
-    arguments, directory, environment = json.loads(asked)
+    arguments, directory, environment = json.loads(request)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)

@@ -149,9 +149,9 @@ def ensure_manifest(settings: Settings) -> None:
             text=True,
         )
     if parsed.returncode:
-        said = (parsed.stdout + parsed.stderr).strip()[-2000:]
-        way = " Give variables as BASEMODEL_DBT_VARS='{name: value}'." if "Required var " in said else ""
-        raise ContractError([f"dbt parse of {directory} failed: {said}{way}"])
+        output = (parsed.stdout + parsed.stderr).strip()[-2000:]
+        hint = " Give variables as BASEMODEL_DBT_VARS='{name: value}'." if "Required var " in output else ""
+        raise ContractError([f"dbt parse of {directory} failed: {output}{hint}"])
     stamp.write_text(fingerprint)
 
 
@@ -181,7 +181,7 @@ def project_fingerprint(settings: Settings) -> str:
         for name in VARIABLE.findall(content)
         if not (file in ("profile", "profiles.yml") and SECRET.search(name))
     }
-    variables = [(name, os.environ.get(name)) for name in sorted(results - OWN_VARIABLES)]
+    variables = [(name, os.environ.get(name)) for name in sorted(results - SET_HERE)]
     if any(NAMELESS.search(content) for content in contents.values()):
         # Which variables these are is known only to dbt: none of them may change unseen.
         variables += [(name, value) for name, value in sorted(os.environ.items()) if not SECRET.search(name.encode())]
@@ -196,7 +196,7 @@ VARIABLE = re.compile(rb"env_var\(\s*['\"](\w+)['\"]")
 NAMELESS = re.compile(rb"env_var\((?!\s*['\"]\w+['\"]\s*[,)])\s*[^\s)]")
 """A variable whose name is made up by an expression."""
 
-OWN_VARIABLES = {"BASEMODEL_TARGET", "BASEMODEL_WAREHOUSE_PATH", "BASEMODEL_ANSWERS_SCHEMA", "BASEMODEL_EXPLAINED"}
+SET_HERE = {"BASEMODEL_TARGET", "BASEMODEL_WAREHOUSE_PATH", "BASEMODEL_ANSWERS_SCHEMA", "BASEMODEL_EXPLAINED"}
 """Variables that this package sets for dbt from its settings."""
 
 SECRET = re.compile(b"PASS|SECRET|KEY|TOKEN")

@@ -30,19 +30,19 @@ class WorkspaceResource(dg.ConfigurableResource):
         return Workspace.open(self.project.settings, self.project.contract, context.log.info, context.run.run_id)
 
 
-Beside = Callable[[float], dict[str, dg.MetadataValue]]
-"""What to report beside a stage's own numbers, given the peak of its memory (MiB)."""
+Extra = Callable[[float], dict[str, dg.MetadataValue]]
+"""What more to report than a stage's own numbers, given the peak of its memory (MiB)."""
 
 
-def materialized(stage: Callable[[], "Report"], beside: Beside | None = None) -> dg.MaterializeResult:
-    """Run a stage and report its numbers, pictures, seconds and peak memory; `beside` them where it made something."""
+def materialized(stage: Callable[[], "Report"], extra: Extra | None = None) -> dg.MaterializeResult:
+    """Run a stage and report its numbers, pictures, seconds and peak memory, and what is `extra` of what it made."""
     started = time.monotonic()
     reset_peak()
     report = stage()
     result = reported(report, started)
-    if beside is None or report.reused:
+    if extra is None or report.reused:
         return result
-    return result._replace(metadata={**(result.metadata or {}), **beside(peak_mb())})
+    return result._replace(metadata={**(result.metadata or {}), **extra(peak_mb())})
 
 
 def reported(report: "Report", started: float) -> dg.MaterializeResult:
@@ -76,11 +76,11 @@ def unchanged(key: dg.AssetKey, why: str) -> dg.MaterializeResult:
     )
 
 
-def held_to_budget(workspace: "Workspace", context: dg.AssetExecutionContext, stage: str) -> Beside:
+def held_to_budget(workspace: "Workspace", context: dg.AssetExecutionContext, stage: str) -> Extra:
     """Says what the budget said of a stage, and warns where it took much more."""
     from basemodel_ops.stages.planning.budget import budgeted, exceeded
 
-    def beside(peak: float) -> dict[str, dg.MetadataValue]:
+    def extra(peak: float) -> dict[str, dg.MetadataValue]:
         line = budgeted(workspace.settings, stage)
         if line is None:
             return {}
@@ -90,7 +90,7 @@ def held_to_budget(workspace: "Workspace", context: dg.AssetExecutionContext, st
         seconds = round(line.minutes * 60, 1)
         return {"budget_mb": dg.MetadataValue.float(line.memory_mb), "budget_seconds": dg.MetadataValue.float(seconds)}
 
-    return beside
+    return extra
 
 
 def checked(result: "CheckResult", name: str | None = None, reused: bool = False) -> dg.AssetCheckResult:

@@ -13,7 +13,7 @@ from basemodel_ops.secret_files import read_secret_files
 from basemodel_ops.settings import Settings
 from dagster_project.lib.targets import resolved
 
-OWN = ("", "warehouse.duckdb", "artifacts", "dagster", "dbt", "audit.jsonl")
+HOME_PARTS = ("", "warehouse.duckdb", "artifacts", "dagster", "dbt", "audit.jsonl")
 """What a run writes to under the home, and the home itself."""
 
 ROOM = 16 * 2**20
@@ -75,7 +75,7 @@ def check_home(home: Path) -> None:
             f"The home {home} belongs to another user: {_owned(home)}. Run as that user (in a container: --user "
             f"{home.stat().st_uid}:{home.stat().st_gid}), or set BASEMODEL_HOME."
         )
-    for part in (home / name for name in OWN):
+    for part in (home / name for name in HOME_PARTS):
         if part.exists() and not os.access(part, os.W_OK):
             raise SettingsError(
                 f"No write access to {part}: {_owned(part)}. Run as its owner, give it to this user (chown -R "

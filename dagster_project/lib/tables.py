@@ -36,7 +36,7 @@ def print_contract(contract: Contract, console: Console, unread: Sequence[str] =
         tasks.add_column(heading)
     for task in contract.tasks:
         horizon = f"{task.horizon} days" if task.horizon else f"until {task.known}" if task.known else "-"
-        horizon += ", own moments" if task.is_own else ""
+        horizon += ", own moments" if task.has_row_cutoffs else ""
         tasks.add_row(task.name, task.type.value, task.target, horizon, str(task.population or "-"))
     show(tasks, console)
     for item in contract.personal:
@@ -75,9 +75,9 @@ def print_steps(steps: "Sequence[Step]", console: Console) -> None:
         style = "bold" if step.is_due else "dim"
         table.add_row(step.key, "made" if step.is_due else "reused", step.why, style=style)
     show(table, console)
-    made = sum(step.is_due for step in steps)
+    due = sum(step.is_due for step in steps)
     console.print(
-        f"{made} of {len(steps)} would be made, on the tables as they stand: dbt was not run. Deciles, explanations, "
+        f"{due} of {len(steps)} would be made, on the tables as they stand: dbt was not run. Deciles, explanations, "
         "insight, marts and the report follow the scores.",
         soft_wrap=True,
     )

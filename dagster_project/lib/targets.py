@@ -132,7 +132,7 @@ def _file(output: Mapping[str, Any], settings: Settings, target: str, profile: P
 
 def _check_location(output: Mapping[str, Any], settings: Settings, target: str, kind: str) -> None:
     """Refuse a target whose tables would not be found where its variables point to."""
-    for field, variable in ADAPTERS[kind].places.items():
+    for field, variable in ADAPTERS[kind].locations.items():
         wanted = os.environ.get(variable)
         if wanted and field in output and _bare(there := rendered(output[field], settings)) != _bare(wanted):
             raise SettingsError(

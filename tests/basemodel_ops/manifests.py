@@ -32,8 +32,8 @@ def model(meta: object, columns: Columns, **more: Any) -> dict[str, Any]:
     nodes = {}
     for name, column in columns.items():
         given = column if isinstance(column, dict) else {"data_type": column}
-        own = {"meta": {"basemodel": given["meta"]}} if "meta" in given else {}
-        nodes[name] = {"name": name, "data_type": given.get("data_type"), "config": own}
+        current = {"meta": {"basemodel": given["meta"]}} if "meta" in given else {}
+        nodes[name] = {"name": name, "data_type": given.get("data_type"), "config": current}
     config = {"meta": {} if meta is None else {"basemodel": meta}}
     return {"resource_type": "model", "schema": "main", "config": config, "columns": nodes, **more}
 

@@ -32,10 +32,10 @@ def test_the_chain_is_the_one_a_reader_computes(log: AuditLog) -> None:
     for number, line in enumerate(lines(log), start=1):
         entry = json.loads(line)
         assert (entry["n"], entry["rows"]) == (number, number - 1)
-        own = entry.pop("hash")
+        current = entry.pop("hash")
         text = json.dumps(entry, sort_keys=True, separators=(",", ":"))
-        assert own == hashlib.sha256((previous + "\n" + text).encode()).hexdigest()
-        previous = own
+        assert current == hashlib.sha256((previous + "\n" + text).encode()).hexdigest()
+        previous = current
     end = log.verify()
     assert (end.entries, end.hash, end.bytes) == (ENTRIES, previous, log.path.stat().st_size)
 
@@ -48,15 +48,15 @@ def test_any_flipped_bit_of_any_byte_is_found(log: AuditLog) -> None:
     """Every byte of the log; the bit depends on the place, so that all bits have their turn."""
     data = log.path.read_bytes()
     ends = [sum(map(len, lines(log)[: number + 1])) for number in range(ENTRIES)]
-    for place in range(len(data)):
+    for row_index in range(len(data)):
         broken = bytearray(data)
-        broken[place] ^= 1 << place % 8
+        broken[row_index] ^= 1 << row_index % 8
         log.path.write_bytes(bytes(broken))
-        with pytest.raises(AuditError) as found:
+        with pytest.raises(AuditError) as result:
             log.verify()
-        at = next(number for number, end in enumerate(ends, start=1) if place < end)
-        if place != len(data) - 1:  # without the last line break the last entry counts as cut off
-            assert f"Entry {at} of" in str(found.value), (place, str(found.value))
+        at = next(number for number, end in enumerate(ends, start=1) if row_index < end)
+        if row_index != len(data) - 1:  # without the last line break the last entry counts as cut off
+            assert f"Entry {at} of" in str(result.value), (row_index, str(result.value))
 
 
 @pytest.mark.parametrize("number", range(1, ENTRIES + 1))

@@ -26,9 +26,9 @@ def names(*modules: str) -> set[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_stage_depends_on_its_own_file_and_not_on_the_way_to_the_data(module: str) -> None:
-    found = names(module)
-    assert module.replace(".", "/") + ".py" in found
-    assert not {name for name in found if name.startswith(("warehouse/", "artifacts/", "contract/"))}
+    result = names(module)
+    assert module.replace(".", "/") + ".py" in result
+    assert not {name for name in result if name.startswith(("warehouse/", "artifacts/", "contract/"))}
 
 
 def test_encoders_that_are_found_by_name_count() -> None:

@@ -72,17 +72,17 @@ def test_what_the_image_holds_is_not_compiled_and_what_it_lacks_is_compiled_once
 
 
 def test_links_do_not_replace_what_was_compiled_here(tmp_path: Path) -> None:
-    ahead, here = tmp_path / "ahead", tmp_path / "here"
-    for folder in (ahead, here):
+    prefetched, here = tmp_path / "ahead", tmp_path / "here"
+    for folder in (prefetched, here):
         folder.mkdir()
-    (ahead / "kernel.nbi").write_text("index of the image")
-    (ahead / "kernel.1.nbc").write_text("code of the image")
+    (prefetched / "kernel.nbi").write_text("index of the image")
+    (prefetched / "kernel.1.nbc").write_text("code of the image")
     (here / "kernel.nbi").write_text("index from here")
-    link(ahead, here)
+    link(prefetched, here)
     assert (here / "kernel.nbi").read_text() == "index from here"
     assert (here / "kernel.1.nbc").is_symlink()
     link.cache_clear()
-    link(ahead, here)
+    link(prefetched, here)
 
 
 def test_a_processor_that_would_end_the_process_is_refused_with_the_way_out() -> None:

@@ -50,13 +50,17 @@ class Hospital:
         with duckdb.connect(str(self._folder / "warehouse.duckdb")) as connection:
             connection.execute(text)
 
-    def findings(self, now: datetime = NOW) -> list[CheckResult]:
+    def check_results(self, now: datetime = NOW) -> list[CheckResult]:
         contract = read(self._folder, self.models)
         with DuckDBWarehouse(self._folder / "warehouse.duckdb") as warehouse:
             return preflight(warehouse, contract, now)
 
     def failed(self, now: datetime = NOW) -> dict[str, str]:
-        return {finding.name: finding.description for finding in self.findings(now) if not finding.passed}
+        return {
+            check_result.name: check_result.description
+            for check_result in self.check_results(now)
+            if not check_result.passed
+        }
 
 
 @pytest.fixture
@@ -65,9 +69,9 @@ def clinic(tmp_path: Path) -> Hospital:
 
 
 def test_sound_rows_pass_and_every_model_is_looked_at(clinic: Hospital) -> None:
-    findings = clinic.findings()
-    assert not [finding for finding in findings if not finding.passed]
-    names = [finding.name for finding in findings]
+    check_results = clinic.check_results()
+    assert not [check_result for check_result in check_results if not check_result.passed]
+    names = [check_result.name for check_result in check_results]
     assert len(set(names)) == len(names)
     assert {name.split(":")[0] for name in names} == set(clinic.models) - {"staging"}
 
@@ -152,8 +156,8 @@ def test_a_window_that_ends_with_the_data_may_carry_a_label(clinic: Hospital) ->
 
 def test_a_model_that_is_not_as_declared_is_asked_nothing_else_and_the_others_still_are(clinic: Hospital) -> None:
     clinic.sql("alter table visits alter visited_at type varchar; insert into clinics select * from clinics")
-    findings = clinic.findings()
-    assert [finding.name for finding in findings if finding.name.startswith("visits:")] == [
+    check_results = clinic.check_results()
+    assert [check_result.name for check_result in check_results if check_result.name.startswith("visits:")] == [
         "visits: the warehouse has what is declared"
     ]
     assert list(clinic.failed()) == ["clinics: keys are unique", "visits: the warehouse has what is declared"]
@@ -170,7 +174,7 @@ def test_a_column_that_is_ignored_may_be_missing(clinic: Hospital) -> None:
     assert clinic.failed() == {}
 
 
-def test_facts_with_a_history_are_unique_per_key_and_moment(clinic: Hospital) -> None:
+def test_attributes_with_a_history_are_unique_per_key_and_moment(clinic: Hospital) -> None:
     clinic.models["clinics"]["config"]["meta"] = {
         "basemodel": {"attribute": {"key": "clinic_id", "valid_from": "since"}}
     }
@@ -185,5 +189,5 @@ def test_facts_with_a_history_are_unique_per_key_and_moment(clinic: Hospital) ->
 def test_nothing_is_written(clinic: Hospital, tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     before = path.read_bytes()
-    clinic.findings()
+    clinic.check_results()
     assert path.read_bytes() == before

@@ -12,7 +12,7 @@ from basemodel_ops.data_quality.profiles import Profile, inference_report, profi
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
 ROWS = 400
-THINGS = Relation(schema_name="behavior", name="things")
+ITEMS = Relation(schema_name="behavior", name="things")
 
 
 def looked_at(tmp_path: Path, values: pa.Array, data_type: str, annotated: ColumnType | None = None) -> Profile:
@@ -20,15 +20,15 @@ def looked_at(tmp_path: Path, values: pa.Array, data_type: str, annotated: Colum
     column = Column(
         name="value", data_type=data_type, type=annotated or infer_type("value", data_type), inferred=annotated is None
     )
-    source = AttributeSource(name="things", relation=THINGS, key="key", valid_from=None, columns=(column,))
+    source = AttributeSource(name="things", relation=ITEMS, key="key", valid_from=None, columns=(column,))
     with DuckDBWarehouse(tmp_path / "w.duckdb") as warehouse:
-        warehouse.load(THINGS, pa.table({"key": range(len(values)), "value": values}))
-        (found,) = profile(warehouse, source)
-    return found
+        warehouse.load(ITEMS, pa.table({"key": range(len(values)), "value": values}))
+        (result,) = profile(warehouse, source)
+    return result
 
 
 @pytest.mark.parametrize(
-    ("values", "data_type", "says"),
+    ("values", "data_type", "text"),
     [
         (pa.nulls(ROWS, pa.string()), "varchar", "holds nothing"),
         (pa.array(["EUR"] * ROWS), "varchar", "one value only"),
@@ -40,8 +40,8 @@ def looked_at(tmp_path: Path, values: pa.Array, data_type: str, annotated: Colum
     ],
     ids=["nothing", "constant", "text", "paths", "unique", "ids", "codes"],
 )
-def test_what_the_values_contradict_is_said(tmp_path: Path, values: pa.Array, data_type: str, says: str) -> None:
-    assert says in looked_at(tmp_path, values, data_type).advice
+def test_what_the_values_contradict_is_said(tmp_path: Path, values: pa.Array, data_type: str, text: str) -> None:
+    assert text in looked_at(tmp_path, values, data_type).advice
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_what_fits_is_left_alone(tmp_path: Path, values: pa.Array, data_type: st
 
 
 def test_an_annotation_wins(tmp_path: Path) -> None:
-    found = looked_at(tmp_path, pa.array([i % 3 for i in range(ROWS)]), "integer", ColumnType.NUMBER)
-    assert found.advice == ""
-    assert (found.rows, found.nulls, found.distinct) == (ROWS, 0, 3)
+    result = looked_at(tmp_path, pa.array([i % 3 for i in range(ROWS)]), "integer", ColumnType.NUMBER)
+    assert result.advice == ""
+    assert (result.rows, result.nulls, result.distinct) == (ROWS, 0, 3)
 
 
 def test_the_report_begins_with_what_is_to_review(tmp_path: Path) -> None:

@@ -38,10 +38,10 @@ def test_a_missing_file_is_named_with_its_variable_and_what_is_there(
     (tmp_path / "other").write_text("hidden")
     with pytest.raises(SettingsError) as caught:
         read_secret_files({variable: str(tmp_path / "missing")}, target)
-    said = str(caught.value)
+    message = str(caught.value)
     for word in (variable, str(tmp_path / "missing"), "No such file", "there is other", "Mount the file"):
-        assert word in said
-    assert "hidden" not in said
+        assert word in message
+    assert "hidden" not in message
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

@@ -11,25 +11,25 @@ from benchmarks.quality.events import DAY, Events
 
 
 def test_baskets_sum_their_lines(events: Events) -> None:
-    found = stream_of(events, "baskets")
-    assert found.start.tolist() == [0, 3, 4]
-    np.testing.assert_allclose(np.expm1(found.numbers["spent"]), [3, 4, 8, 48])
-    np.testing.assert_allclose(np.expm1(found.numbers["lines"]), [2, 1, 1, 2])
-    np.testing.assert_allclose(np.expm1(found.numbers["gap"]), [0, 0, 4, 0])
+    result = stream_of(events, "baskets")
+    assert result.start.tolist() == [0, 3, 4]
+    np.testing.assert_allclose(np.expm1(result.numbers["spent"]), [3, 4, 8, 48])
+    np.testing.assert_allclose(np.expm1(result.numbers["lines"]), [2, 1, 1, 2])
+    np.testing.assert_allclose(np.expm1(result.numbers["gap"]), [0, 0, 4, 0])
 
 
 def test_lines_carry_their_category_above_that_of_padding(events: Events) -> None:
-    found = stream_of(events, "lines")
-    assert found.start.tolist() == [0, 4, 6]
-    assert found.codes["category"].tolist() == [2, 2, 3, 4, 5, 5]
-    assert found.codes["weekday"].min() > 0
-    assert found.codes["hour"].tolist() == [1] * 6
+    result = stream_of(events, "lines")
+    assert result.start.tolist() == [0, 4, 6]
+    assert result.codes["category"].tolist() == [2, 2, 3, 4, 5, 5]
+    assert result.codes["weekday"].min() > 0
+    assert result.codes["hour"].tolist() == [1] * 6
 
 
 def test_what_comes_at_a_cutoff_is_not_before_it(events: Events) -> None:
-    found = stream_of(events, "baskets")
+    result = stream_of(events, "baskets")
     moment = events.key_of(np.array([0, 0, 1]), np.array([5, 6, 3]) * DAY)
-    assert np.searchsorted(found.key, moment).tolist() == [2, 3, 3]
+    assert np.searchsorted(result.key, moment).tolist() == [2, 3, 3]
 
 
 def test_an_unknown_unit_and_a_missing_library_are_told(events: Events) -> None:

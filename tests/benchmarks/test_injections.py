@@ -24,8 +24,8 @@ def history() -> History:
 
 
 def changed(history: History, kind: str) -> History:
-    (found,) = injected([history], ["at"], kind, LOW, HIGH, 0)
-    return found
+    (result,) = injected([history], ["at"], kind, LOW, HIGH, 0)
+    return result
 
 
 def window(history: History, entity: int) -> slice:
@@ -35,25 +35,27 @@ def window(history: History, entity: int) -> slice:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_before_the_window_stays(history: History, kind: str) -> None:
-    found = changed(history, kind)
+    result = changed(history, kind)
     for entity in range(ENTITIES):
-        before, now = (slice(one.start[entity], one.positions(np.array([LOW]))[entity, 0]) for one in (history, found))
-        np.testing.assert_array_equal(found.time[now], history.time[before])
-        np.testing.assert_array_equal(found.item_ids["item"][now], history.item_ids["item"][before])
-    assert all((np.diff(found.time[a:b]) >= 0).all() for a, b in zip(found.start, found.start[1:], strict=False))
+        before, now = (
+            slice(entry.start[entity], entry.positions(np.array([LOW]))[entity, 0]) for entry in (history, result)
+        )
+        np.testing.assert_array_equal(result.time[now], history.time[before])
+        np.testing.assert_array_equal(result.item_ids["item"][now], history.item_ids["item"][before])
+    assert all((np.diff(result.time[a:b]) >= 0).all() for a, b in zip(result.start, result.start[1:], strict=False))
 
 
 def test_each_kind_is_what_it_says(history: History) -> None:
-    made = {kind: changed(history, kind) for kind in KINDS}
-    assert np.diff(made["silence"].start).sum() == 40 * ENTITIES
+    created = {kind: changed(history, kind) for kind in KINDS}
+    assert np.diff(created["silence"].start).sum() == 40 * ENTITIES
     for entity in range(1, ENTITIES):
-        own = range(3 * entity, 3 * entity + 3)
-        found = {kind: (one, window(one, entity)) for kind, one in made.items()}
-        items = {kind: one.item_ids["item"][rows] for kind, (one, rows) in found.items()}
-        assert not np.isin(items["another entity's events"], own).any()
+        current = range(3 * entity, 3 * entity + 3)
+        result = {kind: (entry, window(entry, entity)) for kind, entry in created.items()}
+        items = {kind: entry.item_ids["item"][rows] for kind, (entry, rows) in result.items()}
+        assert not np.isin(items["another entity's events"], current).any()
         assert len(items["burst"]) >= 20 + LEAST_BURST
-        assert np.isin(items["burst"], own).all()
-        assert (~np.isin(items["new category"], own)).sum() == 10
-        one, rows = found["shift of hours"]
-        assert set(one.item_ids["at/0"][rows]) == {(entity + 6 + SHIFT) % 24}
-        np.testing.assert_array_equal(one.time[rows] // HOUR % 24, one.item_ids["at/0"][rows])
+        assert np.isin(items["burst"], current).all()
+        assert (~np.isin(items["new category"], current)).sum() == 10
+        entry, rows = result["shift of hours"]
+        assert set(entry.item_ids["at/0"][rows]) == {(entity + 6 + SHIFT) % 24}
+        np.testing.assert_array_equal(entry.time[rows] // HOUR % 24, entry.item_ids["at/0"][rows])

@@ -26,26 +26,26 @@ SHAPE = Shape(
 
 def test_a_next_session_is_the_first_basket_from_the_cutoff_on(events: Events) -> None:
     label = np.array([0, 1, 2, -1, 1, 1])
-    found = next_sessions(events, np.array([0, 0, 1, 1]), np.array([1, 2, 0, 4]) * DAY, label, 3, 9 * DAY)
-    assert found.rows.tolist() == [0, 1, 2]
-    assert found.labels.tolist() == [[True, True, False], [False] * 3, [False, True, False]]
-    np.testing.assert_allclose(np.expm1(found.amounts), [[0, 2, 3], [3, 1, 8], [3, 2, 48]], rtol=1e-5)
+    result = next_sessions(events, np.array([0, 0, 1, 1]), np.array([1, 2, 0, 4]) * DAY, label, 3, 9 * DAY)
+    assert result.rows.tolist() == [0, 1, 2]
+    assert result.labels.tolist() == [[True, True, False], [False] * 3, [False, True, False]]
+    np.testing.assert_allclose(np.expm1(result.amounts), [[0, 2, 3], [3, 1, 8], [3, 2, 48]], rtol=1e-5)
 
 
 def test_what_comes_from_the_end_on_is_not_seen(events: Events) -> None:
     cutoff = np.array([2, 3]) * DAY
-    found = next_sessions(events, np.array([0, 1]), cutoff, np.zeros(6, int), 1, 5 * DAY)
-    assert found.rows.tolist() == [1]
+    result = next_sessions(events, np.array([0, 1]), cutoff, np.zeros(6, int), 1, 5 * DAY)
+    assert result.rows.tolist() == [1]
 
 
 def test_partners_are_two_rows_of_one_entity() -> None:
     entity = np.array([3, 1, 1, 2, 3, 1, 9])
     batches = pairs_of(entity, 8, seed=0)
     for _, rows in zip(range(20), batches, strict=False):
-        one, other = rows.reshape(-1, 2).T
-        assert (one != other).all()
-        assert (entity[one] == entity[other]).all()
-        assert sorted(set(entity[one].tolist())) == [1, 3]
+        entry, other = rows.reshape(-1, 2).T
+        assert (entry != other).all()
+        assert (entity[entry] == entity[other]).all()
+        assert sorted(set(entity[entry].tolist())) == [1, 3]
 
 
 def test_the_contrastive_loss_is_the_cross_entropy_of_a_plain_loop() -> None:

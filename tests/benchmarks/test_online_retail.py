@@ -74,12 +74,12 @@ def test_the_project_carries_a_contract_with_a_task_of_every_type_but_survival_a
 
 
 def test_purchases_are_goods_that_a_known_customer_took_once(settings: Settings) -> None:
-    found = rows(
+    result = rows(
         settings,
         "select customer_id, invoice_id, product_id, quantity, price, amount, purchased_at from behavior.purchases"
         " order by purchased_at",
     )
-    assert found == [
+    assert result == [
         (7, "100", "11111A", 4, 2.0, 8.0, datetime(2010, 5, 10, 10)),
         (8, "101", "22222", 6, 2.0, 12.0, datetime(2010, 6, 1, 10)),
         (7, "200", "22222", 3, 2.0, 6.0, datetime(2010, 12, 5, 9)),
@@ -89,13 +89,13 @@ def test_purchases_are_goods_that_a_known_customer_took_once(settings: Settings)
 
 
 def test_returns_stand_apart_and_count_pieces_that_came_back(settings: Settings) -> None:
-    found = rows(settings, "select customer_id, invoice_id, product_id, quantity, amount from behavior.returns")
-    assert found == [(7, "C300", "22222", 1, 2.0)]
+    result = rows(settings, "select customer_id, invoice_id, product_id, quantity, amount from behavior.returns")
+    assert result == [(7, "C300", "22222", 1, 2.0)]
 
 
 def test_a_kind_is_a_word_that_many_descriptions_end_with(settings: Settings) -> None:
-    found = rows(settings, "select product_id, description, kind from behavior.products order by product_id")
-    assert found == [
+    result = rows(settings, "select product_id, description, kind from behavior.products order by product_id")
+    assert result == [
         ("11111A", "RED BIRD CUP", "CUP"),
         ("22222", "BOX OF BIRDS", "BIRD"),
         ("33333", "TEA CUPS", "CUP"),
@@ -110,13 +110,13 @@ def test_labels_are_what_a_plain_loop_finds(settings: Settings) -> None:
     expected = set()
     for cutoff in cutoffs:
         for customer in (7, 8, 9):
-            mine = [(moment, amount) for owner, moment, amount in purchases if owner == customer]
-            if any(cutoff - timedelta(days=180) <= moment < cutoff for moment, _ in mine):
-                future = [amount for moment, amount in mine if cutoff <= moment < cutoff + timedelta(days=90)]
+            chosen = [(moment, amount) for entity_index, moment, amount in purchases if entity_index == customer]
+            if any(cutoff - timedelta(days=180) <= moment < cutoff for moment, _ in chosen):
+                future = [amount for moment, amount in chosen if cutoff <= moment < cutoff + timedelta(days=90)]
                 expected.add((customer, cutoff, int(not future), sum(future)))
-    found = rows(settings, "select * from tasks.churn_90d inner join tasks.spend_90d using (customer_id, cutoff)")
-    assert set(found) == expected
-    assert len(found) == len(expected)
+    result = rows(settings, "select * from tasks.churn_90d inner join tasks.spend_90d using (customer_id, cutoff)")
+    assert set(result) == expected
+    assert len(result) == len(expected)
 
 
 def test_a_file_that_is_no_table_is_refused_by_name(tmp_path: Path) -> None:

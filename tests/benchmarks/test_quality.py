@@ -31,39 +31,39 @@ def events() -> Events:
     """Random baskets of a year, sorted by owner and time."""
     generator = np.random.default_rng(0)
     size = 1500
-    owner = np.sort(generator.integers(0, OWNERS, size))
+    entity_index = np.sort(generator.integers(0, OWNERS, size))
     time = generator.integers(0, 365 * 24, size) * (DAY // 24)
-    time = time[np.lexsort((time, owner))]
+    time = time[np.lexsort((time, entity_index))]
     day = time // DAY
     is_new = np.ones(size, bool)
-    is_new[1:] = (owner[1:] != owner[:-1]) | (day[1:] != day[:-1])
+    is_new[1:] = (entity_index[1:] != entity_index[:-1]) | (day[1:] != day[:-1])
     item = generator.integers(0, 60, size)
     names = pd.Index([f"kind {n}" for n in range(10)])
     spent = {"spent": generator.random(size) * 10}
     return Events(
-        pd.Index(range(OWNERS)), pd.Index(range(60)), names, owner, time, item, item % 10, is_new, is_new, spent
+        pd.Index(range(OWNERS)), pd.Index(range(60)), names, entity_index, time, item, item % 10, is_new, is_new, spent
     )  # fmt: skip
 
 
 def test_windows_hold_what_a_plain_loop_counts(events: Events) -> None:
-    owner, cutoff = np.arange(OWNERS), np.full(OWNERS, 200 * DAY)
-    values, names = hand_features(events, owner, cutoff)
+    entity_index, cutoff = np.arange(OWNERS), np.full(OWNERS, 200 * DAY)
+    values, names = hand_features(events, entity_index, cutoff)
     for window in WINDOWS:
         for row in range(OWNERS):
-            mine = (events.owner == row) & (events.time < 200 * DAY) & (events.time >= (200 - window) * DAY)
-            assert values[row, names.index(f"events_{window}")] == pytest.approx(np.log1p(mine.sum()), rel=1e-5)
-            spent = events.numbers["spent"][mine].sum()
+            chosen = (events.entity_index == row) & (events.time < 200 * DAY) & (events.time >= (200 - window) * DAY)
+            assert values[row, names.index(f"events_{window}")] == pytest.approx(np.log1p(chosen.sum()), rel=1e-5)
+            spent = events.numbers["spent"][chosen].sum()
             assert values[row, names.index(f"spent_{window}")] == pytest.approx(np.log1p(spent), rel=1e-4)
 
 
 def test_the_future_changes_no_feature_and_the_past_does(events: Events) -> None:
-    owner, cutoff = np.arange(OWNERS), np.full(OWNERS, 200 * DAY)
-    before, _ = hand_features(events, owner, cutoff)
+    entity_index, cutoff = np.arange(OWNERS), np.full(OWNERS, 200 * DAY)
+    before, _ = hand_features(events, entity_index, cutoff)
     turned = np.where(events.time >= 200 * DAY, 9 - events.category, events.category)
     spent = {"spent": np.where(events.time >= 200 * DAY, 99.0, events.numbers["spent"])}
-    after, _ = hand_features(replace(events, category=turned, numbers=spent), owner, cutoff)
+    after, _ = hand_features(replace(events, category=turned, numbers=spent), entity_index, cutoff)
     np.testing.assert_array_equal(after, before)
-    moved, _ = hand_features(replace(events, numbers={"spent": events.numbers["spent"] + 1}), owner, cutoff)
+    moved, _ = hand_features(replace(events, numbers={"spent": events.numbers["spent"] + 1}), entity_index, cutoff)
     assert (moved != before).any()
 
 
@@ -74,7 +74,7 @@ def test_recommenders_rank_items_sold_lately_and_mark_those_had(events: Events) 
     for table in scores.values():
         assert table.shape == had.shape == (OWNERS, len(items))
         assert np.isfinite(table).all()
-    past = (events.owner == 3) & (events.time < 200 * DAY)
+    past = (events.entity_index == 3) & (events.time < 200 * DAY)
     np.testing.assert_array_equal(had[3], np.isin(items, events.item[past]))
     allowed = ~had
     allowed[:, :5] = True
@@ -92,8 +92,8 @@ def test_resamples_take_whole_entities_and_differences_are_paired() -> None:
     values = np.random.default_rng(0).random(200)
     low, high = interval(lambda rows: float(values[rows].mean()), draws)
     assert low < values.mean() < high
-    found = difference(lambda r: float(values[r].mean() + 0.1), lambda r: float(values[r].mean()), draws)
-    assert found == {"mean": 0.1, "low": 0.1, "high": 0.1}
+    result = difference(lambda r: float(values[r].mean() + 0.1), lambda r: float(values[r].mean()), draws)
+    assert result == {"mean": 0.1, "low": 0.1, "high": 0.1}
 
 
 def test_the_ratio_of_labels_is_read_off_the_baselines_curve() -> None:
@@ -113,8 +113,8 @@ def test_new_items_are_those_never_had_and_rows_without_any_are_no_numbers() -> 
     had = csr_matrix(np.array([[1, 1, 0, 0], [0, 0, 0, 2], [1, 0, 0, 0]]))
     rows = TaskRows(pa.chunked_array([[1, 2, 3]]), np.zeros(3, np.int64), None, np.full(3, "test"))
     truth = [np.array([0, 2]), np.array([3]), np.array([], int)]
-    found = Moment(rows, np.arange(3), truth, had).measure(np.array([[0, 1]] * 3), np.array([[2, 3]] * 3))
-    recall, gain = found[:, :, 0], found[:, :, 1]
+    result = Moment(rows, np.arange(3), truth, had).measure(np.array([[0, 1]] * 3), np.array([[2, 3]] * 3))
+    recall, gain = result[:, :, 0], result[:, :, 1]
     nan = np.nan
     np.testing.assert_array_equal(recall, [[0.5, 1.0], [0.0, nan], [nan, nan]])
     ideal = 1 + 1 / np.log2(3)
@@ -164,10 +164,10 @@ def test_few_labels_of_a_trait_hold_every_class() -> None:
     target = np.repeat([0, 1, 2], [500, 300, 2])
     fit = np.flatnonzero(np.arange(802) % 5 != 0)
     for share in (0.001, 0.1):
-        found = some_of(target, fit, share, seed=0)
-        assert len(found) == len(set(found.tolist())) == max(LEAST, int(share * len(fit)))
-        assert np.isin(found, fit).all()
-        assert set(target[found].tolist()) == {0, 1, 2}
+        result = some_of(target, fit, share, seed=0)
+        assert len(result) == len(set(result.tolist())) == max(LEAST, int(share * len(fit)))
+        assert np.isin(result, fit).all()
+        assert set(target[result].tolist()) == {0, 1, 2}
 
 
 def test_the_ratio_of_seconds_is_over_the_tasks_that_count() -> None:
@@ -178,12 +178,12 @@ def test_the_ratio_of_seconds_is_over_the_tasks_that_count() -> None:
 
 
 def test_throughput_is_by_the_second() -> None:
-    found = throughput(rows=100, entities=10, size=4000, seconds=2.0)
-    assert found == {"rows_per_second": 50, "entities_per_second": 5, "bytes_per_second": 2000}
+    result = throughput(rows=100, entities=10, size=4000, seconds=2.0)
+    assert result == {"rows_per_second": 50, "entities_per_second": 5, "bytes_per_second": 2000}
 
 
 def test_draws_are_averaged_metric_by_metric() -> None:
-    cells = [{"shipped": {"auroc": one, "map": 0.2}} for one in (0.5, 0.75)]
+    cells = [{"shipped": {"auroc": entry, "map": 0.2}} for entry in (0.5, 0.75)]
     assert mean_cell(cells) == {"shipped": {"auroc": 0.625, "map": 0.2}}
 
 
@@ -197,14 +197,14 @@ def test_seeds_are_told_by_their_mean_and_range() -> None:
             "throughput": {"training_examples": throughput(3000, 100, 2_000_000, 1.0)},
             "tasks": {
                 "churn": {
-                    "metric": "auroc", "shipped": shipped, "shipped_name": "linear", "interval": [0.7, 0.9],
-                    "baselines": {"hand": 0.79}, "candidates": {"linear": shipped}, "against_best_baseline": gap,
+                    "metric": "auroc", "shipped": selected, "shipped_name": "linear", "interval": [0.7, 0.9],
+                    "baselines": {"hand": 0.79}, "candidates": {"linear": selected}, "against_best_baseline": gap,
                 }
             },
         }
-        for seed, shipped in enumerate((0.8, 0.81))
+        for seed, selected in enumerate((0.8, 0.81))
     ]  # fmt: skip
-    told = page(runs, "")
-    assert "| `churn` | .8050 (.8000 to .8100) | +0.0100 (+0.0100 to +0.0100) |" in told
-    assert "`churn` 1 s, by hand 2 s" in told
-    assert "training_examples 3,000 rows, 100 entities and 2 MB a second" in told
+    described = page(runs, "")
+    assert "| `churn` | .8050 (.8000 to .8100) | +0.0100 (+0.0100 to +0.0100) |" in described
+    assert "`churn` 1 s, by hand 2 s" in described
+    assert "training_examples 3,000 rows, 100 entities and 2 MB a second" in described

@@ -80,7 +80,7 @@ def test_everything_happens_within_the_weeks_of_the_data(wide: Settings, narrow:
         assert cutoffs[-1] == FINISH
 
 
-def test_facts_are_known_when_a_customer_first_comes(wide: Settings) -> None:
+def test_attributes_are_known_when_a_customer_first_comes(wide: Settings) -> None:
     both = "raw.customers inner join raw.purchases using (customer_id)"
     assert rows(wide, f"select count(*) from {both} where purchased_at < valid_from") == [(0,)]
     assert rows(wide, "select count(*), count(distinct customer_id) from raw.customers") == [(200, 200)]
@@ -96,9 +96,9 @@ def test_tastes_activity_and_popularity_are_uneven_as_planted(wide: Settings) ->
         "select taste, department, count(*) from raw.purchases inner join raw.products using (product_id)"
         " inner join generator.population using (customer_id) group by all",
     )
-    own = sum(count for taste, name, count in bought if int(name[-2:]) in {(taste * 3 + j) % 30 for j in range(3)})
+    current = sum(count for taste, name, count in bought if int(name[-2:]) in {(taste * 3 + j) % 30 for j in range(3)})
     chance = 3 / shop.DEPARTMENTS
-    assert own / sum(count for *_, count in bought) == pytest.approx(0.7 + 0.3 * chance, abs=0.04)
+    assert current / sum(count for *_, count in bought) == pytest.approx(0.7 + 0.3 * chance, abs=0.04)
     counts = sorted((n for (n,) in rows(wide, "select count(*) from raw.purchases group by customer_id")), reverse=True)
     assert sum(counts[:20]) > 0.25 * sum(counts)
     ((top, distinct),) = rows(
@@ -110,14 +110,14 @@ def test_tastes_activity_and_popularity_are_uneven_as_planted(wide: Settings) ->
 
 def test_a_seed_makes_the_same_events_and_another_makes_others(wide: Settings, tmp_path: Path) -> None:
     print_of = "select bit_xor(hash(customer_id, purchased_at, product_id, amount, store)) from raw.purchases"
-    found = []
+    result = []
     for seed in (WIDE.seed, 4):
         path = tmp_path / f"{seed}.duckdb"
         shop.generate(str(path), "500MB", **{**vars(WIDE), "seed": seed})
         with duckdb.connect(str(path), read_only=True) as connection:
-            found.append(connection.execute(print_of).fetchall())
-    assert found[0] == rows(wide, print_of)
-    assert found[1] != found[0]
+            result.append(connection.execute(print_of).fetchall())
+    assert result[0] == rows(wide, print_of)
+    assert result[1] != result[0]
 
 
 def test_labels_of_the_shop_are_what_a_plain_loop_finds(wide: Settings) -> None:
@@ -133,22 +133,22 @@ def test_labels_of_the_shop_are_what_a_plain_loop_finds(wide: Settings) -> None:
         for customer, purchases in bought.items():
             if not any(cutoff - timedelta(days=56) <= moment < cutoff for moment, *_ in purchases):
                 continue
-            month = [one for one in purchases if cutoff <= one[0] < cutoff + timedelta(days=28)]
+            month = [entry for entry in purchases if cutoff <= entry[0] < cutoff + timedelta(days=28)]
             is_over = cutoff + timedelta(days=28) <= FINISH
             churn[customer, cutoff] = not month if is_over else None
-            spend[customer, cutoff] = pytest.approx(sum(one[1] for one in month)) if is_over else None
+            spend[customer, cutoff] = pytest.approx(sum(entry[1] for entry in month)) if is_over else None
             if cutoff + timedelta(days=14) <= FINISH:
-                soon = [one for one in month if one[0] < cutoff + timedelta(days=14)]
-                products |= {(customer, cutoff, one[2]) for one in soon}
-                departments |= {(customer, cutoff, one[3]) for one in soon}
+                soon = [entry for entry in month if entry[0] < cutoff + timedelta(days=14)]
+                products |= {(customer, cutoff, entry[2]) for entry in soon}
+                departments |= {(customer, cutoff, entry[3]) for entry in soon}
     for task, expected in (("churn_28d", churn), ("spend_28d", spend)):
-        found = rows(wide, f"from tasks.{task}")
-        assert len(found) == len(expected) > 1000
-        assert {(customer, cutoff): label for customer, cutoff, label in found} == expected
+        result = rows(wide, f"from tasks.{task}")
+        assert len(result) == len(expected) > 1000
+        assert {(customer, cutoff): label for customer, cutoff, label in result} == expected
     for task, expected in (("departments_14d", departments), ("next_products_14d", products)):
-        found = rows(wide, f"from tasks.{task}")
-        assert len(found) == len(expected)
-        assert set(found) == expected
+        result = rows(wide, f"from tasks.{task}")
+        assert len(result) == len(expected)
+        assert set(result) == expected
     assert set(rows(wide, "from tasks.active_customers")) == set(churn)
     assert 0.05 < sum(map(bool, churn.values())) / len(churn) < 0.6
 
@@ -158,18 +158,18 @@ def test_labels_of_careers_are_what_a_plain_loop_finds(narrow: Settings) -> None
     returned, points, kinds = {}, {}, set()
     for (cutoff,) in rows(narrow, "select cutoff from tasks.cutoffs"):
         end = cutoff + timedelta(days=28)
-        active = {one[0] for one in first + last if cutoff - timedelta(days=56) <= one[1] < cutoff}
-        month = [one for one in first if cutoff <= one[1] < end]
+        active = {entry[0] for entry in first + last if cutoff - timedelta(days=56) <= entry[1] < cutoff}
+        month = [entry for entry in first if cutoff <= entry[1] < end]
         for entity in active:
-            own = [one[2] for one in month if one[0] == entity]
-            returned[entity, cutoff] = bool(own) if end <= FINISH else None
-            points[entity, cutoff] = pytest.approx(sum(own)) if end <= FINISH else None
+            current = [entry[2] for entry in month if entry[0] == entity]
+            returned[entity, cutoff] = bool(current) if end <= FINISH else None
+            points[entity, cutoff] = pytest.approx(sum(current)) if end <= FINISH else None
         if end <= FINISH:
-            kinds |= {(one[0], cutoff, one[3]) for one in last if cutoff <= one[1] < end and one[0] in active}
+            kinds |= {(entry[0], cutoff, entry[3]) for entry in last if cutoff <= entry[1] < end and entry[0] in active}
     for task, expected in (("returns_28d", returned), ("points_28d", points)):
-        found = rows(narrow, f"from tasks.{task}")
-        assert len(found) == len(expected) > 100
-        assert {(entity, cutoff): label for entity, cutoff, label in found} == expected
+        result = rows(narrow, f"from tasks.{task}")
+        assert len(result) == len(expected) > 100
+        assert {(entity, cutoff): label for entity, cutoff, label in result} == expected
     assert sorted(rows(narrow, "from tasks.kinds_28d")) == sorted(kinds)
 
 
@@ -185,12 +185,12 @@ def test_a_watched_command_tells_memory_disk_and_stages(tmp_path: Path) -> None:
         "time.sleep(0.6); print('  ✓ first/step 1.5 s', file=sys.stderr, flush=True); del kept; sys.exit(3)"
     )
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    found = watched([sys.executable, "-c", program], environment, tmp_path, tmp_path)
-    assert 80 < found["peak_anonymous_mb"] <= found["peak_mb"] < 300
-    assert found["disk_mb"] == pytest.approx(5_000_000 / 2**20, abs=0.1)
-    assert found["stages"]["first/step"]["seconds"] == 1.5
-    assert found["stages"]["first/step"]["peak_mb"] > 76
-    assert found["error"].startswith("exit status 3")
+    result = watched([sys.executable, "-c", program], environment, tmp_path, tmp_path)
+    assert 80 < result["peak_anonymous_mb"] <= result["peak_mb"] < 300
+    assert result["disk_mb"] == pytest.approx(5_000_000 / 2**20, abs=0.1)
+    assert result["stages"]["first/step"]["seconds"] == 1.5
+    assert result["stages"]["first/step"]["peak_mb"] > 76
+    assert result["error"].startswith("exit status 3")
 
 
 def test_metrics_are_those_of_the_shipped_model_and_the_baseline(tmp_path: Path) -> None:

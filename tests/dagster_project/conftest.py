@@ -80,8 +80,8 @@ def run_job(tmp_path_factory: pytest.TempPathFactory) -> RunJob:
             for name, value in keys.items() if settings.target == "duckdb" else ():
                 patch.setenv(name, value)
             run_main_job(settings, (), as_of, Console(file=out, width=200))
-            told = tuple(name for name, value in keys.items() if os.environ.get(name) == value)
-        return Run(settings, out.getvalue(), told)
+            described = tuple(name for name, value in keys.items() if os.environ.get(name) == value)
+        return Run(settings, out.getvalue(), described)
 
     return run
 

@@ -22,7 +22,7 @@ from dagster_project.lib.project import Project, ensure_manifest
 GRID = Grid(
     relation=Relation(schema_name="any", name="grid"), cutoff="c", data_end="d", start=date(2024, 1, 1), now=None
 )
-NOTHING = Contract(entity="e", events=(), attributes=(), tasks=(), grid=GRID)
+NO_ITEM = Contract(entity="e", events=(), attributes=(), tasks=(), grid=GRID)
 """No declaration is needed to build."""
 
 SOURCE = Path(__file__).parents[1] / "projects" / "skipping"
@@ -49,7 +49,7 @@ class Clinic:
 
     @property
     def project(self) -> Project:
-        return Project(self.settings, NOTHING)
+        return Project(self.settings, NO_ITEM)
 
     def build(self, selection: list[str] | None = None, raises: bool = True) -> dg.ExecuteInProcessResult:
         ensure_manifest(self.settings)
@@ -65,20 +65,26 @@ class Clinic:
 
 
 def reused(result: dg.ExecuteInProcessResult) -> bool:
-    found = {bool(event.metadata.get("reused")) for event in result.asset_materializations_for_node(STEP)}
-    assert len(found) == 1
-    return found.pop()
+    results = {bool(event.metadata.get("reused")) for event in result.asset_materializations_for_node(STEP)}
+    assert len(results) == 1
+    return results.pop()
 
 
-def findings(result: dg.ExecuteInProcessResult) -> set[tuple[str, str, bool, str, Any]]:
+def check_results(result: dg.ExecuteInProcessResult) -> set[tuple[str, str, bool, str, Any]]:
     rows = models.ROWS
     return {
-        (one.asset_key.to_user_string(), one.check_name, one.passed, one.severity.value, one.metadata[rows].value)
-        for one in result.get_asset_check_evaluations()
+        (
+            entry.asset_key.to_user_string(),
+            entry.check_name,
+            entry.passed,
+            entry.severity.value,
+            entry.metadata[rows].value,
+        )
+        for entry in result.get_asset_check_evaluations()
     }
 
 
-def made(tmp: Path) -> Clinic:
+def fresh_clinic(tmp: Path) -> Clinic:
     folder = shutil.copytree(SOURCE, tmp / "project", ignore=shutil.ignore_patterns("target", "logs"))
     (tmp / "home").mkdir()
     clinic = Clinic(Settings(dbt_project_dir=folder, home=tmp / "home"))
@@ -93,7 +99,7 @@ def made(tmp: Path) -> Clinic:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
-    clinic = made(tmp_path_factory.mktemp("built"))
+    clinic = fresh_clinic(tmp_path_factory.mktemp("built"))
     assert not reused(clinic.build())
     return clinic
 
@@ -110,12 +116,12 @@ def replaced(path: Path, old: str, new: str) -> Iterator[None]:
 
 
 def test_a_build_of_the_same_is_skipped_and_says_what_the_last_one_found(tmp_path: Path) -> None:
-    clinic = made(tmp_path)
+    clinic = fresh_clinic(tmp_path)
     first, second = clinic.build(), clinic.build()
     assert not reused(first)
     assert reused(second)
-    assert findings(first) == findings(second)
-    assert ("behavior/visits", "unique_visits_patient", False, "WARN", 1) in findings(second)
+    assert check_results(first) == check_results(second)
+    assert ("behavior/visits", "unique_visits_patient", False, "WARN", 1) in check_results(second)
     # A changed row is built, and then skipped again.
     clinic.sql("update raw.visits set duration = 30 where patient = 'b'")
     assert not reused(clinic.build())
@@ -233,7 +239,7 @@ UNSOUND: list[Callable[[str], str]] = [
 
 @pytest.mark.parametrize("change", UNSOUND)
 def test_a_clock_and_a_hidden_table_are_built_each_time(tmp_path: Path, change: Callable[[str], str]) -> None:
-    clinic = made(tmp_path)
+    clinic = fresh_clinic(tmp_path)
     clinic.sql("create table raw.hidden (patient varchar)")
     model = clinic.path("models/visits.sql")
     model.write_text(change(model.read_text()))

@@ -21,12 +21,12 @@ BAD = CheckResult("bad", False, "One does not.", {"rows": 3})
 class Check:
     """Counts how often it is run."""
 
-    def __init__(self, finding: CheckResult) -> None:
-        self.finding, self.runs = finding, 0
+    def __init__(self, check_result: CheckResult) -> None:
+        self.check_result, self.runs = check_result, 0
 
     def __call__(self) -> CheckResult:
         self.runs += 1
-        return self.finding
+        return self.check_result
 
 
 @pytest.fixture

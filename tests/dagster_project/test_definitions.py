@@ -52,13 +52,13 @@ def test_every_asset_says_what_it_is(project: Project) -> None:
 
 def test_stages_are_guarded_by_blocking_checks(project: Project) -> None:
     definitions = build(project)
-    own = [spec for check in definitions.asset_checks or () for spec in check.check_specs]  # pyright: ignore[reportAttributeAccessIssue]
-    advisory = {spec.name for spec in own if not spec.blocking}
+    current = [spec for check in definitions.asset_checks or () for spec in check.check_specs]  # pyright: ignore[reportAttributeAccessIssue]
+    advisory = {spec.name for spec in current if not spec.blocking}
     # Advice on inferred types and on repeated rows stops nothing; a poor model stops the answers of its own task alone,
     # where they are made.
     assert advisory == {"types", "baseline", "repeats"}
-    own = [spec for spec in own if spec.blocking]
-    guarded = {spec.asset_key.to_user_string() for spec in own}
+    current = [spec for spec in current if spec.blocking]
+    guarded = {spec.asset_key.to_user_string() for spec in current}
     for source in (*project.contract.events, *project.contract.attributes):
         assert project.key(source.relation).to_user_string() in guarded
     assert "foundation_model" in guarded
@@ -71,10 +71,10 @@ def test_each_task_can_run_alone_with_what_it_needs(project: Project) -> None:
         keys = selection(definitions, [task.name])
         assert keys is not None
         subset = job.get_subset(asset_selection=set(keys))
-        made = {key.to_user_string() for key in subset.asset_layer.executable_asset_keys}
+        created = {key.to_user_string() for key in subset.asset_layer.executable_asset_keys}
         others = {other.name for other in project.contract.tasks} - {task.name}
-        assert f"{task.name}/scores" in made
-        assert not {name for name in made if name.split("/")[0] in others}
+        assert f"{task.name}/scores" in created
+        assert not {name for name in created if name.split("/")[0] in others}
 
 
 def test_the_newest_week_holds_the_moment_the_data_stopped(project: Project) -> None:
@@ -94,5 +94,5 @@ def test_loading_the_definitions_loads_nothing_heavy(project: Project) -> None:
 
 def test_the_keys_that_models_may_not_take_are_those_of_all_own_assets(project: Project) -> None:
     groups = (training, answers, insight, explanations)
-    made = {key for group in groups for asset in group.assets(project) for key in asset.keys}
-    assert made <= asset_keys(project.contract)
+    created = {key for group in groups for asset in group.assets(project) for key in asset.keys}
+    assert created <= asset_keys(project.contract)

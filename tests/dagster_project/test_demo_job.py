@@ -65,8 +65,8 @@ def test_each_task_answers_for_its_whole_population(demo: Run, task: str) -> Non
     answered = demo.rows(f"select distinct household_id from basemodel.{task}_scores order by 1")
     known = "where income_band is null" if task == "income_band" else ""
     population = "tasks.income_band" if task == "income_band" else "tasks.active_households"
-    asked = f"select household_id from (from {population} {known}) where cutoff = '2018-01-01' order by 1"
-    assert answered == demo.rows(asked)
+    requested = f"select household_id from (from {population} {known}) where cutoff = '2018-01-01' order by 1"
+    assert answered == demo.rows(requested)
 
 
 def test_ranked_answers_are_ranked_by_score(demo: Run) -> None:
@@ -121,21 +121,21 @@ def test_every_step_stays_under_its_bounds_of_memory_and_every_check_passes(
     with dg.DagsterInstance.get() as instance:
         (run,) = instance.get_runs()
         events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
-    made = [event.materialization for event in events if event.is_step_materialization]
-    peaks = [float(str(asset.metadata["peak_mb"].value)) for asset in made if "peak_mb" in asset.metadata]
+    created = [event.materialization for event in events if event.is_step_materialization]
+    peaks = [float(str(asset.metadata["peak_mb"].value)) for asset in created if "peak_mb" in asset.metadata]
     assert len(peaks) > 20
     assert max(peaks) < MOST_MB
     used = {
         asset.asset_key.to_user_string(): float(str(asset.metadata["peak_mb"].value))
         / float(str(asset.metadata["budget_mb"].value))
-        for asset in made
+        for asset in created
         if "budget_mb" in asset.metadata
     }
     assert len(used) > 10
     assert {asset: share for asset, share in used.items() if share >= TRUSTED} == {}
     checks = [event for event in events if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION]
     assert len(checks) > 100
-    found = [event.asset_check_evaluation_data for event in checks]
-    assert all(one.passed or one.severity is dg.AssetCheckSeverity.WARN for one in found)
+    result = [event.asset_check_evaluation_data for event in checks]
+    assert all(current.passed or current.severity is dg.AssetCheckSeverity.WARN for current in result)
     # The week of Christmas is not like those before it, and the check of p-values says so.
-    assert {one.check_name for one in found if not one.passed} <= {"calibrated"}
+    assert {current.check_name for current in result if not current.passed} <= {"calibrated"}

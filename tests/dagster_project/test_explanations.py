@@ -95,26 +95,28 @@ def test_the_terminal_says_the_same_for_people_and_machines(visits: Run) -> None
     patient, score = highest(visits)
     machine = explain(visits, "returns_14d", patient, "--json")
     assert machine.exit_code == 0, machine.output
-    found = json.loads(machine.stdout)
-    assert found["score"] == pytest.approx(score, abs=1e-6)
-    added = [reason["contribution"] for reason in found["reasons"]]
-    assert sum(added) == pytest.approx(found["score"] - found["empty"], abs=1e-6)
-    times = [time for reason in found["reasons"] for events in reason["notable"] for time in events["times"]]
-    own = visits.rows(f"select visited_at from behavior.visits where patient = '{patient}' and visited_at < {NEWEST}")
-    assert sorted(times) == sorted(str(moment) for (moment,) in own)
+    result = json.loads(machine.stdout)
+    assert result["score"] == pytest.approx(score, abs=1e-6)
+    added = [reason["contribution"] for reason in result["reasons"]]
+    assert sum(added) == pytest.approx(result["score"] - result["empty"], abs=1e-6)
+    times = [time for reason in result["reasons"] for events in reason["notable"] for time in events["times"]]
+    current = visits.rows(
+        f"select visited_at from behavior.visits where patient = '{patient}' and visited_at < {NEWEST}"
+    )
+    assert sorted(times) == sorted(str(moment) for (moment,) in current)
 
 
 @pytest.mark.parametrize("columns", [30, 80, 200])
 def test_numbers_are_never_cut(visits: Run, columns: int) -> None:
     patient, score = highest(visits)
-    found = json.loads(explain(visits, "returns_14d", patient, "--json").stdout)
+    result = json.loads(explain(visits, "returns_14d", patient, "--json").stdout)
     shown = explain(visits, "returns_14d", patient, "--top", "2", columns=columns)
     assert shown.exit_code == 0, shown.output
     assert f"{score:.4f}" in shown.output
-    said = re.findall(r"│\s*([+-]\d+\.\d{4})\s*│", shown.output)
-    added = [reason["contribution"] for reason in found["reasons"]]
+    message = re.findall(r"│\s*([+-]\d+\.\d{4})\s*│", shown.output)
+    added = [reason["contribution"] for reason in result["reasons"]]
     expected = [*added[:2], *([sum(added[2:])] if added[2:] else [])]
-    assert said == [f"{one:+.4f}" for one in expected]
+    assert message == [f"{entry:+.4f}" for entry in expected]
     assert "…" not in shown.output
 
 

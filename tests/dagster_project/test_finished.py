@@ -73,8 +73,8 @@ def warehouse(ended: Run) -> Iterator[Callable[[str], None]]:
 
 def would_do_nothing(settings: Settings, *tasks: str, key: str = KEY, job: str = MAIN_JOB) -> bool:
     project = load_project(settings)
-    asked = [job, list(tasks), key, timestamp(project.contract.grid).date()]
-    return finished.last(project, asked) is not None
+    requested = [job, list(tasks), key, timestamp(project.contract.grid).date()]
+    return finished.last(project, requested) is not None
 
 
 def test_an_unchanged_rerun_is_skipped_with_its_reason(ended: Run, again: Callable[[], Run], started: Jobs) -> None:
@@ -157,11 +157,11 @@ def test_a_dbt_build_that_may_differ_is_run(ended: Run) -> None:
 def test_a_warning_stands_while_the_state_is_unchanged(
     ended: Run, again: Callable[[], Run], started: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finding = CheckResult("repeats", False, "Rows stand twice.", {})
+    check_result = CheckResult("repeats", False, "Rows stand twice.", {})
     (ended.settings.home / "findings" / "visits" / "repeats.json").unlink()
     finished.forget(ended.settings)
     with monkeypatch.context() as patch:
-        patch.setattr(repetition, "repeated_rows", lambda *_: finding)
+        patch.setattr(repetition, "repeated_rows", lambda *_: check_result)
         assert "Nothing to make" not in again().printed
         for _ in range(2):
             assert "and so do its warnings: behavior/visits, repeats" in again().printed
@@ -179,10 +179,10 @@ def test_a_blocking_check_stops_every_run_until_it_passes(
 ) -> None:
     from basemodel_ops.stages.checks import answers
 
-    finding = CheckResult("model", False, "Losses are not finite.", {})
+    check_result = CheckResult("model", False, "Losses are not finite.", {})
     finished.forget(ended.settings)
     with monkeypatch.context() as patch:
-        patch.setattr(answers, "check_model", lambda *_: finding)
+        patch.setattr(answers, "check_model", lambda *_: check_result)
         for _ in range(2):
             with pytest.raises(RunError, match="Losses are not finite"):
                 again()

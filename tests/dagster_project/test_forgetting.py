@@ -31,26 +31,26 @@ def invoke(*arguments: str) -> Result:
 
 def tables(home: Path) -> dict[str, int]:
     """Rows with the canary in any column, per table that has some."""
-    found = {}
+    result = {}
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         names = connection.execute("select schema_name, table_name from duckdb_tables() where not internal").fetchall()
         for schema, table in names:
             query = f"""select count(*) from "{schema}"."{table}" as item where item::varchar like '%{CANARY}%'"""
             ((count,),) = connection.execute(query).fetchall()
             if count:
-                found[f"{schema}.{table}"] = count
-    return found
+                result[f"{schema}.{table}"] = count
+    return result
 
 
 def files(home: Path) -> list[str]:
     """Files with the canary: as text, as eight bytes, or in a column of a Parquet file."""
-    found = []
+    result = []
     for path in sorted(path for path in home.rglob("*") if path.is_file()):
         data = path.read_bytes()
         inside = path.suffix == ".parquet" and str(CANARY) in str(pq.read_table(path).to_pydict())
         if inside or any(form in data for form in FORMS):
-            found.append(str(path.relative_to(home)))
-    return found
+            result.append(str(path.relative_to(home)))
+    return result
 
 
 @dataclass
@@ -63,12 +63,12 @@ class Clinic:
 
     def land(self, with_canary: bool) -> None:
         """The visits as they are, and twelve of the canary, the last of them near the end."""
-        made = (
+        created = (
             (VISITS / "models/raw/visit_log.sql").read_text().replace("'patient ' || number", "cast(number as bigint)")
         )
         self.home.mkdir(parents=True)
         with duckdb.connect(str(self.home / "warehouse.duckdb")) as connection:
-            connection.execute(f"create schema landing; create table landing.visits as {made}")
+            connection.execute(f"create schema landing; create table landing.visits as {created}")
             if with_canary:
                 connection.execute(f"""insert into landing.visits select {CANARY}, 'clinic ' || (range % 3), 20,
                     timestamp '2024-03-10 09:00:00' + to_days(cast(range * 17 as integer)) from range(12)""")
@@ -111,15 +111,15 @@ def project(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch)
 def failed_checks(home: Path) -> set[str]:
     """Assets whose newest result of the check `forgotten` is a failure."""
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
-        found = set()
+        result = set()
         for name in ("foundation_model", "returns_14d/model"):
             key = dg.AssetCheckKey(dg.AssetKey(name.split("/")), "forgotten")
             (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
             assert record.event is not None
             evaluation = record.event.dagster_event.asset_check_evaluation_data  # pyright: ignore[reportOptionalMemberAccess]
             if not evaluation.passed:
-                found.add(name)
-        return found
+                result.add(name)
+        return result
 
 
 EXPLAINED = ("returns_14d_explanations", "returns_14d_aggregate_reasons")
@@ -135,29 +135,31 @@ HELD = {
 def test_a_forgotten_patient_is_nowhere_and_changes_nothing_for_others(
     tmp_path: Path, project: Path, patch: pytest.MonkeyPatch
 ) -> None:
-    asked = Clinic(project, tmp_path / "asked", patch)
-    asked.land(with_canary=True)
-    before = asked.run()
+    requested = Clinic(project, tmp_path / "asked", patch)
+    requested.land(with_canary=True)
+    before = requested.run()
     answers = {f"basemodel.{name}" for name in ANSWERS}
     built = {"landing.visits", "raw.visit_log", "behavior.visits", "tasks.returns_14d", "basemodel.returns_14d_scores"}
     # Whether it is among the explained is for a hash to say.
     explained = {f"basemodel.{name}" for name in EXPLAINED}
-    assert built | answers >= set(tables(asked.home)) >= built | (answers - explained)
-    held_in = set(tables(asked.home)) & set(HELD)
-    held = sum(before.rows(f"select count(*) from {one} where {where}")[0][0] for one, where in HELD.items())
-    holding = {name.split("/")[1] for name in files(asked.home) if name.startswith("artifacts")}
+    assert built | answers >= set(tables(requested.home)) >= built | (answers - explained)
+    held_in = set(tables(requested.home)) & set(HELD)
+    held = sum(before.rows(f"select count(*) from {entry} where {where}")[0][0] for entry, where in HELD.items())
+    holding = {name.split("/")[1] for name in files(requested.home) if name.startswith("artifacts")}
     # Whether it is among the few that the page names is chance.
     assert holding - {"report"} == {"entity_representation", "training_examples", "returns_14d"}
-    assert failed_checks(asked.home) == set()
+    assert failed_checks(requested.home) == set()
     others = before.rows("select count(*) from basemodel.returns_14d_scores")[0][0] - 1
 
-    left = asked.home / "sorting-killed" / "run.arrow"  # what killed runs leave behind
-    half = asked.home / "artifacts" / "training_examples" / ".half-written" / "entities.parquet"
+    left = requested.home / "sorting-killed" / "run.arrow"  # what killed runs leave behind
+    half = requested.home / "artifacts" / "training_examples" / ".half-written" / "entities.parquet"
     for path in (left, half):
         path.parent.mkdir()
         path.write_bytes(FORMS[1])
 
-    asked.execute(f"create schema privacy; create table privacy.requests as select {CANARY} as patient union select -1")
+    requested.execute(
+        f"create schema privacy; create table privacy.requests as select {CANARY} as patient union select -1"
+    )
     done = invoke("forget", "--ids-from", "privacy.requests")
     assert done.exit_code == 0, done.output
     for words in (
@@ -166,22 +168,22 @@ def test_a_forgotten_patient_is_nowhere_and_changes_nothing_for_others(
     ):  # fmt: skip
         assert words in done.stdout
     # What is the customer's is left to them, and the raw model is theirs too.
-    assert set(tables(asked.home)) == {"landing.visits", "raw.visit_log", "privacy.requests"}
-    assert [name for name in files(asked.home) if not name.startswith("warehouse")] == []
-    assert failed_checks(asked.home) == {"foundation_model", "returns_14d/model"}
+    assert set(tables(requested.home)) == {"landing.visits", "raw.visit_log", "privacy.requests"}
+    assert [name for name in files(requested.home) if not name.startswith("warehouse")] == []
+    assert failed_checks(requested.home) == {"foundation_model", "returns_14d/model"}
     assert invoke("models").stdout.count(before.rows("select current_date::varchar")[0][0]) == 2
     assert before.rows("select count(*) from basemodel.returns_14d_scores") == [(others,)]
-    marks = dict(before.rows("select table_name, input_hash from basemodel.ledger"))
-    assert all(marks[name].startswith("forgotten ") for name in held_in)
+    hashes = dict(before.rows("select table_name, input_hash from basemodel.ledger"))
+    assert all(hashes[name].startswith("forgotten ") for name in held_in)
     row_count = "select row_count from basemodel.ledger where table_name = 'basemodel.returns_14d_scores'"
     assert before.rows(row_count) == [(others,)]
 
-    asked.execute(f"delete from landing.visits where patient = {CANARY}; drop table privacy.requests")
-    after = asked.run()
+    requested.execute(f"delete from landing.visits where patient = {CANARY}; drop table privacy.requests")
+    after = requested.run()
     assert invoke("compact").exit_code == 0
-    assert tables(asked.home) == {}
-    assert files(asked.home) == []
-    assert failed_checks(asked.home) == set()
+    assert tables(requested.home) == {}
+    assert files(requested.home) == []
+    assert failed_checks(requested.home) == set()
     assert before.rows("select current_date::varchar")[0][0] not in invoke("models").stdout
     assert "hold" in invoke("audit", "verify").stdout
 

@@ -82,8 +82,8 @@ def test_only_the_tables_of_the_task_that_may_not_answer_stay_back(
         return {schema: {name for other, name in rows if other == schema} for schema, _ in rows}
 
     def worse(ws: object, task: str) -> CheckResult:
-        found: Callable = check
-        return CheckResult("not_worse_than_the_baseline", False, "Far worse.") if task == HELD else found(ws, task)
+        result: Callable = check
+        return CheckResult("not_worse_than_the_baseline", False, "Far worse.") if task == HELD else result(ws, task)
 
     with monkeypatch.context() as patch:
         patch.setattr(answers, "check_task", worse)
@@ -91,11 +91,11 @@ def test_only_the_tables_of_the_task_that_may_not_answer_stay_back(
         assert run(project, home, "2024-09-23") == message  # asked again, it says so again
     assert f"{HELD} is not scored: Far worse." in message
     assert "returns_14d" not in message
-    made = tables()
-    assert {"returns_14d_scores", "returns_14d_deciles", "returns_14d_explanations", "segments"} <= made["basemodel"]
-    assert {"lookalikes", "anomalies"} <= made["basemodel"]
-    assert not {name for name in made["basemodel"] if name.startswith(HELD)}
-    assert {name for name in MARTS if name in made["main"]} == {"of_returns", "of_segments"}
+    created = tables()
+    assert {"returns_14d_scores", "returns_14d_deciles", "returns_14d_explanations", "segments"} <= created["basemodel"]
+    assert {"lookalikes", "anomalies"} <= created["basemodel"]
+    assert not {name for name in created["basemodel"] if name.startswith(HELD)}
+    assert {name for name in MARTS if name in created["main"]} == {"of_returns", "of_segments"}
     assert (home / "report.html").exists()
 
     assert run(project, home, "2024-09-23") == ""  # nothing is wrong with it any more

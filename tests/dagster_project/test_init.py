@@ -36,7 +36,7 @@ def built(folder: Path, warehouse: Path) -> Path:
 
 
 @contextmanager
-def place(
+def put_table(
     kind: str, server: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PostgresWarehouse | SnowflakeWarehouse]:
     """An empty database, which the environment names."""
@@ -73,7 +73,7 @@ def test_files_become_a_project_without_a_line_of_code(tmp_path: Path, monkeypat
     assert next(column for column in contract.attribute("customers").columns if column.name == "e_mail").withheld
 
     with duckdb.connect(str(built(folder, tmp_path / "warehouse.duckdb")), read_only=True) as connection:
-        asked = connection.execute("select count(distinct customer_id) from tasks.returns_14d").fetchone()
+        requested = connection.execute("select count(distinct customer_id) from tasks.returns_14d").fetchone()
         wrong = connection.execute(
             """select count(*) from tasks.returns_14d as label
             join (select distinct data_end from tasks.cutoffs) as ends on true
@@ -81,7 +81,7 @@ def test_files_become_a_project_without_a_line_of_code(tmp_path: Path, monkeypat
                 select 1 from behavior.orders as later where later.customer_id = label.customer_id
                 and later.ordered_at >= label.cutoff and later.ordered_at < label.cutoff + interval 14 days) end"""
         ).fetchone()
-    assert asked == (CUSTOMERS,)
+    assert requested == (CUSTOMERS,)
     assert wrong == (0,)
 
 
@@ -105,10 +105,10 @@ def test_tables_in_a_warehouse_become_a_project(
     """The contract has no problem, dbt builds it, and labels are those that the events themselves have."""
     folder = tmp_path / "my shop"
     server: dict[str, str] = request.getfixturevalue(f"{kind}_server")
-    with place(kind, server, "init", monkeypatch) as warehouse:
+    with put_table(kind, server, "init", monkeypatch) as warehouse:
         load_shop(warehouse, write_shop(tmp_path / "data"), str if kind == "postgres" else snake)
-        mine = pa.table({"mine": [1]})
-        warehouse.load(Relation(schema_name="tasks", name="cutoffs"), mine)
+        chosen = pa.table({"mine": [1]})
+        warehouse.load(Relation(schema_name="tasks", name="cutoffs"), chosen)
         result = CliRunner().invoke(app, ["init", str(folder), f"{kind}:shop"])
         assert result.exit_code == 0, result.output
         for word in ("orders", "entity customer_id", "colours", "not used", "returns_14d"):
@@ -125,7 +125,7 @@ def test_tables_in_a_warehouse_become_a_project(
             rows_of(warehouse, relation)
             for relation in ("my_shop_tasks.returns_14d", "behavior.orders", "my_shop_tasks.cutoffs")
         )
-        assert rows_of(warehouse, "tasks.cutoffs") == mine.to_pylist()
+        assert rows_of(warehouse, "tasks.cutoffs") == chosen.to_pylist()
     window, end = timedelta(days=14), ends[0]["data_end"]
     assert end == max(order["ordered_at"] for order in orders)
     assert {label["customer_id"] for label in labels} == set(range(1, CUSTOMERS + 1))
@@ -145,7 +145,7 @@ def test_in_snowflake_names_are_of_any_case_and_moments_are_of_utc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snowflake_server: dict[str, str]
 ) -> None:
     folder = tmp_path / "site"
-    with place("snowflake", snowflake_server, "moments", monkeypatch) as warehouse:
+    with put_table("snowflake", snowflake_server, "moments", monkeypatch) as warehouse:
         with warehouse._session() as session:
             for statement in (
                 "create schema WEB",
@@ -158,12 +158,12 @@ def test_in_snowflake_names_are_of_any_case_and_moments_are_of_utc(
         result = CliRunner().invoke(app, ["init", str(folder), "snowflake:web.page views"])
         assert result.exit_code == 0, result.output
         built(folder, tmp_path / "none.duckdb")
-        views = sorted(rows_of(warehouse, "behavior.page_views"), key=lambda row: row["event_time"])
+        feature_sets = sorted(rows_of(warehouse, "behavior.page_views"), key=lambda row: row["event_time"])
     first = datetime(2024, 1, 1, 10)
-    assert [view["event_time"] for view in views] == [first + timedelta(hours=i) for i in range(1, 2001)]
-    assert {view["zoned"] for view in views} == {first}
-    assert [float(view["paid"]) for view in views] == [i / 4 for i in range(1, 2001)]
-    assert {view["select_value"] for view in views} == {"p0", "p1", "p2", "p3", "p4"}
+    assert [view["event_time"] for view in feature_sets] == [first + timedelta(hours=i) for i in range(1, 2001)]
+    assert {view["zoned"] for view in feature_sets} == {first}
+    assert [float(view["paid"]) for view in feature_sets] == [i / 4 for i in range(1, 2001)]
+    assert {view["select_value"] for view in feature_sets} == {"p0", "p1", "p2", "p3", "p4"}
 
 
 @pytest.mark.parametrize("other", ["snowflake:shop", ""])

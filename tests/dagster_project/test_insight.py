@@ -7,24 +7,24 @@ from dagster_project.cli.app import app
 
 from .conftest import VISITS, Run
 
-ASKED = "select count(*) from tasks.returns_14d where cutoff = '2024-09-30'"
+POPULATION = "select count(*) from tasks.returns_14d where cutoff = '2024-09-30'"
 
 
 def test_everyone_who_is_scored_has_an_embedding_look_alikes_and_a_segment(visits: Run) -> None:
-    ((asked,),) = visits.rows(ASKED)
-    for table, each in (("entity_embeddings", 1), ("lookalikes", 10)):
+    ((requested,),) = visits.rows(POPULATION)
+    for table, value in (("entity_embeddings", 1), ("lookalikes", 10)):
         assert visits.rows(f"select count(distinct patient), count(*) from basemodel.{table}") == [
-            (asked, each * asked)
+            (requested, value * requested)
         ]
     assert visits.rows("select count(*), count(distinct patient) from basemodel.segments where level = 1") == [
-        (asked, asked)
+        (requested, requested)
     ]
 
 
 def test_every_table_has_its_row_in_the_ledger(visits: Run) -> None:
-    found = dict(visits.rows("select table_name, sum(row_count)::bigint from basemodel.ledger group by table_name"))
+    result = dict(visits.rows("select table_name, sum(row_count)::bigint from basemodel.ledger group by table_name"))
     for table in ("entity_embeddings", "lookalikes", "segments", "segment_profiles", "anomalies", "clinic_embeddings"):
-        assert [(found[f"basemodel.{table}"],)] == visits.rows(f"select count(*) from basemodel.{table}"), table
+        assert [(result[f"basemodel.{table}"],)] == visits.rows(f"select count(*) from basemodel.{table}"), table
 
 
 def test_values_have_vectors_by_source(visits: Run) -> None:
@@ -58,9 +58,9 @@ def test_everyone_who_is_scored_has_a_p_value_and_the_command_prints_it(
 ) -> None:
     monkeypatch.setenv("BASEMODEL_HOME", str(visits.settings.home))
     monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(VISITS))
-    ((asked,),) = visits.rows(ASKED)
+    ((requested,),) = visits.rows(POPULATION)
     rows = visits.rows("select patient, p_value, words from basemodel.anomalies where reason = 1 order by rank")
-    assert len(rows) == len({patient for patient, _, _ in rows}) == asked
+    assert len(rows) == len({patient for patient, _, _ in rows}) == requested
     p = [value for _, value, _ in rows if value is not None]
     assert p == sorted(p)
     assert 0 < p[0] <= p[-1] <= 1

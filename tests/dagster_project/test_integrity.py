@@ -54,10 +54,10 @@ def test_every_read_of_a_run_is_logged_and_none_goes_past_the_contract(visits: R
             read.setdefault(access["relation"], set()).update(access["columns"])
     assert {name: columns for name, columns in read.items() if name in readable} == readable
     # What it answered itself is read again: to compare, to explain, to number segments as they were.
-    beside = set(read) - set(readable)
-    assert beside
-    assert all(name.startswith("basemodel.") for name in beside)
-    assert not beside & set(readable)
+    neighbour = set(read) - set(readable)
+    assert neighbour
+    assert all(name.startswith("basemodel.") for name in neighbour)
+    assert not neighbour & set(readable)
     runs = {run for (run,) in visits.rows("select run_id from basemodel.ledger where partition like '%2024-09-30%'")}
     assert runs
     assert runs <= {entry["run"] for entry in entries}
@@ -79,10 +79,10 @@ def test_the_command_line_verifies_the_log_and_names_what_broke(visits: Run, mon
     assert f"All {head.entries} entries" in sound.stdout
     assert head.hash in sound.stdout
     assert CliRunner().invoke(app, ["audit", "verify", "--head", head.hash]).exit_code == 0
-    whole = log.path.read_bytes()
-    log.path.write_bytes(whole.replace(b'"rows":', b'"rows": ', 1))
+    complete = log.path.read_bytes()
+    log.path.write_bytes(complete.replace(b'"rows":', b'"rows": ', 1))
     broken = CliRunner().invoke(app, ["audit", "verify"])
-    log.path.write_bytes(whole)
+    log.path.write_bytes(complete)
     assert broken.exit_code == 1
     assert "was changed" in broken.stderr
     assert CliRunner().invoke(app, ["audit", "verify", "--head", "0" * 63 + "1"]).exit_code == 1

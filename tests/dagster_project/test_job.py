@@ -31,9 +31,9 @@ LEDGER = "select * from basemodel.ledger order by all"
 def test_answers_of_the_newest_week_are_in_the_warehouse(visits: Run) -> None:
     columns = [name for name, *_ in visits.rows("describe basemodel.returns_14d_scores")]
     assert columns == ["patient", "as_of", "score", "model_version", "run_id", "scored_at"]
-    asked = visits.rows("select patient from tasks.returns_14d where cutoff = '2024-09-30' order by 1")
-    assert visits.rows("select patient from basemodel.returns_14d_scores order by 1") == asked
-    assert len(asked) > 50
+    requested = visits.rows("select patient from tasks.returns_14d where cutoff = '2024-09-30' order by 1")
+    assert visits.rows("select patient from basemodel.returns_14d_scores order by 1") == requested
+    assert len(requested) > 50
     ((low, high, weeks),) = visits.rows(
         "select min(score), max(score), count(distinct as_of) from basemodel.returns_14d_scores"
     )
@@ -63,12 +63,12 @@ def test_a_second_run_changes_nothing(visits: Run, run_job: RunJob) -> None:
 def _stamps(run: Run) -> dict[Path, int]:
     """When each array, each result of a dbt build and each remembered finding was written."""
     home = run.settings.home
-    found = (
+    result = (
         (home / "artifacts").rglob("*.safetensors"),
         home.glob("dbt/*/*/run_results.json"),
         home.glob("findings/**/*"),
     )
-    return {path: path.stat().st_mtime_ns for paths in found for path in paths if path.is_file()}
+    return {path: path.stat().st_mtime_ns for paths in result for path in paths if path.is_file()}
 
 
 def test_the_same_seed_gives_the_same_bytes(visits: Run, run_job: RunJob) -> None:
@@ -134,14 +134,14 @@ def test_only_the_demo_loader_knows_the_demo() -> None:
     files = [path for package in ("basemodel_ops", "dagster_project") for path in (root / package).rglob("*.py")]
     # Which names people give to columns is what `proposal/roles.py` knows, of any field.
     files.remove(root / "basemodel_ops/proposal/roles.py")
-    found = {
+    result = {
         f"{path.relative_to(root)}: {line.strip()}"
         for path in files
         if path.name not in ("demo.py", "raw.py")
         for line in path.read_text().splitlines()
         if words.search(line)
     }
-    assert not found
+    assert not result
 
 
 def refused(run_job: RunJob, project: Path, home: Path) -> str:
@@ -192,7 +192,7 @@ def test_duplicate_keys_of_a_task_are_named(run_job: RunJob, edited: Callable, t
 def test_a_warehouse_held_by_another_process_is_named_before_any_work(
     run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.PATIENCE", 0.0)
+    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.LOCK_TIMEOUT", 0.0)
     home = tmp_path / "home"
     home.mkdir()
     program = (
@@ -258,11 +258,11 @@ def test_a_representation_answers_what_the_events_say(visits: Run) -> None:
         select clinic, sum(pow(2, -epoch(timestamp '{cutoff}' - visited_at) / 86400 / 365)),
             min(epoch(timestamp '{cutoff}' - visited_at) / 86400)
         from behavior.visits where patient = 'patient 7' and visited_at < '{cutoff}' group by 1 order by 2 desc""")
-    assert [reply.value for reply in replies] == [clinic for clinic, *_ in true]
-    for reply, (_, count, age) in zip(replies, true, strict=True):
-        assert reply.probability == 1
-        assert reply.count == pytest.approx(count, rel=0.01)
-        assert reply.age == pytest.approx(age, abs=0.5)
+    assert [answer.value for answer in replies] == [clinic for clinic, *_ in true]
+    for answer, (_, count, age) in zip(replies, true, strict=True):
+        assert answer.probability == 1
+        assert answer.count == pytest.approx(count, rel=0.01)
+        assert answer.age == pytest.approx(age, abs=0.5)
     (absent,) = query_entity(workspace, "patient 7", "visits", "clinic", moment, ["nowhere"], 10)
     assert (absent.probability, absent.count) == (0, 0)
 
@@ -286,7 +286,7 @@ def test_what_cannot_be_asked_says_what_can(
 
 
 @pytest.mark.parametrize("command", [("query", "patient 1", "--source", "visits", "--column", "clinic"), ("layout",)])
-def test_asking_and_explaining_load_neither_learner_nor_orchestrator(visits: Run, command: tuple[str, ...]) -> None:
+def test_querying_and_explaining_load_neither_learner_nor_orchestrator(visits: Run, command: tuple[str, ...]) -> None:
     assert not loaded(visits.settings.home, *command, BASEMODEL_DBT_PROJECT_DIR=str(VISITS)) & (set(HEAVY) - KERNELS)
 
 

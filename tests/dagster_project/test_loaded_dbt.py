@@ -25,10 +25,10 @@ def command() -> Iterator[str]:
 
 @pytest.mark.parametrize("arguments", [["parse", "--help"], ["nonsense"], ["parse", "--project-dir", "nowhere"]])
 def test_words_and_codes_are_those_of_dbt(command: str, arguments: list[str]) -> None:
-    own, plain = (subprocess.run([dbt, *arguments], capture_output=True, text=True) for dbt in (command, DBT))
-    assert own.returncode == plain.returncode
-    assert own.stderr == plain.stderr
-    assert [line.split("  ")[-1] for line in own.stdout.splitlines()] == [
+    current, plain = (subprocess.run([dbt, *arguments], capture_output=True, text=True) for dbt in (command, DBT))
+    assert current.returncode == plain.returncode
+    assert current.stderr == plain.stderr
+    assert [line.split("  ")[-1] for line in current.stdout.splitlines()] == [
         line.split("  ")[-1] for line in plain.stdout.splitlines()
     ]
 

@@ -25,8 +25,8 @@ def printed(width: int, is_terminal: bool) -> str:
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
 def test_no_number_and_no_name_is_cut_on_a_terminal_of_any_width(width: int) -> None:
     text = printed(width, is_terminal=True)
-    for whole in (*NUMBERS, *NAMES):
-        assert whole in text
+    for complete in (*NUMBERS, *NAMES):
+        assert complete in text
     assert "…" not in text
     if width >= 60:  # a table, and it fits
         assert "━" in text
@@ -36,8 +36,8 @@ def test_no_number_and_no_name_is_cut_on_a_terminal_of_any_width(width: int) -> 
 def test_a_log_gets_the_table_in_its_own_width() -> None:
     text = printed(40, is_terminal=False)
     assert "a mixture of many heads" in text
-    for whole in (*NUMBERS, *NAMES):
-        assert whole in text
+    for complete in (*NUMBERS, *NAMES):
+        assert complete in text
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -46,14 +46,14 @@ def test_a_run_ends_by_naming_its_page(visits: Run) -> None:
 
 @pytest.fixture(scope="module")
 def shown(visits: Run) -> Iterator[Page]:
-    with browsing() as found:
-        found.show(1200)
-        found.open(visits.settings.home / "report.html")
-        yield found
+    with browsing() as result:
+        result.show(1200)
+        result.open(visits.settings.home / "report.html")
+        yield result
 
 
 def test_a_browser_shows_the_page_of_a_run_without_an_error(shown: Page) -> None:
-    assert shown.said == []
+    assert shown.console_lines == []
     assert shown.run("document.title").startswith("BaseModel report, 2024-")
     wide = shown.run("[...document.querySelectorAll('svg')].map(svg => svg.getBoundingClientRect().width)")
     assert len(wide) > 9
@@ -86,18 +86,18 @@ def test_an_older_week_does_not_take_the_place_of_the_newest(tmp_path: Path) -> 
     settings = Settings(home=tmp_path, dbt_project_dir=VISITS)
     store = ArtifactStore(settings.artifact_root)
 
-    def made(week: datetime) -> None:
+    def check_made(week: datetime) -> None:
         text = f"about {week:%Y-%m-%d %H}"
         store.write(ReportArtifact.key(week), "v", lambda writer: ReportArtifact.write(writer, text, []))
 
     old, new = datetime(2024, 9, 30), datetime(2024, 9, 30, 12)
     assert write_report(settings, None) == write_report(settings, key_of(old)) == NO_PAGE
-    made(old)
+    check_made(old)
     assert write_report(settings, key_of(new)) == NO_PAGE  # an older week is not what was asked for either
     page = tmp_path / "report.html"
     assert not page.exists()
     assert write_report(settings, key_of(old)).endswith(f"a page to look at: {page}")
-    made(new)
+    check_made(new)
     assert write_report(settings, key_of(new)).endswith(f"a page to look at: {page}")
     words = write_report(settings, key_of(old))
     assert str(page) in words
@@ -150,12 +150,12 @@ def test_what_cannot_be_given_is_said_with_the_way_out(invoke, arguments: tuple[
 
 
 def test_every_score_of_the_week_has_its_decile(visits: Run) -> None:
-    found = visits.rows(
+    result = visits.rows(
         f"select count(*), min(decile), max(decile), bool_and(deciles.score = scores.score),"
         f" bool_and(decile = least(10, 1 + floor(percentile / 10))) from basemodel.{TASK}_deciles deciles"
         f" join basemodel.{TASK}_scores scores using (patient, as_of)"
     )
     ((scores,),) = visits.rows(f"select count(*) from basemodel.{TASK}_scores")
-    ((count, lowest, highest, same, right),) = found
+    ((count, lowest, highest, same, right),) = result
     assert (count, same, right) == (scores, True, True)
     assert 1 <= lowest < highest <= 10

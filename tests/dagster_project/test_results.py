@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def asked(visits: "Run", monkeypatch: pytest.MonkeyPatch) -> "Run":
+def evaluated(visits: "Run", monkeypatch: pytest.MonkeyPatch) -> "Run":
     monkeypatch.setenv("BASEMODEL_HOME", str(visits.settings.home))
     monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(VISITS))
     return visits
@@ -29,27 +29,27 @@ def invoke(*arguments: str) -> str:
     return result.stdout
 
 
-def test_the_figures_of_a_run_are_printed_again(asked: "Run") -> None:
-    found = json.loads(invoke("--json"))
-    assert found
-    for task, one in found.items():
-        metric, ships = one["metric"], one["shipped"]
-        assert one["candidates"]["test"][ships][metric] == pytest.approx(one["shipped_value"], abs=1e-5)
-        for text in (invoke(), invoke(task), asked.printed):
-            assert f"{one['shipped_value']:.4f}" in text
+def test_the_figures_of_a_run_are_printed_again(evaluated: "Run") -> None:
+    result = json.loads(invoke("--json"))
+    assert result
+    for task, entry in result.items():
+        metric, ships = entry["metric"], entry["shipped"]
+        assert entry["candidates"]["test"][ships][metric] == pytest.approx(entry["shipped_value"], abs=1e-5)
+        for text in (invoke(), invoke(task), evaluated.printed):
+            assert f"{entry['shipped_value']:.4f}" in text
             assert task in text
-        for candidate in one["candidates"]["validation"]:
+        for candidate in entry["candidates"]["validation"]:
             assert candidate in invoke(task)
 
 
-def test_an_unknown_task_is_refused_by_name(asked: "Run") -> None:
+def test_an_unknown_task_is_refused_by_name(evaluated: "Run") -> None:
     result = CliRunner().invoke(app, ["results", "nope"])
     assert result.exit_code == 1
     assert "nope" in result.output
 
 
 def test_what_was_not_evaluated_yet_says_how_it_will_be(
-    asked: "Run", monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    evaluated: "Run", monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     monkeypatch.setenv("BASEMODEL_HOME", str(tmp_path_factory.mktemp("empty")))
     result = CliRunner().invoke(app, ["results"])
@@ -60,35 +60,35 @@ def test_what_was_not_evaluated_yet_says_how_it_will_be(
 def test_a_difference_stands_with_its_interval_and_the_way_that_is_better(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
-    one = {
+    entry = {
         "shipped": "mixture", "metric": "mae", "shipped_value": 2.5, "baseline": "plain", "baseline_value": 3.0,
         "noise": 0.1, "test rows": 5678,
     }  # fmt: skip
-    print_evaluations({"position": one}, {"position": 1234}, Console())
+    print_evaluations({"position": entry}, {"position": 1234}, Console())
     text = capsys.readouterr().out
     for part in ("mae ↓", "-0.5000 ± 0.1960", "1,234", "5,678"):
         assert part in text
-    assert in_words(one) == "mixture: mae ↓ 2.5000, plain 3.0000"
+    assert in_words(entry) == "mixture: mae ↓ 2.5000, plain 3.0000"
 
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_a_task_is_printed_with_its_split_and_no_number_is_cut(
-    asked: "Run", monkeypatch: pytest.MonkeyPatch, width: int
+    evaluated: "Run", monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     from rich import console
 
-    ((task, one),) = json.loads(invoke("--json")).items()
-    whole = console.Console
-    narrow = lambda: whole(width=width, force_terminal=True, color_system=None)  # noqa: E731
+    ((task, entry),) = json.loads(invoke("--json")).items()
+    complete = console.Console
+    narrow = lambda: complete(width=width, force_terminal=True, color_system=None)  # noqa: E731
     monkeypatch.setattr(console, "Console", narrow)
     text = " ".join(invoke(task).replace("│", " ").split())
     assert "…" not in text
-    assert f"{one['test rows']:,}" in text
+    assert f"{entry['test rows']:,}" in text
     for part in ("train", "validation", "test"):
-        assert f"{one[f'{part} rows']:,}" in text
-        for date in re.findall(r"\d{4}-\d\d-\d\d", one[f"{part} cutoffs"]):
+        assert f"{entry[f'{part} rows']:,}" in text
+        for date in re.findall(r"\d{4}-\d\d-\d\d", entry[f"{part} cutoffs"]):
             assert date in text
-    for by_name in one["candidates"].values():
+    for by_name in entry["candidates"].values():
         for values in by_name.values():
             for value in values.values():
                 assert f"{value:.4f}" in text

@@ -20,7 +20,7 @@ ACCOUNT = {
 }  # fmt: skip
 
 
-def told(text: bytes | str) -> list[str]:
+def secrets_in(text: bytes | str) -> list[str]:
     data = text if isinstance(text, bytes) else text.encode()
     return [secret for secret in (PASSWORD, KEY) if secret.encode() in data]
 
@@ -28,14 +28,14 @@ def told(text: bytes | str) -> list[str]:
 def leaks(home: Path) -> list[str]:
     """Files under the home that hold a secret: warehouse, artifacts, manifests, dbt's and Dagster's own."""
     files = [path for path in home.rglob("*") if path.is_file()]
-    return [str(path.relative_to(home)) for path in files if told(path.read_bytes())]
+    return [str(path.relative_to(home)) for path in files if secrets_in(path.read_bytes())]
 
 
 def test_a_run_that_succeeds_leaves_no_secret_anywhere(visits: Run) -> None:
     assert {"SNOWFLAKE_PASSWORD", "SNOWFLAKE_PRIVATE_KEY"} <= set(visits.secrets), "the run had no secret to tell"
     assert len([path for path in visits.settings.home.rglob("*") if path.is_file()]) > 50
     assert leaks(visits.settings.home) == []
-    assert told(visits.printed) == []
+    assert secrets_in(visits.printed) == []
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -99,7 +99,7 @@ def test_a_run_that_cannot_log_in_tells_no_secret(means: str, refusing: int, hom
 
         def watch() -> None:
             while not done.wait(0.02):
-                seen.extend(secret for line in command_lines() for secret in told(line))
+                seen.extend(secret for line in command_lines() for secret in secrets_in(line))
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -107,7 +107,7 @@ def test_a_run_that_cannot_log_in_tells_no_secret(means: str, refusing: int, hom
         done.set()
         watcher.join()
     assert process.returncode == 1, out + err
-    assert (told(out), told(err), seen) == ([], [], [])
+    assert (secrets_in(out), secrets_in(err), seen) == ([], [], [])
     assert leaks(home) == []
     if means == "password":
         assert PASSWORD.encode() in Refusing.sent, "the password was not even tried"

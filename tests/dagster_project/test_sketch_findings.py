@@ -12,6 +12,6 @@ def test_the_page_shows_what_the_check_of_sketches_measured(tmp_path: Path) -> N
     settings = Settings(home=tmp_path)
     assert reporting._sketches(tmp_path) == []
     measured = {"precision_10 visits.clinic": 0.9, "rank_correlation visits.clinic": 0.8, "entities": 50}
-    found = CheckResult("sketches_can_be_asked", True, "Asked.", measured)
-    cached_result(settings, "entity_representation/decoding", ["2024-09-30", "v"], lambda: found)
+    result = CheckResult("sketches_can_be_asked", True, "Asked.", measured)
+    cached_result(settings, "entity_representation/decoding", ["2024-09-30", "v"], lambda: result)
     assert reporting._sketches(tmp_path) == [("visits.clinic", 0.9, 0.8)]

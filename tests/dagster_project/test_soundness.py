@@ -71,7 +71,7 @@ def test_what_is_known_only_as_a_model_is_compiled_is_unsound(raw: str) -> None:
     assert of("select * from raw.visits", raw=raw)
 
 
-def test_asking_for_the_table_of_the_forgotten_is_sound() -> None:
+def test_querying_for_the_table_of_the_forgotten_is_sound() -> None:
     asks = "{{ adapter.get_relation(database=target.database, schema='basemodel', identifier='forgotten') }}"
     assert of("select * from raw.visits", raw=asks) is None
     assert of("select * from raw.visits", raw="{{ adapter.dispatch('add_days')(a, 7) }}") is None
@@ -95,8 +95,8 @@ def test_hooks_of_the_run_are_unsound_unless_they_say_nothing() -> None:
 
 def test_macros_of_the_project_are_read_and_those_of_dbt_are_not() -> None:
     def macro(package: str) -> str | None:
-        found = {"name": "m", "package_name": package, "macro_sql": "{{ run_started_at }}"}
-        return unsound({"macros": {"m": found}, "nodes": {}}, set(), DECLARED, "duckdb")
+        result = {"name": "m", "package_name": package, "macro_sql": "{{ run_started_at }}"}
+        return unsound({"macros": {"m": result}, "nodes": {}}, set(), DECLARED, "duckdb")
 
     assert macro("dbt") is None
     assert macro("dbt_duckdb") is None

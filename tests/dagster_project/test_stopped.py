@@ -11,12 +11,13 @@ WORDS = "visits says: no row. Load some."
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(DataError(WORDS), WORDS), (dg.Failure(WORDS), WORDS), (KeyError("rows"), "KeyError: 'rows'")]
+    ("error", "message"),
+    [(DataError(WORDS), WORDS), (dg.Failure(WORDS), WORDS), (KeyError("rows"), "KeyError: 'rows'")],
 )
-def test_an_error_raised_on_purpose_shows_its_message_alone(error: Exception, said: str) -> None:
+def test_an_error_raised_on_purpose_shows_its_message_alone(error: Exception, message: str) -> None:
     @dg.asset
     def visits() -> None:
         raise error
 
     stopped = dg.materialize([visits], raise_on_error=False)
-    assert failure(stopped, Settings()) == f"The run stopped.\n  - visits: {said}"
+    assert failure(stopped, Settings()) == f"The run stopped.\n  - visits: {message}"

@@ -65,11 +65,11 @@ def test_a_run_is_there_for_another_process(tmp_path: Path) -> None:
     quicken()
 
     @dg.asset
-    def one() -> int:
+    def read_once() -> int:
         return 1
 
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        run = dg.materialize([one], instance=instance)
+        run = dg.materialize([read_once], instance=instance)
         kinds = [entry.dagster_event_type for entry in instance.all_logs(run.run_id) if entry.is_dagster_event]
     assert dg.DagsterEventType.ASSET_MATERIALIZATION in kinds
     assert dg.DagsterEventType.RUN_SUCCESS in kinds

@@ -61,19 +61,19 @@ def test_a_part_of_the_home_that_another_user_made_is_named(tmp_path: Path, monk
 def test_a_disk_that_fills_up_on_the_way_is_told_as_such(tmp_path: Path, error: Exception) -> None:
     wrapped = RuntimeError("something else")
     wrapped.__cause__ = error
-    found = anticipated(wrapped, Settings(home=tmp_path))
-    assert found is not None
-    assert f"MiB are free in {tmp_path}" in str(found)
-    assert "temporary files" in str(found)
+    result = anticipated(wrapped, Settings(home=tmp_path))
+    assert result is not None
+    assert f"MiB are free in {tmp_path}" in str(result)
+    assert "temporary files" in str(result)
 
 
 def test_a_file_that_is_closed_to_this_user_is_told_as_such(tmp_path: Path) -> None:
     path = tmp_path / "closed"
     path.write_text("")
-    found = anticipated(PermissionError(errno.EACCES, "Permission denied", str(path)), Settings(home=tmp_path))
-    assert found is not None
+    result = anticipated(PermissionError(errno.EACCES, "Permission denied", str(path)), Settings(home=tmp_path))
+    assert result is not None
     for word in (f"No access to {path}", "belongs to uid", "this process is uid"):
-        assert word in str(found)
+        assert word in str(result)
 
 
 def test_other_errors_keep_their_traceback(tmp_path: Path) -> None:

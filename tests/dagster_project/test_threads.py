@@ -21,9 +21,9 @@ print(json.dumps([before, dict(os.environ)]))
 def test_the_command_line_says_so_before_it_loads_them() -> None:
     environment = {name: value for name, value in os.environ.items() if name not in CALM}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
-    loaded, found = json.loads(done.stdout)
+    loaded, result = json.loads(done.stdout)
     assert not loaded
-    assert found.items() >= CALM.items()
+    assert result.items() >= CALM.items()
 
 
 def test_what_is_given_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,8 +79,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, dict[str
                 tables = {}
                 for relation in (*map(score_relation, TASKS), MART):
                     names = sorted(warehouse.columns(relation).keys() - BOOKKEEPING)
-                    found = warehouse.read(rows_query(relation, names)).to_pandas()
-                    tables[relation.name] = _ordered(found)
+                    result = warehouse.read(rows_query(relation, names)).to_pandas()
+                    tables[relation.name] = _ordered(result)
                     if target == "snowflake":  # fakesnow answers a null timestamp as 1970
                         tables[relation.name] = tables[relation.name].replace(pd.Timestamp(0), pd.NaT)
                 return tables
@@ -128,19 +128,19 @@ def test_the_demo_gives_the_answers_of_duckdb(
             variables = least_privileged(stack.enter_context(servers.database(variables, "demo")))
         else:
             variables = variables | {"SNOWFLAKE_DATABASE": "DEMO"}
-        found = answers(target, variables)
-    assert found.keys() == expected.keys()
+        result = answers(target, variables)
+    assert result.keys() == expected.keys()
     # Who is explained beside the highest score, and so what is usual, follows from each warehouse's hash of the entity.
-    reasons = [tables[MART.name].churn_reason for tables in (found, expected)]
+    reasons = [tables[MART.name].churn_reason for tables in (result, expected)]
     both = reasons[0].notna() & reasons[1].notna()
     assert both.any()
     for name, table in expected.items():
         if name == MART.name:
-            found[name], table = (
+            result[name], table = (
                 mart.assign(churn_reason=mart.churn_reason.where(both).str.partition(", usually")[0])
-                for mart in (found[name], table)
+                for mart in (result[name], table)
             )
         assert len(table) >= HOUSEHOLDS / 2, name
         pd.testing.assert_frame_equal(
-            found[name], table, check_dtype=False, check_column_type=False, check_exact=True, obj=name
+            result[name], table, check_dtype=False, check_column_type=False, check_exact=True, obj=name
         )

@@ -12,7 +12,7 @@ from basemodel_ops.warehouse.base import Warehouse
 from dagster_project.lib.demo import TABLES, load_demo, to_arrow
 
 
-class Shelf:
+class Connection:
     """A warehouse of Arrow tables in memory; it answers row counts only."""
 
     def __init__(self) -> None:
@@ -47,12 +47,12 @@ def test_types_are_plain_and_missing_is_null():
 
 
 def test_only_what_is_missing_or_short_is_loaded():
-    shelf = Shelf()
-    rows = load_demo(cast(Warehouse, shelf))
-    assert set(rows) == set(shelf.loaded) == set(TABLES)
-    assert rows["transactions"] == shelf.tables["raw.transactions"].num_rows == 1_469_307
+    context = Connection()
+    rows = load_demo(cast(Warehouse, context))
+    assert set(rows) == set(context.loaded) == set(TABLES)
+    assert rows["transactions"] == context.tables["raw.transactions"].num_rows == 1_469_307
 
-    shelf.loaded.clear()
-    shelf.tables["raw.campaigns"] = shelf.tables["raw.campaigns"].slice(0, 5)
-    assert load_demo(cast(Warehouse, shelf)) == rows
-    assert shelf.loaded == ["campaigns"]
+    context.loaded.clear()
+    context.tables["raw.campaigns"] = context.tables["raw.campaigns"].slice(0, 5)
+    assert load_demo(cast(Warehouse, context)) == rows
+    assert context.loaded == ["campaigns"]

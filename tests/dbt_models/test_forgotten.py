@@ -39,9 +39,9 @@ def test_models_leave_out_the_forgotten_and_nobody_else(built: Project, tmp_path
     assert set(before) == set(after)
     assert len(before) == 10
     for name in before:
-        place = household(project, name)
-        assert {row[place] for row in before[name]} & set(FORGOTTEN), f"{name} shows nothing"
-        kept = [row for row in before[name] if row[place] not in FORGOTTEN]
+        row_index = household(project, name)
+        assert {row[row_index] for row in before[name]} & set(FORGOTTEN), f"{name} shows nothing"
+        kept = [row for row in before[name] if row[row_index] not in FORGOTTEN]
         if name != "tasks.category_14d":  # its list of categories is drawn from everybody
             assert after[name] == kept, name
-        assert not {row[place] for row in after[name]} & set(FORGOTTEN), name
+        assert not {row[row_index] for row in after[name]} & set(FORGOTTEN), name

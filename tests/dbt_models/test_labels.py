@@ -78,8 +78,8 @@ def test_cutoffs_are_the_mondays_that_the_data_reach(rows, oracle):
 
 
 def test_population_bought_in_the_eight_weeks_before(rows, oracle):
-    found = rows("select household_id, cutoff from tasks.active_households")
-    assert sorted(found) == sorted(oracle.population())
+    result = rows("select household_id, cutoff from tasks.active_households")
+    assert sorted(result) == sorted(oracle.population())
 
 
 def test_churn(rows, oracle):
@@ -87,9 +87,9 @@ def test_churn(rows, oracle):
     for household, cutoff in oracle.population():
         future = oracle.future(household, cutoff, days=28)
         expected[household, cutoff] = None if future is None else int(future.empty)
-    found = {(row[0], row[1]): row[2] for row in rows("select household_id, cutoff, churned from tasks.churn_28d")}
-    assert found == expected
-    assert {0, 1, None} == set(found.values())
+    result = {(row[0], row[1]): row[2] for row in rows("select household_id, cutoff, churned from tasks.churn_28d")}
+    assert result == expected
+    assert {0, 1, None} == set(result.values())
 
 
 def test_spend(rows, oracle):
@@ -97,8 +97,8 @@ def test_spend(rows, oracle):
     for household, cutoff in oracle.population():
         future = oracle.future(household, cutoff, days=28)
         expected[household, cutoff] = None if future is None else pytest.approx(future["sales_value"].sum())
-    found = {(row[0], row[1]): row[2] for row in rows("select household_id, cutoff, spend from tasks.spend_28d")}
-    assert found == expected
+    result = {(row[0], row[1]): row[2] for row in rows("select household_id, cutoff, spend from tasks.spend_28d")}
+    assert result == expected
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_items_bought(rows, oracle, model, target, column):
             continue
         items = set(future[column].dropna())
         expected |= {(household, cutoff, item) for item in (items & listed if column == "category" else items)}
-    found = rows(f"select household_id, cutoff, {target} from tasks.{model}")
-    assert len(found) == len(set(found))
-    assert set(found) == expected
+    result = rows(f"select household_id, cutoff, {target} from tasks.{model}")
+    assert len(result) == len(set(result))
+    assert set(result) == expected
 
 
 def test_the_mini_data_have_more_categories_than_are_listed(oracle):
@@ -133,10 +133,10 @@ def test_income_bands(rows, oracle):
         "75-99K": "75K and more",
         "250K+": "75K and more",
     }
-    found = {
+    result = {
         (row[0], row[1]): row[2] for row in rows("select household_id, cutoff, income_band from tasks.income_band")
     }
-    assert found == {
+    assert result == {
         (household, cutoff): bands.get(oracle.income.get(household)) for household, cutoff in oracle.population()
     }
 
@@ -144,13 +144,13 @@ def test_income_bands(rows, oracle):
 @pytest.mark.parametrize("task", ["churn_28d", "spend_28d", "category_14d", "next_products_14d", "income_band"])
 def test_labels_counted_again_as_every_run_does_agree(built, task):
     contract = read_contract(built.home / "target" / "manifest.json")
-    finding = check_labels(Workspace.open(Settings(home=built.home), contract, lambda _: None), task)
-    assert finding.passed, finding.description
+    check_result = check_labels(Workspace.open(Settings(home=built.home), contract, lambda _: None), task)
+    assert check_result.passed, check_result.description
     if task == "income_band":
-        assert "trait" in finding.description
+        assert "trait" in check_result.description
     else:
-        assert float(finding.metrics["rows"]) > 400
-        assert finding.metrics["left_out"] == 0
+        assert float(check_result.metrics["rows"]) > 400
+        assert check_result.metrics["left_out"] == 0
 
 
 def test_no_package_file_hides_dbt_itself():

@@ -19,25 +19,25 @@ def macros(kind: str) -> Any:
     """The macros, dispatched as dbt does for an adapter."""
 
     def dispatch(name: str) -> Any:
-        return getattr(made, f"{kind}__{name}", None) or getattr(made, f"default__{name}")
+        return getattr(created, f"{kind}__{name}", None) or getattr(created, f"default__{name}")
 
     text = "\n".join((FOLDER / f"{name}.sql").read_text() for name in FILES)
-    made = jinja2.Environment().from_string(text).make_module({"adapter": SimpleNamespace(dispatch=dispatch)})
-    return made
+    created = jinja2.Environment().from_string(text).make_module({"adapter": SimpleNamespace(dispatch=dispatch)})
+    return created
 
 
 @pytest.mark.parametrize("kind", ADAPTERS)
 def test_moments_of_events_have_the_type_of_cutoffs_where_types_are_compared(kind: str) -> None:
     """BigQuery compares no DATETIME with a TIMESTAMP; elsewhere a cast would only cost."""
-    made = macros(kind)
+    created = macros(kind)
     for text in (
-        f"select {made.in_window('at', 'cutoff', 7)}",
-        f"select {made.in_history('at', 'cutoff', 7)}",
-        made.cutoffs("events", "at", "2024-01-01"),
+        f"select {created.in_window('at', 'cutoff', 7)}",
+        f"select {created.in_history('at', 'cutoff', 7)}",
+        created.cutoffs("events", "at", "2024-01-01"),
     ):
         columns = sqlglot.parse_one(text, read=kind).find_all(exp.Column)
-        found = [column.parent for column in columns if column.name == "at"]
-        assert found
-        for parent in found:
+        result = [column.parent for column in columns if column.name == "at"]
+        assert result
+        for parent in result:
             assert isinstance(parent, exp.Cast) is (kind == "bigquery"), text
             assert not isinstance(parent, exp.Cast) or parent.is_type("timestamptz")  # BigQuery's TIMESTAMP

@@ -19,11 +19,11 @@ ALL = pytest.mark.parametrize("name", SERVICES)
 def strings(value: object) -> Iterator[str]:
     """Every text below a value."""
     if isinstance(value, dict):
-        for one in value.values():
-            yield from strings(one)
+        for entry in value.values():
+            yield from strings(entry)
     elif isinstance(value, list):
-        for one in value:
-            yield from strings(one)
+        for entry in value:
+            yield from strings(entry)
     elif isinstance(value, str):
         yield value
 
@@ -59,8 +59,8 @@ def test_images_of_others_are_pinned_by_digest(name: str) -> None:
 
 def test_ports_are_published_on_loopback_only_and_only_by_webservers() -> None:
     ports = {name: service.get("ports", []) for name, service in SERVICES.items()}
-    assert {name for name, found in ports.items() if found} == {"webserver", "viewer"}
-    assert all(port.startswith("127.0.0.1:") for found in ports.values() for port in found)
+    assert {name for name, result in ports.items() if result} == {"webserver", "viewer"}
+    assert all(port.startswith("127.0.0.1:") for result in ports.values() for port in result)
 
 
 def test_storage_code_and_daemon_reach_only_each_other() -> None:
@@ -74,7 +74,7 @@ def test_a_service_starts_when_what_it_needs_is_healthy() -> None:
     assert set(needs["code"]) == {"postgres"}
     for name in ("daemon", "webserver", "viewer"):
         assert set(needs[name]) == {"postgres", "code"}
-    assert all(how == {"condition": "service_healthy"} for one in needs.values() for how in one.values())
+    assert all(how == {"condition": "service_healthy"} for entry in needs.values() for how in entry.values())
 
 
 def test_secrets_come_as_files() -> None:

@@ -11,29 +11,29 @@ SECRET = re.compile(r"(?i)(password|passwd|secret|token|private_?key|credential)
 def instructions() -> list[tuple[str, str]]:
     """Instructions and their arguments, lines joined, comments left out."""
     lines = [line for line in TEXT.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
-    return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in joined.splitlines()]
+    merged = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in merged.splitlines()]
 
 
 def stages() -> dict[str, tuple[str, list[tuple[str, str]]]]:
     """What each stage starts from, and its instructions."""
-    found: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+    result: dict[str, tuple[str, list[tuple[str, str]]]] = {}
     name = ""
     for word, rest in instructions():
         if word == "FROM":
             base, _, name = rest.split()
-            found[name] = (base, [])
+            result[name] = (base, [])
         elif name:
-            found[name][1].append((word, rest))
-    return found
+            result[name][1].append((word, rest))
+    return result
 
 
 def ancestry(stage: str) -> list[str]:
     """A stage and those below it."""
-    found = [stage]
-    while found[-1] in stages() and stages()[found[-1]][0] in stages():
-        found.append(stages()[found[-1]][0])
-    return found
+    result = [stage]
+    while result[-1] in stages() and stages()[result[-1]][0] in stages():
+        result.append(stages()[result[-1]][0])
+    return result
 
 
 def effective(stage: str, word: str) -> str:

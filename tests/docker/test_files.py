@@ -25,9 +25,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def problems(root: Path) -> dict[str, list[str]]:
-    found = look(root)
+    result = look(root)
     names = ("writable", "setuid", "leftovers", "secrets", "stale")
-    return {name: paths for name in names if (paths := getattr(found, name))}
+    return {name: paths for name in names if (paths := getattr(result, name))}
 
 
 def test_nothing_is_found_where_nothing_is_wrong(root: Path) -> None:

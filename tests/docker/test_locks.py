@@ -20,10 +20,10 @@ def pins(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
-    found = locked(REQUIREMENTS / name)
+    result = locked(REQUIREMENTS / name)
     lines = [line for line in (REQUIREMENTS / name).read_text().splitlines() if line and line[0] not in " #"]
-    assert len(found) == len(lines) > 0
-    assert [package for package, _, hashes in found if not hashes] == []
+    assert len(result) == len(lines) > 0
+    assert [package for package, _, hashes in result if not hashes] == []
 
 
 def test_machines_without_a_gpu_get_nothing_made_for_one() -> None:

@@ -45,12 +45,12 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
 
 
 def test_each_mistake_ends_in_one_message_with_the_way_out(sandbox: Sandbox, tmp_path: Path) -> None:
-    made = list(mistakes(sandbox, tmp_path))
+    created = list(mistakes(sandbox, tmp_path))
     with ThreadPoolExecutor(2) as pool:
-        said = pool.map(lambda mistake: complaint(mistake, "health"), made)
-        found = dict(zip((mistake.name for mistake in made), said, strict=True))
-    assert len(found) == 9
-    assert {name: said for name, said in found.items() if said} == {}
+        message = pool.map(lambda mistake: complaint(mistake, "health"), created)
+        result = dict(zip((mistake.name for mistake in created), message, strict=True))
+    assert len(result) == 9
+    assert {name: message for name, message in result.items() if message} == {}
 
 
 def test_a_user_without_a_name_may_run_in_a_home_of_its_own(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -14,19 +14,19 @@ LOCK = ROOT / "requirements" / "cpu.txt"
 
 
 @pytest.fixture(scope="module")
-def found() -> list[Package]:
+def advisories() -> list[Package]:
     return packages(LOCK)
 
 
-def test_every_dependency_is_under_an_allowed_licence(found: list[Package]) -> None:
-    assert refused(found) == []
+def test_every_dependency_is_under_an_allowed_licence(advisories: list[Package]) -> None:
+    assert refused(advisories) == []
 
 
-def test_the_list_in_the_documentation_is_that_of_the_lock(found: list[Package]) -> None:
+def test_the_list_in_the_documentation_is_that_of_the_lock(advisories: list[Package]) -> None:
     # Names and versions only: an environment with CUDA builds says the same of licences, with other labels.
     listed = (ROOT / "docs" / "licences.md").read_text()
     assert [name for name, version, _ in locked(LOCK) if f"| {name} | {version} |" not in listed] == []
-    assert table(found).splitlines()[:4] == listed.splitlines()[:4]
+    assert table(advisories).splitlines()[:4] == listed.splitlines()[:4]
 
 
 @pytest.mark.parametrize(
@@ -53,31 +53,31 @@ def test_an_unknown_licence_is_named_with_its_package() -> None:
     assert "Ask me first" in problem[0]
 
 
-def test_the_bill_lists_each_locked_package_once_with_its_hashes(found: list[Package]) -> None:
-    made = bill(found, product())
+def test_the_bill_lists_each_locked_package_once_with_its_hashes(advisories: list[Package]) -> None:
+    created = bill(advisories, product())
     pins = {f"pkg:pypi/{name}@{version}": set(hashes) for name, version, hashes in locked(LOCK)}
     listed = {
-        one["purl"]: {digest["content"] for digest in one["externalReferences"][0]["hashes"]}
-        for one in made["components"]
+        entry["purl"]: {digest["content"] for digest in entry["externalReferences"][0]["hashes"]}
+        for entry in created["components"]
     }
-    assert len(made["components"]) == len(pins)
+    assert len(created["components"]) == len(pins)
     assert listed == pins
 
 
-def test_every_package_of_the_bill_is_needed_by_the_product_or_by_another(found: list[Package]) -> None:
-    made = bill(found, product())
-    needs = {one["ref"]: one["dependsOn"] for one in made["dependencies"]}
-    reached, ahead = set(), [made["metadata"]["component"]["bom-ref"]]
-    while ahead:
-        ref = ahead.pop()
+def test_every_package_of_the_bill_is_needed_by_the_product_or_by_another(advisories: list[Package]) -> None:
+    created = bill(advisories, product())
+    needs = {entry["ref"]: entry["dependsOn"] for entry in created["dependencies"]}
+    reached, prefetched = set(), [created["metadata"]["component"]["bom-ref"]]
+    while prefetched:
+        ref = prefetched.pop()
         if ref not in reached:
             reached.add(ref)
-            ahead += needs[ref]
-    assert {one["purl"] for one in made["components"]} <= reached
+            prefetched += needs[ref]
+    assert {entry["purl"] for entry in created["components"]} <= reached
 
 
-def test_the_bill_is_the_same_for_the_same_lock(found: list[Package]) -> None:
-    assert bill(found, product()) == bill(packages(LOCK), product())
+def test_the_bill_is_the_same_for_the_same_lock(advisories: list[Package]) -> None:
+    assert bill(advisories, product()) == bill(packages(LOCK), product())
 
 
 def test_an_audit_without_its_service_says_that_nothing_was_audited(

@@ -21,7 +21,7 @@ from basemodel_ops.warehouse.duckdb_log import complete_length, log_of
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
 from .kills import ROOT
-from .places import MONDAY, Outcome, Place, is_whole, publish, turn_rows
+from .locations import MONDAY, Location, Outcome, is_whole, publish, turn_rows
 
 DISK = 24 * 2**20
 KILLED = """
@@ -40,36 +40,36 @@ def on_small_disk(folder: Path, name: str) -> list[Outcome] | str:
 
     Root mounts in a name space of its own; others first become root of one.
     """
-    way = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    method = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
     mount = f'mount -t tmpfs -o size={DISK} tmpfs "$1" && exec "$2" -m tests.faults.files "$3" "$1"'
-    command = [*way, "sh", "-c", mount, "sh", str(folder), sys.executable, name]
+    command = [*method, "sh", "-c", mount, "sh", str(folder), sys.executable, name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
     if done.returncode in (1, 32) and ("mount" in done.stderr or "unshare" in done.stderr) and not done.stdout:
         return done.stderr.strip()
     assert done.returncode == 0, done.stderr
-    return [Outcome(**one) for one in json.loads(done.stdout.splitlines()[-1])]
+    return [Outcome(**entry) for entry in json.loads(done.stdout.splitlines()[-1])]
 
 
 def staging_on_a_full_disk(folder: Path) -> Outcome:
     """A partition that does not fit is refused and all is as it was; with room again it is written."""
     tried, bad = 0, 0
-    place = Place("duckdb", str(folder / "warehouse.duckdb"))
-    with place.open() as warehouse:
+    location = Location("duckdb", str(folder / "warehouse.duckdb"))
+    with location.open() as warehouse:
         publish(warehouse, 0, 1000)
     for room in (0, 1, 2, 4, 8):  # MB
         tried += 1
         filler = folder / "filler"
         _fill(filler, folder, room)
         try:
-            with place.open() as warehouse:
+            with location.open() as warehouse:
                 warehouse.publish(*_wide(tried))
             bad += 1  # it does not fit
         except WarehouseError as error:
             bad += not any(word in str(error).lower() for word in ("space", "disk", "full"))
         filler.unlink()
-        with place.open() as warehouse:
+        with location.open() as warehouse:
             bad += not is_whole(warehouse, {0}, 1000)
-    with place.open() as warehouse:
+    with location.open() as warehouse:
         publish(warehouse, 1, 1000)
         bad += not is_whole(warehouse, {1}, 1000)
     return Outcome("a full disk while staging", "duckdb", tried, bad)
@@ -101,9 +101,9 @@ def checkpoint_on_a_full_disk(folder: Path) -> Outcome:
     weights = np.random.default_rng(0).random(250_000)
 
     def write(value: float, times: int) -> None:
-        def fill(draft: ArtifactWriter) -> None:
+        def fill(writer: ArtifactWriter) -> None:
             for number in range(times):
-                draft.arrays(f"weights {number}", {"weights": weights * value})
+                writer.arrays(f"weights {number}", {"weights": weights * value})
 
         store.write("foundation_model", f"version{value:g}", fill, {})
 
@@ -116,8 +116,8 @@ def checkpoint_on_a_full_disk(folder: Path) -> Outcome:
             bad += 1
         except OSError as error:
             bad += "space" not in str(error).lower()
-        found = store.current("foundation_model")
-        bad += found.version != "version1" or not np.array_equal(found.arrays("weights 0")["weights"], weights)
+        result = store.current("foundation_model")
+        bad += result.version != "version1" or not np.array_equal(result.arrays("weights 0")["weights"], weights)
         bad += store.find("foundation_model", f"version{2.0 + tried:g}") is not None
     write(9.0, 2)
     bad += store.current("foundation_model").version != "version9"
@@ -129,8 +129,8 @@ def cut_logs(folder: Path, times: int, generator: random.Random) -> Outcome:
     path = folder / "killed.duckdb"
     subprocess.run([sys.executable, "-c", KILLED, str(path)], timeout=60, check=False)
     log = log_of(path).read_bytes()
-    whole = {length for length in range(len(log) + 1) if complete_length(log[:length]) == length}
-    cuts = generator.sample(sorted(set(range(1, len(log))) - whole), times)
+    complete = {length for length in range(len(log) + 1) if complete_length(log[:length]) == length}
+    cuts = generator.sample(sorted(set(range(1, len(log))) - complete), times)
     bad = 0
     for cut in cuts:
         copy = folder / f"cut {cut}.duckdb"
@@ -161,7 +161,7 @@ def contract() -> Contract:
     return Contract(entity="patient", events=(visits,), attributes=(), tasks=(), grid=grid)
 
 
-def drifts(place: Place) -> Outcome:
+def drifts(location: Location) -> Outcome:
     """A column dropped, added or retyped fails the blocking check by its name; another order passes."""
     sound = pa.table({"patient": [1, 2], "at": pa.array([MONDAY] * 2, pa.timestamp("us")), "cost": [0.5, 1.0],
                       "clinic": [3, 4]})  # fmt: skip
@@ -174,22 +174,22 @@ def drifts(place: Place) -> Outcome:
         "patient": sound.drop_columns(["patient"]),
     }
     bad = 0
-    with place.open() as warehouse:
+    with location.open() as warehouse:
         warehouse.load(
             WEEKS, pa.table({name: pa.array([MONDAY], pa.timestamp("us")) for name in ("cutoff", "data_end")})
         )
         for named, table in cases.items():
             warehouse.load(VISITS, table)
             bad += not _is_named(warehouse, named)
-    return Outcome("schema drift: the check names the column", place.kind, len(cases), bad)
+    return Outcome("schema drift: the check names the column", location.kind, len(cases), bad)
 
 
 def _is_named(warehouse: SqlWarehouse, column: str) -> bool:
-    failed = [one for one in preflight(warehouse, contract(), MONDAY) if not one.passed]
+    failed = [entry for entry in preflight(warehouse, contract(), MONDAY) if not entry.passed]
     if not column:
         return failed == []
-    return [one.name for one in failed] == ["visits: the warehouse has what is declared"] and all(
-        repr(column) in one.description and str(VISITS) in one.description for one in failed
+    return [entry.name for entry in failed] == ["visits: the warehouse has what is declared"] and all(
+        repr(column) in entry.description and str(VISITS) in entry.description for entry in failed
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from basemodel_ops.errors import WarehouseError
 
-from .places import Outcome, Place, is_whole, publish, stages
+from .locations import Location, Outcome, is_whole, publish, stages
 
 ROOT = Path(__file__).parents[2]
 COUNT = 20_000
@@ -20,8 +20,8 @@ COUNT = 20_000
 class Writer:
     """The process of `writer`, ready to begin."""
 
-    def __init__(self, place: Place, turn: int, dies: bool = False) -> None:
-        order = {"kind": place.kind, "where": place.where, "turn": turn, "count": COUNT, "dies": dies}
+    def __init__(self, location: Location, turn: int, dies: bool = False) -> None:
+        order = {"kind": location.kind, "where": location.where, "turn": turn, "count": COUNT, "dies": dies}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.writer", json.dumps(order)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
@@ -43,20 +43,20 @@ class Writer:
         self.process.communicate(timeout=60)
 
 
-def random_kills(place: Place, times: int, generator: random.Random) -> Outcome:
+def random_kills(location: Location, times: int, generator: random.Random) -> Outcome:
     """The partition is wholly old or wholly new, the ledger agrees, and a rerun finishes the work."""
-    with place.open() as warehouse:
+    with location.open() as warehouse:
         publish(warehouse, 0, COUNT)
-    first = Writer(place, 1).write()
+    first = Writer(location, 1).write()
     assert first is not None
     turn, bad = 1, 0
     for number in range(2, times + 2):
-        writer = Writer(place, number)
+        writer = Writer(location, number)
         # Evenly over the whole publish, and a little beyond its end.
         writer.killed_after(generator.uniform(0, 1.15 * first["seconds"]))
-        place.settle()
+        location.settle()
         try:
-            with place.open() as warehouse:
+            with location.open() as warehouse:
                 sound = is_whole(warehouse, {turn, number}, COUNT)
                 publish(warehouse, number, COUNT)
                 sound &= is_whole(warehouse, {number}, COUNT)
@@ -68,18 +68,18 @@ def random_kills(place: Place, times: int, generator: random.Random) -> Outcome:
             sound = False
         bad += not sound
         turn = number
-    return Outcome("SIGKILL at a random point of a publish", place.kind, times, bad)
+    return Outcome("SIGKILL at a random point of a publish", location.kind, times, bad)
 
 
-def unacknowledged(place: Place, times: int) -> Outcome:
+def unacknowledged(location: Location, times: int) -> Outcome:
     """Killed between commit and acknowledgement: the rerun writes no rows."""
-    with place.open() as warehouse:
+    with location.open() as warehouse:
         publish(warehouse, 0, COUNT)
     bad = 0
     for turn in range(1, times + 1):
-        assert Writer(place, turn, dies=True).write() is None
-        place.settle()
-        again = Writer(place, turn).write()
-        with place.open() as warehouse:
+        assert Writer(location, turn, dies=True).write() is None
+        location.settle()
+        again = Writer(location, turn).write()
+        with location.open() as warehouse:
             bad += again is None or again["written"] or not is_whole(warehouse, {turn}, COUNT)
-    return Outcome("kill between commit and acknowledgement", place.kind, times, bad)
+    return Outcome("kill between commit and acknowledgement", location.kind, times, bad)

@@ -14,7 +14,7 @@ from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.snowflake import SnowflakeWarehouse
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
-from .places import Outcome, Place
+from .locations import Location, Outcome
 from .proxies import FAULTS, proxied
 
 EVENTS = Relation(schema_name="raw", name="events")
@@ -40,45 +40,45 @@ def is_read_whole(warehouse: SqlWarehouse, expected: pa.Table) -> bool:
     return pa.Table.from_batches(batches).equals(expected) and set(sizes[:-1]) == {BATCH}
 
 
-def postgres_breaks(place: Place, times: int, stall: float, generator: random.Random) -> list[Outcome]:
+def postgres_breaks(location: Location, times: int, stall: float, generator: random.Random) -> list[Outcome]:
     """A reset, and a stall that is longer than an answer may take, after a random number of bytes."""
-    with place.open() as direct:
+    with location.open() as direct:
         direct.load(EVENTS, events(generator))
         expected = direct.read(rows_query(EVENTS, COLUMNS))
-    parts = urlsplit(place.where)
+    parts = urlsplit(location.where)
     assert parts.hostname is not None
     assert parts.port is not None
     outcomes = []
     with proxied("byte", parts.hostname, parts.port) as proxy:
-        through = place.where.replace(f":{parts.port}/", f":{proxy.state()[0]}/")
-        patience = RetryPolicy(total=120, first=0.05, longest=1, response_timeout=30)
-        assert is_read_whole(PostgresWarehouse(through, patience), expected)
+        through = location.where.replace(f":{parts.port}/", f":{proxy.state()[0]}/")
+        policy = RetryPolicy(total=120, first=0.05, longest=1, response_timeout=30)
+        assert is_read_whole(PostgresWarehouse(through, policy), expected)
         _, total, _ = proxy.state()
         for name, tries, wait in (
             ("connection reset", times, 0.0),
             (f"a stall of {stall:g} s", max(1, times // 5), stall),
         ):
-            limits = replace(patience, response_timeout=wait / 3 if wait else 30)
+            limits = replace(policy, response_timeout=wait / 3 if wait else 30)
             bad, before = 0, proxy.state()[2]
             for _ in range(tries):
                 proxy.arm(generator.randrange(total), wait)
                 bad += not is_read_whole(PostgresWarehouse(through, limits), expected)
             assert proxy.state()[2] - before == tries, "A fault did not happen."
-            outcomes.append(Outcome(f"{name} during a read", place.kind, tries, bad))
+            outcomes.append(Outcome(f"{name} during a read", location.kind, tries, bad))
     return outcomes
 
 
-def snowflake_breaks(place: Place, times: int, stall: float, generator: random.Random) -> list[Outcome]:
+def snowflake_breaks(location: Location, times: int, stall: float, generator: random.Random) -> list[Outcome]:
     """The same, HTTP 500 and an expired session, at each query of a read in turn."""
-    with place.open() as direct:
+    with location.open() as direct:
         direct.load(EVENTS, events(generator))
         expected = direct.read(rows_query(EVENTS, COLUMNS))
-    settings = place.where
+    settings = location.where
     outcomes = []
     with proxied("http", settings["host"], int(settings["port"])) as proxy:
         through = settings | {"port": str(proxy.state()[0]), "network_timeout": 20, "socket_timeout": 10}
-        patience = RetryPolicy(total=120, first=0.05, longest=1)
-        assert is_read_whole(SnowflakeWarehouse(through, patience), expected)
+        policy = RetryPolicy(total=120, first=0.05, longest=1)
+        assert is_read_whole(SnowflakeWarehouse(through, policy), expected)
         _, total, _ = proxy.state()
         limit = {"socket_timeout": max(1, int(stall / 3))}
         faults = [(name, times, name, {}) for name in FAULTS]
@@ -87,7 +87,7 @@ def snowflake_breaks(place: Place, times: int, stall: float, generator: random.R
             bad, before = 0, proxy.state()[2]
             for turn in range(tries):
                 proxy.arm(1 + turn % total, fault, stall)
-                bad += not is_read_whole(SnowflakeWarehouse(through | limits, patience), expected)
+                bad += not is_read_whole(SnowflakeWarehouse(through | limits, policy), expected)
             assert proxy.state()[2] - before == tries, "A fault did not happen."
-            outcomes.append(Outcome(f"{name} during a read", place.kind, tries, bad))
+            outcomes.append(Outcome(f"{name} during a read", location.kind, tries, bad))
     return outcomes

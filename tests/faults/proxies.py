@@ -102,7 +102,7 @@ class HttpProxy:
                 finally:
                     upstream.close()
                 kept = [(k, v) for k, v in answer.getheaders() if k.lower() in ("content-type", "content-encoding")]
-                reply(self, answer.status, content, kept)
+                respond(self, answer.status, content, kept)
 
             def log_message(self, format: str, *arguments: object) -> None:
                 """Quiet."""
@@ -129,7 +129,7 @@ class HttpProxy:
         return True
 
 
-def reply(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers: list[tuple[str, str]]) -> None:
+def respond(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers: list[tuple[str, str]]) -> None:
     """An answer to the client, which may have gone away in the meantime."""
     with suppress(OSError):
         handler.send_response(status)
@@ -148,12 +148,12 @@ def breaks(handler: BaseHTTPRequestHandler) -> None:
 
 def fails(handler: BaseHTTPRequestHandler) -> None:
     """HTTP 500."""
-    reply(handler, 500, b"", [])
+    respond(handler, 500, b"", [])
 
 
 def expires(handler: BaseHTTPRequestHandler) -> None:
     """The session is over."""
-    reply(handler, 200, json.dumps(EXPIRED).encode(), [("Content-Type", "application/json")])
+    respond(handler, 200, json.dumps(EXPIRED).encode(), [("Content-Type", "application/json")])
 
 
 FAULTS: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {

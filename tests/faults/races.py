@@ -13,28 +13,28 @@ from basemodel_ops.warehouse.queries import column_of, rows_query, table_of
 from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
-from .places import SCORES, Outcome, Place, is_whole, publish, seen, turn_rows
+from .locations import SCORES, Location, Outcome, is_whole, publish, seen, turn_rows
 
 COUNT = 200
-THINGS = Relation(schema_name="raw", name="things")
+ITEMS = Relation(schema_name="raw", name="things")
 
 
-def reruns(place: Place, times: int) -> Outcome:
+def reruns(location: Location, times: int) -> Outcome:
     """Written again and again with the same rows: one content."""
-    with place.open() as warehouse:
-        found = []
+    with location.open() as warehouse:
+        result = []
         for turn in range(times):
             rows = turn_rows(7, COUNT)
             warehouse.publish(SCORES, rows, {"as_of": rows.column("as_of")[0].as_py()}, f"{turn}", "code", "run")
-            found.append(warehouse.fingerprint(SCORES, ["as_of", "client", "score"]))
-    return Outcome("rerun: identical content hash", place.kind, times, times - found.count(found[0]))
+            result.append(warehouse.fingerprint(SCORES, ["as_of", "client", "score"]))
+    return Outcome("rerun: identical content hash", location.kind, times, times - result.count(result[0]))
 
 
-def polling(place: Place, publishes: int) -> Outcome:
+def polling(location: Location, publishes: int) -> Outcome:
     """A reader that polls sees one whole turn each time; `tried` counts its looks."""
     looks: list[tuple[int, set[float]]] = []
     done = threading.Event()
-    with place.open() as warehouse:
+    with location.open() as warehouse:
         publish(warehouse, 0, COUNT)
 
         def poll() -> None:
@@ -51,12 +51,12 @@ def polling(place: Place, publishes: int) -> Outcome:
             reader.join(60)
     bad = sum(len(turns) != 1 or rows != COUNT + sum(turns) for rows, turns in looks)
     assert len({turn for _, turns in looks for turn in turns}) > publishes / 10
-    return Outcome(f"a reader polls through {publishes} publishes", place.kind, len(looks), bad)
+    return Outcome(f"a reader polls through {publishes} publishes", location.kind, len(looks), bad)
 
 
-def two_writers(place: Place, times: int) -> Outcome:
+def two_writers(location: Location, times: int) -> Outcome:
     """Two at once write one partition: one of the two is there, and the ledger says which."""
-    with place.open() as warehouse:
+    with location.open() as warehouse:
         publish(warehouse, 0, COUNT)
         barrier, bad, errors = threading.Barrier(2), 0, []
 
@@ -77,13 +77,13 @@ def two_writers(place: Place, times: int) -> Outcome:
             failed = len(errors)
             errors.clear()
             bad += failed == 2 or not is_whole(warehouse, set(turns), COUNT)
-    return Outcome("two writers of one partition", place.kind, times, bad)
+    return Outcome("two writers of one partition", location.kind, times, bad)
 
 
-def failed_inserts(place: Place, times: int) -> Outcome:
+def failed_inserts(location: Location, times: int) -> Outcome:
     """The warehouse refuses the insert after the delete: the old rows and their ledger row stay."""
     bad = 0
-    with place.open() as warehouse, pytest.MonkeyPatch.context() as patch:
+    with location.open() as warehouse, pytest.MonkeyPatch.context() as patch:
         publish(warehouse, 0, COUNT)
         for turn in range(1, times + 1):
             patch.setattr(warehouse.session, "rows", refusing(warehouse.session.rows))
@@ -94,7 +94,7 @@ def failed_inserts(place: Place, times: int) -> Outcome:
                 bad += "as it was" not in str(error)
             patch.undo()
             bad += not is_whole(warehouse, {0}, COUNT)
-    return Outcome("a failed insert after the delete", place.kind, times, bad)
+    return Outcome("a failed insert after the delete", location.kind, times, bad)
 
 
 def refusing(rows: Callable[[Session, exp.Expr], list[Any]]) -> Callable[[Session, exp.Expr], list[Any]]:
@@ -111,29 +111,29 @@ def refusing(rows: Callable[[Session, exp.Expr], list[Any]]) -> Callable[[Sessio
     return changed
 
 
-def changes_during_reads(place: Place, times: int) -> Outcome:
+def changes_during_reads(location: Location, times: int) -> Outcome:
     """A source that changes while it is read is named, and nothing is taken for whole."""
     bad = 0
-    with place.open() as warehouse:
+    with location.open() as warehouse:
         for turn in range(times):
-            warehouse.load(THINGS, turn_rows(turn, 5_000).select(["client", "score"]))
-            batches = warehouse.batches(rows_query(THINGS, ["client", "score"]), 500)
+            warehouse.load(ITEMS, turn_rows(turn, 5_000).select(["client", "score"]))
+            batches = warehouse.batches(rows_query(ITEMS, ["client", "score"]), 500)
             next(batches)
             change(warehouse, turn)
             try:
                 list(batches)
                 bad += 1
             except DataError as error:
-                bad += str(THINGS) not in str(error)
-    return Outcome("a source table changes during the read", place.kind, times, bad)
+                bad += str(ITEMS) not in str(error)
+    return Outcome("a source table changes during the read", location.kind, times, bad)
 
 
 def change(warehouse: SqlWarehouse, turn: int) -> None:
     """One row less, or one row other."""
-    one = column_of("client").eq(turn)
+    entry = column_of("client").eq(turn)
     with warehouse._session() as session:
-        session.rows(exp.delete(table_of(THINGS)).where(one))
+        session.rows(exp.delete(table_of(ITEMS)).where(entry))
         if turn % 2:
             columns = [exp.to_identifier(name, quoted=True) for name in ("client", "score")]
             other = exp.select(exp.Literal.number(turn), exp.Literal.number(0.5))
-            session.rows(exp.insert(other, table_of(THINGS), columns=columns))
+            session.rows(exp.insert(other, table_of(ITEMS), columns=columns))

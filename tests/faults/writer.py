@@ -8,7 +8,7 @@ import time
 
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
-from .places import Place, publish
+from .locations import Location, publish
 
 
 def dies_after_commit(warehouse: SqlWarehouse) -> None:
@@ -24,14 +24,14 @@ def dies_after_commit(warehouse: SqlWarehouse) -> None:
 
 def main() -> None:
     order = json.loads(sys.argv[1])
-    with Place(order["kind"], order["where"]).open() as warehouse:
+    with Location(order["kind"], order["where"]).open() as warehouse:
         if order["dies"]:
             dies_after_commit(warehouse)
         print("ready", flush=True)
         sys.stdin.readline()
-        began = time.perf_counter()
+        started = time.perf_counter()
         written = publish(warehouse, order["turn"], order["count"])
-        print(json.dumps({"written": written, "seconds": time.perf_counter() - began}), flush=True)
+        print(json.dumps({"written": written, "seconds": time.perf_counter() - started}), flush=True)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ class Clinic:
     cutoffs: list[datetime]
     end: datetime
     horizon: int
-    facts: bool = False
-    strangers: int = 0
+    has_attributes: bool = False
+    people_unseen: int = 0
     """Patients who are in the question from the start and never come; of all facts say who they are."""
 
     def contract(self, **more: Any) -> Contract:
@@ -82,7 +82,7 @@ class Clinic:
             target="returned", horizon=self.horizon, population=None,
             predicts=Target(source="visits", aggregate=Aggregate.ANY), reads=(), **more,
         )  # fmt: skip
-        attributes = (people,) if self.facts else ()
+        attributes = (people,) if self.has_attributes else ()
         return Contract(entity="patient", events=(visits,), attributes=attributes, tasks=(task,), grid=self.grid)
 
     def visits(self) -> pa.Table:
@@ -90,21 +90,25 @@ class Clinic:
         generator = np.random.default_rng(0)
         first = self.cutoffs[0] - (self.end - self.cutoffs[0]) / 3
         span = (self.end - first).total_seconds()
-        owner = np.concatenate([np.full(15 if one % 3 == 0 else 120, one) for one in range(PATIENTS)])
-        moments = [first + timedelta(seconds=int(one)) for one in np.sort(generator.random(len(owner)) * span)]
-        generator.shuffle(owner)
+        entity_index = np.concatenate([np.full(15 if entry % 3 == 0 else 120, entry) for entry in range(PATIENTS)])
+        moments = [
+            first + timedelta(seconds=int(entry)) for entry in np.sort(generator.random(len(entity_index)) * span)
+        ]
+        generator.shuffle(entity_index)
         return pa.table(
             {
-                "patient": pa.array([f"patient {one}" for one in owner]),
+                "patient": pa.array([f"patient {entry}" for entry in entity_index]),
                 "visited_at": pa.array(moments, pa.timestamp("us")),
-                "clinic": pa.array([f"clinic {one % 4 if one % 3 else 9}" for one in owner]),
-                "duration": pa.array(generator.integers(5, 50, len(owner)).astype(float)),
+                "clinic": pa.array([f"clinic {entry % 4 if entry % 3 else 9}" for entry in entity_index]),
+                "duration": pa.array(generator.integers(5, 50, len(entity_index)).astype(float)),
             }
         )
 
     @property
     def names(self) -> list[str]:
-        return [f"patient {one}" for one in range(PATIENTS)] + [f"stranger {one}" for one in range(self.strangers)]
+        return [f"patient {entry}" for entry in range(PATIENTS)] + [
+            f"stranger {entry}" for entry in range(self.people_unseen)
+        ]
 
     def returns(self, visits: pa.Table) -> pa.Table:
         """Whether each comes within the horizon; null while it is not over."""
@@ -142,10 +146,10 @@ class Clinic:
         visits = self.visits()
         ends = pa.array([self.end] * len(self.cutoffs), pa.timestamp("us"))
         grid = pa.table({"cutoff": pa.array(self.cutoffs, pa.timestamp("us")), "data_end": ends})
-        made = {"visits": visits, "people": self.people(), "cutoffs": grid, "returns": self.returns(visits)} | tables
+        created = {"visits": visits, "people": self.people(), "cutoffs": grid, "returns": self.returns(visits)} | tables
         settings = Settings(home=home, target="duckdb").model_copy(update=SMALL)
         with open_warehouse(settings) as warehouse:
-            for name, table in made.items():
+            for name, table in created.items():
                 warehouse.load(Relation(schema_name="main", name=name), table)
         return Workspace.open(settings, declared or self.contract(), lambda _: None)
 
@@ -168,14 +172,14 @@ def trained(workspace: Workspace) -> None:
     stages.task_evaluation(workspace, "returns")
 
 
-def answered(own: Clinic, workspace: Workspace) -> dict[str, float]:
+def answered(current: Clinic, workspace: Workspace) -> dict[str, float]:
     """Train and answer the newest cutoff; the scores by patient, once everything about them was checked."""
-    newest = own.cutoffs[-1]
+    newest = current.cutoffs[-1]
     with workspace.warehouse() as warehouse:
-        assert all(finding.passed for finding in preflight(warehouse, workspace.contract, own.end))
+        assert all(check_result.passed for check_result in preflight(warehouse, workspace.contract, current.end))
     trained(workspace)
     assert check_model(workspace).passed, check_model(workspace).description
-    assert chosen(own.grid, None) == key_of(newest)
+    assert chosen(current.grid, None) == key_of(newest)
     reports = stages.score(workspace, ["returns"], newest, "run", keep=True)
     assert check_scores(workspace, "returns", newest).passed
     assert check_representation(workspace, newest).passed
@@ -185,8 +189,8 @@ def answered(own: Clinic, workspace: Workspace) -> dict[str, float]:
         rows = connection.execute("select as_of, patient, score from basemodel.returns_scores").fetchall()
     assert {moment for moment, *_ in rows} == {newest}
     scores = {patient: score for _, patient, score in rows}
-    assert set(scores) == set(own.names)
-    often = [scores[f"patient {one}"] for one in range(PATIENTS) if one % 3]
-    seldom = [scores[f"patient {one}"] for one in range(PATIENTS) if not one % 3]
+    assert set(scores) == set(current.names)
+    often = [scores[f"patient {entry}"] for entry in range(PATIENTS) if entry % 3]
+    seldom = [scores[f"patient {entry}"] for entry in range(PATIENTS) if not entry % 3]
     assert np.mean(often) > np.mean(seldom) + 0.2
     return scores

@@ -49,7 +49,7 @@ COLUMNS: Columns = {
 def write(folder: Path) -> Path:
     """The project in `folder`; visits have a zone, and the last of them stand twice."""
     shutil.copytree(VISITS, folder, ignore=shutil.ignore_patterns("target", "logs"))
-    made = ",\n".join(f'    {sql} as "{name}"' for name, (sql, _, _) in COLUMNS.items())
+    created = ",\n".join(f'    {sql} as "{name}"' for name, (sql, _, _) in COLUMNS.items())
     log = folder / "models/raw/visit_log.sql"
     log.write_text(log.read_text().replace("range(120)", f"range({PATIENTS})"))
     (folder / "models/behavior/visits.sql").write_text(
@@ -66,7 +66,7 @@ repeated as (
 select
     cast(cast({FIRST_ID} as hugeint) + cast(replace(patient, 'patient ', '') as hugeint) as decimal(23, 0)) as patient,
     cast(visited_at as timestamptz) as visited_at,
-{made}
+{created}
 from repeated
 """
     )
@@ -84,5 +84,5 @@ from repeated
 
 def column(name: str, data_type: str, kind: str | None) -> dict[str, object]:
     """A column of the YAML."""
-    own = {"config": {"meta": {"basemodel": {"type": kind}}}} if kind else {}
-    return {"name": name, "quote": True, "data_type": data_type, **own}
+    current = {"config": {"meta": {"basemodel": {"type": kind}}}} if kind else {}
+    return {"name": name, "quote": True, "data_type": data_type, **current}

@@ -54,63 +54,63 @@ def hospital_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_commands_at_once_wait_for_one_parse(hospital_home: Settings) -> None:
-    found: list[object] = []
+    result: list[object] = []
 
     def read() -> None:
         try:
-            found.append(load_project(hospital_home).contract.entity)
+            result.append(load_project(hospital_home).contract.entity)
         except (BaseModelError, ValueError) as error:
-            found.append(error)
+            result.append(error)
 
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == ["patient_id"] * 3
+    assert result == ["patient_id"] * 3
     assert len((hospital_home.home / "dbt" / "parsed").read_text().splitlines()) == 1
 
 
 def test_a_parse_that_was_cut_off_is_done_again(hospital_home: Settings) -> None:
     load_project(hospital_home)
     stamp = hospital_home.manifest_path.with_name("fingerprint")
-    held, whole = stamp.read_text(), hospital_home.manifest_path.read_text()
+    held, complete = stamp.read_text(), hospital_home.manifest_path.read_text()
     stamp.unlink()  # as a parse does, before it writes
-    hospital_home.manifest_path.write_text(whole[:500])
+    hospital_home.manifest_path.write_text(complete[:500])
     load_project(hospital_home)
-    assert (stamp.read_text(), hospital_home.manifest_path.read_text()) == (held, whole)
+    assert (stamp.read_text(), hospital_home.manifest_path.read_text()) == (held, complete)
 
 
 def test_variables_reach_dbt(hospital_home: Settings) -> None:
     load_project(hospital_home.model_copy(update={"dbt_vars": "{shop: 1}"}))
-    told = (hospital_home.home / "dbt" / "parsed").read_text()
-    assert "--target duckdb --vars {shop: 1}" in told
+    described = (hospital_home.home / "dbt" / "parsed").read_text()
+    assert "--target duckdb --vars {shop: 1}" in described
 
 
 def test_values_are_not_looked_at_before_they_are_there(hospital_home: Settings) -> None:
     result = CliRunner().invoke(app, ["contract", "--profile"])
-    said = result.output.replace("\n", " ")
+    message = result.output.replace("\n", " ")
     assert result.exit_code == 1
     for words in ("main.visits, main.clinics are not built yet", "basemodel run", "dbt build --target duckdb"):
-        assert words in said
-    assert "Traceback" not in said
+        assert words in message
+    assert "Traceback" not in message
     assert not hospital_home.warehouse_path.exists()
     assert not (hospital_home.home / "inference_report.md").exists()
 
 
 def test_a_turn_waits_for_the_one_before_it(tmp_path: Path) -> None:
     order: list[str] = []
-    began, waits = threading.Event(), threading.Event()
+    started, waits = threading.Event(), threading.Event()
 
     def first() -> None:
         with turn(tmp_path / "lock"):
-            began.set()
+            started.set()
             waits.wait(10)
             order.append("first")
 
     thread = threading.Thread(target=first)
     thread.start()
-    began.wait(10)
+    started.wait(10)
     with turn(tmp_path / "lock", waits.set):
         order.append("second")
     thread.join()
@@ -131,10 +131,10 @@ with scratch_folder(Path(sys.argv[1]), "sorting") as folder:
 def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)])
     (left,) = tmp_path.glob("sorting-*")
-    with scratch_folder(tmp_path, "incidences") as own:
+    with scratch_folder(tmp_path, "incidences") as current:
         assert not left.exists()
         assert sweep(tmp_path, age=0) == []  # those of the living stay
-        assert own.exists()
+        assert current.exists()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -43,7 +43,7 @@ def snapshot() -> pa.Table:
     rows = [(f"rider {n}", FIRST, GOLD, "basic") for n in range(RIDERS)]
     rows += [(f"rider {n}", GOLD, OVER if n % 3 == 0 else None, "gold") for n in range(RIDERS)]
     names = ("rider", "known_from", "known_to", "tariff")
-    table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
+    table = pa.table({name: [row[row_index] for row in rows] for row_index, name in enumerate(names)})
     moment = pa.timestamp("us")
     table = table.set_column(1, "known_from", table.column(1).cast(moment)).set_column(
         2, "known_to", table.column(2).cast(moment)
@@ -65,22 +65,24 @@ def tariffs(ws: Workspace, cutoffs: list[datetime]) -> list[list[str]]:
     with ws.warehouse() as warehouse:
         everyone = Vocabulary(pa.array([f"rider {n}" for n in range(RIDERS)]), np.ones(RIDERS, np.int64))
         encoder = EncoderArtifact.current(ws.store, "riders")
-        facts = read_attributes(warehouse, ws.contract.attribute("riders"), encoder, ws.settings.top_items, everyone)
-    place = next(at for at, block in enumerate(facts.layout) if block[2] == "tariff")
-    assert place == 0
+        attributes = read_attributes(
+            warehouse, ws.contract.attribute("riders"), encoder, ws.settings.top_items, everyone
+        )
+    row_index = next(at for at, block in enumerate(attributes.layout) if block[2] == "tariff")
+    assert row_index == 0
     names = encoder.vocabulary("tariff").values.to_pylist()
-    found = facts.at(0, RIDERS, np.array([to_microseconds(cutoff) for cutoff in cutoffs]))[:, :, : len(names)]
-    return [["".join(name for name, on in zip(names, row, strict=True) if on) for row in own] for own in found]
+    result = attributes.at(0, RIDERS, np.array([to_microseconds(cutoff) for cutoff in cutoffs]))[:, :, : len(names)]
+    return [["".join(name for name, on in zip(names, row, strict=True) if on) for row in current] for current in result]
 
 
-def test_a_fact_is_seen_from_its_beginning_to_its_end(ws: Workspace) -> None:
+def test_an_attribute_is_seen_from_its_beginning_to_its_end(ws: Workspace) -> None:
     """Strictly after it began, and up to the moment at which it ended: what happens at a cutoff is future."""
     cutoffs = [FIRST, datetime(2024, 3, 4), GOLD, datetime(2024, 4, 8), OVER, datetime(2024, 5, 27)]
-    for number, own in enumerate(tariffs(ws, cutoffs)):
-        assert own == ["", "basic", "basic", "gold", "gold", "" if number % 3 == 0 else "gold"]
+    for number, current in enumerate(tariffs(ws, cutoffs)):
+        assert current == ["", "basic", "basic", "gold", "gold", "" if number % 3 == 0 else "gold"]
 
 
-def test_the_end_of_a_fact_is_known_in_time_and_a_planted_one_is_named(
+def test_the_end_of_an_attribute_is_known_in_time_and_a_planted_one_is_named(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert check_point_in_time(ws).passed
@@ -95,19 +97,19 @@ def test_the_end_of_a_fact_is_known_in_time_and_a_planted_one_is_named(
         return out.astype(np.float16)
 
     monkeypatch.setattr(EntityAttributes, "at", always)
-    found = check_point_in_time(ws)
-    assert not found.passed
-    assert "riders tariff" in found.description
-    assert "facts at or after their cutoff" in found.description
+    result = check_point_in_time(ws)
+    assert not result.passed
+    assert "riders tariff" in result.description
+    assert "facts at or after their cutoff" in result.description
 
 
-def test_a_fact_that_holds_the_answer_is_named(ws: Workspace) -> None:
+def test_an_attribute_that_holds_the_answer_is_named(ws: Workspace) -> None:
     """Every row of one table tells whether the rider comes back: written afterwards, and dated before."""
-    asked, task = ask(
+    requested, task = ask(
         ws, lambda rider, cutoff: int(int(rider.split()[1]) > 14) if is_over(cutoff) else None, pa.int64()
     )
     with pytest.raises(DataError, match=rf"Input riders age .*tells the target target of {task.name}"):
-        stages.task_model(asked, task.name)
+        stages.task_model(requested, task.name)
 
 
 NEW = "60"
@@ -149,8 +151,8 @@ def test_a_value_is_found_in_a_column_of_any_type(tmp_path: Path, name: str) -> 
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
         rows = sqlglot.parse_one(f"select {sql} as x", dialect="duckdb")
         assert isinstance(rows, exp.Select)
-        for asked, count in ((value, 1), (other, 0)):
-            counted = exp.select("count(*)").from_(rows.subquery("rows")).where(_is(column_of("x"), asked))
+        for requested, count in ((value, 1), (other, 0)):
+            counted = exp.select("count(*)").from_(rows.subquery("rows")).where(_is(column_of("x"), requested))
             assert warehouse.read(counted).column(0).to_pylist() == [count]
 
 
@@ -168,10 +170,10 @@ def test_what_is_no_value_of_a_column_is_told_what_is() -> None:
 
 
 def test_a_category_that_is_not_represented_says_why(ws: Workspace) -> None:
-    nothing: Any = SimpleNamespace(select=lambda kind: [])
-    text = _lacking(ws.contract, nothing, "trips", "station", ws.snapshot())
+    empty: Any = SimpleNamespace(select=lambda kind: [])
+    text = _lacking(ws.contract, empty, "trips", "station", ws.snapshot())
     shows(text, ("No column 'station' of 'trips'", "no event before", "`basemodel train`", "`basemodel layout`"))
-    assert "train" not in _lacking(ws.contract, nothing, "trips", "fare", ws.snapshot())
+    assert "train" not in _lacking(ws.contract, empty, "trips", "fare", ws.snapshot())
 
 
 def fares(rider: str, cutoff: datetime) -> float | None:
@@ -187,11 +189,11 @@ MEAN = {
 
 
 def test_a_mean_is_a_target_where_it_is_known(ws: Workspace) -> None:
-    asked, task = ask(ws, fares, pa.float64(), **MEAN)
-    report = stages.task_model(asked, task.name)
+    requested, task = ask(ws, fares, pa.float64(), **MEAN)
+    report = stages.task_model(requested, task.name)
     known = sum(fares(*key) is not None for key in RIDES if is_over(key[1]))
     assert known < sum(is_over(cutoff) for _, cutoff in RIDES)
-    numbers = stages.task_evaluation(asked, task.name).metrics
+    numbers = stages.task_evaluation(requested, task.name).metrics
     assert np.isfinite(float(numbers["shipped_value"]))
     assert report.metrics["shipped"]
 
@@ -201,40 +203,40 @@ def test_a_mean_without_labels_is_the_sum_over_the_count(ws: Workspace) -> None:
     checkpoint = Checkpoint(ws.store)
     activity = np.random.default_rng(0).normal(1.5, 0.3, (5, len(checkpoint.blocks))).astype(np.float32)
 
-    def asking(aggregate: Aggregate, column: str) -> np.ndarray:
+    def requested_values(aggregate: Aggregate, column: str) -> np.ndarray:
         target = Target(source="trips", aggregate=aggregate, column=column)
-        found = zero_shot_prediction(checkpoint, activity, task.model_copy(update={"predicts": target}))
-        assert found is not None
-        return signed_expm1(found)
+        result = zero_shot_prediction(checkpoint, activity, task.model_copy(update={"predicts": target}))
+        assert result is not None
+        return signed_expm1(result)
 
-    quotient = asking(Aggregate.SUM, "fare") / asking(Aggregate.COUNT, "")
-    np.testing.assert_allclose(asking(Aggregate.MEAN, "fare"), quotient, rtol=1e-5)
+    quotient = requested_values(Aggregate.SUM, "fare") / requested_values(Aggregate.COUNT, "")
+    np.testing.assert_allclose(requested_values(Aggregate.MEAN, "fare"), quotient, rtol=1e-5)
 
 
 def test_a_mean_is_counted_again(ws: Workspace) -> None:
     sound, task = ask(ws, fares, pa.float64(), **MEAN)
     wrong, other = ask(ws, lambda *key: None if (mean := fares(*key)) is None else mean + 1, pa.float64(), **MEAN)
     infinite = {row["rider"] for row in trips().to_pylist() if not np.isfinite(row["fare"])}
-    found = check_labels(sound, task.name), check_labels(wrong, other.name)
+    result = check_labels(sound, task.name), check_labels(wrong, other.name)
     assert infinite  # their means are no numbers, and differ
-    assert int(found[0].metrics["differing"]) <= 20 < int(found[1].metrics["differing"])
+    assert int(result[0].metrics["differing"]) <= 20 < int(result[1].metrics["differing"])
 
 
 def zero_shot(ws: Workspace, rate: float) -> Report:
     """Answers without labels, to a task whose labels are positive at this rate, whatever happens."""
     numbers = iter(np.random.default_rng(0).random(len(RIDES)) < rate)
-    asked, task = ask(
+    requested, task = ask(
         ws, lambda rider, cutoff: int(next(numbers)) if is_over(cutoff) else None, pa.int64(),
         predicts=Target(source="trips", aggregate=Aggregate.ANY),
     )  # fmt: skip
-    return zero_shot_scores(asked, task.name, CUTOFFS[-1], "run")
+    return zero_shot_scores(requested, task.name, CUTOFFS[-1], "run")
 
 
 def test_answers_far_from_the_labels_there_are_say_so(ws: Workspace) -> None:
-    usual = np.mean([bool(trip) for (_, cutoff), trip in RIDES.items() if is_over(cutoff)])
-    near, far = zero_shot(ws, float(usual)).metrics, zero_shot(ws, 0.1).metrics
+    typical = np.mean([bool(trip) for (_, cutoff), trip in RIDES.items() if is_over(cutoff)])
+    near, far = zero_shot(ws, float(typical)).metrics, zero_shot(ws, 0.1).metrics
     assert "warning" not in near
-    assert float(near["mean_label"]) == pytest.approx(usual, abs=0.1)
+    assert float(near["mean_label"]) == pytest.approx(typical, abs=0.1)
     assert float(far["mean_label"]) == pytest.approx(0.1, abs=0.1)
     for word in ("mean answer", "4 complete cutoffs", "asks about others", "basemodel run --task"):
         assert word in str(far["warning"])

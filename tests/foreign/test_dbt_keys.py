@@ -49,13 +49,13 @@ OURS = [
 def test_models_called_like_assets_of_this_package_have_keys_of_their_own(tmp_path: Path, models: Models) -> None:
     for name in OURS:
         models[name] = copy.deepcopy(models["staging"])
-    made = project(tmp_path, models)
-    keys = made.node_keys
+    project_dir = project(tmp_path, models)
+    keys = project_dir.node_keys
     assert len(set(keys.values())) == len(models)
-    assert not set(keys.values()) & asset_keys(made.contract)
+    assert not set(keys.values()) & asset_keys(project_dir.contract)
     assert keys["model.project.snapshot"] == dg.AssetKey(["main", "snapshot"])
     assert keys["model.project.visits"] == dg.AssetKey(["visits"])
-    assert made.key(made.contract.event("visits").relation) == dg.AssetKey(["visits"])
+    assert project_dir.key(project_dir.contract.event("visits").relation) == dg.AssetKey(["visits"])
 
 
 def test_models_of_two_packages_have_keys_of_their_own(tmp_path: Path, models: Models) -> None:
@@ -67,9 +67,9 @@ def test_models_of_two_packages_have_keys_of_their_own(tmp_path: Path, models: M
 
 def test_a_decoy_in_another_database_is_not_the_model(tmp_path: Path, models: Models) -> None:
     decoy = {**copy.deepcopy(models["staging"]), "name": "visits", "database": "other", "schema": "main"}
-    made = project(tmp_path, models | {"decoy": {**decoy, "package_name": "pack"}})
-    key = made.key(made.contract.event("visits").relation)
-    assert key == made.node_keys["model.project.visits"] != made.node_keys["model.project.decoy"]
+    project_dir = project(tmp_path, models | {"decoy": {**decoy, "package_name": "pack"}})
+    key = project_dir.key(project_dir.contract.event("visits").relation)
+    assert key == project_dir.node_keys["model.project.visits"] != project_dir.node_keys["model.project.decoy"]
 
 
 SOURCE = {"source.basemodel.basemodel.churn_scores": {"name": "churn_scores", "source_name": "basemodel"}}
@@ -87,10 +87,10 @@ def test_marts_are_models_that_read_answers_whatever_the_project_is_called(
 
 @pytest.mark.parametrize(("folder", "group"), [("my models", "my_models"), ("größe", "gr__e"), ("marts", "marts")])
 def test_a_folder_of_any_name_is_a_group(tmp_path: Path, models: Models, folder: str, group: str) -> None:
-    made = project(tmp_path, models)
-    node = made.manifest["nodes"]["model.project.visits"]
+    project_dir = project(tmp_path, models)
+    node = project_dir.manifest["nodes"]["model.project.visits"]
     node |= {"fqn": ["project", folder, "visits"], "original_file_path": "models/visits.sql", "tags": []}
-    spec = FolderTranslator(made).get_asset_spec(made.manifest, "model.project.visits", None)
+    spec = FolderTranslator(project_dir).get_asset_spec(project_dir.manifest, "model.project.visits", None)
     assert spec.group_name == group
 
 
@@ -112,9 +112,9 @@ GROUPS = {
 def test_a_model_has_the_owner_that_it_names_before_that_of_its_group(
     tmp_path: Path, models: Models, config: dict[str, Any], owner: str
 ) -> None:
-    made = project(tmp_path, models, groups=GROUPS)
-    node = made.manifest["nodes"]["model.project.visits"]
+    project_dir = project(tmp_path, models, groups=GROUPS)
+    node = project_dir.manifest["nodes"]["model.project.visits"]
     node |= {"original_file_path": "models/visits.sql", "tags": [], "meta": config.get("meta", {})}
     node |= {"config": node["config"] | config, "group": config["group"]}
-    spec = FolderTranslator(made).get_asset_spec(made.manifest, "model.project.visits", None)
+    spec = FolderTranslator(project_dir).get_asset_spec(project_dir.manifest, "model.project.visits", None)
     assert list(spec.owners) == [owner]

@@ -25,9 +25,9 @@ def configured(node: dict[str, Any], **config: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["seed", "snapshot", "model"])
-def test_facts_may_be_a_seed_a_snapshot_or_a_model(tmp_path: Path, models: Models, kind: str) -> None:
+def test_attributes_may_be_a_seed_a_snapshot_or_a_model(tmp_path: Path, models: Models, kind: str) -> None:
     models["clinics"]["resource_type"] = kind
-    assert [facts.name for facts in read(tmp_path, models).attributes] == ["clinics"]
+    assert [attributes.name for attributes in read(tmp_path, models).attributes] == ["clinics"]
 
 
 def versions(models: Models, latest: int) -> None:
@@ -53,11 +53,11 @@ def test_a_version_may_be_named(tmp_path: Path, models: Models) -> None:
     versions(models, 2)
     models["active"] |= {"version": 1, "latest_version": 2, "alias": "active_v1"}
     models["active.v2"] = {**models["active"], "name": "active", "version": 2, "alias": "active_v2"}
-    found = {}
+    result = {}
     for name in ("active", "active.v1"):
         models["reasons_14d"]["config"]["meta"]["basemodel"]["task"]["population"] = name
-        found[name] = str(read(tmp_path, models).task("reasons_14d").population)
-    assert found == {"active": "main.active_v2", "active.v1": "main.active_v1"}
+        result[name] = str(read(tmp_path, models).task("reasons_14d").population)
+    assert result == {"active": "main.active_v2", "active.v1": "main.active_v1"}
 
 
 @pytest.mark.parametrize("name", ["visits", "clinics", "weeks", "returns_14d", "active"])
@@ -133,11 +133,11 @@ def test_a_model_of_another_database_is_read_there_on_snowflake(tmp_path: Path, 
 SNAPSHOT = ("dbt_valid_from", "dbt_valid_to", "dbt_updated_at", "dbt_scd_id")
 
 
-def test_a_snapshot_brings_its_own_beginning_and_end_of_a_fact(tmp_path: Path, models: Models) -> None:
+def test_a_snapshot_brings_its_own_beginning_and_end_of_an_attribute(tmp_path: Path, models: Models) -> None:
     models["clinics"]["resource_type"] = "snapshot"
-    facts = read(tmp_path, models).attribute("clinics")
-    assert (facts.valid_from, facts.valid_to) == SNAPSHOT[:2]
-    read_as = {column.name: column.type for column in facts.columns}
+    attributes = read(tmp_path, models).attribute("clinics")
+    assert (attributes.valid_from, attributes.valid_to) == SNAPSHOT[:2]
+    read_as = {column.name: column.type for column in attributes.columns}
     assert all(read_as.get(name, ColumnType.IGNORE) is ColumnType.IGNORE for name in SNAPSHOT)
 
 
@@ -145,11 +145,11 @@ def test_a_snapshot_may_call_its_columns_otherwise(tmp_path: Path, models: Model
     models["clinics"]["resource_type"] = "snapshot"
     names = {"dbt_valid_from": "since", "dbt_valid_to": "until"}
     configured(models["clinics"], snapshot_meta_column_names=names)
-    facts = read(tmp_path, models).attribute("clinics")
-    assert (facts.valid_from, facts.valid_to) == ("since", "until")
+    attributes = read(tmp_path, models).attribute("clinics")
+    assert (attributes.valid_from, attributes.valid_to) == ("since", "until")
 
 
-def test_the_end_of_a_fact_is_never_a_feature_of_it(tmp_path: Path, models: Models) -> None:
+def test_the_end_of_an_attribute_is_never_a_feature_of_it(tmp_path: Path, models: Models) -> None:
     """A model that selects from a snapshot: the end was written after the cutoffs that see the fact."""
     columns: Columns = {
         "clinic_id": "bigint",
@@ -158,9 +158,9 @@ def test_the_end_of_a_fact_is_never_a_feature_of_it(tmp_path: Path, models: Mode
         "dbt_valid_to": "timestamp",
     }
     models["clinics"] = model({"attribute": {"key": "clinic_id", "valid_from": "dbt_valid_from"}}, columns)
-    facts = read(tmp_path, models).attribute("clinics")
-    assert facts.valid_to == "dbt_valid_to"
-    assert [column.name for column in facts.columns] == ["town"]
+    attributes = read(tmp_path, models).attribute("clinics")
+    assert attributes.valid_to == "dbt_valid_to"
+    assert [column.name for column in attributes.columns] == ["town"]
 
 
 def test_an_end_without_a_beginning_is_a_problem(tmp_path: Path, models: Models) -> None:

@@ -54,13 +54,13 @@ def test_a_population_that_knows_the_future_is_named(tmp_path: Path, who: str) -
     population(tmp_path, WHO[who])
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
-    assert found is not None
-    assert found.name == "active: who is asked is known before the cutoff"
-    assert found.passed is who.startswith("seen")
-    if not found.passed:
+        result = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
+    assert result is not None
+    assert result.name == "active: who is asked is known before the cutoff"
+    assert result.passed is who.startswith("seen")
+    if not result.passed:
         for word in ("100.0%", "main.active", "patient_id", "reasons_14d", "strictly before the cutoff"):
-            assert word in found.description
+            assert word in result.description
 
 
 def test_who_is_asked_at_an_event_of_their_own_is_known_in_time(tmp_path: Path) -> None:
@@ -72,27 +72,27 @@ def test_who_is_asked_at_an_event_of_their_own_is_known_in_time(tmp_path: Path) 
         connection.execute("insert into active select distinct patient_id, visited_at from visits")
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
-    assert found is not None
-    assert found.metrics["after"] == 1
-    assert found.passed
+        result = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
+    assert result is not None
+    assert result.metrics["after"] == 1
+    assert result.passed
 
 
 def test_entities_with_an_event_every_day_are_known_in_time(tmp_path: Path) -> None:
     population(tmp_path, WHO["seen in eight weeks"], DAILY)
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        found = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
-    assert found is not None
-    assert found.passed
-    assert found.metrics["after"] == found.metrics["before"] == 1
+        result = check_membership(warehouse, contract, contract.task("reasons_14d"), END)
+    assert result is not None
+    assert result.passed
+    assert result.metrics["after"] == result.metrics["before"] == 1
 
 
 def test_preflight_asks_it_of_every_task(tmp_path: Path) -> None:
     population(tmp_path, WHO["comes back in 14 days"])
     contract = read(tmp_path, hospital())
     with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        failed = {one.name for one in preflight(warehouse, contract, END + timedelta(days=1)) if not one.passed}
+        failed = {entry.name for entry in preflight(warehouse, contract, END + timedelta(days=1)) if not entry.passed}
     assert {
         "active: who is asked is known before the cutoff",
         "returns_14d: who is asked is known before the cutoff",

@@ -86,7 +86,10 @@ def test_its_contract_is_what_dbt_means(odd: Project) -> None:
     contract = odd.contract
     assert (odd.settings.target, odd.settings.kind, odd.settings.owner) == ("dev", "duckdb", "visits/dev")
     assert [(event.name, event.relation.name) for event in contract.events] == [("visits__all", "visits__all_v2")]
-    assert [str(facts.relation) for facts in contract.attributes] == ["behavior.Clinics of Town", "behavior.towns"]
+    assert [str(attributes.relation) for attributes in contract.attributes] == [
+        "behavior.Clinics of Town",
+        "behavior.towns",
+    ]
     towns = contract.attribute("towns")
     assert (towns.valid_from, towns.valid_to) == ("dbt_valid_from", "dbt_valid_to")
     assert str(contract.grid.now) == "2024-10-02"

@@ -24,8 +24,8 @@ def declared(tmp_path: Path, warehouse: SqlWarehouse) -> str:
     models = hospital()
     models["clinics"] = model({"attribute": {"key": "clinic_id"}}, {"clinic_id": "bigint", "Town": "varchar"})
     warehouse.load(Relation(schema_name="main", name="clinics"), pa.table({"clinic_id": [0], "town": ["Ulm"]}))
-    found = {one.name: one for one in preflight(warehouse, read(tmp_path, models), datetime(2024, 2, 1))}
-    return "" if found[NAME].passed else found[NAME].description
+    result = {entry.name: entry for entry in preflight(warehouse, read(tmp_path, models), datetime(2024, 2, 1))}
+    return "" if result[NAME].passed else result[NAME].description
 
 
 def test_duckdb_reads_a_column_in_any_capitals(tmp_path: Path) -> None:
@@ -37,9 +37,9 @@ def test_duckdb_reads_a_column_in_any_capitals(tmp_path: Path) -> None:
 
 def test_postgres_names_both_spellings_before_a_query_fails(tmp_path: Path, postgres_server: dict[str, str]) -> None:
     with servers.database(postgres_server, "spelling") as variables:
-        said = declared(tmp_path, PostgresWarehouse(servers.uri(variables)))
+        message = declared(tmp_path, PostgresWarehouse(servers.uri(variables)))
     for word in ("main.clinics", "'Town'", "'town'", "quote: true"):
-        assert word in said
+        assert word in message
 
 
 @pytest.mark.parametrize("dialect", ["snowflake"])

@@ -150,8 +150,8 @@ def test_two_targets_of_one_database_do_not_replace_each_others_answers(project:
         publish(other, 0.75)
     for word in ("'basemodel'", "shop/dev", "shop/test", "BASEMODEL_ANSWERS_SCHEMA=basemodel_test"):
         assert word in str(refused.value)
-    own = resolved(settings(project, target="test", answers_schema="answers_{target}"))
-    publish(own, 0.75)
+    current = resolved(settings(project, target="test", answers_schema="answers_{target}"))
+    publish(current, 0.75)
     with duckdb.connect(str(dev.warehouse_path)) as connection:
         for schema, value in (("basemodel", 0.5), ("answers_test", 0.75)):
             assert connection.sql(f"select score from {schema}.churn_scores").fetchall() == [(value,)]
@@ -182,11 +182,11 @@ def test_nothing_that_dbt_reads_changes_unseen(project: Path, monkeypatch: pytes
     (packages / "pack").symlink_to(pack)
     (packages / "around").symlink_to(project)  # a link to what is around it ends nowhere
     (project / "tasks.yml").write_text("now: \"{{ env_var('THE_NOW', '') }}\"\nthen: \"{{ env_var('THE' ~ '_END') }}\"")
-    found = [project_fingerprint(resolved(settings(project)))]
-    assert project_fingerprint(resolved(settings(project))) == found[0]
+    result = [project_fingerprint(resolved(settings(project)))]
+    assert project_fingerprint(resolved(settings(project))) == result[0]
 
     def changed(**given: object) -> None:
-        found.append(project_fingerprint(resolved(settings(project, **given))))
+        result.append(project_fingerprint(resolved(settings(project, **given))))
 
     monkeypatch.setenv("THE_NOW", "2024-01-01")
     changed()
@@ -202,4 +202,4 @@ def test_nothing_that_dbt_reads_changes_unseen(project: Path, monkeypatch: pytes
     changed()
     changed(dbt_vars="{shop: 1}")
     changed(target="file")
-    assert len(set(found)) == len(found)
+    assert len(set(result)) == len(result)

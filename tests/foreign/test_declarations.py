@@ -52,8 +52,8 @@ INFERRED = {
 def test_a_column_that_nobody_annotated_has_one_reading(tmp_path: Path, name: str, data_type: str) -> None:
     models = hospital()
     models["visits"]["columns"][name] = {"name": name, "data_type": data_type, "config": {}}
-    found = {column.name: column.type for column in read(tmp_path, models).event("visits").columns}
-    assert found[name] == INFERRED[name, data_type]
+    result = {column.name: column.type for column in read(tmp_path, models).event("visits").columns}
+    assert result[name] == INFERRED[name, data_type]
 
 
 ANNOTATED: dict[tuple[str, str], str] = {
@@ -86,10 +86,10 @@ def test_an_annotation_that_a_data_type_cannot_be_read_as_is_a_problem(
 ) -> None:
     models, meta = hospital(), {"meta": {"basemodel": {"type": kind}}}
     models["visits"]["columns"]["odd"] = {"name": "odd", "data_type": data_type, "config": meta}
-    found, words = problems(tmp_path, models), ANNOTATED[kind, data_type]
+    result, words = problems(tmp_path, models), ANNOTATED[kind, data_type]
     if words:
-        shows(" ".join(found), ("Model visits", "'odd'", data_type, words, "`ignore`"))
-    assert len(found) == bool(words)
+        shows(" ".join(result), ("Model visits", "'odd'", data_type, words, "`ignore`"))
+    assert len(result) == bool(words)
 
 
 ROLES: dict[str, tuple[str, str]] = {
@@ -107,8 +107,8 @@ def test_nobody_is_called_by_a_time_of_day(tmp_path: Path) -> None:
     for model in models.values():
         if "patient_id" in model["columns"]:
             model["columns"]["patient_id"]["data_type"] = "time"
-    found = problems(tmp_path, models)
-    shows(" ".join(found), ("Model visits", "entity column 'patient_id'", "declared as time", "Cast it in the model"))
+    result = problems(tmp_path, models)
+    shows(" ".join(result), ("Model visits", "entity column 'patient_id'", "declared as time", "Cast it in the model"))
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -132,7 +132,7 @@ SAME: list[tuple[str, ...]] = [
 
 def test_whole_numbers_match_whatever_their_width_and_nothing_matches_by_accident() -> None:
     kinds: list[Any] = [{join_kind(name) for name in names} for names in SAME]
-    assert [len(one) for one in kinds] == [1] * len(SAME)
+    assert [len(entry) for entry in kinds] == [1] * len(SAME)
     assert len(set().union(*kinds)) == len(SAME)
 
 

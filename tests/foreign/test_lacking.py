@@ -19,9 +19,9 @@ def test_events_that_say_only_who_and_when_are_enough(tmp_path: Path) -> None:
     (events,) = declared.events
     bare = events.model_copy(update={"columns": (), "session": None})
     declared = declared.model_copy(update={"events": (bare,), "attributes": ()})
-    made = workspace(tmp_path, declared, trips=trips().select(["rider", "started_at"]))
+    created = workspace(tmp_path, declared, trips=trips().select(["rider", "started_at"]))
     small = {"hidden": 16, "epochs": 1, "pretraining_rows": 300, "horizons": (14,)}
-    ws = Workspace.open(made.settings.model_copy(update=small), made.contract, lambda _: None)
+    ws = Workspace.open(created.settings.model_copy(update=small), created.contract, lambda _: None)
     stages.encoders(ws, "trips")
     prepare(ws)
     stages.training_examples(ws)
@@ -31,4 +31,4 @@ def test_events_that_say_only_who_and_when_are_enough(tmp_path: Path) -> None:
     assert stages.score(ws, ["rides_14d"], CUTOFFS[-1], "run")["rides_14d"].metrics["rows"] == RIDERS
     assert check_scores(ws, "rides_14d", CUTOFFS[-1]).passed
     metrics = ModelArtifact.current(ws.store, "rides_14d").metrics
-    assert all(np.isfinite(list(found.values())).all() for found in metrics.test.values())
+    assert all(np.isfinite(list(result.values())).all() for result in metrics.test.values())

@@ -27,26 +27,26 @@ from ..basemodel_ops.manifests import hospital, problems
 from . import clinics
 from .outcomes import shows
 
-OWN = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 8, 7)
+CLINIC = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 8, 7)
 DOTTED = "clinic.of visit"
-CLINICS = set(OWN.visits().column("clinic").to_pylist())
+CLINICS = set(CLINIC.visits().column("clinic").to_pylist())
 SEEN = Relation(schema_name="main", name="seen")
 
 
 def test_a_value_is_looked_for_in_a_column_with_a_dot(tmp_path: Path) -> None:
-    ws = OWN.workspace(tmp_path, dotted(), visits=visits())
+    ws = CLINIC.workspace(tmp_path, dotted(), visits=visits())
     first = min(row["visited_at"] for row in visits().to_pylist() if row[DOTTED] == "clinic 1")
     with ws.warehouse() as warehouse:
-        assert querying._first_seen(ws.contract, warehouse, "visits", DOTTED, "clinic 1", OWN.end) == first
-        assert querying._first_seen(ws.contract, warehouse, "visits", DOTTED, "nowhere", OWN.end) is None
+        assert querying._first_seen(ws.contract, warehouse, "visits", DOTTED, "clinic 1", CLINIC.end) == first
+        assert querying._first_seen(ws.contract, warehouse, "visits", DOTTED, "nowhere", CLINIC.end) is None
 
 
 def test_labels_of_a_column_with_a_dot_are_counted_again(tmp_path: Path) -> None:
     labels = {
         (row["patient"], cutoff, row[DOTTED])
         for row in visits().to_pylist()
-        for cutoff in OWN.cutoffs[:-1]
-        if 0 <= (row["visited_at"] - cutoff).days < OWN.horizon
+        for cutoff in CLINIC.cutoffs[:-1]
+        if 0 <= (row["visited_at"] - cutoff).days < CLINIC.horizon
     }
     patient, cutoff, item = zip(*sorted(labels), strict=True)
     seen = pa.table({"patient": patient, "cutoff": pa.array(cutoff, pa.timestamp("us")), DOTTED: item})
@@ -57,14 +57,14 @@ def test_labels_of_a_column_with_a_dot_are_counted_again(tmp_path: Path) -> None
             "population": declared.task("returns").relation, "predicts": Target(source="visits", column=DOTTED),
         }
     )  # fmt: skip
-    ws = OWN.workspace(tmp_path, declared.model_copy(update={"tasks": (task,)}), visits=visits(), seen=seen)
-    found = check_labels(ws, "clinics")
-    assert found.passed, found.description
-    assert (found.metrics["differing"], found.metrics["left_out"]) == (0, 0)
-    assert int(found.metrics["rows"]) > 100
+    ws = CLINIC.workspace(tmp_path, declared.model_copy(update={"tasks": (task,)}), visits=visits(), seen=seen)
+    result = check_labels(ws, "clinics")
+    assert result.passed, result.description
+    assert (result.metrics["differing"], result.metrics["left_out"]) == (0, 0)
+    assert int(result.metrics["rows"]) > 100
 
 
-def test_a_column_called_as_a_fact_of_items_is_a_problem(tmp_path: Path) -> None:
+def test_a_column_called_as_an_attribute_of_items_is_a_problem(tmp_path: Path) -> None:
     models = hospital()
     models["visits"]["columns"]["clinic_id.town"] = {"name": "clinic_id.town", "data_type": "varchar", "config": {}}
     (problem,) = problems(tmp_path, models)
@@ -75,18 +75,18 @@ def test_a_column_with_a_dot_is_sketched_and_stays_as_any_other_of_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is no fact of items, which are not sketched and are the first to be left out where a row would be too long."""
-    ws = OWN.workspace(tmp_path, dotted(), visits=visits())
+    ws = CLINIC.workspace(tmp_path, dotted(), visits=visits())
     stages.encoders(ws, "visits")
     stages.embeddings(ws, "visits", DOTTED)
     stages.codes(ws, "visits", DOTTED)
     monkeypatch.setattr(builder, "SKETCHED_ABOVE", len(CLINICS) - 1)
-    (whole,), left = builder.source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
-    assert (set(whole.codes), left) == ({DOTTED}, [])
+    (complete,), left = builder.source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
+    assert (set(complete.codes), left) == ({DOTTED}, [])
     settings = ws.settings
-    length = history_layout([whole], settings.half_lives, settings.counted_half_lives, settings.windows).length
+    length = history_layout([complete], settings.half_lives, settings.counted_half_lives, settings.windows).length
     ws.settings = settings.model_copy(update={"row_numbers": length - 1})
     (short,), (least,) = builder.source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
-    assert short.top_items == whole.top_items
+    assert short.top_items == complete.top_items
     assert least.column != DOTTED
 
 
@@ -98,35 +98,35 @@ def test_no_column_is_called_as_a_row_of_cells_of_another(column: str) -> None:
     assert {track_column(name) for name in (*rows, *track_names(column, 1))} == {column}
 
 
-def test_the_encoder_of_a_column_is_not_that_of_a_fact_of_items(tmp_path: Path) -> None:
+def test_the_encoder_of_a_column_is_not_that_of_an_attribute_of_items(tmp_path: Path) -> None:
     """A text `product description` beside a `product` whose facts have a `description`."""
-    ws = OWN.workspace(tmp_path)
-    own, fact = (fit_encoder("text", [pa.array([text] * 9)]) for text in ("red shoes", "blue hats"))
+    ws = CLINIC.workspace(tmp_path)
+    current, attribute = (fit_encoder("text", [pa.array([text] * 9)]) for text in ("red shoes", "blue hats"))
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[dict, dict]:
-        EncoderArtifact.write_encoders(writer, {"product description": own})
-        EncoderArtifact.write_encoders(writer, {"description": fact}, "product")
+        EncoderArtifact.write_encoders(writer, {"product description": current})
+        EncoderArtifact.write_encoders(writer, {"description": attribute}, "product")
         return {}, {}
 
     ws.pin()
     ws.materialize(EncoderArtifact.key("visits"), write)
     read, words = EncoderArtifact.current(ws.store, "visits"), pa.array(["red shoes", "blue hats"])
     for fitted, kept in (
-        (own, read.encoders()["product description"]),
-        (fact, read.encoders("product")["description"]),
+        (current, read.encoders()["product description"]),
+        (attribute, read.encoders("product")["description"]),
     ):
         np.testing.assert_array_equal(kept.features(words), fitted.features(words))
 
 
 def visits(name: str = DOTTED) -> pa.Table:
     """The visits, whose clinic stands in a column of that name."""
-    given = OWN.visits()
-    return given.rename_columns([name if own == "clinic" else own for own in given.column_names])
+    given = CLINIC.visits()
+    return given.rename_columns([name if current == "clinic" else current for current in given.column_names])
 
 
 def dotted(name: str = DOTTED) -> Contract:
     """The contract of these visits."""
-    declared = OWN.contract()
+    declared = CLINIC.contract()
     (source,) = declared.events
     column = clinics.column(name, ColumnType.CATEGORY)
     changed = source.model_copy(update={"columns": (column, *source.columns[1:])})
@@ -136,7 +136,7 @@ def dotted(name: str = DOTTED) -> Contract:
 @pytest.mark.parametrize("column", ["entity", "source", "Events", "embedding", "run_id", "clinic", DOTTED])
 def test_vectors_of_a_column_of_any_name_stand_beside_those_of_entities(tmp_path: Path, column: str) -> None:
     declared = dotted(column)
-    ws = OWN.workspace(tmp_path, declared, visits=visits(column))
+    ws = CLINIC.workspace(tmp_path, declared, visits=visits(column))
     stages.encoders(ws, "visits")
     stages.embeddings(ws, "visits", column)
     assert stages.item_embeddings(ws, column, "run").metrics["rows"] == len(CLINICS)

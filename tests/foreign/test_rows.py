@@ -34,7 +34,7 @@ class Foreign:
         for name, data_type in data_types.items():
             self.models[model]["columns"][name]["data_type"] = data_type
 
-    def asked(self, ask: Callable[[DuckDBWarehouse, EventSource], object]) -> str:
+    def query(self, ask: Callable[[DuckDBWarehouse, EventSource], object]) -> str:
         contract = read(self.folder, self.models)
         with DuckDBWarehouse(self.folder / "warehouse.duckdb") as warehouse:
             return outcome(lambda: ask(warehouse, contract.event("visits")))
@@ -45,15 +45,15 @@ class Foreign:
 
         def find() -> str:
             with DuckDBWarehouse(self.folder / "warehouse.duckdb") as warehouse:
-                found = preflight(warehouse, contract, NOW)
-            return " ".join(finding.description for finding in found if not finding.passed)
+                result = preflight(warehouse, contract, NOW)
+            return " ".join(check_result.description for check_result in result if not check_result.passed)
 
         return outcome(find)
 
     def quality(self, source: str = "visits") -> str:
         contract = read(self.folder, self.models)
         every: dict[str, EventSource | AttributeSource] = {
-            one.name: one for one in (*contract.events, *contract.attributes)
+            entry.name: entry for entry in (*contract.events, *contract.attributes)
         }
         with DuckDBWarehouse(self.folder / "warehouse.duckdb") as warehouse:
             return outcome(lambda: check_source(warehouse, every[source], NOW).description)
@@ -171,7 +171,7 @@ def test_numbers_beyond_their_bounds_are_counted_and_endless_ones_are_not(foreig
     shows(foreign.quality(), ("main.visits", "cost (2 rows)", "Mend the model"))
 
 
-def test_facts_may_be_known_from_the_beginning_or_until_the_end(foreign: Foreign) -> None:
+def test_attributes_may_be_known_from_the_beginning_or_until_the_end(foreign: Foreign) -> None:
     foreign.sql("alter table clinics add column since timestamp; update clinics set since = '-infinity';"
                 "insert into clinics select clinic_id, town, beds, 'infinity' from clinics")  # fmt: skip
     clinics = foreign.models["clinics"]
@@ -185,7 +185,7 @@ def test_facts_may_be_known_from_the_beginning_or_until_the_end(foreign: Foreign
 def test_events_that_stand_twice_are_counted(foreign: Foreign, times: int) -> None:
     for _ in range(times):
         foreign.sql("insert into visits select distinct * from visits where stay_id < 10")
-    text = foreign.asked(repeated_rows)
+    text = foreign.query(repeated_rows)
     shows(text, f"'repeats': {10 * times}")
     shows(text, f"passed={times == 0}")
     if times:
@@ -197,16 +197,16 @@ def test_of_very_many_events_those_of_some_entities_are_compared(foreign: Foreig
     foreign.sql("insert into visits select distinct * from visits")
     with DuckDBWarehouse(foreign.folder / "warehouse.duckdb") as warehouse:
         source = read(foreign.folder, foreign.models).event("visits")
-        found = repeated_rows(warehouse, source, most=40)
-    rows, repeats = int(found.metrics["rows"]), int(found.metrics["repeats"])
+        result = repeated_rows(warehouse, source, most=40)
+    rows, repeats = int(result.metrics["rows"]), int(result.metrics["repeats"])
     assert 0 < rows < 80
     assert rows == 2 * repeats
-    assert "(80 in all)" in found.description
+    assert "(80 in all)" in result.description
 
 
 def test_rows_that_differ_in_their_session_only_are_two_events(foreign: Foreign) -> None:
     foreign.sql("insert into visits select patient_id, visited_at, 99, reason, cost, clinic_id from visits limit 1")
-    shows(foreign.asked(repeated_rows), "passed=True")
+    shows(foreign.query(repeated_rows), "passed=True")
 
 
 @pytest.mark.parametrize(("rows_a_value", "passes"), [(1, False), (1 / LONE_SHARE + 2, True)])
@@ -216,7 +216,7 @@ def test_values_of_which_hardly_one_comes_again_are_named(foreign: Foreign, rows
     foreign.sql(
         f"insert into visits select 1, timestamp '2024-01-02', i, 'r' || i % {values}, 1, 1 from range({rows}) t(i)"
     )
-    text = foreign.asked(lone_values)
+    text = foreign.query(lone_values)
     shows(text, f"passed={passes}")
     if not passes:
         shows(text, ("Column 'reason' of main.visits", "hardly one comes again", "`type: ignore`", "`references`"))
@@ -225,7 +225,7 @@ def test_values_of_which_hardly_one_comes_again_are_named(foreign: Foreign, rows
 
 def test_few_values_may_each_come_once(foreign: Foreign) -> None:
     foreign.sql("update visits set reason = 'r' || stay_id")
-    shows(foreign.asked(lone_values), "passed=True")
+    shows(foreign.query(lone_values), "passed=True")
 
 
 def test_sessions_do_not_depend_on_the_hosts_zone(foreign: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,5 +234,5 @@ def test_sessions_do_not_depend_on_the_hosts_zone(foreign: Foreign, monkeypatch:
 
     with DuckDBWarehouse(foreign.folder / "warehouse.duckdb") as warehouse:
         plain = exp.alias_(exp.cast(exp.column("moment"), "timestamp"), "plain")
-        found = warehouse.read(exp.select("moment", plain).from_("main.zoned"))
-    assert found.to_pylist() == [{"moment": datetime(2024, 1, 1), "plain": datetime(2024, 1, 1)}]
+        result = warehouse.read(exp.select("moment", plain).from_("main.zoned"))
+    assert result.to_pylist() == [{"moment": datetime(2024, 1, 1), "plain": datetime(2024, 1, 1)}]

@@ -31,8 +31,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def terminal(home: Path) -> str:
     """Everything that the run printed; it must have ended well."""
     project = odd.write(home.parent / "project")
-    places = {"BASEMODEL_HOME": str(home), "BASEMODEL_DBT_PROJECT_DIR": str(project)}
-    environment = {**os.environ, **SMALL, **places, "TZ": "America/Los_Angeles"}
+    row_indices = {"BASEMODEL_HOME": str(home), "BASEMODEL_DBT_PROJECT_DIR": str(project)}
+    environment = {**os.environ, **SMALL, **row_indices, "TZ": "America/Los_Angeles"}
     done = subprocess.run(COMMAND, env=environment, capture_output=True, text=True)
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed
@@ -53,9 +53,9 @@ def test_no_raw_error_reaches_the_terminal(terminal: str) -> None:
 
 @pytest.mark.slow
 def test_everyone_who_is_asked_about_is_answered_by_an_id_of_23_digits(terminal: str, home: Path) -> None:
-    asked = rows(home, "select patient from tasks.returns_14d where cutoff = '2024-09-30' order by 1")
+    requested = rows(home, "select patient from tasks.returns_14d where cutoff = '2024-09-30' order by 1")
     answered = rows(home, "select patient, score from basemodel.returns_14d_scores order by 1")
-    assert [patient for patient, _ in answered] == [patient for (patient,) in asked]
+    assert [patient for patient, _ in answered] == [patient for (patient,) in requested]
     assert all(Decimal(odd.FIRST_ID) <= patient < odd.FIRST_ID + odd.PATIENTS for patient, _ in answered)
     assert all(0 <= score <= 1 for _, score in answered)
     assert len({score for _, score in answered}) > len(answered) / 2

@@ -71,25 +71,27 @@ def test_too_few_answers_of_one_kind_are_said(counts: tuple[int, int, int], word
         assert "Widen its population" in text
 
 
-OWN = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 20, 7)
+CLINIC = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 20, 7)
 
 
 @pytest.mark.parametrize("kind", [pa.bool_(), pa.int8(), pa.float64(), pa.decimal128(9, 2)], ids=str)
 def test_the_only_positive_row_is_kept_whatever_the_type_of_the_target(tmp_path: Path, kind: pa.DataType) -> None:
     """Of 720 training rows 60 are drawn, and one is a yes."""
-    returns = OWN.returns(OWN.visits())
+    returns = CLINIC.returns(CLINIC.visits())
     rows = zip(returns.column("patient").to_pylist(), returns.column("cutoff").to_pylist(), strict=True)
-    answers = pa.array([(who, cutoff) == ("patient 7", OWN.cutoffs[3]) for who, cutoff in rows])
+    answers = pa.array([(who, cutoff) == ("patient 7", CLINIC.cutoffs[3]) for who, cutoff in rows])
     over = returns.column("returned").is_valid()
-    numbers = pa.array([int(one.as_py()) if known.as_py() else None for one, known in zip(answers, over, strict=True)])
+    numbers = pa.array(
+        [int(entry.as_py()) if known.as_py() else None for entry, known in zip(answers, over, strict=True)]
+    )
     changed = returns.set_column(2, "returned", numbers.cast(pa.int8()).cast(kind))
-    ws = OWN.workspace(tmp_path, returns=changed)
+    ws = CLINIC.workspace(tmp_path, returns=changed)
     (task,) = ws.contract.tasks
     with ws.warehouse() as warehouse:
         times = ws.times(warehouse)
         drawn = plan(ws.contract, ws.settings.model_copy(update={"task_rows": 60}), warehouse, task, times)
-        found = load_task_rows(warehouse, task, times, drawn)
-    assert found.target is not None
-    train = found.part == "train"
+        result = load_task_rows(warehouse, task, times, drawn)
+    assert result.target is not None
+    train = result.part == "train"
     assert train.sum() < 200
-    assert np.nansum(found.target.cast(pa.float64()).to_numpy()[train]) == 1
+    assert np.nansum(result.target.cast(pa.float64()).to_numpy()[train]) == 1

@@ -16,13 +16,13 @@ from basemodel_ops.stages.checks.targets import check_targets
 from . import clinics
 from .outcomes import outcome, shows
 
-OWN = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 12, 7)
+CLINIC = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 12, 7)
 DAY = date(2024, 1, 1)
 
-Made = Callable[[int], Any]
+MakeValue = Callable[[int], Any]
 """The target of a row in whose window nobody came, 0, or somebody did, 1."""
 
-SOUND: dict[str, tuple[TaskType, pa.DataType, Made]] = {
+SOUND: dict[str, tuple[TaskType, pa.DataType, MakeValue]] = {
     "booleans": (TaskType.BINARY, pa.bool_(), bool),
     "decimals": (TaskType.BINARY, pa.decimal128(38, 10), Decimal),
     "texts of numbers": (TaskType.BINARY, pa.string(), str),
@@ -32,7 +32,7 @@ SOUND: dict[str, tuple[TaskType, pa.DataType, Made]] = {
     "days as classes": (TaskType.MULTICLASS, pa.date32(), lambda came: DAY.replace(day=1 + came)),
 }
 
-REFUSED: dict[str, tuple[TaskType, pa.DataType, Made, tuple[str, ...]]] = {
+REFUSED: dict[str, tuple[TaskType, pa.DataType, MakeValue, tuple[str, ...]]] = {
     "a third answer": (TaskType.BINARY, pa.int64(), lambda came: 2 * came, ("is 2 in some rows", "0 or 1")),
     "words": (TaskType.BINARY, pa.string(), lambda came: "yes" if came else "no", ("no number", "Cast it")),
     "a day": (TaskType.BINARY, pa.date32(), lambda came: DAY, ("no number", "Cast it")),
@@ -47,38 +47,38 @@ REFUSED: dict[str, tuple[TaskType, pa.DataType, Made, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def said(folder: Path, kind: TaskType, made: pa.DataType, value: Made) -> str:
+def refusal(folder: Path, kind: TaskType, created: pa.DataType, value: MakeValue) -> str:
     """What is said of the targets before there is a snapshot; empty where they are sound."""
-    declared = OWN.contract()
+    declared = CLINIC.contract()
     (task,) = declared.tasks
-    asked = declared.model_copy(update={"tasks": (task.model_copy(update={"type": kind, "predicts": None}),)})
-    returns = OWN.returns(OWN.visits())
+    requested = declared.model_copy(update={"tasks": (task.model_copy(update={"type": kind, "predicts": None}),)})
+    returns = CLINIC.returns(CLINIC.visits())
     values = [None if came is None else value(came) for came in returns.column("returned").to_pylist()]
-    changed = returns.set_column(2, "returned", pa.array(values, made))
-    ws = OWN.workspace(folder, asked, returns=changed)
+    changed = returns.set_column(2, "returned", pa.array(values, created))
+    ws = CLINIC.workspace(folder, requested, returns=changed)
 
-    def found() -> str:
+    def problem() -> str:
         result = check_targets(ws, "returns")
         return "" if result.passed else result.description
 
-    text = outcome(found)
+    text = outcome(problem)
     assert not (folder / "artifacts").exists()
     return text
 
 
 @pytest.mark.parametrize("name", SOUND)
 def test_targets_of_any_type_that_holds_answers_are_sound(tmp_path: Path, name: str) -> None:
-    assert said(tmp_path, *SOUND[name]) == ""
+    assert refusal(tmp_path, *SOUND[name]) == ""
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_target_that_no_head_could_learn_is_named_before_training(tmp_path: Path, name: str) -> None:
-    kind, made, value, words = REFUSED[name]
-    shows(said(tmp_path, kind, made, value), ("arget returned of returns", *words))
+    kind, created, value, words = REFUSED[name]
+    shows(refusal(tmp_path, kind, created, value), ("arget returned of returns", *words))
 
 
 def test_of_very_many_rows_those_of_some_entities_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which may have one answer only, so that is then no fault."""
     monkeypatch.setattr(targets, "ROWS", 100)
-    assert said(tmp_path / "constant", TaskType.BINARY, pa.int64(), lambda came: 1) == ""
-    shows(said(tmp_path / "wrong", TaskType.BINARY, pa.int64(), lambda came: 2), "is 2 in some rows")
+    assert refusal(tmp_path / "constant", TaskType.BINARY, pa.int64(), lambda came: 1) == ""
+    shows(refusal(tmp_path / "wrong", TaskType.BINARY, pa.int64(), lambda came: 2), "is 2 in some rows")

@@ -29,12 +29,12 @@ START = datetime(2024, 3, 4, 5)
 
 
 def test_a_daily_grid_trains_scores_and_passes_its_checks(tmp_path: Path) -> None:
-    own = clinic(Cadence.DAY, datetime(2024, 3, 4, 23, 30), 40, 3)
-    clinics.answered(own, own.workspace(tmp_path))
+    current = clinic(Cadence.DAY, datetime(2024, 3, 4, 23, 30), 40, 3)
+    clinics.answered(current, current.workspace(tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("every", "start", "says"),
+    ("every", "start", "text"),
     [
         (Cadence.WEEK, START.date(), 'every: week, start: "2024-03-04 05:00"'),
         (Cadence.DAY, START.date(), 'every: day, start: "2024-03-04"'),
@@ -42,31 +42,31 @@ def test_a_daily_grid_trains_scores_and_passes_its_checks(tmp_path: Path) -> Non
     ],
 )
 def test_a_table_on_another_grid_than_declared_is_named(
-    every: Cadence, start: datetime, says: str, tmp_path: Path
+    every: Cadence, start: datetime, text: str, tmp_path: Path
 ) -> None:
     """A grid that says nothing but a date is weekly from midnight; the message says what to declare instead."""
-    made = clinic(every, START if every is Cadence.WEEK else datetime(2024, 3, 4), 12, 3)
-    declared = made.contract().model_copy(
-        update={"grid": made.grid.model_copy(update={"every": Cadence.WEEK, "start": start})}
+    created = clinic(every, START if every is Cadence.WEEK else datetime(2024, 3, 4), 12, 3)
+    declared = created.contract().model_copy(
+        update={"grid": created.grid.model_copy(update={"every": Cadence.WEEK, "start": start})}
     )
-    workspace = made.workspace(tmp_path, declared)
+    workspace = created.workspace(tmp_path, declared)
     with workspace.warehouse() as warehouse:
-        wrong = [one for one in preflight(warehouse, declared, made.end) if not one.passed]
-    (finding,) = wrong
-    assert "of 12 cutoffs of main.cutoffs" in finding.description
-    assert f"`{says}`" in finding.description
+        wrong = [entry for entry in preflight(warehouse, declared, created.end) if not entry.passed]
+    (check_result,) = wrong
+    assert "of 12 cutoffs of main.cutoffs" in check_result.description
+    assert f"`{text}`" in check_result.description
 
 
 def test_what_happens_after_a_cutoff_at_five_changes_no_row(tmp_path: Path) -> None:
     """Events from 05:00 of a Monday on are dealt out anew among patients, clinics and moments."""
-    made = clinic(Cadence.WEEK, START, 20, 3)
-    workspace = made.workspace(tmp_path / "one")
+    created = clinic(Cadence.WEEK, START, 20, 3)
+    workspace = created.workspace(tmp_path / "one")
     clinics.represented(workspace)
     assert check_point_in_time(workspace).passed
     moment = workspace.snapshot().times.training_end
     cutoff = workspace.snapshot().times.cutoffs[-4]
     assert moment < cutoff
-    table, generator = made.visits(), np.random.default_rng(1)
+    table, generator = created.visits(), np.random.default_rng(1)
     when = table.column("visited_at").cast(pa.int64()).to_numpy()
     later = np.flatnonzero(when >= cutoff)
     same_day = when[later] < cutoff + 3_600_000_000 * 19
@@ -77,18 +77,22 @@ def test_what_happens_after_a_cutoff_at_five_changes_no_row(tmp_path: Path) -> N
         shuffled = order.copy()
         shuffled[later] = generator.permutation(later)
         changed[name] = table.column(name).take(pa.array(shuffled))
-    labels = made.returns(table)  # what is asked stays; only events move
-    other = made.workspace(tmp_path / "two", visits=pa.table(changed), returns=labels)
+    labels = created.returns(table)  # what is asked stays; only events move
+    other = created.workspace(tmp_path / "two", visits=pa.table(changed), returns=labels)
     clinics.represented(other)
-    first, second = (ExamplesArtifact.current(one.store) for one in (workspace, other))
-    rows = [np.flatnonzero(one.cutoff <= cutoff) for one in (first, second)]
+    first, second = (ExamplesArtifact.current(entry.store) for entry in (workspace, other))
+    rows = [np.flatnonzero(entry.cutoff <= cutoff) for entry in (first, second)]
     assert len(rows[0]) > 500
     values = [
-        one.gather(own, np.flatnonzero(~np.isin(np.arange(one.layout.length), one.positions("sketch", "density"))))
-        for one, own in zip((first, second), rows, strict=True)
+        entry.gather(
+            current, np.flatnonzero(~np.isin(np.arange(entry.layout.length), entry.positions("sketch", "density")))
+        )
+        for entry, current in zip((first, second), rows, strict=True)
     ]
     assert values[0].tobytes() == values[1].tobytes()
-    after = [one.gather(np.flatnonzero(one.cutoff > cutoff), one.positions("scalar")) for one in (first, second)]
+    after = [
+        entry.gather(np.flatnonzero(entry.cutoff > cutoff), entry.positions("scalar")) for entry in (first, second)
+    ]
     assert after[0].tobytes() != after[1].tobytes()
 
 
@@ -136,7 +140,7 @@ def test_the_job_answers_the_newest_cutoff_that_a_table_lists(tmp_path: Path) ->
     settings = ran(tmp_path, grid, drift)
     weeks = [datetime(2024, 3, 4) + timedelta(weeks=week) for week in range(31)]
     cutoffs = [week + timedelta(hours=week.day * 7 % 50) for week in weeks[:-1]] + [datetime(2024, 10, 5)]
-    newest = max(one for one in cutoffs if one <= datetime(2024, 10, 2, 12))
+    newest = max(entry for entry in cutoffs if entry <= datetime(2024, 10, 2, 12))
     assert newest == datetime(2024, 9, 23, 11)
     assert [moment for moment, _ in scored(settings)] == [newest]
     loaded = load_project(settings)
@@ -145,7 +149,7 @@ def test_the_job_answers_the_newest_cutoff_that_a_table_lists(tmp_path: Path) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(settings.home / "dagster"))
         with dg.DagsterInstance.get() as instance:
-            expected = {key_of(one) for one in cutoffs if one <= newest}
+            expected = {key_of(entry) for entry in cutoffs if entry <= newest}
             assert set(instance.get_dynamic_partitions("cutoffs")) == expected
             with dg.build_sensor_context(instance=instance) as context:
                 result = definitions.resolve_sensor_def("irregular_scores")(context)

@@ -14,14 +14,14 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.scoring.scoring import score
-from basemodel_ops.stages.snapshot.times import Times, own_bounds, to_datetime, to_microseconds
+from basemodel_ops.stages.snapshot.times import Times, row_cutoff_bounds, to_datetime, to_microseconds
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 
 from . import clinics
 from .clinics import clinic
 
 START = datetime(2024, 3, 4, 5)
-OWN = clinic(Cadence.WEEK, START, 24, 7)
+CLINIC = clinic(Cadence.WEEK, START, 24, 7)
 GIVEN = GivenSplit(validation_from=datetime(2024, 6, 15), test_from=datetime(2024, 7, 15, 5))
 
 
@@ -31,8 +31,8 @@ def week(number: int) -> datetime:
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict[str, float]]:
-    workspace = OWN.workspace(tmp_path_factory.mktemp("given"), OWN.contract(split=GIVEN))
-    return workspace, clinics.answered(OWN, workspace)
+    workspace = CLINIC.workspace(tmp_path_factory.mktemp("given"), CLINIC.contract(split=GIVEN))
+    return workspace, clinics.answered(CLINIC, workspace)
 
 
 def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace, dict[str, float]]) -> None:
@@ -42,7 +42,7 @@ def test_the_evaluation_says_which_dates_and_rows_it_used(given: tuple[Workspace
     parts = {"train": range(14), "validation": range(15, 19), "test": range(19, 23)}
     assert report["split"] == "given"
     for name, weeks in parts.items():
-        first, last = (f"{week(one):%Y-%m-%dT%H:%M}" for one in (weeks[0], weeks[-1]))
+        first, last = (f"{week(entry):%Y-%m-%dT%H:%M}" for entry in (weeks[0], weeks[-1]))
         assert report[f"{name} cutoffs"] == f"{first} to {last}, {len(weeks)} of them"
         assert report[f"{name} rows"] == len(weeks) * clinics.PATIENTS
 
@@ -62,7 +62,7 @@ def test_an_earlier_validation_is_due_for_training_and_a_later_one_is_not(
     workspace, _ = given
 
     def reason(**changes: Any) -> str:
-        declared = OWN.contract(split=GIVEN.model_copy(update=changes))
+        declared = CLINIC.contract(split=GIVEN.model_copy(update=changes))
         pins = Workspace.open(workspace.settings, declared, lambda _: None).due_pins()
         return "" if pins is None else str(pins.content["reason"])
 
@@ -72,7 +72,7 @@ def test_an_earlier_validation_is_due_for_training_and_a_later_one_is_not(
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "text"),
     [
         ({"test_from": week(40)}, "no cutoff from test_from 2024-12-09 05:00:00 on, to test"),
         ({"validation_from": START}, "no cutoff whose window is over by validation_from 2024-03-04 05:00:00"),
@@ -80,11 +80,11 @@ def test_an_earlier_validation_is_due_for_training_and_a_later_one_is_not(
     ],
 )
 def test_a_split_that_leaves_a_part_empty_is_refused_before_training(
-    changes: dict[str, Any], says: str, tmp_path: Path
+    changes: dict[str, Any], text: str, tmp_path: Path
 ) -> None:
-    few = replace(OWN)
+    few = replace(CLINIC)
     workspace = few.workspace(tmp_path, few.contract(split=GIVEN.model_copy(update=changes)))
-    with pytest.raises(DataError, match=says) as caught:
+    with pytest.raises(DataError, match=text) as caught:
         workspace.pin()
     assert "task returns" in str(caught.value)
     assert "2024-03-04 05:00:00 to 2024-08-05 05:00:00" in str(caught.value)
@@ -92,7 +92,7 @@ def test_a_split_that_leaves_a_part_empty_is_refused_before_training(
 
 def test_counts_plan_the_rows_of_the_newest_cutoffs_with_complete_labels(tmp_path: Path) -> None:
     """Of 24 weeks with windows of one, week 22 is the last that is over: 8 test, 4 validate, 11 train."""
-    workspace = OWN.workspace(tmp_path, OWN.contract(split=CountedSplit(validation=4, test=8)))
+    workspace = CLINIC.workspace(tmp_path, CLINIC.contract(split=CountedSplit(validation=4, test=8)))
     workspace.pin()
     snapshot = workspace.snapshot()
     assert to_datetime(snapshot.times.training_end) == week(11)
@@ -106,15 +106,15 @@ def test_counts_of_moments_of_their_own_are_of_the_grid(known: str | None) -> No
 
     Labels that a column tells are known in no time, so the newest cutoff counts too, and so does that of the test.
     """
-    task = OWN.contract(split=CountedSplit(validation=4, test=8), moments=Moments.OWN).tasks[0]
+    task = CLINIC.contract(split=CountedSplit(validation=4, test=8), moments=Moments.OWN).tasks[0]
     task = task.model_copy(update={"known": known, "horizon": 0 if known else 7})
-    times = Times(np.array([to_microseconds(one) for one in OWN.cutoffs]), to_microseconds(OWN.end), 0)
+    times = Times(np.array([to_microseconds(entry) for entry in CLINIC.cutoffs]), to_microseconds(CLINIC.end), 0)
     wanted = (week(12), week(16)) if known else (week(10), week(15))
-    assert tuple(map(to_datetime, own_bounds(times, task))) == wanted
+    assert tuple(map(to_datetime, row_cutoff_bounds(times, task))) == wanted
 
 
 def test_counts_beyond_the_grid_are_refused_before_training(tmp_path: Path) -> None:
-    workspace = OWN.workspace(tmp_path, OWN.contract(split=CountedSplit(validation=12, test=12)))
+    workspace = CLINIC.workspace(tmp_path, CLINIC.contract(split=CountedSplit(validation=12, test=12)))
     with pytest.raises(DataError, match=r"returns has 23 complete cutoffs.*ask for fewer"):
         workspace.pin()
 
@@ -123,7 +123,7 @@ def test_someone_new_is_told_the_base_rate_where_no_labelled_row_was_without_a_h
     given: tuple[Workspace, dict[str, float]],
 ) -> None:
     workspace, before = given
-    newest = OWN.cutoffs[-1]
+    newest = CLINIC.cutoffs[-1]
     with duckdb.connect(str(workspace.settings.warehouse_path)) as connection:
         connection.execute("insert into main.returns values ('nobody', ?, null)", [newest])
         (rate,) = connection.execute("select avg(returned) from main.returns").fetchone() or (None,)

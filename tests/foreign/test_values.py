@@ -36,16 +36,16 @@ MOMENTS: dict[str, tuple[pa.Array, int | None]] = {
 def test_moments_are_microseconds_in_utc_that_python_can_hold(name: str, chunked: bool) -> None:
     column, expected = MOMENTS[name]
     rows = pa.table({"at": column}) if chunked else pa.RecordBatch.from_arrays([column], names=["at"])
-    found = portable_values(rows)
-    assert found.schema.field("at").type == pa.timestamp("us")
-    assert found.column(0).cast(pa.int64()).to_pylist() == [expected]
-    found.to_pylist()  # as datetimes
+    result = portable_values(rows)
+    assert result.schema.field("at").type == pa.timestamp("us")
+    assert result.column(0).cast(pa.int64()).to_pylist() == [expected]
+    result.to_pylist()  # as datetimes
 
 
 def test_dates_without_end_are_the_first_and_the_last_there_are() -> None:
     days = pa.array([2**31 - 1, -(2**31), 0, None], pa.int32()).cast(pa.date32())
-    found = portable_values(pa.table({"on": days})).column(0).to_pylist()
-    assert found == [date.max, date.min, date(1970, 1, 1), None]
+    result = portable_values(pa.table({"on": days})).column(0).to_pylist()
+    assert result == [date.max, date.min, date(1970, 1, 1), None]
 
 
 def test_enums_are_their_texts() -> None:
@@ -170,8 +170,8 @@ IDS: dict[str, tuple[pa.Array, pa.Array, list[int]]] = {
 
 @pytest.mark.parametrize("name", IDS)
 def test_an_id_is_never_cut_rounded_or_matched_by_accident(name: str) -> None:
-    known, asked, expected = IDS[name]
-    assert Vocabulary(known, np.ones(len(known), np.int64)).encode(asked).tolist() == expected
+    known, requested, expected = IDS[name]
+    assert Vocabulary(known, np.ones(len(known), np.int64)).encode(requested).tolist() == expected
 
 
 MISMATCHED: dict[str, Callable[[], pa.Array]] = {

@@ -60,7 +60,7 @@ POSTGRES = {
 }
 
 
-def asked(warehouse: Warehouse, sql: str, dialect: str) -> object:
+def value_of(warehouse: Warehouse, sql: str, dialect: str) -> object:
     """The value of an expression, read whole and as a stream, which must agree."""
     query = sqlglot.select(f"{sql} as value", dialect=dialect)
     (row,) = warehouse.read(query).to_pylist()
@@ -86,16 +86,16 @@ def postgres(postgres_server: dict[str, str]) -> Iterator[Warehouse]:
 
 @pytest.mark.parametrize("sql", [*EVERYWHERE, *DUCKDB])
 def test_duckdb(duckdb: Warehouse, sql: str) -> None:
-    assert asked(duckdb, sql, "duckdb") == (EVERYWHERE | DUCKDB)[sql]
+    assert value_of(duckdb, sql, "duckdb") == (EVERYWHERE | DUCKDB)[sql]
 
 
 @pytest.mark.parametrize("sql", [*EVERYWHERE, *POSTGRES])
 def test_postgres(postgres: Warehouse, sql: str) -> None:
-    assert asked(postgres, sql, "postgres") == (EVERYWHERE | POSTGRES)[sql]
+    assert value_of(postgres, sql, "postgres") == (EVERYWHERE | POSTGRES)[sql]
 
 
 def test_a_number_of_more_digits_than_are_read_is_refused(postgres: Warehouse) -> None:
-    text = outcome(lambda: asked(postgres, f"cast('{10**38 - 1}' as numeric)", "postgres"))
+    text = outcome(lambda: value_of(postgres, f"cast('{10**38 - 1}' as numeric)", "postgres"))
     shows(text, ("Column 'value'", "Cast it in its dbt model", "an id to a text"))
 
 
@@ -144,8 +144,8 @@ SNOWFLAKE: dict[str, tuple[Chunks, list[object]]] = {
 @pytest.mark.parametrize("name", SNOWFLAKE)
 def test_snowflakes_chunks_have_one_schema_and_lose_nothing(name: str) -> None:
     chunks, expected = SNOWFLAKE[name]
-    found = SnowflakeSession(chunks).stream(sqlglot.select("value"), 10).read_all()
-    assert found.column("value").to_pylist() == expected
+    result = SnowflakeSession(chunks).stream(sqlglot.select("value"), 10).read_all()
+    assert result.column("value").to_pylist() == expected
 
 
 def test_an_id_beyond_64_bits_is_refused_by_the_name_of_its_column() -> None:

@@ -15,7 +15,7 @@ from basemodel_ops.stages.erasure.forgetting import check_erased
 from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.scoring.answering import CUTOFF_COLUMN, score_relation
-from basemodel_ops.stages.scoring.asked import population_at
+from basemodel_ops.stages.scoring.population import population_at
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.comparison import is_worse
@@ -162,13 +162,13 @@ def check_scores(ws: Workspace, task: str, as_of: datetime) -> CheckResult:
     """The partition holds every entity of the task, no repeated key and no answer that is null or out of range."""
     declared = ws.contract.task(task)
     form = declared.form
-    key = [declared.entity, *([CUTOFF_COLUMN] if declared.is_own else []), *form.key]
+    key = [declared.entity, *([CUTOFF_COLUMN] if declared.has_row_cutoffs else []), *form.key]
     with ws.warehouse() as warehouse:
         counts = count_partition(
             warehouse, score_relation(task, ws.settings.answers_schema), as_of, key, form.answer, form.low, form.high,
-            1 + declared.is_own,
+            1 + declared.has_row_cutoffs,
         )  # fmt: skip
-        about = "entities at their moments" if declared.is_own else "entities"
+        about = "entities at their moments" if declared.has_row_cutoffs else "entities"
         expected_rows = len(population_at(warehouse, ws.contract.grid, declared, as_of))
     return CheckResult(
         "scores_are_complete",

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from basemodel_ops.contract.types import Aggregate, Contract, Relation, Target, Task
 from basemodel_ops.report import CheckResult
-from basemodel_ops.stages.snapshot.own import INSTANT
+from basemodel_ops.stages.snapshot.row_cutoffs import INSTANT
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, events_query, rows_query, table_of
@@ -53,7 +53,7 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
         keys = _rows(warehouse, relation, task, among, [])
         sampled = [keys[index][:2] for index in generator.permutation(len(keys))[:ROWS]]
         labels = _rows(warehouse, task.relation, task, among, [task.target])
-        after = timedelta(microseconds=INSTANT if task.is_own else 0)  # what asks is in nobody's future
+        after = timedelta(microseconds=INSTANT if task.has_row_cutoffs else 0)  # what asks is in nobody's future
         events = _events(ws.contract, warehouse, task.predicts, among, end)
     if events is None:
         return _not_checked(f"{task.predicts.column} follows from facts that change in time.")

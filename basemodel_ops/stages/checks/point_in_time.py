@@ -13,7 +13,7 @@ from basemodel_ops.representation.events import concat
 from basemodel_ops.representation.sorting import sorted_in_memory
 from basemodel_ops.stages.features.activity_targets import kept_columns
 from basemodel_ops.stages.features.attributes import EntityAttributes
-from basemodel_ops.stages.features.builder import SHARD, Builder, Part
+from basemodel_ops.stages.features.builder import ROWS, SHARD, Builder, Part
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.examples import cold
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
@@ -28,8 +28,8 @@ from basemodel_ops.warehouse.queries import events_query
 SAMPLED_CUTOFFS = 3
 """Cutoffs from which on the world is shuffled, each by itself, evenly over the grid."""
 
-ROWS = 20_000
-"""Rows that are built again, at most: on a long grid an entity has thousands."""
+COMPARED = 20_000
+"""Rows that are built again, at most, unless one entity has more: on a long grid it has thousands."""
 
 
 def check_point_in_time(ws: Workspace) -> CheckResult:
@@ -41,11 +41,8 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
     """
     examples, snapshot = ExamplesArtifact.current(ws.store), ws.snapshot()
     times, generator = snapshot.times, np.random.default_rng(ws.settings.seed)
-    known = np.unique(examples.entity)  # a few entities that have rows, and the rows of these
-    chosen = np.sort(generator.choice(known, min(SHARD, len(known)), replace=False))
+    chosen = sampled_entities(examples.entity, generator)
     selected = np.flatnonzero(np.isin(examples.entity, chosen))
-    if len(selected) > ROWS:
-        selected = np.sort(generator.choice(selected, ROWS, replace=False))
     with ws.warehouse() as warehouse:
         only = tuple(examples.entities.values.take(pa.array(chosen)).to_pylist())
         builder = Builder(ws, warehouse, times.data_end + 1, Chosen(only=only, cold=cold(ws.contract, snapshot)))
@@ -73,6 +70,17 @@ def check_point_in_time(ws: Workspace) -> CheckResult:
             "entities": len(chosen), "events_moved": moved,
         },
     )  # fmt: skip
+
+
+def sampled_entities(entity: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """A few of the entities of rows (rows,), ascending: `SHARD`, or as many as have `COMPARED` rows, at least one.
+
+    Whole entities, since decayed sums go from one cutoff to the next: without some of them they would round otherwise.
+    """
+    known, counts = np.unique(entity, return_counts=True)
+    order = generator.permutation(len(known))[:SHARD]
+    enough = max(int((np.cumsum(counts[order]) <= COMPARED).sum()), 1)
+    return np.sort(known[order[:enough]])
 
 
 def _events(warehouse: Warehouse, builder: Builder, before: int) -> list[Events]:
@@ -135,12 +143,11 @@ class _Stored:
     def parts(self, histories: list[History], chosen: np.ndarray) -> Iterator[tuple[np.ndarray, Part]]:
         """Some of the rows (positions), entity by entity, and what they are represented from."""
         for entity in np.unique(self.entity[chosen]):
-            sampled_chosen = chosen[self.entity[chosen] == entity]
+            entity_rows = chosen[self.entity[chosen] == entity]
             entity_histories = [history.part(entity, entity + 1) for history in histories]
-            yield (
-                sampled_chosen,
-                Part.of(0, int(entity), entity_histories, self.entity[sampled_chosen], self.cutoff[sampled_chosen]),
-            )
+            for low in range(0, len(entity_rows), ROWS):  # as many at once as when they were stored
+                rows = entity_rows[low : low + ROWS]
+                yield rows, Part.of(0, int(entity), entity_histories, self.entity[rows], self.cutoff[rows])
 
     def same(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Which numbers of rows (positions) are the ones on disk, byte for byte, bool (rows, length)."""

@@ -117,8 +117,8 @@ def _bins(values: np.ndarray, is_named: bool) -> list[np.ndarray]:
     parts = [np.flatnonzero(number == entry) for entry in np.unique(number)]
     while len(parts) > 1 and min(map(len, parts)) < MEMBERS:
         small = min(range(len(parts)), key=lambda entry: len(parts[entry]))
-        beside = small - 1 if small else 1
-        first, second = sorted((small, beside))
+        neighbour = small - 1 if small else 1
+        first, second = sorted((small, neighbour))
         parts[first : second + 1] = [np.concatenate([parts[first], parts[second]])]
     return parts
 

@@ -10,7 +10,7 @@ from basemodel_ops.stages.explanations.explaining import Explained, explainable_
 from basemodel_ops.stages.explanations.items import item_reasons
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.scoring.answering import ItemQuestion
-from basemodel_ops.stages.scoring.asked import population_query
+from basemodel_ops.stages.scoring.population import population_query
 from basemodel_ops.stages.scoring.querying import typed_key
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks.reranking import TOP

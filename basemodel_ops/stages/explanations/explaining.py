@@ -21,7 +21,7 @@ from basemodel_ops.stages.explanations.scored import Scored
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import ItemQuestion, ManyQuestion, SingleQuestion, outputs_question
-from basemodel_ops.stages.scoring.asked import Population
+from basemodel_ops.stages.scoring.population import Population
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.tasks.recommendation_artifact import RecommendationArtifact
@@ -131,8 +131,8 @@ def fitted_model(contract: Contract, settings: Settings, store: ArtifactStore, t
     Raises:
         DataError: the task has moments of its own, or the model is not there.
     """
-    if task.is_own:
-        able = ", ".join(task.name for task in contract.tasks if not task.is_own)
+    if task.has_row_cutoffs:
+        able = ", ".join(task.name for task in contract.tasks if not task.has_row_cutoffs)
         raise DataError(
             f"Task {task.name} has moments of its own, and only scores at the cutoffs of the grid are explained yet. "
             f"Tasks that are: {able or 'none'}."

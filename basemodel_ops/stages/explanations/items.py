@@ -13,7 +13,7 @@ from basemodel_ops.stages.scoring.answering import ItemQuestion
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
 from basemodel_ops.stages.tasks.targets import target_of
 from basemodel_ops.tasks.evidence import ALL_HISTORY, PERSONAL, Named, evidence
-from basemodel_ops.tasks.recommendation import NOTHING
+from basemodel_ops.tasks.recommendation import NO_ITEM
 
 ITEMS, TOP = 3, 5
 """Items of an entity that are explained, the first ranks; and reasons of each that are told one by one."""
@@ -39,7 +39,7 @@ def item_reasons(
     for part in builder.parts(everyone, np.full(len(everyone), cutoff), GROUP):
         history, keys = part.histories[index], builder.entities.values.slice(part.low, len(part)).to_pylist()
         query, best, worth = question.recommender.ranked(history, np.arange(len(part)), items)
-        row, rank = np.nonzero((best != NOTHING) & np.isfinite(worth))
+        row, rank = np.nonzero((best != NO_ITEM) & np.isfinite(worth))
         codes = best[row, rank]
         at = ((query.candidates.items[row] == codes[:, None]) & query.candidates.is_first[row]).argmax(axis=1)
         named = evidence(

@@ -66,11 +66,11 @@ class Masker:
         self._layout_settings = half_lives, counted, settings.windows
         # Facts of an entity and the time of the year stand last, and do not follow from its events.
         layout = history_layout(builder.plans, settings.half_lives, settings.counted_half_lives, settings.windows)
-        beside = builder.layout.blocks[len(layout.blocks) :]
+        fixed_blocks = builder.layout.blocks[len(layout.blocks) :]
         none = [np.zeros(count, bool) for count in np.sum([np.diff(h.start) for h in part.histories], axis=0)]
         empty = masked(part.histories, np.arange(len(part)), none)
-        self._beside = builder.values(part.low, empty, self._cutoff)[:, 0, layout.length :]
-        blocks = [*history_layout(self._plans, *self._layout_settings).blocks, *beside]
+        self._fixed_values = builder.values(part.low, empty, self._cutoff)[:, 0, layout.length :]
+        blocks = [*history_layout(self._plans, *self._layout_settings).blocks, *fixed_blocks]
         self.layout = Layout([(b.kind, b.source, b.column, b.detail, b.length) for b in blocks])
         self._values = builder.entities.values.slice(part.low, len(part))
 
@@ -79,7 +79,7 @@ class Masker:
         (events,)."""
         histories = masked(self.histories, entity_index, kept)
         values = history_values(histories, self._plans, self._cutoff, *self._layout_settings)[:, 0]
-        values = np.hstack([values, self._beside[entity_index]])
+        values = np.hstack([values, self._fixed_values[entity_index]])
         # Each is an entity of its own in the key of the one that it is of, by which models that saw it are left out.
         entities = Vocabulary(self._values.take(pa.array(entity_index)), np.ones(len(entity_index), np.int64))
         cutoffs = self._cutoff.repeat(len(entity_index))

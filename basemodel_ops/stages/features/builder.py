@@ -114,13 +114,13 @@ def source_plans(
 def _plan(settings: Settings, store: ArtifactStore, event: EventSource) -> SourcePlan:
     artifact = EncoderArtifact.current(store, event.name)
     items, vocabularies, codes, vectors = {}, {}, {}, {}
-    own = categories(event)
+    event_columns = categories(event)
     for name, size in artifact.sizes.items():
         if size:
             items[name] = min(size, settings.top_items)
         if size > settings.top_items:
             vocabularies[name] = size
-        if name in own and size > SKETCHED_ABOVE:
+        if name in event_columns and size > SKETCHED_ABOVE:
             codes[name] = CodesArtifact.current(store, event.name, name).codes
             vectors[name] = EmbeddingArtifact.current(store, event.name, name).vectors
     cells: dict[str, int] = {}
@@ -137,7 +137,7 @@ def _plan(settings: Settings, store: ArtifactStore, event: EventSource) -> Sourc
         for attribute, encoder in artifact.encoders(column.name).items():
             name = f"{column.name}.{attribute}"
             if encoder.is_density:
-                table = artifact.fact_cells(name)
+                table = artifact.cells_of_attribute(name)
                 densities[name] = Density((column.name,), encoder.widths[0], table)
             else:
                 cells |= dict(zip(track_names(name, len(encoder.widths)), encoder.widths, strict=True))

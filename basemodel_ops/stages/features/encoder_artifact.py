@@ -57,13 +57,13 @@ class EncoderArtifact:
         names = [name.removesuffix(".safetensors") for name in self.artifact.names if name.startswith(prefix)]
         return {name.removeprefix(prefix): self.artifact.arrays(name)["codes"] for name in names}
 
-    def fact_codes(self, fact: str) -> np.ndarray:
+    def codes_of_attribute(self, attribute: str) -> np.ndarray:
         """Codes of one fact, (values,), -1 where it is not known."""
-        return self.artifact.arrays(_codes(fact))["codes"]
+        return self.artifact.arrays(_codes(attribute))["codes"]
 
-    def fact_cells(self, fact: str) -> np.ndarray:
+    def cells_of_attribute(self, attribute: str) -> np.ndarray:
         """Cells of one fact that is no category, (values, tracks)."""
-        return self.artifact.arrays(_cells(fact))["cells"]
+        return self.artifact.arrays(_cells(attribute))["cells"]
 
     @staticmethod
     def write_first_event_time(writer: ArtifactWriter, first: int) -> None:
@@ -76,14 +76,14 @@ class EncoderArtifact:
         writer.table(name, vocabulary.table())
 
     @staticmethod
-    def write_fact_codes(writer: ArtifactWriter, fact: str, codes: np.ndarray) -> None:
+    def write_attribute_codes(writer: ArtifactWriter, attribute: str, codes: np.ndarray) -> None:
         """Write the codes of a fact, (values,)."""
-        writer.arrays(_codes(fact), {"codes": codes})
+        writer.arrays(_codes(attribute), {"codes": codes})
 
     @staticmethod
-    def write_fact_cells(writer: ArtifactWriter, fact: str, cells: np.ndarray) -> None:
+    def write_attribute_cells(writer: ArtifactWriter, attribute: str, cells: np.ndarray) -> None:
         """Write the cells of a fact that is no category, (values, tracks)."""
-        writer.arrays(_cells(fact), {"cells": cells})
+        writer.arrays(_cells(attribute), {"cells": cells})
 
     @staticmethod
     def write_encoders(writer: ArtifactWriter, fitted: Mapping[str, Encoder], column: str | None = None) -> None:
@@ -105,9 +105,9 @@ def _state(name: str, column: str | None) -> str:
     return f"encoder {name}" if column is None else f"encoder {column}.{name}"
 
 
-def _codes(fact: str) -> str:
-    return f"map {fact}"
+def _codes(attribute: str) -> str:
+    return f"map {attribute}"
 
 
-def _cells(fact: str) -> str:
-    return f"cells {fact}"
+def _cells(attribute: str) -> str:
+    return f"cells {attribute}"

@@ -185,16 +185,16 @@ def _derive(
     for attribute in categories(source):
         values = rows.column(attribute).combine_chunks()
         derived, codes = Vocabulary.of_groups(values, vocabulary.counts)
-        fact = f"{column}.{attribute}"
-        EncoderArtifact.write_vocabulary(writer, fact, derived)
-        EncoderArtifact.write_fact_codes(writer, fact, codes)
-        sizes[f"values_{fact}"] = len(derived)
+        attribute_name = f"{column}.{attribute}"
+        EncoderArtifact.write_vocabulary(writer, attribute_name, derived)
+        EncoderArtifact.write_attribute_codes(writer, attribute_name, codes)
+        sizes[f"values_{attribute_name}"] = len(derived)
     fitted: dict[str, Encoder] = {}
     for attribute, kind in others(source).items():
         values = rows.column(attribute).combine_chunks()
         with named_column(attribute, source.name):
             fitted[attribute] = _fitted(settings, kind, [values])
-        EncoderArtifact.write_fact_cells(writer, f"{column}.{attribute}", fitted[attribute].cells(values))
+        EncoderArtifact.write_attribute_cells(writer, f"{column}.{attribute}", fitted[attribute].cells(values))
     EncoderArtifact.write_encoders(writer, fitted, column)
     return sizes
 

@@ -86,14 +86,14 @@ class RowWriter:
     def append(self, entity: np.ndarray, cutoff: np.ndarray, is_wide: np.ndarray, values: Sequence[np.ndarray]) -> None:
         """Write a shard: `values` of neighbouring rows, each (rows, length), and which of all rows are read whole."""
         for kind in self._layout.kinds:
-            kept = self._joined(values, is_wide, kind)
+            kept = self._concatenated(values, is_wide, kind)
             self._writer.arrays(shard_name(kind, self.shards), {"values": kept})
             self.bytes += kept.nbytes
         self._entity.append(entity)
         self._cutoff.append(cutoff)
         self._wide.append(is_wide)
 
-    def _joined(self, values: Sequence[np.ndarray], is_wide: np.ndarray, kind: str) -> np.ndarray:
+    def _concatenated(self, values: Sequence[np.ndarray], is_wide: np.ndarray, kind: str) -> np.ndarray:
         """The numbers of one kind, of the rows that it is kept of: one copy, block by block."""
         blocks, until = self._layout.select(kind), np.cumsum([len(part) for part in values])
         rows = [np.flatnonzero(flags) for flags in np.split(is_wide, until[:-1])] if kind in WIDE else None

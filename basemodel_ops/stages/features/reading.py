@@ -69,7 +69,7 @@ def event_reader(
             name = f"{column.name}.{attribute}"
             if tracks is not None and name not in tracks:
                 continue
-            maps[name] = (column.name, encoder.fact_codes(name))
+            maps[name] = (column.name, encoder.codes_of_attribute(name))
         for attribute, fitted in encoder.encoders(column.name).items():
             if fitted.is_density:
                 continue
@@ -77,7 +77,7 @@ def event_reader(
             wanted = track_names(name, len(fitted.widths))
             if tracks is not None and not set(wanted) & set(tracks):
                 continue
-            cells = encoder.fact_cells(name)
+            cells = encoder.cells_of_attribute(name)
             for row, track in enumerate(wanted):
                 maps[track] = (column.name, cells[:, row])
     vocabularies = {name: encoder.vocabulary(name) for name in categories(event)}

@@ -22,8 +22,8 @@ from basemodel_ops.insight.conformal import combined, p_values
 from basemodel_ops.report import Report
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.insight.odd import Odd, Teller, oddest
-from basemodel_ops.stages.insight.past import SOME, beside, sides, typical_before, windows_at
-from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
+from basemodel_ops.stages.insight.past import SAMPLED, contemporaries, entity_halves, typical_before, windows_at
+from basemodel_ops.stages.insight.typical_windows import Contemporaries, TypicalWindows
 from basemodel_ops.stages.insight.week import Week, ranges
 from basemodel_ops.stages.insight.windows import Windows, window_days
 from basemodel_ops.stages.progress import log_progress
@@ -101,7 +101,7 @@ def anomalies(ws: Workspace, as_of: datetime, run_id: str) -> Report:
             else:
                 teller = Teller(ws.contract, ws.store, typical.lines, days)
                 surprises, progress = Surprises.of(len(week)), log_progress(ws.log, "windows")
-                others = beside(typical, windows_at(ws, warehouse, cutoff, days, checkpoint, SOME))
+                others = contemporaries(typical, windows_at(ws, warehouse, cutoff, days, checkpoint, SAMPLED))
                 reading = windows_at(ws, warehouse, cutoff, days, checkpoint)
                 indices = week.entities.encode(reading.builder.entities.values)
                 done = 0
@@ -123,14 +123,14 @@ def days_of(checkpoint: Checkpoint) -> int:
 
 def _judge(
     typical: TypicalWindows,
-    others: Beside,
+    others: Contemporaries,
     windows: Windows,
     teller: Teller,
     week_index: np.ndarray,
     surprises: Surprises,
 ) -> None:
     """Fill in what is found of some windows, of entities at `week_index` (rows,) of the week; -1 of whom it lacks."""
-    judged, chances = typical.judge(windows, others, sides(windows))
+    judged, chances = typical.judge(windows, others, entity_halves(windows))
     score = np.where(windows.has_history, combined(chances), np.nan)
     draw = windows.draws(windows.start ^ SALT)
     p = np.where(np.isfinite(score), p_values(typical.past, score, draw), np.nan)

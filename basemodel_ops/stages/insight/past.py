@@ -12,9 +12,9 @@ from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.insight.usual import Beside, TypicalWindows
+from basemodel_ops.stages.insight.typical_windows import Contemporaries, TypicalWindows
 from basemodel_ops.stages.insight.windows import Windows, lines_of
-from basemodel_ops.stages.scoring.asked import population_query
+from basemodel_ops.stages.scoring.population import population_query
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.workspace import Workspace
@@ -27,7 +27,7 @@ PAST = 8
 ROWS = 8_000
 """Windows of the past that are looked at, at most, about."""
 
-SOME = ROWS // PAST // 2
+SAMPLED = ROWS // PAST // 2
 """Windows of a week that others of it are compared with, about: as many as a past cutoff has."""
 
 LEAST = 100
@@ -36,8 +36,8 @@ LEAST = 100
 SALT = 0xA0DD
 """Keeps the halves of past windows apart from other draws."""
 
-SIDE_SALT = 0x51DE
-"""Keeps the sides of entities apart from other draws."""
+ENTITY_HALF_SALT = 0x51DE
+"""Keeps the halves of entities apart from other draws."""
 
 
 def population_of_any(contract: Contract, timestamps: Sequence[datetime]) -> exp.Query:
@@ -87,7 +87,7 @@ def typical_before(
     pairs = np.stack([np.concatenate(entity), np.concatenate(start)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
     past = [
-        (windows, _halves(windows), sides(windows))
+        (windows, _halves(windows), entity_halves(windows))
         for windows in Reading(builder, pairs[0], pairs[1], days, checkpoint)
     ]
     known = sum(int((half > 0).sum()) for _, half, _ in past)
@@ -125,14 +125,14 @@ def _halves(windows: Windows) -> np.ndarray:
     return np.where(windows.has_history, np.where(windows.draws(windows.start ^ SALT) < 0.5, 1, 2), 0)
 
 
-def beside(typical: TypicalWindows, some: Reading) -> Beside:
+def contemporaries(typical: TypicalWindows, drawn: Reading) -> Contemporaries:
     """How odd some windows of a week are in the lines that many share."""
-    return typical.beside([(windows, sides(windows)) for windows in some])
+    return typical.contemporaries([(windows, entity_halves(windows)) for windows in drawn])
 
 
-def sides(windows: Windows) -> np.ndarray:
-    """0 or 1 of the entity of each window, (rows,): those of one side are compared with those of the other."""
-    return (windows.draws(np.full(len(windows), SIDE_SALT)) < 0.5).astype(np.int8)
+def entity_halves(windows: Windows) -> np.ndarray:
+    """0 or 1 of the entity of each window, (rows,): those of one half are compared with those of the other."""
+    return (windows.draws(np.full(len(windows), ENTITY_HALF_SALT)) < 0.5).astype(np.int8)
 
 
 def _count(warehouse: Warehouse, query: exp.Query) -> int:

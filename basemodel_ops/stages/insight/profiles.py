@@ -64,17 +64,17 @@ def profiles(
     if sums is None:
         return []
     below = [np.flatnonzero(_is_below(tree, entry)) for entry in range(len(tree))]
-    found = []
+    by_segment = []
     for entry in range(len(tree)):
         above = int(tree.parent[entry])
         around = np.arange(len(tree)) if above < 0 else below[above]
-        found.append(differences(sums, below[entry], np.setdiff1d(around, below[entry]), words.about))
-    names = names_of(ids, tree.parent.tolist(), [words.apart(entry) for entry in found], before)
+        by_segment.append(differences(sums, below[entry], np.setdiff1d(around, below[entry]), words.about))
+    names = names_of(ids, tree.parent.tolist(), [words.apart(entry) for entry in by_segment], before)
     sizes = [int(sums.count[members].sum()) for members in below]
     return [
         Profile(
             ids[entry], int(tree.level[entry]), names[entry], size, size / len(week),
-            [words.describe(difference) for difference in described(found[entry], words.about)],
+            [words.describe(difference) for difference in described(by_segment[entry], words.about)],
         )
         for entry, size in enumerate(sizes) if size
     ]  # fmt: skip
@@ -113,11 +113,11 @@ class Words:
             self._known[key] = [str(entry) for entry in values.slice(0, 10_000).cast(pa.string()).to_pylist()]
         return self._known[key][int(trait.value)]
 
-    def apart(self, found: list[Difference]) -> Apart:
+    def apart(self, group_differences: list[Difference]) -> Apart:
         """Differences as a name says them."""
         words: dict[str, None] = {}
         bare: dict[str, None] = {}
-        for difference in found:
+        for difference in group_differences:
             trait = self._traits[difference.trait]
             if trait.kind in WORDS:
                 words[f"{trait.kind} {trait.column}"] = None

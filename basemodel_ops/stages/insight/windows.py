@@ -101,7 +101,7 @@ class Windows:
         """
         self.part, self.days = part, days
         self.names = [plan.name for plan in builder.plans]
-        self._lives, self._seed = np.array(builder.settings.half_lives), builder.settings.seed
+        self._half_lives, self._seed = np.array(builder.settings.half_lives), builder.settings.seed
         self.entity, _ = part.row_index
         self.start = part.cutoffs[part.row_index]
         keys = builder.entities.values.slice(part.low, part.histories[0].entities)
@@ -113,6 +113,8 @@ class Windows:
         self._items = _nearest(checkpoint.item_logits(rows, everyone), builder.snapshot.item_horizons, days)
         self.has_history = rows.has_history(everyone)
         self._bounds: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._sessions: dict[str, np.ndarray] = {}
+        self._cells: dict[Line, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.entity)
@@ -188,7 +190,7 @@ class Windows:
 
     def items(self, line: Line) -> Happened:
         """What happened in the windows, once in a session."""
-        cells = self._cells(line)
+        cells = self._cells_of(line)
         low, high = self.bounds(line.source)
         count = high - low
         row = np.repeat(np.arange(len(self)), count)
@@ -196,16 +198,24 @@ class Windows:
         known = cells[event, 0] >= 0
         return Happened(row[known], event[known], cells[event[known], 0])
 
-    def _cells(self, line: Line) -> np.ndarray:
+    def _cells_of(self, line: Line) -> np.ndarray:
         """The cell of each event, int32 (events, 1); -1 where its session has it already."""
-        history = self.history(line.source)
-        codes = history.item_ids[line.track]
-        cells = np.where((codes >= 0) & (codes < line.size), codes, -1)
-        if line.kind == "item":
-            cells = np.where((codes >= 0) & (codes < line.size - 1), codes, line.size - 1)
-        entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))
-        session_index = session_indices(entity_index, history.time, history.session)
-        return once_per_session(cells[:, None].astype(np.int32), session_index, line.size)
+        if line not in self._cells:
+            codes = self.history(line.source).item_ids[line.track]
+            cells = np.where((codes >= 0) & (codes < line.size), codes, -1)
+            if line.kind == "item":
+                cells = np.where((codes >= 0) & (codes < line.size - 1), codes, line.size - 1)
+            session_index = self._session_index(line.source)
+            self._cells[line] = once_per_session(cells[:, None].astype(np.int32), session_index, line.size)
+        return self._cells[line]
+
+    def _session_index(self, source: str) -> np.ndarray:
+        """The session of each event, (events,)."""
+        if source not in self._sessions:
+            history = self.history(source)
+            entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))
+            self._sessions[source] = session_indices(entity_index, history.time, history.session)
+        return self._sessions[source]
 
     def kinds(self, line: Line, popular: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shares of a line's cells by what is known, (kinds, rows, cells), and the entity's decayed events, (rows,).
@@ -214,13 +224,13 @@ class Windows:
         `popular` (cells,), and all alike. Of some of the windows, `rows` (rows,).
         """
         history, cutoffs = self.history(line.source), self.part.cutoffs / DAY
-        counts = decayed_counts(history.start, history.days, self._cells(line), line.size, cutoffs, self._lives)
+        counts = decayed_counts(history.start, history.days, self._cells_of(line), line.size, cutoffs, self._half_lives)
         counts = counts[tuple(index[rows] for index in self.part.row_index)]  # (rows, lives, cells)
         total_weight = counts.sum(axis=2, keepdims=True)
         cell_shares = np.divide(counts, total_weight, out=np.zeros_like(counts), where=total_weight > 0)
         results = [cell_shares[:, half_life] for half_life in range(cell_shares.shape[1])]
         if line.kind == "hour":
-            longest = results[int(self._lives.argmax())]
+            longest = results[int(self._half_lives.argmax())]
             around = [share * np.roll(longest, by, axis=1) for share, by in zip(NEAR, range(-3, 4), strict=True)]
             results.append(np.sum(around, axis=0))
         if line.kind == "item" and self._items.shape[1]:

@@ -23,6 +23,7 @@ from basemodel_ops.stages.explanations.explaining import EVALUATIONS, TESTED_ENT
 from basemodel_ops.stages.explanations.scored import ROWS as MASKED
 from basemodel_ops.stages.features.builder import GROUP, ROWS
 from basemodel_ops.stages.foundation.embedding import EMBEDDING
+from basemodel_ops.stages.insight.past import ROWS as PAST_WINDOWS
 from basemodel_ops.stages.planning.widths import count_values, row_numbers
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.tasks.recommendation import EVENTS
@@ -33,7 +34,7 @@ MB = 2**20
 SCORES = "scores of one cutoff"
 """The line of scoring."""
 
-INSIGHT, EXPLANATIONS = "look-alikes and segments of one cutoff", "explanations of one cutoff"
+INSIGHT, EXPLANATIONS = "look-alikes to anomalies of one cutoff", "explanations of one cutoff"
 """Those of what is made from answers."""
 
 TRUSTED = 1.5
@@ -98,7 +99,7 @@ def budget(contract: Contract, settings: Settings, snapshot: Snapshot, length: i
     """The lines of the stages that take most, where a row is `length` numbers."""
     lines = [*_embeddings(contract, settings, snapshot), *_training(contract, settings, snapshot, length)]
     lines += [_fitting(task, settings, snapshot) for task in contract.tasks]
-    lines += [_scoring(contract, settings, snapshot, length), _insight(snapshot)]
+    lines += [_scoring(contract, settings, snapshot, length), _insight(snapshot, length)]
     return [*lines, *([_explaining(contract, settings, snapshot, length)] if settings.explained else [])]
 
 
@@ -151,16 +152,20 @@ def _scoring(contract: Contract, settings: Settings, snapshot: Snapshot, length:
     return Line(SCORES, entities, length, entities * 512 / MB + events * 60 / MB, memory, seconds / 60)
 
 
-def _insight(snapshot: Snapshot) -> Line:
+def _insight(snapshot: Snapshot, length: int) -> Line:
+    """Embeddings of everyone side by side, and, a group at a time, windows of everyone and of the past."""
     entities = snapshot.entities
-    memory = BASE + entities * EMBEDDING * 2 * 3 / MB + 400
-    minutes = entities * min(entities, EXACT) / COMPARED_A_SECOND / 60
-    return Line(INSIGHT, entities, EMBEDDING, entities * 200 / MB, memory, minutes)
+    group = min(GROUP, entities)
+    memory = BASE + max(entities * EMBEDDING * 2 * 3 / MB, _held(group, length) + group * length * 2 / MB) + 400
+    seconds = (
+        entities * min(entities, EXACT) / COMPARED_A_SECOND + (entities + PAST_WINDOWS) * length / NUMBERS_A_SECOND
+    )
+    return Line(INSIGHT, entities, EMBEDDING, entities * 200 / MB, memory, seconds / 60)
 
 
 def _explaining(contract: Contract, settings: Settings, snapshot: Snapshot, length: int) -> Line:
     """Masked histories of every task's entities, and some more of those whose explanations are checked."""
-    tasks = sum(not task.is_own for task in contract.tasks)
+    tasks = sum(not task.has_row_cutoffs for task in contract.tasks)
     entities = tasks * min(2 * settings.explained, snapshot.entities)
     checked = tasks * min(TESTED_ENTITIES, 2 * settings.explained, snapshot.entities)
     rows = entities * EVALUATIONS + checked * REMOVED

@@ -11,8 +11,8 @@ from basemodel_ops.contract.types import Grid, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.planning.plan import Step
 from basemodel_ops.stages.scoring.answering import score_relation
-from basemodel_ops.stages.scoring.asked import population_at
 from basemodel_ops.stages.scoring.ledger import made_from
+from basemodel_ops.stages.scoring.population import population_at
 from basemodel_ops.stages.scoring.scoring import SCORING, answers_version, tables_fingerprint
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
@@ -20,13 +20,13 @@ from basemodel_ops.warehouse.base import Warehouse
 
 def plan_answers(ws: Workspace, as_of: datetime, trained: Sequence[Step]) -> list[Step]:
     """A step per task: its answers as of a cutoff, by the models that `trained` makes or leaves as they are."""
-    made = {step.key for step in trained if step.is_due}
+    due = {step.key for step in trained if step.is_due}
     with ws.warehouse() as warehouse:
         fingerprint = tables_fingerprint(ws.contract, warehouse)
         steps = []
         for task in ws.contract.tasks:
             try:
-                is_trained = model_key(task.name) in made
+                is_trained = model_key(task.name) in due
                 changes = _changes(ws.contract.grid, ws.store, warehouse, task, as_of, fingerprint, is_trained)
                 why = "; ".join(changes)
             except DataError as error:  # nobody is asked about

@@ -29,7 +29,7 @@ from basemodel_ops.stages.workspace import ReportMetrics, Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
 
-MAPPED, SHOWN = 1_500, 5
+MAP_ENTITIES, SHOWN = 1_500, 5
 """Entities on the map, and those whose look-alikes are shown."""
 
 MAIN = (
@@ -155,7 +155,9 @@ def _sampled(store: ArtifactStore, as_of: datetime) -> tuple[pa.Array, np.ndarra
     except DataError:
         return pa.array([], pa.string()), np.zeros((0, 1))
     sample = (
-        np.unique(np.linspace(0, len(week) - 1, min(MAPPED, len(week))).astype(int)) if len(week) else np.zeros(0, int)
+        np.unique(np.linspace(0, len(week) - 1, min(MAP_ENTITIES, len(week))).astype(int))
+        if len(week)
+        else np.zeros(0, int)
     )
     low, results = 0, []
     for part in week.embedding_parts():

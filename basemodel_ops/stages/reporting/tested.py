@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task, TaskType
+from basemodel_ops.contract.task_types import Shape
+from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task
 from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_effects, of_rankings
@@ -17,7 +18,6 @@ from basemodel_ops.tasks.draws import EntityDraws
 from basemodel_ops.tasks.influence import auroc_moved, standard_error
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import metric_of
-from basemodel_ops.tasks.uplift import target_of
 
 SAMPLES = 40
 """Draws of entities by which an interval is found."""
@@ -30,6 +30,9 @@ SURE = 1.96
 
 NAMED = 10
 """Length of the lists that NDCG@10 is of."""
+
+KEYS = ("cutoff", "part", "item")
+"""Columns of kept rows that tell them apart, beside their entity."""
 
 COLUMNS = {"shipped": "prediction", "baseline": "baseline"}
 
@@ -50,19 +53,14 @@ class Tested:
         self.task, self.shipped, self.baseline, self._seed = task, selected, baseline, seed
         self._table = rows
         self._metric = metric_of(task)
-        names = set(rows.column_names)
-        self._columns = {
-            name: self._numbers(name)
-            for name in ("prediction", "baseline", "label", "weight", "probability")
-            if name in names
-        }
-        if task.type is TaskType.UPLIFT:
-            self._columns["label"] = target_of(self._columns["label"], self._numbers("treatment"))
-        self._first, self._figures = self._by_type()
+        self._columns = {name: self._numbers(name) for name in rows.column_names if name not in (task.entity, *KEYS)}
+        if task.form.shape is Shape.ANSWER:
+            self._columns["label"] = kind_of(task.type).recorded_target(self._columns)
+        self._first, self._figures = self._by_form()
         entity = rows.column(task.entity).take(pa.array(self._first)).combine_chunks()
         self.entities: pa.Array = entity
         """Of each row that is measured; a row may be several of the table, one per label or rank."""
-        self._owner = pc.dictionary_encode(entity).indices.to_numpy(zero_copy_only=False)
+        self._entity_index = pc.dictionary_encode(entity).indices.to_numpy(zero_copy_only=False)
 
     def _numbers(self, name: str) -> np.ndarray:
         column = self._table.column(name)
@@ -101,14 +99,14 @@ class Tested:
         auroc = {entry: auroc_moved(label, self._wide[name][rows]) for entry, name in COLUMNS.items()}
         values = _with_difference({entry: value for entry, (value, _) in auroc.items()})
         moved = _with_difference({entry: moves for entry, (_, moves) in auroc.items()})
-        return values, {entry: standard_error(moves, self._owner[rows]) for entry, moves in moved.items()}
+        return values, {entry: standard_error(moves, self._entity_index[rows]) for entry, moves in moved.items()}
 
     def _by_draws(self, measure: Measure, rows: np.ndarray) -> tuple[Figures, Figures]:
         """Values and standard errors by draws of the entities of the rows."""
         values = _with_difference({entry: measure(rows, name) for entry, name in COLUMNS.items()})
         if not np.isfinite(values["shipped"]):
             return values, {}
-        entities, generator = EntityDraws(self._owner[rows]), np.random.default_rng(self._seed)
+        entities, generator = EntityDraws(self._entity_index[rows]), np.random.default_rng(self._seed)
         draws = [rows[entities.rows(generator)] for _ in range(SAMPLES)]
         drawn = _with_difference(
             {entry: np.array([measure(sampled, name) for sampled in draws]) for entry, name in COLUMNS.items()}
@@ -118,33 +116,37 @@ class Tested:
 
     def pictures(self, measured: Mapping[str, Measured]) -> list[Picture]:
         """How well the answers hold, and of an effect what was `measured` of it."""
-        columns, kind = self._columns, self.task.type
-        if kind is TaskType.RECOMMENDATION:
-            labels = (self._numbers("label"), self._numbers("baseline_label"))
-            return of_rankings(self._numbers("rank").astype(int), *labels, self._numbers("taken"))
-        columns = {**columns, "weight": columns.get("weight", np.ones(self._table.num_rows))}
-        if kind is TaskType.REGRESSION:
-            return of_amounts(columns, self.shipped, self.baseline)
-        if kind is TaskType.UPLIFT:
-            figures = "; ".join(f"{name} {value}" for name, value in measured.items() if name != "difference")
-            return of_effects(columns, self.shipped, self.baseline, f"{self._metric.capitalize()}: {figures}")
-        if kind is TaskType.MULTICLASS:
-            label, predicted = (np.array(self._table.column(name).to_pylist(), str) for name in ("label", "prediction"))
-            return of_classes(label, {**columns, "prediction": columns["probability"]}, predicted)
-        return of_chances(columns, self.shipped, self.baseline)
+        columns = {"weight": np.ones(self._table.num_rows), **self._columns}
+        match self.task.form.plots:
+            case "chances":
+                return of_chances(columns, self.shipped, self.baseline)
+            case "amounts":
+                return of_amounts(columns, self.shipped, self.baseline)
+            case "effects":
+                figures = "; ".join(f"{name} {value}" for name, value in measured.items() if name != "difference")
+                return of_effects(columns, self.shipped, self.baseline, f"{self._metric.capitalize()}: {figures}")
+            case "classes":
+                label, predicted = (
+                    np.array(self._table.column(name).to_pylist(), str) for name in ("label", "prediction")
+                )
+                return of_classes(label, {**columns, "prediction": columns["probability"]}, predicted)
+            case "rankings":
+                return of_rankings(
+                    columns["rank"].astype(int), *(columns[name] for name in ("label", "baseline_label", "taken"))
+                )
 
-    def _by_type(self) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[Figures, Figures]]]:
+    def _by_form(self) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[Figures, Figures]]]:
         """Where each row that is measured begins in the table, and how some are measured: values and errors."""
-        count, kind = self._table.num_rows, self.task.type
-        if kind is TaskType.MULTILABEL:
+        count, form = self._table.num_rows, self.task.form
+        if form.shape is Shape.LABELS:
             width = len(pc.unique(self._table.column("item")))
             self._wide = {name: column.reshape(-1, width) for name, column in self._columns.items() if len(column)}
             # Of hundreds of labels, draws would take minutes.
             return np.arange(0, count, width), self._by_moves
-        if kind is TaskType.RECOMMENDATION:
+        if form.shape is Shape.ITEMS:
             first, measure = self._of_rankings()
             return first, partial(self._by_draws, measure)
-        if kind is TaskType.MULTICLASS:
+        if form.has_labels:
             right = {
                 name: np.asarray(pc.equal(self._table.column("label"), self._table.column(name)).fill_null(False))
                 for name in ("prediction", "baseline")
@@ -155,19 +157,19 @@ class Tested:
 
     def _measure_column(self, rows: np.ndarray, name: str) -> float:
         label, answer = self._columns["label"][rows], self._columns[name][rows]
-        if not np.isfinite(answer).all() or (self.task.type is TaskType.BINARY and label.min() == label.max()):
+        if not np.isfinite(answer).all() or (self.task.form.is_yes_or_no and label.min() == label.max()):
             return float("nan")
         return kind_of(self.task.type).measures[self._metric](label, answer, self._columns["weight"][rows])
 
     def _of_rankings(self) -> tuple[np.ndarray, Measure]:
-        rank, taken = self._numbers("rank").astype(int), self._numbers("taken")
+        rank, taken = self._columns["rank"].astype(int), self._columns["taken"]
         first = np.flatnonzero(rank == 1)
         row = np.cumsum(rank == 1) - 1
         discount = np.where(rank <= NAMED, 1 / np.log2(rank + 1), 0.0)
         ideal = np.cumsum(1 / np.log2(np.arange(2, NAMED + 2)))[np.clip(taken[first], 1, NAMED).astype(int) - 1]
         results = {}
         for name, column in (("prediction", "label"), ("baseline", "baseline_label")):
-            gained = np.bincount(row, self._numbers(column) * discount, len(first))
+            gained = np.bincount(row, self._columns[column] * discount, len(first))
             results[name] = np.where(taken[first] > 0, gained / ideal, np.nan)
         kept = taken[first] > 0
 

@@ -14,8 +14,8 @@ from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.scoring.asked import Population, population_at
-from basemodel_ops.stages.snapshot.own import INSTANT
+from basemodel_ops.stages.scoring.population import Population, population_at
+from basemodel_ops.stages.snapshot.row_cutoffs import INSTANT
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.tasks.feature_sets import label_item_ids, pair_feature_sets, peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
@@ -24,7 +24,7 @@ from basemodel_ops.stages.tasks.recommender import Recommender
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.recommendation import NOTHING
+from basemodel_ops.tasks.recommendation import NO_ITEM
 from basemodel_ops.tasks.reranking import TOP
 from basemodel_ops.warehouse.arrow import added
 from basemodel_ops.warehouse.base import Warehouse
@@ -69,7 +69,7 @@ class Question(ABC):
     def key_of_rows(self, group: Group, rows: np.ndarray) -> dict[str, pa.Array]:
         """The entity of some rows of a group, and where a task has moments of its own that of each."""
         entity = group.rows.entities.values.take(pa.array(group.rows.entity[rows]))
-        if not self.task.is_own:
+        if not self.task.has_row_cutoffs:
             return {self.task.entity: entity}
         timestamp = pa.array(group.rows.cutoff[rows] - INSTANT, pa.int64()).cast(pa.timestamp("us"))
         return {self.task.entity: entity, CUTOFF_COLUMN: timestamp}
@@ -79,7 +79,7 @@ class Question(ABC):
         return pa.schema(
             [
                 pa.field(self.task.entity, self.population.entities.type), pa.field("as_of", pa.timestamp("us")),
-                *([pa.field(CUTOFF_COLUMN, pa.timestamp("us"))] if self.task.is_own else []), *self.columns(),
+                *([pa.field(CUTOFF_COLUMN, pa.timestamp("us"))] if self.task.has_row_cutoffs else []), *self.columns(),
                 pa.field("model_version", pa.string()), pa.field("run_id", pa.string()),
                 pa.field("scored_at", pa.timestamp("us")),
             ]
@@ -211,7 +211,7 @@ class ItemQuestion(Question):
         history = group.histories[self.recommender.source]
         items, scores = self.recommender.best(history, group.rows.entity[rows], TOP)
         values = self.recommender.items.values.take(pa.array(np.maximum(items.ravel(), 0)))
-        return self.ranked(self.key_of_rows(group, rows), values, scores, (items != NOTHING) & np.isfinite(scores))
+        return self.ranked(self.key_of_rows(group, rows), values, scores, (items != NO_ITEM) & np.isfinite(scores))
 
 
 def ranked_columns(kind: pa.DataType) -> list[pa.Field]:

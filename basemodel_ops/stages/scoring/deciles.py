@@ -12,16 +12,13 @@ from sqlglot import exp
 
 from basemodel_ops.artifacts import version_of
 from basemodel_ops.code import code_behind
-from basemodel_ops.contract.types import Relation, Task, TaskType
+from basemodel_ops.contract.types import Relation, Task
 from basemodel_ops.report import Report
 from basemodel_ops.stages.scoring.answering import CUTOFF_COLUMN, score_relation
 from basemodel_ops.stages.scoring.ledger import made_from
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
-
-GROUP = {TaskType.MULTICLASS: "class", TaskType.MULTILABEL: "item"}
-"""Column within whose values scores are compared, by type of task; others compare all scores."""
 
 PROVENANCE = ("model_version", "run_id", "scored_at")
 
@@ -39,19 +36,18 @@ def task_deciles(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Repo
     """
     task = ws.contract.task(name)
     relation = deciles_relation(name, ws.settings.answers_schema)
-    group = [GROUP[task.type]] if task.type in GROUP else []
     with ws.warehouse() as warehouse:
         scores = score_relation(name, ws.settings.answers_schema)
         version = version_of(str(relation), as_of, *made_from(warehouse, scores, as_of))
         query = ranked_query(task, scores, as_of)
-        schema = _placed(warehouse.read(_of_first_score(query, scores)), task, group).schema
+        schema = _placed(warehouse.read(_of_first_score(query, scores)), task).schema
         rows = 0
         with warehouse.publication(
             relation, schema, {"as_of": as_of}, version, code_behind("stages.scoring.deciles"), run_id
         ) as out:
             if out.is_needed:
                 for batch in _batches(warehouse, query, ws.settings.batch_rows):
-                    out.append(_placed(batch, task, group).cast(schema))
+                    out.append(_placed(batch, task).cast(schema))
                     rows += batch.num_rows
     return Report(version, not out.is_written, {"rows": rows, "written": int(out.is_written)})
 
@@ -59,7 +55,7 @@ def task_deciles(ws: Workspace, name: str, as_of: datetime, run_id: str) -> Repo
 def ranked_query(task: Task, scores: Relation, as_of: datetime) -> exp.Select:
     """The scores of a week with their place: `from_low` and `from_high` (from 1, equal ones the same) and `scores`."""
     answer = task.form.answer
-    within = [column_of(GROUP[task.type])] if task.type in GROUP else []
+    within = [column_of(name) for name in task.form.group]
 
     def over(function: exp.Expr, order: exp.Ordered | None, name: str) -> exp.Expr:
         ordered = exp.Order(expressions=[order]) if order else None
@@ -102,12 +98,12 @@ def _batches(warehouse: Warehouse, query: exp.Query, rows: int) -> Iterator[pa.T
         yield pa.Table.from_batches([batch])
 
 
-def _placed(table: pa.Table, task: Task, group: list[str]) -> pa.Table:
+def _placed(table: pa.Table, task: Task) -> pa.Table:
     """Rows of the table of deciles."""
     row_index = [table.column(name).cast(pa.int64()).to_numpy() for name in ("from_low", "from_high", "scores")]
     result = percentiles(*row_index)
     decile = np.minimum(result // 10 + 1, 10).astype(np.int32)
-    kept = table.select([task.entity, "as_of", *_cutoff_column(task), *group, "score"])
+    kept = table.select([task.entity, "as_of", *_cutoff_column(task), *task.form.group, "score"])
     kept = kept.append_column("percentile", pa.array(result)).append_column("decile", pa.array(decile))
     for name in PROVENANCE:
         kept = kept.append_column(name, table.column(name))
@@ -117,4 +113,4 @@ def _placed(table: pa.Table, task: Task, group: list[str]) -> pa.Table:
 
 def _cutoff_column(task: Task) -> list[str]:
     """The column that tells the rows of an entity apart where a task has moments of its own."""
-    return [CUTOFF_COLUMN] if task.is_own else []
+    return [CUTOFF_COLUMN] if task.has_row_cutoffs else []

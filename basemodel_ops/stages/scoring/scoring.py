@@ -30,7 +30,7 @@ from basemodel_ops.stages.foundation.compact import EmbeddingWriter
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
 from basemodel_ops.stages.progress import Log, log_progress
 from basemodel_ops.stages.scoring.answering import Group, Question, question_of, score_relation
-from basemodel_ops.stages.scoring.asked import Population, PopulationRows, population_query, rows_of_populations
+from basemodel_ops.stages.scoring.population import Population, PopulationRows, population_query, rows_of_populations
 from basemodel_ops.stages.snapshot.snapshot import read_columns
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.stages.workspace import Workspace
@@ -130,7 +130,7 @@ def answers_version(
 ) -> str:  # fmt: skip
     """A hash of all that the answers to a question follow from, `fingerprint` being that of the tables."""
     offers = task.offers and warehouse.fingerprint(task.offers, [task.target, task.cutoff])
-    return version_of(str(relation), as_of, model, fingerprint, population.mark, offers)
+    return version_of(str(relation), as_of, model, fingerprint, population.fingerprint, offers)
 
 
 @dataclass

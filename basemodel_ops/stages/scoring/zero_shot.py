@@ -16,7 +16,7 @@ from basemodel_ops.report import Report
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import Group, Question, ranked_columns
-from basemodel_ops.stages.scoring.asked import Population, population_at
+from basemodel_ops.stages.scoring.population import Population, population_at
 from basemodel_ops.stages.scoring.scoring import answer_questions
 from basemodel_ops.stages.snapshot.times import microseconds, to_datetime
 from basemodel_ops.stages.tasks.feature_sets import pair_feature_sets, zero_shot_prediction
@@ -64,8 +64,8 @@ def _labels(store: ArtifactStore, checkpoint: Checkpoint, task: Task) -> pa.Arra
 
 def _refuse_untrained(contract: Contract, checkpoint: Checkpoint, task: Task) -> None:
     """DataError where a task of one answer asks for nothing that was pretrained."""
-    nothing = np.zeros((0, len(checkpoint.blocks)), np.float32)
-    if not task.form.aggregates or zero_shot_prediction(checkpoint, nothing, task) is None:
+    no_rows = np.zeros((0, len(checkpoint.blocks)), np.float32)
+    if not task.form.aggregates or zero_shot_prediction(checkpoint, no_rows, task) is None:
         able = [other.name for other in contract.tasks if is_pretrained(other)]
         raise DataError(
             f"Task {task.name} does not ask for a future that is pretrained, so it cannot be answered without "
@@ -129,7 +129,7 @@ def compare_with_labels(
         exp.LTE(this=column_of(task.cutoff), expression=last), column_of(task.target).is_(exp.null()).not_()
     )
     cutoffs = exp.select(column_of(task.cutoff)).distinct().from_(table_of(task.relation)).where(is_labelled)
-    count = LABELLED_CUTOFFS * LABELS if task.is_own else LABELLED_CUTOFFS
+    count = LABELLED_CUTOFFS * LABELS if task.has_row_cutoffs else LABELLED_CUTOFFS
     newest = cutoffs.order_by(exp.Ordered(this=column_of(task.cutoff), desc=True)).limit(count)
     timestamps = sorted(microseconds(warehouse.read(newest).column(0)).tolist())
     if not timestamps:

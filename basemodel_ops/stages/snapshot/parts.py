@@ -4,7 +4,7 @@ import numpy as np
 
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Task
-from basemodel_ops.stages.snapshot.own import INSTANT
+from basemodel_ops.stages.snapshot.row_cutoffs import INSTANT
 from basemodel_ops.stages.snapshot.times import to_datetime
 
 PARTS = ("train", "validation", "test")
@@ -27,9 +27,9 @@ def parts_used(task: Task, cutoff: np.ndarray, part: np.ndarray) -> dict[str, st
         results[f"{name} rows"] = int((part == name).sum())
         if task.horizon is not None:
             first, last = (
-                key_of(to_datetime(int(timestamp) - task.is_own * INSTANT)) for timestamp in cutoffs[[0, -1]]
+                key_of(to_datetime(int(timestamp) - task.has_row_cutoffs * INSTANT)) for timestamp in cutoffs[[0, -1]]
             )
-            results[f"{name} {'moments' if task.is_own else 'cutoffs'}"] = (
+            results[f"{name} {'moments' if task.has_row_cutoffs else 'cutoffs'}"] = (
                 f"{first} to {last}, {len(cutoffs)} of them" if len(cutoffs) > 1 else first
             )
     return results

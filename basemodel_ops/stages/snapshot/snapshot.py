@@ -16,8 +16,8 @@ from basemodel_ops.contract.types import Contract, Relation, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.snapshot.own import counts_query, plan_own, read_counts
 from basemodel_ops.stages.snapshot.pins import Pins
+from basemodel_ops.stages.snapshot.row_cutoffs import counts_query, plan_row_cutoffs, read_counts
 from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_task, read_together
 from basemodel_ops.stages.snapshot.task_rows import yes_of
 from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime, validated_from
@@ -199,9 +199,9 @@ def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Tas
     """The rows of a task that are drawn, from how many there are at each cutoff."""
     relation = task.population or task.relation
     yes = yes_of(warehouse, task) if task.form.is_yes_or_no else None
-    if task.is_own:
+    if task.has_row_cutoffs:
         counted = read_counts(warehouse.read(counts_query(task, times, yes)))
-        return plan_own(task, times, counted, bounds(settings, task), settings.seed)
+        return plan_row_cutoffs(task, times, counted, bounds(settings, task), settings.seed)
     query = counts_by_cutoff_query(relation, task.cutoff, None if yes is None else task.target, yes)
     table = warehouse.read(query)
     table = table.filter(pc.is_valid(table.column(0)))

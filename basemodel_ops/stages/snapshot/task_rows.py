@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import Aggregate, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.snapshot.censoring import signed_days
-from basemodel_ops.stages.snapshot.own import cutoff_of, known_of, parts_of
+from basemodel_ops.stages.snapshot.row_cutoffs import cutoff_of, known_of, parts_of
 from basemodel_ops.stages.snapshot.sampling import TaskPlan
 from basemodel_ops.stages.snapshot.times import Times, microseconds
 from basemodel_ops.stages.snapshot.treatments import treated_outcomes
@@ -118,7 +118,7 @@ def _parted(table: pa.Table, task: Task, times: Times) -> TaskRows:
     has_target = task.population is None
     cutoff = microseconds(table.column(task.cutoff))
     target = _target(table, task, cutoff, times.data_end) if has_target else None
-    if task.is_own:
+    if task.has_row_cutoffs:
         cutoff = cutoff_of(task, cutoff)
         known = known_of(task, table, cutoff)
         return TaskRows(table.column(task.entity), cutoff, target, parts_of(task, times, cutoff, known), known=known)

@@ -102,13 +102,13 @@ def validated_from(times: Times, task: Task) -> int:
 
     The first validation cutoff, or what the task's declaration says, which may be earlier.
     """
-    if task.is_own:
-        return own_bounds(times, task)[0]
+    if task.has_row_cutoffs:
+        return row_cutoff_bounds(times, task)[0]
     first = int(times.split(task.horizon or 0, task.name, task.split).validation[0])
     return _begins(task.split)[0] if isinstance(task.split, GivenSplit) else first
 
 
-def own_bounds(times: Times, task: Task) -> tuple[int, int]:
+def row_cutoff_bounds(times: Times, task: Task) -> tuple[int, int]:
     """Where validation and test begin of a task with moments of its own, microseconds.
 
     At the moments that its declaration gives; else at cutoffs of the grid, so that it validates over as many of its

@@ -39,7 +39,7 @@ def measure_curve(
             return of_all[name]
         sets = [training.rows(drawn), tested]
         if name == ON_AGGREGATES:
-            sets, name = [replace(views, model_outputs=views.aggregates) for views in sets], "linear"
+            sets, name = [replace(features, model_outputs=features.aggregates) for features in sets], "linear"
         heads = fit_heads(task.type, sets[0], target[drawn], seed, [name], metric)
         return predictions_of(task.type, heads, sets[1])[name]
 

@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 from basemodel_ops.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
-from basemodel_ops.stages.snapshot.own import INSTANT
 from basemodel_ops.stages.snapshot.parts import PARTS
+from basemodel_ops.stages.snapshot.row_cutoffs import INSTANT
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.selection import Selection
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.recommendation import NOTHING
+from basemodel_ops.tasks.recommendation import NO_ITEM
 from basemodel_ops.tasks.reranking import Query
 
 PAIRS = 1_000_000
@@ -133,7 +133,7 @@ def _wide(prediction: np.ndarray, classes: list[str] | None) -> np.ndarray:
 
 
 def _rows(task: Task, rows: TaskRows, columns: dict[str, pa.Array | np.ndarray]) -> pa.Table:
-    cutoff = pa.array(rows.cutoff - task.is_own * INSTANT).cast(pa.timestamp("us"))
+    cutoff = pa.array(rows.cutoff - task.has_row_cutoffs * INSTANT).cast(pa.timestamp("us"))
     return pa.table({task.entity: rows.entity, "cutoff": cutoff, "part": pa.array(rows.part.tolist()), **columns})
 
 
@@ -196,7 +196,7 @@ def ranked_predictions(
     for sample, query, (best, scores), (baseline, _) in zip(samples, queries, *results, strict=True):
         width = best.shape[1]
         taken = [_is_taken(best, query.truth).ravel() for best in (best, baseline)]
-        kept = np.flatnonzero((best != NOTHING).ravel())
+        kept = np.flatnonzero((best != NO_ITEM).ravel())
         count = np.array([len(part) for part in query.truth], np.int64)
         columns = {
             "rank": np.tile(np.arange(1, width + 1, dtype=np.int32), len(best)),

@@ -129,7 +129,7 @@ def fit_recommendation(
             part_queries.append(context.query(interactions, sample, truth))
             log(f"{task.name}: {len(sample.cutoff)} entities of {part}")
     _refuse_untaken(task, queries)
-    sampled = [(part, cutoff) for part, some in samples.items() for sample in some for cutoff in sample.cutoff.tolist()]
+    sampled = [(part, cutoff) for part, rows in samples.items() for sample in rows for cutoff in sample.cutoff.tolist()]
     used = parts_used(task, np.array([when for _, when in sampled], np.int64), np.array([part for part, _ in sampled]))
     newest = (queries["test"] or queries["validation"])[-1].pair_features.interactions
     rankings = Rankings.learn(queries["validation"], seed, policies_of(task), task.diversity)

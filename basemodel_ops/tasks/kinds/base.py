@@ -228,6 +228,10 @@ class TaskKind(ABC):
         """The columns that tell the label of rows whose answers are kept, from targets and the recorded column."""
         return {"label": pa.array(target)}
 
+    def recorded_target(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Targets as metrics read them, (rows,), of rows whose answers are kept: of the numbers among `labels`."""
+        return columns["label"]
+
     def explained(self, task: Task, prediction: np.ndarray) -> np.ndarray:
         """What an explanation shares out, as it stands in the score table: (rows,), or (rows, classes)."""
         return prediction

@@ -25,6 +25,7 @@ from basemodel_ops.tasks.uplift import (
     outcome_of,
     qini,
     qini_samples,
+    target_of,
     transformed_outcome,
 )
 
@@ -199,6 +200,10 @@ class Uplift(TaskKind):
     def labels(self, target: np.ndarray, recorded: pa.ChunkedArray | None) -> dict[str, pa.Array]:
         """The outcome and the treatment."""
         return {"label": pa.array(outcome_of(target)), "treatment": pa.array(is_treated(target).astype(float))}
+
+    def recorded_target(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Of the outcome and the treatment."""
+        return target_of(columns["label"], columns["treatment"])
 
 
 def _shares(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:

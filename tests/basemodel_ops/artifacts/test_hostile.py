@@ -21,19 +21,19 @@ from ..hostile import NASTY
 KEY = "foundation_model"
 
 
-def fill(draft: ArtifactWriter) -> None:
-    draft.arrays("weights", {"x": np.arange(40, dtype=np.float32)})
-    draft.table("entities", pa.table({"value": ["a", "b"]}))
-    draft.json("report", {"seconds": 1.5})
-    draft.text("tree", "tree\n")
-    draft.plot("loss", b"\x89PNG and so on")
+def fill(writer: ArtifactWriter) -> None:
+    writer.arrays("weights", {"x": np.arange(40, dtype=np.float32)})
+    writer.table("entities", pa.table({"value": ["a", "b"]}))
+    writer.json("report", {"seconds": 1.5})
+    writer.text("tree", "tree\n")
+    writer.plot("loss", b"\x89PNG and so on")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> ArtifactStore:
-    made = ArtifactStore(str(tmp_path / "artifacts"))
-    made.write(KEY, "v1", fill, {"inputs": ["ü"]})
-    return made
+    created = ArtifactStore(str(tmp_path / "artifacts"))
+    created.write(KEY, "v1", fill, {"inputs": ["ü"]})
+    return created
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def forge(folder: Path, change: Callable[[dict], None]) -> None:
 def put(store: ArtifactStore, folder: Path, name: str, data: bytes) -> None:
     """Replace a file, and its hash in the manifest."""
     (folder / "v1" / name).write_bytes(data)
-    other = store.write("other", "v1", lambda draft: draft.plot("data", data))
+    other = store.write("other", "v1", lambda writer: writer.plot("data", data))
     forge(folder, lambda manifest: manifest["files"].update({name: other.manifest["files"]["data.png"]}))
 
 
@@ -75,9 +75,9 @@ def test_a_flipped_bit_of_any_byte_of_any_file_is_refused_by_name(store: Artifac
     }  # fmt: skip
     for path in files:
         data = path.read_bytes()
-        for place in range(len(data)):
+        for row_index in range(len(data)):
             broken = bytearray(data)
-            broken[place] ^= 1 << place % 8
+            broken[row_index] ^= 1 << row_index % 8
             path.write_bytes(bytes(broken))
             with pytest.raises(ArtifactError) as refused:
                 use(store)
@@ -191,7 +191,7 @@ def test_nothing_is_written_outside_the_root(store: ArtifactStore, tmp_path: Pat
     for write in (
         lambda: store.write(f"encoders/{name}", "v1", fill),
         lambda: store.write("encoders", name or "..", fill),
-        lambda: store.write("encoders", "v1", lambda draft: draft.json(name, 1)),
+        lambda: store.write("encoders", "v1", lambda writer: writer.json(name, 1)),
     ):
         try:
             write()
@@ -211,7 +211,7 @@ def test_any_bytes_in_the_place_of_a_record_are_refused(
 ) -> None:
     root = tmp_path_factory.mktemp("bytes")
     store = ArtifactStore(str(root))
-    store.write(KEY, "v1", lambda draft: draft.text("tree", "x"))
+    store.write(KEY, "v1", lambda writer: writer.text("tree", "x"))
     path = root / KEY / name if name == "current.json" else root / KEY / "v1" / name
     path.write_bytes(data)
     with pytest.raises(ArtifactError, match=name):

@@ -21,12 +21,12 @@ ARRAYS = {
 TABLE = pa.table({"value": ["a", None, "ü"], "count": [3, 2, 1]})
 
 
-def fill(draft: ArtifactWriter) -> None:
-    draft.arrays("weights", ARRAYS)
-    draft.table("vocabulary", TABLE)
-    draft.json("report", {"b": [1, 2.5, None], "a": "ü"})
-    draft.text("booster", "tree\nß")
-    draft.plot("curve", b"\x89PNG")
+def fill(writer: ArtifactWriter) -> None:
+    writer.arrays("weights", ARRAYS)
+    writer.table("vocabulary", TABLE)
+    writer.json("report", {"b": [1, 2.5, None], "a": "ü"})
+    writer.text("booster", "tree\nß")
+    writer.plot("curve", b"\x89PNG")
 
 
 @pytest.fixture
@@ -76,12 +76,12 @@ def test_the_same_inputs_give_the_same_bytes(store: ArtifactStore, folder: Path)
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "vocabulary.parquet", "report.json", "booster.txt"])
-@pytest.mark.parametrize("place", [0, 0.5, -1])
-def test_one_flipped_byte_is_refused_by_name(store: ArtifactStore, folder: Path, name: str, place: float) -> None:
+@pytest.mark.parametrize("at", [0, 0.5, -1])
+def test_one_flipped_byte_is_refused_by_name(store: ArtifactStore, folder: Path, name: str, at: float) -> None:
     store.write("encoders/visits", "v1", fill)
     path = folder / "v1" / name
     data = bytearray(path.read_bytes())
-    data[int(place * len(data))] ^= 1
+    data[int(at * len(data))] ^= 1
     path.write_bytes(data)
     with pytest.raises(ArtifactError, match="does not match its hash") as caught:
         read_all(store.current("encoders/visits"))
@@ -127,8 +127,8 @@ def test_a_current_version_without_its_files_is_incomplete(store: ArtifactStore,
         store.current("encoders/visits")
 
 
-def broken(draft: ArtifactWriter) -> None:
-    draft.text("half", "written")
+def broken(writer: ArtifactWriter) -> None:
+    writer.text("half", "written")
     raise RuntimeError("power cut")
 
 
@@ -182,7 +182,7 @@ def test_a_pickle_is_refused_and_never_run(
     if is_hash_forged:
         record = folder / "v1" / "manifest.json"
         manifest = json.loads(record.read_text())
-        other = store.write("forged", "v1", lambda draft: draft.plot("payload", payload))
+        other = store.write("forged", "v1", lambda writer: writer.plot("payload", payload))
         manifest["files"][name] = other.manifest["files"]["payload.png"]
         del manifest["seal"]
         record.write_bytes(with_checksum(manifest))

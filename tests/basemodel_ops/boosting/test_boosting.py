@@ -19,9 +19,9 @@ def world(seed: int, rows: int = 1500) -> tuple[np.ndarray, np.ndarray]:
     inputs = generator.standard_normal((rows, 4)).astype(np.float32)
     happens = inputs[:, 0] + 0.3 * generator.standard_normal(rows) > 0
     amount = happens * np.maximum(inputs[:, 1] + 1, 0)
-    futures = np.column_stack([happens, amount, np.zeros(rows)]).astype(np.float16)
-    futures[generator.random(rows) < 0.2, 1] = np.nan  # windows that are not over
-    return inputs, futures
+    targets = np.column_stack([happens, amount, np.zeros(rows)]).astype(np.float16)
+    targets[generator.random(rows) < 0.2, 1] = np.nan  # windows that are not over
+    return inputs, targets
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +30,17 @@ def trained() -> ActivityBoosters:
 
 
 def test_answers_follow_what_causes_them(trained: ActivityBoosters) -> None:
-    inputs, futures = world(1)
+    inputs, targets = world(1)
     answers = trained.predict(inputs)
     assert answers.shape == (1500, 3)
-    assert ((answers[:, 0] > 0) == (futures[:, 0] > 0)).mean() > 0.85
-    known = ~np.isnan(futures[:, 1])
-    assert np.corrcoef(answers[known, 1], futures[known, 1].astype(float))[0, 1] > 0.8
+    assert ((answers[:, 0] > 0) == (targets[:, 0] > 0)).mean() > 0.85
+    known = ~np.isnan(targets[:, 1])
+    assert np.corrcoef(answers[known, 1], targets[known, 1].astype(float))[0, 1] > 0.8
     assert (answers[:, 2] < -5).all()  # what never happened is not foreseen
     assert trained.predict(inputs[:0]).shape == (0, 3)
 
 
-def test_a_bank_out_of_its_texts_answers_the_same(trained: ActivityBoosters) -> None:
+def test_a_booster_out_of_its_texts_answers_the_same(trained: ActivityBoosters) -> None:
     inputs, _ = world(1)
     np.testing.assert_array_equal(ActivityBoosters.from_texts(trained.texts()).predict(inputs), trained.predict(inputs))
 
@@ -51,9 +51,9 @@ def test_the_same_seed_gives_the_same_texts(trained: ActivityBoosters) -> None:
 
 def test_rows_whose_window_is_not_over_teach_nothing(trained: ActivityBoosters) -> None:
     """Whatever the other futures of such rows are, the model of this one stays the same."""
-    inputs, futures = world(0)
-    futures[np.isnan(futures[:, 1]), 0] = 0
-    assert fit_activity(inputs, futures, IS_ANY, seed=0).texts()[1] == trained.texts()[1]
+    inputs, targets = world(0)
+    targets[np.isnan(targets[:, 1]), 0] = 0
+    assert fit_activity(inputs, targets, IS_ANY, seed=0).texts()[1] == trained.texts()[1]
 
 
 def test_a_chance_teaches_as_many_certain_rows_would() -> None:
@@ -65,15 +65,15 @@ def test_a_chance_teaches_as_many_certain_rows_would() -> None:
         fit_activity(inputs, chance, np.array([True]), seed=0),
         fit_activity(np.tile(inputs, (4, 1)), certain.reshape(-1, 1), np.array([True]), seed=0),
     )
-    asked = world(1)[0]
-    assert np.abs(alike.predict(asked) - times.predict(asked)).mean() < 0.1
+    requested = world(1)[0]
+    assert np.abs(alike.predict(requested) - times.predict(requested)).mean() < 0.1
 
 
 def test_past_rows_are_answered_by_the_model_that_left_them_out_and_others_by_the_mean() -> None:
     models = [lambda inputs: inputs[:, :2] + 1.0, lambda inputs: inputs[:, :2] + 3.0]
     past = np.array([True, True, False, False])
-    found = cross_fitted_predictions(models, np.zeros((4, 3)), fold=np.array([0, 1, 0, 1]), is_past=past)
-    assert found[:, 0].tolist() == [1.0, 3.0, 2.0, 2.0]
+    result = cross_fitted_predictions(models, np.zeros((4, 3)), fold=np.array([0, 1, 0, 1]), is_past=past)
+    assert result[:, 0].tolist() == [1.0, 3.0, 2.0, 2.0]
 
 
 def test_the_fold_of_an_entity_is_its_own_in_every_table() -> None:
@@ -87,9 +87,9 @@ def test_the_fold_of_an_entity_is_its_own_in_every_table() -> None:
 
 def test_losses_are_those_worked_out_by_hand() -> None:
     answers = np.array([[0.0, 2.0], [0.0, 5.0]])
-    futures = np.array([[1.0, 1.0], [0.0, np.nan]])
-    found = group_losses(answers, futures, np.array([True, False]), ["any", "amount"])
-    assert found == pytest.approx({"any": np.log(2), "amount": 1.0})
+    targets = np.array([[1.0, 1.0], [0.0, np.nan]])
+    result = group_losses(answers, targets, np.array([True, False]), ["any", "amount"])
+    assert result == pytest.approx({"any": np.log(2), "amount": 1.0})
 
 
 def test_the_better_learner_of_a_family_gets_it_and_two_that_err_apart_share_it() -> None:
@@ -97,8 +97,8 @@ def test_the_better_learner_of_a_family_gets_it_and_two_that_err_apart_share_it(
     truth = generator.standard_normal((3000, 3))
     noise = generator.standard_normal((2, 3000))
     network = truth + np.stack([0.1 * noise[0], 3 * noise[0], noise[0]], axis=1)
-    bank = truth + np.stack([3 * noise[1], 0.1 * noise[1], noise[1]], axis=1)
-    shares, tried = blend_weights(network, bank, truth, np.zeros(3, bool), ["a", "b", "c"])
+    booster = truth + np.stack([3 * noise[1], 0.1 * noise[1], noise[1]], axis=1)
+    shares, tried = blend_weights(network, booster, truth, np.zeros(3, bool), ["a", "b", "c"])
     assert shares.tolist() == [1.0, 0.0, 0.5]
     assert tried["c"]["network 0.5"] < min(tried["c"]["network 0"], tried["c"]["network 1"])
 
@@ -106,37 +106,37 @@ def test_the_better_learner_of_a_family_gets_it_and_two_that_err_apart_share_it(
 def test_the_usual_share_answers_unless_another_is_better_by_a_percent() -> None:
     truth = np.random.default_rng(0).standard_normal((500, 1))
     near, worse = truth + 1.0, truth + 1.02  # squared errors of 1 and of 1.04, of their mean 1.02
-    for usual, expected in ((0.0, 0.0), (0.5, 0.0), (1.0, 0.0)):
-        shares, _ = blend_weights(worse, near, truth, np.zeros(1, bool), ["a"], usual)
+    for typical, expected in ((0.0, 0.0), (0.5, 0.0), (1.0, 0.0)):
+        shares, _ = blend_weights(worse, near, truth, np.zeros(1, bool), ["a"], typical)
         assert shares.tolist() == [expected]
     close = truth + 1.005  # an error of 1.01: less than a percent from the mean's
-    for usual in (0.0, 0.5, 1.0):
-        shares, tried = blend_weights(close, near, truth, np.zeros(1, bool), ["a"], usual)
-        assert shares.tolist() == [usual]
+    for typical in (0.0, 0.5, 1.0):
+        shares, tried = blend_weights(close, near, truth, np.zeros(1, bool), ["a"], typical)
+        assert shares.tolist() == [typical]
         assert tried["a"]["network 0"] == pytest.approx(1.0)
 
 
-def test_similar_things_foretell_each_other_and_never_themselves() -> None:
+def test_similar_items_foretell_each_other_and_never_themselves() -> None:
     generator = np.random.default_rng(0)
     counts = generator.standard_normal((2000, 4))
     counts[:, 1] = counts[:, 0] + 0.1 * generator.standard_normal(2000)
     weights = ease_weights(counts.T @ counts, 10.0)
     assert np.diag(weights).tolist() == [0.0] * 4
-    for thing in range(4):  # a ridge regression of each on the others
-        others = np.delete(counts, thing, axis=1)
-        line = np.linalg.solve(others.T @ others + 10.0 * np.eye(3), others.T @ counts[:, thing])
-        np.testing.assert_allclose(np.delete(weights[:, thing], thing), line, atol=1e-5)
+    for item in range(4):  # a ridge regression of each on the others
+        others = np.delete(counts, item, axis=1)
+        line = np.linalg.solve(others.T @ others + 10.0 * np.eye(3), others.T @ counts[:, item])
+        np.testing.assert_allclose(np.delete(weights[:, item], item), line, atol=1e-5)
     assert weights[0, 1] > 0.9
     assert ease_weights(np.zeros((0, 0)), 1.0).shape == (0, 0)
 
 
-def test_pairs_learn_what_entities_do_with_things_and_how_common_things_are() -> None:
+def test_pairs_learn_what_entities_do_with_items_and_how_common_items_are() -> None:
     generator = np.random.default_rng(0)
-    own = generator.standard_normal((600, 6, 2)).astype(np.float32)
+    current = generator.standard_normal((600, 6, 2)).astype(np.float32)
     entity = generator.standard_normal((600, 3)).astype(np.float32)
-    chance = 1 / (1 + np.exp(-(2 * own[..., 0] + np.linspace(-2, 2, 6))))
+    chance = 1 / (1 + np.exp(-(2 * current[..., 0] + np.linspace(-2, 2, 6))))
     happened = generator.random((600, 6)) < chance
-    found = fit_item_pairs(lambda rows: (own[rows], entity[rows]), happened[:400], seed=0)
-    answers = found.predict(own[400:], entity[400:], np.arange(6))
+    result = fit_item_pairs(lambda rows: (current[rows], entity[rows]), happened[:400], seed=0)
+    answers = result.predict(current[400:], entity[400:], np.arange(6))
     assert np.corrcoef(answers.ravel(), np.log(chance / (1 - chance))[400:].ravel())[0, 1] > 0.9
-    np.testing.assert_allclose(found.predict(own[400:, [4]], entity[400:], np.array([4]))[:, 0], answers[:, 4])
+    np.testing.assert_allclose(result.predict(current[400:, [4]], entity[400:], np.array([4]))[:, 0], answers[:, 4])

@@ -80,9 +80,9 @@ def test_predictions_are_those_of_the_objectives(boosters: list[lgb.Booster], fo
 
 def thresholds(booster: lgb.Booster) -> list[float]:
     lines = [line for line in booster.model_to_string().split("\n") if line.startswith("threshold=")]
-    found = np.array([float(word) for line in lines for word in line.removeprefix("threshold=").split()])
-    found = np.clip(found, -1e30, 1e30)
-    return sorted({*found, *np.nextafter(found, -np.inf), *np.nextafter(found, np.inf)})
+    result = np.array([float(word) for line in lines for word in line.removeprefix("threshold=").split()])
+    result = np.clip(result, -1e30, 1e30)
+    return sorted({*result, *np.nextafter(result, -np.inf), *np.nextafter(result, np.inf)})
 
 
 def test_numbers_on_a_threshold_and_next_to_it_go_where_lightgbm_sends_them(
@@ -90,8 +90,10 @@ def test_numbers_on_a_threshold_and_next_to_it_go_where_lightgbm_sends_them(
 ) -> None:
     near = np.array(thresholds(boosters[0]) + thresholds(boosters[3]))
     inputs = np.random.default_rng(0).choice(near, (3000, WIDTH))  # float64
-    for asked in (inputs, inputs.astype(np.float32), np.asfortranarray(inputs)):
-        np.testing.assert_array_equal(forest.raw_scores(asked), np.hstack([raw(each, asked) for each in boosters]))
+    for requested in (inputs, inputs.astype(np.float32), np.asfortranarray(inputs)):
+        np.testing.assert_array_equal(
+            forest.raw_scores(requested), np.hstack([raw(value, requested) for value in boosters])
+        )
 
 
 @given(arrays(np.float64, (7, WIDTH), elements=st.floats(allow_nan=True, allow_infinity=True)), st.booleans())
@@ -101,7 +103,7 @@ def test_any_numbers_are_answered_alike(
 ) -> None:
     with np.errstate(over="ignore"):
         inputs = inputs.astype(np.float32) if narrow else inputs
-    np.testing.assert_array_equal(forest.raw_scores(inputs), np.hstack([raw(each, inputs) for each in boosters]))
+    np.testing.assert_array_equal(forest.raw_scores(inputs), np.hstack([raw(value, inputs) for value in boosters]))
 
 
 def test_boosters_of_fewer_features_read_the_first_ones() -> None:
@@ -112,25 +114,25 @@ def test_boosters_of_fewer_features_read_the_first_ones() -> None:
 
 
 def test_parts_answer_as_the_whole_does(boosters: list[lgb.Booster], forest: Forest) -> None:
-    own, rate, entity = (
+    current, rate, entity = (
         numbers(1, 300 * 40, 2).reshape(300, 40, 2),
         numbers(2, 40, 1)[None],
         numbers(3, 300, 2)[:, None],
     )
-    shapes = [np.broadcast_to(part, (300, 40, part.shape[2])) for part in (own, rate, entity)]
-    whole = np.concatenate(shapes, axis=2).reshape(-1, WIDTH)
-    want = np.hstack([raw(booster, whole) for booster in boosters]).reshape(300, 40, -1)
-    np.testing.assert_array_equal(forest.raw_scores(own, rate, entity), want)
-    assert forest.raw_scores(own[:, :0], rate[:, :0], entity).shape == (300, 0, want.shape[2])
+    shapes = [np.broadcast_to(part, (300, 40, part.shape[2])) for part in (current, rate, entity)]
+    complete = np.concatenate(shapes, axis=2).reshape(-1, WIDTH)
+    want = np.hstack([raw(booster, complete) for booster in boosters]).reshape(300, 40, -1)
+    np.testing.assert_array_equal(forest.raw_scores(current, rate, entity), want)
+    assert forest.raw_scores(current[:, :0], rate[:, :0], entity).shape == (300, 0, want.shape[2])
 
 
-def test_asking_changes_nothing_of_what_is_saved(boosters: list[lgb.Booster]) -> None:
+def test_querying_changes_nothing_of_what_is_saved(boosters: list[lgb.Booster]) -> None:
     texts = [booster.model_to_string() for booster in boosters]
     inputs = numbers(1, 100)
-    found = Forest.of(boosters).raw_scores(inputs)
+    result = Forest.of(boosters).raw_scores(inputs)
     assert [booster.model_to_string() for booster in boosters] == texts
     restored = [lgb.Booster(model_str=text) for text in texts]
-    np.testing.assert_array_equal(Forest.of(restored).raw_scores(inputs), found)
+    np.testing.assert_array_equal(Forest.of(restored).raw_scores(inputs), result)
 
 
 def test_what_may_not_be_written_can_be_read(forest: Forest) -> None:

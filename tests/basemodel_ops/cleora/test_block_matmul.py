@@ -14,10 +14,10 @@ from tests.basemodel_ops.cleora.dense import unit
 def test_the_covariance_is_the_product_of_all_pairs_of_columns(rows, dimension):
     vectors = np.random.default_rng(0).standard_normal((rows, dimension)).astype(np.float32)
     blocks = to_blocks(vectors, np.arange(rows))
-    found = covariance(blocks, 1)
-    np.testing.assert_allclose(found[:dimension, :dimension], vectors.astype(float).T @ vectors, atol=1e-3)
-    assert not found[dimension:].any()
-    assert covariance(blocks, 3).tobytes() == found.tobytes()
+    result = covariance(blocks, 1)
+    np.testing.assert_allclose(result[:dimension, :dimension], vectors.astype(float).T @ vectors, atol=1e-3)
+    assert not result[dimension:].any()
+    assert covariance(blocks, 3).tobytes() == result.tobytes()
 
 
 @pytest.mark.parametrize(("rows", "dimension"), [(1, 1), (15, 16), (17, 20), (1000, 50)])

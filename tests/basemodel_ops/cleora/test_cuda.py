@@ -105,9 +105,9 @@ def cuda_vectors(host, monkeypatch):
     cupy = types.SimpleNamespace(RawModule=HostModule, asnumpy=np.array, **{name: getattr(np, name) for name in names})
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.delitem(sys.modules, "basemodel_ops.cleora.cuda", raising=False)
-    found = importlib.import_module("basemodel_ops.cleora.cuda").CudaVectors
-    monkeypatch.setattr(found, "available", staticmethod(lambda: 10**9))
-    yield found
+    result = importlib.import_module("basemodel_ops.cleora.cuda").CudaVectors
+    monkeypatch.setattr(result, "available", staticmethod(lambda: 10**9))
+    yield result
     sys.modules.pop("basemodel_ops.cleora.cuda", None)
 
 

@@ -30,19 +30,19 @@ def test_plain_iterations_equal_the_dense_formula(seed, count, rows, iterations,
     generator = np.random.default_rng(seed)
     nodes, edges = generator.integers(0, count, rows), generator.integers(0, 12, rows)
     weights = generator.random(rows) if is_weighted else None
-    found = embed(build_hypergraph(nodes, edges, count, weights), range(count), 24, iterations, whiten=False)
+    result = embed(build_hypergraph(nodes, edges, count, weights), range(count), 24, iterations, whiten=False)
     step = markov(incidence(nodes, edges, count, weights))
     expected = start_of(range(count), 24).astype(float)
     for _ in range(iterations):
         expected = unit(step @ expected)
     expected[step.sum(1) == 0] = 0
-    np.testing.assert_allclose(found.vectors, expected, atol=1e-5)
+    np.testing.assert_allclose(result.vectors, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("center", [False, True])
 def test_whitened_and_centred_iterations_equal_the_dense_formula_up_to_rotation(center):
     nodes, edges = rows_of(0)
-    found = embed(build_hypergraph(nodes, edges, 61), range(61), 8, 4, whiten=not center, center=center)
+    result = embed(build_hypergraph(nodes, edges, 61), range(61), 8, 4, whiten=not center, center=center)
     step = markov(incidence(nodes, edges, 61))
     connected = step.sum(1) > 0
     expected = start_of(range(61), 8).astype(float)
@@ -52,8 +52,8 @@ def test_whitened_and_centred_iterations_equal_the_dense_formula_up_to_rotation(
             expected = unit(np.where(connected[:, None], expected - expected[connected].mean(0), 0))
         else:
             expected = unit(whitened(expected, connected))
-    np.testing.assert_allclose(found.vectors @ found.vectors.T, expected @ expected.T, atol=1e-3)
-    assert not found.vectors[60].any()
+    np.testing.assert_allclose(result.vectors @ result.vectors.T, expected @ expected.T, atol=1e-3)
+    assert not result.vectors[60].any()
 
 
 @pytest.mark.parametrize("whiten", [False, True])
@@ -68,8 +68,8 @@ def test_the_order_of_rows_and_the_threads_do_not_change_a_byte(whiten):
         for threads in (1, min(2, before)):
             numba.set_num_threads(threads)
             with threadpoolctl.threadpool_limits(threads, "blas"):
-                found = embed(build_hypergraph(nodes, edges, 5000), ids, 80, 4, whiten=whiten).vectors
-            assert found.tobytes() == expected
+                result = embed(build_hypergraph(nodes, edges, 5000), ids, 80, 4, whiten=whiten).vectors
+            assert result.tobytes() == expected
     finally:
         numba.set_num_threads(before)
 
@@ -92,11 +92,11 @@ def test_a_stream_gives_the_same_bytes(whiten, is_weighted, iterations):
     nodes, edges = rows_of(2, count=300, edge_count=500, rows=3000)
     weights = np.random.default_rng(0).integers(0, 5, 3000) if is_weighted else None
     ids, settings_ = np.arange(301), {"whiten": whiten, "center": True, "device": "cpu"}
-    whole = embed(build_hypergraph(nodes, edges, 301, weights, cap=4), ids, 40, iterations, **settings_)
+    complete = embed(build_hypergraph(nodes, edges, 301, weights, cap=4), ids, 40, iterations, **settings_)
     for seed in (0, 1):
-        found = embed_stream(chunked(nodes, edges, weights, seed=seed), ids, 40, iterations, cap=4, **settings_)
+        result = embed_stream(chunked(nodes, edges, weights, seed=seed), ids, 40, iterations, cap=4, **settings_)
         for name in ("vectors", "previous", "mean", "whitening"):
-            assert getattr(found, name).tobytes() == getattr(whole, name).tobytes(), name
+            assert getattr(result, name).tobytes() == getattr(complete, name).tobytes(), name
 
 
 def test_a_stream_gives_the_same_bytes_with_hubs():
@@ -105,8 +105,8 @@ def test_a_stream_gives_the_same_bytes_with_hubs():
     both = np.append(nodes, nodes), np.repeat(np.arange(6000), 4)
     graph = build_hypergraph(*both, 50)
     assert (graph.hyperedges > HUB_ABOVE).sum() == 2
-    whole = embed(graph, range(50), 20, 3, device="cpu")
-    assert embed_stream(chunked(*both), range(50), 20, 3, device="cpu").vectors.tobytes() == whole.vectors.tobytes()
+    complete = embed(graph, range(50), 20, 3, device="cpu")
+    assert embed_stream(chunked(*both), range(50), 20, 3, device="cpu").vectors.tobytes() == complete.vectors.tobytes()
 
 
 def test_a_hyperedge_in_two_chunks_is_refused():
@@ -117,8 +117,8 @@ def test_a_hyperedge_in_two_chunks_is_refused():
 
 def test_the_vectors_before_the_last_step_are_those_of_one_step_less():
     graph = build_hypergraph(*rows_of(4), 60)
-    one, two = (embed(graph, range(60), 16, steps) for steps in (3, 4))
-    np.testing.assert_array_equal(two.previous, one.vectors)
+    entry, two = (embed(graph, range(60), 16, steps) for steps in (3, 4))
+    np.testing.assert_array_equal(two.previous, entry.vectors)
     assert embed(graph, range(60), 16, 4, keep_previous=False).vectors.tobytes() == two.vectors.tobytes()
 
 

@@ -18,12 +18,12 @@ def sets_of(graph: Hypergraph) -> list[dict[int, float]]:
 
 
 def expected_sets(nodes, edges, weights=None):
-    found: dict[int, dict[int, float]] = {}
+    result: dict[int, dict[int, float]] = {}
     for i, (node, edge) in enumerate(zip(nodes.tolist(), edges.tolist(), strict=True)):
         if node >= 0 and (weights is None or weights[i] > 0):
-            members = found.setdefault(edge, {})
+            members = result.setdefault(edge, {})
             members[node] = members.get(node, 0.0) + float(weights[i]) if weights is not None else 1.0
-    return [members for _, members in sorted(found.items()) if len(members) > 1]
+    return [members for _, members in sorted(result.items()) if len(members) > 1]
 
 
 @settings(max_examples=60, deadline=None)
@@ -35,9 +35,9 @@ def test_hyperedges_are_the_sets_of_the_rows(seed, count, step, rows, is_weighte
     generator = np.random.default_rng(seed)
     nodes, edges = generator.integers(-2, count, rows), generator.integers(-2, 2, rows) * step
     weights = generator.choice([0, 0.5, 2], rows) if is_weighted else None
-    found = sets_of(build_hypergraph(nodes, edges, count, weights))
-    assert found == expected_sets(nodes, edges, weights)
-    assert all(list(members) == sorted(members) for members in found)
+    result = sets_of(build_hypergraph(nodes, edges, count, weights))
+    assert result == expected_sets(nodes, edges, weights)
+    assert all(list(members) == sorted(members) for members in result)
 
 
 @pytest.mark.parametrize("spread", [1, 2**45])
@@ -46,10 +46,10 @@ def test_long_and_many_hyperedges(spread):
     nodes, edges = generator.integers(0, 400, 20_000), generator.integers(0, 60, 20_000) * spread
     weights = generator.random(20_000).astype(np.float32)
     assert sets_of(build_hypergraph(nodes, edges, 400)) == expected_sets(nodes, edges)
-    for one, other in zip(
+    for entry, other in zip(
         sets_of(build_hypergraph(nodes, edges, 400, weights)), expected_sets(nodes, edges, weights), strict=True
     ):
-        assert one == pytest.approx(other, rel=1e-5)
+        assert entry == pytest.approx(other, rel=1e-5)
 
 
 @pytest.mark.parametrize("cap", [None, 3])
@@ -58,13 +58,13 @@ def test_the_order_of_rows_does_not_change_a_byte(cap):
     # Repeats of a node with weights whose float32 sum depends on the order of addition.
     nodes, edges = generator.integers(0, 9, 3000), generator.integers(0, 20, 3000)
     weights, order = generator.random(3000).astype(np.float32) ** 9, generator.permutation(3000)
-    one = build_hypergraph(nodes, edges, 9, weights, cap)
+    entry = build_hypergraph(nodes, edges, 9, weights, cap)
     two = build_hypergraph(nodes[order], edges[order], 9, weights[order], cap)
-    assert one.weights is not None
+    assert entry.weights is not None
     assert two.weights is not None
-    for first, second in ((one.edge_start, two.edge_start), (one.edge_nodes, two.edge_nodes)):
+    for first, second in ((entry.edge_start, two.edge_start), (entry.edge_nodes, two.edge_nodes)):
         np.testing.assert_array_equal(first, second)
-    assert one.weights.tobytes() == two.weights.tobytes()
+    assert entry.weights.tobytes() == two.weights.tobytes()
 
 
 def test_a_capped_hyperedge_is_a_sample_that_favours_no_node():

@@ -64,15 +64,15 @@ def test_the_number_of_threads_does_not_change_a_byte():
     generator = np.random.default_rng(3)
     nodes, edges = generator.integers(0, 300, 5000), generator.integers(0, 700, 5000)
     weights, vectors = generator.random(5000), generator.uniform(-1, 1, (300, 50)).astype(np.float32)
-    found, before = [], numba.get_num_threads()
+    result, before = [], numba.get_num_threads()
     try:
         for threads in (1, min(2, before)):
             numba.set_num_threads(threads)
             graph = build_hypergraph(nodes, edges, 300, weights, cap=5)
-            found.append((graph.edge_nodes.tobytes(), propagate(graph, vectors).tobytes()))
+            result.append((graph.edge_nodes.tobytes(), propagate(graph, vectors).tobytes()))
     finally:
         numba.set_num_threads(before)
-    assert found[0] == found[1]
+    assert result[0] == result[1]
 
 
 def test_a_node_in_very_many_hyperedges_keeps_its_digits():

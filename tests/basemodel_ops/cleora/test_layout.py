@@ -32,7 +32,7 @@ def test_the_start_is_uniform_and_depends_on_id_column_and_seed():
 
 
 def test_the_start_is_the_same_on_any_machine():
-    found = hashed_start(np.array([0, 1, 2**64 - 1], np.uint64), 2, 7)
+    result = hashed_start(np.array([0, 1, 2**64 - 1], np.uint64), 2, 7)
     expected = np.empty((3, 2))
     for row, value in enumerate([0, 1, 2**64 - 1]):
         for column in range(2):
@@ -40,7 +40,7 @@ def test_the_start_is_the_same_on_any_machine():
             z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
             z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
             expected[row, column] = (2 * ((z ^ z >> 31) >> 41) + 1) / 2**23 - 1
-    np.testing.assert_array_equal(found, expected.astype(np.float32))
+    np.testing.assert_array_equal(result, expected.astype(np.float32))
 
 
 @settings(deadline=None)
@@ -48,9 +48,9 @@ def test_the_start_is_the_same_on_any_machine():
 def test_rows_come_back_in_the_memory_of_the_blocks(rows, blocks, seed):
     generator = np.random.default_rng(seed)
     vectors, order = generator.random((rows, 16 * blocks), np.float32), generator.permutation(rows)
-    found = to_blocks(vectors, order)
-    turn_to_rows(found, order)
-    np.testing.assert_array_equal(found.reshape(vectors.shape), vectors)
+    result = to_blocks(vectors, order)
+    turn_to_rows(result, order)
+    np.testing.assert_array_equal(result.reshape(vectors.shape), vectors)
 
 
 def test_zero_rows_stay_zero_and_others_reach_unit_length():

@@ -30,6 +30,6 @@ def test_the_sort_is_stable_and_takes_its_payload_along():
     keys = np.random.default_rng(1).integers(0, 2**40, 10_000).astype(np.uint64) % np.uint64(777)
     payload = np.arange(10_000, dtype=np.float32)
     order = np.argsort(keys, kind="stable")
-    found, moved = radix_sort(keys.copy(), payload.copy(), 0, 10)
-    np.testing.assert_array_equal(found, keys[order])
+    result, moved = radix_sort(keys.copy(), payload.copy(), 0, 10)
+    np.testing.assert_array_equal(result, keys[order])
     np.testing.assert_array_equal(moved, payload[order])

@@ -30,18 +30,18 @@ def test_a_known_nodes_hyperedges_give_back_its_vector():
     generator = np.random.default_rng(2)
     nodes, edges = generator.integers(0, 40, 500), generator.integers(0, 120, 500)
     graph = build_hypergraph(nodes, edges, 40)
-    found = embed(graph, np.arange(40), 16, 5, device="cpu")
+    result = embed(graph, np.arange(40), 16, 5, device="cpu")
     sizes, members = np.diff(graph.edge_start), np.split(graph.edge_nodes, graph.edge_start[1:-1])
     holding = [[j for j in range(graph.edges) if node in members[j]] for node in range(40)]
     neighbours = [np.concatenate([members[j] for j in js]) for js in holding]
     weights = [np.concatenate([np.full(sizes[j], 1 / sizes[j]) for j in js]) for js in holding]
-    np.testing.assert_allclose(embed_unseen(found, neighbours, weights), found.vectors, atol=1e-3)
+    np.testing.assert_allclose(embed_unseen(result, neighbours, weights), result.vectors, atol=1e-3)
 
 
 def test_unknown_ids_never_fail(embedding):
-    found = embed_unseen(embedding, [np.array([], np.int64), np.array([-1, -5]), np.array([2])])
-    assert not found[:2].any()
-    assert np.linalg.norm(found[2]) == pytest.approx(1, abs=1e-5)
+    result = embed_unseen(embedding, [np.array([], np.int64), np.array([-1, -5]), np.array([2])])
+    assert not result[:2].any()
+    assert np.linalg.norm(result[2]) == pytest.approx(1, abs=1e-5)
     assert embed_unseen(embedding, []).shape == (0, 16)
 
 
@@ -55,6 +55,6 @@ def test_neighbours_and_weights_that_are_none_are_refused(embedding):
 
 def test_an_embedding_without_its_last_step_says_so():
     graph = build_hypergraph(np.array([0, 1]), np.array([0, 0]), 2)
-    found = embed(graph, ["a", "b"], 8, 2, keep_previous=False, device="cpu")
+    result = embed(graph, ["a", "b"], 8, 2, keep_previous=False, device="cpu")
     with pytest.raises(SettingsError, match="keep_previous"):
-        embed_unseen(found, [np.array([0])])
+        embed_unseen(result, [np.array([0])])

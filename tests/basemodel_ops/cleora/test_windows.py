@@ -8,17 +8,17 @@ from basemodel_ops.cleora.windows import windows
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=40), st.integers(1, 4))
-def test_a_window_holds_the_events_of_adjacent_occasions(rows: list[tuple[int, int]], size: int) -> None:
+def test_a_window_holds_the_events_of_adjacent_sessions(rows: list[tuple[int, int]], size: int) -> None:
     events = np.array(sorted(rows), int).reshape(-1, 2)
-    owner = events[:, 0]
-    occasion = np.unique(events, axis=0, return_inverse=True)[1].reshape(-1)
+    entity_index = events[:, 0]
+    session = np.unique(events, axis=0, return_inverse=True)[1].reshape(-1)
     expected = {}
-    for entity in np.unique(owner):
-        own = np.unique(occasion[owner == entity])
-        for start in range(max(len(own) - size + 1, 1)):
-            within = own[start : start + size]
-            expected[int(within[0])] = sorted(np.flatnonzero(np.isin(occasion, within)).tolist())
-    found: dict[int, list[int]] = {}
-    for event, window in zip(*windows(owner, occasion, size), strict=True):
-        found.setdefault(int(window), []).append(int(event))
-    assert {window: sorted(members) for window, members in found.items()} == expected
+    for entity in np.unique(entity_index):
+        current = np.unique(session[entity_index == entity])
+        for start in range(max(len(current) - size + 1, 1)):
+            within = current[start : start + size]
+            expected[int(within[0])] = sorted(np.flatnonzero(np.isin(session, within)).tolist())
+    result: dict[int, list[int]] = {}
+    for event, window in zip(*windows(entity_index, session, size), strict=True):
+        result.setdefault(int(window), []).append(int(event))
+    assert {window: sorted(members) for window, members in result.items()} == expected

@@ -9,7 +9,6 @@ from basemodel_ops.contract.types import Relation, Target, Task, TaskType
 from basemodel_ops.stages.explanations.published import tables_of
 from basemodel_ops.stages.insight.anomalies import COLUMNS as ANOMALIES
 from basemodel_ops.stages.scoring.answering import ranked_columns
-from basemodel_ops.stages.scoring.deciles import GROUP
 from basemodel_ops.tasks.kinds import kind_of
 
 
@@ -27,15 +26,15 @@ def columns() -> dict[str, set[str]]:
         "scores": {"moment"},
         "item_scores": set(),
         "anomalies": set(ANOMALIES),
-        "deciles": set(GROUP.values()),
+        "deciles": {name for form in FORMS.values() for name in form.group},
     }
     for kind, form in FORMS.items():
-        one = task(kind)
+        entry = task(kind)
         if form.shape is Shape.ANSWER:
-            results["scores"] |= {field.name for field in kind_of(kind).columns(one)}
+            results["scores"] |= {field.name for field in kind_of(kind).columns(entry)}
         else:
             results["item_scores"] |= {field.name for field in ranked_columns(pa.string())}
-        for name, (_, schema) in tables_of(one, pa.string(), pa.string(), "basemodel").items():
+        for name, (_, schema) in tables_of(entry, pa.string(), pa.string(), "basemodel").items():
             results.setdefault(name, set()).update(schema.names)
     return results
 
@@ -51,8 +50,8 @@ def test_no_words_are_for_a_column_that_is_not_there(name: str) -> None:
 
 
 def test_words_that_several_tables_share_are_used() -> None:
-    found = columns()
-    shared = [found["explanations"], found["aggregate_reasons"] | found["effects"]]
+    result = columns()
+    shared = [result["explanations"], result["aggregate_reasons"] | result["effects"]]
     assert set(TABLES["explanations"].columns) <= shared[0]
     assert set(TABLES["effects"].columns) <= shared[1]
-    assert set(ANY) <= set.union(*found.values())
+    assert set(ANY) <= set.union(*result.values())

@@ -32,7 +32,7 @@ def grid(every: Cadence, start: date | None = START) -> Grid:
 
 def walked(every: Cadence, days: int) -> list[datetime]:
     """The cutoffs of the days from the start on, found by looking at each day."""
-    found = []
+    result = []
     for day in range(days):
         moment = START + timedelta(days=day)
         months = 12 * (moment.year - START.year) + moment.month - START.month
@@ -43,8 +43,8 @@ def walked(every: Cadence, days: int) -> list[datetime]:
             Cadence.QUARTER: moment.day == START.day and months % 3 == 0,
         }
         if is_one[every]:
-            found.append(moment)
-    return found
+            result.append(moment)
+    return result
 
 
 REGULAR = [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER]
@@ -56,7 +56,7 @@ def test_cutoffs_are_those_of_a_walk_over_days(every: Cadence) -> None:
     assert [cutoff_at(declared, number) for number in range(len(expected))] == expected
     for day in range(0, 700, 7):
         now = START + timedelta(days=day, hours=3)
-        last = max(one for one in expected if one <= now)
+        last = max(entry for entry in expected if entry <= now)
         assert newest_cutoff(declared, now) == last
         assert number_at(declared, now) == expected.index(last)
         assert is_cutoff(declared, now) == (now in expected)
@@ -120,8 +120,8 @@ def test_cron_says_when(every: Cadence, expected: str) -> None:
 @pytest.mark.parametrize("every", REGULAR)
 def test_the_cadence_of_a_table_is_seen(every: Cadence) -> None:
     moments = walked(every, 1500)
-    found = guessed(grid(Cadence.WEEK), moments)
-    assert (found.every, found.start) == (every, START)
+    result = guessed(grid(Cadence.WEEK), moments)
+    assert (result.every, result.start) == (every, START)
     strange = [*moments, moments[-1] + timedelta(hours=1)]
     assert guessed(grid(every), strange).every is Cadence.IRREGULAR
 
@@ -144,10 +144,10 @@ def test_a_grid_starts_at_any_minute(every: Cadence, tmp_path: Path) -> None:
     models["weeks"]["config"]["meta"]["basemodel"]["grid"] |= {
         "start": "2024-01-01 05:00", "every": every.value, "now": "2024-02-01T06:30",
     }  # fmt: skip
-    found = read(tmp_path, models).grid
-    assert found.start == datetime(2024, 1, 1, 5)
-    assert found.now == datetime(2024, 2, 1, 6, 30)
-    assert type(found).model_validate_json(found.model_dump_json()) == found
+    result = read(tmp_path, models).grid
+    assert result.start == datetime(2024, 1, 1, 5)
+    assert result.now == datetime(2024, 2, 1, 6, 30)
+    assert type(result).model_validate_json(result.model_dump_json()) == result
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_a_grid_starts_at_any_minute(every: Cadence, tmp_path: Path) -> None:
 )
 def test_a_wrong_grid_says_what_is_wrong(changes: dict, parts: list[str], tmp_path: Path) -> None:
     models = hospital()
-    own = models["weeks"]["config"]["meta"]["basemodel"]["grid"]
-    own |= changes
-    if own["start"] is None:
-        del own["start"]
-    (problem,) = [one for one in problems(tmp_path, models) if "weeks" in one]
+    current = models["weeks"]["config"]["meta"]["basemodel"]["grid"]
+    current |= changes
+    if current["start"] is None:
+        del current["start"]
+    (problem,) = [entry for entry in problems(tmp_path, models) if "weeks" in entry]
     for part in parts:
         assert part in problem
 

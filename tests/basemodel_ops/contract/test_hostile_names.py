@@ -64,11 +64,11 @@ def test_a_name_is_kept_or_is_a_problem(tmp_path: Path, old: str, name: str) -> 
 def test_a_purpose_is_words_and_nothing_else(tmp_path: Path, purpose: str) -> None:
     models = hospital()
     models["visits"]["columns"]["cost"]["config"] = {"meta": {"basemodel": {"pii": True, "purpose": purpose}}}
-    found = None
+    result = None
     with contextlib.suppress(ContractError):
         (item,) = read(tmp_path, models).personal
-        found = item.purpose
-    if found is None:
+        result = item.purpose
+    if result is None:
         assert not purpose.strip() or len(purpose.strip()) > 500 or "\\ud" in ascii(purpose)
     else:
-        assert found.strip() == purpose.strip()
+        assert result.strip() == purpose.strip()

@@ -18,9 +18,9 @@ Mistake = Callable[[Models], None]
 
 def meta(models: Models, name: str, kind: str) -> dict[str, Any]:
     """A copy of a model's annotation that can be changed in place."""
-    own = copy.deepcopy(models[name]["config"]["meta"]["basemodel"])
-    models[name]["config"]["meta"]["basemodel"] = own
-    return own[kind]
+    current = copy.deepcopy(models[name]["config"]["meta"]["basemodel"])
+    models[name]["config"]["meta"]["basemodel"] = current
+    return current[kind]
 
 
 def test_a_sound_project_is_read_as_declared(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_an_alias_is_where_the_model_is_built(tmp_path: Path) -> None:
     assert str(read(tmp_path, models).event("visits").relation) == "main.visits_v2"
 
 
-def test_a_task_reads_the_facts_about_its_entity_that_stand_upstream_of_it(tmp_path: Path) -> None:
+def test_a_task_reads_the_attributes_about_its_entity_that_stand_upstream_of_it(tmp_path: Path) -> None:
     models = hospital()
     models["patients"] = model({"attribute": {"key": "patient_id"}}, {"patient_id": "bigint", "born": "date"})
     models["staging"]["depends_on"] = {"nodes": ["model.project.patients", "model.project.clinics"]}
@@ -304,8 +304,8 @@ def test_a_mistake_is_named_with_what_exists_and_the_way_out(
 ) -> None:
     models = hospital()
     mistake(models)
-    found = problems(tmp_path, models)
-    assert [problem for problem in found if all(word in problem for word in words)], found
+    result = problems(tmp_path, models)
+    assert [problem for problem in result if all(word in problem for word in words)], result
 
 
 @pytest.mark.parametrize(
@@ -327,13 +327,13 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     )  # fmt: skip
     for mistake in mistakes:
         mistake(models)
-    found = problems(tmp_path, models)
+    result = problems(tmp_path, models)
     for mistake, words in MISTAKES:
         # The facts about clinics do not count once their annotation is wrong, and the entities are two now.
         if mistake in mistakes and mistake not in (references_nothing, foreign_entity):
-            assert [problem for problem in found if all(word in problem for word in words)], (mistake, found)
-    assert [problem for problem in found if "'doctor_id'" not in problem and "'hospitals'" in problem]
-    assert len(found) >= len(mistakes) - 1
+            assert [problem for problem in result if all(word in problem for word in words)], (mistake, result)
+    assert [problem for problem in result if "'doctor_id'" not in problem and "'hospitals'" in problem]
+    assert len(result) >= len(mistakes) - 1
 
 
 def test_the_error_counts_and_lists_its_problems(tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_an_audience_lists_ids_of_the_entity(tmp_path):
     models = hospital()
     models["regulars"] = model({"audience": {"entity": "patient_id"}}, {"patient_id": "bigint"})
     contract = read(tmp_path, models)
-    assert [(one.name, one.entity, str(one.relation)) for one in contract.audiences] == [
+    assert [(entry.name, entry.entity, str(entry.relation)) for entry in contract.audiences] == [
         ("regulars", "patient_id", "main.regulars")
     ]
     assert contract.readable["main.regulars"] == {"patient_id"}

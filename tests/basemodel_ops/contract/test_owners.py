@@ -20,7 +20,7 @@ def node(**config: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("config", "found"),
+    ("config", "result"),
     [
         ({}, ()),
         ({"meta": {"owner": "Planning"}}, ("Planning",)),
@@ -33,15 +33,15 @@ def node(**config: Any) -> dict[str, Any]:
         ({"meta": {"owner": 7}}, ()),
     ],
 )
-def test_a_model_names_its_owner_before_its_group(config: dict[str, Any], found: tuple[str, ...]) -> None:
+def test_a_model_names_its_owner_before_its_group(config: dict[str, Any], result: tuple[str, ...]) -> None:
     manifest = {"nodes": {"model.shop.lapse": node(**config)}, "groups": GROUPS}
-    assert owners(manifest) == ({"tasks.lapse": found} if found else {})
+    assert owners(manifest) == ({"tasks.lapse": result} if result else {})
 
 
 def test_the_fingerprint_does_not_depend_on_owners(tmp_path: Path) -> None:
     before, models = read(tmp_path, hospital()), hospital()
-    for one in models.values():
-        one["config"]["meta"]["owner"] = "Planning"
+    for entry in models.values():
+        entry["config"]["meta"]["owner"] = "Planning"
     after = read(tmp_path, models)
     assert before.owners == {}
     assert set(after.owners.values()) == {("Planning",)}

@@ -32,8 +32,8 @@ def test_a_personal_column_without_a_purpose_is_never_read(tmp_path: Path, colum
     before = read(tmp_path, models)
     mark(models, "visits", column, pii=True)
     after = read(tmp_path, models)
-    (found,) = [c for c in after.event("visits").columns if c.name == column]
-    assert (found.type, found.references, found.withheld) == (ColumnType.IGNORE, None, True)
+    (result,) = [c for c in after.event("visits").columns if c.name == column]
+    assert (result.type, result.references, result.withheld) == (ColumnType.IGNORE, None, True)
     assert before.readable["main.visits"] - after.readable["main.visits"] == {column}
     assert after.personal == ()
 
@@ -58,8 +58,8 @@ def test_with_a_purpose_it_is_read_as_before_and_the_purpose_is_kept(tmp_path: P
 def test_the_models_purpose_covers_its_columns_and_a_columns_own_wins(tmp_path: Path) -> None:
     models = hospital()
     annotate(models, "visits", "event", purpose="planning")
-    for column, own in (("patient_id", {}), ("reason", {}), ("cost", {"purpose": "billing"})):
-        mark(models, "visits", column, pii=True, **own)
+    for column, current in (("patient_id", {}), ("reason", {}), ("cost", {"purpose": "billing"})):
+        mark(models, "visits", column, pii=True, **current)
     assert purposes(tmp_path, models) == {
         ("visits", "patient_id"): "planning",
         ("visits", "reason"): "planning",

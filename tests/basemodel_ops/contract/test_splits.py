@@ -12,8 +12,8 @@ from ..manifests import hospital, problems, read
 
 def declared(split: object, **changes: object) -> dict:
     models = hospital()
-    own = models["returns_14d"]["config"]["meta"]["basemodel"]["task"]
-    models["returns_14d"]["config"]["meta"]["basemodel"]["task"] = {**own, "split": split, **changes}
+    current = models["returns_14d"]["config"]["meta"]["basemodel"]["task"]
+    models["returns_14d"]["config"]["meta"]["basemodel"]["task"] = {**current, "split": split, **changes}
     return models
 
 
@@ -51,7 +51,7 @@ def test_a_task_without_a_split_is_declared_as_ever(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_split_says_what_is_wrong(split: dict, parts: list[str], tmp_path: Path) -> None:
-    text = " ".join(one for one in problems(tmp_path, declared(split)) if "returns_14d" in one)
+    text = " ".join(entry for entry in problems(tmp_path, declared(split)) if "returns_14d" in entry)
     for part in parts:
         assert part in text
 

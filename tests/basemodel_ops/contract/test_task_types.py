@@ -1,13 +1,18 @@
 """The reference of declarations says of every type of task what the registry says."""
 
+import ast
 import re
 from pathlib import Path
+
+import pytest
 
 from basemodel_ops.contract.task_types import FORMS, METRICS_OF, Shape
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.tasks.kinds import kind_of
 
-CONTRACT = Path(__file__).parents[3] / "docs" / "contract.md"
+ROOT = Path(__file__).parents[3]
+CONTRACT = ROOT / "docs" / "contract.md"
+ALLOWED = ("basemodel_ops/contract/task_types.py", "basemodel_ops/tasks/kinds/")
 TICKED = r"`([^`]+)`"
 
 
@@ -42,3 +47,45 @@ def test_fields_needs_and_columns_of_every_type_are_told() -> None:
             )  # fmt: skip
             shown = [re.sub(r"within_\d+_days", "within_N_days", column.name) for column in kind_of(kind).columns(task)]
             assert list(dict.fromkeys(shown)) == [name for name in re.findall(TICKED, answers) if name in shown]
+
+
+def test_scores_are_compared_within_what_is_named() -> None:
+    within = {kind: form.group for kind, form in FORMS.items() if form.group}
+    assert within == {TaskType.MULTICLASS: ("class",), TaskType.MULTILABEL: ("item",)}
+
+
+def branches(source: str) -> list[int]:
+    """Lines in which types of tasks are compared, matched or are the keys of a mapping."""
+    result: list[int] = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Compare():
+                parts: list[ast.AST | None] = [node.left, *node.comparators]
+            case ast.MatchValue():
+                parts = [node.value]
+            case ast.Dict():
+                parts = [*node.keys]
+            case _:
+                parts = []
+        inside = [leaf for part in parts if part is not None for leaf in ast.walk(part)]
+        if any(isinstance(leaf, ast.Attribute) and ast.unparse(leaf.value) == "TaskType" for leaf in inside):
+            result.append(next(leaf.lineno for leaf in inside if isinstance(leaf, ast.Attribute)))
+    return result
+
+
+def test_only_the_registry_and_the_kinds_branch_on_a_type() -> None:
+    paths = [path for folder in ("basemodel_ops", "dagster_project") for path in (ROOT / folder).rglob("*.py")]
+    modules = {str(path.relative_to(ROOT)): path.read_text() for path in paths}
+    assert branches(modules[ALLOWED[0]])
+    others = {name: branches(text) for name, text in modules.items() if not name.startswith(ALLOWED)}
+    assert {name: lines for name, lines in others.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["x = kind is TaskType.BINARY", "x = kind in (TaskType.BINARY, 1)", "x = {TaskType.BINARY: 1}",
+     "match kind:\n    case TaskType.BINARY:\n        x = 1"],
+)  # fmt: skip
+def test_a_branch_is_known_when_it_is_seen(line: str) -> None:
+    assert branches(line)
+    assert not branches("head = make(TaskType.BINARY)")

@@ -11,20 +11,20 @@ from tests.basemodel_ops.emde.histories import random_events
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_moments_equal_plain_sums(seed):
-    owner, time, codes, values = random_events(seed)
+    entity_index, time, codes, values = random_events(seed)
     values = np.where(codes < 0, np.nan, np.where(codes == 0, np.inf, values - 2)).astype(np.float32)
-    cutoffs, lives = np.array([-1.0, 3.0, 12.25]), np.array([0.5, 9.0, 100.0])
-    found = decayed_moments(np.searchsorted(owner, np.arange(7)), time, values, cutoffs, lives)
+    cutoffs, half_lives = np.array([-1.0, 3.0, 12.25]), np.array([0.5, 9.0, 100.0])
+    result = decayed_moments(np.searchsorted(entity_index, np.arange(7)), time, values, cutoffs, half_lives)
     for entity in range(6):
         for c, cutoff in enumerate(cutoffs):
-            seen = (owner == entity) & (time < cutoff) & np.isfinite(values)
-            weights = 2.0 ** (-(cutoff - time[seen])[:, None] / lives)
-            np.testing.assert_allclose(found.total_weight[entity, c], weights.sum(axis=0), rtol=1e-5)
+            seen = (entity_index == entity) & (time < cutoff) & np.isfinite(values)
+            weights = 2.0 ** (-(cutoff - time[seen])[:, None] / half_lives)
+            np.testing.assert_allclose(result.total_weight[entity, c], weights.sum(axis=0), rtol=1e-5)
             total = (weights * values[seen][:, None]).sum(axis=0)
-            np.testing.assert_allclose(found.total[entity, c], total, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(result.total[entity, c], total, rtol=1e-4, atol=1e-5)
             if seen.any():
-                assert found.last[entity, c] == values[seen][-1]
-                np.testing.assert_allclose(found.mean[entity, c], total / weights.sum(axis=0), rtol=1e-4, atol=1e-5)
+                assert result.last[entity, c] == values[seen][-1]
+                np.testing.assert_allclose(result.mean[entity, c], total / weights.sum(axis=0), rtol=1e-4, atol=1e-5)
             else:
-                assert np.isnan(found.last[entity, c])
-                assert not found.mean[entity, c].any()
+                assert np.isnan(result.last[entity, c])
+                assert not result.mean[entity, c].any()

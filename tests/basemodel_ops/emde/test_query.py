@@ -14,18 +14,18 @@ from basemodel_ops.emde import (
 
 DEPTH, WIDTH, VOCABULARY = 10, 128, 5000
 TABLE = identity_codes(np.random.default_rng(0).integers(0, 2**63, VOCABULARY).astype(np.uint64), DEPTH, WIDTH)
-LIVES = np.array([7.0, 365.0])
+HALF_LIVES = np.array([7.0, 365.0])
 
 
 def history(seed, distinct=40, events=200):
     """Elements and their times; sketch at day 100 and true decayed counts (half-lives, vocabulary)."""
     generator = np.random.default_rng(seed)
     known = generator.choice(VOCABULARY, distinct, replace=False)
-    elements = generator.choice(known, events).astype(np.int32)
+    items = generator.choice(known, events).astype(np.int32)
     time = np.sort(generator.uniform(0, 100, events))
-    sketch = sketch_histories(np.array([0, events]), time, elements, TABLE, WIDTH, np.array([100.0]), LIVES)[0, 0]
-    true = np.stack([np.bincount(elements, 2.0 ** (-(100 - time) / life), VOCABULARY) for life in LIVES])
-    return sketch.reshape(len(LIVES), DEPTH, WIDTH), true, elements, time
+    sketch = sketch_histories(np.array([0, events]), time, items, TABLE, WIDTH, np.array([100.0]), HALF_LIVES)[0, 0]
+    true = np.stack([np.bincount(items, 2.0 ** (-(100 - time) / life), VOCABULARY) for life in HALF_LIVES])
+    return sketch.reshape(len(HALF_LIVES), DEPTH, WIDTH), true, items, time
 
 
 def smallest_cells(sketch):
@@ -53,7 +53,7 @@ def test_the_smallest_cell_is_never_below_the_count():
 @pytest.mark.parametrize("seed", range(3))
 def test_answers_tell_present_from_absent(seed):
     sketch, true, _, _ = history(seed)
-    answers = query_sketch(sketch, TABLE, LIVES, np.arange(VOCABULARY))
+    answers = query_sketch(sketch, TABLE, HALF_LIVES, np.arange(VOCABULARY))
     there = true[1] > 0
     assert answers.probability[there].mean() > 0.8
     assert answers.probability[~there].mean() < 0.01
@@ -64,10 +64,10 @@ def test_answers_tell_present_from_absent(seed):
 
 def test_one_event_has_its_exact_age_and_weight():
     sketch = sketch_histories(
-        np.array([0, 1]), np.array([58.0]), np.array([3], np.int32), TABLE, WIDTH, np.array([100.0]), LIVES,
+        np.array([0, 1]), np.array([58.0]), np.array([3], np.int32), TABLE, WIDTH, np.array([100.0]), HALF_LIVES,
         np.array([5.0]),
     )[0, 0].reshape(2, DEPTH, WIDTH)  # fmt: skip
-    answers = query_sketch(sketch, TABLE, LIVES, np.array([3, 4]))
+    answers = query_sketch(sketch, TABLE, HALF_LIVES, np.array([3, 4]))
     assert answers.age[0] == pytest.approx(42, abs=0.01)
     assert answers.count[0] == pytest.approx(5 * 2 ** (-42 / 365), rel=1e-4)
     assert answers.probability[0] > 0.5
@@ -76,17 +76,17 @@ def test_one_event_has_its_exact_age_and_weight():
 
 
 def test_ages_lie_between_the_newest_and_the_oldest_event():
-    sketch, true, elements, time = history(3, distinct=10)
+    sketch, true, items, time = history(3, distinct=10)
     present = np.flatnonzero(true[1] > 0)
-    answers = query_sketch(sketch, TABLE, LIVES, present)
-    for element, age in zip(present, answers.age, strict=True):
-        ages = 100 - time[elements == element]
+    answers = query_sketch(sketch, TABLE, HALF_LIVES, present)
+    for item, age in zip(present, answers.age, strict=True):
+        ages = 100 - time[items == item]
         assert ages.min() * 0.9 - 1 <= age <= ages.max() * 1.1 + 1
 
 
 def test_an_empty_sketch_holds_nothing():
     empty = np.zeros((2, DEPTH, WIDTH), np.float32)
-    answers = query_sketch(empty, TABLE, LIVES, np.arange(10))
+    answers = query_sketch(empty, TABLE, HALF_LIVES, np.arange(10))
     assert not answers.probability.any()
     assert not answers.count.any()
     assert np.isnan(answers.age).all()
@@ -109,8 +109,8 @@ def test_counts_are_those_that_explain_the_cells_best(seed: int) -> None:
     """Richardson-Lucy in matrices, and what the whole answer says of the longest half-life."""
     sketch, true, _, _ = history(seed)
     prior = np.random.default_rng(seed).random(VOCABULARY)
-    found = decoded_counts(sketch[1], TABLE, prior)
-    np.testing.assert_array_equal(found, query_sketch(sketch, TABLE, LIVES, np.arange(VOCABULARY), prior).count)
+    result = decoded_counts(sketch[1], TABLE, prior)
+    np.testing.assert_array_equal(result, query_sketch(sketch, TABLE, HALF_LIVES, np.arange(VOCABULARY), prior).count)
     depth, width = sketch[1].shape
     onto = np.zeros((depth * width, VOCABULARY))
     onto[TABLE.astype(np.int64) + np.arange(depth) * width, np.arange(VOCABULARY)[:, None]] = 1
@@ -121,6 +121,6 @@ def test_counts_are_those_that_explain_the_cells_best(seed: int) -> None:
     guess *= (onto.T @ cells).sum() / (guess.size * depth) / guess.mean()
     for _ in range(50):
         guess *= onto.T @ (cells / np.maximum(onto @ guess, 1e-300)) / depth
-    np.testing.assert_allclose(found[there], guess, rtol=1e-8)
-    assert not found[~there].any()
-    assert (found[true[1] > 0] > 0).all()
+    np.testing.assert_allclose(result[there], guess, rtol=1e-8)
+    assert not result[~there].any()
+    assert (result[true[1] > 0] > 0).all()

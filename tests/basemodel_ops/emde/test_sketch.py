@@ -18,10 +18,10 @@ from basemodel_ops.emde import (
 
 def random_history(seed, entities=4, events=60, size=7):
     generator = np.random.default_rng(seed)
-    owner = np.sort(generator.integers(0, entities, events))
+    entity_index = np.sort(generator.integers(0, entities, events))
     time = generator.integers(0, 30, events) * 0.5
-    order = np.lexsort((time, owner))
-    start = np.searchsorted(owner, np.arange(entities + 1))
+    order = np.lexsort((time, entity_index))
+    start = np.searchsorted(entity_index, np.arange(entities + 1))
     cells = generator.integers(-1, size, (events, 2)).astype(np.int32)
     return start, time[order], cells
 
@@ -30,8 +30,8 @@ def random_history(seed, entities=4, events=60, size=7):
 @given(st.integers(0, 10_000))
 def test_counts_equal_a_dictionary(seed):
     start, time, cells = random_history(seed)
-    cutoffs, lives, spans = np.array([3.0, 7.5, 12.0]), np.array([2.0, 9.0]), np.array([1.0, 4.0])
-    decayed = decayed_counts(start, time, cells, 7, cutoffs, lives)
+    cutoffs, half_lives, spans = np.array([3.0, 7.5, 12.0]), np.array([2.0, 9.0]), np.array([1.0, 4.0])
+    decayed = decayed_counts(start, time, cells, 7, cutoffs, half_lives)
     windows = window_counts(start, time, cells, 7, cutoffs, spans)
     seen = last_seen(start, time, cells, 7, cutoffs)
     for entity in range(4):
@@ -40,7 +40,7 @@ def test_counts_equal_a_dictionary(seed):
             for event in range(start[entity], start[entity + 1]):
                 for cell in cells[event][cells[event] >= 0]:
                     if time[event] < cutoff:
-                        history[:, cell] += 2.0 ** (-(cutoff - time[event]) / lives)
+                        history[:, cell] += 2.0 ** (-(cutoff - time[event]) / half_lives)
                         last[cell] = time[event]
                     future[:, cell] += (time[event] >= cutoff) & (time[event] < cutoff + spans)
             np.testing.assert_allclose(decayed[entity, c], history, rtol=1e-4, atol=1e-5)
@@ -65,8 +65,8 @@ def test_pooled_vectors_are_decayed_sums():
 def test_a_sketch_ranks_what_it_contains_first():
     codes = identity_codes(np.random.default_rng(0).integers(0, 2**63, 500).astype(np.uint64), 10, 128)
     sketch = np.zeros((10, 128))
-    for element in range(10):
-        sketch[np.arange(10), codes[element]] += 1 + element
+    for item in range(10):
+        sketch[np.arange(10), codes[item]] += 1 + item
     top = np.argsort(-item_scores(sketch, codes))[:10]
     assert len(set(top) & set(range(10))) >= 9
 

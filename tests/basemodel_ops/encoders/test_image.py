@@ -35,19 +35,25 @@ def test_paths_are_read_like_bytes(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(stored(noise(0)))
     encoder = ImageEncoder.fit([pa.array([stored(noise(seed)) for seed in range(5)])])
-    found = encoder.cells(pa.array([str(path), str(tmp_path / "absent.png"), None]))
-    np.testing.assert_array_equal(found[0], encoder.cells(pa.array([stored(noise(0))]))[0])
-    assert (found[1:] == -1).all()
+    result = encoder.cells(pa.array([str(path), str(tmp_path / "absent.png"), None]))
+    np.testing.assert_array_equal(result[0], encoder.cells(pa.array([stored(noise(0))]))[0])
+    assert (result[1:] == -1).all()
 
 
 def test_cut_off_and_oversized_images_are_unknown(monkeypatch):
-    whole = stored(noise(0))
+    complete = stored(noise(0))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
-    encoder = ImageEncoder.fit([pa.array([whole])])
-    bad = [whole[: len(whole) // 2], whole[:30], stored(noise(1, 140)), stored(noise(1, 400)), b"\x89PNG\r\n\x1a\n"]
+    encoder = ImageEncoder.fit([pa.array([complete])])
+    bad = [
+        complete[: len(complete) // 2],
+        complete[:30],
+        stored(noise(1, 140)),
+        stored(noise(1, 400)),
+        b"\x89PNG\r\n\x1a\n",
+    ]
     assert (encoder.cells(pa.array(bad)) == -1).all()
     assert not encoder.features(pa.array(bad)).any()
-    assert (encoder.cells(pa.array([whole])) >= 0).all()
+    assert (encoder.cells(pa.array([complete])) >= 0).all()
 
 
 def test_a_missing_network_is_named():

@@ -25,13 +25,13 @@ def test_features_equal_the_formula(column, borders):
     squashed = signed_log1p(array[finite])
     mean, deviation = (squashed.mean(), squashed.std()) if finite.any() else (0, 1)
     np.testing.assert_allclose(encoder.scale.mean, mean, atol=1e-9 * max(1, abs(mean)))
-    found = encoder.features(pa.array(column, pa.float64()))
+    result = encoder.features(pa.array(column, pa.float64()))
     x = (signed_log1p(array) - encoder.scale.mean) / encoder.scale.deviation
     expected = [x, np.ones(len(x)), *[wave(x / 2**i) for i in range(5) for wave in (np.sin, np.cos)]]
     expected = np.where(finite[:, None], np.stack(expected, axis=1), 0)
     if deviation > 1e-6:
         np.testing.assert_allclose(encoder.scale.deviation, deviation, rtol=1e-6)
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
     cells = encoder.cells(pa.array(column, pa.float64()))[:, 0]
     assert ((cells == -1) == ~finite).all()
     order = np.argsort(array[finite])

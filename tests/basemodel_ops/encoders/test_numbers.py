@@ -11,7 +11,7 @@ from basemodel_ops.encoders import NumberScale, signed_log1p
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
-def test_squash_is_the_signed_logarithm_and_always_finite(value: float) -> None:
+def test_signed_log_is_the_signed_logarithm_and_always_finite(value: float) -> None:
     expected = math.copysign(math.log1p(abs(value)), value) if math.isfinite(value) else 0.0
     assert signed_log1p(np.array([value]))[0] == pytest.approx(expected)
 

@@ -65,10 +65,10 @@ def test_encodings_have_their_declared_shape_and_survive_saving(kind):
 def test_encodings_do_not_depend_on_batches(kind):
     column = COLUMNS[kind]
     encoder = fit_encoder(kind, [column])
-    for one in range(len(column)):
-        np.testing.assert_array_equal(encoder.cells(column.slice(one, 1)), encoder.cells(column)[one : one + 1])
+    for entry in range(len(column)):
+        np.testing.assert_array_equal(encoder.cells(column.slice(entry, 1)), encoder.cells(column)[entry : entry + 1])
         np.testing.assert_allclose(
-            encoder.features(column.slice(one, 1)), encoder.features(column)[one : one + 1], atol=1e-6
+            encoder.features(column.slice(entry, 1)), encoder.features(column)[entry : entry + 1], atol=1e-6
         )
     parts = fit_encoder(kind, [column.slice(i, 1) for i in range(len(column))])
     np.testing.assert_array_equal(parts.cells(column), encoder.cells(column))

@@ -83,16 +83,16 @@ def test_missing_static_vectors_are_named(monkeypatch):
 
 
 def test_distinct_values_are_computed_once_and_forgotten_beyond_the_limit(monkeypatch):
-    asked, memory = [], DistinctRows()
+    requested, memory = [], DistinctRows()
     monkeypatch.setattr("basemodel_ops.encoders.distinct.LIMIT", 4)
 
     def lengths(values):
-        asked.extend(values.to_pylist())
+        requested.extend(values.to_pylist())
         return np.array([[len(value)] for value in values.to_pylist()])
 
     missing = np.array([-1])
     for column, fresh in ([["a", "bb", None], ["a", "bb"]], [["bb", "ccc"], ["ccc"]], [["bb", *"defg"], [*"defg"]]):
-        asked.clear()
-        found = memory.rows(pa.array(column), lengths, missing)[:, 0]
-        assert found.tolist() == [-1 if value is None else len(value) for value in column]
-        assert asked == fresh
+        requested.clear()
+        result = memory.rows(pa.array(column), lengths, missing)[:, 0]
+        assert result.tolist() == [-1 if value is None else len(value) for value in column]
+        assert requested == fresh

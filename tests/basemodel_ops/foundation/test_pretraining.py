@@ -32,11 +32,11 @@ def world(seed: int, rows: int = 2000) -> tuple[np.ndarray, np.ndarray]:
     inputs = generator.standard_normal((rows, SHAPE.inputs))
     is_active = inputs[:, 0] + 0.3 * generator.standard_normal(rows) > 0
     amount = np.maximum(inputs[:, 1] + 1, 0) * is_active
-    things = np.maximum(inputs[:, 2:4], 0) * is_active[:, None]
+    items = np.maximum(inputs[:, 2:4], 0) * is_active[:, None]
     shares = np.exp(2 * inputs[:, 4:]) / np.exp(2 * inputs[:, 4:]).sum(axis=1, keepdims=True)
-    futures = np.column_stack([is_active, amount, things, shares * is_active[:, None]])
-    futures[generator.random(rows) < 0.1, 2:] = np.nan  # longer windows, not over
-    return inputs.astype(np.float16), futures.astype(np.float16)
+    targets = np.column_stack([is_active, amount, items, shares * is_active[:, None]])
+    targets[generator.random(rows) < 0.1, 2:] = np.nan  # longer windows, not over
+    return inputs.astype(np.float16), targets.astype(np.float16)
 
 
 def learn(seed: int = 0, rows: int = 2000, epochs: int = 6) -> tuple[FoundationModel, TrainingCurve]:
@@ -60,21 +60,21 @@ def test_every_family_beats_knowing_only_averages(trained: tuple[FoundationModel
 
 def test_answers_on_rows_never_seen_follow_what_causes_them(trained: tuple[FoundationModel, TrainingCurve]) -> None:
     model, _ = trained
-    inputs, futures = world(1)
-    activity, things = model.activity(inputs), model.items(inputs)
+    inputs, targets = world(1)
+    activity, items = model.activity(inputs), model.items(inputs)
     assert activity.shape == (2000, 2)
-    assert things.shape == (2000, 1, 2)
-    assert ((activity[:, 0] > 0) == (futures[:, 0] > 0)).mean() > 0.85
-    assert np.corrcoef(activity[:, 1], futures[:, 1].astype(float))[0, 1] > 0.7
-    known = ~np.isnan(futures[:, 2])
-    for thing in range(2):
-        happens = futures[known, 2 + thing] > 0
-        assert things[known, 0, thing][happens].mean() > things[known, 0, thing][~happens].mean() + 1
+    assert items.shape == (2000, 1, 2)
+    assert ((activity[:, 0] > 0) == (targets[:, 0] > 0)).mean() > 0.85
+    assert np.corrcoef(activity[:, 1], targets[:, 1].astype(float))[0, 1] > 0.7
+    known = ~np.isnan(targets[:, 2])
+    for item in range(2):
+        happens = targets[known, 2 + item] > 0
+        assert items[known, 0, item][happens].mean() > items[known, 0, item][~happens].mean() + 1
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
-    (first, one), (second, two), (other, _) = (learn(seed, 400, 1) for seed in (3, 3, 4))
-    assert one == two
+    (first, entry), (second, two), (other, _) = (learn(seed, 400, 1) for seed in (3, 3, 4))
+    assert entry == two
     assert {name: array.tobytes() for name, array in first.arrays().items()} == {
         name: array.tobytes() for name, array in second.arrays().items()
     }
@@ -102,33 +102,33 @@ def test_answers_do_not_depend_on_other_rows_and_none_has_a_shape(
 
 
 def test_a_row_not_learnt_from_changes_no_weight() -> None:
-    inputs, futures = world(0, 400)
+    inputs, target_table = world(0, 400)
     held = np.random.default_rng(5).permutation(400)[0]  # the first of the order is held out
-    spoilt = futures.copy()
+    spoilt = target_table.copy()
     spoilt[held] = 0
 
     def weights(targets: np.ndarray) -> bytes:
         model, _ = pretrain(inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=128, hardware=Hardware())
         return model.arrays()["network.first.weight"].tobytes()
 
-    assert weights(spoilt) == weights(futures)
+    assert weights(spoilt) == weights(target_table)
 
 
 @pytest.mark.parametrize("kept", ["activity", "activity items", "activity item_distribution"])
-def test_a_world_without_things_or_without_sketches_is_learnt_too(kept: str) -> None:
-    things, composition = "items" in kept, "item_distribution" in kept
+def test_a_world_without_items_or_without_sketches_is_learnt_too(kept: str) -> None:
+    items, distribution = "items" in kept, "item_distribution" in kept
     shape = SHAPE
-    if not things:
+    if not items:
         shape = replace(shape, item_inputs=(), item_horizons=0)
-    if not composition:
+    if not distribution:
         shape = replace(shape, sketch_inputs=(), distribution_horizons=0)
-    inputs, futures = world(0, 300)
-    futures = futures[:, np.repeat([True, things, composition], [2, 2, 4])]
-    model, curve = pretrain(inputs, futures, IS_ANY, shape, 1, 0, lambda line: None, batch=128)
+    inputs, targets = world(0, 300)
+    targets = targets[:, np.repeat([True, items, distribution], [2, 2, 4])]
+    model, curve = pretrain(inputs, targets, IS_ANY, shape, 1, 0, lambda line: None, batch=128)
     assert list(curve.heldout) == kept.split()
     again = FoundationModel.from_arrays(model.arrays(), shape)
     assert again.activity(inputs).shape == (300, 2)
-    assert again.items(inputs).shape == ((300, 1, 2) if things else (300, 0, 0))
+    assert again.items(inputs).shape == ((300, 1, 2) if items else (300, 0, 0))
 
 
 def test_a_handful_of_rows_is_enough_to_run() -> None:
@@ -138,9 +138,9 @@ def test_a_handful_of_rows_is_enough_to_run() -> None:
 
 
 def test_rows_named_as_held_out_are_measured_on_and_change_no_weight() -> None:
-    inputs, futures = world(0, 400)
+    inputs, target_table = world(0, 400)
     held = np.arange(400) < 100
-    spoilt = futures.copy()
+    spoilt = target_table.copy()
     spoilt[held] = 0
 
     def trained_on(targets: np.ndarray) -> tuple[bytes, dict[str, float]]:
@@ -149,25 +149,25 @@ def test_rows_named_as_held_out_are_measured_on_and_change_no_weight() -> None:
         )
         return model.arrays()["network.first.weight"].tobytes(), curve.heldout
 
-    (weights, losses), (same, others) = trained_on(futures), trained_on(spoilt)
+    (weights, losses), (same, others) = trained_on(target_table), trained_on(spoilt)
     assert weights == same
     assert losses != others
 
 
 def test_windows_that_are_over_in_no_training_row_have_averages() -> None:
-    inputs, futures = world(0, 400)
+    inputs, targets = world(0, 400)
     held = np.arange(400) < 100
-    futures[~held, 2:] = np.nan
+    targets[~held, 2:] = np.nan
     _, curve = pretrain(
-        inputs, futures, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=64, held=held, hardware=Hardware()
+        inputs, targets, IS_ANY, SHAPE, 1, 5, lambda line: None, batch=64, held=held, hardware=Hardware()
     )
     assert np.isfinite([*curve.unigram.values(), *curve.heldout.values()]).all()
 
 
 def test_inputs_that_neither_layers_nor_skips_read_change_no_answer() -> None:
     shape = replace(SHAPE, read=(0, 1, 2), scalars=(1,))
-    inputs, futures = world(0, 300)
-    model, _ = pretrain(inputs, futures, IS_ANY, shape, 1, 0, lambda line: None, batch=128)
+    inputs, targets = world(0, 300)
+    model, _ = pretrain(inputs, targets, IS_ANY, shape, 1, 0, lambda line: None, batch=128)
     assert Shape.from_dict(json.loads(json.dumps(shape.to_dict()))) == shape
     moved = inputs.copy()
     moved[:, 4:] += 3  # only the skips of composition read these

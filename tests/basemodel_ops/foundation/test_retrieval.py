@@ -19,37 +19,37 @@ ITEMS, DIMENSION = 20, 6
 def sequences(seed: int, entities: int = 8, step: int | None = None) -> Sequences:
     """Random items; or each is `step` after the one before it."""
     generator = np.random.default_rng(seed)
-    start, items, occasions, now = [0], [], [], 0
+    start, items, sessions, now = [0], [], [], 0
     for _ in range(entities):
         length = int(generator.integers(0, 12)) if step is None else 8
         first = int(generator.integers(ITEMS))
-        own = generator.integers(0, ITEMS, length) if step is None else (first + step * np.arange(length)) % ITEMS
+        current = generator.integers(0, ITEMS, length) if step is None else (first + step * np.arange(length)) % ITEMS
         together = generator.random(length) < (0.3 if step is None else 0)
         number = np.cumsum(~together) - (1 if length and not together[0] else 0)
-        occasions += (now + number).tolist()
+        sessions += (now + number).tolist()
         now += int(number[-1]) + 1 if length else 0
-        items += own.tolist()
+        items += current.tolist()
         start.append(len(items))
-    numbers = np.unique(np.array(occasions, np.int64), return_inverse=True)[1]
+    numbers = np.unique(np.array(sessions, np.int64), return_inverse=True)[1]
     return Sequences(np.array(start), np.array(items, np.int64), numbers.astype(np.int64))
 
 
 def vectors(seed: int) -> np.ndarray:
-    found = np.random.default_rng(seed).standard_normal((ITEMS, DIMENSION)).astype(np.float32)
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    result = np.random.default_rng(seed).standard_normal((ITEMS, DIMENSION)).astype(np.float32)
+    return result / np.linalg.norm(result, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_pools_are_decayed_sums_of_the_occasions_before(seed: int) -> None:
+def test_pools_are_decayed_sums_of_the_sessions_before(seed: int) -> None:
     known, space = sequences(seed), vectors(seed)
     events = np.arange(len(known.item))
-    found = pools(known, known.before(events), space)
-    owner = np.repeat(np.arange(len(known.start) - 1), np.diff(known.start))
+    result = pools(known, known.before(events), space)
+    entity_index = np.repeat(np.arange(len(known.start) - 1), np.diff(known.start))
     for event in events:
         ages = {
             other: int(known.session_index[event] - known.session_index[other] - 1)
             for other in events
-            if owner[other] == owner[event] and known.session_index[other] < known.session_index[event]
+            if entity_index[other] == entity_index[event] and known.session_index[other] < known.session_index[event]
         }
         sums = [
             sum((0.5 ** (age / life) * space[known.item[o]] for o, age in ages.items()), np.zeros(DIMENSION))
@@ -58,8 +58,8 @@ def test_pools_are_decayed_sums_of_the_occasions_before(seed: int) -> None:
         sums += [
             sum((space[known.item[o]] for o, age in ages.items() if age < most), np.zeros(DIMENSION)) for most in RECENT
         ]
-        expected = [one / max(np.linalg.norm(one), 1e-12) for one in sums]
-        np.testing.assert_allclose(found[event], expected, atol=1e-4)
+        expected = [entry / max(np.linalg.norm(entry), 1e-12) for entry in sums]
+        np.testing.assert_allclose(result[event], expected, atol=1e-4)
 
 
 def test_what_comes_later_changes_no_pool() -> None:
@@ -73,7 +73,7 @@ def test_what_comes_later_changes_no_pool() -> None:
         np.testing.assert_array_equal(after[0], before[event])
 
 
-def test_an_untrained_network_ranks_by_closeness() -> None:
+def test_an_untrained_network_ranks_by_similarity() -> None:
     known, space = sequences(2), vectors(2)
     network = learn_retrieval(known, space, 0, lambda line: None, epochs=0)
     everyone = np.arange(len(known.start) - 1)

@@ -18,34 +18,34 @@ def population(share: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.
 
 def test_those_who_belong_and_are_no_seeds_come_first() -> None:
     embeddings, belongs, seeds = population(0.4)
-    found = membership([embeddings], seeds)
+    result = membership([embeddings], seeds)
     others = ~seeds
-    first = np.argsort(-found.probability[others])[:100]
+    first = np.argsort(-result.probability[others])[:100]
     assert belongs[others][first].mean() > 0.7 > 2 * belongs[others].mean()
 
 
 def test_the_probability_is_that_of_being_a_seed() -> None:
     embeddings, _, seeds = population(0.4)
-    found = membership([embeddings], seeds).probability
+    result = membership([embeddings], seeds).probability
     for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 1.0)):
-        here = (found >= low) & (found < high)
-        assert seeds[here].mean() == pytest.approx(found[here].mean(), abs=0.04)
+        here = (result >= low) & (result < high)
+        assert seeds[here].mean() == pytest.approx(result[here].mean(), abs=0.04)
 
 
 def test_held_out_seeds_of_chance_are_found_by_chance() -> None:
     draw = np.random.default_rng(0)
     embeddings = draw.normal(size=(PEOPLE, NUMBERS))
     seeds = draw.random(PEOPLE) < 0.1
-    found = membership([embeddings], seeds)
-    assert 0.4 < found.auroc < 0.55  # below a half: what is held out is missing from what is learnt
+    result = membership([embeddings], seeds)
+    assert 0.4 < result.auroc < 0.55  # below a half: what is held out is missing from what is learnt
 
 
 def test_where_all_are_alike_everyone_has_the_share_of_seeds() -> None:
     draw = np.random.default_rng(0)
     seeds = draw.random(PEOPLE) < 0.1
-    found = membership([np.ones((PEOPLE, NUMBERS), np.float16)], seeds)
-    np.testing.assert_allclose(found.probability, seeds.mean(), atol=0.002)
-    assert 0.4 < found.auroc < 0.55
+    result = membership([np.ones((PEOPLE, NUMBERS), np.float16)], seeds)
+    np.testing.assert_allclose(result.probability, seeds.mean(), atol=0.002)
+    assert 0.4 < result.auroc < 0.55
 
 
 def test_lift_counts_seeds_among_the_first() -> None:
@@ -66,15 +66,15 @@ def test_the_same_seeds_give_the_same_bytes_whatever_their_share() -> None:
 
 def test_a_sample_of_others_leaves_the_probabilities_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, _, seeds = population(0.4)
-    whole = membership([embeddings], seeds)
+    complete = membership([embeddings], seeds)
     monkeypatch.setattr("basemodel_ops.insight.audiences.MOST", 600)
     part = membership([embeddings[:900], embeddings[900:]], seeds)
-    assert part.probability.mean() == pytest.approx(whole.probability.mean(), rel=0.15)
-    assert np.corrcoef(part.probability, whole.probability)[0, 1] > 0.95
+    assert part.probability.mean() == pytest.approx(complete.probability.mean(), rel=0.15)
+    assert np.corrcoef(part.probability, complete.probability)[0, 1] > 0.95
 
 
 def test_entities_in_parts_are_scored_as_all_of_them_at_once() -> None:
     embeddings, _, seeds = population(0.4)
-    whole = membership([embeddings], seeds)
+    complete = membership([embeddings], seeds)
     parts = membership([embeddings[:1], embeddings[1:700], embeddings[700:]], seeds)
-    np.testing.assert_allclose(parts.probability, whole.probability, rtol=1e-5)
+    np.testing.assert_allclose(parts.probability, complete.probability, rtol=1e-5)

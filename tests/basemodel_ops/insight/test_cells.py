@@ -24,25 +24,25 @@ def cells(directions: Directions) -> Cells:
 
 
 def exact(directions: Directions, k: int = K) -> np.ndarray:
-    return np.concatenate([found for _, found, _ in nearest(directions, k)])
+    return np.concatenate([result for _, result, _ in nearest(directions, k)])
 
 
 def found_by(directions: Directions, cells: Cells, probes: int, k: int = K) -> np.ndarray:
-    rows, found, cosines = (
+    rows, result, cosines = (
         np.concatenate(part) for part in zip(*nearest_in_cells(directions, cells, k, probes), strict=True)
     )
     assert sorted(rows.tolist()) == list(range(TOTAL))
     assert (np.diff(cosines, axis=1) <= 0).all()
-    assert not (found == rows[:, None]).any()
-    return found[np.argsort(rows)]
+    assert not (result == rows[:, None]).any()
+    return result[np.argsort(rows)]
 
 
 def test_every_entity_is_in_the_cell_of_its_nearest_centre(directions: Directions, cells: Cells) -> None:
     nearest_centre = (directions.of(np.arange(TOTAL)) @ cells.centres.T).argmax(axis=1)
     members = [cells.members(cell) for cell in range(len(cells))]
     assert sorted(np.concatenate(members).tolist()) == list(range(TOTAL))
-    for cell, own in enumerate(members):
-        assert (nearest_centre[own] == cell).all()
+    for cell, current in enumerate(members):
+        assert (nearest_centre[current] == cell).all()
 
 
 def test_all_cells_give_the_exact_neighbours(directions: Directions, cells: Cells) -> None:
@@ -52,16 +52,16 @@ def test_all_cells_give_the_exact_neighbours(directions: Directions, cells: Cell
 
 @pytest.mark.parametrize("probes", [1, 3])
 def test_recall_is_the_share_of_the_true_ones_that_are_found(directions: Directions, cells: Cells, probes: int) -> None:
-    true, found = exact(directions), found_by(directions, cells, probes)
-    share = np.mean([len(set(a) & set(b)) / K for a, b in zip(true.tolist(), found.tolist(), strict=True)])
+    true, result = exact(directions), found_by(directions, cells, probes)
+    share = np.mean([len(set(a) & set(b)) / K for a, b in zip(true.tolist(), result.tolist(), strict=True)])
     assert abs(recall_of(directions, cells, K, seed=0, probes=probes) - share) < 0.05
     assert share > (0.5 if probes == 1 else 0.8)
 
 
 def test_small_cells_are_joined_until_there_are_enough(directions: Directions, cells: Cells) -> None:
-    found = found_by(directions, cells, 1, k=200)
-    assert found.shape == (TOTAL, 200)
-    assert all(len(set(row)) == 200 for row in found.tolist())
+    result = found_by(directions, cells, 1, k=200)
+    assert result.shape == (TOTAL, 200)
+    assert all(len(set(row)) == 200 for row in result.tolist())
 
 
 def test_the_same_seed_makes_the_same_cells(directions: Directions, cells: Cells) -> None:

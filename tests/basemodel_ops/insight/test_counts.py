@@ -21,8 +21,8 @@ def test_a_surprise_is_minus_the_log_of_twice_the_smaller_tail() -> None:
 
 def test_silence_is_the_odder_the_surer_events_were() -> None:
     expected = Expected(np.array([0.2, 0.9, 0.999]), np.full(3, 2.0))
-    found = surprise(expected, np.zeros(3), Errors.of(np.zeros(0), np.zeros(0)))
-    np.testing.assert_allclose(found, [0, -np.log(0.2), -np.log(0.002)], atol=1e-9)
+    result = surprise(expected, np.zeros(3), Errors.of(np.zeros(0), np.zeros(0)))
+    np.testing.assert_allclose(result, [0, -np.log(0.2), -np.log(0.002)], atol=1e-9)
 
 
 def test_errors_are_learnt_by_the_height_of_the_forecast() -> None:
@@ -32,9 +32,9 @@ def test_errors_are_learnt_by_the_height_of_the_forecast() -> None:
     expected = Expected(np.ones(4000), height)
     number = np.round(np.expm1(height + 0.5 + spread * draw.normal(size=4000))).clip(0)
     errors = Errors.of(height, log_errors(expected, number))
-    bias, found = errors.at(np.array([2.5, 4.5]))
+    bias, result = errors.at(np.array([2.5, 4.5]))
     np.testing.assert_allclose(bias, 0.5, atol=0.15)
-    np.testing.assert_allclose(found, [0.8, 1.2], atol=0.2)
+    np.testing.assert_allclose(result, [0.8, 1.2], atol=0.2)
 
 
 def test_a_forecast_is_read_as_it_came_out_where_it_is_asked_for() -> None:

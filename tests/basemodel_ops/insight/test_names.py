@@ -4,7 +4,7 @@ import pytest
 
 from basemodel_ops.insight.names import Apart, is_worded, names_of
 
-NOTHING = Apart([], [])
+NO_ITEM = Apart([], [])
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_where_no_words_do_the_parent_and_the_first_number_name_it() -> None:
 
 def test_a_segment_without_distinct_traits_is_named_by_its_nearest_distinct_ancestor() -> None:
     ids, parent = ["1", "2", "1.1", "1.2", "2.1", "1.1.3"], [-1, -1, 0, 0, 1, 2]
-    apart = [Apart(["tea"], []), *[NOTHING] * 2, Apart(["milk"], []), *[NOTHING] * 2]
+    apart = [Apart(["tea"], []), *[NO_ITEM] * 2, Apart(["milk"], []), *[NO_ITEM] * 2]
     assert names_of(ids, parent, apart, {}) == [
         "tea", "segment 2", "tea · part 1", "milk", "segment 2.1", "tea · part 1.3",
     ]  # fmt: skip
@@ -63,7 +63,7 @@ def test_a_name_stays_while_all_that_it_says_holds() -> None:
     ids, parent = ["1", "2", "3", "1.1", "1.2"], [-1, -1, -1, 0, 0]
     apart = [
         Apart(["rice", "milk", "tea"], []), Apart(["rice", "tea"], []), Apart(["rice"], []),
-        Apart([], ["shelf 7", "size 8 OZ"]), NOTHING,
+        Apart([], ["shelf 7", "size 8 OZ"]), NO_ITEM,
     ]  # fmt: skip
     before = {
         "1": "tea · milk",

@@ -11,19 +11,19 @@ def plain(embeddings: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     kept = embeddings.astype(np.float64)
     scaled = (kept - kept.mean(axis=0)) / np.sqrt(kept.std(axis=0))
     unit = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
-    found, cosines = [], []
-    for row, one in enumerate(unit):
-        cosine = unit @ one
+    result, cosines = [], []
+    for row, entry in enumerate(unit):
+        cosine = unit @ entry
         cosine[row] = -np.inf
         order = np.argsort(-cosine, kind="stable")[:k]
-        found.append(order)
+        result.append(order)
         cosines.append(cosine[order])
-    return np.array(found), np.array(cosines)
+    return np.array(result), np.array(cosines)
 
 
 def together(*arguments, **sizes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rows, found, cosines = zip(*nearest(*arguments, **sizes), strict=True)
-    return np.concatenate(rows), np.concatenate(found), np.concatenate(cosines)
+    rows, result, cosines = zip(*nearest(*arguments, **sizes), strict=True)
+    return np.concatenate(rows), np.concatenate(result), np.concatenate(cosines)
 
 
 @pytest.fixture
@@ -35,27 +35,27 @@ def embeddings() -> np.ndarray:
 @pytest.mark.parametrize(("queries", "candidates"), [(1024, 8192), (10, 7), (157, 40), (1, 157)])
 @pytest.mark.parametrize("k", [1, 10, 60])
 def test_they_are_exact_in_blocks_of_any_size(embeddings: np.ndarray, k: int, queries: int, candidates: int) -> None:
-    rows, found, cosines = together(Directions(embeddings), k, queries=queries, candidates=candidates)
+    rows, result, cosines = together(Directions(embeddings), k, queries=queries, candidates=candidates)
     expected, similarity = plain(embeddings, k)
     assert np.array_equal(rows, np.arange(157))
     np.testing.assert_allclose(cosines, similarity, atol=1e-5)
     # Float32 may swap two that are as near as makes no difference.
-    assert (found == expected).mean() > 0.99
+    assert (result == expected).mean() > 0.99
 
 
 def test_more_neighbours_than_there_are_entities_are_all_others(embeddings: np.ndarray) -> None:
-    _, found, _ = together(Directions(embeddings[:5]), 99, candidates=2)
-    assert [sorted(row) for row in found.tolist()] == [[i for i in range(5) if i != row] for row in range(5)]
+    _, result, _ = together(Directions(embeddings[:5]), 99, candidates=2)
+    assert [sorted(row) for row in result.tolist()] == [[i for i in range(5) if i != row] for row in range(5)]
 
 
 @pytest.mark.parametrize("candidates", [2, 3, 100])
 def test_of_equally_near_ones_the_first_comes_first(candidates: int) -> None:
     twice = np.repeat(np.array([[1, 0], [0, 1], [-1, -1]], np.float16), 4, axis=0)
-    _, found, cosines = together(Directions(twice), 5, candidates=candidates)
-    assert found[0, :3].tolist() == [1, 2, 3]
-    assert found[5, :3].tolist() == [4, 6, 7]
+    _, result, cosines = together(Directions(twice), 5, candidates=candidates)
+    assert result[0, :3].tolist() == [1, 2, 3]
+    assert result[5, :3].tolist() == [4, 6, 7]
     assert np.allclose(cosines[:, :3], 1)
-    assert (np.diff(found[0, 3:]) > 0).all()
+    assert (np.diff(result[0, 3:]) > 0).all()
 
 
 def test_one_entity_has_no_neighbour_and_none_have_none() -> None:
@@ -71,6 +71,6 @@ def test_equal_embeddings_have_no_direction() -> None:
 
 
 def test_a_few_are_asked_about_alone(embeddings: np.ndarray) -> None:
-    rows, found, _ = together(Directions(embeddings), 4, np.array([150, 3]))
+    rows, result, _ = together(Directions(embeddings), 4, np.array([150, 3]))
     assert rows.tolist() == [150, 3]
-    assert found.tolist() == together(Directions(embeddings), 4)[1][[150, 3]].tolist()
+    assert result.tolist() == together(Directions(embeddings), 4)[1][[150, 3]].tolist()

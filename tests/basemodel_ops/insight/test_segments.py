@@ -6,40 +6,40 @@ import pytest
 from basemodel_ops.insight.segments import LEVELS, STAY, Tree, agreement, grow, name_groups
 
 
-def planted(generator: np.random.Generator, counts: tuple[int, ...] = (4, 3), each: int = 60) -> tuple:
+def planted(generator: np.random.Generator, counts: tuple[int, ...] = (4, 3), value: int = 60) -> tuple:
     """Rows of groups far apart, each of groups less far apart, and the numbers of both."""
     outer = generator.normal(size=(counts[0], 8)) * 40
     rows, first, second = [], [], []
     for group, centre in enumerate(outer):
         for inner in range(counts[1]):
             shift = np.eye(8)[inner] * 8
-            rows.append(centre + shift + generator.normal(size=(each, 8)) * 0.5)
-            first += [group] * each
-            second += [group * counts[1] + inner] * each
+            rows.append(centre + shift + generator.normal(size=(value, 8)) * 0.5)
+            first += [group] * value
+            second += [group * counts[1] + inner] * value
     return np.concatenate(rows).astype(np.float32), np.array(first), np.array(second)
 
 
 @pytest.fixture(scope="module")
-def found() -> tuple[np.ndarray, np.ndarray, np.ndarray, Tree]:
+def segmented() -> tuple[np.ndarray, np.ndarray, np.ndarray, Tree]:
     rows, first, second = planted(np.random.default_rng(3))
     return rows, first, second, grow(rows, 0)
 
 
-def test_groups_and_groups_within_them_are_those_that_were_planted(found) -> None:
-    rows, first, second, tree = found
+def test_groups_and_groups_within_them_are_those_that_were_planted(segmented) -> None:
+    rows, first, second, tree = segmented
     group, _ = tree.assign(rows)
     assert len(tree.children(-1)) == 4
     assert agreement(group[:, 0], first) == 1
     assert agreement(group[:, 1], second) == 1
 
 
-def test_noise_within_a_group_is_not_divided(found) -> None:
-    *_, tree = found
+def test_noise_within_a_group_is_not_divided(segmented) -> None:
+    *_, tree = segmented
     assert set(tree.level.tolist()) == {1, 2}
 
 
-def test_the_same_seed_gives_the_same_bytes(found) -> None:
-    rows, _, _, tree = found
+def test_the_same_seed_gives_the_same_bytes(segmented) -> None:
+    rows, _, _, tree = segmented
     again = grow(rows, 0)
     assert all(np.array_equal(value, again.arrays()[name]) for name, value in tree.arrays().items())
 
@@ -54,16 +54,16 @@ def test_everyone_alike_is_one_group(count: int) -> None:
     assert (distance[:, 0] == 0).all()
 
 
-def test_distances_are_those_to_the_centre_and_children_follow_parents(found) -> None:
-    rows, _, _, tree = found
+def test_distances_are_those_to_the_centre_and_children_follow_parents(segmented) -> None:
+    rows, _, _, tree = segmented
     group, distance = tree.assign(rows)
     for row in range(0, len(rows), 37):
         for level in range(LEVELS):
-            if (own := group[row, level]) >= 0:
+            if (current := group[row, level]) >= 0:
                 siblings = tree.children(-1 if level == 0 else int(group[row, level - 1]))
-                apart = {int(one): np.linalg.norm(rows[row] - tree.centre[one]) for one in siblings}
-                assert own == min(apart, key=lambda one: apart[one])
-                assert distance[row, level] == pytest.approx(apart[int(own)], abs=1e-4)
+                apart = {int(entry): np.linalg.norm(rows[row] - tree.centre[entry]) for entry in siblings}
+                assert current == min(apart, key=lambda entry: apart[entry])
+                assert distance[row, level] == pytest.approx(apart[int(current)], abs=1e-4)
 
 
 def test_whoever_lies_on_the_border_stays_and_who_crosses_it_moves() -> None:
@@ -75,49 +75,53 @@ def test_whoever_lies_on_the_border_stays_and_who_crosses_it_moves() -> None:
     assert tree.assign(rows, before)[0][:, 0].tolist() == [0, 1]
 
 
-def test_ids_follow_members_when_the_groups_are_numbered_anew(found) -> None:
-    rows, _, _, tree = found
+def test_ids_follow_members_when_the_groups_are_numbered_anew(segmented) -> None:
+    rows, _, _, tree = segmented
     group, _ = tree.assign(rows)
     ids = name_groups(tree, group)
     before = np.array([*ids, ""], object)[group]
     # The same groups in another order: parents stay in front of their children.
     order = np.concatenate([tree.children(-1)[::-1], np.flatnonzero(tree.parent >= 0)[::-1]])
-    place = np.argsort(order)
-    other = Tree(tree.centre[order], np.where(tree.parent[order] >= 0, place[tree.parent[order]], -1), tree.agreement)
+    row_index = np.argsort(order)
+    other = Tree(
+        tree.centre[order], np.where(tree.parent[order] >= 0, row_index[tree.parent[order]], -1), tree.agreement
+    )
     again, _ = other.assign(rows)
     named = np.array([*name_groups(other, again, before), ""], object)[again]
     assert np.array_equal(named, before)
     assert not np.array_equal(np.array([*name_groups(other, again), ""], object)[again], before)
 
 
-def test_a_new_group_gets_a_new_number_and_no_old_one(found) -> None:
-    rows, first, _, tree = found
+def test_a_new_group_gets_a_new_number_and_no_old_one(segmented) -> None:
+    rows, first, _, tree = segmented
     group, _ = tree.assign(rows)
     before = np.full(group.shape, "", object)
     before[first == 0, 0] = "7"
     ids = name_groups(tree, group, before)
-    top = [ids[one] for one in tree.children(-1)]
+    top = [ids[entry] for entry in tree.children(-1)]
     assert sorted(top) == ["10", "7", "8", "9"]
-    assert {ids[one] for one in group[first == 0, 0]} == {"7"}
+    assert {ids[entry] for entry in group[first == 0, 0]} == {"7"}
     assert len(set(ids)) == len(ids)
 
 
-def test_groups_of_no_week_before_are_numbered_alike_in_any_order_of_the_tree(found) -> None:
-    rows, first, _, tree = found
+def test_groups_of_no_week_before_are_numbered_alike_in_any_order_of_the_tree(segmented) -> None:
+    rows, first, _, tree = segmented
     before = np.full((len(rows), LEVELS), "", object)
     before[first == 0, 0] = "7"  # and no group within it
     order = np.concatenate([tree.children(-1)[::-1], np.flatnonzero(tree.parent >= 0)[::-1]])
-    place = np.argsort(order)
-    other = Tree(tree.centre[order], np.where(tree.parent[order] >= 0, place[tree.parent[order]], -1), tree.agreement)
+    row_index = np.argsort(order)
+    other = Tree(
+        tree.centre[order], np.where(tree.parent[order] >= 0, row_index[tree.parent[order]], -1), tree.agreement
+    )
     first_named, second_named = (
-        np.array([*name_groups(one, group, before), ""], object)[group]
-        for one, group in ((one, one.assign(rows)[0]) for one in (tree, other))
+        np.array([*name_groups(entry, group, before), ""], object)[group]
+        for entry, group in ((entry, entry.assign(rows)[0]) for entry in (tree, other))
     )
     assert np.array_equal(first_named, second_named)
 
 
-def test_ids_say_where_a_group_stands(found) -> None:
-    rows, _, _, tree = found
+def test_ids_say_where_a_group_stands(segmented) -> None:
+    rows, _, _, tree = segmented
     ids = name_groups(tree, tree.assign(rows)[0])
     for group, parent in enumerate(tree.parent.tolist()):
         assert ids[group].rpartition(".")[0] == ("" if parent < 0 else ids[parent])

@@ -9,19 +9,19 @@ from basemodel_ops.insight.shares import Mixture, surprise, tails
 def test_weights_of_a_mixture_are_found_again_by_how_much_is_known() -> None:
     draw = np.random.default_rng(0)
     kinds, true = draw.dirichlet(np.full(6, 0.3), size=(2, 4000)), np.array([0.8, 0.2])
-    mass = np.repeat([0.1, 100.0], 2000)
-    which = np.where(mass > 1, draw.random(4000) < true[1], draw.random(4000) < true[0]).astype(int)
+    total_weight = np.repeat([0.1, 100.0], 2000)
+    which = np.where(total_weight > 1, draw.random(4000) < true[1], draw.random(4000) < true[0]).astype(int)
     shares = kinds[which, np.arange(4000)]
     item = (shares.cumsum(axis=1) > draw.random((4000, 1))).argmax(axis=1)
-    mixture = Mixture.of(kinds[:, np.arange(4000), item].T, mass)
+    mixture = Mixture.of(kinds[:, np.arange(4000), item].T, total_weight)
     np.testing.assert_allclose(mixture.weights[[0, -1], 1], true, atol=0.06)
-    np.testing.assert_allclose(mixture.shares(kinds[:, :5], mass[:5]).sum(axis=1), 1)
+    np.testing.assert_allclose(mixture.shares(kinds[:, :5], total_weight[:5]).sum(axis=1), 1)
 
 
 def test_tails_are_the_mass_of_what_is_no_likelier() -> None:
     shares = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
-    found = tails(shares, np.array([0, 0, 0, 1]), np.array([0, 1, 2, 2]))
-    np.testing.assert_allclose(found, [0.75, 0.35, 0.1, 0.6])
+    result = tails(shares, np.array([0, 0, 0, 1]), np.array([0, 1, 2, 2]))
+    np.testing.assert_allclose(result, [0.75, 0.35, 0.1, 0.6])
 
 
 def test_windows_of_items_drawn_from_their_shares_are_no_odder_than_chance() -> None:

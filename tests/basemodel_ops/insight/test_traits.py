@@ -26,16 +26,16 @@ def values() -> np.ndarray:
 
 
 def block(values: np.ndarray, kind: str, column: str, detail: str) -> np.ndarray:
-    (one,) = [one for one in LAYOUT.select(kind, None, column) if one.detail == detail]
-    return values[:, one.offset : one.end].astype(np.float64)
+    (entry,) = [entry for entry in LAYOUT.select(kind, None, column) if entry.detail == detail]
+    return values[:, entry.offset : entry.end].astype(np.float64)
 
 
 def shares(values: np.ndarray) -> dict[tuple, np.ndarray]:
     traits = Traits(LAYOUT)
     kept = traits.kept(values)
-    found = traits.shares(kept, traits.typical(kept["amounts"], kept["times"]))
-    assert found.shape == (len(values), len(traits.names))
-    return {(t.kind, t.source, t.column, t.value): found[:, i] for i, t in enumerate(traits.names)}
+    result = traits.shares(kept, traits.typical(kept["amounts"], kept["times"]))
+    assert result.shape == (len(values), len(traits.names))
+    return {(t.kind, t.source, t.column, t.value): result[:, i] for i, t in enumerate(traits.names)}
 
 
 @pytest.mark.parametrize("number", ["fare", "events", "sum_events", "seats_7d"])
@@ -50,16 +50,16 @@ def test_an_amount_is_called_as_its_column_whatever_that_is_called(number: str) 
 
 def test_what_was_there_within_twelve_weeks_is_held(values: np.ndarray) -> None:
     recency = 2.0 ** (-np.array([83, 84, 85]) / 28)
-    (one,) = LAYOUT.select("recency")
-    values[0, one.offset : one.end] = recency
-    found = shares(values)
-    assert [found["held", "trips", "station", place][0] for place in range(3)] == [1, 1, 0]
+    (entry,) = LAYOUT.select("recency")
+    values[0, entry.offset : entry.end] = recency
+    result = shares(values)
+    assert [result["held", "trips", "station", row_index][0] for row_index in range(3)] == [1, 1, 0]
 
 
-def test_facts_are_those_that_hold(values: np.ndarray) -> None:
-    facts = block(values, "untimestamped", "tariff", "")
-    for place in range(2):
-        assert np.array_equal(shares(values)["fact", "riders", "tariff", place], facts[:, place] >= 0.5)
+def test_attributes_are_those_that_hold(values: np.ndarray) -> None:
+    attributes = block(values, "untimestamped", "tariff", "")
+    for row_index in range(2):
+        assert np.array_equal(shares(values)["fact", "riders", "tariff", row_index], attributes[:, row_index] >= 0.5)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_facts_are_those_that_hold(values: np.ndarray) -> None:
     ],
 )  # fmt: skip
 def test_a_fifth_is_a_fifth(values: np.ndarray, kind: str, column: str, detail: str, words: str) -> None:
-    amount, found = block(values, kind, column, detail)[:, 0], shares(values)
+    amount, result = block(values, kind, column, detail)[:, 0], shares(values)
     order = np.argsort(amount)
-    high, low = found["high", "trips", words, "highest fifth"], found["low", "trips", words, "lowest fifth"]
+    high, low = result["high", "trips", words, "highest fifth"], result["low", "trips", words, "lowest fifth"]
     assert abs(high.sum() - 20) <= 1
     assert abs(low.sum() - 20) <= 1
     assert high[order[-19:]].all()
@@ -80,16 +80,16 @@ def test_a_fifth_is_a_fifth(values: np.ndarray, kind: str, column: str, detail: 
 
 
 def test_times_are_shares_of_the_events(values: np.ndarray) -> None:
-    hours, found = np.expm1(block(values, "cell", "at/0", "365")), shares(values)
+    hours, result = np.expm1(block(values, "cell", "at/0", "365")), shares(values)
     expected = hours[:, 8:12].sum(axis=1) / hours.sum(axis=1)
-    np.testing.assert_allclose(found["time", "trips", "at", "8-12 h"], expected, rtol=1e-4)
+    np.testing.assert_allclose(result["time", "trips", "at", "8-12 h"], expected, rtol=1e-4)
     days = np.expm1(block(values, "cell", "at/1", "365"))
-    np.testing.assert_allclose(found["time", "trips", "at", "Sunday"], days[:, 6] / days.sum(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(result["time", "trips", "at", "Sunday"], days[:, 6] / days.sum(axis=1), rtol=1e-4)
 
 
 def test_whoever_has_no_events_has_them_at_the_usual_times(values: np.ndarray) -> None:
-    for one in LAYOUT.select("cell"):
-        values[:5, one.offset : one.end] = 0
+    for entry in LAYOUT.select("cell"):
+        values[:5, entry.offset : entry.end] = 0
     sunday = shares(values)["time", "trips", "at", "Sunday"]
     np.testing.assert_allclose(sunday[:5], sunday[5:].mean(), rtol=1e-4)
 

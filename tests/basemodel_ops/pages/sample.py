@@ -74,7 +74,7 @@ def contents() -> Contents:
         ],
         map=SegmentMap(
             np.array([[0, 0], [4, 1], [1, 5], [-4, 2]])[group] + generator.normal(size=(900, 2)), np.array([0.4, 0.2]),
-            [str(one + 1) for one in group],
+            [str(entry + 1) for entry in group],
         ),
         lookalikes=[(EVIL, "1", 1, "household 2", 0.987654321, "")], sketches=[("purchases.product_id", 0.91, 0.88)],
         anomalies=(["household", "p_value", "column_value"], [[EVIL, 1.2e-7, None]]),

@@ -37,10 +37,10 @@ def test_names_that_differ_have_ids_that_differ() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3, 1e6), (0.001, 0.0012), (5, 5), (0, float("inf"))])
 def test_marks_lie_on_the_axis(low: float, high: float) -> None:
-    found = ticks(low, high)
-    assert found
-    assert all(low <= one <= high for one in found)
-    assert len({short(one) for one in found}) == len(found) <= 12
+    result = ticks(low, high)
+    assert result
+    assert all(low <= entry <= high for entry in result)
+    assert len({short(entry) for entry in result}) == len(result) <= 12
 
 
 def test_areas_fill_their_box_by_their_sizes() -> None:
@@ -60,14 +60,14 @@ def _drawn(text: str) -> ElementTree.Element:
 
 
 def test_every_picture_is_named_and_well_formed_whatever_its_names() -> None:
-    found = [
+    result = [
         curves(EVIL, EVIL, EVIL, EVIL, {EVIL: ([0, 1], [0, 1])}, (EVIL, ([0, 1], [0, 1]))),
         treemap(EVIL, EVIL, [Part(EVIL, 2, 0, (Part(EVIL, 2, -1),)), Part("b", 0)]),
         matrix(EVIL, EVIL, [EVIL], [EVIL], np.array([[1.0]])),
     ]
     keys = set()
-    for place, picture in enumerate(found):
-        svg = _drawn(picture.inline(f"p{place}"))
+    for row_index, picture in enumerate(result):
+        svg = _drawn(picture.inline(f"p{row_index}"))
         title = svg.find("title")
         assert title is not None
         assert title.text == EVIL
@@ -75,7 +75,7 @@ def test_every_picture_is_named_and_well_formed_whatever_its_names() -> None:
         keys.add(title.get("id"))
         _drawn(picture.figure("place"))
         _drawn(picture.alone(""))
-    assert len(keys) == len(found)
+    assert len(keys) == len(result)
     assert 'role="img"' in interval(1, 0, 2, (0, 2), EVIL, "x")
 
 
@@ -115,9 +115,9 @@ def test_the_qini_curve_counts_what_treatment_gains_among_the_largest_effects(
         least = np.argsort(scores, kind="stable")[: rows // 5]
         difference = np.average(came[least], weights=weight[least] * treated[least])
         difference -= np.average(came[least], weights=weight[least] * ~treated[least])
-        foreseen, difference_seen = by_title["Effects foreseen and seen"]["lines"][name]
-        assert len(foreseen) == 5
-        assert foreseen[0] == pytest.approx(np.average(scores[least], weights=weight[least]))
+        predicted, difference_seen = by_title["Effects foreseen and seen"]["lines"][name]
+        assert len(predicted) == 5
+        assert predicted[0] == pytest.approx(np.average(scores[least], weights=weight[least]))
         assert difference_seen[0] == pytest.approx(difference)
 
 
@@ -127,8 +127,10 @@ def test_no_label_is_cut_at_the_edge(top: float) -> None:
     for text in _drawn(f"<g>{plane.frame()}</g>").iter("text"):
         if "transform" in text.attrib:
             continue
-        wide, place = 6.3 * len(text.text or ""), float(text.attrib["x"])
-        start = {"end": place - wide, "middle": place - wide / 2}.get(text.attrib.get("text-anchor", ""), place)
+        wide, row_index = 6.3 * len(text.text or ""), float(text.attrib["x"])
+        start = {"end": row_index - wide, "middle": row_index - wide / 2}.get(
+            text.attrib.get("text-anchor", ""), row_index
+        )
         assert start >= 0, text.text
         assert start + wide <= 340.5, text.text
 
@@ -147,8 +149,8 @@ def test_text_stands_out_by_four_and_a_half_to_one_and_lines_by_three(colours: d
             least = 3.0 if name in style.SERIES else 4.5
             assert (high + 0.05) / (low + 0.05) >= least, (name, ground)
         for name in style.SERIES:  # text on a tile, which is 22 % of its colour
-            mixed = zip(*(bytes.fromhex(colours[one][1:]) for one in (name, ground)), strict=True)
-            tile = "#" + bytes(round(0.22 * own + 0.78 * below) for own, below in mixed).hex()
+            mixed = zip(*(bytes.fromhex(colours[entry][1:]) for entry in (name, ground)), strict=True)
+            tile = "#" + bytes(round(0.22 * current + 0.78 * below) for current, below in mixed).hex()
             high, low = sorted((_light(colours["ink"]), _light(tile)), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 4.5, name
 

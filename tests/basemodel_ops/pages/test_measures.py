@@ -26,23 +26,23 @@ def test_precision_over_recall_sums_to_the_average_precision(monkeypatch: pytest
 
 
 def test_gains_end_at_everything_and_lift_is_gains_by_share() -> None:
-    taken, found = measures.gains(LABEL, SCORE, WEIGHT)
-    assert (taken[0], found[0], taken[-1], found[-1]) == pytest.approx((0, 0, 1, 1))
+    taken, result = measures.gains(LABEL, SCORE, WEIGHT)
+    assert (taken[0], result[0], taken[-1], result[-1]) == pytest.approx((0, 0, 1, 1))
     best = np.quantile(SCORE, 0.9) <= SCORE
-    share = np.interp((WEIGHT * best).sum() / WEIGHT.sum(), taken, found)
+    share = np.interp((WEIGHT * best).sum() / WEIGHT.sum(), taken, result)
     assert share == pytest.approx((LABEL * WEIGHT)[best].sum() / (LABEL * WEIGHT).sum(), abs=0.02)
-    some, lift = measures.lift(taken, found)
+    subset, lift = measures.lift(taken, result)
     assert lift[-1] == pytest.approx(1)
-    assert lift[0] == pytest.approx(np.interp(some[0], taken, found) / some[0])
+    assert lift[0] == pytest.approx(np.interp(subset[0], taken, result) / subset[0])
 
 
 def test_calibration_keeps_the_mean_and_equal_scores_together() -> None:
-    told, came = measures.calibration(LABEL, np.full(400, 0.3), WEIGHT)
-    assert told == pytest.approx([0.3])
+    described, came = measures.calibration(LABEL, np.full(400, 0.3), WEIGHT)
+    assert described == pytest.approx([0.3])
     assert came == pytest.approx([np.average(LABEL, weights=WEIGHT)])
-    told, came = measures.calibration(LABEL, SCORE, WEIGHT)
-    assert (np.diff(told) > 0).all()
-    assert len(told) <= measures.BINS
+    described, came = measures.calibration(LABEL, SCORE, WEIGHT)
+    assert (np.diff(described) > 0).all()
+    assert len(described) <= measures.BINS
 
 
 def test_stability_is_nought_of_the_same_and_large_of_what_moved() -> None:
@@ -53,16 +53,16 @@ def test_stability_is_nought_of_the_same_and_large_of_what_moved() -> None:
 
 def test_the_plane_shows_the_two_directions_of_most_variance() -> None:
     wide = GENERATOR.normal(size=(300, 5)) * [0.1, 5, 0.1, 2, 0.1] + 7
-    places, shares = measures.plane_of(wide.astype(np.float16))
+    row_indices, shares = measures.plane_of(wide.astype(np.float16))
     values = np.linalg.svd(wide - wide.mean(axis=0), compute_uv=False) ** 2
     assert shares == pytest.approx(values[:2] / values.sum(), abs=0.01)
-    assert abs(np.corrcoef(places[:, 0], wide[:, 1])[0, 1]) > 0.99
-    assert abs(np.corrcoef(places[:, 1], wide[:, 3])[0, 1]) > 0.99
-    assert np.array_equal(places, measures.plane_of(wide.astype(np.float16))[0])
+    assert abs(np.corrcoef(row_indices[:, 0], wide[:, 1])[0, 1]) > 0.99
+    assert abs(np.corrcoef(row_indices[:, 1], wide[:, 3])[0, 1]) > 0.99
+    assert np.array_equal(row_indices, measures.plane_of(wide.astype(np.float16))[0])
 
 
 @pytest.mark.parametrize("vectors", [np.ones((4, 3)), np.zeros((1, 2)), np.ones((5, 1))])
 def test_what_does_not_vary_has_a_place_too(vectors: np.ndarray) -> None:
-    places, _ = measures.plane_of(vectors)
-    assert places.shape == (len(vectors), 2)
-    assert np.isfinite(places).all()
+    row_indices, _ = measures.plane_of(vectors)
+    assert row_indices.shape == (len(vectors), 2)
+    assert np.isfinite(row_indices).all()

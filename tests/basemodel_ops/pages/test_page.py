@@ -42,15 +42,15 @@ def text() -> str:
 def shown(text: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(text, encoding="utf-8")
-    with browsing() as found:
-        found.show(1200)
-        found.open(path)
-        yield found
+    with browsing() as result:
+        result.show(1200)
+        result.open(path)
+        yield result
 
 
 def test_nothing_is_said_and_nothing_is_asked_for(shown: Page) -> None:
     assert shown.run("document.title") == "BaseModel report, 2024-09-30"
-    assert shown.said == []
+    assert shown.console_lines == []
     assert shown.run("document.scripts.length + document.querySelectorAll('[src], [onload], [onclick]').length") == 0
 
 
@@ -60,18 +60,18 @@ def test_names_stand_as_they_are(shown: Page, text: str) -> None:
 
 
 def test_every_picture_is_there_and_is_named(shown: Page) -> None:
-    found = shown.run(
+    result = shown.run(
         "[...document.querySelectorAll('svg')].map(svg => ({wide: svg.getBoundingClientRect().width, role:"
         " svg.getAttribute('role'), title: document.getElementById(svg.getAttribute('aria-labelledby'))?.textContent,"
         " own: svg.querySelector('title')?.textContent, drawn: svg.children.length}))"
     )
-    assert len(found) > 20
-    for one in found:
-        assert one["wide"] > 60
-        assert one["role"] == "img"
-        assert one["title"]
-        assert one["title"] == one["own"]
-        assert one["drawn"] > 2
+    assert len(result) > 20
+    for entry in result:
+        assert entry["wide"] > 60
+        assert entry["role"] == "img"
+        assert entry["title"]
+        assert entry["title"] == entry["own"]
+        assert entry["drawn"] > 2
     titles = shown.run("[...document.querySelectorAll('figcaption strong')].map(one => one.textContent)")
     wanted = ("Events", "Pretraining", "ROC curve", "Precision and recall", "Calibration", "Gains", "Lift")
     assert set(titles) >= {*wanted, "Score distribution", "Reasons", "Each household on a map", "Taken, by rank"}
@@ -96,7 +96,9 @@ def test_ids_are_alone_and_links_lead_somewhere(shown: Page) -> None:
 def test_landmarks_and_headings_say_where_one_is(shown: Page) -> None:
     for name in ("header", "nav", "main", "footer"):
         assert shown.run(f"document.querySelectorAll('body > {name}, header > {name}').length") == 1
-    levels = [int(one) for one in shown.run("[...document.querySelectorAll('h1,h2,h3,h4')].map(one => one.tagName[1])")]
+    levels = [
+        int(entry) for entry in shown.run("[...document.querySelectorAll('h1,h2,h3,h4')].map(one => one.tagName[1])")
+    ]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
@@ -142,5 +144,5 @@ def test_dark_is_dark(shown: Page) -> None:
     shown.show(1200, dark=True)
     dark = ground()
     shown.show(1200)
-    told = [tuple(bytes.fromhex(colours["paper"][1:])) for colours in (style.LIGHT, style.DARK)]
-    assert [light, dark] == [f"rgb({red}, {green}, {blue})" for red, green, blue in told]
+    described = [tuple(bytes.fromhex(colours["paper"][1:])) for colours in (style.LIGHT, style.DARK)]
+    assert [light, dark] == [f"rgb({red}, {green}, {blue})" for red, green, blue in described]

@@ -65,7 +65,7 @@ def load_shop(warehouse: Warehouse, folder: Path, named: Callable[[str], str] = 
             warehouse.load(Relation(schema_name="shop", name=name), rows)
 
 
-def told(proposal: Proposal) -> dict[str, object]:
+def declared(proposal: Proposal) -> dict[str, object]:
     """All that a proposal says of names, keys and times."""
     tables = [event.table for event in proposal.events] + [table for table, _ in proposal.attributes]
     return {

@@ -18,7 +18,7 @@ from basemodel_ops.proposal.tables import look
 from basemodel_ops.warehouse.postgres import URI, PostgresWarehouse
 
 from ... import servers
-from .shop import Running, load_shop, told, write_shop
+from .shop import Running, declared, load_shop, write_shop
 
 DAYS, USERS, LARGE = 400, 5_000, 300_000
 
@@ -28,10 +28,10 @@ class Watched(Running, PostgresWarehouse):
 
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
-        self.asked: list[exp.Query] = []
+        self.queries: list[exp.Query] = []
 
     def read(self, query: exp.Query) -> pa.Table:
-        self.asked.append(query.copy())
+        self.queries.append(query.copy())
         return super().read(query)
 
 
@@ -42,15 +42,15 @@ def database(postgres_server: dict[str, str]) -> Iterator[Watched]:
         yield Watched(f"{URI}&host={host}&port={port}&user={variables['PGUSER']}&dbname=proposal")
 
 
-def look_in(database: Watched, places: list[str]) -> list[SeenTable]:
-    return look_into(PostgresDatabase(database), places)
+def look_in(database: Watched, row_indices: list[str]) -> list[SeenTable]:
+    return look_into(PostgresDatabase(database), row_indices)
 
 
 def test_a_shop_is_taken_for_what_it_is_as_files(tmp_path: Path, database: Watched) -> None:
     folder = write_shop(tmp_path / "data")
     load_shop(database, folder)
     tables = look_in(database, ["shop"])
-    assert told(propose(tables)) == told(propose(look([folder])))
+    assert declared(propose(tables)) == declared(propose(look([folder])))
     assert not any(table.is_sampled for table in tables)
     only = look_in(database, ["shop.Orders", "shop.customers"])
     assert [table.name for table in only] == ["customers", "orders"]
@@ -68,7 +68,7 @@ def test_of_a_large_table_a_sample_is_read(database: Watched) -> None:
     )
     (table,) = look_in(database, ["public.events"])
     assert table.is_sampled
-    reads = [query for query in database.asked if "events" in {table.name for table in query.find_all(exp.Table)}]
+    reads = [query for query in database.queries if "events" in {table.name for table in query.find_all(exp.Table)}]
     assert [bool(query.find(exp.TableSample)) for query in reads] == [True]
     looked_at = database.read(reads[0]).num_rows
     assert looked_at < LARGE / 4
@@ -130,9 +130,9 @@ def test_what_is_not_there_is_said(database: Watched) -> None:
         'create schema sales; create table sales.orders (a integer); create table sales."Orders" (a integer);'
         "create table sales.empty ()"
     )
-    for place in ("shop", "sales.missing", "sales.empty", ""):
+    for row_index in ("shop", "sales.missing", "sales.empty", ""):
         with pytest.raises(DataError, match=r"There is no table in .* Schemas with tables: sales"):
-            look_in(database, [place])
+            look_in(database, [row_index])
     with pytest.raises(DataError, match="would both be the table orders"):
         look_in(database, ["sales"])
     assert PostgresDatabase(database).schemas() == {"sales"}
@@ -150,7 +150,7 @@ def test_existing_schemas_are_never_built_into(tmp_path: Path, database: Watched
     assert built_into({"raw", "behavior", "my_shop_behavior"}) == ["my_shop_raw", "my_shop_behavior_2", "tasks"]
 
 
-def test_facts_are_found_by_values_where_names_differ_and_copies_are_not_read(database: Watched) -> None:
+def test_attributes_are_found_by_values_where_names_differ_and_copies_are_not_read(database: Watched) -> None:
     database.run(
         f"""create schema fly; create schema stage;
         create table fly.airports as select 'A' || i as faa, i % 3 as hub from generate_series(1, 25) as i;
@@ -161,8 +161,8 @@ def test_facts_are_found_by_values_where_names_differ_and_copies_are_not_read(da
         create table stage.some_more as select * from stage.some order by at desc"""
     )
     airports, flights = look_in(database, ["fly"])
-    found = {column.name: column.mentions for column in flights.columns}
-    assert found == {"passenger_id": "", "dest": "airports", "gate": "", "at": ""}
+    result = {column.name: column.mentions for column in flights.columns}
+    assert result == {"passenger_id": "", "dest": "airports", "gate": "", "at": ""}
     assert annotation(propose([airports, flights]), flights, flights.columns[1]) == {
         "type": "category", "references": "airports",
     }  # fmt: skip
@@ -177,7 +177,7 @@ def test_several_large_tables_are_sampled_one_after_another(database: Watched) -
                 timestamp '2023-01-01' + i * interval '1 minute' as at
             from generate_series(1, {LARGE // 2}) as i"""
         )
-    calls, views = look_in(database, ["public"])
+    calls, feature_sets = look_in(database, ["public"])
     assert calls.is_sampled
-    assert views.is_sampled
+    assert feature_sets.is_sampled
     assert calls.rows == pytest.approx(LARGE // 2, rel=0.15)

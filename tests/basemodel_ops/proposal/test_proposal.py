@@ -146,7 +146,7 @@ def test_a_word_far_down_does_not_stop_the_reading_of_numbers(tmp_path: Path) ->
     assert (column.data_type, column.nulls) == ("varchar", 0)
 
 
-def test_facts_are_found_by_values_where_names_differ(tmp_path: Path) -> None:
+def test_attributes_are_found_by_values_where_names_differ(tmp_path: Path) -> None:
     ports = [f"p{number:02}" for number in range(30)]
     trips = [
         f"{i % 9},2024-{i // 28 + 1:02}-{i % 28 + 1:02},{ports[i % 20]},{ports[i % 7]},x{i % 4}" for i in range(90)
@@ -340,11 +340,11 @@ def test_folders_below_are_read_and_partitions_are_one_table(tmp_path: Path) -> 
         for folder in ("more", "more/.hidden"):
             connection.execute(f"copy (select i as product, i % 3 as kind from range(25) as t (i)) to "
                                f"'{tmp_path}/{folder}/products.csv'")  # fmt: skip
-    found = {table.name: table for table in look([tmp_path])}
-    assert {name: (len(table.paths), table.rows) for name, table in found.items()} == {
+    result = {table.name: table for table in look([tmp_path])}
+    assert {name: (len(table.paths), table.rows) for name, table in result.items()} == {
         "products": (1, 25), "sales": (6, 1200),
     }  # fmt: skip
-    (events,) = propose(list(found.values())).events
+    (events,) = propose(list(result.values())).events
     assert (events.table.name, events.time) == ("sales", "bought_at")
 
 

@@ -20,7 +20,7 @@ from basemodel_ops.warehouse.retry import RetryPolicy
 from basemodel_ops.warehouse.snowflake import SnowflakeSession, SnowflakeWarehouse
 from basemodel_ops.warehouse.snowflake_settings import connection_settings
 
-from .shop import Running, load_shop, told, write_shop
+from .shop import Running, declared, load_shop, write_shop
 
 pytestmark = pytest.mark.timeout(120)
 NUMBERS = itertools.count()
@@ -32,10 +32,10 @@ class Watched(Running, SnowflakeWarehouse):
 
     def __init__(self, settings: dict) -> None:
         super().__init__(settings, RetryPolicy(total=20, first=0.05, longest=0.5, response_timeout=30))
-        self.asked: list[str] = []
+        self.statements: list[str] = []
 
     def read(self, query: exp.Query) -> pa.Table:
-        self.asked.append(SnowflakeSession(None).render(query))
+        self.statements.append(SnowflakeSession(None).render(query))
         return super().read(query)
 
 
@@ -51,7 +51,7 @@ def test_a_shop_is_taken_for_what_it_is_as_files(tmp_path: Path, warehouse: Watc
     load_shop(warehouse, folder, snake)
     database = SnowflakeDatabase(warehouse)
     tables = look_into(database, ["shop"])
-    assert told(propose(tables)) == told(propose(look([folder])))
+    assert declared(propose(tables)) == declared(propose(look([folder])))
     assert not any(table.is_sampled for table in tables)
     assert {table.dialect for table in tables} == {"snowflake"}
     only = look_into(database, ["SHOP.ORDERS", "shop.Customers"])
@@ -96,7 +96,7 @@ def test_of_a_large_table_a_sample_is_read(warehouse: Watched) -> None:
     assert columns["kind"].distinct == 7
     assert seen.is_sampled
     assert seen.rows == ROWS
-    of_table, of_view = (sql for sql in warehouse.asked if "SUBSTRING" in sql)
+    of_table, of_view = (sql for sql in warehouse.statements if "SUBSTRING" in sql)
     assert f'FROM "WEB"."EVENTS" TABLESAMPLE BERNOULLI ({ROWS} ROWS)' in of_table
     assert f'FROM "WEB"."SEEN" LIMIT {ROWS}' in of_view
 
@@ -128,9 +128,9 @@ def test_what_is_not_there_is_said(warehouse: Watched) -> None:
         create table SALES."Order Lines" (A integer); create table SALES.ORDERS (A integer)"""
     )
     database = SnowflakeDatabase(warehouse)
-    for place in ("shop", "sales.missing", ""):
+    for row_index in ("shop", "sales.missing", ""):
         with pytest.raises(DataError, match=r"There is no table in .* Snowflake database. Schemas with tables: SALES"):
-            look_into(database, [place])
+            look_into(database, [row_index])
     with pytest.raises(DataError, match=r"would both be the table order_lines. .* `snowflake:schema.table` each"):
         look_into(database, ["sales"])
     assert [table.origin for table in look_into(database, ["sales.order lines"])] == ["SALES.Order Lines"]

@@ -12,21 +12,21 @@ HOUR = DAY // 24
 FIRST = 19_700 * DAY
 
 
-def history_of(owner: np.ndarray, time: np.ndarray, entities: int, seed: int = 0) -> History:
+def history_of(entity_index: np.ndarray, time: np.ndarray, entities: int, seed: int = 0) -> History:
     """Random events of these owners at these times: sessions, one small and one large category, one number."""
     generator = np.random.default_rng(seed)
-    order = np.lexsort((time, owner))
-    owner, time = owner[order], time[order]
-    numbers = generator.normal(0, 50, len(owner)).astype(np.float32)
-    numbers[generator.random(len(owner)) < 0.1] = np.nan
+    order = np.lexsort((time, entity_index))
+    entity_index, time = entity_index[order], time[order]
+    numbers = generator.normal(0, 50, len(entity_index)).astype(np.float32)
+    numbers[generator.random(len(entity_index)) < 0.1] = np.nan
     return History(
-        np.searchsorted(owner, np.arange(entities + 1)).astype(np.int64),
+        np.searchsorted(entity_index, np.arange(entities + 1)).astype(np.int64),
         time.astype(np.int64),
         # A session is of one day.
-        time // DAY * 4 + generator.integers(0, 3, len(owner)),
+        time // DAY * 4 + generator.integers(0, 3, len(entity_index)),
         {
-            "kind": generator.integers(-1, 4, len(owner)).astype(np.int32),
-            "item": generator.integers(-1, 30, len(owner)).astype(np.int32),
+            "kind": generator.integers(-1, 4, len(entity_index)).astype(np.int32),
+            "item": generator.integers(-1, 30, len(entity_index)).astype(np.int32),
         },
         {"value": numbers},
     )
@@ -39,15 +39,15 @@ def random_history(seed: int, entities: int = 4, events: int = 60, days: int = 3
     return history_of(generator.integers(0, entities, events), time, entities, seed)
 
 
-def joined(first: History, second: History) -> History:
+def concatenated(first: History, second: History) -> History:
     """The events of both, entity by entity."""
-    owner = np.concatenate([np.repeat(np.arange(h.entities), np.diff(h.start)) for h in (first, second)])
+    entity_index = np.concatenate([np.repeat(np.arange(h.entities), np.diff(h.start)) for h in (first, second)])
     time = np.concatenate([first.time, second.time])
-    order = np.lexsort((time, owner))
+    order = np.lexsort((time, entity_index))
     assert first.session is not None
     assert second.session is not None
     return History(
-        np.searchsorted(owner[order], np.arange(first.entities + 1)).astype(np.int64),
+        np.searchsorted(entity_index[order], np.arange(first.entities + 1)).astype(np.int64),
         time[order],
         np.concatenate([first.session, second.session])[order],
         {name: np.concatenate([first.item_ids[name], second.item_ids[name]])[order] for name in first.item_ids},
@@ -57,10 +57,10 @@ def joined(first: History, second: History) -> History:
 
 def where(history: History, keep: np.ndarray) -> History:
     """The events that `keep` (events,) names."""
-    owner = np.repeat(np.arange(history.entities), np.diff(history.start))[keep]
+    entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))[keep]
     return replace(
         history,
-        start=np.searchsorted(owner, np.arange(history.entities + 1)).astype(np.int64),
+        start=np.searchsorted(entity_index, np.arange(history.entities + 1)).astype(np.int64),
         time=history.time[keep],
         session=None if history.session is None else history.session[keep],
         item_ids={name: codes[keep] for name, codes in history.item_ids.items()},

@@ -22,12 +22,12 @@ def newest(history: History, entity: int, cutoff: int) -> int | None:
     return max((time for time in times.tolist() if time < cutoff), default=None)
 
 
-def expected(one: int | None, other: int | None) -> float:
+def expected(first: int | None, other: int | None) -> float:
     """The signed logarithm of the time from one moment to the other."""
-    if one is None or other is None:
-        return log1p(ABSENT_DAYS * 24 * 60) * ((other is not None) - (one is not None))
-    apart = log1p(abs(other - one) / MINUTE)
-    return apart if other > one else -apart
+    if first is None or other is None:
+        return log1p(ABSENT_DAYS * 24 * 60) * ((other is not None) - (first is not None))
+    apart = log1p(abs(other - first) / MINUTE)
+    return apart if other > first else -apart
 
 
 @settings(max_examples=40, deadline=None)
@@ -35,13 +35,13 @@ def expected(one: int | None, other: int | None) -> float:
 def test_the_time_between_is_that_of_a_plain_loop(seed: int, events: int) -> None:
     histories = [random_history(seed + n, 4, events * n) for n in range(3)]
     cutoffs = FIRST + np.array([0, 9 * 24, 31 * 24]) * HOUR
-    found = between_values(histories, cutoffs)
-    assert found.shape == (4, len(cutoffs), len(between_specs(["a", "b", "c"])))
+    result = between_values(histories, cutoffs)
+    assert result.shape == (4, len(cutoffs), len(between_specs(["a", "b", "c"])))
     for entity in range(4):
         for at, cutoff in enumerate(cutoffs.tolist()):
             moments = [newest(history, entity, cutoff) for history in histories]
-            told = [expected(*pair) for pair in combinations(moments, 2)]
-            np.testing.assert_allclose(found[entity, at], told, rtol=1e-5, atol=1e-6)
+            described = [expected(*pair) for pair in combinations(moments, 2)]
+            np.testing.assert_allclose(result[entity, at], described, rtol=1e-5, atol=1e-6)
 
 
 def test_events_at_or_after_a_cutoff_change_nothing() -> None:

@@ -20,7 +20,7 @@ def details(cutoffs: np.ndarray) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("count", "step", "told"),
+    ("count", "step", "described"),
     [
         (7 * OFTEN, timedelta(days=1), ["weekday", ""]),
         (7 * OFTEN - 1, timedelta(days=1), [""]),
@@ -30,8 +30,10 @@ def details(cutoffs: np.ndarray) -> list[str]:
         (14 * OFTEN, timedelta(hours=12), ["weekday", "hour", ""]),
     ],
 )
-def test_what_a_cutoff_is_called_is_told_where_many_are_called_so(count: int, step: timedelta, told: list[str]) -> None:
-    assert details(moments(count, step)) == told
+def test_what_a_cutoff_is_called_is_told_where_many_are_called_so(
+    count: int, step: timedelta, described: list[str]
+) -> None:
+    assert details(moments(count, step)) == described
 
 
 def test_cutoffs_that_repeat_are_one() -> None:
@@ -41,14 +43,14 @@ def test_cutoffs_that_repeat_are_one() -> None:
 def test_values_are_those_of_the_standard_library() -> None:
     cutoffs = moments(24 * OFTEN * 5, timedelta(minutes=253))
     specs = calendar_specs(cutoffs)
-    found = calendar_values(cutoffs.reshape(2, -1), specs).reshape(len(cutoffs), -1)
-    assert found.shape[1] == sum(length for *_, length in specs) == 4
-    for moment, row in zip(cutoffs.tolist(), found, strict=True):
+    result = calendar_values(cutoffs.reshape(2, -1), specs).reshape(len(cutoffs), -1)
+    assert result.shape[1] == sum(length for *_, length in specs) == 4
+    for moment, row in zip(cutoffs.tolist(), result, strict=True):
         there = datetime.fromtimestamp(moment / 1e6, UTC)
         assert (row[0], row[1]) == (there.weekday(), there.hour)
     year = 365.2425 * 86_400e6
     turns = [cmath.exp(2j * cmath.pi * (moment % year) / year) for moment in cutoffs.tolist()]
-    np.testing.assert_allclose(found[:, 2:], [(turn.imag, turn.real) for turn in turns], atol=2e-3)
+    np.testing.assert_allclose(result[:, 2:], [(turn.imag, turn.real) for turn in turns], atol=2e-3)
 
 
 def test_moments_before_1970_have_a_weekday_and_an_hour() -> None:

@@ -12,8 +12,8 @@ from tests.basemodel_ops.representation.streams import random_source
 def test_codes_follow_vocabularies_and_maps():
     reader, table = random_source(0)
     events = concat(list(reader.read(table.select(reader.columns).to_batches(11))))
-    place, kind = {3: 0, 1: 1, 4: 2, 5: 3}, {3: 1, 1: 0, 4: 1, 5: 0}
-    assert events.item_ids["item"].tolist() == [place.get(v, -1) for v in table["item"].to_pylist()]
+    row_index, kind = {3: 0, 1: 1, 4: 2, 5: 3}, {3: 1, 1: 0, 4: 1, 5: 0}
+    assert events.item_ids["item"].tolist() == [row_index.get(v, -1) for v in table["item"].to_pylist()]
     assert events.item_ids["item.type"].tolist() == [kind.get(v, -1) for v in table["item"].to_pylist()]
     assert (events.entity_index * 10).tolist() == table["client"].to_pylist()
     assert events.numbers["price"].tolist() == table["price"].to_pylist()
@@ -23,7 +23,7 @@ def test_codes_follow_vocabularies_and_maps():
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "says"),
+    ("column", "values", "text"),
     [
         ("client", pa.array([0, 5]), "client 5"),
         ("client", pa.array([0, None]), "client None"),
@@ -34,10 +34,10 @@ def test_codes_follow_vocabularies_and_maps():
         ("price", pa.array(["a", "b"]), "cannot be read as number"),
     ],
 )
-def test_contradictions_are_named(column, values, says):
+def test_contradictions_are_named(column, values, text):
     reader, table = random_source(0, events=2)
     table = table.set_column(table.column_names.index(column), column, values)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=text):
         list(reader.read(table.to_batches()))
 
 

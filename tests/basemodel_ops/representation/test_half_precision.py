@@ -30,17 +30,17 @@ def bits(values: np.ndarray) -> np.ndarray:
 def test_every_number_every_middle_of_two_and_its_neighbours_are_rounded_as_numpy_rounds() -> None:
     middle = (ALL[1:] + ALL[:-1]) / 2
     large = np.array([65_519.9, 65_520, 65_536, 1e30, np.inf], np.float32)
-    beside = [np.nextafter(middle, np.float32(end)) for end in (0, 1e9)]
-    values = np.concatenate([ALL, middle, *beside, large])
+    neighbour = [np.nextafter(middle, np.float32(end)) for end in (0, 1e9)]
+    values = np.concatenate([ALL, middle, *neighbour, large])
     for signed in (values, -values):
         with np.errstate(over="ignore"):
             np.testing.assert_array_equal(bits(signed), signed.astype(np.float16).view(np.uint16))
     assert np.isnan(bits(np.array([np.nan])).view(np.float16)).all()
 
 
-def ulps(found: np.ndarray, expected: np.ndarray) -> int:
+def ulps(result: np.ndarray, expected: np.ndarray) -> int:
     """Steps of half precision between numbers from 0 on, at most."""
-    pair = (np.asarray(values, np.float16).view(np.uint16).astype(int) for values in (found, expected))
+    pair = (np.asarray(values, np.float16).view(np.uint16).astype(int) for values in (result, expected))
     return int(np.abs(np.subtract(*pair)).max(initial=0))
 
 
@@ -92,14 +92,14 @@ def test_directions_have_unit_length_or_are_zero(seed: int, are_counts: bool) ->
     values = np.abs(values) if are_counts else values
     rows = rows_between(24, 2, 3)
     rows.add_directions(values, 4, are_counts)
-    found = middle(rows, 2, 3).reshape(2, 3, 2, 12)
+    result = middle(rows, 2, 3).reshape(2, 3, 2, 12)
     if are_counts:
         expected = normalise_rows(values, 3, 4)
     else:
         parts = values.astype(np.float64).reshape(2, 3, 2, 3, 4)
         length = np.linalg.norm(parts, axis=-1, keepdims=True)
         expected = np.divide(parts, length, out=np.zeros_like(parts), where=length > 0).reshape(values.shape)
-    np.testing.assert_allclose(found.astype(np.float64), expected, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(result.astype(np.float64), expected, rtol=1e-3, atol=1e-7)
 
 
 def test_recency_halves_per_half_life_and_is_zero_without_an_event() -> None:

@@ -21,9 +21,9 @@ def test_counts_come_back_from_normalised_rows_and_their_mass(seed: int, depth: 
 def test_half_precision_costs_about_a_percent() -> None:
     counts = np.random.default_rng(0).gamma(0.3, 5.0, (10, 128))
     stored = normalise_rows(counts.reshape(1, -1), 10, 128).astype(np.float16).reshape(10, 128)
-    mass = np.expm1(np.log1p(counts.sum(axis=1)).astype(np.float16).astype(float))
+    total_weight = np.expm1(np.log1p(counts.sum(axis=1)).astype(np.float16).astype(float))
     large = counts > 1
-    np.testing.assert_allclose(invert_sketch(stored, mass)[large], counts[large], rtol=0.03)
+    np.testing.assert_allclose(invert_sketch(stored, total_weight)[large], counts[large], rtol=0.03)
 
 
 def test_an_empty_row_holds_nothing() -> None:

@@ -34,28 +34,28 @@ def expected(history: History, entity: int, cutoff: int, column: str) -> list[fl
 def test_runs_are_those_of_a_plain_loop(seed: int, events: int) -> None:
     history = random_history(seed, 4, events)
     cutoffs = FIRST + np.array([0, 9 * 24, 20 * 24, 31 * 24]) * HOUR
-    found = run_values(history, COLUMNS, cutoffs)
-    assert found.shape == (4, len(cutoffs), len(run_specs("visits", COLUMNS)))
+    result = run_values(history, COLUMNS, cutoffs)
+    assert result.shape == (4, len(cutoffs), len(run_specs("visits", COLUMNS)))
     for entity in range(4):
         for at, cutoff in enumerate(cutoffs.tolist()):
-            told = np.concatenate([expected(history, entity, cutoff, column) for column in COLUMNS])
-            np.testing.assert_allclose(found[entity, at], told, rtol=1e-5)
+            described = np.concatenate([expected(history, entity, cutoff, column) for column in COLUMNS])
+            np.testing.assert_allclose(result[entity, at], described, rtol=1e-5)
 
 
 def test_events_at_or_after_a_cutoff_change_nothing() -> None:
     history, cutoff = random_history(5), FIRST + 15 * DAY
-    own = np.array([cutoff])
+    current = np.array([cutoff])
     before = where(history, history.time < cutoff)
     assert len(before.time) < len(history.time)
-    np.testing.assert_array_equal(run_values(history, COLUMNS, own), run_values(before, COLUMNS, own))
+    np.testing.assert_array_equal(run_values(history, COLUMNS, current), run_values(before, COLUMNS, current))
 
 
 def test_cutoffs_of_each_entity_are_its_own() -> None:
     history = random_history(6)
-    own = FIRST + np.arange(4)[:, None] * 5 * DAY + np.array([2, 11]) * DAY
-    found = run_values(history, COLUMNS, own)
+    current = FIRST + np.arange(4)[:, None] * 5 * DAY + np.array([2, 11]) * DAY
+    result = run_values(history, COLUMNS, current)
     for entity in range(4):
-        np.testing.assert_array_equal(found[entity], run_values(history, COLUMNS, own[entity])[entity])
+        np.testing.assert_array_equal(result[entity], run_values(history, COLUMNS, current[entity])[entity])
 
 
 @pytest.mark.parametrize("events", [0, 60])
@@ -67,6 +67,6 @@ def test_a_long_run_survives_half_precision() -> None:
     events = 200_000
     codes = {"kind": np.zeros(events, np.int32)}
     history = History(np.array([0, events]), FIRST + np.arange(events) * 1_000_000, None, codes, {})
-    found = run_values(history, ["kind"], np.array([FIRST + 400 * DAY]))[0, 0].astype(np.float16)
-    assert np.isfinite(found).all()
-    assert len(found) == len(RUN)
+    result = run_values(history, ["kind"], np.array([FIRST + 400 * DAY]))[0, 0].astype(np.float16)
+    assert np.isfinite(result).all()
+    assert len(result) == len(RUN)

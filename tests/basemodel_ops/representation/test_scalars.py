@@ -82,35 +82,35 @@ def past(events: list[Event], cutoff: int) -> list[float]:
 
 
 def future(events: list[Event], cutoff: int, horizons: tuple[int, ...]) -> list[float]:
-    found = []
+    result = []
     for days in horizons:
         total = totals(events, cutoff, cutoff + days * DAY)
-        found += [float(total[0] > 0), *map(log, total)]
+        result += [float(total[0] > 0), *map(log, total)]
     waits = [(event.time - cutoff) / DAY for event in events if event.time >= cutoff]
-    return [*found, math.log1p(min([*waits, max(horizons)]))]
+    return [*result, math.log1p(min([*waits, max(horizons)]))]
 
 
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, st.integers(0, 80))
 def test_history_scalars_equal_a_loop_over_events(seed: int, events: int) -> None:
     history = random_history(seed, events=events)
-    found = history_scalars(history, CUTOFFS, WINDOWS, FIRST)
-    assert found.shape == (4, len(CUTOFFS), len(scalar_names(["value"], WINDOWS)))
+    result = history_scalars(history, CUTOFFS, WINDOWS, FIRST)
+    assert result.shape == (4, len(CUTOFFS), len(scalar_names(["value"], WINDOWS)))
     for entity in range(4):
         for index, cutoff in enumerate(CUTOFFS.tolist()):
             expected = past(events_of(history, entity), cutoff)
-            np.testing.assert_allclose(found[entity, index], expected, rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(result[entity, index], expected, rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
 @given(SEEDS, st.integers(0, 80))
 def test_future_scalars_equal_a_loop_over_events(seed: int, events: int) -> None:
     history = random_history(seed, events=events)
-    found = target_scalars(history, CUTOFFS, (1, 7))
+    result = target_scalars(history, CUTOFFS, (1, 7))
     for entity in range(4):
         for index, cutoff in enumerate(CUTOFFS.tolist()):
             expected = future(events_of(history, entity), cutoff, (1, 7))
-            np.testing.assert_allclose(found[entity, index], expected, rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(result[entity, index], expected, rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)
@@ -150,8 +150,8 @@ def test_windows_are_half_open(hours: int, in_past: int, in_future: int) -> None
 def test_without_sessions_every_event_is_one() -> None:
     history = replace(random_history(3), session=None)
     names = scalar_names(["value"], WINDOWS)
-    found = history_scalars(history, CUTOFFS, WINDOWS, FIRST)
-    np.testing.assert_array_equal(found[..., names.index("sessions_all")], found[..., names.index("events_all")])
+    result = history_scalars(history, CUTOFFS, WINDOWS, FIRST)
+    np.testing.assert_array_equal(result[..., names.index("sessions_all")], result[..., names.index("events_all")])
 
 
 def test_infinite_numbers_add_nothing() -> None:

@@ -23,13 +23,13 @@ def test_any_order_of_arrival_gives_the_same_sorted_events(tmp_path_factory, see
         patch.setattr(sorting, "PARTS", parts)
         patch.setattr(sorting, "PART_ROWS", 20)  # divide ranges again
         events = concat(list(reader.read(table.select(reader.columns).to_batches(rows))))
-        found = concat(list(sorted_events(reader.read(table.to_batches(rows)), entities, directory)))
+        result = concat(list(sorted_events(reader.read(table.to_batches(rows)), entities, directory)))
         shuffled = table.take(np.random.default_rng(seed).permutation(len(table)))
         again = concat(list(sorted_events(reader.read(shuffled.to_batches(rows)), entities, directory)))
-    assert sorted(rows_of(found)) == sorted(rows_of(events))
-    keys = list(zip(found.entity_index.tolist(), found.time.tolist(), strict=True))
+    assert sorted(rows_of(result)) == sorted(rows_of(events))
+    keys = list(zip(result.entity_index.tolist(), result.time.tolist(), strict=True))
     assert keys == sorted(keys)
-    assert rows_of(again) == rows_of(found)
+    assert rows_of(again) == rows_of(result)
     assert list(directory.iterdir()) == []
 
 
@@ -38,11 +38,11 @@ def test_long_histories_are_sorted(times):
     generator = np.random.default_rng(0)
     time = generator.integers(0, times, 2000)
     events = Events(np.full(2000, 5, np.int32), time, None, {"item": generator.integers(0, 9, 2000).astype(np.int32)})
-    found = sorting.sorted_in_memory(events, 5, 1)
-    assert (np.diff(found.time) >= 0).all()
-    assert sorted(rows_of(found)) == sorted(rows_of(events))
+    result = sorting.sorted_in_memory(events, 5, 1)
+    assert (np.diff(result.time) >= 0).all()
+    assert sorted(rows_of(result)) == sorted(rows_of(events))
     again = sorting.sorted_in_memory(events.take(generator.permutation(2000)), 5, 1)
-    assert rows_of(again) == rows_of(found)
+    assert rows_of(again) == rows_of(result)
 
 
 def test_no_events_and_no_entities_give_nothing(tmp_path):

@@ -9,7 +9,7 @@ from basemodel_ops import stages
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features import builder
 from basemodel_ops.stages.features.rows import RowsInMemory
-from basemodel_ops.stages.scoring import querying as asking
+from basemodel_ops.stages.scoring import querying
 
 from ...sharing import copy_of
 from .riding import RIDES, SMALL, ask, is_over, plain, trained
@@ -18,7 +18,7 @@ from .trips import opened, workspace
 
 def encode(ws: Workspace) -> None:
     """Encoders, vectors and codes of every source."""
-    for source in ("trips", *(facts.name for facts in ws.contract.attributes)):
+    for source in ("trips", *(attributes.name for attributes in ws.contract.attributes)):
         stages.encoders(ws, source)
     stages.embeddings(ws, "trips", "station")
     stages.codes(ws, "trips", "station")
@@ -28,7 +28,7 @@ def represent(ws: Workspace, as_of: datetime) -> RowsInMemory:
     """The rows of all riders at `as_of`; stations are few, but sketched here."""
     with pytest.MonkeyPatch.context() as patch, ws.warehouse() as warehouse:
         patch.setattr(builder, "SKETCHED_ABOVE", 10)
-        return asking.represent(builder.Builder.of(ws, warehouse, as_of), as_of)
+        return querying.represent(builder.Builder.of(ws, warehouse, as_of), as_of)
 
 
 @pytest.fixture(scope="session")

@@ -37,8 +37,8 @@ def plain() -> Contract:
 def encoded(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
     """Encoders, vectors and codes, before any row is made."""
     tables = {"trips": trips().select(["rider", "started_at", "booking", "station", "fare"])} | tables
-    made = workspace(home, declared or plain(), **tables)
-    ws = opened(home, made.contract, **SMALL)
+    created = workspace(home, declared or plain(), **tables)
+    ws = opened(home, created.contract, **SMALL)
     for source in ("trips", "riders"):
         stages.encoders(ws, source)
     stages.embeddings(ws, "trips", "station")
@@ -56,12 +56,12 @@ def trained(home: Path, declared: Contract | None = None, **tables: pa.Table) ->
 
 def _rides() -> dict[tuple[str, datetime], list[dict[str, Any]]]:
     """The trips of every rider in the window of every cutoff."""
-    found = {(f"rider {number}", cutoff): [] for number in range(RIDERS) for cutoff in CUTOFFS}
+    result = {(f"rider {number}", cutoff): [] for number in range(RIDERS) for cutoff in CUTOFFS}
     for row in trips().to_pylist():
         for cutoff in CUTOFFS:
             if cutoff <= row["started_at"] < cutoff + HORIZON:
-                found[row["rider"], cutoff].append(row)
-    return found
+                result[row["rider"], cutoff].append(row)
+    return result
 
 
 def _last_fares() -> dict[tuple[str, datetime], float]:
@@ -74,7 +74,7 @@ def _last_fares() -> dict[tuple[str, datetime], float]:
         for number in range(RIDERS)
         for cutoff in CUTOFFS
     }
-    return {key: found[-1] for key, found in fares.items() if np.isfinite(found).all()}
+    return {key: result[-1] for key, result in fares.items() if np.isfinite(result).all()}
 
 
 RIDES, LAST_FARE = _rides(), _last_fares()

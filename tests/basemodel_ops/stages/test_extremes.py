@@ -63,9 +63,9 @@ def test_a_grid_of_more_cutoffs_than_events_has_rows_only_where_somebody_lived(t
     ws = encoded(tmp_path, trips=few, cutoffs=grid)
     assert answered(ws) == RIDERS
     rows = ExamplesArtifact.current(ws.store)
-    asked = {cutoff.timestamp() for cutoff in CUTOFFS}  # the task names its own
+    requested = {cutoff.timestamp() for cutoff in CUTOFFS}  # the task names its own
     assert len(rows) <= RIDERS * len(CUTOFFS)
-    assert {moment / 1e6 for moment in rows.cutoffs} <= {datetime.timestamp(c) for c in cutoffs} | asked
+    assert {moment / 1e6 for moment in rows.cutoffs} <= {datetime.timestamp(c) for c in cutoffs} | requested
 
 
 def test_who_is_first_seen_after_the_last_cutoff_of_training_is_answered(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_who_is_first_seen_after_the_last_cutoff_of_training_is_answered(tmp_pat
 
 
 def test_one_entity_of_very_many_events_fits_in_the_memory_of_others(tmp_path: Path) -> None:
-    some = rides_of(["rider 3"], [datetime(2024, 1, 1) + timedelta(minutes=2 * number) for number in range(120_000)])
+    subset = rides_of(["rider 3"], [datetime(2024, 1, 1) + timedelta(minutes=2 * number) for number in range(120_000)])
     others = trips().select(COLUMNS)
-    assert answered(encoded(tmp_path, trips=pa.concat_tables([others, some.cast(others.schema)]))) == RIDERS
+    assert answered(encoded(tmp_path, trips=pa.concat_tables([others, subset.cast(others.schema)]))) == RIDERS
 
 
 ODD_ITEMS = {
@@ -98,7 +98,7 @@ def test_items_of_odd_kinds_train_a_model_that_scores_everyone(tmp_path: Path, i
     ws = encoded(tmp_path, trips=table.set_column(3, "station", pa.array(stations, pa.int64())))
     assert answered(ws) == RIDERS
     metrics = ModelArtifact.current(ws.store, "rides_14d").metrics
-    assert all(np.isfinite(list(found.values())).all() for found in metrics.test.values())
+    assert all(np.isfinite(list(result.values())).all() for result in metrics.test.values())
 
 
 def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Pa
     table = trips().select(COLUMNS)
     midnights = [moment.replace(hour=0, minute=0) for moment in table["started_at"].to_pylist()]
     table = table.set_column(1, "started_at", pa.array(midnights, pa.timestamp("us")))
-    found = []
+    result = []
     for name, seed in (("one", 0), ("other", 1)):
         order = np.random.default_rng(seed).permutation(table.num_rows)
         ws = encoded(tmp_path / name, trips=table.take(order))
@@ -114,9 +114,9 @@ def test_events_of_one_moment_have_the_same_order_however_they_come(tmp_path: Pa
         stages.training_examples(ws)
         examples = ExamplesArtifact.current(ws.store)
         newest = examples.positions("recent_item")
-        found.append(examples.gather(np.arange(len(examples)), newest))
-    assert found[0].any()
-    np.testing.assert_array_equal(*found)
+        result.append(examples.gather(np.arange(len(examples)), newest))
+    assert result[0].any()
+    np.testing.assert_array_equal(*result)
 
 
 def test_a_population_of_one_is_refused_before_anything_is_made(tmp_path: Path) -> None:
@@ -149,15 +149,15 @@ def test_rare_positives_are_all_learnt_from_and_speak_for_themselves_alone(rider
     assert everyone.target is not None
     target = rows.target.to_numpy()
     positive = np.flatnonzero(target == 1)
-    found = {(rows.entity[int(at)].as_py(), int(rows.cutoff[at])) for at in positive}
-    assert len(found) == len(positive) == len(rare)
+    result = {(rows.entity[int(at)].as_py(), int(rows.cutoff[at])) for at in positive}
+    assert len(result) == len(positive) == len(rare)
     train = np.flatnonzero(rows.part == "train")
     assert rows.weight is not None
     # What is drawn stands for what is not: the weighted share of positives is that of all rows.
     weighted = rows.weight[train][target[train] == 1].sum() / rows.weight[train].sum()
-    whole = everyone.target.to_numpy()[everyone.part == "train"]
-    assert weighted == pytest.approx(whole.mean(), rel=0.6)
-    assert target[train].mean() > 2 * whole.mean()
+    complete = everyone.target.to_numpy()[everyone.part == "train"]
+    assert weighted == pytest.approx(complete.mean(), rel=0.6)
+    assert target[train].mean() > 2 * complete.mean()
 
 
 def test_a_disk_that_fills_while_training_leaves_nothing_half_written(

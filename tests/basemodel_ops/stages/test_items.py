@@ -24,15 +24,15 @@ Histories = dict[str, list[tuple[datetime, int]]]
 def histories() -> Histories:
     """Rides of which only the station differs, at moments and in numbers that say nothing of it."""
     generator = np.random.default_rng(0)
-    found: Histories = {}
+    result: Histories = {}
     for number in range(RIDERS):
         minutes = np.sort(generator.integers(0, 181 * 24 * 60, generator.integers(4, 30)))
         chosen = generator.integers(0, STATIONS, len(minutes))
-        found[f"rider {number}"] = [
+        result[f"rider {number}"] = [
             (datetime(2024, 1, 1) + timedelta(minutes=int(minute)), int(station))
             for minute, station in zip(minutes, chosen, strict=True)
         ]
-    return found
+    return result
 
 
 HISTORIES = histories()
@@ -53,7 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return trained(tmp_path_factory.mktemp("items") / Path("home"), trips=table)
 
 
-TOLD: dict[str, Callable[[list[int]], bool]] = {
+LABELS: dict[str, Callable[[list[int]], bool]] = {
     "newest": lambda past: past[-1:] == [3],
     "any": lambda past: 5 in past,
     "often": lambda past: past.count(1) > 2,
@@ -91,15 +91,15 @@ def had(rider: str, cutoff: datetime) -> list[int]:
     return [station for moment, station in HISTORIES[rider] if moment < cutoff]
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", LABELS)
 def test_a_label_that_items_tell_is_found(home: Workspace, name: str) -> None:
     def label(rider: str, cutoff: datetime) -> int | None:
-        return int(TOLD[name](had(rider, cutoff))) if is_over(cutoff) else None
+        return int(LABELS[name](had(rider, cutoff))) if is_over(cutoff) else None
 
     metrics = fitted(home, name, label)
-    shipped = metrics["test"][metrics["shipped"]]["auroc"]
+    selected = metrics["test"][metrics["shipped"]]["auroc"]
     assert sum(share for name, share in metrics["shares"].items() if "items" in name) > 0.9
-    assert shipped > 0.985
+    assert selected > 0.985
     assert metrics["test"]["baseline"]["auroc"] < 0.9
 
 
@@ -123,6 +123,6 @@ def test_an_outcome_that_depends_on_a_shared_item_is_found_as_by_its_true_rate(h
             drawn[rider, cutoff] = int(generator.random() < rate), rate
     metrics = fitted(home, "shared", lambda rider, cutoff: drawn[rider, cutoff][0] if is_over(cutoff) else None)
     tested = sorted(cutoff for cutoff in CUTOFFS if is_over(cutoff))[-home.settings.test_cutoffs :]
-    rows = [one for (rider, cutoff), one in drawn.items() if cutoff in tested and had(rider, cutoff)]
+    rows = [entry for (rider, cutoff), entry in drawn.items() if cutoff in tested and had(rider, cutoff)]
     best = roc_auc_score([answer for answer, _ in rows], [rate for _, rate in rows])
     assert metrics["test"][metrics["shipped"]]["auroc"] > best - 0.01

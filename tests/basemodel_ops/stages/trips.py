@@ -194,7 +194,7 @@ def opened(home: Path, declared: Contract | None = None, **changes: Any) -> Work
 def workspace(home: Path, declared: Contract | None = None, **tables: pa.Table) -> Workspace:
     """A workspace whose warehouse holds the trips; `tables` replace those of the same name."""
     cutoffs = [datetime(2024, 3, 4) + timedelta(weeks=week) for week in range(18)]
-    made = {
+    created = {
         "trips": trips(),
         "stations": stations(),
         "riders": riders(),
@@ -204,7 +204,7 @@ def workspace(home: Path, declared: Contract | None = None, **tables: pa.Table) 
     } | tables
     ws = opened(home, declared)
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
-        for name, table in made.items():
+        for name, table in created.items():
             warehouse.load(Relation(schema_name="behavior", name=name), table)
         warehouse.load(TASK_TABLE, rides(cutoffs))
     return ws

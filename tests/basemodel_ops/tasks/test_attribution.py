@@ -24,11 +24,11 @@ def expected(node: Mapping, row: np.ndarray, known: frozenset[int]) -> float:
     """What a tree says on average of rows that are like this one in the features that are known."""
     if "leaf_value" in node:
         return node["leaf_value"]
-    sides = [node["left_child"], node["right_child"]]
+    halves = [node["left_child"], node["right_child"]]
     if node["split_feature"] in known:
-        return expected(sides[int(row[node["split_feature"]] > node["threshold"])], row, known)
-    counts = [side.get("internal_count", side.get("leaf_count")) for side in sides]
-    return sum(count * expected(side, row, known) for count, side in zip(counts, sides, strict=True)) / sum(counts)
+        return expected(halves[int(row[node["split_feature"]] > node["threshold"])], row, known)
+    counts = [side.get("internal_count", side.get("leaf_count")) for side in halves]
+    return sum(count * expected(side, row, known) for count, side in zip(counts, halves, strict=True)) / sum(counts)
 
 
 def shapley(booster: lgb.Booster, row: np.ndarray) -> np.ndarray:
@@ -38,85 +38,87 @@ def shapley(booster: lgb.Booster, row: np.ndarray) -> np.ndarray:
     def value(known: frozenset[int]) -> float:
         return sum(expected(tree, row, known) for tree in trees)
 
-    found = np.zeros(len(row) + 1)
-    for one in range(len(row)):
-        others = [other for other in range(len(row)) if other != one]
+    result = np.zeros(len(row) + 1)
+    for entry in range(len(row)):
+        others = [other for other in range(len(row)) if other != entry]
         for size in range(len(row)):
             weight = factorial(size) * factorial(len(others) - size) / factorial(len(row))
-            for some in combinations(others, size):
-                found[one] += weight * (value(frozenset({*some, one})) - value(frozenset(some)))
-    found[-1] = value(frozenset())
-    return found
+            for subset in combinations(others, size):
+                result[entry] += weight * (value(frozenset({*subset, entry})) - value(frozenset(subset)))
+    result[-1] = value(frozenset())
+    return result
 
 
 def rows(kind: TaskType) -> tuple[FeatureSets, np.ndarray]:
     generator = np.random.default_rng(4)
     automatic, trained = generator.standard_normal((2, ROWS, FEATURES)).astype(np.float32)
     amount = automatic[:, 0] * trained[:, 1] + trained[:, 0] + 0.3 * generator.standard_normal(ROWS)
-    views = FeatureSets(automatic, trained)
+    feature_sets = FeatureSets(automatic, trained)
     if kind is TaskType.MULTICLASS:
-        return views, np.digitize(amount, [-0.7, 0.7])
-    return views, signed_expm1(amount) if kind is TaskType.REGRESSION else (amount > 0).astype(float)
+        return feature_sets, np.digitize(amount, [-0.7, 0.7])
+    return feature_sets, signed_expm1(amount) if kind is TaskType.REGRESSION else (amount > 0).astype(float)
 
 
 def test_values_of_a_tiny_forest_are_those_of_all_coalitions() -> None:
-    views, target = rows(TaskType.BINARY)
+    feature_sets, target = rows(TaskType.BINARY)
     head = BoostedHead(TaskType.BINARY, rounds=3, least=20, style={"num_leaves": 6})
-    head.fit(views.aggregates, target)
-    found = head.contributions(views.aggregates[:5])
+    head.fit(feature_sets.aggregates, target)
+    result = head.contributions(feature_sets.aggregates[:5])
     texts = list(head.state()[1].values())
-    assert found.shape == (5, len(texts), 1, FEATURES + 1)
+    assert result.shape == (5, len(texts), 1, FEATURES + 1)
     for member, text in enumerate(texts):
         booster = lgb.Booster(model_str=text)
         for row in range(5):
-            np.testing.assert_allclose(found[row, member, 0], shapley(booster, views.aggregates[row]), atol=1e-9)
+            np.testing.assert_allclose(
+                result[row, member, 0], shapley(booster, feature_sets.aggregates[row]), atol=1e-9
+            )
 
 
 def mixture(kind: TaskType, is_calibrated: bool) -> tuple[Mixture, FeatureSets]:
-    views, target = rows(kind)
-    heads = fit_heads(kind, views, target, 0, ["linear", "baseline", "boosted"])
-    made = Mixture(kind, {"linear": 0.2, "baseline": 0.3, "boosted": 0.5}, heads)
+    feature_sets, target = rows(kind)
+    heads = fit_heads(kind, feature_sets, target, 0, ["linear", "baseline", "boosted"])
+    created = Mixture(kind, {"linear": 0.2, "baseline": 0.3, "boosted": 0.5}, heads)
     if is_calibrated and kind is not TaskType.REGRESSION:
-        said = made.predict(views)
-        fit = (ClassCalibration if kind is TaskType.MULTICLASS else Calibration).fit(said, target)
-        made = replace(
-            made, calibration=fit if kind is TaskType.BINARY else ClassCalibration(1.7, np.array([0.3, 0, -1]))
+        message = created.predict(feature_sets)
+        fit = (ClassCalibration if kind is TaskType.MULTICLASS else Calibration).fit(message, target)
+        created = replace(
+            created, calibration=fit if kind is TaskType.BINARY else ClassCalibration(1.7, np.array([0.3, 0, -1]))
         )
-    return made, views.rows(np.arange(90))
+    return created, feature_sets.rows(np.arange(90))
 
 
 @pytest.mark.parametrize("is_calibrated", [False, True])
 @pytest.mark.parametrize("kind", [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS])
 def test_values_sum_to_what_the_answer_moves(kind: TaskType, is_calibrated: bool) -> None:
-    made, views = mixture(kind, is_calibrated)
-    answer = made.predict(views)
+    created, feature_sets = mixture(kind, is_calibrated)
+    answer = created.predict(feature_sets)
     many = kind is TaskType.MULTICLASS
     chosen = answer.argmax(axis=1) if many else np.zeros(len(answer), int)
-    found = attributed(made, views, chosen)
-    assert found is not None
-    assert found.values.shape == (90, 2 * FEATURES)
-    np.testing.assert_allclose(found.score, answer[np.arange(90), chosen] if many else answer, atol=1e-12)
-    np.testing.assert_allclose(found.values.sum(axis=1), found.score - found.expected, atol=1e-6)
+    result = attributed(created, feature_sets, chosen)
+    assert result is not None
+    assert result.values.shape == (90, 2 * FEATURES)
+    np.testing.assert_allclose(result.score, answer[np.arange(90), chosen] if many else answer, atol=1e-12)
+    np.testing.assert_allclose(result.values.sum(axis=1), result.score - result.expected, atol=1e-6)
     if not many:  # with the trees left out, only the linear head tells rows apart
-        linear = made.heads["linear"].predict(views.columns_of("model_outputs"))
+        linear = created.heads["linear"].predict(feature_sets.columns_of("model_outputs"))
         order = np.argsort(linear, kind="stable")
-        assert (np.diff(found.expected[order]) >= -1e-9).all()
+        assert (np.diff(result.expected[order]) >= -1e-9).all()
 
 
 def test_of_one_uncalibrated_amount_values_are_those_of_the_trees() -> None:
-    views, target = rows(TaskType.REGRESSION)
-    heads = fit_heads(TaskType.REGRESSION, views, target, 0, ["boosted"])
-    found = attributed(Mixture(TaskType.REGRESSION, {"boosted": 1.0}, heads), views, np.zeros(ROWS, int))
+    feature_sets, target = rows(TaskType.REGRESSION)
+    heads = fit_heads(TaskType.REGRESSION, feature_sets, target, 0, ["boosted"])
+    result = attributed(Mixture(TaskType.REGRESSION, {"boosted": 1.0}, heads), feature_sets, np.zeros(ROWS, int))
     (head,) = heads.values()
-    assert found is not None
+    assert result is not None
     assert isinstance(head, BoostedHead)
-    trees = head.contributions(views.columns_of("both")).mean(axis=1)[:, 0]
-    slope = (found.score - found.expected) / trees[:, :-1].sum(axis=1)
-    np.testing.assert_allclose(found.values, slope[:, None] * trees[:, :-1], atol=1e-9)
-    np.testing.assert_allclose(found.expected, signed_expm1(trees[:, -1]))
+    trees = head.contributions(feature_sets.columns_of("both")).mean(axis=1)[:, 0]
+    slope = (result.score - result.expected) / trees[:, :-1].sum(axis=1)
+    np.testing.assert_allclose(result.values, slope[:, None] * trees[:, :-1], atol=1e-9)
+    np.testing.assert_allclose(result.expected, signed_expm1(trees[:, -1]))
 
 
 def test_without_trees_there_is_nothing_to_share_out() -> None:
-    views, target = rows(TaskType.BINARY)
-    heads = fit_heads(TaskType.BINARY, views, target, 0, ["linear"])
-    assert attributed(Mixture(TaskType.BINARY, {"linear": 1.0}, heads), views, np.zeros(ROWS, int)) is None
+    feature_sets, target = rows(TaskType.BINARY)
+    heads = fit_heads(TaskType.BINARY, feature_sets, target, 0, ["linear"])
+    assert attributed(Mixture(TaskType.BINARY, {"linear": 1.0}, heads), feature_sets, np.zeros(ROWS, int)) is None

@@ -45,7 +45,7 @@ def grid(steps: int = 40) -> np.ndarray:
 
 def test_no_shares_on_a_grid_have_a_smaller_loss() -> None:
     target, answers = drawn(0)
-    found = blend_weights(TaskType.BINARY, "auroc", [trial(target, answers)])
+    result = blend_weights(TaskType.BINARY, "auroc", [trial(target, answers)])
     constant = log_loss(target, np.full(len(target), target.mean()))
     columns = np.column_stack(list(answers.values()))
 
@@ -53,7 +53,7 @@ def test_no_shares_on_a_grid_have_a_smaller_loss() -> None:
         pull = PULL / len(target) * np.sum((shares - 1 / 3) ** 2)
         return float(log_loss(target, columns @ shares) / constant + pull)
 
-    ours = np.array([found.get(name, 0.0) for name in NAMES])
+    ours = np.array([result.get(name, 0.0) for name in NAMES])
     assert loss(ours) <= min(loss(shares) for shares in grid()) + 1e-4
 
 
@@ -118,8 +118,8 @@ def test_a_row_that_speaks_of_two_counts_twice() -> None:
 )
 def test_with_few_labels_boosting_has_no_share_however_it_does(labels: int, allowed: tuple[str, ...]) -> None:
     target, answers = drawn(7)
-    told = {"zero-shot": answers["linear"], "linear": answers["sharp items"], "linear items": answers["baseline"]}
-    shares = blend_weights(TaskType.BINARY, "auroc", [trial(target, {**told, "boosted": target})], labels)
+    described = {"zero-shot": answers["linear"], "linear": answers["sharp items"], "linear items": answers["baseline"]}
+    shares = blend_weights(TaskType.BINARY, "auroc", [trial(target, {**described, "boosted": target})], labels)
     assert shares.keys() <= set(allowed)
     assert shares["zero-shot"] > shares.get("linear", 0.0)
 

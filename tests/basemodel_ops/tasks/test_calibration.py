@@ -64,9 +64,9 @@ def test_classes_of_an_entity_do_not_vouch_for_each_other(seed: int) -> None:
     generator = np.random.default_rng(seed)
     truth, target, _ = chances(30, 1.0)
     entity = np.repeat(generator.permutation(30), 20)
-    found = ClassCalibration.fit(truth[entity], target[entity], None, entity)
-    assert 0.5 < found.slope < 2
-    assert np.abs(found.offset).max() < 1
+    result = ClassCalibration.fit(truth[entity], target[entity], None, entity)
+    assert 0.5 < result.slope < 2
+    assert np.abs(result.offset).max() < 1
 
 
 def chances(rows: int, boldness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,40 +75,42 @@ def chances(rows: int, boldness: float) -> tuple[np.ndarray, np.ndarray, np.ndar
     logits = generator.normal(0, 1, (rows, 4))
     truth = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     target = (generator.random(rows)[:, None] > truth.cumsum(axis=1)).sum(axis=1)
-    said = np.exp(boldness * logits + [0.5, 0, 0, -0.5])
-    return truth, target, said / said.sum(axis=1, keepdims=True)
+    message = np.exp(boldness * logits + [0.5, 0, 0, -0.5])
+    return truth, target, message / message.sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("boldness", [0.4, 3.0])
 def test_chances_of_classes_are_mended(boldness: float) -> None:
-    truth, target, said = chances(6000, boldness)
-    found = ClassCalibration.fit(said[:4000], target[:4000]).apply(said[4000:])
-    np.testing.assert_allclose(found.sum(axis=1), 1)
-    assert np.abs(found - truth[4000:]).mean() < 0.3 * np.abs(said - truth)[4000:].mean()
+    truth, target, message = chances(6000, boldness)
+    result = ClassCalibration.fit(message[:4000], target[:4000]).apply(message[4000:])
+    np.testing.assert_allclose(result.sum(axis=1), 1)
+    assert np.abs(result - truth[4000:]).mean() < 0.3 * np.abs(message - truth)[4000:].mean()
 
 
 def test_chances_that_are_right_are_left_alone() -> None:
     truth, target, _ = chances(2000, 1.0)
-    found = ClassCalibration.fit(truth, target).apply(truth)
-    assert np.abs(found - truth).mean() < 0.02
+    result = ClassCalibration.fit(truth, target).apply(truth)
+    assert np.abs(result - truth).mean() < 0.02
 
 
 def test_a_class_that_had_no_chance_gets_none() -> None:
-    _, target, said = chances(1000, 3.0)
-    calibration = ClassCalibration.fit(said[:, :3] / said[:, :3].sum(axis=1, keepdims=True), np.minimum(target, 2))
-    wide = calibration.apply(np.pad(said[:, :3], ((0, 0), (0, 2))))
+    _, target, message = chances(1000, 3.0)
+    calibration = ClassCalibration.fit(
+        message[:, :3] / message[:, :3].sum(axis=1, keepdims=True), np.minimum(target, 2)
+    )
+    wide = calibration.apply(np.pad(message[:, :3], ((0, 0), (0, 2))))
     assert wide.shape == (1000, 5)
     assert (wide[:, 3:] == 0).all()
-    assert calibration.apply(said[:, :2]).shape == (1000, 3)
+    assert calibration.apply(message[:, :2]).shape == (1000, 3)
 
 
 def test_a_calibration_comes_back_from_its_arrays() -> None:
-    truth, target, said = chances(500, 2.0)
-    for one, asked in (
-        (ClassCalibration.fit(said, target), said),
-        (Calibration.fit(said[:, 0], (target == 0).astype(float)), truth[:, 0]),
+    truth, target, message = chances(500, 2.0)
+    for entry, requested in (
+        (ClassCalibration.fit(message, target), message),
+        (Calibration.fit(message[:, 0], (target == 0).astype(float)), truth[:, 0]),
     ):
-        again = load_calibration(one.arrays())
+        again = load_calibration(entry.arrays())
         assert again is not None
-        np.testing.assert_array_equal(again.apply(asked), one.apply(asked))
+        np.testing.assert_array_equal(again.apply(requested), entry.apply(requested))
     assert load_calibration({}) is None

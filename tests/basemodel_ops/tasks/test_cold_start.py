@@ -23,13 +23,13 @@ def test_few_such_rows_are_told_what_is_right_on_average(kind: TaskType) -> None
     target, is_warm = TARGETS[kind], warm(FEW_ROWS - 1)
     weight = GENERATOR.random(90) + 0.5
     answers = GENERATOR.random((90, 4) if kind is TaskType.MULTICLASS else 90)
-    found = ColdStart.of(kind, target, is_warm, weight).applied(answers, is_warm)
-    assert (found[is_warm] == answers[is_warm]).all()
+    result = ColdStart.of(kind, target, is_warm, weight).applied(answers, is_warm)
+    assert (result[is_warm] == answers[is_warm]).all()
     if kind is TaskType.MULTICLASS:
-        shares = [weight[target == one].sum() / weight.sum() for one in range(4)]
-        assert np.allclose(found[~is_warm], shares)
+        shares = [weight[target == entry].sum() / weight.sum() for entry in range(4)]
+        assert np.allclose(result[~is_warm], shares)
     else:
-        assert np.allclose(found[~is_warm], (target * weight).sum() / weight.sum())
+        assert np.allclose(result[~is_warm], (target * weight).sum() / weight.sum())
 
 
 @pytest.mark.parametrize("kind", TARGETS)

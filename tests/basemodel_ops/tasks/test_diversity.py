@@ -24,19 +24,19 @@ def sample(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def named(items: np.ndarray, scores: np.ndarray, vectors: np.ndarray, diversity: float, k: int) -> list[int]:
     """Places of the best k of one entity's candidates, by the formula of the paper."""
-    places = [place for place in range(len(items)) if np.isfinite(scores[place])]
-    if not places:
+    row_indices = [row_index for row_index in range(len(items)) if np.isfinite(scores[row_index])]
+    if not row_indices:
         return []
-    least, best = min(scores[places]), max(scores[places])
+    least, best = min(scores[row_indices]), max(scores[row_indices])
     chosen: list[int] = []
 
-    def worth(place: int) -> float:
-        relevance = (scores[place] - least) / max(best - least, 1e-12)
-        alike = max([0.0, *(float(vectors[items[place]] @ vectors[items[other]]) for other in chosen)])
+    def worth(row_index: int) -> float:
+        relevance = (scores[row_index] - least) / max(best - least, 1e-12)
+        alike = max([0.0, *(float(vectors[items[row_index]] @ vectors[items[other]]) for other in chosen)])
         return (1 - diversity) * relevance - diversity * alike
 
-    while len(chosen) < min(k, len(places)):
-        chosen.append(max((place for place in places if place not in chosen), key=worth))
+    while len(chosen) < min(k, len(row_indices)):
+        chosen.append(max((row_index for row_index in row_indices if row_index not in chosen), key=worth))
     return chosen
 
 
@@ -44,13 +44,13 @@ def named(items: np.ndarray, scores: np.ndarray, vectors: np.ndarray, diversity:
 @given(st.integers(0, 10_000), st.floats(0, 1), st.integers(1, 8))
 def test_items_are_named_as_a_loop_names_them(seed: int, diversity: float, k: int) -> None:
     items, scores, is_first, vectors = sample(seed)
-    found = diversified(items, scores, is_first, vectors, diversity, k)
+    result = diversified(items, scores, is_first, vectors, diversity, k)
     for entity in range(ENTITIES):
         expected = named(items[entity], np.where(is_first, scores, -np.inf)[entity], vectors, diversity, k)
-        ranked = np.argsort(-found[entity], kind="stable")[: len(expected)]
+        ranked = np.argsort(-result[entity], kind="stable")[: len(expected)]
         assert ranked.tolist() == expected
-        assert (np.diff(found[entity][ranked]) <= 1e-9).all()
-        assert np.isneginf(found[entity][~is_first[entity] | np.isneginf(scores[entity])]).all()
+        assert (np.diff(result[entity][ranked]) <= 1e-9).all()
+        assert np.isneginf(result[entity][~is_first[entity] | np.isneginf(scores[entity])]).all()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -58,8 +58,8 @@ def test_more_diversity_names_items_less_alike(seed: int) -> None:
     items, scores, is_first, vectors = sample(seed)
     likeness = []
     for diversity in (0.0, 1.0):
-        found = diversified(items, scores, is_first, vectors, diversity, 4)[1:]
-        best = np.take_along_axis(items[1:], np.argsort(-found, axis=1)[:, :4], axis=1)
+        result = diversified(items, scores, is_first, vectors, diversity, 4)[1:]
+        best = np.take_along_axis(items[1:], np.argsort(-result, axis=1)[:, :4], axis=1)
         pairs = np.einsum("ead,ebd->eab", vectors[best], vectors[best])
         likeness.append(pairs[:, ~np.eye(4, dtype=bool)].mean())
     assert likeness[1] < likeness[0]

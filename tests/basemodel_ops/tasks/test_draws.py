@@ -6,10 +6,10 @@ from basemodel_ops.tasks.draws import EntityDraws
 
 
 def test_rows_of_an_entity_come_together_as_often_as_it_is_drawn() -> None:
-    owner = np.array([7, 3, 7, 9, 3, 7])
-    rows = EntityDraws(owner).rows(np.random.default_rng(5))
+    entity_index = np.array([7, 3, 7, 9, 3, 7])
+    rows = EntityDraws(entity_index).rows(np.random.default_rng(5))
     drawn = np.array([3, 7, 9])[np.random.default_rng(5).integers(0, 3, 3)]
-    assert rows.tolist() == [row for entity in drawn for row in np.flatnonzero(owner == entity)]
+    assert rows.tolist() == [row for entity in drawn for row in np.flatnonzero(entity_index == entity)]
 
 
 def test_draws_follow_each_other_from_one_generator() -> None:

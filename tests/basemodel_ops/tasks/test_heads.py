@@ -59,7 +59,7 @@ def of_terms(seed: int, entities: int, items: int = 3000, had: int = 30) -> tupl
     chance[0, 500:550] *= 6
     chance[1, 550:600] *= 6
     chance /= chance.sum(axis=1, keepdims=True)
-    counts = np.stack([generator.multinomial(had, chance[one]) for one in target])
+    counts = np.stack([generator.multinomial(had, chance[entry]) for entry in target])
     return csr_array(np.log1p(counts).astype(np.float32)), target.astype(float)
 
 

@@ -16,13 +16,13 @@ def amounts(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.95])
 def test_bounds_cover_as_often_as_is_asked_for_whatever_the_size(coverage: float) -> None:
-    found = Interval.fit(*amounts(0, 4000), coverage)
+    result = Interval.fit(*amounts(0, 4000), coverage)
     answer, target = amounts(1, 20_000)
-    assert found.measured(answer, target)["coverage"] == pytest.approx(coverage, abs=0.02)
+    assert result.measured(answer, target)["coverage"] == pytest.approx(coverage, abs=0.02)
     for low, high in ((0, 20), (20, 60), (60, np.inf)):
-        some = (answer >= low) & (answer < high)
-        assert found.measured(answer[some], target[some])["coverage"] == pytest.approx(coverage, abs=0.05)
-    low, high = found.bounds(answer)
+        subset = (answer >= low) & (answer < high)
+        assert result.measured(answer[subset], target[subset])["coverage"] == pytest.approx(coverage, abs=0.05)
+    low, high = result.bounds(answer)
     assert ((low <= answer) & (answer <= high)).all()
     assert low.min() >= 0  # as no target was negative
 
@@ -35,9 +35,9 @@ def test_bounds_are_order_statistics_of_the_errors() -> None:
 
 
 def test_few_rows_are_one_group_and_the_largest_error_bounds() -> None:
-    found = Interval.fit(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 1.0]), 0.9)
-    assert len(found.below) == 1
-    assert found.above[0] == pytest.approx(signed_log1p(np.array([2.0]))[0] - signed_log1p(np.array([1.0]))[0])
+    result = Interval.fit(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 1.0]), 0.9)
+    assert len(result.below) == 1
+    assert result.above[0] == pytest.approx(signed_log1p(np.array([2.0]))[0] - signed_log1p(np.array([1.0]))[0])
     assert len(Interval.fit(*amounts(0, GROUPS * LEAST), 0.9).below) == GROUPS
 
 
@@ -50,7 +50,7 @@ def test_equal_answers_and_negative_targets() -> None:
 
 
 def test_they_are_kept_as_arrays() -> None:
-    found = Interval.fit(*amounts(0, 500), 0.8)
-    again = Interval.from_arrays(found.arrays())
+    result = Interval.fit(*amounts(0, 500), 0.8)
+    again = Interval.from_arrays(result.arrays())
     answer, _ = amounts(2, 50)
-    np.testing.assert_array_equal(again.bounds(answer), found.bounds(answer))
+    np.testing.assert_array_equal(again.bounds(answer), result.bounds(answer))

@@ -15,11 +15,11 @@ def test_the_best_are_those_of_a_sort(seed: int, k: int, more: int, ties: bool) 
     generator = np.random.default_rng(seed)
     scores = generator.standard_normal((4, k + more)).astype(np.float32)
     scores = np.maximum(scores, 0).round(1) if ties else scores
-    found = top_k_indices(scores, k)
-    assert all(len(set(row)) == k for row in found.tolist())
-    values = np.sort(np.take_along_axis(scores, found, axis=1), axis=1)
+    result = top_k_indices(scores, k)
+    assert all(len(set(row)) == k for row in result.tolist())
+    values = np.sort(np.take_along_axis(scores, result, axis=1), axis=1)
     np.testing.assert_array_equal(values, np.sort(scores, axis=1)[:, more:])
-    np.testing.assert_array_equal(found, top_k_indices(scores, k))
+    np.testing.assert_array_equal(result, top_k_indices(scores, k))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -33,8 +33,8 @@ def test_what_follows_is_a_product_read_at_some_places(seed: int) -> None:
     follow(chosen, had.indptr, had.indices, weights, after.indptr, after.indices, after.data, 9, items, out)
     for weight, answer in zip(weights, out, strict=True):
         weighted = csr_matrix((weight, had.indices, had.indptr), had.shape)
-        whole = (weighted.toarray() @ after.toarray())[chosen]
-        np.testing.assert_allclose(answer, np.take_along_axis(whole, items, axis=1), rtol=1e-5)
+        complete = (weighted.toarray() @ after.toarray())[chosen]
+        np.testing.assert_allclose(answer, np.take_along_axis(complete, items, axis=1), rtol=1e-5)
     np.testing.assert_array_equal(
         values_at(csr_matrix(had[chosen]), items), np.take_along_axis(had.toarray()[chosen], items, axis=1)
     )

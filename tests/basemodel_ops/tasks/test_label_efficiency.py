@@ -15,9 +15,9 @@ def measured(entities: int = 2_000) -> tuple[LabelEfficiency | None, list[tuple[
     """A curve whose metric is the share of all rows, and what was measured for it."""
     rows, drawn = 2 * entities, []
 
-    def measure(name: str, some: np.ndarray) -> float:
-        drawn.append((name, some))
-        return len(some) / rows if name != HEADS[-1] else float("nan")
+    def measure(name: str, subset: np.ndarray) -> float:
+        drawn.append((name, subset))
+        return len(subset) / rows if name != HEADS[-1] else float("nan")
 
     return label_efficiency("auroc", TARGET[:rows], ENTITY[:rows], DRAWS[ENTITY[:rows]], measure), drawn
 

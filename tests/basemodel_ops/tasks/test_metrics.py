@@ -19,18 +19,18 @@ from basemodel_ops.tasks.metrics import (
 
 
 def test_binary() -> None:
-    found = kind_of(TaskType.BINARY).metrics(np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.5, 0.8]))
-    assert found["auroc"] == pytest.approx(3 / 4)  # of four pairs one stands the wrong way
-    assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
-    assert found["brier"] == pytest.approx((0.01 + 0.36 + 0.25 + 0.04) / 4)
+    result = kind_of(TaskType.BINARY).metrics(np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.5, 0.8]))
+    assert result["auroc"] == pytest.approx(3 / 4)  # of four pairs one stands the wrong way
+    assert result["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert result["brier"] == pytest.approx((0.01 + 0.36 + 0.25 + 0.04) / 4)
 
 
 def test_regression() -> None:
-    found = kind_of(TaskType.REGRESSION).metrics(np.array([0.0, 3.0]), np.array([0.0, 1.0]))
-    assert found["mae"] == pytest.approx(1)
-    assert found["r2"] == pytest.approx(1 - 4 / 4.5)
+    result = kind_of(TaskType.REGRESSION).metrics(np.array([0.0, 3.0]), np.array([0.0, 1.0]))
+    assert result["mae"] == pytest.approx(1)
+    assert result["r2"] == pytest.approx(1 - 4 / 4.5)
     spread = 2 * (math.log(4) / 2) ** 2
-    assert found["r2_log"] == pytest.approx(1 - math.log(2) ** 2 / spread)
+    assert result["r2_log"] == pytest.approx(1 - math.log(2) ** 2 / spread)
 
 
 def test_logarithms_of_amounts_have_their_signs() -> None:
@@ -49,10 +49,10 @@ def test_answers_below_zero_are_none_where_no_amount_is() -> None:
 
 def test_multiclass() -> None:
     probability = np.array([[0.8, 0.2, 0.0], [0.3, 0.7, 0.0], [0.6, 0.4, 0.0]])
-    found = kind_of(TaskType.MULTICLASS).metrics(np.array([0, 1, 1]), probability)  # nobody is in the third class
-    assert found["accuracy"] == pytest.approx(2 / 3)
-    assert found["macro_auroc"] == pytest.approx(1)
-    assert found["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.7) + math.log(0.4)) / 3)
+    result = kind_of(TaskType.MULTICLASS).metrics(np.array([0, 1, 1]), probability)  # nobody is in the third class
+    assert result["accuracy"] == pytest.approx(2 / 3)
+    assert result["macro_auroc"] == pytest.approx(1)
+    assert result["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.7) + math.log(0.4)) / 3)
 
 
 @pytest.mark.parametrize("kind", METRICS_OF)
@@ -89,9 +89,9 @@ def test_what_is_not_finite_is_not_measured(kind: TaskType) -> None:
 def test_multilabel_leaves_out_labels_that_never_or_always_occur() -> None:
     target = np.array([[1, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 0]], bool)
     score = np.array([[0.9, 0.1, 0.2, 0.5], [0.2, 0.9, 0.3, 0.4], [0.1, 0.2, 0.9, 0.3]])
-    found = multilabel_metrics(target, score)
-    assert found["macro_auroc"] == pytest.approx((1 + 0.5) / 2)
-    assert found["map"] == pytest.approx((1 + 0.5) / 2)
+    result = multilabel_metrics(target, score)
+    assert result["macro_auroc"] == pytest.approx((1 + 0.5) / 2)
+    assert result["map"] == pytest.approx((1 + 0.5) / 2)
 
 
 def discount(rank: int) -> float:
@@ -101,19 +101,19 @@ def discount(rank: int) -> float:
 def test_ranking() -> None:
     ranked = np.array([[7, 1, 2, *range(100, 117)], [3, 4, 5, *range(200, 217)], [1, 2, 3, *range(300, 317)]])
     truth = [np.array([1, 2, -9]), np.array([216]), np.array([], int)]  # -9 is an item that nobody can rank
-    found = ranking_metrics(truth, ranked)
-    assert found["recall_20"] == pytest.approx((2 / 3 + 1) / 2)
+    result = ranking_metrics(truth, ranked)
+    assert result["recall_20"] == pytest.approx((2 / 3 + 1) / 2)
     ideal = discount(1) + discount(2) + discount(3)
-    assert found["ndcg_10"] == pytest.approx((discount(2) + discount(3)) / ideal / 2)  # rank 20 gains nothing at 10
+    assert result["ndcg_10"] == pytest.approx((discount(2) + discount(3)) / ideal / 2)  # rank 20 gains nothing at 10
 
 
 def test_ranking_of_more_positives_than_ten_can_reach_one() -> None:
-    found = ranking_metrics([np.arange(40)], np.arange(20)[None])
-    assert found["ndcg_10"] == pytest.approx(1)
-    assert found["recall_20"] == pytest.approx(0.5)
+    result = ranking_metrics([np.arange(40)], np.arange(20)[None])
+    assert result["ndcg_10"] == pytest.approx(1)
+    assert result["recall_20"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("items", [1, 3, 9, 10, 15])
 def test_ranking_of_a_small_catalogue(items: int) -> None:
-    found = ranking_metrics([np.array([0])], np.arange(items)[None])
-    assert found == {"recall_20": 1, "ndcg_10": 1}
+    result = ranking_metrics([np.array([0])], np.arange(items)[None])
+    assert result == {"recall_20": 1, "ndcg_10": 1}

@@ -26,8 +26,8 @@ CLASSES = {
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_class_is_a_value_of_any_type(name: str) -> None:
     (task,) = clinics.clinic(Cadence.WEEK, datetime(2024, 1, 1), 3, 7).contract().tasks
-    asked = task.model_copy(update={"type": TaskType.MULTICLASS})
-    target, classes = kind_of(TaskType.MULTICLASS).read(asked, pa.chunked_array([CLASSES[name]]))
+    requested = task.model_copy(update={"type": TaskType.MULTICLASS})
+    target, classes = kind_of(TaskType.MULTICLASS).read(requested, pa.chunked_array([CLASSES[name]]))
     assert target.dtype.kind == "i"
     assert target[0] == target[2] != target[1]
     assert classes is not None

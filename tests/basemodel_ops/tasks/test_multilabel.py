@@ -13,10 +13,10 @@ LABELS = 5
 
 def sample(seed: int, rows: int = 400) -> tuple[PairFeatureSets, np.ndarray]:
     generator = np.random.default_rng(seed)
-    own = generator.standard_normal((rows, LABELS, 2))
+    current = generator.standard_normal((rows, LABELS, 2))
     trained = generator.standard_normal((rows, LABELS, 3))
-    target = own[..., 0] + trained.mean(axis=2) * 2 + np.linspace(-1, 1, LABELS) > 0
-    return PairFeatureSets(own, trained, generator.standard_normal((rows, 2))), target
+    target = current[..., 0] + trained.mean(axis=2) * 2 + np.linspace(-1, 1, LABELS) > 0
+    return PairFeatureSets(current, trained, generator.standard_normal((rows, 2))), target
 
 
 @pytest.fixture(scope="module")
@@ -25,24 +25,26 @@ def fitted() -> dict[str, PairModel]:
 
 
 def test_answers_are_probabilities_of_every_pair_and_do_not_depend_on_other_rows(fitted: dict[str, PairModel]) -> None:
-    views, _ = sample(1, rows=1100)  # more than one block
+    feature_sets, _ = sample(1, rows=1100)  # more than one block
     for model in fitted.values():
-        answers = model.predict(views)
+        answers = model.predict(feature_sets)
         assert answers.shape == (1100, LABELS)
         assert ((answers >= 0) & (answers <= 1)).all()
-        some = np.array([3, 511, 512, 1099])
-        np.testing.assert_allclose(model.predict(views.rows(some)), answers[some], rtol=1e-9)
+        subset = np.array([3, 511, 512, 1099])
+        np.testing.assert_allclose(model.predict(feature_sets.rows(subset)), answers[subset], rtol=1e-9)
 
 
 def test_without_labels_the_mean_logit_answers(fitted: dict[str, PairModel]) -> None:
-    views, _ = sample(1)
-    np.testing.assert_allclose(fitted["zero-shot"].predict(views), 1 / (1 + np.exp(-views.model_outputs.mean(axis=2))))
+    feature_sets, _ = sample(1)
+    np.testing.assert_allclose(
+        fitted["zero-shot"].predict(feature_sets), 1 / (1 + np.exp(-feature_sets.model_outputs.mean(axis=2)))
+    )
 
 
 def test_a_blend_is_the_mean_of_its_parts(fitted: dict[str, PairModel]) -> None:
-    views, _ = sample(1)
-    parts = [fitted[name].predict(views) for name in ("zero-shot", "boosted")]
-    np.testing.assert_allclose(fitted["blend"].predict(views), np.mean(parts, axis=0))
+    feature_sets, _ = sample(1)
+    parts = [fitted[name].predict(feature_sets) for name in ("zero-shot", "boosted")]
+    np.testing.assert_allclose(fitted["blend"].predict(feature_sets), np.mean(parts, axis=0))
 
 
 def test_the_best_on_validation_is_chosen_and_what_is_learnt_helps(fitted: dict[str, PairModel]) -> None:
@@ -52,9 +54,11 @@ def test_the_best_on_validation_is_chosen_and_what_is_learnt_helps(fitted: dict[
 
 
 def test_saved_models_answer_the_same(fitted: dict[str, PairModel]) -> None:
-    views, _ = sample(1)
+    feature_sets, _ = sample(1)
     for name, model in fitted.items():
-        np.testing.assert_array_equal(PairModel.restore(name, model.state()).predict(views), model.predict(views))
+        np.testing.assert_array_equal(
+            PairModel.restore(name, model.state()).predict(feature_sets), model.predict(feature_sets)
+        )
 
 
 def test_the_same_seed_gives_the_same_model(fitted: dict[str, PairModel]) -> None:
@@ -63,11 +67,11 @@ def test_the_same_seed_gives_the_same_model(fitted: dict[str, PairModel]) -> Non
 
 
 def test_chances_are_mended_on_later_rows_and_no_order_changes(fitted: dict[str, PairModel]) -> None:
-    views, target = sample(1)
-    views = replace(views, model_outputs=4 * views.model_outputs - 2)
-    model = fitted["zero-shot"].calibrated(views, target, np.arange(len(target)))
-    before, after = fitted["zero-shot"].predict(views), model.predict(views)
+    feature_sets, target = sample(1)
+    feature_sets = replace(feature_sets, model_outputs=4 * feature_sets.model_outputs - 2)
+    model = fitted["zero-shot"].calibrated(feature_sets, target, np.arange(len(target)))
+    before, after = fitted["zero-shot"].predict(feature_sets), model.predict(feature_sets)
     assert np.mean((after - target) ** 2) < np.mean((before - target) ** 2) - 0.02
     np.testing.assert_array_equal(np.argsort(after, axis=0), np.argsort(before, axis=0))
     again = PairModel.restore(model.kind, model.state())
-    np.testing.assert_array_equal(again.predict(views), after)
+    np.testing.assert_array_equal(again.predict(feature_sets), after)

@@ -20,59 +20,61 @@ def sample(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     return keys, outputs, cutoff, generator.random(rows) + 0.5
 
 
-def told(group: int, kind: int, moment: int, sample: tuple[np.ndarray, ...]) -> list[float]:
+def expected_values(group: int, kind: int, moment: int, sample: tuple[np.ndarray, ...]) -> list[float]:
     """Rates and support of a group at a moment, row by row."""
     keys, outputs, cutoff, weight = sample
-    found: list[float] = []
+    result: list[float] = []
     for span in HALF_LIVES:
-        own, everyone = np.zeros(3), np.zeros(3)
+        current, everyone = np.zeros(3), np.zeros(3)
         for n in range(len(keys)):
             known = cutoff[n] + HORIZON * DAY
             if known <= moment:
                 counts = weight[n] * 2 ** (-(moment - known) / (span * HORIZON * DAY)) * np.array([*outputs[n], 1.0])
                 everyone += counts
-                own += counts * (keys[n, kind] == group)
+                current += counts * (keys[n, kind] == group)
         level = everyone[:2] / max(everyone[2], 1e-9)
-        found += [*((own[:2] + PRIOR * level) / (own[2] + PRIOR)), np.log1p(own[2])]
-    return found
+        result += [*((current[:2] + PRIOR * level) / (current[2] + PRIOR)), np.log1p(current[2])]
+    return result
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 40))
 def test_rates_are_the_faded_means_of_what_was_known(seed: int, rows: int) -> None:
     keys, outputs, cutoff, weight = data = sample(seed, rows)
-    found, peers = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
+    result, peers = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
     for row in range(rows):
-        wanted = [value for kind in range(2) for value in told(keys[row, kind], kind, int(cutoff[row]), data)]
-        np.testing.assert_allclose(found[row], wanted, rtol=1e-4, atol=1e-5)
+        wanted = [
+            value for kind in range(2) for value in expected_values(keys[row, kind], kind, int(cutoff[row]), data)
+        ]
+        np.testing.assert_allclose(result[row], wanted, rtol=1e-4, atol=1e-5)
     end = int(cutoff.max()) + HORIZON * DAY
-    asked = np.array([[0, 3], [9, 9]])  # nobody is in group 9
-    wanted = [[value for kind in range(2) for value in told(group, kind, end, data)] for group in (0, 9)]
-    wanted[0][6:] = told(3, 1, end, data)
-    np.testing.assert_allclose(peers.look_up(asked), wanted, rtol=1e-4, atol=1e-5)
+    requested = np.array([[0, 3], [9, 9]])  # nobody is in group 9
+    wanted = [[value for kind in range(2) for value in expected_values(group, kind, end, data)] for group in (0, 9)]
+    wanted[0][6:] = expected_values(3, 1, end, data)
+    np.testing.assert_allclose(peers.look_up(requested), wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_an_unknown_answer_has_no_effect() -> None:
     keys, outputs, cutoff, weight = sample(0, 200)
-    found, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
+    result, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
     moment = 20 * DAY
     changed = outputs.copy()
     unknown = cutoff + HORIZON * DAY > moment
     changed[unknown] = 1 - changed[unknown]
     again, _ = peer_values(keys, changed, cutoff, cutoff, HORIZON, weight)
-    np.testing.assert_array_equal(found[cutoff <= moment], again[cutoff <= moment])
-    assert not np.array_equal(found, again)
+    np.testing.assert_array_equal(result[cutoff <= moment], again[cutoff <= moment])
+    assert not np.array_equal(result, again)
 
 
 def test_a_row_may_know_less_than_at_its_cutoff() -> None:
     keys, outputs, cutoff, weight = sample(1, 100)
     early = np.minimum(cutoff, 12 * DAY)
-    found, _ = peer_values(keys, outputs, cutoff, early, HORIZON, weight)
+    result, _ = peer_values(keys, outputs, cutoff, early, HORIZON, weight)
     late = np.flatnonzero(cutoff > 12 * DAY)
     only = cutoff + HORIZON * DAY <= 12 * DAY
     _, peers = peer_values(keys[only], outputs[only], cutoff[only], cutoff[only], HORIZON, weight[only])
     rates = [0, 1, 3, 4, 6, 7, 9, 10]  # what fades is only support
-    np.testing.assert_allclose(found[late][:, rates], peers.look_up(keys[late])[:, rates], atol=0.2)
+    np.testing.assert_allclose(result[late][:, rates], peers.look_up(keys[late])[:, rates], atol=0.2)
 
 
 def test_saved_peers_tell_the_same() -> None:
@@ -84,11 +86,11 @@ def test_saved_peers_tell_the_same() -> None:
 
 def test_no_columns_and_no_rows_give_empty_features() -> None:
     none = np.zeros((3, 0), np.int64)
-    found, peers = peer_values(none, np.ones((3, 1)), np.zeros(3, np.int64), np.zeros(3, np.int64), HORIZON)
-    assert found.shape == (3, 0)
+    result, peers = peer_values(none, np.ones((3, 1)), np.zeros(3, np.int64), np.zeros(3, np.int64), HORIZON)
+    assert result.shape == (3, 0)
     assert peers.look_up(none).shape == (3, 0)
     empty = np.zeros(0, np.int64)
-    found, peers = peer_values(np.zeros((0, 1), np.int64), np.zeros((0, 1)), empty, empty, HORIZON)
+    result, peers = peer_values(np.zeros((0, 1), np.int64), np.zeros((0, 1)), empty, empty, HORIZON)
     assert peers.look_up(np.array([[1]])).shape == (1, 2 * len(HALF_LIVES))
 
 
@@ -109,17 +111,17 @@ def test_a_history_of_thousands_of_half_lives_is_told_as_its_end_alone() -> None
     far = 5000 * max(HALF_LIVES) * HORIZON * DAY
     old = keys[:40], outputs[:40], cutoff[:40] - far * np.arange(1, 41), weight[:40]
     both = [np.concatenate([early, late]) for early, late in zip(old, (keys, outputs, cutoff, weight), strict=True)]
-    found, peers = peer_values(both[0], both[1], both[2], both[2], HORIZON, both[3])
-    alone, own = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
-    assert np.isfinite(found).all()
-    np.testing.assert_allclose(found[40:], alone, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(peers.look_up(keys), own.look_up(keys), rtol=1e-5, atol=1e-6)
+    result, peers = peer_values(both[0], both[1], both[2], both[2], HORIZON, both[3])
+    alone, current = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
+    assert np.isfinite(result).all()
+    np.testing.assert_allclose(result[40:], alone, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(peers.look_up(keys), current.look_up(keys), rtol=1e-5, atol=1e-6)
 
 
 def test_answers_are_known_when_it_is_said_that_they_are() -> None:
     keys, outputs, cutoff, weight = sample(0, 200)
-    said, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight, cutoff + HORIZON * DAY)
+    message, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight, cutoff + HORIZON * DAY)
     default, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight)
-    np.testing.assert_array_equal(said, default)
+    np.testing.assert_array_equal(message, default)
     never, _ = peer_values(keys, outputs, cutoff, cutoff, HORIZON, weight, np.full(200, 99 * DAY))
     assert (never[:, 2::3] == 0).all()

@@ -22,23 +22,23 @@ def quality(rankings: Rankings, others: Sequence[Query], candidate: str) -> floa
 
 
 def test_what_is_chosen_answers_others_better_and_few_fit_no_ranker() -> None:
-    many, few, asked = queries(0, 500), queries(1, 40), queries(2, 300)
-    plain = best_policy(asked, [query.candidates.scores(BASELINES["baseline"]) for query in asked])[1][METRIC]
+    many, few, requested = queries(0, 500), queries(1, 40), queries(2, 300)
+    plain = best_policy(requested, [query.candidates.scores(BASELINES["baseline"]) for query in requested])[1][METRIC]
     trained = Rankings.learn(many, seed=0)
-    assert quality(trained, asked, trained.selected) > plain
+    assert quality(trained, requested, trained.selected) > plain
     small = Rankings.learn(few, seed=0)
     assert small.ranker is None
-    found = quality(small, asked, small.selected)
-    assert 0 < found <= 1
+    result = quality(small, requested, small.selected)
+    assert 0 < result <= 1
     again = Rankings.learn(few, seed=0)
-    assert quality(again, asked, again.selected) == found
+    assert quality(again, requested, again.selected) == result
     assert np.isfinite(small.weights[small.selected]).all()
 
 
 def test_every_way_is_measured_and_the_best_ships() -> None:
     trained = Rankings.learn(queries(0, 500), seed=0)
     assert set(trained.metrics) == {*trained.weights, "reranked"} == set(trained.policies)
-    assert trained.metrics[trained.selected][METRIC] == max(own[METRIC] for own in trained.metrics.values())
+    assert trained.metrics[trained.selected][METRIC] == max(current[METRIC] for current in trained.metrics.values())
 
 
 def test_weights_that_few_chose_are_worth_no_more_than_they_are_to_others() -> None:
@@ -80,8 +80,8 @@ def test_the_baseline_ships_unless_a_candidate_is_clearly_better() -> None:
     (query,) = queries(4, 40)
     generator = np.random.default_rng(1)
     noise = [replace(query, truth=[generator.choice(ITEMS, 2, replace=False) for _ in query.truth]) for _ in range(12)]
-    shipped = [Rankings.learn([current], seed, ("keep",)).selected for seed, current in enumerate(noise)]
-    assert shipped.count("baseline") >= 8
+    selected = [Rankings.learn([current], seed, ("keep",)).selected for seed, current in enumerate(noise)]
+    assert selected.count("baseline") >= 8
 
 
 def test_novelty_is_the_mean_surprise_of_what_is_shown() -> None:
@@ -90,6 +90,6 @@ def test_novelty_is_the_mean_surprise_of_what_is_shown() -> None:
     events = np.expm1(query.pair_features.interactions.item_statistics.popularity[-1])
     shown = query.candidates.best(popular, 5)[0].ravel()
     expected = np.mean([-np.log2(events[item] / events.sum()) for item in shown if item >= 0])
-    found = measure_scores([query], [popular], k=5)["novelty"]
-    assert found == pytest.approx(expected)
-    assert found < measure_scores([query], [-popular], k=5)["novelty"]
+    result = measure_scores([query], [popular], k=5)["novelty"]
+    assert result == pytest.approx(expected)
+    assert result < measure_scores([query], [-popular], k=5)["novelty"]

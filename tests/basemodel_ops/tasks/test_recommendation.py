@@ -26,16 +26,18 @@ ENTITIES, CUTOFF = 6, 300 * DAY
 
 def sample(seed: int, items: int = 40, events: int = 150) -> tuple[History, np.ndarray]:
     generator = np.random.default_rng(seed)
-    owner = np.sort(generator.integers(0, ENTITIES, events))
+    entity_index = np.sort(generator.integers(0, ENTITIES, events))
     time = generator.integers(200, 320, events) * DAY
-    order = np.lexsort((time, owner))
+    order = np.lexsort((time, entity_index))
     codes = {"item": generator.integers(-1, items, events).astype(np.int32)}
-    start = np.searchsorted(owner, np.arange(ENTITIES + 1)).astype(np.int64)
+    start = np.searchsorted(entity_index, np.arange(ENTITIES + 1)).astype(np.int64)
     vectors = generator.standard_normal((items, 4)).astype(np.float32)
     return History(start, time[order], None, codes, {}), vectors
 
 
-def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cutoff: int = CUTOFF) -> PairFeatures:
+def random_pair_features(
+    seed: int, items: int = 40, entities: np.ndarray | None = None, cutoff: int = CUTOFF
+) -> PairFeatures:
     history, vectors = sample(seed, items)
     known = sequences_before(history, "item", CUTOFF)
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
@@ -47,7 +49,7 @@ def affinity(seed: int, items: int = 40, entities: np.ndarray | None = None, cut
 def dense(seed: int, items: int = 40) -> np.ndarray:
     """Evidence (entities, items, kinds) from a loop over events; -inf where nobody had the item lately."""
     history, vectors = sample(seed, items)
-    found = affinity(seed, items)
+    result = random_pair_features(seed, items)
     personal, popular, follows = np.zeros((ENTITIES, items)), np.zeros(items), np.zeros((ENTITIES, items))
     for entity in range(ENTITIES):
         rows = range(history.start[entity], history.start[entity + 1])
@@ -56,17 +58,17 @@ def dense(seed: int, items: int = 40) -> np.ndarray:
             for row in rows
             if history.item_ids["item"][row] >= 0 and history.time[row] < CUTOFF
         ]
-        back = {age: place for place, age in enumerate(sorted({age for _, age in events}))}
+        back = {age: row_index for row_index, age in enumerate(sorted({age for _, age in events}))}
         for item, age in events:
             personal[entity, item] += 2 ** (-age / HALF_LIVES[2])
             popular[item] += age <= POPULAR_DAYS[-1]
             if (weight := 2 ** (-back[age] / 3)) >= FAINT:
-                follows[entity] += weight * found.interactions.item_models.relations.follows.toarray()[item]
+                follows[entity] += weight * result.interactions.item_models.relations.follows.toarray()[item]
     seen = popular > 0
-    query = np.einsum("p,epd->ed", START, found.pools)
+    query = np.einsum("p,epd->ed", START, result.pools)
     close = np.maximum(query @ vectors.T / np.maximum(np.linalg.norm(query, axis=1, keepdims=True), 1e-9), 0)
     follows /= np.maximum(follows[:, seen].max(axis=1, keepdims=True), 1e-9)
-    logits = found.queries @ vectors.T
+    logits = result.queries @ vectors.T
     trained = np.maximum(1 + (logits - logits[:, seen].max(axis=1, keepdims=True)) / TEMPERATURE, 0)
     personal /= np.maximum(np.linalg.norm(personal, axis=1, keepdims=True), 1e-12)
     kinds = [personal, np.broadcast_to(popular / popular.max(), personal.shape), close, follows, trained]
@@ -75,10 +77,10 @@ def dense(seed: int, items: int = 40) -> np.ndarray:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.floats(0.01, 1), min_size=len(KINDS), max_size=len(KINDS)))
-def test_a_shortlist_ranks_as_all_items_would(seed: int, weights: list[float]) -> None:
+def test_a_candidate_set_ranks_as_all_items_would(seed: int, weights: list[float]) -> None:
     scores = dense(seed) @ np.array(weights)
-    shortlist = retrieve_candidates(affinity(seed))
-    items, values = shortlist.best(shortlist.scores(tuple(weights)), 10)
+    candidates = retrieve_candidates(random_pair_features(seed))
+    items, values = candidates.best(candidates.scores(tuple(weights)), 10)
     best = -np.sort(-scores, axis=1)[:, : items.shape[1]]
     np.testing.assert_allclose(values, best, rtol=1e-3, atol=1e-4)
     known = np.isfinite(best)
@@ -89,10 +91,13 @@ def test_a_shortlist_ranks_as_all_items_would(seed: int, weights: list[float]) -
 
 
 def test_chosen_entities_keep_their_evidence() -> None:
-    everyone, some = retrieve_candidates(affinity(0)), retrieve_candidates(affinity(0, entities=np.array([4, 1])))
+    everyone, subset = (
+        retrieve_candidates(random_pair_features(0)),
+        retrieve_candidates(random_pair_features(0, entities=np.array([4, 1]))),
+    )
     weights = (1, 0.1, 0.1, 0.1, 0.1)
     items, scores = everyone.best(everyone.scores(weights), 5)
-    some_items, some_scores = some.best(some.scores(weights), 5)
+    some_items, some_scores = subset.best(subset.scores(weights), 5)
     np.testing.assert_array_equal(some_items, items[[4, 1]])
     np.testing.assert_allclose(some_scores, scores[[4, 1]], rtol=1e-5)
 
@@ -102,21 +107,21 @@ def test_a_large_catalogue_is_compared_by_its_popular_items_and_those_an_entity_
 ) -> None:
     monkeypatch.setattr(recommendation, "COMPARED", 4)
     monkeypatch.setattr(recommendation, "PER_KIND", 2)
-    found = affinity(0)
-    shortlist = retrieve_candidates(found)
-    popular = found.interactions.item_statistics.popularity[-1]
+    result = random_pair_features(0)
+    candidates = retrieve_candidates(result)
+    popular = result.interactions.item_statistics.popularity[-1]
     near = set(np.argsort(-popular, kind="stable")[:4].tolist())
-    strangers = 0
-    for entity, items in enumerate(shortlist.items):
-        personal = found.decayed_counts[2].toarray()[entity] * (popular > 0)
+    foreign = 0
+    for entity, items in enumerate(candidates.items):
+        personal = result.decayed_counts[2].toarray()[entity] * (popular > 0)
         assert set(items.tolist()) <= near | set(np.flatnonzero(personal).tolist())
         assert int(personal.argmax()) in items
-        strangers += len(set(items.tolist()) - near)
-    assert strangers > 0
-    assert np.isfinite(shortlist.retrieval_scores).all()
-    some = retrieve_candidates(affinity(0, entities=np.array([4, 1])))
-    np.testing.assert_array_equal(some.items, shortlist.items[[4, 1]])
-    np.testing.assert_allclose(some.retrieval_scores, shortlist.retrieval_scores[[4, 1]], rtol=1e-5)
+        foreign += len(set(items.tolist()) - near)
+    assert foreign > 0
+    assert np.isfinite(candidates.retrieval_scores).all()
+    subset = retrieve_candidates(random_pair_features(0, entities=np.array([4, 1])))
+    np.testing.assert_array_equal(subset.items, candidates.items[[4, 1]])
+    np.testing.assert_allclose(subset.retrieval_scores, candidates.retrieval_scores[[4, 1]], rtol=1e-5)
 
 
 def truncate(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,20 +132,20 @@ def truncate(items: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 @pytest.mark.parametrize("items", [1, 2, 7])
 def test_a_small_catalogue_is_ranked_whole(items: int) -> None:
-    shortlist = retrieve_candidates(affinity(0, items))
-    ranked, _ = truncate(*shortlist.best(shortlist.scores((1, 0.1, 0.1, 0, 0)), 20))
+    candidates = retrieve_candidates(random_pair_features(0, items))
+    ranked, _ = truncate(*candidates.best(candidates.scores((1, 0.1, 0.1, 0, 0)), 20))
     assert np.sort(ranked, axis=1).tolist() == [list(range(items))] * ENTITIES
 
 
 def test_nothing_recent_leaves_nothing_to_recommend() -> None:
-    shortlist = retrieve_candidates(affinity(0, cutoff=150 * DAY))
-    items, scores = truncate(*shortlist.best(shortlist.scores((1, 0.1, 0.1, 0, 0)), 20))
+    candidates = retrieve_candidates(random_pair_features(0, cutoff=150 * DAY))
+    items, scores = truncate(*candidates.best(candidates.scores((1, 0.1, 0.1, 0, 0)), 20))
     assert items.shape == scores.shape == (ENTITIES, 0)
 
 
 def test_nobody_to_recommend_to_is_no_mistake() -> None:
-    shortlist = retrieve_candidates(affinity(0, entities=np.zeros(0, int)))
-    items, scores = shortlist.best(shortlist.scores((1, 0.1, 0.1, 0, 0)), 20)
+    candidates = retrieve_candidates(random_pair_features(0, entities=np.zeros(0, int)))
+    items, scores = candidates.best(candidates.scores((1, 0.1, 0.1, 0, 0)), 20)
     assert items.shape == scores.shape
     assert len(items) == 0
 

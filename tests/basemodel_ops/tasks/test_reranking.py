@@ -33,22 +33,22 @@ ENTITIES = np.array([4, 0, 2])
 
 def sample(seed: int, entities: int = 6, events: int = 200) -> tuple[History, ItemModels]:
     generator = np.random.default_rng(seed)
-    owner = np.sort(generator.integers(0, entities, events))
+    entity_index = np.sort(generator.integers(0, entities, events))
     time = generator.integers(150, 320, events) * DAY
-    order = np.lexsort((time, owner))
+    order = np.lexsort((time, entity_index))
     codes = {"item": generator.integers(-1, ITEMS, events).astype(np.int32)}
-    start = np.searchsorted(owner, np.arange(entities + 1)).astype(np.int64)
+    start = np.searchsorted(entity_index, np.arange(entities + 1)).astype(np.int64)
     vectors = generator.standard_normal((ITEMS, 4)).astype(np.float32)
-    facts = {"kind": generator.integers(-1, 4, ITEMS), "maker": np.full(ITEMS, -1)}
+    attributes = {"kind": generator.integers(-1, 4, ITEMS), "maker": np.full(ITEMS, -1)}
     history = History(start, time[order], None, codes, {})
-    return history, trained_on(history, vectors, facts)
+    return history, trained_on(history, vectors, attributes)
 
 
-def trained_on(history: History, vectors: np.ndarray, facts: dict[str, np.ndarray]) -> ItemModels:
+def trained_on(history: History, vectors: np.ndarray, attributes: dict[str, np.ndarray]) -> ItemModels:
     """What is known at `END`, with an untrained network."""
     known = sequences_before(history, "item", END)
     network = learn_retrieval(known, vectors, 0, lambda line: None, epochs=0)
-    return ItemModels(vectors, facts, Relations.of(known, ITEMS), network)
+    return ItemModels(vectors, attributes, Relations.of(known, ITEMS), network)
 
 
 def events_of(history: History, entity: int) -> list[tuple[int, float]]:
@@ -65,41 +65,43 @@ def events_of(history: History, entity: int) -> list[tuple[int, float]]:
 @given(st.integers(0, 10_000))
 def test_the_numbers_of_a_pair_are_those_of_its_events(seed: int) -> None:
     history, trained = sample(seed)
-    vectors, facts = trained.vectors, trained.attributes
-    affinity = PairFeatures.of(InteractionSnapshot.before(history, "item", trained, CUTOFF), ENTITIES)
+    vectors, attributes = trained.vectors, trained.attributes
+    pair_features = PairFeatures.of(InteractionSnapshot.before(history, "item", trained, CUTOFF), ENTITIES)
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
-    found = dict(zip(affinity.names, affinity.rows(np.arange(len(ENTITIES)), items).transpose(2, 0, 1), strict=True))
+    result = dict(
+        zip(pair_features.names, pair_features.rows(np.arange(len(ENTITIES)), items).transpose(2, 0, 1), strict=True)
+    )
     everyone = [event for entity in range(history.entities) for event in events_of(history, entity)]
     for row, entity in enumerate(ENTITIES):
-        mine = events_of(history, int(entity))
-        moments = sorted({age for _, age in mine})
-        back = {age: place for place, age in enumerate(moments)}
-        pool = sum((2 ** (-back[age] / 3) * vectors[item] for item, age in mine), np.zeros(4))
+        chosen = events_of(history, int(entity))
+        moments = sorted({age for _, age in chosen})
+        back = {age: row_index for row_index, age in enumerate(moments)}
+        pool = sum((2 ** (-back[age] / 3) * vectors[item] for item, age in chosen), np.zeros(4))
         after = trained.relations.follows.toarray()
-        follows = sum((2 ** (-back[age] / 3) * after[item] for item, age in mine if back[age] <= 21), np.zeros(ITEMS))
-        query = trained.retrieval.queries(affinity.interactions.sequences, np.array([entity]))[0]
+        follows = sum((2 ** (-back[age] / 3) * after[item] for item, age in chosen if back[age] <= 21), np.zeros(ITEMS))
+        query = trained.retrieval.queries(pair_features.interactions.sequences, np.array([entity]))[0]
         logits = vectors @ query
         for item in range(ITEMS):
-            ages = sorted({age for other, age in mine if other == item})
-            decayed = sum(2 ** (-age / HALF_LIVES[1]) for other, age in mine if other == item)
-            assert found["personal_30"][row, item] == pytest.approx(np.log1p(decayed), abs=1e-4)
-            assert found["days"][row, item] == pytest.approx(np.log1p(len(ages)), abs=1e-4)
-            assert found["since"][row, item] == pytest.approx(np.log1p(ages[0] if ages else NEVER), abs=1e-4)
+            ages = sorted({age for other, age in chosen if other == item})
+            decayed = sum(2 ** (-age / HALF_LIVES[1]) for other, age in chosen if other == item)
+            assert result["personal_30"][row, item] == pytest.approx(np.log1p(decayed), abs=1e-4)
+            assert result["days"][row, item] == pytest.approx(np.log1p(len(ages)), abs=1e-4)
+            assert result["since"][row, item] == pytest.approx(np.log1p(ages[0] if ages else NEVER), abs=1e-4)
             gap = (ages[-1] - ages[0]) / (len(ages) - 1) if len(ages) > 1 else NEVER
-            assert found["gap"][row, item] == pytest.approx(np.log1p(gap), abs=1e-4)
+            assert result["gap"][row, item] == pytest.approx(np.log1p(gap), abs=1e-4)
             popular = sum(age <= 56 for other, age in everyone if other == item) / 56
-            assert found["popular_56"][row, item] == pytest.approx(np.log1p(popular), abs=1e-4)
+            assert result["popular_56"][row, item] == pytest.approx(np.log1p(popular), abs=1e-4)
             cosine = pool @ vectors[item] / max(np.linalg.norm(pool), 1e-12)
-            assert found["close_1"][row, item] == pytest.approx(cosine, abs=1e-3)
-            assert found["follows_3"][row, item] == pytest.approx(follows[item], abs=1e-3)
-            assert found["learnt"][row, item] == pytest.approx(logits[item] - np.log(np.exp(logits).sum()), abs=1e-3)
-            kind = facts["kind"][item]
-            weight = {other: 2 ** (-age / HALF_LIVES[-1]) for other, age in mine}
-            total = sum(2 ** (-age / HALF_LIVES[-1]) for other, age in mine if facts["kind"][other] >= 0)
-            own = sum(2 ** (-age / HALF_LIVES[-1]) for other, age in mine if facts["kind"][other] == kind)
-            share = own / total if kind >= 0 and total and weight else 0
-            assert found["share_0"][row, item] == pytest.approx(share, abs=1e-4)
-            assert found["share_1"][row, item] == 0
+            assert result["close_1"][row, item] == pytest.approx(cosine, abs=1e-3)
+            assert result["follows_3"][row, item] == pytest.approx(follows[item], abs=1e-3)
+            assert result["learnt"][row, item] == pytest.approx(logits[item] - np.log(np.exp(logits).sum()), abs=1e-3)
+            kind = attributes["kind"][item]
+            weight = {other: 2 ** (-age / HALF_LIVES[-1]) for other, age in chosen}
+            total = sum(2 ** (-age / HALF_LIVES[-1]) for other, age in chosen if attributes["kind"][other] >= 0)
+            current = sum(2 ** (-age / HALF_LIVES[-1]) for other, age in chosen if attributes["kind"][other] == kind)
+            share = current / total if kind >= 0 and total and weight else 0
+            assert result["share_0"][row, item] == pytest.approx(share, abs=1e-4)
+            assert result["share_1"][row, item] == 0
 
 
 def test_nothing_at_or_after_the_cutoff_changes_a_number() -> None:
@@ -111,8 +113,8 @@ def test_nothing_at_or_after_the_cutoff_changes_a_number() -> None:
     items = np.tile(np.arange(ITEMS), (len(ENTITIES), 1))
     everyone = np.arange(len(ENTITIES))
     before, after = (
-        PairFeatures.of(InteractionSnapshot.before(one, "item", trained, CUTOFF), ENTITIES).rows(everyone, items)
-        for one in (history, changed)
+        PairFeatures.of(InteractionSnapshot.before(entry, "item", trained, CUTOFF), ENTITIES).rows(everyone, items)
+        for entry in (history, changed)
     )
     np.testing.assert_array_equal(before, after)
     again = trained_on(changed, trained.vectors, dict(trained.attributes))
@@ -124,16 +126,16 @@ def queries(seed: int, entities: int = 500) -> list[Query]:
     """What is taken next is of the kind that the entity took most; nothing else speaks for it."""
     generator = np.random.default_rng(seed)
     history, trained = sample(seed, entities, entities * 12)
-    facts = {**trained.attributes, "kind": np.arange(ITEMS) % 5}
+    attributes = {**trained.attributes, "kind": np.arange(ITEMS) % 5}
     favourite = np.arange(entities) % 5
-    owner = np.repeat(np.arange(entities), np.diff(history.start))
-    codes = favourite[owner] + 5 * generator.integers(0, 6, len(owner))
+    entity_index = np.repeat(np.arange(entities), np.diff(history.start))
+    codes = favourite[entity_index] + 5 * generator.integers(0, 6, len(entity_index))
     history = History(history.start, history.time, None, {"item": codes.astype(np.int32)}, {})
     everyone = np.arange(entities)
-    truth = [np.array([favourite[one] + 5 * generator.integers(0, 6)]) for one in everyone]
-    known = InteractionSnapshot.before(history, "item", trained_on(history, trained.vectors, facts), CUTOFF)
-    affinity = PairFeatures.of(known, everyone)
-    return [Query(retrieve_candidates(affinity), affinity, truth)]
+    truth = [np.array([favourite[entry] + 5 * generator.integers(0, 6)]) for entry in everyone]
+    known = InteractionSnapshot.before(history, "item", trained_on(history, trained.vectors, attributes), CUTOFF)
+    pair_features = PairFeatures.of(known, everyone)
+    return [Query(retrieve_candidates(pair_features), pair_features, truth)]
 
 
 def test_new_items_are_ranked_apart() -> None:
@@ -156,10 +158,10 @@ def test_items_never_had_are_those_of_a_loop(seed: int) -> None:
     had = generator.random((6, ITEMS)) < 0.3
     items = [generator.choice(np.arange(-3, ITEMS), generator.integers(0, 9), replace=False) for _ in had]
     items[1] = np.zeros(0, np.int64)
-    found = never_had(items, csr_matrix(had.astype(float)))
-    assert len(found) == len(items)
-    for row, own in enumerate(items):
-        assert found[row].tolist() == [item for item in own.tolist() if item < 0 or not had[row, item]]
+    result = never_had(items, csr_matrix(had.astype(float)))
+    assert len(result) == len(items)
+    for row, current in enumerate(items):
+        assert result[row].tolist() == [item for item in current.tolist() if item < 0 or not had[row, item]]
     assert never_had([], csr_matrix((0, ITEMS))) == []
 
 
@@ -168,15 +170,15 @@ def test_the_policy_is_the_one_that_measures_better() -> None:
     personal = query.candidates.retrieval_scores[:, :, 0]
     assert best_policy([query], [personal])[0] == "keep"
     had = [items[query.candidates.retrieval_scores[row, :, 0] > 0] for row, items in enumerate(query.candidates.items)]
-    only_new = [np.setdiff1d(query.candidates.items[row], mine)[:1] for row, mine in enumerate(had)]
-    asked = [replace(query, truth=only_new)]
-    assert best_policy(asked, [personal], ["keep"]) == ("keep", measure_scores(asked, [personal]))
-    assert ndcg(asked, [personal], ["keep"]) < ndcg(asked, [personal])
+    only_new = [np.setdiff1d(query.candidates.items[row], chosen)[:1] for row, chosen in enumerate(had)]
+    requested = [replace(query, truth=only_new)]
+    assert best_policy(requested, [personal], ["keep"]) == ("keep", measure_scores(requested, [personal]))
+    assert ndcg(requested, [personal], ["keep"]) < ndcg(requested, [personal])
     policy, metrics = best_policy([replace(query, truth=only_new)], [personal])
     assert policy == "remove"
     (scores,) = apply_policy(policy, [query], [personal])
     best, _ = query.candidates.best(scores, 5)
-    assert not any(np.isin(best[row], mine).any() for row, mine in enumerate(had))
+    assert not any(np.isin(best[row], chosen).any() for row, chosen in enumerate(had))
     assert metrics["ndcg_10"] == ndcg([replace(query, truth=only_new)], [personal])
 
 
@@ -195,20 +197,20 @@ def test_ranking_metrics_are_those_of_a_loop(seed: int) -> None:
             recall.append(sum(hits) / len(items))
             ideal = sum(1 / np.log2(rank + 2) for rank in range(min(len(items), 10)))
             gain.append(sum(hit / np.log2(rank + 2) for rank, hit in enumerate(hits[:10])) / ideal)
-    found = ranking_metrics(truth, ranked)
-    assert found["recall_20"] == pytest.approx(np.mean(recall))
-    assert found["ndcg_10"] == pytest.approx(np.mean(gain))
+    result = ranking_metrics(truth, ranked)
+    assert result["recall_20"] == pytest.approx(np.mean(recall))
+    assert result["ndcg_10"] == pytest.approx(np.mean(gain))
 
 
 def test_an_entity_is_in_one_half_at_all_cutoffs() -> None:
     (query,) = queries(5, entities=60)
     later = np.roll(np.arange(60), 7)  # others stand at its place a week later
-    sides = halves([replace(query, entity_index=index) for index in (np.arange(60), later)], 0)
-    np.testing.assert_array_equal(sides[1], sides[0][later])
-    assert 15 < sides[0].sum() < 45
+    entity_halves = halves([replace(query, entity_index=index) for index in (np.arange(60), later)], 0)
+    np.testing.assert_array_equal(entity_halves[1], entity_halves[0][later])
+    assert 15 < entity_halves[0].sum() < 45
     (alone,) = halves([query], 0)
-    np.testing.assert_array_equal(alone, sides[0])
-    (some,) = sampled([replace(query, entity_index=later)], 20, 0)
-    assert some.entity_index is not None
+    np.testing.assert_array_equal(alone, entity_halves[0])
+    (subset,) = sampled([replace(query, entity_index=later)], 20, 0)
+    assert subset.entity_index is not None
     truth = {int(whose): items.tolist() for whose, items in zip(later, query.truth, strict=True)}
-    assert [truth[int(whose)] for whose in some.entity_index] == [items.tolist() for items in some.truth]
+    assert [truth[int(whose)] for whose in subset.entity_index] == [items.tolist() for items in subset.truth]

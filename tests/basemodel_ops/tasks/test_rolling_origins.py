@@ -13,16 +13,16 @@ def test_moments_learn_from_what_was_known_when_they_begin(horizon: int) -> None
     cutoff = np.repeat(np.arange(60), 5)
     part = np.where(cutoff < 40, "train", "embargo").astype("<U10")
     part[(cutoff == 40 + horizon) | (cutoff == 41 + horizon)] = "validation"
-    found = rolling_origins(cutoff, part, horizon, horizon, 0)
-    assert len(found) == ORIGINS
-    assert (part[found[0][1]] == "validation").all()
-    for _, measured in found[1:]:
+    result = rolling_origins(cutoff, part, horizon, horizon, 0)
+    assert len(result) == ORIGINS
+    assert (part[result[0][1]] == "validation").all()
+    for _, measured in result[1:]:
         assert (part[measured] == "train").all()
         assert len(np.unique(cutoff[measured])) == WEEK
-    for trained, measured in found:
+    for trained, measured in result:
         assert cutoff[trained].max() + horizon <= cutoff[measured].min()
         assert (part[trained] == "train").all()
-    for (_, newer), (_, older) in pairwise(found):
+    for (_, newer), (_, older) in pairwise(result):
         assert cutoff[older].max() + horizon <= cutoff[newer].min()
 
 
@@ -30,22 +30,22 @@ def test_moments_of_a_weekly_grid_are_as_wide_as_validation() -> None:
     cutoff = np.repeat(np.arange(40), 5) * 7
     part = np.where(cutoff < 210, "train", "embargo").astype("<U10")
     part[np.isin(cutoff, (217, 224, 231))] = "validation"
-    found = rolling_origins(cutoff, part, 7, 7, 0)
-    assert [len(np.unique(cutoff[measured])) for _, measured in found] == [3] * ORIGINS
+    result = rolling_origins(cutoff, part, 7, 7, 0)
+    assert [len(np.unique(cutoff[measured])) for _, measured in result] == [3] * ORIGINS
 
 
 def test_moments_of_a_long_grid_with_few_rows_each_are_as_wide_as_it_takes() -> None:
     cutoff = np.repeat(np.arange(1000), 20)
     part = np.where(cutoff < 900, "train", np.where(cutoff < 902, "validation", "test"))
-    found = rolling_origins(cutoff, part, 1, 1, 0)
-    assert [len(measured) for _, measured in found] == [40, LEAST_MEASURED, LEAST_MEASURED]
+    result = rolling_origins(cutoff, part, 1, 1, 0)
+    assert [len(measured) for _, measured in result] == [40, LEAST_MEASURED, LEAST_MEASURED]
 
 
 def test_moments_of_few_rows_take_no_more_than_a_tenth_of_the_time() -> None:
     cutoff = np.repeat(np.arange(100), 5)
     part = np.where(cutoff < 90, "train", np.where(cutoff < 92, "validation", "test"))
-    found = rolling_origins(cutoff, part, 1, 1, 0)
-    assert [len(np.unique(cutoff[measured])) for _, measured in found[1:]] == [9, 8]
+    result = rolling_origins(cutoff, part, 1, 1, 0)
+    assert [len(np.unique(cutoff[measured])) for _, measured in result[1:]] == [9, 8]
 
 
 def test_a_short_grid_has_fewer_moments() -> None:
@@ -56,9 +56,9 @@ def test_a_short_grid_has_fewer_moments() -> None:
 
 def test_moments_of_traits_are_random_parts_of_the_same_sizes() -> None:
     part = np.where(np.arange(100) < 80, "train", np.where(np.arange(100) < 90, "validation", "test"))
-    found = rolling_origins(np.zeros(100, int), part, None, 0, 0)
-    assert len({tuple(measured) for _, measured in found}) == len(found) == ORIGINS
-    for trained, measured in found:
+    result = rolling_origins(np.zeros(100, int), part, None, 0, 0)
+    assert len({tuple(measured) for _, measured in result}) == len(result) == ORIGINS
+    for trained, measured in result:
         assert len(trained) == 80
         assert len(measured) == 10
         assert sorted([*trained, *measured]) == list(range(90))
@@ -69,16 +69,16 @@ def test_moments_of_their_own_are_compared_over_as_long_a_time_as_validation() -
     cutoff = np.sort(generator.integers(0, 1000, 2000))
     known = cutoff + generator.integers(1, 120, 2000)
     part = np.where(known <= 800, "train", np.where(cutoff >= 800, "validation", "embargo")).astype("<U10")
-    found = rolling_origins(cutoff, part, 0, 0, 0, known=known)
-    assert len(found) == ORIGINS
+    result = rolling_origins(cutoff, part, 0, 0, 0, known=known)
+    assert len(result) == ORIGINS
     length = cutoff.max() + 1 - 800
     begin = 800
-    for trained, measured in found:
+    for trained, measured in result:
         assert (known[trained] <= begin).all()
         assert (cutoff[measured] >= begin).all()
         assert cutoff[measured].max() < begin + length
         begin -= length
-    for trained, _ in found[1:]:
+    for trained, _ in result[1:]:
         assert (part[trained] == "train").all()
 
 
@@ -87,8 +87,8 @@ def test_earlier_moments_of_their_own_hold_labels_that_took_long() -> None:
     known = cutoff + np.where(cutoff % 10 == 0, 150, 1)
     part = np.where(known <= 700, "train", np.where(cutoff >= 900, "test", "embargo")).astype("<U10")
     part[(cutoff >= 700) & (known <= 900)] = "validation"
-    found = rolling_origins(cutoff, part, 0, 0, 0, known=known)
-    for number, (_, measured) in enumerate(found):
+    result = rolling_origins(cutoff, part, 0, 0, 0, known=known)
+    for number, (_, measured) in enumerate(result):
         begin, end = cutoff[measured].min(), cutoff[measured].max()
         took_long = (known - cutoff)[measured] > 1
         # Of the newest moment those of its last 150 are not known when the test begins, of earlier ones all are.
@@ -99,5 +99,5 @@ def test_earlier_moments_of_their_own_hold_labels_that_took_long() -> None:
 def test_moments_of_their_own_are_compared_by_enough_rows() -> None:
     cutoff = np.arange(40_000)
     part = np.where(cutoff < 39_000, "train", np.where(cutoff < 39_100, "validation", "test"))
-    found = rolling_origins(cutoff, part, 0, 0, 0, known=cutoff + 1)
-    assert [len(measured) for _, measured in found] == [100, LEAST_MEASURED, LEAST_MEASURED]
+    result = rolling_origins(cutoff, part, 0, 0, 0, known=cutoff + 1)
+    assert [len(measured) for _, measured in result] == [100, LEAST_MEASURED, LEAST_MEASURED]

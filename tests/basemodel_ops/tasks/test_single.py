@@ -43,16 +43,16 @@ def of_all(kind: TaskType, seed: int = 0) -> Mixture:
 
 
 def test_every_head_learns(mixture: Mixture) -> None:
-    views, target = sample(mixture.kind, 1)
+    feature_sets, target = sample(mixture.kind, 1)
     metric = METRICS_OF[mixture.kind][0]
-    for answer in predictions_of(mixture.kind, mixture.heads, views).values():
+    for answer in predictions_of(mixture.kind, mixture.heads, feature_sets).values():
         chance = 0.0 if mixture.kind is TaskType.REGRESSION else 0.5
         assert kind_of(mixture.kind).metrics(target, answer)[metric] > chance + 0.1
 
 
 def test_answers_are_in_the_unit_of_the_target(mixture: Mixture) -> None:
-    views, target = sample(mixture.kind, 1)
-    for answers in (mixture.predict(views), *predictions_of(mixture.kind, mixture.heads, views).values()):
+    feature_sets, target = sample(mixture.kind, 1)
+    for answers in (mixture.predict(feature_sets), *predictions_of(mixture.kind, mixture.heads, feature_sets).values()):
         if mixture.kind is TaskType.REGRESSION:
             assert answers.shape == (400,)
             assert 0.3 < np.median(answers) / np.median(target) < 3
@@ -64,22 +64,22 @@ def test_answers_are_in_the_unit_of_the_target(mixture: Mixture) -> None:
 
 
 def test_a_mixture_is_the_weighted_mean_of_its_heads(mixture: Mixture) -> None:
-    views, _ = sample(mixture.kind, 1)
+    feature_sets, _ = sample(mixture.kind, 1)
     # Amounts are averaged as logarithms.
     squashed = (lambda x: np.sign(x) * np.log1p(np.abs(x))) if mixture.kind is TaskType.REGRESSION else (lambda x: x)
-    answers = predictions_of(mixture.kind, mixture.heads, views)
+    answers = predictions_of(mixture.kind, mixture.heads, feature_sets)
     expected = sum(share * squashed(answers[name]) for name, share in mixture.weights.items())
-    np.testing.assert_allclose(squashed(mixture.predict(views)), expected, atol=1e-6)
+    np.testing.assert_allclose(squashed(mixture.predict(feature_sets)), expected, atol=1e-6)
 
 
 def test_a_saved_mixture_answers_the_same(mixture: Mixture) -> None:
-    views, target = sample(mixture.kind, 1)
-    calibration = Calibration.fit(mixture.predict(views), target) if mixture.kind is TaskType.BINARY else None
-    for one in (mixture, replace(mixture, calibration=calibration), replace(mixture, weights={"linear": 1.0})):
-        arrays, texts = save_mixture(one)
+    feature_sets, target = sample(mixture.kind, 1)
+    calibration = Calibration.fit(mixture.predict(feature_sets), target) if mixture.kind is TaskType.BINARY else None
+    for entry in (mixture, replace(mixture, calibration=calibration), replace(mixture, weights={"linear": 1.0})):
+        arrays, texts = save_mixture(entry)
         stored = load(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
-        again = load_mixture(mixture.kind, list(one.weights), (stored, texts))
-        np.testing.assert_array_equal(again.predict(views), one.predict(views))
+        again = load_mixture(mixture.kind, list(entry.weights), (stored, texts))
+        np.testing.assert_array_equal(again.predict(feature_sets), entry.predict(feature_sets))
 
 
 def test_the_same_seed_gives_the_same_heads() -> None:
@@ -90,10 +90,10 @@ def test_the_same_seed_gives_the_same_heads() -> None:
 
 
 def test_a_class_that_nobody_is_in_keeps_the_others_in_their_places() -> None:
-    views, target = sample(TaskType.MULTICLASS, 0)
+    feature_sets, target = sample(TaskType.MULTICLASS, 0)
     keep = target != 1
-    heads = fit_heads(TaskType.MULTICLASS, views.rows(keep), target[keep], seed=0)
-    for answers in predictions_of(TaskType.MULTICLASS, heads, views.rows(keep)).values():
+    heads = fit_heads(TaskType.MULTICLASS, feature_sets.rows(keep), target[keep], seed=0)
+    for answers in predictions_of(TaskType.MULTICLASS, heads, feature_sets.rows(keep)).values():
         assert answers.shape[1] == CLASSES
         assert (answers[:, 1] < 0.05).all()
         assert (answers.argmax(axis=1) == target[keep]).mean() > 0.7
@@ -104,49 +104,51 @@ def test_where_features_are_too_many_those_that_tell_are_read_by_more_rows() -> 
     generator = np.random.default_rng(0)
     wide = generator.standard_normal((6000, 600)).astype(np.float32)
     target = (wide[:, 417] + generator.normal(0, 0.5, 6000) > 0).astype(float)
-    views = FeatureSets(wide, wide[:, :1])
-    head = fit_heads(TaskType.BINARY, views, target, 0, ["baseline"], numbers=1_000_000)["baseline"]
+    feature_sets = FeatureSets(wide, wide[:, :1])
+    head = fit_heads(TaskType.BINARY, feature_sets, target, 0, ["baseline"], numbers=1_000_000)["baseline"]
     assert head.columns is not None
     assert 417 in head.columns
     assert len(head.columns) * 6000 <= 1_000_000
-    answer = predictions_of(TaskType.BINARY, {"baseline": head}, views)["baseline"]
+    answer = predictions_of(TaskType.BINARY, {"baseline": head}, feature_sets)["baseline"]
     assert kind_of(TaskType.BINARY).metrics(target, answer)["auroc"] > 0.93
     arrays, texts = save_mixture(Mixture(TaskType.BINARY, {"baseline": 1.0}, {"baseline": head}))
     again = load_mixture(TaskType.BINARY, ["baseline"], (arrays, texts))
-    np.testing.assert_array_equal(again.predict(views), answer)
+    np.testing.assert_array_equal(again.predict(feature_sets), answer)
 
 
 def test_columns_of_several_views_stand_in_their_order() -> None:
     generator = np.random.default_rng(1)
-    views = FeatureSets(
+    feature_sets = FeatureSets(
         *(generator.standard_normal((5, size)).astype(np.float32) for size in (3, 4)), items=np.ones((5, 2))
     )
-    everything = views.columns_of("all")
+    everything = feature_sets.columns_of("all")
     for columns in (np.array([0, 2, 3, 8]), np.array([7, 8]), np.array([4])):
-        np.testing.assert_array_equal(views.columns_of("all", columns), everything[:, columns])
+        np.testing.assert_array_equal(feature_sets.columns_of("all", columns), everything[:, columns])
 
 
 def answered(seed: int, rows: int) -> tuple[FeatureSets, np.ndarray]:
     """A binary sample with what a checkpoint says of it."""
-    views, target = sample(TaskType.BINARY, seed, rows)
-    chance = 1 / (1 + np.exp(-2 * (views.aggregates[:, :1] + views.model_outputs[:, :1])))
-    return replace(views, zero_shot=chance), target
+    feature_sets, target = sample(TaskType.BINARY, seed, rows)
+    chance = 1 / (1 + np.exp(-2 * (feature_sets.aggregates[:, :1] + feature_sets.model_outputs[:, :1])))
+    return replace(feature_sets, zero_shot=chance), target
 
 
 def test_an_answer_without_labels_is_a_head_where_there_is_one_and_is_handed_through() -> None:
-    views, target = answered(0, 400)
-    heads = fit_heads(TaskType.BINARY, views, target, seed=0)
-    assert views.zero_shot is not None
-    np.testing.assert_array_equal(predictions_of(TaskType.BINARY, heads, views)["zero-shot"], views.zero_shot[:, 0])
+    feature_sets, target = answered(0, 400)
+    heads = fit_heads(TaskType.BINARY, feature_sets, target, seed=0)
+    assert feature_sets.zero_shot is not None
+    np.testing.assert_array_equal(
+        predictions_of(TaskType.BINARY, heads, feature_sets)["zero-shot"], feature_sets.zero_shot[:, 0]
+    )
     assert "zero-shot" not in fit_heads(TaskType.BINARY, *sample(TaskType.BINARY, 0), seed=0)
     alone = Mixture(TaskType.BINARY, {"zero-shot": 1.0}, heads)
     again = load_mixture(TaskType.BINARY, ["zero-shot"], save_mixture(alone))
-    np.testing.assert_array_equal(again.predict(views), alone.predict(views))
+    np.testing.assert_array_equal(again.predict(feature_sets), alone.predict(feature_sets))
 
 
 def test_a_raw_view_is_not_boosted() -> None:
-    views, target = sample(TaskType.BINARY, 0)
-    raw = replace(views, is_raw=True)
+    feature_sets, target = sample(TaskType.BINARY, 0)
+    raw = replace(feature_sets, is_raw=True)
     assert list(fit_heads(TaskType.BINARY, raw, target, seed=0)) == raw.heads == ["linear", "bold linear", "baseline"]
 
 
@@ -157,36 +159,36 @@ def of_newest_items(seed: int, rows: int = 4000, items: int = 300) -> tuple[Feat
     newest, noise = generator.integers(0, items, rows), generator.standard_normal((rows, 3))
     target = (generator.random(rows) < np.where(effect[newest] > 0.5, 0.9, 0.1)).astype(float)
     values = np.column_stack([noise[:, 0], newest, noise[:, 1:]]).astype(np.float16)
-    nothing = np.zeros((rows, 1), np.float32)
-    return FeatureSets(nothing, nothing, None, values, np.array([1, 2]), np.array([0])), target
+    empty = np.zeros((rows, 1), np.float32)
+    return FeatureSets(empty, empty, None, values, np.array([1, 2]), np.array([0])), target
 
 
 def test_a_head_of_the_newest_items_splits_them_by_sets() -> None:
     heads = fit_heads(TaskType.BINARY, *of_newest_items(0), 0, ["newest items", "sharp items"])
-    views, target = of_newest_items(1)
-    found = {
+    feature_sets, target = of_newest_items(1)
+    result = {
         name: kind_of(TaskType.BINARY).metrics(target, answer)["auroc"]
-        for name, answer in predictions_of(TaskType.BINARY, heads, views).items()
+        for name, answer in predictions_of(TaskType.BINARY, heads, feature_sets).items()
     }
-    assert found["newest items"] > 0.8
-    assert found["newest items"] > found["sharp items"] + 0.02
+    assert result["newest items"] > 0.8
+    assert result["newest items"] > result["sharp items"] + 0.02
 
 
 def test_a_head_of_the_newest_items_is_saved_with_what_it_reads() -> None:
-    views, _ = of_newest_items(1)
+    feature_sets, _ = of_newest_items(1)
     heads = fit_heads(TaskType.BINARY, *of_newest_items(0), 0, ["newest items"])
     mixture = Mixture(TaskType.BINARY, {"newest items": 1.0}, heads)
     arrays, texts = save_mixture(mixture)
     again = load_mixture(TaskType.BINARY, ["newest items"], (load(save(arrays)), texts))
-    assert again.predict(views).tobytes() == mixture.predict(views).tobytes()
+    assert again.predict(feature_sets).tobytes() == mixture.predict(feature_sets).tobytes()
     head = again.heads["newest items"]
     assert isinstance(head, BoostedHead)
-    values = head.contributions(views.columns_of("items", np.array([1, 2])))
-    raw = np.log(mixture.predict(views) / (1 - mixture.predict(views)))
+    values = head.contributions(feature_sets.columns_of("items", np.array([1, 2])))
+    raw = np.log(mixture.predict(feature_sets) / (1 - mixture.predict(feature_sets)))
     assert np.corrcoef(values.sum(axis=3).mean(axis=1)[:, 0], raw)[0, 1] > 0.99
 
 
 def test_there_is_no_head_of_newest_items_where_few_are_known() -> None:
-    views, _ = of_newest_items(0, 50)
-    assert "newest items" in views.heads
-    assert "newest items" not in replace(views, newest=None, categories=None).heads
+    feature_sets, _ = of_newest_items(0, 50)
+    assert "newest items" in feature_sets.heads
+    assert "newest items" not in replace(feature_sets, newest=None, categories=None).heads

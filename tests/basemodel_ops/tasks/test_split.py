@@ -22,8 +22,8 @@ def test_no_label_window_overlaps_the_next_part(days: list[int], horizon: int, e
     parts = [split.train, split.validation, split.test]
     assert all(len(part) for part in parts)
     assert all((np.diff(part) > 0).all() for part in parts)
-    for part, following in pairwise(parts):
-        assert part[-1] + horizon * DAY <= following[0]
+    for part, successor in pairwise(parts):
+        assert part[-1] + horizon * DAY <= successor[0]
     assert split.test[-1] + horizon * DAY <= end * DAY
 
 
@@ -59,8 +59,8 @@ def test_counts_that_a_task_gives_are_kept_to() -> None:
     """Twenty weeks, data to the day 140, windows of 14 days: by hand, week 18 is the last that is over."""
     cutoffs = np.arange(0, 20 * 7, 7, dtype=np.int64) * DAY
     split = split_cutoffs(cutoffs, 140 * DAY, 14, "churn", validations=4, tests=8, exactly=True)
-    found = [(part // (7 * DAY)).tolist() for part in (split.train, split.validation, split.test)]
-    assert found == [[0, 1, 2, 3, 4], [6, 7, 8, 9], [11, 12, 13, 14, 15, 16, 17, 18]]
+    result = [(part // (7 * DAY)).tolist() for part in (split.train, split.validation, split.test)]
+    assert result == [[0, 1, 2, 3, 4], [6, 7, 8, 9], [11, 12, 13, 14, 15, 16, 17, 18]]
 
 
 @pytest.mark.parametrize(("validations", "tests"), [(9, 8), (4, 14), (1, 19), (1, 20)])
@@ -96,12 +96,12 @@ def test_a_given_split_is_kept_to(days: list[int], horizon: int, end: int, first
         with pytest.raises(DataError, match="churn") as caught:
             split_from(cutoffs, end * DAY, horizon, first * DAY, second * DAY, "churn")
         assert {name for name in parts if f"to {name}" in str(caught.value)} == {
-            name for name, own in parts.items() if not own
+            name for name, current in parts.items() if not current
         }
         return
     split = split_from(cutoffs, end * DAY, horizon, first * DAY, second * DAY, "churn")
-    found = [(part // DAY).tolist() for part in (split.train, split.validation, split.test)]
-    assert found == [parts["learn from"], parts["validate"], parts["test"]]
+    result = [(part // DAY).tolist() for part in (split.train, split.validation, split.test)]
+    assert result == [parts["learn from"], parts["validate"], parts["test"]]
 
 
 def test_a_split_beyond_the_data_says_what_there_is() -> None:

@@ -41,9 +41,9 @@ def times(seed: int, rows: int) -> np.ndarray:
 def pairwise(time: np.ndarray, waits: np.ndarray) -> float:
     """Concordance by a loop over all pairs."""
     pairs, right = 0, 0.0
-    for one, first in zip(time, waits, strict=True):
+    for entry, first in zip(time, waits, strict=True):
         for other, second in zip(time, waits, strict=True):
-            if one > 0 and (abs(other) > one or other == -one):
+            if entry > 0 and (abs(other) > entry or other == -entry):
                 pairs += 1
                 right += 1.0 if first < second else 0.5 if first == second else 0.0
     return right / pairs
@@ -87,15 +87,15 @@ def test_ends_by_which_everyone_is_censored_are_not_measured() -> None:
 
 def test_a_row_is_at_risk_until_its_event_or_as_long_as_it_was_seen() -> None:
     at = PersonPeriods.of(np.array([2.4, -1.25, 1.0, -2.0, 40.0]))
-    told = [
+    described = [
         list(zip(at.period[at.row == n], at.happened[at.row == n], at.share[at.row == n], strict=True))
         for n in range(5)
     ]
-    assert told[0] == [(0, 0, 1), (1, 0, 1), (2, 1, 1)]
-    assert told[1] == [(0, 0, 1), (1, 0, 0.25)]
-    assert told[2] == [(0, 1, 1)]
-    assert told[3] == [(0, 0, 1), (1, 0, 1)]
-    assert told[4] == [(period, 0, 1) for period in range(PERIODS)]  # its event is later than anyone asks
+    assert described[0] == [(0, 0, 1), (1, 0, 1), (2, 1, 1)]
+    assert described[1] == [(0, 0, 1), (1, 0, 0.25)]
+    assert described[2] == [(0, 1, 1)]
+    assert described[3] == [(0, 0, 1), (1, 0, 1)]
+    assert described[4] == [(period, 0, 1) for period in range(PERIODS)]  # its event is later than anyone asks
 
 
 def test_hazards_are_those_of_a_product_limit_estimate() -> None:
@@ -148,21 +148,21 @@ def planted(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_a_known_hazard_is_found_and_what_is_censored_is_learnt_from(head: Head) -> None:
     features, hazard, time = planted(0, 4000)
     assert 0.5 < (time < 0).mean() < 0.7
-    asked, true, later = planted(1, 1500)
+    requested, true, later = planted(1, 1500)
     SURVIVAL.fit(head, features, time, None)
-    found = SURVIVAL.predict(head, asked)
-    assert found.shape == (1500, PERIODS)
-    error = np.abs(found.mean(axis=1) - true).mean()
+    result = SURVIVAL.predict(head, requested)
+    assert result.shape == (1500, PERIODS)
+    error = np.abs(result.mean(axis=1) - true).mean()
     assert error < 0.25 * np.abs(hazard.mean() - true).mean() + 0.01
-    reached = SURVIVAL.metrics(later, found)["concordance"]
+    reached = SURVIVAL.metrics(later, result)["concordance"]
     best = concordance(later, -true)
     assert best - 0.02 < reached <= best + 0.01
-    assert SURVIVAL.metrics(later, found)["integrated_brier"] < integrated_brier(
+    assert SURVIVAL.metrics(later, result)["integrated_brier"] < integrated_brier(
         later, survival(np.tile(hazards(time, np.ones(4000)), (1500, 1)))
     )
     # Without the censored rows everyone seems to come soon.
     SURVIVAL.fit(head, features[time > 0], time[time > 0], None)
-    assert SURVIVAL.predict(head, asked).mean() > 1.5 * true.mean()
+    assert SURVIVAL.predict(head, requested).mean() > 1.5 * true.mean()
 
 
 def test_what_happens_after_the_test_begins_is_told_to_nobody() -> None:
@@ -181,12 +181,12 @@ def test_what_happens_after_the_test_begins_is_told_to_nobody() -> None:
     known = (moments[17] - cutoffs) / DAY
     later = (part != "test") & (days > known)
     assert later.sum() > 50
-    views = FeatureSets(seen, seen[:, :2])
+    feature_sets = FeatureSets(seen, seen[:, :2])
     answers = []
-    for told in (days, np.where(later, known + 1, days), np.where(later, -(known + 30), days)):
-        target, _ = SURVIVAL.read(TASK, pa.chunked_array([pa.array(told)]))
+    for described in (days, np.where(later, known + 1, days), np.where(later, -(known + 30), days)):
+        target, _ = SURVIVAL.read(TASK, pa.chunked_array([pa.array(described)]))
         known_rows = np.flatnonzero((part != "test") & (cutoffs + 14 * DAY <= moments[17]))
-        labelled = LabelledRows(TASK, rows, views, target, np.tile(np.arange(30), 20))
+        labelled = LabelledRows(TASK, rows, feature_sets, target, np.tile(np.arange(30), 20))
         chosen = select(labelled, known_rows, np.flatnonzero(part == "test"), 0)
         answers.append(chosen.test.predictions)
     for other in answers[1:]:

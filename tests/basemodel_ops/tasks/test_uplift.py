@@ -49,6 +49,13 @@ def test_the_qini_coefficient_is_that_of_a_hand_count() -> None:
     assert qini(target, effect) == pytest.approx((4 - 3) / (9.5 - 3))
 
 
+def test_targets_come_back_from_the_columns_that_are_kept() -> None:
+    target = np.array([3.0, 0, 2, 1])
+    columns = {name: column.to_numpy() for name, column in UPLIFT.labels(target, None).items()}
+    assert columns["label"].tolist() == [1, 0, 0, 1]
+    assert UPLIFT.recorded_target(columns).tolist() == target.tolist()
+
+
 def test_equal_effects_are_reached_together_and_a_weight_is_as_many_rows() -> None:
     _, target, _ = drawn(0, 300)
     generator = np.random.default_rng(1)
@@ -85,16 +92,16 @@ def test_the_mean_of_the_transformed_outcome_is_the_effect() -> None:
 
 
 @pytest.fixture(scope="module")
-def views() -> tuple[FeatureSets, np.ndarray, np.ndarray]:
+def feature_sets() -> tuple[FeatureSets, np.ndarray, np.ndarray]:
     features, target, effect = drawn(5, 6000)
     return FeatureSets(features[:, 3:], features[:, 1:3], None, features), target, effect
 
 
 @pytest.mark.parametrize("name", ["linear items", "boosted items", "transformed items"])
 def test_a_planted_effect_is_fitted_and_saved_as_arrays_and_text(
-    views: tuple[FeatureSets, np.ndarray, np.ndarray], name: str
+    feature_sets: tuple[FeatureSets, np.ndarray, np.ndarray], name: str
 ) -> None:
-    sets, target, effect = views
+    sets, target, effect = feature_sets
     first, rest = sets.rows(np.arange(4000)), sets.rows(np.arange(4000, 6000))
     heads = fit_heads(TaskType.UPLIFT, first, target[:4000], 0, [name])
     columns = rest.columns_of(Uplift.recipes[name][1])
@@ -137,11 +144,11 @@ def test_two_models_stay_where_they_are_as_good_and_go_where_they_are_not() -> N
     generator = np.random.default_rng(8)
     weights = {"linear items": 0.3, "boosted items": 0.3, "transformed items": 0.4}
     near = {name: effect + generator.normal(0, 0.05, 3000) for name in weights}
-    settled = UPLIFT.settle(weights, [trial(near, target)], np.ones(1))
-    assert settled == {"linear items": 0.5, "boosted items": 0.5}
+    committed = UPLIFT.settle(weights, [trial(near, target)], np.ones(1))
+    assert committed == {"linear items": 0.5, "boosted items": 0.5}
     wrong = {name: generator.normal(0, 0.2, 3000) for name in weights} | {"transformed items": effect}
-    settled = UPLIFT.settle(weights, [trial(wrong, target)], np.ones(1))
-    assert settled["transformed items"] == 1.0
+    committed = UPLIFT.settle(weights, [trial(wrong, target)], np.ones(1))
+    assert committed["transformed items"] == 1.0
     assert UPLIFT.settle({"linear": 1.0}, [trial(near, target)], np.ones(1)) == {"linear": 1.0}
 
 
@@ -157,8 +164,8 @@ def test_a_split_without_both_arms_and_outcomes_has_no_vote(alike: float | str) 
     empty = by_arm[alike] if isinstance(alike, str) else alike + 2.0 * is_treated(target)
     no_comparison = trial(noise, empty)
     for fade in (1.0, 4.0):
-        found = blend_weights(TaskType.UPLIFT, "qini", [no_comparison, knows], fade=fade)
-        assert found["transformed items"] > 0.95
+        result = blend_weights(TaskType.UPLIFT, "qini", [no_comparison, knows], fade=fade)
+        assert result["transformed items"] > 0.95
     weights: dict[str, float] = dict.fromkeys(names, 1 / 3)
     for other in (wrong, knows):
         alone = UPLIFT.settle(weights, [other], np.ones(1))
@@ -206,13 +213,13 @@ def test_what_cannot_be_compared_is_refused_with_a_way_out() -> None:
     late = coin & (np.arange(900) < 710)
     assert "Of 200 test rows" in refused(late, came, inputs)
     assert "came of comes is 1 in all" in refused(coin, came | coin, inputs)
-    told = inputs[:, 1] > 0
-    problem = refused(told, came, inputs)
+    described = inputs[:, 1] > 0
+    problem = refused(described, came, inputs)
     assert "follows from the history" in problem
     assert "vouchers sent" in problem
     assert "Treat some at random" in problem
     # Who is treated follows a coin for one in ten, and the input for all others.
-    mostly = np.where(generator.random(900) < 0.1, coin, told)
+    mostly = np.where(generator.random(900) < 0.1, coin, described)
     assert "follows from the history" in refused(mostly, came, inputs)
-    partly = np.where(generator.random(900) < 0.6, coin, told)
+    partly = np.where(generator.random(900) < 0.6, coin, described)
     assert refused(partly, came, inputs) == ""

@@ -61,12 +61,12 @@ def _modules() -> dict[str, dict[str, Any]]:
         raise missing["DefaultCredentialsError"]
 
     configs = {name: SimpleNamespace for name in ("QueryJobConfig", "LoadJobConfig")}
-    made = {
+    created = {
         "ConnectionProperty": lambda key, value: SimpleNamespace(key=key, value=value),
         "DatasetReference": lambda project, dataset: SimpleNamespace(project=project, dataset_id=dataset),
         "TableReference": lambda dataset, table: SimpleNamespace(dataset_id=dataset.dataset_id, table_id=table),
     }
-    bigquery: dict[str, Any] = {**configs, **made, "Client": None}
+    bigquery: dict[str, Any] = {**configs, **created, "Client": None}
     return {
         "google.cloud": {"__path__": []},
         "google.cloud.bigquery": bigquery,
@@ -167,7 +167,7 @@ class Client:
     def _end(self, transaction: Transaction, how: str) -> None:
         if not transaction.is_open:
             return
-        with self._server.lock, _told():
+        with self._server.lock, _described():
             transaction.is_open = False
             changes, transaction.changes = transaction.changes, set()
             transaction.cursor.execute(how)
@@ -175,7 +175,7 @@ class Client:
                 self._server.changed |= dict.fromkeys(changes, next(self._server.numbers))
 
     def _run(self, sql: str, cursor: duckdb.DuckDBPyConnection, transaction: Transaction | None) -> Any:
-        with _told():
+        with _described():
             (statement,) = sqlglot.parse(sql, read="bigquery")
             assert statement is not None
             _refuse(statement, transaction is not None and transaction.is_open)
@@ -206,23 +206,23 @@ class Client:
         moments = [field.type for field in incoming.schema if pa.types.is_timestamp(field.type)]
         assert all(kind.tz == "UTC" for kind in moments), "a moment without a zone is a DATETIME"
         assert [field.name for field in job_config.schema] == incoming.column_names
-        with _told():
+        with _described():
             self._cursor.register("incoming", incoming)
             self._cursor.execute(f"insert into {_quoted(destination)} by name select * from incoming")
             self._cursor.unregister("incoming")
         return Job()
 
     def get_table(self, reference: Any) -> Any:
-        asked = "select column_name, data_type from information_schema.columns where table_schema = ? and "
-        asked += "table_name = ? order by ordinal_position"
-        found = self._cursor.execute(asked, [reference.dataset_id, reference.table_id]).fetchall()
-        if not found:
+        requested = "select column_name, data_type from information_schema.columns where table_schema = ? and "
+        requested += "table_name = ? order by ordinal_position"
+        result = self._cursor.execute(requested, [reference.dataset_id, reference.table_id]).fetchall()
+        if not result:
             raise _error("NotFound", f"Not found: Table {reference.dataset_id}.{reference.table_id}")
-        return SimpleNamespace(schema=[_field(name, kind) for name, kind in found])
+        return SimpleNamespace(schema=[_field(name, kind) for name, kind in result])
 
     def list_datasets(self) -> list[Any]:
-        found = self._cursor.execute("select schema_name from duckdb_schemas() where not internal").fetchall()
-        return [SimpleNamespace(dataset_id=name) for (name,) in found]
+        result = self._cursor.execute("select schema_name from duckdb_schemas() where not internal").fetchall()
+        return [SimpleNamespace(dataset_id=name) for (name,) in result]
 
     def get_dataset(self, name: str) -> Any:
         for dataset in self.list_datasets():
@@ -236,14 +236,14 @@ class Client:
 
     def list_tables(self, name: str) -> list[Any]:
         self.get_dataset(name)
-        asked = "select table_name from information_schema.tables where table_schema = ?"
-        return [SimpleNamespace(table_id=table) for (table,) in self._cursor.execute(asked, [name]).fetchall()]
+        requested = "select table_name from information_schema.tables where table_schema = ?"
+        return [SimpleNamespace(table_id=table) for (table,) in self._cursor.execute(requested, [name]).fetchall()]
 
     def close(self) -> None:
         self._cursor.close()
 
 
-class _told:  # noqa: N801 - a block
+class _described:  # noqa: N801 - a block
     """What DuckDB says, as the errors that Google's client raises."""
 
     def __enter__(self) -> None:
@@ -286,10 +286,10 @@ def _as_duckdb(statement: exp.Expr) -> str:
     clone = statement.args.get("clone")
     if clone is not None:
         return f"create or replace table {statement.this.sql('duckdb')} as select * from {clone.this.sql('duckdb')}"
-    return statement.transform(_one).sql("duckdb")
+    return statement.transform(_single).sql("duckdb")
 
 
-def _one(node: exp.Expr) -> exp.Expr:
+def _single(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Table) and node.args.get("catalog"):
         node.set("catalog", None)
     if node.key == "farmfingerprint" or node.name.upper() == "FARM_FINGERPRINT":

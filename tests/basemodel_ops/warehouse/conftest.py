@@ -21,7 +21,7 @@ from basemodel_ops.warehouse.databricks import DatabricksSession, DatabricksWare
 
 KINDS = ("duckdb", "postgres", "snowflake", "bigquery", "databricks")
 NUMBERS = itertools.count()
-PATIENT = RetryPolicy(total=20, first=0.05, longest=0.5, response_timeout=30)
+RETRY_POLICY = RetryPolicy(total=20, first=0.05, longest=0.5, response_timeout=30)
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
 def snowflake_warehouse(variables: dict[str, str], database: str) -> SnowflakeWarehouse:
     """A database of its own: fakesnow makes one when it is named."""
     settings = connection_settings(variables | {"SNOWFLAKE_DATABASE": database})
-    return SnowflakeWarehouse(settings | {"network_timeout": 5}, PATIENT)
+    return SnowflakeWarehouse(settings | {"network_timeout": 5}, RETRY_POLICY)
 
 
 class StandInBigQuery(BigQueryWarehouse):
     """BigQuery without Google."""
 
     def __init__(self) -> None:
-        super().__init__("tests", "EU", PATIENT)
+        super().__init__("tests", "EU", RETRY_POLICY)
         self.server = bigquery_standin.Server()
 
     def _connect(self) -> BigQuerySession:
@@ -51,7 +51,7 @@ class StandInDatabricks(DatabricksWarehouse):
     """Databricks without Databricks."""
 
     def __init__(self) -> None:
-        super().__init__({"catalog": "tests"}, PATIENT)
+        super().__init__({"catalog": "tests"}, RETRY_POLICY)
         self.server = databricks_standin.Server()
 
     def _connect(self) -> DatabricksSession:
@@ -59,7 +59,7 @@ class StandInDatabricks(DatabricksWarehouse):
 
 
 @pytest.fixture(params=KINDS)
-def each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlWarehouse]:
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlWarehouse]:
     """An empty warehouse of each kind."""
     name = f"tests_{next(NUMBERS)}"
     if request.param == "duckdb":
@@ -67,7 +67,7 @@ def each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlWarehous
             yield opened
     elif request.param == "postgres":
         with servers.database(request.getfixturevalue("postgres_server"), name) as variables:
-            yield PostgresWarehouse(servers.uri(variables), PATIENT)
+            yield PostgresWarehouse(servers.uri(variables), RETRY_POLICY)
     elif request.param == "bigquery":
         yield StandInBigQuery()
     elif request.param == "databricks":
@@ -76,13 +76,13 @@ def each(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlWarehous
         yield snowflake_warehouse(request.getfixturevalue("snowflake_server"), name.upper())
 
 
-def fakesnow_gap(error: type[BaseException], says: str, **others: str) -> pytest.MarkDecorator:
+def fakesnow_gap(error: type[BaseException], text: str, **others: str) -> pytest.MarkDecorator:
     """All kinds, of which fakesnow, and others by their names, are known to fail so; marks must go when they pass."""
-    return gaps(error, snowflake=f"fakesnow 0.12.1: {says}", **others)
+    return gaps(error, snowflake=f"fakesnow 0.12.1: {text}", **others)
 
 
 def gaps(error: type[BaseException], **reasons: str) -> pytest.MarkDecorator:
     """All kinds, of which some are known to fail with this error."""
-    marks = {kind: pytest.mark.xfail(raises=error, strict=True, reason=reason) for kind, reason in reasons.items()}
-    kinds = [pytest.param(kind, marks=marks[kind]) if kind in marks else kind for kind in KINDS]
-    return pytest.mark.parametrize("each", kinds, indirect=True)
+    xfails = {kind: pytest.mark.xfail(raises=error, strict=True, reason=reason) for kind, reason in reasons.items()}
+    kinds = [pytest.param(kind, marks=xfails[kind]) if kind in xfails else kind for kind in KINDS]
+    return pytest.mark.parametrize("backend", kinds, indirect=True)

@@ -128,11 +128,11 @@ class Cursor:
                 raise
             self._cursor.commit()
         elif isinstance(statement, exp.Query):
-            found = self._cursor.sql(_as_duckdb(statement))
-            table = found.to_arrow_table()
+            result = self._cursor.sql(_as_duckdb(statement))
+            table = result.to_arrow_table()
             # A sum of whole numbers is a BIGINT there.
             kinds = [field.with_type(pa.int64()) if str(kind) == "HUGEINT" else field
-                     for field, kind in zip(table.schema, found.types, strict=True)]  # fmt: skip
+                     for field, kind in zip(table.schema, result.types, strict=True)]  # fmt: skip
             self._result = table.cast(pa.schema(kinds))
         elif isinstance(statement, exp.Alter):
             (added,) = statement.args["actions"]
@@ -162,10 +162,10 @@ def _error(message: str) -> Exception:
 
 
 def _as_duckdb(statement: exp.Expr) -> str:
-    return statement.transform(_one).sql("duckdb")
+    return statement.transform(_single).sql("duckdb")
 
 
-def _one(node: exp.Expr) -> exp.Expr:
+def _single(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Table) and node.args.get("catalog"):
         node.set("catalog", None)
     if isinstance(node, exp.Anonymous) and node.name.upper() == "XXHASH64":

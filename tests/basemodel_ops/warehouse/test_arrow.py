@@ -18,14 +18,14 @@ def test_batches_keep_rows_and_order_and_both_limits(sizes: list[int], rows: int
     for size in sizes:
         parts += table.slice(start, size).combine_chunks().to_batches() if size else []
         start += size
-    found = list(rebatched(parts, rows, volume))
-    assert [row for batch in found for row in batch.to_pylist()] == table.to_pylist()
-    for batch in found:
+    result = list(rebatched(parts, rows, volume))
+    assert [row for batch in result for row in batch.to_pylist()] == table.to_pylist()
+    for batch in result:
         assert 0 < batch.num_rows <= rows
         # A batch is cut by the mean size of the rows it came from: a few long rows may exceed it, but not twice.
         assert batch.num_rows == 1 or batch.nbytes <= 2 * volume + 64
     if volume == 2_000 and rows < 10:
-        assert all(batch.num_rows == rows for batch in found[:-1])
+        assert all(batch.num_rows == rows for batch in result[:-1])
 
 
 def test_types_become_the_few_that_all_warehouses_have() -> None:
@@ -34,11 +34,11 @@ def test_types_become_the_few_that_all_warehouses_have() -> None:
         "c": pa.nulls(2), "d": pa.array([1, None], pa.timestamp("ms")), "e": pa.array([b"a"] * 2, pa.large_binary()),
         "f": pa.array([1, 2], pa.int32()), "g": pa.array([2**64 - 1, None], pa.uint64()),
     })  # fmt: skip
-    found = to_portable(table)
+    result = to_portable(table)
     text, moment = pa.string(), pa.timestamp("us")
-    assert found.schema.types == [text, text, text, moment, pa.binary(), pa.int32(), pa.decimal128(20, 0)]
-    assert found.to_pylist() == table.to_pylist()
-    assert [sql_type(field).sql("duckdb") for field in found.schema] == [
+    assert result.schema.types == [text, text, text, moment, pa.binary(), pa.int32(), pa.decimal128(20, 0)]
+    assert result.to_pylist() == table.to_pylist()
+    assert [sql_type(field).sql("duckdb") for field in result.schema] == [
         "TEXT", "TEXT", "TEXT", "TIMESTAMP", "BLOB", "INT", "DECIMAL(20, 0)"
     ]  # fmt: skip
 

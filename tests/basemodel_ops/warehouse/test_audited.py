@@ -151,12 +151,12 @@ def test_a_fingerprint_of_a_withheld_column_is_refused(audited: Audited) -> None
 
 def test_names_that_a_query_gives_its_results_are_no_columns() -> None:
     query = counts_query(SOURCE, "clinic", NEW_YEAR)
-    (found,) = accesses(query)
-    assert found.columns == ("at", "clinic")
-    (found,) = accesses(counts_query(SOURCE, "value", NEW_YEAR))  # a column that is named as the result is
-    assert found.columns == ("at", "value")
-    (found,) = accesses(entities_query(CONTRACT, NEW_YEAR))
-    assert (found.relation, found.columns) == ("behavior.visits", ("at", "patient"))
+    (result,) = accesses(query)
+    assert result.columns == ("at", "clinic")
+    (result,) = accesses(counts_query(SOURCE, "value", NEW_YEAR))  # a column that is named as the result is
+    assert result.columns == ("at", "value")
+    (result,) = accesses(entities_query(CONTRACT, NEW_YEAR))
+    assert (result.relation, result.columns) == ("behavior.visits", ("at", "patient"))
 
 
 def test_a_sample_is_logged_with_its_share_and_what_it_adds(audited: Audited, tmp_path: Path) -> None:
@@ -184,10 +184,10 @@ def test_entities_that_a_sample_adds_are_asked_for_what_is_allowed(audited: Audi
 
 
 def test_counts_per_cutoff_ask_for_two_columns() -> None:
-    (found,) = accesses(counts_by_cutoff_query(WEEKS, "cutoff", "target", yes=exp.Literal.number(1)))
-    assert (found.relation, found.columns) == ("tasks.weeks", ("cutoff", "target"))
-    (found,) = accesses(counts_by_cutoff_query(WEEKS, "at"))
-    assert found.columns == ("at",)
+    (result,) = accesses(counts_by_cutoff_query(WEEKS, "cutoff", "target", yes=exp.Literal.number(1)))
+    assert (result.relation, result.columns) == ("tasks.weeks", ("cutoff", "target"))
+    (result,) = accesses(counts_by_cutoff_query(WEEKS, "at"))
+    assert result.columns == ("at",)
 
 
 def test_what_is_written_batch_by_batch_is_in_the_ledger_and_not_in_the_log(audited: Audited, tmp_path: Path) -> None:
@@ -223,9 +223,9 @@ def test_what_was_published_is_noted_with_its_columns_and_rows(warehouse: DuckDB
     publish("x", 1)
     noted.clear()
     plain = pa.schema([("part", pa.string()), ("value", pa.int64())])
-    for part, rows, found in (("x", 1, (1, 1)), ("y", 2, (3, 3))):  # the first was there already
+    for part, rows, result in (("x", 1, (1, 1)), ("y", 2, (3, 3))):  # the first was there already
         publish(part, rows)
-        assert noted == {"answers.scores": Published(plain, *found)}
+        assert noted == {"answers.scores": Published(plain, *result)}
     noted.clear()
     publish("y", 2)
     assert noted == {"answers.scores": Published(plain, 2, 3)}
@@ -257,10 +257,10 @@ def test_a_read_that_cannot_be_logged_hands_nothing_out(audited: Audited, tmp_pa
     query = events_query(SOURCE, ["clinic"], NEW_YEAR)
     audited.read(query)
     log = tmp_path / "audit.jsonl"
-    whole = log.read_bytes()
+    complete = log.read_bytes()
     log.write_bytes(b"")
     with pytest.raises(AuditError):
         audited.read(query)
     with pytest.raises(AuditError):
         next(iter(audited.batches(query, 1)))
-    log.write_bytes(whole)
+    log.write_bytes(complete)

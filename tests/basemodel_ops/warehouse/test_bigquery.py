@@ -17,7 +17,7 @@ from basemodel_ops.warehouse.queries import column_of, rows_query, table_of, tim
 
 from .conftest import StandInBigQuery
 
-THINGS = Relation(schema_name="raw", name="things")
+ITEMS = Relation(schema_name="raw", name="things")
 NOON, MIDNIGHT = datetime(2024, 1, 1, 12), datetime(2024, 1, 2)
 
 
@@ -30,7 +30,7 @@ def rendered(expression: exp.Expr) -> str:
     return BigQuerySession(None).render(expression)
 
 
-def asked(project: StandInBigQuery, *statements: str) -> None:
+def run_statements(project: StandInBigQuery, *statements: str) -> None:
     with project._session() as session:
         for statement in statements:
             session.execute(statement)
@@ -48,10 +48,10 @@ def test_a_name_that_bigquery_does_not_allow_is_refused(schema: str, name: str, 
 
 
 def test_a_query_is_ordered_with_nulls_last_and_goes_on_behind_rows() -> None:
-    query = rows_query(THINGS, ["a"]).offset(7)
+    query = rows_query(ITEMS, ["a"]).offset(7)
     assert rendered(query) == f"SELECT `a` FROM `raw`.`things` ORDER BY `a` NULLS LAST LIMIT {2**63 - 1} OFFSET 7"
     assert query.args.get("limit") is None  # the query itself is as it was
-    assert rendered(rows_query(THINGS, ["a"]).limit(3).offset(7)).endswith("LIMIT 3 OFFSET 7")
+    assert rendered(rows_query(ITEMS, ["a"]).limit(3).offset(7)).endswith("LIMIT 3 OFFSET 7")
 
 
 def test_a_bound_is_compared_with_the_column_as_it_is() -> None:
@@ -63,19 +63,19 @@ def test_a_bound_is_compared_with_the_column_as_it_is() -> None:
 
 @pytest.mark.parametrize("kind", ["timestamp", "datetime", "date"])
 def test_moments_of_every_kind_are_utc_and_bounded(project: StandInBigQuery, kind: str) -> None:
-    project.load(THINGS, pa.table({"client": [1, 2]}))
+    project.load(ITEMS, pa.table({"client": [1, 2]}))
     values = {"timestamp": ("2024-01-01 14:00:00+03", "2024-01-02"), "date": ("2024-01-01", "2024-01-02")}
     first, second = values.get(kind, ("2024-01-01 11:00:00", "2024-01-02"))
-    asked(
+    run_statements(
         project, f"create or replace table raw.things (client INT64, `at` {kind})",
         f"insert into raw.things select 1, cast('{first}' as {kind})",
         f"insert into raw.things select 2, cast('{second}' as {kind})",
     )  # fmt: skip
     for bound in (MIDNIGHT,) if kind == "date" else (NOON, MIDNIGHT):
-        query = rows_query(THINGS, ["client", "at"]).where(exp.LT(this=column_of("at"), expression=timestamp_of(bound)))
+        query = rows_query(ITEMS, ["client", "at"]).where(exp.LT(this=column_of("at"), expression=timestamp_of(bound)))
         (row,) = project.read(query).to_pylist()
         assert row == {"client": 1, "at": date(2024, 1, 1) if kind == "date" else datetime(2024, 1, 1, 11)}
-    assert infer_type("at", project.columns(THINGS)["at"]) is ColumnType.TIME
+    assert infer_type("at", project.columns(ITEMS)["at"]) is ColumnType.TIME
 
 
 DECIMALS = {(18, 2): "NUMERIC(18, 2)", (38, 9): "NUMERIC(38, 9)", (29, 0): "NUMERIC(29, 0)"}
@@ -91,13 +91,13 @@ def test_a_decimal_has_the_type_that_holds_it(size: tuple[int, int]) -> None:
 def test_an_id_of_many_digits_is_read_exactly_or_refused_by_its_column(project: StandInBigQuery) -> None:
     for digits in (23, 29):
         identity = Decimal(10**digits - 1)
-        project.load(THINGS, pa.table({"client_id": pa.array([identity, None], pa.decimal128(38, 0))}))
-        assert project.read(rows_query(THINGS, ["client_id"])).column(0).to_pylist() == [identity, None]
-    kind = project.columns(THINGS)["client_id"]
+        project.load(ITEMS, pa.table({"client_id": pa.array([identity, None], pa.decimal128(38, 0))}))
+        assert project.read(rows_query(ITEMS, ["client_id"])).column(0).to_pylist() == [identity, None]
+    kind = project.columns(ITEMS)["client_id"]
     assert infer_type("client_id", kind) is ColumnType.CATEGORY
-    project.load(THINGS, pa.table({"client_id": pa.array([Decimal(10**30)], pa.decimal128(38, 0))}))
+    project.load(ITEMS, pa.table({"client_id": pa.array([Decimal(10**30)], pa.decimal128(38, 0))}))
     with pytest.raises(WarehouseError, match=r"'client_id' holds .* an id to a text"):
-        project.read(rows_query(THINGS, ["client_id"]))
+        project.read(rows_query(ITEMS, ["client_id"]))
 
 
 TYPES = {
@@ -121,28 +121,28 @@ def test_every_data_type_has_a_reading(kind: str) -> None:
 
 @pytest.mark.parametrize("given", TYPES)
 def test_data_types_are_said_as_sql_says_them(given: str) -> None:
-    made = SimpleNamespace(field_type=given, mode="NULLABLE", precision=None, scale=None)
-    assert bigquery._data_type(made) == TYPES[given]
-    made.mode = "REPEATED"
-    assert bigquery._data_type(made) == f"ARRAY<{TYPES[given]}>"
+    created = SimpleNamespace(field_type=given, mode="NULLABLE", precision=None, scale=None)
+    assert bigquery._data_type(created) == TYPES[given]
+    created.mode = "REPEATED"
+    assert bigquery._data_type(created) == f"ARRAY<{TYPES[given]}>"
 
 
 def test_rows_go_in_files_and_none_is_left(project: StandInBigQuery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "FILE_BYTES", 1)
     day = pa.array([MIDNIGHT] * 4, pa.timestamp("us"))
     table = pa.table({"as_of": day, "client": [1, 2, 3, 4]})
-    with project.publication(THINGS, table.schema, {"as_of": MIDNIGHT}, "one", "code", "run") as out:
+    with project.publication(ITEMS, table.schema, {"as_of": MIDNIGHT}, "one", "code", "run") as out:
         out.append(table.slice(0, 2))
         out._flush(out._open())
         out.append(table.slice(2))
-    assert project.read(rows_query(THINGS, ["client"])).column(0).to_pylist() == [1, 2, 3, 4]
+    assert project.read(rows_query(ITEMS, ["client"])).column(0).to_pylist() == [1, 2, 3, 4]
     with project._session() as session:
-        assert [str(one) for one in session.relations()] == ["basemodel.ledger", "raw.things"]
+        assert [str(entry) for entry in session.relations()] == ["basemodel.ledger", "raw.things"]
 
 
 def test_a_transaction_has_a_session_that_ends_with_it(project: StandInBigQuery) -> None:
     table = pa.table({"as_of": pa.array([MIDNIGHT], pa.timestamp("us")), "client": [1]})
-    project.publish(THINGS, table, {"as_of": MIDNIGHT}, "one", "code", "run")
+    project.publish(ITEMS, table, {"as_of": MIDNIGHT}, "one", "code", "run")
     assert not project.server.sessions
     assert next(project.server.numbers) > 1  # there was one
 
@@ -159,13 +159,13 @@ def test_what_was_committed_stays_so_when_the_session_cannot_be_ended(
 
     monkeypatch.setattr(BigQuerySession, "execute", expired)
     table = pa.table({"as_of": pa.array([MIDNIGHT], pa.timestamp("us")), "client": [1]})
-    assert project.publish(THINGS, table, {"as_of": MIDNIGHT}, "one", "code", "run")
-    assert not project.publish(THINGS, table, {"as_of": MIDNIGHT}, "one", "code", "run")
+    assert project.publish(ITEMS, table, {"as_of": MIDNIGHT}, "one", "code", "run")
+    assert not project.publish(ITEMS, table, {"as_of": MIDNIGHT}, "one", "code", "run")
 
 
 def test_of_two_transactions_that_change_one_table_one_is_aborted_whole(project: StandInBigQuery) -> None:
-    project.load(THINGS, pa.table({"client": [1, 2]}))
-    change = exp.delete(table_of(THINGS)).where(column_of("client").eq(1))
+    project.load(ITEMS, pa.table({"client": [1, 2]}))
+    change = exp.delete(table_of(ITEMS)).where(column_of("client").eq(1))
     first, second = project._connect(), project._connect()
     for session in (first, second):
         session.begin()
@@ -174,20 +174,20 @@ def test_of_two_transactions_that_change_one_table_one_is_aborted_whole(project:
         second.rows(change)
     second.rollback()
     first.commit()
-    assert project.read(rows_query(THINGS, ["client"])).column(0).to_pylist() == [2]
+    assert project.read(rows_query(ITEMS, ["client"])).column(0).to_pylist() == [2]
 
 
 def test_a_load_that_fails_leaves_no_stage(project: StandInBigQuery, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.load(THINGS, pa.table({"client": [1]}))
+    project.load(ITEMS, pa.table({"client": [1]}))
 
     def refuse(session: BigQuerySession, stage: Relation) -> None:
         raise OSError("no way")
 
     monkeypatch.setattr(BigQuerySession, "close_stage", refuse)
     with pytest.raises(WarehouseError, match="as it was"):
-        project.load(THINGS, pa.table({"client": [2]}))
+        project.load(ITEMS, pa.table({"client": [2]}))
     with project._session() as session:
-        assert session.relations() == [THINGS]
+        assert session.relations() == [ITEMS]
 
 
 def test_missing_credentials_are_said_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,4 +196,4 @@ def test_missing_credentials_are_said_with_the_way_out(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(bigquery, "default_credentials", none)
     with pytest.raises(SettingsError, match="GOOGLE_APPLICATION_CREDENTIALS"):
-        BigQueryWarehouse("shop", "EU").exists(THINGS)
+        BigQueryWarehouse("shop", "EU").exists(ITEMS)

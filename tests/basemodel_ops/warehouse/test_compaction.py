@@ -66,7 +66,7 @@ def test_a_rewritten_file_can_be_rewritten(path: Path) -> None:
 
 
 def test_a_file_that_is_held_is_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.PATIENCE", 0.0)
+    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.LOCK_TIMEOUT", 0.0)
     program = f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

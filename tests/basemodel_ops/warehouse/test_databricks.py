@@ -175,6 +175,6 @@ def test_every_data_type_has_a_reading(kind: str) -> None:
 def test_a_host_may_be_given_with_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"HOST": "https://x.cloud.example/", "HTTP_PATH": "/p", "CATALOG": "shop", "TOKEN": "t"}.items():
         monkeypatch.setenv(f"DATABRICKS_{name}", value)
-    found = DatabricksWarehouse.from_environment()
-    assert found._settings["server_hostname"] == "x.cloud.example"
-    assert str(found) == "the Databricks catalog shop"
+    result = DatabricksWarehouse.from_environment()
+    assert result._settings["server_hostname"] == "x.cloud.example"
+    assert str(result) == "the Databricks catalog shop"

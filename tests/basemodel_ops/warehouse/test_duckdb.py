@@ -17,11 +17,11 @@ from basemodel_ops.errors import WarehouseError
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, table_of
 
-THINGS = Relation(schema_name="raw", name="things")
+ITEMS = Relation(schema_name="raw", name="things")
 
 
 def values(warehouse: DuckDBWarehouse, column: str = "value") -> list[Any]:
-    return warehouse.read(rows_query(THINGS, [column])).column(0).to_pylist()
+    return warehouse.read(rows_query(ITEMS, [column])).column(0).to_pylist()
 
 
 def failing_reader() -> pa.RecordBatchReader:
@@ -35,24 +35,24 @@ def failing_reader() -> pa.RecordBatchReader:
 
 
 def test_a_load_that_fails_half_way_leaves_the_table_as_it_was(warehouse: DuckDBWarehouse) -> None:
-    warehouse.load(THINGS, pa.table({"value": [1, 2]}))
+    warehouse.load(ITEMS, pa.table({"value": [1, 2]}))
     broken: Any = failing_reader()
     with pytest.raises(WarehouseError, match="the disk went away"):
-        warehouse.load(THINGS, broken)
+        warehouse.load(ITEMS, broken)
     assert values(warehouse) == [1, 2]
-    warehouse.load(THINGS, pa.table({"other": ["a"]}))
+    warehouse.load(ITEMS, pa.table({"other": ["a"]}))
     assert values(warehouse, "other") == ["a"]
 
 
 def test_a_reader_comes_in_batch_by_batch(warehouse: DuckDBWarehouse) -> None:
     reader: Any = pa.table({"value": list(range(5_000))}).to_reader(max_chunksize=100)
-    warehouse.load(THINGS, reader)
+    warehouse.load(ITEMS, reader)
     assert values(warehouse) == list(range(5_000))
 
 
 @pytest.mark.parametrize(("name", "column"), [("thigns", "value"), ("things", "vlaue")])
 def test_a_name_that_is_nearly_right_is_told_the_right_one(warehouse: DuckDBWarehouse, name: str, column: str) -> None:
-    warehouse.load(THINGS, pa.table({"value": [1]}))
+    warehouse.load(ITEMS, pa.table({"value": [1]}))
     relation = Relation(schema_name="raw", name=name)
     query = exp.select(column_of(column)).from_(table_of(relation))
     there = "things" if name == "thigns" else "value"
@@ -92,7 +92,7 @@ def test_a_file_is_waited_for_while_another_process_has_it_open(tmp_path: Path) 
 
 
 def test_a_file_that_another_process_holds_says_who_to_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.PATIENCE", 0.2)
+    monkeypatch.setattr("basemodel_ops.warehouse.duckdb.LOCK_TIMEOUT", 0.2)
     path = tmp_path / "warehouse.duckdb"
     with holder(path) as (other, release):
         with pytest.raises(WarehouseError, match="open in another process") as caught:

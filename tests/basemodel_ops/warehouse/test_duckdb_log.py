@@ -15,7 +15,7 @@ from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.duckdb_log import complete_length, is_held, log_of
 from basemodel_ops.warehouse.queries import rows_query
 
-THINGS = Relation(schema_name="main", name="things")
+ITEMS = Relation(schema_name="main", name="things")
 COMMITS = 4
 KILLED = f"""
 import duckdb, os, sys
@@ -43,17 +43,17 @@ def killed(tmp_path: Path) -> Path:
 
 def values(path: Path) -> list[int]:
     with DuckDBWarehouse(path) as warehouse:
-        return warehouse.read(rows_query(THINGS, ["value"])).column(0).to_pylist()
+        return warehouse.read(rows_query(ITEMS, ["value"])).column(0).to_pylist()
 
 
 def test_a_log_is_whole_only_where_a_transaction_ends(killed: Path) -> None:
     log = log_of(killed).read_bytes()
-    whole = [cut for cut in range(1, len(log) + 1) if complete_length(log[:cut]) == cut]
-    assert whole[-1] == len(log)
-    assert [complete_length(log[:cut]) for cut in range(whole[0])] == [0] * whole[0]
-    assert all(complete_length(log[: cut + 5]) == cut for cut in whole[:-1])
+    complete = [cut for cut in range(1, len(log) + 1) if complete_length(log[:cut]) == cut]
+    assert complete[-1] == len(log)
+    assert [complete_length(log[:cut]) for cut in range(complete[0])] == [0] * complete[0]
+    assert all(complete_length(log[: cut + 5]) == cut for cut in complete[:-1])
     # The header alone, and then the end of each commit.
-    assert len(whole) == COMMITS + 1
+    assert len(complete) == COMMITS + 1
 
 
 def test_a_whole_log_is_replayed(killed: Path) -> None:
@@ -63,9 +63,9 @@ def test_a_whole_log_is_replayed(killed: Path) -> None:
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.999])
 def test_a_log_that_was_cut_is_refused_and_left_alone(killed: Path, part: float) -> None:
     log = log_of(killed)
-    whole = log.read_bytes()
-    size = int(part * len(whole))
-    cut = whole[: size + 5 if complete_length(whole[:size]) == size else size]  # never at the end of a commit
+    complete = log.read_bytes()
+    size = int(part * len(complete))
+    cut = complete[: size + 5 if complete_length(complete[:size]) == size else size]  # never at the end of a commit
     log.write_bytes(cut)
     for _ in range(2):
         with pytest.raises(WarehouseError, match="ends inside of a transaction") as caught:
@@ -89,6 +89,6 @@ def test_a_log_of_a_living_process_is_not_judged(killed: Path) -> None:
 def test_nothing_committed_stays_in_the_log_after_a_write(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     with DuckDBWarehouse(path) as warehouse:
-        warehouse.load(THINGS, pa.table({"value": [1]}))
+        warehouse.load(ITEMS, pa.table({"value": [1]}))
         assert not log_of(path).exists() or log_of(path).stat().st_size == 0
         assert [file.name for file in tmp_path.iterdir()] == ["warehouse.duckdb"]

@@ -33,7 +33,7 @@ examples = settings(
 
 
 @dataclass
-class Place:
+class Schema:
     """A warehouse with a sentinel table, and tables of other names with which none may be mixed up."""
 
     warehouse: Audited
@@ -49,24 +49,24 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def location(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Schema]:
     home = tmp_path_factory.mktemp("home")
     contract = Contract(entity="p", events=(), attributes=(), tasks=(), grid=GRID)
     with DuckDBWarehouse(home / "warehouse.duckdb") as warehouse:
         schema, name = SENTINEL.split(".")
         warehouse.load(Relation(schema_name=schema, name=name), pa.table(ROWS))
-        made = Place(Audited(warehouse, AuditLog(home), contract, "run"))
-        yield made
-        made.check()
+        created = Schema(Audited(warehouse, AuditLog(home), contract, "run"))
+        yield created
+        created.check()
 
 
 def table_of_column(column: str) -> pa.Table:
     return pa.table({column: ["a", "b"], "as_of": pa.array([MONDAY] * 2, pa.timestamp("us"))})
 
 
-def use(place: Place, relation: Relation, column: str) -> None:
+def use(location: Schema, relation: Relation, column: str) -> None:
     """Everything a stage does with a table, which must then hold exactly this column under exactly this name."""
-    warehouse = place.warehouse
+    warehouse = location.warehouse
     warehouse.load(relation, table_of_column(column))
     assert warehouse.exists(relation)
     assert list(warehouse.columns(relation)) == [column, "as_of"]
@@ -77,10 +77,10 @@ def use(place: Place, relation: Relation, column: str) -> None:
     assert warehouse.publish(relation, table_of_column(column).slice(1), {"as_of": MONDAY}, "h", "c", "r")
     assert warehouse.fingerprint(relation, [column]) != first
     source = EventSource(name="s", relation=relation, entity=column, time="as_of", session=None, columns=())
-    whole = Contract(entity=column, events=(source,), attributes=(), tasks=(), grid=GRID)
+    complete = Contract(entity=column, events=(source,), attributes=(), tasks=(), grid=GRID)
     later = datetime(2024, 1, 2)
     assert warehouse.read(events_query(source, [], later)).column(0).to_pylist() == ["b"]
-    assert warehouse.read(entities_query(whole, later)).to_pydict() == {"entity": ["b"]}
+    assert warehouse.read(entities_query(complete, later)).to_pydict() == {"entity": ["b"]}
     assert warehouse.read(counts_query(source, column, later)).to_pydict() == {"value": ["b"], "count": [1]}
     assert warehouse.read(sample_query(relation, [column], 5)).to_pydict() == {column: ["b"]}
 
@@ -88,16 +88,16 @@ def use(place: Place, relation: Relation, column: str) -> None:
 @pytest.mark.parametrize("role", ["schema", "table", "column"])
 @given(name=strings)
 @examples
-def test_a_name_works_as_it_is_or_is_refused(place: Place, role: str, name: str) -> None:
+def test_a_name_works_as_it_is_or_is_refused(location: Schema, role: str, name: str) -> None:
     refusal: Exception | None = None
     try:
         relation = Relation(
-            schema_name=name if role == "schema" else "odd", name=name if role == "table" else place.fresh()
+            schema_name=name if role == "schema" else "odd", name=name if role == "table" else location.fresh()
         )
-        use(place, relation, name if role == "column" else "plain")
+        use(location, relation, name if role == "column" else "plain")
     except (WarehouseError, duckdb.Error) as error:
         refusal = error
-    place.check()
+    location.check()
     if isinstance(refusal, duckdb.Error):  # a name that DuckDB keeps to itself, or that the table has already
         assert name.lower() in ("as_of", "temp", "system", "pg_catalog", "information_schema"), refusal
     elif refusal is not None:
@@ -107,35 +107,35 @@ def test_a_name_works_as_it_is_or_is_refused(place: Place, role: str, name: str)
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_a_relation_of_any_name_is_said_not_to_be_there(place: Place, name: str) -> None:
+def test_a_relation_of_any_name_is_said_not_to_be_there(location: Schema, name: str) -> None:
     with pytest.raises(BaseModelError):
-        place.warehouse.columns(Relation(schema_name="nowhere", name=name))
-    place.check()
+        location.warehouse.columns(Relation(schema_name="nowhere", name=name))
+    location.check()
 
 
 @given(text=strings)
 @examples
-def test_a_value_is_a_value_wherever_it_stands(place: Place, text: str) -> None:
+def test_a_value_is_a_value_wherever_it_stands(location: Schema, text: str) -> None:
     """As a partition, as hashes and run in the ledger, and as what is read back."""
-    relation = Relation(schema_name="values", name=place.fresh())
+    relation = Relation(schema_name="values", name=location.fresh())
     table = {"part": [text, text], "n": [1, 2]}
     refusal: Exception | None = None
     try:
         arrow = pa.table(table)
         arguments: tuple[Any, ...] = (relation, arrow, {"part": text}, f"hash {text}", f"code {text}", f"run {text}")
-        assert place.warehouse.publish(*arguments)
-        assert not place.warehouse.publish(*arguments)
+        assert location.warehouse.publish(*arguments)
+        assert not location.warehouse.publish(*arguments)
         names = ["table_name", "input_hash", "code_version", "run_id"]
-        ledger = place.warehouse.read(rows_query(LEDGER, names)).to_pylist()
+        ledger = location.warehouse.read(rows_query(LEDGER, names)).to_pylist()
         assert dict(zip(names, (str(relation), *arguments[3:]), strict=True)) in ledger
-        assert place.warehouse.read(rows_query(relation, ["part", "n"])).to_pydict() == table
+        assert location.warehouse.read(rows_query(relation, ["part", "n"])).to_pydict() == table
     except (BaseModelError, UnicodeEncodeError) as error:
         refusal = error
-    place.check()
+    location.check()
     if refusal is not None:
         assert identifier_fault(text) == "is no Unicode text", refusal
 
 
-def test_the_log_of_all_this_holds(place: Place) -> None:
-    home: Path = place.warehouse._log.path.parent
+def test_the_log_of_all_this_holds(location: Schema) -> None:
+    home: Path = location.warehouse._log.path.parent
     assert AuditLog(home).verify().entries > 50

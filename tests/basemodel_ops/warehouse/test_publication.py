@@ -28,7 +28,7 @@ from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
 from ... import servers
-from .conftest import PATIENT, snowflake_warehouse
+from .conftest import RETRY_POLICY, snowflake_warehouse
 
 EVENTS = Relation(schema_name="raw", name="events")
 MONDAY, TUESDAY = datetime(2024, 1, 1), datetime(2024, 1, 2)
@@ -48,55 +48,55 @@ def expected(*clients: int, day: datetime = MONDAY) -> list[tuple[Any, ...]]:
     return [(day, client, client / 7) for client in clients]
 
 
-def rows(each: SqlWarehouse, relation: Relation) -> list[tuple[Any, ...]]:
-    table = each.read(rows_query(relation, SCHEMA.names))
+def rows(backend: SqlWarehouse, relation: Relation) -> list[tuple[Any, ...]]:
+    table = backend.read(rows_query(relation, SCHEMA.names))
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def opened(each: SqlWarehouse, inputs: str = "one", name: str = "scores", day: datetime = MONDAY) -> Any:
-    return each.publication(scores_of(name), SCHEMA, {"as_of": day}, inputs, "code", "run")
+def opened(backend: SqlWarehouse, inputs: str = "one", name: str = "scores", day: datetime = MONDAY) -> Any:
+    return backend.publication(scores_of(name), SCHEMA, {"as_of": day}, inputs, "code", "run")
 
 
-def send(each: SqlWarehouse, *parts: pa.RecordBatch, error: BaseException | None = None) -> None:
+def send(backend: SqlWarehouse, *parts: pa.RecordBatch, error: BaseException | None = None) -> None:
     """Another content of the partition, which ends in an error."""
-    with opened(each, "two") as out:
+    with opened(backend, "two") as out:
         for part in parts:
             out.append(part)
         if error is not None:
             raise error
 
 
-def state(each: SqlWarehouse) -> tuple[Any, ...]:
+def state(backend: SqlWarehouse) -> tuple[Any, ...]:
     """All tables, and what the ledger and the scores hold."""
-    with each._session() as session:
-        tables = {str(one).lower() for one in session.relations()}
-    return tables, rows(each, scores_of()), each.read(rows_query(LEDGER, ["partition", "input_hash"])).to_pylist()
+    with backend._session() as session:
+        tables = {str(entry).lower() for entry in session.relations()}
+    return tables, rows(backend, scores_of()), backend.read(rows_query(LEDGER, ["partition", "input_hash"])).to_pylist()
 
 
-def test_batches_become_one_partition_when_the_block_ends(each: SqlWarehouse) -> None:
-    with opened(each, day=TUESDAY) as out:
+def test_batches_become_one_partition_when_the_block_ends(backend: SqlWarehouse) -> None:
+    with opened(backend, day=TUESDAY) as out:
         out.append(batch(0, 2, TUESDAY))
-    with opened(each, "old") as out:
+    with opened(backend, "old") as out:
         out.append(batch(90, 4))
-    with opened(each) as out:
+    with opened(backend) as out:
         assert out.is_needed
         for first in (0, 3, 6):
             out.append(batch(first, 3))
             # Readers see the old partition until the end.
-            assert rows(each, scores_of())[:4] == expected(90, 91, 92, 93)
+            assert rows(backend, scores_of())[:4] == expected(90, 91, 92, 93)
             assert not out.is_written
     assert out.is_written
     assert (out.rows, out.table_rows) == (9, 11)
-    with opened(each) as again:
+    with opened(backend) as again:
         assert not again.is_needed
     assert (again.rows, again.table_rows) == (9, 11)
-    assert rows(each, scores_of()) == [*expected(*range(9)), *expected(0, 1, day=TUESDAY)]
-    found, _, ledger = state(each)
-    assert found == {"answers.scores", "basemodel.ledger"}
+    assert rows(backend, scores_of()) == [*expected(*range(9)), *expected(0, 1, day=TUESDAY)]
+    result, _, ledger = state(backend)
+    assert result == {"answers.scores", "basemodel.ledger"}
     assert [row["input_hash"] for row in ledger] == ["one", "one"]
 
 
-def test_a_reader_is_published_batch_by_batch_and_not_touched_when_known(each: SqlWarehouse) -> None:
+def test_a_reader_is_published_batch_by_batch_and_not_touched_when_known(backend: SqlWarehouse) -> None:
     taken: list[int] = []
 
     def reader() -> pa.RecordBatchReader:
@@ -108,10 +108,10 @@ def test_a_reader_is_published_batch_by_batch_and_not_touched_when_known(each: S
         return pa.RecordBatchReader.from_batches(SCHEMA, batches())
 
     def publish(inputs: str) -> bool:
-        return each.publish(scores_of(), reader(), {"as_of": MONDAY}, inputs, "code", "run")
+        return backend.publish(scores_of(), reader(), {"as_of": MONDAY}, inputs, "code", "run")
 
     assert publish("one")
-    assert rows(each, scores_of()) == expected(*range(50))
+    assert rows(backend, scores_of()) == expected(*range(50))
     assert taken == [0, 10, 20, 30, 40]
     assert not publish("one")
     assert len(taken) == 5
@@ -120,29 +120,29 @@ def test_a_reader_is_published_batch_by_batch_and_not_touched_when_known(each: S
 
 
 def test_what_is_known_takes_no_rows_and_holds_no_connection(
-    each: SqlWarehouse, monkeypatch: pytest.MonkeyPatch
+    backend: SqlWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(each) as out:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    before = state(each)
+    before = state(backend)
     closed: list[Session] = []
-    close = each.session.close
-    monkeypatch.setattr(each.session, "close", lambda session: closed.append(session) or close(session))
-    with opened(each) as out:
+    close = backend.session.close
+    monkeypatch.setattr(backend.session, "close", lambda session: closed.append(session) or close(session))
+    with opened(backend) as out:
         assert not out.is_needed
         assert len(closed) == 1
         with pytest.raises(ValueError, match="is_needed"):
             out.append(batch(0, 1))
     assert not out.is_written
-    assert state(each) == before
+    assert state(backend) == before
 
 
 def test_a_stage_that_cannot_be_read_back_is_told_and_leaves_no_trace(
-    each: SqlWarehouse, monkeypatch: pytest.MonkeyPatch
+    backend: SqlWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send(each, batch(0, 3))
-    before = state(each)
-    stream = each.session.stream
+    send(backend, batch(0, 3))
+    before = state(backend)
+    stream = backend.session.stream
 
     def cut(session: Session, query: exp.Query, rows: int) -> pa.RecordBatchReader:
         def batches() -> Iterator[pa.RecordBatch]:
@@ -152,19 +152,19 @@ def test_a_stage_that_cannot_be_read_back_is_told_and_leaves_no_trace(
         return pa.RecordBatchReader.from_batches(SCHEMA, batches())
 
     with monkeypatch.context() as patch:
-        patch.setattr(each.session, "stream", cut)
-        with pytest.raises(WarehouseError, match="as it was"), opened(each, "other") as out:
+        patch.setattr(backend.session, "stream", cut)
+        with pytest.raises(WarehouseError, match="as it was"), opened(backend, "other") as out:
             out.append(batch(5, 2))
-    assert state(each) == before
+    assert state(backend) == before
 
 
-def test_no_rows_take_the_old_ones_away(each: SqlWarehouse) -> None:
-    with opened(each) as out:
+def test_no_rows_take_the_old_ones_away(backend: SqlWarehouse) -> None:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    with opened(each, "two") as out:
+    with opened(backend, "two") as out:
         out.append(batch(0, 0))
     assert out.is_written
-    assert rows(each, scores_of()) == []
+    assert rows(backend, scores_of()) == []
 
 
 class ProducerError(Exception):
@@ -174,15 +174,15 @@ class ProducerError(Exception):
 @pytest.mark.parametrize("error", [ProducerError, KeyboardInterrupt, TimeoutError, OSError])
 @pytest.mark.parametrize("is_flushed", [False, True])
 def test_an_error_of_the_producer_is_told_as_it_is_and_leaves_no_trace(
-    each: SqlWarehouse, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], is_flushed: bool
+    backend: SqlWarehouse, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], is_flushed: bool
 ) -> None:
-    with opened(each) as out:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    before = state(each)
+    before = state(backend)
     monkeypatch.setattr(module, "APPEND_ROWS", 4 if is_flushed else 1000)
     with pytest.raises(error, match="no more"):
-        send(each, batch(0, 50), error=error("no more"))
-    assert state(each) == before
+        send(backend, batch(0, 50), error=error("no more"))
+    assert state(backend) == before
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield batch(0, 50)
@@ -190,14 +190,14 @@ def test_an_error_of_the_producer_is_told_as_it_is_and_leaves_no_trace(
 
     reader = pa.RecordBatchReader.from_batches(SCHEMA, batches())
     with pytest.raises(error, match="no more"):
-        each.publish(scores_of(), reader, {"as_of": MONDAY}, "two", "code", "run")
-    assert state(each) == before
+        backend.publish(scores_of(), reader, {"as_of": MONDAY}, "two", "code", "run")
+    assert state(backend) == before
 
 
-def test_every_batch_is_held_to_the_schema_and_the_partition(each: SqlWarehouse) -> None:
-    with opened(each) as out:
+def test_every_batch_is_held_to_the_schema_and_the_partition(backend: SqlWarehouse) -> None:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    before = state(each)
+    before = state(backend)
     wrong = {
         "1 of 4 rows": pa.concat_batches([batch(3, 3), batch(0, 1, TUESDAY)]),
         r"client: int64.*not": batch(3, 3).select(["client", "as_of", "score"]),
@@ -205,31 +205,31 @@ def test_every_batch_is_held_to_the_schema_and_the_partition(each: SqlWarehouse)
     }
     for words, bad in wrong.items():
         with pytest.raises(WarehouseError, match=words) as caught:
-            send(each, batch(0, 3), bad)
+            send(backend, batch(0, 3), bad)
         assert "as it was" in str(caught.value)
-        assert state(each) == before
+        assert state(backend) == before
 
 
-def test_a_batch_that_was_refused_is_not_left_out_in_silence(each: SqlWarehouse) -> None:
-    with opened(each) as out:
+def test_a_batch_that_was_refused_is_not_left_out_in_silence(backend: SqlWarehouse) -> None:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    before = state(each)
+    before = state(backend)
 
     def careless() -> None:
-        with opened(each, "two") as out:
+        with opened(backend, "two") as out:
             out.append(batch(0, 3))
             with pytest.raises(WarehouseError, match="1 of 1 rows"):
                 out.append(batch(3, 1, TUESDAY))
 
     with pytest.raises(WarehouseError, match="could not be appended"):
         careless()
-    assert state(each) == before
+    assert state(backend) == before
 
 
-def test_columns_that_are_not_the_targets_are_refused_before_any_row_is_made(each: SqlWarehouse) -> None:
-    with opened(each) as out:
+def test_columns_that_are_not_the_targets_are_refused_before_any_row_is_made(backend: SqlWarehouse) -> None:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    before = state(each)
+    before = state(backend)
     partition: dict[str, datetime | str] = {"as_of": MONDAY}
     for schema, words in (
         (SCHEMA.append(pa.field("more", pa.string())), "surplus"),
@@ -238,145 +238,147 @@ def test_columns_that_are_not_the_targets_are_refused_before_any_row_is_made(eac
         (SCHEMA.append(pa.field("tags", pa.list_(pa.string()))), "'tags' is list"),
     ):
         is_begun = False
-        block = each.publication(scores_of(), schema, partition, "two", "code", "run")
+        block = backend.publication(scores_of(), schema, partition, "two", "code", "run")
         with pytest.raises(WarehouseError, match=words), block:
             is_begun = True
         assert not is_begun
-        assert state(each) == before
+        assert state(backend) == before
 
 
-def test_a_column_that_older_rows_lack_is_added_and_null_in_them(each: SqlWarehouse) -> None:
-    with opened(each, day=TUESDAY) as out:
+def test_a_column_that_older_rows_lack_is_added_and_null_in_them(backend: SqlWarehouse) -> None:
+    with opened(backend, day=TUESDAY) as out:
         out.append(batch(0, 2, TUESDAY))
     wider = SCHEMA.append(added(pa.field("bound", pa.float64())))
     for inputs in ("two", "three"):  # once it is there, it is a column as any other
         part = batch(0, 1).append_column("bound", pa.array([0.5]))
-        with each.publication(scores_of(), wider, {"as_of": MONDAY}, inputs, "code", "run") as out:
+        with backend.publication(scores_of(), wider, {"as_of": MONDAY}, inputs, "code", "run") as out:
             out.append(pa.RecordBatch.from_arrays(part.columns, schema=wider))
-    found = each.read(rows_query(scores_of(), ["as_of", "bound"])).to_pylist()
-    assert sorted(found, key=lambda row: row["as_of"]) == [
+    result = backend.read(rows_query(scores_of(), ["as_of", "bound"])).to_pylist()
+    assert sorted(result, key=lambda row: row["as_of"]) == [
         {"as_of": MONDAY, "bound": 0.5}, {"as_of": TUESDAY, "bound": None}, {"as_of": TUESDAY, "bound": None},
     ]  # fmt: skip
-    narrow = each.publication(scores_of(), SCHEMA, {"as_of": MONDAY}, "four", "code", "run")
+    narrow = backend.publication(scores_of(), SCHEMA, {"as_of": MONDAY}, "four", "code", "run")
     with pytest.raises(WarehouseError, match=r"missing \['bound'\]"), narrow:
         pass
 
 
-def test_nothing_can_be_appended_behind_the_end(each: SqlWarehouse) -> None:
-    with opened(each) as out:
+def test_nothing_can_be_appended_behind_the_end(backend: SqlWarehouse) -> None:
+    with opened(backend) as out:
         out.append(batch(0, 3))
     with pytest.raises(ValueError, match="inside of the `with` block"):
         out.append(batch(3, 3))
-    assert rows(each, scores_of()) == expected(0, 1, 2)
+    assert rows(backend, scores_of()) == expected(0, 1, 2)
 
 
-def test_several_are_open_at_once_and_known_ones_stay_out(each: SqlWarehouse) -> None:
+def test_several_are_open_at_once_and_known_ones_stay_out(backend: SqlWarehouse) -> None:
     names = ["first", "second", "third"]
-    with opened(each, name="second") as out:
+    with opened(backend, name="second") as out:
         out.append(batch(70, 2))
     with ExitStack() as stack:
-        outs = [stack.enter_context(opened(each, name=name)) for name in names]
+        outs = [stack.enter_context(opened(backend, name=name)) for name in names]
         assert [out.is_needed for out in outs] == [True, False, True]
         for first in range(0, 40, 10):
             for out in outs:
                 if out.is_needed:
                     out.append(batch(first, 10))
     assert [out.is_written for out in outs] == [True, False, True]
-    assert rows(each, scores_of("first")) == rows(each, scores_of("third")) == expected(*range(40))
-    assert rows(each, scores_of("second")) == expected(70, 71)
+    assert rows(backend, scores_of("first")) == rows(backend, scores_of("third")) == expected(*range(40))
+    assert rows(backend, scores_of("second")) == expected(70, 71)
 
 
-def test_an_error_takes_all_open_ones_back(each: SqlWarehouse) -> None:
-    with opened(each) as out:
+def test_an_error_takes_all_open_ones_back(backend: SqlWarehouse) -> None:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    before = state(each)
+    before = state(backend)
 
     def both() -> None:
-        with opened(each, "two", day=TUESDAY) as out:
+        with opened(backend, "two", day=TUESDAY) as out:
             out.append(batch(0, 5, TUESDAY))
-            send(each, batch(0, 9), error=ProducerError())
+            send(backend, batch(0, 9), error=ProducerError())
 
     with pytest.raises(ProducerError):
         both()
-    assert state(each) == before
+    assert state(backend) == before
 
 
-def test_other_writers_leave_an_open_one_its_stage(each: SqlWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_writers_leave_an_open_one_its_stage(backend: SqlWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "APPEND_ROWS", 1)
-    with opened(each) as out:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-        with opened(each, day=TUESDAY) as other:
+        with opened(backend, day=TUESDAY) as other:
             other.append(batch(5, 1, TUESDAY))
-        each.load(scores_of("loaded"), pa.table({"value": [1]}))
-        thread = threading.Thread(target=lambda: each.load(scores_of("loaded"), pa.table({"value": [2]})))
+        backend.load(scores_of("loaded"), pa.table({"value": [1]}))
+        thread = threading.Thread(target=lambda: backend.load(scores_of("loaded"), pa.table({"value": [2]})))
         thread.start()
         thread.join(60)
         out.append(batch(3, 3))
-    assert rows(each, scores_of()) == [*expected(*range(6)), *expected(5, day=TUESDAY)]
-    assert state(each)[0] == {"answers.scores", "answers.loaded", "basemodel.ledger"}
+    assert rows(backend, scores_of()) == [*expected(*range(6)), *expected(5, day=TUESDAY)]
+    assert state(backend)[0] == {"answers.scores", "answers.loaded", "basemodel.ledger"}
 
 
-def test_two_open_ones_of_one_partition_leave_one_of_the_two(each: SqlWarehouse) -> None:
-    with opened(each, "first") as first:
+def test_two_open_ones_of_one_partition_leave_one_of_the_two(backend: SqlWarehouse) -> None:
+    with opened(backend, "first") as first:
         first.append(batch(0, 3))
-        with opened(each, "second") as second:
+        with opened(backend, "second") as second:
             second.append(batch(50, 5))
     assert second.is_written
     assert first.is_written
-    assert rows(each, scores_of()) == expected(0, 1, 2)
-    with opened(each, "third") as first:
+    assert rows(backend, scores_of()) == expected(0, 1, 2)
+    with opened(backend, "third") as first:
         first.append(batch(0, 4))
-        with opened(each, "third") as second:
+        with opened(backend, "third") as second:
             second.append(batch(0, 4))
     # The ledger is read again inside of the transaction.
     assert (second.is_written, first.is_written) == (True, False)
-    assert rows(each, scores_of()) == expected(*range(4))
+    assert rows(backend, scores_of()) == expected(*range(4))
 
 
-def test_rows_are_made_of_events_that_are_read_meanwhile(each: SqlWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    each.load(EVENTS, pa.table({"client": list(range(2_000))}))
+def test_rows_are_made_of_events_that_are_read_meanwhile(
+    backend: SqlWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.load(EVENTS, pa.table({"client": list(range(2_000))}))
     monkeypatch.setattr(module, "APPEND_ROWS", 300)
-    with opened(each) as out, opened(each, name="others") as other:
-        for events in each.batches(rows_query(EVENTS, ["client"]), 100):
+    with opened(backend) as out, opened(backend, name="others") as other:
+        for events in backend.batches(rows_query(EVENTS, ["client"]), 100):
             out.append(batch(events.column("client")[0].as_py(), events.num_rows))
             other.append(batch(events.column("client")[0].as_py(), events.num_rows // 2))
-    assert rows(each, scores_of()) == expected(*range(2_000))
-    assert len(rows(each, scores_of("others"))) == 1_000
+    assert rows(backend, scores_of()) == expected(*range(2_000))
+    assert len(rows(backend, scores_of("others"))) == 1_000
 
 
-def test_a_stage_that_lost_a_batch_is_refused(each: SqlWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(each) as out:
+def test_a_stage_that_lost_a_batch_is_refused(backend: SqlWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    before = state(each)
-    append = each.session.append
+    before = state(backend)
+    append = backend.session.append
 
     def careless(session: Session, stage: Relation, table: pa.Table) -> None:
         append(session, stage, table.slice(0, table.num_rows - 1))
 
-    monkeypatch.setattr(each.session, "append", careless)
+    monkeypatch.setattr(backend.session, "append", careless)
     monkeypatch.setattr(module, "APPEND_ROWS", 10)
     with pytest.raises(WarehouseError, match=r"27 rows with the hash .* and 30 with"):
-        send(each, batch(0, 10), batch(10, 10), batch(20, 10))
-    assert state(each) == before
+        send(backend, batch(0, 10), batch(10, 10), batch(20, 10))
+    assert state(backend) == before
 
 
 def test_a_write_that_fails_between_batches_is_told_with_its_partition(
-    each: SqlWarehouse, monkeypatch: pytest.MonkeyPatch
+    backend: SqlWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(each) as out:
+    with opened(backend) as out:
         out.append(batch(0, 3))
-    before = state(each)
+    before = state(backend)
     monkeypatch.setattr(module, "APPEND_ROWS", 1)
-    append = each.session.append
+    append = backend.session.append
 
     def last(session: Session, stage: Relation, table: pa.Table) -> None:
         append(session, stage, table)
         session.rows(exp.Drop(tables=[table_of(stage)], kind="TABLE"))
 
-    monkeypatch.setattr(each.session, "append", last)
+    monkeypatch.setattr(backend.session, "append", last)
     with pytest.raises(WarehouseError, match=r"2024-01-01.*answers\.scores was not written and is as it was"):
-        send(each, batch(0, 3), batch(3, 3))
-    assert state(each) == before
+        send(backend, batch(0, 3), batch(3, 3))
+    assert state(backend) == before
 
 
 CHUNKS = st.lists(st.integers(0, 30), max_size=5)
@@ -409,18 +411,18 @@ def test_however_rows_are_cut_they_all_arrive_once(
     assert not sent or (sum(sent) == sum(sizes) and max(sent) < 2 * bound)
 
 
-def test_rows_of_other_types_become_plain(each: SqlWarehouse) -> None:
+def test_rows_of_other_types_become_plain(backend: SqlWarehouse) -> None:
     schema = pa.schema([
         ("part", pa.dictionary(pa.int32(), pa.string())), ("small", pa.uint8()), ("at", pa.timestamp("ms")),
         ("text", pa.large_string()), ("none", pa.null()),
     ])  # fmt: skip
     values = {"part": ["x", "x"], "small": [1, 255], "at": [MONDAY, TUESDAY], "text": ["a", None], "none": [None, None]}
     relation = Relation(schema_name="answers", name="kinds")
-    with each.publication(relation, schema, {"part": "x"}, "one", "code", "run") as out:
+    with backend.publication(relation, schema, {"part": "x"}, "one", "code", "run") as out:
         for start in (0, 1):
             out.append(pa.table(values, schema=schema).slice(start, 1))
-    found = each.read(rows_query(relation, ["small", "part", "at", "text", "none"]))
-    assert found.to_pydict() == values
+    result = backend.read(rows_query(relation, ["small", "part", "at", "text", "none"]))
+    assert result.to_pydict() == values
 
 
 # --- memory
@@ -460,11 +462,11 @@ def test_memory_does_not_grow_with_the_rows(warehouse: DuckDBWarehouse, monkeypa
             columns = batch(first, PIECE).columns
             digits = generator.integers(48, 58, (PIECE, 60)).astype("uint8")
             texts = pa.array(digits.view("S60")[:, 0]).cast(pa.string())
-            made = pa.record_batch([*columns, texts], schema=schema)
-            sizes.append(made.nbytes)
+            created = pa.record_batch([*columns, texts], schema=schema)
+            sizes.append(created.nbytes)
             measured()
-            yield made
-            del made
+            yield created
+            del created
 
     reader = pa.RecordBatchReader.from_batches(schema, batches())
     assert warehouse.publish(scores_of(), reader, {"as_of": MONDAY}, "one", "code", "run")
@@ -505,8 +507,8 @@ def test_a_killed_publication_leaves_nothing_in_the_file(warehouse: DuckDBWareho
 
 def test_an_idle_connection_of_postgres_outlives_the_servers_patience(postgres_server: dict[str, str]) -> None:
     with servers.database(postgres_server, "idle") as variables:
-        place = f"{variables['PGUSER']}@{variables['PGHOST']}:{variables['PGPORT']}/{variables['PGDATABASE']}"
-        warehouse = PostgresWarehouse(URI.replace("postgresql://", f"postgresql://{place}"), PATIENT)
+        row_index = f"{variables['PGUSER']}@{variables['PGHOST']}:{variables['PGPORT']}/{variables['PGDATABASE']}"
+        warehouse = PostgresWarehouse(URI.replace("postgresql://", f"postgresql://{row_index}"), RETRY_POLICY)
         with warehouse._session() as session:
             session.execute(f"alter database {variables['PGDATABASE']} set idle_session_timeout = '100ms'")
         with opened(warehouse) as out:
@@ -519,10 +521,10 @@ def test_an_idle_connection_of_postgres_outlives_the_servers_patience(postgres_s
 def test_the_rows_of_snowflake_go_in_several_files_and_none_is_left(
     snowflake_server: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    message: list[str] = []
     execute = snowflake.SnowflakeSession.execute
     monkeypatch.setattr(
-        snowflake.SnowflakeSession, "execute", lambda session, sql: said.append(sql) or execute(session, sql)
+        snowflake.SnowflakeSession, "execute", lambda session, sql: message.append(sql) or execute(session, sql)
     )
     monkeypatch.setattr(snowflake, "FILE_BYTES", 1)
     monkeypatch.setattr(module, "APPEND_ROWS", 10)
@@ -534,9 +536,9 @@ def test_the_rows_of_snowflake_go_in_several_files_and_none_is_left(
             assert list(tmp_path.iterdir()) == []
         out.append(batch(30, 5))
     assert rows(warehouse, scores_of()) == expected(*range(35))
-    puts = [re.sub(r".*/(\w+\.parquet).*", r"\1", sql) for sql in said if sql.startswith("put")]
+    puts = [re.sub(r".*/(\w+\.parquet).*", r"\1", sql) for sql in message if sql.startswith("put")]
     assert len(puts) == len(set(puts)) == 4
-    (copy,) = [sql for sql in said if sql.startswith("copy into")]
+    (copy,) = [sql for sql in message if sql.startswith("copy into")]
     assert "purge = true" in copy
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(snowflake, "FILE_BYTES", 10**9)

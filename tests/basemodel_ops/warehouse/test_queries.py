@@ -46,10 +46,10 @@ def test_events_come_in_the_order_of_entity_time_and_columns(warehouse: DuckDBWa
         "page": [1, 3, 2, 1],
     })  # fmt: skip
     warehouse.load(clicks.relation, table)
-    found = warehouse.read(events_query(clicks, ["page", "client"], NOON + TICK))
-    assert found.column_names == ["client", "at", "page"]
-    assert found.column("client").to_pylist() == ["a", "a", "a", "b"]
-    assert found.column("page").to_pylist() == [2, 1, 3, 1]
+    result = warehouse.read(events_query(clicks, ["page", "client"], NOON + TICK))
+    assert result.column_names == ["client", "at", "page"]
+    assert result.column("client").to_pylist() == ["a", "a", "a", "b"]
+    assert result.column("page").to_pylist() == [2, 1, 3, 1]
 
 
 def test_entities_are_distinct_over_all_sources_and_known_before_the_bound(warehouse: DuckDBWarehouse) -> None:
@@ -71,8 +71,8 @@ def test_counts_are_of_known_values_before_the_bound_the_most_frequent_first(war
     pages = ["b", "a", "c", "c", None, "d", "d", "d"]
     times = pa.array([NOON - TICK] * 5 + [NOON] * 3, pa.timestamp("us"))
     warehouse.load(clicks.relation, pa.table({"client": [1] * 8, "at": times, "page": pages}))
-    found = warehouse.read(counts_query(clicks, "page", NOON))
-    assert found.to_pydict() == {"value": ["c", "a", "b"], "count": [2, 1, 1]}
+    result = warehouse.read(counts_query(clicks, "page", NOON))
+    assert result.to_pydict() == {"value": ["c", "a", "b"], "count": [2, 1, 1]}
 
 
 @pytest.mark.parametrize("name", ["value", "count", "VALUE", "select"])
@@ -80,8 +80,8 @@ def test_a_column_named_like_a_result_is_counted_like_any_other(warehouse: DuckD
     clicks = source("clicks")
     times = pa.array([NOON - TICK] * 4, pa.timestamp("us"))
     warehouse.load(clicks.relation, pa.table({"client": [1] * 4, "at": times, name: [7, 8, 8, 8]}))
-    found = warehouse.read(counts_query(clicks, name, NOON))
-    assert found.to_pydict() == {"value": [8, 7], "count": [3, 1]}
+    result = warehouse.read(counts_query(clicks, name, NOON))
+    assert result.to_pydict() == {"value": [8, 7], "count": [3, 1]}
 
 
 TASK = Relation(schema_name="tasks", name="labels")
@@ -89,24 +89,24 @@ TASK = Relation(schema_name="tasks", name="labels")
 
 @pytest.mark.parametrize("cutoff", ["cutoff", "rows", "labelled"])
 @pytest.mark.parametrize("target", ["target", "positives"])
-def test_a_task_is_counted_per_cutoff(each: SqlWarehouse, cutoff: str, target: str) -> None:
+def test_a_task_is_counted_per_cutoff(backend: SqlWarehouse, cutoff: str, target: str) -> None:
     later = NOON + timedelta(days=7)
     moments = pa.array([later, NOON, later, NOON, later], pa.timestamp("us"))
-    each.load(TASK, pa.table({cutoff: moments, target: pa.array([1.0, 0.5, None, None, 1.0])}))
-    found = each.read(counts_by_cutoff_query(TASK, cutoff, target, yes=exp.Literal.number(1)))
-    assert found.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2], "positives": [0, 2]}
-    found = each.read(counts_by_cutoff_query(TASK, cutoff, target))
-    assert found.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2]}
-    assert each.read(counts_by_cutoff_query(TASK, cutoff)).to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3]}
+    backend.load(TASK, pa.table({cutoff: moments, target: pa.array([1.0, 0.5, None, None, 1.0])}))
+    result = backend.read(counts_by_cutoff_query(TASK, cutoff, target, yes=exp.Literal.number(1)))
+    assert result.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2], "positives": [0, 2]}
+    result = backend.read(counts_by_cutoff_query(TASK, cutoff, target))
+    assert result.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2]}
+    assert backend.read(counts_by_cutoff_query(TASK, cutoff)).to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3]}
 
 
-def test_targets_that_are_no_numbers_are_counted_too(each: SqlWarehouse) -> None:
-    each.load(TASK, pa.table({"cutoff": pa.array([NOON] * 3, pa.timestamp("us")), "target": ["a", None, "b"]}))
-    found = each.read(counts_by_cutoff_query(TASK, "cutoff", "target"))
-    assert found.to_pydict() == {"cutoff": [NOON], "rows": [3], "labelled": [2]}
-    each.load(TASK, pa.table({"cutoff": pa.array([NOON] * 3, pa.timestamp("us")), "target": [True, None, False]}))
-    found = each.read(counts_by_cutoff_query(TASK, "cutoff", "target", yes=exp.true()))
-    assert found.to_pydict() == {"cutoff": [NOON], "rows": [3], "labelled": [2], "positives": [1]}
+def test_targets_that_are_no_numbers_are_counted_too(backend: SqlWarehouse) -> None:
+    backend.load(TASK, pa.table({"cutoff": pa.array([NOON] * 3, pa.timestamp("us")), "target": ["a", None, "b"]}))
+    result = backend.read(counts_by_cutoff_query(TASK, "cutoff", "target"))
+    assert result.to_pydict() == {"cutoff": [NOON], "rows": [3], "labelled": [2]}
+    backend.load(TASK, pa.table({"cutoff": pa.array([NOON] * 3, pa.timestamp("us")), "target": [True, None, False]}))
+    result = backend.read(counts_by_cutoff_query(TASK, "cutoff", "target", yes=exp.true()))
+    assert result.to_pydict() == {"cutoff": [NOON], "rows": [3], "labelled": [2], "positives": [1]}
     with pytest.raises(ValueError, match="need a target"):
         counts_by_cutoff_query(TASK, "cutoff", yes=exp.Literal.number(1))
 

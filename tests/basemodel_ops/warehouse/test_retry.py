@@ -15,7 +15,7 @@ from basemodel_ops.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, table_of
 from basemodel_ops.warehouse.retry import Retries, RetryPolicy, within
 
-THINGS = Relation(schema_name="raw", name="things")
+ITEMS = Relation(schema_name="raw", name="things")
 QUICK = RetryPolicy(total=2, first=0.001, longest=0.004)
 
 
@@ -27,24 +27,27 @@ def test_pauses_double_up_to_the_longest_with_jitter() -> None:
     assert len(set(others)) == 20
 
 
-def test_trouble_ends_at_the_total_and_says_how_often_it_was_tried() -> None:
-    trouble, began = Retries(RetryPolicy(total=0.3, first=0.01, longest=0.02), random.Random(0)), time.monotonic()
+def test_a_retry_ends_at_the_total_and_says_how_often_it_was_tried() -> None:
+    failure, started = (
+        Retries(RetryPolicy(total=0.3, first=0.01, longest=0.02), random.Random(0)),
+        time.monotonic(),
+    )
 
     def try_on() -> None:
         while True:
-            trouble.wait(ConnectionError("the cable is out"))
+            failure.wait(ConnectionError("the cable is out"))
 
     with pytest.raises(WarehouseError, match=r"asked \d+ times .* the cable is out") as caught:
         try_on()
-    assert 0.2 < time.monotonic() - began < 2
+    assert 0.2 < time.monotonic() - started < 2
     assert isinstance(caught.value.__cause__, ConnectionError)
 
 
 def test_progress_begins_the_limit_anew() -> None:
-    trouble = Retries(RetryPolicy(total=0.1, first=0.01, longest=0.02), random.Random(0))
+    failure = Retries(RetryPolicy(total=0.1, first=0.01, longest=0.02), random.Random(0))
     for _ in range(20):
-        trouble.wait(ConnectionError("now and then"))
-        trouble.reset()
+        failure.wait(ConnectionError("now and then"))
+        failure.reset()
 
 
 def test_a_call_that_takes_too_long_is_left_behind_and_tidied_up_later() -> None:
@@ -87,7 +90,7 @@ class Breaking:
         monkeypatch.setattr(warehouse, "_retry_policy", QUICK)
 
 
-def things(rows: int) -> pa.Table:
+def rows_of_items(rows: int) -> pa.Table:
     # Ten rows of each value: those behind the break are told from those before it by their number alone.
     return pa.table({"value": [row // 10 for row in range(rows)], "more": ["same"] * rows})
 
@@ -96,16 +99,16 @@ def things(rows: int) -> pa.Table:
 def test_a_read_goes_on_behind_the_last_row_that_arrived(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch, breaks: list[int]
 ) -> None:
-    warehouse.load(THINGS, things(20_480))
+    warehouse.load(ITEMS, rows_of_items(20_480))
     breaking = Breaking(warehouse, monkeypatch, list(breaks))
-    found = pa.Table.from_batches(list(warehouse.batches(rows_query(THINGS, ["value", "more"]), 2048)))
-    assert found.equals(things(20_480))
+    result = pa.Table.from_batches(list(warehouse.batches(rows_query(ITEMS, ["value", "more"]), 2048)))
+    assert result.equals(rows_of_items(20_480))
     assert breaking.opened == len(breaks) + 1
 
 
 UNORDERED: list[Callable[[], exp.Select]] = [
-    lambda: exp.select(column_of("value"), column_of("more")).from_(table_of(THINGS)),
-    lambda: exp.select(column_of("value"), column_of("more")).from_(table_of(THINGS)).order_by(column_of("value")),
+    lambda: exp.select(column_of("value"), column_of("more")).from_(table_of(ITEMS)),
+    lambda: exp.select(column_of("value"), column_of("more")).from_(table_of(ITEMS)).order_by(column_of("value")),
 ]
 
 
@@ -113,7 +116,7 @@ UNORDERED: list[Callable[[], exp.Select]] = [
 def test_a_read_in_no_order_is_not_taken_up_in_the_middle(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch, query: Callable[[], exp.Select]
 ) -> None:
-    warehouse.load(THINGS, things(20_480))
+    warehouse.load(ITEMS, rows_of_items(20_480))
     Breaking(warehouse, monkeypatch, [0])
     assert sum(batch.num_rows for batch in warehouse.batches(query(), 2048)) == 20_480
     Breaking(warehouse, monkeypatch, [2])

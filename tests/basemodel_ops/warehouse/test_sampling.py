@@ -19,20 +19,20 @@ KINDS = {
 }
 
 
-def clients(each: SqlWarehouse, query: exp.Select) -> list[object]:
-    return each.read(query).column("client").to_pylist()
+def clients(backend: SqlWarehouse, query: exp.Select) -> list[object]:
+    return backend.read(query).column("client").to_pylist()
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_samples_are_nested_of_about_their_share_and_whole_entities(each: SqlWarehouse, kind: str) -> None:
+def test_samples_are_nested_of_about_their_share_and_whole_entities(backend: SqlWarehouse, kind: str) -> None:
     values = KINDS[kind]
-    each.load(EVENTS, pa.table({"client": values * 2, "turn": [0] * COUNT + [1] * COUNT}))
+    backend.load(EVENTS, pa.table({"client": values * 2, "turn": [0] * COUNT + [1] * COUNT}))
     query = rows_query(EVENTS, ["client", "turn"])
     smaller: set[object] = set()
     for share in SHARES:
-        found = clients(each, each.sampled(query, "client", share))
-        chosen = set(found)
-        assert len(found) == 2 * len(chosen)
+        result = clients(backend, backend.sampled(query, "client", share))
+        chosen = set(result)
+        assert len(result) == 2 * len(chosen)
         assert smaller <= chosen
         # Within five standard deviations of what independent draws would give.
         assert abs(len(chosen) - share * COUNT) <= 5 * (COUNT * share * (1 - share)) ** 0.5 + 1
@@ -43,65 +43,65 @@ def test_samples_are_nested_of_about_their_share_and_whole_entities(each: SqlWar
 TYPES = {"smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64(), "text": pa.string()}
 
 
-def test_one_entity_is_in_the_samples_of_all_relations_or_of_none(each: SqlWarehouse) -> None:
-    found = {}
+def test_one_entity_is_in_the_samples_of_all_relations_or_of_none(backend: SqlWarehouse) -> None:
+    result = {}
     for name, kind in TYPES.items():
         relation = Relation(schema_name="raw", name=f"of_{name}")
         values = pa.array([str(value) for value in range(COUNT)]) if name == "text" else pa.array(range(COUNT), kind)
         # Of another number of rows, in another order.
-        each.load(relation, pa.table({"client": pa.concat_arrays([values, values[: len(name)]])}))
+        backend.load(relation, pa.table({"client": pa.concat_arrays([values, values[: len(name)]])}))
         query = exp.select(column_of("client")).from_(table_of(relation))
-        sample = {int(str(client)) for client in clients(each, each.sampled(query, "client", 0.2))}
-        shard = {int(str(client)) for client in clients(each, each.shard(query, "client", 1, 3))}
+        sample = {int(str(client)) for client in clients(backend, backend.sampled(query, "client", 0.2))}
+        shard = {int(str(client)) for client in clients(backend, backend.shard(query, "client", 1, 3))}
         assert 300 < len(sample) < 500
-        found[name] = sample, shard
-    assert all(parts == found["bigint"] for parts in found.values())
+        result[name] = sample, shard
+    assert all(parts == result["bigint"] for parts in result.values())
 
 
-def test_a_whole_sample_is_the_query_itself(each: SqlWarehouse) -> None:
+def test_a_whole_sample_is_the_query_itself(backend: SqlWarehouse) -> None:
     query = rows_query(EVENTS, ["client"])
-    assert each.sampled(query, "client", 1) is query
-    assert each.sampled(query, "client", 1.0, rows_query(LABELS, ["client"])) is query
+    assert backend.sampled(query, "client", 1) is query
+    assert backend.sampled(query, "client", 1.0, rows_query(LABELS, ["client"])) is query
     before = query.sql()
-    each.sampled(query, "client", 0.5)
+    backend.sampled(query, "client", 0.5)
     assert query.sql() == before
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.01, float("nan")])
-def test_a_share_that_is_none_is_refused(each: SqlWarehouse, share: float) -> None:
+def test_a_share_that_is_none_is_refused(backend: SqlWarehouse, share: float) -> None:
     with pytest.raises(ValueError, match="above 0 and up to 1"):
-        each.sampled(rows_query(EVENTS, ["client"]), "client", share)
+        backend.sampled(rows_query(EVENTS, ["client"]), "client", share)
 
 
-def test_entities_can_be_added_to_a_sample(each: SqlWarehouse) -> None:
-    each.load(EVENTS, pa.table({"client": list(range(COUNT)), "turn": [1] * COUNT}))
-    each.load(
+def test_entities_can_be_added_to_a_sample(backend: SqlWarehouse) -> None:
+    backend.load(EVENTS, pa.table({"client": list(range(COUNT)), "turn": [1] * COUNT}))
+    backend.load(
         LABELS, pa.table({"client": pa.array([7, 8, 8, 9, COUNT + 5, None], pa.int64()), "kept": [1, 1, 0, 0, 1, 1]})
     )
     query = rows_query(EVENTS, ["client"])
     also = exp.select(column_of("client")).from_(table_of(LABELS)).where(column_of("kept").eq(1))
     for share in (1e-12, 0.1):
-        plain = set(clients(each, each.sampled(query, "client", share)))
-        more = each.sampled(query, "client", share, also)
-        assert set(clients(each, more)) == plain | {7, 8}
+        plain = set(clients(backend, backend.sampled(query, "client", share)))
+        more = backend.sampled(query, "client", share, also)
+        assert set(clients(backend, more)) == plain | {7, 8}
         # Other conditions hold of those that were added too, and they can be streamed.
         bound = more.where(exp.LT(this=column_of("client"), expression=exp.Literal.number(8)))
-        streamed = pa.Table.from_batches(each.batches(bound, 10)).column(0).to_pylist()
+        streamed = pa.Table.from_batches(backend.batches(bound, 10)).column(0).to_pylist()
         assert streamed == [client for client in range(8) if client in plain | {7}]
 
 
-def test_shards_of_a_sample_are_as_even_as_all_shards(each: SqlWarehouse) -> None:
-    each.load(EVENTS, pa.table({"client": list(range(20 * COUNT))}))
-    sample = each.sampled(rows_query(EVENTS, ["client"]), "client", 0.1)
-    shards = [clients(each, each.shard(sample, "client", index, 4)) for index in range(4)]
-    assert sorted(client for shard in shards for client in shard) == clients(each, sample)  # pyright: ignore[reportArgumentType]
+def test_shards_of_a_sample_are_as_even_as_all_shards(backend: SqlWarehouse) -> None:
+    backend.load(EVENTS, pa.table({"client": list(range(20 * COUNT))}))
+    sample = backend.sampled(rows_query(EVENTS, ["client"]), "client", 0.1)
+    shards = [clients(backend, backend.shard(sample, "client", index, 4)) for index in range(4)]
+    assert sorted(client for shard in shards for client in shard) == clients(backend, sample)  # pyright: ignore[reportArgumentType]
     assert all(850 < len(shard) < 1_150 for shard in shards)
 
 
-def test_unknown_entities_belong_to_one_part(each: SqlWarehouse) -> None:
-    each.load(EVENTS, pa.table({"client": pa.array([None, 1], pa.int64())}))
+def test_unknown_entities_belong_to_one_part(backend: SqlWarehouse) -> None:
+    backend.load(EVENTS, pa.table({"client": pa.array([None, 1], pa.int64())}))
     query = rows_query(EVENTS, ["client"])
-    shards = [clients(each, each.shard(query, "client", index, 3)) for index in range(3)]
+    shards = [clients(backend, backend.shard(query, "client", index, 3)) for index in range(3)]
     assert sorted(map(str, (client for shard in shards for client in shard))) == ["1", "None"]
 
 

@@ -41,10 +41,10 @@ def test_one_missing_or_empty_variable_is_named_alone_and_no_secret_is_told(name
 
 
 def test_variables_become_the_connectors_arguments() -> None:
-    found = connection_settings(COMPLETE | {"SNOWFLAKE_ROLE": "reader", "UNRELATED": "?"})
-    limits = {name: found.pop(name) for name in ("login_timeout", "network_timeout", "socket_timeout")}
+    result = connection_settings(COMPLETE | {"SNOWFLAKE_ROLE": "reader", "UNRELATED": "?"})
+    limits = {name: result.pop(name) for name in ("login_timeout", "network_timeout", "socket_timeout")}
     assert all(0 < limit <= 300 for limit in limits.values())
-    assert found == {
+    assert result == {
         "account": "snowflake_account",
         "user": "snowflake_user",
         "database": "snowflake_database",
@@ -62,12 +62,12 @@ def test_variables_become_the_connectors_arguments() -> None:
 def test_a_private_link_a_tag_and_threads_are_passed_on() -> None:
     link = {"SNOWFLAKE_HOST": "x.privatelink.example.com", "SNOWFLAKE_PORT": "8443", "SNOWFLAKE_PROTOCOL": "https"}
     dials = {"SNOWFLAKE_PREFETCH_THREADS": "8", "SNOWFLAKE_QUERY_TAG": "weekly"}
-    found = connection_settings(COMPLETE | link | dials)
-    assert {name: found[name] for name in ("host", "port", "protocol")} == {
+    result = connection_settings(COMPLETE | link | dials)
+    assert {name: result[name] for name in ("host", "port", "protocol")} == {
         "host": "x.privatelink.example.com", "port": "8443", "protocol": "https"
     }  # fmt: skip
-    assert found["client_prefetch_threads"] == 8
-    assert found["session_parameters"]["QUERY_TAG"] == "weekly"
+    assert result["client_prefetch_threads"] == 8
+    assert result["session_parameters"]["QUERY_TAG"] == "weekly"
     # Where an administrator forbids to set it, an empty tag sets none.
     untagged = connection_settings(COMPLETE | {"SNOWFLAKE_QUERY_TAG": ""})
     assert "QUERY_TAG" not in untagged["session_parameters"]
@@ -76,9 +76,9 @@ def test_a_private_link_a_tag_and_threads_are_passed_on() -> None:
 
 
 def test_a_key_is_preferred_to_a_password() -> None:
-    found = connection_settings(COMPLETE | {"SNOWFLAKE_PRIVATE_KEY_PATH": "/keys/me.p8"})
-    assert found["private_key_file"] == "/keys/me.p8"
-    assert "password" not in found
+    result = connection_settings(COMPLETE | {"SNOWFLAKE_PRIVATE_KEY_PATH": "/keys/me.p8"})
+    assert result["private_key_file"] == "/keys/me.p8"
+    assert "password" not in result
 
 
 FORMS = ("pem", "pem on one line", "base64 of der")
@@ -98,9 +98,9 @@ def written(key: rsa.RSAPrivateKey, form: str, passphrase: bytes | None = None) 
 def test_a_key_is_read_as_pem_text_and_as_base64_of_der(key: rsa.RSAPrivateKey, form: str, passphrase: str) -> None:
     variables = {"SNOWFLAKE_PRIVATE_KEY": written(key, form, passphrase.encode() if passphrase else None)}
     variables |= {"SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase} if passphrase else {}
-    found = connection_settings(COMPLETE | variables)
-    assert "password" not in found
-    loaded = serialization.load_der_private_key(found["private_key"], None)
+    result = connection_settings(COMPLETE | variables)
+    assert "password" not in result
+    loaded = serialization.load_der_private_key(result["private_key"], None)
     assert isinstance(loaded, rsa.RSAPrivateKey)
     assert loaded.private_numbers() == key.private_numbers()
 

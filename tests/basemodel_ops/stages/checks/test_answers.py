@@ -13,17 +13,17 @@ from basemodel_ops.stages.checks.answers import check_model, check_task, lone_co
 
 
 @pytest.mark.parametrize(
-    ("shipped", "noise", "passes"),
+    ("selected", "noise", "passes"),
     [(0.79, 0.0, True), (0.77, 0.0, False), (0.77, 0.01, False), (0.77, 0.02, True), (0.7, 0.02, False)],
 )
-def test_only_what_noise_explains_may_be_lost_beyond_the_bound(shipped: float, noise: float, passes: bool) -> None:
+def test_only_what_noise_explains_may_be_lost_beyond_the_bound(selected: float, noise: float, passes: bool) -> None:
     report: dict[str, Any] = {
-        "metric": "auroc", "shipped": "linear", "shipped_value": shipped, "baseline_value": 0.8, "noise": noise
+        "metric": "auroc", "shipped": "linear", "shipped_value": selected, "baseline_value": 0.8, "noise": noise
     }  # fmt: skip
     ws = SimpleNamespace(store=SimpleNamespace(current=lambda _: SimpleNamespace(report=report)))
-    found = check_task(cast(Workspace, ws), "churn")
-    assert found.passed is passes
-    assert passes or "`on_worse: baseline`" in found.description
+    result = check_task(cast(Workspace, ws), "churn")
+    assert result.passed is passes
+    assert passes or "`on_worse: baseline`" in result.description
     report["on_worse"] = "baseline"
     assert check_task(cast(Workspace, ws), "churn").passed
 
@@ -36,11 +36,11 @@ def test_what_is_surely_worse_than_random_is_stopped_whatever_ships(high: float,
         "random": 0.0, "linear: qini_low": -0.05, "linear: qini_high": high, "on_worse": on_worse,
     }  # fmt: skip
     ws = SimpleNamespace(store=SimpleNamespace(current=lambda _: SimpleNamespace(report=report)))
-    found = check_task(cast(Workspace, ws), "vouchers")
-    assert found.passed is passes
-    assert f"Random is 0, and it lies between -0.05 and {high}" in found.description
-    assert passes or "treat more at random" in found.description
-    assert "as `on_worse: baseline` asks" not in found.description
+    result = check_task(cast(Workspace, ws), "vouchers")
+    assert result.passed is passes
+    assert f"Random is 0, and it lies between -0.05 and {high}" in result.description
+    assert passes or "treat more at random" in result.description
+    assert "as `on_worse: baseline` asks" not in result.description
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_a_model_of_which_one_family_fails_warns(activity: float, items: float, 
     report = {"loss_activity": 1 - activity, "unigram_activity": 1, "loss_items": 1 - items, "unigram_items": 1}
     store = SimpleNamespace(current=lambda _: SimpleNamespace(report=report))
     ws = SimpleNamespace(contract=SimpleNamespace(events=[]), store=store)
-    found = check_model(cast(Workspace, ws))
-    assert found.passed is passes
-    assert found.passed or found.is_severe is is_severe
+    result = check_model(cast(Workspace, ws))
+    assert result.passed is passes
+    assert result.passed or result.is_severe is is_severe
 
 
 def test_columns_whose_values_hardly_come_again_are_named() -> None:

@@ -46,9 +46,9 @@ def test_sound_labels_agree_open_windows_too(
         return answer(RIDES[rider, cutoff]) if is_over(cutoff) else None
 
     ws, task = ask(riders, sound, kind, predicts=predicts)
-    finding = check_labels(ws, task.name)
-    assert finding.passed, finding.description
-    assert float(finding.metrics["rows"]) > 500
+    check_result = check_labels(ws, task.name)
+    assert check_result.passed, check_result.description
+    assert float(check_result.metrics["rows"]) > 500
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_sound_labels_agree_open_windows_too(
 )
 def test_labels_that_events_do_not_say_are_counted(riders: Workspace, wrong: Any) -> None:
     ws, task = ask(riders, wrong, pa.int64(), predicts=COUNT)
-    finding = check_labels(ws, task.name)
+    check_result = check_labels(ws, task.name)
     rows = [key for key in RIDES if (wrong(*key) != (len(RIDES[key]) if is_over(key[1]) else None))]
-    assert not finding.passed
-    assert finding.metrics["differing"] == len(rows) > 0
+    assert not check_result.passed
+    assert check_result.metrics["differing"] == len(rows) > 0
     for word in (str(task.relation), "14 days", str(min(cutoff for _, cutoff in rows)), "Mend its window"):
-        assert word in finding.description
+        assert word in check_result.description
 
 
 def test_a_text_is_no_count(riders: Workspace) -> None:
@@ -82,37 +82,37 @@ def test_items_are_those_of_the_window(riders: Workspace, change: str, invented:
         riders, lambda rider, cutoff: 0, pa.int64(), type=TaskType.RECOMMENDATION, target="station",
         predicts=Target(source="trips", column="station"), population=Relation(schema_name="tasks", name="asked"),
     )  # fmt: skip
-    found: dict[tuple[str, datetime], set[int]] = defaultdict(set)
+    result: dict[tuple[str, datetime], set[int]] = defaultdict(set)
     for key, rows in RIDES.items():
         if is_over(key[1]):
-            found[key] |= {row["station"] for row in rows}
-    key = next(key for key, items in found.items() if len(items) > 1)
+            result[key] |= {row["station"] for row in rows}
+    key = next(key for key, items in result.items() if len(items) > 1)
     if change == "extra":
-        found[key].add(next(item for item in range(60) if item not in found[key]))
+        result[key].add(next(item for item in range(60) if item not in result[key]))
     elif change == "fewer":
-        found[key].pop()
-    rows = [(rider, cutoff, item) for (rider, cutoff), items in found.items() for item in items]
+        result[key].pop()
+    rows = [(rider, cutoff, item) for (rider, cutoff), items in result.items() for item in items]
     rider, cutoff, station = zip(*rows, strict=True)
     everyone = {"rider": [r for r, _ in RIDES], "cutoff": pa.array([c for _, c in RIDES], pa.timestamp("us"))}
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         moments = pa.array(cutoff, pa.timestamp("us"))
         warehouse.load(task.relation, pa.table({"rider": rider, "cutoff": moments, "station": station}))
         warehouse.load(task.population or task.relation, pa.table(everyone))
-    finding = check_labels(ws, task.name)
-    assert finding.passed is not invented
-    assert finding.metrics["left_out"] == left_out
-    assert finding.metrics["rows"] == len(RIDES)
+    check_result = check_labels(ws, task.name)
+    assert check_result.passed is not invented
+    assert check_result.metrics["left_out"] == left_out
+    assert check_result.metrics["rows"] == len(RIDES)
 
 
 def test_what_the_contract_does_not_tell_says_why(riders: Workspace) -> None:
-    def asked(**changes: Any) -> str:
+    def check_answer(**changes: Any) -> str:
         ws, task = ask(riders, lambda rider, cutoff: 1, pa.int64(), **changes)
-        finding = check_labels(ws, task.name)
-        assert finding.passed
-        assert finding.metrics["rows"] == 0
-        return finding.description
+        check_result = check_labels(ws, task.name)
+        assert check_result.passed
+        assert check_result.metrics["rows"] == 0
+        return check_result.description
 
-    assert "add `predicts`" in asked(predicts=None)
-    assert "trait" in asked(horizon=None)
+    assert "add `predicts`" in check_answer(predicts=None)
+    assert "trait" in check_answer(horizon=None)
     ws, task = ask(riders, lambda rider, cutoff: ..., pa.int64(), predicts=COUNT)
     assert "no rows" in check_labels(ws, task.name).description

@@ -49,9 +49,9 @@ def events(patients: list[Any]) -> pa.Table:
 
 
 def written(name: str, table: pa.Table) -> Callable[[ArtifactWriter], None]:
-    def fill(draft: ArtifactWriter) -> None:
-        draft.table(name, table)
-        draft.arrays("values", {"x": np.zeros(3)})
+    def fill(writer: ArtifactWriter) -> None:
+        writer.table(name, table)
+        writer.arrays("values", {"x": np.zeros(3)})
 
     return fill
 
@@ -77,7 +77,7 @@ def workspace(tmp_path: Path, patients: list[Any]) -> Workspace:
     ws.store.write("training_examples", "v1", written("entities", pa.table({"value": patients})))
     ws.store.write("encoders/visits", "v1", written("clinic", pa.table({"value": ["x", "y"], "count": [5, 6]})))
     for key in ("foundation_model", "returns/model"):
-        ws.store.write(key, "v1", lambda draft: draft.text("tree", "1"))
+        ws.store.write(key, "v1", lambda writer: writer.text("tree", "1"))
     return ws
 
 
@@ -94,8 +94,8 @@ def test_answers_go_from_every_week_and_the_ledger_says_so(workspace: Workspace,
         left = {
             (name, week, float(score)) for name, week, score in rows(workspace, relation, "patient", "as_of", "score")
         }
-        assert left == {(name, MONDAYS[0], place / 10) for place, name in enumerate(patients) if place} | {
-            (name, MONDAYS[1], place / 10) for place, name in enumerate(patients[1:])
+        assert left == {(name, MONDAYS[0], row_index / 10) for row_index, name in enumerate(patients) if row_index} | {
+            (name, MONDAYS[1], row_index / 10) for row_index, name in enumerate(patients[1:])
         }
     for _, partition, inputs, count, run in rows(
         workspace, LEDGER, "table_name", "partition", "input_hash", "row_count", "run_id"
@@ -125,10 +125,10 @@ def test_artifacts_with_the_id_go_and_models_are_due_until_they_are_trained_agai
         ("encoders/visits", "v1"), ("foundation_model", "v1"), ("returns/model", "v1"),
     ]  # fmt: skip
     assert set(done.due) == set(models_due(workspace)) == {"foundation_model", "returns/model"}
-    finding = check_erased(workspace, "foundation_model")
-    assert not finding.passed
-    assert "retrain due" in finding.description
-    workspace.store.write("foundation_model", "v2", lambda draft: draft.text("tree", "2"))
+    check_result = check_erased(workspace, "foundation_model")
+    assert not check_result.passed
+    assert "retrain due" in check_result.description
+    workspace.store.write("foundation_model", "v2", lambda writer: writer.text("tree", "2"))
     assert check_erased(workspace, "foundation_model").passed
     assert set(models_due(workspace)) == {"returns/model"}
     workspace.store.point("foundation_model", "v1")  # the old one, back again
@@ -153,10 +153,10 @@ def test_doing_it_again_does_nothing(workspace: Workspace) -> None:
     ) == before
 
 
-def test_a_stranger_is_noted_and_nothing_else_happens(workspace: Workspace, patients: list[Any]) -> None:
-    stranger = "nobody" if isinstance(patients[0], str) else 6  # 6 stands in a column of counts
+def test_a_foreign_row_is_noted_and_nothing_else_happens(workspace: Workspace, patients: list[Any]) -> None:
+    absent = "nobody" if isinstance(patients[0], str) else 6  # 6 stands in a column of counts
     with DuckDBWarehouse(workspace.settings.warehouse_path) as warehouse:
-        warehouse.load(REQUESTS, pa.table({"patient": [stranger, None]}))
+        warehouse.load(REQUESTS, pa.table({"patient": [absent, None]}))
     done = forget(workspace, REQUESTS)
     assert (done.ids, done.new, done.rows, done.due) == (1, 1, 0, ())
     assert "training_examples/v1" not in done.artifacts
@@ -185,10 +185,13 @@ def test_a_model_that_does_not_leave_them_out_is_named(workspace: Workspace) -> 
         assert check_models(workspace.contract, warehouse) == []
     forget(workspace, REQUESTS)
     with DuckDBWarehouse(workspace.settings.warehouse_path) as warehouse:
-        found = {finding.name.split(":")[0]: finding for finding in check_models(workspace.contract, warehouse)}
-    assert {name: finding.passed for name, finding in found.items()} == {"visits": False, "returns": True}
+        result = {
+            check_result.name.split(":")[0]: check_result
+            for check_result in check_models(workspace.contract, warehouse)
+        }
+    assert {name: check_result.passed for name, check_result in result.items()} == {"visits": False, "returns": True}
     for words in ("behavior.visits holds 1 of the 1", "is_remembered('patient')"):
-        assert words in found["visits"].description
+        assert words in result["visits"].description
 
 
 def test_a_table_that_is_not_there_is_named_and_nothing_is_done(workspace: Workspace) -> None:

@@ -42,33 +42,35 @@ def contributions(riders: Workspace) -> tuple[Workspace, list[str], AggregateCon
         (group,) = groups(Builder.of(ws, warehouse, NEWEST, NAMES), question)
     everyone = np.arange(len(group.entities))
     rows = group.scored._masker.rows(everyone, [np.ones(count, bool) for count in group.scored.events])
-    views = question.feature_sets_of(rows, everyone)
+    feature_sets = question.feature_sets_of(rows, everyone)
     target = np.array([sum(row["rider"] == rider for row in trips().to_pylist()) for rider in group.entities], float)
     names = ["linear", "baseline", "boosted items"]
-    heads = fit_heads(TaskType.REGRESSION, views, target, 0, names)
+    heads = fit_heads(TaskType.REGRESSION, feature_sets, target, 0, names)
     for name, view in (("baseline", "aggregates"), ("boosted items", "all")):
         head = heads[name]
         assert isinstance(head, BoostedHead)
         head.least = 3  # so few rows make no leaf by themselves
-        head.fit(views.columns_of(view), np.log1p(target))
+        head.fit(feature_sets.columns_of(view), np.log1p(target))
     question.heads = Mixture(TaskType.REGRESSION, dict(zip(names, (0.2, 0.4, 0.4), strict=True)), heads)
-    found = Aggregates(Wording(ws.contract, ws.store), question, rows).contributions(rows, np.zeros(len(everyone), int))
-    assert found is not None
-    return ws, [str(one) for one in group.entities], found, question.modelled(rows, everyone)
+    result = Aggregates(Wording(ws.contract, ws.store), question, rows).contributions(
+        rows, np.zeros(len(everyone), int)
+    )
+    assert result is not None
+    return ws, [str(entry) for entry in group.entities], result, question.modelled(rows, everyone)
 
 
 def test_aggregates_sum_to_the_score_less_the_usual_one(
     contributions: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
-    _, _, found, answer = contributions
-    np.testing.assert_allclose(found.score, answer)
-    np.testing.assert_allclose(found.contribution.sum(axis=1), found.score - found.expected_score, atol=1e-6)
-    assert np.abs(found.contribution).sum(axis=1).min() > 0
-    usual = found.typical
+    _, _, result, answer = contributions
+    np.testing.assert_allclose(result.score, answer)
+    np.testing.assert_allclose(result.contribution.sum(axis=1), result.score - result.expected_score, atol=1e-6)
+    assert np.abs(result.contribution).sum(axis=1).min() > 0
+    typical = result.typical
     for entity in range(len(answer)):
-        rows = list(found.rows(entity, usual))
+        rows = list(result.rows(entity, typical))
         assert sum(float(str(row["contribution"])) for row in rows) == pytest.approx(
-            found.score[entity] - found.expected_score[entity], abs=1e-6
+            result.score[entity] - result.expected_score[entity], abs=1e-6
         )
         assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
         assert {row["aggregate"] for row in rows[5:]} <= {REST}
@@ -77,49 +79,49 @@ def test_aggregates_sum_to_the_score_less_the_usual_one(
 def test_values_in_words_are_those_of_the_raw_events(
     contributions: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
-    _, riders, found, _ = contributions
-    words = [one.words for one in found.aggregates]
+    _, riders, result, _ = contributions
+    words = [entry.words for entry in result.aggregates]
     assert len(set(words)) == len(words)
     times = {rider: [row["started_at"] for row in trips().to_pylist() if row["rider"] == rider] for rider in riders}
     for days in (7, 28):
-        own = found.value[:, words.index(f"trips in {days} days")]
+        current = result.value[:, words.index(f"trips in {days} days")]
         window = NEWEST - timedelta(days=days)
         counts = [sum(window <= time < NEWEST for time in times[rider]) for rider in riders]
-        np.testing.assert_allclose(own, counts, atol=0.05, rtol=0.005)
-    since = found.value[:, words.index("days since the last of trips")]
+        np.testing.assert_allclose(current, counts, atol=0.05, rtol=0.005)
+    since = result.value[:, words.index("days since the last of trips")]
     last = [max(time for time in times[rider] if time < NEWEST) for rider in riders]
-    days = [(NEWEST - datetime(one.year, one.month, one.day)) / timedelta(days=1) for one in last]
+    days = [(NEWEST - datetime(entry.year, entry.month, entry.day)) / timedelta(days=1) for entry in last]
     np.testing.assert_allclose(since, days, atol=0.05, rtol=0.005)
-    newest = found.value[:, words.index("station of the last of trips")]
+    newest = result.value[:, words.index("station of the last of trips")]
     rows = {rider: max((row["started_at"], row["station"]) for row in trips().to_pylist()
             if row["rider"] == rider and row["started_at"] < NEWEST) for rider in riders}  # fmt: skip
-    one = found.aggregates[words.index("station of the last of trips")]
-    formatted = [one.formatted(value) for value in newest]
+    entry = result.aggregates[words.index("station of the last of trips")]
+    formatted = [entry.formatted(value) for value in newest]
     known = [(name, str(rows[rider][1])) for name, rider in zip(formatted, riders, strict=True) if name != "none"]
     assert known
     assert all(name == station for name, station in known)
-    for aggregate in found.aggregates:
+    for aggregate in result.aggregates:
         assert aggregate.table in ("", "behavior.trips", "behavior.riders")
 
 
 def test_bins_hold_enough_entities_and_follow_the_values(
     contributions: tuple[Workspace, list[str], AggregateContributions, np.ndarray],
 ) -> None:
-    _, riders, found, _ = contributions
-    bins = list(found.effects())
+    _, riders, result, _ = contributions
+    bins = list(result.effects())
     assert bins
     for rank in {row["rank"] for row in bins}:
-        own = [row for row in bins if row["rank"] == rank]
-        assert all(int(str(row["entities"])) >= MEMBERS for row in own)
-        assert sum(int(str(row["entities"])) for row in own) <= len(riders)
-        at = [one.words for one in found.aggregates].index(str(own[0]["aggregate"]))
-        if not found.aggregates[at].names:
-            highs = [float(str(row["high"])) for row in own if row["high"] is not None]
+        current = [row for row in bins if row["rank"] == rank]
+        assert all(int(str(row["entities"])) >= MEMBERS for row in current)
+        assert sum(int(str(row["entities"])) for row in current) <= len(riders)
+        at = [entry.words for entry in result.aggregates].index(str(current[0]["aggregate"]))
+        if not result.aggregates[at].names:
+            highs = [float(str(row["high"])) for row in current if row["high"] is not None]
             assert highs == sorted(highs)
-    strength = np.abs(found.contribution).mean(axis=0)
+    strength = np.abs(result.contribution).mean(axis=0)
     first = next(row for row in bins if row["rank"] == 1)
-    known = [at for at in range(len(strength)) if (~np.isnan(found.value[:, at])).sum() >= MEMBERS]
-    assert first["aggregate"] == found.aggregates[max(known, key=lambda at: strength[at])].words
+    known = [at for at in range(len(strength)) if (~np.isnan(result.value[:, at])).sum() >= MEMBERS]
+    assert first["aggregate"] == result.aggregates[max(known, key=lambda at: strength[at])].words
 
 
 @pytest.mark.parametrize(
@@ -137,10 +139,10 @@ def test_bins_hold_enough_entities_and_follow_the_values(
 def test_blocks_are_read_as_people_say_them(
     riders: Workspace, kind: str, column: str, detail: str, number: float, words: str | None, formatted: str
 ) -> None:
-    (one,) = Wording(riders.contract, riders.store).of(Block(kind, "trips", column, detail, 0, 1))
-    assert one.read is not None
-    assert words in (None, one.words)
-    assert one.formatted(float(one.read(np.array([number]))[0])) == formatted
+    (entry,) = Wording(riders.contract, riders.store).of(Block(kind, "trips", column, detail, 0, 1))
+    assert entry.read is not None
+    assert words in (None, entry.words)
+    assert entry.formatted(float(entry.read(np.array([number]))[0])) == formatted
 
 
 def test_values_of_personal_columns_are_told_nowhere(riders: Workspace) -> None:
@@ -150,9 +152,9 @@ def test_values_of_personal_columns_are_told_nowhere(riders: Workspace) -> None:
         riders.settings, riders.contract.model_copy(update={"personal": (personal,)}), lambda _: None
     )
     for kind in ("recency", "recent_item", "count"):
-        found = Wording(marked.contract, marked.store).of(Block(kind, "trips", "station", "1", 0, 3))
-        assert all(one.read is None and not one.names for one in found)
-        assert len({one.words for one in found}) == 1
+        result = Wording(marked.contract, marked.store).of(Block(kind, "trips", "station", "1", 0, 3))
+        assert all(entry.read is None and not entry.names for entry in result)
+        assert len({entry.words for entry in result}) == 1
 
 
 def test_infinite_days_are_never() -> None:

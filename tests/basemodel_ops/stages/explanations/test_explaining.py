@@ -42,7 +42,7 @@ def rides(rider: str, cutoff: datetime) -> float:
     return float(len(RIDES[rider, cutoff]))
 
 
-def some(rider: str, cutoff: datetime) -> str:
+def some_label(rider: str, cutoff: datetime) -> str:
     return ("none", "few", "many")[min(len(RIDES[rider, cutoff]) // 2, 2)]
 
 
@@ -56,7 +56,7 @@ LABELS = {"population": TASK_TABLE, "predicts": Target(source="trips", column="s
 KINDS: dict[TaskType, tuple[Answer, pa.DataType, dict[str, Any]]] = {
     TaskType.BINARY: (many, pa.int64(), {}),
     TaskType.REGRESSION: (rides, pa.float64(), {}),
-    TaskType.MULTICLASS: (some, pa.string(), {}),
+    TaskType.MULTICLASS: (some_label, pa.string(), {}),
     TaskType.MULTILABEL: (station, pa.int64(), LABELS),
 }
 
@@ -64,7 +64,7 @@ KINDS: dict[TaskType, tuple[Answer, pa.DataType, dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def fitted(riders: Workspace) -> dict[TaskType, tuple[Workspace, str]]:
     """A task of each kind with a model, and its scores of the newest week."""
-    found = {}
+    result = {}
     for kind, (answer, values, more) in KINDS.items():
         ws, task = ask(
             riders,
@@ -77,17 +77,17 @@ def fitted(riders: Workspace) -> dict[TaskType, tuple[Workspace, str]]:
         ws = Workspace.open(few, ws.contract, lambda _: None, "run")
         stages.task_model(ws, task.name)
         stages.task_scores(ws, task.name, NEWEST, "run")
-        found[kind] = ws, task.name
-    return found
+        result[kind] = ws, task.name
+    return result
 
 
 def explained(ws: Workspace, name: str, entities: list[str]) -> list[Explained]:
     question = open_question(ws, ws.contract.task(name), NEWEST)
     with ws.warehouse() as warehouse:
         return [
-            one
+            entry
             for group in groups(Builder.of(ws, warehouse, NEWEST, entities), question)
-            for one in group.in_raw_events(group.explain(EVALUATIONS, 0))
+            for entry in group.in_raw_events(group.explain(EVALUATIONS, 0))
         ]
 
 
@@ -106,32 +106,34 @@ def test_reasons_sum_to_the_published_score_less_that_of_nothing(
     published = dict(
         query(ws, f"select rider, {column} from {score_relation(name)} where as_of = timestamp '{NEWEST}' {best}")
     )
-    found = explained(ws, name, ["rider 3", "rider 11", "rider 20"])
-    assert [one.entity for one in found] == ["rider 11", "rider 20", "rider 3"]
-    for one in found:
-        assert one.score == pytest.approx(published[one.entity], abs=1e-6)
-        assert sum(reason.contribution for reason in one.reasons) == pytest.approx(one.score - one.empty, abs=1e-6)
+    result = explained(ws, name, ["rider 3", "rider 11", "rider 20"])
+    assert [entry.entity for entry in result] == ["rider 11", "rider 20", "rider 3"]
+    for entry in result:
+        assert entry.score == pytest.approx(published[entry.entity], abs=1e-6)
+        assert sum(reason.contribution for reason in entry.reasons) == pytest.approx(
+            entry.score - entry.empty, abs=1e-6
+        )
         # So few rows tell labels nothing: they stand at their rates.
-        assert kind is TaskType.MULTILABEL or one.score != one.empty
-        assert bool(one.label) == (kind in (TaskType.MULTICLASS, TaskType.MULTILABEL))
-        own = sorted(row["started_at"] for row in trips().to_pylist() if row["rider"] == one.entity)
-        own = [moment for moment in own if moment < NEWEST]
-        assert sorted(time for reason in one.reasons for time in reason.times) == own
-        assert {reason.about.table for reason in one.reasons} == {"behavior.trips"}
-        assert {reason.about.column for reason in one.reasons} == {"station"}
+        assert kind is TaskType.MULTILABEL or entry.score != entry.empty
+        assert bool(entry.label) == (kind in (TaskType.MULTICLASS, TaskType.MULTILABEL))
+        current = sorted(row["started_at"] for row in trips().to_pylist() if row["rider"] == entry.entity)
+        current = [moment for moment in current if moment < NEWEST]
+        assert sorted(time for reason in entry.reasons for time in reason.times) == current
+        assert {reason.about.table for reason in entry.reasons} == {"behavior.trips"}
+        assert {reason.about.column for reason in entry.reasons} == {"station"}
 
 
 def test_a_base_rate_for_those_without_a_history_is_no_reason(fitted: dict[TaskType, tuple[Workspace, str]]) -> None:
     """It answers for them beside the model; in the explanation it would go to whichever event comes first."""
     ws, name = fitted[TaskType.BINARY]
     question = open_question(ws, ws.contract.task(name), NEWEST)
-    found = []
+    result = []
     with ws.warehouse() as warehouse:
         for answer in ((), (0.99,)):
             question._cold = ColdStart(answer)  # pyright: ignore[reportAttributeAccessIssue]
             (group,) = groups(Builder.of(ws, warehouse, NEWEST, ["rider 3", "rider 11"]), question)
-            found.append(group.explain(EVALUATIONS, 0))
-    for plain, ruled in zip(*found, strict=True):
+            result.append(group.explain(EVALUATIONS, 0))
+    for plain, ruled in zip(*result, strict=True):
         assert (plain.score, plain.empty) == (ruled.score, ruled.empty)
         assert [share.value for share in plain.shares] == [share.value for share in ruled.shares]
 
@@ -147,8 +149,8 @@ def test_a_masked_history_is_the_row_of_a_warehouse_without_these_events(riders:
         generator = np.random.default_rng(5)
         (history,) = masker.histories
         kept = [generator.random(count) < 0.6 for count in np.diff(history.start)]
-        found = masker.rows(np.array([1, 0, 1, 0]), [kept[1], kept[0], ~kept[1], np.ones_like(kept[0])]).values
-        whole = builder.represent(part)
+        result = masker.rows(np.array([1, 0, 1, 0]), [kept[1], kept[0], ~kept[1], np.ones_like(kept[0])]).values
+        complete = builder.represent(part)
     copy = tmp_path / "home"
     shutil.copytree(riders.settings.home, copy)
     with duckdb.connect(str(copy / "warehouse.duckdb")) as connection:
@@ -162,23 +164,23 @@ def test_a_masked_history_is_the_row_of_a_warehouse_without_these_events(riders:
         builder = Builder(without, warehouse, cutoff, Chosen(only=tuple(chosen)))
         (part,) = builder.parts(np.arange(2), np.full(2, cutoff), 2048)
         again = builder.represent(part)
-    np.testing.assert_array_equal(found[:2], again[[1, 0]])
-    np.testing.assert_array_equal(found[3], whole[0])
-    assert (found[0] != whole[1]).any()
+    np.testing.assert_array_equal(result[:2], again[[1, 0]])
+    np.testing.assert_array_equal(result[3], complete[0])
+    assert (result[0] != complete[1]).any()
 
 
-def test_no_event_at_all_is_a_row_of_facts_and_calendar_alone(riders: Workspace) -> None:
+def test_no_event_at_all_is_a_row_of_attributes_and_calendar_alone(riders: Workspace) -> None:
     cutoff = to_microseconds(NEWEST)
     with riders.warehouse() as warehouse:
         builder = Builder(riders, warehouse, cutoff, Chosen(only=("rider 4",)))
         (part,) = builder.parts(np.arange(1), np.full(1, cutoff), 2048)
         masker = Masker(builder, part, cutoff, is_narrow=True)
         rows = masker.rows(np.zeros(1, np.int64), [np.zeros(len(part.histories[0].time), bool)])
-        whole = builder.represent(part)
+        complete = builder.represent(part)
     for kind in ("attribute", "calendar"):
-        own, there = rows.layout.positions(kind), builder.layout.positions(kind)
-        np.testing.assert_array_equal(rows.values[:, own], whole[:, there])
-        assert rows.values[:, own].any()
+        current, there = rows.layout.positions(kind), builder.layout.positions(kind)
+        np.testing.assert_array_equal(rows.values[:, current], complete[:, there])
+        assert rows.values[:, current].any()
     assert not rows.values[:, rows.layout.positions("count")].any()
     assert not rows.layout.select("sketch")
 
@@ -190,7 +192,7 @@ def test_a_narrower_row_has_the_same_numbers_in_what_it_holds(riders: Workspace)
         (part,) = builder.parts(np.arange(2), np.full(2, cutoff), 2048)
         maskers = [Masker(builder, part, cutoff, *narrow) for narrow in ((True, False), (False, True))]
         full = [np.ones(count, bool) for count in np.diff(part.histories[0].start)]
-        whole = builder.represent(part)
+        complete = builder.represent(part)
     longest = f"{max(riders.settings.half_lives):g}"
     for masker, kept in zip(maskers, (("scalar", "sum", "mean", "count"), ("scalar", "count", "pooled")), strict=True):
         rows = masker.rows(np.arange(2), full)
@@ -201,7 +203,7 @@ def test_a_narrower_row_has_the_same_numbers_in_what_it_holds(riders: Workspace)
                 b for b in builder.layout.select(block.kind, block.source, block.column) if b.detail == block.detail
             ]
             np.testing.assert_array_equal(
-                rows.values[:, block.offset : block.end], whole[:, same[0].offset : same[0].end]
+                rows.values[:, block.offset : block.end], complete[:, same[0].offset : same[0].end]
             )
         if "sum" not in kept:
             assert {block.detail for block in rows.layout.select("sum")} <= {longest}
@@ -221,15 +223,15 @@ def test_the_highest_and_a_sample_are_published_and_what_is_there_is_not_made_ag
     assert {row[0] for row in rows if row[-1] == "top"} == {rider for (rider,) in order}
     assert len({row[0] for row in rows if row[-1] == "sample"}) == 4
     for rider in {row[0] for row in rows}:
-        own = sorted((row for row in rows if row[0] == rider), key=lambda row: row[1])
-        assert [row[1] for row in own] == list(range(1, len(own) + 1))
-        assert len(own) <= TOP + 1
-        assert sum(row[3] for row in own) == pytest.approx(own[0][4] - own[0][5], abs=1e-6)
-        size = [abs(row[3]) for row in own if row[2] != REST]
+        current = sorted((row for row in rows if row[0] == rider), key=lambda row: row[1])
+        assert [row[1] for row in current] == list(range(1, len(current) + 1))
+        assert len(current) <= TOP + 1
+        assert sum(row[3] for row in current) == pytest.approx(current[0][4] - current[0][5], abs=1e-6)
+        size = [abs(row[3]) for row in current if row[2] != REST]
         assert size == sorted(size, reverse=True)
     assert check_sums(ws, name, NEWEST).passed
-    told = "kind, source_table, column_name, column_value, entities, of_entities, mean_absolute, mean"
-    share = query(ws, f"select {told} from {importance_relation(name)} where kind = 'events' order by rank")
+    described = "kind, source_table, column_name, column_value, entities, of_entities, mean_absolute, mean"
+    share = query(ws, f"select {described} from {importance_relation(name)} where kind = 'events' order by rank")
     assert {(row[1], row[2], row[5]) for row in share} == {("behavior.trips", "station", 4)}
     assert len({row[3] for row in share}) == len(share)
     drawn = {row[0]: row[4] - row[5] for row in rows if row[-1] == "sample"}
@@ -258,17 +260,17 @@ def test_a_scored_entity_without_events_has_no_published_reason(
     assert report.metrics["entities"] == len(rows) + 1
     assert ("nobody",) not in rows
     assert bool(rows) == others
-    for finding in (check_sums(many, name, as_of), check_faithful(many, name, as_of)):
-        assert finding.passed or finding.name == "reasons_are_faithful", finding.description
+    for check_result in (check_sums(many, name, as_of), check_faithful(many, name, as_of)):
+        assert check_result.passed or check_result.name == "reasons_are_faithful", check_result.description
     assert others or "Nobody whose score is explained has events" in check_sums(many, name, as_of).description
     assert not check_sums(many, name, CUTOFFS[-5]).passed  # of a week that was never explained
 
 
 def test_rows_are_gathered_by_table_in_their_order() -> None:
-    one, other = ({"n": 1}, {"n": 2}, {"n": 3}), ({"n": 9},)
-    told = [("a", [one[0]]), ("b", [other[0]]), ("a", [one[1]]), ("c", []), ("a", [one[2]])]
-    found = list(batched(iter(told), most=2))
-    assert found == [("a", [one[0], one[1]]), ("b", [other[0]]), ("a", [one[2]])]
+    entry, other = ({"n": 1}, {"n": 2}, {"n": 3}), ({"n": 9},)
+    described = [("a", [entry[0]]), ("b", [other[0]]), ("a", [entry[1]]), ("c", []), ("a", [entry[2]])]
+    result = list(batched(iter(described), most=2))
+    assert result == [("a", [entry[0], entry[1]]), ("b", [other[0]]), ("a", [entry[2]])]
 
 
 def test_the_checks_say_what_is_wrong(fitted: dict[TaskType, tuple[Workspace, str]]) -> None:
@@ -283,9 +285,9 @@ def test_the_checks_say_what_is_wrong(fitted: dict[TaskType, tuple[Workspace, st
     with duckdb.connect(str(ws.settings.warehouse_path)) as connection:
         connection.execute(f"update {explanation_relation(name)} set contribution = contribution - 0.01 where rank = 1")
         connection.execute(f"update {score_relation(name)} set prediction = prediction + 1")
-    finding = check_sums(ws, name, NEWEST)
-    assert not finding.passed
-    assert "score again" in finding.description
+    check_result = check_sums(ws, name, NEWEST)
+    assert not check_result.passed
+    assert "score again" in check_result.description
 
 
 def test_the_check_asks_what_was_just_explained_and_else_explains_again(
@@ -316,8 +318,8 @@ def test_one_entity_is_explained_the_same_twice_and_by_a_label_of_choice(
     first, again = (stages.explain_entity(ws, name, "rider 5", NEWEST) for _ in range(2))
     assert first == again
     parts = {label: stages.explain_entity(ws, name, "rider 5", NEWEST, label) for label in ("none", "few", "many")}
-    assert sum(one.score for one in parts.values()) == pytest.approx(1, abs=1e-5)
-    assert max(one.score for one in parts.values()) == pytest.approx(first.score, abs=1e-6)
+    assert sum(entry.score for entry in parts.values()) == pytest.approx(1, abs=1e-5)
+    assert max(entry.score for entry in parts.values()) == pytest.approx(first.score, abs=1e-6)
 
 
 def test_what_cannot_be_explained_says_why_and_what_can(
@@ -325,9 +327,9 @@ def test_what_cannot_be_explained_says_why_and_what_can(
 ) -> None:
     ws, name = fitted[TaskType.BINARY]
 
-    def refused(words: str, own: Workspace, *arguments: Any) -> None:
+    def refused(words: str, current: Workspace, *arguments: Any) -> None:
         with pytest.raises(DataError, match=words):
-            stages.explain_entity(own, *arguments)
+            stages.explain_entity(current, *arguments)
 
     refused(rf"No task 'gone'\. There are: {name}\.", ws, "gone", "rider 1", NEWEST)
     refused("'nobody' has no event before 2024-07-01.*does not ask about it.*rider 0", ws, name, "nobody", NEWEST)
@@ -358,7 +360,7 @@ def test_values_of_personal_columns_are_not_named(fitted: dict[TaskType, tuple[W
     assert plain is not None
     assert plain.name == "station"
     assert columns_of(marked.contract, marked.store, plans, ws.contract.task(name)) == [None]
-    assert {reason.about.column for one in explained(marked, name, ["rider 3"]) for reason in one.reasons} == {""}
+    assert {reason.about.column for entry in explained(marked, name, ["rider 3"]) for reason in entry.reasons} == {""}
 
 
 def test_entities_without_events_of_a_source_are_represented(riders: Workspace) -> None:
@@ -366,9 +368,9 @@ def test_entities_without_events_of_a_source_are_represented(riders: Workspace) 
     with riders.warehouse() as warehouse:
         builder = Builder(riders, warehouse, to_microseconds(NEWEST), Chosen(only=("nobody",)))
         reader = builder._reader(riders.contract.events[0], builder.plans[0])
-        nothing = reader.empty_events()
+        empty = reader.empty_events()
         everyone = Builder(riders, warehouse, to_microseconds(NEWEST))
         (_, (history,)), *_ = everyone.histories(RIDERS)
-    assert len(nothing) == 0
-    assert nothing.item_ids.keys() == history.item_ids.keys()
-    assert nothing.numbers.keys() == history.numbers.keys()
+    assert len(empty) == 0
+    assert empty.item_ids.keys() == history.item_ids.keys()
+    assert empty.numbers.keys() == history.numbers.keys()

@@ -36,8 +36,8 @@ def query(ws: Workspace, text: str) -> list[tuple]:
 def test_reasons_of_items_are_published_and_sum_to_the_score(stations: tuple[Workspace, str]) -> None:
     ws, name = stations
     assert stages.task_explanations(ws, name, NEWEST, "run").metrics["written"] == 1
-    finding = check_sums(ws, name, NEWEST)
-    assert finding.passed, finding.description
+    check_result = check_sums(ws, name, NEWEST)
+    assert check_result.passed, check_result.description
     table = explanation_relation(name)
     sums = query(ws, f"select rider, item, sum(contribution), max(score) - max(empty_score), max(item_rank) "
                      f"from {table} group by all")  # fmt: skip
@@ -70,8 +70,8 @@ def test_one_entity_is_asked_for_all_items_or_for_one(stations: tuple[Workspace,
     rows = stages.explain_items(ws, name, "rider 3", NEWEST)
     items = list(dict.fromkeys(row["item"] for row in rows))
     assert len(items) > ITEMS
-    one = stages.explain_items(ws, name, "rider 3", NEWEST, str(items[1]))
-    assert one == [row for row in rows if row["item"] == items[1]]
+    entry = stages.explain_items(ws, name, "rider 3", NEWEST, str(items[1]))
+    assert entry == [row for row in rows if row["item"] == items[1]]
     with pytest.raises(DataError, match="'gone' is not among the items"):
         stages.explain_items(ws, name, "rider 3", NEWEST, "gone")
     with pytest.raises(DataError, match="'nobody' has no event"):

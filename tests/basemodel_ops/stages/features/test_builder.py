@@ -21,15 +21,15 @@ CALENDAR = [("calendar", "", "", "", 2)]
 def facts_of(seed: int) -> EntityAttributes:
     """Facts of ten entities, known from whole hours on."""
     generator = np.random.default_rng(seed)
-    owner, since = generator.integers(0, 10, 40), FIRST + generator.integers(0, 30 * 24, 40) * HOUR
-    order = np.lexsort((since, owner))
+    entity_index, since = generator.integers(0, 10, 40), FIRST + generator.integers(0, 30 * 24, 40) * HOUR
+    order = np.lexsort((since, entity_index))
     values = generator.integers(1, 9, (40, 2)).astype(np.float16)
     return EntityAttributes(
-        [("attribute", "people", "tariff", "", 2)], values, owner[order], since[order], np.full(40, 2**62)
+        [("attribute", "people", "tariff", "", 2)], values, entity_index[order], since[order], np.full(40, 2**62)
     )
 
 
-def own_cutoffs(seed: int) -> np.ndarray:
+def cutoffs_per_entity(seed: int) -> np.ndarray:
     """Whole hours, some repeated, the last one always."""
     cutoffs = FIRST + np.sort(np.random.default_rng(seed).integers(0, 32 * 24, (ENTITIES, COUNT - 1)), axis=1) * HOUR
     return np.hstack([cutoffs, cutoffs[:, -1:]])
@@ -37,33 +37,33 @@ def own_cutoffs(seed: int) -> np.ndarray:
 
 @settings(max_examples=20, deadline=None)
 @given(SEEDS, SEEDS)
-def test_facts_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, other: int) -> None:
-    facts, cutoffs = facts_of(seed), own_cutoffs(other)
-    found = facts.at(LOW, LOW + ENTITIES, cutoffs)
+def test_attributes_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, other: int) -> None:
+    attributes, cutoffs = facts_of(seed), cutoffs_per_entity(other)
+    result = attributes.at(LOW, LOW + ENTITIES, cutoffs)
     for entity, row in enumerate(cutoffs):
-        np.testing.assert_array_equal(found[entity], facts.at(LOW, LOW + ENTITIES, row)[entity])
+        np.testing.assert_array_equal(result[entity], attributes.at(LOW, LOW + ENTITIES, row)[entity])
         for index, cutoff in enumerate(row):
-            known = np.flatnonzero((facts.entity_index == LOW + entity) & (facts.since < cutoff))
-            expected = facts.values[known[-1]] if len(known) else np.zeros(2)
-            np.testing.assert_array_equal(found[entity, index], expected)
+            known = np.flatnonzero((attributes.entity_index == LOW + entity) & (attributes.since < cutoff))
+            expected = attributes.values[known[-1]] if len(known) else np.zeros(2)
+            np.testing.assert_array_equal(result[entity, index], expected)
 
 
 @settings(max_examples=10, deadline=None)
 @given(SEEDS, SEEDS)
 def test_a_row_of_a_shard_says_what_its_cutoffs_say_for_all(seed: int, other: int) -> None:
-    lives = SimpleNamespace(half_lives=(7.0, 90.0), counted_half_lives=(7.0,), windows=(1, 7))
-    builder = SimpleNamespace(settings=lives, plans=[plan()], attributes=[facts_of(seed)], calendar=CALENDAR)
-    histories, cutoffs = [random_history(seed, ENTITIES)], own_cutoffs(other)
-    found = Builder.values(cast(Builder, builder), LOW, histories, cutoffs)
-    assert found.dtype == np.float16
+    half_lives = SimpleNamespace(half_lives=(7.0, 90.0), counted_half_lives=(7.0,), windows=(1, 7))
+    builder = SimpleNamespace(settings=half_lives, plans=[plan()], attributes=[facts_of(seed)], calendar=CALENDAR)
+    histories, cutoffs = [random_history(seed, ENTITIES)], cutoffs_per_entity(other)
+    result = Builder.values(cast(Builder, builder), LOW, histories, cutoffs)
+    assert result.dtype == np.float16
     for entity, row in enumerate(cutoffs):
         shared = Builder.values(cast(Builder, builder), LOW, histories, row)
-        np.testing.assert_array_equal(found[entity], shared[entity])
-    np.testing.assert_array_equal(found[:, -1], found[:, -2])  # a repeated cutoff says the same again
+        np.testing.assert_array_equal(result[entity], shared[entity])
+    np.testing.assert_array_equal(result[:, -1], result[:, -2])  # a repeated cutoff says the same again
     angle = cutoffs / DAY * (2 * np.pi / 365.2425)
-    np.testing.assert_allclose(found[..., -2:], np.stack([np.sin(angle), np.cos(angle)], axis=-1), atol=1e-3)
+    np.testing.assert_allclose(result[..., -2:], np.stack([np.sin(angle), np.cos(angle)], axis=-1), atol=1e-3)
 
 
 def test_cutoffs_of_another_shard_are_refused() -> None:
     with pytest.raises(ValueError, match="broadcast"):
-        facts_of(1).at(LOW, LOW + 2, own_cutoffs(1))
+        facts_of(1).at(LOW, LOW + 2, cutoffs_per_entity(1))

@@ -23,17 +23,17 @@ class Encoded:
         return {"codes": self.codes[name]}
 
 
-def test_known_things_that_share_a_fact_are_a_hyperedge(tmp_path: Path) -> None:
+def test_known_items_that_share_an_attribute_are_a_hyperedge(tmp_path: Path) -> None:
     files: Any = Encoded()
     encoder = EncoderArtifact(files)
     is_known = np.random.default_rng(1).random(30) < 0.7
     expected = defaultdict(set)
-    for fact, codes in files.codes.items():
-        for thing in np.flatnonzero(is_known & (codes >= 0)):
-            expected[fact, codes[thing]].add(int(thing))
-    found = defaultdict(set)
-    for things, hyperedges, weights in load_incidences(save_attribute_hyperedges(encoder, "item", is_known, tmp_path)):
+    for attribute, codes in files.codes.items():
+        for item in np.flatnonzero(is_known & (codes >= 0)):
+            expected[attribute, codes[item]].add(int(item))
+    result = defaultdict(set)
+    for items, hyperedges, weights in load_incidences(save_attribute_hyperedges(encoder, "item", is_known, tmp_path)):
         assert (weights == ATTRIBUTE_WEIGHT).all()
-        for thing, hyperedge in zip(things, hyperedges, strict=True):
-            found[hyperedge].add(int(thing))
-    assert sorted(map(sorted, found.values())) == sorted(map(sorted, expected.values()))
+        for item, hyperedge in zip(items, hyperedges, strict=True):
+            result[hyperedge].add(int(item))
+    assert sorted(map(sorted, result.values())) == sorted(map(sorted, expected.values()))

@@ -29,7 +29,7 @@ from basemodel_ops.stages.insight.anomalies import (
     published,
 )
 from basemodel_ops.stages.insight.odd import OTHER
-from basemodel_ops.stages.insight.past import SOME, beside, sides, typical_before, windows_at
+from basemodel_ops.stages.insight.past import SAMPLED, contemporaries, entity_halves, typical_before, windows_at
 from basemodel_ops.stages.snapshot.times import to_microseconds
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, timestamp_of
@@ -61,14 +61,14 @@ def ws(riders: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace
     """Riders in a home of their own, in whose last two weeks there is a burst, silence and a station nobody knew."""
     home = tmp_path_factory.mktemp("anomalies") / "home"
     shutil.copytree(riders.settings.home, home)
-    own = Workspace.open(riders.settings.model_copy(update={"home": home}), riders.contract, lambda _: None)
+    current = Workspace.open(riders.settings.model_copy(update={"home": home}), riders.contract, lambda _: None)
     table = trips().select(["rider", "started_at", "booking", "station", "fare"])
     rows = table.to_pylist()
-    usual = [row for row in rows if row["started_at"] < NEWEST - timedelta(days=14) or row["rider"] != "rider 3"]
-    mine = [row for row in rows if row["rider"] == "rider 5"][:20]
+    typical = [row for row in rows if row["started_at"] < NEWEST - timedelta(days=14) or row["rider"] != "rider 3"]
+    chosen = [row for row in rows if row["rider"] == "rider 5"][:20]
     burst = [
         {**row, "booking": None, "started_at": NEWEST - timedelta(days=14) + timedelta(hours=15 * number + 1)}
-        for number, row in enumerate(mine)
+        for number, row in enumerate(chosen)
     ]
     strange = [
         {
@@ -80,16 +80,16 @@ def ws(riders: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace
         }
         for row in burst[:6]
     ]
-    late = [{**mine[0], "rider": "rider new", "started_at": NEWEST - timedelta(days=1)}]
-    changed(own, {"trips": pa.Table.from_pylist([*usual, *burst, *strange, *late], table.schema)})
-    with DuckDBWarehouse(own.settings.warehouse_path) as warehouse:
-        asked = warehouse.read(
+    late = [{**chosen[0], "rider": "rider new", "started_at": NEWEST - timedelta(days=1)}]
+    changed(current, {"trips": pa.Table.from_pylist([*typical, *burst, *strange, *late], table.schema)})
+    with DuckDBWarehouse(current.settings.warehouse_path) as warehouse:
+        requested = warehouse.read(
             rows_query(Relation(schema_name="behavior", name="rides_14d"), ["rider", "cutoff", "rides"])
         )
         more = pa.table({"rider": ["rider new"], "cutoff": pa.array([NEWEST], pa.timestamp("us")), "rides": [None]})
-        both = pa.concat_tables([asked, more.cast(asked.schema)])
+        both = pa.concat_tables([requested, more.cast(requested.schema)])
         warehouse.load(TASK_TABLE, both)
-    return own
+    return current
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +114,10 @@ def test_everyone_has_a_p_value_and_a_rank(ws: Workspace, report: Report) -> Non
 def test_a_burst_is_among_the_oddest_and_its_events_are_named(ws: Workspace) -> None:
     rows = [row for row in read(ws, NEWEST) if row["rider"] == "rider 5"]
     assert rows[0]["rank"] <= 3
-    told = next(row for row in rows if row["words"].split()[1] in ("trips", "days"))
-    assert "expected" in told["words"]
-    assert told["events"] >= 20
-    assert NEWEST - timedelta(days=14) <= told["first_at"] <= told["main_at"] <= told["last_at"] < NEWEST
+    described = next(row for row in rows if row["words"].split()[1] in ("trips", "days"))
+    assert "expected" in described["words"]
+    assert described["events"] >= 20
+    assert NEWEST - timedelta(days=14) <= described["first_at"] <= described["main_at"] <= described["last_at"] < NEWEST
 
 
 @pytest.mark.usefixtures("report")
@@ -131,12 +131,12 @@ def test_silence_is_odd_where_events_were_expected(ws: Workspace) -> None:
 def test_items_that_nobody_knew_are_odd_and_their_events_are_named(ws: Workspace) -> None:
     rows = [row for row in read(ws, NEWEST) if row["rider"] == "rider 8"]
     assert rows[0]["rank"] <= 5
-    (told,) = [row for row in rows if row["column_name"] == "station"]
-    assert OTHER in told["words"]
-    assert (told["column_value"], told["source_table"]) == (OTHER, "behavior.trips")
-    assert told["events"] >= 6
+    (described,) = [row for row in rows if row["column_name"] == "station"]
+    assert OTHER in described["words"]
+    assert (described["column_value"], described["source_table"]) == (OTHER, "behavior.trips")
+    assert described["events"] >= 6
     first = NEWEST - timedelta(days=14) + timedelta(hours=4)
-    assert first == told["first_at"] <= told["main_at"] <= told["last_at"]
+    assert first == described["first_at"] <= described["main_at"] <= described["last_at"]
 
 
 @pytest.mark.usefixtures("report")
@@ -164,35 +164,35 @@ def test_rows_are_read_again_as_they_were_published(ws: Workspace) -> None:
 
 @pytest.mark.usefixtures("report")
 def test_p_values_of_usual_weeks_are_uniform(ws: Workspace) -> None:
-    checkpoint, found = Checkpoint(ws.store), []
+    checkpoint, result = Checkpoint(ws.store), []
     days = days_of(checkpoint)
     with ws.warehouse() as warehouse:
         for week in CUTOFFS[-9:-4:2]:
             cutoff = to_microseconds(week)
-            usual = typical_before(ws, warehouse, cutoff, days, checkpoint)
-            assert not isinstance(usual, str)
-            others = beside(usual, windows_at(ws, warehouse, cutoff, days, checkpoint, SOME))
+            typical = typical_before(ws, warehouse, cutoff, days, checkpoint)
+            assert not isinstance(typical, str)
+            others = contemporaries(typical, windows_at(ws, warehouse, cutoff, days, checkpoint, SAMPLED))
             for windows in windows_at(ws, warehouse, cutoff, days, checkpoint):
-                score = combined(usual.judge(windows, others, sides(windows))[1])
-                found.append(p_values(usual.past, score, np.random.default_rng(0).random(len(score))))
-    p = np.concatenate(found)
+                score = combined(typical.judge(windows, others, entity_halves(windows))[1])
+                result.append(p_values(typical.past, score, np.random.default_rng(0).random(len(score))))
+    p = np.concatenate(result)
     assert len(p) == 3 * RIDERS
     assert kstest(p, "uniform").pvalue > 0.01
 
 
 @pytest.mark.usefixtures("report")
 def test_a_week_without_anybody_is_empty_and_says_why(ws: Workspace) -> None:
-    empty, like = NEWEST + timedelta(weeks=40), RepresentationArtifact.current(ws.store, NEWEST)
+    empty, similar = NEWEST + timedelta(weeks=40), RepresentationArtifact.current(ws.store, NEWEST)
 
-    def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
-        nobody = Vocabulary(like.entities.values[:0], like.entities.counts[:0])
-        RepresentationArtifact.write_entities(draft, nobody, like.layout, like.cutoff)
+    def fill(writer: ArtifactWriter) -> tuple[dict, dict]:
+        nobody = Vocabulary(similar.entities.values[:0], similar.entities.counts[:0])
+        RepresentationArtifact.write_entities(writer, nobody, similar.layout, similar.cutoff)
         return {"rows": 0}, {}
 
     about = RepresentationArtifact.inputs_of(Checkpoint(ws.store).version)
     ws.write(RepresentationArtifact.key(empty), "0" * 16, fill, about)
-    found = stages.anomalies(ws, empty, "r")
-    assert found.metrics["why_none"] == NOBODY
+    result = stages.anomalies(ws, empty, "r")
+    assert result.metrics["why_none"] == NOBODY
     assert read(ws, empty) == []
 
 
@@ -200,13 +200,13 @@ def test_a_week_without_anybody_is_empty_and_says_why(ws: Workspace) -> None:
 def test_without_past_windows_the_table_is_empty_and_says_why(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     first = CUTOFFS[0]
     stages.entity_representation(ws, first)
-    found = stages.anomalies(ws, first, "r")
-    assert "no cutoff lies 14 days or more before" in str(found.metrics["why_none"])
+    result = stages.anomalies(ws, first, "r")
+    assert "no cutoff lies 14 days or more before" in str(result.metrics["why_none"])
     second = CUTOFFS[3]
     stages.entity_representation(ws, second)
     monkeypatch.setattr(past, "LEAST", 10_000)
-    found = stages.anomalies(ws, second, "r")
-    assert "10000 are needed to say what is usual" in str(found.metrics["why_none"])
+    result = stages.anomalies(ws, second, "r")
+    assert "10000 are needed to say what is usual" in str(result.metrics["why_none"])
     for week in (first, second):
         assert read(ws, week) == []
         assert check_anomalies(ws, week).passed

@@ -31,9 +31,9 @@ def ws(riders: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace
     shutil.copytree(riders.settings.home, home)
     declared = Audience(name="regulars", relation=SEEDS, entity="rider")
     contract = riders.contract.model_copy(update={"audiences": (declared,)})
-    own = Workspace.open(riders.settings.model_copy(update={"home": home}), contract, lambda _: None)
-    stages.entity_representation(own, NEWEST)
-    return own
+    current = Workspace.open(riders.settings.model_copy(update={"home": home}), contract, lambda _: None)
+    stages.entity_representation(current, NEWEST)
+    return current
 
 
 def ranked(ws: Workspace, seeds: list[str], as_of: datetime = NEWEST) -> tuple[dict, list[dict]]:
@@ -44,8 +44,8 @@ def ranked(ws: Workspace, seeds: list[str], as_of: datetime = NEWEST) -> tuple[d
     assert check_audience(ws, "regulars", as_of).passed
     with ws.warehouse() as warehouse:
         rows = warehouse.read(rows_query(audience_relation("regulars"), ["rider", "rank", "score", "as_of"]))
-    found = sorted((row for row in rows.to_pylist() if row["as_of"] == as_of), key=lambda row: row["rank"])
-    return {**report.metrics, "reused": report.reused}, found
+    result = sorted((row for row in rows.to_pylist() if row["as_of"] == as_of), key=lambda row: row["rank"])
+    return {**report.metrics, "reused": report.reused}, result
 
 
 def test_everyone_who_is_no_seed_is_ranked_once(ws: Workspace) -> None:

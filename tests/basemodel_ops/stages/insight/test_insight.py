@@ -48,11 +48,11 @@ def read(ws: Workspace, table: str, as_of: datetime | None = NEWEST) -> list[dic
 
 
 def publish(ws: Workspace, as_of: datetime) -> dict[str, Report]:
-    made = {
+    created = {
         "entity_embeddings": stages.entity_embeddings(ws, as_of, "r"),
         "lookalikes": stages.lookalikes(ws, as_of, "r"),
     }
-    return made | stages.segments(ws, as_of, "r")
+    return created | stages.segments(ws, as_of, "r")
 
 
 CHECKS = (checks.check_entity_embeddings, checks.check_lookalikes, checks.check_segments, checks.check_profiles)
@@ -63,9 +63,9 @@ def ws(riders: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace
     """Riders in a home of their own: other tests share theirs, and here somebody is forgotten."""
     home = tmp_path_factory.mktemp("insight") / "home"
     shutil.copytree(riders.settings.home, home)
-    own = Workspace.open(riders.settings.model_copy(update={"home": home}), riders.contract, lambda _: None)
-    stages.segmentation(own)
-    return own
+    current = Workspace.open(riders.settings.model_copy(update={"home": home}), riders.contract, lambda _: None)
+    stages.segmentation(current)
+    return current
 
 
 @pytest.fixture(scope="module")
@@ -80,15 +80,15 @@ def published(ws: Workspace) -> dict[str, Report]:
 @pytest.mark.usefixtures("published")
 def test_embeddings_are_those_that_are_kept(ws: Workspace) -> None:
     week = Week(ws.store, NEWEST)
-    found = {row["rider"]: row for row in read(ws, ENTITIES)}
-    assert len(found) == len(week) == RIDERS
+    result = {row["rider"]: row for row in read(ws, ENTITIES)}
+    assert len(result) == len(week) == RIDERS
     for rider, kept in zip(week.entities.values.to_pylist(), week.embeddings, strict=True):
-        vector = np.array(found[rider]["embedding"].strip("[]").split(","), float)
+        vector = np.array(result[rider]["embedding"].strip("[]").split(","), float)
         np.testing.assert_allclose(vector, kept.astype(float), rtol=1e-3, atol=1e-6)
-        assert found[rider]["model_version"] == ws.store.current("foundation_model").version
+        assert result[rider]["model_version"] == ws.store.current("foundation_model").version
     with duckdb.connect(str(ws.settings.warehouse_path), read_only=True) as connection:
-        found = connection.execute("select max(len(embedding::float[])) from basemodel.entity_embeddings").fetchone()
-    assert found == (week.embeddings.shape[1],)
+        result = connection.execute("select max(len(embedding::float[])) from basemodel.entity_embeddings").fetchone()
+    assert result == (week.embeddings.shape[1],)
 
 
 @pytest.mark.usefixtures("published")
@@ -100,31 +100,33 @@ def test_look_alikes_are_the_largest_cosines(ws: Workspace) -> None:
     unit = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
     rows = read(ws, LOOKALIKES)
     assert len(rows) == RIDERS * ws.settings.lookalikes
-    place = {rider: number for number, rider in enumerate(week.entities.values.to_pylist())}
-    for rider in place:
-        own = sorted((row for row in rows if row["rider"] == rider), key=lambda row: row["rank"])
-        cosine = unit @ unit[place[rider]]
-        cosine[place[rider]] = -np.inf
-        assert [row["rank"] for row in own] == list(range(1, len(own) + 1))
-        best = np.sort(cosine)[::-1][: len(own)]
-        np.testing.assert_allclose([row["similarity"] for row in own], best, atol=1e-4)
-        np.testing.assert_allclose([cosine[place[row["neighbour"]]] for row in own], best, atol=1e-4)
+    row_index = {rider: number for number, rider in enumerate(week.entities.values.to_pylist())}
+    for rider in row_index:
+        current = sorted((row for row in rows if row["rider"] == rider), key=lambda row: row["rank"])
+        cosine = unit @ unit[row_index[rider]]
+        cosine[row_index[rider]] = -np.inf
+        assert [row["rank"] for row in current] == list(range(1, len(current) + 1))
+        best = np.sort(cosine)[::-1][: len(current)]
+        np.testing.assert_allclose([row["similarity"] for row in current], best, atol=1e-4)
+        np.testing.assert_allclose([cosine[row_index[row["neighbour"]]] for row in current], best, atol=1e-4)
 
 
 @pytest.mark.usefixtures("published")
 def test_similar_names_the_rows_of_the_table(ws: Workspace) -> None:
     rows = {row["rank"]: row for row in read(ws, LOOKALIKES) if row["rider"] == "rider 4"}
-    found = stages.similar(ws, "rider 4", NEWEST, 5)
-    assert [(one.rank, one.neighbour) for one in found] == [(rank, rows[rank]["neighbour"]) for rank in range(1, 6)]
-    assert [one.similarity for one in found] == pytest.approx(
+    result = stages.similar(ws, "rider 4", NEWEST, 5)
+    assert [(entry.rank, entry.neighbour) for entry in result] == [
+        (rank, rows[rank]["neighbour"]) for rank in range(1, 6)
+    ]
+    assert [entry.similarity for entry in result] == pytest.approx(
         [rows[rank]["similarity"] for rank in range(1, 6)], abs=1e-5
     )
 
 
 @pytest.mark.usefixtures("published")
 def test_more_look_alikes_than_riders_are_all_others(ws: Workspace) -> None:
-    found = stages.similar(ws, "rider 4", NEWEST, 10_000)
-    assert {one.neighbour for one in found} == {f"rider {number}" for number in range(RIDERS) if number != 4}
+    result = stages.similar(ws, "rider 4", NEWEST, 10_000)
+    assert {entry.neighbour for entry in result} == {f"rider {number}" for number in range(RIDERS) if number != 4}
 
 
 def test_every_rider_has_a_segment_and_every_segment_its_size(ws: Workspace, published: dict[str, Report]) -> None:
@@ -146,7 +148,7 @@ def test_names_say_what_is_told_of_the_members_or_whose_part_they_are(ws: Worksp
     """Riders by the zone that they keep to, and those of the first zone again, of whom nobody else is left."""
     week = Week(ws.store, NEWEST)
     zone = [int(rider.split()[1]) % 3 for rider in week.entities.values.to_pylist()]
-    group = np.array([[one, 3 if one == 0 else -1, -1] for one in zone])
+    group = np.array([[entry, 3 if entry == 0 else -1, -1] for entry in zone])
     tree = Tree(np.zeros((4, 1), np.float32), np.array([-1, -1, -1, 0]), np.ones(4))
     words = Words(ws.contract, ws.store, week.traits.names)
     for before in ({}, {"1": "another", "1.1": "another · part 1"}):
@@ -190,13 +192,13 @@ def test_a_week_that_is_divided_later_keeps_the_ids_and_the_borders(ws: Workspac
     trained = SegmentationArtifact.current(ws.store)
     tree = trained.tree
     order = np.concatenate([np.flatnonzero(tree.level == level)[::-1] for level in (1, 2, 3)])
-    place = np.argsort(order)
-    parent = np.where(tree.parent[order] >= 0, place[tree.parent[order]], -1)
+    row_index = np.argsort(order)
+    parent = np.where(tree.parent[order] >= 0, row_index[tree.parent[order]], -1)
     other = Tree(tree.centre[order], parent, tree.agreement[order])
 
-    def fill(draft: ArtifactWriter) -> None:
-        SegmentationArtifact.write(draft, other)
-        draft.report({})
+    def fill(writer: ArtifactWriter) -> None:
+        SegmentationArtifact.write(writer, other)
+        writer.report({})
 
     before = read(ws, SEGMENTS)
     ws.store.write(trained.key, "a" * 16, fill, trained.artifact.manifest["about"])
@@ -216,25 +218,25 @@ def test_vectors_of_stations_are_those_that_were_learnt(ws: Workspace) -> None:
     vectors = EmbeddingArtifact.current(ws.store, "trips", "station").vectors
     known = EncoderArtifact.current(ws.store, "trips").vocabulary("station").table().to_pylist()
     assert report.metrics["rows"] == len(rows) == len(known)
-    found = {row["station"]: row for row in rows}
-    for one, vector in zip(known, vectors, strict=True):
-        text = found[one["value"]]["embedding"]
+    result = {row["station"]: row for row in rows}
+    for entry, vector in zip(known, vectors, strict=True):
+        text = result[entry["value"]]["embedding"]
         np.testing.assert_allclose(np.array(text.strip("[]").split(","), float), vector, rtol=1e-3, atol=1e-5)
-        assert (found[one["value"]]["events"], found[one["value"]]["source"]) == (one["count"], "trips")
+        assert (result[entry["value"]]["events"], result[entry["value"]]["source"]) == (entry["count"], "trips")
     assert stages.item_embeddings(ws, "station", "r").reused
 
 
 def kept(ws: Workspace, as_of: datetime, embeddings: np.ndarray) -> datetime:
     """A week of riders with these embeddings."""
-    week, like = Week(ws.store, NEWEST), RepresentationArtifact.current(ws.store, NEWEST)
+    week, similar = Week(ws.store, NEWEST), RepresentationArtifact.current(ws.store, NEWEST)
     riders = len(embeddings)
 
-    def fill(draft: ArtifactWriter) -> tuple[dict, dict]:
-        entities = Vocabulary(like.entities.values[:riders], like.entities.counts[:riders])
-        RepresentationArtifact.write_entities(draft, entities, like.layout, like.cutoff)
+    def fill(writer: ArtifactWriter) -> tuple[dict, dict]:
+        entities = Vocabulary(similar.entities.values[:riders], similar.entities.counts[:riders])
+        RepresentationArtifact.write_entities(writer, entities, similar.layout, similar.cutoff)
         if riders:
-            traits = {name: values[:riders] for name, values in next(like.traits()).items()}
-            RepresentationArtifact.write_embeddings(draft, 0, embeddings, traits)
+            traits = {name: values[:riders] for name, values in next(similar.traits()).items()}
+            RepresentationArtifact.write_embeddings(writer, 0, embeddings, traits)
         return {"rows": riders}, {}
 
     about = RepresentationArtifact.inputs_of(week.model_version)
@@ -257,14 +259,14 @@ ODD = NEWEST + timedelta(weeks=40)
 def test_where_nobody_is_like_anybody_the_table_is_empty_and_says_why(
     ws: Workspace, embeddings: Callable[[np.ndarray], np.ndarray], why: str
 ) -> None:
-    own = embeddings(Week(ws.store, NEWEST).embeddings)
-    week = kept(ws, ODD, own)
-    made = publish(ws, week)
-    assert why in str(made["lookalikes"].metrics["why_none"])
+    current = embeddings(Week(ws.store, NEWEST).embeddings)
+    week = kept(ws, ODD, current)
+    created = publish(ws, week)
+    assert why in str(created["lookalikes"].metrics["why_none"])
     assert read(ws, LOOKALIKES, week) == []
-    assert len([row for row in read(ws, SEGMENTS, week) if row["level"] == 1]) == len(own)
+    assert len([row for row in read(ws, SEGMENTS, week) if row["level"] == 1]) == len(current)
     assert [check(ws, week).passed for check in CHECKS] == [True] * 4
-    with pytest.raises(DataError, match=why if len(own) else "is among the 0"):
+    with pytest.raises(DataError, match=why if len(current) else "is among the 0"):
         stages.similar(ws, "rider 0", week, 3)
 
 
@@ -282,7 +284,7 @@ def test_who_is_not_there_and_a_week_that_is_not_kept_are_named(ws: Workspace) -
 def test_groups_of_another_foundation_model_divide_nobody(ws: Workspace) -> None:
     trained = SegmentationArtifact.current(ws.store)
     about = {**trained.artifact.manifest["about"], "inputs": {"artifacts": {"foundation_model": "another"}}}
-    ws.store.write(trained.key, "b" * 16, lambda draft: SegmentationArtifact.write(draft, trained.tree), about)
+    ws.store.write(trained.key, "b" * 16, lambda writer: SegmentationArtifact.write(writer, trained.tree), about)
     try:
         with pytest.raises(DataError, match="learnt with the foundation model another"):
             stages.segments(ws, NEWEST, "r")

@@ -45,22 +45,22 @@ def test_the_width_of_a_row_is_foretold(prepared: Workspace) -> None:
     encode(prepared)
     settings = prepared.settings
     plans, _ = source_plans(prepared.contract, settings, prepared.store, prepared.snapshot())
-    lives = settings.half_lives, settings.counted_half_lives, settings.windows
-    real = builder.history_layout(plans, *lives).length
+    half_lives = settings.half_lives, settings.counted_half_lives, settings.windows
+    real = builder.history_layout(plans, *half_lives).length
     assert real / 1.5 < row_numbers(prepared.contract, settings, values) < real * 1.5
     assert row_numbers(prepared.contract, settings.model_copy(update={"row_numbers": 50}), values) == 50
 
 
-def test_items_with_facts_count_though_no_event_mentions_them(tmp_path: Path) -> None:
-    facts = stations()
-    number, many = facts.schema.get_field_index("station"), 1_200
-    more = pa.concat_tables([facts.slice(0, 1)] * many)
+def test_items_with_attributes_count_though_no_event_mentions_them(tmp_path: Path) -> None:
+    attributes = stations()
+    number, many = attributes.schema.get_field_index("station"), 1_200
+    more = pa.concat_tables([attributes.slice(0, 1)] * many)
     more = more.set_column(number, "station", pa.array(np.arange(many) + 10_000, pa.int64()))
-    ws = workspace(tmp_path, stations=pa.concat_tables([facts, more]))
+    ws = workspace(tmp_path, stations=pa.concat_tables([attributes, more]))
     prepare(ws)
     with ws.warehouse() as warehouse:
         values = count_values(ws.contract, warehouse, ws.snapshot())
-    assert values["trips", "station"] == pytest.approx(len(facts) + many, rel=0.1)
+    assert values["trips", "station"] == pytest.approx(len(attributes) + many, rel=0.1)
     encode(ws)
     settings = ws.settings
     (plan, *_), _ = source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())
@@ -116,9 +116,9 @@ def test_a_container_is_bounded_by_its_own_limit(
 def test_more_rows_take_more(prepared: Workspace) -> None:
     snapshot = prepared.snapshot()
     small, large = (budget.budget(prepared.contract, prepared.settings, snapshot, length) for length in (1_000, 10_000))
-    for one, other in zip(small, large, strict=True):
-        assert one.memory_mb <= other.memory_mb
-        assert one.disk_mb <= other.disk_mb
+    for entry, other in zip(small, large, strict=True):
+        assert entry.memory_mb <= other.memory_mb
+        assert entry.disk_mb <= other.disk_mb
 
 
 @pytest.mark.parametrize(("text", "size"), [("256MB", 2**28), ("1.5GB", 3 * 2**29), ("2 GiB", 2**31), ("1tb", 2**40)])

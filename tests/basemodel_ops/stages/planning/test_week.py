@@ -38,8 +38,8 @@ def test_answers_are_due_until_they_are_there_and_when_what_they_follow_from_cha
     assert not planned(ws, task).is_due
     assert stages.score(ws, [task], NEWEST, "second")[task].reused
 
-    made = Step(f"{task}/model", True, "its code changed")
-    assert planned(ws, task, (made,)).why == f"{task}/model will be made"
+    created = Step(f"{task}/model", True, "its code changed")
+    assert planned(ws, task, (created,)).why == f"{task}/model will be made"
 
     for module in (week, scoring):
         monkeypatch.setattr(module, "code_behind", lambda _: "another")

@@ -71,29 +71,31 @@ def ws(riders: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace
     """A home of its own, with a fitted, evaluated and scored task of each kind."""
     home = tmp_path_factory.mktemp("reporting") / "home"
     shutil.copytree(riders.settings.home, home)
-    own = Workspace.open(riders.settings.model_copy(update={"home": home}), riders.contract, lambda _: None)
+    current = Workspace.open(riders.settings.model_copy(update={"home": home}), riders.contract, lambda _: None)
     table = Relation(schema_name="tasks", name="everyone")
-    with DuckDBWarehouse(own.settings.warehouse_path) as warehouse:
-        asked = [(f"rider {number}", cutoff) for number in range(RIDERS) for cutoff in CUTOFFS]
-        names, moments = zip(*asked, strict=True)
+    with DuckDBWarehouse(current.settings.warehouse_path) as warehouse:
+        requested = [(f"rider {number}", cutoff) for number in range(RIDERS) for cutoff in CUTOFFS]
+        names, moments = zip(*requested, strict=True)
         warehouse.load(table, pa.table({"rider": names, "cutoff": pa.array(moments, pa.timestamp("us"))}))
     tasks: list[Task] = []
     for kind, (answer, values, more) in KINDS.items():
         more = {**more, "population": table} if more else {}
         past = lambda rider, cutoff, answer=answer: answer(rider, cutoff) if is_over(cutoff) else None  # noqa: E731
-        asking, task = ask(own, past, values, type=kind, **more)
+        query, task = ask(current, past, values, type=kind, **more)
         with pytest.MonkeyPatch.context() as fewer:  # riders are few
             fewer.setattr(label_efficiency, "LEAST", 5)
-            stages.task_model(asking, task.name)
-        stages.task_evaluation(asking, task.name)
-        stages.task_scores(asking, task.name, NEWEST, "run")
+            stages.task_model(query, task.name)
+        stages.task_evaluation(query, task.name)
+        stages.task_scores(query, task.name, NEWEST, "run")
         tasks.append(task)
-    with DuckDBWarehouse(own.settings.warehouse_path) as warehouse:  # of two tariffs by the time of the test
-        facts = people()
-        known = zip(facts["rider"].to_pylist(), facts["tariff"].to_pylist(), strict=True)
+    with DuckDBWarehouse(current.settings.warehouse_path) as warehouse:  # of two tariffs by the time of the test
+        attributes = people()
+        known = zip(attributes["rider"].to_pylist(), attributes["tariff"].to_pylist(), strict=True)
         names = ["silver" if tariff == "gold" and int(rider[6:]) % 2 else tariff for rider, tariff in known]
-        warehouse.load(RIDER_TABLE, facts.set_column(facts.schema.get_field_index("tariff"), "tariff", pa.array(names)))
-    return Workspace.open(own.settings, own.contract.model_copy(update={"tasks": tuple(tasks)}), lambda _: None)
+        warehouse.load(
+            RIDER_TABLE, attributes.set_column(attributes.schema.get_field_index("tariff"), "tariff", pa.array(names))
+        )
+    return Workspace.open(current.settings, current.contract.model_copy(update={"tasks": tuple(tasks)}), lambda _: None)
 
 
 def named(ws: Workspace, kind: TaskType) -> Task:
@@ -133,8 +135,8 @@ def test_the_rows_give_the_reported_metric_again(ws: Workspace, worths: dict[Tas
     rows = read_predictions(ws.store, task.name, "test").to_pydict()
     metrics = ModelArtifact.current(ws.store, task.name).metrics
     for column, name in (("prediction", metrics.shipped), ("baseline", worths[BINARY].card.baseline)):
-        found = roc_auc_score(rows["label"], rows[column], sample_weight=rows["weight"])
-        assert found == pytest.approx(metrics.test[name]["auroc"])
+        result = roc_auc_score(rows["label"], rows[column], sample_weight=rows["weight"])
+        assert result == pytest.approx(metrics.test[name]["auroc"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -175,11 +177,13 @@ def test_a_card_measures_each_group_of_an_attribute_on_its_own_rows(
         ("riders.tariff", "silver"),
     }
     for group in card.groups:
-        own = [row for row in rows if tariffs.get(row["rider"]) == group.value]
-        assert group.rows == len(own) > 0
+        current = [row for row in rows if tariffs.get(row["rider"]) == group.value]
+        assert group.rows == len(current) > 0
         if group.measured is not None:
-            true, told = (np.log1p(np.maximum([row[name] for row in own], 0)) for name in ("label", "prediction"))
-            value = 1 - ((true - told) ** 2).sum() / ((true - true.mean()) ** 2).sum()
+            true, described = (
+                np.log1p(np.maximum([row[name] for row in current], 0)) for name in ("label", "prediction")
+            )
+            value = 1 - ((true - described) ** 2).sum() / ((true - true.mean()) ** 2).sum()
             assert group.measured.value == pytest.approx(value, abs=1e-6)
 
 
@@ -202,22 +206,26 @@ def test_effects_are_read_in_order_of_what_moves_scores_most(ws: Workspace) -> N
     task = named(ws, AMOUNT)
     schema = "elsewhere"
     rows = [
-        {"as_of": NEWEST, "rank": rank, "aggregate": f"aggregate {rank}", "bin": place, "words": f"{place} days",
+        {"as_of": NEWEST, "rank": rank, "aggregate": f"aggregate {rank}", "bin": number, "words": f"{number} days",
          "entities": 10, "contribution": rank - 1.5, "score": 2.0}
-        for rank, place in ((2, 1), (1, 2), (1, 1))
+        for rank, number in ((2, 1), (1, 2), (1, 1))
     ]  # fmt: skip
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         assert tables.effects(warehouse, task, schema, NEWEST) == []
         warehouse.load(effects_relation(task.name, schema), pa.Table.from_pylist(rows))
-        found = tables.effects(warehouse, task, schema, NEWEST)
+        result = tables.effects(warehouse, task, schema, NEWEST)
         assert tables.effects(warehouse, task, schema, CUTOFFS[0]) == []
-    told = [(effect.aggregate, effect.words, effect.added) for effect in found]
-    assert told == [("aggregate 1", "1 days", -0.5), ("aggregate 1", "2 days", -0.5), ("aggregate 2", "1 days", 0.5)]
+    described = [(effect.aggregate, effect.words, effect.added) for effect in result]
+    assert described == [
+        ("aggregate 1", "1 days", -0.5),
+        ("aggregate 1", "2 days", -0.5),
+        ("aggregate 2", "1 days", 0.5),
+    ]
 
 
 def test_a_card_is_whole_for_machines(worths: dict[TaskType, Worth]) -> None:
-    for found in worths.values():
-        plain = found.card.as_dict()
+    for result in worths.values():
+        plain = result.card.as_dict()
         for name in ("data", "window", "population", "measured", "groups", "limits", "hashes"):
             assert plain[name], name
         assert plain["hashes"]["model"]
@@ -235,12 +243,12 @@ def test_deciles_are_those_of_a_count(ws: Workspace, kind: TaskType) -> None:
     with ws.warehouse() as warehouse:
         scores = warehouse.read(rows_query(score_relation(task.name), ["rider", *group, answer])).to_pylist()
         names = ["rider", *group, "score", "percentile", "decile"]
-        found = warehouse.read(rows_query(deciles_relation(task.name), names)).to_pylist()
-    assert len(found) == len(scores) == report.metrics["rows"]
-    for row in found:
-        rest = [one[answer] for one in scores if all(one[name] == row[name] for name in group)]
+        result = warehouse.read(rows_query(deciles_relation(task.name), names)).to_pylist()
+    assert len(result) == len(scores) == report.metrics["rows"]
+    for row in result:
+        rest = [entry[answer] for entry in scores if all(entry[name] == row[name] for name in group)]
         below, same = (
-            sum(test) for test in zip(*((one < row["score"], one == row["score"]) for one in rest), strict=True)
+            sum(test) for test in zip(*((entry < row["score"], entry == row["score"]) for entry in rest), strict=True)
         )
         assert row["percentile"] == pytest.approx(100 * (below + same / 2) / len(rest))
         assert row["decile"] == min(int(row["percentile"] // 10) + 1, 10)
@@ -256,14 +264,14 @@ def test_scores_of_a_week_are_sampled_by_how_many_entities_there_are(
         scores = warehouse.read(rows_query(score_relation(task.name), ["rider"]))
         entities = len(scores["rider"].unique())
         monkeypatch.setattr(tables, "SCORES", entities)
-        (found,) = tables.scored_weeks(warehouse, task, ws.settings.answers_schema, NEWEST).values()
-    assert len(found) == entities
+        (result,) = tables.scored_weeks(warehouse, task, ws.settings.answers_schema, NEWEST).values()
+    assert len(result) == entities
 
 
 def test_a_page_is_made_once_holds_a_card_per_task_and_says_what_is_missing(ws: Workspace) -> None:
-    made = stages.report(ws, NEWEST)
-    assert not made.reused
-    assert made.drawings
+    created = stages.report(ws, NEWEST)
+    assert not created.reused
+    assert created.drawings
     assert stages.report(ws, NEWEST).reused
     kept = ReportArtifact(ws.store.current(ReportArtifact.key(NEWEST)))
     page = kept.page
@@ -272,7 +280,7 @@ def test_a_page_is_made_once_holds_a_card_per_task_and_says_what_is_missing(ws: 
         assert f"Model card: {task.name}" in page
     for line in ("No segments of this week", "No look-alikes", "No anomalies", "No score of this task is explained"):
         assert line in page
-    assert made.metrics["bytes"] == len(page.encode()) < 10 * 2**20
+    assert created.metrics["bytes"] == len(page.encode()) < 10 * 2**20
 
 
 def test_a_week_without_rows_has_no_scores_no_deciles_and_a_page_that_says_so(ws: Workspace) -> None:
@@ -281,9 +289,9 @@ def test_a_week_without_rows_has_no_scores_no_deciles_and_a_page_that_says_so(ws
         if task.type is not ITEMS:
             assert stages.task_deciles(ws, task.name, early, "run").metrics["rows"] == 0
             assert check_deciles(ws, task.name, early).passed
-    made = stages.report(ws, early)
+    created = stages.report(ws, early)
     page = ReportArtifact(ws.store.current(ReportArtifact.key(early))).page
-    assert made.metrics["tasks"] == len(ws.contract.tasks) == page.count("No week is scored yet")
+    assert created.metrics["tasks"] == len(ws.contract.tasks) == page.count("No week is scored yet")
     for line in ("No segments of this week", "No look-alikes", "No anomalies", "No score of this task is explained"):
         assert line in page
 
@@ -307,11 +315,11 @@ def test_what_is_not_kept_is_said_with_the_way_out(ws: Workspace) -> None:
     with pytest.raises(DataError, match="someone among them was forgotten"):
         read_predictions(ws.store, task.name, "test")
     with ws.warehouse() as warehouse:
-        found = worth(ws.contract, ws.snapshot(), ws.store, warehouse, task, NEWEST, ws.settings.seed)
-    assert not found.pictures
-    assert "forgotten" in found.why_none
-    assert found.card.measured["shipped"].value == pytest.approx(
-        found.card.metrics[found.card.shipped]["ndcg_10"], abs=1e-5
+        result = worth(ws.contract, ws.snapshot(), ws.store, warehouse, task, NEWEST, ws.settings.seed)
+    assert not result.pictures
+    assert "forgotten" in result.why_none
+    assert result.card.measured["shipped"].value == pytest.approx(
+        result.card.metrics[result.card.shipped]["ndcg_10"], abs=1e-5
     )
 
 

@@ -15,8 +15,8 @@ from basemodel_ops.stages.reporting.tested import ENOUGH, SAMPLES, SURE, positio
 def make_rows(kind: TaskType, seed: int) -> tuple[tested.Tested, dict[str, np.ndarray]]:
     """Rows of entities that have one to five each, not side by side, with weights."""
     generator = np.random.default_rng(seed)
-    owner = generator.permutation(np.repeat(np.arange(60), generator.integers(1, 6, 60)))
-    count = len(owner)
+    entity_index = generator.permutation(np.repeat(np.arange(60), generator.integers(1, 6, 60)))
+    count = len(entity_index)
     label = (generator.random(count) < 0.4).astype(float)
     columns = {
         "label": label if kind is TaskType.BINARY else np.expm1(2 * label + generator.random(count)),
@@ -28,8 +28,8 @@ def make_rows(kind: TaskType, seed: int) -> tuple[tested.Tested, dict[str, np.nd
         name="churn", relation=Relation(schema_name="tasks", name="churn"), type=kind, entity="client_id",
         cutoff="cutoff", target="churned", horizon=28, population=None, predicts=None, reads=(),
     )  # fmt: skip
-    table = pa.table({"client_id": owner, "cutoff": [datetime(2026, 1, 5)] * count, **columns})
-    return tested.Tested(task, table, "mixture", "plain", seed), {**columns, "owner": owner}
+    table = pa.table({"client_id": entity_index, "cutoff": [datetime(2026, 1, 5)] * count, **columns})
+    return tested.Tested(task, table, "mixture", "plain", seed), {**columns, "owner": entity_index}
 
 
 def log_r2(label: np.ndarray, answer: np.ndarray, sample_weight: np.ndarray) -> float:
@@ -40,23 +40,23 @@ def log_r2(label: np.ndarray, answer: np.ndarray, sample_weight: np.ndarray) -> 
 @pytest.mark.parametrize("every", [1, 2])
 def test_intervals_are_the_spread_of_draws_of_entities(kind: TaskType, metric, every: int) -> None:
     rows, columns = make_rows(kind, seed=4)
-    some = np.arange(0, len(rows), every)
-    measured = rows.measured(some)
+    sample = np.arange(0, len(rows), every)
+    measured = rows.measured(sample)
 
     def value(subset: np.ndarray, name: str) -> float:
         return metric(columns["label"][subset], columns[name][subset], sample_weight=columns["weight"][subset])
 
-    generator, owner = np.random.default_rng(4), columns["owner"][some]
-    entities = [some[owner == entity] for entity in dict.fromkeys(columns["owner"]) if entity in owner]
+    generator, entity_index = np.random.default_rng(4), columns["owner"][sample]
+    entities = [sample[entity_index == entity] for entity in dict.fromkeys(columns["owner"]) if entity in entity_index]
     draws = []
     for _ in range(SAMPLES):
         subset = np.concatenate([entities[n] for n in generator.integers(0, len(entities), len(entities))])
         draws.append([value(subset, "prediction"), value(subset, "baseline")])
-    shipped, baseline = np.array(draws).T
+    selected, baseline = np.array(draws).T
     for name, drawn, point in (
-        ("shipped", shipped, value(some, "prediction")),
-        ("baseline", baseline, value(some, "baseline")),
-        ("difference", shipped - baseline, value(some, "prediction") - value(some, "baseline")),
+        ("shipped", selected, value(sample, "prediction")),
+        ("baseline", baseline, value(sample, "baseline")),
+        ("difference", selected - baseline, value(sample, "prediction") - value(sample, "baseline")),
     ):
         error = SURE * drawn.std()
         assert (measured[name].low, measured[name].high) == pytest.approx((point - error, point + error)), name
@@ -71,6 +71,6 @@ def test_few_rows_or_a_single_answer_are_not_measured() -> None:
 
 
 def test_rows_are_told_apart_by_value_the_most_frequent_first() -> None:
-    found = positions_by(["b", None, "a", "b"])
-    assert list(found) == ["b", "a"]
-    assert found["b"].tolist() == [0, 3]
+    result = positions_by(["b", None, "a", "b"])
+    assert list(result) == ["b", "a"]
+    assert result["b"].tolist() == [0, 3]

@@ -17,24 +17,24 @@ def test_a_column_says_what_it_says_in_the_whole_row(
 ) -> None:
     monkeypatch.setattr(builder, "SKETCHED_ABOVE", 10)
     with ws.warehouse() as warehouse:
-        whole = represent(builder.Builder.of(ws, warehouse, AS_OF), AS_OF)
+        complete = represent(builder.Builder.of(ws, warehouse, AS_OF), AS_OF)
     (plan,) = (
         plan for plan in source_plans(ws.contract, ws.settings, ws.store, ws.snapshot())[0] if plan.name == "trips"
     )
-    for row in (0, len(whole) - 1):
-        rider = whole.entities.values[row].as_py()
-        one = _of_column(ws, plan, column, rider, AS_OF)
-        assert one.entities.values.to_pylist() == [rider]
-        blocks = [block for block in one.layout.blocks if block.column == column]
+    for row in (0, len(complete) - 1):
+        rider = complete.entities.values[row].as_py()
+        entry = _of_column(ws, plan, column, rider, AS_OF)
+        assert entry.entities.values.to_pylist() == [rider]
+        blocks = [block for block in entry.layout.blocks if block.column == column]
         expected = {"count", "recency"} | ({"sketch", "total_weight"} if column == "station" else set())
         assert expected <= {block.kind for block in blocks}
         for block in blocks:
             (same,) = (
-                other for other in whole.layout.select(block.kind, "trips", column) if other.detail == block.detail
+                other for other in complete.layout.select(block.kind, "trips", column) if other.detail == block.detail
             )
             np.testing.assert_array_equal(
-                one.gather(np.array([0]), np.arange(block.offset, block.end)),
-                whole.gather(np.array([row]), np.arange(same.offset, same.end)),
+                entry.gather(np.array([0]), np.arange(block.offset, block.end)),
+                complete.gather(np.array([row]), np.arange(same.offset, same.end)),
                 block.kind,
             )
 

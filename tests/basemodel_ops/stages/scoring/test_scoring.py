@@ -35,22 +35,22 @@ def test_groups_of_any_size_give_the_same_answers_and_embeddings(
     fitted: tuple[Workspace, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws, task = fitted
-    found = []
+    result = []
     for size in (2048, 7):
         monkeypatch.setattr(scoring, "GROUP", size)
         # What is there already is not made again; other code asks anew.
         monkeypatch.setattr(scoring, "code_behind", lambda _, size=size: f"in groups of {size}")
         report = stages.score(ws, [task], NEWEST, f"run {size}", keep=True)[task]
         assert report.metrics["rows"] == RIDERS
-        found.append((answers(ws, task), embeddings(ws)))
+        result.append((answers(ws, task), embeddings(ws)))
         kept = RepresentationArtifact.current(ws.store, NEWEST).artifact
         ws.store.remove(kept.key, kept.version)
-    (whole, whole_embedding), (parts, parts_embedding) = found
-    assert whole.column("rider").equals(parts.column("rider"))
-    np.testing.assert_allclose(parts.column("score").to_numpy(), whole.column("score").to_numpy(), rtol=1e-5)
+    (complete, whole_embedding), (parts, parts_embedding) = result
+    assert complete.column("rider").equals(parts.column("rider"))
+    np.testing.assert_allclose(parts.column("score").to_numpy(), complete.column("score").to_numpy(), rtol=1e-5)
     np.testing.assert_allclose(parts_embedding, whole_embedding, atol=0.02)
     assert len(whole_embedding) == RIDERS
-    assert whole.column("score").to_numpy().std() > 0
+    assert complete.column("score").to_numpy().std() > 0
 
 
 def test_what_is_kept_to_be_asked_is_what_a_fresh_row_says(riders: Workspace, fitted: tuple[Workspace, str]) -> None:

@@ -34,18 +34,18 @@ def population() -> tuple[pa.Array, np.ndarray]:
 
 @given(rows=st.integers(1, 10**9), most=st.integers(1, 10**6), cutoffs=st.integers(1, 4000))
 def test_a_draw_is_within_its_bound_and_takes_everything_that_fits(rows: int, most: int, cutoffs: int) -> None:
-    one = draw(rows, most, cutoffs)
-    assert 0 < one.entities <= 1
-    assert 0 < one.cutoffs <= 1
-    assert rows * one.entities * one.cutoffs <= most * (1 + 1e-9)
+    entry = draw(rows, most, cutoffs)
+    assert 0 < entry.entities <= 1
+    assert 0 < entry.cutoffs <= 1
+    assert rows * entry.entities * entry.cutoffs <= most * (1 + 1e-9)
     if rows <= most:
-        assert one == Draw(1.0, 1.0)
+        assert entry == Draw(1.0, 1.0)
 
 
 def test_several_cutoffs_of_many_entities_are_drawn_not_all_of_few() -> None:
-    one = draw(45_000_000, 120_000, 28)
-    assert 28 * one.cutoffs == pytest.approx(8)
-    assert one.entities * 1_000_000 > 9_000
+    entry = draw(45_000_000, 120_000, 28)
+    assert 28 * entry.cutoffs == pytest.approx(8)
+    assert entry.entities * 1_000_000 > 9_000
 
 
 def test_as_many_rows_are_kept_as_the_plan_says_and_the_same_ones_again() -> None:

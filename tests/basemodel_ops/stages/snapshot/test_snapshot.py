@@ -37,7 +37,7 @@ def again(ws: Workspace, **settings: object) -> Workspace:
     return Workspace.open(ws.settings.model_copy(update=settings), ws.contract, lambda _: None)
 
 
-def made(ws: Workspace, renew: bool | None = None) -> dict[str, str]:
+def made_versions(ws: Workspace, renew: bool | None = None) -> dict[str, str]:
     """What would be made, and why; what follows the foundation model is not there and so always would be."""
     later = ("foundation_model", "segmentation", "rides_14d/")
     return {step.key: step.why for step in plan(ws, renew) if step.is_due and not step.key.startswith(later)}
@@ -54,22 +54,24 @@ def load(ws: Workspace, relation: Relation, table: pa.Table) -> None:
 
 
 def test_nothing_is_made_twice(trained: Workspace) -> None:
-    assert made(trained) == {}
+    assert made_versions(trained) == {}
     assert stages.training_examples(trained).reused
 
 
 def test_new_events_and_labels_make_nothing_until_a_training_is_due(trained: Workspace) -> None:
-    own = trips().select(["rider", "started_at", "booking", "station", "fare"])
-    more = own.slice(0, 30).set_column(1, "started_at", pa.array([NOW - timedelta(hours=1)] * 30, pa.timestamp("us")))
-    load(trained, TRIPS, pa.concat_tables([own, more]))
+    current = trips().select(["rider", "started_at", "booking", "station", "fare"])
+    more = current.slice(0, 30).set_column(
+        1, "started_at", pa.array([NOW - timedelta(hours=1)] * 30, pa.timestamp("us"))
+    )
+    load(trained, TRIPS, pa.concat_tables([current, more]))
     try:
-        assert made(trained) == {}
-        due = made(trained, renew=True)
+        assert made_versions(trained) == {}
+        due = made_versions(trained, renew=True)
         assert due["snapshot"] == "it was asked for"
         assert "table behavior.trips changed" in due["encoders/trips"]
         assert "encoders/trips" in due["embeddings/trips__station"]
     finally:
-        load(trained, TRIPS, own)
+        load(trained, TRIPS, current)
 
 
 def test_a_training_is_due_when_the_data_end_late_enough(trained: Workspace) -> None:
@@ -80,21 +82,23 @@ def test_a_training_is_due_when_the_data_end_late_enough(trained: Workspace) -> 
 
     try:
         load(trained, GRID, grid(3))
-        assert made(trained) == {}
+        assert made_versions(trained) == {}
         load(trained, GRID, grid(4))
-        assert "the data end 28 days later; BASEMODEL_RETRAIN_DAYS is 28" in made(trained)["snapshot"]
-        assert made(again(trained, retrain_days=35)) == {}
+        assert "the data end 28 days later; BASEMODEL_RETRAIN_DAYS is 28" in made_versions(trained)["snapshot"]
+        assert made_versions(again(trained, retrain_days=35)) == {}
     finally:
         load(trained, GRID, grid(0))
 
 
 def test_a_new_question_makes_only_itself(trained: Workspace) -> None:
-    asked, task = ask(trained, lambda rider, cutoff: int(rider < "rider 3") if is_over(cutoff) else None, pa.int64())
+    requested, task = ask(
+        trained, lambda rider, cutoff: int(rider < "rider 3") if is_over(cutoff) else None, pa.int64()
+    )
     both = trained.contract.model_copy(update={"tasks": (*trained.contract.tasks, task)})
     ws = Workspace.open(trained.settings, both, lambda _: None)
-    found = {key for key in made(ws) if key != "snapshot"}
-    assert found == {f"{task.name}/model", f"{task.name}/evaluation"}
-    del asked
+    result = {key for key in made_versions(ws) if key != "snapshot"}
+    assert result == {f"{task.name}/model", f"{task.name}/evaluation"}
+    del requested
 
 
 def test_words_and_the_moment_at_which_data_stop_change_nothing(trained: Workspace) -> None:
@@ -104,7 +108,7 @@ def test_words_and_the_moment_at_which_data_stop_change_nothing(trained: Workspa
     contract = trained.contract.model_copy(
         update={"grid": grid, "events": (event.model_copy(update={"columns": columns}),)}
     )
-    assert made(Workspace.open(trained.settings, contract, lambda _: None)) == {}
+    assert made_versions(Workspace.open(trained.settings, contract, lambda _: None)) == {}
 
 
 @pytest.mark.parametrize(
@@ -117,16 +121,16 @@ def test_words_and_the_moment_at_which_data_stop_change_nothing(trained: Workspa
     ],
 )
 def test_a_setting_makes_again_what_depends_on_it(trained: Workspace, settings: dict, first: set[str]) -> None:
-    found = made(again(trained, **settings))
-    assert first <= found.keys()
+    result = made_versions(again(trained, **settings))
+    assert first <= result.keys()
     (name,) = settings
-    assert any(name in found[key] for key in first)
-    assert "encoders/riders" not in found or first == {"snapshot"}
+    assert any(name in result[key] for key in first)
+    assert "encoders/riders" not in result or first == {"snapshot"}
 
 
 def test_another_definition_of_a_table_is_looked_at_and_the_same_rows_change_nothing(trained: Workspace) -> None:
     contract = trained.contract.model_copy(update={"definitions": {str(TRIPS): "edited"}})
-    assert made(Workspace.open(trained.settings, contract, lambda _: None)).keys() <= {"snapshot"}
+    assert made_versions(Workspace.open(trained.settings, contract, lambda _: None)).keys() <= {"snapshot"}
 
 
 def test_the_split_of_a_snapshot_is_that_of_its_grid(trained: Workspace) -> None:

@@ -24,5 +24,5 @@ def test_no_known_label_looks_into_the_test_and_none_that_is_known_is_left_out(h
 
 
 def test_of_a_trait_all_but_the_test_is_known() -> None:
-    found = known_before_test(rows([90] * 4, ["train", "test", "validation", "unlabelled"]), None)
-    assert found.tolist() == [0, 2]
+    result = known_before_test(rows([90] * 4, ["train", "test", "validation", "unlabelled"]), None)
+    assert result.tolist() == [0, 2]

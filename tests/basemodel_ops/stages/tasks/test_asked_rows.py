@@ -32,6 +32,6 @@ def test_cutoffs_are_asked_until_enough_took_an_item(
     def items_of(sample: TaskRows) -> list[np.ndarray]:
         return [np.arange(int(entity) % 3 == 0) for entity in sample.entity.to_pylist()]
 
-    asked = query_rows(rows, "validation", items_of, np.random.default_rng(0))
-    assert [int(sample.cutoff[0]) for sample, _ in asked] == list(range(6 - cutoffs, 6))
-    assert [len(truth) for _, truth in asked] == [min(30, most)] * cutoffs
+    requested = query_rows(rows, "validation", items_of, np.random.default_rng(0))
+    assert [int(sample.cutoff[0]) for sample, _ in requested] == list(range(6 - cutoffs, 6))
+    assert [len(truth) for _, truth in requested] == [min(30, most)] * cutoffs

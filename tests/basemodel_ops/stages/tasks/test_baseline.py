@@ -36,39 +36,39 @@ def visits(seed: int, count: int = 200) -> pa.Table:
 @pytest.mark.parametrize("seed", range(3))
 def test_features_are_those_of_the_events_before_the_cutoff(seed: int) -> None:
     table = visits(seed)
-    owner = table.column("who").to_numpy().astype(np.int64)
-    owner = np.where(owner == 5, -1, owner)  # nobody asks for this one
+    entity_index = table.column("who").to_numpy().astype(np.int64)
+    entity_index = np.where(entity_index == 5, -1, entity_index)  # nobody asks for this one
     generator = np.random.default_rng(seed)
-    asked = generator.integers(0, 5, 40)
+    requested = generator.integers(0, 5, 40)
     start = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1e6)
     cutoff = start + generator.integers(0, 520, 40) * DAY
-    found = np.stack(list(Log.of(table, owner, VISITS).features(asked, cutoff)), axis=1)
+    result = np.stack(list(Log.of(table, entity_index, VISITS).features(requested, cutoff)), axis=1)
     times = table.column("at").cast(pa.int64()).to_numpy()
     kinds, costs = table.column("kind").to_pylist(), table.column("cost").to_numpy()
-    kept = [kind for kind, own in zip(kinds, owner, strict=True) if own >= 0 and kind]
+    kept = [kind for kind, current in zip(kinds, entity_index, strict=True) if current >= 0 and kind]
     ranked = sorted(set(kept), key=lambda kind: -kept.count(kind))
-    for row, (who, moment) in enumerate(zip(asked, cutoff, strict=True)):
-        past = [n for n in range(len(times)) if owner[n] == who and times[n] < moment]
+    for row, (who, moment) in enumerate(zip(requested, cutoff, strict=True)):
+        past = [n for n in range(len(times)) if entity_index[n] == who and times[n] < moment]
         ages = sorted((moment - times[n]) / DAY for n in past)
-        assert found[row, 0] == pytest.approx(np.log1p(len(past)))
+        assert result[row, 0] == pytest.approx(np.log1p(len(past)))
         counts = [sum(age <= days for age in ages) for days in WINDOWS]
-        assert found[row, 1 : 1 + len(WINDOWS)].tolist() == counts
-        assert found[row, 5] == pytest.approx(np.log1p(ages[-1]) if past else -1)
+        assert result[row, 1 : 1 + len(WINDOWS)].tolist() == counts
+        assert result[row, 5] == pytest.approx(np.log1p(ages[-1]) if past else -1)
         newest = [np.log1p(age) for age in ages[:LAST]] + [-1.0] * (LAST - len(ages[:LAST]))
-        np.testing.assert_allclose(found[row, 7 : 7 + LAST], newest)
-        own = [kinds[n] for n in past]
-        assert found[row, 7 + 2 * LAST : 7 + 2 * LAST + 3].tolist() == [own.count(kind) for kind in ranked]
+        np.testing.assert_allclose(result[row, 7 : 7 + LAST], newest)
+        current = [kinds[n] for n in past]
+        assert result[row, 7 + 2 * LAST : 7 + 2 * LAST + 3].tolist() == [current.count(kind) for kind in ranked]
         logs = np.log1p(costs[past])
-        assert found[row, -len(WINDOWS) - 1] == pytest.approx(logs.mean() if past else 0)
+        assert result[row, -len(WINDOWS) - 1] == pytest.approx(logs.mean() if past else 0)
         recent = [value for n, value in zip(past, logs, strict=True) if (moment - times[n]) / DAY <= WINDOWS[0]]
-        assert found[row, -len(WINDOWS)] == pytest.approx(sum(recent), abs=1e-9)
+        assert result[row, -len(WINDOWS)] == pytest.approx(sum(recent), abs=1e-9)
 
 
 def test_an_empty_log_gives_finite_features() -> None:
     table = visits(0)
     log = Log.of(table, np.full(table.num_rows, -1), VISITS)
-    found = list(log.features(np.array([0, 1]), np.array([0, DAY])))
-    assert all(np.isfinite(one).all() and len(one) == 2 for one in found)
+    result = list(log.features(np.array([0, 1]), np.array([0, DAY])))
+    assert all(np.isfinite(entry).all() and len(entry) == 2 for entry in result)
 
 
 @pytest.mark.parametrize("kind", [TaskType.BINARY, TaskType.REGRESSION, TaskType.MULTICLASS])
@@ -84,5 +84,5 @@ def test_the_baseline_learns_what_its_features_say(kind: TaskType) -> None:
     metric = {TaskType.BINARY: "auroc", TaskType.REGRESSION: "r2_log", TaskType.MULTICLASS: "macro_auroc"}[kind]
     answers = reference_predictions(kind, metric, features, target, parts, np.arange(2000), 0)
     assert len(answers) == 1000
-    said = answers.argmax(axis=1) if kind is TaskType.MULTICLASS else answers
-    assert np.corrcoef(said, target[2000:])[0, 1] > 0.7
+    message = answers.argmax(axis=1) if kind is TaskType.MULTICLASS else answers
+    assert np.corrcoef(message, target[2000:])[0, 1] > 0.7

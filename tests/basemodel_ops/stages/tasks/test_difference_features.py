@@ -20,7 +20,7 @@ from ..riding import ask, is_over
 CUTOFF = 1000
 
 
-def test_contrasts_are_differences_of_the_logarithms_of_counts() -> None:
+def test_differences_are_differences_of_the_logarithms_of_counts() -> None:
     # Three sessions of 2, 1 and 3 events, 40, 10 and 3 days before the cutoff, and one that lies after it.
     days = np.array([960, 960, 990, 997, 997, 997, 1001])
     session, amount = np.array([0, 0, 1, 2, 2, 2, 3]), np.array([5.0, 1.0, 2.0, 1.0, 1.0, 4.0, 99.0])
@@ -28,41 +28,45 @@ def test_contrasts_are_differences_of_the_logarithms_of_counts() -> None:
     values = history_scalars(history, np.array([CUTOFF * DAY]), (7, 28), first_event_time=0)[0]
     layout = Layout(("scalar", "trips", "", name, 1) for name in scalar_names(["amount"], (7, 28)))
     chosen = difference_features(layout)
-    found = dict(
-        zip([each.name for each in chosen], difference_values(values, np.arange(layout.length), chosen)[0], strict=True)
+    result = dict(
+        zip(
+            [value.name for value in chosen],
+            difference_values(values, np.arange(layout.length), chosen)[0],
+            strict=True,
+        )
     )
-    assert len(found) == 4 * 2 + 2 * 3
+    assert len(result) == 4 * 2 + 2 * 3
     log = np.log1p
-    assert found["trips events 7d less 28d"] == pytest.approx(log(3) - log(4), abs=1e-5)
-    assert found["trips sessions 7d less 28d"] == pytest.approx(log(1) - log(2), abs=1e-5)
-    assert found["trips sum_amount 7d less 28d"] == pytest.approx(log(6) - log(8), abs=1e-5)
-    assert found["trips events a session 28d"] == pytest.approx(log(4) - log(2), abs=1e-5)
-    assert found["trips sum_amount a session 7d"] == pytest.approx(log(6) - log(1), abs=1e-5)
+    assert result["trips events 7d less 28d"] == pytest.approx(log(3) - log(4), abs=1e-5)
+    assert result["trips sessions 7d less 28d"] == pytest.approx(log(1) - log(2), abs=1e-5)
+    assert result["trips sum_amount 7d less 28d"] == pytest.approx(log(6) - log(8), abs=1e-5)
+    assert result["trips events a session 28d"] == pytest.approx(log(4) - log(2), abs=1e-5)
+    assert result["trips sum_amount a session 7d"] == pytest.approx(log(6) - log(1), abs=1e-5)
 
 
 def test_positions_may_be_some_in_any_order_and_there_may_be_no_scalars() -> None:
     layout = Layout([("calendar", "", "", "year", 2), *(("scalar", "s", "", n, 1) for n in scalar_names([], (7,)))])
-    whole, chosen = np.random.default_rng(0).random((5, layout.length)), difference_features(layout)
+    complete, chosen = np.random.default_rng(0).random((5, layout.length)), difference_features(layout)
     order = np.random.default_rng(1).permutation(np.arange(1, layout.length))
-    expected = np.stack([whole[:, each.first] - whole[:, each.second] for each in chosen], axis=1)
-    np.testing.assert_array_equal(difference_values(whole[:, order], order, chosen), expected)
+    expected = np.stack([complete[:, value.first] - complete[:, value.second] for value in chosen], axis=1)
+    np.testing.assert_array_equal(difference_values(complete[:, order], order, chosen), expected)
     assert difference_features(Layout([("calendar", "", "", "year", 2)])) == []
-    assert difference_values(whole, np.arange(layout.length), []).shape == (5, 0)
+    assert difference_values(complete, np.arange(layout.length), []).shape == (5, 0)
 
 
 @pytest.mark.parametrize("kind", [TaskType.REGRESSION, TaskType.BINARY])
 def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(riders: Workspace, kind: TaskType) -> None:
-    asked, task = ask(riders, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
+    requested, task = ask(riders, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
     task = task.model_copy(update={"type": kind})
-    with asked.warehouse() as warehouse:
-        rows = load_task_rows(warehouse, task, asked.times(warehouse))
-    examples = ExamplesArtifact.current(asked.store)
-    place = examples.locate(rows.entity, rows.cutoff)
-    views, names = (
-        single_feature_sets(examples, Checkpoint(asked.store), place[place >= 0], task),
+    with requested.warehouse() as warehouse:
+        rows = load_task_rows(warehouse, task, requested.times(warehouse))
+    examples = ExamplesArtifact.current(requested.store)
+    row_index = examples.locate(rows.entity, rows.cutoff)
+    feature_sets, names = (
+        single_feature_sets(examples, Checkpoint(requested.store), row_index[row_index >= 0], task),
         aggregate_names(examples, task),
     )
-    assert views.aggregates.shape[1] == len(names)
-    found = [name for name in names if " less " in name or " a session " in name]
-    assert found == [each.name for each in difference_features(examples.layout) if kind is TaskType.REGRESSION]
-    assert (kind is TaskType.REGRESSION) == bool(found)
+    assert feature_sets.aggregates.shape[1] == len(names)
+    result = [name for name in names if " less " in name or " a session " in name]
+    assert result == [value.name for value in difference_features(examples.layout) if kind is TaskType.REGRESSION]
+    assert (kind is TaskType.REGRESSION) == bool(result)

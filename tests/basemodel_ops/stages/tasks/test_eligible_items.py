@@ -41,17 +41,17 @@ def next_stations(ws: Workspace, offered: list[tuple[int, datetime]] | None, **c
         if is_over(cutoff) and cutoff <= row["started_at"] < cutoff + HORIZON
     }
     rider, cutoff, station = (list(values) for values in zip(*sorted(taken), strict=True))
-    asked = [(who, when) for who in NAMES for when in CUTOFFS]
+    requested = [(who, when) for who in NAMES for when in CUTOFFS]
     tables = {
         name: table(rider=rider, cutoff=cutoff, station=station),
-        f"{name}_asked": table(rider=[who for who, _ in asked], cutoff=[when for _, when in asked]),
+        f"{name}_asked": table(rider=[who for who, _ in requested], cutoff=[when for _, when in requested]),
     }
     if offered is not None:
         tables[f"{name}_offers"] = table(station=[item for item, _ in offered], cutoff=[when for _, when in offered])
     relations = {key: Relation(schema_name="tasks", name=key) for key in tables}
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
-        for key, made in tables.items():
-            warehouse.load(relations[key], made)
+        for key, created in tables.items():
+            warehouse.load(relations[key], created)
     task = Task(
         name=name, relation=relations[name], type=TaskType.RECOMMENDATION, entity="rider", cutoff="cutoff",
         target="station", horizon=HORIZON.days, population=relations[f"{name}_asked"],
@@ -73,9 +73,9 @@ def answers(ws: Workspace) -> pa.Table:
 
 def test_only_what_is_offered_is_named_and_measured(riders: Workspace) -> None:
     offered = [(station, cutoff) for station in EVEN for cutoff in CUTOFFS]
-    found = answers(next_stations(riders, offered))
-    assert found.num_rows > 0
-    assert set(found["item"].to_pylist()) <= set(EVEN)
+    result = answers(next_stations(riders, offered))
+    assert result.num_rows > 0
+    assert set(result["item"].to_pylist()) <= set(EVEN)
 
 
 def test_without_offers_and_with_them_items_already_had_may_be_left_out(riders: Workspace) -> None:
@@ -95,8 +95,8 @@ def test_diversity_changes_what_is_named_and_keeps_scores_in_order(riders: Works
     )
     assert plain["item"].to_pylist() != varied["item"].to_pylist()
     for who in NAMES[:5]:
-        mine = varied.filter(pc.equal(varied["rider"], who)).sort_by("rank")
-        assert (np.diff(mine["score"].to_numpy()) <= 1e-9).all()
+        chosen = varied.filter(pc.equal(varied["rider"], who)).sort_by("rank")
+        assert (np.diff(chosen["score"].to_numpy()) <= 1e-9).all()
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])

@@ -21,15 +21,15 @@ def kinds_read(cutoffs: np.ndarray) -> list[tuple[str, str]]:
     specs = [("scalar", "calls", "", "tenure", 1), *run_specs("calls", ["reason"])]
     layout = Layout([*specs, *between_specs(["calls", "orders"]), *calendar_specs(cutoffs)])
     rows = cast(Represented, SimpleNamespace(layout=layout))
-    named = {place: (b.kind, b.detail) for b in layout.blocks for place in range(b.offset, b.end)}
-    return [named[place] for place in item_positions(rows).tolist()]
+    named = {row_index: (b.kind, b.detail) for b in layout.blocks for row_index in range(b.offset, b.end)}
+    return [named[row_index] for row_index in item_positions(rows).tolist()]
 
 
 def test_runs_order_and_weekday_are_read_and_the_day_of_the_year_is_not() -> None:
     days = np.arange(7 * OFTEN) * DAY
-    told = [("run", "length"), ("run", "age"), ("run", "runs"), ("between", "orders")]
-    assert kinds_read(days) == [*told, ("clock", "weekday")]
-    assert kinds_read(days * 7) == told
+    described = [("run", "length"), ("run", "age"), ("run", "runs"), ("between", "orders")]
+    assert kinds_read(days) == [*described, ("clock", "weekday")]
+    assert kinds_read(days * 7) == described
 
 
 def of_columns(**sizes: int) -> tuple[list[tuple[str, str, str]], np.ndarray | None, np.ndarray | None]:
@@ -37,8 +37,8 @@ def of_columns(**sizes: int) -> tuple[list[tuple[str, str, str]], np.ndarray | N
     counted = [(kind, "calls", column, "", size) for kind in ("count", "recency") for column, size in sizes.items()]
     layout = Layout([*counted, *recent_specs("calls", list(sizes), ["minutes"])])
     rows = cast(Represented, SimpleNamespace(layout=layout))
-    named = {place: (b.kind, b.column, b.detail) for b in layout.blocks for place in range(b.offset, b.end)}
-    return [named[place] for place in item_positions(rows).tolist()], *newest_features(rows)
+    named = {row_index: (b.kind, b.column, b.detail) for b in layout.blocks for row_index in range(b.offset, b.end)}
+    return [named[row_index] for row_index in item_positions(rows).tolist()], *newest_features(rows)
 
 
 def test_the_newest_of_many_items_are_sets_and_of_few_are_ranks() -> None:
@@ -46,7 +46,9 @@ def test_the_newest_of_many_items_are_sets_and_of_few_are_ranks() -> None:
     assert newest is not None
     assert categories is not None
     assert [read[n] for n in newest] == [part for part in read if part[0] not in ("count", "recency")]
-    assert [read[n] for n in newest[categories]] == [("recent_item", "reason", place) for place in ("1", "2", "3")]
+    assert [read[n] for n in newest[categories]] == [
+        ("recent_item", "reason", row_index) for row_index in ("1", "2", "3")
+    ]
 
 
 def test_few_items_need_no_sets() -> None:

@@ -44,28 +44,28 @@ def paid(rider: str, cutoff: datetime) -> float:
     return sum(row["fare"] for row in RIDES[rider, cutoff] if abs(row["fare"]) < 1e9)
 
 
-def some(rider: str, cutoff: datetime) -> str:
+def some_label(rider: str, cutoff: datetime) -> str:
     return ("none", "few", "many")[min(len(RIDES[rider, cutoff]) // 2, 2)]
 
 
 HONEST: dict[TaskType, tuple[Answer, pa.DataType]] = {
-    BINARY: (many, INTEGER), AMOUNT: (paid, NUMBER), CLASS: (some, TEXT),
+    BINARY: (many, INTEGER), AMOUNT: (paid, NUMBER), CLASS: (some_label, TEXT),
 }  # fmt: skip
 
 
-def whole(ws: Workspace, answer: Answer, kind: pa.DataType, **changes: Any) -> tuple[Workspace, str]:
+def closed_windows(ws: Workspace, answer: Answer, kind: pa.DataType, **changes: Any) -> tuple[Workspace, str]:
     """Fit, evaluate and score a task that answers only where its window is over."""
-    own, task = ask(ws, lambda rider, cutoff: answer(rider, cutoff) if is_over(cutoff) else None, kind, **changes)
-    stages.task_model(own, task.name)
-    stages.task_evaluation(own, task.name)
-    stages.task_scores(own, task.name, CUTOFFS[-1], "run")
-    assert check_scores(own, task.name, CUTOFFS[-1]).passed
-    return own, task.name
+    current, task = ask(ws, lambda rider, cutoff: answer(rider, cutoff) if is_over(cutoff) else None, kind, **changes)
+    stages.task_model(current, task.name)
+    stages.task_evaluation(current, task.name)
+    stages.task_scores(current, task.name, CUTOFFS[-1], "run")
+    assert check_scores(current, task.name, CUTOFFS[-1]).passed
+    return current, task.name
 
 
 def refused(ws: Workspace, answer: Answer, kind: pa.DataType, *words: str, **changes: Any) -> None:
     with pytest.raises(DataError) as stopped:
-        whole(ws, answer, kind, **changes)
+        closed_windows(ws, answer, kind, **changes)
     for word in words:
         assert word in str(stopped.value)
 
@@ -86,7 +86,7 @@ def test_one_answer_in_all_training_rows_is_nothing_to_learn_from(
 def test_one_answer_in_all_validation_rows_leaves_the_safe_ones(riders: Workspace, parts: dict, kind: TaskType) -> None:
     answer, values = HONEST[kind]
     first = answer("rider 0", CUTOFFS[0])
-    ws, name = whole(
+    ws, name = closed_windows(
         riders,
         lambda rider, cutoff: first if cutoff in parts["validation"] else answer(rider, cutoff),
         values,
@@ -101,13 +101,13 @@ def test_one_answer_in_all_test_rows_cannot_be_measured_and_stops_the_scores(
 ) -> None:
     answer, values = HONEST[kind]
     first = answer("rider 0", CUTOFFS[0])
-    ws, name = whole(
+    ws, name = closed_windows(
         riders, lambda rider, cutoff: first if cutoff in parts["test"] else answer(rider, cutoff), values, type=kind
     )
-    finding = check_task(ws, name)
-    assert not finding.passed
+    check_result = check_task(ws, name)
+    assert not check_result.passed
     for word in (name, "one answer only", "BASEMODEL_TEST_CUTOFFS"):
-        assert word in finding.description
+        assert word in check_result.description
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -133,7 +133,7 @@ def test_a_part_without_rows_is_named(riders: Workspace, parts: dict, kind: Task
         (AMOUNT, NUMBER, lambda rider, cutoff: -np.inf if rider == "rider 3" else 1.0, ("not finite",)),
         (AMOUNT, NUMBER, lambda rider, cutoff: 1e300 if rider == "rider 3" else 1.0, ("beyond 1e+15",)),
         (BINARY, INTEGER, lambda rider, cutoff: None if rider == "rider 3" else many(rider, cutoff), ("is null",)),
-        (CLASS, TEXT, lambda rider, cutoff: None if rider == "rider 3" else some(rider, cutoff), ("is null",)),
+        (CLASS, TEXT, lambda rider, cutoff: None if rider == "rider 3" else some_label(rider, cutoff), ("is null",)),
     ],
 )
 def test_a_label_outside_its_type_is_named(
@@ -147,14 +147,14 @@ def test_a_label_outside_its_type_is_named(
     [
         (BINARY, pa.bool_(), lambda rider, cutoff: bool(many(rider, cutoff))),
         (BINARY, TEXT, lambda rider, cutoff: str(many(rider, cutoff))),
-        (CLASS, INTEGER, lambda rider, cutoff: len(some(rider, cutoff))),
+        (CLASS, INTEGER, lambda rider, cutoff: len(some_label(rider, cutoff))),
         (AMOUNT, NUMBER, lambda rider, cutoff: -paid(rider, cutoff)),
     ],
 )
 def test_a_label_that_only_looks_odd_is_read(
     riders: Workspace, kind: TaskType, values: pa.DataType, answer: Answer
 ) -> None:
-    whole(riders, answer, values, type=kind)
+    closed_windows(riders, answer, values, type=kind)
 
 
 @pytest.mark.parametrize("kind", HONEST)
@@ -166,7 +166,7 @@ def test_twenty_labels_in_all_give_a_careful_model(riders: Workspace, parts: dic
         for part, count in kept.items()
         for key in sorted(key for key in RIDES if key[1] in parts[part])[::11][:count]
     }
-    ws, name = whole(
+    ws, name = closed_windows(
         riders, lambda rider, cutoff: answer(rider, cutoff) if (rider, cutoff) in chosen else ..., values, type=kind,
     )  # fmt: skip
     report = SingleModelArtifact.current(ws.store, name).artifact.report
@@ -175,7 +175,7 @@ def test_twenty_labels_in_all_give_a_careful_model(riders: Workspace, parts: dic
 
 
 def test_an_entity_that_appears_only_in_the_test_is_answered(riders: Workspace, parts: dict) -> None:
-    ws, name = whole(
+    ws, name = closed_windows(
         riders,
         lambda rider, cutoff: many(rider, cutoff) if rider != "rider 3" or cutoff in parts["test"] else ...,
         INTEGER,
@@ -189,9 +189,9 @@ def test_a_horizon_longer_than_the_data_is_named(riders: Workspace) -> None:
 
 @pytest.mark.parametrize("part", ["validation", "test"])
 def test_classes_unseen_in_training_count_as_missed(riders: Workspace, parts: dict, part: str) -> None:
-    ws, name = whole(
+    ws, name = closed_windows(
         riders,
-        lambda rider, cutoff: "zebra" if cutoff in parts[part] and many(rider, cutoff) else some(rider, cutoff),
+        lambda rider, cutoff: "zebra" if cutoff in parts[part] and many(rider, cutoff) else some_label(rider, cutoff),
         TEXT,
         type=CLASS,
     )
@@ -204,28 +204,32 @@ def test_classes_unseen_in_training_count_as_missed(riders: Workspace, parts: di
 
 
 @pytest.mark.parametrize("kind", HONEST)
-def test_a_target_that_a_fact_gives_away_stops_the_fit_and_the_fact_is_named(riders: Workspace, kind: TaskType) -> None:
-    told = {BINARY: lambda age: int(age > 33), AMOUNT: lambda age: 3 * age - 7, CLASS: lambda age: str(age > 33)}[kind]
+def test_a_target_that_an_attribute_gives_away_stops_the_fit_and_the_attribute_is_named(
+    riders: Workspace, kind: TaskType
+) -> None:
+    described = {BINARY: lambda age: int(age > 33), AMOUNT: lambda age: 3 * age - 7, CLASS: lambda age: str(age > 33)}[
+        kind
+    ]
     refused(
-        riders, lambda rider, cutoff: told(AGES[rider]) if rider in AGES else ..., HONEST[kind][1],
+        riders, lambda rider, cutoff: described(AGES[rider]) if rider in AGES else ..., HONEST[kind][1],
         "riders age", "holds the answer", "valid_from", type=kind,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", HONEST)
 def test_a_target_that_a_column_of_events_gives_away_stops_the_fit(riders: Workspace, kind: TaskType) -> None:
-    told = {
+    described = {
         BINARY: lambda fare: int(fare > 8),
         AMOUNT: lambda fare: fare,
         CLASS: lambda fare: "abc"[int(fare > 8) + int(fare > 16)],
     }[kind]
     refused(
-        riders, lambda rider, cutoff: told(LAST_FARE[rider, cutoff]) if (rider, cutoff) in LAST_FARE else ...,
+        riders, lambda rider, cutoff: described(LAST_FARE[rider, cutoff]) if (rider, cutoff) in LAST_FARE else ...,
         HONEST[kind][1], "trips fare last", "holds the answer", "ignore", type=kind,
     )  # fmt: skip
 
 
-def test_a_trait_that_a_fact_gives_away_stops_the_fit(riders: Workspace) -> None:
+def test_a_trait_that_an_attribute_gives_away_stops_the_fit(riders: Workspace) -> None:
     refused(
         riders, lambda rider, cutoff: 3 * AGES[rider] - 7 if rider in AGES else None, NUMBER,
         "riders age", "holds the answer", type=AMOUNT, horizon=None,
@@ -245,11 +249,11 @@ def test_what_is_worse_than_the_baseline_gives_way_to_it_where_that_is_asked(
     answer, values = HONEST[BINARY]
     monkeypatch.setattr(single_answers, "is_worse", lambda *_: True)
     shares = {}
-    for way in OnWorse:
-        ws, name = whole(riders, answer, values, type=BINARY, on_worse=way)
+    for method in OnWorse:
+        ws, name = closed_windows(riders, answer, values, type=BINARY, on_worse=method)
         model = SingleModelArtifact.current(ws.store, name)
-        shares[way], metrics = model.shares, model.metrics
+        shares[method], metrics = model.shares, model.metrics
         assert metrics.shipped in metrics.test
-        assert (metrics.shipped == "baseline") is (way is OnWorse.BASELINE)
+        assert (metrics.shipped == "baseline") is (method is OnWorse.BASELINE)
     assert shares[OnWorse.BASELINE] == {"baseline": 1}
     assert shares[OnWorse.STOP] != {"baseline": 1}

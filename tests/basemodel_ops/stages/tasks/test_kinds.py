@@ -28,11 +28,11 @@ DEAR = 20.0
 
 
 def _dear() -> dict[str, list[datetime]]:
-    found: dict[str, list[datetime]] = {rider: [] for rider, _ in RIDES}
+    result: dict[str, list[datetime]] = {rider: [] for rider, _ in RIDES}
     for row in trips().select(["rider", "started_at", "fare"]).to_pylist():
         if row["fare"] >= DEAR:
-            found[row["rider"]].append(row["started_at"])
-    return found
+            result[row["rider"]].append(row["started_at"])
+    return result
 
 
 def wait(rider: str, cutoff: datetime) -> tuple[float, bool]:
@@ -46,12 +46,12 @@ DEAR_TRIPS = _dear()
 
 def waiting(ws: Workspace, name: str, days: float = 0.0, **changes: Any) -> tuple[Workspace, Task]:
     """A workspace with a task that asks for the next dear trip; `days` is added to every label."""
-    told = [(*key, *(wait(*key) if is_over(key[1]) else (None, None))) for key in RIDES]
-    rider, cutoff, until, came = zip(*told, strict=True)
+    described = [(*key, *(wait(*key) if is_over(key[1]) else (None, None))) for key in RIDES]
+    rider, cutoff, until, came = zip(*described, strict=True)
     table = pa.table(
         {
             "rider": pa.array(rider), "cutoff": pa.array(cutoff, pa.timestamp("us")),
-            "until": pa.array([None if one is None else one + days for one in until], pa.float64()),
+            "until": pa.array([None if entry is None else entry + days for entry in until], pa.float64()),
             "came": pa.array(came, pa.bool_()),
         }
     )  # fmt: skip
@@ -139,12 +139,12 @@ def test_a_regression_with_a_coverage_has_bounds_and_says_how_often_they_hold(ri
     assert [row["prediction"] for row in rows] == [row["prediction"] for row in before]
     assert all(0 <= row["lower"] <= row["prediction"] <= row["upper"] for row in rows)
     report = EvaluationArtifact.current(ws.store, task.name).report
-    shipped = report["shipped"]
+    selected = report["shipped"]
     interval = SingleModelArtifact.current(ws.store, task.name).interval
     assert interval is not None
     assert interval.below.max() <= 0 <= interval.above.min()
-    assert 0.6 < report[f"{shipped}: coverage"] <= 1
-    assert report[f"{shipped}: width"] > 0
+    assert 0.6 < report[f"{selected}: coverage"] <= 1
+    assert report[f"{selected}: width"] > 0
 
 
 def test_every_class_has_its_chance_beside_the_likeliest(riders: Workspace) -> None:

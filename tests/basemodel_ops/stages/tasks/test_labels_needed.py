@@ -58,13 +58,13 @@ def test_a_point_is_the_head_of_these_entities() -> None:
     draws = shares(hashes_of(NAMES.combine_chunks(), 0), np.full(5_000, SALT))[KNOWN]
     for index, share in enumerate(curve["shares"]):
         rows = np.flatnonzero(draws < share)
-        own, read = sets.rows(KNOWN).rows(rows), {"linear": "model_outputs", ON_AGGREGATES: "aggregates"}
+        current, read = sets.rows(KNOWN).rows(rows), {"linear": "model_outputs", ON_AGGREGATES: "aggregates"}
         for name, view in read.items():
             head = LinearHead(TaskType.BINARY)
-            head.fit(getattr(own, view), target[rows])
+            head.fit(getattr(current, view), target[rows])
             expected = roc_auc_score(truth, head.predict(getattr(test, view)))
             assert curve["values"][name][index] == pytest.approx(expected)
-        heads = fit_heads(TaskType.BINARY, own, target[rows], 0, ["baseline"], "auroc")
+        heads = fit_heads(TaskType.BINARY, current, target[rows], 0, ["baseline"], "auroc")
         expected = roc_auc_score(truth, predictions_of(TaskType.BINARY, heads, test)["baseline"])
         assert curve["values"]["baseline"][index] == pytest.approx(expected)
 
@@ -74,5 +74,5 @@ def test_heads_of_all_labels_are_not_fitted_again() -> None:
     values = curve_of(TaskType.BINARY, answers)["values"]
     assert all(of_head[-1] == 0.5 for of_head in values.values())
     assert values["linear"][0] != 0.5
-    shipped = {"mixture": answers["linear"]}  # calibrated, so it is no point of the curve
-    assert all(values[-1] != 0.5 for values in curve_of(TaskType.BINARY, shipped)["values"].values())
+    selected = {"mixture": answers["linear"]}  # calibrated, so it is no point of the curve
+    assert all(values[-1] != 0.5 for values in curve_of(TaskType.BINARY, selected)["values"].values())

@@ -46,7 +46,7 @@ def group_of(rider: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def asked(many_stations: Workspace) -> tuple[Workspace, Task, TaskRows]:
+def supplemented(many_stations: Workspace) -> tuple[Workspace, Task, TaskRows]:
     ws, task = ask(
         many_stations, lambda rider, cutoff: group_of(rider) if cutoff < CUTOFFS[-1] else None, pa.int64(), horizon=None
     )
@@ -55,8 +55,8 @@ def asked(many_stations: Workspace) -> tuple[Workspace, Task, TaskRows]:
     return ws, task, rows
 
 
-def test_they_are_those_of_the_table_before_the_cutoff(asked: tuple[Workspace, Task, TaskRows]) -> None:
-    ws, task, rows = asked
+def test_they_are_those_of_the_table_before_the_cutoff(supplemented: tuple[Workspace, Task, TaskRows]) -> None:
+    ws, task, rows = supplemented
     with ws.warehouse() as warehouse:
         terms = terms_of(ws, warehouse, task, rows, ws.snapshot())
     assert terms is not None
@@ -72,9 +72,9 @@ def test_they_are_those_of_the_table_before_the_cutoff(asked: tuple[Workspace, T
 
 
 def test_tasks_that_move_in_time_and_columns_of_few_values_have_none(
-    asked: tuple[Workspace, Task, TaskRows], riders: Workspace
+    supplemented: tuple[Workspace, Task, TaskRows], riders: Workspace
 ) -> None:
-    ws, task, rows = asked
+    ws, task, rows = supplemented
     with ws.warehouse() as warehouse:
         assert terms_of(ws, warehouse, task.model_copy(update={"horizon": 14}), rows, ws.snapshot()) is None
     ws, task = ask(riders, lambda rider, _: group_of(rider), pa.int64(), horizon=None)
@@ -83,9 +83,9 @@ def test_tasks_that_move_in_time_and_columns_of_few_values_have_none(
 
 
 def test_a_trait_is_scored_and_explained_by_the_items_of_training(
-    asked: tuple[Workspace, Task, TaskRows], monkeypatch: pytest.MonkeyPatch
+    supplemented: tuple[Workspace, Task, TaskRows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ws, task, _ = asked
+    ws, task, _ = supplemented
     monkeypatch.setattr(blending, "HEADS_WITH_FEWEST_LABELS", ("tf-idf items",))
     stages.task_model(ws, task.name)
     assert SingleModelArtifact.current(ws.store, task.name).shares == {"tf-idf items": 1.0}
@@ -107,5 +107,5 @@ def test_a_trait_is_scored_and_explained_by_the_items_of_training(
     rows = group.scored._masker.rows(np.arange(2), everything)
     for number, rider in enumerate(group.entities):
         np.testing.assert_array_equal(rows.terms[[number]].toarray()[0], answered[str(rider)])  # type: ignore[index]
-    nothing = group.scored.score(np.arange(2), [np.zeros(count, bool) for count in group.scored.events])
-    assert nothing[0] == pytest.approx(nothing[1])
+    empty = group.scored.score(np.arange(2), [np.zeros(count, bool) for count in group.scored.events])
+    assert empty[0] == pytest.approx(empty[1])

@@ -30,7 +30,7 @@ CHANCES = ((0.1, 0.9), (0.5, 0.5), (0.9, 0.3))
 
 NEWEST = CUTOFFS[-1]
 
-Told = Callable[[str, datetime], tuple[Any, Any]]
+Label = Callable[[str, datetime], tuple[Any, Any]]
 """Outcome and treatment of a rider and a cutoff whose window is over."""
 
 
@@ -44,9 +44,9 @@ def by_chance(rider: str, cutoff: datetime) -> tuple[int, int]:
     return int(luck < CHANCES[zone(rider)][int(coin < 0.5)]), int(coin < 0.5)
 
 
-def treating(ws: Workspace, name: str, told: Told, kind: pa.DataType | None = None) -> tuple[Workspace, Task]:
+def treating(ws: Workspace, name: str, described: Label, kind: pa.DataType | None = None) -> tuple[Workspace, Task]:
     """A workspace with a task that asks what a voucher changes."""
-    rows = [(*key, *(told(*key) if is_over(key[1]) else (None, None))) for key in RIDES]
+    rows = [(*key, *(described(*key) if is_over(key[1]) else (None, None))) for key in RIDES]
     rider, cutoff, came, voucher = zip(*rows, strict=True)
     table = pa.table(
         {
@@ -98,9 +98,9 @@ def test_the_planted_effect_is_above_the_interval_of_a_random_order(
 ) -> None:
     ws, task, _ = treated
     report = EvaluationArtifact.current(ws.store, task.name).report
-    shipped = report["shipped"]
+    selected = report["shipped"]
     assert report["metric"] == "qini"
-    assert 0 < report[f"{shipped}: qini_low"] < report["shipped_value"] < report[f"{shipped}: qini_high"]
+    assert 0 < report[f"{selected}: qini_low"] < report["shipped_value"] < report[f"{selected}: qini_high"]
     result = check_task(ws, task.name)
     assert result.passed
     assert "Random is 0" in result.description
@@ -165,7 +165,7 @@ def in_words(rider: str, cutoff: datetime) -> tuple[int, str]:
     return by_chance(rider, cutoff)[0], "mailed"
 
 
-MISTAKES: list[tuple[Told, pa.DataType, str]] = [
+MISTAKES: list[tuple[Label, pa.DataType, str]] = [
     (always, pa.int64(), "voucher is 1 in .*a comparison.*control group"),
     (never, pa.bool_(), "voucher is 1 in 0.*a comparison.*control group"),
     (by_zone, pa.int64(), "follows from the history.*AUROC of.*Treat some at random"),
@@ -176,11 +176,13 @@ MISTAKES: list[tuple[Told, pa.DataType, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "kind", "words"), MISTAKES, ids=[told.__name__ for told, _, _ in MISTAKES])
+@pytest.mark.parametrize(
+    ("described", "kind", "words"), MISTAKES, ids=[described.__name__ for described, _, _ in MISTAKES]
+)
 def test_what_cannot_be_compared_is_refused_with_a_way_out(
-    riders: Workspace, told: Told, kind: pa.DataType, words: str
+    riders: Workspace, described: Label, kind: pa.DataType, words: str
 ) -> None:
-    ws, task = treating(riders, told.__name__, told, kind)
+    ws, task = treating(riders, described.__name__, described, kind)
     with pytest.raises(DataError, match=words):
         stages.task_model(ws, task.name)
     assert ws.store.newest(f"{task.name}/model") is None

@@ -33,32 +33,32 @@ def survey(home: Path, answers: Sequence[str | None]) -> Workspace:
 def surveys(tmp_path_factory: pytest.TempPathFactory) -> list[Workspace]:
     """The same riders asked twice: all of them, and the half that answered otherwise."""
     number = np.arange(RIDERS)
-    whole = [str(tariff) for tariff in np.array(["basic", "gold"])[number % 2]]
+    complete = [str(tariff) for tariff in np.array(["basic", "gold"])[number % 2]]
     half = [None if n % 3 else "gold" for n in number.tolist()]
-    return [survey(tmp_path_factory.mktemp("survey"), answers) for answers in (whole, half)]
+    return [survey(tmp_path_factory.mktemp("survey"), answers) for answers in (complete, half)]
 
 
 def views_of(ws: Workspace, horizon: int | None) -> tuple[FeatureSets, list[str]]:
-    asked, task = ask(ws, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
+    requested, task = ask(ws, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
     task = task.model_copy(update={"horizon": horizon, "type": TaskType.BINARY})
-    with asked.warehouse() as warehouse:
-        rows = load_task_rows(warehouse, task, asked.times(warehouse))
-    examples = ExamplesArtifact.current(asked.store)
-    place = examples.locate(rows.entity, rows.cutoff)
-    return single_feature_sets(examples, Checkpoint(asked.store), place[place >= 0], task), aggregate_names(
+    with requested.warehouse() as warehouse:
+        rows = load_task_rows(warehouse, task, requested.times(warehouse))
+    examples = ExamplesArtifact.current(requested.store)
+    row_index = examples.locate(rows.entity, rows.cutoff)
+    return single_feature_sets(examples, Checkpoint(requested.store), row_index[row_index >= 0], task), aggregate_names(
         examples, task
     )
 
 
 def test_what_a_survey_says_changes_nothing_about_a_time(surveys: list[Workspace]) -> None:
-    (one, names), (other, _) = (views_of(ws, 14) for ws in surveys)
+    (entry, names), (other, _) = (views_of(ws, 14) for ws in surveys)
     assert not any("riders" in name for name in names)
-    np.testing.assert_array_equal(one.aggregates, other.aggregates)
-    np.testing.assert_array_equal(one.model_outputs, other.model_outputs)
+    np.testing.assert_array_equal(entry.aggregates, other.aggregates)
+    np.testing.assert_array_equal(entry.model_outputs, other.model_outputs)
 
 
 def test_a_trait_reads_what_a_survey_says(surveys: list[Workspace]) -> None:
-    views, names = views_of(surveys[0], None)
-    tariffs = views.aggregates[:, [n for n, name in enumerate(names) if "riders tariff untimestamped" in name]]
+    feature_sets, names = views_of(surveys[0], None)
+    tariffs = feature_sets.aggregates[:, [n for n, name in enumerate(names) if "riders tariff untimestamped" in name]]
     assert tariffs.shape[1] == 2
     np.testing.assert_array_equal(tariffs.sum(axis=1), 1)

@@ -7,7 +7,7 @@ import numpy as np
 
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.insight import counts, shares
-from basemodel_ops.insight.conformal import Ranks, RanksBeside, combined
+from basemodel_ops.insight.conformal import ContemporaryRanks, Ranks, combined
 from basemodel_ops.insight.counts import Chance, Errors, Expected, Reading
 from basemodel_ops.insight.shares import Mixture
 from basemodel_ops.stages.insight.windows import Happened, Line, Windows
@@ -100,7 +100,7 @@ SHARED = ("item", "hour", "weekday")
 """Kinds of lines in which a campaign or a holiday is odd of many at once. Whether much happens is not among them: of
 those who are silent all are alike, so that ranks among few of them would move all at once."""
 
-Beside = list[RanksBeside | None]
+Contemporaries = list[ContemporaryRanks | None]
 """Of each line how odd others were at the same time; None where that is not asked."""
 
 
@@ -116,12 +116,12 @@ class TypicalWindows:
 
     @classmethod
     def of(cls, lines: list[Line], past: Sequence[tuple[Windows, np.ndarray, np.ndarray]]) -> "TypicalWindows":
-        """Of past windows, the half that each row is of, 1 or 2, or 0 where it is left out, and the side of its entity,
+        """Of past windows, the half that each row is of, 1 or 2, or 0 where it is left out, and the half of its entity,
         (rows,)."""
         parts = [(windows, half == 1) for windows, half, _ in past]
-        halves, side, start = (
+        halves, entity_half, start = (
             np.concatenate(values)
-            for values in zip(*((half, side, windows.start) for windows, half, side in past), strict=True)
+            for values in zip(*((half, other, windows.start) for windows, half, other in past), strict=True)
         )
         first, second = halves == 1, halves == 2
         model, ranks, chances = [], [], []
@@ -135,17 +135,17 @@ class TypicalWindows:
             its_chances = ranks[-1].chances(score, grouping)
             for moment in np.unique(start[second]) if line.kind in SHARED else ():
                 at = second & (start == moment)
-                beside = RanksBeside.of(score[at], grouping[at], side[at])
-                its_chances[at] = np.maximum(its_chances[at], beside.chances(score[at], grouping[at], side[at]))
+                others = ContemporaryRanks.of(score[at], grouping[at], entity_half[at])
+                its_chances[at] = np.maximum(its_chances[at], others.chances(score[at], grouping[at], entity_half[at]))
             chances.append(its_chances[second])
         return cls(lines, model, ranks, np.sort(combined(np.stack(chances, axis=1))))
 
-    def beside(self, sample: Sequence[tuple[Windows, np.ndarray]]) -> Beside:
-        """How odd some windows of the same time are, each with the side of its entity, (rows,)."""
+    def contemporaries(self, sample: Sequence[tuple[Windows, np.ndarray]]) -> Contemporaries:
+        """How odd some windows of the same time are, each with the half of its entity, (rows,)."""
         if not sample:
             return [None] * len(self.lines)
-        side = np.concatenate([side[windows.has_history] for windows, side in sample])
-        results: Beside = []
+        entity_half = np.concatenate([half[windows.has_history] for windows, half in sample])
+        results: Contemporaries = []
         for line, model in zip(self.lines, self.models, strict=True):
             if line.kind not in SHARED:
                 results.append(None)
@@ -155,21 +155,23 @@ class TypicalWindows:
                 np.concatenate([getattr(entry, name)[known] for entry, known in judged])
                 for name in ("score", "grouping")
             )
-            results.append(RanksBeside.of(score, grouping, side))
+            results.append(ContemporaryRanks.of(score, grouping, entity_half))
         return results
 
-    def judge(self, windows: Windows, beside: Beside, side: np.ndarray) -> tuple[list[Judged], np.ndarray]:
+    def judge(
+        self, windows: Windows, contemporaries: Contemporaries, entity_half: np.ndarray
+    ) -> tuple[list[Judged], np.ndarray]:
         """How odd windows are, line by line, and the chance of a window at least as odd in each, (rows, lines).
 
-        Of the chance against the past and that against others `beside` it at the same time the larger counts: what a
-        campaign or a holiday makes odd of many is not odd of one. `side` is that of each row's entity, (rows,).
+        Of the chance against the past and that against its `contemporaries` the larger counts: what a
+        campaign or a holiday makes odd of many is not odd of one. `entity_half` is that of each row's entity, (rows,).
         """
         judged = [_judged(line, model, windows) for line, model in zip(self.lines, self.models, strict=True)]
         chances = []
-        for entry, ranks, others in zip(judged, self.ranks, beside, strict=True):
+        for entry, ranks, others in zip(judged, self.ranks, contemporaries, strict=True):
             against_past = ranks.chances(entry.score, entry.grouping)
             if others is not None:
-                against_past = np.maximum(against_past, others.chances(entry.score, entry.grouping, side))
+                against_past = np.maximum(against_past, others.chances(entry.score, entry.grouping, entity_half))
             chances.append(against_past)
         return judged, np.stack(chances, axis=1)
 

@@ -16,7 +16,7 @@ from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.snapshot.sampling import Draw, TaskPlan, draw, keeping_positives
-from basemodel_ops.stages.snapshot.times import Times, microseconds, own_bounds, to_datetime
+from basemodel_ops.stages.snapshot.times import Times, microseconds, row_cutoff_bounds, to_datetime
 from basemodel_ops.tasks.split import DAY
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
@@ -31,7 +31,7 @@ GAP = "embargo"
 
 def cutoff_of(task: Task, timestamp: np.ndarray) -> np.ndarray:
     """The cutoff of rows at these moments, microseconds: strictly before it lies what the row knows."""
-    return timestamp + INSTANT if task.is_own else timestamp
+    return timestamp + INSTANT if task.has_row_cutoffs else timestamp
 
 
 def known_of(task: Task, table: pa.Table, cutoff: np.ndarray) -> np.ndarray:
@@ -48,7 +48,7 @@ def _filled(column: pa.ChunkedArray) -> np.ndarray:
 
 def parts_of(task: Task, times: Times, cutoff: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The part of each row: those train whose label is known when validation begins, and so on; else "unlabelled"."""
-    validation_from, test_from = own_bounds(times, task)
+    validation_from, test_from = row_cutoff_bounds(times, task)
     part = np.full(len(cutoff), "unlabelled", dtype="<U10")
     part[known <= times.data_end + INSTANT] = GAP
     part[(cutoff > test_from) & (part == GAP)] = "test"
@@ -71,7 +71,7 @@ def counts_query(task: Task, times: Times, yes: exp.Expr | None) -> exp.Select:
 
     Positives are those whose target is `yes`.
     """
-    validation_from, test_from = (timestamp_of(to_datetime(timestamp)) for timestamp in own_bounds(times, task))
+    validation_from, test_from = (timestamp_of(to_datetime(timestamp)) for timestamp in row_cutoff_bounds(times, task))
     timestamp = column_of(task.cutoff)
 
     def known(strictly: bool, bound: int) -> exp.Expr:
@@ -82,7 +82,7 @@ def counts_query(task: Task, times: Times, yes: exp.Expr | None) -> exp.Select:
         kind = exp.LT if strictly else exp.LTE
         return kind(this=column.copy(), expression=timestamp_of(to_datetime(at)))
 
-    first, second = own_bounds(times, task)
+    first, second = row_cutoff_bounds(times, task)
     since = [exp.GTE(this=timestamp.copy(), expression=bound) for bound in (validation_from, test_from)]
     by_then = known(False, times.data_end)
     part = exp.case().when(known(True, first), exp.Literal.string("train"))
@@ -110,7 +110,7 @@ def read_counts(table: pa.Table) -> dict[str, Counts]:
     return {row["part"]: Counts(int(row["rows"]), int(row["entities"]), int(row["positives"])) for row in rows}
 
 
-def plan_own(
+def plan_row_cutoffs(
     task: Task, times: Times, counts: Mapping[str, Counts], most: Mapping[str, int], seed: int = 0
 ) -> TaskPlan:
     """Which rows of a task are drawn: see `plan_task`, with the moments of an entity in the place of the cutoffs.
@@ -119,7 +119,7 @@ def plan_own(
         DataError: a part has no row; says where it would be.
     """
     results = {name: counts.get(name, Counts(0, 0, 0)) for name in (*PARTS, GAP)}
-    first, second = (key_of(to_datetime(timestamp)) for timestamp in own_bounds(times, task))
+    first, second = (key_of(to_datetime(timestamp)) for timestamp in row_cutoff_bounds(times, task))
     if missing := [name for name in PARTS if not results[name].rows]:
         known = f"{task.known} says" if task.known else f"its window of {task.horizon} days is over"
         raise DataError(

@@ -13,7 +13,7 @@ from basemodel_ops.contract.types import Grid, Task
 from basemodel_ops.encoders.hashing import hash_values, pair_ids
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages.features.builder import Builder
-from basemodel_ops.stages.snapshot.own import cutoff_of
+from basemodel_ops.stages.snapshot.row_cutoffs import cutoff_of
 from basemodel_ops.stages.snapshot.times import microseconds
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
@@ -30,7 +30,7 @@ class Population:
         return len(self.entities)
 
     @property
-    def mark(self) -> str:
+    def fingerprint(self) -> str:
         """A hash of the rows, whatever their order."""
         hashes = hash_values(self.entities.combine_chunks())
         if self.cutoff is not None:
@@ -52,7 +52,7 @@ def population_query(grid: Grid, task: Task, as_of: datetime, is_open: bool = Tr
 
 def _within(grid: Grid, task: Task, as_of: datetime) -> exp.Expr:
     """Whether a row of a task belongs to the partition of `as_of`."""
-    if not task.is_own:
+    if not task.has_row_cutoffs:
         return column_of(task.cutoff).eq(timestamp_of(as_of))
     before = exp.LT(this=column_of(grid.cutoff), expression=timestamp_of(as_of))
     since = exp.select(exp.Max(this=column_of(grid.cutoff))).from_(table_of(grid.relation)).where(before)
@@ -68,7 +68,7 @@ def population_at(warehouse: Warehouse, grid: Grid, task: Task, as_of: datetime,
     Raises:
         DataError: there are none of a task at the cutoffs of the grid.
     """
-    if task.is_own:
+    if task.has_row_cutoffs:
         timestamp = exp.alias_(column_of(task.cutoff), "moment", quoted=True)
         table = warehouse.read(population_query(grid, task, as_of).select(timestamp))
         return Population(table.column(0), cutoff_of(task, microseconds(table.column(1))))

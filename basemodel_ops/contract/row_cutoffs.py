@@ -6,7 +6,7 @@ from basemodel_ops.contract.declarations import TaskMeta
 from basemodel_ops.contract.types import METRICS_OF, Moments
 
 
-def own_problems(meta: TaskMeta) -> Iterator[str]:
+def row_cutoff_problems(meta: TaskMeta) -> Iterator[str]:
     """What is wrong with `moments` and `known` of a task, each with the way out."""
     if meta.moments is Moments.GRID:
         if meta.known is not None:

@@ -25,7 +25,7 @@ from .. import servers
 
 SCORES = Relation(schema_name="answers", name="scores")
 MONDAY = datetime(2024, 1, 1)
-PATIENCE = RetryPolicy(total=60, first=0.1, longest=2, response_timeout=60)
+RETRY_POLICY = RetryPolicy(total=60, first=0.1, longest=2, response_timeout=60)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A warehouse of a kind: a file, a connection string, or the settings of a connector."""
 
     kind: str
@@ -54,9 +54,9 @@ class Place:
             with DuckDBWarehouse(Path(self.where)) as warehouse:
                 yield warehouse
         elif self.kind == "postgres":
-            yield PostgresWarehouse(self.where, PATIENCE)
+            yield PostgresWarehouse(self.where, RETRY_POLICY)
         else:
-            yield SnowflakeWarehouse(self.where, PATIENCE)
+            yield SnowflakeWarehouse(self.where, RETRY_POLICY)
 
     def settle(self) -> None:
         """Wait until the server has noticed that a killed client is gone."""
@@ -75,19 +75,19 @@ class Place:
 
 
 @contextmanager
-def duckdb_place(folder: Path, name: str) -> Iterator[Place]:
-    yield Place("duckdb", str(folder / f"{name}.duckdb"))
+def duckdb_location(folder: Path, name: str) -> Iterator[Location]:
+    yield Location("duckdb", str(folder / f"{name}.duckdb"))
 
 
 @contextmanager
-def postgres_place(server: dict[str, str], name: str) -> Iterator[Place]:
+def postgres_location(server: dict[str, str], name: str) -> Iterator[Location]:
     with servers.database(server, name) as variables:
-        yield Place("postgres", servers.uri(variables))
+        yield Location("postgres", servers.uri(variables))
 
 
-def snowflake_place(server: dict[str, str], name: str) -> Place:
+def snowflake_location(server: dict[str, str], name: str) -> Location:
     settings = connection_settings(server | {"SNOWFLAKE_DATABASE": name.upper()})
-    return Place("snowflake", settings | {"network_timeout": 10, "socket_timeout": 10, "login_timeout": 10})
+    return Location("snowflake", settings | {"network_timeout": 10, "socket_timeout": 10, "login_timeout": 10})
 
 
 def turn_rows(turn: int, count: int) -> pa.Table:
@@ -104,8 +104,8 @@ def publish(warehouse: SqlWarehouse, turn: int, count: int) -> bool:
 
 def seen(warehouse: SqlWarehouse) -> tuple[int, set[float]]:
     """Rows of the partition, and the turns they are of."""
-    found = warehouse.read(rows_query(SCORES, ["client", "score"]))
-    return found.num_rows, set(found.column("score").to_pylist())
+    result = warehouse.read(rows_query(SCORES, ["client", "score"]))
+    return result.num_rows, set(result.column("score").to_pylist())
 
 
 def is_whole(warehouse: SqlWarehouse, turns: set[int], count: int) -> bool:
@@ -122,4 +122,4 @@ def is_whole(warehouse: SqlWarehouse, turns: set[int], count: int) -> bool:
 def stages(warehouse: SqlWarehouse) -> int:
     """Stage tables that are there."""
     with warehouse._session() as session:
-        return sum(STAGE_NAME.fullmatch(one.name) is not None for one in session.relations())
+        return sum(STAGE_NAME.fullmatch(entry.name) is not None for entry in session.relations())

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from basemodel_ops.contract.types import Grid, Moments, Relation, Task, TaskType
-from basemodel_ops.data_quality.own_moments import moments_findings
+from basemodel_ops.data_quality.row_cutoffs import row_cutoff_results
 from basemodel_ops.report import CheckResult
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 
@@ -30,18 +30,18 @@ insert into claims values (9, timestamp '2024-01-31', null, null);
 """
 
 
-def findings(folder: Path, change: str = "") -> dict[str, CheckResult]:
+def check_results(folder: Path, change: str = "") -> dict[str, CheckResult]:
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
         connection.execute(TABLES + change)
     with DuckDBWarehouse(folder / "warehouse.duckdb") as warehouse:
-        found = moments_findings(warehouse, TASK, GRID, datetime(2024, 1, 31))
-        return {finding.name.split(": ")[1]: finding for finding in found}
+        result = row_cutoff_results(warehouse, TASK, GRID, datetime(2024, 1, 31))
+        return {check_result.name.split(": ")[1]: check_result for check_result in result}
 
 
 def test_sound_rows_pass(tmp_path: Path) -> None:
-    found = findings(tmp_path)
-    assert len(found) == 2
-    assert all(finding.passed for finding in found.values())
+    result = check_results(tmp_path)
+    assert len(result) == 2
+    assert all(check_result.passed for check_result in result.values())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_sound_rows_pass(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_unsound_rows_are_counted_and_named(change: str, name: str, parts: tuple[str, ...], tmp_path: Path) -> None:
-    finding = findings(tmp_path, change)[name]
-    assert not finding.passed
+    check_result = check_results(tmp_path, change)[name]
+    assert not check_result.passed
     for part in parts:
-        assert part in finding.description, finding.description
+        assert part in check_result.description, check_result.description

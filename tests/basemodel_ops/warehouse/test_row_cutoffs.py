@@ -9,15 +9,15 @@ import pytest
 from sqlglot import exp
 
 from basemodel_ops.contract.types import Grid, Moments, Relation, Task, TaskType
-from basemodel_ops.stages.scoring.asked import population_at
-from basemodel_ops.stages.snapshot.own import counts_query, read_counts
+from basemodel_ops.stages.scoring.population import population_at
+from basemodel_ops.stages.snapshot.row_cutoffs import counts_query, read_counts
 from basemodel_ops.stages.snapshot.times import Times, to_microseconds
 from basemodel_ops.warehouse.sql import SqlWarehouse
 
 MONDAY, HOUR = datetime(2024, 1, 1), timedelta(hours=1)
 CUTOFFS = [MONDAY + timedelta(weeks=week) for week in range(8)]
 END = CUTOFFS[-1] + timedelta(days=3)
-TIMES = Times(np.array([to_microseconds(one) for one in CUTOFFS]), to_microseconds(END), 0, validations=1, tests=2)
+TIMES = Times(np.array([to_microseconds(week) for week in CUTOFFS]), to_microseconds(END), 0, validations=1, tests=2)
 GRID = Grid(
     relation=Relation(schema_name="tasks", name="weeks"), cutoff="cutoff", data_end="data_end", start=None, now=None
 )  # fmt: skip
@@ -42,7 +42,7 @@ def known_at(client: int, moment: datetime, known: str | None) -> datetime | Non
 
 @pytest.mark.parametrize("known", [None, "known"])
 def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
-    each: SqlWarehouse, known: str | None
+    backend: SqlWarehouse, known: str | None
 ) -> None:
     moments = pa.array([moment for _, moment in ROWS], pa.timestamp("us"))
     table = pa.table(
@@ -52,13 +52,13 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
             "known": pa.array([known_at(*row, known) for row in ROWS], pa.timestamp("us")),
         }
     )  # fmt: skip
-    each.load(task(known).relation, table)
+    backend.load(task(known).relation, table)
     weeks = pa.array(CUTOFFS, pa.timestamp("us"))
     ends = pa.array([END] * len(CUTOFFS), pa.timestamp("us"))
-    each.load(GRID.relation, pa.table({"cutoff": weeks, "data_end": ends}))
-    over = [one for one in CUTOFFS if one + timedelta(days=0 if known else 5) <= END]
+    backend.load(GRID.relation, pa.table({"cutoff": weeks, "data_end": ends}))
+    over = [cutoff for cutoff in CUTOFFS if cutoff + timedelta(days=0 if known else 5) <= END]
     test_from = over[-2]
-    validation_from = [one for one in CUTOFFS if one + timedelta(days=0 if known else 5) <= test_from][-2]
+    validation_from = [cutoff for cutoff in CUTOFFS if cutoff + timedelta(days=0 if known else 5) <= test_from][-2]
     wanted: dict[str, list[int]] = defaultdict(list)
     for client, moment in ROWS:
         at = known_at(client, moment, known)
@@ -66,15 +66,16 @@ def test_rows_are_counted_by_part_and_belong_to_the_cutoff_after_their_moment(
         part = "unlabelled" if is_late else "test" if moment >= test_from else "embargo"
         part = "validation" if at is not None and moment >= validation_from and at < test_from else part
         wanted["train" if at is not None and at < validation_from else part].append(client)
-    found = read_counts(each.read(counts_query(task(known), TIMES, yes=exp.Literal.number(1))))
-    assert {part: (one.rows, one.entities, one.positives) for part, one in found.items()} == {
-        part: (len(own), len(set(own)), sum(client % 2 for client in own)) for part, own in wanted.items()
+    result = read_counts(backend.read(counts_query(task(known), TIMES, yes=exp.Literal.number(1))))
+    assert {part: (counts.rows, counts.entities, counts.positives) for part, counts in result.items()} == {
+        part: (len(current), len(set(current)), sum(client % 2 for client in current))
+        for part, current in wanted.items()
     }
-    assert {"train", "validation", "test", "unlabelled"} <= found.keys()
+    assert {"train", "validation", "test", "unlabelled"} <= result.keys()
     for before, cutoff in zip([None, *CUTOFFS[:-1]], CUTOFFS, strict=True):
-        asked = population_at(each, GRID, task(known), cutoff)
-        assert asked.cutoff is not None
-        pairs = sorted(zip(asked.entities.to_pylist(), asked.cutoff.tolist(), strict=True))
+        requested = population_at(backend, GRID, task(known), cutoff)
+        assert requested.cutoff is not None
+        pairs = sorted(zip(requested.entities.to_pylist(), requested.cutoff.tolist(), strict=True))
         assert pairs == sorted(
             (client, to_microseconds(moment) + 1)
             for client, moment in ROWS

@@ -22,27 +22,27 @@ from basemodel_ops.stages.foundation.representation_artifact import Representati
 from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.zero_shot import zero_shot_relation
-from basemodel_ops.stages.snapshot.own import Counts, counts_query, plan_own, read_counts
+from basemodel_ops.stages.snapshot.row_cutoffs import Counts, counts_query, plan_row_cutoffs, read_counts
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
 
-from .occasions import NAMES, WEEK, asked, project
 from .riding import CUTOFFS
+from .row_cutoffs import NAMES, WEEK, project, question_rows
 from .trips import NOW, trips
 
 NEWEST, BEFORE = CUTOFFS[-1], CUTOFFS[-2]
-TRIPS, ASKED = (Relation(schema_name="behavior", name=name) for name in ("trips", "asked"))
+TRIPS, QUESTIONS = (Relation(schema_name="behavior", name=name) for name in ("trips", "asked"))
 ANSWERS = {"next_zone": ["class", "probability"], "days_until_next": ["prediction"], "soon": ["score"]}
 
 
 @pytest.fixture(scope="module")
 def ws(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    made = project(tmp_path_factory.mktemp("occasions"))
+    created = project(tmp_path_factory.mktemp("occasions"))
     for name in NAMES:
-        stages.task_model(made, name)
-    stages.score(made, NAMES, NEWEST, "first")
-    return made
+        stages.task_model(created, name)
+    stages.score(created, NAMES, NEWEST, "first")
+    return created
 
 
 def answers(ws: Workspace, name: str) -> pa.Table:
@@ -56,8 +56,8 @@ def parts(name: str) -> dict[str, int]:
     window = WEEK if name == "soon" else timedelta()
     test_from = [cutoff for cutoff in CUTOFFS if cutoff + window <= NOW][-4]
     validation_from = [cutoff for cutoff in CUTOFFS if cutoff + window <= test_from][-3]
-    found: dict[str, int] = {}
-    for row in asked():
+    result: dict[str, int] = {}
+    for row in question_rows():
         known = row["moment"] + WEEK if name == "soon" else row["next_at"]
         if known is None or known > NOW:
             part = "unlabelled"
@@ -67,8 +67,8 @@ def parts(name: str) -> dict[str, int]:
             part = "validation"
         else:
             part = "test" if row["moment"] >= test_from else "embargo"
-        found[part] = found.get(part, 0) + 1
-    return found
+        result[part] = result.get(part, 0) + 1
+    return result
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,35 +78,35 @@ def test_parts_are_intervals_in_which_labels_were_known(ws: Workspace, name: str
         rows = load_task_rows(warehouse, task, times)
         yes = exp.Literal.number(1) if name == "soon" else None
         counted = read_counts(warehouse.read(counts_query(task, times, yes)))
-    found = dict(zip(*np.unique(rows.part, return_counts=True), strict=True))
-    assert found == parts(name)
-    assert {part: one.rows for part, one in counted.items()} == found
-    for part, one in counted.items():
-        own = rows.take(np.flatnonzero(rows.part == part))
-        assert one.entities == len(pc.unique(own.entity))
-        assert own.target is not None
-        assert one.positives == (pc.sum(own.target).as_py() or 0 if name == "soon" else 0)
+    result = dict(zip(*np.unique(rows.part, return_counts=True), strict=True))
+    assert result == parts(name)
+    assert {part: entry.rows for part, entry in counted.items()} == result
+    for part, entry in counted.items():
+        current = rows.take(np.flatnonzero(rows.part == part))
+        assert entry.entities == len(pc.unique(current.entity))
+        assert current.target is not None
+        assert entry.positives == (pc.sum(current.target).as_py() or 0 if name == "soon" else 0)
 
 
 def test_rows_are_bounded_by_the_budgets(ws: Workspace) -> None:
     task, times = ws.contract.task("soon"), ws.snapshot().times
     counts = {part: Counts(9_000_000, 30_000, 90) for part in ("train", "validation", "test", "embargo")}
-    plan = plan_own(task, times, counts, {"train": 50_000, "validation": 4_000, "test": 4_000})
+    plan = plan_row_cutoffs(task, times, counts, {"train": 50_000, "validation": 4_000, "test": 4_000})
     for part, most in {"validation": 4_000, "test": 4_000}.items():
         assert plan.rows[part] * plan.drawn(part) == pytest.approx(most)
     assert sum(plan.rows[part] * plan.drawn(part) for part in ("train", "embargo")) == pytest.approx(50_000)
     assert plan.draws["train"].cutoffs == pytest.approx(8 / 300)  # several moments of an entity, not all
     assert plan.positives == 1.0
     with pytest.raises(DataError, match=r"soon has no rows for test.*window of 7 days.*`split`"):
-        plan_own(task, times, {name: one for name, one in counts.items() if name != "test"}, {"train": 1})
+        plan_row_cutoffs(task, times, {name: entry for name, entry in counts.items() if name != "test"}, {"train": 1})
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_partition_holds_the_moments_since_the_cutoff_before(ws: Workspace, name: str) -> None:
     table = answers(ws, name)
-    found = set(zip(table.column("rider").to_pylist(), table.column("moment").to_pylist(), strict=True))
-    assert found == {(row["rider"], row["moment"]) for row in asked() if BEFORE <= row["moment"] < NEWEST}
-    assert len(found) == table.num_rows
+    result = set(zip(table.column("rider").to_pylist(), table.column("moment").to_pylist(), strict=True))
+    assert result == {(row["rider"], row["moment"]) for row in question_rows() if BEFORE <= row["moment"] < NEWEST}
+    assert len(result) == table.num_rows
     assert check_scores(ws, name, NEWEST).passed
 
 
@@ -128,8 +128,8 @@ def test_rows_in_parts_of_any_size_and_beside_a_weekly_task_have_the_same_answer
     monkeypatch.setattr(scoring, "GROUP", 7)
     monkeypatch.setattr(scoring, "code_behind", lambda _: "in small parts")
     stages.score(ws, ["soon"], NEWEST, "parts", keep=True)
-    found = answers(ws, "soon")
-    np.testing.assert_allclose(found.column("score").to_numpy(), before.column("score").to_numpy(), rtol=1e-5)
+    result = answers(ws, "soon")
+    np.testing.assert_allclose(result.column("score").to_numpy(), before.column("score").to_numpy(), rtol=1e-5)
     assert len(RepresentationArtifact.current(ws.store, NEWEST).entities) == 30
 
 
@@ -158,16 +158,16 @@ def permuted(moment: datetime, strictly: bool) -> pa.Table:
     return pa.table(columns)
 
 
-def alike(one: pa.Table, other: pa.Table, columns: list[str]) -> bool:
+def alike(entry: pa.Table, other: pa.Table, columns: list[str]) -> bool:
     """Whether answers are the same but for the rounding of sums."""
-    assert one.select(["rider", "moment"]).equals(other.select(["rider", "moment"]))
-    pairs = [(one.column(name).to_numpy(), other.column(name).to_numpy()) for name in columns]
+    assert entry.select(["rider", "moment"]).equals(other.select(["rider", "moment"]))
+    pairs = [(entry.column(name).to_numpy(), other.column(name).to_numpy()) for name in columns]
     return all(np.allclose(a, b, rtol=1e-5) if a.dtype == float else (a == b).all() for a, b in pairs)
 
 
 @pytest.mark.usefixtures("restored")
 def test_no_answer_knows_what_happens_after_its_moment_and_each_knows_the_event_that_asks(ws: Workspace) -> None:
-    moments = sorted({row["moment"] for row in asked() if BEFORE <= row["moment"] < NEWEST})
+    moments = sorted({row["moment"] for row in question_rows() if BEFORE <= row["moment"] < NEWEST})
     moment = moments[len(moments) // 2]
     before = {name: answers(ws, name) for name in NAMES}
     changed: dict[bool, set[str]] = {True: set(), False: set()}
@@ -193,23 +193,23 @@ def test_labels_of_a_window_are_counted_again_from_right_after_the_moment(ws: Wo
     assert check_labels(ws, "soon").metrics["rows"] != 0
     assert check_labels(ws, "soon").passed
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
-        right = warehouse.read(rows_query(ASKED, list(asked()[0])))
+        right = warehouse.read(rows_query(QUESTIONS, list(question_rows()[0])))
         wrong = pc.if_else(pc.equal(right.column("rider"), "rider 3"), 1, right.column("soon"))
-        warehouse.load(ASKED, right.set_column(right.column_names.index("soon"), "soon", wrong))
+        warehouse.load(QUESTIONS, right.set_column(right.column_names.index("soon"), "soon", wrong))
     try:
         assert not check_labels(ws, "soon").passed
     finally:
         with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
-            warehouse.load(ASKED, right)
+            warehouse.load(QUESTIONS, right)
 
 
 def test_the_foundation_model_answers_at_each_moment_too(ws: Workspace) -> None:
     report = stages.zero_shot_scores(ws, "soon", NEWEST, "untaught")
     assert report.metrics["rows"] == answers(ws, "soon").num_rows
     with ws.warehouse() as warehouse:
-        found = warehouse.read(rows_query(zero_shot_relation("soon"), ["rider", "moment", "score"]))
-    assert found.select(["rider", "moment"]).equals(answers(ws, "soon").select(["rider", "moment"]))
-    assert len(pc.unique(found.column("score"))) > 1
+        result = warehouse.read(rows_query(zero_shot_relation("soon"), ["rider", "moment", "score"]))
+    assert result.select(["rider", "moment"]).equals(answers(ws, "soon").select(["rider", "moment"]))
+    assert len(pc.unique(result.column("score"))) > 1
 
 
 def test_a_task_that_is_added_later_is_planned_by_what_is_pinned(ws: Workspace) -> None:

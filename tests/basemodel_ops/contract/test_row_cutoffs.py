@@ -16,8 +16,8 @@ def declared(**changes: Any) -> dict:
     models = hospital()
     model = models["returns_14d"]
     annotation = model["config"]["meta"]["basemodel"]
-    own = {**annotation["task"], **changes}
-    annotation["task"] = {name: value for name, value in own.items() if value is not None}
+    current = {**annotation["task"], **changes}
+    annotation["task"] = {name: value for name, value in current.items() if value is not None}
     for name, data_type in (("known_at", "timestamp"), ("known_as", "varchar")):
         model["columns"][name] = {"name": name, "data_type": data_type}
     return models
@@ -58,6 +58,6 @@ def test_a_task_at_the_cutoffs_of_the_grid_is_declared_as_ever(tmp_path: Path) -
     ],
 )
 def test_a_wrong_declaration_says_what_is_wrong(changes: dict, parts: list[str], tmp_path: Path) -> None:
-    text = " ".join(one for one in problems(tmp_path, declared(**changes)) if "returns_14d" in one)
+    text = " ".join(entry for entry in problems(tmp_path, declared(**changes)) if "returns_14d" in entry)
     for part in parts:
         assert part in text, text

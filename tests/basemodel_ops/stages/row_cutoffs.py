@@ -18,49 +18,49 @@ NAMES = ("next_zone", "days_until_next", "soon")
 KINDS = (TaskType.MULTICLASS, TaskType.REGRESSION, TaskType.BINARY)
 
 
-def asked() -> list[dict[str, Any]]:
+def question_rows() -> list[dict[str, Any]]:
     """Every distinct moment of a rider's trips from the first cutoff on, with what follows and when."""
     rows = trips().select(["rider", "started_at", "station"]).to_pylist()
-    found = []
+    result = []
     for rider in sorted({row["rider"] for row in rows}):
-        own: dict[datetime, int] = {}
+        current: dict[datetime, int] = {}
         for row in rows:
             if row["rider"] == rider:
-                own[row["started_at"]] = max(row["station"], own.get(row["started_at"], 0))
-        moments = sorted(own)
+                current[row["started_at"]] = max(row["station"], current.get(row["started_at"], 0))
+        moments = sorted(current)
         for moment, later in [*pairwise(moments), (moments[-1], None)]:
             if moment < CUTOFFS[0]:
                 continue
             is_over = moment + WEEK <= NOW
-            found.append(
+            result.append(
                 {
                     "rider": rider, "moment": moment, "next_at": later,
-                    "next_zone": None if later is None else ZONES[own[later] % len(ZONES)],
+                    "next_zone": None if later is None else ZONES[current[later] % len(ZONES)],
                     "days_until_next": None if later is None else (later - moment) / timedelta(days=1),
                     "soon": int(later is not None and later <= moment + WEEK) if is_over else None,
                 }
             )  # fmt: skip
-    return found
+    return result
 
 
 def declared() -> tuple[Task, ...]:
     """The weekly task and the three."""
     weekly = plain().tasks[0]
-    own = {"cutoff": "moment", "moments": Moments.OWN, "relation": Relation(schema_name="behavior", name="asked")}
+    current = {"cutoff": "moment", "moments": Moments.OWN, "relation": Relation(schema_name="behavior", name="asked")}
     at_next = {"known": "next_at", "horizon": 0}
     soon = {"horizon": 7, "predicts": Target(source="trips", aggregate=Aggregate.ANY)}
     when = {"next_zone": at_next, "days_until_next": at_next, "soon": soon}
-    made = [
-        weekly.model_copy(update={**own, "name": name, "type": kind, "target": name, **when[name]})
+    created = [
+        weekly.model_copy(update={**current, "name": name, "type": kind, "target": name, **when[name]})
         for name, kind in zip(NAMES, KINDS, strict=True)
     ]
-    return weekly, *made
+    return weekly, *created
 
 
 def project(home: Path) -> Workspace:
     """Rows to learn from and a checkpoint; the weekly task and those at moments of their own are drawn together."""
     contract = plain().model_copy(update={"tasks": declared()})
-    rows = asked()
+    rows = question_rows()
     kinds = {"moment": pa.timestamp("us"), "next_at": pa.timestamp("us"), "soon": pa.int64()}
     columns = {name: pa.array([row[name] for row in rows], kinds.get(name)) for name in rows[0]}
-    return trained(home, contract, asked=pa.table(columns))
+    return trained(home, contract, question_rows=pa.table(columns))

@@ -12,7 +12,7 @@ from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, table_of, timestamp_of
 
 
-def moments_findings(warehouse: Warehouse, task: Task, grid: Grid, data_end: date) -> Iterator[CheckResult]:
+def row_cutoff_results(warehouse: Warehouse, task: Task, grid: Grid, data_end: date) -> Iterator[CheckResult]:
     """Whether moments lie between the first cutoff and the end of the data, and labels are known after them."""
     query = exp.select(exp.Min(this=column_of(grid.cutoff))).from_(table_of(grid.relation))
     first = warehouse.read(query).column(0)[0].as_py()
