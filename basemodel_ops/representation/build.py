@@ -170,7 +170,7 @@ def history_values(
         cells, size = _cells_of(history, plan.top_items)
         counts = decayed_counts(history.start, history.days, cells, size, days, longest)
         rows.add_logs(counts, decay_factors(cutoffs, plan.first_event_time, longest))
-        entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))
+        entity_index = history.entity_index
         first = once_per_session(cells, session_indices(entity_index, history.time, history.session), size)
         sessions = decayed_counts(history.start, history.days, first, size, days, exact)
         rows.add_logs(sessions, decay_factors(cutoffs, plan.first_event_time, exact))

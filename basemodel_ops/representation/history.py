@@ -44,6 +44,11 @@ class History:
         """Times in days since 1970, float64 (events,)."""
         return self.time / DAY
 
+    @property
+    def entity_index(self) -> np.ndarray:
+        """The entity of each event, int64 (events,)."""
+        return np.repeat(np.arange(self.entities), np.diff(self.start))
+
     def part(self, low: int, high: int) -> "History":
         """The history of entities `low` to `high`."""
         first, last = self.start[low], self.start[high]

@@ -16,7 +16,7 @@ ABSENT_DAYS = 3650.0
 
 def _totals(history: History) -> np.ndarray:
     """Running totals before each event, float64 (events + 1, 3 + numbers): events, sessions, active days, sums."""
-    entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))
+    entity_index = history.entity_index
     day = history.time // DAY
     first = np.ones(len(day), bool)
     first[1:] = (day[1:] != day[:-1]) | (entity_index[1:] != entity_index[:-1])

@@ -24,7 +24,7 @@ def term_frequencies(histories: Sequence[History], plans: Sequence[SourcePlan], 
     entities, count = cutoffs.shape
     blocks: list[Any] = [csr_array((entities * count, 0), dtype=np.float32)]
     for history, plan in zip(histories, plans, strict=True):
-        entity = np.repeat(np.arange(entities), np.diff(history.start))
+        entity = history.entity_index
         for column, size in plan.vocabularies.items():
             item = history.item_ids[column]
             before = [np.flatnonzero((item >= 0) & (history.time < cutoff[entity])) for cutoff in cutoffs.T]

@@ -33,7 +33,7 @@ def sequences_before(history: History, column: str, cutoff: int) -> Sequences:
     """The known items of all entities strictly before `cutoff` (microseconds), with their sessions."""
     codes = history.item_ids[column]
     seen = (history.time < cutoff) & (codes >= 0)
-    entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))[seen]
+    entity_index = history.entity_index[seen]
     session = None if history.session is None else history.session[seen]
     start = np.searchsorted(entity_index, np.arange(history.entities + 1))
     return Sequences(start, codes[seen].astype(np.int64), session_indices(entity_index, history.time[seen], session))
@@ -97,7 +97,7 @@ class InteractionSnapshot:
         """
         codes = history.item_ids[column]
         seen = (history.time < cutoff) & (codes >= 0)
-        entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))[seen]
+        entity_index = history.entity_index[seen]
         item, age, items = codes[seen].astype(np.int64), (cutoff - history.time[seen]) / DAY, len(item_models.vectors)
         pair, count, gap, newest = _visits(entity_index * items + item, np.ceil(age).astype(np.int64))
         index = np.arange(1, len(pair) + 1, dtype=np.int64)

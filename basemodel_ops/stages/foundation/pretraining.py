@@ -43,9 +43,9 @@ def foundation_model(ws: Workspace) -> Report:
 
     def write(ws: Workspace, writer: ArtifactWriter) -> tuple[ReportMetrics, dict[str, bytes]]:
         examples = ExamplesArtifact.current(ws.store)
-        learnt = _learn_activity(examples, ws.settings.seed, ws.log)
-        activity, blocks = learnt.activity, activity_targets(examples.targets)
-        CheckpointArtifact.write_activity(writer, activity, learnt.shape, blocks, learnt.tried)
+        fitted = _learn_activity(examples, ws.settings.seed, ws.log)
+        activity, blocks = fitted.activity, activity_targets(examples.targets)
+        CheckpointArtifact.write_activity(writer, activity, fitted.shape, blocks, fitted.tried)
         release()  # what items are learnt from is the most that is held
         items = learn_items(examples, snapshot.item_targets, ws.settings, ws.log)
         CheckpointArtifact.write_items_network(writer, items.network, items.shape)
@@ -58,13 +58,13 @@ def foundation_model(ws: Workspace) -> Report:
         basis_rows = np.sort(basis_rows[:EMBEDDED_FROM])
         basis = EmbeddingBasis.fit(embedding_inputs(examples, basis_rows, predictions[basis_rows]))
         CheckpointArtifact.write_embedding_basis(writer, basis)
-        return {**learnt.report_metrics, **items.report_metrics}, {"loss": loss_curve(items.losses)}
+        return {**fitted.report_metrics, **items.report_metrics}, {"loss": loss_curve(items.losses)}
 
     return ws.materialize(CheckpointArtifact.key, write)
 
 
 @dataclass(frozen=True)
-class _Learnt:
+class _FittedActivity:
     """The learners of activity, whose networks are of this shape, and how their shares were found."""
 
     activity: Activity
@@ -73,7 +73,7 @@ class _Learnt:
     report_metrics: ReportMetrics
 
 
-def _learn_activity(examples: ExamplesArtifact, seed: int, log: Log) -> _Learnt:
+def _learn_activity(examples: ExamplesArtifact, seed: int, log: Log) -> _FittedActivity:
     """The learners' shares by later time; then each learner once per fold, on the entities of the others."""
     rows, blocks = TrainingSet.of_activity(examples, seed), activity_targets(examples.targets)
     inputs, targets, later = rows.inputs, rows.targets, later_than(examples, rows.row_index)
@@ -107,7 +107,7 @@ def _learn_activity(examples: ExamplesArtifact, seed: int, log: Log) -> _Learnt:
         "network_share_activity": round(float(compared.network_weights.mean()), 3),
     }
     activity = Activity(boosters, networks, compared.network_weights)
-    return _Learnt(activity, shape, compared.tried, report_metrics)
+    return _FittedActivity(activity, shape, compared.tried, report_metrics)
 
 
 @dataclass(frozen=True)

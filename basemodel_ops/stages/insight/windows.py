@@ -161,7 +161,7 @@ class Windows:
     def amounts(self, line: Line) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Events of each window, or days with any, in the window before it, and in all windows before on average."""
         history, (low, high) = self.history(line.source), self.bounds(line.source)
-        day, entity_index = history.time // DAY, np.repeat(np.arange(history.entities), np.diff(history.start))
+        day, entity_index = history.time // DAY, history.entity_index
         counted = np.ones(len(day), bool)
         if line.kind == "days":
             counted[1:] = (day[1:] != day[:-1]) | (entity_index[1:] != entity_index[:-1])
@@ -201,20 +201,17 @@ class Windows:
     def _cells_of(self, line: Line) -> np.ndarray:
         """The cell of each event, int32 (events, 1); -1 where its session has it already."""
         if line not in self._cells:
-            codes = self.history(line.source).item_ids[line.track]
-            cells = np.where((codes >= 0) & (codes < line.size), codes, -1)
-            if line.kind == "item":
-                cells = np.where((codes >= 0) & (codes < line.size - 1), codes, line.size - 1)
-            session_index = self._session_index(line.source)
-            self._cells[line] = once_per_session(cells[:, None].astype(np.int32), session_index, line.size)
+            codes, is_item = self.history(line.source).item_ids[line.track], line.kind == "item"
+            is_known = (codes >= 0) & (codes < line.size - is_item)
+            cells = np.where(is_known, codes, line.size - 1 if is_item else -1)[:, None].astype(np.int32)
+            self._cells[line] = once_per_session(cells, self._session_index(line.source), line.size)
         return self._cells[line]
 
     def _session_index(self, source: str) -> np.ndarray:
         """The session of each event, (events,)."""
         if source not in self._sessions:
             history = self.history(source)
-            entity_index = np.repeat(np.arange(history.entities), np.diff(history.start))
-            self._sessions[source] = session_indices(entity_index, history.time, history.session)
+            self._sessions[source] = session_indices(history.entity_index, history.time, history.session)
         return self._sessions[source]
 
     def kinds(self, line: Line, popular: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,11 @@ def question_rows() -> list[dict[str, Any]]:
 def declared() -> tuple[Task, ...]:
     """The weekly task and the three."""
     weekly = plain().tasks[0]
-    current = {"cutoff": "moment", "moments": Moments.OWN, "relation": Relation(schema_name="behavior", name="asked")}
+    current = {
+        "cutoff": "moment",
+        "moments": Moments.OWN,
+        "relation": Relation(schema_name="behavior", name="questions"),
+    }
     at_next = {"known": "next_at", "horizon": 0}
     soon = {"horizon": 7, "predicts": Target(source="trips", aggregate=Aggregate.ANY)}
     when = {"next_zone": at_next, "days_until_next": at_next, "soon": soon}
@@ -63,4 +67,4 @@ def project(home: Path) -> Workspace:
     rows = question_rows()
     kinds = {"moment": pa.timestamp("us"), "next_at": pa.timestamp("us"), "soon": pa.int64()}
     columns = {name: pa.array([row[name] for row in rows], kinds.get(name)) for name in rows[0]}
-    return trained(home, contract, question_rows=pa.table(columns))
+    return trained(home, contract, questions=pa.table(columns))

@@ -32,7 +32,7 @@ from .row_cutoffs import NAMES, WEEK, project, question_rows
 from .trips import NOW, trips
 
 NEWEST, BEFORE = CUTOFFS[-1], CUTOFFS[-2]
-TRIPS, QUESTIONS = (Relation(schema_name="behavior", name=name) for name in ("trips", "asked"))
+TRIPS, QUESTIONS = (Relation(schema_name="behavior", name=name) for name in ("trips", "questions"))
 ANSWERS = {"next_zone": ["class", "probability"], "days_until_next": ["prediction"], "soon": ["score"]}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from basemodel_ops.audit import AuditLog
 from basemodel_ops.contract.types import Contract, EventSource, Grid, Relation
@@ -89,6 +89,7 @@ def use(location: Schema, relation: Relation, column: str) -> None:
 @given(name=strings)
 @examples
 def test_a_name_works_as_it_is_or_is_refused(location: Schema, role: str, name: str) -> None:
+    assume(role != "column" or identifier_fault(name) != "is no Unicode text")  # Arrow has no such column
     refusal: Exception | None = None
     try:
         relation = Relation(

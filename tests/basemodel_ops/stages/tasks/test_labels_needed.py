@@ -61,8 +61,8 @@ def test_a_point_is_the_head_of_these_entities() -> None:
         current, read = sets.rows(KNOWN).rows(rows), {"linear": "model_outputs", ON_AGGREGATES: "aggregates"}
         for name, view in read.items():
             head = LinearHead(TaskType.BINARY)
-            head.fit(getattr(current, view), target[rows])
-            expected = roc_auc_score(truth, head.predict(getattr(test, view)))
+            head.fit(current.columns_of(view), target[rows])
+            expected = roc_auc_score(truth, head.predict(test.columns_of(view)))
             assert curve["values"][name][index] == pytest.approx(expected)
         heads = fit_heads(TaskType.BINARY, current, target[rows], 0, ["baseline"], "auroc")
         expected = roc_auc_score(truth, predictions_of(TaskType.BINARY, heads, test)["baseline"])
