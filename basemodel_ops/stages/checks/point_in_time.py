@@ -28,7 +28,7 @@ from basemodel_ops.warehouse.queries import events_query
 SAMPLED_CUTOFFS = 3
 """Cutoffs from which on the world is shuffled, each by itself, evenly over the grid."""
 
-COMPARED = 20_000
+COMPARED = 10_000
 """Rows that are built again, at most, unless one entity has more: on a long grid it has thousands."""
 
 
