@@ -89,7 +89,7 @@ def query_entity(
         ws.store, ws.settings, examples, row_index, source, column, len(known)
     )
 
-    def reply(value: str, code: int) -> QueryResult:
+    def result_of(value: str, code: int) -> QueryResult:
         if code >= 0:
             return QueryResult(value, float(probability[code]), float(count[code]), float(age[code]))
         with ws.warehouse() as warehouse:
@@ -99,8 +99,8 @@ def query_entity(
 
     if not values:
         best = np.argsort(-count, kind="stable")[:top]
-        return [reply(str(known.values[int(code)].as_py()), int(code)) for code in best if count[code] > 0]
-    return [reply(value, int(known.encode(_scalar(value, known))[0])) for value in values]
+        return [result_of(str(known.values[int(code)].as_py()), int(code)) for code in best if count[code] > 0]
+    return [result_of(value, int(known.encode(_scalar(value, known))[0])) for value in values]
 
 
 def _unknown(text: str, first: datetime | None, as_of: datetime, snapshot: Snapshot) -> QueryResult:
