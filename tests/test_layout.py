@@ -61,7 +61,6 @@ LARGER = {
     "basemodel_ops/pages/contents.py": "the sections of the page, in their order",
     "basemodel_ops/representation/build.py": "layout and values of each block stand side by side",
     "basemodel_ops/stages/planning/budget.py": "every stage's rows, bytes and minutes in one place",
-    "basemodel_ops/stages/scoring/querying.py": "one question, its value and its answer",
     "basemodel_ops/stages/snapshot/snapshot.py": "one artifact, what it pins and how",
     "basemodel_ops/tasks/boosted_head.py learn_members": "options of a fit, by name",
     "basemodel_ops/tasks/kernels.py follow": KERNEL,

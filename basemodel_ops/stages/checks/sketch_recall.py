@@ -14,7 +14,8 @@ from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.foundation.representation_artifact import RepresentationArtifact
-from basemodel_ops.stages.scoring.querying import read_counts, represent
+from basemodel_ops.stages.scoring.decoding import read_counts
+from basemodel_ops.stages.scoring.querying import represent
 from basemodel_ops.stages.snapshot.times import microseconds, to_microseconds
 from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.warehouse.queries import column_of, events_query
