@@ -39,7 +39,9 @@ FEATURE_SETS = {
 @dataclass(frozen=True)
 class FeatureSets:
     """Views of the same rows: automatic aggregates, what the foundation model makes of them, and, where the task asks
-    for a future that was learnt, its answer (rows, 1): a probability, or the logarithm of an amount."""
+    for a future that was learnt, its answer (rows, 1): a probability, or the logarithm of an amount.
+
+    The arrays are of all rows; what is `chosen` of them is read by `columns_of`."""
 
     aggregates: np.ndarray
     model_outputs: np.ndarray

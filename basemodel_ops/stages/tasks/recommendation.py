@@ -11,9 +11,7 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.foundation.retrieval import Retrieval
 from basemodel_ops.report import Report
-from basemodel_ops.stages.features.reading import (
-    sample_of,
-)
+from basemodel_ops.stages.features.reading import sample_of
 from basemodel_ops.stages.progress import Log
 from basemodel_ops.stages.snapshot.parts import parts_used
 from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, load_task_rows, report_fit

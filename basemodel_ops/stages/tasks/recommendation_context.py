@@ -1,6 +1,5 @@
 """What was known at a cutoff of the items that a task recommends, and of who had them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from basemodel_ops.stages.features.reading import (
     read_entities,
     read_history,
 )
+from basemodel_ops.stages.progress import Log
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.eligible_items import read_eligible_items
@@ -51,7 +51,7 @@ class RecommendationContext:
         """The items of all entities strictly before `end`."""
         return sequences_before(self._history, self._column, end)
 
-    def learn(self, end: int, seed: int, log: Callable[[str], None]) -> Retrieval:
+    def learn(self, end: int, seed: int, log: Log) -> Retrieval:
         """The query network, from events strictly before `end`."""
         return learn_retrieval(self.sequences(end), self.vectors, seed, log)
 
@@ -66,9 +66,10 @@ class RecommendationContext:
 
     def query(self, interactions: InteractionSnapshot, rows: TaskRows, truth: list[np.ndarray]) -> Query:
         """The question of rows of one cutoff, that of `interactions`."""
-        pair_features = PairFeatures.of(interactions, self.entities.encode(rows.entity))
+        entity_index = self.entities.encode(rows.entity)
+        pair_features = PairFeatures.of(interactions, entity_index)
         query = query_of(pair_features, self._eligible and self._eligible.at(int(rows.cutoff[0])), truth)
-        return replace(query, entity_index=self.entities.encode(rows.entity))
+        return replace(query, entity_index=entity_index)
 
 
 def query_of(pair_features: PairFeatures, eligible: np.ndarray | None, truth: list[np.ndarray]) -> Query:

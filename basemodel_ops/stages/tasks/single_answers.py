@@ -204,7 +204,7 @@ def _refuse_hopeless(
 
     if problem := kind_of(task.type).refusal(task, feature_sets, [*names, *items], target, parts, make, seed):
         raise DataError(problem)
-    copy = find_leaking_feature(task.type, feature_sets.aggregates[train], target[train], seed)
+    copy = find_leaking_feature(task.type, feature_sets.rows(train).columns_of("aggregates"), target[train], seed)
     if copy is not None:
         raise DataError(
             f"Input {names[copy]} tells the target {task.target} of {task.name} by itself: it holds the answer. Give "
