@@ -35,10 +35,10 @@ def learn_members(
 
     Of the features at `categories` no order is known: trees split them by sets of values.
     """
-    # What each draws is apart; bins are found once, and by both cores.
+    # What each draws is apart; bins are found once.
     shared = {**settings, "data_random_seed": seed}
     data = lgb.Dataset(
-        features, target, weight=weight, params={**shared, "num_threads": members}, feature_name=names or "auto",
+        features, target, weight=weight, params=shared, feature_name=names or "auto",
         categorical_feature="auto" if categories is None else categories.tolist(),
     )  # fmt: skip
     data.construct()

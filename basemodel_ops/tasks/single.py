@@ -29,7 +29,8 @@ LEAST_FEATURES, QUICK = 128, 4
 model so many times quicker."""
 
 SIDE_BY_SIDE = 2
-"""Heads that learn at once: boosting finds its bins on one core, and a quick model keeps only one busy."""
+"""Heads that learn at once, each on one thread: LightGBM holds one number of threads for the whole process, and writes
+past its buffers where another model changes it meanwhile."""
 
 NUMBER_WEIGHTS = {"sharp": 0.5, "newest": 0.25, "linear": 2.0, "bold": 2.0, "mild linear": 2.0}
 """Of these numbers, for heads that take longer or less."""

@@ -1,7 +1,10 @@
 """Heads of tasks with one answer: they learn, answer the same after a round trip, and calibrate within bounds."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
@@ -114,6 +117,26 @@ def test_where_features_are_too_many_those_that_tell_are_read_by_more_rows() -> 
     arrays, texts = save_mixture(Mixture(TaskType.BINARY, {"baseline": 1.0}, {"baseline": head}))
     again = load_mixture(TaskType.BINARY, ["baseline"], (arrays, texts))
     np.testing.assert_array_equal(again.predict(feature_sets), answer)
+
+
+def test_heads_that_learn_side_by_side_use_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LightGBM holds one number of threads for the whole process: buffers of one model would be sized by another's."""
+    threads: list[int] = []
+
+    def spied(learn: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            parameters = named.get("params") or next(entry for entry in arguments if isinstance(entry, dict))
+            threads.append(parameters["num_threads"])
+            return learn(*arguments, **named)
+
+        return call
+
+    for name in ("Dataset", "train"):
+        monkeypatch.setattr(lgb, name, spied(getattr(lgb, name)))
+    heads = fit_heads(TaskType.BINARY, *sample(TaskType.BINARY, 0), seed=0)
+    boosted = [head for head in heads.values() if isinstance(head, BoostedHead)]
+    assert len(threads) == sum(1 + head.members for head in boosted) > 2
+    assert set(threads) == {1}
 
 
 def test_columns_of_several_views_stand_in_their_order() -> None:
