@@ -23,7 +23,7 @@ FADE = 0.5
 ENOUGH = 500
 """Rows by which a moment has half of its weight: what few rows say is noise."""
 
-HINDSIGHT = 10_000
+LOOKAHEAD_ROWS = 10_000
 """Rows of the newest moment by which earlier ones count half. The foundation model has learnt from what came after
 them, so its answers look better there than they are; few rows need them all the same."""
 
@@ -66,12 +66,12 @@ def blend(kind: TaskType, weights: Mapping[str, float], predictions: Mapping[str
 def trial_weights(trials: Sequence[Trial], fade: float = FADE) -> np.ndarray:
     """What each of some trials counts, the newest first: `fade` times the one before it, less of few rows; sum 1.
 
-    Where moments fade, earlier ones count less the more rows the newest has: see `HINDSIGHT`.
+    Where moments fade, earlier ones count less the more rows the newest has: see `LOOKAHEAD_ROWS`.
     """
     rows = np.array([len(trial.target) for trial in trials])
     weights = fade ** np.arange(len(rows)) * rows / (rows + ENOUGH)
     if fade < 1:
-        weights[1:] *= HINDSIGHT / (HINDSIGHT + rows[0])
+        weights[1:] *= LOOKAHEAD_ROWS / (LOOKAHEAD_ROWS + rows[0])
     return weights / weights.sum()
 
 

@@ -57,6 +57,8 @@ class FeatureSets:
     """Whether `model_outputs` is the representation itself: thousands of numbers, on which boosting is not tried."""
     weight: np.ndarray | None = None
     """Of how many rows each speaks, (rows,); None where all speak of one."""
+    recency: np.ndarray | None = None
+    """How much each teaches beside the newest, (rows,); None where all teach alike."""
     terms: csr_array | None = None
     """How often each row had each of many items, log(1 + events), sparse; of traits."""
     chosen: np.ndarray | None = None
@@ -90,8 +92,21 @@ class FeatureSets:
     def rows(self, chosen: np.ndarray) -> "FeatureSets":
         """The chosen rows (positions, or bool) of all views; nothing is copied before a head asks for its columns."""
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-        weight = None if self.weight is None else self.weight[chosen]
-        return replace(self, chosen=chosen if self.chosen is None else self.chosen[chosen], weight=weight)
+        weight, recency = (None if values is None else values[chosen] for values in (self.weight, self.recency))
+        every = chosen if self.chosen is None else self.chosen[chosen]
+        return replace(self, chosen=every, weight=weight, recency=recency)
+
+    def without_recency(self) -> "FeatureSets":
+        """The same views, of which all rows teach alike."""
+        return replace(self, recency=None)
+
+    @property
+    def learning_weight(self) -> np.ndarray | None:
+        """What each row weighs where a head learns, (rows,), 1 on average; None where all weigh the same."""
+        if self.recency is None:
+            return self.weight
+        weight = self.recency if self.weight is None else self.recency * self.weight
+        return weight / weight.mean()
 
     @property
     def heads(self) -> list[str]:

@@ -138,7 +138,7 @@ def _learn(
     if len(target) > most:
         rows = np.sort(np.random.default_rng((seed, 5)).choice(len(target), most, replace=False))
         feature_sets, target = feature_sets.rows(rows), target[rows]
-    kind_of(kind).fit(head, feature_sets.columns_of(feature_set, head.columns), target, feature_sets.weight)
+    kind_of(kind).fit(head, feature_sets.columns_of(feature_set, head.columns), target, feature_sets.learning_weight)
 
 
 def save_mixture(mixture: Mixture) -> State:

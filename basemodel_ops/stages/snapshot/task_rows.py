@@ -205,10 +205,13 @@ class Fit:
     test: Metrics
     weights: Mapping[str, float] = field(default_factory=dict)
     """Of the heads of a mixture."""
+    half_life: float | None = None
+    """Days by which older rows taught half as much; None where all taught alike."""
 
 
 def report_fit(plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
     """What is reported of a fitted task."""
     shares = {f"share of {name}": round(weight, 2) for name, weight in fit.weights.items()}
     drawn = {f"drawn_{part}": round(plan.drawn(part), 4) for part in plan.rows}
-    return {"shipped": fit.selected, **shares, "labelled_rows": sum(plan.rows.values()), **drawn}
+    aging = {} if fit.half_life is None else {"half_life_days": fit.half_life}
+    return {"shipped": fit.selected, **shares, **aging, "labelled_rows": sum(plan.rows.values()), **drawn}

@@ -16,6 +16,7 @@ from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
+from basemodel_ops.tasks.recency import HALF_LIFE, newer_teach_more, recency_weights
 from basemodel_ops.tasks.rolling_origins import ORIGINS, rolling_origins
 from basemodel_ops.tasks.single import NUMBERS, Mixture, fit_heads, predictions_of, recipes_of
 from basemodel_ops.tasks.split import DAY
@@ -26,6 +27,9 @@ EARLIER = 3
 FADING = 7
 """Days that stand for the horizon in how fast answers of peers fade, where labels are known at a moment: the usual wait
 for the next event may be a minute, and what became of peers still holds for weeks."""
+
+LEAST_VALIDATED = 2_000
+"""Rows of training and of validation from which on it is asked whether newer rows teach more."""
 
 MIXTURE = "mixture"
 """Name, among the heads that a report shows, of what ships where it is of several."""
@@ -88,6 +92,12 @@ class LabelledRows:
     target: np.ndarray  # (rows,)
     entity_index: np.ndarray  # (rows,) whose rows these are
 
+    @property
+    def half_life(self) -> float | None:
+        """Days by which older rows teach half as much; None where all teach alike."""
+        horizon = self.task.horizon
+        return None if self.feature_sets.recency is None or horizon is None else HALF_LIFE * horizon
+
     def known_until(self, indices: np.ndarray, timestamp: int) -> np.ndarray:
         """Targets of the rows at `indices` as they were known at a moment, microseconds; (indices,)."""
         age = (timestamp - self.rows.cutoff[indices]) / DAY
@@ -98,6 +108,27 @@ class LabelledRows:
         sets = self.feature_sets.rows(indices)
         predictions = predictions_of(self.task.type, heads, sets)
         return Trial(predictions, target, self.entity_index[indices], sets.weight)
+
+
+def aged(labelled: LabelledRows, seed: int) -> LabelledRows:
+    """The same rows, of which newer ones teach more where validation rows are answered better for it.
+
+    Not asked of traits and of rows at moments of their own, nor of fewer than `LEAST_VALIDATED` rows.
+    """
+    task, rows = labelled.task, labelled.rows
+    train, validation = (np.flatnonzero(rows.part == part) for part in ("train", "validation"))
+    if task.horizon is None or rows.known is not None or min(len(train), len(validation)) < LEAST_VALIDATED:
+        return labelled
+    weighed = replace(labelled.feature_sets, recency=recency_weights(rows.cutoff, task.horizon * DAY))
+    begin, is_test = int(rows.cutoff[validation].min()), rows.part == "test"
+    until = int(rows.cutoff[is_test].min())
+    measured = weighed.rows(validation)
+    later = Trial({}, labelled.known_until(validation, until), labelled.entity_index[validation], measured.weight)
+    target = labelled.known_until(train, begin)
+    metric = metric_of(task)
+    if not newer_teach_more(task.type, metric, weighed.rows(train), target, measured, later, seed):
+        return labelled
+    return replace(labelled, feature_sets=weighed)
 
 
 def select(

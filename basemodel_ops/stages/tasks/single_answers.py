@@ -20,7 +20,7 @@ from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names,
 from basemodel_ops.stages.tasks.labels_needed import measure_curve
 from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.predictions import single_predictions
-from basemodel_ops.stages.tasks.selection import LabelledRows, Selection, peer_features, select
+from basemodel_ops.stages.tasks.selection import LabelledRows, Selection, aged, peer_features, select
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.tasks.supplement import drawn_entities, terms_of
 from basemodel_ops.stages.tasks.targets import read_targets, refuse_constant
@@ -92,8 +92,8 @@ def fit_single(
     if feature_sets.items is not None:
         known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
         feature_sets = feature_sets.with_peers(known_peers)
-    labelled, test = LabelledRows(task, rows, feature_sets, target, examples.entity[row_index]), parts["test"]
-    known, is_warm = known_before_test(rows, task.horizon), examples.has_history(row_index)
+    labelled = aged(LabelledRows(task, rows, feature_sets, target, examples.entity[row_index]), seed)
+    known, test, is_warm = known_before_test(rows, task.horizon), parts["test"], examples.has_history(row_index)
     chosen = select(labelled, known, test, seed, progress=log_progress(ws.log, "heads fitted"))
     curve = measure_curve(labelled, known, test, seed, chosen)
 
@@ -107,8 +107,9 @@ def fit_single(
         reference = reference_predictions(kind, metric, features, target, parts, known, seed, known_when)
     judged = _judged(task, chosen, reference, cold, is_warm[test], seed)
     chosen, interval = judged.chosen, judged.chosen.interval(task)
-    fit = Fit(chosen.name, chosen.metrics, judged.bounded(task, interval, seed), chosen.selected.weights)
-    heads = fit_heads(kind, feature_sets, target, seed, list(chosen.selected.weights), metric)
+    on_test, shares = judged.bounded(task, interval, seed), chosen.selected.weights
+    fit = Fit(chosen.name, chosen.metrics, on_test, shares, labelled.half_life)
+    heads = fit_heads(kind, labelled.feature_sets, target, seed, list(shares), metric)
     return FittedSingle(
         fit, replace(chosen.selected, heads=heads), classes, ColdStart.of(kind, target, is_warm, rows.weight),
         judged.comparison(kind_of(kind).warning(task.name, target, parts)), interval,

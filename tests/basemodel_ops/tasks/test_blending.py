@@ -13,8 +13,8 @@ from basemodel_ops.tasks.blending import (
     FEW_LABELS,
     HEADS_WITH_FEW_LABELS,
     HEADS_WITH_FEWEST_LABELS,
-    HINDSIGHT,
     LEAST_WEIGHT,
+    LOOKAHEAD_ROWS,
     MANY_LABELS,
     PULL,
     Trial,
@@ -162,8 +162,8 @@ def test_a_class_that_a_head_has_not_met_is_none_of_its_chances() -> None:
 
 def test_a_moment_of_few_rows_counts_less() -> None:
     trials = [trial(np.zeros(rows), {}) for rows in (ENOUGH, 4 * ENOUGH, 4 * ENOUGH)]
-    beside = HINDSIGHT / (HINDSIGHT + ENOUGH)
-    raw = np.array([1 / 2, beside * FADE * 4 / 5, beside * FADE**2 * 4 / 5])
+    factor = LOOKAHEAD_ROWS / (LOOKAHEAD_ROWS + ENOUGH)
+    raw = np.array([1 / 2, factor * FADE * 4 / 5, factor * FADE**2 * 4 / 5])
     np.testing.assert_allclose(trial_weights(trials), raw / raw.sum())
 
 
@@ -171,11 +171,11 @@ def test_moments_of_which_none_is_newer_count_by_their_rows_alone() -> None:
     np.testing.assert_allclose(trial_weights([trial(np.zeros(100 * ENOUGH), {})] * 3, fade=1.0), 1 / 3)
 
 
-def test_what_looked_best_by_hindsight_does_not_outvote_many_rows_of_the_newest_moment() -> None:
+def test_what_looked_best_with_later_rows_does_not_outvote_many_of_the_newest_moment() -> None:
     """Earlier on a head that has seen what came after is best; at the newest moment it knows nothing."""
     target, answers = drawn(0)
-    knows, hindsight = {**answers, "zero-shot": np.full(len(target), 0.5)}, np.where(target > 0, 0.7, 0.3)
-    earlier = trial(target, {**answers, "zero-shot": hindsight})
+    knows, lookahead = {**answers, "zero-shot": np.full(len(target), 0.5)}, np.where(target > 0, 0.7, 0.3)
+    earlier = trial(target, {**answers, "zero-shot": lookahead})
     newest = trial(np.tile(target, 10), {name: np.tile(values, 10) for name, values in knows.items()})
     few = trial(target[:500], {name: values[:500] for name, values in knows.items()})
     shares = [blend_weights(TaskType.BINARY, "auroc", [first, earlier, earlier]) for first in (newest, few)]
