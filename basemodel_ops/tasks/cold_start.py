@@ -7,6 +7,7 @@ import numpy as np
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.metrics import Metrics
 
 FEW_ROWS = 20
 """Labelled rows without a history, below which what the model says of such rows is not trusted."""
@@ -41,9 +42,7 @@ class ColdStart:
         return np.where(is_warm[:, None], predictions, padded)
 
 
-def measure_by_history(
-    is_warm: np.ndarray, measure: Callable[[np.ndarray], Mapping[str, float]]
-) -> dict[str, dict[str, float]]:
+def measure_by_history(is_warm: np.ndarray, measure: Callable[[np.ndarray], Mapping[str, float]]) -> Metrics:
     """Rows and metrics of those with a history and of those without; empty where all are of one kind.
 
     Args:

@@ -8,7 +8,7 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.blending import Trial
 from basemodel_ops.tasks.draws import EntityDraws
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.metrics import gain
+from basemodel_ops.tasks.metrics import Metrics, gain
 
 SAMPLES = 50
 
@@ -21,7 +21,7 @@ def is_worse(metric: str, value: float, baseline: float, standard_error: float) 
     return gain(metric, value) - gain(metric, baseline) < -max(LOSS * max(abs(baseline), 1), 2 * standard_error)
 
 
-def mean_metrics(kind: TaskType, trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
+def mean_metrics(kind: TaskType, trials: Sequence[Trial]) -> Metrics:
     """Metrics of every answer by name, the mean over the trials in which they can be measured."""
     results = {}
     for name in trials[0].predictions:

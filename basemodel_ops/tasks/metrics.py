@@ -8,6 +8,9 @@ from sklearn.metrics import log_loss
 from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task
 from basemodel_ops.tasks.curves import Weight, auroc, average_precision
 
+Metrics = dict[str, dict[str, float]]
+"""Metrics by candidate."""
+
 Measure = Callable[[np.ndarray, np.ndarray, Weight], float]
 """A metric of targets (rows,), answers (rows,) or (rows, outputs), and weights; not a number where none is defined."""
 

@@ -10,7 +10,7 @@ from basemodel_ops.boosting.forest import Forest
 from basemodel_ops.boosting.parameters import SHARED
 from basemodel_ops.tasks.calibration import Calibration, load_calibration
 from basemodel_ops.tasks.heads import State
-from basemodel_ops.tasks.metrics import multilabel_metrics
+from basemodel_ops.tasks.metrics import Metrics, multilabel_metrics
 
 PAIRS = 600_000
 """Pairs of (entity, label) that are learnt from, at most."""
@@ -156,7 +156,7 @@ def fit_pairs(
 
 def choose_pairs(
     candidates: dict[str, PairModel], feature_sets: PairFeatureSets, target: np.ndarray
-) -> tuple[str, dict[str, dict[str, float]]]:
+) -> tuple[str, Metrics]:
     """Name of the best candidate on validation rows, and the metrics of all."""
     metrics = {
         name: multilabel_metrics(target, prediction)

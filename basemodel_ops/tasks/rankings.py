@@ -7,6 +7,7 @@ import numpy as np
 
 from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.influence import mean_moved, standard_error
+from basemodel_ops.tasks.metrics import Metrics
 from basemodel_ops.tasks.ranker import Ranker, RankingPairs, ranking_pairs, scores_crosswise
 from basemodel_ops.tasks.recommendation import Weights, candidate_weights, choose_blend
 from basemodel_ops.tasks.reranking import (
@@ -30,8 +31,6 @@ FEW_TAKING = 1_000
 of dozens of weights that are tried, the best are the best by chance where few measure them."""
 
 RERANKED, BASELINE = "reranked", "baseline"
-
-Metrics = dict[str, dict[str, float]]
 
 
 def policies_of(task: Task) -> tuple[str, ...]:

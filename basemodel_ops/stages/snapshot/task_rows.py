@@ -1,7 +1,6 @@
 """Reading a task: its rows, and the part that each belongs to."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +18,6 @@ from basemodel_ops.stages.snapshot.times import Times, microseconds
 from basemodel_ops.stages.snapshot.treatments import treated_outcomes
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, rows_query, table_of
-
-Metrics = dict[str, dict[str, float]]
-"""Metrics by candidate."""
 
 
 @dataclass(frozen=True)
@@ -194,24 +190,3 @@ def static_target_parts(rows: TaskRows, seed: int) -> TaskRows:
     codes = np.random.default_rng(seed).random(len(rows.cutoff))
     part = np.where(codes < 0.25, "test", np.where(codes < 0.40, "validation", "train"))
     return replace(rows, part=part)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What was fitted for a task: the name of what ships among the ways to answer, and the metrics of all."""
-
-    selected: str
-    validation: Metrics
-    test: Metrics
-    weights: Mapping[str, float] = field(default_factory=dict)
-    """Of the heads of a mixture."""
-    half_life: float | None = None
-    """Days by which older rows taught half as much; None where all taught alike."""
-
-
-def report_fit(plan: TaskPlan, fit: Fit) -> dict[str, float | int | str]:
-    """What is reported of a fitted task."""
-    shares = {f"share of {name}": round(weight, 2) for name, weight in fit.weights.items()}
-    drawn = {f"drawn_{part}": round(plan.drawn(part), 4) for part in plan.rows}
-    aging = {} if fit.half_life is None else {"half_life_days": fit.half_life}
-    return {"shipped": fit.selected, **shares, **aging, "labelled_rows": sum(plan.rows.values()), **drawn}

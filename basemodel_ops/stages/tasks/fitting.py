@@ -7,7 +7,8 @@ from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.report import Report
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import parts_used
-from basemodel_ops.stages.snapshot.task_rows import load_task_rows, prepared, report_fit
+from basemodel_ops.stages.snapshot.task_rows import load_task_rows, prepared
+from basemodel_ops.stages.tasks.fit import report_fit
 from basemodel_ops.stages.tasks.label_answers import fit_labels
 from basemodel_ops.stages.tasks.model_artifact import FittedMetrics, ModelArtifact
 from basemodel_ops.stages.tasks.predictions import keep_predictions

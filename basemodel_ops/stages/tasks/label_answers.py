@@ -10,8 +10,9 @@ from basemodel_ops.contract.types import Task
 from basemodel_ops.stages.features.rows import Represented
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.parts import PARTS
-from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, known_before_test
+from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_before_test
 from basemodel_ops.stages.tasks.feature_sets import label_item_ids, pair_feature_sets
+from basemodel_ops.stages.tasks.fit import Fit
 from basemodel_ops.stages.tasks.label_artifact import LabelModelArtifact
 from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.positive_items import read_positive_items, truth_matrix
@@ -21,7 +22,7 @@ from basemodel_ops.stages.workspace import Workspace
 from basemodel_ops.tasks import multilabel
 from basemodel_ops.tasks.cold_start import measure_by_history
 from basemodel_ops.tasks.influence import auroc_moved, standard_error
-from basemodel_ops.tasks.metrics import multilabel_metrics
+from basemodel_ops.tasks.metrics import Metrics, multilabel_metrics
 from basemodel_ops.tasks.multilabel import PairModel, choose_pairs, fit_pairs
 from basemodel_ops.warehouse.base import Warehouse
 

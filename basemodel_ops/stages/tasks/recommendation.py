@@ -14,7 +14,8 @@ from basemodel_ops.report import Report
 from basemodel_ops.stages.features.reading import sample_of
 from basemodel_ops.stages.progress import Log
 from basemodel_ops.stages.snapshot.parts import parts_used
-from basemodel_ops.stages.snapshot.task_rows import Fit, TaskRows, load_task_rows, report_fit
+from basemodel_ops.stages.snapshot.task_rows import TaskRows, load_task_rows
+from basemodel_ops.stages.tasks.fit import Fit, report_fit
 from basemodel_ops.stages.tasks.model_artifact import Comparison, FittedMetrics
 from basemodel_ops.stages.tasks.positive_items import PositiveItems, read_positive_items
 from basemodel_ops.stages.tasks.predictions import keep_predictions, ranked_predictions
@@ -80,7 +81,7 @@ class FittedRecommendation:
     parts: dict[str, str | int]
     test: Metrics
     noise: float
-    by_history: dict[str, dict[str, float]]
+    by_history: Metrics
     predictions: pa.Table
 
     def write(self, writer: ArtifactWriter) -> None:
@@ -171,7 +172,7 @@ def query_rows(
     return results[::-1]
 
 
-def _apart(queries: list[Query], scores: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
+def _apart(queries: list[Query], scores: Sequence[np.ndarray]) -> Metrics:
     """Scores, measured of entities that had an item before and of those that had none, where both took some."""
     is_warm = np.concatenate([query.pair_features.activity.any(axis=1) for query in queries])
     took = np.array([len(items) > 0 for query in queries for items in query.truth])

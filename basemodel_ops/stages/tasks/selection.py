@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basemodel_ops.contract.types import Task, TaskType
-from basemodel_ops.stages.snapshot.task_rows import Metrics, TaskRows, known_from
+from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_from
 from basemodel_ops.tasks.blending import FADE, Trial, blend, blend_weights, trial_weights
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.comparison import mean_metrics
@@ -14,7 +14,7 @@ from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.heads import Head
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds import kind_of
-from basemodel_ops.tasks.metrics import metric_of
+from basemodel_ops.tasks.metrics import Metrics, metric_of
 from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
 from basemodel_ops.tasks.recency import HALF_LIFE, newer_teach_more, recency_weights
 from basemodel_ops.tasks.rolling_origins import ORIGINS, rolling_origins

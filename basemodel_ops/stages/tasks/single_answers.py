@@ -13,10 +13,11 @@ from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.progress import log_progress
 from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
-from basemodel_ops.stages.snapshot.task_rows import Fit, Metrics, TaskRows, known_before_test
+from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_before_test
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import EVENTS, REFERENCE, reference_features, reference_predictions
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
+from basemodel_ops.stages.tasks.fit import Fit
 from basemodel_ops.stages.tasks.labels_needed import measure_curve
 from basemodel_ops.stages.tasks.model_artifact import Comparison
 from basemodel_ops.stages.tasks.predictions import single_predictions
@@ -33,7 +34,7 @@ from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.label_efficiency import LabelEfficiency
 from basemodel_ops.tasks.leakage import find_leaking_feature
-from basemodel_ops.tasks.metrics import metric_of
+from basemodel_ops.tasks.metrics import Metrics, metric_of
 from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.single import Mixture, fit_heads
 from basemodel_ops.warehouse.base import Warehouse
