@@ -14,7 +14,7 @@ from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_before_test, load_task_rows, prepared
 from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
-from basemodel_ops.stages.tasks.selection import LabelledRows, peer_features, select
+from basemodel_ops.stages.tasks.selection import LabelledRows, aged, peer_features, select
 from basemodel_ops.tasks.feature_sets import FeatureSets
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events
@@ -116,7 +116,7 @@ def product_answers(
     rows = replace(problem.rows, part=part)
     described, _ = peer_features(problem.task, rows, problem.keys, problem.target, labelled)
     feature_sets, known = problem.feature_sets.with_peers(described), train if newest is None else newest
-    rows_read = LabelledRows(problem.task, rows, feature_sets, problem.target, problem.entity)
+    rows_read = aged(LabelledRows(problem.task, rows, feature_sets, problem.target, problem.entity), seed)
     chosen = select(rows_read, known, problem.test, seed, feature_sets.heads)
     return chosen.name, chosen.test.predictions
 
