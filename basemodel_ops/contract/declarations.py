@@ -120,9 +120,11 @@ class AudienceMeta(Frozen):
 
 
 class ColumnMeta(Frozen):
-    """A column's type, the attribute source it refers to, and whether it is personal and read for what."""
+    """A column's type, the attribute source it refers to, whether it is personal and read for what, and of moments
+    whether they are planned: known when their row is, though they may lie ahead."""
 
     type: ColumnType | None = None
     references: str | None = None
     pii: bool = False
     purpose: Purpose | None = None
+    planned: bool = False

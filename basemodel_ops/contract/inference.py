@@ -103,3 +103,18 @@ def infer_type(name: str, data_type: str) -> ColumnType:
     if any(word in kind for word in NUMBERS):
         return ColumnType.NUMBER
     return ColumnType.IGNORE
+
+
+def reading_fault(kind: ColumnType, data_type: str, planned: bool) -> str:
+    """Why a column of a data type cannot be read as this, what goes and the way out; empty where it can."""
+    if not is_readable(kind, data_type):
+        return (
+            f"{data_type} and cannot be read as `{kind.value}`, which takes {', '.join(READABLE[kind])}. Cast it in "
+            "the model, or give it another type: `ignore` leaves it unread."
+        )
+    if planned and kind is not ColumnType.TIME:
+        return (
+            f"read as `{kind.value}` and cannot be `planned`, as moments are. Give it the type `time`, or remove "
+            "`planned`."
+        )
+    return ""

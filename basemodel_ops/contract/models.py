@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from basemodel_ops.adapters import reads_others
 from basemodel_ops.contract.annotations import KINDS, LONGEST_NAME, AnnotatedModel, mistakes_in
 from basemodel_ops.contract.declarations import ColumnMeta
-from basemodel_ops.contract.inference import READABLE, family, infer_type, is_opaque, is_readable, is_timestamp
+from basemodel_ops.contract.inference import family, infer_type, is_opaque, is_timestamp, reading_fault
 from basemodel_ops.contract.nodes import TABLES, disabled, is_ephemeral, is_newest, meta_of, misplaced
 from basemodel_ops.contract.types import Column, ColumnType, Personal, Relation
 from basemodel_ops.names import file_fault
@@ -172,19 +172,15 @@ class ManifestReader:
                     f"Model {model.name}: column {name!r} {fault}, and files are named after columns. Rename it in the "
                     "model, or give it `type: ignore`."
                 )
-            if not is_readable(kind, data_type):
-                self.problems.append(
-                    f"Model {model.name}: column {name!r} is {data_type} and cannot be read as `{kind.value}`, which "
-                    f"takes {', '.join(READABLE[kind])}. Cast it in the model, or give it another type: `ignore` "
-                    "leaves it unread."
-                )
+            if fault := reading_fault(kind, data_type, given.planned):
+                self.problems.append(f"Model {model.name}: column {name!r} is {fault}")
             if purpose and kind is not ColumnType.IGNORE:
                 self._note(model.relation, name, purpose)
             results.append(
                 Column(
                     name=name, data_type=data_type, type=kind,
                     inferred=given.type is None and not withheld, references=None if withheld else given.references,
-                    pii=given.pii, purpose=purpose,
+                    pii=given.pii, purpose=purpose, planned=given.planned,
                 )
             )  # fmt: skip
         return tuple(results)

@@ -57,6 +57,14 @@ class Column(Frozen):
     references: str | None = None
     pii: bool = False
     purpose: str | None = None
+    planned: bool = False
+    """Of moments: they are known when their row is, and may lie ahead, as the end of a contract does."""
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it holds moments with a date, from which days are counted to a cutoff."""
+        data_type = self.data_type.lower()
+        return self.type is ColumnType.TIME and (data_type.startswith("timestamp") or not data_type.startswith("time"))
 
     @property
     def withheld(self) -> bool:

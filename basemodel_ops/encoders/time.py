@@ -72,6 +72,15 @@ class TimeEncoder:
         return cls()
 
 
+def known_moments(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Microseconds since 1970, int64 (rows,), and whether each is a known moment with a date, bool (rows,)."""
+    column = flat(column)
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        column = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.timestamp("us"))
+    timestamp, is_known, is_dated = _microseconds(column)
+    return timestamp, is_known & is_dated
+
+
 def _day_of_year(timestamp: np.ndarray) -> np.ndarray:
     """Days since the first of January, int64."""
     days = (timestamp // DAY).astype("datetime64[D]")

@@ -14,6 +14,7 @@ from basemodel_ops.emde import (
 )
 from basemodel_ops.encoders import signed_log1p
 from basemodel_ops.representation.between import between_specs, between_values
+from basemodel_ops.representation.elapsed import elapsed_specs, history_elapsed
 from basemodel_ops.representation.half_precision import HalfRows
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.layout import Layout, Spec
@@ -73,6 +74,8 @@ class SourcePlan:
     density_rows: int
     cells: dict[str, int] = field(default_factory=dict)
     densities: dict[str, Density] = field(default_factory=dict)
+    moments: dict[str, bool] = field(default_factory=dict)
+    """Columns of moments beside the time of the events, and whether each is planned."""
     vocabularies: dict[str, int] = field(default_factory=dict)
     """Number of values of the columns that have more than `top_items` keeps."""
 
@@ -82,7 +85,9 @@ class SourcePlan:
             {name: kept for name, kept in of.items() if name == column}
             for of in (self.top_items, self.codes, self.vectors)
         )
-        return replace(self, numbers=(), top_items=top_items, codes=codes, vectors=vectors, cells={}, densities={})
+        return replace(
+            self, numbers=(), top_items=top_items, codes=codes, vectors=vectors, cells={}, densities={}, moments={}
+        )
 
 
 def _cells_of(history: History, sizes: dict[str, int]) -> tuple[np.ndarray, int]:
@@ -113,6 +118,7 @@ def history_layout(
         for number in plan.numbers:
             specs += [(kind, plan.name, number, half_life, 1) for half_life in decay_names for kind in ("sum", "mean")]
             specs.append(("last", plan.name, number, "", 1))
+        specs += elapsed_specs(plan.name, plan.moments, with_lead=True)
         specs += [("count", plan.name, column, f"{max(half_lives):g}", size) for column, size in plan.top_items.items()]
         specs += [
             ("session", plan.name, column, half_life, size)
@@ -164,9 +170,10 @@ def history_values(
     rows = HalfRows(histories[0].entities, cutoffs.shape[-1], layout.length)
     for history, plan in zip(histories, plans, strict=True):
         factors = decay_factors(cutoffs, plan.first_event_time, decay_days)
-        rows.add(history_scalars(history, cutoffs, windows, plan.first_event_time))
+        rows.add(history_scalars(history, cutoffs, windows, plan.first_event_time, plan.numbers))
         for number in plan.numbers:
             rows.add(_number_features(history, number, days, decay_days, factors))
+        rows.add(history_elapsed(history, plan.moments, cutoffs))
         cells, size = _cells_of(history, plan.top_items)
         counts = decayed_counts(history.start, history.days, cells, size, days, longest)
         rows.add_logs(counts, decay_factors(cutoffs, plan.first_event_time, longest))
@@ -251,7 +258,7 @@ def target_values(
     items: list[np.ndarray] = []  # each (entities, cutoffs, horizons, items)
     shares: list[np.ndarray] = []  # each (entities, cutoffs, horizons, depth x width)
     for history, plan in zip(histories, plans, strict=True):
-        rows.add(target_scalars(history, cutoffs, horizons))
+        rows.add(target_scalars(history, cutoffs, horizons, plan.numbers))
         cells, size = _cells_of(history, plan.top_items)
         items.append(window_counts(history.start, history.time, cells, size, cutoffs, horizon_lengths))
         for column, codes in plan.codes.items():

@@ -10,7 +10,10 @@ from basemodel_ops.encoders import Encoder, Vocabulary, track_names
 from basemodel_ops.encoders.base import flat, named_column
 from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.encoders.number import floats
+from basemodel_ops.encoders.time import known_moments
 from basemodel_ops.errors import DataError
+
+DAY = 86_400_000_000  # microseconds
 
 NO_SESSION = int(np.iinfo(np.int64).min)
 """Session of an event that has none: it stands alone."""
@@ -24,7 +27,8 @@ class Events:
     time: np.ndarray  # (events,) int64, microseconds since 1970
     session: np.ndarray | None = None  # (events,) int64 hash, `NO_SESSION` where there is none
     item_ids: dict[str, np.ndarray] = field(default_factory=dict)  # per row of cells (events,) int32
-    numbers: dict[str, np.ndarray] = field(default_factory=dict)  # per number column (events,) float32
+    numbers: dict[str, np.ndarray] = field(default_factory=dict)
+    """Per number column (events,) float32; per column of moments the days from the event to each."""
 
     def __len__(self) -> int:
         return len(self.entity_index)
@@ -71,7 +75,7 @@ class EventReader:
 
     `maps` gives derived codes (a product's department) by name: the category column and the derived code of each of
     its values. `encoders` read columns of the other types, and may read the time of the events; their rows of cells
-    are named by `track_names`.
+    are named by `track_names`. Of `moments` the days from the event to each are numbers.
     """
 
     source: str
@@ -83,18 +87,20 @@ class EventReader:
     numbers: tuple[str, ...] = ()
     maps: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
+    moments: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:
         """Columns that are read."""
         session = [self.session] if self.session else []
-        return list(dict.fromkeys([self.entity, self.time, *session, *self.categories, *self.numbers, *self.encoders]))
+        values = [*self.categories, *self.numbers, *self.encoders, *self.moments]
+        return list(dict.fromkeys([self.entity, self.time, *session, *values]))
 
     def only(self, column: str) -> "EventReader":
         """The reader of one category column, or of one derived code, beside times and sessions."""
         maps = {name: derived for name, derived in self.maps.items() if name == column}
         key = maps[column][0] if maps else column
-        return replace(self, categories={key: self.categories[key]}, numbers=(), maps=maps, encoders={})
+        return replace(self, categories={key: self.categories[key]}, numbers=(), maps=maps, encoders={}, moments=())
 
     def empty_events(self) -> Events:
         """No event, with all columns."""
@@ -104,7 +110,7 @@ class EventReader:
             np.zeros(0, np.int64),
             np.zeros(0, np.int64) if self.session else None,
             {name: np.zeros(0, np.int32) for name in (*self.categories, *self.maps, *tracks)},
-            {name: np.zeros(0, np.float32) for name in self.numbers},
+            {name: np.zeros(0, np.float32) for name in (*self.numbers, *self.moments)},
         )
 
     def read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Events]:
@@ -135,13 +141,21 @@ class EventReader:
                     cells = encoder.cells(flat(batch.column(name)))
                 for row, track in enumerate(track_names(name, cells.shape[1])):
                     codes[track] = np.ascontiguousarray(cells[:, row])
+            time = microseconds(batch.column(self.time), self.source)
             yield Events(
                 entity_index,
-                microseconds(batch.column(self.time), self.source),
+                time,
                 _session_ids(batch.column(self.session)) if self.session else None,
                 codes,
-                {name: self._numbers(batch, name) for name in self.numbers},
+                {name: self._numbers(batch, name) for name in self.numbers}
+                | {name: self._lead_days(batch, name, time) for name in self.moments},
             )
+
+    def _lead_days(self, batch: pa.RecordBatch, name: str, time: np.ndarray) -> np.ndarray:
+        """Days from each event to a moment that it names, float32 (rows,); not-a-number where that is not known."""
+        with named_column(name, self.source):
+            timestamp, is_known = known_moments(batch.column(name))
+        return np.where(is_known, (timestamp - time) / DAY, np.nan).astype(np.float32)
 
     def _numbers(self, batch: pa.RecordBatch, name: str) -> np.ndarray:
         """A number column, float32 (rows,)."""

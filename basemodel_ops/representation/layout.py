@@ -15,6 +15,7 @@ MEANINGS = {
     "sum": "log-scaled decayed sum of a number, as if its source had always been observed",
     "mean": "log-scaled decayed mean of a number",
     "last": "log-scaled newest value of a number",
+    "elapsed": "log-scaled days from a moment to the cutoff, negative of one ahead; is it known; days from its event",
     "count": "log(1 + decayed count) of each of the most frequent values, as if always observed",
     "session": "log(1 + decayed number of sessions) with each of these values, as if always observed",
     "recency": "2^(-days since / 28) of each of the most frequent values; 0 never",

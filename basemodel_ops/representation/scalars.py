@@ -1,5 +1,7 @@
 """Automatic scalars: counts, sums, recency and gaps per source and window."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from basemodel_ops.encoders.numbers import signed_log1p
@@ -14,14 +16,15 @@ ABSENT_DAYS = 3650.0
 """How long ago an event is said to be that never was: the same at every cutoff, in training as in scoring."""
 
 
-def _totals(history: History) -> np.ndarray:
+def _totals(history: History, numbers: Sequence[str] | None) -> np.ndarray:
     """Running totals before each event, float64 (events + 1, 3 + numbers): events, sessions, active days, sums."""
     entity_index = history.entity_index
     day = history.time // DAY
     first = np.ones(len(day), bool)
     first[1:] = (day[1:] != day[:-1]) | (entity_index[1:] != entity_index[:-1])
     columns = [np.ones(len(day)), _starts(history, entity_index), first]
-    columns += [np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0) for values in history.numbers.values()]
+    numbers = list(history.numbers) if numbers is None else numbers
+    columns += [np.nan_to_num(history.numbers[name].astype(np.float64), posinf=0, neginf=0) for name in numbers]
     totals = np.zeros((len(columns), len(day) + 1))  # columns first: long rows are summed many times faster
     for total, column in zip(totals, columns, strict=True):
         np.cumsum(column, out=total[1:])
@@ -52,14 +55,19 @@ def scalar_names(history_numbers: list[str], windows: tuple[int, ...]) -> list[s
 
 
 def history_scalars(
-    history: History, cutoffs: np.ndarray, windows: tuple[int, ...], first_event_time: int
+    history: History,
+    cutoffs: np.ndarray,
+    windows: tuple[int, ...],
+    first_event_time: int,
+    numbers: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Scalars of what happened before each cutoff, float32 (entities, cutoffs, scalars), log-scaled.
 
     Amounts of windows that reach back beyond `first_event_time`, the source's first event (microseconds), stand for
     whole windows; those of all time, and the tenure, are per year observed. Cutoffs are shared, or (entities, cutoffs).
+    Summed are the `numbers` named, or all.
     """
-    totals = _totals(history)
+    totals = _totals(history, numbers)
     end = history.positions(cutoffs)
     begin = np.broadcast_to(history.start[:-1, None], end.shape)
     blocks = []
@@ -85,12 +93,14 @@ def history_scalars(
     return signed_log1p(np.concatenate([*blocks, rest], axis=2)).astype(np.float32)
 
 
-def target_scalars(history: History, cutoffs: np.ndarray, horizons: tuple[int, ...]) -> np.ndarray:
+def target_scalars(
+    history: History, cutoffs: np.ndarray, horizons: tuple[int, ...], numbers: Sequence[str] | None = None
+) -> np.ndarray:
     """Activity in [cutoff, cutoff + horizon): any event, log counts and log sums, then the log days to the next event.
 
     float32 (entities, cutoffs, horizons x (4 + numbers) + 1). Cutoffs are shared, or (entities, cutoffs).
     """
-    totals, begin = _totals(history), history.positions(cutoffs)
+    totals, begin = _totals(history, numbers), history.positions(cutoffs)
     blocks = []
     for days in horizons:
         change = totals[history.positions(cutoffs + days * DAY)] - totals[begin]

@@ -45,6 +45,7 @@ def test_their_rows_hold_their_attributes_and_an_empty_history(answered: Answere
     assert len(np.unique(examples.entity[is_strange])) == PEOPLE_UNSEEN
     rows = np.flatnonzero(is_strange)
     assert (examples.gather(rows, examples.positions("attribute")).sum(axis=1) == 1).all()  # one ward each
+    assert not len(examples.positions("elapsed"))  # all are known since the same day: days since it are the date
     assert len(np.unique(examples.gather(rows, examples.positions("scalar")), axis=0)) == 1
     assert not examples.gather(rows, examples.positions("count")).any()
     assert check_point_in_time(workspace).passed

@@ -124,7 +124,9 @@ def _without_later_attributes(
     values, until = attributes.values.copy(), attributes.until.copy()
     values[later] = values[generator.permutation(later)]
     until[ends] = until[generator.permutation(ends)]
-    return replace(attributes, values=values, until=until)
+    moments = attributes.moments.copy()
+    moments[later] = moments[generator.permutation(later)]
+    return replace(attributes, values=values, until=until, moments=moments)
 
 
 class _Stored:

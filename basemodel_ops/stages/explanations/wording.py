@@ -11,6 +11,7 @@ from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.contract.types import Contract
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.representation.build import RECENCY_HALF_LIFE
+from basemodel_ops.representation.elapsed import DAYS, KNOWN, LEAD
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.representation.scalars import ABSENT_DAYS
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
@@ -129,6 +130,8 @@ class Wording:
                 return f"{what} of {column} of {source}, halved every {detail} days", signed_expm1, ()
             case "last":
                 return f"last {column} of {source}", signed_expm1, ()
+            case "elapsed":
+                return _elapsed(source, column, detail)
             case "count":
                 values = self._values(block, is_public)
                 return [f"{column} {value}, events halved every {detail} days" for value in values], np.expm1, ()
@@ -194,6 +197,13 @@ def _scalar(source: str, detail: str) -> tuple[str, Callable[[np.ndarray], np.nd
         "overdue": f"days since the last of {source}, in usual gaps",
     }
     return words.get(detail, f"{detail} of {source}"), _days if detail == "mean_gap" else signed_expm1
+
+
+def _elapsed(source: str, column: str, detail: str) -> tuple[str, Callable[[np.ndarray], np.ndarray], tuple[str, ...]]:
+    if detail == KNOWN:
+        return f"{column} of {source} is known", _identity, ("no", "yes")
+    what = {DAYS: f"days since {column} of {source}", LEAD: f"days to {column} from its {source}"}
+    return what[detail], signed_expm1, ()
 
 
 def _measured(measure: str, source: str, is_sum: bool) -> str:

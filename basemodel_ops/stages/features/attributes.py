@@ -7,12 +7,17 @@ import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import AttributeSource
 from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.encoders.time import known_moments
+from basemodel_ops.representation.elapsed import elapsed_specs, elapsed_values
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import categories, columns_of
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen
 from basemodel_ops.stages.snapshot.times import microseconds
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import rows_query
+
+UNKNOWN = np.iinfo(np.int64).min
+"""A moment that is not known."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +29,22 @@ class EntityAttributes:
     entity_index: np.ndarray  # (facts,) entity index, sorted
     since: np.ndarray  # (facts,) microseconds
     until: np.ndarray  # (facts,) microseconds, the last cutoff that sees it
+    moments: np.ndarray  # (facts, columns) microseconds, `UNKNOWN` where there is none
+    planned: tuple[bool, ...]  # whether moments of each column may lie ahead
 
     def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
         timestamps = np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1]))
-        out = np.zeros((*timestamps.shape, self.values.shape[1]), np.float16)
+        length = self.values.shape[1]
+        out = np.zeros((*timestamps.shape, length + 2 * len(self.planned)), np.float16)
         for row in range(*np.searchsorted(self.entity_index, [low, high])):
             entity = self.entity_index[row] - low
             is_known = (timestamps[entity] > self.since[row]) & (timestamps[entity] <= self.until[row])
-            out[entity, is_known] = self.values[row]
+            out[entity, is_known, :length] = self.values[row]
+            for column, planned in enumerate(self.planned):
+                moment = self.moments[row, column]
+                elapsed = elapsed_values(moment, moment != UNKNOWN, timestamps[entity, is_known], planned)
+                out[entity, is_known, length + 2 * column : length + 2 * column + 2] = elapsed
         return out
 
 
@@ -62,7 +74,14 @@ def read_attributes(
     for name, fitted in encoder.encoders().items():
         layout.append((kind, source.name, name, "", len(fitted.names)))
         blocks.append(fitted.features(table.column(name).combine_chunks()).astype(np.float16))
+    dated = encoder.moments
+    layout += elapsed_specs(source.name, dated, with_lead=False)
+    known_by_column = [known_moments(table.column(name).combine_chunks()) for name in dated]
+    moment = np.array([np.where(is_known, timestamp, UNKNOWN) for timestamp, is_known in known_by_column], np.int64)
+    moment = moment.reshape(len(dated), len(entity_index)).T
     order = np.lexsort((since, entity_index))
     order = order[entity_index[order] >= 0]
     values = np.hstack(blocks) if blocks else np.zeros((len(entity_index), 0), np.float16)
-    return EntityAttributes(layout, values[order], entity_index[order], since[order], until[order])
+    return EntityAttributes(
+        layout, values[order], entity_index[order], since[order], until[order], moment[order], tuple(dated.values())
+    )

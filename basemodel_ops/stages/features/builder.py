@@ -30,7 +30,7 @@ from basemodel_ops.settings import Settings
 from basemodel_ops.stages.features.attributes import read_attributes
 from basemodel_ops.stages.features.embedding_artifact import CodesArtifact, EmbeddingArtifact
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, categories, numbers
+from basemodel_ops.stages.features.encoding import SKETCHED_ABOVE, categories, moments, numbers
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen, event_reader, read_entities, read_events
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.times import to_datetime, to_microseconds
@@ -145,7 +145,7 @@ def _plan(settings: Settings, store: ArtifactStore, event: EventSource) -> Sourc
     cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
     return SourcePlan(
         event.name, artifact.first_event_time, tuple(numbers(event)), items, codes, vectors, settings.width,
-        settings.depth, cells, densities, vocabularies,
+        settings.depth, cells, densities, moments(event), vocabularies,
     )  # fmt: skip
 
 

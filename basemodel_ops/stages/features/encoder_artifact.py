@@ -31,6 +31,16 @@ class EncoderArtifact:
         return self.artifact.json("began")
 
     @property
+    def moments(self) -> dict[str, bool]:
+        """Columns of moments of dated facts from which days are counted, and whether each is planned."""
+        return self.artifact.json("moments") if "moments.json" in self.artifact.names else {}
+
+    @staticmethod
+    def write_moments(writer: ArtifactWriter, moments: Mapping[str, bool]) -> None:
+        """Write from which columns of moments days are counted, and whether each is planned."""
+        writer.json("moments", dict(moments))
+
+    @property
     def sizes(self) -> dict[str, int]:
         """How many values each vocabulary has, by column or fact."""
         names = [name.removesuffix(".parquet") for name in self.artifact.names if name.endswith(".parquet")]

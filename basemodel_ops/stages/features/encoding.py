@@ -27,6 +27,9 @@ SKETCHED_ABOVE = 1000
 FITTED_ROWS = 1_000_000
 """Newest events from which the encoder of a column that is no category is fitted."""
 
+COMMON = 0.5
+"""Share of facts that may have the same moment for days since it to be told."""
+
 Sizes = dict[str, float | int | str]
 
 
@@ -38,6 +41,12 @@ def categories(source: EventSource | AttributeSource) -> list[str]:
 def numbers(source: EventSource | AttributeSource) -> list[str]:
     """Names of the number columns."""
     return [column.name for column in source.columns if column.type is ColumnType.NUMBER]
+
+
+def moments(source: EventSource | AttributeSource) -> dict[str, bool]:
+    """Names of the columns of moments with a date but the time of the events, and whether each is planned."""
+    time = source.time if isinstance(source, EventSource) else None
+    return {column.name: column.planned for column in source.columns if column.is_dated and column.name != time}
 
 
 def others(source: EventSource | AttributeSource) -> dict[str, str]:
@@ -214,4 +223,14 @@ def _fit_attributes(
         with named_column(name, source.name):
             fitted[name] = _fitted(settings, kind, [table.column(name)])
     EncoderArtifact.write_encoders(writer, fitted)
+    if source.valid_from:
+        dated = {source.valid_from: False, **moments(source)}
+        varied = {name: planned for name, planned in dated.items() if _varies(table.column(name))}
+        EncoderArtifact.write_moments(writer, varied)
     return sizes
+
+
+def _varies(column: pa.ChunkedArray) -> bool:
+    """Whether no moment is that of more than `COMMON` of the rows: days since one that all share are the date."""
+    counts = pc.value_counts(column.drop_null()).field("counts").to_numpy() if column.drop_null() else np.zeros(0)
+    return len(counts) > 0 and counts.max() <= COMMON * counts.sum()

@@ -13,7 +13,7 @@ from basemodel_ops.representation import EventReader, Events, History, sorted_ev
 from basemodel_ops.scratch import scratch_folder
 from basemodel_ops.settings import Settings
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.encoding import categories, numbers
+from basemodel_ops.stages.features.encoding import categories, moments, numbers
 from basemodel_ops.warehouse.base import Warehouse
 from basemodel_ops.warehouse.queries import column_of, entities_query, events_query
 
@@ -91,6 +91,7 @@ def event_reader(
         tuple(numbers(event)),
         maps,
         encoder.encoders(),
+        tuple(moments(event)),
     )
 
 

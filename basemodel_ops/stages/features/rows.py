@@ -54,7 +54,7 @@ class Represented(ABC):
     def positions(self, *kinds: str, without: tuple[str, ...] = ()) -> np.ndarray:
         """Input positions of blocks of these kinds, leaving out attribute sources named in `without`."""
         blocks = [b for b in self.layout.blocks if b.kind in kinds]
-        blocks = [b for b in blocks if not (b.kind in ATTRIBUTES and b.source in without)]
+        blocks = [b for b in blocks if not (b.kind in (*ATTRIBUTES, "elapsed") and b.source in without)]
         return np.concatenate([np.arange(b.offset, b.end) for b in blocks] or [np.zeros(0, np.int64)])
 
     def has_history(self, rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from basemodel_ops.representation import Layout
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages.features.rows import Represented
 
-READ = ("scalar", "sum", "mean", "last", "attribute", "calendar")
+READ = ("scalar", "sum", "mean", "last", "elapsed", "attribute", "calendar")
 """Kinds of blocks from which activity is predicted: few numbers that say most of it. Facts without a date are not among
 them: at a past cutoff they may be hindsight."""
 

@@ -78,5 +78,5 @@ def _column_numbers(column: Column, settings: Settings, values: int) -> int:
     if column.type is ColumnType.NUMBER:
         return (len(settings.windows) + 1) + 2 * half_lives + 1 + 32 * half_lives + EVENTS
     if column.type is ColumnType.TIME:
-        return 84 * half_lives
+        return 84 * half_lives + 3
     return (DENSITY + 1) * half_lives if column.type in (ColumnType.TEXT, ColumnType.IMAGE) else 0

@@ -38,6 +38,16 @@ def test_a_personal_column_without_a_purpose_is_never_read(tmp_path: Path, colum
     assert after.personal == ()
 
 
+def test_only_moments_are_planned(tmp_path: Path) -> None:
+    models = hospital()
+    mark(models, "visits", "cost", planned=True)
+    (problem,) = problems(tmp_path, models)
+    assert "'cost' is read as `number` and cannot be `planned`" in problem
+    mark(models, "visits", "cost", planned=True, type="time")
+    (problem,) = problems(tmp_path, models)
+    assert "cannot be read as `time`" in problem
+
+
 def test_an_annotated_type_does_not_open_a_withheld_column(tmp_path: Path) -> None:
     models = hospital()
     mark(models, "clinics", "town", pii=True, type="category")

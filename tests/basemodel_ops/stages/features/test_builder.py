@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from basemodel_ops.representation.elapsed import elapsed_specs
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.features.attributes import EntityAttributes
+from basemodel_ops.stages.features.attributes import UNKNOWN, EntityAttributes
 from basemodel_ops.stages.features.builder import Builder
 from tests.basemodel_ops.representation.histories import FIRST, HOUR, plan, random_history
 
@@ -24,9 +25,10 @@ def facts_of(seed: int) -> EntityAttributes:
     entity_index, since = generator.integers(0, 10, 40), FIRST + generator.integers(0, 30 * 24, 40) * HOUR
     order = np.lexsort((since, entity_index))
     values = generator.integers(1, 9, (40, 2)).astype(np.float16)
-    return EntityAttributes(
-        [("attribute", "people", "tariff", "", 2)], values, entity_index[order], since[order], np.full(40, 2**62)
-    )
+    layout = [("attribute", "people", "tariff", "", 2), *elapsed_specs("people", ("signed_up",), with_lead=False)]
+    moment = FIRST + generator.integers(-9, 40 * 24, (40, 1)) * HOUR
+    moment[::7] = UNKNOWN
+    return EntityAttributes(layout, values, entity_index[order], since[order], np.full(40, 2**62), moment, (False,))
 
 
 def cutoffs_per_entity(seed: int) -> np.ndarray:
@@ -44,8 +46,12 @@ def test_attributes_are_the_newest_known_strictly_before_the_own_cutoff(seed: in
         np.testing.assert_array_equal(result[entity], attributes.at(LOW, LOW + ENTITIES, row)[entity])
         for index, cutoff in enumerate(row):
             known = np.flatnonzero((attributes.entity_index == LOW + entity) & (attributes.since < cutoff))
-            expected = attributes.values[known[-1]] if len(known) else np.zeros(2)
-            np.testing.assert_array_equal(result[entity, index], expected)
+            expected = np.zeros(4)
+            if len(known):
+                expected[:2], moment = attributes.values[known[-1]], int(attributes.moments[known[-1], 0])
+                if UNKNOWN < moment < cutoff:  # what lies ahead is not planned
+                    expected[2:] = np.log1p((cutoff - moment) / DAY), 1
+            np.testing.assert_allclose(result[entity, index], expected, rtol=1e-3)
 
 
 @settings(max_examples=10, deadline=None)

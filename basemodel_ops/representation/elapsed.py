@@ -1,0 +1,67 @@
+"""Days between a moment that a row names and a cutoff: since signing up, until a contract ends.
+
+A moment ahead of the cutoff is unknown, unless it is planned: a table that is filled in later, as when an order comes
+back, would tell the future otherwise.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from basemodel_ops.encoders.numbers import signed_log1p
+from basemodel_ops.representation.history import DAY, History
+from basemodel_ops.representation.layout import Spec
+
+DAYS, KNOWN, LEAD = "days", "known", "lead"
+"""Details of blocks: days from the moment to the cutoff, whether it is known, days from its event to it."""
+
+
+def elapsed_specs(source: str, names: Mapping[str, bool] | tuple[str, ...], with_lead: bool) -> list[Spec]:
+    """Blocks of `elapsed_values`, or `history_elapsed` with the lead."""
+    details = (DAYS, KNOWN, LEAD) if with_lead else (DAYS, KNOWN)
+    return [("elapsed", source, name, detail, 1) for name in names for detail in details]
+
+
+def elapsed_values(timestamp: np.ndarray, is_known: np.ndarray, cutoff: np.ndarray, planned: bool) -> np.ndarray:
+    """Log-scaled days from moments to cutoffs, negative of what is ahead, and whether they are known there.
+
+    float32 (..., 2), 0 where unknown.
+
+    Args:
+        timestamp: Microseconds; int64 of any shape.
+        is_known: Whether there is one, of that shape.
+        cutoff: Microseconds, of a shape that broadcasts to it.
+        planned: Whether moments ahead are known as well.
+    """
+    days = (cutoff - np.where(is_known, timestamp, cutoff)) / DAY
+    is_seen = is_known & (planned | (days > 0))
+    return np.stack([np.where(is_seen, signed_log1p(days), 0), is_seen], axis=-1).astype(np.float32)
+
+
+def history_elapsed(history: History, names: Mapping[str, bool], cutoffs: np.ndarray) -> np.ndarray:
+    """The newest moment of each column among the events before each cutoff, float32 (entities, cutoffs, 3 x columns).
+
+    Days to the cutoff and whether it is known, as in `elapsed_values`, and log-scaled days from its event to it. Of
+    several, the newest event that knew it tells, as far as it is seen from the cutoff.
+
+    Args:
+        history: Of the entities, with the days from each event to the moments in its numbers.
+        names: Columns, and whether each is planned.
+        cutoffs: Microseconds, shared (cutoffs,) or of each entity (entities, cutoffs).
+    """
+    end = history.positions(cutoffs)
+    blocks = [np.zeros((*end.shape, 0), np.float32)]
+    for name, planned in names.items():
+        lead = history.numbers[name].astype(np.float64)
+        # The newest event that knows the moment, at or before each event; of events of others too, who are left out.
+        newest = np.maximum.accumulate(np.where(np.isfinite(lead), np.arange(len(lead)), -1))
+        at = newest[np.maximum(end - 1, 0)] if len(lead) else np.full(end.shape, -1)
+        is_known = (end > history.start[:-1, None]) & (at >= history.start[:-1, None])
+        at = np.where(is_known, at, 0)
+        days = lead[at] if len(lead) else np.zeros(end.shape)
+        time = history.time[at] if len(lead) else np.zeros(end.shape, np.int64)
+        timestamp = time + np.round(np.where(is_known, days, 0) * DAY).astype(np.int64)
+        values = elapsed_values(timestamp, is_known, cutoffs, planned)
+        lead_values = np.where(values[..., 1] > 0, signed_log1p(days), 0)
+        blocks += [values, lead_values[..., None].astype(np.float32)]
+    return np.concatenate(blocks, axis=-1)

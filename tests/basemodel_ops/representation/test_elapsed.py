@@ -1,0 +1,91 @@
+"""Days since moments that rows name: by a loop over the events, and never of what lies ahead unless it is planned."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.encoders.numbers import signed_log1p
+from basemodel_ops.representation.elapsed import elapsed_specs, elapsed_values, history_elapsed
+from basemodel_ops.representation.events import EventReader
+from basemodel_ops.representation.history import DAY, History
+
+from .histories import FIRST, HOUR, random_history, where
+
+CUTOFFS = FIRST + np.array([0, 9, 10, 25, 40]) * DAY
+
+
+def with_moments(seed: int) -> History:
+    """A history whose events name a moment up to twelve days before or after, or none."""
+    history, generator = random_history(seed), np.random.default_rng(seed + 1)
+    lead = (generator.integers(-12 * 24, 12 * 24, len(history.time)) * HOUR / DAY).astype(np.float32)
+    lead[generator.random(len(lead)) < 0.3] = np.nan
+    return replace(history, numbers={**history.numbers, "ends": lead})
+
+
+def newest_by_loop(history: History, cutoff: int, entity: int, planned: bool) -> tuple[float, float, float]:
+    result = (0.0, 0.0, 0.0)
+    for event in range(history.start[entity], history.start[entity + 1]):
+        lead = float(history.numbers["ends"][event])
+        if history.time[event] < cutoff and np.isfinite(lead):
+            days = (cutoff - history.time[event]) / DAY - lead
+            is_known = planned or days > 1e-9
+            result = (days, 1.0, lead) if is_known else (0.0, 0.0, 0.0)
+    return result
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.booleans())
+def test_the_newest_event_that_knows_a_moment_tells_it(seed: int, planned: bool) -> None:
+    history = with_moments(seed)
+    result = history_elapsed(history, {"ends": planned}, CUTOFFS)
+    assert result.shape == (history.entities, len(CUTOFFS), len(elapsed_specs("visits", ("ends",), with_lead=True)))
+    for entity in range(history.entities):
+        for index, cutoff in enumerate(CUTOFFS):
+            days, known, lead = newest_by_loop(history, int(cutoff), entity, planned)
+            expected = [signed_log1p(np.array(days)), known, signed_log1p(np.array(lead))]
+            np.testing.assert_allclose(result[entity, index], expected, atol=1e-4)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_what_happens_later_changes_nothing(seed: int) -> None:
+    """Neither later events nor moments ahead of the cutoff, as a table that is filled in afterwards has them."""
+    history, cutoff = with_moments(seed), CUTOFFS[2:3]
+    early = where(history, history.time < cutoff[0])
+    for planned in (True, False):
+        np.testing.assert_array_equal(
+            history_elapsed(history, {"ends": planned}, cutoff), history_elapsed(early, {"ends": planned}, cutoff)
+        )
+    lead = early.numbers["ends"].copy()
+    is_future = early.time + lead * DAY >= cutoff[0]
+    lead[is_future] += 5
+    moved = replace(early, numbers={**early.numbers, "ends": lead})
+    np.testing.assert_array_equal(
+        history_elapsed(moved, {"ends": False}, cutoff), history_elapsed(early, {"ends": False}, cutoff)
+    )
+
+
+def test_a_planned_end_is_so_many_days_ahead() -> None:
+    cutoff = np.array([FIRST])
+    future, passed = (elapsed_values(cutoff + days * DAY, np.array([True]), cutoff, planned=True) for days in (30, -30))
+    np.testing.assert_allclose(future, [[-np.log(31), 1]], rtol=1e-6)
+    np.testing.assert_allclose(passed, [[np.log(31), 1]], rtol=1e-6)
+    np.testing.assert_array_equal(elapsed_values(cutoff + DAY, np.array([True]), cutoff, planned=False), [[0, 0]])
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp("us"), pa.timestamp("ns"), pa.date32(), pa.timestamp("us", "Asia/Tokyo")]
+)
+def test_the_reader_counts_days_from_the_event_to_what_it_names(kind: pa.DataType) -> None:
+    reader = EventReader("plans", Vocabulary(pa.array(["a"]), np.array([1])), "person", "at", moments=("ends",))
+    day = 20_000
+    ends = pa.array([(day + 3) * DAY, None, 0], pa.timestamp("us", getattr(kind, "tz", None))).cast(kind)
+    batch = pa.record_batch({"person": ["a"] * 3, "at": pa.array([day * DAY] * 3, pa.timestamp("us")), "ends": ends})
+    (events,) = reader.read([batch])
+    np.testing.assert_array_equal(events.numbers["ends"], np.array([3, np.nan, -day], np.float32))
+    assert reader.empty_events().numbers.keys() == events.numbers.keys()
