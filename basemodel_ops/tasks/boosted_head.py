@@ -19,6 +19,23 @@ MOST_TREES = 2_000
 """Trees of a model of many classes, each of which takes one a round, about."""
 
 
+FULL_TREES, LEAST_SHARE = 800, 0.25
+"""Trees of a model up to which it learns from all rows that others do; of more from fewer, but this share at least."""
+
+
+def _rounds(kind: TaskType, target: np.ndarray, rounds: int) -> tuple[int, int]:
+    """Outputs of a model of these targets, each of which takes a tree a round, and the rounds that are left it."""
+    task_kind = kind_of(kind)
+    outputs = task_kind.outputs(target) if task_kind.has_many_outputs else 1
+    return outputs, rounds if outputs == 1 else min(rounds, max(MOST_TREES // outputs, 20))
+
+
+def rows_share(kind: TaskType, target: np.ndarray, rounds: int) -> float:
+    """Share of the rows of a yes or no that a boosted model of these targets learns from: many classes, many trees."""
+    outputs, kept = _rounds(kind, target, rounds)
+    return min(max(FULL_TREES / (outputs * kept), LEAST_SHARE), 1.0)
+
+
 SMOOTH: dict[str, object] = {"num_leaves": 15, "feature_fraction": 0.3, "extra_trees": True, "lambda_l2": 20.0}
 
 
@@ -77,10 +94,9 @@ class BoostedHead:
             **SHARED, **self.style, "objective": self.objective, "learning_rate": self.rate, "max_bin": 63,
             "min_data_in_leaf": self.least, "bagging_fraction": 0.8, "bagging_freq": 1, "num_threads": 1,
         }  # fmt: skip
-        kind, rounds = kind_of(self.kind), self.rounds
-        if kind.has_many_outputs:
-            outputs = kind.outputs(target)
-            settings["num_class"], rounds = outputs, min(rounds, max(MOST_TREES // outputs, 20))
+        outputs, rounds = _rounds(self.kind, target, self.rounds)
+        if kind_of(self.kind).has_many_outputs:
+            settings["num_class"] = outputs
         self._boosters = learn_members(
             settings, features, target, rounds, self.seed, None, weight, self.members, self.categories
         )

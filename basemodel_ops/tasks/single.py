@@ -9,7 +9,7 @@ import numpy as np
 from basemodel_ops.contract.task_types import FORMS
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.blending import blend
-from basemodel_ops.tasks.boosted_head import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
+from basemodel_ops.tasks.boosted_head import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, rows_share
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
 from basemodel_ops.tasks.feature_sets import RECIPES, FeatureSets
 from basemodel_ops.tasks.heads import Head, LinearHead, State, TermHead, ZeroShotHead
@@ -112,7 +112,8 @@ def fit_heads(
     def fit(name: str) -> Head:
         recipe, feature_set = recipes[name]
         head = _head(recipe, kind, len(target), seed, feature_sets.is_raw, metric)
-        most = int(numbers * NUMBER_WEIGHTS.get(recipe, 1)) // FORMS[kind].rows_each
+        share = rows_share(kind, target, head.rounds) if isinstance(head, BoostedHead) else 1.0
+        most = int(numbers * share * NUMBER_WEIGHTS.get(recipe, 1)) // FORMS[kind].rows_each
         width = feature_sets.width(feature_set)
         if isinstance(head, BoostedHead) and recipe == "newest":
             head.columns, head.categories = feature_sets.newest, feature_sets.categories

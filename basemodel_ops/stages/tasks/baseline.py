@@ -18,7 +18,7 @@ from basemodel_ops.stages.features.encoding import categories, numbers
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.snapshot.times import microseconds
-from basemodel_ops.tasks.boosted_head import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead
+from basemodel_ops.tasks.boosted_head import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, rows_share
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import gain
 from basemodel_ops.tasks.split import DAY
@@ -155,7 +155,8 @@ def reference_predictions(
             return BoostedHead(of, ROUNDS, seed, RATE, 20, style=style, members=members)
 
         head = task_kind.head("boosted", make, kind)
-        training_rows = np.sort(np.random.default_rng((seed, 6)).permutation(indices)[:ROWS])
+        most = int(ROWS * rows_share(kind, target, ROUNDS))
+        training_rows = np.sort(np.random.default_rng((seed, 6)).permutation(indices)[:most])
         task_kind.fit(head, features[training_rows], targets_known(training_rows, part), None)
         return task_kind.predict(head, features[parts[part]])
 

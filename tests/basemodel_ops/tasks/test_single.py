@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from basemodel_ops.contract.types import METRICS_OF, TaskType
-from basemodel_ops.tasks.boosted_head import BoostedHead
+from basemodel_ops.tasks.boosted_head import BoostedHead, rows_share
 from basemodel_ops.tasks.calibration import Calibration
 from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
@@ -215,3 +215,11 @@ def test_there_is_no_head_of_newest_items_where_few_are_known() -> None:
     feature_sets, _ = of_newest_items(0, 50)
     assert "newest items" in feature_sets.heads
     assert "newest items" not in replace(feature_sets, newest=None, categories=None).heads
+
+
+@pytest.mark.parametrize(("classes", "share"), [(2, 1.0), (8, 1.0), (16, 0.5), (35, 0.4), (400, 0.25)])
+def test_many_classes_are_many_trees_and_learn_from_fewer_rows(classes: int, share: float) -> None:
+    """Of 100 rounds: a tree a class and round, 2,000 trees about, of which 800 learn from all rows."""
+    target = np.arange(10 * classes) % classes
+    assert rows_share(TaskType.MULTICLASS, target, 100) == pytest.approx(share, rel=0.03)
+    assert rows_share(TaskType.BINARY, target % 2, 100) == 1.0
