@@ -120,7 +120,10 @@ def _yaml(content: object) -> str:
 def _needed(proposal: Proposal, table: SeenTable) -> list[str]:
     """Columns without which a row of a table says nothing."""
     results = [name for event in proposal.events if event.table is table for name in (proposal.entity, event.time)]
-    return results or [key for attributes, key in proposal.attributes if attributes is table]
+    if results:
+        return results
+    keys = [key for attributes, key in proposal.attributes if attributes is table]
+    return [*keys, *([table.valid_from] if proposal.entity in keys and table.valid_from else [])]
 
 
 def _model(proposal: Proposal, table: SeenTable) -> str:
@@ -165,8 +168,13 @@ def _declared(proposal: Proposal, table: SeenTable) -> dict[str, object]:
         what = f"What happened. One row per event, read from {table.origin}."
     else:
         key = next(key for attributes, key in proposal.attributes if attributes is table)
-        meta = {"attribute": {"key": key}}
-        what = f"Facts by {key}, read from {table.origin}."
+        # Facts of items count as always known; those of whom is asked are read by questions of a time once dated.
+        known = {"valid_from": table.valid_from} if key == proposal.entity and table.valid_from else {}
+        meta = {"attribute": {"key": key, **known}}
+        since = (
+            f", taken as known from {table.valid_from} on: remove `valid_from` where they are of later" if known else ""
+        )
+        what = f"Facts by {key}, read from {table.origin}{since}."
     columns: list[dict[str, object]] = []
     for seen_column in table.columns:
         about = annotation(proposal, table, seen_column) if seen_column.name not in _needed(proposal, table) else {}

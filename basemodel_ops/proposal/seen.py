@@ -1,5 +1,6 @@
 """What is seen of tables that are there: their columns, as they name them and as models will."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -7,6 +8,12 @@ from pathlib import Path
 from sqlglot import exp
 
 from basemodel_ops.contract.inference import family, is_timestamp
+
+BEGINNING = re.compile(
+    r"(^|_)(sign(ed)?_?up|regist(ered|ration)|created|joined|enrol(l)?ed|opened|activated|onboarded|debut|since|valid_from)"
+    r"(_|$)"
+)
+"""Words for the day from which on somebody is known."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,12 @@ class SeenTable:
         if not isinstance(self.read, exp.Table):
             return files
         return f"{self.read.name} of {files}" if files else f"{self.read.db}.{self.read.name}"
+
+    @property
+    def valid_from(self) -> str | None:
+        """The column that by its name says when whoever a row is about began; None where none is known of every row."""
+        named = (c for c in self.columns if c.is_timestamp and not c.nulls and c.distinct > 1)
+        return next((c.name for c in named if BEGINNING.search(c.name.lower())), None)
 
     def column(self, name: str) -> SeenColumn | None:
         """A column by the name that models will give it; None where there is none."""

@@ -74,7 +74,9 @@ def _proposed(proposal: "Proposal") -> Table:
         why = f"entity {proposal.entity}, time {event.time}{session}"
         table.add_row(event.table.name, _rows(event.table), "events", why)
     for attributes, key in proposal.attributes:
-        table.add_row(attributes.name, _rows(attributes), "facts", f"one row per {key}")
+        since = f", known from {attributes.valid_from} on" if attributes.valid_from else ", undated: for traits only"
+        why = f"one row per {key}{since if key == proposal.entity else ''}"
+        table.add_row(attributes.name, _rows(attributes), "facts", why)
     for unused, why in proposal.unused:
         table.add_row(unused.name, _rows(unused), "not used", why)
     return table

@@ -82,6 +82,32 @@ def test_columns_are_annotated_where_names_and_types_do_not_tell(proposal: Propo
     assert of(customers, "e_mail") == {"pii": True}
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        ("signed_up", "date '2023-01-01' + cast(i as integer)", "signed_up"),
+        ("customer_since", "date '2023-01-01' + cast(i as integer)", "customer_since"),
+        ("born", "date '1970-01-01' + cast(i as integer)", None),  # by its name no beginning
+        ("signed_up", "case when i > 3 then date '2023-01-01' + cast(i as integer) end", None),  # not of everyone
+        ("signed_up", "date '2023-01-01'", None),  # of nobody
+        ("joined", "'week ' || i % 5", None),  # no moments
+    ],
+)
+def test_attributes_are_known_from_the_day_on_which_each_began(
+    tmp_path: Path, column: str, values: str, expected: str | None
+) -> None:
+    query = f"select i % 30 as user_id, 'k' || i % 3 as kind, {DAILY} from range(300) as t (i)"
+    people = f"select i as user_id, 't' || i % 3 as tier, {values} as {column} from range(30) as t (i)"
+    paths = [csv(tmp_path, "visits.csv", query), csv(tmp_path, "users.csv", people)]
+    proposal = propose(look(paths))
+    (users,) = [table for table, _ in proposal.attributes]
+    assert users.valid_from == expected
+    written = "".join(
+        text for name, text in files_of(proposal, tmp_path, datetime(2026, 1, 1)).items() if name.endswith(".yml")
+    )
+    assert ("valid_from:" in written) == (expected is not None)
+
+
 def test_an_entity_may_be_named(tables: list[SeenTable]) -> None:
     assert propose(tables, "product_code").entity == "product_code"
     with pytest.raises(DataError, match=r"No column colour .* There are: .*customer_id"):
