@@ -177,6 +177,12 @@ def _check_predicts(
 
 def _check_aggregate(reader: ManifestReader, name: str, kind: TaskType, predicts: Any, source: EventSource) -> None:
     allowed = FORMS[kind].aggregates
+    if not allowed:
+        reader.problems.append(
+            f"Model {name}: a {kind.value} task takes no `predicts`, as the foundation model foresees no such answer. "
+            "Remove it: the target column is what is learnt."
+        )
+        return
     if predicts.aggregate not in allowed:
         reader.problems.append(
             f"Model {name}: predicts.aggregate {predicts.aggregate and str(predicts.aggregate)!r} is nothing that a "

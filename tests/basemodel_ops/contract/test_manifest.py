@@ -155,6 +155,11 @@ def predicts_no_column(models: Models) -> None:
     meta(models, "reasons_14d", "task")["predicts"] = {"source": "visits", "column": "diagnosis"}
 
 
+def prediction_of_classes(models: Models) -> None:
+    task = meta(models, "returns_14d", "task")
+    task["type"], task["predicts"] = "multiclass", {"source": "visits", "column": "reason"}
+
+
 def aggregate_of_another_type(models: Models) -> None:
     meta(models, "returns_14d", "task")["predicts"] = {"source": "visits", "aggregate": "sum", "column": "cost"}
 
@@ -272,6 +277,7 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (references_nothing, ("visits", "'clinic_id'", "'hospitals'", "['clinics']", "Name one of these")),
     (predicts_no_source, ("reasons_14d", "'calls'", "['visits']", "Name one of these")),
     (predicts_no_column, ("reasons_14d", "'diagnosis'", "'clinic_id.town'", "Name one of these")),
+    (prediction_of_classes, ("returns_14d", "multiclass", "takes no `predicts`", "Remove it")),
     (aggregate_of_another_type, ("returns_14d", "'sum'", "binary", "['any', 'none']", "Name one")),
     (already_had_of_no_items, ("returns_14d", "already_had", "binary", "Remove it")),
     (already_had_unknown, ("reasons_14d", "already_had", "'keep'", "'remove'", "'hide'")),
