@@ -133,6 +133,9 @@ def test_bins_hold_enough_entities_and_follow_the_values(
         ("scalar", "", "recency_1", np.log1p(3650), "days since the last of trips", "never"),
         ("recency", "station", "", 2 ** (-14 / 28), None, "14"),
         ("recency", "station", "", 0, None, "never"),
+        ("elapsed", "back_by", "days", -np.log1p(30), "days since back_by of trips", "-30"),
+        ("elapsed", "back_by", "known", 1, "back_by of trips is known", "yes"),
+        ("elapsed", "back_by", "lead", np.log1p(2), "days to back_by from its trips", "2"),
         ("recent_same", "station", "2", 1, "station of number 2 from the last of trips is that of the last", "yes"),
     ],
 )
