@@ -190,7 +190,7 @@ def _tasks(proposal: Proposal, now: datetime) -> list[dict[str, object]]:
         grid["every"] = proposal.every
     if now - proposal.end > STALE:
         grid["now"] = proposal.end.isoformat(sep=" ")  # as the table of cutoffs, which ends with the data
-    source = proposal.events[0].table.name
+    source = proposal.main.table.name
     task = {
         "type": "binary", "entity": proposal.entity, "cutoff": "cutoff", "target": "returns",
         "horizon": {"days": proposal.horizon}, "predicts": {"source": source, "aggregate": "any"},
@@ -223,7 +223,7 @@ def _grid(proposal: Proposal) -> str:
 
 
 def _task(proposal: Proposal) -> str:
-    event = proposal.events[0]
+    event = proposal.main
     return TASK.format(
         source=event.table.name, entity=proposal.entity, time=event.time, horizon=proposal.horizon,
         lookback=max(56, 2 * proposal.horizon),

@@ -1,6 +1,7 @@
 """What each table is taken for: events, facts, or neither; whose behaviour it is, and over which time."""
 
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,11 @@ class Proposal:
         """Of the warehouse in which the tables are."""
         return self.events[0].table.dialect
 
+    @property
+    def main(self) -> Events:
+        """The events that the question of the example is about: those of most entities, of these the most."""
+        return _main(self.events, self.entity)
+
     def references(self, column: SeenColumn) -> str | None:
         """The facts about the values of an event column; None where there are none."""
         named = (table.name for table, key in self.attributes if key == column.name and key != self.entity)
@@ -103,9 +109,26 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
         raise DataError(f"The events span {days} days, {first:%Y-%m-%d} to {last:%Y-%m-%d}; {LEAST_DAYS} are needed.")
     kind = next(column.data_type for event in events if (column := event.table.column(entity_column)) is not None)
     every, horizon = ("day", 7) if days < 84 else ("week", 28 if days >= 300 else 14 if days >= 150 else 7)
+    horizon = max(horizon, min(_spacing(_main(events, entity_column)), days // 8))
     start = (first + timedelta(days=max(days // 5, 14))).date()
     start += timedelta(days=(7 - start.weekday()) % 7)
     return Proposal(entity_column, kind, tuple(events), tuple(known), tuple(unused), every, start, last, horizon)
+
+
+def _main(events: Sequence[Events], entity: str) -> Events:
+    def size(event: Events) -> tuple[int, int]:
+        column = event.table.column(entity)
+        return (0 if column is None else column.distinct), event.table.rows
+
+    return max(events, key=size)
+
+
+def _spacing(event: Events) -> int:
+    """Days from one moment at which something happens to the next, on average: a year of totals by season."""
+    time = event.table.column(event.time)
+    if time is None or time.first is None or time.last is None or time.distinct < 2:
+        return 1
+    return math.ceil((time.last - time.first).days / (time.distinct - 1))
 
 
 def _held(table: SeenTable) -> str:

@@ -108,6 +108,16 @@ def test_attributes_are_known_from_the_day_on_which_each_began(
     assert ("valid_from:" in written) == (expected is not None)
 
 
+def test_the_question_is_about_most_entities_and_as_far_ahead_as_moments_are_apart(tmp_path: Path) -> None:
+    """Players have a row a season, and a few of them awards."""
+    by_season = "date '1990-10-31' + to_years(cast(i // 40 as integer))"
+    seasons = f"select i % 40 as player_id, 't' || i % 5 as team, {by_season} as season_end from range(1200) as t (i)"
+    awards = f"select i % 4 as player_id, 'a' || i % 2 as award, {by_season} as given_on from range(1200) as t (i)"
+    proposal = propose(look([csv(tmp_path, "awards.csv", awards), csv(tmp_path, "seasons.csv", seasons)]))
+    assert [event.table.name for event in proposal.events] == ["awards", "seasons"]
+    assert (proposal.main.table.name, proposal.horizon, proposal.every) == ("seasons", 366, "week")
+
+
 def test_an_entity_may_be_named(tables: list[SeenTable]) -> None:
     assert propose(tables, "product_code").entity == "product_code"
     with pytest.raises(DataError, match=r"No column colour .* There are: .*customer_id"):
