@@ -1,4 +1,4 @@
-"""The moments of a grid: every day, week, month or quarter from its start, or whichever its table lists."""
+"""The moments of a grid: every day, week, month, quarter or year from its start, or whichever its table lists."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
@@ -7,13 +7,18 @@ from basemodel_ops.contract.types import Cadence, Grid
 from basemodel_ops.errors import SettingsError
 
 STEPS = {Cadence.DAY: timedelta(days=1), Cadence.WEEK: timedelta(weeks=1)}
-MONTHS = {Cadence.MONTH: 1, Cadence.QUARTER: 3}
+MONTHS = {Cadence.MONTH: 1, Cadence.QUARTER: 3, Cadence.YEAR: 12}
 
 LAST_DAY = 28
 """Of a month, on which a monthly or quarterly grid may start: later days are not in every month."""
 
 
-LONGEST = {Cadence.MONTH: timedelta(days=31), Cadence.QUARTER: timedelta(days=92)}
+LONGEST = {Cadence.MONTH: timedelta(days=31), Cadence.QUARTER: timedelta(days=92), Cadence.YEAR: timedelta(days=366)}
+
+
+def may_start(every: Cadence, start: date) -> bool:
+    """Whether a grid may start on that day, which then is in every month that it comes to."""
+    return every not in MONTHS or start.day <= LAST_DAY or (every is Cadence.YEAR and start.month != 2)
 
 
 def longest_step(grid: Grid) -> timedelta | None:
@@ -101,15 +106,15 @@ def is_cutoff(grid: Grid, timestamp: datetime, listed: Sequence[datetime] = ()) 
 
 
 def fits(grid: Grid, timestamp: datetime) -> bool:
-    """Whether a moment lies a whole number of days, weeks, months or quarters from a grid's start, even before it."""
+    """Whether a moment lies a whole number of steps of a grid from its start, even before it."""
     return grid.every is Cadence.IRREGULAR or cutoff_at(grid, number_at(grid, timestamp)) == timestamp
 
 
 def guessed(grid: Grid, timestamps: Sequence[datetime]) -> Grid:
     """The grid as moments (ascending, not empty) say that it is: the widest cadence of which they miss few."""
-    for every in (Cadence.QUARTER, Cadence.MONTH, Cadence.WEEK, Cadence.DAY):
+    for every in (Cadence.YEAR, Cadence.QUARTER, Cadence.MONTH, Cadence.WEEK, Cadence.DAY):
         result = grid.model_copy(update={"every": every, "start": timestamps[0]})
-        if timestamps[0].day > LAST_DAY and every in MONTHS:
+        if not may_start(every, timestamps[0]):
             continue
         if all(fits(result, moment) for moment in timestamps) and number_at(result, timestamps[-1]) < 2 * len(
             timestamps
@@ -127,7 +132,7 @@ def described(grid: Grid) -> str:
 
 ADVERBS = {
     Cadence.DAY: "daily", Cadence.WEEK: "weekly", Cadence.MONTH: "monthly", Cadence.QUARTER: "quarterly",
-    Cadence.IRREGULAR: "irregular",
+    Cadence.YEAR: "yearly", Cadence.IRREGULAR: "irregular",
 }  # fmt: skip
 """How often, in a word; names of schedules begin with it."""
 
@@ -143,4 +148,6 @@ def cron(grid: Grid, delay: timedelta = timedelta()) -> str:
         day = str(start.day)
     if grid.every is Cadence.QUARTER:
         month = ",".join(str(month) for month in sorted((start.month - 1 + 3 * n) % 12 + 1 for n in range(4)))
+    if grid.every is Cadence.YEAR:
+        month = str(start.month)
     return f"{later.minute} {later.hour} {day} {month} {weekday}"

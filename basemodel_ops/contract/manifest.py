@@ -5,7 +5,7 @@ from pathlib import Path
 
 from basemodel_ops.contract.annotations import AnnotatedModel
 from basemodel_ops.contract.answers import ANSWERED
-from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, MONTHS, midnight
+from basemodel_ops.contract.cutoffs import ADVERBS, LAST_DAY, may_start, midnight
 from basemodel_ops.contract.declarations import GridMeta
 from basemodel_ops.contract.definitions import definitions
 from basemodel_ops.contract.models import ManifestReader
@@ -161,7 +161,7 @@ def _start_problem(meta: GridMeta) -> str:
     start = midnight(meta.start)
     if start.second or start.microsecond:
         return f"{start} is within a minute; a {ADVERBS[meta.every]} grid starts at a full one. Use `every: irregular`."
-    if meta.every in MONTHS and start.day > LAST_DAY:
+    if not may_start(meta.every, start):
         return (
             f"day {start.day} is not in every month. Start a {ADVERBS[meta.every]} grid on one of the first {LAST_DAY} "
             "days: history is strictly before a cutoff, so the first of a month sees the whole month before it."

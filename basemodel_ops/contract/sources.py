@@ -112,6 +112,7 @@ class Cadence(StrEnum):
     WEEK = "week"
     MONTH = "month"
     QUARTER = "quarter"
+    YEAR = "year"
     IRREGULAR = "irregular"
 
 

@@ -73,7 +73,7 @@ def test_assets_of_a_task_are_found_by_its_type_and_horizon(project: Project, sp
         assert (tags["basemodel/task_type"], tags["basemodel/horizon_days"]) == ("binary", "14")
 
 
-@pytest.mark.parametrize("every", [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER])
+@pytest.mark.parametrize("every", [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER, Cadence.YEAR])
 def test_scores_are_late_only_where_a_cutoff_went_unanswered(every: Cadence) -> None:
     grid = Grid(
         relation=Relation(schema_name="tasks", name="cutoffs"), cutoff="c", data_end="d", start=date(2023, 12, 28),

@@ -79,7 +79,7 @@ def other(every: Cadence, now: datetime | None = None) -> Grid:
     return Grid(relation=CUTOFFS, cutoff="cutoff", data_end="data_end", start=start, now=now, every=every)
 
 
-@pytest.mark.parametrize("every", [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER])
+@pytest.mark.parametrize("every", [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER, Cadence.YEAR])
 def test_dagster_counts_the_cutoffs_of_every_cadence(every: Cadence) -> None:
     stopped = other(every, START + timedelta(days=400, hours=1))
     keys = cutoffs(stopped).get_partition_keys()
@@ -94,7 +94,7 @@ def test_dagster_counts_the_cutoffs_of_every_cadence(every: Cadence) -> None:
     assert newest(live) == newest_key(cutoffs(live))
 
 
-@pytest.mark.parametrize("every", [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER])
+@pytest.mark.parametrize("every", [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER, Cadence.YEAR])
 def test_answers_are_asked_for_as_often_as_there_are_cutoffs(every: Cadence) -> None:
     """Each tick of the schedule follows another cutoff, on the same day."""
     schedule = _scores_schedule(other(every))
@@ -104,7 +104,7 @@ def test_answers_are_asked_for_as_often_as_there_are_cutoffs(every: Cadence) -> 
     )
     ticks = [datetime.fromisoformat(key) for key in later.get_partition_keys()]
     assert ticks == [cutoff_at(other(every), number).replace(hour=23, minute=59) for number in range(len(ticks))]
-    assert len(ticks) >= 8
+    assert len(ticks) >= (3 if every is Cadence.YEAR else 8)  # none is later than now
 
 
 def test_listed_cutoffs_are_the_partitions_of_an_irregular_grid() -> None:

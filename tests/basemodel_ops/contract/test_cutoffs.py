@@ -41,13 +41,14 @@ def walked(every: Cadence, days: int) -> list[datetime]:
             Cadence.WEEK: moment.weekday() == START.weekday(),
             Cadence.MONTH: moment.day == START.day,
             Cadence.QUARTER: moment.day == START.day and months % 3 == 0,
+            Cadence.YEAR: moment.day == START.day and months % 12 == 0,
         }
         if is_one[every]:
             result.append(moment)
     return result
 
 
-REGULAR = [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER]
+REGULAR = [Cadence.DAY, Cadence.WEEK, Cadence.MONTH, Cadence.QUARTER, Cadence.YEAR]
 
 
 @pytest.mark.parametrize("every", REGULAR)
@@ -109,6 +110,7 @@ def test_no_other_text_is_a_key(text: str) -> None:
         (Cadence.WEEK, "30 5 * * 3"),  # 15 November 2023 was a Wednesday
         (Cadence.MONTH, "30 5 15 * *"),
         (Cadence.QUARTER, "30 5 15 2,5,8,11 *"),
+        (Cadence.YEAR, "30 5 15 11 *"),
     ],
 )
 def test_cron_says_when(every: Cadence, expected: str) -> None:
@@ -160,7 +162,7 @@ def test_a_grid_starts_at_any_minute(every: Cadence, tmp_path: Path) -> None:
         ({"start": "2024-01-31", "every": "month"}, ["day 31 is not in every month", "first 28"]),
         ({"start": "2024-01-29", "every": "quarter"}, ["day 29 is not in every month"]),
         ({"every": "irregular"}, ["an irregular grid has none", "Remove it"]),
-        ({"every": "fortnight"}, ["grid.every", "'day', 'week', 'month', 'quarter' or 'irregular'"]),
+        ({"every": "fortnight"}, ["grid.every", "'day', 'week', 'month', 'quarter', 'year' or 'irregular'"]),
     ],
 )
 def test_a_wrong_grid_says_what_is_wrong(changes: dict, parts: list[str], tmp_path: Path) -> None:
