@@ -7,7 +7,9 @@ back, would tell the future otherwise.
 from collections.abc import Mapping
 
 import numpy as np
+from numba import njit
 
+from basemodel_ops.emde.cutoffs import as_rows
 from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.layout import Spec
@@ -42,7 +44,7 @@ def history_elapsed(history: History, names: Mapping[str, bool], cutoffs: np.nda
     """The newest moment of each column among the events before each cutoff, float32 (entities, cutoffs, 3 x columns).
 
     Days to the cutoff and whether it is known, as in `elapsed_values`, and log-scaled days from its event to it. Of
-    several, the newest event that knew it tells, as far as it is seen from the cutoff.
+    several, the newest event tells whose moment is known at the cutoff.
 
     Args:
         history: Of the entities, with the days from each event to the moments in its numbers.
@@ -50,18 +52,34 @@ def history_elapsed(history: History, names: Mapping[str, bool], cutoffs: np.nda
         cutoffs: Microseconds, shared (cutoffs,) or of each entity (entities, cutoffs).
     """
     end = history.positions(cutoffs)
+    rows = as_rows(np.asarray(cutoffs, np.int64), history.entities)
     blocks = [np.zeros((*end.shape, 0), np.float32)]
     for name, planned in names.items():
         lead = history.numbers[name].astype(np.float64)
-        # The newest event that knows the moment, at or before each event; of events of others too, who are left out.
-        newest = np.maximum.accumulate(np.where(np.isfinite(lead), np.arange(len(lead)), -1))
-        at = newest[np.maximum(end - 1, 0)] if len(lead) else np.full(end.shape, -1)
-        is_known = (end > history.start[:-1, None]) & (at >= history.start[:-1, None])
-        at = np.where(is_known, at, 0)
-        days = lead[at] if len(lead) else np.zeros(end.shape)
-        time = history.time[at] if len(lead) else np.zeros(end.shape, np.int64)
-        timestamp = time + np.round(np.where(is_known, days, 0) * DAY).astype(np.int64)
-        values = elapsed_values(timestamp, is_known, cutoffs, planned)
-        lead_values = np.where(values[..., 1] > 0, signed_log1p(days), 0)
+        timestamp = history.time + np.round(np.where(np.isfinite(lead), lead, 0) * DAY).astype(np.int64)
+        at = np.full(end.shape, -1)
+        _newest_known(history.start, end, timestamp, np.isfinite(lead), rows, planned, at)
+        is_known = at >= 0
+        shown = np.where(is_known, at, 0)
+        days, moment = (values[shown] if len(lead) else np.zeros(at.shape) for values in (lead, timestamp))
+        values = elapsed_values(moment, is_known, rows, planned)
+        lead_values = np.where(is_known, signed_log1p(days), 0)
         blocks += [values, lead_values[..., None].astype(np.float32)]
     return np.concatenate(blocks, axis=-1)
+
+
+@njit(nogil=True, cache=True)
+def _newest_known(
+    start: np.ndarray, end: np.ndarray, timestamp: np.ndarray, is_known: np.ndarray, cutoffs: np.ndarray, planned: bool,
+    out: np.ndarray,
+) -> None:  # fmt: skip
+    """The newest event before each cutoff whose moment is known there, events (entities, cutoffs), else as it was.
+
+    An event whose moment is filled in later does not hide an older one: when it was asked, it was not there.
+    """
+    for entity in range(end.shape[0]):
+        for cutoff in range(end.shape[1]):
+            for event in range(end[entity, cutoff] - 1, start[entity] - 1, -1):
+                if is_known[event] and (planned or timestamp[event] < cutoffs[entity, cutoff]):
+                    out[entity, cutoff] = event
+                    break

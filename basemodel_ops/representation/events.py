@@ -12,8 +12,7 @@ from basemodel_ops.encoders.hashing import hash_values
 from basemodel_ops.encoders.number import floats
 from basemodel_ops.encoders.time import known_moments
 from basemodel_ops.errors import DataError
-
-DAY = 86_400_000_000  # microseconds
+from basemodel_ops.representation.history import DAY
 
 NO_SESSION = int(np.iinfo(np.int64).min)
 """Session of an event that has none: it stands alone."""
@@ -75,7 +74,8 @@ class EventReader:
 
     `maps` gives derived codes (a product's department) by name: the category column and the derived code of each of
     its values. `encoders` read columns of the other types, and may read the time of the events; their rows of cells
-    are named by `track_names`. Of `moments` the days from the event to each are numbers.
+    are named by `track_names`. Of `moments` the days from the event to each are numbers;
+    one that is not planned has no cells where it comes after its event, as it may have been filled in since.
     """
 
     source: str
@@ -87,7 +87,7 @@ class EventReader:
     numbers: tuple[str, ...] = ()
     maps: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
-    moments: tuple[str, ...] = ()
+    moments: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -100,7 +100,7 @@ class EventReader:
         """The reader of one category column, or of one derived code, beside times and sessions."""
         maps = {name: derived for name, derived in self.maps.items() if name == column}
         key = maps[column][0] if maps else column
-        return replace(self, categories={key: self.categories[key]}, numbers=(), maps=maps, encoders={}, moments=())
+        return replace(self, categories={key: self.categories[key]}, numbers=(), maps=maps, encoders={}, moments={})
 
     def empty_events(self) -> Events:
         """No event, with all columns."""
@@ -130,6 +130,8 @@ class EventReader:
                     "not among the entities. The table changed during the read, or the entity is null: run again, or "
                     "filter such rows out in the dbt model."
                 )
+            time = microseconds(batch.column(self.time), self.source)
+            leads = {name: self._lead_days(batch, name, time) for name in self.moments}
             codes = {}
             for name, known in self.categories.items():
                 with named_column(name, self.source):
@@ -139,16 +141,16 @@ class EventReader:
             for name, encoder in self.encoders.items():
                 with named_column(name, self.source):
                     cells = encoder.cells(flat(batch.column(name)))
+                if name in leads and not self.moments[name]:
+                    cells = np.where(leads[name][:, None] > 0, -1, cells)
                 for row, track in enumerate(track_names(name, cells.shape[1])):
                     codes[track] = np.ascontiguousarray(cells[:, row])
-            time = microseconds(batch.column(self.time), self.source)
             yield Events(
                 entity_index,
                 time,
                 _session_ids(batch.column(self.session)) if self.session else None,
                 codes,
-                {name: self._numbers(batch, name) for name in self.numbers}
-                | {name: self._lead_days(batch, name, time) for name in self.moments},
+                {name: self._numbers(batch, name) for name in self.numbers} | leads,
             )
 
     def _lead_days(self, batch: pa.RecordBatch, name: str, time: np.ndarray) -> np.ndarray:

@@ -91,7 +91,7 @@ def event_reader(
         tuple(numbers(event)),
         maps,
         encoder.encoders(),
-        tuple(moments(event)),
+        moments(event),
     )
 
 

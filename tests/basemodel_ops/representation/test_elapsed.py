@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basemodel_ops.encoders import Vocabulary
+from basemodel_ops.encoders import Vocabulary, fit_encoder, track_names
 from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.representation.elapsed import elapsed_specs, elapsed_values, history_elapsed
 from basemodel_ops.representation.events import EventReader
@@ -33,8 +33,8 @@ def newest_by_loop(history: History, cutoff: int, entity: int, planned: bool) ->
         lead = float(history.numbers["ends"][event])
         if history.time[event] < cutoff and np.isfinite(lead):
             days = (cutoff - history.time[event]) / DAY - lead
-            is_known = planned or days > 1e-9
-            result = (days, 1.0, lead) if is_known else (0.0, 0.0, 0.0)
+            if planned or days > 1e-9:
+                result = (days, 1.0, lead)
     return result
 
 
@@ -64,10 +64,11 @@ def test_what_happens_later_changes_nothing(seed: int) -> None:
     lead = early.numbers["ends"].copy()
     is_future = early.time + lead * DAY >= cutoff[0]
     lead[is_future] += 5
-    moved = replace(early, numbers={**early.numbers, "ends": lead})
-    np.testing.assert_array_equal(
-        history_elapsed(moved, {"ends": False}, cutoff), history_elapsed(early, {"ends": False}, cutoff)
-    )
+    for later in (lead, np.where(is_future, np.nan, lead)):  # it is another moment, or not yet there
+        moved = replace(early, numbers={**early.numbers, "ends": later.astype(np.float32)})
+        np.testing.assert_array_equal(
+            history_elapsed(moved, {"ends": False}, cutoff), history_elapsed(early, {"ends": False}, cutoff)
+        )
 
 
 def test_a_planned_end_is_so_many_days_ahead() -> None:
@@ -82,10 +83,24 @@ def test_a_planned_end_is_so_many_days_ahead() -> None:
     "kind", [pa.timestamp("us"), pa.timestamp("ns"), pa.date32(), pa.timestamp("us", "Asia/Tokyo")]
 )
 def test_the_reader_counts_days_from_the_event_to_what_it_names(kind: pa.DataType) -> None:
-    reader = EventReader("plans", Vocabulary(pa.array(["a"]), np.array([1])), "person", "at", moments=("ends",))
+    reader = EventReader("plans", Vocabulary(pa.array(["a"]), np.array([1])), "person", "at", moments={"ends": False})
     day = 20_000
     ends = pa.array([(day + 3) * DAY, None, 0], pa.timestamp("us", getattr(kind, "tz", None))).cast(kind)
     batch = pa.record_batch({"person": ["a"] * 3, "at": pa.array([day * DAY] * 3, pa.timestamp("us")), "ends": ends})
     (events,) = reader.read([batch])
     np.testing.assert_array_equal(events.numbers["ends"], np.array([3, np.nan, -day], np.float32))
     assert reader.empty_events().numbers.keys() == events.numbers.keys()
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_an_hour_that_comes_after_its_event_is_counted_only_if_it_is_planned(planned: bool) -> None:
+    reader = EventReader(
+        "plans", Vocabulary(pa.array(["a"]), np.array([1])), "person", "at", encoders={"ends": fit_encoder("time", [])},
+        moments={"ends": planned},
+    )  # fmt: skip
+    times = {"at": [9, 9, 9], "ends": [8, 9, 17]}
+    moment = pa.timestamp("us")
+    hours = {name: pa.array([FIRST + hour * HOUR for hour in at], moment) for name, at in times.items()}
+    (events,) = reader.read([pa.record_batch({"person": ["a"] * 3, **hours})])
+    track = track_names("ends", 3)[0]
+    np.testing.assert_array_equal(events.item_ids[track], [8, 9, 17 if planned else -1])
