@@ -74,6 +74,7 @@ def _tables() -> dict[str, pa.Table]:
             "session": minutes // 60,
             "item": item, "kind": pa.array([f"kind {entry % 7}" for entry in item]), "amount": generator.random(EVENTS),
             "note": pa.array([f"a note of {entry % 11}" for entry in item]),
+            "due": pa.array([FIRST + timedelta(minutes=int(minute), days=3) for minute in minutes], pa.timestamp("us")),
         }
     )  # fmt: skip
     items = pa.table({"item": np.arange(ITEMS), "group": pa.array([f"group {entry % 9}" for entry in range(ITEMS)])})
@@ -113,7 +114,7 @@ def _tables() -> dict[str, pa.Table]:
 def _contract() -> Contract:
     columns = (
         _column("item", ColumnType.CATEGORY, "items"), _column("kind", ColumnType.CATEGORY),
-        _column("amount", ColumnType.NUMBER), _column("note", ColumnType.TEXT),
+        _column("amount", ColumnType.NUMBER), _column("note", ColumnType.TEXT), _column("due", ColumnType.TIME),
     )  # fmt: skip
     source = EventSource(
         name="events", relation=_relation("events"), entity="entity", time="at", session="session", columns=columns
