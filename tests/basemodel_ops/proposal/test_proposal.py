@@ -116,6 +116,8 @@ def test_the_question_is_about_most_entities_and_as_far_ahead_as_moments_are_apa
     proposal = propose(look([csv(tmp_path, "awards.csv", awards), csv(tmp_path, "seasons.csv", seasons)]))
     assert [event.table.name for event in proposal.events] == ["awards", "seasons"]
     assert (proposal.main.table.name, proposal.horizon, proposal.every) == ("seasons", 366, "week")
+    readme = files_of(proposal, tmp_path, datetime(2026, 1, 1))["README.md"]
+    assert "BASEMODEL_WINDOWS='[110, 476, 842, 1208]' BASEMODEL_HALF_LIVES='[366, 1464]'" in readme
 
 
 def test_an_entity_may_be_named(tables: list[SeenTable]) -> None:
