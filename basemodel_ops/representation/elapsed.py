@@ -4,7 +4,7 @@ A moment ahead of the cutoff is unknown, unless it is planned: a table that is f
 back, would tell the future otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numba import njit
@@ -18,7 +18,7 @@ DAYS, KNOWN, LEAD = "days", "known", "lead"
 """Details of blocks: days from the moment to the cutoff, whether it is known, days from its event to it."""
 
 
-def elapsed_specs(source: str, names: Mapping[str, bool] | tuple[str, ...], with_lead: bool) -> list[Spec]:
+def elapsed_specs(source: str, names: Iterable[str], with_lead: bool) -> list[Spec]:
     """Blocks of `elapsed_values`, or `history_elapsed` with the lead."""
     details = (DAYS, KNOWN, LEAD) if with_lead else (DAYS, KNOWN)
     return [("elapsed", source, name, detail, 1) for name in names for detail in details]

@@ -35,17 +35,20 @@ class EntityAttributes:
     def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
         timestamps = np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1]))
-        length = self.values.shape[1]
-        out = np.zeros((*timestamps.shape, length + 2 * len(self.planned)), np.float16)
+        rows = np.full(timestamps.shape, -1)
         for row in range(*np.searchsorted(self.entity_index, [low, high])):
             entity = self.entity_index[row] - low
             is_known = (timestamps[entity] > self.since[row]) & (timestamps[entity] <= self.until[row])
-            out[entity, is_known, :length] = self.values[row]
-            for column, planned in enumerate(self.planned):
-                moment = self.moments[row, column]
-                elapsed = elapsed_values(moment, moment != UNKNOWN, timestamps[entity, is_known], planned)
-                out[entity, is_known, length + 2 * column : length + 2 * column + 2] = elapsed
-        return out
+            rows[entity, is_known] = row
+        is_there = rows >= 0
+        if not is_there.any():
+            return np.zeros((*rows.shape, self.values.shape[1] + 2 * len(self.planned)), np.float16)
+        values, moments = self.values[rows], self.moments[rows]  # of something where nothing is known
+        blocks = [np.where(is_there[..., None], values, np.float16(0))]
+        for column, planned in enumerate(self.planned):
+            moment = moments[..., column]
+            blocks.append(elapsed_values(moment, is_there & (moment != UNKNOWN), timestamps, planned))
+        return np.concatenate(blocks, axis=2).astype(np.float16)
 
 
 def read_attributes(

@@ -232,5 +232,5 @@ def _fit_attributes(
 
 def _varies(column: pa.ChunkedArray) -> bool:
     """Whether no moment is that of more than `COMMON` of the rows: days since one that all share are the date."""
-    counts = pc.value_counts(column.drop_null()).field("counts").to_numpy() if column.drop_null() else np.zeros(0)
-    return len(counts) > 0 and counts.max() <= COMMON * counts.sum()
+    known = column.drop_null()
+    return len(known) > 0 and pc.max(pc.value_counts(known).field("counts")).as_py() <= COMMON * len(known)
