@@ -53,7 +53,7 @@ def test_the_newest_event_that_knows_a_moment_tells_it(seed: int, planned: bool)
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
-def test_what_happens_later_changes_nothing(seed: int) -> None:
+def test_later_events_and_moments_leave_values_unchanged(seed: int) -> None:
     """Neither later events nor moments ahead of the cutoff, as a table that is filled in afterwards has them."""
     history, cutoff = with_moments(seed), CUTOFFS[2:3]
     early = where(history, history.time < cutoff[0])

@@ -33,7 +33,7 @@ def test_newer_rows_teach_more_only_where_what_they_tell_moves(kind: TaskType, d
     assert newer_teach_more(kind, metric, training, target, measured, later, 0) is expected
 
 
-def test_one_answer_only_says_nothing_of_time() -> None:
+def test_a_constant_target_lets_all_rows_teach_alike() -> None:
     training, target, measured, later = drifting(TaskType.BINARY, 1.0)
     alike = Trial({}, np.ones(ENTITIES), later.entity_index)
     assert not newer_teach_more(TaskType.BINARY, "auroc", training, target, measured, alike, 0)

@@ -32,7 +32,7 @@ def drifting(entities: int = ENTITIES) -> LabelledRows:
     return LabelledRows(TASK, rows, FeatureSets(values, values[:, :1]), (signal > 0).astype(float), entity)
 
 
-def test_newer_rows_teach_more_where_time_moves_what_is_learnt() -> None:
+def test_newer_rows_teach_more_where_the_target_moves_with_time() -> None:
     result = aged(drifting(), 0)
     recency, cutoff = result.feature_sets.recency, result.rows.cutoff
     assert recency is not None
@@ -40,7 +40,7 @@ def test_newer_rows_teach_more_where_time_moves_what_is_learnt() -> None:
     np.testing.assert_allclose(recency, 0.5 ** ((CUTOFFS - 1 - cutoff / (HORIZON * DAY)) / HALF_LIFE))
 
 
-def test_what_the_test_says_changes_nothing() -> None:
+def test_targets_of_the_test_leave_the_weights_unchanged() -> None:
     labelled = drifting()
     test = np.flatnonzero(labelled.rows.part == "test")
     target = labelled.target.copy()
@@ -49,10 +49,10 @@ def test_what_the_test_says_changes_nothing() -> None:
     np.testing.assert_array_equal(moved.recency, aged(labelled, 0).feature_sets.recency)
 
 
-def test_it_is_not_asked_of_traits_nor_of_few_rows_nor_of_rows_at_moments_of_their_own() -> None:
+def test_traits_few_rows_and_row_cutoffs_teach_alike() -> None:
     labelled = drifting()
     trait = replace(labelled, task=TASK.model_copy(update={"horizon": None}))
-    own_moments = replace(labelled, rows=replace(labelled.rows, known=labelled.rows.cutoff + DAY))
-    for same in (trait, own_moments, drifting(entities=100)):
+    row_cutoffs = replace(labelled, rows=replace(labelled.rows, known=labelled.rows.cutoff + DAY))
+    for same in (trait, row_cutoffs, drifting(entities=100)):
         assert aged(same, 0) is same
         assert same.half_life is None
