@@ -73,9 +73,10 @@ class EventReader:
     """How the Arrow batches of a source become events.
 
     `maps` gives derived codes (a product's department) by name: the category column and the derived code of each of
-    its values. `encoders` read columns of the other types, and may read the time of the events; their rows of cells
-    are named by `track_names`. Of `moments` the days from the event to each are numbers;
-    one that is not planned has no cells where it comes after its event, as it may have been filled in since.
+    its values, which events before its time `since` do not know. `encoders` read columns of the other types, and may
+    read the time of the events; their rows of cells are named by `track_names`. Of `moments` the days from the event to
+    each are numbers; one that is not planned has no cells where it comes after its event, as it may have been filled in
+    since.
     """
 
     source: str
@@ -88,6 +89,7 @@ class EventReader:
     maps: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
     moments: Mapping[str, bool] = field(default_factory=dict)
+    since: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
@@ -120,6 +122,7 @@ class EventReader:
             DataError: an event has no time or an entity that is not in the list, or ids are of another type.
         """
         padded = {name: (column, np.append(codes, -1).astype(np.int32)) for name, (column, codes) in self.maps.items()}
+        known_since = {name: np.append(since, 0) for name, since in self.since.items()}
         for batch in batches:
             with named_column(self.entity, self.source):
                 entity_index = self.entities.encode(batch.column(self.entity))
@@ -138,6 +141,8 @@ class EventReader:
                     codes[name] = known.encode(batch.column(name))
             for name, (column, mapping) in padded.items():
                 codes[name] = mapping[codes[column]]  # code -1, the unknown, maps to -1
+                if name in known_since:
+                    codes[name] = np.where(known_since[name][codes[column]] <= time, codes[name], np.int32(-1))
             for name, encoder in self.encoders.items():
                 with named_column(name, self.source):
                     cells = encoder.cells(flat(batch.column(name)))

@@ -8,14 +8,18 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.contract.types import AttributeSource, Cadence, ColumnType, Contract, EventSource
+from basemodel_ops.contract.types import AttributeSource, Cadence, ColumnType, Contract, EventSource, Relation
+from basemodel_ops.encoders import Vocabulary, track_names
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.point_in_time import check_point_in_time
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.features.reading import event_reader
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 
 from .clinics import PATIENTS, PEOPLE, clinic, column, represented
 
 CLINIC = clinic(Cadence.WEEK, datetime(2023, 1, 2), 40, 14)
+PLACES = Relation(schema_name="main", name="places")
 PLANS = (20, 90)
 """Days for which a plan is made, at least and at most."""
 
@@ -82,3 +86,32 @@ def test_a_planned_end_tells_that_it_is_near_and_another_does_not(
     metrics = SingleModelArtifact.current(workspace.store, "returns").metrics
     auroc = metrics.test[metrics.shipped]["auroc"]
     assert auroc > 0.9 if planned else auroc < 0.8
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_visit_is_told_when_its_clinic_closed_only_once_it_did(tmp_path: Path, planned: bool) -> None:
+    declared = CLINIC.contract()
+    where, duration = declared.events[0].columns
+    visits = declared.events[0].model_copy(
+        update={"columns": (where.model_copy(update={"references": "places"}), duration)}
+    )
+    closes = column("closes", ColumnType.TIME).model_copy(update={"planned": planned})
+    places = AttributeSource(name="places", relation=PLACES, key="clinic", valid_from=None, columns=(closes,))
+    declared = declared.model_copy(update={"events": (visits,), "attributes": (places,)})
+    names, closed = [f"clinic {entry}" for entry in range(10)], CLINIC.cutoffs[20]
+    hours = [None, *(closed + timedelta(days=10 * entry, hours=entry) for entry in range(9))]
+    table = pa.table({"clinic": names, "closes": pa.array(hours, pa.timestamp("us"))})
+    workspace = CLINIC.workspace(tmp_path, declared, places=table)
+    for source in ("places", "visits"):
+        stages.encoders(workspace, source)
+    rows = CLINIC.visits().sort_by("visited_at").to_pylist()
+    entities = Vocabulary(pa.array(CLINIC.names), np.ones(len(CLINIC.names), np.int64))
+    reader = event_reader(declared, visits, EncoderArtifact.current(workspace.store, "visits"), entities)
+    (events,) = reader.read(pa.Table.from_pylist(rows).to_batches())
+    expected = []
+    for row in rows:
+        moment = hours[names.index(row["clinic"])]
+        is_known = moment is not None and (planned or moment <= row["visited_at"])
+        expected.append(moment.hour if moment is not None and is_known else -1)
+    assert {-1, 1, 2}.issubset(expected)
+    np.testing.assert_array_equal(events.item_ids[track_names("clinic.closes", 3)[0]], expected)

@@ -119,14 +119,21 @@ def _without_later_events(events: Events, timestamp: int, generator: np.random.G
 def _without_later_attributes(
     attributes: EntityAttributes, timestamp: int, generator: np.random.Generator
 ) -> EntityAttributes:
-    """The facts, with those known only from `timestamp` on shuffled, and so are ends that come later."""
+    """The facts, with those known only from `timestamp` on shuffled, and so are ends and moments that come later."""
     later, ends = np.flatnonzero(attributes.since >= timestamp), np.flatnonzero(attributes.until >= timestamp)
     values, until = attributes.values.copy(), attributes.until.copy()
     values[later] = values[generator.permutation(later)]
     until[ends] = until[generator.permutation(ends)]
-    moments = attributes.moments.copy()
-    moments[later] = moments[generator.permutation(later)]
-    return replace(attributes, values=values, until=until, moments=moments)
+    moments = []
+    for moment in attributes.moments:
+        dates = moment.timestamp.copy()
+        dates[later] = dates[generator.permutation(later)]
+        ahead = later if moment.planned else np.flatnonzero(dates >= timestamp)
+        dates[ahead] = dates[generator.permutation(ahead)]
+        if moment.features is not None:
+            values[ahead, moment.features] = values[generator.permutation(ahead), moment.features]
+        moments.append(replace(moment, timestamp=dates))
+    return replace(attributes, values=values, until=until, moments=tuple(moments))
 
 
 class _Stored:

@@ -10,7 +10,7 @@ from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.encoders.time import known_moments
 from basemodel_ops.representation.elapsed import elapsed_specs, elapsed_values
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
-from basemodel_ops.stages.features.encoding import categories, columns_of
+from basemodel_ops.stages.features.encoding import categories, columns_of, moments
 from basemodel_ops.stages.features.reading import EVERYONE, Chosen
 from basemodel_ops.stages.snapshot.times import microseconds
 from basemodel_ops.warehouse.base import Warehouse
@@ -18,6 +18,16 @@ from basemodel_ops.warehouse.queries import rows_query
 
 UNKNOWN = np.iinfo(np.int64).min
 """A moment that is not known."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A column of moments of facts."""
+
+    timestamp: np.ndarray  # (facts,) microseconds, `UNKNOWN` where there is none
+    planned: bool  # whether what lies ahead of a cutoff is known there
+    features: slice | None  # where its hours, weekdays and weeks stand among the values; None where they do not
+    has_days: bool  # whether days from it to the cutoff are told
 
 
 @dataclass(frozen=True)
@@ -29,8 +39,7 @@ class EntityAttributes:
     entity_index: np.ndarray  # (facts,) entity index, sorted
     since: np.ndarray  # (facts,) microseconds
     until: np.ndarray  # (facts,) microseconds, the last cutoff that sees it
-    moments: np.ndarray  # (facts, columns) microseconds, `UNKNOWN` where there is none
-    planned: tuple[bool, ...]  # whether moments of each column may lie ahead
+    moments: tuple[Moment, ...] = ()
 
     def at(self, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts known strictly before each cutoff, float16 (high - low, cutoffs, length); zeros where none."""
@@ -42,12 +51,16 @@ class EntityAttributes:
             rows[entity, is_known] = row
         is_there = rows >= 0
         if not is_there.any():
-            return np.zeros((*rows.shape, self.values.shape[1] + 2 * len(self.planned)), np.float16)
-        values, moments = self.values[rows], self.moments[rows]  # of something where nothing is known
-        blocks = [np.where(is_there[..., None], values, np.float16(0))]
-        for column, planned in enumerate(self.planned):
-            moment = moments[..., column]
-            blocks.append(elapsed_values(moment, is_there & (moment != UNKNOWN), timestamps, planned))
+            length = self.values.shape[1] + 2 * sum(moment.has_days for moment in self.moments)
+            return np.zeros((*rows.shape, length), np.float16)
+        values = np.where(is_there[..., None], self.values[rows], np.float16(0))
+        blocks = [values]
+        for moment in self.moments:
+            timestamp = np.where(is_there, moment.timestamp[rows], UNKNOWN)
+            if moment.features is not None and not moment.planned:
+                values[timestamp >= timestamps, moment.features] = 0
+            if moment.has_days:
+                blocks.append(elapsed_values(timestamp, timestamp != UNKNOWN, timestamps, moment.planned))
         return np.concatenate(blocks, axis=2).astype(np.float16)
 
 
@@ -68,23 +81,26 @@ def read_attributes(
         ends = table.column(source.valid_to)
         is_over = np.asarray(pc.is_valid(ends))
         until[is_over] = microseconds(ends.drop_null())
-    layout, blocks = [], []
+    layout, blocks, width = [], [], 0
     for name in categories(source):
         vocabulary = encoder.vocabulary(name)
         size = min(len(vocabulary), top_items)
         layout.append((kind, source.name, name, "", size))
         blocks.append((vocabulary.encode(table.column(name))[:, None] == np.arange(size)).astype(np.float16))
+        width += size
+    features: dict[str, slice] = {}
     for name, fitted in encoder.encoders().items():
-        layout.append((kind, source.name, name, "", len(fitted.names)))
+        size = len(fitted.names)
+        layout.append((kind, source.name, name, "", size))
         blocks.append(fitted.features(table.column(name).combine_chunks()).astype(np.float16))
-    dated = encoder.moments
-    layout += elapsed_specs(source.name, dated, with_lead=False)
-    known_by_column = [known_moments(table.column(name).combine_chunks()) for name in dated]
-    moment = np.array([np.where(is_known, timestamp, UNKNOWN) for timestamp, is_known in known_by_column], np.int64)
-    moment = moment.reshape(len(dated), len(entity_index)).T
+        features[name], width = slice(width, width + size), width + size
+    layout += elapsed_specs(source.name, encoder.moments, with_lead=False)
     order = np.lexsort((since, entity_index))
     order = order[entity_index[order] >= 0]
+    read = []
+    for name, planned in (encoder.moments | moments(source)).items():
+        timestamp, is_known = known_moments(table.column(name).combine_chunks())
+        timestamp = np.where(is_known, timestamp, UNKNOWN)[order]
+        read.append(Moment(timestamp, planned, features.get(name), name in encoder.moments))
     values = np.hstack(blocks) if blocks else np.zeros((len(entity_index), 0), np.float16)
-    return EntityAttributes(
-        layout, values[order], entity_index[order], since[order], until[order], moment[order], tuple(dated.values())
-    )
+    return EntityAttributes(layout, values[order], entity_index[order], since[order], until[order], tuple(read))

@@ -75,6 +75,10 @@ class EncoderArtifact:
         """Cells of one fact that is no category, (values, tracks)."""
         return self.artifact.arrays(_cells(attribute))["cells"]
 
+    def known_since(self, attribute: str) -> np.ndarray | None:
+        """Since when a fact is known of each value, microseconds (values,); None where it always is."""
+        return self.artifact.arrays(_cells(attribute)).get("since")
+
     @staticmethod
     def write_first_event_time(writer: ArtifactWriter, first: int) -> None:
         """Write when the first event was, microseconds."""
@@ -91,9 +95,11 @@ class EncoderArtifact:
         writer.arrays(_codes(attribute), {"codes": codes})
 
     @staticmethod
-    def write_attribute_cells(writer: ArtifactWriter, attribute: str, cells: np.ndarray) -> None:
-        """Write the cells of a fact that is no category, (values, tracks)."""
-        writer.arrays(_cells(attribute), {"cells": cells})
+    def write_attribute_cells(
+        writer: ArtifactWriter, attribute: str, cells: np.ndarray, since: np.ndarray | None = None
+    ) -> None:
+        """Write the cells of a fact that is no category, (values, tracks), and since when each is known."""
+        writer.arrays(_cells(attribute), {"cells": cells} if since is None else {"cells": cells, "since": since})
 
     @staticmethod
     def write_encoders(writer: ArtifactWriter, fitted: Mapping[str, Encoder], column: str | None = None) -> None:

@@ -12,6 +12,7 @@ from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource
 from basemodel_ops.encoders import Encoder, Vocabulary, fit_encoder
 from basemodel_ops.encoders.base import named_column
+from basemodel_ops.encoders.time import known_moments
 from basemodel_ops.errors import DataError
 from basemodel_ops.report import Report
 from basemodel_ops.settings import Settings
@@ -203,7 +204,8 @@ def _derive(
         values = rows.column(attribute).combine_chunks()
         with named_column(attribute, source.name):
             fitted[attribute] = _fitted(settings, kind, [values])
-        EncoderArtifact.write_attribute_cells(writer, f"{column}.{attribute}", fitted[attribute].cells(values))
+        since = None if moments(source).get(attribute, True) else known_moments(values)[0]
+        EncoderArtifact.write_attribute_cells(writer, f"{column}.{attribute}", fitted[attribute].cells(values), since)
     EncoderArtifact.write_encoders(writer, fitted, column)
     return sizes
 

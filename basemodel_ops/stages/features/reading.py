@@ -62,6 +62,7 @@ def event_reader(
     Of codes of facts of items only those in `tracks` are read, where it is given.
     """
     maps: dict[str, tuple[str, np.ndarray]] = {}
+    since: dict[str, np.ndarray] = {}
     for column in event.columns:
         if not column.references:
             continue
@@ -77,9 +78,11 @@ def event_reader(
             wanted = track_names(name, len(fitted.widths))
             if tracks is not None and not set(wanted) & set(tracks):
                 continue
-            cells = encoder.cells_of_attribute(name)
+            cells, known_since = encoder.cells_of_attribute(name), encoder.known_since(name)
             for row, track in enumerate(wanted):
                 maps[track] = (column.name, cells[:, row])
+                if known_since is not None:
+                    since[track] = known_since
     vocabularies = {name: encoder.vocabulary(name) for name in categories(event)}
     return EventReader(
         event.name,
@@ -92,6 +95,7 @@ def event_reader(
         maps,
         encoder.encoders(),
         moments(event),
+        since,
     )
 
 

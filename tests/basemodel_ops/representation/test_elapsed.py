@@ -104,3 +104,16 @@ def test_an_hour_that_comes_after_its_event_is_counted_only_if_it_is_planned(pla
     (events,) = reader.read([pa.record_batch({"person": ["a"] * 3, **hours})])
     track = track_names("ends", 3)[0]
     np.testing.assert_array_equal(events.item_ids[track], [8, 9, 17 if planned else -1])
+
+
+def test_an_hour_of_an_item_is_unknown_to_events_before_it() -> None:
+    items, person = Vocabulary(pa.array(["x", "y"]), np.array([1, 1])), Vocabulary(pa.array(["a"]), np.array([1]))
+    hours, since = np.array([5, 17], np.int32), FIRST + np.array([5, 17]) * HOUR
+    reader = EventReader(
+        "plays", person, "person", "at", None, {"item": items}, maps={"item.out": ("item", hours)},
+        since={"item.out": since},
+    )  # fmt: skip
+    at = pa.array([FIRST + hour * HOUR for hour in (4, 5, 16, 17, 17)], pa.timestamp("us"))
+    batch = pa.record_batch({"person": ["a"] * 5, "at": at, "item": ["x", "x", "y", "y", "unseen"]})
+    (events,) = reader.read([batch])
+    np.testing.assert_array_equal(events.item_ids["item.out"], [-1, 5, -1, 17, -1])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from basemodel_ops.representation.elapsed import elapsed_specs
 from basemodel_ops.representation.history import DAY
-from basemodel_ops.stages.features.attributes import UNKNOWN, EntityAttributes
+from basemodel_ops.stages.features.attributes import UNKNOWN, EntityAttributes, Moment
 from basemodel_ops.stages.features.builder import Builder
 from tests.basemodel_ops.representation.histories import FIRST, HOUR, plan, random_history
 
@@ -19,16 +19,17 @@ LOW, ENTITIES, COUNT = 3, 4, 5
 CALENDAR = [("calendar", "", "", "", 2)]
 
 
-def facts_of(seed: int) -> EntityAttributes:
-    """Facts of ten entities, known from whole hours on."""
+def facts_of(seed: int, planned: bool = False) -> EntityAttributes:
+    """Facts of ten entities, known from whole hours on: two numbers, of which the second says a moment's hour."""
     generator = np.random.default_rng(seed)
     entity_index, since = generator.integers(0, 10, 40), FIRST + generator.integers(0, 30 * 24, 40) * HOUR
     order = np.lexsort((since, entity_index))
     values = generator.integers(1, 9, (40, 2)).astype(np.float16)
     layout = [("attribute", "people", "tariff", "", 2), *elapsed_specs("people", ("signed_up",), with_lead=False)]
-    moment = FIRST + generator.integers(-9, 40 * 24, (40, 1)) * HOUR
-    moment[::7] = UNKNOWN
-    return EntityAttributes(layout, values, entity_index[order], since[order], np.full(40, 2**62), moment, (False,))
+    timestamp = FIRST + generator.integers(-9, 40 * 24, 40) * HOUR
+    timestamp[::7] = UNKNOWN
+    moments = (Moment(timestamp, planned, features=slice(1, 2), has_days=True),)
+    return EntityAttributes(layout, values, entity_index[order], since[order], np.full(40, 2**62), moments)
 
 
 def cutoffs_per_entity(seed: int) -> np.ndarray:
@@ -38,9 +39,9 @@ def cutoffs_per_entity(seed: int) -> np.ndarray:
 
 
 @settings(max_examples=20, deadline=None)
-@given(SEEDS, SEEDS)
-def test_attributes_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, other: int) -> None:
-    attributes, cutoffs = facts_of(seed), cutoffs_per_entity(other)
+@given(SEEDS, SEEDS, st.booleans())
+def test_attributes_are_the_newest_known_strictly_before_the_own_cutoff(seed: int, other: int, planned: bool) -> None:
+    attributes, cutoffs = facts_of(seed, planned), cutoffs_per_entity(other)
     result = attributes.at(LOW, LOW + ENTITIES, cutoffs)
     for entity, row in enumerate(cutoffs):
         np.testing.assert_array_equal(result[entity], attributes.at(LOW, LOW + ENTITIES, row)[entity])
@@ -48,9 +49,12 @@ def test_attributes_are_the_newest_known_strictly_before_the_own_cutoff(seed: in
             known = np.flatnonzero((attributes.entity_index == LOW + entity) & (attributes.since < cutoff))
             expected = np.zeros(4)
             if len(known):
-                expected[:2], moment = attributes.values[known[-1]], int(attributes.moments[known[-1], 0])
-                if UNKNOWN < moment < cutoff:  # what lies ahead is not planned
-                    expected[2:] = np.log1p((cutoff - moment) / DAY), 1
+                expected[:2], moment = attributes.values[known[-1]], int(attributes.moments[0].timestamp[known[-1]])
+                if moment >= cutoff and not planned:
+                    expected[1] = 0  # its hour is as unknown as its date
+                elif moment > UNKNOWN:
+                    days = (cutoff - moment) / DAY
+                    expected[2:] = np.sign(days) * np.log1p(abs(days)), 1
             np.testing.assert_allclose(result[entity, index], expected, rtol=1e-3)
 
 
