@@ -24,6 +24,7 @@ MEANINGS = {
     "total_weight": "log(1 + decayed total weight) of one row of the sketch or density",
     "pooled": "direction of the decayed sum of the items' Cleora vectors",
     "density": "rows of cells of texts or images, log(1 + count), each row of length 1",
+    "item_sum": "log-scaled decayed sum of a number over the events of each of the most frequent values of a category",
     "recent_gap": "log(1 + minutes) from one of the newest events, the newest first, to the next, or to the cutoff",
     "recent_item": "item of one of the newest events, by its rank; 0 where there is none",
     "recent_same": "whether the item of one of the newest events is that of the newest",

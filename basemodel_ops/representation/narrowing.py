@@ -80,7 +80,9 @@ def _groups(plan: SourcePlan, half_lives: tuple[float, ...], counted: tuple[floa
         yield LeftOut(plan.name, column, "texts of facts" if "." in column else "texts", numbers)
     for column, size in plan.top_items.items():
         if "." in column:  # counted once, per session at every half-life, and how lately
-            yield LeftOut(plan.name, column, "categories of facts", size * (2 + len(counted)) + OF_COLUMN + len(RUN))
+            sums = plan.summed.get(column, 0) * len(plan.numbers) * len(half_lives)
+            numbers = size * (2 + len(counted)) + OF_COLUMN + len(RUN) + sums
+            yield LeftOut(plan.name, column, "categories of facts", numbers)
 
 
 def _without(plan: SourcePlan, column: str) -> SourcePlan:
@@ -89,5 +91,6 @@ def _without(plan: SourcePlan, column: str) -> SourcePlan:
         cells={track: size for track, size in plan.cells.items() if track_column(track) != column},
         densities={name: density for name, density in plan.densities.items() if name != column},
         top_items={name: size for name, size in plan.top_items.items() if name != column},
+        summed={name: size for name, size in plan.summed.items() if name != column},
         vocabularies={name: size for name, size in plan.vocabularies.items() if name != column},
     )

@@ -89,7 +89,7 @@ def test_the_end_of_an_attribute_is_known_in_time_and_a_planted_one_is_named(
 
     def always(self: EntityAttributes, low: int, high: int, cutoffs: np.ndarray) -> np.ndarray:
         """Facts as a table without history has them: as they stand at the end."""
-        length = self.values.shape[1] + 2 * len(self.planned)
+        length = self.values.shape[1] + 2 * len(self.moments)
         out = np.zeros((high - low, np.broadcast_to(cutoffs, (high - low, cutoffs.shape[-1])).shape[1], length))
         for row in range(*np.searchsorted(self.entity_index, [low, high])):
             out[self.entity_index[row] - low, :, : self.values.shape[1]] = self.values[row]

@@ -96,7 +96,8 @@ class Wording:
         """Each number of a block of inputs."""
         source, column = block.source, block.column
         table = self._tables.get(source, "")
-        is_public = (source, column) not in self._personal
+        number = block.detail.rpartition("/")[0] if block.kind == "item_sum" else column
+        is_public = self._personal.isdisjoint({(source, column), (source, number)})
         words, read, names = self._worded(block, is_public)
         if isinstance(words, str):
             words = [words] * block.length
@@ -135,6 +136,14 @@ class Wording:
             case "count":
                 values = self._values(block, is_public)
                 return [f"{column} {value}, events halved every {detail} days" for value in values], np.expm1, ()
+            case "item_sum":
+                number, _, half_life = detail.rpartition("/")
+                what = f"sum of {number} of {source}"
+                words = [
+                    f"{what} with {column} {value}, halved every {half_life} days"
+                    for value in self._values(block, is_public)
+                ]
+                return words, signed_expm1, ()
             case "recency":
                 return [f"days since {column} {value}" for value in self._values(block, is_public)], _since, ()
             case "recent_gap":

@@ -1,6 +1,7 @@
 """How many numbers a row will be, told before anything is encoded."""
 
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource
+from basemodel_ops.representation.item_sums import summed_items
 from basemodel_ops.representation.recent import EVENTS, OF_COLUMN
 from basemodel_ops.representation.runs import RUN
 from basemodel_ops.settings import Settings
@@ -59,8 +60,12 @@ def _source_numbers(
 ) -> int:
     half_lives = len(settings.half_lives)
     total = (len(settings.windows) + 1) * 3 + 8 + 31 * half_lives + EVENTS
+    sizes: dict[str, int] = {}
+    facts: dict[str, int] = {}
     for column in event.columns:
         count = values.get((event.name, column.name), SKETCHED_ABOVE + 1)
+        if column.type is ColumnType.CATEGORY:
+            sizes[column.name] = count
         total += _column_numbers(column, settings, count)
         if column.type is ColumnType.CATEGORY and count > SKETCHED_ABOVE:
             total += (settings.depth * settings.width + settings.dimension + 1) * half_lives
@@ -68,7 +73,11 @@ def _source_numbers(
         for attribute in attributes:
             count = values.get((str(column.references), attribute.name), settings.top_items)
             total += _column_numbers(attribute, settings, count)
-    return total
+            if attribute.type is ColumnType.CATEGORY:
+                facts[f"{column.name}.{attribute.name}"] = count
+    numbers = [column.name for column in event.columns if column.type is ColumnType.NUMBER]
+    summed = summed_items(sizes | facts, numbers, half_lives)
+    return total + sum(summed.values()) * len(numbers) * half_lives
 
 
 def _column_numbers(column: Column, settings: Settings, values: int) -> int:

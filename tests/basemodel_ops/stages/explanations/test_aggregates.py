@@ -133,6 +133,7 @@ def test_bins_hold_enough_entities_and_follow_the_values(
         ("scalar", "", "recency_1", np.log1p(3650), "days since the last of trips", "never"),
         ("recency", "station", "", 2 ** (-14 / 28), None, "14"),
         ("recency", "station", "", 0, None, "never"),
+        ("item_sum", "station", "fare/28", -np.log1p(40), None, "-40"),
         ("elapsed", "back_by", "days", -np.log1p(30), "days since back_by of trips", "-30"),
         ("elapsed", "back_by", "known", 1, "back_by of trips is known", "yes"),
         ("elapsed", "back_by", "lead", np.log1p(2), "days to back_by from its trips", "2"),
@@ -148,12 +149,25 @@ def test_blocks_are_read_as_people_say_them(
     assert entry.formatted(float(entry.read(np.array([number]))[0])) == formatted
 
 
-def test_values_of_personal_columns_are_told_nowhere(riders: Workspace) -> None:
+@pytest.mark.parametrize("column", ["station", "fare"])
+def test_sums_by_item_are_told_of_public_numbers_and_items_alone(riders: Workspace, column: str) -> None:
+    block = Block("item_sum", "trips", "station", "fare/28", 0, 1)
+    (entry,) = Wording(riders.contract, riders.store).of(block)
+    assert entry.words.startswith("sum of fare of trips with station ")
+    assert entry.words.endswith(", halved every 28 days")
+    marked = with_personal(riders, column)
+    (entry,) = Wording(marked.contract, marked.store).of(block)
+    assert entry.read is None
+
+
+def with_personal(riders: Workspace, column: str) -> Workspace:
     (event,) = riders.contract.events
-    personal = Personal(relation=event.relation, column="station", purpose="forecasts")
-    marked = Workspace.open(
-        riders.settings, riders.contract.model_copy(update={"personal": (personal,)}), lambda _: None
-    )
+    personal = Personal(relation=event.relation, column=column, purpose="forecasts")
+    return Workspace.open(riders.settings, riders.contract.model_copy(update={"personal": (personal,)}), lambda _: None)
+
+
+def test_values_of_personal_columns_are_told_nowhere(riders: Workspace) -> None:
+    marked = with_personal(riders, "station")
     for kind in ("recency", "recent_item", "count"):
         result = Wording(marked.contract, marked.store).of(Block(kind, "trips", "station", "1", 0, 3))
         assert all(entry.read is None and not entry.names for entry in result)
