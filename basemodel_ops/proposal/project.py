@@ -12,8 +12,8 @@ from sqlglot import exp
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.roles import Proposal, annotation
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
-from basemodel_ops.proposal.tables import timestamp_of_column
-from basemodel_ops.proposal.templates import DIGESTS, GRIDS, MACROS, PROFILES, README, SCALES, TASK, TIMESTAMPS
+from basemodel_ops.proposal.tables import middle_of_year, timestamp_of_column
+from basemodel_ops.proposal.templates import DIGESTS, GRIDS, MACROS, PROFILES, README, TASK, TIMESTAMPS
 
 STALE = timedelta(days=14)
 """Data that end longer ago than this have stopped: then the grid's `now` is their end, not the clock."""
@@ -21,9 +21,6 @@ STALE = timedelta(days=14)
 
 SCHEMAS = {"raw": "view", "behavior": "table", "tasks": "table"}
 """Folders of models, whose schemas are called so, and how they are materialized."""
-
-DEFAULT_SPAN = 56
-"""Days between events up to which the usual windows and half-lives tell them apart."""
 
 
 def files_of(proposal: Proposal, folder: Path, now: datetime, taken: Collection[str] = ()) -> dict[str, str]:
@@ -57,7 +54,6 @@ def files_of(proposal: Proposal, folder: Path, now: datetime, taken: Collection[
             files=_counted(tables),
             quoted=shlex.quote(str(folder)),
             home=shlex.quote(str(folder / ".basemodel")),
-            scales=_scales(proposal.horizon),
         ),
         "models/tasks/tasks.yml": _yaml({"version": 2, "models": _tasks(proposal, now)}),
         "models/tasks/cutoffs.sql": _grid(proposal),
@@ -68,14 +64,6 @@ def files_of(proposal: Proposal, folder: Path, now: datetime, taken: Collection[
         files[f"models/behavior/{table.name}.sql"] = _model(proposal, table)
         files[f"models/behavior/{table.name}.yml"] = _yaml({"version": 2, "models": [_declared(proposal, table)]})
     return files
-
-
-def _scales(span: int) -> str:
-    """Which windows and half-lives (days) suit events that are `span` days apart; empty where the usual ones do."""
-    if span <= DEFAULT_SPAN:
-        return ""
-    windows = [round(share * span) for share in (0.3, 1.3, 2.3, 3.3)]  # the newest, and the last two, three and four
-    return SCALES.format(span=span, windows=windows, half_lives=[span, 4 * span])
 
 
 def _schema(part: str, name: str, taken: Collection[str]) -> str:
@@ -158,12 +146,15 @@ def _model(proposal: Proposal, table: SeenTable) -> str:
 
 def _typed(seen_column: SeenColumn, dialect: str) -> exp.Expr:
     """The values of a column as a model has them."""
-    column: exp.Expr = exp.column(seen_column.raw, quoted=True)
+    column = exp.column(seen_column.raw, quoted=True)
     if seen_column.ticks:
         return timestamp_of_column(column, seen_column.ticks, dialect)
+    values: exp.Expr = column
+    if seen_column.is_year:
+        values = middle_of_year(column, dialect)
     if seen_column.data_type in ("timestamp_ltz", "timestamp_tz"):  # Snowflake's, which a cast would give without zone
-        column = exp.Anonymous(this="convert_timezone", expressions=[exp.Literal.string("UTC"), column])
-    return exp.cast(column, data_type(seen_column, dialect), dialect=dialect)
+        values = exp.Anonymous(this="convert_timezone", expressions=[exp.Literal.string("UTC"), column])
+    return exp.cast(values, data_type(seen_column, dialect), dialect=dialect)
 
 
 def _counted(tables: list[SeenTable]) -> str:

@@ -101,7 +101,11 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     mentioned = {name for event in events for column in event.table.columns for name in (column.name, column.mentions)}
     unmentioned = [(table, key) for table, key in attributes if mentioned.isdisjoint((key, table.name))]
     unused += [(table, f"no event mentions its {key}") for table, key in unmentioned]
-    known = [(table, key) for table, key in attributes if not mentioned.isdisjoint((key, table.name))]
+    known = [
+        (table.with_years() if key == entity_column else table, key)
+        for table, key in attributes
+        if not mentioned.isdisjoint((key, table.name))
+    ]
     times = [column for event in events if (column := event.table.column(event.time)) is not None]
     first, last = min(time.first for time in times if time.first), max(time.last for time in times if time.last)
     days = (last - first).days

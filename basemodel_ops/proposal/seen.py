@@ -1,19 +1,27 @@
 """What is seen of tables that are there: their columns, as they name them and as models will."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from sqlglot import exp
 
-from basemodel_ops.contract.inference import family, is_timestamp
+from basemodel_ops.contract.inference import WHOLE_NUMBER, family, is_timestamp
 
 BEGINNING = re.compile(
     r"(^|_)(sign(ed)?_?up|regist(ered|ration)|created|joined|enrol(l)?ed|opened|activated|onboarded|debut|since|valid_from)"
     r"(_|$)"
 )
 """Words for the day from which on somebody is known."""
+
+YEAR = re.compile(r"(^|_)(year|yob)(_|$)")
+"""Words for a year, as of birth."""
+
+
+def _is_whole(data_type: str) -> bool:
+    """Whether values of a type are whole numbers."""
+    return family(data_type) == "number" and WHOLE_NUMBER.search(data_type) is not None
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,15 @@ class SeenColumn:
     last: datetime | None = None
     ticks: int = 0
     """In a second, where it is a number that counts them since 1970; else 0."""
+    is_year: bool = False
+    """Whether it is a number of a year, of which models make a date: so rows know how long ago it was."""
     mentions: str = ""
     """The table of facts whose keys its values are, if it is not called like these."""
 
     @property
     def is_timestamp(self) -> bool:
         """Whether it is a timestamp or a date, or a number that stands for one."""
-        return is_timestamp(self.data_type) or self.ticks > 0
+        return is_timestamp(self.data_type) or self.ticks > 0 or self.is_year
 
 
 @dataclass(frozen=True)
@@ -75,8 +85,16 @@ class SeenTable:
     @property
     def valid_from(self) -> str | None:
         """The column that by its name says when whoever a row is about began; None where none is known of every row."""
-        named = (c for c in self.columns if c.is_timestamp and not c.nulls and c.distinct > 1)
+        named = (c for c in self.columns if c.is_timestamp and not (c.is_year or c.nulls) and c.distinct > 1)
         return next((c.name for c in named if BEGINNING.search(c.name.lower())), None)
+
+    def with_years(self) -> "SeenTable":
+        """The same table, whose whole numbers that are called years stand for dates, if its rows are dated."""
+        if self.valid_from is None:
+            return self
+        years = [bool(YEAR.search(c.name.lower()) and _is_whole(c.data_type)) for c in self.columns]
+        columns = tuple(replace(c, is_year=is_year) for c, is_year in zip(self.columns, years, strict=True))
+        return replace(self, columns=columns)
 
     def column(self, name: str) -> SeenColumn | None:
         """A column by the name that models will give it; None where there is none."""

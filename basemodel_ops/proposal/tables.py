@@ -240,3 +240,10 @@ def timestamp_of_column(column: exp.Column, ticks: int, dialect: str = "duckdb")
     if dialect == "snowflake":
         return exp.Anonymous(this="to_timestamp_ntz", expressions=[counted, exp.Literal.number(6)])
     return exp.func("make_timestamp", counted, dialect="duckdb")
+
+
+def middle_of_year(column: exp.Column, dialect: str = "duckdb") -> exp.Expr:
+    """The first of July of a year; null where it is none that a date may have."""
+    parts = [exp.cast(column, "int"), exp.Literal.number(7), exp.Literal.number(1)]
+    name = "date_from_parts" if dialect == "snowflake" else "make_date"
+    return exp.case().when(column.copy().between(1, 9999), exp.Anonymous(this=name, expressions=parts))

@@ -178,12 +178,6 @@ final as (
 select * from final
 """
 
-SCALES = """
-Things happen about {span} days apart here, and rows look back by days and weeks unless they are told otherwise:
-
-    export BASEMODEL_WINDOWS='{windows}' BASEMODEL_HALF_LIVES='{half_lives}'
-"""
-
 README = """\
 # {name}
 
@@ -194,6 +188,6 @@ the grid of cutoffs and a first question.
     export BASEMODEL_DBT_PROJECT_DIR={quoted} BASEMODEL_HOME={home}
     basemodel contract     # what is declared and inferred
     basemodel run          # train, answer, and say what the answers are worth
-{scales}
+
 To read another warehouse, write its tables into `models/raw`, and a profile of its type.
 """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.project import files_of, write
@@ -108,6 +109,25 @@ def test_attributes_are_known_from_the_day_on_which_each_began(
     assert ("valid_from:" in written) == (expected is not None)
 
 
+@pytest.mark.parametrize("has_beginning", [True, False])
+def test_a_year_of_birth_is_a_date_where_facts_are_dated(tmp_path: Path, has_beginning: bool) -> None:
+    """Undated facts are for traits alone, to which a year as a number says more than the day of a date."""
+    query = f"select i % 30 as user_id, 'k' || i % 3 as kind, {DAILY} from range(300) as t (i)"
+    began = "date '2023-01-01' + cast(i as integer) as joined, " if has_beginning else ""
+    years = "case i when 3 then null when 4 then 0 else 1950 + i end as birth_year"
+    people = f"select i as user_id, {began}{years}, 2 * i as yearly from range(30) as t (i)"
+    paths = [csv(tmp_path, "visits.csv", query), csv(tmp_path, "users.csv", people)]
+    proposal = propose(look(paths))
+    files = files_of(proposal, tmp_path, datetime(2026, 1, 1))
+    (users,) = yaml.safe_load(files["models/behavior/users.yml"])["models"]
+    types = {column["name"]: column["data_type"] for column in users["columns"]}
+    assert types["birth_year"] == ("timestamp" if has_beginning else "bigint")
+    assert types["yearly"] == "bigint"
+    model = files["models/behavior/users.sql"].replace("{{ ref('raw_users') }}", f"'{tmp_path / 'users.csv'}'")
+    rows = duckdb.execute(f"select birth_year from ({model.split('WHERE')[0]}) order by cast(user_id as int)").fetchall()
+    assert rows[3:6] == ([(None,), (None,), (datetime(1955, 7, 1),)] if has_beginning else [(None,), (0,), (1955,)])
+
+
 def test_the_question_is_about_most_entities_and_as_far_ahead_as_moments_are_apart(tmp_path: Path) -> None:
     """Players have a row a season, and a few of them awards."""
     by_season = "date '1990-10-31' + to_years(cast(i // 40 as integer))"
@@ -116,8 +136,6 @@ def test_the_question_is_about_most_entities_and_as_far_ahead_as_moments_are_apa
     proposal = propose(look([csv(tmp_path, "awards.csv", awards), csv(tmp_path, "seasons.csv", seasons)]))
     assert [event.table.name for event in proposal.events] == ["awards", "seasons"]
     assert (proposal.main.table.name, proposal.horizon, proposal.every) == ("seasons", 366, "week")
-    readme = files_of(proposal, tmp_path, datetime(2026, 1, 1))["README.md"]
-    assert "BASEMODEL_WINDOWS='[110, 476, 842, 1208]' BASEMODEL_HALF_LIVES='[366, 1464]'" in readme
 
 
 def test_an_entity_may_be_named(tables: list[SeenTable]) -> None:
