@@ -124,7 +124,8 @@ def test_a_year_of_birth_is_a_date_where_facts_are_dated(tmp_path: Path, has_beg
     assert types["birth_year"] == ("timestamp" if has_beginning else "bigint")
     assert types["yearly"] == "bigint"
     model = files["models/behavior/users.sql"].replace("{{ ref('raw_users') }}", f"'{tmp_path / 'users.csv'}'")
-    rows = duckdb.execute(f"select birth_year from ({model.split('WHERE')[0]}) order by cast(user_id as int)").fetchall()
+    query = f"select birth_year from ({model.split('WHERE')[0]}) order by cast(user_id as int)"
+    rows = duckdb.execute(query).fetchall()
     assert rows[3:6] == ([(None,), (None,), (datetime(1955, 7, 1),)] if has_beginning else [(None,), (0,), (1955,)])
 
 
