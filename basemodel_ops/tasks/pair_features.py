@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix, diags_array
 
 from basemodel_ops.foundation.retrieval import POOLS, pools
 from basemodel_ops.tasks.interactions import NEVER, POPULAR_DAYS, InteractionSnapshot
-from basemodel_ops.tasks.kernels import follow, products, values_at
+from basemodel_ops.tasks.kernels import follow, products, products_at, values_at
 from basemodel_ops.tasks.relations import Relations
 
 HALF_LIVES = (7.0, 30.0, 60.0, 120.0)
@@ -137,10 +137,11 @@ class PairFeatures:
         products(self.pools[chosen], item_models.vectors, items, similarity)
         parts += list(similarity)
         parts += list(self.follows(chosen, items))
-        ease_index = item_models.relations.ease_index[items]
-        scores = np.asarray(self.log_counts[chosen] @ item_models.relations.ease_weights, np.float32)
-        scores = np.pad(scores, ((0, 0), (0, 1)))  # the last column is that of items without
-        parts.append(np.take_along_axis(scores, ease_index, axis=1))
+        parts.append(
+            products_at(
+                self.log_counts[chosen], item_models.relations.ease_weights, item_models.relations.ease_index[items]
+            )
+        )
         logits = np.empty((1, *items.shape), np.float32)
         products(self.queries[chosen][:, None], item_models.retrieval.items, items, logits)
         parts.append(logits[0] + item_models.retrieval.bias[items] - self.log_partition[chosen, None])
@@ -157,7 +158,10 @@ class PairFeatures:
             )
             parts += [share, np.log((share + 1e-4) / (np.append(base_shares, 1.0)[group] + 1e-4)), newest]
         parts += [np.broadcast_to(column[chosen, None], items.shape) for column in self.activity.T]
-        return np.stack(parts, axis=2).astype(np.float32)
+        out = np.empty((*items.shape, len(parts)), np.float32)
+        for place, values in enumerate(parts):
+            out[:, :, place] = values
+        return out
 
 
 def _summed(values: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> csr_matrix:

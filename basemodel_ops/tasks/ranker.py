@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from basemodel_ops.boosting.forest import Forest
 from basemodel_ops.boosting.parameters import SHARED
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.tasks.boosted_head import learn_members
 from basemodel_ops.tasks.reranking import Query, halves
 
@@ -82,12 +83,20 @@ class Ranker:
 
         -inf for entities left out, and for the second place of an item that is put forward twice.
         """
-        result = np.full(query.candidates.items.shape, -np.inf)
-        for part in _parts(np.arange(len(result)) if entities is None else entities):
+        result, forest = np.full(query.candidates.items.shape, -np.inf), self._forest
+
+        def work(part: np.ndarray) -> np.ndarray:
             is_first = query.candidates.is_first[part]
-            numbers = query.numbers(part)[is_first]
+            count = is_first.sum(axis=1)
+            # About half of what is put forward is put forward twice: the numbers of a pair are made once.
+            index = np.argsort(~is_first, axis=1, kind="stable")[:, : int(count.max(initial=0))]
+            numbers = query.numbers(part, index)[np.arange(index.shape[1]) < count[:, None]]
             chances = np.full(is_first.shape, -np.inf)
-            chances[is_first] = expit(self._forest.raw_scores(numbers).mean(axis=1))
+            chances[is_first] = expit(forest.raw_scores(numbers).mean(axis=1))
+            return chances
+
+        parts = _parts(np.arange(len(result)) if entities is None else entities)
+        for part, chances in zip(parts, parallel_map(work, parts), strict=True):
             result[part] = chances
         return result
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from basemodel_ops.foundation.retrieval import START
+from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.tasks.kernels import top_k_indices
 from basemodel_ops.tasks.pair_features import PairFeatures
 
@@ -87,7 +88,11 @@ def retrieve_candidates(pair_features: PairFeatures, eligible: np.ndarray | None
     count = len(pair_features.queries)
     # One part even without entities, for its shape.
     bounds = [(low, min(low + PART, count)) for low in range(0, max(count, 1), PART)]
-    parts = [_part(pair_features, seen, is_near, popular, np.arange(*bound)) for bound in bounds]
+
+    def work(bound: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return _part(pair_features, seen, is_near, popular, np.arange(*bound))
+
+    parts = list(parallel_map(work, bounds))
     return CandidateSet(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
 
 
@@ -109,11 +114,15 @@ def _part(
     logits = pair_features.logits(chosen, seen)
     personal = personal.astype(np.float32)
     if is_large:  # what only others had is not put forward: they change nothing
-        apart = (personal == 0) & ~is_near[seen]
-        personal[apart] = similarity[apart] = follows[apart] = logits[apart] = -np.inf
+        others = np.flatnonzero(~is_near[seen])
+        row, column = np.nonzero(personal[:, others] == 0)
+        for scores in (personal, similarity, follows, logits):
+            scores[row, others[column]] = -np.inf
     follows /= np.maximum(follows.max(axis=1, keepdims=True, initial=0), 1e-9)
-    logits = 1 + (logits - logits.max(axis=1, keepdims=True, initial=-np.inf)) / TEMPERATURE
-    logits = np.where(logits > -np.inf, np.maximum(logits, 0), logits)
+    logits -= logits.max(axis=1, keepdims=True, initial=-np.inf)
+    logits /= TEMPERATURE
+    logits += 1
+    np.maximum(logits, 0, out=logits, where=logits > -np.inf)
     kinds = [personal, np.broadcast_to(popular[seen], personal.shape), similarity, follows, logits]
     per_entity = min(PER_KIND, len(seen))
     if per_entity == 0:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from basemodel_ops.tasks.kernels import follow, top_k_indices, values_at
+from basemodel_ops.tasks.kernels import follow, products_at, top_k_indices, values_at
 
 
 @settings(max_examples=40, deadline=None)
@@ -38,3 +38,12 @@ def test_what_follows_is_a_product_read_at_some_places(seed: int) -> None:
     np.testing.assert_array_equal(
         values_at(csr_matrix(had[chosen]), items), np.take_along_axis(had.toarray()[chosen], items, axis=1)
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_product_is_read_at_some_places(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    had = csr_matrix(generator.random((5, 7)) * (generator.random((5, 7)) < 0.4))
+    weights, items = generator.random((7, 9)).astype(np.float32), generator.integers(-1, 9, (5, 6))
+    expected = np.take_along_axis(np.pad(had.toarray() @ weights, ((0, 0), (0, 1))), items, axis=1)  # -1 is the last
+    np.testing.assert_allclose(products_at(had, weights, items), expected, rtol=1e-12)
