@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
 from basemodel_ops.insight.neighbours import CANDIDATES, QUERIES, Directions, merged, nearest, read_keys
+from basemodel_ops.representation.workers import parallel_map
 
 EXACT = 50_000
 """Entities up to which everybody is compared with everybody."""
@@ -61,8 +62,12 @@ def nearest_in_cells(
 
     An entity whose cells hold fewer than `k` others is given those of twice as many cells.
     """
-    for cell in range(len(cells)):
-        yield from _within(directions, cells, cell, cells.members(cell), k, probes)
+
+    def work(cell: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        return list(_within(directions, cells, cell, cells.members(cell), k, probes))
+
+    for results in parallel_map(work, range(len(cells))):
+        yield from results
 
 
 def recall_of(directions: Directions, cells: Cells, k: int, seed: int, probes: int = PROBES) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from basemodel_ops.representation.workers import parallel_map
+
 QUERIES, CANDIDATES = 1024, 8192
 """Entities that are asked about, and compared with, at once: 32 MB of similarities."""
 
@@ -55,7 +57,8 @@ def nearest(
     """
     total = len(directions)
     rows, k = np.arange(total) if rows is None else rows, min(k, total - 1)
-    for low in range(0, len(rows) if k > 0 else 0, queries):
+
+    def work(low: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         its_rows = rows[low : low + queries]
         queried, best = directions.of(its_rows), np.empty((len(its_rows), 0), np.int64)
         for first in range(0, total, candidates):
@@ -63,8 +66,9 @@ def nearest(
             selected = np.flatnonzero((its_rows >= first) & (its_rows < first + result.shape[1]))
             result[selected, its_rows[selected] - first] = -np.inf
             best = merged(best, result, first + np.arange(result.shape[1]), k)
-        best = np.sort(best, axis=1)[:, ::-1]
-        yield its_rows, *read_keys(best)
+        return its_rows, *read_keys(np.sort(best, axis=1)[:, ::-1])
+
+    yield from parallel_map(work, range(0, len(rows) if k > 0 else 0, queries))
 
 
 def merged(best: np.ndarray, result: np.ndarray, positions: np.ndarray, k: int) -> np.ndarray:
