@@ -47,8 +47,8 @@ class FeatureSets:
     model_outputs: np.ndarray
     zero_shot: np.ndarray | None = None
     items: np.ndarray | None = None
-    """The most frequent items, how often and how lately each was there, and the newest events one by one; float16, for
-    there are many."""
+    """The most frequent items, how often and how lately each was there, the newest events one by one, and rates of one
+    number by another; float16, for there are many."""
     newest: np.ndarray | None = None
     """Which features of `items` tell the newest events, positions (features,); none where few items are known."""
     categories: np.ndarray | None = None

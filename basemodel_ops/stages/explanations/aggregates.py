@@ -10,6 +10,7 @@ from basemodel_ops.stages.explanations.wording import PEERS, Aggregate, Wording
 from basemodel_ops.stages.features.rows import Represented, RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.scoring.answering import SingleQuestion
+from basemodel_ops.stages.tasks.difference_features import rate_features
 from basemodel_ops.stages.tasks.feature_sets import (
     aggregate_positions,
     difference_features_of,
@@ -132,14 +133,14 @@ class Aggregates:
         task, checkpoint = question.task, question.checkpoint
         by_feature = [aggregate for block in rows.layout.blocks for aggregate in wording.of(block)]
         automatic = [by_feature[index] for index in aggregate_positions(rows, task).tolist()]
-        automatic += [
-            Aggregate(f"{difference_feature.name}, ratio", read=np.exp)
-            for difference_feature in difference_features_of(rows, task)
-        ]
+        automatic += [wording.of_difference(feature) for feature in difference_features_of(rows, task)]
         self._named = {
             "aggregates": automatic,
             "model_outputs": _model_outputs(wording, checkpoint, question),
-            "items": [by_feature[index] for index in item_positions(rows).tolist()],
+            "items": [
+                *(by_feature[index] for index in item_positions(rows).tolist()),
+                *map(wording.of_difference, rate_features(rows.layout)),
+            ],
         }
 
     def contributions(self, rows: RowsInMemory, chosen: np.ndarray) -> AggregateContributions | None:

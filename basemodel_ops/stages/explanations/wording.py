@@ -17,6 +17,7 @@ from basemodel_ops.representation.scalars import ABSENT_DAYS
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import categories
 from basemodel_ops.stages.features.rows import ATTRIBUTES
+from basemodel_ops.stages.tasks.difference_features import DifferenceFeature
 
 WINDOW_NAME = re.compile(r"(.+)_(\d+d|all)")
 """Name of a scalar of a window: what was measured, and over which."""
@@ -104,6 +105,11 @@ class Wording:
         return [
             Aggregate(word, table, column, read if is_public else None, names if is_public else ()) for word in words
         ]
+
+    def of_difference(self, feature: DifferenceFeature) -> Aggregate:
+        """One number less another, both logarithms: a ratio."""
+        is_public = self._personal.isdisjoint((feature.source, column) for column in feature.columns)
+        return Aggregate(f"{feature.name}, ratio", read=np.exp if is_public else None)
 
     def model_output(self, block: Block, days: int) -> Aggregate:
         """A future that the foundation model foresees. All spans of one are told of in the words of that of `days`."""

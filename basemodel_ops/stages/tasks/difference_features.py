@@ -1,8 +1,8 @@
-"""Trends and averages of an entity's scalars: differences of logarithms, which trees that split by one number lack."""
+"""Rates, trends and averages of an entity's numbers: differences of logarithms, which trees that split by one lack."""
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -12,13 +12,42 @@ WINDOW_NAME = re.compile(r"(.+)_(\d+d|all)")
 """Name of a scalar of a window: what was measured and over which."""
 
 
+RATES = 512
+"""Rates of a source, at most: pairs of numbers that stand later have none."""
+
+
 @dataclass(frozen=True)
 class DifferenceFeature:
-    """One scalar less another, by their positions in the representation."""
+    """One number less another, by their positions in the representation, and the columns that they are of."""
 
     name: str
     first: int
     second: int
+    source: str
+    columns: tuple[str, ...]
+
+
+def rate_features(layout: Layout) -> list[DifferenceFeature]:
+    """The decayed sum of every number of a source less that of every other, at each half-life.
+
+    Sums are logarithms, so a difference says how much there is of one for each of the other: hits of balls, a price.
+    """
+    sums: dict[str, dict[str, dict[str, int]]] = {}
+    for block in layout.select("sum"):
+        sums.setdefault(block.source, {}).setdefault(block.detail, {})[block.column] = block.offset
+    results = []
+    for source, by_half_life in sums.items():
+        numbers = next(iter(by_half_life.values()))
+        pairs = list(combinations(numbers, 2))[: RATES // len(by_half_life)]
+        results += [
+            DifferenceFeature(
+                f"{source} {first} for each {second}, halved every {half_life} days",
+                offsets[first], offsets[second], source, (first, second),
+            )
+            for half_life, offsets in by_half_life.items()
+            for first, second in pairs
+        ]  # fmt: skip
+    return results
 
 
 def difference_features(layout: Layout) -> list[DifferenceFeature]:
@@ -32,15 +61,19 @@ def difference_features(layout: Layout) -> list[DifferenceFeature]:
             measures.setdefault((block.source, named[1]), {})[named[2]] = block.offset
     results = []
     for (source, measure), by_window in measures.items():
-        windows = list(by_window)
+        windows, columns = list(by_window), (measure.removeprefix("sum_"),)
         for short, long in pairwise(windows):
             results.append(
-                DifferenceFeature(f"{source} {measure} {short} less {long}", by_window[short], by_window[long])
+                DifferenceFeature(
+                    f"{source} {measure} {short} less {long}", by_window[short], by_window[long], source, columns
+                )
             )
         if measure == "events" or measure.startswith("sum_"):
             sessions = measures[source, "sessions"]
             results += [
-                DifferenceFeature(f"{source} {measure} a session {window}", by_window[window], sessions[window])
+                DifferenceFeature(
+                    f"{source} {measure} a session {window}", by_window[window], sessions[window], source, columns
+                )
                 for window in windows
             ]
     return results

@@ -14,7 +14,12 @@ from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.rows import ATTRIBUTES, Represented
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.tasks.difference_features import DifferenceFeature, difference_features, difference_values
+from basemodel_ops.stages.tasks.difference_features import (
+    DifferenceFeature,
+    difference_features,
+    difference_values,
+    rate_features,
+)
 from basemodel_ops.stages.tasks.targets import target_of
 from basemodel_ops.tasks.feature_sets import FeatureSets
 from basemodel_ops.tasks.multilabel import PairFeatureSets
@@ -37,7 +42,9 @@ def single_feature_sets(
     prediction = zero_shot_prediction(checkpoint, model_outputs, task)
     items = item_positions(examples)
     values, items = examples.gather(row_index, pick).astype(np.float32), examples.gather(row_index, items)
+    rates = difference_values(values, pick, rate_features(examples.layout))
     values = np.hstack([values, difference_values(values, pick, difference_features_of(examples, task))])
+    items = np.hstack([items, rates.astype(np.float16)])
     outputs = model_outputs[:, predicted_positions(checkpoint, task)]
     return FeatureSets(values, outputs, prediction, items, *newest_features(examples))
 
@@ -137,8 +144,8 @@ def aggregate_names(examples: Represented, task: Task) -> list[str]:
 
 
 def item_names(examples: Represented) -> list[str]:
-    """Names of the items of `single_feature_sets`, in order."""
-    return _names(examples, item_positions(examples))
+    """Names of the items of `single_feature_sets`, in order, and of the rates behind them."""
+    return _names(examples, item_positions(examples)) + [rate.name for rate in rate_features(examples.layout)]
 
 
 def _names(examples: Represented, positions: np.ndarray) -> list[str]:

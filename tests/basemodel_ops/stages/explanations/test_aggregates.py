@@ -17,6 +17,7 @@ from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import Aggregate, Wording
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.scoring.answering import SingleQuestion
+from basemodel_ops.stages.tasks.difference_features import DifferenceFeature
 from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.single import Mixture, fit_heads
 
@@ -158,6 +159,15 @@ def test_sums_by_item_are_told_of_public_numbers_and_items_alone(riders: Workspa
     marked = with_personal(riders, column)
     (entry,) = Wording(marked.contract, marked.store).of(block)
     assert entry.read is None
+
+
+@pytest.mark.parametrize("column", [None, "fare"])
+def test_a_rate_is_told_of_public_numbers_alone(riders: Workspace, column: str | None) -> None:
+    rate = DifferenceFeature("trips fare for each toll, halved every 28 days", 0, 1, "trips", ("fare", "toll"))
+    ws = riders if column is None else with_personal(riders, column)
+    result = Wording(ws.contract, ws.store).of_difference(rate)
+    assert result.words == "trips fare for each toll, halved every 28 days, ratio"
+    assert (result.read is None) == (column is not None)
 
 
 def with_personal(riders: Workspace, column: str) -> Workspace:

@@ -1,4 +1,4 @@
-"""Trends and averages against counts of events, and that questions of amounts read them."""
+"""Trends, averages and rates against counts of events, and which questions read them."""
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +12,8 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import load_task_rows
-from basemodel_ops.stages.tasks.difference_features import difference_features, difference_values
-from basemodel_ops.stages.tasks.feature_sets import aggregate_names, single_feature_sets
+from basemodel_ops.stages.tasks.difference_features import RATES, difference_features, difference_values, rate_features
+from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, single_feature_sets
 
 from ..riding import ask, is_over
 
@@ -54,6 +54,29 @@ def test_positions_may_be_some_in_any_order_and_there_may_be_no_scalars() -> Non
     assert difference_values(complete, np.arange(layout.length), []).shape == (5, 0)
 
 
+def test_a_rate_is_the_ratio_of_two_sums_of_a_source_at_a_half_life() -> None:
+    sums = {("games", "hits"): 30.0, ("games", "balls"): 100.0, ("games", "runs"): 5.0, ("wages", "paid"): 7.0}
+    layout = Layout(("sum", *names, half_life, 1) for half_life in ("28", "365") for names in sums)
+    amounts = np.array([*sums.values(), *(3 * value for value in sums.values())])
+    chosen = rate_features(layout)
+    ratios = np.exp(difference_values(np.log(amounts)[None], np.arange(8), chosen)[0])
+    result = dict(zip([value.name for value in chosen], ratios, strict=True))
+    assert len(result) == 2 * 3  # of one number alone there is no rate
+    assert result["games hits for each balls, halved every 28 days"] == pytest.approx(0.3)
+    assert result["games balls for each runs, halved every 365 days"] == pytest.approx(20)
+    assert {(value.source, *value.columns) for value in chosen} == {
+        ("games", "hits", "balls"), ("games", "hits", "runs"), ("games", "balls", "runs")
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("half_lives", [("28",), ("28", "365")])
+def test_of_many_numbers_so_many_pairs_have_rates_at_most(half_lives: tuple[str, ...]) -> None:
+    layout = Layout(("sum", "games", f"n{number}", days, 1) for days in half_lives for number in range(60))
+    chosen = rate_features(layout)
+    assert len(chosen) == len({value.name for value in chosen}) == RATES
+    assert len({value.columns for value in chosen}) == RATES // len(half_lives)
+
+
 @pytest.mark.parametrize("kind", [TaskType.REGRESSION, TaskType.BINARY])
 def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(riders: Workspace, kind: TaskType) -> None:
     requested, task = ask(riders, lambda _, cutoff: int(cutoff.month % 2) if is_over(cutoff) else None, pa.int64())
@@ -67,6 +90,8 @@ def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(riders: Wor
         aggregate_names(examples, task),
     )
     assert feature_sets.aggregates.shape[1] == len(names)
+    assert feature_sets.items is not None
+    assert feature_sets.items.shape[1] == len(item_names(examples))
     result = [name for name in names if " less " in name or " a session " in name]
     assert result == [value.name for value in difference_features(examples.layout) if kind is TaskType.REGRESSION]
     assert (kind is TaskType.REGRESSION) == bool(result)
