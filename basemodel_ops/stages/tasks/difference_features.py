@@ -28,9 +28,11 @@ class DifferenceFeature:
 
 
 def rate_features(layout: Layout) -> list[DifferenceFeature]:
-    """The decayed sum of every number of a source less that of every other, at each half-life.
+    """The decayed sum of every number of a source less that of every other, at each half-life, and less its own at the
+    next longer one.
 
-    Sums are logarithms, so a difference says how much there is of one for each of the other: hits of balls, a price.
+    Sums are logarithms, so a difference says how much there is of one for each of the other: hits of balls, a price;
+    how much is new.
     """
     sums: dict[str, dict[str, dict[str, int]]] = {}
     for block in layout.select("sum"):
@@ -47,6 +49,14 @@ def rate_features(layout: Layout) -> list[DifferenceFeature]:
             for half_life, offsets in by_half_life.items()
             for first, second in pairs
         ]  # fmt: skip
+        for short, long in pairwise(sorted(by_half_life, key=float)):
+            results += [
+                DifferenceFeature(
+                    f"{source} {number}, halved every {short} days, for each halved every {long}",
+                    by_half_life[short][number], by_half_life[long][number], source, (number,),
+                )
+                for number in numbers
+            ]  # fmt: skip
     return results
 
 

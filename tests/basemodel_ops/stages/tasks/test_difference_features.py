@@ -61,20 +61,22 @@ def test_a_rate_is_the_ratio_of_two_sums_of_a_source_at_a_half_life() -> None:
     chosen = rate_features(layout)
     ratios = np.exp(difference_values(np.log(amounts)[None], np.arange(8), chosen)[0])
     result = dict(zip([value.name for value in chosen], ratios, strict=True))
-    assert len(result) == 2 * 3  # of one number alone there is no rate
+    assert len(result) == 2 * 3 + 4
     assert result["games hits for each balls, halved every 28 days"] == pytest.approx(0.3)
     assert result["games balls for each runs, halved every 365 days"] == pytest.approx(20)
     assert {(value.source, *value.columns) for value in chosen} == {
-        ("games", "hits", "balls"), ("games", "hits", "runs"), ("games", "balls", "runs")
+        ("games", "hits", "balls"), ("games", "hits", "runs"), ("games", "balls", "runs"),
+        ("games", "hits"), ("games", "balls"), ("games", "runs"), ("wages", "paid"),
     }  # fmt: skip
+    assert result["wages paid, halved every 28 days, for each halved every 365"] == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("half_lives", [("28",), ("28", "365")])
 def test_of_many_numbers_so_many_pairs_have_rates_at_most(half_lives: tuple[str, ...]) -> None:
     layout = Layout(("sum", "games", f"n{number}", days, 1) for days in half_lives for number in range(60))
-    chosen = rate_features(layout)
-    assert len(chosen) == len({value.name for value in chosen}) == RATES
-    assert len({value.columns for value in chosen}) == RATES // len(half_lives)
+    chosen = [rate for rate in rate_features(layout) if len(rate.columns) == 2]
+    assert len(chosen) == len({rate.name for rate in chosen}) == RATES
+    assert len({rate.columns for rate in chosen}) == RATES // len(half_lives)
 
 
 @pytest.mark.parametrize("kind", [TaskType.REGRESSION, TaskType.BINARY])
@@ -92,6 +94,8 @@ def test_a_question_of_an_amount_reads_them_and_a_yes_or_no_does_not(riders: Wor
     assert feature_sets.aggregates.shape[1] == len(names)
     assert feature_sets.items is not None
     assert feature_sets.items.shape[1] == len(item_names(examples))
+    half_lives = [f"{days:g}" for days in sorted(requested.settings.half_lives)]
+    assert item_names(examples)[-1].endswith(f"{half_lives[-2]} days, for each halved every {half_lives[-1]}")
     result = [name for name in names if " less " in name or " a session " in name]
     assert result == [value.name for value in difference_features(examples.layout) if kind is TaskType.REGRESSION]
     assert (kind is TaskType.REGRESSION) == bool(result)
