@@ -39,8 +39,9 @@ def shipped_auroc(home: Path, visits: dict[str, Any], told: np.ndarray, columns:
     who, at = np.array(visits["patient"]), np.array(visits["visited_at"], "datetime64[us]")
     labels = []
     for name in ACCOUNTS.names:
+        own = np.flatnonzero(who == name)
         for cutoff in ACCOUNTS.cutoffs:
-            seen = (who == name) & (at >= np.datetime64(cutoff - REMEMBERED)) & (at < np.datetime64(cutoff))
+            seen = own[(at[own] >= np.datetime64(cutoff - REMEMBERED)) & (at[own] < np.datetime64(cutoff))]
             is_over = cutoff + timedelta(days=ACCOUNTS.horizon) <= ACCOUNTS.end
             labels.append((name, cutoff, int(told[seen].sum() > 0) if is_over else None))
     patient, cutoff, is_above = zip(*labels, strict=True)
