@@ -69,6 +69,12 @@ class FeatureSets:
         parts = [getattr(self, part) for part in FEATURE_SETS[name]]
         return sum(part.nnz // max(part.shape[0], 1) + 1 if issparse(part) else part.shape[1] for part in parts)
 
+    @property
+    def widths(self) -> dict[str, int]:
+        """Features of each part that is there, but of terms, whose number is that of all items."""
+        parts = {part: getattr(self, part) for part in ("aggregates", "model_outputs", "items")}
+        return {part: values.shape[1] for part, values in parts.items() if values is not None}
+
     def columns_of(self, name: str, columns: np.ndarray | None = None) -> np.ndarray:
         """A view of `FEATURE_SETS`, several side by side where that says so, or some of its columns, which ascend."""
         parts = [self._rows_of(getattr(self, part)) for part in FEATURE_SETS[name]]

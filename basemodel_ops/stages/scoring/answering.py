@@ -11,6 +11,7 @@ from basemodel_ops.artifacts import Artifact, ArtifactStore
 from basemodel_ops.assets import model_key
 from basemodel_ops.contract.task_types import Shape
 from basemodel_ops.contract.types import Contract, Relation, Task
+from basemodel_ops.errors import DataError
 from basemodel_ops.representation import History
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
@@ -119,6 +120,7 @@ class SingleQuestion(Question):
         self.checkpoint, self._classes = checkpoint, fitted.classes
         self._cold, self._interval = fitted.cold_start, fitted.interval
         self._peers = fitted.peers if task.horizon is not None else None
+        self._widths = fitted.widths
 
     def columns(self) -> list[pa.Field]:
         """Those of its kind; a table that was written before one was declared gets it."""
@@ -142,6 +144,11 @@ class SingleQuestion(Question):
         feature_sets = single_feature_sets(examples, self.checkpoint, rows, self.task, terms)
         if self._peers is not None:
             feature_sets = feature_sets.with_peers(self._peers.look_up(peer_keys(examples, rows)))
+        if feature_sets.widths != self._widths:  # the layout of rows may be the same
+            raise DataError(
+                f"The model of {self.task.name} learnt from {self._widths or 'other'} features, and rows have "
+                f"{feature_sets.widths}: an older version fitted it. Run `basemodel train`."
+            )
         return feature_sets
 
     @property

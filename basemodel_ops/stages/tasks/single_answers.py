@@ -46,6 +46,8 @@ class FittedSingle:
 
     fit: Fit
     mixture: Mixture
+    widths: dict[str, int]
+    """Features of each part of the views that the heads learnt from."""
     classes: list[str] | None
     cold_start: ColdStart
     comparison: Comparison
@@ -57,7 +59,7 @@ class FittedSingle:
 
     def write(self, writer: ArtifactWriter) -> None:
         """Write what gives answers, and how good they are."""
-        SingleModelArtifact.write(writer, self.mixture, self.classes, self.cold_start)
+        SingleModelArtifact.write(writer, self.mixture, self.widths, self.classes, self.cold_start)
         SingleModelArtifact.write_comparison(writer, self.comparison)
         SingleModelArtifact.write_metrics_by_history(writer, self.by_history)
         if self.interval is not None:
@@ -112,7 +114,8 @@ def fit_single(
     fit = Fit(chosen.name, chosen.metrics, on_test, shares, labelled.half_life)
     heads = fit_heads(kind, labelled.feature_sets, target, seed, list(shares), metric)
     return FittedSingle(
-        fit, replace(chosen.selected, heads=heads), classes, ColdStart.of(kind, target, is_warm, rows.weight),
+        fit, replace(chosen.selected, heads=heads), feature_sets.widths, classes,
+        ColdStart.of(kind, target, is_warm, rows.weight),
         judged.comparison(kind_of(kind).warning(task.name, target, parts)), interval,
         judged.by_history(task, is_warm[test]), peers, curve,
         single_predictions(task, rows, target, classes, chosen, judged.against),

@@ -1,6 +1,6 @@
 """The artifact of a task of one answer: a mixture of heads, what it reads of others, and how sure it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from basemodel_ops.artifacts import ArtifactWriter
@@ -31,14 +31,24 @@ class SingleModelArtifact(ModelArtifact):
         """What entities without events are told."""
         return ColdStart(tuple(self._recipe.get("cold_start", ())))
 
+    @property
+    def widths(self) -> dict[str, int]:
+        """Features of each part of the views that the heads learnt from; none where an older version fitted them."""
+        return self._recipe.get("widths", {})
+
     def mixture(self, kind: TaskType) -> Mixture:
         """The heads, of a task of this type."""
         return load_mixture(kind, list(self.shares), self._state)
 
     @staticmethod
-    def write(writer: ArtifactWriter, mixture: Mixture, classes: Sequence[str] | None, cold: ColdStart) -> None:
-        """Write all that scoring needs of what ships."""
-        recipe = {"shares": dict(mixture.weights), "classes": classes, "cold_start": cold.prediction}
+    def write(
+        writer: ArtifactWriter, mixture: Mixture, widths: Mapping[str, int], classes: Sequence[str] | None,
+        cold: ColdStart,
+    ) -> None:  # fmt: skip
+        """Write all that scoring needs of what ships, and the `widths` of the views that it learnt from."""
+        recipe = {
+            "shares": dict(mixture.weights), "widths": dict(widths), "classes": classes, "cold_start": cold.prediction
+        }  # fmt: skip
         ModelArtifact._write_state(writer, save_mixture(mixture), recipe)
 
     @property

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops import stages
+from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.features.builder import Builder
 from basemodel_ops.stages.foundation.compact import QUERYABLE
@@ -13,6 +14,7 @@ from basemodel_ops.stages.scoring import scoring
 from basemodel_ops.stages.scoring.answering import Group, SingleQuestion, score_relation
 from basemodel_ops.stages.scoring.kept import kept_rows
 from basemodel_ops.stages.scoring.querying import represent
+from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.warehouse.queries import rows_query
 
 from ..riding import CUTOFFS
@@ -94,4 +96,19 @@ def test_a_failure_in_the_middle_leaves_the_answers_as_they_were(
     monkeypatch.setattr(SingleQuestion, "answer", broken)
     with pytest.raises(OSError, match="No space left"):
         stages.score(ws, [task], NEWEST, "broken")
+    assert answers(ws, task).equals(before)
+
+
+@pytest.mark.parametrize("widths", [{}, {"aggregates": 1, "model_outputs": 2, "items": 3}])
+def test_a_model_that_read_other_features_is_refused(
+    fitted: tuple[Workspace, str], widths: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a model of an older version nothing else may differ: the layout of rows is the same."""
+    ws, task = fitted
+    stages.score(ws, [task], NEWEST, "whole")
+    before = answers(ws, task)
+    monkeypatch.setattr(scoring, "code_behind", lambda _: "another")
+    monkeypatch.setattr(SingleModelArtifact, "widths", widths)
+    with pytest.raises(DataError, match=f"{task} learnt from .* an older version fitted it. Run `basemodel train`"):
+        stages.score(ws, [task], NEWEST, "refused")
     assert answers(ws, task).equals(before)
