@@ -199,9 +199,7 @@ def history_values(
             size = density.rows * density.width
             dense = decayed_counts(history.start, history.days, density.cells(history), size, days, decay_days)
             _add_sketch(rows, dense, density.width)
-        if plan.summed and plan.numbers:
-            of_items = _cells_of(history, plan.summed)
-            rows.add(item_sum_values(history, *of_items, plan.numbers, days, decay_days, factors))
+        rows.add(item_sum_values(history, *_cells_of(history, plan.summed), plan.numbers, days, decay_days, factors))
         rows.add(recent_values(history, list(plan.top_items), list(plan.numbers), cutoffs))
         rows.add(profile_values(counts[:, :, 0], list(plan.top_items.values())))
         rows.add(run_values(history, list(plan.top_items), cutoffs))

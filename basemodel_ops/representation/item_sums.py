@@ -57,6 +57,8 @@ def item_sum_values(
         factors: What sums are multiplied by, as if their source had always been observed, (cutoffs, half-lives) or
             (entities, cutoffs, half-lives).
     """
+    if not (size and numbers):
+        return np.zeros((history.entities, days.shape[-1], 0), np.float32)
     values = np.stack([history.numbers[name] for name in numbers])
     sums = decayed_item_sums(history.start, history.days, cells, size, values, days, half_lives)
     sums *= factors[..., None, None]

@@ -75,7 +75,7 @@ def _look_up(start: np.ndarray, columns: np.ndarray, values: np.ndarray, items: 
 
 
 def products_at(matrix: csr_matrix, weights: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """The product of a sparse matrix (rows, places) and `weights` (places, all items) at the items of each row alone.
+    """The product of a sparse matrix (rows, inputs) and `weights` (inputs, all items) at the items of each row alone.
 
     float64 (rows, items each); 0 at items that are negative. A row asks for few of all.
     """
@@ -86,15 +86,15 @@ def products_at(matrix: csr_matrix, weights: np.ndarray, items: np.ndarray) -> n
 
 @njit(parallel=True, nogil=True, cache=True)
 def _multiply_at(
-    start: np.ndarray, places: np.ndarray, values: np.ndarray, weights: np.ndarray, items: np.ndarray, out: np.ndarray
+    start: np.ndarray, columns: np.ndarray, values: np.ndarray, weights: np.ndarray, items: np.ndarray, out: np.ndarray
 ) -> None:
     for row in prange(len(items)):
         for index in range(start[row], start[row + 1]):
-            value, of_place = values[index], weights[places[index]]
+            value, input_weights = values[index], weights[columns[index]]
             for column in range(items.shape[1]):
                 item = items[row, column]
                 if item >= 0:
-                    out[row, column] += value * of_place[item]
+                    out[row, column] += value * input_weights[item]
 
 
 def top_k_indices(scores: np.ndarray, k: int) -> np.ndarray:

@@ -159,8 +159,8 @@ class PairFeatures:
             parts += [share, np.log((share + 1e-4) / (np.append(base_shares, 1.0)[group] + 1e-4)), newest]
         parts += [np.broadcast_to(column[chosen, None], items.shape) for column in self.activity.T]
         out = np.empty((*items.shape, len(parts)), np.float32)
-        for place, values in enumerate(parts):
-            out[:, :, place] = values
+        for column, values in enumerate(parts):
+            out[:, :, column] = values
         return out
 
 

@@ -15,7 +15,7 @@ from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from .clinics import PATIENTS, clinic, column, represented
 
 ACCOUNTS = clinic(Cadence.WEEK, datetime(2023, 1, 2), 40, 14)
-PAYMENTS, REMEMBERED = 600, timedelta(days=28)
+PAYMENTS, LOOKBACK = 600, timedelta(days=28)
 
 
 def payments() -> list[tuple[str, datetime, str, float]]:
@@ -33,17 +33,17 @@ def payments() -> list[tuple[str, datetime, str, float]]:
     return sorted(rows, key=lambda row: row[1])
 
 
-def shipped_auroc(home: Path, visits: dict[str, Any], told: np.ndarray, columns: tuple[Column, ...] = ()) -> float:
-    """What is told on test rows whether the sum of `told` (events,) over four weeks before a cutoff is above 0."""
+def shipped_auroc(home: Path, visits: dict[str, Any], amounts: np.ndarray, columns: tuple[Column, ...] = ()) -> float:
+    """What is told on test rows whether the sum of `amounts` (events,) over four weeks before a cutoff is above 0."""
     moment = pa.timestamp("us")
     who, at = np.array(visits["patient"]), np.array(visits["visited_at"], "datetime64[us]")
     labels = []
     for name in ACCOUNTS.names:
-        own = np.flatnonzero(who == name)
+        indices = np.flatnonzero(who == name)
         for cutoff in ACCOUNTS.cutoffs:
-            seen = own[(at[own] >= np.datetime64(cutoff - REMEMBERED)) & (at[own] < np.datetime64(cutoff))]
+            seen = indices[(at[indices] >= np.datetime64(cutoff - LOOKBACK)) & (at[indices] < np.datetime64(cutoff))]
             is_over = cutoff + timedelta(days=ACCOUNTS.horizon) <= ACCOUNTS.end
-            labels.append((name, cutoff, int(told[seen].sum() > 0) if is_over else None))
+            labels.append((name, cutoff, int(amounts[seen].sum() > 0) if is_over else None))
     patient, cutoff, is_above = zip(*labels, strict=True)
     returns = pa.table({"patient": list(patient), "cutoff": pa.array(cutoff, moment), "returned": pa.array(is_above)})
     declared = ACCOUNTS.contract()
@@ -77,8 +77,8 @@ def test_how_much_there_is_of_one_number_for_each_of_another_is_told(tmp_path: P
         "patient": list(who), "visited_at": list(played_at), "clinic": ["here"] * len(who), "duration": balls,
         "hits": hits,
     }  # fmt: skip
-    told = hits - balls / 3 * np.mean(drift)
-    assert shipped_auroc(tmp_path, visits, told, (column("hits", ColumnType.NUMBER),)) > 0.85
+    above = hits - balls / 3 * np.mean(drift)
+    assert shipped_auroc(tmp_path, visits, above, (column("hits", ColumnType.NUMBER),)) > 0.85
 
 
 def patients(names: Sequence[str]) -> np.ndarray:

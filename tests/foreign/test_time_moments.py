@@ -19,7 +19,7 @@ from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from .clinics import PATIENTS, PEOPLE, clinic, column, represented
 
 CLINIC = clinic(Cadence.WEEK, datetime(2023, 1, 2), 40, 14)
-PLACES = Relation(schema_name="main", name="places")
+CLINICS = Relation(schema_name="main", name="clinics")
 PLANS = (20, 90)
 """Days for which a plan is made, at least and at most."""
 
@@ -93,16 +93,16 @@ def test_a_visit_is_told_when_its_clinic_closed_only_once_it_did(tmp_path: Path,
     declared = CLINIC.contract()
     where, duration = declared.events[0].columns
     visits = declared.events[0].model_copy(
-        update={"columns": (where.model_copy(update={"references": "places"}), duration)}
+        update={"columns": (where.model_copy(update={"references": "clinics"}), duration)}
     )
     closes = column("closes", ColumnType.TIME).model_copy(update={"planned": planned})
-    places = AttributeSource(name="places", relation=PLACES, key="clinic", valid_from=None, columns=(closes,))
-    declared = declared.model_copy(update={"events": (visits,), "attributes": (places,)})
+    clinics = AttributeSource(name="clinics", relation=CLINICS, key="clinic", valid_from=None, columns=(closes,))
+    declared = declared.model_copy(update={"events": (visits,), "attributes": (clinics,)})
     names, closed = [f"clinic {entry}" for entry in range(10)], CLINIC.cutoffs[20]
     hours = [None, *(closed + timedelta(days=10 * entry, hours=entry) for entry in range(9))]
     table = pa.table({"clinic": names, "closes": pa.array(hours, pa.timestamp("us"))})
-    workspace = CLINIC.workspace(tmp_path, declared, places=table)
-    for source in ("places", "visits"):
+    workspace = CLINIC.workspace(tmp_path, declared, clinics=table)
+    for source in ("clinics", "visits"):
         stages.encoders(workspace, source)
     rows = CLINIC.visits().sort_by("visited_at").to_pylist()
     entities = Vocabulary(pa.array(CLINIC.names), np.ones(len(CLINIC.names), np.int64))

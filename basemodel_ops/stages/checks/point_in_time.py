@@ -128,10 +128,10 @@ def _without_later_attributes(
     for moment in attributes.moments:
         dates = moment.timestamp.copy()
         dates[later] = dates[generator.permutation(later)]
-        ahead = later if moment.planned else np.flatnonzero(dates >= timestamp)
-        dates[ahead] = dates[generator.permutation(ahead)]
+        unknown = later if moment.planned else np.flatnonzero(dates >= timestamp)
+        dates[unknown] = dates[generator.permutation(unknown)]
         if moment.features is not None:
-            values[ahead, moment.features] = values[generator.permutation(ahead), moment.features]
+            values[unknown, moment.features] = values[generator.permutation(unknown), moment.features]
         moments.append(replace(moment, timestamp=dates))
     return replace(attributes, values=values, until=until, moments=tuple(moments))
 

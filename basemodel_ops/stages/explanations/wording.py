@@ -30,6 +30,9 @@ MEASURES = ("events", "sessions", "active_days")
 
 PEERS = "what became of others with the same items"
 
+Unit = Callable[[np.ndarray], np.ndarray]
+"""From a feature to the unit of its words."""
+
 
 @dataclass(frozen=True)
 class Aggregate:
@@ -38,7 +41,7 @@ class Aggregate:
     words: str
     table: str = ""
     column: str = ""
-    read: Callable[[np.ndarray], np.ndarray] | None = None
+    read: Unit | None = None
     """From the feature to the unit of the words; None where its number says nothing to people, or may not be told."""
     names: tuple[str, ...] = ()
     """What a number stands for, where it numbers values, from 0 on."""
@@ -124,17 +127,14 @@ class Wording:
         shown_column = "" if column in MEASURES else column
         return Aggregate(f"{words}, foreseen", table, shown_column, read if is_shown else None)
 
-    def _worded(
-        self, block: Block, is_public: bool
-    ) -> tuple[str | Sequence[str], Callable[[np.ndarray], np.ndarray] | None, tuple[str, ...]]:
+    def _worded(self, block: Block, is_public: bool) -> tuple[str | Sequence[str], Unit | None, tuple[str, ...]]:
         source, column, detail = block.source, block.column, block.detail
         last = f"the last of {source}" if detail == "1" else f"number {detail} from the last of {source}"
         match block.kind:
             case "scalar":
                 return *_scalar(source, detail), ()
             case "sum" | "mean":
-                what = "sum" if block.kind == "sum" else "mean"
-                return f"{what} of {column} of {source}, halved every {detail} days", signed_expm1, ()
+                return f"{block.kind} of {column} of {source}, halved every {detail} days", signed_expm1, ()
             case "last":
                 return f"last {column} of {source}", signed_expm1, ()
             case "elapsed":
@@ -143,13 +143,7 @@ class Wording:
                 values = self._values(block, is_public)
                 return [f"{column} {value}, events halved every {detail} days" for value in values], np.expm1, ()
             case "item_sum":
-                number, _, half_life = detail.rpartition("/")
-                what = f"sum of {number} of {source}"
-                words = [
-                    f"{what} with {column} {value}, halved every {half_life} days"
-                    for value in self._values(block, is_public)
-                ]
-                return words, signed_expm1, ()
+                return _item_sums(source, column, detail, self._values(block, is_public)), signed_expm1, ()
             case "recency":
                 return [f"days since {column} {value}" for value in self._values(block, is_public)], _since, ()
             case "recent_gap":
@@ -198,7 +192,7 @@ class Wording:
         return self._known[key]
 
 
-def _scalar(source: str, detail: str) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+def _scalar(source: str, detail: str) -> tuple[str, Unit]:
     if named := WINDOW_NAME.fullmatch(detail):
         span = "a year" if named[2] == "all" else f"in {named[2][:-1]} days"
         return f"{_measured(named[1].removeprefix('sum_'), source, named[1].startswith('sum_'))} {span}", signed_expm1
@@ -214,11 +208,16 @@ def _scalar(source: str, detail: str) -> tuple[str, Callable[[np.ndarray], np.nd
     return words.get(detail, f"{detail} of {source}"), _days if detail == "mean_gap" else signed_expm1
 
 
-def _elapsed(source: str, column: str, detail: str) -> tuple[str, Callable[[np.ndarray], np.ndarray], tuple[str, ...]]:
+def _elapsed(source: str, column: str, detail: str) -> tuple[str, Unit, tuple[str, ...]]:
     if detail == KNOWN:
         return f"{column} of {source} is known", _identity, ("no", "yes")
     what = {DAYS: f"days since {column} of {source}", LEAD: f"days to {column} from its {source}"}
     return what[detail], signed_expm1, ()
+
+
+def _item_sums(source: str, column: str, detail: str, values: Sequence[str]) -> list[str]:
+    number, _, half_life = detail.rpartition("/")
+    return [f"sum of {number} of {source} with {column} {value}, halved every {half_life} days" for value in values]
 
 
 def _measured(measure: str, source: str, is_sum: bool) -> str:

@@ -61,7 +61,7 @@ def _source_numbers(
     half_lives = len(settings.half_lives)
     total = (len(settings.windows) + 1) * 3 + 8 + 31 * half_lives + EVENTS
     sizes: dict[str, int] = {}
-    facts: dict[str, int] = {}
+    attribute_sizes: dict[str, int] = {}
     for column in event.columns:
         count = values.get((event.name, column.name), SKETCHED_ABOVE + 1)
         if column.type is ColumnType.CATEGORY:
@@ -74,9 +74,9 @@ def _source_numbers(
             count = values.get((str(column.references), attribute.name), settings.top_items)
             total += _column_numbers(attribute, settings, count)
             if attribute.type is ColumnType.CATEGORY:
-                facts[f"{column.name}.{attribute.name}"] = count
+                attribute_sizes[f"{column.name}.{attribute.name}"] = count
     numbers = [column.name for column in event.columns if column.type is ColumnType.NUMBER]
-    summed = summed_items(sizes | facts, numbers, half_lives)
+    summed = summed_items(sizes | attribute_sizes, numbers, half_lives)
     return total + sum(summed.values()) * len(numbers) * half_lives
 
 

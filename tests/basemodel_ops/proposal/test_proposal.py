@@ -113,9 +113,9 @@ def test_attributes_are_known_from_the_day_on_which_each_began(
 def test_a_year_of_birth_is_a_date_where_facts_are_dated(tmp_path: Path, has_beginning: bool) -> None:
     """Undated facts are for traits alone, to which a year as a number says more than the day of a date."""
     query = f"select i % 30 as user_id, 'k' || i % 3 as kind, {DAILY} from range(300) as t (i)"
-    began = "date '2023-01-01' + cast(i as integer) as joined, " if has_beginning else ""
+    dated = "date '2023-01-01' + cast(i as integer) as joined, " if has_beginning else ""
     years = "case i when 3 then null when 4 then 0 else 1950 + i end as birth_year"
-    people = f"select i as user_id, {began}{years}, 2 * i as yearly from range(30) as t (i)"
+    people = f"select i as user_id, {dated}{years}, 2 * i as yearly from range(30) as t (i)"
     paths = [csv(tmp_path, "visits.csv", query), csv(tmp_path, "users.csv", people)]
     proposal = propose(look(paths))
     files = files_of(proposal, tmp_path, datetime(2026, 1, 1))
