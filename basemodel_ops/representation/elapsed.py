@@ -14,6 +14,9 @@ from basemodel_ops.encoders.numbers import signed_log1p
 from basemodel_ops.representation.history import DAY, History
 from basemodel_ops.representation.layout import Spec
 
+ROUNDED = 2.0**-23
+"""How far a number of single precision may be from what it was, as a share of it."""
+
 DAYS, KNOWN, LEAD = "days", "known", "lead"
 """Details of blocks: days from the moment to the cutoff, whether it is known, days from its event to it."""
 
@@ -56,7 +59,10 @@ def history_elapsed(history: History, names: Mapping[str, bool], cutoffs: np.nda
     blocks = [np.zeros((*end.shape, 0), np.float32)]
     for name, planned in names.items():
         lead = history.numbers[name].astype(np.float64)
-        timestamp = history.time + np.round(np.where(np.isfinite(lead), lead, 0) * DAY).astype(np.int64)
+        # A date that is the cutoff's own must not seem to be a moment before it: where in doubt it is later.
+        exact = np.where(np.isfinite(lead), lead, 0) * DAY
+        rounded = exact if planned else exact + np.abs(exact) * ROUNDED
+        timestamp = history.time + np.ceil(rounded).astype(np.int64)
         at = np.full(end.shape, -1)
         _newest_known(history.start, end, timestamp, np.isfinite(lead), rows, planned, at)
         is_known = at >= 0

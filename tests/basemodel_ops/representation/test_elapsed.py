@@ -32,8 +32,8 @@ def newest_by_loop(history: History, cutoff: int, entity: int, planned: bool) ->
     for event in range(history.start[entity], history.start[entity + 1]):
         lead = float(history.numbers["ends"][event])
         if history.time[event] < cutoff and np.isfinite(lead):
-            days = (cutoff - history.time[event]) / DAY - lead
-            if planned or days > 1e-9:
+            days = (cutoff - history.time[event] - round(lead * 24) * HOUR) / DAY
+            if planned or days > 0:
                 result = (days, 1.0, lead)
     return result
 
@@ -69,6 +69,18 @@ def test_later_events_and_moments_leave_values_unchanged(seed: int) -> None:
         np.testing.assert_array_equal(
             history_elapsed(moved, {"ends": False}, cutoff), history_elapsed(early, {"ends": False}, cutoff)
         )
+
+
+@given(st.integers(1, 1_000 * DAY), st.integers(0, 9))
+@settings(max_examples=200, deadline=None)
+def test_a_date_that_is_the_cutoff_s_own_is_unknown_whenever_its_event_was(ago: int, later: int) -> None:
+    """Days are kept in single precision: half of such moments would round to before the cutoff."""
+    time = np.array([FIRST - ago])
+    lead = np.array([(FIRST + later - time[0]) / DAY], np.float32)
+    history = History(np.array([0, 1]), time, None, {}, {"returned": lead})
+    np.testing.assert_array_equal(history_elapsed(history, {"returned": False}, np.array([FIRST])), 0)
+    known = history_elapsed(history, {"returned": False}, np.array([FIRST + 60_000_000]))  # by a minute on
+    np.testing.assert_allclose(known[0, 0, 1:], [1, np.log1p(ago / DAY)], atol=1e-4)
 
 
 def test_a_planned_end_is_so_many_days_ahead() -> None:
