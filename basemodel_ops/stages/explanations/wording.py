@@ -1,6 +1,5 @@
 """The features of heads in words that a person reads, from what the layout says of them."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,10 +16,7 @@ from basemodel_ops.representation.scalars import ABSENT_DAYS
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import categories
 from basemodel_ops.stages.features.rows import ATTRIBUTES
-from basemodel_ops.stages.tasks.difference_features import DifferenceFeature
-
-WINDOW_NAME = re.compile(r"(.+)_(\d+d|all)")
-"""Name of a scalar of a window: what was measured, and over which."""
+from basemodel_ops.stages.tasks.difference_features import WINDOW_NAME, DifferenceFeature
 
 NEVER = 0.9 * ABSENT_DAYS
 """Days from which on something never was; half-precision numbers are not exact there."""

@@ -85,8 +85,7 @@ def newest_features(examples: Represented) -> tuple[np.ndarray | None, np.ndarra
         if block.length > learner_layout.MOST_ITEMS
     }
     blocks = [block for block, count in _item_blocks(examples) for _ in range(count)]
-    others = (*learner_layout.OF_ITEMS, learner_layout.ITEM_SUM)
-    newest = [n for n, block in enumerate(blocks) if block.kind not in others]
+    newest = [n for n, block in enumerate(blocks) if block.kind in (*learner_layout.RECENT, learner_layout.CLOCK)]
     is_item = [
         blocks[n].kind == "recent_item"
         and blocks[n].detail in OF_NEWEST
