@@ -23,7 +23,8 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import known_before_test, load_task_rows, prepared
 from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
-from basemodel_ops.stages.tasks.selection import LabelledRows, aged, peer_features, select
+from basemodel_ops.stages.tasks.peer_answers import with_peers
+from basemodel_ops.stages.tasks.selection import LabelledRows, aged, select
 from basemodel_ops.stages.tasks.supplement import examples_of, terms_of
 from basemodel_ops.stages.tasks.targets import read_targets
 from basemodel_ops.tasks.blending import Trial
@@ -65,8 +66,7 @@ def _compared(ws: Workspace, task: Task, events: Events, seed: int) -> dict[str,
     target, _ = read_targets(task, rows)
     known, test = known_before_test(rows, task.horizon), np.flatnonzero(rows.part == "test")
     feature_sets = single_feature_sets(examples, Checkpoint(ws.store), row_index, task, terms)
-    if feature_sets.items is not None:
-        feature_sets = feature_sets.with_peers(peer_features(task, rows, peer_keys(examples, row_index), target)[0])
+    feature_sets, _ = with_peers(task, rows, peer_keys(examples, row_index), target, feature_sets)
     labelled = aged(LabelledRows(task, rows, feature_sets, target, examples.entity[row_index]), seed)
     chosen = select(labelled, known, test, seed, feature_sets.heads)
     ours = chosen.test.predictions

@@ -36,7 +36,7 @@ boosted one is thought as good as any other before it is tried."""
 
 HEADS_WITH_FEWEST_LABELS, HEADS_WITH_FEW_LABELS = (
     ("zero-shot", "linear"),
-    ("zero-shot", "linear", "bold linear", "tf-idf items", "linear items"),
+    ("zero-shot", "linear", "bold linear", "tf-idf items", "linear items", "class rates"),
 )
 
 

@@ -18,6 +18,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "boosted items": ("boosted", "all"),
     "sharp items": ("sharp", "items"),
     "newest items": ("newest", "items"),
+    "class rates": ("class rates", "class_rates"),
 }
 """Name of a head: how it learns and the view of the features, the safest first."""
 
@@ -28,6 +29,7 @@ FEATURE_SETS = {
     "zero_shot": ("zero_shot",),
     "items": ("items",),
     "terms": ("terms",),
+    "class_rates": ("class_rates",),
     "both": ("aggregates", "model_outputs"),
     "model_outputs_and_items": ("model_outputs", "items"),
     "all": ("aggregates", "model_outputs", "items"),
@@ -61,6 +63,8 @@ class FeatureSets:
     """How much each teaches beside the newest, (rows,); None where all teach alike."""
     terms: csr_array | None = None
     """How often each row had each of many items, log(1 + events), sparse; of traits."""
+    class_rates: np.ndarray | None = None
+    """How often others who share an item had each of very many classes, logarithms (rows, kinds of groups, classes)."""
     chosen: np.ndarray | None = None
     """Which rows of the arrays these views are of, positions (rows,); None for all."""
 

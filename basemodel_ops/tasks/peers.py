@@ -66,12 +66,11 @@ def outputs_of(kind: TaskType, target: np.ndarray) -> np.ndarray:
 
 def peer_values(
     keys: np.ndarray, outputs: np.ndarray, cutoff: np.ndarray, as_of: np.ndarray, horizon: int,
-    weight: np.ndarray | None = None, known: np.ndarray | None = None,
+    weight: np.ndarray | None = None, known: np.ndarray | None = None, half_lives: tuple[int, ...] = HALF_LIVES,
 ) -> tuple[np.ndarray, Peers]:  # fmt: skip
     """What was known of each row's groups, and what is known at the end.
 
-    A row knows the answers whose window was over at its `as_of`. They fade by the half-lives of `HALF_LIVES`; a rate is
-    drawn to that of all by `PRIOR`.
+    A row knows the answers whose window was over at its `as_of`. They fade; a rate is drawn to that of all by `PRIOR`.
 
     Args:
         keys: Groups of the rows, int64 (rows, kinds).
@@ -81,6 +80,7 @@ def peer_values(
         horizon: Days until an answer is known.
         weight: Of how many rows each speaks, (rows,).
         known: Microseconds from which on each answer is known, (rows,), where that is not a horizon after its cutoff.
+        half_lives: Of an answer's weight, in horizons.
 
     Returns:
         float32 (rows, kinds x (outputs + 1) x half-lives): per kind and half-life rates and log(1 + support); and the
@@ -98,9 +98,9 @@ def peer_values(
     timestamps = np.unique(as_of)
     known_by = np.searchsorted(known[order], timestamps, side="right")
     queried_by = np.searchsorted(as_of[by_as_of], timestamps, side="right")
-    result = np.zeros((rows, kinds * amounts.shape[1] * len(HALF_LIVES)), np.float32)
+    result = np.zeros((rows, kinds * amounts.shape[1] * len(half_lives)), np.float32)
     sums = _Fading(
-        np.array(HALF_LIVES) * max(horizon, 1) * DAY, amounts.shape[1], int(first[-1]), int(known.min(initial=0))
+        np.array(half_lives) * max(horizon, 1) * DAY, amounts.shape[1], int(first[-1]), int(known.min(initial=0))
     )
     last, seen_rows = 0, 0
     for timestamp, until, upto in zip(timestamps.tolist(), known_by.tolist(), queried_by.tolist(), strict=True):
@@ -158,7 +158,7 @@ def _kept(groups: list[np.ndarray], sums: np.ndarray, total: np.ndarray) -> Peer
     for group in groups:
         held, end = sums[:, end : end + len(group)], end + len(group)
         most = np.sort(np.argsort(-held[-1, :, -1], kind="stable")[:MOST_KEYS])
-        unseen_group = np.zeros((len(HALF_LIVES), 1, held.shape[2]))
+        unseen_group = np.zeros((len(sums), 1, held.shape[2]))
         keys.append(group[most])
         values.append(_rates(np.concatenate([held[:, most], unseen_group], axis=1), total).astype(np.float32))
     return Peers(tuple(keys), tuple(values))

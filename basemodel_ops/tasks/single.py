@@ -11,6 +11,7 @@ from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.blending import blend
 from basemodel_ops.tasks.boosted_head import RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, rows_share
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration, load_calibration
+from basemodel_ops.tasks.class_rates import ClassRatesHead
 from basemodel_ops.tasks.feature_sets import RECIPES, FeatureSets
 from basemodel_ops.tasks.heads import Head, LinearHead, State, TermHead, ZeroShotHead
 from basemodel_ops.tasks.kinds import kind_of
@@ -83,6 +84,8 @@ def _recipe_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool
         return LinearHead(kind, strength=0.1 if is_raw and recipe == "linear" else 1.0)
     if recipe == "tf-idf":
         return TermHead(kind)
+    if recipe == "class rates":
+        return ClassRatesHead()
     if recipe == "mild linear":
         return LinearHead(kind, strength=MILD)
     objective = kind_of(kind).objective_for(metric)

@@ -14,7 +14,8 @@ from basemodel_ops.stages.features.examples_artifact import ExamplesArtifact
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_before_test, load_task_rows, prepared
 from basemodel_ops.stages.tasks.feature_sets import peer_keys, single_feature_sets
-from basemodel_ops.stages.tasks.selection import LabelledRows, aged, peer_features, select
+from basemodel_ops.stages.tasks.peer_answers import with_peers
+from basemodel_ops.stages.tasks.selection import LabelledRows, aged, select
 from basemodel_ops.tasks.feature_sets import FeatureSets
 from benchmarks.quality.boosting import TunedLinear, refitted, tuned_boosting
 from benchmarks.quality.events import Events
@@ -114,8 +115,8 @@ def product_answers(
     part[train], part[validation], part[problem.test] = "train", "validation", "test"
     labelled = np.isin(np.arange(len(part)), np.concatenate([train, validation, train if newest is None else newest]))
     rows = replace(problem.rows, part=part)
-    described, _ = peer_features(problem.task, rows, problem.keys, problem.target, labelled)
-    feature_sets, known = problem.feature_sets.with_peers(described), train if newest is None else newest
+    feature_sets, _ = with_peers(problem.task, rows, problem.keys, problem.target, problem.feature_sets, labelled)
+    known = train if newest is None else newest
     rows_read = aged(LabelledRows(problem.task, rows, feature_sets, problem.target, problem.entity), seed)
     chosen = select(rows_read, known, problem.test, seed, feature_sets.heads)
     return chosen.name, chosen.test.predictions

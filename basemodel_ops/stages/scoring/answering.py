@@ -143,7 +143,7 @@ class SingleQuestion(Question):
         terms = None if terms is None else terms[rows]
         feature_sets = single_feature_sets(examples, self.checkpoint, rows, self.task, terms)
         if self._peers is not None:
-            feature_sets = feature_sets.with_peers(self._peers.look_up(peer_keys(examples, rows)))
+            feature_sets = self._peers.extend(feature_sets, peer_keys(examples, rows))
         if feature_sets.widths != self._widths:  # the layout of rows may be the same
             raise DataError(
                 f"The model of {self.task.name} learnt from {self._widths or 'other'} features, and rows have "

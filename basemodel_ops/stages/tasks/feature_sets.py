@@ -95,6 +95,10 @@ def newest_features(examples: Represented) -> tuple[np.ndarray | None, np.ndarra
     return (np.array(newest), np.flatnonzero(is_item)) if any(is_item) else (None, None)
 
 
+KINDS_OF_PEERS = 3
+"""Groups that a category column puts a row into."""
+
+
 def peer_keys(examples: Represented, row_index: np.ndarray) -> np.ndarray:
     """Which groups the entities share with others, int64 (rows, kinds): see `tasks.peers`.
 

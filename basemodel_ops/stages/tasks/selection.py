@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basemodel_ops.contract.types import Task, TaskType
-from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_from
+from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.tasks.blending import FADE, Trial, blend, blend_weights, trial_weights
 from basemodel_ops.tasks.calibration import Calibration, ClassCalibration
 from basemodel_ops.tasks.comparison import mean_metrics
@@ -15,7 +15,6 @@ from basemodel_ops.tasks.heads import Head
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import Metrics, metric_of
-from basemodel_ops.tasks.peers import Peers, outputs_of, peer_values
 from basemodel_ops.tasks.recency import HALF_LIFE, newer_teach_more, recency_weights
 from basemodel_ops.tasks.rolling_origins import ORIGINS, rolling_origins
 from basemodel_ops.tasks.single import NUMBERS, Mixture, fit_heads, predictions_of, recipes_of
@@ -23,10 +22,6 @@ from basemodel_ops.tasks.split import DAY
 
 EARLIER = 3
 """Earlier moments learn from as many times fewer numbers than the newest."""
-
-FADING = 7
-"""Days that stand for the horizon in how fast answers of peers fade, where labels are known at a moment: the usual wait
-for the next event may be a minute, and what became of peers still holds for weeks."""
 
 LEAST_VALIDATED = 2_000
 """Rows of training and of validation from which on it is asked whether newer rows teach more."""
@@ -68,18 +63,6 @@ class Selection:
         """The bounds that the task asks for beside what ships; None where it asks for none."""
         target = np.concatenate([trial.target for trial in self.trials])
         return kind_of(task.type).interval(task, [trial.predictions[self.name] for trial in self.trials], target)
-
-
-def peer_features(
-    task: Task, rows: TaskRows, keys: np.ndarray, target: np.ndarray, labelled: np.ndarray | None = None
-) -> tuple[np.ndarray, Peers]:
-    """What was known of peers of each row, and what is known now, by all answers or by those of `labelled` (rows,)."""
-    weight = rows.weight
-    if labelled is not None:
-        weight = labelled * (1.0 if weight is None else weight)
-    outputs = outputs_of(task.type, target)
-    horizon = FADING if task.known is not None else task.horizon or 0
-    return peer_values(keys, outputs, rows.cutoff, known_from(rows), horizon, weight, rows.known)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names,
 from basemodel_ops.stages.tasks.fit import Fit
 from basemodel_ops.stages.tasks.labels_needed import measure_curve
 from basemodel_ops.stages.tasks.model_artifact import Comparison
+from basemodel_ops.stages.tasks.peer_answers import PeerAnswers, with_peers
 from basemodel_ops.stages.tasks.predictions import single_predictions
-from basemodel_ops.stages.tasks.selection import LabelledRows, Selection, aged, peer_features, select
+from basemodel_ops.stages.tasks.selection import LabelledRows, Selection, aged, select
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.stages.tasks.supplement import drawn_entities, terms_of
 from basemodel_ops.stages.tasks.targets import read_targets, refuse_constant
@@ -35,7 +36,6 @@ from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.label_efficiency import LabelEfficiency
 from basemodel_ops.tasks.leakage import find_leaking_feature
 from basemodel_ops.tasks.metrics import Metrics, metric_of
-from basemodel_ops.tasks.peers import Peers
 from basemodel_ops.tasks.single import Mixture, fit_heads
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -53,7 +53,7 @@ class FittedSingle:
     comparison: Comparison
     interval: Interval | None
     by_history: Metrics
-    peers: Peers | None
+    peers: PeerAnswers | None
     curve: LabelEfficiency | None
     predictions: pa.Table
 
@@ -91,10 +91,7 @@ def fit_single(
     feature_sets = replace(single_feature_sets(examples, checkpoint, row_index, task, terms), weight=rows.weight)
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
     _refuse_hopeless(task, aggregate_names(examples, task), item_names(examples), feature_sets, target, parts, seed)
-    peers = None
-    if feature_sets.items is not None:
-        known_peers, peers = peer_features(task, rows, peer_keys(examples, row_index), target)
-        feature_sets = feature_sets.with_peers(known_peers)
+    feature_sets, peers = with_peers(task, rows, peer_keys(examples, row_index), target, feature_sets)
     labelled = aged(LabelledRows(task, rows, feature_sets, target, examples.entity[row_index]), seed)
     known, test, is_warm = known_before_test(rows, task.horizon), parts["test"], examples.has_history(row_index)
     chosen = select(labelled, known, test, seed, progress=log_progress(ws.log, "heads fitted"))

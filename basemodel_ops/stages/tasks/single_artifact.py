@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from basemodel_ops.artifacts import ArtifactWriter
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
+from basemodel_ops.stages.tasks.peer_answers import PeerAnswers
+from basemodel_ops.tasks.class_rates import ClassRates
 from basemodel_ops.tasks.cold_start import ColdStart
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.peers import Peers
@@ -63,11 +65,15 @@ class SingleModelArtifact(ModelArtifact):
         writer.arrays("interval", interval.arrays())
 
     @property
-    def peers(self) -> Peers:
+    def peers(self) -> PeerAnswers:
         """What others with the same facts answered; of a task that moves in time."""
-        return Peers.from_arrays(self.artifact.arrays("peers"))
+        has_rates = "class_rates.safetensors" in self.artifact.names
+        rates = ClassRates.from_arrays(self.artifact.arrays("class_rates")) if has_rates else None
+        return PeerAnswers(Peers.from_arrays(self.artifact.arrays("peers")), rates)
 
     @staticmethod
-    def write_peers(writer: ArtifactWriter, peers: Peers) -> None:
+    def write_peers(writer: ArtifactWriter, peers: PeerAnswers) -> None:
         """Write what others with the same facts answered."""
-        writer.arrays("peers", peers.arrays())
+        writer.arrays("peers", peers.peers.arrays())
+        if peers.class_rates is not None:
+            writer.arrays("class_rates", peers.class_rates.arrays())

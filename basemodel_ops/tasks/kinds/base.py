@@ -126,6 +126,10 @@ class TaskKind(ABC):
         """What is averaged of others' answers, (rows,) or (rows, outputs)."""
         return target
 
+    def by_class(self, target: np.ndarray) -> np.ndarray | None:
+        """Whether it is each of very many classes, float32 (rows, classes); None where there are none or few."""
+        return None
+
     def known_by(self, task: Task, target: np.ndarray, days: np.ndarray) -> np.ndarray:
         """Targets (rows,) as they were known so many days (rows,) after the cutoff, the horizon at least."""
         return target

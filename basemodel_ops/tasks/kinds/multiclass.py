@@ -55,6 +55,11 @@ class Multiclass(TaskKind):
         classes = np.sort(np.argsort(-counts, kind="stable")[:MOST_OF_PEERS])
         return target[:, None] == classes
 
+    def by_class(self, target: np.ndarray) -> np.ndarray | None:
+        """Of `MANY` classes or more."""
+        classes = self.outputs(target)
+        return (target[:, None] == np.arange(classes)).astype(np.float32) if classes >= MANY else None
+
     def outputs(self, target: np.ndarray) -> int:
         """Classes."""
         return int(target.max()) + 1
