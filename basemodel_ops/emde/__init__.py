@@ -2,7 +2,7 @@
 
 from basemodel_ops.emde.codes import DensityLSH, compact, identity_codes
 from basemodel_ops.emde.histories import sketch_histories
-from basemodel_ops.emde.item_sums import decayed_item_sums
+from basemodel_ops.emde.item_numbers import item_numbers
 from basemodel_ops.emde.moments import Moments, decayed_moments
 from basemodel_ops.emde.query import (
     SketchContents,
@@ -19,11 +19,11 @@ __all__ = [
     "SketchContents",
     "compact",
     "decayed_counts",
-    "decayed_item_sums",
     "decayed_moments",
     "decoded_counts",
     "effective_age",
     "identity_codes",
+    "item_numbers",
     "item_scores",
     "last_seen",
     "pooled_vectors",

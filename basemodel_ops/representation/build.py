@@ -17,7 +17,7 @@ from basemodel_ops.representation.between import between_specs, between_values
 from basemodel_ops.representation.elapsed import elapsed_specs, history_elapsed
 from basemodel_ops.representation.half_precision import HalfRows
 from basemodel_ops.representation.history import DAY, History
-from basemodel_ops.representation.item_sums import item_sum_specs, item_sum_values
+from basemodel_ops.representation.item_numbers import item_number_specs, item_number_values
 from basemodel_ops.representation.layout import Layout, Spec
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.recent import PROFILE, profile_values, recent_specs, recent_values
@@ -79,8 +79,8 @@ class SourcePlan:
     """Columns of moments beside the time of the events, and whether each is planned."""
     vocabularies: dict[str, int] = field(default_factory=dict)
     """Number of values of the columns that have more than `top_items` keeps."""
-    summed: dict[str, int] = field(default_factory=dict)
-    """How many items of each column numbers are summed by."""
+    measured: dict[str, int] = field(default_factory=dict)
+    """How many items of each column numbers are told by."""
 
     def only(self, column: str) -> "SourcePlan":
         """The same of one category column alone."""
@@ -90,7 +90,7 @@ class SourcePlan:
         )
         return replace(
             self, numbers=(), top_items=top_items, codes=codes, vectors=vectors, cells={}, densities={}, moments={},
-            summed={},
+            measured={},
         )  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def history_layout(
                 ("density", plan.name, column, half_life, density.rows * density.width) for half_life in decay_names
             ]
             specs += [("total_weight", plan.name, column, half_life, 1) for half_life in decay_names]
-        specs += item_sum_specs(plan.name, plan.summed, plan.numbers, decay_names)
+        specs += item_number_specs(plan.name, plan.measured, plan.numbers, decay_names)
         specs += recent_specs(plan.name, list(plan.top_items), list(plan.numbers))
         specs += [("profile", plan.name, column, name, 1) for column in plan.top_items for name in PROFILE]
         specs += run_specs(plan.name, list(plan.top_items))
@@ -199,7 +199,8 @@ def history_values(
             size = density.rows * density.width
             dense = decayed_counts(history.start, history.days, density.cells(history), size, days, decay_days)
             _add_sketch(rows, dense, density.width)
-        rows.add(item_sum_values(history, *_cells_of(history, plan.summed), plan.numbers, days, decay_days, factors))
+        of_items = _cells_of(history, plan.measured)
+        rows.add(item_number_values(history, *of_items, plan.numbers, days, decay_days, factors))
         rows.add(recent_values(history, list(plan.top_items), list(plan.numbers), cutoffs))
         rows.add(profile_values(counts[:, :, 0], list(plan.top_items.values())))
         rows.add(run_values(history, list(plan.top_items), cutoffs))

@@ -25,6 +25,8 @@ MEANINGS = {
     "pooled": "direction of the decayed sum of the items' Cleora vectors",
     "density": "rows of cells of texts or images, log(1 + count), each row of length 1",
     "item_sum": "log-scaled decayed sum of a number over the events of each of the most frequent values of a category",
+    "item_mean": "log-scaled decayed mean of a number over these events; 0 where there is none",
+    "item_last": "log-scaled newest number of these events; 0 where there is none",
     "recent_gap": "log(1 + minutes) from one of the newest events, the newest first, to the next, or to the cutoff",
     "recent_item": "item of one of the newest events, by its rank; 0 where there is none",
     "recent_same": "whether the item of one of the newest events is that of the newest",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from basemodel_ops.encoders.base import track_column
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.build import SourcePlan, history_layout
+from basemodel_ops.representation.item_numbers import numbers_each
 from basemodel_ops.representation.recent import OF_COLUMN
 from basemodel_ops.representation.runs import RUN
 
@@ -80,8 +81,8 @@ def _groups(plan: SourcePlan, half_lives: tuple[float, ...], counted: tuple[floa
         yield LeftOut(plan.name, column, "texts of facts" if "." in column else "texts", numbers)
     for column, size in plan.top_items.items():
         if "." in column:  # counted once, per session at every half-life, and how lately
-            sums = plan.summed.get(column, 0) * len(plan.numbers) * len(half_lives)
-            numbers = size * (2 + len(counted)) + OF_COLUMN + len(RUN) + sums
+            of_items = plan.measured.get(column, 0) * numbers_each(len(plan.numbers), len(half_lives))
+            numbers = size * (2 + len(counted)) + OF_COLUMN + len(RUN) + of_items
             yield LeftOut(plan.name, column, "categories of facts", numbers)
 
 
@@ -91,6 +92,6 @@ def _without(plan: SourcePlan, column: str) -> SourcePlan:
         cells={track: size for track, size in plan.cells.items() if track_column(track) != column},
         densities={name: density for name, density in plan.densities.items() if name != column},
         top_items={name: size for name, size in plan.top_items.items() if name != column},
-        summed={name: size for name, size in plan.summed.items() if name != column},
+        measured={name: size for name, size in plan.measured.items() if name != column},
         vocabularies={name: size for name, size in plan.vocabularies.items() if name != column},
     )

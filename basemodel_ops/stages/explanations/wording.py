@@ -16,6 +16,7 @@ from basemodel_ops.representation.scalars import ABSENT_DAYS
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.encoding import categories
 from basemodel_ops.stages.features.rows import ATTRIBUTES
+from basemodel_ops.stages.foundation.learner_layout import NUMBERS_OF_ITEMS
 from basemodel_ops.stages.tasks.difference_features import WINDOW_NAME, DifferenceFeature
 
 NEVER = 0.9 * ABSENT_DAYS
@@ -96,7 +97,7 @@ class Wording:
         """Each number of a block of inputs."""
         source, column = block.source, block.column
         table = self._tables.get(source, "")
-        number = block.detail.rpartition("/")[0] if block.kind == "item_sum" else column
+        number = block.detail.rpartition("/")[0] if block.kind in NUMBERS_OF_ITEMS else column
         is_public = self._personal.isdisjoint({(source, column), (source, number)})
         words, read, names = self._worded(block, is_public)
         if isinstance(words, str):
@@ -138,8 +139,8 @@ class Wording:
             case "count":
                 values = self._values(block, is_public)
                 return [f"{column} {value}, events halved every {detail} days" for value in values], np.expm1, ()
-            case "item_sum":
-                return _item_sums(source, column, detail, self._values(block, is_public)), signed_expm1, ()
+            case "item_sum" | "item_mean" | "item_last":
+                return _item_numbers(block, self._values(block, is_public)), signed_expm1, ()
             case "recency":
                 return [f"days since {column} {value}" for value in self._values(block, is_public)], _since, ()
             case "recent_gap":
@@ -211,9 +212,12 @@ def _elapsed(source: str, column: str, detail: str) -> tuple[str, Unit, tuple[st
     return what[detail], signed_expm1, ()
 
 
-def _item_sums(source: str, column: str, detail: str, values: Sequence[str]) -> list[str]:
-    number, _, half_life = detail.rpartition("/")
-    return [f"sum of {number} of {source} with {column} {value}, halved every {half_life} days" for value in values]
+def _item_numbers(block: Block, values: Sequence[str]) -> list[str]:
+    number, _, half_life = block.detail.rpartition("/")
+    kind = block.kind.removeprefix("item_")
+    what = f"last {number}" if kind == "last" else f"{kind} of {number}"
+    faded = f", halved every {half_life} days" if half_life else ""
+    return [f"{what} of {block.source} with {block.column} {value}{faded}" for value in values]
 
 
 def _measured(measure: str, source: str, is_sum: bool) -> str:

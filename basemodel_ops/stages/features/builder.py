@@ -24,7 +24,7 @@ from basemodel_ops.representation import (
     stream_histories,
 )
 from basemodel_ops.representation.calendar import calendar_specs, calendar_values
-from basemodel_ops.representation.item_sums import summed_items
+from basemodel_ops.representation.item_numbers import measured_items
 from basemodel_ops.representation.narrowing import LeftOut, narrow
 from basemodel_ops.representation.terms import term_frequencies
 from basemodel_ops.settings import Settings
@@ -143,12 +143,12 @@ def _plan(settings: Settings, store: ArtifactStore, event: EventSource) -> Sourc
             else:
                 cells |= dict(zip(track_names(name, len(encoder.widths)), encoder.widths, strict=True))
     own_first = dict(sorted(artifact.sizes.items(), key=lambda entry: entry[0] not in event_columns))
-    summed = summed_items(own_first, numbers(event), len(settings.half_lives))
+    measured = measured_items(own_first, numbers(event), len(settings.half_lives))
     # The week of the year of a cutoff says what the weeks of its events would.
     cells = {track: size for track, size in cells.items() if track != track_names(event.time, 3)[WEEKS]}
     return SourcePlan(
         event.name, artifact.first_event_time, tuple(numbers(event)), items, codes, vectors, settings.width,
-        settings.depth, cells, densities, moments(event), vocabularies, summed,
+        settings.depth, cells, densities, moments(event), vocabularies, measured,
     )  # fmt: skip
 
 

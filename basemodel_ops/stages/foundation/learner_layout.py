@@ -25,8 +25,8 @@ OF_ITEMS = ("count", "recency")
 RECENT = ("recent_gap", "recent_item", "recent_same", "recent_number", "profile", "run", "between")
 """Kinds of blocks that tell the newest events one by one, their runs and order, and which items are usual."""
 
-ITEM_SUM = "item_sum"
-"""Kind of the blocks of sums by item, which heads read."""
+NUMBERS_OF_ITEMS = ("item_sum", "item_mean", "item_last")
+"""Kinds of blocks of numbers by item, which heads read."""
 
 CLOCK = "clock"
 """Kind of the blocks of weekday and hour, which heads read. The learners of activity do not: few weeks teach them."""

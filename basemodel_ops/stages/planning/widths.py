@@ -1,7 +1,7 @@
 """How many numbers a row will be, told before anything is encoded."""
 
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource
-from basemodel_ops.representation.item_sums import summed_items
+from basemodel_ops.representation.item_numbers import measured_items, numbers_each
 from basemodel_ops.representation.recent import EVENTS, OF_COLUMN
 from basemodel_ops.representation.runs import RUN
 from basemodel_ops.settings import Settings
@@ -76,8 +76,8 @@ def _source_numbers(
             if attribute.type is ColumnType.CATEGORY:
                 attribute_sizes[f"{column.name}.{attribute.name}"] = count
     numbers = [column.name for column in event.columns if column.type is ColumnType.NUMBER]
-    summed = summed_items(sizes | attribute_sizes, numbers, half_lives)
-    return total + sum(summed.values()) * len(numbers) * half_lives
+    measured = measured_items(sizes | attribute_sizes, numbers, half_lives)
+    return total + sum(measured.values()) * numbers_each(len(numbers), half_lives)
 
 
 def _column_numbers(column: Column, settings: Settings, values: int) -> int:

@@ -28,6 +28,9 @@ from basemodel_ops.warehouse.queries import events_query
 LAST, COUNTED = 3, 30
 """Newest events told one by one, and items of a column that are counted, the most frequent."""
 
+FEW, MEASURED = 32, 8
+"""Items of a column by which numbers are told apart, at most; and how many of them, the most frequent."""
+
 WINDOWS = (7, 28, 91, 364)
 """Days before the cutoff in which events are counted."""
 
@@ -87,10 +90,42 @@ class Log:
                 total = np.concatenate([[0], np.cumsum(items == item)])
                 yield total[end] - total[begin]
         for values in self.numbers.values():
-            total = np.concatenate([[0.0], np.cumsum(values)])
-            yield np.where(there, _taken(values, end - 1), 0)
-            yield (total[end] - total[begin]) / np.maximum(end - begin, 1)
-            yield from (total[end] - total[low] for low in windows.values())
+            seen = _Seen.of(values, np.isfinite(values))
+            yield from (seen.newest(begin, end), seen.mean(begin, end))
+            yield from (seen.total[end] - seen.total[low] for low in windows.values())
+            for items in self.columns.values():
+                if items.max(initial=-1) < FEW:
+                    for item in range(min(MEASURED, int(items.max(initial=-1)) + 1)):
+                        of_item = _Seen.of(values, np.isfinite(values) & (items == item))
+                        yield from (of_item.newest(begin, end), of_item.mean(begin, end))
+                        yield from (of_item.mean(windows[days], end) for days in WINDOWS[-2:])
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Values of some events in order: running sums and numbers of these, and where the newest so far is."""
+
+    values: np.ndarray
+    total: np.ndarray
+    count: np.ndarray
+    latest: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, is_seen: np.ndarray) -> "_Seen":
+        """Of the events that are seen."""
+        total = np.concatenate([[0.0], np.cumsum(np.where(is_seen, values, 0))])
+        count = np.concatenate([[0], np.cumsum(is_seen)])
+        latest = np.concatenate([[-1], np.maximum.accumulate(np.where(is_seen, np.arange(len(values)), -1))])
+        return cls(values, total, count, latest)
+
+    def mean(self, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Of the events from `begin` to before `end`; 0 where none is seen."""
+        return (self.total[end] - self.total[begin]) / np.maximum(self.count[end] - self.count[begin], 1)
+
+    def newest(self, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """The newest value of these; 0 where none is seen."""
+        at = self.latest[end]
+        return np.where(at >= begin, _taken(self.values, at), 0)
 
 
 def _taken(values: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -112,7 +147,9 @@ def _ranks(values: pa.Array, kept: np.ndarray) -> np.ndarray:
 
 
 def _numbers(values: pa.ChunkedArray) -> np.ndarray:
-    return signed_log1p(pc.cast(values, pa.float64(), safe=False).to_numpy())
+    """Logarithms; not-a-number where there is none."""
+    known = pc.cast(values, pa.float64(), safe=False).to_numpy()
+    return np.where(np.isfinite(known), signed_log1p(known), np.nan)
 
 
 def reference_features(

@@ -57,7 +57,7 @@ def predicted_positions(checkpoint: Checkpoint, task: Task) -> list[int]:
 
 def _item_blocks(examples: Represented) -> list[tuple[Block, int]]:
     """Blocks of the newest events, of the items of each column and of the clock, and how many of each are read."""
-    kinds = (*learner_layout.OF_ITEMS, learner_layout.ITEM_SUM, *learner_layout.RECENT, learner_layout.CLOCK)
+    kinds = (*learner_layout.OF_ITEMS, *learner_layout.NUMBERS_OF_ITEMS, *learner_layout.RECENT, learner_layout.CLOCK)
     blocks = [block for block in examples.layout.blocks if block.kind in kinds]
     share = learner_layout.TOP_ITEMS // max(sum(block.kind in learner_layout.OF_ITEMS for block in blocks), 1)
     most = min(max(share, learner_layout.LEAST_ITEMS), learner_layout.MOST_ITEMS)

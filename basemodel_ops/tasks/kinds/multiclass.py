@@ -22,6 +22,9 @@ MANY, FEWER = 50, 2
 DIGITS = 6
 """Of the chances of all classes."""
 
+POOLED = 30
+"""Classes from which on others' answers are told of each, for the head that pools these."""
+
 MOST_OF_PEERS = 20
 """Classes, the most frequent, of which others' answers are averaged."""
 
@@ -56,9 +59,9 @@ class Multiclass(TaskKind):
         return target[:, None] == classes
 
     def by_class(self, target: np.ndarray) -> np.ndarray | None:
-        """Of `MANY` classes or more."""
+        """Of `POOLED` classes or more."""
         classes = self.outputs(target)
-        return (target[:, None] == np.arange(classes)).astype(np.float32) if classes >= MANY else None
+        return (target[:, None] == np.arange(classes)).astype(np.float32) if classes >= POOLED else None
 
     def outputs(self, target: np.ndarray) -> int:
         """Classes."""

@@ -69,10 +69,10 @@ def where(history: History, keep: np.ndarray) -> History:
 
 
 def plan(name: str = "visits") -> SourcePlan:
-    """Kinds kept exactly and numbers summed by three of them, items sketched and pooled."""
+    """Kinds kept exactly and numbers measured by three of them, items sketched and pooled."""
     generator = np.random.default_rng(7)
     codes = identity_codes(generator.integers(0, 2**63, 30).astype(np.uint64), 3, 8)
     vectors = generator.standard_normal((30, 5)).astype(np.float32)
     return SourcePlan(
-        name, FIRST, ("value",), {"kind": 4}, {"item": codes}, {"item": vectors}, 8, 2, summed={"kind": 3}
+        name, FIRST, ("value",), {"kind": 4}, {"item": codes}, {"item": vectors}, 8, 2, measured={"kind": 3}
     )

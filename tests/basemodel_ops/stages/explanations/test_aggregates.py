@@ -16,6 +16,7 @@ from basemodel_ops.stages.explanations.explaining import groups, open_question
 from basemodel_ops.stages.explanations.published import REST
 from basemodel_ops.stages.explanations.wording import Aggregate, Wording
 from basemodel_ops.stages.features.builder import Builder
+from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.scoring.answering import SingleQuestion
 from basemodel_ops.stages.tasks.difference_features import DifferenceFeature
 from basemodel_ops.tasks.boosted_head import BoostedHead
@@ -135,6 +136,8 @@ def test_bins_hold_enough_entities_and_follow_the_values(
         ("recency", "station", "", 2 ** (-14 / 28), None, "14"),
         ("recency", "station", "", 0, None, "never"),
         ("item_sum", "station", "fare/28", -np.log1p(40), None, "-40"),
+        ("item_mean", "station", "fare/28", np.log1p(4), None, "4"),
+        ("item_last", "station", "fare/", np.log1p(3), None, "3"),
         ("elapsed", "back_by", "days", -np.log1p(30), "days since back_by of trips", "-30"),
         ("elapsed", "back_by", "known", 1, "back_by of trips is known", "yes"),
         ("elapsed", "back_by", "lead", np.log1p(2), "days to back_by from its trips", "2"),
@@ -151,11 +154,21 @@ def test_blocks_are_read_as_people_say_them(
 
 
 @pytest.mark.parametrize("column", ["station", "fare"])
-def test_sums_by_item_are_told_of_public_numbers_and_items_alone(riders: Workspace, column: str) -> None:
-    block = Block("item_sum", "trips", "station", "fare/28", 0, 1)
+@pytest.mark.parametrize(
+    ("kind", "detail", "words"),
+    [
+        ("item_sum", "fare/28", "sum of fare of trips with station {}, halved every 28 days"),
+        ("item_mean", "fare/28", "mean of fare of trips with station {}, halved every 28 days"),
+        ("item_last", "fare/", "last fare of trips with station {}"),
+    ],
+)
+def test_numbers_by_item_are_told_of_public_numbers_and_items_alone(
+    riders: Workspace, column: str, kind: str, detail: str, words: str
+) -> None:
+    block = Block(kind, "trips", "station", detail, 0, 1)
     (entry,) = Wording(riders.contract, riders.store).of(block)
-    assert entry.words.startswith("sum of fare of trips with station ")
-    assert entry.words.endswith(", halved every 28 days")
+    station = EncoderArtifact.current(riders.store, "trips").vocabulary("station").values[0].as_py()
+    assert entry.words == words.format(station)
     marked = with_personal(riders, column)
     (entry,) = Wording(marked.contract, marked.store).of(block)
     assert entry.read is None

@@ -28,7 +28,7 @@ def visits(seed: int, count: int = 200) -> pa.Table:
             "who": generator.integers(0, 6, count),
             "at": pa.array([datetime(2024, 1, 1) + timedelta(days=int(day)) for day in days], pa.timestamp("us")),
             "kind": pa.array([kind or None for kind in kinds.tolist()], pa.string()),
-            "cost": generator.integers(0, 9, count).astype(float),
+            "cost": pa.array(generator.integers(0, 9, count).astype(float), mask=generator.random(count) < 0.1),
         }
     )
 
@@ -44,6 +44,7 @@ def test_features_are_those_of_the_events_before_the_cutoff(seed: int) -> None:
     cutoff = start + generator.integers(0, 520, 40) * DAY
     result = np.stack(list(Log.of(table, entity_index, VISITS).features(requested, cutoff)), axis=1)
     times = table.column("at").cast(pa.int64()).to_numpy()
+    position = np.argsort(np.argsort(times, kind="stable"))
     kinds, costs = table.column("kind").to_pylist(), table.column("cost").to_numpy()
     kept = [kind for kind, current in zip(kinds, entity_index, strict=True) if current >= 0 and kind]
     ranked = sorted(set(kept), key=lambda kind: -kept.count(kind))
@@ -58,10 +59,25 @@ def test_features_are_those_of_the_events_before_the_cutoff(seed: int) -> None:
         np.testing.assert_allclose(result[row, 7 : 7 + LAST], newest)
         current = [kinds[n] for n in past]
         assert result[row, 7 + 2 * LAST : 7 + 2 * LAST + 3].tolist() == [current.count(kind) for kind in ranked]
-        logs = np.log1p(costs[past])
-        assert result[row, -len(WINDOWS) - 1] == pytest.approx(logs.mean() if past else 0)
-        recent = [value for n, value in zip(past, logs, strict=True) if (moment - times[n]) / DAY <= WINDOWS[0]]
-        assert result[row, -len(WINDOWS)] == pytest.approx(sum(recent), abs=1e-9)
+        seen = sorted((n for n in past if np.isfinite(costs[n])), key=lambda n: (times[n], position[n]))
+        told = list(result[row, 7 + 2 * LAST + 3 :])
+        assert told[:2] == pytest.approx(newest_and_mean(costs[seen]))
+        for width, total in zip(WINDOWS, told[2:], strict=False):
+            recent = [n for n in seen if (moment - times[n]) / DAY <= width]
+            assert total == pytest.approx(np.log1p(costs[recent]).sum(), abs=1e-9)
+        by_kind = np.array(told[2 + len(WINDOWS) :]).reshape(len(ranked), 4)
+        for kind, values in zip(ranked, by_kind, strict=True):
+            of_kind = [n for n in seen if kinds[n] == kind]
+            assert values[:2] == pytest.approx(newest_and_mean(costs[of_kind]))
+            for width, mean in zip(WINDOWS[-2:], values[2:], strict=True):
+                recent = [n for n in of_kind if (moment - times[n]) / DAY <= width]
+                assert mean == pytest.approx(newest_and_mean(costs[recent])[1])
+
+
+def newest_and_mean(costs: np.ndarray) -> list[float]:
+    """Of the logarithms of costs in order; 0 where there are none."""
+    logs = np.log1p(costs)
+    return [logs[-1], logs.mean()] if len(logs) else [0.0, 0.0]
 
 
 def test_an_empty_log_gives_finite_features() -> None:
