@@ -1,9 +1,7 @@
-"""The types of tasks: what the declaration of each may say, and the shape of its rows and answers.
+"""The registry of task types: what the declaration of each may say, and the shape of its rows and answers.
 
-The registry of types. What their targets, heads, metrics and score tables are is `tasks.kinds`, a module for each type
-with one answer, under its name; what the contract, the preflight and the planning ask of a type stands here, since they
-import no learner.
-"""
+What the contract, the preflight and the planning ask of one stands here, since they import no learner; targets, heads,
+metrics and score tables are in `tasks.kinds`, a module for each type with one answer."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -91,6 +89,8 @@ class TaskForm:
     """What these fields are about, as in "a binary task *recommends no items*"."""
     answer: str = "score"
     """The column of the score table that orders entities."""
+    is_least_first: bool = False
+    """Whether the smallest answers are to be acted on: days until something."""
     low: float = 0.0
     high: float = 1.0
     """What that column holds at least and at most."""
@@ -198,6 +198,7 @@ FORMS = {
         fields=("observed", "within"),
         owns="is about no time to an event",
         answer="expected_days",
+        is_least_first=True,
         high=HUGE,
         rows_each=6,
         unit="expected days",

@@ -23,10 +23,10 @@ class ItemNumbers(NamedTuple):
 @njit(nogil=True, cache=True)
 def _item_numbers(
     start: np.ndarray, time: np.ndarray, cells: np.ndarray, values: np.ndarray, cutoffs: np.ndarray,
-    half_lives: np.ndarray, total: np.ndarray, mean: np.ndarray, last: np.ndarray,
+    half_lives: np.ndarray, faded: np.ndarray, last: np.ndarray,
 ) -> None:  # fmt: skip
-    half_life_count, numbers = total.shape[2], total.shape[3]
-    sums, means, weights = (np.zeros(total.shape[2:]), np.zeros(total.shape[2:]), np.zeros(total.shape[2:]))
+    half_life_count, numbers = faded.shape[3], faded.shape[4]
+    sums, means, weights = (np.zeros(faded.shape[3:]), np.zeros(faded.shape[3:]), np.zeros(faded.shape[3:]))
     newest = np.zeros(last.shape[2:], np.float32)
     for entity in range(len(start) - 1):
         sums[:], means[:], weights[:], newest[:] = 0, 0, 0, 0
@@ -54,11 +54,11 @@ def _item_numbers(
                                 sums[half_life, number, cell] += weight * value
                                 weights[half_life, number, cell] += weight
                                 # Kept as it is while nothing comes, however little its weight has become.
-                                whole = weights[half_life, number, cell]
-                                share = weight / whole if whole > 0 else 1.0
+                                total_weight = weights[half_life, number, cell]
+                                share = weight / total_weight if total_weight > 0 else 1.0
                                 means[half_life, number, cell] += share * (value - means[half_life, number, cell])
                 position += 1
-            total[entity, c], mean[entity, c], last[entity, c] = sums, means, newest
+            faded[0, entity, c], faded[1, entity, c], last[entity, c] = sums, means, newest
 
 
 def item_numbers(
@@ -77,9 +77,8 @@ def item_numbers(
         half_lives: In days.
     """
     timestamps = per_entity(cutoffs, len(start) - 1)
-    shape = (*timestamps.shape, len(half_lives), len(values), size)
-    total, mean = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    faded = np.zeros((2, *timestamps.shape, len(half_lives), len(values), size), np.float32)
     last = np.zeros((*timestamps.shape, len(values), size), np.float32)
     numbers = np.ascontiguousarray(values, np.float32)
-    _item_numbers(start, time, cells, numbers, timestamps, np.asarray(half_lives, np.float64), total, mean, last)
-    return ItemNumbers(total, mean, last)
+    _item_numbers(start, time, cells, numbers, timestamps, np.asarray(half_lives, np.float64), faded, last)
+    return ItemNumbers(faded[0], faded[1], last)

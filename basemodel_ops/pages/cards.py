@@ -19,6 +19,8 @@ class Measured:
     high: float
 
     def __str__(self) -> str:
+        if self.low == self.high:  # nothing says how sure it is
+            return number(self.value)
         return f"{number(self.value)} [{number(self.low)}, {number(self.high)}]"
 
 

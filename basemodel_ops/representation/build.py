@@ -17,7 +17,7 @@ from basemodel_ops.representation.between import between_specs, between_values
 from basemodel_ops.representation.elapsed import elapsed_specs, history_elapsed
 from basemodel_ops.representation.half_precision import HalfRows
 from basemodel_ops.representation.history import DAY, History
-from basemodel_ops.representation.item_numbers import item_number_specs, item_number_values
+from basemodel_ops.representation.item_numbers import item_number_specs, numbers_by_item
 from basemodel_ops.representation.layout import Layout, Spec
 from basemodel_ops.representation.observed import decay_factors
 from basemodel_ops.representation.recent import PROFILE, profile_values, recent_specs, recent_values
@@ -199,8 +199,7 @@ def history_values(
             size = density.rows * density.width
             dense = decayed_counts(history.start, history.days, density.cells(history), size, days, decay_days)
             _add_sketch(rows, dense, density.width)
-        of_items = _cells_of(history, plan.measured)
-        rows.add(item_number_values(history, *of_items, plan.numbers, days, decay_days, factors))
+        rows.add(numbers_by_item(history, *_cells_of(history, plan.measured), plan.numbers, days, decay_days, factors))
         rows.add(recent_values(history, list(plan.top_items), list(plan.numbers), cutoffs))
         rows.add(profile_values(counts[:, :, 0], list(plan.top_items.values())))
         rows.add(run_values(history, list(plan.top_items), cutoffs))

@@ -38,7 +38,7 @@ def measured_items(sizes: Mapping[str, int], numbers: Collection[str], half_live
 def item_number_specs(
     source: str, measured: Mapping[str, int], numbers: Collection[str], half_lives: Collection[str]
 ) -> list[Spec]:
-    """Blocks of `item_number_values`; a detail is the number, and of sums and means the half-life."""
+    """Blocks of `numbers_by_item`; a detail is the number, and of sums and means the half-life."""
     faded: list[Spec] = [
         (kind, source, column, f"{number}/{half_life}", size)
         for kind in ("item_sum", "item_mean")
@@ -52,7 +52,7 @@ def item_number_specs(
     ]
 
 
-def item_number_values(
+def numbers_by_item(
     history: History, cells: np.ndarray, size: int, numbers: Collection[str], days: np.ndarray, half_lives: np.ndarray,
     factors: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
@@ -71,6 +71,6 @@ def item_number_values(
     if not (size and numbers):
         return np.zeros((history.entities, days.shape[-1], 0), np.float32)
     values = np.stack([history.numbers[name] for name in numbers])
-    told = item_numbers(history.start, history.days, cells, size, values, days, half_lives)
-    parts = [told.total * factors[..., None, None], told.mean, told.last]
+    moments = item_numbers(history.start, history.days, cells, size, values, days, half_lives)
+    parts = [moments.total * factors[..., None, None], moments.mean, moments.last]
     return signed_log1p(np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=2))

@@ -85,8 +85,10 @@ def class_rates(
         common = np.stack([_common(column) for column in keys[:, kinds].T], axis=1)
         values, peers = peer_values(common, by_class, cutoff, as_of, horizon, weight, known, (HALF_LIFE,))
         rates = _logarithms(values, len(kinds))
-        told = float((rates[:, 0] * by_class).sum(dtype=np.float64))
-        of_columns = sorted([*of_columns, (told, rates, ClassRates(kinds, peers))], key=lambda entry: -entry[0])[:most]
+        likelihood = float((rates[:, 0] * by_class).sum(dtype=np.float64))
+        of_columns = sorted([*of_columns, (likelihood, rates, ClassRates(kinds, peers))], key=lambda entry: -entry[0])[
+            :most
+        ]
     of_columns.sort(key=lambda entry: int(entry[2].kinds[0]))
     parts = [entry[2] for entry in of_columns]
     peers = Peers(
@@ -121,15 +123,15 @@ class ClassRatesHead:
         counts = np.bincount(target, weight, minlength=features.shape[2])
         log_share = np.log((counts + 0.5) / (counts + 0.5).sum()).astype(np.float32)
         rows = np.unique(np.linspace(0, len(target) - 1, min(len(target), LEARNT_ROWS)).astype(np.int64))
-        target, learnt = target[rows], np.arange(len(rows))
+        target, row_index = target[rows], np.arange(len(rows))
         weight = np.ones(len(rows)) if weight is None else weight[rows]
         inputs = np.stack([*features[rows].transpose(1, 0, 2), np.broadcast_to(log_share, (len(rows), len(counts)))])
         inputs = inputs.reshape(len(inputs), -1).astype(np.float32)
 
         def loss(powers: np.ndarray) -> tuple[float, np.ndarray]:
             chances = softmax((powers.astype(np.float32) @ inputs).reshape(len(rows), -1), axis=1)
-            right = np.maximum(chances[learnt, target], 1e-12)
-            chances[learnt, target] -= 1
+            right = np.maximum(chances[row_index, target], 1e-12)
+            chances[row_index, target] -= 1
             slope = inputs @ (chances * weight[:, None]).ravel().astype(np.float32)
             value = -(weight * np.log(right)).sum() + powers @ powers / 2
             return float(value / len(rows)), (slope + powers) / len(rows)

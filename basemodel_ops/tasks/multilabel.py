@@ -1,4 +1,7 @@
-"""Which of many labels: pairs of (entity, label) in long format, boosted, beside the untouched checkpoint."""
+"""Which of many labels: pairs of (entity, label) in long format, boosted, beside the untouched checkpoint.
+
+Where labels are few, each also has a model of its own, which reads all that is known of the entity.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,8 +11,10 @@ import numpy as np
 
 from basemodel_ops.boosting.forest import Forest
 from basemodel_ops.boosting.parameters import SHARED
+from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration, load_calibration
 from basemodel_ops.tasks.heads import State
+from basemodel_ops.tasks.label_boosters import booster_name, fit_label_boosters
 from basemodel_ops.tasks.metrics import Metrics, multilabel_metrics
 
 PAIRS = 600_000
@@ -18,21 +23,22 @@ PAIRS = 600_000
 ROUNDS, RATE = 60, 0.14
 """Of boosting."""
 
-CHECKPOINT = "checkpoint"
-"""The part of an answer that needs no label."""
+CHECKPOINT, SEPARATE = "checkpoint", "separate"
+"""The part of an answer that needs no label, and that of a model for each label."""
 
 
 @dataclass(frozen=True)
 class PairFeatureSets:
     """Features of every pair: `item_features` (rows, labels, features) is what the entity did with the label;
     `model_outputs` (rows, labels, learners) the foundation model's logits; `entity_features` (rows, features) is shared
-    by all labels."""
+    by all labels, `history` (rows, features) all that is known of the entity, None where labels are many."""
 
     item_features: np.ndarray
     model_outputs: np.ndarray
     entity_features: np.ndarray
     network_weight: float = 1.0
     """The network's share in the checkpoint's answer; the rest is that of the last of `learnt`, the boosters'."""
+    history: np.ndarray | None = None
 
     @property
     def zero_shot(self) -> np.ndarray:
@@ -46,9 +52,21 @@ class PairFeatureSets:
 
     def rows(self, chosen: np.ndarray) -> "PairFeatureSets":
         """The chosen rows."""
+        history = None if self.history is None else self.history[chosen]
         return PairFeatureSets(
-            self.item_features[chosen], self.model_outputs[chosen], self.entity_features[chosen], self.network_weight
-        )
+            self.item_features[chosen], self.model_outputs[chosen], self.entity_features[chosen], self.network_weight,
+            history,
+        )  # fmt: skip
+
+    def of_label(self, label: int) -> np.ndarray:
+        """What the model of one label reads, float32 (rows, features)."""
+        parts = (self.item_features[:, label], self.model_outputs[:, label], self.entity_features, self.history)
+        return np.hstack([part for part in parts if part is not None]).astype(np.float32)
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Names of `PARTS` that these allow."""
+        return tuple(name for name, parts in PARTS.items() if self.history is not None or SEPARATE not in parts)
 
     def pairs(self, row: np.ndarray, label: np.ndarray, rate: np.ndarray, with_model_outputs: bool) -> np.ndarray:
         """Features of pairs, float32 (pairs, features)."""
@@ -83,11 +101,25 @@ class PairModel:
     @property
     def parts(self) -> tuple[str, ...]:
         """What its answer is the mean of: boosters, and `CHECKPOINT`."""
-        return (*((CHECKPOINT,) if self.kind in ("zero-shot", "blend") else ()), *self.boosters)
+        return (*((CHECKPOINT,) if self.kind in UNTOUCHED else ()), *PARTS[self.kind])
 
     def boosted(self, name: str, feature_sets: PairFeatureSets) -> np.ndarray:
-        """Probabilities (rows, labels) by one of the boosters."""
-        return self._forests[name].predict(*feature_sets.parts(self.rate, name == "boosted"))[:, :, 0]
+        """Probabilities (rows, labels) by the boosters of one part."""
+        if name != SEPARATE:
+            return self._forests[name].predict(*feature_sets.parts(self.rate, name == "boosted"))[:, :, 0]
+        answers = np.tile(np.exp(self.rate), (len(feature_sets.item_features), 1))
+        for label in range(len(self.rate)):
+            name = booster_name(label)
+            if name not in self.boosters:  # hardly anybody had it
+                continue
+            features, expected = feature_sets.of_label(label), self.boosters[name].num_feature()
+            if features.shape[1] != expected:
+                raise DataError(
+                    f"The model learnt from {expected} features and rows have {features.shape[1]}: an older version "
+                    "fitted it. Run `basemodel train`."
+                )
+            answers[:, label] = self._forests[name].predict(features)[:, 0]
+        return answers
 
     @cached_property
     def _forests(self) -> dict[str, Forest]:
@@ -117,7 +149,7 @@ class PairModel:
 
 def predictions_of(models: dict[str, PairModel], feature_sets: PairFeatureSets) -> dict[str, np.ndarray]:
     """Probabilities (rows, labels) of every model of one fit; a booster that several share is asked once."""
-    model_of = {part: model for model in models.values() for part in model.boosters}
+    model_of = {part: model for model in models.values() for part in PARTS[model.kind]}
     probabilities = {part: model.boosted(part, feature_sets) for part, model in model_of.items()}
     probabilities[CHECKPOINT] = 1 / (1 + np.exp(-feature_sets.zero_shot))
     results = {}
@@ -127,7 +159,14 @@ def predictions_of(models: dict[str, PairModel], feature_sets: PairFeatureSets) 
     return results
 
 
-PARTS = {"baseline": ("baseline",), "zero-shot": (), "boosted": ("boosted",), "blend": ("boosted",)}
+PARTS = {
+    "baseline": ("baseline",), "zero-shot": (), "boosted": ("boosted",), "blend": ("boosted",),
+    SEPARATE: (SEPARATE,), "separate blend": (SEPARATE, "boosted"),
+}  # fmt: skip
+"""Candidates, and the boosted parts of the answer of each."""
+
+UNTOUCHED = ("zero-shot", "blend", "separate blend")
+"""Candidates that the checkpoint's own answer is a part of."""
 
 
 def _boost(
@@ -150,8 +189,15 @@ def fit_pairs(
     """The named candidates, fitted on the rows; target (rows, labels) bool."""
     rate = np.log(target.mean(axis=0) + 1e-5)
     needed = {part for name in names for part in PARTS[name]}
-    boosters = {part: _boost(feature_sets, target, rate, part == "boosted", seed) for part in sorted(needed)}
-    return {name: PairModel(name, rate, {part: boosters[part] for part in PARTS[name]}) for name in names}
+    boosters = {
+        part: fit_label_boosters(lambda rows, label: feature_sets.rows(rows).of_label(label), target, seed)
+        if part == SEPARATE
+        else {part: _boost(feature_sets, target, rate, part == "boosted", seed)}
+        for part in sorted(needed)
+    }
+    return {
+        name: PairModel(name, rate, {k: v for part in PARTS[name] for k, v in boosters[part].items()}) for name in names
+    }
 
 
 def choose_pairs(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from basemodel_ops.contract.types import AttributeSource, Contract, EventSource
+from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Task
 from basemodel_ops.warehouse.queries import column_of, entities_query, table_of, timestamp_of
 
 
@@ -21,6 +21,13 @@ def events_count_query(source: EventSource, before: datetime) -> exp.Select:
     count = exp.alias_(exp.Count(this=exp.Star()), "events", quoted=True)
     earlier = exp.LT(this=column_of(source.time), expression=timestamp_of(before))
     return exp.select(count).from_(table_of(source.relation)).where(earlier)
+
+
+def labels_count_query(task: Task) -> exp.Select:
+    """How many labels the positive rows of a task have, as one row and column `labels`."""
+    distinct = exp.Distinct(expressions=[column_of(task.target)])
+    count = exp.alias_(exp.Count(this=distinct), "labels", quoted=True)
+    return exp.select(count).from_(table_of(task.relation))
 
 
 def distinct_query(source: EventSource | AttributeSource, columns: list[str], before: datetime) -> exp.Select:

@@ -130,6 +130,8 @@ def answer_column(task: Task) -> str:
 def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: int) -> pa.Table:
     """Of the entities with a score at `as_of` the `count` with the highest, and as many others.
 
+    Of a time to an event those with the shortest.
+
     Returns:
         The entity, and `chosen_by`: `top` or `sample`.
 
@@ -147,8 +149,8 @@ def chosen_entities(warehouse: Warehouse, task: Task, as_of: datetime, count: in
             f"There are no scores of {task.name} as of {key_of(as_of)} to explain. Run "
             f"`basemodel score --task {task.name} --as-of {key_of(as_of)}` first."
         )
-    down = exp.Ordered(this=column_of(answer_column(task)), desc=True)
-    highest = warehouse.read(scored.order_by(down, entity).limit(count)).column(0).combine_chunks()
+    first = exp.Ordered(this=column_of(answer_column(task)), desc=not task.form.is_least_first)
+    highest = warehouse.read(scored.order_by(first, entity).limit(count)).column(0).combine_chunks()
     drawn = warehouse.read(warehouse.sampled(scored, task.entity, min(1.0, SPARE * count / total))).column(0)
     others = drawn.filter(pc.invert(pc.is_in(drawn, value_set=highest))).combine_chunks()
     others = others.take(pa.array(np.argsort(hash_values(others), kind="stable")[:count]))

@@ -22,14 +22,15 @@ from basemodel_ops.stages.snapshot.sampling import PER_ENTITY, TaskPlan, plan_ta
 from basemodel_ops.stages.snapshot.task_rows import yes_of
 from basemodel_ops.stages.snapshot.times import Times, microseconds, to_datetime, validated_from
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.counting import entities_count_query, events_count_query
+from basemodel_ops.warehouse.counting import entities_count_query, events_count_query, labels_count_query
 from basemodel_ops.warehouse.queries import counts_by_cutoff_query
 
 PLANNED_BY = ("validation_cutoffs", "test_cutoffs", "horizons", "task_rows", "evaluation_rows", "activity_rows", "seed")
 """Settings that a snapshot follows from."""
 
-PAIR_ROWS = 12_000
-"""Rows of a task with many labels that are learnt from, and of each part that measures it: a row is many pairs."""
+PAIR_ROWS, PAIRS = 12_000, 600_000
+"""Rows of a task of labels or items that are learnt from, and of each part that measures it: a row is many pairs. Of
+few labels there are more rows, of so many pairs."""
 
 RANKED_ROWS = 16_000
 """Rows of a recommendation that measure it, of each part: 8,000 entities at two cutoffs."""
@@ -199,9 +200,10 @@ def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Tas
     """The rows of a task that are drawn, from how many there are at each cutoff."""
     relation = task.population or task.relation
     yes = yes_of(warehouse, task) if task.form.is_yes_or_no else None
+    most = bounds(settings, task, _labels(warehouse, task))
     if task.has_row_cutoffs:
         counted = read_counts(warehouse.read(counts_query(task, times, yes)))
-        return plan_row_cutoffs(task, times, counted, bounds(settings, task), settings.seed)
+        return plan_row_cutoffs(task, times, counted, most, settings.seed)
     query = counts_by_cutoff_query(relation, task.cutoff, None if yes is None else task.target, yes)
     table = warehouse.read(query)
     table = table.filter(pc.is_valid(table.column(0)))
@@ -210,16 +212,24 @@ def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Tas
     positives = None if yes is None else dict(zip(cutoffs, table.column("positives").to_pylist(), strict=True))
     split = None if task.horizon is None else times.split(task.horizon, task.name, task.split)
     complete = times.cutoffs if task.horizon is None else times.complete(task.horizon)
-    return plan_task(counts, split, complete, bounds(settings, task), settings.seed, positives)
+    return plan_task(counts, split, complete, most, settings.seed, positives)
 
 
-def bounds(settings: Settings, task: Task) -> dict[str, int]:
-    """How many rows of each part of a task are drawn, at most."""
+def bounds(settings: Settings, task: Task, labels: int = 0) -> dict[str, int]:
+    """How many rows of each part of a task are drawn, at most; of so many `labels`, 0 where there are none."""
     training_rows, measured = settings.task_rows, settings.evaluation_rows
     if task.form.shape in MOST_ROWS:
-        most_training_rows, most_measured = MOST_ROWS[task.form.shape]
+        of_few = PAIRS // max(labels, 1) if labels else 0
+        most_training_rows, most_measured = (max(most, of_few) for most in MOST_ROWS[task.form.shape])
         training_rows, measured = min(training_rows, most_training_rows), min(measured, most_measured)
     return {"train": training_rows, "validation": measured, "test": measured}
+
+
+def _labels(warehouse: Warehouse, task: Task) -> int:
+    """How many labels a task has; 0 where it asks for none."""
+    if task.form.shape is not Shape.LABELS:
+        return 0
+    return int(warehouse.read(labels_count_query(task)).column(0)[0].as_py())
 
 
 def _new_pins(contract: Contract, settings: Settings, live: Times, reason: str) -> dict[str, Any]:

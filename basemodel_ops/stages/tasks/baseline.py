@@ -3,7 +3,7 @@
 A baseline that reads what the model reads is blind to what the model is blind to, and guards nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from basemodel_ops.stages.features.encoding import categories, numbers
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.snapshot.task_rows import TaskRows
 from basemodel_ops.stages.snapshot.times import microseconds
+from basemodel_ops.stages.tasks.baseline_attributes import attribute_features
 from basemodel_ops.tasks.boosted_head import MEMBERS, RATE, ROUNDS, SHARP, SMOOTH, BoostedHead, rows_share
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import gain
@@ -153,9 +154,10 @@ def _numbers(values: pa.ChunkedArray) -> np.ndarray:
 
 
 def reference_features(
-    contract: Contract, warehouse: Warehouse, rows: TaskRows, before: datetime, chosen: Chosen
-) -> np.ndarray:
-    """Counts, ages, newest events and means of every source, strictly before each row's cutoff, and the calendar.
+    contract: Contract, warehouse: Warehouse, rows: TaskRows, before: datetime, chosen: Chosen,
+    without: Collection[str] = (),
+) -> np.ndarray:  # fmt: skip
+    """Counts, ages, newest events and means of every source, strictly before each row's cutoff, facts, the calendar.
 
     Args:
         contract: Which sources there are.
@@ -163,6 +165,7 @@ def reference_features(
         rows: Whose features.
         before: No event is read from here on.
         chosen: The entities that the rows were drawn from.
+        without: Sources of facts that the answers are made of.
 
     Returns:
         float32 (rows, features).
@@ -177,32 +180,50 @@ def reference_features(
         results += [
             feature.astype(np.float32) for feature in Log.of(table, of, event).features(entity_index, rows.cutoff)
         ]
+    results += attribute_features(contract, warehouse, who, entity_index, rows.cutoff, chosen, without)
     return np.stack(results, axis=1).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class ReferenceRows:
+    """Rows that the baseline learns from and answers: (rows, features), targets, positions, and what each speaks of."""
+
+    features: np.ndarray
+    target: np.ndarray
+    parts: dict[str, np.ndarray]
+    known: np.ndarray
+    """Whose targets are known when the test begins, positions."""
+    weight: np.ndarray | None = None
+    """Of how many rows each speaks; None where all speak of one."""
+
+    def weight_of(self, indices: np.ndarray) -> np.ndarray | None:
+        """The weight of rows (positions)."""
+        return None if self.weight is None else self.weight[indices]
+
+
 def reference_predictions(
-    kind: TaskType, metric: str, features: np.ndarray, target: np.ndarray, parts: dict[str, np.ndarray],
-    known: np.ndarray, seed: int, targets_known: KnownTargets | None = None,
-) -> np.ndarray:  # fmt: skip
-    """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the `known` rows."""
-    task_kind, targets_known = kind_of(kind), targets_known or (lambda indices, _: target[indices])
+    kind: TaskType, metric: str, rows: ReferenceRows, seed: int, targets_known: KnownTargets | None = None
+) -> np.ndarray:
+    """Answers to the test rows by boosting, smooth or sharp as validation says, that learnt from the known rows."""
+    task_kind, targets_known = kind_of(kind), targets_known or (lambda indices, _: rows.target[indices])
 
     def predict(style: dict[str, object], indices: np.ndarray, part: str, members: int = MEMBERS) -> np.ndarray:
         def make(recipe: str, of: TaskType) -> BoostedHead:
             return BoostedHead(of, ROUNDS, seed, RATE, 20, style=style, members=members)
 
         head = task_kind.head("boosted", make, kind)
-        most = int(ROWS * rows_share(kind, target, ROUNDS))
-        training_rows = np.sort(np.random.default_rng((seed, 6)).permutation(indices)[:most])
-        task_kind.fit(head, features[training_rows], targets_known(training_rows, part), None)
-        return task_kind.predict(head, features[parts[part]])
+        most = int(ROWS * rows_share(kind, rows.target, ROUNDS))
+        drawn = np.sort(np.random.default_rng((seed, 6)).permutation(indices)[:most])
+        task_kind.fit(head, rows.features[drawn], targets_known(drawn, part), rows.weight_of(drawn))
+        return task_kind.predict(head, rows.features[rows.parts[part]])
 
     def worth(style: dict[str, object]) -> float:
-        prediction = predict(style, parts["train"], "validation", members=1)
-        value = gain(metric, task_kind.measures[metric](targets_known(parts["validation"], "test"), prediction, None))
+        prediction, validation = predict(style, rows.parts["train"], "validation", members=1), rows.parts["validation"]
+        target, weight = targets_known(validation, "test"), rows.weight_of(validation)
+        value = gain(metric, task_kind.measures[metric](target, prediction, weight))
         return value if np.isfinite(value) else -np.inf
 
     styles = (SMOOTH, SHARP)
     with ThreadPoolExecutor(len(styles)) as pool:
         better = max(zip(pool.map(worth, styles), styles, strict=True), key=lambda result: result[0])[1]
-    return predict(better, known, "test")
+    return predict(better, rows.known, "test")

@@ -22,6 +22,7 @@ from basemodel_ops.stages.tasks.difference_features import (
 )
 from basemodel_ops.stages.tasks.targets import target_of
 from basemodel_ops.tasks.feature_sets import FeatureSets
+from basemodel_ops.tasks.label_boosters import FEW_LABELS
 from basemodel_ops.tasks.multilabel import PairFeatureSets
 
 UNKNOWN_LOGIT = -8.0
@@ -212,7 +213,8 @@ def pair_feature_sets(
 ) -> PairFeatureSets:
     """Views of (row, label) pairs; a label among the exactly kept items carries its own features, others zeros.
 
-    Labels are given by their `item_ids` (labels,): see `label_item_ids`.
+    Labels are given by their `item_ids` (labels,): see `label_item_ids`. Of few, all that is known of the entity is
+    read too.
     """
     target = target_of(task)
     source, column = target.source, target.column
@@ -223,4 +225,10 @@ def pair_feature_sets(
         np.where(known[None, :, None], values, unknown)
         for values, unknown in ((item_outputs.item_features, 0), (item_outputs.model_outputs, UNKNOWN_LOGIT))
     )
-    return PairFeatureSets(item_features, model_outputs, item_outputs.entity_features, item_outputs.network_weight)
+    history = None
+    if len(item_ids) <= FEW_LABELS:
+        positions = np.concatenate([aggregate_positions(examples, task), item_positions(examples)])
+        history = examples.gather(row_index, positions)
+    return PairFeatureSets(
+        item_features, model_outputs, item_outputs.entity_features, item_outputs.network_weight, history
+    )

@@ -61,9 +61,7 @@ def fit_labels(
     parts = {name: np.flatnonzero(rows.part == name) for name in PARTS}
     train, validation, test = parts.values()
     refuse_empty(task, {name: part[target[part].any(axis=1)] for name, part in parts.items()})
-    candidates = fit_pairs(
-        ("baseline", "zero-shot", "boosted", "blend"), feature_sets.rows(train), target[train], ws.settings.seed
-    )
+    candidates = fit_pairs(feature_sets.candidates, feature_sets.rows(train), target[train], ws.settings.seed)
     selected, metrics = choose_pairs(candidates, feature_sets.rows(validation), target[validation])
     entity = examples.entity[row_index[validation]]
     worth = candidates[selected].calibrated(feature_sets.rows(validation), target[validation], entity).calibration

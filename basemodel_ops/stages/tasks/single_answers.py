@@ -15,7 +15,13 @@ from basemodel_ops.stages.snapshot.parts import PARTS
 from basemodel_ops.stages.snapshot.snapshot import Snapshot
 from basemodel_ops.stages.snapshot.task_rows import TaskRows, known_before_test
 from basemodel_ops.stages.snapshot.times import to_datetime
-from basemodel_ops.stages.tasks.baseline import EVENTS, REFERENCE, reference_features, reference_predictions
+from basemodel_ops.stages.tasks.baseline import (
+    EVENTS,
+    REFERENCE,
+    ReferenceRows,
+    reference_features,
+    reference_predictions,
+)
 from basemodel_ops.stages.tasks.feature_sets import aggregate_names, item_names, peer_keys, single_feature_sets
 from basemodel_ops.stages.tasks.fit import Fit
 from basemodel_ops.stages.tasks.labels_needed import measure_curve
@@ -104,7 +110,9 @@ def fit_single(
     cold = ColdStart.of(kind, known_when(known, "test"), is_warm[known], weight)
     reference, features = None, _reference_features(ws.contract, ws.snapshot(), warehouse, task, rows)
     if features is not None:
-        reference = reference_predictions(kind, metric, features, target, parts, known, seed, known_when)
+        reference = reference_predictions(
+            kind, metric, ReferenceRows(features, target, parts, known, rows.weight), seed, known_when
+        )
     judged = _judged(task, chosen, reference, cold, is_warm[test], seed)
     chosen, interval = judged.chosen, judged.chosen.interval(task)
     on_test, shares = judged.bounded(task, interval, seed), chosen.selected.weights
@@ -189,7 +197,7 @@ def _reference_features(
     if sum(snapshot.events.values()) * plan.read > EVENTS:
         return None
     chosen = drawn_entities(warehouse, task, plan)
-    return reference_features(contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen)
+    return reference_features(contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen, task.reads)
 
 
 def _refuse_hopeless(

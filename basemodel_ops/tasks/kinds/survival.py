@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.calibration import Calibration
+from basemodel_ops.tasks.draws import EntityDraws
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import Learner, TaskKind, Weight
 from basemodel_ops.tasks.losses import LEAST_CHANCE, MixtureLoss, log_loss
@@ -27,6 +28,9 @@ from basemodel_ops.tasks.survival import (
     known_by,
     survival,
 )
+
+SAMPLES, SURE = 50, 1.96
+"""Draws of entities by which an interval is found, and its standard errors."""
 
 WITHIN_HORIZON = PERIODS // 3
 """Periods of the horizon; the others share what lies beyond it."""
@@ -119,6 +123,16 @@ class Survival(TaskKind):
         at = PersonPeriods.of(target)
         hazard, at_risk = np.concatenate(predictions)[at.row, at.period], weight[at.row] * at.share
         return Calibration.fit(hazard, at.happened, at_risk, entity[at.row])
+
+    def bounds(
+        self, target: np.ndarray, prediction: np.ndarray, entity_index: np.ndarray, weight: Weight, seed: int
+    ) -> dict[str, float]:
+        """Between which concordances that of these answers lies, 95 of 100 times."""
+        draws, generator = EntityDraws(entity_index), np.random.default_rng(seed)
+        rows = [draws.rows(generator) for _ in range(SAMPLES)]
+        error = SURE * float(np.nanstd([_concordance(target[drawn], prediction[drawn]) for drawn in rows]))
+        value = _concordance(target, prediction)
+        return {"concordance_low": value - error, "concordance_high": min(value + error, 1.0)}
 
     def columns(self, task: Task) -> list[pa.Field]:
         """The expected days, and the chance of the event within each window."""

@@ -87,7 +87,7 @@ def test_saved_rates_tell_the_same() -> None:
     np.testing.assert_array_equal(again.look_up(keys), rates.look_up(keys))
 
 
-def views(seed: int) -> tuple[FeatureSets, np.ndarray]:
+def feature_sets_of(seed: int) -> tuple[FeatureSets, np.ndarray]:
     """Views of rows whose answers are told by one group of six."""
     keys, target, cutoff = sample(seed)
     rates, _ = class_rates(keys, 2, indicators(target), cutoff, cutoff, HORIZON)
@@ -97,9 +97,9 @@ def views(seed: int) -> tuple[FeatureSets, np.ndarray]:
 
 def test_few_weights_find_the_group_that_tells() -> None:
     kind = TaskType.MULTICLASS
-    feature_sets, target = views(5)
-    learnt, tested = feature_sets.rows(np.arange(2000)), feature_sets.rows(np.arange(2000, 3000))
-    heads = fit_heads(kind, learnt, target[:2000], 0, ["class rates"])
+    feature_sets, target = feature_sets_of(5)
+    training_sets, tested = feature_sets.rows(np.arange(2000)), feature_sets.rows(np.arange(2000, 3000))
+    heads = fit_heads(kind, training_sets, target[:2000], 0, ["class rates"])
     answer = predictions_of(kind, heads, tested)["class rates"]
     np.testing.assert_allclose(answer.sum(axis=1), 1)
     metrics = kind_of(kind).metrics(target[2000:], answer)
@@ -111,15 +111,15 @@ def test_few_weights_find_the_group_that_tells() -> None:
 
 def test_the_powers_are_where_the_slope_of_the_loss_is_zero() -> None:
     """By differences of the loss itself, and not by the slope that the optimiser is told."""
-    feature_sets, target = views(6)
+    feature_sets, target = feature_sets_of(6)
     assert feature_sets.class_rates is not None
-    head = ClassRatesHead()
-    head.fit(feature_sets.class_rates[:1000], target[:1000])
+    rates, head = feature_sets.class_rates[:1000], ClassRatesHead()
+    head.fit(rates, target[:1000])
     powers = head.state()[0]["powers"].copy()
 
     def loss(shift: np.ndarray) -> float:
         arrays = {**head.state()[0], "powers": powers + shift.astype(np.float32)}
-        chances = ClassRatesHead().restore((arrays, {})).predict(feature_sets.class_rates[:1000])
+        chances = ClassRatesHead().restore((arrays, {})).predict(rates)
         return -np.log(chances[np.arange(1000), target[:1000]]).sum() + ((powers + shift) ** 2).sum() / 2
 
     for index in range(len(powers)):
@@ -138,7 +138,7 @@ def test_a_class_that_no_row_had_gets_hardly_a_chance() -> None:
 
 
 def test_a_saved_head_answers_the_same_in_parts_too() -> None:
-    feature_sets, target = views(8)
+    feature_sets, target = feature_sets_of(8)
     heads = fit_heads(TaskType.MULTICLASS, feature_sets, target, 0, ["class rates"])
     mixture = Mixture(TaskType.MULTICLASS, {"class rates": 1.0}, heads)
     arrays, texts = save_mixture(mixture)

@@ -78,6 +78,19 @@ def test_the_brier_score_is_weighted_by_a_product_limit_estimate_by_hand() -> No
     assert integrated_brier(time, chance) == pytest.approx(np.mean(scores))
 
 
+def test_a_concordance_is_told_with_an_interval_over_entities() -> None:
+    """Rows of one entity are alike, so that of so many copies says no more than that of one."""
+    time = times(4, 200)
+    noise = np.random.default_rng(4).normal(0, 3, 200)
+    hazard = np.repeat(1 / (1 + np.abs(time) + np.abs(noise))[:, None], PERIODS, axis=1).clip(0, 0.9)
+    value = SURVIVAL.metrics(time, hazard)["concordance"]
+    apart = SURVIVAL.bounds(time, hazard, np.arange(200), None, 0)
+    assert apart["concordance_low"] < value < apart["concordance_high"] <= 1
+    copies = SURVIVAL.bounds(np.tile(time, 5), np.tile(hazard, (5, 1)), np.tile(np.arange(200), 5), None, 0)
+    width, of_copies = (entry["concordance_high"] - entry["concordance_low"] for entry in (apart, copies))
+    assert of_copies == pytest.approx(width, rel=0.3)
+
+
 def test_ends_by_which_everyone_is_censored_are_not_measured() -> None:
     time = np.array([0.5, -1.5, -1.5])
     chance = np.full((3, PERIODS), 0.5)

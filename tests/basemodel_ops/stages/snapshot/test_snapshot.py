@@ -9,12 +9,14 @@ import pytest
 
 from basemodel_ops import stages
 from basemodel_ops.artifacts import ArtifactWriter
-from basemodel_ops.contract.types import Relation
+from basemodel_ops.contract.types import Relation, TaskType
 from basemodel_ops.errors import UndeclaredError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact
 from basemodel_ops.stages.planning.plan import plan
+from basemodel_ops.stages.snapshot.snapshot import PAIR_ROWS, bounds
 from basemodel_ops.stages.snapshot.times import to_datetime
+from basemodel_ops.warehouse.counting import labels_count_query
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query
 
@@ -51,6 +53,19 @@ def read_labels(ws: Workspace) -> pa.Table:
 def load(ws: Workspace, relation: Relation, table: pa.Table) -> None:
     with DuckDBWarehouse(ws.settings.warehouse_path) as warehouse:
         warehouse.load(relation, table)
+
+
+def test_few_labels_are_learnt_from_more_rows(trained: Workspace) -> None:
+    """A row is as many pairs as there are labels, and pairs are bounded."""
+    task = trained.contract.tasks[0].model_copy(update={"type": TaskType.MULTILABEL, "target": "station"})
+    settings = trained.settings
+    rows = {labels: bounds(settings, task, labels)["train"] for labels in (5, 20, 50, 400)}
+    assert rows == {5: min(120_000, settings.task_rows), 20: 30_000, 50: PAIR_ROWS, 400: PAIR_ROWS}
+    kinds = pa.table({"rider": ["a", "b", "c", "a"], "cutoff": [NOW] * 4, "station": [7, 8, 7, None]})
+    load(trained, Relation(schema_name="behavior", name="kinds"), kinds)
+    task = task.model_copy(update={"relation": Relation(schema_name="behavior", name="kinds")})
+    with trained.warehouse() as warehouse:
+        assert warehouse.read(labels_count_query(task)).to_pylist() == [{"labels": 2}]
 
 
 def test_nothing_is_made_twice(trained: Workspace) -> None:

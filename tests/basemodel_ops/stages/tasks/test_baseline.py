@@ -1,4 +1,4 @@
-"""Plain features against counts over lists of events; and what the baseline is for: it sees what it is told."""
+"""Plain features against counts over lists of events; and what the baseline is for: it sees what it is values."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops.contract.types import Column, ColumnType, EventSource, Relation, TaskType
-from basemodel_ops.stages.tasks.baseline import LAST, WINDOWS, Log, reference_predictions
+from basemodel_ops.stages.tasks.baseline import LAST, WINDOWS, Log, ReferenceRows, reference_predictions
 
 DAY = 86_400_000_000
 VISITS = EventSource(
@@ -60,16 +60,16 @@ def test_features_are_those_of_the_events_before_the_cutoff(seed: int) -> None:
         current = [kinds[n] for n in past]
         assert result[row, 7 + 2 * LAST : 7 + 2 * LAST + 3].tolist() == [current.count(kind) for kind in ranked]
         seen = sorted((n for n in past if np.isfinite(costs[n])), key=lambda n: (times[n], position[n]))
-        told = list(result[row, 7 + 2 * LAST + 3 :])
-        assert told[:2] == pytest.approx(newest_and_mean(costs[seen]))
-        for width, total in zip(WINDOWS, told[2:], strict=False):
+        values = list(result[row, 7 + 2 * LAST + 3 :])
+        assert values[:2] == pytest.approx(newest_and_mean(costs[seen]))
+        for width, total in zip(WINDOWS, values[2:], strict=False):
             recent = [n for n in seen if (moment - times[n]) / DAY <= width]
             assert total == pytest.approx(np.log1p(costs[recent]).sum(), abs=1e-9)
-        by_kind = np.array(told[2 + len(WINDOWS) :]).reshape(len(ranked), 4)
-        for kind, values in zip(ranked, by_kind, strict=True):
+        by_kind = np.array(values[2 + len(WINDOWS) :]).reshape(len(ranked), 4)
+        for kind, described in zip(ranked, by_kind, strict=True):
             of_kind = [n for n in seen if kinds[n] == kind]
-            assert values[:2] == pytest.approx(newest_and_mean(costs[of_kind]))
-            for width, mean in zip(WINDOWS[-2:], values[2:], strict=True):
+            assert described[:2] == pytest.approx(newest_and_mean(costs[of_kind]))
+            for width, mean in zip(WINDOWS[-2:], described[2:], strict=True):
                 recent = [n for n in of_kind if (moment - times[n]) / DAY <= width]
                 assert mean == pytest.approx(newest_and_mean(costs[recent])[1])
 
@@ -98,7 +98,7 @@ def test_the_baseline_learns_what_its_features_say(kind: TaskType) -> None:
     }[kind]  # fmt: skip
     parts = {"train": np.arange(1500), "validation": np.arange(1500, 2000), "test": np.arange(2000, 3000)}
     metric = {TaskType.BINARY: "auroc", TaskType.REGRESSION: "r2_log", TaskType.MULTICLASS: "macro_auroc"}[kind]
-    answers = reference_predictions(kind, metric, features, target, parts, np.arange(2000), 0)
+    answers = reference_predictions(kind, metric, ReferenceRows(features, target, parts, np.arange(2000)), 0)
     assert len(answers) == 1000
     message = answers.argmax(axis=1) if kind is TaskType.MULTICLASS else answers
     assert np.corrcoef(message, target[2000:])[0, 1] > 0.7

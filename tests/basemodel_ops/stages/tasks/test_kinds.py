@@ -15,6 +15,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_scores, check_task
 from basemodel_ops.stages.explanations.entity import explain_entity
+from basemodel_ops.stages.explanations.published import chosen_entities
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.tasks.kinds import kind_of
@@ -104,6 +105,9 @@ def test_survival_answers_days_and_chances_that_rise(survived: tuple[Workspace, 
     assert report["metric"] == "concordance"
     measured = SingleModelArtifact.current(ws.store, task.name).metrics.test["baseline"]
     assert measured.keys() == {"concordance", "integrated_brier"}
+    shipped = report["shipped"]
+    low, value, high = (report[f"{shipped}: concordance{end}"] for end in ("_low", "", "_high"))
+    assert low < value < high
     assert "concordance" in check_task(ws, task.name).description
 
 
@@ -116,6 +120,15 @@ def test_the_reasons_of_a_survival_score_share_out_its_days(
     assert explained.score == pytest.approx(published, rel=1e-6)
     total = sum(reason.contribution for reason in explained.reasons)
     assert total == pytest.approx(explained.score - explained.empty, rel=1e-6, abs=1e-6)
+
+
+def test_those_whose_event_is_soonest_are_explained(survived: tuple[Workspace, Task, list[dict[str, Any]]]) -> None:
+    ws, task, rows = survived
+    with ws.warehouse() as warehouse:
+        chosen = chosen_entities(warehouse, task, CUTOFFS[-1], 5).to_pylist()
+    first = {row["rider"]: row["expected_days"] for row in rows}
+    top = [first[entry["rider"]] for entry in chosen if entry["chosen_by"] == "top"]
+    assert top == sorted(first.values())[:5]
 
 
 def test_days_beyond_the_end_of_the_data_are_refused(riders: Workspace) -> None:
