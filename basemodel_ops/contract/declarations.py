@@ -14,6 +14,7 @@ from basemodel_ops.contract.types import (
     Frozen,
     Metric,
     Moments,
+    NullTarget,
     OnWorse,
     TaskType,
 )
@@ -92,6 +93,7 @@ class TaskMeta(TypeFields):
     predicts: Predicts | None = None
     metric: Metric | None = None
     on_worse: OnWorse = OnWorse.STOP
+    null_target: NullTarget = NullTarget.REFUSE
     already_had: AlreadyHad | None = None
     offers: str | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from basemodel_ops.contract.declarations import TaskMeta
 from basemodel_ops.contract.task_types import FORMS
-from basemodel_ops.contract.types import OnWorse
+from basemodel_ops.contract.types import NullTarget, OnWorse
 
 
 def form_problems(meta: TaskMeta) -> Iterator[str]:
@@ -38,3 +38,5 @@ def form_problems(meta: TaskMeta) -> Iterator[str]:
         )
     if meta.on_worse is OnWorse.BASELINE and not form.metrics:
         yield f"on_worse is given, but a {kind} task has no baseline to publish. Remove it."
+    if meta.null_target is NullTarget.LEAVE_OUT and not form.metrics:
+        yield f"null_target is given, but rows of a {kind} task are items, and none is null. Remove it."

@@ -78,6 +78,7 @@ def read_tasks(
                 target=meta.target, horizon=horizon.days if horizon else None, population=population,
                 predicts=Target(**meta.predicts.model_dump()) if meta.predicts else None,
                 reads=tuple(sorted(upstream & keyed)), metric=meta.metric, on_worse=meta.on_worse,
+                null_target=meta.null_target,
                 already_had=meta.already_had, offers=offers, diversity=meta.diversity,
                 split=_split_of(meta.split),
                 moments=meta.moments, known=meta.known,

@@ -24,6 +24,13 @@ class OnWorse(StrEnum):
     BASELINE = "baseline"
 
 
+class NullTarget(StrEnum):
+    """What a missing target of a window that is over means."""
+
+    REFUSE = "refuse"
+    LEAVE_OUT = "leave_out"
+
+
 class AlreadyHad(StrEnum):
     """What a recommendation does with items that the entity already had."""
 
@@ -82,6 +89,8 @@ class Task(TypeFields):
     """What candidates of one answer are chosen by; None is the first of `METRICS_OF`."""
     on_worse: OnWorse = OnWorse.STOP
     """Of a task with one answer: nothing is published, or boosting on the automatic aggregates."""
+    null_target: NullTarget = NullTarget.REFUSE
+    """Of a task with one answer: a missing target is a mistake, or was never known, as of who left."""
     already_had: AlreadyHad | None = None
     """Of a recommendation; None leaves it to validation."""
     offers: Relation | None = None
@@ -108,7 +117,7 @@ class Task(TypeFields):
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A declaration that was pinned before one of these was there is the same declaration.
-        names = ("split", "moments", "known", *TypeFields.model_fields)
+        names = ("split", "moments", "known", "null_target", *TypeFields.model_fields)
         newer = {name: Task.model_fields[name].default for name in names}
         absent = [name for name, default in newer.items() if getattr(self, name) == default]
         return {name: value for name, value in handler(self).items() if name not in absent}

@@ -24,7 +24,16 @@ from basemodel_ops.contract.task_types import (
     Metric,
     TaskType,
 )
-from basemodel_ops.contract.tasks import AlreadyHad, CountedSplit, GivenSplit, Moments, OnWorse, Target, Task
+from basemodel_ops.contract.tasks import (
+    AlreadyHad,
+    CountedSplit,
+    GivenSplit,
+    Moments,
+    NullTarget,
+    OnWorse,
+    Target,
+    Task,
+)
 
 __all__ = [
     "METRICS_OF",
@@ -44,6 +53,7 @@ __all__ = [
     "Grid",
     "Metric",
     "Moments",
+    "NullTarget",
     "OnWorse",
     "Personal",
     "Relation",

@@ -10,7 +10,7 @@ from sqlglot import exp
 from basemodel_ops.contract.inference import WHOLE_NUMBER, family, is_timestamp
 
 BEGINNING = re.compile(
-    r"(^|_)(sign(ed)?_?up|regist(ered|ration)|created|joined|enrol(l)?ed|opened|activated|onboarded|debut|since|valid_from)"
+    r"(^|_)(sign(ed)?_?up|regist(ered|ration)|created|joined|enrol(l)?ed|entered|entry|admi(tted|ssion)|hired|opened|activated|onboarded|debut|since|valid_from)"
     r"(_|$)"
 )
 """Words for the day from which on somebody is known."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Aggregate, Contract, Relation, Target, Task
+from basemodel_ops.contract.types import Aggregate, Contract, NullTarget, Relation, Target, Task
 from basemodel_ops.report import CheckResult
 from basemodel_ops.stages.snapshot.row_cutoffs import INSTANT
 from basemodel_ops.stages.workspace import Workspace
@@ -53,6 +53,9 @@ def check_labels(ws: Workspace, name: str) -> CheckResult:
         keys = _rows(warehouse, relation, task, among, [])
         sampled = [keys[index][:2] for index in generator.permutation(len(keys))[:ROWS]]
         labels = _rows(warehouse, task.relation, task, among, [task.target])
+        if task.null_target is NullTarget.LEAVE_OUT:
+            never = {(entity, cutoff) for entity, cutoff, label in labels if label is None}
+            sampled = [key for key in sampled if key not in never]
         after = timedelta(microseconds=INSTANT if task.has_row_cutoffs else 0)  # what asks is in nobody's future
         events = _events(ws.contract, warehouse, task.predicts, among, end)
     if events is None:

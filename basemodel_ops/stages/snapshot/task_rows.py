@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from basemodel_ops.contract.inference import family
-from basemodel_ops.contract.types import Aggregate, Task
+from basemodel_ops.contract.types import Aggregate, NullTarget, Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.stages.snapshot.censoring import signed_days
@@ -117,7 +117,8 @@ def _parted(table: pa.Table, task: Task, times: Times) -> TaskRows:
     if task.has_row_cutoffs:
         cutoff = cutoff_of(task, cutoff)
         known = known_of(task, table, cutoff)
-        return TaskRows(table.column(task.entity), cutoff, target, parts_of(task, times, cutoff, known), known=known)
+        part = _labelled(task, parts_of(task, times, cutoff, known), target)
+        return TaskRows(table.column(task.entity), cutoff, target, part, known=known)
     part = np.full(len(cutoff), "unlabelled", dtype="<U10")
     if task.horizon is None:
         labelled = np.asarray(pc.is_valid(target)) if target is not None else np.zeros(len(cutoff), bool)
@@ -127,7 +128,14 @@ def _parted(table: pa.Table, task: Task, times: Times) -> TaskRows:
         part[cutoff + task.horizon * DAY <= times.data_end] = "embargo"
         for name in ("train", "validation", "test"):
             part[np.isin(cutoff, getattr(split, name))] = name
-    return TaskRows(table.column(task.entity), cutoff, target, part)
+    return TaskRows(table.column(task.entity), cutoff, target, _labelled(task, part, target))
+
+
+def _labelled(task: Task, part: np.ndarray, target: pa.ChunkedArray | None) -> np.ndarray:
+    """The parts of rows, but of those whose target was never known, where the task says that some are."""
+    if target is None or task.null_target is NullTarget.REFUSE:
+        return part
+    return np.where(np.asarray(pc.is_valid(target)), part, "unlabelled")
 
 
 def _target(table: pa.Table, task: Task, cutoff: np.ndarray, data_end: int) -> pa.ChunkedArray:

@@ -32,7 +32,7 @@ def empty(task: Task) -> DataError:
     """That a target is missing where there must be one."""
     return DataError(
         f"{named(task)} is null, not finite or beyond {HUGE:g} in rows whose window is complete. "
-        "Return an answer for each."
+        "Return an answer for each, or say `null_target: leave_out` where some were never known, as of who left."
     )
 
 

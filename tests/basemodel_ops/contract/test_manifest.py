@@ -195,6 +195,10 @@ def on_worse_of_items(models: Models) -> None:
     meta(models, "reasons_14d", "task")["on_worse"] = "baseline"
 
 
+def null_target_of_items(models: Models) -> None:
+    meta(models, "reasons_14d", "task")["null_target"] = "leave_out"
+
+
 def metric_unknown(models: Models) -> None:
     meta(models, "returns_14d", "task")["metric"] = "gini"
 
@@ -297,6 +301,7 @@ MISTAKES: list[tuple[Mistake, tuple[str, ...]]] = [
     (coverage_of_all, ("returns_14d", "coverage", "less than 1")),
     (diversity_beyond_one, ("reasons_14d", "diversity", "less than or equal to 1")),
     (metric_of_another_type, ("returns_14d", "metric 'mae'", "binary", "'brier'", "remove `metric`")),
+    (null_target_of_items, ("reasons_14d", "null_target", "multilabel", "Remove it")),
     (on_worse_of_items, ("reasons_14d", "on_worse", "multilabel", "Remove it")),
     (metric_unknown, ("returns_14d", "metric", "'log_loss'", "'gini'")),
     (metric_of_items, ("reasons_14d", "metric 'auroc'", "[]", "remove `metric`")),

@@ -87,6 +87,8 @@ def test_columns_are_annotated_where_names_and_types_do_not_tell(proposal: Propo
     ("column", "values", "expected"),
     [
         ("signed_up", "date '2023-01-01' + cast(i as integer)", "signed_up"),
+        ("entered_on", "date '2023-01-01' + cast(i as integer)", "entered_on"),
+        ("admission_date", "date '2023-01-01' + cast(i as integer)", "admission_date"),
         ("customer_since", "date '2023-01-01' + cast(i as integer)", "customer_since"),
         ("born", "date '1970-01-01' + cast(i as integer)", None),  # by its name no beginning
         ("signed_up", "case when i > 3 then date '2023-01-01' + cast(i as integer) end", None),  # not of everyone

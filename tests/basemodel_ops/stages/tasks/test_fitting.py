@@ -9,13 +9,14 @@ import pyarrow as pa
 import pytest
 
 from basemodel_ops import stages
-from basemodel_ops.contract.types import OnWorse, TaskType
+from basemodel_ops.contract.types import NullTarget, OnWorse, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_scores, check_task
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks import single_answers
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
+from basemodel_ops.stages.tasks.predictions import read_predictions
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.tasks.blending import HEADS_WITH_FEW_LABELS
 
@@ -241,6 +242,29 @@ def test_a_trait_of_too_few_entities_is_named(riders: Workspace) -> None:
         riders, lambda rider, cutoff: "ab"[int(rider[-1]) % 2] if rider in ("rider 0", "rider 1") else None, TEXT,
         "Label more of them", type=CLASS, horizon=None,
     )  # fmt: skip
+
+
+def test_rows_whose_answer_was_never_known_are_left_out_where_the_task_says_so(riders: Workspace) -> None:
+    """The model is the one of a table without these rows, and nobody is tested by them."""
+    answer, values = HONEST[BINARY]
+
+    def is_lost(rider: str, cutoff: datetime) -> bool:
+        return (int(rider[-1]) + cutoff.day) % 7 == 0
+
+    def with_nulls(rider: str, cutoff: datetime) -> object:
+        return None if is_lost(rider, cutoff) else answer(rider, cutoff)
+
+    tested = {}
+    for method, labels in {
+        NullTarget.LEAVE_OUT: with_nulls,
+        NullTarget.REFUSE: lambda rider, cutoff: ... if is_lost(rider, cutoff) else answer(rider, cutoff),
+    }.items():
+        ws, name = closed_windows(riders, labels, values, type=BINARY, null_target=method)
+        rows = read_predictions(ws.store, name, "test")
+        tested[method] = rows.select([ws.contract.entity, "cutoff", "label"]).to_pylist()
+    assert tested[NullTarget.LEAVE_OUT] == tested[NullTarget.REFUSE]
+    assert not any(is_lost(row["rider"], row["cutoff"]) for row in tested[NullTarget.REFUSE])
+    refused(riders, with_nulls, values, "is null", "null_target: leave_out", type=BINARY)
 
 
 def test_what_is_worse_than_the_baseline_gives_way_to_it_where_that_is_asked(
