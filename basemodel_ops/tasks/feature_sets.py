@@ -38,6 +38,11 @@ FEATURE_SETS = {
 """Which features stand side by side in a view."""
 
 
+SLOW_CLASSES = 100
+"""Classes from which on boosted models, which take a tree a class and round, would have a fifth of their rounds: those
+that only repeat what `class rates` and the linear heads read are left out."""
+
+
 @dataclass(frozen=True)
 class FeatureSets:
     """Views of the same rows: automatic aggregates, what the foundation model makes of them, and, where the task asks
@@ -128,6 +133,8 @@ class FeatureSets:
         absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else {"bold linear"}
         if self.newest is None:
             absent.add("newest items")
+        if self.class_rates is not None and self.class_rates.shape[2] >= SLOW_CLASSES:
+            absent |= {"boosted", "boosted items", "sharp items"}
         return [
             name
             for name, (_, feature_set) in recipes.items()

@@ -52,6 +52,11 @@ class Aggregate:
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Half precision knows no better, and a spread of one value alone is not quite 0 there."""
+    return np.round(np.asarray(values, np.float64), 3)
+
+
 def _identity(values: np.ndarray) -> np.ndarray:
     return values
 
@@ -156,7 +161,7 @@ class Wording:
                 return f"usual {column} of {source}", _identity, ("none", *self._vocabulary(block))
             case "profile":
                 what = {"share": "share of the usual", "distinct": "number of different", "entropy": "spread of"}
-                return f"{what[detail]} {column} of {source}", _identity, ()
+                return f"{what[detail]} {column} of {source}", _rounded, ()
             case kind if kind in ATTRIBUTES and column in self._categories.get(source, ()):
                 return [f"{column} is {value}" for value in self._values(block, is_public)], _identity, ("no", "yes")
             case "calendar":

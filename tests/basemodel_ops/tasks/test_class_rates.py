@@ -8,7 +8,7 @@ from safetensors.numpy import load, save
 
 from basemodel_ops.contract.types import TaskType
 from basemodel_ops.tasks.class_rates import AT_ONCE, FEWEST_ROWS, LEAST_RATE, ClassRates, ClassRatesHead, class_rates
-from basemodel_ops.tasks.feature_sets import FeatureSets
+from basemodel_ops.tasks.feature_sets import SLOW_CLASSES, FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.peers import PRIOR
 from basemodel_ops.tasks.single import Mixture, fit_heads, load_mixture, predictions_of, save_mixture
@@ -156,3 +156,11 @@ def test_few_classes_and_other_kinds_have_no_such_rates() -> None:
     assert indicated is not None
     assert indicated.argmax(axis=1).tolist() == [59, 0]
     assert "class rates" not in FeatureSets(np.zeros((2, 1)), np.zeros((2, 1))).heads
+
+
+@pytest.mark.parametrize(("classes", "is_slow"), [(CLASSES, False), (SLOW_CLASSES, True)])
+def test_slow_heads_are_left_out_where_classes_are_very_many(classes: int, is_slow: bool) -> None:
+    empty = np.zeros((2, 1), np.float16)
+    heads = FeatureSets(empty, empty, items=empty, class_rates=np.zeros((2, 3, classes), np.float16)).heads
+    assert {"baseline", "linear items", "class rates"} <= set(heads)
+    assert ("boosted items" in heads) is not is_slow
