@@ -62,7 +62,7 @@ def numbers_by_item(
         history: Of the entities.
         cells: Items of all columns side by side, int32 (events, columns); -1 for none.
         size: Items of all columns.
-        numbers: Columns that are summed.
+        numbers: Columns of numbers.
         days: Cutoffs, (cutoffs,) or (entities, cutoffs).
         half_lives: In days.
         factors: What sums are multiplied by, as if their source had always been observed, (cutoffs, half-lives) or

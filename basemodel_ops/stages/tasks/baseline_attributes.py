@@ -49,7 +49,7 @@ def attribute_features(
 def _of_source(
     source: AttributeSource, table: pa.Table, attribute_entity: np.ndarray, entity_index: np.ndarray, cutoff: np.ndarray
 ) -> Iterator[np.ndarray]:
-    since, names = microseconds(table.column(source.valid_from)), table.column_names
+    since = microseconds(table.column(source.valid_from))
     order = np.lexsort((since, attribute_entity))
     at = _newest_before(attribute_entity[order], since[order], entity_index, cutoff)
     attribute = np.where(at >= 0, order[np.maximum(at, 0)], -1) if len(order) else at
@@ -59,7 +59,7 @@ def _of_source(
         until = np.full(len(attribute_entity), np.iinfo(np.int64).max)
         until[is_over] = microseconds(ends.drop_null())
         attribute = np.where(cutoff <= until[attribute], attribute, -1)
-    for name in (name for name in categories(source) if name in names):
+    for name in categories(source):
         codes = pc.dictionary_encode(table.column(name).combine_chunks()).indices.fill_null(-1)
         yield _values_of(np.asarray(codes).astype(float), attribute)
     for name in numbers(source):
@@ -68,7 +68,7 @@ def _of_source(
     for name, planned in moments(source).items():
         timestamp, is_known = known_moments(table.column(name).combine_chunks())
         days = (cutoff - _values_of(timestamp, attribute)) / DAY
-        shown = (attribute >= 0) & (_values_of(is_known.astype(float), attribute) > 0) & (planned | (days >= 0))
+        shown = (attribute >= 0) & (_values_of(is_known.astype(float), attribute) > 0) & (planned | (days > 0))
         yield np.where(shown, signed_log1p(days), UNKNOWN)
 
 

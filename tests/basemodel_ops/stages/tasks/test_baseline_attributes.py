@@ -98,7 +98,7 @@ def test_a_row_knows_the_newest_fact_before_its_cutoff(
         since_end = (moment - attribute["ends"]).days
         assert ends == pytest.approx(np.sign(since_end) * np.log1p(abs(since_end)))
         past = (moment - attribute["left_on"]).days
-        assert left_on == pytest.approx(np.log1p(past) if past >= 0 else UNKNOWN)  # what lies ahead is not told
+        assert left_on == pytest.approx(np.log1p(past) if past > 0 else UNKNOWN)  # what lies ahead is not told
 
 
 def test_untimestamped_ones_and_those_that_answers_are_made_of_are_not_read(warehouse: DuckDBWarehouse) -> None:
