@@ -1,5 +1,6 @@
 """Bad labels: each ends in a clear error, or in an answer that is safe."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -13,12 +14,15 @@ from basemodel_ops.contract.types import NullTarget, OnWorse, TaskType
 from basemodel_ops.errors import DataError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.answers import check_scores, check_task
+from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks import single_answers
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.predictions import read_predictions
 from basemodel_ops.stages.tasks.single_artifact import SingleModelArtifact
 from basemodel_ops.tasks.blending import HEADS_WITH_FEW_LABELS
+from basemodel_ops.tasks.kinds.multiclass import POOLED
+from basemodel_ops.warehouse.queries import rows_query
 
 from ..riding import AGES, CUTOFFS, LAST_FARE, RIDES, ask, is_over
 
@@ -265,6 +269,31 @@ def test_rows_whose_answer_was_never_known_are_left_out_where_the_task_says_so(r
     assert tested[NullTarget.LEAVE_OUT] == tested[NullTarget.REFUSE]
     assert not any(is_lost(row["rider"], row["cutoff"]) for row in tested[NullTarget.REFUSE])
     refused(riders, with_nulls, values, "is null", "null_target: leave_out", type=BINARY)
+
+
+def next_station(rider: str, cutoff: datetime) -> object:
+    """Of the first trip in the window, if there is one."""
+    first = min(RIDES[rider, cutoff], key=lambda row: row["started_at"], default=None)
+    return ... if first is None else f"station {first['station']}"
+
+
+def test_very_many_classes_are_answered_by_rates_of_each_too(riders: Workspace) -> None:
+    """What ships says the same of a week's riders as its parts do, the rates that were known then among them."""
+    ws, name = closed_windows(riders, next_station, TEXT, type=CLASS)
+    model = SingleModelArtifact.current(ws.store, name)
+    assert model.classes is not None
+    assert len(model.classes) > POOLED
+    rates = model.peers.class_rates
+    assert rates is not None
+    logs = rates.look_up(np.zeros((2, 3), np.int64))
+    assert logs.shape == (2, 3, len(model.classes))
+    np.testing.assert_allclose(np.exp(logs.astype(float)).sum(axis=2), 1, rtol=0.02)
+    assert "class rates" in model.shares
+    with ws.warehouse() as warehouse:
+        relation = score_relation(name, ws.settings.answers_schema)
+        scores = warehouse.read(rows_query(relation, ["rider", "probabilities"])).to_pylist()
+    for row in scores:
+        assert sum(json.loads(row["probabilities"]).values()) == pytest.approx(1, abs=1e-3)
 
 
 def test_what_is_worse_than_the_baseline_gives_way_to_it_where_that_is_asked(
