@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-LEAST, LEAST_OF_CLASS, SHRINK = 1e-4, 1e-6, 1.0
+LEAST, LEAST_OF_CLASS, SHRINK = 1e-4, 1e-6, 10.0
 """The smallest chances that are told from none; and what holds the offsets of classes near zero, in rows."""
 
 Weight = np.ndarray | None
