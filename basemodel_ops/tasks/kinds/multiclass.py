@@ -22,8 +22,9 @@ MANY, FEWER = 50, 2
 DIGITS = 6
 """Of the chances of all classes."""
 
-POOLED = 30
-"""Classes from which on others' answers are told of each, for the head that pools these."""
+POOLED, MOST_INDICATORS = 30, 50_000_000
+"""Classes from which on others' answers are told of each, for the head that pools these; and rows times classes up to
+which they are: they are held in memory."""
 
 MOST_OF_PEERS = 20
 """Classes, the most frequent, of which others' answers are averaged."""
@@ -59,9 +60,11 @@ class Multiclass(TaskKind):
         return target[:, None] == classes
 
     def by_class(self, target: np.ndarray) -> np.ndarray | None:
-        """Of `POOLED` classes or more."""
+        """Of `POOLED` classes or more, as far as memory allows."""
         classes = self.outputs(target)
-        return (target[:, None] == np.arange(classes)).astype(np.float32) if classes >= POOLED else None
+        if classes < POOLED or len(target) * classes > MOST_INDICATORS:
+            return None
+        return (target[:, None] == np.arange(classes)).astype(np.float32)
 
     def outputs(self, target: np.ndarray) -> int:
         """Classes."""

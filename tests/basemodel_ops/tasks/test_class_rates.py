@@ -152,6 +152,8 @@ def test_a_saved_head_answers_the_same_in_parts_too() -> None:
 def test_few_classes_and_other_kinds_have_no_such_rates() -> None:
     assert kind_of(TaskType.MULTICLASS).by_class(np.arange(12)) is None
     assert kind_of(TaskType.BINARY).by_class(np.arange(2)) is None
+    too_many = np.arange(1000) % 60 * 1000  # 59,001 classes: more than memory holds of so many rows
+    assert kind_of(TaskType.MULTICLASS).by_class(too_many) is None
     indicated = kind_of(TaskType.MULTICLASS).by_class(np.array([59, 0]))
     assert indicated is not None
     assert indicated.argmax(axis=1).tolist() == [59, 0]
