@@ -15,8 +15,8 @@ ROUNDS, RATE = 60, 0.14
 FEW_LABELS, LEAST_ROWS = 24, 10
 """Labels up to which each has a model of its own; rows that had one, and that lacked it, from which on it has."""
 
-LABEL_ROWS = 30_000
-"""Rows that the model of a label learns from, at most."""
+LABEL_ROWS, LABEL_NUMBERS, LEAST_DRAWN = 30_000, 8_000_000, 4_000
+"""Rows that the model of a label learns from, at most, and rows times features; but rows at least."""
 
 SIDE_BY_SIDE = 2
 """Models of labels that learn at once, each on one thread."""
@@ -42,8 +42,11 @@ def fit_label_boosters(
         "seed": seed, "num_threads": 1,
     }  # fmt: skip
 
+    width = features(np.zeros(0, np.int64), 0).shape[1]
+    most = min(LABEL_ROWS, max(LABEL_NUMBERS // max(width, 1), LEAST_DRAWN))
+
     def learn(label: int) -> lgb.Booster:
-        rows, weight = drawn_rows(target[:, label], seed)
+        rows, weight = drawn_rows(target[:, label], most, seed)
         data = lgb.Dataset(features(rows, label), target[rows, label], weight=weight)
         return lgb.train(settings, data, num_boost_round=ROUNDS)
 
@@ -53,19 +56,19 @@ def fit_label_boosters(
         return {booster_name(label): booster for label, booster in zip(labels, pool.map(learn, labels), strict=True)}
 
 
-def drawn_rows(had: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that the model of a label learns from, `LABEL_ROWS` at most, and of how many each speaks.
+def drawn_rows(had: np.ndarray, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that the model of a label learns from, `most` at most, and of how many each speaks.
 
     All that are of the rarer answer where these are fewer than half.
     """
     rarer = had if had.mean() <= 0.5 else ~had
     kept, others = np.flatnonzero(rarer), np.flatnonzero(~rarer)
-    generator, half = np.random.default_rng((seed, 7)), LABEL_ROWS // 2
+    generator, half = np.random.default_rng((seed, 7)), most // 2
     if len(kept) > half:
         kept = generator.choice(kept, half, replace=False)
     drawn = others
-    if len(others) > LABEL_ROWS - len(kept):
-        drawn = generator.choice(others, LABEL_ROWS - len(kept), replace=False)
+    if len(others) > most - len(kept):
+        drawn = generator.choice(others, most - len(kept), replace=False)
     weight = np.repeat([rarer.sum() / len(kept), len(others) / len(drawn)], [len(kept), len(drawn)])
     rows = np.concatenate([kept, drawn])
     order = np.argsort(rows)

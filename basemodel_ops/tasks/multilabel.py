@@ -23,6 +23,9 @@ PAIRS = 600_000
 ROUNDS, RATE = 60, 0.14
 """Of boosting."""
 
+AT_ONCE = 4_096
+"""Rows that the models of labels are asked about at once: they bound memory."""
+
 CHECKPOINT, SEPARATE = "checkpoint", "separate"
 """The part of an answer that needs no label, and that of a model for each label."""
 
@@ -50,7 +53,7 @@ class PairFeatureSets:
             + (1 - self.network_weight) * self.model_outputs[:, :, -1]
         )
 
-    def rows(self, chosen: np.ndarray) -> "PairFeatureSets":
+    def rows(self, chosen: np.ndarray | slice) -> "PairFeatureSets":
         """The chosen rows."""
         history = None if self.history is None else self.history[chosen]
         return PairFeatureSets(
@@ -112,14 +115,20 @@ class PairModel:
             name = booster_name(label)
             if name not in self.boosters:  # hardly anybody had it
                 continue
-            features, expected = feature_sets.of_label(label), self.boosters[name].num_feature()
-            if features.shape[1] != expected:
-                raise DataError(
-                    f"The model learnt from {expected} features and rows have {features.shape[1]}: an older version "
-                    "fitted it. Run `basemodel train`."
-                )
-            answers[:, label] = self._forests[name].predict(features)[:, 0]
+            for low in range(0, len(answers), AT_ONCE):
+                rows = slice(low, low + AT_ONCE)
+                answers[rows, label] = self._of_label(name, feature_sets.rows(rows).of_label(label))
         return answers
+
+    def _of_label(self, name: str, features: np.ndarray) -> np.ndarray:
+        """Probabilities (rows,) by the model of a label, of what it reads."""
+        expected = self.boosters[name].num_feature()
+        if features.shape[1] != expected:
+            raise DataError(
+                f"The model learnt from {expected} features and rows have {features.shape[1]}: an older version "
+                "fitted it. Run `basemodel train`."
+            )
+        return self._forests[name].predict(features)[:, 0]
 
     @cached_property
     def _forests(self) -> dict[str, Forest]:

@@ -122,12 +122,12 @@ def test_a_model_of_a_rare_label_learns_from_all_who_had_it(monkeypatch: pytest.
     history = feature_sets.history
     assert history is not None
     target = np.repeat((history[:, :1] + 2 * history[:, 1:2]) > 5, LABELS, axis=1)  # 1 of 80
-    rows, weight = drawn_rows(target[:, 1], seed=0)
+    rows, weight = drawn_rows(target[:, 1], 1000, seed=0)
     assert target[rows, 1].sum() == target[:, 1].sum()
     assert len(rows) == 1000
     assert weight @ target[rows, 1] == pytest.approx(target[:, 1].sum())
     assert weight.sum() == pytest.approx(len(target))
-    often = drawn_rows(~target[:, 1], seed=0)
+    often = drawn_rows(~target[:, 1], 1000, seed=0)
     np.testing.assert_array_equal(often[0], rows)
     answer = fit_pairs((SEPARATE,), feature_sets, target, seed=0)[SEPARATE].predict(feature_sets)
     assert answer[:, 1].mean() == pytest.approx(target[:, 1].mean(), rel=0.3)
