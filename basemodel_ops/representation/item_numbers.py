@@ -16,7 +16,7 @@ from basemodel_ops.representation.layout import Spec
 FEW, ITEMS = 32, 8
 """Values of a column by whose items numbers are told, at most; and how many of them, the most frequent."""
 
-MOST = 1024
+MOST = 512
 """Numbers of a source that are told so, at most: columns that stand later are left out."""
 
 

@@ -28,7 +28,7 @@ from basemodel_ops.warehouse.queries import counts_by_cutoff_query
 PLANNED_BY = ("validation_cutoffs", "test_cutoffs", "horizons", "task_rows", "evaluation_rows", "activity_rows", "seed")
 """Settings that a snapshot follows from."""
 
-PAIR_ROWS, PAIRS = 12_000, 600_000
+PAIR_ROWS, PAIRS = 12_000, 300_000
 """Rows of a task of labels or items that are learnt from, and of each part that measures it: a row is many pairs. Of
 few labels there are more rows, of so many pairs."""
 

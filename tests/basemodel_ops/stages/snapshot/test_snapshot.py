@@ -60,7 +60,7 @@ def test_few_labels_are_learnt_from_more_rows(trained: Workspace) -> None:
     task = trained.contract.tasks[0].model_copy(update={"type": TaskType.MULTILABEL, "target": "station"})
     settings = trained.settings
     rows = {labels: bounds(settings, task, labels)["train"] for labels in (5, 20, 50, 400)}
-    assert rows == {5: min(120_000, settings.task_rows), 20: 30_000, 50: PAIR_ROWS, 400: PAIR_ROWS}
+    assert rows == {5: min(60_000, settings.task_rows), 20: 15_000, 50: PAIR_ROWS, 400: PAIR_ROWS}
     kinds = pa.table({"rider": ["a", "b", "c", "a"], "cutoff": [NOW] * 4, "station": [7, 8, 7, None]})
     load(trained, Relation(schema_name="behavior", name="kinds"), kinds)
     task = task.model_copy(update={"relation": Relation(schema_name="behavior", name="kinds")})
